@@ -84,10 +84,11 @@ def assigned_accuracy(
         )
     of_neuron = assigned.to_numpy()
     numbers = np.unique(of_neuron[of_neuron != NONE])
-    members = (of_neuron[None] == numbers[:, None]).astype(np.float64)
+    members = (of_neuron[None] == numbers[:, None]).astype(np.int64)
     predicted = np.full(data.sizes["example"], NONE)
     for start, counts in count_blocks(tree, layer) if numbers.size else ():
-        means = counts @ (members / members.sum(1, keepdims=True)).T
+        # Quotients of whole numbers: equal means are equal numbers.
+        means = (counts @ members.T) / members.sum(1)
         winner = np.where(means.max(1) > 0, numbers[means.argmax(1)], NONE)
         predicted[start : start + len(counts)] = winner
     correct, examples = int((predicted == root["label"].to_numpy()).sum()), len(predicted)

@@ -87,7 +87,8 @@ def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """
     names, _ = classes(tree)
     sums = class_sums(tree, layer)
-    rate = ratio(sums.total, sums.sizes[:, None] * duration_s(tree))
+    # Equal means of counts are equal numbers, and stay equal when both are divided by the duration.
+    rate = ratio(sums.total, sums.sizes[:, None]) / duration_s(tree)
     array = along(layer_data(tree, layer), rate, "class", "neuron")
     array = array.assign_coords({"class": ("class", names, {"long_name": "class"})})
     return described(array, "rates_by_class", "firing rate by class", "Hz")

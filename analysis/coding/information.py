@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bioae.analysis.firing.latencies import first_spikes
 from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -51,7 +52,8 @@ def count_information(
         of Panzeri & Treves (1996) with these numbers as observed, and too small where many pairs
         are rare. ``"none"`` returns the plug-in estimate.
     shuffles
-        Number of repetitions with classes shuffled among the examples. Each reads all counts.
+        Number of repetitions with classes shuffled among the examples; in the result of
+        `presentations`, among the stimuli. Each reads all counts.
     seed
         Seed of the shuffles.
 
@@ -68,6 +70,11 @@ def count_information(
     ------
     ResultError
         If the result has no labels or no such layer, or an argument is out of range.
+
+    Notes
+    -----
+    The correction takes responses as independent. Repeats of a stimulus are not: with few stimuli
+    of many repeats each, the bias is larger than the correction. Shuffles show it.
 
     References
     ----------
@@ -151,7 +158,14 @@ def _measured(
     }
     if shuffles:
         rng = np.random.default_rng(seed)
-        each = np.array([corrected(rng.permutation(index))[0] for _ in range(shuffles)])
+        stimuli = stimulus_index(tree)
+        shown, of_example = np.unique(
+            np.arange(index.size) if stimuli is None else stimuli,
+            return_index=True, return_inverse=True,
+        )[1:]  # fmt: skip
+        each = np.array(
+            [corrected(rng.permutation(index[shown])[of_example])[0] for _ in range(shuffles)]
+        )
         deviation = each.std(0, ddof=1) if shuffles > 1 else np.full(shape[0], np.nan)
         columns["shuffled_mean"] = (each.mean(0), "mean information of shuffled classes")
         columns["shuffled_deviation"] = (deviation, "standard deviation of the same")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import classes, count_blocks
 from bioae.analysis.results.layers import layer_data
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import real, whole
 from bioae.errors import ResultError
 
@@ -31,7 +32,8 @@ def linear_readout(
     """Cross-validated accuracy of a linear classifier of the spike counts.
 
     Counts are standardised with the mean and deviation of the training examples, and folds are
-    stratified by class.
+    stratified by class. In the result of `presentations`, all repeats of a stimulus are in one
+    fold, so that no stimulus is tested that was also trained.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ def linear_readout(
     ------
     ResultError
         If the result has no labels or no such layer, there are fewer than 2 classes, the smallest
-        has fewer examples than there are folds, or an argument is out of range.
+        has fewer examples (stimuli, where there are repeats) than there are folds, or an argument
+        is out of range.
 
     Notes
     -----
@@ -72,24 +75,36 @@ def linear_readout(
             expected="logistic or ridge, 2 folds or more, and a positive penalty",
             found=f"{model}, {folds} folds and {penalty:g}",
         )
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     layer_data(tree, layer)
     _, index = classes(tree)
-    members = np.bincount(index)
+    stimuli = stimulus_index(tree)
+    what = "examples" if stimuli is None else "stimuli"
+    shown = index if stimuli is None else index[np.unique(stimuli, return_index=True)[1]]
+    members = np.bincount(shown)
     if members.size < 2 or members.min() < folds:
         raise ResultError(
-            "there are too few examples to distinguish classes",
+            f"there are too few {what} to distinguish classes",
             where=layer,
-            expected=f"2 classes of {folds} examples or more",
-            found=f"{members.size}, the smallest of {members.min(initial=index.size)}",
-            mend="Choose fewer folds or more examples",
+            expected=f"2 classes of {folds} {what} or more",
+            found=f"{members.size}, the smallest of {members.min(initial=shown.size)}",
+            mend=f"Choose fewer folds or more {what}",
         )
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
     classifier = _classifier(model, penalty)
-    accuracy, unconverged = _cross_validated(counts, index, classifier, folds, seed)
+    division = StratifiedKFold if stimuli is None else StratifiedGroupKFold
+    accuracy, unconverged = _cross_validated(
+        classifier,
+        counts,
+        index,
+        groups=stimuli,
+        cv=division(folds, shuffle=True, random_state=seed),
+    )
     scalars: dict[str, tuple[float, str]] = {
         "mean_accuracy": (accuracy.mean(), "mean accuracy of the read-out"),
         "standard_deviation": (accuracy.std(ddof=1), "standard deviation over folds"),
-        "chance": (members.max() / index.size, "share of the most frequent class"),
+        "chance": (np.bincount(index).max() / index.size, "share of the most frequent class"),
         "unconverged": (unconverged, "folds without convergence"),
     }
     rows: dict[str, Any] = {
@@ -114,18 +129,17 @@ def _classifier(model: str, penalty: float) -> Any:
 
 
 def _cross_validated(
-    counts: NDArray[np.float32], index: NDArray[np.int64], classifier: Any, folds: int, seed: int
+    classifier: Any, counts: NDArray[np.float32], index: NDArray[np.int64], **division: Any
 ) -> tuple[NDArray[np.float64], int]:
     """Return the accuracy of each fold, and the number of folds without convergence."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import StratifiedKFold, cross_validate
+    from sklearn.model_selection import cross_validate
 
-    division = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # These folds are counted instead.
         warnings.simplefilter("ignore", ConvergenceWarning)
         tested = cross_validate(
-            classifier, counts, index, cv=division, return_estimator=True, error_score="raise"
+            classifier, counts, index, return_estimator=True, error_score="raise", **division
         )
     iterations = [getattr(fitted[-1], "n_iter_", None) for fitted in tested["estimator"]]
     unconverged = sum(np.max(each) >= _ITERATIONS for each in iterations if each is not None)

@@ -11,7 +11,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.arrays import along, count_blocks, ratio
-from bioae.analysis.results.layers import Dims, check_dims, described, images_of, layer_data
+from bioae.analysis.results.layers import (
+    Dims,
+    check_dims,
+    described,
+    layer_data,
+    still_images_of,
+)
 from bioae.errors import ResultError
 
 __all__ = ["inverse_participation_ratio", "spike_triggered_average", "weight_fields"]
@@ -49,7 +55,7 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or the input varies in time.
 
     References
     ----------
@@ -57,7 +63,7 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     199-213, doi:10.1080/713663221.
     """
     data = layer_data(tree, layer)
-    images = images_of(tree, "input").transpose("example", ...)
+    images = still_images_of(tree, "a spike-triggered average").transpose("example", ...)
     examples = data.sizes["example"]
     sums = _sums(tree, layer, images)
     n = max(examples, 1)

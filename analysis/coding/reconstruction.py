@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ __all__ = [
     "sum_squared_error",
 ]
 
+_Measure = Callable[[xr.DataArray, list[Hashable]], xr.DataArray]
+
+# Pixels in a block of images.
+_PIXELS = 2**22
+
 
 def sum_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
@@ -33,7 +39,7 @@ def sum_squared_error(
     reconstruction
         Images to compare with the inputs; by default the network's reconstruction.
     """
-    error = (_difference(tree, reconstruction) ** 2).sum(_image_dims(tree))
+    (error,) = _errors(tree, reconstruction, _sum_of_squares)
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
 
 
@@ -41,7 +47,7 @@ def mean_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
     """Squared error of each image, averaged over pixels and channels, (example,)."""
-    error = (_difference(tree, reconstruction) ** 2).mean(_image_dims(tree))
+    (error,) = _errors(tree, reconstruction, _mean_square)
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
 
 
@@ -49,13 +55,15 @@ def mean_absolute_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
     """Absolute error of each image, averaged over pixels and channels, (example,)."""
-    error = np.abs(_difference(tree, reconstruction)).mean(_image_dims(tree))
+    (error,) = _errors(tree, reconstruction, _mean_magnitude)
     return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
 def all_zero(tree: xr.DataTree) -> xr.DataArray:
     """Reconstruction of a network that never spikes: zero everywhere."""
-    return described(xr.zeros_like(images_of(tree, "input")), "all_zero", "all zero", "1")
+    inputs = images_of(tree, "input")
+    zero = xr.DataArray(np.zeros((), inputs.dtype)).broadcast_like(inputs)
+    return described(zero, "all_zero", "all zero", "1")
 
 
 def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.DataArray:
@@ -74,7 +82,8 @@ def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Data
     """
     inputs = images_of(tree, "input")
     if images is None:
-        mean = inputs.mean("example")
+        parts = [inputs.isel(part).sum("example", dtype=np.float64) for part in _blocks(inputs)]
+        mean = sum(parts[1:], parts[0]) / (inputs.sizes["example"] or np.nan)
     else:
         mean = _mean_of(images, inputs.isel(example=0, drop=True))
     mean = mean.broadcast_like(inputs).transpose(*inputs.dims)
@@ -101,9 +110,9 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "all_zero": all_zero(tree),
         "mean_image": mean_image(tree, images),
     }
-    sums, means, absolute = (
-        [error(tree, prediction) for prediction in predictions.values()]
-        for error in (sum_squared_error, mean_squared_error, mean_absolute_error)
+    measures = _sum_of_squares, _mean_square, _mean_magnitude
+    sums, means, absolute = zip(
+        *(_errors(tree, prediction, *measures) for prediction in predictions.values()), strict=True
     )
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
@@ -120,15 +129,41 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
     )
 
 
-def _difference(tree: xr.DataTree, reconstruction: xr.DataArray | None) -> xr.DataArray:
+def _errors(
+    tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: _Measure
+) -> list[xr.DataArray]:
+    """Return errors of each image, (example,), from blocks of images."""
     guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
-    # In float32 the sum would lose its last digits.
-    inputs = images_of(tree, "input")
-    return guess.astype(np.float64, copy=False) - inputs.astype(np.float64, copy=False)
+    guess, inputs = xr.align(guess, images_of(tree, "input"), join="inner")
+    pixels = [dim for dim in inputs.dims if dim != "example"]
+    found: list[list[xr.DataArray]] = [[] for _ in measures]
+    for part in _blocks(inputs):
+        near = guess.isel(part, missing_dims="ignore")
+        # In float32 the sum would lose its last digits.
+        difference = near.astype(np.float64) - inputs.isel(part).astype(np.float64)
+        for errors, measure in zip(found, measures, strict=True):
+            errors.append(measure(difference, pixels))
+    return [xr.concat(each, "example") if len(each) > 1 else each[0] for each in found]
 
 
-def _image_dims(tree: xr.DataTree) -> list[Any]:
-    return [dim for dim in images_of(tree, "input").dims if dim != "example"]
+def _blocks(images: xr.DataArray) -> Iterator[dict[str, slice]]:
+    """Yield selections of blocks of whole images, at least one."""
+    examples = images.sizes["example"]
+    rows = max(1, _PIXELS * examples // max(images.size, 1))
+    for start in range(0, max(examples, 1), rows):
+        yield {"example": slice(start, start + rows)}
+
+
+def _sum_of_squares(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
+    return (difference**2).sum(pixels)
+
+
+def _mean_square(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
+    return (difference**2).mean(pixels)
+
+
+def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
+    return abs(difference).mean(pixels)
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:

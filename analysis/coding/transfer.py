@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import count_blocks, ratio
-from bioae.analysis.results.layers import duration_s, images_of, layer_data, layer_names
+from bioae.analysis.results.layers import duration_s, layer_data, layer_names, still_images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -50,14 +50,7 @@ def transfer_curve(
     patch = whole(patch, "patch", least=1, error=ResultError)
     bins = whole(bins, "bins", least=1, error=ResultError)
     layer = layer_names(tree)[0] if layer is None else layer
-    data, images = layer_data(tree, layer), images_of(tree, "input")
-    if "time" in images.dims:
-        raise ResultError(
-            "the input varies in time: a transfer curve is one of images",
-            where="input",
-            expected="(example, y, x) or (example, channel, y, x)",
-            found=str(images.dims),
-        )
+    data, images = layer_data(tree, layer), still_images_of(tree, "a transfer curve")
     neurons = data.sizes["neuron"]
     sums = np.zeros((3, bins))
     of_neurons = np.zeros((2, bins * neurons))

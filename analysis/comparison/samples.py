@@ -152,11 +152,12 @@ def cohens_d(a: Sample, b: Sample) -> float:
     if min(a.size, b.size) < 2:
         return np.nan
     freedom = a.size + b.size - 2
-    pooled = ((a.size - 1) * a.var(ddof=1) + (b.size - 1) * b.var(ddof=1)) / freedom
-    difference = float(b.mean() - a.mean())
+    # The variance of equal numbers may differ from 0 by rounding.
+    variances = [0.0 if (each == each[0]).all() else each.var(ddof=1) for each in (a, b)]
+    pooled = ((a.size - 1) * variances[0] + (b.size - 1) * variances[1]) / freedom
     if pooled == 0:
-        return 0.0 if difference == 0 else np.nan
-    return difference / float(np.sqrt(pooled))
+        return 0.0 if a[0] == b[0] else np.nan
+    return float(b.mean() - a.mean()) / float(np.sqrt(pooled))
 
 
 def hedges_g(a: Sample, b: Sample) -> float:

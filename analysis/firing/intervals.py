@@ -147,7 +147,9 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     """Coefficient of variation of a neuron's interspike intervals, (neuron,).
 
     Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
-    than two intervals.
+    than two intervals. With few intervals it is too small: 0.5 on average for two of a Poisson
+    process. So it differs between results with different numbers of examples; `isi_cv2` and `lv` do
+    not.
     """
     sums = _known(sums, tree, layer) or sums_of(tree, layer, "total", "squares")
     counted = np.maximum(sums.intervals, 1)

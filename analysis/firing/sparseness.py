@@ -4,19 +4,26 @@
 neurons' responses to one example (Willmore & Tolhurst 2001, Network 12:255). The response is the
 spike count, and all measures are independent of its scale. Silent neurons make a population
 sparser; `dead_fraction` measures those that never spike.
+
+In experiments responses are means over repeats of a stimulus, and so they are here in the result of
+`bioae.analysis.presentations`. Counts of single presentations differ by chance, too, which raises
+sparseness: untuned Poisson neurons of m spikes per presentation have 1/(1 + m).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.coding.class_responses import class_sums
+from bioae.analysis.firing.counts import check_reference
 from bioae.analysis.results.arrays import along, count_blocks, ratio
 from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.errors import ResultError
 
 __all__ = ["SparsenessMeasure", "lifetime_sparseness", "population_sparseness"]
@@ -54,60 +61,94 @@ def lifetime_sparseness(
     Raises
     ------
     ResultError
-        If there are fewer than two examples, or no such measure.
+        If there are fewer than two examples (stimuli, where there are repeats), or no such measure.
     """
     data = layer_data(tree, layer)
     sparseness = _measure(measure)
-    examples, neurons = data.sizes["example"], data.sizes["neuron"]
-    _check_several("example", examples)
-    total, squares = (np.zeros(neurons, np.int64) for _ in range(2))
-    for _, counts in count_blocks(tree, layer):
-        total += counts.sum(0)
-        squares += (counts**2).sum(0)
-    second, fourth = (np.zeros(neurons) for _ in range(2))
+    stimuli = stimulus_index(tree)
+    responses = data.sizes["example"] if stimuli is None else int(stimuli.max()) + 1
+    _check_several("example" if stimuli is None else "stimulus", responses)
+    total, squares, second, fourth = (np.zeros(data.sizes["neuron"], t) for t in "qqdd")
+    for counts in _responses(tree, layer):
+        total = total + counts.sum(0)
+        squares = squares + (counts**2).sum(0)
     if measure == "kurtosis":
-        for _, counts in count_blocks(tree, layer):
-            squared = (counts - total / examples) ** 2
+        for counts in _responses(tree, layer):
+            squared = (counts - total / responses) ** 2
             second += squared.sum(0)
             fourth += (squared**2).sum(0)
-    values = sparseness((total, squares, second, fourth), examples)
+    values = sparseness((total, squares, second, fourth), responses)
     array = along(data, values, "neuron")
     return described(array, "lifetime_sparseness", f"lifetime {_TITLES[measure]}", "1")
 
 
 def population_sparseness(
-    tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    measure: SparsenessMeasure = "treves_rolls",
+    of: Literal["all", "alive"] = "all",
 ) -> xr.DataArray:
     """Sparseness of the population's responses to each example, (example,).
+
+    In the result of `presentations`, that of the responses to the example's stimulus.
 
     Parameters
     ----------
     measure
         As in `lifetime_sparseness`.
+    of
+        The population: ``"all"`` neurons, or the ``"alive"`` ones, which spike in any example, as
+        in recordings, where neurons without a spike are not found.
 
     Returns
     -------
     xarray.DataArray
-        NaN if no neuron spikes and, for the kurtosis, if all neurons respond equally.
+        NaN if no neuron spikes, if fewer than two are alive and `of` is ``"alive"``, and, for the
+        kurtosis, if all neurons respond equally.
 
     Raises
     ------
     ResultError
-        If the layer has fewer than two neurons, or there is no such measure.
+        If the layer has fewer than two neurons, or there is no such measure or population.
     """
+    check_reference(of)
     data = layer_data(tree, layer)
     sparseness = _measure(measure)
     _check_several("neuron", data.sizes["neuron"])
-    values = np.full(data.sizes["example"], np.nan)
-    for start, counts in count_blocks(tree, layer):
-        central = np.zeros((2, len(counts)))
+    chosen = np.full(data.sizes["neuron"], of == "all")
+    if of == "alive":
+        for counts in _responses(tree, layer):
+            chosen |= counts.any(0)
+    neurons, parts = int(chosen.sum()), [np.zeros(0)]
+    for counts in _responses(tree, layer):
+        response, central = counts[:, chosen], np.zeros((2, len(counts)))
+        if neurons < 2:
+            parts.append(np.full(len(counts), np.nan))
+            continue
         if measure == "kurtosis":
-            squared = (counts - counts.mean(1, keepdims=True)) ** 2
+            squared = (response - response.mean(1, keepdims=True)) ** 2
             central[:] = squared.sum(1), (squared**2).sum(1)
-        sums = (counts.sum(1), (counts**2).sum(1), *central)
-        values[start : start + len(counts)] = sparseness(sums, counts.shape[1])
-    array = along(data, values, "example")
+        sums = (response.sum(1), (response**2).sum(1), *central)
+        parts.append(sparseness(sums, neurons))
+    stimuli, values = stimulus_index(tree), np.concatenate(parts)
+    array = along(data, values if stimuli is None else values[stimuli], "example")
     return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")
+
+
+def _responses(tree: xr.DataTree, layer: str) -> Iterator[NDArray[Any]]:
+    """Return numbers proportional to responses, by blocks, (example, neuron) each.
+
+    Where there are repeats, they are the sums over those of each stimulus, (stimulus, neuron), or
+    the means if some stimulus has more repeats than another.
+    """
+    if stimulus_index(tree) is None:
+        for _, counts in count_blocks(tree, layer):
+            yield counts
+        return
+    sums = class_sums(tree, layer, by_label=False, by_stimulus=True)
+    equal = (sums.sizes == sums.sizes[0]).all()
+    yield sums.total if equal else sums.total / sums.sizes[:, None]
 
 
 def _treves_rolls(sums: _Sums, n: int) -> NDArray[np.float64]:
@@ -123,8 +164,9 @@ def _hoyer(sums: _Sums, n: int) -> NDArray[np.float64]:
 
 def _kurtosis(sums: _Sums, n: int) -> NDArray[np.float64]:
     total, squares, second, fourth = sums
-    # Rounding gives equal counts a spread; integers decide exactly.
-    varies = n * squares != total**2
+    # Rounding gives equal responses a spread; integers decide exactly, means to 12 digits.
+    whole = total.dtype.kind == "i"
+    varies = n * squares > (total**2 if whole else total**2 * (1 + 1e-12))
     return ratio(n * fourth, np.where(varies, second, 0) ** 2) - 3
 
 

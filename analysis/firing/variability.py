@@ -26,9 +26,9 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     The variance is unbiased (ddof 1); `elephant.statistics.fanofactor` divides by n. It is 1 for a
     Poisson process. Fano (1947), Phys. Rev. 72:26.
 
-    In the result of `presentations`, the variance is that over the repeats of a stimulus: the sum
-    of squares around the means of the stimuli, divided by the number of presentations minus that of
-    stimuli. So the response to different stimuli adds nothing to it.
+    In the result of `presentations`, the variance is that over the repeats of a stimulus (ddof 1),
+    and both variance and mean are averaged over stimuli with the weights n - 1 of their n repeats.
+    So the response to different stimuli adds nothing to it.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     -------
     xarray.DataArray
         (neuron,), or (neuron, window) with the windows' starts in milliseconds as coordinate
-        `window`. NaN without a spike. The attribute `over` is ``"repeats"`` or ``"examples"``.
+        `window`. NaN without a spike (of a stimulus with repeats, if there are any). The attribute
+        `over` is ``"repeats"`` or ``"examples"``.
 
     Raises
     ------
@@ -74,10 +75,10 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     -------
     xarray.Dataset
         Along `neuron`: `total`, the Fano factor; and, if the result has labels, `within`, the
-        variance around the class means (sum of squares over n minus the number of classes),
-        divided by the mean of all counts; and `explained`, the fraction of the sum of squares
-        between classes (η² of an analysis of variance). NaN without a spike; `within` also if no
-        class has two examples, `explained` also if the counts do not vary.
+        variance within classes over the mean, both averaged over classes with the weights n - 1 of
+        their n examples; and `explained`, the fraction of the sum of squares between classes (η²
+        of an analysis of variance). NaN without a spike; `within` also without one in a class of
+        two examples or more, `explained` also if the counts do not vary.
 
     Raises
     ------
@@ -92,8 +93,8 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     columns = {"total": ("Fano factor", _fano(total[None], squares, np.array([examples])))}
     if labelled:
         within = sums.around_mean()
-        freedom = examples - sums.sizes.size
-        inside = ratio(within * examples, total * freedom)
+        n = sums.sizes[:, None]
+        inside = ratio(within, ((n - 1) * (sums.total / n)).sum(0))
         columns["within"] = ("Fano factor within classes", inside)
         explained = 1 - ratio(examples * within, examples * squares - total**2)
         columns["explained"] = ("fraction of the variance between classes", explained)
@@ -108,13 +109,16 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
 def _fano(
     total: NDArray[np.int64], squares: NDArray[np.int64], sizes: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return Fano factors from counts by stimulus, (stimulus, ...), and their squares, (...)."""
-    examples, stimuli = int(sizes.sum()), len(sizes)
-    under = (examples - stimuli) * total.sum(0)
+    """Return Fano factors from counts by stimulus, (stimulus, ...), and their squares, (...).
+
+    The sum of squares around the means of the stimuli, over the sum of (n - 1) times these means.
+    """
     if (sizes == sizes[0]).all():  # in integers
-        return ratio(stimuli * (sizes[0] * squares - (total**2).sum(0)), under)
-    means = total / sizes.reshape(-1, *[1] * (total.ndim - 1))
-    return ratio(examples * (squares - (means * total).sum(0)), under)
+        over = sizes[0] * squares - (total**2).sum(0)
+        return ratio(over, (sizes[0] - 1) * total.sum(0))
+    n = sizes.reshape(-1, *[1] * (total.ndim - 1))
+    means = total / n
+    return ratio(squares - (means * total).sum(0), ((n - 1) * means).sum(0))
 
 
 def _window_sums(

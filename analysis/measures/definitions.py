@@ -75,7 +75,9 @@ DEFINITIONS: dict[str, Definition] = {
     "isi_cv_mean": Definition(
         "ISI CV", "1", "Standard deviation over mean of a neuron's intervals between spikes, "
         "averaged over the neurons that have two intervals. Intervals never cross presentations "
-        "and are pooled over them. 0: a clock, 1: a Poisson process.", _NO_INTERVALS,
+        "and are pooled over them. 0: a clock, 1: a Poisson process; with few intervals too small "
+        "(0.5 on average for two of a Poisson process), unlike CV2 and the local variation.",
+        _NO_INTERVALS,
     ),
     "isi_cv2_mean": Definition(
         "CV2", "1", "Mean of 2|I − J|/(I + J) over a neuron's successive intervals I, J, averaged "
@@ -104,7 +106,8 @@ DEFINITIONS: dict[str, Definition] = {
     "sparseness_lifetime": Definition(
         "lifetime sparseness", "1", "Treves-Rolls: (1 − a)/(1 − 1/n) with a = mean(r)²/mean(r²) "
         "over a neuron's counts r in n examples, averaged over the neurons that spike. 0: equal "
-        "in all, 1: in one example only. Vinje & Gallant (2000), Science 287:1273.", _SILENT,
+        "in all, 1: in one example only. Where each image is presented repeatedly, r is the mean "
+        "over its repeats. Vinje & Gallant (2000), Science 287:1273.", _SILENT,
     ),
     "sparseness_population": Definition(
         "population sparseness", "1", "Treves-Rolls over the neurons' counts in one example, "

@@ -43,6 +43,7 @@ class Reference(Table):
     seconds: bool = Field(False, description="it needs steps that are times")
     intervals: bool = Field(False, description="it is a statistic of the intervals between spikes")
     repeats: bool = Field(False, description="it was measured over repeats of one stimulus")
+    averaged: bool = Field(False, description="responses were means over repeats of each stimulus")
     window_s: float | None = Field(None, gt=0, description="the shortest counting window")
     verified: bool = Field(description="the numbers were read in `checked`")
     checked: str = Field(min_length=1, description="the text that was read, and its numbers")

@@ -20,14 +20,8 @@ import xarray as xr
 
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.measures.tables import Table, as_table, format_value
-from bioae.analysis.results.layers import (
-    averaged,
-    duration_s,
-    images_of,
-    layer_data,
-    root_of,
-    steps,
-)
+from bioae.analysis.results.arrays import count_blocks, ratio
+from bioae.analysis.results.layers import duration_s, images_of, root_of, steps
 from bioae.analysis.results.repeats import stimulus_index
 
 __all__ = [
@@ -67,6 +61,8 @@ class Context:
     repeated
         Whether variability is the network's: there are repeats, or all examples show the same
         image.
+    averaged
+        Whether responses are means over repeats of each stimulus.
     """
 
     seconds: bool
@@ -74,6 +70,7 @@ class Context:
     presentation_s: float
     steps: int
     repeated: bool
+    averaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,9 @@ class Verdict:
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
     seconds, timing = has_time_constants(str(root_of(tree).attrs.get("neuron_model", "")))
-    repeated = stimulus_index(tree) is not None or _repeated(tree)
-    return Context(seconds, timing, duration_s(tree), steps(tree), repeated)
+    averaged = stimulus_index(tree) is not None
+    repeated = averaged or _repeated(tree)
+    return Context(seconds, timing, duration_s(tree), steps(tree), repeated, averaged)
 
 
 def has_time_constants(neuron_model: str) -> tuple[bool, str]:
@@ -162,6 +160,11 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
         notes.append(
             f"trains are short: no interval is longer than the {context.steps} steps of a "
             "presentation, which makes them look more regular"
+        )
+    if reference.averaged and not context.averaged:
+        notes.append(
+            "responses are counts of single presentations, whose chance differences make them look "
+            "sparser than means over repeats"
         )
     return Verdict(value, reference, _outcome(value, reference), "; ".join(notes))
 
@@ -208,8 +211,10 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
     if "firing_rate" in values:
         numbers["mean_rate"] = float(values["firing_rate"].mean())
         numbers["median_rate"] = float(np.median(values["firing_rate"].to_numpy()))
-    fast = layer_data(tree, layer)["spike_count"] > 20 * duration_s(tree)
-    return numbers | {"fraction_above_20_hz": float(averaged(fast, fast.dims))}
+    limit, fast, counted = 20 * duration_s(tree), 0, 0
+    for _, counts in count_blocks(tree, layer):
+        fast, counted = fast + int((counts > limit).sum()), counted + counts.size
+    return numbers | {"fraction_above_20_hz": float(ratio(fast, counted))}
 
 
 def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:

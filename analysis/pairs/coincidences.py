@@ -13,6 +13,7 @@ from bioae.analysis.pairs.pair_matrices import check_neurons, chosen_neurons, pa
 from bioae.analysis.results.arrays import along, ratio, runs, whole_numbers, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.rasters import rasters
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import Spikes, blocks, trains
 from bioae.checks import real
 from bioae.errors import ResultError
@@ -52,7 +53,9 @@ def cross_correlogram(
         after `neuron`; and ``expected (pair, lag)``, the shift predictor of Perkel, Gerstein &
         Moore (1967), Biophys. J. 7:419, over all shifts, 0 included: each presentation of one
         neuron with all presentations of the other, which is the count that mean responses alone
-        explain. Coordinates `neuron` and `other` along `pair`.
+        explain. In the result of `presentations` only repeats of one stimulus are shifted: the
+        mean responses are those to each stimulus. The attribute `over` of ``expected`` is
+        ``"repeats"`` or ``"examples"``. Coordinates `neuron` and `other` along `pair`.
 
     Raises
     ------
@@ -69,27 +72,43 @@ def cross_correlogram(
     used, place = np.unique(chosen, return_inverse=True)
     first, second = place.reshape(-1, 2).T
     count = np.zeros((len(chosen), 2 * longest + 1), np.int64)
-    response = np.zeros((used.size, 1, steps(tree)))
+    stimuli = stimulus_index(tree)
+    index = np.zeros(data.sizes["example"], np.int64) if stimuli is None else stimuli
+    sizes = np.bincount(index)
+    response = np.zeros((used.size, sizes.size, steps(tree)), np.int32)
+    # Single precision has more than enough digits for integers below 2**16.
+    each = max(1, 2**16 // steps(tree))
+    shown = 0
     for raster in rasters(tree, layer, used):
-        response += raster.sum(1, keepdims=True)
-        # Single precision has more than enough digits for integers below 2**16.
-        each = max(1, 2**16 // steps(tree))
+        block = index[shown : shown + raster.shape[1]]
+        shown += raster.shape[1]
+        for stimulus in np.unique(block):
+            response[:, stimulus] += raster[:, block == stimulus].sum(1, dtype=np.int32)
         for begin in range(0, raster.shape[1], each):
             part = raster[:, begin : begin + each]
             narrow = part.shape[1] * steps(tree) <= 2**16
             dtype: type[np.floating[Any]] = np.float32 if narrow else np.float64
             _add_correlations(count, part.astype(dtype), first, second)
-    expected = count.astype(float)
-    if data.sizes["example"] > 1:
-        expected[:] = 0
-        _add_correlations(expected, response, first, second)
-        expected /= data.sizes["example"]
+    expected = np.zeros(count.shape)
+    for repeats in np.unique(sizes):
+        products = np.zeros(count.shape)
+        alike = np.flatnonzero(sizes == repeats)
+        for begin in range(0, alike.size, each):
+            means = response[:, alike[begin : begin + each]].astype(float)
+            _add_correlations(products, means, first, second)
+        expected += products / repeats
     lag = np.arange(-longest, longest + 1) * float(tree.attrs["dt_ms"])
-    arrays = {"count": ("spikes", count), "expected": ("expected spikes", expected)}
+    attrs = {
+        "count": {"long_name": "spikes"},
+        "expected": {
+            "long_name": "expected spikes",
+            "over": "examples" if stimuli is None else "repeats",
+        },
+    }
     return xr.Dataset(
         {
-            name: (("pair", "lag"), values, {"long_name": title, "units": "1"})
-            for name, (title, values) in arrays.items()
+            name: (("pair", "lag"), values, {**attrs[name], "units": "1"})
+            for name, values in (("count", count), ("expected", expected))
         },
         coords={
             "lag": ("lag", lag, {"long_name": "lag", "units": "ms"}),

@@ -5,7 +5,8 @@ The examples are different images, so *total* correlation mostly reflects the co
 of the deviations from these means (Cohen & Kohn 2011, Nat. Neurosci. 14:811). The latter includes
 differences between images of a class as well as the network's own noise. Where a result has repeats
 (`bioae.analysis.presentations`), the means are those of each stimulus instead, and noise
-correlation is that of repeated trials.
+correlation is that of repeated trials. The means of R responses still hold 1/R of their noise, so
+that signal correlation is drawn towards noise correlation where R is small or tuning is weak.
 """
 
 from __future__ import annotations

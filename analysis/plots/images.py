@@ -131,8 +131,8 @@ def _rows(results: Mapping[str, xr.DataTree], images: int) -> list[_Row]:
         if current is None or not np.array_equal(current, inputs):
             rows.append(("input" if current is None else f"input of {name}", inputs, None))
             current = inputs
-        errors = sum_squared_error(tree).isel(first).to_numpy()
-        rows.append((name, _pictures(images_of(tree, "reconstruction").isel(first)), errors))
+        guess = images_of(tree, "reconstruction").isel(first)
+        rows.append((name, _pictures(guess), sum_squared_error(tree, guess).to_numpy()))
     return rows
 
 

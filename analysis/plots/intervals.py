@@ -39,7 +39,9 @@ def interval_histograms(
 ) -> Figure:
     """Draw the distributions of interspike intervals, one line per result.
 
-    The bar above them ranges from the lower to the upper quartile, the tick on it is the median.
+    The vertical axis is the fraction of intervals per millisecond of their length, so that results
+    of any time step are comparable. The bar above them ranges from the lower to the upper quartile,
+    the tick on it is the median.
 
     Parameters
     ----------
@@ -64,16 +66,17 @@ def interval_histograms(
         for index, label, fraction in of_layer(distributions, name):
             length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
             marked.append((index, weighted_quartiles(length, values)))
+            density = values / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
             panel.plot(
                 length,
-                np.where(values > 0, values, np.nan) if log else values,
+                np.where(density > 0, density, np.nan) if log else density,
                 marker="osD^"[index % 4] if length.size <= 40 else None,
                 markersize=3,
                 linewidth=1.5,
                 label=label,
                 **line_of(index),
             )
-        panel.set_ylabel("fraction of intervals")
+        panel.set_ylabel("fraction of intervals per ms")
         if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
             panel.set_yscale("log")
         else:

@@ -61,7 +61,7 @@ def fitted_rates(
         The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
     bins
         Number of bins of equal width on the logarithmic axis, over the rates of all neurons, if
-        none is widened.
+        none is widened. Results of other numbers of examples have other resolutions, and bins.
     ax
         Axes to draw into, by layer: one, a sequence, or a mapping; by default a new figure.
 
@@ -73,13 +73,15 @@ def fitted_rates(
     needed(rates, "rates")
     bins = whole(bins, "bins", least=1, error=ResultError)
     names = layers_in(rates)
-    edges = _edges([values for layers in rates.values() for values in layers.values()], bins)
-    octaves = np.diff(np.log2(edges))
+    low, high = _range([values for layers in rates.values() for values in layers.values()])
     axes = panels(names, 2.3, "firing rate (Hz)", ax=ax)
     families: dict[str, Any] = {}
     for name, panel in axes.items():
-        dead, marked = [], []
+        dead, marked, ends = [], [], []
         for index, label, data in of_layer(rates, name):
+            edges = _edges(data, low, high, bins)
+            octaves = np.diff(np.log2(edges))
+            ends += [edges[0], edges[-1]]
             alive = data.to_numpy()[data > 0]
             dead.append((index, f"{data.size - alive.size:,} of {data.size:,}"))
             marked.append((index, quartiles_of(alive)))
@@ -96,7 +98,7 @@ def fitted_rates(
         draw_quartiles(panel, marked, results=len(rates))
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         panel.set_ylabel("neurons per octave")
-        panel.set_xlim(edges[0], edges[-1])
+        panel.set_xlim(min(ends), max(ends))
         head(panel, name, "dead:", dead)
     for panel in axes.values():
         log_axis(panel)
@@ -126,10 +128,15 @@ def _expected(
     return rates, np.exp(curve.log_density(rates)) * rates * np.log(2) * neurons
 
 
-def _edges(rates: list[xr.DataArray], bins: int) -> NDArray[np.float64]:
-    """Return the edges of the bins for all rates, the coarsest that one of them needs."""
+def _range(rates: list[xr.DataArray]) -> tuple[float, float]:
+    """Return the lowest and the highest rate of neurons that spike."""
     pooled = np.concatenate([np.zeros(0), *(each.to_numpy() for each in rates)])
     positive = pooled[pooled > 0]
-    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
-    resolution = max((float(each.attrs.get("resolution", 0)) for each in rates), default=0.0)
-    return rate_bins(float(low), float(high), bins, min(resolution, float(low)))
+    return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
+
+
+def _edges(rates: xr.DataArray, low: float, high: float, bins: int) -> NDArray[np.float64]:
+    """Return the edges of one result's bins, which are those of all results of its resolution."""
+    resolution = float(rates.attrs.get("resolution", 0))
+    low = max(low, resolution)
+    return rate_bins(low, max(low, high), bins, resolution)

@@ -24,6 +24,7 @@ from bioae.analysis.coding.scores import scores
 from bioae.analysis.comparison.agreement import differing_spikes
 from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
+from bioae.analysis.firing.sparseness import population_sparseness
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
 from bioae.analysis.measures.verdicts import Verdict, context_of, cortical_values, layer_verdicts
@@ -269,12 +270,19 @@ def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdic
     values = {
         layer: {
             **cortical_values(tree, layer, data[list(COMPARED)]),
-            "population_sparseness": float(data["sparseness_population"]),
+            "population_sparseness": _population_sparseness(tree, layer, data),
             "noise_correlation": _noise_correlation(tree, layer, data),
         }
         for layer, data in layers_of(measured).items()
     }
     return layer_verdicts(values, context_of(tree))
+
+
+def _population_sparseness(tree: xr.DataTree, layer: str, data: xr.Dataset) -> float:
+    """Return the mean sparseness over the neurons that spike: recordings find no others."""
+    if data.sizes["neuron"] < 2:
+        return float("nan")
+    return float(population_sparseness(tree, layer, of="alive").mean())
 
 
 def _noise_correlation(tree: xr.DataTree, layer: str, data: xr.Dataset) -> float:

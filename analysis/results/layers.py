@@ -31,6 +31,7 @@ __all__ = [
     "readout_note",
     "root_of",
     "steps",
+    "still_images_of",
     "structured",
 ]
 
@@ -268,6 +269,30 @@ def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
             found=str(tree.attrs.get("task")),
         )
     return root[name]
+
+
+def still_images_of(tree: xr.DataTree, what: str) -> xr.DataArray:
+    """Return the input images, (example, [channel,] y, x); refuse input that varies in time.
+
+    Parameters
+    ----------
+    what
+        The measure that needs them, for the message.
+
+    Raises
+    ------
+    ResultError
+        If the input varies in time, or there are no input images.
+    """
+    images = images_of(tree, "input")
+    if "time" in images.dims:
+        raise ResultError(
+            f"the input varies in time: {what} is one of images",
+            where="input",
+            expected="(example, y, x) or (example, channel, y, x)",
+            found=str(images.dims),
+        )
+    return images
 
 
 def described(

@@ -38,6 +38,23 @@ def test_the_class_whose_neurons_fire_most_on_average_is_predicted(make: Make) -
     assert float(found["low"]) < 0.75 < float(found["high"])
 
 
+@pytest.mark.parametrize("sizes", [(a, b) for a in range(1, 8) for b in range(1, 8)], ids=str)
+def test_the_first_of_equals_is_chosen(make: Make, sizes: tuple[int, int]) -> None:
+    """One spike for each example, and one spike of each neuron, are equal for all classes."""
+    label = np.repeat([0, 1], sizes)
+    raster = np.zeros((len(label), 100, 1), bool)
+    raster[:, 0] = True
+    images = np.full((len(label), 1, 2, 2), 0.5)
+    fields = {"images": images, "reconstruction": images}
+    tree = make(raster, label=label, dt_ms=1.0, **fields)
+    np.testing.assert_array_equal(assigned_classes(tree, "latent"), [0])
+    raster = np.ones((1, 1, len(label)), bool)
+    one = dict.fromkeys(fields, images[:1])
+    tree = make(raster, label=np.array([0]), **one)
+    assigned = xr.DataArray(label, dims="neuron")
+    assert int(assigned_accuracy(tree, "latent", assigned)["predicted_class"][0]) == 0
+
+
 def test_an_example_without_spikes_is_wrong(make: Make) -> None:
     classes = assigned_classes(responses(make), "latent")
     silent = responses(make, np.zeros_like(COUNTS))

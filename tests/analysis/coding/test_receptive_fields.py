@@ -145,6 +145,15 @@ def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert whole["average"].attrs["long_name"]
 
 
+def test_input_that_varies_in_time_is_refused(make: Make) -> None:
+    raster = np.ones((2, 3, 4), bool)
+    tree = make(raster)
+    signal = xr.DataArray(np.zeros((2, 3, 1)), dims=("example", "time", "channel"))
+    tree.dataset = tree.to_dataset().assign(input=signal)
+    with pytest.raises(ResultError, match="input: the input varies in time: a spike-triggered"):
+        spike_triggered_average(tree, "latent")
+
+
 def test_an_unknown_layer_is_refused(make: Make) -> None:
     with pytest.raises(ResultError, match="no such layer"):
         spike_triggered_average(make(np.ones((2, 3, 4), bool)), "conv")

@@ -85,6 +85,14 @@ def test_cohens_d_is_the_t_statistic_without_the_sample_size(a: Sample, b: Sampl
     assert cohens_d(a, b) == pytest.approx(t * np.sqrt(1 / a.size + 1 / b.size), abs=1e-9)
 
 
+def test_samples_that_do_not_vary_have_no_effect_size() -> None:
+    """The variance of equal numbers is not always 0 in floating point."""
+    pairs = [(np.full(20, n / 3), np.full(30, m / 3)) for n in range(1, 12) for m in range(1, 12)]
+    assert any(a.var(ddof=1) > 0 for a, _ in pairs)
+    for a, b in pairs:
+        assert cohens_d(a, b) == 0 if a[0] == b[0] else np.isnan(cohens_d(a, b))
+
+
 def test_hedges_g_is_unbiased_where_cohens_d_is_not() -> None:
     rng = np.random.default_rng(0)
     pairs = rng.standard_normal((20_000, 2, 5)) + np.array([0.0, 1.0])[:, None]

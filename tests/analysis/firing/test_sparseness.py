@@ -105,6 +105,23 @@ def test_the_scale_of_the_responses_does_not_matter(make: Make, measure: Sparsen
         np.testing.assert_allclose(one, three)
 
 
+@pytest.mark.parametrize("measure", ["treves_rolls", "hoyer", "kurtosis"])
+def test_the_population_may_be_the_neurons_that_are_alive(
+    make: Make, measure: SparsenessMeasure
+) -> None:
+    raster = np.random.default_rng(8).random((6, 12, 5)) < 0.3
+    among_dead = np.concatenate([raster, np.zeros((6, 12, 4), bool)], axis=2)
+    assert raster.any((0, 1)).all()
+    found = population_sparseness(make(among_dead), "latent", measure=measure, of="alive")
+    expected = population_sparseness(make(raster), "latent", measure=measure)
+    np.testing.assert_allclose(found, expected)
+    everyone = population_sparseness(make(among_dead), "latent", measure=measure)
+    if measure != "kurtosis":
+        assert (everyone > expected).all()
+    one = make(among_dead[:, :, 4:])
+    assert np.isnan(population_sparseness(one, "latent", measure=measure, of="alive")).all()
+
+
 def test_invalid_arguments_are_refused(make: Make, counted: xr.DataTree) -> None:
     with pytest.raises(ResultError, match="needs several examples; expected at least 2; found 1"):
         lifetime_sparseness(counted.isel(example=[1]), "latent")

@@ -78,12 +78,13 @@ def test_dispersion_splits_the_variance_by_class(
     means = np.array([counts[label == name].mean(0) for name in classes])
     inside = ((counts - means[np.searchsorted(classes, label)]) ** 2).sum(0)
     around = ((counts - counts.mean(0)) ** 2).sum(0)
-    freedom = examples - len(classes)
-    for neuron, mean in enumerate(counts.mean(0)):
+    # For Poisson counts the expected sum of squares of a class is (n - 1) times its mean.
+    poisson = sum((np.sum(label == c) - 1) * m for c, m in zip(classes, means, strict=True))
+    for neuron, expected in enumerate(poisson):
         within, explained = (float(found[name][neuron]) for name in ("within", "explained"))
-        assert np.isnan(within) == (mean == 0 or freedom == 0)
-        if mean and freedom:
-            assert within == pytest.approx(inside[neuron] / freedom / mean, abs=1e-12)
+        assert np.isnan(within) == (expected == 0)
+        if expected:
+            assert within == pytest.approx(inside[neuron] / expected, abs=1e-12)
         assert np.isnan(explained) == bool((counts[:, neuron] == counts[0, neuron]).all())
         if not np.isnan(explained):
             assert explained == pytest.approx(1 - inside[neuron] / around[neuron], abs=1e-12)

@@ -129,6 +129,9 @@ def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
     assert found.outcome == "within"
     assert "not verified" in found.reason
     assert "the 1000 steps of a presentation" in found.reason
+    means = reference(low=0.0, high=1.0, averaged=True)
+    assert "counts of single presentations" in verdict(0.7, means, ANIMAL).reason
+    assert verdict(0.7, means, replace(ANIMAL, averaged=True)).reason == ""
     assert verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
 
 
@@ -191,6 +194,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
     outcomes = {each.reference.statistic: each.outcome for each in found["latent"]}
     assert outcomes["isi_cv"] == "within"
     assert outcomes["mean_rate"] == "not comparable"
+    assert outcomes["fraction_above_20_hz"] == "not comparable"
     assert "fano_factor" not in outcomes
     table = verdict_table(found)
     assert len(table.rows) == len(found["latent"])

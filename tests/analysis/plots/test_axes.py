@@ -152,7 +152,7 @@ def test_figures_in_print_are_vectors_with_text(tmp_path: Path) -> None:
     for name in ("a.svg", "a.pdf", "b.pdf"):
         plots.save_figure(figure, tmp_path / name)
     svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert re.search(r"<text [^>]*>fraction of intervals</text>", svg)
+    assert re.search(r"<text [^>]*>fraction of intervals per ms</text>", svg)
     assert 'width="240.9' in svg  # points
     pdf = (tmp_path / "a.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")

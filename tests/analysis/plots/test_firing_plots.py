@@ -128,6 +128,37 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
     assert axes.get_xscale() == "log"
 
 
+def test_bins_of_a_result_are_those_of_its_number_of_examples() -> None:
+    """A result of few examples has wide bins; another in the figure does not narrow them."""
+    rng = np.random.default_rng(3)
+    many = xr.DataArray(0.0625 * rng.poisson(160, 300), dims="neuron", attrs={"resolution": 0.0625})
+    few = xr.DataArray(15.625 * rng.poisson(3, 300), dims="neuron", attrs={"resolution": 15.625})
+    figure = fitted_rates({"many": {"latent": many}, "few": {"latent": few}})
+    (axes,) = figure.axes
+    drawn = {patch.get_label(): patch for patch in axes.patches if patch.get_label()}
+    for name, rates, resolution in (("many", many, 0.0625), ("few", few, 15.625)):
+        density, edges, _ = drawn[name].get_data()  # type: ignore[attr-defined]
+        counts = density * np.diff(np.log2(edges))
+        assert counts.sum() == pytest.approx(int((rates > 0).sum()))
+        assert np.diff(edges).min() >= resolution * (1 - 1e-9)
+    low, high = axes.get_xlim()
+    assert low < float(many.where(many > 0).min()) < float(few.max()) < high
+    assert (counts[: counts.argmax()] > 0).all()  # no gaps between multiples of one spike
+
+
+def test_intervals_of_other_time_steps_are_drawn_on_one_scale() -> None:
+    """An exponential distribution has one density, whatever the width of a step."""
+    drawn = {}
+    for dt in (1.0, 0.1):
+        length = dt * np.arange(1, round(40 / dt))
+        fraction = np.exp(-length / 5) / np.exp(-length / 5).sum()
+        array = xr.DataArray(fraction, dims="interval", coords={"interval": length})
+        axes = panel(interval_histograms({"a": {"latent": array}}), "latent")
+        drawn[dt] = np.interp(5.0, *np.array(axes.lines[0].get_xydata()).T)
+    assert drawn[1.0] == pytest.approx(np.exp(-1) / 5, rel=0.15)
+    assert drawn[0.1] == pytest.approx(drawn[1.0], rel=0.15)
+
+
 def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:
     distributions = of_layers(two, isi_distribution)
     figure = interval_histograms(distributions)

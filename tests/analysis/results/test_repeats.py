@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from bioae.analysis import (
     blocks,
     correlation_matrix,
+    count_information,
+    cross_correlogram,
     dispersion,
     fano_factor,
     firing_rate,
+    lifetime_sparseness,
+    linear_readout,
     mean_pairwise_correlation,
+    population_sparseness,
     presentations,
     statistics,
 )
@@ -141,7 +146,8 @@ def test_fano_factor_of_repeats_that_are_unequal_in_number(
     counts = spikes[:2, :3].sum(2)
     one, other = counts[0], counts[1, :2]
     around = ((one - one.mean(0)) ** 2).sum(0) + ((other - other.mean(0)) ** 2).sum(0)
-    expected = around / 3 / np.concatenate([one, other]).mean(0)
+    # For Poisson counts the expected sum of squares is (n - 1) times the mean, of each stimulus.
+    expected = around / (2 * one.mean(0) + other.mean(0))
     np.testing.assert_allclose(fano_factor(some, "only"), expected)
 
 
@@ -166,10 +172,88 @@ def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.Data
     np.testing.assert_allclose(signal, np.corrcoef(counts.mean(1).T), atol=1e-12)
 
 
+@pytest.mark.parametrize("measure", ["treves_rolls", "hoyer", "kurtosis"])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_sparseness_is_that_of_mean_responses(
+    measure: Any, balanced: bool, spikes: NDArray[np.bool_], tree: xr.DataTree
+) -> None:
+    """Responses are means over repeats, as if each stimulus had one presentation of that count."""
+    chosen = np.arange(EXAMPLES * REPEATS) if balanced else np.arange(EXAMPLES * REPEATS - 17)
+    some = tree.isel(example=chosen)
+    stimulus = chosen // REPEATS
+    counts = spikes.sum(2).reshape(-1, NEURONS)[chosen]
+    means = np.array([counts[stimulus == each].mean(0) for each in range(EXAMPLES)])
+    # One presentation per stimulus, with counts in proportion to the means.
+    scaled = np.rint(means * 13 * REPEATS).astype(int)
+    raster = np.arange(scaled.max())[None, :, None] < scaled[:, None]
+    once = result(raster[:, None])
+    assert counts.size > scaled.size
+    found = lifetime_sparseness(some, "only", measure=measure)
+    np.testing.assert_allclose(found, lifetime_sparseness(once, "only", measure=measure), atol=1e-9)
+    found = population_sparseness(some, "only", measure=measure)
+    expected = population_sparseness(once, "only", measure=measure).to_numpy()[stimulus]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_equal_responses_to_unequal_repeats_have_no_kurtosis(spikes: NDArray[np.bool_]) -> None:
+    same = np.repeat(np.repeat(spikes[:1, :1], 3, axis=0), 7, axis=1)
+    tree = presentations(result(same)).isel(example=slice(0, 17))
+    assert np.isnan(lifetime_sparseness(tree, "only", measure="kurtosis")).all()
+    np.testing.assert_allclose(lifetime_sparseness(tree, "only"), 0, atol=1e-12)
+
+
+def test_untuned_neurons_are_not_sparse_over_repeats() -> None:
+    rng = np.random.default_rng(4)
+    spikes = rng.random((10, 60, 20, 40)) < 0.025
+    repeated = result(spikes, example=np.arange(10), label=np.arange(10) % 2)
+    tree, once = presentations(repeated), presentations(repeated.isel(repeat=[0]))
+    assert float(lifetime_sparseness(once, "only").mean()) > 0.5
+    assert float(lifetime_sparseness(tree, "only").mean()) < 0.1
+
+
+def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
+    """Each stimulus has a response of its own, but classes are random: there is nothing to read."""
+    rng = np.random.default_rng(5)
+    images, repeats = 40, 10
+    density = rng.uniform(0.0, 1.0, (images, 1, 1, 30))
+    spikes = rng.random((images, repeats, 20, 30)) < density
+    repeated = result(spikes, example=np.arange(images), label=rng.permutation(images) % 2)
+    tree = presentations(repeated)
+    read = linear_readout(tree, "only", model="ridge")
+    assert 0.2 < float(read["mean_accuracy"]) < 0.8
+    information = count_information(tree, "only", shuffles=20)
+    # The mean over neurons of what chance gives, with stimuli as the unit.
+    found, shuffled = (
+        float(information[name].mean()) for name in ("mutual_information", "shuffled_mean")
+    )
+    assert shuffled > 0.02
+    assert found == pytest.approx(shuffled, rel=0.5)
+    with pytest.raises(ResultError, match=r"too few stimuli.*2 classes of 30 stimuli or more"):
+        linear_readout(tree, "only", folds=30)
+
+
+def test_only_repeats_of_a_stimulus_are_shifted(
+    spikes: NDArray[np.bool_], tree: xr.DataTree
+) -> None:
+    chosen = np.arange(EXAMPLES * REPEATS - 17)
+    some = tree.isel(example=chosen)
+    found = cross_correlogram(some, "only", [(0, 1), (2, 2)])["expected"]
+    assert found.attrs["over"] == "repeats"
+    trains = spikes.reshape(-1, STEPS, NEURONS)[chosen]
+    for row, (one, other) in zip(found, [(0, 1), (2, 2)], strict=True):
+        expected = np.zeros(2 * STEPS - 1)
+        for stimulus in range(EXAMPLES):
+            own = trains[chosen // REPEATS == stimulus].sum(0).astype(float)
+            count = int((chosen // REPEATS == stimulus).sum())
+            expected += np.correlate(own[:, other], own[:, one], "full") / count
+        np.testing.assert_allclose(row, expected)
+
+
 def test_results_with_repeats_are_comparable_with_cortex(
     spikes: NDArray[np.bool_], tree: xr.DataTree
 ) -> None:
     assert context_of(tree).repeated
+    assert context_of(tree).averaged
     assert not context_of(presentations(result(spikes[:, :1]))).repeated
     mean = float(fano_factor(tree, "only").mean())
     assert float(statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
