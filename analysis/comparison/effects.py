@@ -48,7 +48,8 @@ def compare(
         by default those of `neuron_values`, of the layers that can fire.
     paired
         Whether neuron n of one is neuron n of the other. By default it is, if the results are of
-        the same network (`network_sha256`) and a layer has as many neurons in both.
+        the same network (`network_sha256`) and a layer has as many neurons in both. A network with
+        another neuron model, a lesion or a spread is not the same: say so if its neurons are.
     **settings
         `level`, `resamples` and `seed`, as in `compare_values`.
 

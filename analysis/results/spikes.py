@@ -105,9 +105,10 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     Raises
     ------
     ResultError
-        If there is no such layer.
+        If there is no such layer, or neurons were selected, whose spikes are those of all.
     """
     data = layer_data(tree, layer)
+    _check_neurons(data)
     spikes = whole(spikes, "spikes", least=1, error=ResultError)
     runs = _find_runs(data, spikes)
     examples = data.sizes["example"]
@@ -154,6 +155,7 @@ def spike_keys(block: Spikes) -> tuple[NDArray[np.signedinteger[Any]], int]:
 
 def find_run(data: xr.Dataset, example: int) -> Runs:
     """Find the spikes of one example by its value, with few reads where the values ascend."""
+    _check_neurons(data)
     variable = data["spike_example"].variable
 
     def at(index: int) -> int:
@@ -185,6 +187,18 @@ def steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
     """Return the steps of times within a presentation."""
     step = time_ms / float(tree.attrs["dt_ms"])
     return np.rint(step, out=step).astype(np.int64)
+
+
+def _check_neurons(data: xr.Dataset) -> None:
+    """Refuse a layer of which neurons were selected: spikes still name and count all of them."""
+    known = data.attrs.get("shape")
+    if known is not None and np.prod(np.asarray(known)) != data.sizes["neuron"]:
+        raise ResultError(
+            "neurons of the layer were selected, and spikes are those of all neurons",
+            expected=f"{np.prod(np.asarray(known))} neurons",
+            found=str(data.sizes["neuron"]),
+            mend="Select from the answer, not from the result",
+        )
 
 
 def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:

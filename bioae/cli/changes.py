@@ -25,6 +25,7 @@ def changed_network(
     *,
     neuron: str | None,
     calibrate: Calibration,
+    parameters: Sequence[str],
     spread: Sequence[str],
     background: str | None,
     delay: str | None,
@@ -38,7 +39,7 @@ def changed_network(
     ----------
     network
         The network.
-    neuron, calibrate, spread, background, delay, seed
+    neuron, calibrate, parameters, spread, background, delay, seed
         Options of `bioae simulate`.
 
     Raises
@@ -53,6 +54,10 @@ def changed_network(
     coefficients, noise, message = _spread(spread), _background(background), ""
     if neuron is not None:
         network, message = _with_neuron(network, neuron, calibrate)
+    for name, value in _parameters(parameters).items():
+        layer, _, parameter = name.rpartition(".")
+        layers = [layer] if layer else None
+        network = network.with_parameters({parameter: value}, layers=layers)
     if coefficients:
         network = network.with_spread(coefficients, seed=seed)
     dt, steps = network.config.dt_seconds, network.config.steps
@@ -86,6 +91,26 @@ def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple
     if changed.config.dt_seconds != network.config.dt_seconds:
         message += f"; dt {changed.config.dt_seconds * 1e3:g} ms, {changed.config.steps} steps"
     return changed, message
+
+
+def _parameters(texts: Sequence[str]) -> dict[str, str]:
+    """Read values of parameters such as ``tau=10*ms`` or ``latent.tau=10*ms``."""
+    from bioae.errors import InputError
+
+    values: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name.strip() or not value.strip():
+            raise InputError(
+                "the parameter cannot be read",
+                where="--parameter",
+                expected="a parameter and its value, such as tau=10*ms or latent.tau=10*ms",
+                found=repr(text),
+            )
+        if name.strip() in values:
+            raise InputError("a parameter is named twice", where="--parameter", found=repr(name))
+        values[name.strip()] = value
+    return values
 
 
 def _spread(texts: Sequence[str]) -> dict[str, float]:

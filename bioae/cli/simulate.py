@@ -50,6 +50,7 @@ def simulate(
     target: Target = "cpp_standalone",
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] = "rate",
+    parameter: Several = (),
     spread: Several = (),
     background: str | None = None,
     delay: str | None = None,
@@ -100,6 +101,9 @@ def simulate(
         Scaling of the model's unit of weight, layer by layer: match the firing rate of the former
         neuron under a constant drive (rate), match the effect of a single spike relative to the
         threshold (psp), or do not scale (none).
+    parameter
+        Another value of a parameter, in all layers whose neurons have it: tau=10*ms; in one layer:
+        latent.tau=10*ms. It replaces what was trained.
     spread
         Let neurons differ in a parameter: tau=0.1 draws a value for each neuron from a log-normal
         distribution with this coefficient of variation, using the seed.
@@ -110,8 +114,8 @@ def simulate(
     delay
         The delay of spikes between layers, in addition to the one step of every spike: 2*ms.
     compare
-        Also run the network without the changes of --neuron, --spread, --background and --delay, at
-        the same steps and dt, and print how firing and the scores change.
+        Also run the network without the changes of --neuron, --parameter, --spread, --background
+        and --delay, at the same steps and dt, and print how firing and the scores change.
     connectivity
         The storage of connections: each weight once (shared), or a Brian2 synapse per connection
         (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose
@@ -150,8 +154,8 @@ def simulate(
     check_free(out, resume=resume, overwrite=overwrite)
     original = _loaded(model, steps=steps, dt=dt)
     network, message = changed_network(
-        original, neuron=neuron, calibrate=calibrate, spread=spread, background=background,
-        delay=delay, seed=seed,
+        original, neuron=neuron, calibrate=calibrate, parameters=parameter, spread=spread,
+        background=background, delay=delay, seed=seed,
     )  # fmt: skip
     if compare:
         _check_comparison(original, network, repeats)
@@ -190,7 +194,7 @@ def _check_comparison(original: Network, changed: Network, repeats: int) -> None
         raise InputError(
             "there is no change to compare",
             where="--compare",
-            expected="--neuron, --spread, --background or --delay",
+            expected="--neuron, --parameter, --spread, --background or --delay",
         )
     if repeats > 1 and not original.config.noisy:
         raise InputError(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class NetworkBase(Shown):
         describe how some of the weights were made; nothing depends on them, and an artefact does
         not store them.
 
+    Arrays cannot be changed in place: `Network.with_weights` returns another network.
+
     Raises
     ------
     NetworkError
@@ -88,6 +90,7 @@ class NetworkBase(Shown):
             check_connections(placed, self.weights)
             self._check_divisors(placed)
             self.delays(placed)
+        object.__setattr__(self, "weights", _Arrays(self.weights))
 
     def _parameter_shapes(self, name: str) -> tuple[Shape, ...]:
         # Models are lowered for this, which few networks need.
@@ -318,6 +321,31 @@ class NetworkBase(Shown):
             digest.update(f"{name}{values.shape}".encode())
             digest.update(values.tobytes())
         return digest.hexdigest()
+
+
+class _Arrays(dict[str, NDArray[Any]]):
+    """Arrays by name that cannot be changed: the hash of a network is computed once."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        super().__init__()
+        for name, values in arrays.items():
+            # Arrays that somebody else can change are copied.
+            own = values.copy(order="K") if values.flags.writeable else values
+            own.flags.writeable = False
+            super().__setitem__(name, own)
+
+    def __reduce__(self) -> tuple[type[_Arrays], tuple[dict[str, NDArray[Any]]]]:
+        return _Arrays, (dict(self),)
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise NetworkError(
+            "the arrays of a network cannot be changed",
+            where="weights",
+            mend="Make another network: network.with_weights({NAME: values})",
+        )
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
 
 
 def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from bioae.checks import instance, number, one_of, whole
@@ -20,6 +21,7 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.initial import draw_parameters
 from bioae.networks.inputs import check_background, check_delay, check_variation
 from bioae.networks.layers import Background, Layer, as_text
+from bioae.networks.own_parameters import own_parameters
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.time_steps import in_other_steps, parts_of_step
 from bioae.random import check_key
@@ -218,6 +220,66 @@ class Network(NetworkBase):
             config, weights = in_other_steps(config, weights, parts, dt=as_text(changes["dt"]))
         return replace(self, config=config.varied(**changes), weights=weights)
 
+    def with_parameters(
+        self,
+        parameters: Mapping[str, str | float | Quantity],
+        *,
+        layers: Collection[str] | None = None,
+    ) -> Self:
+        """Return the network with other values of its neurons' parameters, its weights unchanged.
+
+        They replace those that were trained. Read-outs keep parameters of their own.
+
+        Parameters
+        ----------
+        parameters
+            By name, a value with its unit, such as ``{"tau": "10*ms"}`` or ``10*brian2.ms``, or a
+            quantity of one for each neuron (neuron).
+        layers
+            The layers that get them; by default all whose neurons have the parameter.
+
+        Raises
+        ------
+        NetworkError
+            If there is no such layer, no layer has such a parameter, or a value does not fit.
+        """
+        mend = 'Give for instance {"tau": "10*ms"}'
+        instance(parameters, "parameters", Mapping, mend=mend, error=NetworkError)
+        placed = {each.name: each for each in self.config.placed}
+        if layers is not None:
+            instance(layers, "layers", (list, tuple, set, frozenset), error=NetworkError)
+            for name in layers:
+                one_of(name, "layers", tuple(placed), error=NetworkError)
+            placed = {name: each for name, each in placed.items() if name in layers}
+        weights = dict(self.weights)
+        for name in parameters:
+            if not any(name in each.model.parameters for each in placed.values()):
+                raise _no_parameter(name, placed.values())
+        for each in placed.values():
+            own = {n: v for n, v in parameters.items() if n in each.model.parameters}
+            weights |= own_parameters(each, own)
+        return replace(self, weights=weights)
+
+    def with_weights(self, weights: Mapping[str, ArrayLike]) -> Self:
+        """Return the network with other arrays, such as the weights of a lesion.
+
+        Parameters
+        ----------
+        weights
+            By the names of `weights`. Those that are not named stay as they are.
+
+        Raises
+        ------
+        NetworkError
+            If there is no such array, or one does not fit.
+        """
+        instance(weights, "weights", Mapping, error=NetworkError)
+        try:
+            arrays = {name: np.asarray(values, np.float64) for name, values in weights.items()}
+        except (TypeError, ValueError) as error:
+            raise NetworkError("an array does not hold numbers", where="weights") from error
+        return replace(self, weights={**self.weights, **arrays})
+
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
         """Return the network with heterogeneous neurons: each has its own parameters.
 
@@ -246,11 +308,7 @@ class Network(NetworkBase):
             check_variation(variation, name)
             layers = [placed for placed in self.config.placed if name in placed.program.parameters]
             if not layers:
-                known = {n for placed in self.config.placed for n in placed.program.parameters}
-                raise NetworkError(
-                    f"no layer's neuron model has a parameter {name!r}",
-                    expected=f"one of {', '.join(sorted(known)) or 'none'}",
-                )
+                raise _no_parameter(name, self.config.placed)
             for placed in layers:
                 array, mean = f"{placed.name}.{name}", self.parameters(placed)[name]
                 weights[array] = draw_parameters(
@@ -367,6 +425,14 @@ def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
     if isinstance(neuron, NeuronModel):
         return neuron
     return load_model(neuron)
+
+
+def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:
+    known = {parameter for placed in layers for parameter in placed.program.parameters}
+    return NetworkError(
+        f"no layer's neuron model has a parameter {name!r}",
+        expected=f"one of {', '.join(sorted(known)) or 'none'}",
+    )
 
 
 def _times(factor: float, weight: str) -> str | None:

@@ -90,7 +90,9 @@ class Constants:
     def _values(self, parameters: Mapping[str, NDArray[Any]], like: Tensor) -> Values:
         arrays = self._start.environment(parameters)
         arrays |= self._start.state(parameters, noise=self._noise)
-        return {name: self._tensor(array, like) for name, array in arrays.items()}
+        # They are kept for calls with gradients, too.
+        with torch.inference_mode(mode=False):
+            return {name: self._tensor(array, like) for name, array in arrays.items()}
 
     def _attach(
         self,

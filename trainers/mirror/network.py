@@ -182,7 +182,7 @@ class NetworkMirror(nn.Module):
         return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
-        """Project trained neuron parameters into the bounds of their models."""
+        """Project neuron parameters that are trained now into the bounds of their models."""
         for layer in self.layers.values():
             layer.neuron.clamp_()
 

@@ -136,6 +136,8 @@ class TrainedParameter(nn.Module):
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Project into the bounds of the model."""
+        """Project into the bounds of the model; a frozen parameter keeps its value."""
+        if not self.raw.requires_grad:
+            return
         low, high = (torch.from_numpy(np.asarray(end)).to(self.raw) for end in self.scale.bounds)
         self.raw.clamp_(low, high)

@@ -243,7 +243,7 @@ class _Trial:
     def __call__(self, network: Network) -> dict[str, tuple[float, float]]:
         """Return each layer's fraction of firing neurons, and its spikes per neuron and step."""
         for name in self._mirror.synaptic:
-            self._mirror.weights[name].copy_(torch.from_numpy(network.weights[name]))
+            self._mirror.weights[name].copy_(torch.tensor(network.weights[name]))
         layers = self._mirror(self._drive, key=self._key).layers
         return {
             name: (

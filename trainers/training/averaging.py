@@ -54,10 +54,10 @@ class Average:
 def in_place_of(weights: Collection[Tensor], values: Collection[Tensor]) -> Iterator[None]:
     """Put other values in the place of weights inside the block."""
     before = [weight.detach().clone() for weight in weights]
-    with torch.no_grad():
-        for weight, value in zip(weights, values, strict=True):
-            weight.copy_(value)
-    try:
+    try:  # an interrupt between two weights leaves neither changed
+        with torch.no_grad():
+            for weight, value in zip(weights, values, strict=True):
+                weight.copy_(value)
         yield
     finally:
         with torch.no_grad():

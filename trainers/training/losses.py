@@ -60,7 +60,10 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
 
 
 def multi_margin(output: Tensor, target: Tensor) -> Tensor:
-    """Return the mean over the other classes of max(0, 1 - output of the class + output)."""
+    """Return the sum over the other classes of max(0, 1 - output of the class + output).
+
+    It is divided by the number of all classes, as in PyTorch.
+    """
     return functional.multi_margin_loss(output, target)
 
 

@@ -97,6 +97,12 @@ def _check_trainable(
 ) -> None:
     kinds = {name.rpartition(".")[2] for name in trained}
     for name in settings.ever_trainable:
+        if name not in kinds and any(name in model.trainable for model in models.values()):
+            raise NetworkError(
+                f"no layer trains {name!r}",
+                where="training, trainable",
+                mend="Name it in the layers' own `trainable`, which replaces this list there",
+            )
         if name not in kinds:
             _refuse(name, models.values(), "training, trainable")
     for layer, own in settings.layers.items():

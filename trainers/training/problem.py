@@ -106,7 +106,7 @@ class Problem(DescentProblem):
         return on_grid(stored, self.config.training.grid_bits)
 
     def constrain(self) -> None:
-        """Project trained neuron parameters into the bounds of their models."""
+        """Project neuron parameters that are trained now into the bounds of their models."""
         self.mirror.clamp_()
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:

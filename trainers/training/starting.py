@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bioae import models
+from bioae.equations.library import load_model
 from bioae.errors import NetworkError
 from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
@@ -50,6 +51,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     if stored is None:
         trained = models.load(init.model)
         _warn_of_seen_images(config, trained.training, init.model)
+        _check_calibration(trained.network, described, init)
         start = _changed(trained.network, described, init)
         return Network(start.config.self_contained(), start.weights)
     network = artefact.load(stored).network
@@ -59,13 +61,34 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     return Network(_changed(network, described, init).config.self_contained(), network.weights)
 
 
+def _check_calibration(network: Network, described: NetworkConfig | None, init: InitConfig) -> None:
+    """Refuse a description that has the new neuron already: it hides what weights were for."""
+    if init.neuron is None or init.calibrate == "none" or described is None:
+        return
+    new = load_model(init.neuron)
+    before = {placed.name: placed.model for placed in network.config.placed}
+    for placed in described.placed:
+        if placed.model == new != before.get(placed.name, new):
+            raise NetworkError(
+                f"[network] has the neuron {new.name!r} already, so that weights cannot be "
+                "calibrated to it",
+                where=f"layer {placed.name!r}",
+                expected=f"the neuron that the weights were trained with, "
+                f"{before[placed.name].name!r}",
+                mend="Leave [network] out to take that of the trained network, or set "
+                'calibrate = "none" in [training] init',
+            )
+
+
 def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], model: str) -> None:
     """Say in one line if images that are held out now may have been trained on before."""
-    data, training = (_table(before.get(name)) for name in ("data", "training"))
+    data, training, learning = (
+        _table(before.get(name)) for name in ("data", "training", "learning")
+    )
     if data.get("name") != config.data.name:
         return
     now = {
-        "training.seed": (training.get("seed"), config.training.seed),
+        "training.seed": ((training or learning).get("seed", 0), config.training.seed),
         "data.train": (data.get("train"), config.data.train),
         "data.validation": (data.get("validation"), config.data.validation),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -147,12 +148,24 @@ def _fitted(
 ) -> TrainingResult:
     """Train, and write the artefact."""
     history, summary = fit(problem, out, resume=resume, progress=progress)
+    _warn_of_silence(summary)
     network, config = problem.mirror.to_network(), problem.config
     if config.training.grid_bits is not None:
         network = network.quantised(config.training.grid_bits)
     training = {key: value for key, value in config.to_mapping().items() if key != "network"}
     artefact.save(network, out / MODEL, training=training, metrics=summary, overwrite=True)
     return TrainingResult(network, tuple(history), summary, out)
+
+
+def _warn_of_silence(summary: Mapping[str, Any]) -> None:
+    """Say in one line which layers never fired: nothing that follows them saw an input."""
+    silent = [name for name, layer in summary["test_layers"].items() if layer["dead"] == 1]
+    if silent:
+        logging.getLogger("bioae").warning(
+            "bioae: no neuron of %s fired for any test image: stronger initial weights (`gain`), a "
+            "neuron that needs less input, or a regulariser with a target can wake them",
+            ", ".join(silent),
+        )
 
 
 def assemble(config: TrainingConfig, start: Network | None = None) -> Problem:

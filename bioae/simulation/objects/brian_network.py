@@ -18,6 +18,7 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.rules import Held, check_held
 from bioae.networks.schedule import Timing
 from bioae.showing import Shown, Summary
+from bioae.simulation.backend import STANDALONE
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
@@ -274,10 +275,28 @@ class BrianNetwork(Shown):
             )
 
 
+class _OnceInStandalone(Brian2Network):  # type: ignore[misc]
+    """A network that runs once in a standalone program: a further run would lose spikes.
+
+    There Brian2 empties the queues of spikes under way as a run begins.
+    """
+
+    def run(self, *args: Any, level: int = 0, **options: Any) -> None:
+        """Run the network, see `brian2.Network.run`."""
+        if float(self.t) > 0 and active_target() in STANDALONE:
+            raise InputError(
+                f"on {active_target()} a second run would lose the spikes that are under way",
+                where="network.run",
+                mend="Run the network once, for built.duration; numpy and cython can continue",
+            )
+        # One frame more between the caller, whose names Brian2 looks up, and Brian2.
+        super().run(*args, level=level + 1, **options)
+
+
 def assembled(builder: Builder) -> BrianNetwork:
     """Return the objects of a builder in a Brian2 network, in the order of its schedule."""
     built = BrianNetwork(
-        network=Brian2Network(),
+        network=_OnceInStandalone(),
         source=builder.source,
         presentations=builder.presentations,
         held=builder.held,

@@ -151,6 +151,9 @@ class Population(VariablesGroup):
         )
         for variable, values in parameters.items():
             self.variables[variable].set_value(values)
+        # Constants were computed from these parameters, and would not follow them.
+        for variable in frozenset().union(*program.dependents.values()):
+            self.variables[variable].read_only = True
         for variable, values in self._start.items():
             self.variables[variable].set_value(values)
         set_subexpression_code(self, _code(program, program.prepare))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from brian2 import SpikeMonitor, StateMonitor, second
+from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, second
 from builders import dense, drawn, need
 from one_build import Simulation, simulate_several
 
@@ -114,6 +114,54 @@ def test_a_manual_run_and_simulate_give_the_same_result() -> None:
         built.run()
         manual = built.result()
     assert manual.equals(simulate(net, IMAGES, "numpy", seed=3))
+
+
+@pytest.mark.parametrize(
+    ("target", "connectivity", "schedule"),
+    [
+        *(("numpy", way, name) for way in ("shared", "unrolled") for name in SCHEDULES),
+        pytest.param("cython", "shared", "paper", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_may_be_cut(target: Target, connectivity: Any, schedule: ScheduleName) -> None:
+    """Spikes that are still to be delivered when a run ends are delivered in the next."""
+    need(target)
+    net = network("max", schedule).with_delay("2*ms")
+    expected = simulate(net, IMAGES, target, seed=3)
+    assert int(expected["/layers/last/spike_count"].sum()) > 20
+    with activated(target):
+        built = build(net, len(IMAGES), connectivity=connectivity)
+        built.present(IMAGES, seed=3)
+        steps, dt = built.steps, net.config.dt_seconds * second
+        for length in (1, 1, 7, *[1] * 9, 13):
+            steps -= length
+            built.network.run(length * dt, namespace={})
+        built.network.run(steps * dt, namespace={})
+        assert built.result().equals(expected)
+
+
+def test_a_standalone_program_runs_a_network_once() -> None:
+    need("cpp_standalone")
+    net = network("max")
+    with activated("cpp_standalone"):
+        built = build(net, len(IMAGES))
+        built.network.run(3 * second / 1000, namespace={})
+        with pytest.raises(InputError, match=r"a second run would lose.*built\.duration"):
+            built.network.run(3 * second / 1000, namespace={})
+
+
+def test_names_are_looked_up_where_the_network_runs() -> None:
+    net = network("mean")
+    with activated("numpy"):
+        built = build(net, len(IMAGES))
+        built.present(IMAGES, seed=3)
+        steepness = 2.0  # used by the group below
+        own = NeuronGroup(
+            1, "dx/dt = steepness/second : 1", method="euler", clock=built.input.clock
+        )
+        built.network.add(own)
+        built.network.run(built.duration)
+    assert own.x[0] == pytest.approx(steepness * float(built.duration / second))
 
 
 def test_a_second_run_needs_the_state_before_the_first() -> None:

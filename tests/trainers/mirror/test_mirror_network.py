@@ -143,7 +143,7 @@ def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
     placed = described.config.placed[0]
     names = tuple(placed.program.states)
     found = states(NetworkMirror(described, dtype=torch.float64), drive(), *names)
-    weight = torch.from_numpy(described.weights["first.weight"])
+    weight = torch.tensor(described.weights["first.weight"])
     assert 0.05 < found["spikes"].mean() < 0.9
     for example in range(3):
         image = drive()[:, example].double()
@@ -201,6 +201,22 @@ def test_copies_are_independent() -> None:
         other.weights["first.tau"].sub_(2.0)
     assert not torch.equal(states(other, drive(), "v")["v"], before)
     assert torch.equal(states(mirror, drive(), "v")["v"], before)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_mirror_that_has_run_is_copied_and_trained(*, compiled: bool) -> None:
+    """Also if it ran without gradients first, in inference mode."""
+    mirror = NetworkMirror(network(), derivative=ArcTan(), trainable=("tau",), compile=compiled)
+    with torch.inference_mode():
+        before = mirror(drive()).reconstruction
+    other = copy.deepcopy(mirror)
+    for each in (mirror, other):
+        found = each(drive()).reconstruction
+        assert torch.equal(found, before)
+        found.sum().backward()
+        gradient = each.weights["first.tau"].grad
+        assert gradient is not None
+        assert gradient.abs().sum() > 0
 
 
 def test_numbers_in_statements_keep_their_precision(tmp_path: Path) -> None:
@@ -281,6 +297,17 @@ def test_clamp_moves_parameters_to_their_bounds() -> None:
     assert found["last.theta"] == 1.0
     readout = mirror.layers["last"].readout.trained["tau"]  # type: ignore[union-attr, index]
     assert readout is mirror.trained["last.tau"]
+
+
+def test_a_frozen_parameter_keeps_a_value_outside_its_bounds() -> None:
+    start = network().with_parameters({"tau": "2*second"}, layers=["first"])
+    mirror = NetworkMirror(start, trainable=("tau",), dtype=torch.float64)
+    mirror.weights["first.tau"].requires_grad_(False)
+    mirror.clamp_()
+    assert float(mirror.trained["first.tau"].values()) == 2.0
+    mirror.weights["first.tau"].requires_grad_(True)
+    mirror.clamp_()
+    assert float(mirror.trained["first.tau"].values()) == pytest.approx(0.5)
 
 
 def test_bounds_of_another_unit_are_refused(tmp_path: Path) -> None:

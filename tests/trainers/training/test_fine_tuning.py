@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from builders import dense
 
+from bioae.equations import load_model
+from bioae.errors import NetworkError
+from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.starting import starting_network
@@ -65,3 +69,40 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     assert lost["validation_sum_squared_error"] > BOUND * before
     tuned = train(second, tmp_path / "second")
     assert tuned.history[-1]["validation_sum_squared_error"] < BOUND * before
+
+
+def test_a_description_with_the_new_neuron_is_refused(tmp_path: Path) -> None:
+    """Weights are calibrated against the neuron that they were trained with."""
+    settings = {**SETTINGS, "epochs": 1}
+    first = TrainingConfig.from_mapping(
+        {"data": {"name": "sample", "train": 40, "validation": 10, "test": 10},
+         "network": NETWORK, "training": settings}
+    )  # fmt: skip
+    model = str(train(first, tmp_path / "first").model)
+
+    def started(neuron: str, **init: Any) -> Network:
+        tables = {
+            "data": DATA,
+            "network": {**NETWORK, "neuron": neuron},
+            "training": {**settings, "init": {"model": model, "neuron": "adex", **init}},
+        }
+        return starting_network(TrainingConfig.from_mapping(tables))
+
+    with pytest.raises(NetworkError, match=r"'adex' already.*trained with, 'lif'.*Leave"):
+        started("adex")
+    assert started("adex", calibrate="none").config.placed[0].model.name == "adex"
+    calibrated = started("lif")
+    assert calibrated.config.layers[0].weight != load_model("adex").weight
+
+
+def test_a_network_that_never_fires_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weak = {**NETWORK, "layers": [{**each, "gain": 1e-3} for each in NETWORK["layers"]]}
+    config = {
+        "data": {"name": "sample", "train": 20, "validation": 10, "test": 10},
+        "network": weak, "training": {**SETTINGS, "epochs": 1},
+    }  # fmt: skip
+    with caplog.at_level("WARNING", logger="bioae"):
+        train(config, tmp_path / "run")
+    assert "no neuron of latent, output fired for any test image" in caplog.messages[-1]

@@ -184,6 +184,10 @@ WARM = {"coefficient": 1.0, "warm_up": 2.5}
             {"epochs": 3, "stages": [{"epochs": 1}, {"epochs": 2}]},
             "training: epochs = 3 has no effect: every stage has its own `epochs`",
         ),
+        (
+            {"frozen": ["nothing"], "stages": [{"frozen": ["output"]}]},
+            "training: frozen = ('nothing',) has no effect: every stage has its own `frozen`",
+        ),
     ],
 )
 def test_times_that_do_not_fit(settings: dict[str, Any], line: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bioae.errors import NetworkError
-from bioae.trainers.training.averaging import Average
+from bioae.trainers.training.averaging import Average, in_place_of
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import TrainingRun, fit
 from bioae.trainers.training.progress import Report
@@ -105,11 +105,30 @@ def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_
 
 
 def test_the_optimiser_continues(small_run: ModuleType, tmp_path: Path) -> None:
-    stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1, "batch_size": 5}]
-    run = TrainingRun(small_run.problem(small_run.config(stages=stages)), tmp_path)
+    stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
+    run = TrainingRun(small_run.problem(small_run.config(batch_size=5, stages=stages)), tmp_path)
     run.train(lambda _: None)
     state = run.state.optimisation.optimiser.state[run.state.weights["hidden.weight"]]
     assert state["step"].item() == 2 + 4
+
+
+def test_an_interrupt_between_two_weights_leaves_neither_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = [torch.zeros(2), torch.zeros(3)]
+    copy, calls = torch.Tensor.copy_, []
+
+    def interrupted(self: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        calls.append(self)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return copy(self, other)
+
+    monkeypatch.setattr(torch.Tensor, "copy_", interrupted)
+    with pytest.raises(KeyboardInterrupt), in_place_of(weights, [torch.ones(2), torch.ones(3)]):
+        raise AssertionError("the block must not be entered")
+    assert len(calls) == 4
+    assert not any(weight.any() for weight in weights)
 
 
 def test_the_average_against_its_definition() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import platform
 import shlex
@@ -57,7 +58,17 @@ def compile_cpp(source: str, *, contract: bool = False) -> ctypes.CDLL:
         # Use PyTorch's OpenMP, which is loaded already: two would compete for the processor.
         return _load(source, (*command, "-fopenmp"))
     except (OSError, Unsupported):
-        return _load(source, command)
+        library = _load(source, command)
+        _warn_of_one_thread()
+        return library
+
+
+@functools.cache
+def _warn_of_one_thread() -> None:
+    if torch.get_num_threads() > 1:
+        logging.getLogger("bioae").warning(
+            "bioae: the C++ compiler has no OpenMP: compiled layers run in one thread"
+        )
 
 
 def compiler() -> tuple[str, ...] | None:

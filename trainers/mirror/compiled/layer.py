@@ -53,6 +53,13 @@ class CompiledLayer:
         self._populations = {"": neuron, READOUT: readout}
         self._kernels: dict[Any, Kernel | RecurrentKernel | Unsupported] = {}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledLayer:
+        # Libraries cannot be copied, and are loaded again at once.
+        copied = CompiledLayer.__new__(CompiledLayer)
+        own = {name: value for name, value in vars(self).items() if name != "_kernels"}
+        vars(copied).update(copy.deepcopy(own, memo), _kernels={})
+        return copied
+
     def __call__(
         self,
         send: Callable[[], Arrived],

@@ -42,3 +42,9 @@
     }
     {% endif %}
 {% endblock %}
+
+{# Brian2 clears the spikes when a run ends. Where synapses come before thresholds they are still to
+   be delivered, in the next run. #}
+{% block after_code %}
+// EMPTY_CODE_BLOCK
+{% endblock %}

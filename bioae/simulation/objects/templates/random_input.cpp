@@ -54,3 +54,7 @@ namespace {
     }
     {{_spikes}}[N] = _count;
 {% endblock %}
+
+{% block after_code %}
+// EMPTY_CODE_BLOCK: as in vectorised_threshold.cpp
+{% endblock %}

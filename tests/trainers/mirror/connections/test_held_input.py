@@ -88,7 +88,7 @@ def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
     config = network.config
     drive, decay = shown(config), np.exp(-config.dt_seconds / 0.1)
     mirror = NetworkMirror(network, dtype=torch.float64, compile=compiled)
-    weight = torch.from_numpy(network.weights["only.weight"])
+    weight = torch.tensor(network.weights["only.weight"])
     steady = connect(Dense(name="only", units=36), drive[0], weight).reshape(4, 1, 6, 6)
     expected = steady * decay * (1 - decay**config.steps) / (1 - decay)
     found = mirror(drive)

@@ -1,0 +1,68 @@
+"""Parameters of neurons that a network replaces, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.errors import NetworkError
+from bioae.networks.placed_layer import PlacedLayer
+
+if TYPE_CHECKING:
+    from brian2 import Quantity
+
+__all__ = ["own_parameters"]
+
+
+def own_parameters(
+    placed: PlacedLayer, values: Mapping[str, str | float | Quantity]
+) -> dict[str, NDArray[np.float64]]:
+    """Return arrays of a layer's parameters, in base units, by their names in a network.
+
+    Parameters of the model whose values follow from one of these follow.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    values
+        By parameter: a value with its unit, or one for each neuron (neuron).
+
+    Raises
+    ------
+    NetworkError
+        If a value is no quantity of the parameter's unit.
+    """
+    from brian2.units import get_dimensions
+
+    from bioae.equations.parameters import parameter_values
+    from bioae.equations.quantities import evaluate, text_of, unit_name
+
+    before = parameter_values(placed.model)
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        where = f"layer {placed.name!r}, {name}"
+        if np.ndim(value):
+            unit = get_dimensions(before[name])
+            if get_dimensions(value) != unit or np.asarray(value).dtype.kind not in "iuf":
+                raise NetworkError(
+                    "the values do not fit the parameter",
+                    where=where,
+                    expected=f"one for each neuron, with the unit {unit_name(unit)}",
+                    found=repr(value)[:80],
+                )
+            given[name] = np.asarray(value, np.float64)
+        else:
+            text = repr(value) if isinstance(value, int | float) else value
+            given[name] = evaluate(
+                text, dimensions_of=before[name], where=where, error=NetworkError
+            )
+    single = {name: text_of(value) for name, value in given.items() if not np.ndim(value)}
+    after = parameter_values(placed.model.with_parameters(single))
+    follow = {name: value for name, value in after.items() if value != before[name]} | given
+    return {
+        f"{placed.name}.{name}": np.asarray(value, np.float64) for name, value in follow.items()
+    }

@@ -1,0 +1,134 @@
+"""Networks whose arrays cannot be changed, and copies with other parameters and weights."""
+
+from __future__ import annotations
+
+import copy
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import Quantity, ms
+from builders import dense, drawn
+
+from bioae.equations import load_model
+from bioae.errors import NetworkError
+from bioae.networks import Network
+from bioae.random import stream
+from bioae.simulation import simulate
+
+IMAGES = stream(3, 1).random((4, 1, 3, 4))
+
+#: A model in which one parameter follows from another.
+FOLLOWS = {
+    "description": "A leaky neuron whose threshold follows from a scale.",
+    "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta",
+    "reset": "v = 0",
+    "method": "exact",
+    "input": "v",
+    "parameters": {"tau": "20*ms", "scale": "0.5", "theta": "2*scale"},
+}
+
+
+def network(**changes: Any) -> Network:
+    return drawn(
+        dense("first", 6, gain=4.0), dense("last", shape=[1, 3, 4], gain=4.0),
+        input_shape=[1, 3, 4], steps=15, **changes,
+    )  # fmt: skip
+
+
+def spikes(net: Network) -> int:
+    return int(simulate(net, IMAGES, "numpy")["/layers/first/spike_count"].sum())
+
+
+@pytest.mark.parametrize("tau", ["3*ms", 3 * ms, np.full(6, 3.0) * ms], ids=["text", "one", "each"])
+def test_parameters_are_those_of_a_network_with_the_model(tau: Any) -> None:
+    """They replace those of the model and what was trained, in the layers that are named."""
+    net = network()
+    trained = net.with_weights({"first.tau": 0.5})
+    expected = network(
+        neuron="other",
+        neurons={"other": load_model("lif").with_parameters({"tau": "3*ms"}).to_mapping()},
+    )
+    found = trained.with_parameters({"tau": tau}, layers=["first"])
+    np.testing.assert_allclose(found.weights["first.tau"], 3e-3)
+    assert "last.tau" not in found.weights
+    both = net.with_parameters({"tau": tau} if np.ndim(tau) == 0 else {"tau": "3*ms"})
+    assert spikes(both) == spikes(expected)
+    assert len({spikes(net), spikes(trained), spikes(both)}) == 3
+
+
+def test_parameters_that_follow_from_another_follow() -> None:
+    net = network(neuron="follows", neurons={"follows": FOLLOWS})
+    found = net.with_parameters({"scale": 0.75})
+    assert {name: float(found.weights[f"first.{name}"]) for name in ("scale", "theta")} == {
+        "scale": 0.75, "theta": 1.5,
+    }  # fmt: skip
+    assert "first.tau" not in found.weights
+    given = net.with_parameters({"scale": 0.75, "theta": "0.25"})
+    assert float(given.weights["first.theta"]) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("parameters", "layers", "line"),
+    [
+        ({"tau": "3"}, None, "layer 'first', tau: '3' has the wrong unit; expected second"),
+        ({"tau": 3.0}, None, "'3.0' has the wrong unit"),
+        ({"tau": np.ones(6)}, ["first"], "one for each neuron, with the unit second"),
+        ({"tau": np.ones(5) * ms}, ["first"], r"wrong shape; expected \(\) or \(6,\)"),
+        ({"tau": "-1*ms"}, None, "divide by the array 'first.tau'; expected positive times"),
+        ({"tau": "2*tau"}, None, "unknown name 'tau'"),
+        ({"nothing": "1"}, None, "no layer's neuron model has a parameter 'nothing'"),
+        ({"tau": "1*ms"}, ["middle"], "layers does not fit; expected first or last"),
+        ({"tau": "1*ms"}, "first", "layers"),
+        ("tau", None, 'Give for instance {"tau": "10'),
+    ],
+)
+def test_parameters_that_are_refused(parameters: Any, layers: Any, line: str) -> None:
+    with pytest.raises(NetworkError, match=line):
+        network().with_parameters(parameters, layers=layers)
+
+
+def test_a_lesion_leaves_the_network_as_it_was() -> None:
+    net = network()
+    weights = net.weights["last.weight"].copy()
+    weights[:, [1, 3]] = 0.0
+    lesion = net.with_weights({"last.weight": weights})
+    assert lesion.sha256 != net.sha256
+    np.testing.assert_array_equal(lesion.weights["last.weight"], weights)
+    assert net.weights["last.weight"][:, [1, 3]].any()
+    with pytest.raises(NetworkError, match=r"no array 'last\.weights'"):
+        net.with_weights({"last.weights": weights})
+    with pytest.raises(NetworkError, match="does not hold numbers"):
+        net.with_weights({"last.weight": [["a"]]})
+    with pytest.raises(NetworkError, match="wrong shape"):
+        net.with_weights({"last.weight": weights.T})
+
+
+def test_arrays_cannot_be_changed() -> None:
+    """The hash of a network is computed once, and results name it."""
+    arrays = {"last.weight": np.ones((12, 6))}
+    net = network().with_weights(arrays)
+    before, sent = net.sha256, ForkingPickler.loads(ForkingPickler.dumps(net))
+    copies = [copy.deepcopy(net), sent]
+    for each in (net, *copies):
+        with pytest.raises(ValueError, match="read-only"):
+            each.weights["first.weight"][:] = 0.0
+        for change in (
+            lambda weights: weights.__setitem__("first.weight", np.zeros(1)),
+            lambda weights: weights.pop("first.weight"),
+            lambda weights: weights.update({}),
+            lambda weights: weights.clear(),
+        ):
+            with pytest.raises(NetworkError, match=r"cannot be changed.*with_weights"):
+                change(each.weights)
+        assert each.sha256 == before
+    arrays["last.weight"][0, 0] = 2.0
+    assert net.weights["last.weight"][0, 0] == 1.0
+
+
+def test_quantities_have_the_unit_of_the_parameter() -> None:
+    assert isinstance(3 * ms, Quantity)
+    with pytest.raises(NetworkError, match="wrong unit"):
+        network().with_parameters({"theta": 3 * ms})
