@@ -25,6 +25,7 @@ from bioae.networks.connections import check_connections, draw_connections, stru
 from bioae.networks.initial import draw_spread, draw_weights
 from bioae.networks.inputs import Steps, draw_delays, in_steps
 from bioae.networks.layers import Dense, Shape
+from bioae.networks.own_parameters import own_texts
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import check_key, stream
 from bioae.showing import Shown, Summary
@@ -307,8 +308,14 @@ class NetworkBase(Shown):
 
     def _summary(self) -> Summary:
         count = sum(values.size for values in self.weights.values())
-        heading, rows = self.config._summary()
-        return Summary(f"{heading.replace('NetworkConfig', 'Network')}, {count:,} numbers", rows)
+        heading, (head, *rows) = self.config._summary()
+        table = [head]
+        for row, placed in zip(rows, self.config.placed, strict=True):
+            # What was trained or replaced: the models' files have other values.
+            own = own_texts(placed, self.weights)
+            table += [row, *(("",) * (len(row) - 1) + (text,) for text in own)]
+        heading = heading.replace("NetworkConfig", "Network")
+        return Summary(f"{heading}, {count:,} numbers", table)
 
     @cached_property
     def sha256(self) -> str:

@@ -14,7 +14,7 @@ from bioae.networks.placed_layer import PlacedLayer
 if TYPE_CHECKING:
     from brian2 import Quantity
 
-__all__ = ["own_parameters"]
+__all__ = ["own_parameters", "own_texts"]
 
 
 def own_parameters(
@@ -66,3 +66,26 @@ def own_parameters(
     return {
         f"{placed.name}.{name}": np.asarray(value, np.float64) for name, value in follow.items()
     }
+
+
+def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Return texts of the parameters that a layer does not take from its model's file.
+
+    Those that differ between neurons are shown by their mean and standard deviation.
+    """
+    names = [name for name in placed.model.parameters if f"{placed.name}.{name}" in arrays]
+    names = [name for name in names if f"{placed.name}.{name}" not in placed.array_shapes]
+    if not names:
+        return []
+    from brian2.units import Quantity, get_dimensions, in_best_unit
+
+    from bioae.equations.parameters import parameter_values
+
+    defaults, texts = parameter_values(placed.model), []
+    for name in names:
+        values = np.asarray(arrays[f"{placed.name}.{name}"], np.float64)
+        numbers = [values.mean()] if values.ndim == 0 else [values.mean(), values.std()]
+        unit = get_dimensions(defaults[name])
+        shown = [in_best_unit(Quantity(each, dim=unit), precision=4) for each in numbers]
+        texts.append(f"{name} {' ± '.join(shown)}")
+    return texts

@@ -132,3 +132,14 @@ def test_quantities_have_the_unit_of_the_parameter() -> None:
     assert isinstance(3 * ms, Quantity)
     with pytest.raises(NetworkError, match="wrong unit"):
         network().with_parameters({"theta": 3 * ms})
+
+
+def test_a_network_shows_parameters_of_its_own() -> None:
+    """Not those of the models' files, with which it does not run."""
+    net = network()
+    assert "tau" not in repr(net)
+    lines = repr(net.with_parameters({"tau": "3*ms"}, layers=["first"])).splitlines()
+    ends = ("neuron", "lif", "tau 3. ms", "lif")
+    assert all(line.endswith(end) for line, end in zip(lines[1:], ends, strict=True))
+    spread = repr(net.with_parameters({"tau": [1, 3] * 3 * ms}, layers=["first"]))
+    assert "tau 2. ms ± 1. ms" in spread
