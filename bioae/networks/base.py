@@ -337,7 +337,8 @@ class _Arrays(dict[str, NDArray[Any]]):
         super().__init__()
         for name, values in arrays.items():
             # Arrays that somebody else can change are copied.
-            own = values.copy(order="K") if values.flags.writeable else values
+            own = np.asarray(values)
+            own = own.copy(order="K") if own.flags.writeable else own
             own.flags.writeable = False
             super().__setitem__(name, own)
 

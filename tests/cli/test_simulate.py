@@ -136,7 +136,10 @@ def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network
         (("--background", "much"), "--background: the background cannot be read; expected a stan"),
         (("--background", "0.1,2*kHz"), "--background: the rate of background spikes does not fit"),
         (("--delay", "1*second"), "--delay: the delay does not fit"),
-        (("--compare",), "--compare: there is no change to compare; expected --neuron, --spread"),
+        (
+            ("--compare",),
+            "--compare: there is no change to compare; expected --neuron, --param",
+        ),
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--neuron", "leaky_readout"), "the neuron model 'leaky_readout' never fires"),
         (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),

@@ -62,6 +62,9 @@ def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Colle
     """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
     layers = [layer.name for layer in config.network.layers]
+    run = config.training
+    _check("training, learning_rates", run.learning_rates, [*kinds, *arrays])
+    _check("training, frozen", run.frozen, [*kinds, *layers, *arrays])
     for stage in stages:
         _check(f"{stage.where}, learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
         _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *layers, *arrays])

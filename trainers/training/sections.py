@@ -173,15 +173,11 @@ class DescentConfig(Table):
 
     @model_validator(mode="after")
     def _stages_end(self) -> Self:
-        for key in sorted(self.model_fields_set & StageConfig.model_fields.keys()):
-            default = type(self).model_fields[key].get_default(call_default_factory=True)
-            if getattr(self, key) == default and key != "epochs":
-                continue
-            if self.stages and all(getattr(stage, key) is not None for stage in self.stages):
-                raise ValueError(
-                    f"{key} = {getattr(self, key)!r} has no effect: every stage has its own "
-                    f"`{key}`. Leave it out"
-                )
+        if "epochs" in self.model_fields_set and not self.epochs_apply:
+            raise ValueError(
+                f"epochs = {self.epochs} has no effect: every stage has its own `epochs`. Leave it "
+                "out"
+            )
         if self.total_epochs > 10**5:
             raise ValueError(f"the stages have {self.total_epochs} epochs, more than 100000")
         return self

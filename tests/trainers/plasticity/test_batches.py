@@ -159,7 +159,7 @@ def always(examples: int = 2) -> Signals:
 def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
     """Its step on a constant gradient is the learning rate, whatever the gradient's size."""
     start = network(a="0.001", w_max="0.75")
-    start.weights["hidden.weight"][:] = 0.0
+    start = start.with_weights({"hidden.weight": np.zeros_like(start.weights["hidden.weight"])})
     learned = learn_mirror(
         start, always(), batch_size=2, optimiser="adam", learning_rate=2**-10
     ).network.weights["hidden.weight"]
@@ -219,8 +219,9 @@ def test_only_synapses_that_learn_are_bounded_and_reckoned() -> None:
     """Sources that never fire keep weights of 0, whose logarithm is not finite, and of 0.9."""
     rule = {"synapse": {"on_pre": "w = clip(w - a*log(w), 0, w_max)"}}
     start = changed(network(), rule)
-    weights = start.weights["hidden.weight"]
+    weights = start.weights["hidden.weight"].copy()
     weights[:, :6], weights[:, :3], weights[:, 6:] = 0.9, 0.0, 0.5
+    start = start.with_weights({"hidden.weight": weights})
     values = signals(4).signals.copy()
     values[..., :6] = 0
     quiet = Signals.of(values, labels=np.zeros(4, int))

@@ -44,8 +44,9 @@ def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
 def test_inhibition_may_arrive_separately() -> None:
     start = network(neuron="coba", weight="6*nS")
     assert start.config.placed[0].separate_inhibition
-    for name in ("hidden.weight", "output.weight"):
-        start.weights[name][:] -= 0.3  # clipped to 0 once they learn
+    names = ("hidden.weight", "output.weight")
+    start = start.with_weights({name: start.weights[name] - 0.3 for name in names})
+    # Negative weights are clipped to 0 once they learn.
     check_equal(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
 
 
