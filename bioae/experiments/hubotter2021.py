@@ -39,7 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "sparse": {
         "beta2": {"coefficient": 0.003, "target": 0.05},
-        "lambda2": {"coefficient": 5.0, "target": 0.03, "layers": ["latent"]},
+        "lambda2": {"coefficient": 6.0, "target": 0.03, "layers": ["latent"]},
     },
 }
 
