@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bioae.analysis.firing.latencies import first_spikes
 from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
 from bioae.analysis.results.layers import described, layer_data, steps
-from bioae.analysis.results.repeats import stimulus_index
+from bioae.analysis.results.repeats import first_presentations
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -158,13 +158,9 @@ def _measured(
     }
     if shuffles:
         rng = np.random.default_rng(seed)
-        stimuli = stimulus_index(tree)
-        shown, of_example = np.unique(
-            np.arange(index.size) if stimuli is None else stimuli,
-            return_index=True, return_inverse=True,
-        )[1:]  # fmt: skip
+        first, of_example = first_presentations(tree)
         each = np.array(
-            [corrected(rng.permutation(index[shown])[of_example])[0] for _ in range(shuffles)]
+            [corrected(rng.permutation(index[first])[of_example])[0] for _ in range(shuffles)]
         )
         deviation = each.std(0, ddof=1) if shuffles > 1 else np.full(shape[0], np.nan)
         columns["shuffled_mean"] = (each.mean(0), "mean information of shuffled classes")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import classes, count_blocks
 from bioae.analysis.results.layers import layer_data
-from bioae.analysis.results.repeats import stimulus_index
+from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import real, whole
 from bioae.errors import ResultError
 
@@ -81,14 +81,14 @@ def linear_readout(
     _, index = classes(tree)
     stimuli = stimulus_index(tree)
     what = "examples" if stimuli is None else "stimuli"
-    shown = index if stimuli is None else index[np.unique(stimuli, return_index=True)[1]]
-    members = np.bincount(shown)
+    first, _ = first_presentations(tree)
+    members = np.bincount(index[first])
     if members.size < 2 or members.min() < folds:
         raise ResultError(
             f"there are too few {what} to distinguish classes",
             where=layer,
             expected=f"2 classes of {folds} {what} or more",
-            found=f"{members.size}, the smallest of {members.min(initial=shown.size)}",
+            found=f"{members.size}, the smallest of {members.min(initial=first.size)}",
             mend=f"Choose fewer folds or more {what}",
         )
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import REPEAT, has_repeats, root_of, structured
 from bioae.errors import ResultError
 
-__all__ = ["STIMULUS", "presentations", "stimulus_index"]
+__all__ = ["STIMULUS", "first_presentations", "presentations", "stimulus_index"]
 
 #: The coordinate with the example that a presentation shows.
 STIMULUS = "stimulus"
@@ -79,6 +79,19 @@ def stimulus_index(tree: xr.DataTree) -> NDArray[np.int64] | None:
         return None
     stimuli, index = np.unique(root[STIMULUS].to_numpy(), return_inverse=True)
     return index.astype(np.int64) if stimuli.size < index.size else None
+
+
+def first_presentations(
+    tree: xr.DataTree,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each stimulus is first presented (stimulus), and the stimulus of each example.
+
+    Without repeats each example is a stimulus.
+    """
+    stimuli = stimulus_index(tree)
+    index = np.arange(root_of(tree).sizes["example"]) if stimuli is None else stimuli
+    _, first, of_example = np.unique(index, return_index=True, return_inverse=True)
+    return first.astype(np.int64), of_example.astype(np.int64)
 
 
 def _flat(data: xr.Dataset, repeats: int) -> xr.Dataset:

@@ -62,12 +62,11 @@ def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Colle
     """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
     layers = [layer.name for layer in config.network.layers]
-    run = config.training
-    _check("training, learning_rates", run.learning_rates, [*kinds, *arrays])
-    _check("training, frozen", run.frozen, [*kinds, *layers, *arrays])
-    for stage in stages:
-        _check(f"{stage.where}, learning_rates", stage.settings.learning_rates, [*kinds, *arrays])
-        _check(f"{stage.where}, frozen", stage.settings.frozen, [*kinds, *layers, *arrays])
+    # Every stage may replace the keys of the run, which are checked all the same.
+    tables = {"training": config.training, **{stage.where: stage.settings for stage in stages}}
+    for where, settings in tables.items():
+        _check(f"{where}, learning_rates", settings.learning_rates, [*kinds, *arrays])
+        _check(f"{where}, frozen", settings.frozen, [*kinds, *layers, *arrays])
     if config.training.variability is not None:
         _check_variability(config.training.variability, stages, arrays)
 
