@@ -71,6 +71,10 @@ def test_tests_are_those_of_scipy() -> None:
     table = rows(A, B, C)
     welch = stats.ttest_ind(A, B, equal_var=False).pvalue
     assert estimated(welch_p("x", "a", "b"), table)[0] == pytest.approx(welch)
+    # One sample without spread has the others' spread alone; two have none to compare with.
+    one = stats.ttest_1samp(A, 5.0).pvalue
+    assert estimated(welch_p("x", "a", "b"), rows(A, [5.0, 5.0]))[0] == pytest.approx(one)
+    assert math.isnan(estimated(welch_p("x", "a", "b"), rows([1.0, 1.0], [2.0, 2.0]))[0])
     kruskal = stats.kruskal(A, B, C).pvalue
     assert estimated(kruskal_p("x", ["a", "b", "c"]), table)[0] == pytest.approx(kruskal)
     assert 0 < kruskal < 0.1

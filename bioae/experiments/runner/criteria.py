@@ -181,12 +181,17 @@ def ratio(column: str, first: str, second: str) -> Statistic:
 
 
 def welch_p(column: str, first: str, second: str) -> Statistic:
-    """Return the two-sided p of Welch's t-test between two conditions."""
+    """Return the two-sided p of Welch's t-test between two conditions; NaN if neither varies."""
 
     def test(one: Numbers, other: Numbers) -> float:
         from scipy import stats
 
-        return float(stats.ttest_ind(one, other, equal_var=False).pvalue)
+        samples = one, other
+        if not any(map(np.ptp, samples)):
+            return math.nan
+        # `ttest_ind` warns if one of the samples is constant, although p is defined.
+        moments = [(each.mean(), each.std(ddof=1), len(each)) for each in samples]
+        return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
 
     return _p_value("Welch's t-test", test, column, (first, second), least=2)
 
