@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -102,17 +102,17 @@ def simulate(
         neuron under a constant drive (rate), match the effect of a single spike relative to the
         threshold (psp), or do not scale (none).
     parameter
-        Another value of a parameter, in all layers whose neurons have it: tau=10*ms; in one layer:
-        latent.tau=10*ms. It replaces what was trained.
+        Another value of a parameter, in all layers whose neurons have it: ``tau=10*ms``; in one
+        layer: ``latent.tau=10*ms``. It replaces what was trained.
     spread
         Let neurons differ in a parameter: tau=0.1 draws a value for each neuron from a log-normal
         distribution with this coefficient of variation, using the seed.
     background
         Noise that every neuron receives, in network weights: 0.1 is Gaussian noise with this
-        standard deviation per square root of a millisecond; 0.1,20*Hz are spikes of this weight
+        standard deviation per square root of a millisecond; ``0.1,20*Hz`` are spikes of this weight
         and rate.
     delay
-        The delay of spikes between layers, in addition to the one step of every spike: 2*ms.
+        The delay of spikes between layers, in addition to the one step of every spike: ``2*ms``.
     compare
         Also run the network without the changes of --neuron, --parameter, --spread, --background
         and --delay, at the same steps and dt, and print how firing and the scores change.
@@ -123,8 +123,9 @@ def simulate(
     steps
         Steps per presentation; those of the network by default.
     dt
-        The time step, such as 0.5*ms; that of the network by default. Signals last as long as
-        before: they take more steps, with as much input per millisecond.
+        The time step, such as ``0.5*ms``; that of the network by default. Signals last as long as
+        before: they take more steps, with as much input per millisecond. Images have as many steps
+        as before, with as much input in each.
     dtype
         The type of state variables.
     record
@@ -152,7 +153,7 @@ def simulate(
     from bioae.simulation.run import check_free
 
     check_free(out, resume=resume, overwrite=overwrite)
-    original = _loaded(model, steps=steps, dt=dt)
+    original, duration = _loaded(model, steps=steps, dt=dt)
     network, message = changed_network(
         original, neuron=neuron, calibrate=calibrate, parameters=parameter, spread=spread,
         background=background, delay=delay, seed=seed,
@@ -169,23 +170,32 @@ def simulate(
         simulation = _Simulation(presented, seed, repeats, sharing)
         if not simulation.finish(out, network, backend, resume=resume, overwrite=overwrite):
             return 130
-        _print_result(out, message)
+        _print_result(out, (duration, message))
         if compare:
             backend = Backend(target, dtype, connectivity)
             _compare(out, original, simulation, backend)
     return 0
 
 
-def _loaded(model: str, *, steps: int | None, dt: str | None) -> Network:
-    """Return a trained network, with other steps where options ask for them."""
+def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, str]:
+    """Return a trained network with the steps that options ask for, and a line on its duration."""
     from bioae.equations.quantities import time_in_seconds
     from bioae.models import load
 
     if dt is not None:
         time_in_seconds(dt, where="--dt")
     time = {"steps": steps, "dt": dt}
-    network = load(model).network
-    return network.with_time(**{name: value for name, value in time.items() if value is not None})
+    trained = load(model).network
+    network = trained.with_time(**{name: each for name, each in time.items() if each is not None})
+    before, after = (
+        each.config.steps * each.config.dt_seconds * 1e3 for each in (trained, network)
+    )
+    if dt is None or round(before / after, 9) == 1:
+        return network, ""
+    return network, (
+        f"Presentations last {after:g} ms, {before:g} ms before: {network.config.steps} steps of "
+        f"{network.config.dt_seconds * 1e3:g} ms, with as much input in each step"
+    )
 
 
 def _check_comparison(original: Network, changed: Network, repeats: int) -> None:
@@ -245,14 +255,14 @@ class _Simulation(NamedTuple):
         return True
 
 
-def _print_result(out: Path, message: str) -> None:
-    """Print the name of a result, its scores, and a line about the weights of a new neuron."""
+def _print_result(out: Path, messages: Sequence[str]) -> None:
+    """Print the name of a result, its scores, and lines about changes of the network, if any."""
     from bioae.cli.changes import score_lines
     from bioae.cli.tables import print_wrapped
 
     # A path stays on one line, so that it can be copied.
     print(out)
-    for line in (*score_lines(out), *([message] if message else [])):
+    for line in (*score_lines(out), *filter(None, messages)):
         print_wrapped(line, indent=2)
 
 

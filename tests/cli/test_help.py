@@ -39,6 +39,9 @@ def test_every_option_is_explained(command: str, run: Run) -> None:
     # A command that only lists has no argument but its format.
     assert arguments
     assert all(argument.parameter.help for argument in arguments), command
+    # An asterisk outside code could be read as emphasis and be left out.
+    documented = "".join(argument.parameter.help or "" for argument in arguments)
+    assert done.out.count("*ms") == documented.count("*ms")
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])

@@ -49,6 +49,17 @@ def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) 
     assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
 
 
+def test_a_time_step_that_shortens_presentations_is_said(
+    run: Run, command: tuple[object, ...], tiny_network: Network
+) -> None:
+    steps = tiny_network.config.steps
+    done = run(*command, "--images", 1, "--dt", "0.5*ms")
+    expected = f"Presentations last {steps / 2:g} ms, {steps} ms before: {steps} steps of 0.5 ms"
+    assert expected in " ".join(done.out.split())
+    same = run(*command, "--images", 1, "--dt", "1000*us", "--overwrite")
+    assert (same.status, same.out) == (0, "r.nc\n")
+
+
 def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> None:
     images = np.random.default_rng(0).random((2, 28, 28))
     np.save(here / "mine.npy", images)
