@@ -49,6 +49,7 @@ def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) 
     assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_time_step_that_shortens_presentations_is_said(
     run: Run, command: tuple[object, ...], tiny_network: Network
 ) -> None:
