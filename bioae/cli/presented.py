@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
     from bioae.datasets.examples import Declared
+    from bioae.datasets.recordings import RecordedUnit
     from bioae.networks import NetworkConfig
 
 __all__ = ["DEFAULT_DATA", "check_default", "examples_of"]
@@ -33,6 +34,7 @@ def examples_of(
     layout: str | None = None,
     white: float | None = None,
     sensor: Sequence[int] | None = None,
+    time_unit: RecordedUnit | None = None,
 ) -> Data:
     """Load examples for a network: the first `count`, or those at some positions in the data set.
 
@@ -50,7 +52,7 @@ def examples_of(
         Positions such as ``3,17``.
     targets
         Whether targets must be those of the network's task.
-    layout, white, sensor
+    layout, white, sensor, time_unit
         As for `bioae.datasets.convert`.
 
     Raises
@@ -77,6 +79,7 @@ def examples_of(
         layout=layout,
         white=white,
         sensor=sensor,
+        time_unit=time_unit,
     )
     if examples is None:
         return read(limit=count)

@@ -46,6 +46,7 @@ def simulate(
     layout: str | None = None,
     white: Decimal | None = None,
     sensor: Sizes = (),
+    time_unit: Literal["us", "ms", "s", "step"] | None = None,
     repeats: Positive = 1,
     target: Target = "cpp_standalone",
     neuron: str | None = None,
@@ -90,6 +91,8 @@ def simulate(
         The value of a pixel of full intensity in an .npy file, such as 255.
     sensor
         The columns, rows and polarities of the sensor of recorded events, such as 34,34,2.
+    time_unit
+        The unit of the times of recorded events; us by default.
     repeats
         The number of presentations of each image, with different random input and noise.
     target
@@ -162,7 +165,7 @@ def simulate(
         _check_comparison(original, network, repeats)
     presented = examples_of(
         network.config, data, split, count=images, examples=examples, layout=layout, white=white,
-        sensor=sensor or None,
+        sensor=sensor or None, time_unit=time_unit,
     )  # fmt: skip
     check_record(record, network.config.placed, where="--record")
     backend = Backend(target, dtype, connectivity, record)

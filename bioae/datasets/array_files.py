@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, TypedDict
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from bioae.datasets.arrays import ZippedArray, array_names
 from bioae.datasets.events import Events
-from bioae.datasets.examples import Declared, FileArray, check_known
+from bioae.datasets.examples import Declared, FileArray, check_indices, check_known
 from bioae.datasets.images import Images, check_image_shape, check_images
 from bioae.datasets.signals import Signals, check_signal_shape
 from bioae.datasets.store import Split
@@ -111,11 +111,18 @@ class ArrayFile:
             self._check_events()
         if check is not None:
             check(self._declared(found[0]))
+        data: Images | Signals | Events
         if found == ["images"]:
-            return self._images()
-        if found == ["signals"]:
-            return Signals.of(self._array("signals"), **self._answers())
-        return self._events()
+            data = self._images()
+        elif found == ["signals"]:
+            data = Signals.of(self._array("signals"), **self._answers())
+        else:
+            data = self._events()
+        indices = self._known("indices")
+        if indices is None:
+            return data
+        where = f"{self.path}: {self._name('indices')}"
+        return replace(data, indices=check_indices(indices, examples=len(data), where=where))
 
     def _declared(self, key: str) -> Declared:
         """Return the kind and the shapes of the data set, whose large arrays are not read."""

@@ -23,6 +23,7 @@ from bioae.datasets.forms import (
     BYTES,
     as_numpy,
     example_of,
+    in_order,
     is_data_set,
     is_events,
     is_list,
@@ -31,7 +32,7 @@ from bioae.datasets.forms import (
     sensor_of,
     stack,
 )
-from bioae.datasets.images import Images, check_images
+from bioae.datasets.images import Images, check_images, refuse_dark_bytes
 from bioae.datasets.layouts import arranged, as_batch
 from bioae.datasets.loading import BOTH, Data, first, load
 from bioae.datasets.pictures import is_picture, pixels_of
@@ -44,7 +45,7 @@ from bioae.datasets.recordings import (
 )
 from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import Split
-from bioae.errors import DataError, InputError, did_you_mean, shortened
+from bioae.errors import DataError, InputError, did_you_mean
 
 __all__ = ["UNNAMED", "Hints", "check_hints", "convert"]
 
@@ -148,12 +149,11 @@ def convert(
     limit = None if limit is None else whole(limit, "limit", least=1, error=DataError)
     white = None if white is None else number(white, "white", above=0, error=DataError)
     form = None if shape is None else tuple(shape)
-    data = _Conversion(form, points, split, limit, layout, white, sensor, time_unit, check).of(
-        source
-    )
+    hints = (split, limit, layout, white, sensor, time_unit)
+    data = _Conversion(form, points, labels is not None, *hints, check).of(source)
     if labels is not None:
-        known = _labels(labels, data)
-        data = replace(data, labels=known)
+        classes, kind = as_numpy(labels, "labels"), type(data).__name__.lower()
+        data = replace(data, labels=check_labels(classes, examples=len(data), kind=kind))
     return data if limit is None else first(data, limit)
 
 
@@ -163,6 +163,7 @@ class _Conversion:
 
     shape: tuple[int, ...] | None
     points: int | None
+    labelled: bool  # by the caller, in place of the data's own labels
     split: Split
     limit: int | None
     layout: str | None
@@ -183,7 +184,7 @@ class _Conversion:
             return self._of_recordings([source] if is_events(source) else source)
         if is_neo(source) or is_list(source, is_neo):
             self._refuse("layout", "white", "sensor", "time_unit")
-            return events_of_neo(source, name="a recording of Neo")
+            return events_of_neo(source, labelled=self.labelled, name="a recording of Neo")
         if all(hasattr(source, name) for name in ("i", "t", "source")):
             self._refuse("layout", "white", "sensor", "time_unit")
             return events_of_monitor(source, name="a monitor of Brian2")
@@ -191,6 +192,7 @@ class _Conversion:
             return self._of_pictures([source] if is_picture(source) else source)
         if is_data_set(source):
             return self._of_data_set(source)
+        source = in_order(source)
         refuse_near_misses(source, self.name)
         return self._of_array(source)
 
@@ -277,6 +279,8 @@ class _Conversion:
         answers = as_array([as_numpy(each, self.name) for each in known], f"{self.name}: labels")
         options: dict[str, Any] = {"examples": len(data), "kind": kind}
         if answers.ndim == 1 and answers.dtype.kind != "f":
+            if self.labelled:
+                return data
             where = f"{self.name}: labels"
             return replace(data, labels=check_labels(answers, where=where, **options))
         where = f"{self.name}: targets"
@@ -287,12 +291,8 @@ class _Conversion:
         if self.white is not None:
             array = _divided(as_array(array, where), self.white, where)
         pixels = check_images(array, where=where)
-        if self.white is None and pixels.dtype == np.uint8 and pixels.max() == 1:
-            raise DataError(
-                "bytes are intensities from 0 to 255, and the largest here is 1",
-                where=where,
-                mend="Say white=1 if 1 is white, or white=255 if these are dark images",
-            )
+        if self.white is None:
+            refuse_dark_bytes(pixels, where)
         return Images(pixels, None, self.name, self._known_split, np.arange(len(pixels)))
 
     def _signals(self, array: ArrayLike | FileArray) -> Signals:
@@ -315,19 +315,6 @@ class _Conversion:
                     found=repr(value),
                     mend="Leave it out",
                 )
-
-
-def _labels(labels: Any, data: Data) -> NDArray[np.int64]:
-    known = as_numpy(labels, "labels")
-    if known.dtype.kind in "OUST":
-        raise DataError(
-            "the labels are names of classes",
-            where="labels",
-            expected="whole numbers",
-            found=shortened(repr(known.flat[0])) if known.size else None,
-            mend="Number them: numpy.unique(labels, return_inverse=True)[1]",
-        )
-    return check_labels(known, examples=len(data), kind=type(data).__name__.lower())
 
 
 def _divided(pixels: NDArray[Any], white: float, where: str) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from bioae.datasets.examples import (
     as_declared,
     check_known,
 )
+from bioae.datasets.units import in_ms
 from bioae.errors import DataError
 
 __all__ = ["Addresses", "Events", "TimeUnit"]
@@ -26,6 +27,8 @@ TimeUnit = Literal["ms", "step"]
 
 #: The rounding error of a time, in points.
 _ROUNDING = 1e-6
+#: The coarsest rounding at which a time still tells its point.
+_COARSEST = 0.1
 _MOST = 2**31 - 1
 #: Examples are counted in memory, whether they have events or not.
 _MOST_EXAMPLES = 10**7
@@ -46,7 +49,7 @@ class Addresses:
     """
 
     counts: NDArray[np.int64]
-    time: NDArray[np.int64] | NDArray[np.float64]
+    time: NDArray[np.int64] | NDArray[np.floating]
     channel: NDArray[np.int32]
 
     def __repr__(self) -> str:
@@ -123,7 +126,8 @@ class Events(Examples):
         Parameters
         ----------
         example, time, channel
-            The place of each event's example, its time and its channel, shape ``(event,)``.
+            The place of each event's example, its time and its channel, shape ``(event,)``. Times
+            may be quantities of Brian2 or Neo.
         channels
             The number of channels.
         unit
@@ -145,7 +149,11 @@ class Events(Examples):
         channels = whole(channels, f"{name}: channels", least=1, most=_MOST, error=DataError)
         lists = [
             _list(each, f"{name}: {what} of events")
-            for each, what in ((example, "examples"), (time, "times"), (channel, "channels"))
+            for each, what in (
+                (example, "examples"),
+                (time if unit == "step" else in_ms(time, f"{name}: times of events"), "times"),
+                (channel, "channels"),
+            )
         ]
         lengths = [each.shape[0] for each in lists]
         if len(set(lengths)) > 1:
@@ -185,6 +193,7 @@ class Events(Examples):
         ----------
         trains
             For each example, the times of the spikes of each channel: ``trains[example][channel]``.
+            They may be quantities of Brian2 or Neo.
         options
             The unit, labels, targets, name and split, as for `of`.
 
@@ -204,7 +213,10 @@ class Events(Examples):
                 expected="trains[example][channel], one train for each channel",
                 found=", ".join(map(str, sorted(set(channels)))) or None,
             )
-        lists = [_list(each, f"{where}: spike train") for example in trains for each in example]
+        flat = [train for example in trains for train in example]
+        if options.get("unit") != "step":
+            flat = [in_ms(train, f"{where}: spike train") for train in flat]
+        lists = [_list(train, f"{where}: spike train") for train in flat]
         counts = [each.shape[0] for each in lists]
         place = np.repeat(np.arange(len(lists)), counts)
         times = [np.asarray(each) for each in lists if each.shape[0]]
@@ -288,8 +300,15 @@ class Events(Examples):
         """
         points_ms = 1.0 if self.unit == "step" else point_ms
         # Clipped, because a float may be beyond any whole number.
-        time = np.minimum(self.addresses.time / points_ms, _MOST)
-        point: NDArray[np.int64] = np.floor(time + _ROUNDING).astype(np.int64)
+        time = np.minimum(self.addresses.time / np.float64(points_ms), _MOST)
+        rounding = _rounding(self.addresses.time.dtype) * time
+        if rounding.size and rounding.max() > _COARSEST:
+            raise DataError(
+                f"times of the type {self.addresses.time.dtype} are too coarse for these steps",
+                where=self.name,
+                expected="float64",
+            )
+        point: NDArray[np.int64] = np.floor(time + np.maximum(rounding, _ROUNDING)).astype(np.int64)
         if point.size and point.max() >= points:
             last = self.addresses.time.max()
             end = points if self.unit == "step" else points * point_ms
@@ -341,12 +360,24 @@ def _misfit(array: NDArray[Any] | FileArray, where: str, expected: str) -> DataE
 
 def _times(array: NDArray[Any] | FileArray, unit: TimeUnit, where: str) -> NDArray[Any]:
     times: NDArray[Any] = (
-        _whole_numbers(array, where) if unit == "step" else np.asarray(array).astype(np.float64)
+        _whole_numbers(array, where) if unit == "step" else _as_float(np.asarray(array))
     )
     wrong = ~(np.isfinite(times) & (times >= 0))
     if wrong.any():
         raise DataError("a time is negative or not finite", where=where, found=f"{times[wrong][0]}")
     return times
+
+
+def _as_float(array: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as floats of this machine; shorter ones stay, to tell how precise they are."""
+    short = array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(np.float64).itemsize
+    return array.astype(f"f{array.dtype.itemsize}" if short else np.float64)
+
+
+def _rounding(dtype: np.dtype[Any]) -> float:
+    """Return the relative rounding error of times that were computed in a type of float."""
+    short = dtype.kind == "f" and dtype != np.float64
+    return 4 * float(np.finfo(dtype).eps) if short else 0.0
 
 
 def _check_below(values: NDArray[np.int64], end: int, where: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.errors import DataError
+from bioae.datasets.units import has_unit
+from bioae.errors import DataError, shortened
 
 __all__ = [
     "Declared",
@@ -18,12 +19,13 @@ __all__ = [
     "FileArray",
     "as_array",
     "as_declared",
+    "check_indices",
     "check_known",
     "check_labels",
     "check_targets",
 ]
 
-_LARGEST_LABEL = 2**63 - 1
+_LARGEST_LABEL = _LARGEST_INDEX = 2**63 - 1
 
 
 @runtime_checkable
@@ -123,13 +125,19 @@ def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If nested lists differ in length, or values are masked.
+        If nested lists differ in length, or values are masked or have a unit.
     """
     if np.ma.is_masked(array):
         raise DataError(
             "some values are masked",
             where=where,
             mend="Fill them first, for instance array.filled(0)",
+        )
+    if has_unit(array):
+        raise DataError(
+            "the values have a unit",
+            where=where,
+            mend="Divide by it, such as values/nA; spike times are Events.of_trains(trains)",
         )
     try:
         return np.asarray(array)
@@ -180,6 +188,29 @@ def check_known(
     )
 
 
+def check_indices(
+    array: ArrayLike | FileArray, *, examples: int, where: str = "indices"
+) -> NDArray[np.int64]:
+    """Check the places of examples in the full data set, which number them: all differ.
+
+    Raises
+    ------
+    DataError
+        If they do not.
+    """
+    declared = as_declared(array, where)
+    places = np.asarray(declared) if declared.shape == (examples,) else np.empty(0)
+    whole = places.dtype.kind in "iu" and ((places >= 0) & (places <= _LARGEST_INDEX)).all()
+    if not whole or len(np.unique(places)) < examples:
+        raise DataError(
+            "the indices do not number the examples",
+            where=where,
+            expected=f"{examples} different whole numbers, 0 or more",
+            found=f"the type {declared.dtype}, shape {declared.shape}",
+        )
+    return places.astype(np.int64)
+
+
 def check_labels(
     array: ArrayLike | FileArray, *, examples: int, where: str = "labels", kind: str = "images"
 ) -> NDArray[np.int64]:
@@ -188,9 +219,17 @@ def check_labels(
     Raises
     ------
     DataError
-        If it does not.
+        If they do not fit, or are texts.
     """
     declared = as_declared(array, where)
+    if declared.dtype.kind in "OUST" and declared.shape == (examples,):
+        raise DataError(
+            "the labels are names of classes",
+            where=where,
+            expected="whole numbers",
+            found=shortened(repr(np.asarray(declared).tolist()[0])),
+            mend="Number them: numpy.unique(labels, return_inverse=True)[1]",
+        )
     if declared.dtype.kind not in "ui" or declared.shape != (examples,):
         raise DataError(
             f"the labels do not fit the {kind}",

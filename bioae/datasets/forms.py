@@ -15,6 +15,7 @@ __all__ = [
     "BYTES",
     "as_numpy",
     "example_of",
+    "in_order",
     "is_data_set",
     "is_events",
     "is_list",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 BYTES = (bytes, bytearray, memoryview)
+
+#: The dimensions of images and signals in order.
+_DIMENSIONS = ("example", "time", "channel", "y", "x")
 
 
 def as_numpy(source: Any, where: str) -> NDArray[Any]:
@@ -58,6 +62,14 @@ def stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
             found=f"{shapes[1]}",
         )
     return np.stack(arrays)
+
+
+def in_order(source: Any) -> Any:
+    """Return an array of xarray whose dimensions have bioae's names in bioae's order."""
+    dims = getattr(source, "dims", ())
+    if not isinstance(dims, tuple) or not dims or not set(dims) <= set(_DIMENSIONS):
+        return source
+    return source.transpose(*(name for name in _DIMENSIONS if name in dims))
 
 
 def refuse_near_misses(source: Any, where: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets.examples import Declared, Examples, FileArray, as_declared
 from bioae.errors import DataError
 
-__all__ = ["Images", "check_image_shape", "check_images", "intensities"]
+__all__ = ["Images", "check_image_shape", "check_images", "intensities", "refuse_dark_bytes"]
 
 _AXES = ("example", "channel", "y", "x")
 
@@ -115,6 +115,23 @@ def check_images(
     pixels = pixels.astype(np.float64)
     _check_range(pixels, where)
     return pixels
+
+
+def refuse_dark_bytes(pixels: NDArray[Any], where: str) -> None:
+    """Refuse bytes of which the largest is 1: they are rather meant as 0 and 1 than as 0 and 1/255.
+
+    Raises
+    ------
+    DataError
+        If the largest is 1.
+    """
+    if pixels.dtype == np.uint8 and pixels.max() == 1:
+        raise DataError(
+            "bytes are intensities from 0 to 255, and the largest here is 1",
+            where=where,
+            mend="Store 255 for white, or truth values; or say white=1 if 1 is white, white=255 if "
+            "these are dark images",
+        )
 
 
 def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from bioae.datasets.catalogue import DATA_SETS, data_set
 from bioae.datasets.events import Events
 from bioae.datasets.examples import check_labels
 from bioae.datasets.idx import read_idx
-from bioae.datasets.images import Images, check_images
+from bioae.datasets.images import Images, check_images, refuse_dark_bytes
 from bioae.datasets.pictures import has_pictures, load_pictures
 from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
@@ -90,6 +90,8 @@ def load(
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
     loaded = _load(name_or_path, split, check)
+    if isinstance(loaded, Images):
+        refuse_dark_bytes(loaded.pixels, loaded.name)
     return loaded if limit is None else first(loaded, limit, where=f"{loaded.name}, split {split}")
 
 

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bioae.checks import one_of, whole
 from bioae.datasets.events import Events
+from bioae.datasets.examples import as_array
+from bioae.datasets.units import has_unit, in_ms
 from bioae.errors import DataError
 
 __all__ = ["RecordedUnit", "events_of_monitor", "events_of_neo", "events_of_recordings", "is_neo"]
@@ -63,7 +65,7 @@ def events_of_recordings(
     """
     where = str(options.get("name", "events"))
     one_of(unit, f"{where}: time_unit", get_args(RecordedUnit), error=DataError)
-    fields = [_fields(each, where) for each in recordings]
+    fields = [_fields(each, unit, where) for each in recordings]
     if not fields:
         raise DataError("there are no recordings", where=where, expected="at least one")
     columns, rows, polarities = _size(fields[0], sensor, channels, where)
@@ -75,10 +77,9 @@ def events_of_recordings(
         ports.append(np.broadcast_to((p * rows + y) * columns + x, each["t"].shape))
         times.append(each["t"])
         counts.append(len(each["t"]))
-    time = np.concatenate(times)
     return Events.of(
         np.repeat(np.arange(len(counts)), counts),
-        time if unit == "step" else time * _PER_MS[unit],
+        np.concatenate(times),
         np.concatenate(ports),
         channels=columns * rows * polarities,
         unit="step" if unit == "step" else "ms",
@@ -102,23 +103,22 @@ def is_neo(source: Any) -> bool:
     return hasattr(source, "segments") or hasattr(source, "spiketrains") or _is_train(source)
 
 
-def events_of_neo(source: Any, labels: ArrayLike | None = None, **options: Any) -> Events:
-    """Return the spikes of a Block, a Segment, a SpikeTrain or a list of trains of Neo.
+def events_of_neo(source: Any, *, labelled: bool = False, **options: Any) -> Events:
+    """Return the spikes of a Block, a Segment, a SpikeTrain, or a list of one of them, of Neo.
 
     Segments are examples, and trains are channels. Times are since the start of the segment, or
     since the earliest start of trains without one. The annotations ``label`` of the segments, if
-    all have one, are the labels.
+    all have one, are the labels, unless the caller has others (`labelled`).
 
     Raises
     ------
     DataError
         If segments differ in their number of trains.
     """
-    segments = list(source.segments) if hasattr(source, "segments") else [source]
+    segments = _segments_of(source)
     trains = [_trains_of(segment) for segment in segments]
-    if labels is None:
-        known = [getattr(each, "annotations", {}).get("label") for each in segments]
-        labels = None if None in known else np.asarray(known)
+    known = [getattr(each, "annotations", {}).get("label") for each in segments]
+    labels = None if labelled or None in known else np.asarray(known)
     return Events.of_trains(
         [_times_of(*each) for each in zip(segments, trains, strict=True)], labels=labels, **options
     )
@@ -126,6 +126,15 @@ def events_of_neo(source: Any, labels: ArrayLike | None = None, **options: Any) 
 
 def _is_train(source: Any) -> bool:
     return all(hasattr(source, name) for name in ("t_start", "t_stop", "rescale", "magnitude"))
+
+
+def _segments_of(source: Any) -> list[Any]:
+    """Return the segments of a source; a train, or a list of trains, is one."""
+    if hasattr(source, "segments"):
+        return list(source.segments)
+    if isinstance(source, list | tuple) and not all(map(_is_train, source)):
+        return [segment for each in source for segment in _segments_of(each)]
+    return [source]
 
 
 def _trains_of(segment: Any) -> list[Any]:
@@ -143,17 +152,19 @@ def _times_of(segment: Any, trains: Sequence[Any]) -> list[NDArray[np.float64]]:
 
 
 def _in_ms(times: Any) -> NDArray[np.float64]:
-    return np.asarray(times.rescale("ms").magnitude, np.float64)
+    return np.asarray(in_ms(times, "times of a recording"), np.float64)
 
 
-def _fields(recording: NDArray[Any] | Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
-    """Return the fields of a recording by their short names, as whole numbers but for the time."""
+def _fields(
+    recording: NDArray[Any] | Mapping[str, Any], unit: RecordedUnit, where: str
+) -> dict[str, NDArray[Any]]:
+    """Return the fields of a recording by their short names; times are in ms, or steps."""
     if isinstance(recording, Mapping):
         names: Sequence[str] = list(recording)
     else:
         names = recording.dtype.names or ()
     found = {
-        short: np.asarray(recording[name])
+        short: _time(recording[name], unit, where) if short == "t" else np.asarray(recording[name])
         for short, known in _FIELDS.items()
         for name in known
         if name in names
@@ -170,6 +181,15 @@ def _fields(recording: NDArray[Any] | Mapping[str, Any], where: str) -> dict[str
             found=", ".join(map(str, names)) if missing else ", ".join(map(str, lengths)),
         )
     return found
+
+
+def _time(times: Any, unit: RecordedUnit, where: str) -> NDArray[Any]:
+    """Return the times of a recording in ms, or the numbers of steps."""
+    if unit == "step":
+        return as_array(times, f"{where}: t")
+    if has_unit(times):
+        return np.asarray(in_ms(times, f"{where}: t"))
+    return np.asarray(times) * _PER_MS[unit]
 
 
 def _size(

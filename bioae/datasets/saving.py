@@ -102,4 +102,6 @@ def _arrays(data: Data) -> dict[str, NDArray[Any]]:
     else:
         arrays = {"signals": np.asarray(data.values)}
     known = {"labels": data.labels, "targets": data.targets}
+    if not np.array_equal(data.indices, np.arange(len(data))):
+        known["indices"] = data.indices  # on which random input depends
     return arrays | {name: array for name, array in known.items() if array is not None}

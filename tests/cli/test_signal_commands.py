@@ -67,6 +67,20 @@ def test_a_finer_time_step_holds_signals_and_targets(
 
 
 @pytest.mark.usefixtures("files")
+def test_the_unit_of_recorded_times(run: Run, here: Path, refused: Refused) -> None:
+    recording = np.zeros(STEPS, [("t", np.int64), ("x", np.int64)])
+    recording["t"], recording["x"] = np.arange(STEPS), np.arange(STEPS) % 3
+    np.save(here / "recording.npy", recording)
+    command = ("simulate", "model", "--target", "numpy", "--out", "r.nc", "--data")
+    assert run(*command, "recording.npy", "--time-unit", "ms").status == 0
+    events = np.asarray(open_result(here / "r.nc")["input"])
+    np.testing.assert_array_equal(np.nonzero(events[0])[0], recording["t"])
+    assert "time_unit has no effect" in refused(
+        *command, "mine.npz", "--time-unit", "ms", "--overwrite"
+    )
+
+
+@pytest.mark.usefixtures("files")
 def test_parity_takes_data_of_another_task(run: Run, refused: Refused, here: Path) -> None:
     write_arrays(here / "other.npz", signals=SIGNALS, targets=TARGETS[:, :5, :2])
     options = ("model", "--data", "other.npz", "--target", "numpy")

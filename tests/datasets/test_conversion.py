@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import brian2
 import numpy as np
 import pytest
 from builders import dense, described
@@ -106,6 +107,34 @@ def test_layouts_are_transpositions(layout: str, axes: tuple[int, ...]) -> None:
     assert (data.pixels == COLOURS).all()
 
 
+@pytest.mark.parametrize(
+    "dims", [("y", "x", "example", "channel"), ("channel", "x", "example", "y")]
+)
+def test_dimensions_of_xarray_tell_the_order_of_axes(dims: tuple[str, ...]) -> None:
+    turned = DataArray(PIXELS, dims=("example", "channel", "y", "x")).transpose(*dims)
+    np.testing.assert_array_equal(convert(turned, SHAPE).pixels, PIXELS)
+    signals = DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("example", "time", "channel"))
+    turned = signals.transpose("channel", "example", "time")
+    np.testing.assert_array_equal(convert(turned, (4,)).values, signals)
+
+
+def test_values_with_a_unit_are_refused() -> None:
+    quantities = pytest.importorskip("quantities")
+    values = np.ones((2, 3, 4))
+    for source in (values * brian2.nA, values * quantities.mV, [[[1.0 * brian2.nA]]]):
+        with pytest.raises(DataError, match=r"have a unit\. Divide by it, such as values/nA"):
+            convert(source, (4,))
+    dimensionless = values * (brian2.nA / brian2.nA)
+    np.testing.assert_array_equal(convert(dimensionless, (4,)).values, values)
+
+
+def test_own_labels_take_the_place_of_texts() -> None:
+    named = Pairs(PIXELS, ["a", "b", "c"])
+    with pytest.raises(DataError, match=r"labels are names of classes.*numpy.unique"):
+        convert(named, SHAPE)
+    assert convert(named, SHAPE, labels=[4, 5, 6]).labels.tolist() == [4, 5, 6]
+
+
 def test_layouts_of_signals() -> None:
     signals = np.random.default_rng(0).standard_normal((5, 7, 3))  # (example, time, channel)
     for source, hints in (
@@ -142,7 +171,12 @@ def test_layouts_of_signals() -> None:
         (np.ma.masked_greater(PIXELS, 9), SHAPE, {}, "some values are masked"),
         (memoryview(PIXELS.astype(int)), SHAPE, {}, "a pixel is outside the range"),
         (csr_array(PIXELS.reshape(3, 784)), SHAPE, {}, r"sparse matrix.*toarray\(\)"),
-        (DataArray(PIXELS[:, 0], dims=("y", "example", "x")), SHAPE, {}, "not the first dimension"),
+        (
+            DataArray(PIXELS[:, 0], dims=("row", "example", "x")),
+            SHAPE,
+            {},
+            "not the first dimension",
+        ),
         ((PIXELS, DIGITS.labels), SHAPE, {}, "Give the labels as labels="),
         ({"images": PIXELS}, SHAPE, {}, "several arrays.*Give one of them"),
         (iter(PIXELS), SHAPE, {}, "Make a list"),

@@ -74,6 +74,22 @@ def test_a_multiple_of_the_time_step_is_in_the_frame_that_it_starts(step: int, d
     assert made.check_times(step + 1, point_ms=dt).tolist() == [step]
 
 
+@pytest.mark.parametrize("dt", [0.1, 0.05, 0.7])
+def test_times_of_32_bits_are_in_the_frame_that_they_start(dt: float) -> None:
+    steps = np.arange(2000)
+    places, channels = np.zeros(2000, int), np.zeros(2000, int)
+    for times in ((steps * dt).astype(np.float32), steps * np.float32(dt)):
+        made = Events.of(places, times.astype(">f4"), channels, channels=1)
+        np.testing.assert_array_equal(made.check_times(2000, point_ms=dt), steps)
+
+
+def test_times_that_are_too_coarse_for_the_steps() -> None:
+    made = Events.of([0], np.float32([1e5]), [0], channels=1)
+    assert made.check_times(10**6, point_ms=1.0).tolist() == [10**5]
+    with pytest.raises(DataError, match="float32 are too coarse for these steps; expected float64"):
+        made.check_times(10**8, point_ms=0.01)
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".h5"])
 def test_files(tmp_path: Path, suffix: str) -> None:
     labels = np.array([4, 5, 6])

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import write_arrays
+from PIL import Image
 
-from bioae.datasets import load
+from bioae.datasets import convert, load
 from bioae.datasets.idx import write_idx
 from bioae.datasets.store import file_names
 from bioae.errors import DataError
@@ -41,6 +43,23 @@ def test_the_spellings_are_mnists() -> None:
         "t10k-labels-idx1-ubyte",
         "t10k-labels.idx1-ubyte",
     )
+
+
+def test_bytes_of_0_and_1_are_refused_in_every_form(tmp_path: Path) -> None:
+    binary = (PIXELS % 2).astype(np.uint8)
+    write_idx(tmp_path / "train-images-idx3-ubyte", binary)
+    np.save(tmp_path / "a.npy", binary)
+    write_arrays(tmp_path / "a.npz", images=binary)
+    write_arrays(tmp_path / "a.h5", images=binary)
+    (tmp_path / "png").mkdir()
+    Image.fromarray(binary[0]).save(tmp_path / "png" / "0.png")
+    for path in (tmp_path, *(tmp_path / name for name in ("a.npy", "a.npz", "a.h5", "png"))):
+        for read in (load, convert):
+            with pytest.raises(DataError, match=r"the largest here is 1. Store 255 for white"):
+                read(path, split="train")
+    np.save(tmp_path / "b.npy", binary.astype(bool))
+    np.testing.assert_array_equal(load(tmp_path / "b.npy").images[:, 0], binary)
+    assert convert(tmp_path / "a.npy", white=255).pixels.max() == 1
 
 
 def test_folder_without_labels(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs
+from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs, volt
 
 from bioae.datasets import Events, convert
 from bioae.errors import DataError
@@ -140,6 +140,55 @@ def test_spike_trains() -> None:
     for wrong in ([], [[]], [[[1.0]], [[1.0], [2.0]]]):
         with pytest.raises(DataError, match="spike trains"):
             Events.of_trains(wrong)
+
+
+def test_times_with_a_unit_are_converted() -> None:
+    pq = pytest.importorskip("quantities")
+    expected = [5.0, 17.0]
+    for times in ([5, 17] * ms, [5 * ms, 17 * ms], [0.005, 0.017] * pq.s, [5.0, 17.0]):
+        for made in (
+            Events.of([0, 0], times, [0, 0], channels=1),
+            Events.of_trains([[times]]),
+            convert({"t": times, "x": [0, 0]}, (1,), time_unit="ms"),
+        ):
+            assert isinstance(made, Events)
+            assert made.addresses.time.tolist() == pytest.approx(expected)
+    given = convert({"t": [5, 17] * ms, "x": [0, 0]}, (1,))
+    assert given.addresses.time.tolist() == pytest.approx(expected)
+    for wrong in ([5, 17] * volt, [5, 17] * pq.V, [5 * volt, 17 * volt]):
+        with pytest.raises(DataError, match="no unit of time; expected ms or s; found"):
+            Events.of_trains([[wrong]])
+    for make in (
+        lambda: Events.of([0, 0], [5, 17] * ms, [0, 0], channels=1, unit="step"),
+        lambda: Events.of_trains([[[5, 17] * ms]], unit="step"),
+        lambda: convert({"t": [5, 17] * ms, "x": [0, 0]}, (1,), time_unit="step"),
+    ):
+        with pytest.raises(DataError, match="the values have a unit"):
+            make()
+
+
+def test_lists_of_neo_hold_examples() -> None:
+    neo = pytest.importorskip("neo")
+    segments, blocks = [], []
+    for start in (3.0, 4.0):
+        segment = neo.Segment(label="cat")
+        segment.spiketrains.append(neo.SpikeTrain([start], t_stop=9, units="ms"))
+        block = neo.Block()
+        block.segments.append(segment)
+        segments.append(segment)
+        blocks.append(block)
+    for source in (segments, blocks):
+        with pytest.raises(DataError, match="names of classes"):
+            convert(source, (1,))
+        data = convert(source, (1,), labels=[0, 1])
+        assert isinstance(data, Events)
+        assert data.labels is not None
+        assert data.labels.tolist() == [0, 1]
+        assert data.addresses.time.tolist() == pytest.approx([3.0, 4.0])
+    trains = [[segment.spiketrains[0]] for segment in segments]
+    with pytest.raises(DataError, match=r"Events.of_trains\(trains\)"):
+        convert(trains, (1,))
+    assert len(Events.of_trains(trains)) == 2
 
 
 def test_recordings_of_neo_come_back() -> None:

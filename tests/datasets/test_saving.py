@@ -65,6 +65,21 @@ def test_both_splits_are_read_again(make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", MAKERS)
+def test_the_numbers_of_examples_are_kept(make, tmp_path: Path) -> None:
+    chosen = [4, 1, 5]
+    path = save(tmp_path / "set.npz", make(6)[chosen], make(6))
+    assert load(path, "train").indices.tolist() == chosen
+    assert load(path, "test").indices.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("wrong", [[0, 1], [0, 1, 1], [0, 1, -1], [0.0, 1.0, 2.0]])
+def test_numbers_of_examples_that_do_not_fit(wrong: list[float], tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=images(3).pixels, indices=wrong)
+    with pytest.raises(DataError, match=r"set.npz: indices: .* expected 3 different whole numbers"):
+        load(tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_single_set_is_that_of_both_splits(make, tmp_path: Path) -> None:
     data = make(6)
     path = save(tmp_path / "set.npz", data)

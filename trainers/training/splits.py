@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets import Data, load
+from bioae.datasets import Data, convert
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.presentations import check_declared, check_fit
@@ -113,7 +113,14 @@ def encoder_seed(seed: int, epoch: int) -> int:
 def _loaded(
     config: DataConfig, network: NetworkConfig, split: Literal["train", "test"], limit: int | None
 ) -> Data:
-    data = load(config.name, split, limit, check=partial(check_declared, network))
+    data = convert(
+        config.name,
+        network.input_shape,
+        points=network.points if network.in_time else None,
+        split=split,
+        limit=limit,
+        check=partial(check_declared, network),
+    )
     check_fit(network, data)
     if network.task.target not in {"images", None}:  # refused before any training
         network.task.target_of(data, network.steps)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import dense
+from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +23,8 @@ from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
 from bioae.trainers.training.loop import fit
-from bioae.trainers.training.splits import held_out
+from bioae.trainers.training.sections import DataConfig
+from bioae.trainers.training.splits import held_out, splits
 from bioae.trainers.training.training import assemble, train
 
 
@@ -31,6 +32,16 @@ def numbered(count: int, classes: int | None) -> Images:
     generator = np.random.default_rng(count)
     labels = None if classes is None else generator.integers(0, classes, count)
     return Images(np.zeros((count, 1, 2, 2), np.uint8), labels, "n", "train", np.arange(count))
+
+
+def test_training_takes_the_files_that_simulation_takes(tmp_path: Path) -> None:
+    digits = load("sample", "test", 40)
+    np.save(tmp_path / "flat.npy", digits.pixels.reshape(40, 784))
+    config = DataConfig(name=str(tmp_path / "flat.npy"), validation=10)
+    network = described(dense("latent", 3), dense("output", 784), input_shape=[1, 28, 28])
+    found = splits(config, network, 0)
+    np.testing.assert_array_equal(found.test.pixels, digits.pixels)
+    assert (len(found.train), len(found.validation)) == (30, 10)
 
 
 @given(
