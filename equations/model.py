@@ -28,6 +28,7 @@ __all__ = [
     "Surrogate",
     "TimedValues",
     "TomlModel",
+    "without_comments",
 ]
 
 #: Names that every model may use without declaring them.
@@ -358,7 +359,7 @@ class NeuronModel(TomlModel):
             self.weight, *self.inputs.values(), *self.layer_spikes.values(), *events,
             *([] if self.surrogate is None else [self.surrogate.distance, self.surrogate.scale]),
         )  # fmt: skip
-        return [_COMMENT.sub("", text) for text in texts if text is not None]
+        return [without_comments(text) for text in texts if text is not None]
 
     def with_weight(self, weight: str) -> NeuronModel:
         """Return the same model with another `weight`; those of `inputs` change in proportion."""
@@ -373,7 +374,7 @@ class NeuronModel(TomlModel):
             return self.refractory
         events = (text for event in self.events.values() for _, text in event)
         texts = (self.equations, self.threshold, self.reset, self.run_regularly, *events)
-        code = "\n".join(_COMMENT.sub("", text) for text in texts if text is not None)
+        code = "\n".join(without_comments(text) for text in texts if text is not None)
         return "0*second" if _LAST_SPIKE.search(code) else None
 
     @property
@@ -409,3 +410,8 @@ def _is_usable(name: str) -> bool:
 def _names(name: str, text: str) -> bool:
     """Return whether a text has a name."""
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
+def without_comments(text: str) -> str:
+    """Return code without its comments."""
+    return _COMMENT.sub("", text)

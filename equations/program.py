@@ -282,9 +282,17 @@ class Program:
     @property
     def integers(self) -> frozenset[str]:
         """The variables that Brian2 stores as integers."""
+        return frozenset({"i", "N", *self._of_type("integer")})
+
+    @property
+    def floats(self) -> frozenset[str]:
+        """The variables that Brian2 stores as floating-point numbers."""
+        return self._of_type("float")
+
+    def _of_type(self, kind: str) -> frozenset[str]:
         kinds = {name: state.dtype for name, state in self.states.items()}
         kinds |= {name: parameter.dtype for name, parameter in self.parameters.items()}
-        return frozenset({"i", "N", *(name for name in kinds if kinds[name] == "integer")})
+        return frozenset(name for name in kinds if kinds[name] == kind)
 
     @property
     def random_start(self) -> Mapping[str, Expression]:

@@ -89,7 +89,8 @@ def _in_numpy(name: str) -> Callable[..., Any]:
 
 
 _IN_NUMPY: Mapping[str, Callable[..., Any]] = {
-    "integer": lambda value: array_functions(np)["int"](value).astype(np.int32),
+    # [()] makes one number of an array without axes, which `+=` could not change into several.
+    "integer": lambda value: array_functions(np)["int"](value).astype(np.int32)[()],
     "divide": np.true_divide,
-    "number": lambda value: value.astype(np.float64),
+    "number": lambda value: value.astype(np.float64)[()],
 }

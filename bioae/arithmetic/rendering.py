@@ -30,12 +30,30 @@ def rendered(expression: Expression, integers: Collection[str]) -> Expression:
     return expression.rewritten(_Render(integers))
 
 
-def rendered_statement(statement: Statement, integers: Collection[str]) -> Statement:
-    """Return a statement with its value as Brian2 shall compute it, see `rendered`."""
+def rendered_statement(
+    statement: Statement, integers: Collection[str], numbers: Collection[str] = ()
+) -> Statement:
+    """Return a statement with its value as Brian2 shall compute it, see `rendered`.
+
+    Parameters
+    ----------
+    statement
+        A statement of a program.
+    integers
+        As for `rendered`.
+    numbers
+        The variables of numbers that statements change in place.
+    """
     tree = rendered(statement.value, integers).tree
     match tree:
         case ast.Call(func=ast.Name(id="bioae_int") as function) if statement.target in integers:
             function.id = "bioae_integer"  # Cython stores no other number in an integer
+        case ast.Name(id=name) if name in numbers:
+            tree = _call("number", tree)  # NumPy would give one array two names
+        case ast.Constant(value=int()) | ast.UnaryOp(operand=ast.Constant(value=int())) if (
+            statement.target not in {*integers, *numbers}
+        ):
+            tree = _call("number", tree)  # C++ would declare an integer
     return replace(statement, value=Expression.of(tree))
 
 

@@ -21,7 +21,7 @@ from bioae.networks.base import NetworkBase
 from bioae.networks.initial import draw_parameters
 from bioae.networks.inputs import check_background, check_delay, check_variation
 from bioae.networks.layers import Background, Layer, as_text
-from bioae.networks.own_parameters import own_parameters
+from bioae.networks.own_parameters import check_own, own_parameters
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.time_steps import in_other_steps, parts_of_step
 from bioae.random import check_key
@@ -298,7 +298,8 @@ class Network(NetworkBase):
         Raises
         ------
         NetworkError
-            If no layer has such a parameter, or it cannot differ between neurons.
+            If no layer has such a parameter, it cannot differ between neurons, or another parameter
+            follows from it.
         """
         check_key(seed, "seed")
         mend = 'Give for instance {"tau": 0.1}'
@@ -310,6 +311,7 @@ class Network(NetworkBase):
             if not layers:
                 raise _no_parameter(name, self.config.placed)
             for placed in layers:
+                check_own(placed, placed.model, name)
                 array, mean = f"{placed.name}.{name}", self.parameters(placed)[name]
                 weights[array] = draw_parameters(
                     placed, name, mean, variation, key=f"spread {array}", seed=seed

@@ -8,13 +8,53 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.expressions import Expression
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.placed_layer import PlacedLayer
 
 if TYPE_CHECKING:
     from brian2 import Quantity
 
-__all__ = ["own_parameters", "own_texts"]
+__all__ = ["check_own", "own_parameters", "own_texts"]
+
+
+def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool = True) -> None:
+    """Check that an array may take the place of a parameter of a model.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    model
+        Its neuron model, or that of its read-out.
+    name
+        The parameter.
+    alone
+        Whether the model's other parameters stay as they are.
+
+    Raises
+    ------
+    NetworkError
+        If an array of weights or biases has its name, or another parameter follows from it.
+    """
+    where = f"layer {placed.name!r}, neuron model {model.name}"
+    if f"{placed.name}.{name}" in {*placed.array_shapes, *placed.fixed_weights}:
+        raise NetworkError(
+            "this parameter has the name of an array of weights or biases",
+            where=where,
+            found=name,
+            mend="Rename it in the model's file",
+        )
+    texts = model.parameters.items() if alone else ()
+    follower = next((each for each, text in texts if name in Expression(text).names), None)
+    if follower is not None:
+        raise NetworkError(
+            f"the parameter {follower!r} follows from {name!r}, and would keep its value",
+            where=where,
+            found=f'{follower} = "{model.parameters[follower]}"',
+            mend="Write the expression in the equations",
+        )
 
 
 def own_parameters(
@@ -45,6 +85,7 @@ def own_parameters(
     given: dict[str, Any] = {}
     for name, value in values.items():
         where = f"layer {placed.name!r}, {name}"
+        check_own(placed, placed.model, name, alone=np.ndim(value) > 0)
         if np.ndim(value):
             unit = get_dimensions(before[name])
             if get_dimensions(value) != unit or np.asarray(value).dtype.kind not in "iuf":

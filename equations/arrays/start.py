@@ -34,6 +34,8 @@ Array = Any
 Values = dict[str, NDArray[Any]]
 
 _LONGEST_SETTLING = 1_000_000
+#: A presentation starts with neurons that are not refractory.
+_REFRACTORINESS = frozenset({"not_refractory", "lastspike"})
 
 
 def default_parameters(program: Program) -> Values:
@@ -187,6 +189,8 @@ class Start:
         if settles and settled:
             settle(self._stepper, values, dt=self._dt, noise=noise)
             _check_settled(program, values)
+            for name in _REFRACTORINESS & program.states.keys():
+                values[name] = self._start(name, values)
         return {name: np.asarray(values[name]) for name in program.states}
 
     @cached_property

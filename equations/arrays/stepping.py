@@ -147,7 +147,7 @@ class Stepper:
     def watch(self, values: dict[str, Array]) -> None:
         """Evaluate the conditions of custom events: after the thresholds."""
         for happened, (condition, _) in self._events.items():
-            values[happened] = condition(values)
+            values[happened] = _as_array(condition(values), values["dt"])
 
     def respond(self, values: dict[str, Array]) -> None:
         """Run the statements of custom events where they happened: after the resets."""
@@ -169,6 +169,13 @@ class Stepper:
             return f"_fn['select']({condition}, {value}, {statement.target})"
 
         return write
+
+
+def _as_array(condition: Array, positive: Array) -> Array:
+    """Return a condition as an array: one that names nothing, such as ``True``, is Python's."""
+    if not isinstance(condition, bool):
+        return condition
+    return (positive > 0) == condition
 
 
 def _happened(event: str) -> str:

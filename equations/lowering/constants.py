@@ -12,6 +12,7 @@ from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import have_same_dimensions
 
 from bioae.equations.expressions import Expression
+from bioae.equations.lowering.refractory import Activity
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Program
 from bioae.equations.quantities import SHORTEST, constants, evaluate
@@ -56,7 +57,9 @@ def check_constants(
     _check_refractory(program.model, parameters)
     known = [_values(program, parameters, compiled, dt, n) for dt, n in _SIZES]
     used = {n: e for n, e in program.constants.items() if not n.startswith(REFRACTORY_PREFIX)}
-    computed = (*program.computed, *program.initial.values())
+    # Refractory neurons ignore what is computed for them.
+    active = (each.rewritten(Activity(1)) for each in program.computed)
+    computed = (*active, *program.initial.values())
     written = dict.fromkeys(_written(equations))
     for divisor in (*written, *_divisors((*used.values(), *computed))):
         if divisor.names <= known[0].keys() and _is_zero(compiled(divisor), known):

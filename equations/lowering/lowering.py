@@ -27,7 +27,7 @@ from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import NeuronModel, without_comments
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.parameters import check_trainable, in_order, parameter_values
 from bioae.equations.program import (
@@ -266,8 +266,11 @@ class _Lowering:
                 drawn = Expression(temporary)
             written = target
             if target not in self.states:
-                # The name may be one of generated code, such as `_idx` of a variable `idx`.
+                # The name may be one of generated code, such as `_idx` of a variable `idx`. Each
+                # assignment has its own: the first would decide on the type of all.
                 written = f"{TEMPORARY}{target}"
+                while any(each.target == written for each in statements):
+                    written += "_"
                 temporaries[target] = Expression(written)
                 # It has the type of its value.
                 condition = is_true_or_false(value.tree, self.conditions)
@@ -316,13 +319,13 @@ def _is_whole(node: ast.AST) -> bool:
 def _check_noise(model: NeuronModel, equations: Equations) -> None:
     every = {
         "equations": equations.identifiers,
-        "threshold": get_identifiers(model.threshold or ""),
-        "reset": get_identifiers(model.reset or ""),
-        "refractory": get_identifiers(model.refractory or ""),
-        "run_regularly": get_identifiers(model.run_regularly or ""),
-        **{f"[initial] {k}": get_identifiers(text) for k, text in model.initial_state.items()},
+        "threshold": _called(model.threshold),
+        "reset": _called(model.reset),
+        "refractory": _called(model.refractory),
+        "run_regularly": _called(model.run_regularly),
+        **{f"[initial] {k}": _called(text) for k, text in model.initial_state.items()},
         **{
-            f"[events.{name}]": get_identifiers(f"{event.condition} {event.reset}")
+            f"[events.{name}]": _called(event.condition) | _called(event.reset)
             for name, event in model.events.items()
         },
     }
@@ -334,3 +337,7 @@ def _check_noise(model: NeuronModel, equations: Equations) -> None:
                 expected="xi, rand() or randn()",
                 mend="Use several rand() < p, or a normal number, instead",
             )
+
+
+def _called(text: str | None) -> set[str]:
+    return set() if text is None else set(get_identifiers(without_comments(text)))

@@ -271,6 +271,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "Change tau or tau_s, or use method",
     ),
+    "equal time constants, refractory": (
+        equations(
+            "dv/dt = -v/tau : 1 (unless refractory)\ndw/dt = (v - w)/tau_s : 1",
+            method="exact",
+            refractory="3*ms",
+            **parameters(tau_s="20*ms"),
+        ),
+        "there is a division by 0; found -tau + tau_s * 1. Change tau or tau_s, or use method",
+    ),
     "a coupling of 0": (
         equations(
             "dv/dt = (-v - w)/tau : 1\ndw/dt = (a*v - w)/tau : 1",

@@ -16,6 +16,7 @@ from bioae.networks import Network, artefact
 from bioae.random import stream
 from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
+from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.simulate import simulate_mirror
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
@@ -256,3 +257,43 @@ def test_refused_values(everywhere: str, name: str, values: Any, line: str) -> N
     with pytest.raises(NetworkError) as caught:
         Network(described.config, {**described.weights, name: values})
     assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["bias", "weight"])
+def test_a_parameter_with_the_name_of_an_array_is_not_replaced(name: str) -> None:
+    described = one_layer(name, {name: "0.5"})
+    before = described.weights[f"hidden.{name}"]
+    for change in (
+        lambda: described.with_spread({name: 0.1}),
+        lambda: described.with_parameters({name: "0.75"}),
+        lambda: NetworkMirror(described, trainable=[name]),
+    ):
+        with pytest.raises(NetworkError, match=f"name of an array of weights or .* found {name}"):
+            change()
+    np.testing.assert_array_equal(described.weights[f"hidden.{name}"], before)
+
+
+def test_a_parameter_that_another_follows_is_not_replaced_alone() -> None:
+    described = one_layer("rate", {"rate": "0.5", "twice": "2*rate"})
+    changed = described.with_parameters({"rate": "0.75"})
+    assert changed.parameters(changed.config.placed[0])["twice"] == 1.5
+    for change in (
+        lambda: described.with_spread({"rate": 0.1}),
+        lambda: described.with_parameters({"rate": np.full(4, 0.75)}),
+        lambda: NetworkMirror(described, trainable=["rate"]),
+    ):
+        with pytest.raises(NetworkError, match=r"'twice' follows from 'rate'.*in the equations"):
+            change()
+
+
+def one_layer(name: str, parameters: dict[str, str]) -> Network:
+    fields = {
+        "description": "A leaky neuron with a constant drive.",
+        "equations": f"dv/dt = ({'+'.join(parameters)} - v)/(10*ms) : 1",
+        "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v",
+        "parameters": parameters, "trainable": {name: ["0.1", "2"]},
+    }  # fmt: skip
+    return drawn(
+        dense("hidden", shape=[1, 2, 2], bias=True),
+        input_shape=[1, 2, 2], steps=5, neuron="mine", neurons={"mine": fields},
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.parameters import trained_bounds
 from bioae.errors import ModelError, NetworkError
+from bioae.networks.own_parameters import check_own
 from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = ["trained_starts", "with_bounds"]
@@ -77,13 +78,15 @@ def trained_starts(
     Raises
     ------
     NetworkError
-        If a parameter of which each neuron is to get its own cannot differ between neurons.
+        If a parameter of which each neuron is to get its own cannot differ between neurons, has the
+        name of an array of weights, or another parameter follows from it.
     """
     starts = {}
     for name, start in values.items():
-        shapes = placed.parameter_shapes.get(f"{placed.name}.{name}", ())
-        if name not in trainable or name not in model.trainable or not shapes:
+        if name not in trainable or name not in model.trainable:
             continue
+        check_own(placed, model, name)
+        shapes = placed.parameter_shapes[f"{placed.name}.{name}"]
         starts[name] = start
         if name in per_neuron and start.ndim == 0:
             if (placed.size,) not in shapes:

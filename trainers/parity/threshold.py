@@ -103,7 +103,10 @@ def _judge(node: ast.expr, values: Mapping[str, Tensor], ulps: float) -> _Verdic
             return _Verdict(~perhaps, ~surely)
         case ast.Compare(left=left, comparators=[right]):
             holds = _evaluate(node, values).astype(bool)
-            close = _close(_evaluate(left, values), _evaluate(right, values), ulps)
+            sides = _evaluate(left, values), _evaluate(right, values)
+            if bool in (sides[0].dtype, sides[1].dtype):
+                return _Verdict(holds, holds)  # true and false are not close to each other
+            close = _close(*sides, ulps)
             return _Verdict(holds & ~close, holds | close)
     holds = _evaluate(node, values).astype(bool)
     return _Verdict(holds, holds)

@@ -376,7 +376,7 @@ def _conditions(program: Program) -> dict[str, str]:
 
 
 def _code(program: Program, statements: Iterable[Statement], step: str = STEP) -> str:
-    lines = (str(rendered_statement(each, program.integers)) for each in statements)
+    lines = (str(rendered_statement(each, program.integers, program.floats)) for each in statements)
     return str(word_substitute("\n".join(lines), _draws(program, step)))
 
 

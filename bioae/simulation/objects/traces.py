@@ -64,7 +64,10 @@ class Traces(Population):
         if persistent:
             for variable, values in self.start_arrays(persistent, 2**31 - 1).items():
                 self.variables[variable].set_value(values)
-        lines = (str(rendered_statement(each, program.integers)) for each in program.reset)
+        lines = (
+            str(rendered_statement(each, program.integers, program.floats))
+            for each in program.reset
+        )
         first = 1 - timing.schedule.lead_in
         self.variables.add_reference("_spikes_of", neurons, "_spikespace")
         self.variables.add_constant("_neurons", len(neurons))

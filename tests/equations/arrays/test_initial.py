@@ -71,6 +71,16 @@ def test_settling_ends_at_the_fixed_point() -> None:
     assert result["not_refractory"].all()
 
 
+def test_a_presentation_starts_with_neurons_that_are_not_refractory() -> None:
+    changes: dict[str, Any] = {"theta": "-64*mV", "g_0": "20*nS"}
+    fields = {**CONDUCTANCE, "parameters": {**CONDUCTANCE["parameters"], **changes}}
+    fields |= {"refractory": "400*ms", "initial": {"v": "E_l", "settle": "50*ms"}}
+    result = start(fields)
+    assert result["v"] == pytest.approx(-65e-3)  # it has fired, and was refractory ever since
+    assert result["not_refractory"].all()
+    assert (result["lastspike"] == NEVER).all()
+
+
 def test_settling_runs_without_input_for_its_time() -> None:
     """After k Euler steps from 0, g_e is g_0 (1 - (1 - dt/tau_e)^k)."""
     result = start({"initial": {"v": "E_l", "settle": "2*ms"}})

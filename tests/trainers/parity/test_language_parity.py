@@ -126,6 +126,32 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 
+#: Brian2's own code for NumPy gives an array two names where a value is copied, and its C++ code
+#: gives a temporary variable the type of its first value.
+MODELS["copies and temporary variables"] = {
+    "description": "Copies that are changed afterwards, and temporary variables of several types.",
+    "equations": "dv/dt = -v/(10*ms) : 1\nw : 1\nx : 1\ny : 1\nn : 1",
+    "threshold": "v > 1 + 0.25*w",
+    "reset": """
+    w = v
+    v -= 1
+    one = 1
+    x = one/3
+    high = v > 0.25
+    high = int(high)*0.25 + 0.25
+    k = 1
+    k += w
+    k = k*low + i*0.01
+    k += high
+    v = v*0.5 + 0.01*k
+    """,
+    "run_regularly": "former = v; v = v*0.9; y = low; y += former - v",
+    "method": "exact",
+    "input": "v",
+    "parameters": {"low": "0.125"},
+    "events": {"always": {"condition": "True", "reset": "n += 1"}},
+}
+
 COUNTING: dict[str, Any] = {
     "description": "Counts.",
     "equations": "x : 1\ny : volt\nz : 1",
@@ -155,6 +181,22 @@ def _check(name: str, target: Target) -> None:
     assert report.passed
     assert report.spikes > 10
     assert report.max_state_error == 0
+
+
+@pytest.mark.parametrize("name", ["copies and temporary variables", "random constants"])
+def test_layers_of_one_neuron(name: str) -> None:
+    (report,) = model_parities(model(MODELS[name], "mine"), ["numpy"], **{**SMALL, "neurons": 2})
+    assert report.passed
+    assert report.spikes > 2
+
+
+@pytest.mark.parametrize("threshold", ["(v > 1) == True", "(v > 1) > (w > 3)"])
+def test_conditions_may_be_compared(threshold: str) -> None:
+    fields = {**MODELS["copies and temporary variables"], "threshold": threshold}
+    (report,) = model_parities(model(fields, "mine"), ["numpy"], **SMALL)
+    assert report.exact
+    assert report.passed
+    assert report.spikes > 2
 
 
 @pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
