@@ -54,7 +54,8 @@ def changed_network(
     coefficients, noise, message = _spread(spread), _background(background), ""
     if neuron is not None:
         network, message = _with_neuron(network, neuron, calibrate)
-    for name, value in _parameters(parameters).items():
+    # Values of one layer come last, whatever the order of the options.
+    for name, value in sorted(_parameters(parameters).items(), key=lambda item: "." in item[0]):
         layer, _, parameter = name.rpartition(".")
         layers = [layer] if layer else None
         network = network.with_parameters({parameter: value}, layers=layers)
