@@ -153,6 +153,7 @@ def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network
     ("options", "message"),
     [
         (("--repeats", 0), 'Invalid value "0" for --repeats. Must be >= 1.'),
+        (("--calibrate", "psp"), "--calibrate: no effect, because without --neuron no weights are"),
         (("--spread", "tau"), "--spread: the spread cannot be read; expected a parameter and its"),
         (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
         (("--spread", "taw=0.1"), "no layer's neuron model has a parameter 'taw'; expected one of"),
