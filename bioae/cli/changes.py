@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioae.cli.options import decimal
+from bioae.cli.options import check_effect, decimal
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -24,7 +24,7 @@ def changed_network(
     network: Network,
     *,
     neuron: str | None,
-    calibrate: Calibration,
+    calibrate: Calibration | None,
     parameters: Sequence[str],
     spread: Sequence[str],
     background: str | None,
@@ -45,16 +45,19 @@ def changed_network(
     Raises
     ------
     InputError
-        If an option cannot be read.
+        If an option cannot be read, or has no effect.
     NetworkError, ModelError
         If a change does not fit the network.
     """
     from bioae.networks.inputs import check_background, check_delay
 
     coefficients, noise, message = _spread(spread), _background(background), ""
-    if neuron is not None:
-        network, message = _with_neuron(network, neuron, calibrate)
-    for name, value in _parameters(parameters).items():
+    if neuron is None:
+        check_effect("without --neuron no weights are scaled", calibrate=calibrate)
+    else:
+        network, message = _with_neuron(network, neuron, calibrate or "rate")
+    # Values of one layer come last, whatever the order of the options.
+    for name, value in sorted(_parameters(parameters).items(), key=lambda item: "." in item[0]):
         layer, _, parameter = name.rpartition(".")
         layers = [layer] if layer else None
         network = network.with_parameters({parameter: value}, layers=layers)

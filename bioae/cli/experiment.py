@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioae.cli.interrupts import terminated_as_interrupted
-from bioae.cli.options import Seeds, Several
+from bioae.cli.options import Seeds, Several, check_effect
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ def experiment(
         silent or rows are missing, 130 interrupted.
     """
     if name == _LIST:
+        check_effect(
+            "list runs nothing", quick=quick, seeds=seeds, condition=condition, target=target,
+            out=out, rows=rows, resume=resume, status=status, overwrite=overwrite,
+        )  # fmt: skip
         return _list(json=json)
-    from bioae.errors import InputError
     from bioae.experiments.runner.experiment import Plan
     from bioae.experiments.runner.registry import load
     from bioae.experiments.runner.rows import identity_of, read_document
@@ -92,10 +95,11 @@ def experiment(
     from bioae.extras import need_torch
     from bioae.simulation.backend import Backend
 
-    if status and (resume or overwrite or rows):
-        raise InputError(
-            "it runs nothing", where="--status", mend="Leave out --resume, --overwrite and --rows"
-        )
+    if status:
+        check_effect(
+            "--status runs nothing, and shows all conditions",
+            condition=condition, rows=rows, resume=resume, overwrite=overwrite,
+        )  # fmt: skip
     plan = Plan(load(name), quick, seeds)
     keys = plan.keys(condition)
     folder = out or Path("bioae-experiments") / (f"{name}-quick" if quick else name)

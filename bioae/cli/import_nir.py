@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioae.cli.options import Several, Steps, integer
+from bioae.cli.options import Several, Steps, check_effect, integer
 from bioae.errors import InputError
 from bioae.exchange.nir.resets import Reset
 
@@ -71,19 +71,21 @@ def import_nir(
     from bioae.files import check_output
     from bioae.networks.artefact import save
 
-    if out is None and not dry_run:
+    if dry_run:
+        check_effect("--dry-run writes nothing", out=out, overwrite=overwrite)
+    elif out is None:
         raise InputError("the output is missing", where="--out", mend="Or give --dry-run")
-    if out is not None and not dry_run:
+    else:
         check_output(out, overwrite=overwrite)
     shape = _shape(input_shape)
     translation = translate(
         graph, dt=dt, steps=steps, encoder=encoder, reset=reset, decoder=decoder, input_shape=shape
     )
-    if out is not None and not dry_run:
+    if out is not None:
         save(translation.network, out, overwrite=overwrite)
     if json:
         nodes = [row._asdict() for row in translation.rows]
-        print(json_format.dumps({"out": None if dry_run else str(out), "nodes": nodes}))
+        print(json_format.dumps({"out": None if out is None else str(out), "nodes": nodes}))
     elif dry_run:
         _print_rows(translation)
     else:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-from bioae.errors import shortened
+from bioae.errors import InputError, shortened
 
 __all__ = [
     "Decimal",
@@ -21,6 +21,7 @@ __all__ = [
     "Split",
     "Steps",
     "Workers",
+    "check_effect",
     "decimal",
     "integer",
     "whole",
@@ -33,6 +34,34 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNO
 def whole(least: int, most: int = 10**9) -> Parameter:
     """Return the parameter of an option that is a whole number from `least` to `most`."""
     return Parameter(converter=_whole, validator=Number(gte=least, lte=most))
+
+
+def check_effect(reason: str, **options: object) -> None:
+    """Refuse options that would be ignored.
+
+    Parameters
+    ----------
+    reason
+        The reason why they have no effect.
+    options
+        The values of such options, by name; None, False and () are not given.
+
+    Raises
+    ------
+    InputError
+        If one of them is given.
+    """
+    names = [
+        f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if not (value is None or value is False or value == ())
+    ]
+    if names:
+        raise InputError(
+            f"no effect, because {reason}",
+            where=", ".join(names),
+            mend=f"Leave out {' and '.join(names)}",
+        )
 
 
 def integer(text: str) -> int:

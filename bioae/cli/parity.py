@@ -9,9 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from bioae.cli.options import Positive, Seed, Split, whole
+from bioae.cli.options import Positive, Seed, Split, check_effect, whole
 from bioae.cli.presented import examples_of
-from bioae.errors import InputError
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ def parity(
     *,
     target: Target | None = None,
     data: str | None = None,
-    split: Split = "test",
-    neurons: Annotated[int, whole(2, 10**5)] = 100,
-    steps: Annotated[int, whole(2, 10**6)] = 200,
+    split: Split | None = None,
+    neurons: Annotated[int, whole(2, 10**5)] | None = None,
+    steps: Annotated[int, whole(2, 10**6)] | None = None,
     examples: Positive = 4,
     seed: Seed = 0,
     perturb: bool = False,
-    neuron: str = "lif",
+    neuron: str | None = None,
     json: bool = False,
 ) -> int:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -60,11 +59,11 @@ def parity(
         The images or signals of a trained network: sample, mnist, fashion-mnist, or a path. By
         default sample, or random signals.
     split
-        The part of the data set.
+        The part of the data set; test by default.
     neurons
-        The number of neurons of the random network, in two layers.
+        The number of neurons of the random network, in two layers; 100 by default.
     steps
-        The number of steps per presentation of the random network.
+        The number of steps per presentation of the random network; 200 by default.
     examples
         The number of presentations, of the first examples in the data.
     seed
@@ -72,7 +71,7 @@ def parity(
     perturb
         Always compare Brian2 with itself, perturbed; by default only if too few spikes agree.
     neuron
-        The neuron model of the network of a synapse model.
+        The neuron model of the network of a synapse model; lif by default.
     json
         Print one JSON object: of the first target that failed, or else of the last one tried.
     """
@@ -86,18 +85,15 @@ def parity(
     options: dict[str, Any] = {"examples": examples, "seed": seed, "perturb": perturb}
     reports: Sequence[Parity]
     if _is_network(model):
+        check_effect(f"{model} is a trained network", neurons=neurons, steps=steps, neuron=neuron)
         reports = _of_network(model, tried.targets, data, split, **options)
     else:
-        if data is not None:
-            raise InputError(
-                "this model receives random input, and no data",
-                where="--data",
-                mend="Name a trained network, its folder or .zip file, or leave out --data",
-            )
-        options |= {"neurons": neurons, "steps": steps}
+        check_effect(f"{model} receives random input", data=data, split=split)
+        options |= {"neurons": neurons or 100, "steps": steps or 200}
         if is_synapse(model):
             reports = _of_synapse(model, tried.targets, neuron, **options)
         else:
+            check_effect(f"{model} is a neuron model", neuron=neuron)
             reports = _of_model(model, tried.targets, **options)
     if json:
         print(json_format.dumps(summary(reports), allow_nan=False))
@@ -112,7 +108,7 @@ def _of_network(
     model: str,
     targets: Sequence[Target],
     data: str | None,
-    split: Split,
+    split: Split | None,
     *,
     examples: int,
     seed: int,
@@ -137,26 +133,27 @@ def _of_model(model: str, targets: Sequence[Target], **options: Any) -> list[Par
 
 
 def _of_synapse(
-    model: str, targets: Sequence[Target], neuron: str, *, perturb: bool, **options: Any
+    model: str, targets: Sequence[Target], neuron: str | None, *, perturb: bool, **options: Any
 ) -> Sequence[Parity]:
     from bioae.equations import load_model, load_synapse
     from bioae.trainers.parity.rules import rule_parities
 
-    if perturb:
-        raise InputError("a synapse model is not perturbed", where="--perturb", mend="Leave it out")
-    return rule_parities(load_synapse(model), targets, neuron=load_model(neuron), **options)
+    check_effect(f"{model} is a synapse model, which is not perturbed", perturb=perturb)
+    neuron_model = load_model(neuron or "lif")
+    return rule_parities(load_synapse(model), targets, neuron=neuron_model, **options)
 
 
 def _shown_to(
-    config: NetworkConfig, data: str | None, split: Split, *, examples: int, seed: int
+    config: NetworkConfig, data: str | None, split: Split | None, *, examples: int, seed: int
 ) -> Data:
     """Return examples; by default digits, or for a network of signals random ones."""
     from bioae.trainers.parity.networks import random_signals
 
     if data is None and config.in_time:
+        check_effect("without --data the input is random signals", split=split)
         return random_signals(config, examples, seed)
     # Without labels and targets, which need not be those of the network's task.
-    presented = examples_of(config, data, split, count=examples, targets=False)
+    presented = examples_of(config, data, split or "test", count=examples, targets=False)
     return replace(presented, labels=None, targets=None)
 
 

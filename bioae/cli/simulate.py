@@ -50,7 +50,7 @@ def simulate(
     repeats: Positive = 1,
     target: Target = "cpp_standalone",
     neuron: str | None = None,
-    calibrate: Literal["rate", "psp", "none"] = "rate",
+    calibrate: Literal["rate", "psp", "none"] | None = None,
     parameter: Several = (),
     spread: Several = (),
     background: str | None = None,
@@ -102,8 +102,8 @@ def simulate(
         that needs finer steps gets them; presentations last as long as before.
     calibrate
         Scaling of the model's unit of weight, layer by layer: match the firing rate of the former
-        neuron under a constant drive (rate), match the effect of a single spike relative to the
-        threshold (psp), or do not scale (none).
+        neuron under a constant drive (rate, the default), match the effect of a single spike
+        relative to the threshold (psp), or do not scale (none).
     parameter
         Another value of a parameter, in all layers whose neurons have it: ``tau=10*ms``; in one
         layer: ``latent.tau=10*ms``. It replaces what was trained.

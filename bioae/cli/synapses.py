@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bioae.cli.options import whole
+from bioae.cli.options import check_effect, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,8 +46,8 @@ def show_synapses(
     /,
     *,
     levels: Annotated[int, whole(2, 2**20)] | None = None,
-    largest: float = 1.0,
-    write_noise: float = 0.0,
+    largest: float | None = None,
+    write_noise: float | None = None,
     window: Path | None = None,
     overwrite: bool = False,
     json: bool = False,
@@ -63,10 +63,10 @@ def show_synapses(
     levels
         Show the rule with weights in devices: pairs of conductances of so many levels.
     largest
-        With --levels, the largest magnitude of a weight.
+        With --levels, the largest magnitude of a weight; 1 by default.
     write_noise
         With --levels, the standard deviation of the number of levels that a pulse moves a
-        conductance.
+        conductance; 0 by default.
     window
         The picture of the learning window to write: the change of the weight by a pair of spikes
         against the interval between them. An .svg, .png or .pdf file.
@@ -76,15 +76,16 @@ def show_synapses(
         Print one JSON object.
     """
     from bioae.equations import load_synapse, lower_synapse, with_devices
-    from bioae.errors import InputError
 
+    if window is None:
+        check_effect("only --window writes a file", overwrite=overwrite)
     model = load_synapse(name)
-    if levels is not None:
-        model = with_devices(model, levels, largest=largest, noise=write_noise)
-    elif write_noise or largest != 1.0:
-        raise InputError(
-            "--largest and --write-noise need --levels", mend="Give --levels, such as --levels 32"
-        )
+    if levels is None:
+        reason = "weights are in devices only with --levels"
+        check_effect(reason, largest=largest, write_noise=write_noise)
+    else:
+        largest = 1.0 if largest is None else largest
+        model = with_devices(model, levels, largest=largest, noise=write_noise or 0.0)
     rule = lower_synapse(model)
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],

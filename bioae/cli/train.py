@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
+from bioae.cli.options import check_effect
 from bioae.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def train(
     """
     from bioae.extras import need_torch
 
+    if resume:
+        check_effect("--resume continues the run in the folder", overwrite=overwrite)
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     if _learns(config):
         return _learn(config, out, start, rule=rule, json=json, resume=resume, overwrite=overwrite)

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.datasets import Data
+from bioae.datasets.hashing import data_sha256
 from bioae.errors import ArtefactError
 from bioae.files import atomic_output
 from bioae.learning.config import LearningConfig, load_learning
@@ -42,6 +43,7 @@ from bioae.trainers.training.folder import (
     MODEL,
     TEST,
     alone_in,
+    check_data,
     check_folder,
     clear,
 )
@@ -107,7 +109,7 @@ def learn_from(
         If the configuration does not fit, or differs from that of the run to resume, or weights
         grow without bounds.
     DataError
-        If the images do not fit the network.
+        If the images do not fit the network, or are not those of the run to resume.
     OutputError
         If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
         another process learns in it.
@@ -122,6 +124,10 @@ def learn_from(
         config = load_learning(config)
     state = LearningState.restored(config, out) if resume else LearningState.started(config)
     data = splits(config.data, config.network, config.learning.seed)
+    hashes = {"train": data_sha256(data.train), "validation": data_sha256(data.validation)}
+    if resume:
+        check_data(state.data, hashes, str(out / LEARNING))
+    state.data = hashes
     with alone_in(out):
         if not resume:
             check_folder(out, replace=overwrite)  # another process may have learned since

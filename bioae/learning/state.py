@@ -55,6 +55,7 @@ class _Position(Table):
     epoch: Natural
     done: Annotated[int, Field(ge=0, le=10**9)]
     history: list[_Line] = Field(default_factory=list)
+    data: dict[str, str]
 
 
 @dataclass
@@ -71,6 +72,8 @@ class LearningState:
         The metrics so far.
     moments
         The state of the optimiser, by name; empty if there is none.
+    data
+        The hashes of the data to learn from and for validation.
     """
 
     network: Network
@@ -78,6 +81,7 @@ class LearningState:
     done: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     moments: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def started(cls, config: LearningConfig) -> LearningState:
@@ -108,7 +112,11 @@ class LearningState:
         try:
             position = _Position.model_validate(stored.metrics)
         except ValidationError as error:
-            raise ArtefactError(**describe(error, _Position), where=str(path)) from error
+            raise ArtefactError(
+                **describe(error, _Position),
+                where=str(path),
+                mend="A run of an earlier version is started again, with --overwrite or elsewhere",
+            ) from error
         epoch, done, history = position.epoch, position.done, position.history
         if bool(history) != bool(epoch or done):
             raise ArtefactError("the metrics of the checkpoint do not fit its position",
@@ -121,6 +129,7 @@ class LearningState:
                 found=str(config.learning.epochs),
             )
         state = cls(stored.network, epoch, done, [each.model_dump() for each in history])
+        state.data = position.data
         if config.learning.optimiser is not None and history:
             state.moments = _moments(state._moments_of(out))
         return state
@@ -134,7 +143,12 @@ class LearningState:
         if config.learning.optimiser is not None:  # some have no state, and an empty file
             with atomic_output(path, overwrite=True) as temporary:
                 temporary.write_bytes(save_tensors(self.moments))
-        metrics = {"epoch": self.epoch, "done": self.done, "history": self.history}
+        metrics = {
+            "epoch": self.epoch,
+            "done": self.done,
+            "history": self.history,
+            "data": self.data,
+        }
         artefact.save(
             self.network, out / LEARNING, training=config.record, metrics=metrics, overwrite=True
         )

@@ -5,7 +5,6 @@ Each is presented once, or several times in a row with different noise: its repe
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -27,7 +26,7 @@ from bioae.datasets import (
 )
 from bioae.datasets.conversion import UNNAMED
 from bioae.datasets.examples import Declared, check_labels, check_targets
-from bioae.datasets.stored import StoredArray
+from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
@@ -41,9 +40,6 @@ __all__ = [
     "needed_input",
     "values_of",
 ]
-
-#: Numbers that are hashed at a time.
-_BLOCK = 2**22
 
 #: The number of a repeat shares a word of 64 bits with that of a population, and is not negative.
 _MOST_REPEATS = 2**31
@@ -211,14 +207,8 @@ class Presentations:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of the images or signals and their numbers."""
-        hashed = hashlib.sha256()
-        for values in (*_arrays(self.data), self.examples):
-            hashed.update(f"{values.dtype}{values.shape}".encode())
-            rows = max(1, _BLOCK * len(values) // max(1, int(np.prod(values.shape))))
-            for start in range(0, len(values), rows):
-                hashed.update(np.ascontiguousarray(values[start : start + rows]).tobytes())
-        return hashed.hexdigest()
+        """A hash of the images or signals, their labels, targets and numbers."""
+        return data_sha256(self.data)
 
 
 def converted(config: NetworkConfig, images: Data | Any, **hints: Unpack[Hints]) -> Data:
@@ -349,14 +339,6 @@ def _checked(data: Data) -> Data:
 
 def _point_ms(config: NetworkConfig) -> float:
     return config.dt_seconds * 1e3 * config.steps / config.points
-
-
-def _arrays(data: Data) -> tuple[NDArray[Any] | StoredArray, ...]:
-    if isinstance(data, Images):
-        return (data.pixels,)
-    if isinstance(data, Signals):
-        return (data.values,)
-    return (data.addresses.counts, data.addresses.time, data.addresses.channel)
 
 
 def _numbers(examples: ArrayLike | None, count: int) -> NDArray[np.int64]:

@@ -65,7 +65,7 @@ def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> N
 
 def test_a_dry_run_lists_every_node_and_writes_nothing(graph: Path, run: Run, here: Path) -> None:
     before = sorted(here.iterdir())
-    done = run("import-nir", graph, "--dt", "1*ms", "--out", "model", "--dry-run")
+    done = run("import-nir", graph, "--dt", "1*ms", "--dry-run")
     assert done.status == 0
     assert sorted(here.iterdir()) == before
     lines = done.out.splitlines()
@@ -76,6 +76,7 @@ def test_a_dry_run_lists_every_node_and_writes_nothing(graph: Path, run: Run, he
         assert any(line.split()[:2] == [name, type(node).__name__] for line in lines)
     listed = json.loads(run("import-nir", graph, "--dt", "1*ms", "--dry-run", "--json").out)
     assert {each["node"] for each in listed["nodes"]} == set(nodes)
+    assert listed["out"] is None
 
 
 def test_bad_input_is_one_line(graph: Path, refused: Refused) -> None:
@@ -86,6 +87,8 @@ def test_bad_input_is_one_line(graph: Path, refused: Refused) -> None:
     assert "--input-shape" in text
     text = refused("import-nir", graph, "--dt", "1*ms", "--out", graph)
     assert "exists already" in text
+    text = refused("import-nir", graph, "--dt", "1*ms", "--dry-run", "--out", "m", "--overwrite")
+    assert text.startswith("--out, --overwrite: no effect, because --dry-run writes nothing. Leave")
 
 
 def test_a_network_without_nodes_is_one_line(here: Path, refused: Refused) -> None:

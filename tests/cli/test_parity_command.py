@@ -14,6 +14,7 @@ import pytest
 
 from bioae.cli.simulate import simulate
 from bioae.equations import load_model
+from bioae.networks.artefact import save
 from bioae.simulation.targets import activation
 from bioae.trainers import parity as library
 from bioae.trainers.parity import comparison
@@ -151,6 +152,28 @@ def test_a_model_is_compared_in_cpp(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "option", [("--neuron", "adex"), ("--neurons", 10), ("--steps", 5)], ids=str
+)
+def test_options_without_effect_on_a_trained_network_are_refused(
+    option: tuple[object, ...], refused: Callable[..., str], tiny_model: Path
+) -> None:
+    line = refused("parity", tiny_model, *option)
+    assert line == (
+        f"{option[0]}: no effect, because {tiny_model} is a trained network. Leave out {option[0]}"
+    )
+
+
+def test_a_split_of_random_signals_is_refused(refused: Callable[..., str], here: Path) -> None:
+    task = {"kind": "classification", "classes": 4}
+    network = builders.drawn(
+        builders.dense("last", 4), input_shape=[3], steps=6, encoder={"kind": "frames"}, task=task
+    )
+    save(network, here / "signals")
+    line = refused("parity", "./signals", "--split", "train", "--target", "numpy")
+    assert line.startswith("--split: no effect, because without --data the input is random signals")
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("lyf",), "Did you mean 'lif'?"),
@@ -162,6 +185,8 @@ def test_a_model_is_compared_in_cpp(run: Run) -> None:
         (("lif", "--examples", 0), 'Invalid value "0" for --examples. Must be >= 1.'),
         (("lif", "--target", "cuda"), "Choose from:"),
         (("lif", "--dt", "1*ms"), "Unknown option: --dt. "),
+        (("lif", "--data", "sample"), "--data: no effect, because lif receives random input"),
+        (("lif", "--neuron", "adex"), "--neuron: no effect, because lif is a neuron model"),
     ],
     ids=str,
 )

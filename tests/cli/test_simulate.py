@@ -101,6 +101,17 @@ def test_another_neuron_and_its_effects(
         assert done.out.count("\n") == 2
 
 
+def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
+    run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
+) -> None:
+    everywhere, latent = ("--parameter", "tau=5*ms"), ("--parameter", "latent.tau=20*ms")
+    expected = tiny_network.with_parameters({"tau": "5*ms"})
+    expected = expected.with_parameters({"tau": "20*ms"}, layers=["latent"])
+    for options in ((*everywhere, *latent), (*latent, *everywhere)):
+        assert run(*command, "--images", 1, "--overwrite", *options).status == 0
+        assert opened(here / "r.nc").attrs["network_sha256"] == expected.sha256
+
+
 def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[object, ...]) -> None:
     text = (
         'description = "fine"\nequations = "dv/dt = -v/tau : 1"\nthreshold = "v > 1"\n'
@@ -142,6 +153,7 @@ def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network
     ("options", "message"),
     [
         (("--repeats", 0), 'Invalid value "0" for --repeats. Must be >= 1.'),
+        (("--calibrate", "psp"), "--calibrate: no effect, because without --neuron no weights are"),
         (("--spread", "tau"), "--spread: the spread cannot be read; expected a parameter and its"),
         (("--spread", "tau=0.1", "tau=0.2"), "a parameter is named twice; found 'tau'"),
         (("--spread", "taw=0.1"), "no layer's neuron model has a parameter 'taw'; expected one of"),

@@ -71,11 +71,16 @@ def test_bad_input_is_refused(refused: Refused, mine: str, here: Path) -> None:
     (here / "bad.toml").write_text(MINE.replace("x_pre", "x"))
     assert "expected x_pre" in refused("synapses", "show", "bad.toml")
     assert "expected x_pre" in refused("parity", "bad.toml", "--target", "numpy")
-    assert "this model receives random input" in refused("parity", mine, "--data", "sample")
+    for option, value in (("--data", "sample"), ("--split", "test")):
+        line = refused("parity", mine, option, value)
+        assert line.startswith(f"{option}: no effect, because mine.toml receives random input")
     assert "--perturb" in refused("parity", mine, "--perturb", "--target", "numpy")
     for levels in (1, 2.5, "many"):
         assert "--levels" in refused("synapses", "show", mine, "--levels", levels)
-    assert "need --levels" in refused("synapses", "show", mine, "--write-noise", 0.1)
+    for option in ("--write-noise", "--largest"):
+        line = refused("synapses", "show", mine, option, 1.0)
+        assert line.startswith(f"{option}: no effect, because weights are in devices only with --l")
+    assert "only --window writes" in refused("synapses", "show", mine, "--overwrite")
 
 
 def test_a_refused_picture_does_not_keep_the_rule_back(run: Run, mine: str, here: Path) -> None:

@@ -169,6 +169,11 @@ def test_nothing_to_resume(run: Run, refused: Refused, config: Texts) -> None:
     )
 
 
+def test_a_run_is_not_replaced_and_resumed(refused: Refused, config: Texts) -> None:
+    line = refused("train", config(), "--out", "out", "--resume", "--overwrite")
+    assert line.startswith("--overwrite: no effect, because --resume continues the run")
+
+
 def test_another_configuration_is_not_resumed(run: Run, refused: Refused, config: Texts) -> None:
     assert run("train", config(), "--out", "out").status == 0
     other = config("batch_size = 10", "batch_size = 5", name="other.toml")
@@ -287,6 +292,8 @@ def test_starts_that_do_not_fit(run: Run, refused: Refused, here: Path, config: 
     line = refused("train", name, "--out", "out", "--neuron", "cuba")
     assert "Name one with --init MODEL" in line
     assert run("train", name, "--out", "first").status == 0
+    line = refused("train", name, "--out", "out", *START, "--calibrate", "psp")
+    assert line.startswith("--calibrate: no effect, because without another neuron model no weigh")
     assert "cubaa" in refused("train", name, "--out", "out", *START, "--neuron", "cubaa")
     line = refused("train", config("threads = 1", 'init = { modell = "x" }'), "--out", "out")
     assert "training.init" in line

@@ -22,6 +22,8 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALLER = {
     "simulate": {"--target": "numpy", "--images": "2"},
     "parity": {"--target": "numpy", "--neurons": "20", "--steps": "50", "--examples": "2"},
+    "parity run/model": {"--target": "numpy", "--examples": "2"},
+    "parity sae-mnist": {"--target": "numpy", "--examples": "2"},
     "neurons check": {"--target": "numpy"},
 }
 # Has a separate test.

@@ -190,7 +190,9 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (("toy", "--out", "mine", "--overwrite"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--resume"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--status"), "this is not the folder of an experiment"),
-        (("toy", "--status", "--resume"), "--status: it runs nothing"),
+        (("toy", "--status", "--resume"), "--resume: no effect, because --status runs nothing"),
+        (("toy", "--status", "--condition", "ours"), "--condition: no effect, because --status"),
+        (("list", "--quick", "--out", "out"), "--quick, --out: no effect, because list runs nothi"),
         (("toy", "more"), "The argument 'more' is not expected."),
     ):
         assert message in refused(run(*words)), words
@@ -392,7 +394,9 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
     }  # fmt: skip
     assert rows["first"] == rows["second"]
     assert len(rows["first"]) == 3
-    assert "--status: it runs nothing" in refused(run("toy", "--status", *known))
+    assert "--rows: no effect, because --status runs nothing" in refused(
+        run("toy", "--status", *known)
+    )
     assert "no/such.json" in refused(run("toy", "--rows", "no/such.json", "--out", "third"))
     before = contents(here / "second")
     line = refused(run("toy", "--quick", *known, "--overwrite"))

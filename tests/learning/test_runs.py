@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import pictures, write_arrays
 
 import bioae
-from bioae.errors import ArtefactError, NetworkError, OutputError
+from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.learning import LearningConfig, LearningResult, learn_from, load_learning
-from bioae.networks import Network
+from bioae.networks import Network, artefact
 from bioae.simulation.learned import learner
+from bioae.trainers.training.folder import LEARNING
 
 #: A small network that learns the embedded digits within a second or two.
 TABLES: dict[str, Any] = {
@@ -149,6 +151,26 @@ def test_an_optimiser_goes_on_where_a_run_was_interrupted(
         path.write_bytes(b"nothing")
     with pytest.raises(ArtefactError, match="state of the optimiser is missing or damaged"):
         learn_from(settings, tmp_path / "run", resume=True)
+
+
+def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
+    images = pictures(30, 1, 28, 28)
+    path = write_arrays(tmp_path / "images.npz", images=images)
+    settings = copy.deepcopy(TABLES) | {"data": {"name": str(path), "validation": 5}}
+    interrupt(settings, tmp_path / "run", after=1)
+    write_arrays(path, images=1 - images)
+    with pytest.raises(DataError, match=r"checkpoint: the train data are not those .* SHA-256"):
+        learn_from(settings, tmp_path / "run", resume=True)
+    write_arrays(path, images=images)
+    learn_from(settings, tmp_path / "run", resume=True)
+
+
+def test_a_checkpoint_that_names_no_data_is_refused(whole: LearningResult, tmp_path: Path) -> None:
+    stored = artefact.load(whole.out / LEARNING)
+    metrics = {name: each for name, each in stored.metrics.items() if name != "data"}
+    artefact.save(stored, tmp_path / LEARNING, metrics=metrics)
+    with pytest.raises(ArtefactError, match=r"the key 'data' is missing\. A run of an earlier ver"):
+        learn_from(TABLES, tmp_path, resume=True)
 
 
 def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> None:

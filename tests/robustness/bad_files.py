@@ -174,8 +174,9 @@ def checkpoints(rng: random.Random, material: Material) -> Case:
     stored = json.loads(header["__metadata__"]["bioae"])
     path = rng.choice([
         ("version",), ("config",), ("position",), ("threads",), ("history",),
-        ("position", "epoch"), ("position", "batch"), ("position", "examples"),
-        ("position", "seconds"), ("position", "sums"), ("position", "more"),
+        ("data",), ("data", "train"), ("position", "epoch"), ("position", "batch"),
+        ("position", "examples"), ("position", "seconds"), ("position", "sums"),
+        ("position", "more"),
     ])  # fmt: skip
     good = stored
     for part in path:

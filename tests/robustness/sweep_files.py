@@ -131,7 +131,7 @@ def make_sources(folder: Path) -> None:
     tensors = {"weight/a": torch.ones(3, 4), "optimiser/step/a": torch.ones(())}
     history = [{"epoch": 1, "loss": 0.5}]
     position = checkpoint.Position(epoch=1, batch=1, examples=2, sums={"loss": 1.0})
-    made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, 2)
+    made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, {}, 2)
     checkpoint.save(folder / "checkpoint.safetensors", made)
     parts = Parts(folder / "r.nc.parts", IDENTITY)
     for start in (0, 2):

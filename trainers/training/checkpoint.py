@@ -5,8 +5,8 @@ parameters in the dimensionless form in which they are trained), ``optimiser/KEY
 optimiser's state (``step``, ``exp_avg``, ``exp_avg_sq`` of Adam, ``momentum_buffer`` of gradient
 descent with momentum), ``average/NAME`` for the moving average of the weights and ``best/NAME`` for
 those of the best epoch, where the run has them. Its metadata
-are one entry, ``bioae``: JSON with the format's version, the configuration, the position, the
-number of threads, and the metrics of the finished epochs.
+are one entry, ``bioae``: JSON with the format's version, the configuration, the hashes of the data,
+the position, the number of threads, and the metrics of the finished epochs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
     "save",
 ]
 
-VERSION = 2
+VERSION = 3
 
 # That of safetensors: 1,000 bytes for each of the most epochs.
 _LARGEST_HEADER = 100_000_000
@@ -83,6 +83,7 @@ class Checkpoint:
     position: Position
     history: list[dict[str, Any]]
     config: dict[str, Any]
+    data: dict[str, str]
     threads: int
 
 
@@ -101,6 +102,7 @@ class _Header(Table):
 
     version: int
     config: dict[str, Any]
+    data: dict[str, str]
     position: _Position
     threads: Threads
     history: list[dict[str, Any]]
@@ -204,6 +206,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     header = {
         "version": VERSION,
         "config": checkpoint.config,
+        "data": checkpoint.data,
         "position": asdict(checkpoint.position),
         "threads": checkpoint.threads,
         "history": checkpoint.history,
@@ -255,6 +258,7 @@ def load(path: Path) -> Checkpoint:
         position=Position(**header.position.model_dump()),
         history=header.history,
         config=header.config,
+        data=header.data,
         threads=header.threads,
     )
 
@@ -268,6 +272,7 @@ def _header(text: str, where: str) -> _Header:
             where=where,
             expected=str(VERSION),
             found=str(version),
+            mend="Start the run again, with --overwrite (overwrite=True) or elsewhere",
         )
     try:
         header = _Header.model_validate(values)

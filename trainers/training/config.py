@@ -240,6 +240,12 @@ def _with_init(
             found=", ".join(f"--{key} {value}" for key, value in changes.items()),
             mend="Name one with --init MODEL",
         )
+    if "calibrate" in changes and init.get("neuron") is None:
+        raise NetworkError(
+            "no effect, because without another neuron model no weights are scaled",
+            where="--calibrate",
+            mend="Name one with --neuron, or leave out --calibrate",
+        )
     return {**values, "training": {**training, "init": init}}
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from bioae.errors import NetworkError, OutputError, key_path
+from bioae.errors import DataError, NetworkError, OutputError, key_path
 from bioae.files import atomic_output, check_output, remove
 from bioae.inputs import as_path
 from bioae.locks import alone
@@ -27,6 +27,7 @@ __all__ = [
     "TEST",
     "alone_in",
     "check_config",
+    "check_data",
     "check_folder",
     "clear",
     "write_metrics",
@@ -124,6 +125,33 @@ def check_config(
                 expected=repr(before.get(key)),
                 found=repr(now.get(key)),
                 mend="Resume with the configuration of the run, or start a new one elsewhere",
+            )
+
+
+def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
+    """Refuse to resume a run with other data than it was started with.
+
+    Parameters
+    ----------
+    stored, current
+        The hashes of the data, by the name of their part.
+    where
+        The checkpoint, named in errors.
+
+    Raises
+    ------
+    DataError
+        Naming the first part that differs.
+    """
+    for part, digest in current.items():
+        before = stored.get(part, "none")
+        if before != digest:
+            raise DataError(
+                f"the {part} data are not those that the run was started with",
+                where=where,
+                expected=f"the SHA-256 {before[:12]}",
+                found=digest[:12],
+                mend="Resume with the data of the run, or start a new one elsewhere",
             )
 
 

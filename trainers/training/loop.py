@@ -84,6 +84,8 @@ def fit(
         If there is no checkpoint to resume from, or it does not fit.
     NetworkError
         If the configuration is not the checkpoint's, or the loss stops being finite.
+    DataError
+        If the data are not those of the checkpoint.
     OutputError
         If a file cannot be written.
     """

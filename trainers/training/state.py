@@ -15,16 +15,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bioae.datasets.hashing import data_sha256
 from bioae.errors import ArtefactError, NetworkError
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.averaging import Average
 from bioae.trainers.training.checkpoint import Checkpoint, Position
 from bioae.trainers.training.descent import DescentProblem
-from bioae.trainers.training.folder import CHECKPOINT, METRICS, check_config, write_metrics
+from bioae.trainers.training.folder import (
+    CHECKPOINT,
+    METRICS,
+    check_config,
+    check_data,
+    write_metrics,
+)
 from bioae.trainers.training.optimisation import Optimisation
 from bioae.trainers.training.variability import WeightNoise
 
 __all__ = ["RunState"]
+
+#: The parts of the data, all of which the result depends on.
+_PARTS = ("train", "validation", "test")
 
 
 class RunState:
@@ -66,6 +76,7 @@ class RunState:
         settings = config.training
         self._settings = settings
         self._plain: dict[str, Any] = json.loads(json.dumps(config.to_mapping()))
+        self._data = {part: data_sha256(getattr(problem, part)) for part in _PARTS}
         self._epochs = stages[-1].end
         self._out = out
         self._task = config.network.task
@@ -93,6 +104,7 @@ class RunState:
         path = self._out / CHECKPOINT
         stored = checkpoints.load(path)
         check_config(stored.config, self._plain, str(path), self._free())
+        check_data(stored.data, self._data, str(path))
         if stored.position.epoch > self._epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",
@@ -145,6 +157,7 @@ class RunState:
             position=self.position,
             history=self.history,
             config=self._plain,
+            data=self._data,
             threads=self.threads,
         )
         checkpoints.save(self._out / CHECKPOINT, state)

@@ -115,7 +115,7 @@ def train(
         If the configuration does not fit, or differs from that of the run to resume, or the loss
         is no longer finite.
     DataError
-        If the images do not fit the network.
+        If the data do not fit the network, or are not those of the run to resume.
     OutputError
         If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
         another process trains in it.

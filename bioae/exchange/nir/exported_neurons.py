@@ -68,6 +68,8 @@ def exported_neurons(network: NetworkBase, placed: PlacedLayer) -> ExportedNeuro
     NetworkError
         If NIR has no such neurons.
     """
+    if placed.layer.background is not None:
+        raise no_node(placed, "it receives random background input")
     parameters = network.parameters(placed)
     schedule = network.config.schedule
     for kind in KINDS:

@@ -164,6 +164,14 @@ def test_an_object_of_another_kind_is_refused() -> None:
         from_nir({}, dt="1*ms")
 
 
+@pytest.mark.parametrize("background", [0.5, (0.5, "20*Hz")])
+def test_background_of_neurons_that_have_a_node_is_refused(background: Any) -> None:
+    network = from_nir(chain(n=lif()), dt="1*ms")
+    assert "n" in to_nir(network).nodes
+    with pytest.raises(NetworkError, match=r"layer 'n'.*no node.*random background input"):
+        to_nir(network.with_background(background))
+
+
 def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(InputError, match=r"nir is not installed.*bioae\[nir\]"):

@@ -135,6 +135,16 @@ def test_the_same_again_after_the_end(
         train_baseline(other, tmp_path / "run", resume=True)
 
 
+def test_changed_data_are_not_resumed(tables: dict[str, Any], tmp_path: Path) -> None:
+    images = pictures(26, 1, 6, 6)
+    path = write_arrays(tmp_path / "images.npz", images=images)
+    settings = {**tables, "data": {"name": str(path), "validation": 6}}
+    train_baseline(settings, tmp_path / "run")
+    write_arrays(path, images=1 - images)
+    with pytest.raises(DataError, match="the train data are not those that the run was started wi"):
+        train_baseline(settings, tmp_path / "run", resume=True)
+
+
 def test_the_test_split_is_evaluated_once(
     tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from bioae.errors import ArtefactError, NetworkError, OutputError
+from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST
 from bioae.trainers.training.loop import fit
@@ -156,6 +157,20 @@ def test_a_changed_configuration_is_refused_by_key(
     assert before == ((straight / CHECKPOINT).read_bytes(), (straight / CONFIG).read_bytes())
 
 
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_changed_data_are_refused_by_their_part(
+    small_run: ModuleType, straight: Path, part: str
+) -> None:
+    before = (straight / CHECKPOINT).read_bytes(), (straight / METRICS).read_bytes()
+    problem = small_run.problem(small_run.config())
+    images = getattr(problem, part)
+    other = replace(problem, **{part: replace(images, pixels=255 - images.pixels)})
+    line = rf"{CHECKPOINT}: the {part} data are not those .*; expected the SHA-256 \w+; found \w+\."
+    with pytest.raises(DataError, match=line):
+        fit(other, straight, resume=True)
+    assert before == ((straight / CHECKPOINT).read_bytes(), (straight / METRICS).read_bytes())
+
+
 def test_nothing_to_resume(small_run: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no checkpoint"):
         fit(small_run.problem(small_run.config()), tmp_path, resume=True)
@@ -178,9 +193,10 @@ def test_a_damaged_checkpoint_is_refused(
         (None, "truncated or foreign"),
         ({"bioae": "{}"}, "the key 'version' is missing"),
         ({"bioae": "no JSON"}, "this is not valid JSON"),
-        ({"bioae": '{"version": 2, "position": {"epok": 1}}'}, "unknown key 'position.epok'"),
-        ({"bioae": '{"version": 2}'}, "the key 'config' is missing"),
-        ({"bioae": '{"version": 1}'}, "another version of the format; expected 2; found 1"),
+        ({"bioae": '{"version": 3, "position": {"epok": 1}}'}, "unknown key 'position.epok'"),
+        ({"bioae": '{"version": 3}'}, "the key 'config' is missing"),
+        ({"bioae": '{"version": 2}'}, "another version of the format; expected 3; found 2"),
+        ({"bioae": '{"version": 1}'}, "another version of the format; expected 3; found 1"),
     ],
 )
 def test_a_foreign_checkpoint_is_refused(
