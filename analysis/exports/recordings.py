@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -170,12 +171,15 @@ def to_nwb(
     )
     _add_trials(file, tree)
     _add_units(file, tree, names)
+    # pynwb asks for the suffix .nwb.
+    memory = h5py.File("result.nwb", "w", driver="core", backing_store=False)
+    with memory, pynwb.NWBHDF5IO("result.nwb", "w", file=memory) as out:
+        out.write(file)
+        memory.flush()
+        content = memory.id.get_file_image()
     with atomic_output(path, overwrite=overwrite) as temporary:
-        # pynwb asks for the suffix .nwb.
-        inner = temporary.with_name("result.nwb")
-        with pynwb.NWBHDF5IO(str(inner), "w") as out:
-            out.write(file)
-        inner.rename(temporary)
+        # On a full disk the HDF5 library would crash the process.
+        temporary.write_bytes(content)
 
 
 def _add_trials(file: Any, tree: xr.DataTree) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -208,17 +209,22 @@ def test_nwb_lays_presentations_one_after_another(
     written: list[_Recorder] = []
 
     class Writer:
-        def __init__(self, path: str, mode: str) -> None:
-            self.path = Path(path)
+        def __init__(self, path: str, mode: str, *, file: h5py.File) -> None:
+            assert path.endswith(".nwb")
+            assert path == file.filename
+            # On a full disk the HDF5 library crashes the process.
+            assert file.driver == "core"
+            self.file = file
 
         def __enter__(self) -> Self:
             return self
 
-        def __exit__(self, *error: object) -> None: ...
+        def __exit__(self, *error: object) -> None:
+            self.file.close()
 
         def write(self, file: _Recorder) -> None:
             written.append(file)
-            self.path.write_text("an NWB file")
+            self.file.attrs["identifier"] = "an NWB file"
 
     library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
     monkeypatch.setattr("bioae.analysis.exports.recordings.needs", lambda *_: library)
@@ -226,6 +232,8 @@ def test_nwb_lays_presentations_one_after_another(
     raster[:, :, 2] = False
     to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
     assert [path.name for path in tmp_path.iterdir()] == ["a.nwb"]
+    with h5py.File(tmp_path / "a.nwb") as stored:
+        assert stored.attrs["identifier"] == "an NWB file"
     (file,) = written
     assert [row["label"] for row in file.trials] == [7, 8, 9]
     assert [row["start_time"] for row in file.trials] == pytest.approx([0, 0.002, 0.004])
