@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
-    duration_s,
     layer_data,
     steps,
 )
@@ -183,34 +182,44 @@ def to_nwb(
 
 
 def _add_trials(file: Any, tree: xr.DataTree) -> None:
-    root, length = tree.to_dataset(), duration_s(tree)
+    root, bounds = tree.to_dataset(), _bounds(tree)
     file.add_trial_column("example", "the index of the image in its data set")
     labels = root["label"].to_numpy() if "label" in root else None
     if labels is not None:
         file.add_trial_column("label", "the class of the image")
     for k, example in enumerate(root["example"].to_numpy()):
         known = {} if labels is None else {"label": int(labels[k])}
-        file.add_trial(
-            start_time=k * length, stop_time=(k + 1) * length, example=int(example), **known
-        )
+        file.add_trial(start_time=bounds[k], stop_time=bounds[k + 1], example=int(example), **known)
 
 
 def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
     file.add_unit_column("layer", "the layer of the neuron")
     file.add_unit_column("neuron", "the index of the neuron in its layer")
-    end = tree.sizes["example"] * duration_s(tree)
+    whole = [[0.0, _bounds(tree)[-1]]]
     for name in names:
         for neuron, times in _times(tree, name):
-            file.add_unit(spike_times=times, obs_intervals=[[0.0, end]], layer=name, neuron=neuron)
+            file.add_unit(spike_times=times, obs_intervals=whole, layer=name, neuron=neuron)
+
+
+def _bounds(tree: xr.DataTree) -> list[float]:
+    """Return the start of each presentation in seconds, and the end of the last."""
+    # Rounded as the times of spikes are: a spike at step 0 is not before its presentation.
+    starts = np.arange(tree.sizes["example"] + 1) * steps(tree) * _dt_s(tree)
+    bounds: list[float] = starts.tolist()
+    return bounds
+
+
+def _dt_s(tree: xr.DataTree) -> float:
+    return float(tree.attrs["dt_ms"]) / 1000
 
 
 def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield each neuron and its spikes in seconds, with presentations in sequence."""
     neurons = layer_data(tree, layer).sizes["neuron"]
-    dt_s, pieces = float(tree.attrs["dt_ms"]) / 1000, []
+    pieces = []
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
-        at = ((block.start + position) * block.steps + step) * dt_s
+        at = ((block.start + position) * block.steps + step) * _dt_s(tree)
         pieces.append(np.split(at, bounds[1:-1]))
     for neuron in range(neurons):
         yield neuron, np.concatenate([parts[neuron] for parts in pieces])

@@ -203,9 +203,9 @@ class _Recorder:
         self.units.append(row)
 
 
-def test_nwb_lays_presentations_one_after_another(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[_Recorder]:
+    """Return the NWB files that are written."""
     written: list[_Recorder] = []
 
     class Writer:
@@ -228,6 +228,12 @@ def test_nwb_lays_presentations_one_after_another(
 
     library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
     monkeypatch.setattr("bioae.analysis.exports.recordings.needs", lambda *_: library)
+    return written
+
+
+def test_nwb_lays_presentations_one_after_another(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
     raster = np.random.default_rng(0).random((3, 4, 5)) < 0.5
     raster[:, :, 2] = False
     to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
@@ -244,6 +250,21 @@ def test_nwb_lays_presentations_one_after_another(
         np.testing.assert_allclose(row["spike_times"], steps * 0.0005)
     with pytest.raises(OutputError, match="kept"):
         to_nwb(make(raster), tmp_path / "a.nwb")
+
+
+def test_nwb_spikes_are_in_their_trials(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    """Times of trials and of spikes are rounded in the same way."""
+    tree = make(np.ones((100, 7, 1), bool), dt_ms=0.1)
+    to_nwb(tree, tmp_path / "a.nwb")
+    (file,) = written
+    times = file.units[0]["spike_times"]
+    counts = [
+        ((row["start_time"] <= times) & (times < row["stop_time"])).sum() for row in file.trials
+    ]
+    assert counts == [7] * 100
+    assert file.units[0]["obs_intervals"] == [[0.0, file.trials[-1]["stop_time"]]]
 
 
 @pytest.mark.parametrize("chunks", [None, {}])
