@@ -13,6 +13,7 @@ from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, layer_names
+from bioae.analysis.results.repeats import presentation_numbers
 from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.files import atomic_output
@@ -26,7 +27,7 @@ def to_pandas(
     *,
     statistics: xr.Dataset | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Return a result as three tables, by name.
+    """Return a result as four tables, by name.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ def to_pandas(
     Returns
     -------
     dict
-        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`) and ``"layers"``
-        (`layer_frame`).
+        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`), ``"layers"`` (`layer_frame`),
+        and ``"examples"``: example, and label, stimulus and repeat where known.
 
     Raises
     ------
@@ -60,6 +61,9 @@ def to_pandas(
         "spikes": pd.concat(spikes, ignore_index=True),
         "neurons": pd.concat(neurons, ignore_index=True),
         "layers": layer_frame(tree).loc[names].reset_index(),
+        "examples": pd.DataFrame(
+            {name: array.to_numpy() for name, array in presentation_numbers(tree).items()}
+        ),
     }
 
 
@@ -70,7 +74,7 @@ def to_csv(
     layers: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a folder of three CSV files: ``spikes.csv``, ``neurons.csv`` and ``layers.csv``.
+    """Write four CSV files: ``spikes.csv``, ``neurons.csv``, ``layers.csv`` and ``examples.csv``.
 
     They are the tables of `to_pandas`, in full precision; undefined cells are empty. The folder is
     written as a whole or not at all.

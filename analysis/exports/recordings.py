@@ -5,6 +5,8 @@ Their libraries are optional and imported on use.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,6 +24,7 @@ from bioae.analysis.results.layers import (
     layer_data,
     steps,
 )
+from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
@@ -37,8 +40,8 @@ def to_neo(
     Times are in milliseconds since the start of the presentation at the layer, which is a train's
     `t_start`; its `t_stop` is the presentation's end. Each train is annotated with `layer` and
     `neuron`, and with the neuron's `channel`, `y` and `x` if it has a position; each segment with
-    `example`, and `label` if it is known. There is one spike train per neuron and example: choose a
-    few `examples` of a large result.
+    `example`, and with `label`, `stimulus` and `repeat` where known. There is one spike train per
+    neuron and example: choose a few `examples` of a large result.
 
     Parameters
     ----------
@@ -57,8 +60,7 @@ def to_neo(
     neo = needs("neo", "'bioae[neo]'")
     check_fires(tree, layer)
     chosen = tree if examples is None else tree.sel(example=list(examples))
-    data, root = layer_data(chosen, layer), chosen.to_dataset()
-    labels = root["label"].to_numpy() if "label" in root else None
+    data, numbers = layer_data(chosen, layer), presentation_numbers(chosen)
     places = [
         {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
         for neuron in range(data.sizes["neuron"])
@@ -67,10 +69,8 @@ def to_neo(
     for block in blocks(chosen, layer):
         bounds = np.searchsorted(block.position, np.arange(block.examples + 1))
         for k, (begin, end) in enumerate(pairwise(bounds)):
-            position = block.start + k
-            example = int(root["example"][position])
-            known = {} if labels is None else {"label": int(labels[position])}
-            segment = neo.Segment(name=f"example {example}", example=example, **known)
+            shown = {name: int(array[block.start + k]) for name, array in numbers.items()}
+            segment = neo.Segment(name=f"example {shown['example']}", **shown)
             own = slice(begin, end)
             made = _trains(neo, tree, layer, (block.neuron[own], block.step[own]), places)
             segment.spiketrains.extend([train for train in made if silent or train.size])
@@ -132,8 +132,9 @@ def to_nwb(
     NWB has one clock: presentations follow one another without a gap, in the order of the result,
     and a spike of presentation k at time t has the time k T + t in seconds. Each layer's t begins
     with its own window, a step after that of the layer before (`docs/timing.md`). The table of
-    trials has the times of each example and its label. The table of units has a row for each neuron
-    of each layer.
+    trials has the times of each example, and its label, stimulus and repeat where known. The table
+    of units has a row for each neuron of each layer. The identifier is a hash of the arguments, and
+    of the result's attributes, input and output.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def to_nwb(
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
     file = pynwb.NWBFile(
         session_description="simulated spiking network",
-        identifier=str(tree.attrs["network_sha256"]),
+        identifier=_identifier(tree, names, when),
         session_start_time=when,
         source_script=_source(tree),
         source_script_file_name="bioae",
@@ -181,15 +182,25 @@ def to_nwb(
         temporary.write_bytes(content)
 
 
+def _identifier(tree: xr.DataTree, names: Sequence[str], start: datetime) -> str:
+    """Return a hash of all that a file depends on: NWB requires one that no other file has."""
+    root = tree.to_dataset()
+    parts = [f"{name}={value}" for name, value in sorted(tree.attrs.items())]
+    digest = hashlib.sha256(json.dumps([*parts, *names, start.isoformat()]).encode())
+    for name, variable in sorted(root.variables.items()):
+        values = np.ascontiguousarray(variable.to_numpy())
+        digest.update(f"{name}{values.dtype}{values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
 def _add_trials(file: Any, tree: xr.DataTree) -> None:
-    root, bounds = tree.to_dataset(), _bounds(tree)
-    file.add_trial_column("example", "the index of the image in its data set")
-    labels = root["label"].to_numpy() if "label" in root else None
-    if labels is not None:
-        file.add_trial_column("label", "the class of the image")
-    for k, example in enumerate(root["example"].to_numpy()):
-        known = {} if labels is None else {"label": int(labels[k])}
-        file.add_trial(start_time=bounds[k], stop_time=bounds[k + 1], example=int(example), **known)
+    numbers = presentation_numbers(tree)
+    for name, array in numbers.items():
+        file.add_trial_column(name, str(array.attrs.get("long_name", name)))
+    columns = (array.to_numpy().tolist() for array in numbers.values())
+    for (start, stop), *row in zip(pairwise(_bounds(tree)), *columns, strict=True):
+        file.add_trial(start_time=start, stop_time=stop, **dict(zip(numbers, row, strict=True)))
 
 
 def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:

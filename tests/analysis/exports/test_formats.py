@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,8 +34,11 @@ from bioae.analysis.exports import (
     to_pandas,
 )
 from bioae.analysis.measures.verdicts import context_of, cortical_values, layer_verdicts
+from bioae.analysis.results.repeats import presentations
 from bioae.errors import InputError, OutputError, ResultError
+from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
+from bioae.simulation.results.tree import build_result
 
 Make = Callable[..., xr.DataTree]
 
@@ -111,7 +116,7 @@ def test_a_table_of_spikes_is_the_raster(make: Make, raster: NDArray[np.bool_]) 
 def test_tables_hold_all_layers_or_those_chosen() -> None:
     tree = example_result()
     tables = to_pandas(tree)
-    assert list(tables) == ["spikes", "neurons", "layers"]
+    assert list(tables) == ["spikes", "neurons", "layers", "examples"]
     total = sum(int(tree[f"layers/{name}"].sizes["spike"]) for name in layer_names(tree))
     assert len(tables["spikes"]) == total > 5000
     assert list(tables["neurons"]["layer"].unique()) == ["conv", "latent", "output"]
@@ -141,7 +146,8 @@ def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> No
 def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
     tree, folder = example_result(), tmp_path / "tables"
     to_csv(tree, folder)
-    assert {path.name for path in folder.iterdir()} == {"spikes.csv", "neurons.csv", "layers.csv"}
+    names = {"spikes.csv", "neurons.csv", "layers.csv", "examples.csv"}
+    assert {path.name for path in folder.iterdir()} == names
     for name, table in to_pandas(tree).items():
         back = pd.read_csv(folder / f"{name}.csv")
         pd.testing.assert_frame_equal(
@@ -190,9 +196,13 @@ class _Recorder:
     """Stands in for pynwb, which the tests do not install: it keeps what it is told."""
 
     def __init__(self, **fields: Any) -> None:
-        self.fields, self.trials, self.units = fields, [], []  # type: ignore[var-annotated]
+        self.fields = fields
+        self.columns: dict[str, str] = {}
+        self.trials: list[dict[str, Any]] = []
+        self.units: list[dict[str, Any]] = []
 
-    def add_trial_column(self, name: str, text: str) -> None: ...
+    def add_trial_column(self, name: str, text: str) -> None:
+        self.columns[name] = text
 
     def add_unit_column(self, name: str, text: str) -> None: ...
 
@@ -227,7 +237,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[_Recorder]:
             self.file.attrs["identifier"] = "an NWB file"
 
     library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
-    monkeypatch.setattr("bioae.analysis.exports.recordings.needs", lambda *_: library)
+    monkeypatch.setitem(sys.modules, "pynwb", library)
     return written
 
 
@@ -265,6 +275,76 @@ def test_nwb_spikes_are_in_their_trials(
     ]
     assert counts == [7] * 100
     assert file.units[0]["obs_intervals"] == [[0.0, file.trials[-1]["stop_time"]]]
+
+
+@pytest.fixture
+def repeated() -> xr.DataTree:
+    """Three presentations of images 17 and 5, whose classes are 7 and 2."""
+    layer = LayerSpikes.of(
+        "latent", (2,), example=[0, 4], step=[0, 3], neuron=[1, 0], examples=6, steps=4
+    )
+    tree = build_result(
+        layers=[layer],
+        images=np.full((2, 1, 2, 2), 0.5),
+        reconstruction=np.full((6, 1, 2, 2), 0.5),
+        example=np.array([17, 5]),
+        label=np.array([7, 2]),
+        repeats=3,
+        dt_ms=1.0,
+        steps=4,
+        target="numpy",
+        seed=1,
+        neuron_model="a model",
+        network_sha256="abc",
+    )
+    return presentations(tree)
+
+
+SHOWN = {
+    "example": [170, 171, 172, 50, 51, 52],
+    "label": [7, 7, 7, 2, 2, 2],
+    "stimulus": [17, 17, 17, 5, 5, 5],
+    "repeat": [0, 1, 2, 0, 1, 2],
+}
+
+
+def test_exports_name_the_stimulus_of_each_presentation(
+    repeated: xr.DataTree, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    assert to_pandas(repeated)["examples"].to_dict("list") == SHOWN
+    rows = [dict(zip(SHOWN, row, strict=True)) for row in zip(*SHOWN.values(), strict=True)]
+    assert [each.annotations for each in to_neo(repeated, "latent").segments] == rows
+    to_nwb(repeated, tmp_path / "a.nwb")
+    (file,) = written
+    assert [{name: row[name] for name in SHOWN} for row in file.trials] == rows
+    assert file.columns == {
+        "example": "example and repeat",
+        "label": "class of the image",
+        "stimulus": "index in the data set",
+        "repeat": "repeat of the stimulus",
+    }
+
+
+def test_nwb_files_of_other_content_have_other_identifiers(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    raster = np.ones((2, 3, 1), bool)
+    for number, changes in enumerate(
+        [
+            {},
+            {},
+            {"seed": 2},
+            {"network_sha256": "abd"},
+            {"example": np.array([0, 2])},
+            {"images": np.full((2, 1, 2, 2), 0.25)},
+            {"name": "other"},
+        ]
+    ):
+        to_nwb(make(raster, **changes), tmp_path / f"{number}.nwb")
+    to_nwb(make(raster), tmp_path / "later.nwb", start=datetime(2020, 1, 1, tzinfo=UTC))
+    first, same, *others = (file.fields["identifier"] for file in written)
+    assert first == same
+    assert len({first, *others}) == 7
 
 
 @pytest.mark.parametrize("chunks", [None, {}])

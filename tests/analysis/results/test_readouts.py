@@ -175,8 +175,8 @@ def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     assert list(layer_frame(tree).index) == ["first", "second"]
     frames = to_pandas(tree)
-    for frame in frames.values():
-        assert sorted(frame["layer"].unique()) == ["first", "second"]
+    for name in ("spikes", "neurons", "layers"):
+        assert sorted(frames[name]["layer"].unique()) == ["first", "second"]
     with pytest.raises(ResultError, match="does not fire"):
         to_pandas(tree, ["output"])
 
