@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import sys
 import warnings
 from collections.abc import Callable
@@ -155,11 +156,28 @@ def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
         )
     with pytest.raises(OutputError, match="kept"):
         to_csv(tree, folder)
+    (folder / "thesis.txt").write_text("mine")
     to_csv(tree, folder, layers=["latent"], overwrite=True)
     assert len(pd.read_csv(folder / "layers.csv")) == 1
+    assert (folder / "thesis.txt").read_text() == "mine"
+    assert {path.name for path in folder.iterdir()} == {*names, "thesis.txt"}
     with pytest.raises(ResultError, match="no such layer"):
         to_csv(tree, tmp_path / "other", layers=["none"])
     assert not (tmp_path / "other").exists()
+
+
+def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "new" / "tables"
+
+    def full(table: pd.DataFrame, path: Path, **options: object) -> None:
+        if path.name == "layers.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text("written")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        to_csv(example_result(), folder)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
