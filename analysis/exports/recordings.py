@@ -26,6 +26,8 @@ from bioae.analysis.results.layers import (
 )
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
+from bioae.checks import whole
+from bioae.errors import ResultError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
@@ -46,20 +48,20 @@ def to_neo(
     Parameters
     ----------
     examples
-        Values of the coordinate `example`; by default all.
+        Values of the coordinate `example`, each once; by default all.
     silent
         Whether neurons that do not spike in an example have an empty train in its segment.
 
     Raises
     ------
     ResultError
-        If there is no such layer, or it cannot fire.
+        If there is no such layer or example, or the layer cannot fire.
     LibraryError
         If Neo is not installed.
     """
     neo = needs("neo", "'bioae[neo]'")
     check_fires(tree, layer)
-    chosen = tree if examples is None else tree.sel(example=list(examples))
+    chosen = tree if examples is None else _selected(tree, examples)
     data, numbers = layer_data(chosen, layer), presentation_numbers(chosen)
     places = [
         {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
@@ -76,6 +78,22 @@ def to_neo(
             segment.spiketrains.extend([train for train in made if silent or train.size])
             result.segments.append(segment)
     return result
+
+
+def _selected(tree: xr.DataTree, examples: Sequence[int]) -> xr.DataTree:
+    known = tree["example"].to_numpy().tolist()
+    try:
+        numbers = [whole(each, "examples", error=ResultError) for each in examples]
+    except TypeError:  # it is no list
+        numbers = []
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(known):
+        raise ResultError(
+            "examples do not fit",
+            where="examples",
+            expected=f"a list of some of the {len(known)}, each once, such as {known[:1]}",
+            found=shortened(repr(examples)),
+        )
+    return tree.sel(example=numbers)
 
 
 def _trains(

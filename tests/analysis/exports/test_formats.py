@@ -82,6 +82,32 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
         to_neo(tree, "none")
 
 
+@pytest.mark.parametrize("examples", [[999999], 103, [], [103, 103], ["103"], np.array(103)])
+def test_examples_that_are_none_are_refused(examples: Any) -> None:
+    with pytest.raises(ResultError, match=r"^examples") as caught:
+        to_neo(example_result(), "conv", examples=examples)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([], "layers: there is no layer; expected one that can fire"),
+        ("conv", "layers does not fit"),
+        (["none"], "there is no such layer"),
+    ],
+)
+def test_layers_that_are_none_are_refused(
+    layers: Any, message: str, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    with pytest.raises(ResultError, match=message):
+        to_pandas(example_result(), layers)
+    for write in (to_csv, to_nwb):
+        with pytest.raises(ResultError, match=message):
+            write(example_result(), tmp_path / "out", layers=layers)
+    assert not list(tmp_path.iterdir())
+
+
 def test_elephant_takes_the_trains() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # elephant imports what is deprecated
