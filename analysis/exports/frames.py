@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, layer_names
+from bioae.analysis.results.repeats import presentation_numbers
 from bioae.checks import instance
-from bioae.errors import ResultError
+from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
+from bioae.inputs import as_path
 
 __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
@@ -26,7 +29,7 @@ def to_pandas(
     *,
     statistics: xr.Dataset | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Return a result as three tables, by name.
+    """Return a result as four tables, by name.
 
     Parameters
     ----------
@@ -38,8 +41,8 @@ def to_pandas(
     Returns
     -------
     dict
-        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`) and ``"layers"``
-        (`layer_frame`).
+        ``"spikes"`` (`spike_frame`), ``"neurons"`` (`neuron_frame`), ``"layers"`` (`layer_frame`),
+        and ``"examples"``: example, and label, stimulus and repeat where known.
 
     Raises
     ------
@@ -60,6 +63,9 @@ def to_pandas(
         "spikes": pd.concat(spikes, ignore_index=True),
         "neurons": pd.concat(neurons, ignore_index=True),
         "layers": layer_frame(tree).loc[names].reset_index(),
+        "examples": pd.DataFrame(
+            {name: array.to_numpy() for name, array in presentation_numbers(tree).items()}
+        ),
     }
 
 
@@ -70,10 +76,10 @@ def to_csv(
     layers: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a folder of three CSV files: ``spikes.csv``, ``neurons.csv`` and ``layers.csv``.
+    """Write four CSV files: ``spikes.csv``, ``neurons.csv``, ``layers.csv`` and ``examples.csv``.
 
-    They are the tables of `to_pandas`, in full precision; undefined cells are empty. The folder is
-    written as a whole or not at all.
+    They are the tables of `to_pandas`, in full precision; undefined cells are empty. All are
+    complete before the first is in its place. Other files in the folder stay.
 
     Parameters
     ----------
@@ -82,20 +88,21 @@ def to_csv(
     layers
         Names of layers; by default all that can fire.
     overwrite
-        Whether to replace an existing folder, with all its files.
+        Whether to replace files of an earlier export.
 
     Raises
     ------
     ResultError
         If there is no such layer, or it cannot fire.
     OutputError
-        If `path` exists and `overwrite` is false, or it cannot be written.
+        If a file exists and `overwrite` is false, or it cannot be written.
     """
+    folder = as_path(path, OutputError, "output")
     tables = to_pandas(tree, layers)
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.mkdir()
+    with ExitStack() as stack:
         for name, table in tables.items():
-            table.to_csv(temporary / f"{name}.csv", index=False)
+            output = atomic_output(folder / f"{name}.csv", overwrite=overwrite)
+            table.to_csv(stack.enter_context(output), index=False)
 
 
 def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:

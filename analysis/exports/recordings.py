@@ -5,12 +5,15 @@ Their libraries are optional and imported on use.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,11 +21,13 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
-    duration_s,
     layer_data,
     steps,
 )
+from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
+from bioae.checks import whole
+from bioae.errors import ResultError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
@@ -37,28 +42,27 @@ def to_neo(
     Times are in milliseconds since the start of the presentation at the layer, which is a train's
     `t_start`; its `t_stop` is the presentation's end. Each train is annotated with `layer` and
     `neuron`, and with the neuron's `channel`, `y` and `x` if it has a position; each segment with
-    `example`, and `label` if it is known. There is one spike train per neuron and example: choose a
-    few `examples` of a large result.
+    `example`, and with `label`, `stimulus` and `repeat` where known. There is one spike train per
+    neuron and example: choose a few `examples` of a large result.
 
     Parameters
     ----------
     examples
-        Values of the coordinate `example`; by default all.
+        Values of the coordinate `example`, each once; by default all.
     silent
         Whether neurons that do not spike in an example have an empty train in its segment.
 
     Raises
     ------
     ResultError
-        If there is no such layer, or it cannot fire.
+        If there is no such layer or example, or the layer cannot fire.
     LibraryError
         If Neo is not installed.
     """
     neo = needs("neo", "'bioae[neo]'")
     check_fires(tree, layer)
-    chosen = tree if examples is None else tree.sel(example=list(examples))
-    data, root = layer_data(chosen, layer), chosen.to_dataset()
-    labels = root["label"].to_numpy() if "label" in root else None
+    chosen = tree if examples is None else _selected(tree, examples)
+    data, numbers = layer_data(chosen, layer), presentation_numbers(chosen)
     places = [
         {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
         for neuron in range(data.sizes["neuron"])
@@ -67,15 +71,29 @@ def to_neo(
     for block in blocks(chosen, layer):
         bounds = np.searchsorted(block.position, np.arange(block.examples + 1))
         for k, (begin, end) in enumerate(pairwise(bounds)):
-            position = block.start + k
-            example = int(root["example"][position])
-            known = {} if labels is None else {"label": int(labels[position])}
-            segment = neo.Segment(name=f"example {example}", example=example, **known)
+            shown = {name: int(array[block.start + k]) for name, array in numbers.items()}
+            segment = neo.Segment(name=f"example {shown['example']}", **shown)
             own = slice(begin, end)
             made = _trains(neo, tree, layer, (block.neuron[own], block.step[own]), places)
             segment.spiketrains.extend([train for train in made if silent or train.size])
             result.segments.append(segment)
     return result
+
+
+def _selected(tree: xr.DataTree, examples: Sequence[int]) -> xr.DataTree:
+    known = tree["example"].to_numpy().tolist()
+    try:
+        numbers = [whole(each, "examples", error=ResultError) for each in examples]
+    except TypeError:  # it is no list
+        numbers = []
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(known):
+        raise ResultError(
+            "examples do not fit",
+            where="examples",
+            expected=f"a list of some of the {len(known)}, each once, such as {known[:1]}",
+            found=shortened(repr(examples)),
+        )
+    return tree.sel(example=numbers)
 
 
 def _trains(
@@ -132,8 +150,9 @@ def to_nwb(
     NWB has one clock: presentations follow one another without a gap, in the order of the result,
     and a spike of presentation k at time t has the time k T + t in seconds. Each layer's t begins
     with its own window, a step after that of the layer before (`docs/timing.md`). The table of
-    trials has the times of each example and its label. The table of units has a row for each neuron
-    of each layer.
+    trials has the times of each example, and its label, stimulus and repeat where known. The table
+    of units has a row for each neuron of each layer. The identifier is a hash of the arguments, and
+    of the result's attributes, input and output.
 
     Parameters
     ----------
@@ -162,7 +181,7 @@ def to_nwb(
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
     file = pynwb.NWBFile(
         session_description="simulated spiking network",
-        identifier=str(tree.attrs["network_sha256"]),
+        identifier=_identifier(tree, names, when),
         session_start_time=when,
         source_script=_source(tree),
         source_script_file_name="bioae",
@@ -170,43 +189,66 @@ def to_nwb(
     )
     _add_trials(file, tree)
     _add_units(file, tree, names)
+    # pynwb asks for the suffix .nwb.
+    memory = h5py.File("result.nwb", "w", driver="core", backing_store=False)
+    with memory, pynwb.NWBHDF5IO("result.nwb", "w", file=memory) as out:
+        out.write(file)
+        memory.flush()
+        content = memory.id.get_file_image()
     with atomic_output(path, overwrite=overwrite) as temporary:
-        # pynwb asks for the suffix .nwb.
-        inner = temporary.with_name("result.nwb")
-        with pynwb.NWBHDF5IO(str(inner), "w") as out:
-            out.write(file)
-        inner.rename(temporary)
+        # On a full disk the HDF5 library would crash the process.
+        temporary.write_bytes(content)
+
+
+def _identifier(tree: xr.DataTree, names: Sequence[str], start: datetime) -> str:
+    """Return a hash of all that a file depends on: NWB requires one that no other file has."""
+    root = tree.to_dataset()
+    parts = [f"{name}={value}" for name, value in sorted(tree.attrs.items())]
+    digest = hashlib.sha256(json.dumps([*parts, *names, start.isoformat()]).encode())
+    for name, variable in sorted(root.variables.items()):
+        values = np.ascontiguousarray(variable.to_numpy())
+        digest.update(f"{name}{values.dtype}{values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def _add_trials(file: Any, tree: xr.DataTree) -> None:
-    root, length = tree.to_dataset(), duration_s(tree)
-    file.add_trial_column("example", "the index of the image in its data set")
-    labels = root["label"].to_numpy() if "label" in root else None
-    if labels is not None:
-        file.add_trial_column("label", "the class of the image")
-    for k, example in enumerate(root["example"].to_numpy()):
-        known = {} if labels is None else {"label": int(labels[k])}
-        file.add_trial(
-            start_time=k * length, stop_time=(k + 1) * length, example=int(example), **known
-        )
+    numbers = presentation_numbers(tree)
+    for name, array in numbers.items():
+        file.add_trial_column(name, str(array.attrs.get("long_name", name)))
+    columns = (array.to_numpy().tolist() for array in numbers.values())
+    for (start, stop), *row in zip(pairwise(_bounds(tree)), *columns, strict=True):
+        file.add_trial(start_time=start, stop_time=stop, **dict(zip(numbers, row, strict=True)))
 
 
 def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
     file.add_unit_column("layer", "the layer of the neuron")
     file.add_unit_column("neuron", "the index of the neuron in its layer")
-    end = tree.sizes["example"] * duration_s(tree)
+    whole = [[0.0, _bounds(tree)[-1]]]
     for name in names:
         for neuron, times in _times(tree, name):
-            file.add_unit(spike_times=times, obs_intervals=[[0.0, end]], layer=name, neuron=neuron)
+            file.add_unit(spike_times=times, obs_intervals=whole, layer=name, neuron=neuron)
+
+
+def _bounds(tree: xr.DataTree) -> list[float]:
+    """Return the start of each presentation in seconds, and the end of the last."""
+    # Rounded as the times of spikes are: a spike at step 0 is not before its presentation.
+    starts = np.arange(tree.sizes["example"] + 1) * steps(tree) * _dt_s(tree)
+    bounds: list[float] = starts.tolist()
+    return bounds
+
+
+def _dt_s(tree: xr.DataTree) -> float:
+    return float(tree.attrs["dt_ms"]) / 1000
 
 
 def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield each neuron and its spikes in seconds, with presentations in sequence."""
     neurons = layer_data(tree, layer).sizes["neuron"]
-    dt_s, pieces = float(tree.attrs["dt_ms"]) / 1000, []
+    pieces = []
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
-        at = ((block.start + position) * block.steps + step) * dt_s
+        at = ((block.start + position) * block.steps + step) * _dt_s(tree)
         pieces.append(np.split(at, bounds[1:-1]))
     for neuron in range(neurons):
         yield neuron, np.concatenate([parts[neuron] for parts in pieces])

@@ -65,8 +65,6 @@ def rasters(
             found=str(chosen),
         )
     names = chosen_layers(tree, layers)
-    if not names:
-        raise ResultError("there is no layer to draw", where="layers", expected="one that can fire")
     axes = panels(names, 1.15 + 0.6 / len(names), _TIME, ax=ax, most=1, width=7.2)
     for name, panel in axes.items():
         _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))

@@ -181,12 +181,14 @@ def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
     Raises
     ------
     ResultError
-        If `layers` is not a list of names.
+        If `layers` is not a list of names, or there is none.
     """
-    if layers is None:
-        return firing_layers(tree)
-    instance(layers, "layers", (list, tuple), error=ResultError)
-    return list(layers)
+    if layers is not None:
+        instance(layers, "layers", (list, tuple), error=ResultError)
+    names = firing_layers(tree) if layers is None else list(layers)
+    if not names:
+        raise ResultError("there is no layer", where="layers", expected="one that can fire")
+    return names
 
 
 def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from bioae.analysis.results.layers import REPEAT, has_repeats, root_of, structured
 from bioae.errors import ResultError
 
-__all__ = ["STIMULUS", "first_presentations", "presentations", "stimulus_index"]
+__all__ = [
+    "STIMULUS",
+    "first_presentations",
+    "presentation_numbers",
+    "presentations",
+    "stimulus_index",
+]
 
 #: The coordinate with the example that a presentation shows.
 STIMULUS = "stimulus"
@@ -92,6 +98,13 @@ def first_presentations(
     index = np.arange(root_of(tree).sizes["example"]) if stimuli is None else stimuli
     _, first, of_example = np.unique(index, return_index=True, return_inverse=True)
     return first.astype(np.int64), of_example.astype(np.int64)
+
+
+def presentation_numbers(tree: xr.DataTree) -> dict[str, xr.DataArray]:
+    """Return the example, and the label, stimulus and repeat where known, each (example,)."""
+    root = root_of(tree).to_dataset()
+    names = ("example", "label", STIMULUS, REPEAT)
+    return {name: root[name] for name in names if name in root}
 
 
 def _flat(data: xr.Dataset, repeats: int) -> xr.Dataset:

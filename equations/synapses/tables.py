@@ -110,7 +110,7 @@ class Tables:
         used = {n for each in equations.values() if each.expr for n in each.identifiers}
         used |= get_identifiers(reset or "")
         used |= {n for text in starts.values() for n in Expression(text).names}
-        for name in sorted(used & BUILT_IN):
+        for name in sorted(used & BUILT_IN - {"dt"}):
             raise ModelError(
                 f"a {kind} depends on nothing but spikes, parameters and other {kind}s"
                 if table in SIDES

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import dense, drawn
+
+from bioae.networks.artefact import save
 
 Limited = Callable[..., str]
 
@@ -85,3 +88,11 @@ def test_a_report(
     line = limited(4096, "analyze", "r.nc", "--out", "out", "--overwrite")
     assert "writing failed: File too large" in line
     assert files(here / "out") == before
+
+
+def test_a_graph(limited: Limited, here: Path) -> None:
+    network = drawn(dense("a", 9), schedule="paper", neuron="lif", input_shape=[1, 3, 3])
+    save(network, here / "model")
+    line = limited(2048, "export-nir", "model", "--out", "new/net.nir")
+    assert "new/net.nir: writing failed: File too large" in line
+    assert [path.name for path in here.iterdir()] == ["model"]

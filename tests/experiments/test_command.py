@@ -323,6 +323,21 @@ def test_an_interrupt_names_resume(write: Write, start: Start, here: Path) -> No
     assert err.splitlines()[-1] == message
 
 
+LIMITED = """    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    score = trial"""
+
+
+def test_a_full_disk_is_told_in_a_line(write: Write, start: Start, here: Path) -> None:
+    write(("    score = trial", LIMITED))
+    process = start("toy", "--quick", "--out", "out")
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, ""), err
+    assert "error: out/toy.nc: writing failed: File too large" in err.splitlines()[-1]
+    assert "toy.json" in contents(here / "out")
+    assert not list(here.rglob("*.part"))
+
+
 def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here: Path) -> None:
     write(KILLED)
     first = start("toy", "--out", "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -89,8 +90,11 @@ def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> N
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
     module = library()
+    content = io.BytesIO()
+    module.write(content, graph)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        module.write(str(temporary), graph)
+        # On a full disk the HDF5 library would crash the process.
+        temporary.write_bytes(content.getbuffer())
 
 
 def array_of(name: str, node: Graph, field: str) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from pydantic import Field, ValidationError
 
+from bioae.analysis.exports.netcdf import to_netcdf
 from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
 from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
@@ -168,11 +169,15 @@ def to_csv(experiment: Experiment, rows: Sequence[Row]) -> str:
 
 def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
     """Write a table of rows as netCDF, with the claim; equal tables give equal bytes."""
+    import xarray as xr
+
     described = table.assign({FINISHED: table[FINISHED].astype(np.int8)}).assign_attrs(
         experiment=experiment.name, title=experiment.title, claim=experiment.claim
     )
+    content = to_netcdf(xr.DataTree(described))
     with atomic_output(path, overwrite=True) as temporary:
-        described.to_netcdf(temporary, engine="h5netcdf")
+        # On a full disk the HDF5 library would crash the process.
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, model: Table) -> None:

@@ -23,7 +23,7 @@ from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.hdf5.guard import trust
 from bioae.inputs import as_path
-from bioae.simulation.results.tree import group_of
+from bioae.simulation.results.tree import group_of, in_order
 
 __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 
@@ -112,10 +112,13 @@ def _is_result(path: Path) -> bool:
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
     """Write a result as a compressed netCDF4 file, whole or not at all.
 
-    Equal results give equal bytes.
+    Equal results give equal bytes. Of selected or reordered examples or repeats, their spikes are
+    written, in their order.
 
     Raises
     ------
+    ResultError
+        If the result has lost the dimension of its examples or repeats, or has one of them twice.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
@@ -126,17 +129,22 @@ class _Whole:
     """A result in memory, as the only piece of itself."""
 
     def __init__(self, tree: xr.DataTree) -> None:
-        self._tree = tree
+        root = group_of(tree, "/")
+        self._data = {
+            node.path: in_order(group_of(tree, node.path), root)
+            for node in tree.subtree
+            if node.parent is None or node.data_vars
+        }
 
     @property
     def groups(self) -> list[str]:
-        return [node.path for node in self._tree.subtree if node.parent is None or node.data_vars]
+        return list(self._data)
 
     def sizes(self, group: str) -> dict[str, int]:
         return {str(name): size for name, size in self.dataset(group).sizes.items()}
 
     def dataset(self, group: str) -> xr.Dataset:
-        return group_of(self._tree, group)
+        return self._data[group]
 
 
 class _Disk(io.RawIOBase):

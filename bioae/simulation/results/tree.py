@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Unpack
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from bioae.simulation.results.root import (
     root_dataset,
 )
 
-__all__ = ["build_result", "group_of", "layer_dataset"]
+__all__ = ["build_result", "group_of", "in_order", "layer_dataset"]
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -124,6 +125,45 @@ def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
     node = tree[path]
     assert isinstance(node, xr.DataTree)
     return node.to_dataset(inherit=False)
+
+
+def in_order(data: xr.Dataset, root: xr.Dataset) -> xr.Dataset:
+    """Return a group with the spikes of the presentations in a root only, in their order.
+
+    Selecting or reordering examples or repeats leaves the spikes as they were.
+
+    Raises
+    ------
+    ResultError
+        If the root has lost a dimension of presentations, or has one of them twice.
+    """
+    position = np.zeros(data.sizes.get("spike", 0), np.int64)
+    for name in ("example", "repeat"):
+        if f"spike_{name}" in data:
+            index = _index(root, name)
+            place = index.get_indexer(data[f"spike_{name}"].to_numpy())
+            known = (position >= 0) & (place >= 0)
+            position = np.where(known, position * index.size + place, -1)
+    if (position >= 0).all() and (position[1:] >= position[:-1]).all():
+        return data
+    order = np.argsort(position, kind="stable")  # times stay in order
+    return data.isel(spike=order[position[order] >= 0])
+
+
+def _index(root: xr.Dataset, name: str) -> pd.Index:
+    if name not in root.dims:
+        raise ResultError(
+            f"the result has no dimension {name!r}", mend=f"Select one with isel({name}=[0])"
+        )
+    index = root[name].to_index()
+    if not index.is_unique:
+        raise ResultError(
+            "a presentation is repeated",
+            where=name,
+            expected="each number once",
+            found=f"{index[index.duplicated()][0]} again",
+        )
+    return index
 
 
 def _check_names(layers: Sequence[LayerSpikes]) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import errno
+import sys
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,8 +35,11 @@ from bioae.analysis.exports import (
     to_pandas,
 )
 from bioae.analysis.measures.verdicts import context_of, cortical_values, layer_verdicts
+from bioae.analysis.results.repeats import presentations
 from bioae.errors import InputError, OutputError, ResultError
+from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
+from bioae.simulation.results.tree import build_result
 
 Make = Callable[..., xr.DataTree]
 
@@ -75,6 +82,32 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
         to_neo(tree, "none")
 
 
+@pytest.mark.parametrize("examples", [[999999], 103, [], [103, 103], ["103"], np.array(103)])
+def test_examples_that_are_none_are_refused(examples: Any) -> None:
+    with pytest.raises(ResultError, match=r"^examples") as caught:
+        to_neo(example_result(), "conv", examples=examples)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([], "layers: there is no layer; expected one that can fire"),
+        ("conv", "layers does not fit"),
+        (["none"], "there is no such layer"),
+    ],
+)
+def test_layers_that_are_none_are_refused(
+    layers: Any, message: str, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    with pytest.raises(ResultError, match=message):
+        to_pandas(example_result(), layers)
+    for write in (to_csv, to_nwb):
+        with pytest.raises(ResultError, match=message):
+            write(example_result(), tmp_path / "out", layers=layers)
+    assert not list(tmp_path.iterdir())
+
+
 def test_elephant_takes_the_trains() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # elephant imports what is deprecated
@@ -110,7 +143,7 @@ def test_a_table_of_spikes_is_the_raster(make: Make, raster: NDArray[np.bool_]) 
 def test_tables_hold_all_layers_or_those_chosen() -> None:
     tree = example_result()
     tables = to_pandas(tree)
-    assert list(tables) == ["spikes", "neurons", "layers"]
+    assert list(tables) == ["spikes", "neurons", "layers", "examples"]
     total = sum(int(tree[f"layers/{name}"].sizes["spike"]) for name in layer_names(tree))
     assert len(tables["spikes"]) == total > 5000
     assert list(tables["neurons"]["layer"].unique()) == ["conv", "latent", "output"]
@@ -140,7 +173,8 @@ def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> No
 def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
     tree, folder = example_result(), tmp_path / "tables"
     to_csv(tree, folder)
-    assert {path.name for path in folder.iterdir()} == {"spikes.csv", "neurons.csv", "layers.csv"}
+    names = {"spikes.csv", "neurons.csv", "layers.csv", "examples.csv"}
+    assert {path.name for path in folder.iterdir()} == names
     for name, table in to_pandas(tree).items():
         back = pd.read_csv(folder / f"{name}.csv")
         pd.testing.assert_frame_equal(
@@ -148,11 +182,28 @@ def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
         )
     with pytest.raises(OutputError, match="kept"):
         to_csv(tree, folder)
+    (folder / "thesis.txt").write_text("mine")
     to_csv(tree, folder, layers=["latent"], overwrite=True)
     assert len(pd.read_csv(folder / "layers.csv")) == 1
+    assert (folder / "thesis.txt").read_text() == "mine"
+    assert {path.name for path in folder.iterdir()} == {*names, "thesis.txt"}
     with pytest.raises(ResultError, match="no such layer"):
         to_csv(tree, tmp_path / "other", layers=["none"])
     assert not (tmp_path / "other").exists()
+
+
+def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "new" / "tables"
+
+    def full(table: pd.DataFrame, path: Path, **options: object) -> None:
+        if path.name == "layers.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text("written")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        to_csv(example_result(), folder)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -189,9 +240,13 @@ class _Recorder:
     """Stands in for pynwb, which the tests do not install: it keeps what it is told."""
 
     def __init__(self, **fields: Any) -> None:
-        self.fields, self.trials, self.units = fields, [], []  # type: ignore[var-annotated]
+        self.fields = fields
+        self.columns: dict[str, str] = {}
+        self.trials: list[dict[str, Any]] = []
+        self.units: list[dict[str, Any]] = []
 
-    def add_trial_column(self, name: str, text: str) -> None: ...
+    def add_trial_column(self, name: str, text: str) -> None:
+        self.columns[name] = text
 
     def add_unit_column(self, name: str, text: str) -> None: ...
 
@@ -202,30 +257,43 @@ class _Recorder:
         self.units.append(row)
 
 
-def test_nwb_lays_presentations_one_after_another(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[_Recorder]:
+    """Return the NWB files that are written."""
     written: list[_Recorder] = []
 
     class Writer:
-        def __init__(self, path: str, mode: str) -> None:
-            self.path = Path(path)
+        def __init__(self, path: str, mode: str, *, file: h5py.File) -> None:
+            assert path.endswith(".nwb")
+            assert path == file.filename
+            # On a full disk the HDF5 library crashes the process.
+            assert file.driver == "core"
+            self.file = file
 
         def __enter__(self) -> Self:
             return self
 
-        def __exit__(self, *error: object) -> None: ...
+        def __exit__(self, *error: object) -> None:
+            self.file.close()
 
         def write(self, file: _Recorder) -> None:
             written.append(file)
-            self.path.write_text("an NWB file")
+            self.file.attrs["identifier"] = "an NWB file"
 
     library = builtins.type("pynwb", (), {"NWBFile": _Recorder, "NWBHDF5IO": Writer})
-    monkeypatch.setattr("bioae.analysis.exports.recordings.needs", lambda *_: library)
+    monkeypatch.setitem(sys.modules, "pynwb", library)
+    return written
+
+
+def test_nwb_lays_presentations_one_after_another(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
     raster = np.random.default_rng(0).random((3, 4, 5)) < 0.5
     raster[:, :, 2] = False
     to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
     assert [path.name for path in tmp_path.iterdir()] == ["a.nwb"]
+    with h5py.File(tmp_path / "a.nwb") as stored:
+        assert stored.attrs["identifier"] == "an NWB file"
     (file,) = written
     assert [row["label"] for row in file.trials] == [7, 8, 9]
     assert [row["start_time"] for row in file.trials] == pytest.approx([0, 0.002, 0.004])
@@ -236,6 +304,91 @@ def test_nwb_lays_presentations_one_after_another(
         np.testing.assert_allclose(row["spike_times"], steps * 0.0005)
     with pytest.raises(OutputError, match="kept"):
         to_nwb(make(raster), tmp_path / "a.nwb")
+
+
+def test_nwb_spikes_are_in_their_trials(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    """Times of trials and of spikes are rounded in the same way."""
+    tree = make(np.ones((100, 7, 1), bool), dt_ms=0.1)
+    to_nwb(tree, tmp_path / "a.nwb")
+    (file,) = written
+    times = file.units[0]["spike_times"]
+    counts = [
+        ((row["start_time"] <= times) & (times < row["stop_time"])).sum() for row in file.trials
+    ]
+    assert counts == [7] * 100
+    assert file.units[0]["obs_intervals"] == [[0.0, file.trials[-1]["stop_time"]]]
+
+
+@pytest.fixture
+def repeated() -> xr.DataTree:
+    """Three presentations of images 17 and 5, whose classes are 7 and 2."""
+    layer = LayerSpikes.of(
+        "latent", (2,), example=[0, 4], step=[0, 3], neuron=[1, 0], examples=6, steps=4
+    )
+    tree = build_result(
+        layers=[layer],
+        images=np.full((2, 1, 2, 2), 0.5),
+        reconstruction=np.full((6, 1, 2, 2), 0.5),
+        example=np.array([17, 5]),
+        label=np.array([7, 2]),
+        repeats=3,
+        dt_ms=1.0,
+        steps=4,
+        target="numpy",
+        seed=1,
+        neuron_model="a model",
+        network_sha256="abc",
+    )
+    return presentations(tree)
+
+
+SHOWN = {
+    "example": [170, 171, 172, 50, 51, 52],
+    "label": [7, 7, 7, 2, 2, 2],
+    "stimulus": [17, 17, 17, 5, 5, 5],
+    "repeat": [0, 1, 2, 0, 1, 2],
+}
+
+
+def test_exports_name_the_stimulus_of_each_presentation(
+    repeated: xr.DataTree, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    assert to_pandas(repeated)["examples"].to_dict("list") == SHOWN
+    rows = [dict(zip(SHOWN, row, strict=True)) for row in zip(*SHOWN.values(), strict=True)]
+    assert [each.annotations for each in to_neo(repeated, "latent").segments] == rows
+    to_nwb(repeated, tmp_path / "a.nwb")
+    (file,) = written
+    assert [{name: row[name] for name in SHOWN} for row in file.trials] == rows
+    assert file.columns == {
+        "example": "example and repeat",
+        "label": "class of the image",
+        "stimulus": "index in the data set",
+        "repeat": "repeat of the stimulus",
+    }
+
+
+def test_nwb_files_of_other_content_have_other_identifiers(
+    make: Make, tmp_path: Path, written: list[_Recorder]
+) -> None:
+    raster = np.ones((2, 3, 1), bool)
+    for number, changes in enumerate(
+        [
+            {},
+            {},
+            {"seed": 2},
+            {"network_sha256": "abd"},
+            {"example": np.array([0, 2])},
+            {"images": np.full((2, 1, 2, 2), 0.25)},
+            {"name": "other"},
+        ]
+    ):
+        to_nwb(make(raster, **changes), tmp_path / f"{number}.nwb")
+    to_nwb(make(raster), tmp_path / "later.nwb", start=datetime(2020, 1, 1, tzinfo=UTC))
+    first, same, *others = (file.fields["identifier"] for file in written)
+    assert first == same
+    assert len({first, *others}) == 7
 
 
 @pytest.mark.parametrize("chunks", [None, {}])

@@ -175,8 +175,8 @@ def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     assert list(layer_frame(tree).index) == ["first", "second"]
     frames = to_pandas(tree)
-    for frame in frames.values():
-        assert sorted(frame["layer"].unique()) == ["first", "second"]
+    for name in ("spikes", "neurons", "layers"):
+        assert sorted(frames[name]["layer"].unique()) == ["first", "second"]
     with pytest.raises(ResultError, match="does not fire"):
         to_pandas(tree, ["output"])
 
@@ -246,7 +246,7 @@ def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:
     assert "dead_fraction" in table
     assert "undefined" not in str(statistics(tree))
     assert firing_change(tree, tree).sizes == {"layer": 0}
-    with pytest.raises(ResultError, match="there is no layer to draw"):
+    with pytest.raises(ResultError, match="layers: there is no layer; expected one that can fire"):
         plots.rasters(tree)
     write_result(tree, tmp_path / "r.nc")
     numbers = analyze([tmp_path / "r.nc"], tmp_path / "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from bioae.analysis import (
     lifetime_sparseness,
     linear_readout,
     mean_pairwise_correlation,
+    open_result,
     population_sparseness,
     presentations,
     statistics,
@@ -30,6 +32,7 @@ from bioae.errors import ResultError
 from bioae.networks import Network
 from bioae.simulation import simulate
 from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.tree import build_result
 
 EXAMPLES, REPEATS, STEPS, NEURONS = 4, 30, 20, 6
@@ -106,6 +109,25 @@ def test_selections(chosen: dict[str, Any], spikes: NDArray[np.bool_]) -> None:
     np.testing.assert_array_equal(found, expected)
     counts = selected["/layers/only/spike_count"].to_numpy()
     np.testing.assert_array_equal(counts, expected.sum(1))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"repeat": [4, 2]}, {"example": [2, 0]}, {"example": [1, 3], "repeat": [7]}],
+    ids=str,
+)
+def test_selections_are_written_in_their_order(
+    chosen: dict[str, Any], spikes: NDArray[np.bool_], tmp_path: Path
+) -> None:
+    selected = result(spikes).isel(chosen)
+    write_result(selected, tmp_path / "r.nc")
+    written = open_result(tmp_path / "r.nc")
+    counts = written["/layers/only/spike_count"]
+    assert counts.sum() == written["/layers/only"].sizes["spike"] > 0
+    xr.testing.assert_identical(counts, selected["/layers/only/spike_count"])
+    found, expected = (next(blocks(presentations(each), "only")) for each in (written, selected))
+    for columns in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(*columns)
 
 
 def test_measures_refuse_repeats(spikes: NDArray[np.bool_]) -> None:

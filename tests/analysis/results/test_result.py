@@ -16,7 +16,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioae.analysis import example_result, open_result
+from bioae.analysis import blocks, example_result, layer_names, open_result
 from bioae.errors import OutputError, ResultError
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
@@ -117,6 +117,39 @@ def test_a_file_gives_back_the_tree_with_its_layers_in_order(tmp_path: Path) -> 
     xr.testing.assert_identical(found, tree)
     assert list(found["layers"].children) == ["z", "b10", "b2", "a"]
     assert found.attrs["dtype"] == "float64"
+
+
+@given(examples=st.lists(st.integers(0, 11), unique=True))
+def test_selected_examples_are_written_with_their_spikes(
+    examples: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("selected") / "r.nc"
+    tree = example_result().isel(example=examples)
+    write_result(tree, path)
+    found = open_result(path)
+    assert found["example"].to_numpy().tolist() == [100 + each for each in examples]
+    for name in layer_names(tree):
+        counts = found[f"layers/{name}/spike_count"]
+        xr.testing.assert_identical(counts, tree[f"layers/{name}/spike_count"])
+        for written, kept in zip(blocks(found, name), blocks(tree, name), strict=True):
+            np.testing.assert_array_equal(written.position, kept.position)
+            np.testing.assert_array_equal(written.neuron, kept.neuron)
+            np.testing.assert_array_equal(written.step, kept.step)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (3, r"no dimension 'example'. Select one with isel\(example=\[0\]\)"),
+        ([3, 3], "example: a presentation is repeated; expected each number once; found 103"),
+    ],
+)
+def test_selections_that_are_no_result_are_not_written(
+    chosen: object, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ResultError, match=message):
+        write_result(example_result().isel(example=chosen), tmp_path / "r.nc")
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_results_are_equal_files(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_ojas_rule_has_its_closed_form() -> None:
 
 
 def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
-    """Euler steps of 1 ms: z decays by the factor a, p by b, and is fed by z."""
+    """Euler steps of 1 ms: z decays by the factor a, p by b, and is fed by the decayed z."""
     intervals, late = np.arange(-30.0, 31.0, 10.0), 100
     model = unbounded("bcpnn")
     found = learning_window(model, intervals, dt="1*ms", after="0.1*second")
@@ -86,13 +86,25 @@ def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
         z, p = [], []
         for since in (steps - max(0, -interval), steps - max(0, interval)):
             # Traces jump in the step of the spike, after learning.
-            fed = jump * (1 - b) * (b**since - a**since) / (b - a)
+            fed = jump * (1 - b) * a * (b**since - a**since) / (b - a)
             z.append(np.where(since > 0, jump * a**since, 0))
             p.append(start * b ** (steps + 1) + np.where(since > 0, fed, 0))
         joint = start**2 * b ** len(steps) + (1 - b) * (z[0] * z[1] * b ** steps[::-1]).sum()
         expected.append(0.1 * np.log(joint / (p[0][-1] * p[1][-1])))
     assert max(expected) > 0.005
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.25])
+def test_bcpnn_gives_independent_neurons_the_weight_w_0(dt: float) -> None:
+    """The start is stationary: at 20 Hz the mean of z is 20 Hz / f_max."""
+    model = unbounded("bcpnn", p_start="0.4")
+    rng, steps = np.random.default_rng(0), round(20_000 / dt)
+    pre, post = rng.random((2, round(100 * dt), steps)) < 20 * dt / 1000
+    changes = weight_changes(model, pre, post, dt=f"{dt}*ms", weight=0.5)
+    error = changes.std(ddof=1) / len(changes) ** 0.5
+    assert error < 0.0025
+    assert abs(changes.mean()) < 3 * error
 
 
 def test_soft_bounds_have_their_closed_form() -> None:
