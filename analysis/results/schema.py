@@ -33,7 +33,9 @@ _INPUT_DIMS = (
     ("example", "y", "x"), ("example", "channel", "y", "x"), ("example", "time", "channel")
 )  # fmt: skip
 _OUTPUT_DIMS = (("example", "unit"), ("example", "time", "unit"))
-_ROOT = ("input", "reconstruction", "output", "target", "example", "repeat", "label")
+#: Numbers of the presentations; `stimulus` is that of repeats as examples.
+_NUMBERS = ("example", "repeat", "stimulus", "label")
+_ROOT = ("input", "reconstruction", "output", "target", *_NUMBERS)
 
 #: The variables of a layer: dimensions, and kinds of number by NumPy's letters. The dimension
 #: `repeat` and the variables of it are those of results with several presentations per example.
@@ -201,7 +203,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from error
     _check_root(tree, where)
-    for name in ("example", "repeat", "label"):
+    for name in _NUMBERS:
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
     if "example" not in tree.coords:

@@ -28,6 +28,7 @@ from bioae.analysis import (
     statistics,
 )
 from bioae.analysis.measures.verdicts import context_of
+from bioae.analysis.results.repeats import stimulus_index
 from bioae.errors import ResultError
 from bioae.networks import Network
 from bioae.simulation import simulate
@@ -305,3 +306,13 @@ def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
     assert abs(off.mean()) < 0.03
     total = mean_pairwise_correlation(tree, "relay")
     assert float(total) > 0.2  # the images differ in brightness
+
+
+def test_a_file_of_presentations_keeps_their_stimuli(tree: xr.DataTree, tmp_path: Path) -> None:
+    write_result(tree, tmp_path / "r.nc")
+    again = open_result(tmp_path / "r.nc")
+    expected = stimulus_index(tree)
+    assert expected is not None
+    np.testing.assert_array_equal(stimulus_index(again), expected)
+    for found, original in zip(fano_factor(again, "only"), fano_factor(tree, "only"), strict=True):
+        xr.testing.assert_identical(found, original)
