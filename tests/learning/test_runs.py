@@ -272,3 +272,25 @@ def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
         learn_from(wrong, tmp_path / "other")
     assert {path.name for path in out.iterdir()} == before
     assert not (tmp_path / "other").exists()
+
+
+def test_a_rule_that_no_layer_takes_is_refused() -> None:
+    named = copy.deepcopy(TABLES)
+    named["network"]["layers"][0]["synapse"] = "stdp_pair"
+    del named["learning"]["rule"]
+    line = r"no layer takes the rule 'oja'.*found layer 'hidden' with 'stdp_pair'"
+    with pytest.raises(NetworkError, match=line) as refused:
+        load_learning(named, rule="oja")
+    assert "\n" not in str(refused.value)
+    config = load_learning(TABLES, rule="oja")
+    assert [layer.synapse for layer in config.network.layers] == ["oja"]
+    assert config.learning.rule == "oja"
+
+
+def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(bioae.load_synapse("oja").to_toml(), encoding="utf-8")
+    config = load_learning(TABLES, rule=str(path))
+    path.unlink()
+    assert config.learning.rule == "mine"
+    assert LearningConfig.from_mapping(config.to_mapping()) == config
