@@ -42,7 +42,9 @@ class LearningTable(Table):
         description="in the mirror only: `adam`, `adamw`, `sgd`, or a table, which takes the "
         "changes of each step as its negative gradient; by default they are added",
     )
-    learning_rate: Rate = Field(1e-3, description="the optimiser's step size")
+    learning_rate: Rate | None = Field(
+        None, description="the optimiser's step size; default: 0.001"
+    )
     held: dict[str, float] = Field(
         default_factory=dict, description="held numbers of the rules, the same in all presentations"
     )
@@ -67,6 +69,11 @@ class LearningTable(Table):
             raise ValueError(
                 f'optimiser = "{self.optimiser.name}" needs target = "mirror": in Brian2 the '
                 "statements of the rule change the weights"
+            )
+        if self.learning_rate is not None and self.optimiser is None:
+            raise ValueError(
+                f"learning_rate = {self.learning_rate:g} is the step size of an `optimiser`, which "
+                "is missing: set the amplitude of the rule, such as eta, in its [parameters]"
             )
         return self
 

@@ -169,6 +169,7 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
         ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
         ({"learning": {"batch_size": 2}}, 'needs target = "mirror"'),
         ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "mirror"'),
+        ({"learning": {"learning_rate": 0.1}}, "learning_rate = 0.1 is the step size of .* eta"),
         (
             {"learning": {"rule": "stdp_reward"}},
             r"'stdp_reward' needs the held .*learning\.held a num",

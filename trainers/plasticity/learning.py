@@ -41,7 +41,7 @@ def learn_mirror(
     batch_size: int = 1,
     before: int = 0,
     optimiser: Optimiser | str | Mapping[str, Any] | None = None,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     moments: Mapping[str, NDArray[np.float64]] | None = None,
     progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
@@ -61,7 +61,7 @@ def learn_mirror(
         An optimiser as in ``[training]``, such as ``"adam"``: the averaged changes of a step are
         its negative gradient, and the rule's bounds apply after its step. None: they are added.
     learning_rate
-        The optimiser's step size.
+        The optimiser's step size; None: 0.001.
     moments
         The state of the optimiser with which an earlier call ended, `Learned.moments`.
 
@@ -92,7 +92,7 @@ def learn_mirror(
 
 
 def optimiser_settings(
-    optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float
+    optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float | None
 ) -> OptimiserSettings | None:
     """Return the settings of an optimiser; None if there is none.
 
@@ -101,10 +101,17 @@ def optimiser_settings(
     NetworkError
         If they do not fit.
     """
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     if optimiser is None:
+        if rate:
+            raise NetworkError(
+                "a learning rate is the step size of an optimiser, which is missing",
+                where="learning_rate", expected="None", found=f"{learning_rate!r}",
+                mend="Set the amplitude of the rule, such as eta, in its [parameters]",
+            )  # fmt: skip
         return None
     try:
-        settings = {"optimiser": optimiser, "learning_rate": learning_rate}
+        settings = {"optimiser": optimiser, **rate}
         return OptimiserSettings.model_validate(settings)
     except ValidationError as error:
         raise NetworkError(**describe(error, OptimiserSettings), where="learn_mirror") from None

@@ -259,3 +259,13 @@ def test_another_state_of_an_optimiser_is_refused(optimiser: str | None, moments
     with pytest.raises(InputError, match="moments") as refused:
         learn_mirror(network(), signals(2), optimiser=optimiser, moments=moments)
     assert "\n" not in str(refused.value)
+
+
+def test_a_learning_rate_without_optimiser_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"an optimiser, which is missing.*eta") as refused:
+        learn_mirror(network(), signals(2), learning_rate=5.0)
+    assert "\n" not in str(refused.value)
+    default = learn_mirror(network(), signals(2), optimiser="adam")
+    same = learn_mirror(network(), signals(2), optimiser="adam", learning_rate=1e-3)
+    for name, weights in default.network.weights.items():
+        np.testing.assert_array_equal(weights, same.network.weights[name])
