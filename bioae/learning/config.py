@@ -15,7 +15,7 @@ from bioae.fields import Count, Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import LayerBase
-from bioae.networks.rules import check_held, check_rules
+from bioae.networks.rules import check_averaged, check_held, check_rules
 from bioae.trainers.training.sections import DataConfig
 from bioae.trainers.training.tables import NumberOfEpochs, Optimiser, Rate
 
@@ -135,6 +135,8 @@ class LearningConfig(Table):
             _check_taken(learning.rule, network.layers)
         _ = network.placed, network.dt_seconds
         check_rules(network.placed, network.dt_seconds)
+        optimises = learning.optimiser is not None
+        check_averaged(network.placed, learning.batch_size, optimiser=optimises)
         check_held(network.placed, learning.held, 1, where="learning.held")
         return self.model_copy(update={"network": network, "learning": learning})
 

@@ -295,3 +295,14 @@ def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
     path.unlink()
     assert config.learning.rule == "mine"
     assert LearningConfig.from_mapping(config.to_mapping()) == config
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])
+def test_a_rule_without_batches_is_refused_before_the_folder_is_made(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = tables(rule="bcpnn", target="mirror", **options)
+    with pytest.raises(NetworkError, match=r"'bcpnn'.* cannot be averaged") as refused:
+        learn_from(settings, tmp_path / "run")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()

@@ -16,7 +16,7 @@ from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import NetworkError, describe
 from bioae.models.loading import NetworkLike, full_network_of
-from bioae.networks.rules import Held, check_held
+from bioae.networks.rules import Held, check_averaged, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
@@ -80,6 +80,7 @@ def learn_mirror(
     network = learner(full_network_of(network))
     batch_size, before = whole(batch_size, "batch_size", least=1), whole(before, "before")
     one_of(dtype, "dtype", get_args(Dtype))
+    check_averaged(network.config.placed, batch_size, optimiser=optimiser is not None)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))

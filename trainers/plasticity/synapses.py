@@ -16,7 +16,6 @@ from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
-from bioae.errors import NetworkError
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
@@ -174,19 +173,7 @@ class PlasticPathway:
             Held numbers by name (example,).
         key
             The key of the random numbers that the rule draws.
-
-        Raises
-        ------
-        NetworkError
-            If the rule learns from one example at a time only, see `Rule.sequential`.
         """
-        if (examples > 1 or self._optimiser is not None) and self.rule.sequential:
-            raise NetworkError(
-                "the rule sets weights together with what it remembers, which cannot be averaged",
-                where=f"synapse model {self.rule.model.name!r}",
-                expected="a batch size of 1 and no optimiser",
-                found=f"a batch of {examples}" if examples > 1 else "an optimiser",
-            )
         for traces in self.traces.values():
             traces.start(examples)
         self._held = {named("held", name): held[name] for name in self.rule.model.held}
