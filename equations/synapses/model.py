@@ -186,6 +186,8 @@ class SynapseModel(TomlModel):
     @field_validator("description")
     @classmethod
     def _one_line(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("must not be blank")
         return " ".join(text.split())
 
     @property

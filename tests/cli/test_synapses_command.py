@@ -71,6 +71,8 @@ def test_bad_input_is_refused(refused: Refused, mine: str, here: Path) -> None:
     (here / "bad.toml").write_text(MINE.replace("x_pre", "x"))
     assert "expected x_pre" in refused("synapses", "show", "bad.toml")
     assert "expected x_pre" in refused("parity", "bad.toml", "--target", "numpy")
+    (here / "blank.toml").write_text(MINE.replace("A rule of my own.", " "))
+    assert "description: must not be blank" in refused("synapses", "show", "blank.toml")
     assert "this model receives random input" in refused("parity", mine, "--data", "sample")
     assert "--perturb" in refused("parity", mine, "--perturb", "--target", "numpy")
     for levels in (1, 2.5, "many"):
