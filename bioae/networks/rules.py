@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, instance
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.numbers import persistent_start
+from bioae.equations.synapses.numbers import persistent_start, weight_bounds
 from bioae.equations.synapses.program import Rule
 from bioae.errors import InputError, NetworkError
 from bioae.networks.connections import need_connections
@@ -68,7 +68,14 @@ def learned_by(
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
-    """Refuse rules that Brian2 refuses, or whose intervals do not fit a time step in seconds.
+    """Refuse rules that Brian2 refuses, or whose intervals or bounds do not fit.
+
+    Parameters
+    ----------
+    layers
+        The layers.
+    dt
+        The time step in seconds.
 
     Raises
     ------
@@ -79,6 +86,7 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
         _ = placed.persistent, placed.learned
         for rule in rules_of(placed).values():
             rule.interval(dt)
+            weight_bounds(rule, dt)
 
 
 def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:

@@ -14,12 +14,12 @@ from bioae.equations.arrays.compiling import compile_expression, compile_stateme
 from bioae.equations.program import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
-from bioae.equations.synapses.numbers import rule_numbers, rule_start
+from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
 from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
-from bioae.trainers.plasticity.averaging import SummedProducts, bounds
+from bioae.trainers.plasticity.averaging import SummedProducts
 from bioae.trainers.plasticity.draws import Draws
 from bioae.trainers.plasticity.optimiser import OptimiserSettings, WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
@@ -94,9 +94,8 @@ class PlasticPathway:
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
         }
-        self._numbers = {
-            name: like.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
-        }
+        numbers = rule_numbers(rule, dt)
+        self._numbers = {name: like.new_tensor(value) for name, value in numbers.items()}
         self._averages: dict[str, tuple[tuple[float, float], SummedProducts | None]] = {}
         self._unbounded = {}
         for key, block in rule.blocks.items():
@@ -105,7 +104,7 @@ class PlasticPathway:
             if change is not None:
                 products = change.products
                 self._averages[key] = (
-                    bounds(change, self._numbers, functions),
+                    change_bounds(change, numbers),
                     None if products is None else SummedProducts(products, functions),
                 )
                 results[WEIGHT] = named("change", WEIGHT)

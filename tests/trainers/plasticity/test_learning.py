@@ -46,7 +46,10 @@ def test_inhibition_may_arrive_separately() -> None:
     assert start.config.placed[0].separate_inhibition
     names = ("hidden.weight", "output.weight")
     start = start.with_weights({name: start.weights[name] - 0.3 for name in names})
-    # Negative weights are clipped to 0 once they learn.
+    rules = {name: load_synapse(name).to_mapping() for name in ("stdp_pair", "stdp_triplet")}
+    for rule in rules.values():
+        rule["parameters"]["w_min"] = "-1"  # weights of both signs
+    start = Network(start.config.varied(synapses=rules), start.weights)
     check_equal(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
 
 
