@@ -10,6 +10,7 @@ from plastic_networks import custom, network, signals
 
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
+from bioae.simulation import build, learn
 from bioae.simulation.learned import learner
 from bioae.trainers import learn_mirror
 
@@ -63,3 +64,26 @@ def test_recurrent_weights_outside_the_bounds_are_refused() -> None:
 def test_a_lower_bound_above_the_upper_one_is_refused() -> None:
     with pytest.raises(ModelError, match=r"mine.toml, \[synapse\] on_post: .* found 1 and 0"):
         learner(bounded(1.0, 0.0))
+
+
+def test_brian2_objects_begin_with_the_weights_that_learn_begins_with() -> None:
+    start = bounded(0.0, 1.0)
+    start = start.with_weights({n: each / 3 for n, each in start.weights.items()})
+    built = build(start, 4, learning=True)
+    begun = learner(start).weights["hidden.weight"]
+    assert (begun != start.weights["hidden.weight"]).any()
+    np.testing.assert_array_equal(built.plastic["hidden.weight"].weights, begun)
+    built.present(signals())
+    built.run()
+    learned = learn(start, signals(), "numpy").network.weights
+    for name, pathway in built.plastic.items():
+        np.testing.assert_array_equal(pathway.weights, learned[name])
+        assert (learned[name] != start.weights[name]).any()
+
+
+def test_brian2_objects_of_a_network_without_rules_do_not_learn() -> None:
+    layers = [{**each.model_dump(), "synapse": None} for each in bounded(0, 1).config.layers]
+    layers[0]["recurrent_synapse"] = None
+    start = Network.initialise(bounded(0, 1).config.varied(layers=layers))
+    with pytest.raises(NetworkError, match="no layer has a synapse model"):
+        build(start, 1, learning=True)
