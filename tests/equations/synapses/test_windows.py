@@ -152,6 +152,22 @@ def test_the_usual_weight_lies_within_the_bounds() -> None:
     assert usual_weight(inhibiting) == -0.5
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "weight"),
+    [(0.0, 0.2, 0.1), (1.0, 9.0, 5.0), (-0.2, 0.0, -0.1), (-0.3, 0.2, 0.1), (0.25, 0.25, 0.25)],
+)
+def test_the_window_begins_in_the_middle_of_the_bounds(
+    low: float, high: float, weight: float
+) -> None:
+    model = load_synapse("stdp_pair")
+    bounds = {"w_min": repr(low), "w_max": repr(high)}
+    model = model.model_copy(update={"parameters": {**model.parameters, **bounds}})
+    assert usual_weight(model) == pytest.approx(weight)
+    window = learning_window(model, INTERVALS)
+    if low < high:
+        np.testing.assert_allclose(window, learning_window(load_synapse("stdp_pair"), INTERVALS))
+
+
 def earlier(times: Times, at: Times, tau: float) -> Times:
     """Return the sums of exp(-(t - s)/tau) over the times s before each t."""
     gaps = at[:, None] - times[None]

@@ -306,10 +306,9 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
         assert "\n" not in str(refused.value)
 
 
-def test_rules_that_keep_weights_below_0_have_parity() -> None:
-    model = custom(
-        synapse={"on_post": "w = clip(w - 0.02*x_pre, -1, 0)"}, description="It inhibits."
-    )
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 0.0), (-0.2, -0.1), (0.0, 0.2), (3.0, 5.0)])
+def test_rules_with_any_bounds_have_parity(low: float, high: float) -> None:
+    model = custom(synapse={"on_post": f"w = clip(w - 0.02*x_pre, {low}, {high})"})
     (report,) = rule_parities(
         model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
     )
