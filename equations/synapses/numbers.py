@@ -12,7 +12,7 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.synapses.changes import Change, change_of
-from bioae.equations.synapses.program import Rule, named
+from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import ModelError
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
 def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
     """Return parameters, and the constants of a time step in seconds, by the names of `named`."""
     values = {named("parameter", n): np.asarray(v) for n, v in rule.parameters.items()}
+    if rule.every is not None:
+        values[EVERY] = np.asarray(rule.every)
     if rule.variables is None:
         return values
     own = default_parameters(rule.variables)

@@ -18,7 +18,7 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.equations.synapses.numbers import rule_numbers, rule_start, usual_range, weight_bounds
-from bioae.equations.synapses.program import Rule, named
+from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import InputError
 
 __all__ = ["learning_window", "usual_weight", "weight_changes"]
@@ -106,6 +106,7 @@ def weight_changes(
                 "on_post": fired["post"][:, step],
                 "regularly": (step + 1) % every == 0 or step + 1 == steps,
             },
+            rule.elapsed(step % every + 1, seconds),
         )
         for side, traces in sides.items():
             traces.jump(fired[side][:, step])
@@ -236,10 +237,13 @@ class _Synapses:
         """The weights (synapse,)."""
         return self._known[named("synapse", WEIGHT)]
 
-    def learn(self, step: int, traces: Mapping[str, Numbers], where: Mapping[str, Any]) -> None:
+    def learn(
+        self, step: int, traces: Mapping[str, Numbers], where: Mapping[str, Any], elapsed: float
+    ) -> None:
         """Run the blocks, each where its condition holds."""
         known = self._known
         known.update(traces)
+        known[EVERY] = np.asarray(elapsed)
         for name, each in self._rule.draws.items():
             stream = np.random.default_rng([step, each.call])
             draw = stream.random if each.distribution == "uniform" else stream.standard_normal

@@ -15,7 +15,7 @@ from bioae.equations.program import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
-from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
+from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
@@ -72,7 +72,7 @@ class PlasticPathway:
         self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
         self.rule, self._separate, self._connected = rule, separate, connected
-        self._structural = structural
+        self._structural, self._dt = structural, dt
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
@@ -187,7 +187,14 @@ class PlasticPathway:
         kinds = by_sign(self.weights, separate=self._separate)
         return {name: spikes @ weights for name, weights in kinds.items()}
 
-    def learn(self, step: int, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        keys: Container[str],
+        before: Tensor | None,
+        fired: Tensor,
+        since: int,
+    ) -> None:
         """Run some blocks of the rule, by the spikes of the source and of the target.
 
         The changes that a block makes to weights in several examples are averaged before the rule's
@@ -202,7 +209,10 @@ class PlasticPathway:
             The names of the blocks.
         before, fired
             The spikes of the source and of the target (example, neuron); None: no spikes.
+        since
+            The steps since `regularly` ran before.
         """
+        self._numbers[EVERY] = self.weights.new_tensor(self.rule.elapsed(since, self._dt))
         chosen = [key for key in self._blocks if key in keys]
         spikes = {"on_pre": before, "on_post": fired}
         chosen = [

@@ -122,6 +122,16 @@ def test_what_is_due_regularly_runs_in_the_last_step_too(every: int | None) -> N
     assert change == {None: 1, 1: 10, 4: 3, 9: 2, 40: 1}[every]
 
 
+@pytest.mark.parametrize("every", [1, 4, 9, 40])
+def test_the_last_interval_ends_with_the_presentation(every: int) -> None:
+    fields = {"regularly": "w = w + every/(1*ms)", "every": f"{every}*ms"}
+    model = SynapseModel.from_mapping(
+        "mine", {"description": "A rule.", "synapse": fields}, where="mine.toml"
+    )
+    (change,) = weight_changes(model, *np.zeros((2, 1, 10), bool), dt="1*ms")
+    assert change == pytest.approx(10, rel=1e-12)
+
+
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
     """The change is -eta times the derivative of the cross-entropy by the trace z."""

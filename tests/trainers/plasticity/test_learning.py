@@ -194,7 +194,8 @@ def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[floa
     )  # fmt: skip
     regular = custom(
         synapse={"equations": "dc/dt = (1 - c)/tau : 1\nd : 1", "initial": {"c": "0.25"},
-                 "on_pre": "d = d + c", "regularly": "w = clip(w + 0.001*d, 0, 1); d = 0.5*d",
+                 "on_pre": "d = d + c",
+                 "regularly": "w = clip(w + 0.001*d*every/(7*ms), 0, 1); d = 0.5*d",
                  "every": "7*ms"},
         parameters={"tau": "12*ms", "step": "0.5"},
     )  # fmt: skip
@@ -253,6 +254,30 @@ def test_what_is_due_regularly_runs_as_often_in_the_network(
     for function in (lambda *given: learn(*given, "numpy"), learn_mirror):
         after = function(Network(config, start.weights), signals(1)).network.weights
         np.testing.assert_array_equal(after["hidden.weight"], before + 0.125 * times)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("every", ["1*ms", "7*ms", "39*ms", "80*ms"])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_intervals_of_a_presentation_last_as_long_as_it(
+    schedule: str, every: str, batch_size: int
+) -> None:
+    start = network(schedule)
+    code = {"regularly": "w = w + every/(8*ms)", "every": every}
+    rule = custom(synapse=code, pre=None, parameters={}).to_mapping()
+    hidden, output = (each.model_dump() for each in start.config.layers)
+    layers = [{**hidden, "synapse": "mine", "recurrent_synapse": "mine"}, output]
+    start = Network(start.config.varied(layers=layers, synapses={"mine": rule}), start.weights)
+    after = learn_mirror(start, signals(2), batch_size=batch_size).network.weights
+    if batch_size == 1:
+        brian = learn(start, signals(2), "numpy").network.weights
+        for name, weights in after.items():
+            np.testing.assert_array_equal(weights, brian[name])
+    steps = {"hidden.weight": STEPS - 1 - (schedule == "paper"),
+             "hidden.recurrent": STEPS - (schedule == "paper")}  # fmt: skip
+    for name, each in steps.items():
+        change = (after[name] - start.weights[name])[0, 1]
+        assert change == pytest.approx(2 / batch_size * each / 8, abs=2**-16)
 
 
 def test_presentations_that_are_too_short_are_refused() -> None:
