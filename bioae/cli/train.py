@@ -50,8 +50,8 @@ def train(
         Scaling of the weights for that neuron model, as in bioae simulate: to match firing rates
         (rate, the default) or single spikes (psp), or no scaling (none).
     rule
-        The synapse model by which the network learns, in place of the rule in [learning]: a name,
-        or the path of a TOML file.
+        The synapse model by which layers that name none learn, in place of the rule in [learning]:
+        a name, or the path of a TOML file.
     resume
         Continue from the checkpoint in the folder; the result is bit for bit that of an
         uninterrupted run.

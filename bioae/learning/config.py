@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,7 +14,8 @@ from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Count, Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
-from bioae.networks.rules import check_held, check_rules
+from bioae.networks.layer_base import LayerBase
+from bioae.networks.rules import check_averaged, check_held, check_rules
 from bioae.trainers.training.sections import DataConfig
 from bioae.trainers.training.tables import NumberOfEpochs, Optimiser, Rate
 
@@ -41,7 +42,9 @@ class LearningTable(Table):
         description="in the mirror only: `adam`, `adamw`, `sgd`, or a table, which takes the "
         "changes of each step as its negative gradient; by default they are added",
     )
-    learning_rate: Rate = Field(1e-3, description="the optimiser's step size")
+    learning_rate: Rate | None = Field(
+        None, description="the optimiser's step size; default: 0.001"
+    )
     held: dict[str, float] = Field(
         default_factory=dict, description="held numbers of the rules, the same in all presentations"
     )
@@ -66,6 +69,11 @@ class LearningTable(Table):
             raise ValueError(
                 f'optimiser = "{self.optimiser.name}" needs target = "mirror": in Brian2 the '
                 "statements of the rule change the weights"
+            )
+        if self.learning_rate is not None and self.optimiser is None:
+            raise ValueError(
+                f"learning_rate = {self.learning_rate:g} is the step size of an `optimiser`, which "
+                "is missing: set the amplitude of the rule, such as eta, in its [parameters]"
             )
         return self
 
@@ -109,21 +117,28 @@ class LearningConfig(Table):
             raise NetworkError(str(error), where=where) from error
 
     def _with_rule(self) -> Self:
-        """Return the configuration with `rule` in the layers that name none."""
-        network, rule = self.network, self.learning.rule
-        if rule is not None:
+        """Return the configuration with `rule`, by its name, in the layers that name none."""
+        network, learning = self.network, self.learning
+        if learning.rule is not None:
+            rule = learning.rule
             layers = tuple(
                 layer.model_copy(update={"synapse": rule})
                 if layer.synapse is None and not layer.shares_weights
                 else layer
                 for layer in network.layers
             )
+            name = network.synapse(rule).name
+            learning = learning.model_copy(update={"rule": name})
             network = network.varied(layers=layers)
         network = network.self_contained()
+        if learning.rule is not None:
+            _check_taken(learning.rule, network.layers)
         _ = network.placed, network.dt_seconds
         check_rules(network.placed, network.dt_seconds)
-        check_held(network.placed, self.learning.held, 1, where="learning.held")
-        return self.model_copy(update={"network": network})
+        optimises = learning.optimiser is not None
+        check_averaged(network.placed, learning.batch_size, optimiser=optimises)
+        check_held(network.placed, learning.held, 1, where="learning.held")
+        return self.model_copy(update={"network": network, "learning": learning})
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data, defaults included, that describes the same run."""
@@ -139,6 +154,22 @@ class LearningConfig(Table):
         return tomli_w.dumps(self.to_mapping())
 
 
+def _check_taken(rule: str, layers: Iterable[LayerBase]) -> None:
+    """Refuse a rule by which no layer learns, such as if all name another one."""
+    others = {layer.name: layer.synapse for layer in layers}
+    if rule in others.values():
+        return
+    found = [
+        f"layer {name!r} that shares weights" if each is None else f"layer {name!r} with {each!r}"
+        for name, each in others.items()
+    ]
+    raise NetworkError(
+        f"no layer takes the rule {rule!r}", where="rule",
+        expected="a dense layer that names no `synapse`", found=", ".join(found),
+        mend="Leave the rule out, or remove `synapse` from a layer",
+    )  # fmt: skip
+
+
 def load_learning(
     source: Mapping[str, Any] | Path | str, *, rule: str | None = None
 ) -> LearningConfig:
@@ -149,12 +180,13 @@ def load_learning(
     source
         The file, or the tables that it would hold.
     rule
-        The synapse model that replaces its `rule`.
+        The synapse model that replaces its `rule`, of layers that name none.
 
     Raises
     ------
     NetworkError
-        If there is no such file, or it is not TOML, or a key or value does not fit.
+        If there is no such file, or it is not TOML, or a key or value does not fit, or no layer
+        takes the rule.
     """
     if isinstance(source, Mapping):
         values, where = dict(source), None

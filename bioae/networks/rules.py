@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, instance
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.numbers import persistent_start
+from bioae.equations.synapses.numbers import persistent_start, weight_bounds
 from bioae.equations.synapses.program import Rule
-from bioae.errors import InputError
+from bioae.errors import InputError, NetworkError
 from bioae.networks.connections import need_connections
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["Held", "check_held", "check_rules", "learned_by", "rules_of"]
+__all__ = ["Held", "check_averaged", "check_held", "check_rules", "learned_by", "rules_of"]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
@@ -68,7 +68,14 @@ def learned_by(
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
-    """Refuse rules that Brian2 refuses, or whose intervals do not fit a time step in seconds.
+    """Refuse rules that Brian2 refuses, or whose intervals or bounds do not fit.
+
+    Parameters
+    ----------
+    layers
+        The layers.
+    dt
+        The time step in seconds.
 
     Raises
     ------
@@ -79,6 +86,29 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
         _ = placed.persistent, placed.learned
         for rule in rules_of(placed).values():
             rule.interval(dt)
+            weight_bounds(rule, dt)
+
+
+def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
+    """Refuse batches and optimisers for rules that learn from one example at a time.
+
+    Raises
+    ------
+    NetworkError
+        Naming the rule, see `Rule.sequential`.
+    """
+    if batch_size == 1 and not optimiser:
+        return
+    for placed in layers:
+        for rule in rules_of(placed).values():
+            if rule.sequential:
+                raise NetworkError(
+                    "the rule sets weights together with what it remembers, which cannot be "
+                    "averaged",
+                    where=f"synapse model {rule.model.name!r}",
+                    expected="a batch size of 1 and no optimiser",
+                    found=f"a batch of {batch_size}" if batch_size > 1 else "an optimiser",
+                )
 
 
 def check_held(

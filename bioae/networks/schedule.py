@@ -134,6 +134,17 @@ class LearningSteps:
     own: int
     last: int
 
+    def since(self, step: int, interval: int | None) -> int:
+        """Return the steps since `regularly` ran before a step, or since the first of them.
+
+        Parameters
+        ----------
+        step, interval
+            As for `blocks`.
+        """
+        before = step - self.own
+        return (before if interval is None else before % interval) + 1
+
     def blocks(self, step: int, interval: int | None) -> frozenset[str]:
         """Return the names of the blocks of a rule that run in a step.
 

@@ -10,15 +10,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.arithmetic.grid import rounded
+from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS
 from bioae.errors import NetworkError
+from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
-from bioae.networks.rules import check_rules, learned_by
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import check_rules, learned_by, rules_of
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 
 __all__ = ["Learned", "check_range", "collected", "learner", "with_weights"]
+
+#: The part of a bound, or of 1, by which rounding may exceed it.
+_ROUNDING = 2.0**-23
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +52,8 @@ def learner(network: Network) -> Network:
     Raises
     ------
     NetworkError
-        If no layer has a synapse model, or neurons with persistent variables.
+        If no layer has a synapse model, or neurons with persistent variables, or a weight is
+        outside the bounds of its rule.
     """
     check_rules(network.config.placed, network.config.dt_seconds)
     names = [name for placed in network.config.placed for name in placed.synapses]
@@ -63,7 +70,36 @@ def learner(network: Network) -> Network:
             placed, network.weights, network.config.dt_seconds
         ) | network.persistent(placed)
     learned |= {name: rounded(learned[name], GRID_BITS) for name in names}
+    for placed in network.config.placed:
+        _check_bounds(placed, learned, network.config.dt_seconds)
     return with_weights(network, learned)
+
+
+def _check_bounds(
+    placed: PlacedLayer, learned: Mapping[str, NDArray[np.float64]], dt: float
+) -> None:
+    """Refuse weights that the first update would clip."""
+    for name, rule in rules_of(placed).items():
+        low, high = weight_bounds(rule, dt)
+        exist = potential_connections(placed, name)
+        if name in placed.connections:
+            exist &= learned[placed.connections[name]] != 0
+        weights = learned[name][exist]
+        # Numbers of 32 bits and the grid round a bound itself.
+        least, most = (each + sign * _ROUNDING * max(1.0, abs(each))
+                       for each, sign in ((low, -1), (high, 1)))  # fmt: skip
+        outside = int(((weights < least) | (weights > most)).sum())
+        if outside:
+            key = "recurrent_initial" if name.endswith(".recurrent") else "initial"
+            start, end = usual_range(low, high)
+            raise NetworkError(
+                f"{outside} of {weights.size} weights {name!r} begin outside the bounds of their "
+                "rule, whose first update would clip them",
+                where=f"layer {placed.name!r}, synapse model {rule.model.name!r}",
+                expected=f"weights from {low:g} to {high:g}",
+                found=f"{weights.min():g} to {weights.max():g}",
+                mend=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
+            )
 
 
 def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> None:

@@ -16,7 +16,7 @@ from bioae.equations.lowering.noise import Draws
 from bioae.equations.program import Program, Statement, Statements
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
-from bioae.equations.synapses.program import SIDES, Block, Exchange, Rule, SideName, named
+from bioae.equations.synapses.program import EVERY, SIDES, Block, Exchange, Rule, SideName, named
 from bioae.equations.synapses.scope import Scope, allowed
 from bioae.equations.synapses.tables import Tables
 from bioae.errors import ModelError
@@ -78,7 +78,11 @@ class _Lowering:
         scope.draws = draws = Draws()
         code = self.model.synapse
         written = (WEIGHT, *(() if variables is None else variables.states))
-        blocks = {key: scope.block(key, getattr(code, key), written) for key in BLOCKS}
+        blocks = {}
+        for key in BLOCKS:
+            if every is not None and key == "regularly":
+                scope.known["every"] = Expression(EVERY)
+            blocks[key] = scope.block(key, getattr(code, key), written)
         if not any(WEIGHT in block.results for block in blocks.values()):
             raise ModelError(
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"

@@ -99,8 +99,9 @@ class SynapseStatements(_Code):
         "and before that at the interval `every`",
     )  # fmt: skip
     every: _Text | None = Field(
-        None, description="the interval of `regularly`, a time; `every` in statements"
-    )
+        None, description="the interval of `regularly`, a time; in its statements `every` is the "
+        "time since it ran before, which is shorter as the presentation ends",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _learns(self) -> SynapseStatements:
@@ -186,6 +187,8 @@ class SynapseModel(TomlModel):
     @field_validator("description")
     @classmethod
     def _one_line(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("must not be blank")
         return " ".join(text.split())
 
     @property

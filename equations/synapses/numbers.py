@@ -1,25 +1,106 @@
-"""The numbers of a learning rule at a time step: its constants, and the start of its variables."""
+"""The numbers of a learning rule at a time step: constants, bounds, and the start of variables."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
-from bioae.equations.synapses.program import Rule, named
+from bioae.equations.synapses.changes import Change, change_of
+from bioae.equations.synapses.program import EVERY, Rule, named
+from bioae.errors import ModelError
 
-__all__ = ["persistent_start", "rule_numbers", "rule_start"]
+__all__ = [
+    "change_bounds",
+    "persistent_start",
+    "rule_numbers",
+    "rule_start",
+    "usual_range",
+    "weight_bounds",
+]
 
 
 def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
     """Return parameters, and the constants of a time step in seconds, by the names of `named`."""
     values = {named("parameter", n): np.asarray(v) for n, v in rule.parameters.items()}
+    if rule.every is not None:
+        values[EVERY] = np.asarray(rule.every)
     if rule.variables is None:
         return values
     own = default_parameters(rule.variables)
     own |= constant_values(rule.variables, own, dt=dt, n=1)
     own["dt"] = np.asarray(dt)
     return values | {named("constant", n): v.reshape(-1)[0] for n, v in own.items()}
+
+
+def change_bounds(change: Change, numbers: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the bounds of a weight after a block of statements; infinite if it has none.
+
+    Parameters
+    ----------
+    change
+        The change of the weight.
+    numbers
+        Those of `rule_numbers`.
+    """
+    if change.low is None or change.high is None:
+        return -np.inf, np.inf
+    functions = array_functions(np)
+    with np.errstate(all="ignore"):
+        low, high = (compile_expression(each, functions)(numbers)
+                     for each in (change.low, change.high))  # fmt: skip
+    return float(low), float(high)
+
+
+def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
+    """Return the least and the largest weight that a rule sets; infinite without bounds.
+
+    Parameters
+    ----------
+    rule
+        The lowered synapse model.
+    dt
+        The time step in seconds.
+
+    Raises
+    ------
+    ModelError
+        If a lower bound is above the upper one.
+    """
+    numbers = rule_numbers(rule, dt)
+    bounds = []
+    for key, block in rule.blocks.items():
+        change = change_of(block)
+        if change is None:
+            continue
+        low, high = change_bounds(change, numbers)
+        if not low <= high:
+            raise ModelError(
+                "the lower bound of the weight is above the upper one",
+                where=f"{rule.model.name}.toml, [synapse] {key}",
+                expected="clip(..., low, high)", found=f"{low:g} and {high:g}",
+                mend="Change the bounds, such as w_min and w_max in [parameters]",
+            )  # fmt: skip
+        bounds.append((low, high))
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+
+def usual_range(low: float, high: float) -> tuple[float, float]:
+    """Return a finite range of weights of one sign within the bounds of a rule.
+
+    Parameters
+    ----------
+    low, high
+        The bounds. It is 0 to 1 if they are infinite, or far on both sides of 0.
+    """
+    if low < 0 < high:
+        return 0.0, min(high, 1.0)
+    return (low if np.isfinite(low) else high - 1.0), (high if np.isfinite(high) else low + 1.0)
 
 
 def rule_start(rule: Rule, dt: float) -> dict[str, float]:

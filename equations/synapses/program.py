@@ -15,6 +15,7 @@ from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
 __all__ = [
+    "EVERY",
     "GRID_BITS",
     "RANGE_BITS",
     "SIDES",
@@ -54,6 +55,9 @@ def named(kind: str, name: str) -> str:
     """
     return f"{RESERVED_PREFIX}{kind}_{name}"
 
+
+#: The time since `regularly` ran before, which its statements call `every`.
+EVERY = named("constant", "every")
 
 #: Added and taken away again, it leaves the nearest multiple of 2**-24 of a number below 2**27: the
 #: unit in the last place of a float64 of its size.
@@ -203,6 +207,20 @@ class Rule:
                 found=f"{self.every * 1e3:g} ms",
             )
         return steps
+
+    def elapsed(self, steps: int, dt: float) -> float:
+        """Return `every` in the statements of `regularly`, in seconds.
+
+        Parameters
+        ----------
+        steps
+            The time steps since it ran before, fewer than the interval as a presentation ends.
+        dt
+            The time step in seconds.
+        """
+        if self.every is not None and steps == self.interval(dt):
+            return self.every  # which a product would round
+        return steps * dt
 
     @property
     def reproducible(self) -> bool:

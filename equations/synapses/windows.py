@@ -17,16 +17,13 @@ from bioae.equations.program import Program
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import WEIGHT, SynapseModel
-from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import Rule, named
+from bioae.equations.synapses.numbers import rule_numbers, rule_start, usual_range, weight_bounds
+from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import InputError
 
 __all__ = ["learning_window", "usual_weight", "weight_changes"]
 
 Numbers = NDArray[np.float64]
-
-_MUCH = 0.25
-"""A change of a weight of 0.5 that a bound makes, and no usual rule by one pair."""
 
 _DRAWS = 100
 """The synapses over which the window of a rule with random numbers is averaged."""
@@ -41,7 +38,7 @@ def weight_changes(
     post: ArrayLike,
     *,
     dt: str = "0.1*ms",
-    weight: float = 0.5,
+    weight: float | None = None,
     held: Mapping[str, float] | None = None,
 ) -> Numbers:
     """Return the changes of the weights of single synapses, whose neurons fire in given steps.
@@ -58,7 +55,7 @@ def weight_changes(
     dt
         The time step.
     weight
-        The weight at the start.
+        The weight at the start; by default that of `usual_weight`.
     held
         Held numbers, such as a reward, by name; 1 by default.
 
@@ -89,7 +86,8 @@ def weight_changes(
     seconds = time_in_seconds(dt, where="dt")
     size, steps = fired["pre"].shape
     sides = {side: _Traces(program, size, seconds) for side, program in rule.traces.items()}
-    synapses = _Synapses(rule, size, seconds, number(weight, "weight"), _held(model, held, size))
+    start = usual_weight(model, dt) if weight is None else number(weight, "weight")
+    synapses = _Synapses(rule, size, seconds, start, _held(model, held, size))
     every = rule.interval(seconds) or steps
     for step in range(steps):
         for traces in sides.values():
@@ -108,10 +106,11 @@ def weight_changes(
                 "on_post": fired["post"][:, step],
                 "regularly": (step + 1) % every == 0 or step + 1 == steps,
             },
+            rule.elapsed(step % every + 1, seconds),
         )
         for side, traces in sides.items():
             traces.jump(fired[side][:, step])
-    return np.asarray(synapses.weights - weight)
+    return np.asarray(synapses.weights - start)
 
 
 def learning_window(
@@ -119,7 +118,7 @@ def learning_window(
     intervals: ArrayLike,
     *,
     dt: str = "0.1*ms",
-    weight: float = 0.5,
+    weight: float | None = None,
     held: Mapping[str, float] | None = None,
     after: str | None = None,
 ) -> Numbers:
@@ -169,13 +168,14 @@ def learning_window(
     return np.asarray(changes.reshape(-1, draws).mean(1))
 
 
-def usual_weight(model: SynapseModel) -> float:
-    """Return a weight that lies within the bounds of a rule: 0.5, or -0.5 if these are below 0."""
-    silent = np.zeros((2, 1, 2), bool)
-    silent[:, 0, 1] = True  # a pair without traces, which only a bound changes much
-    change = abs(weight_changes(model, *silent)[0])
-    other = abs(weight_changes(model, *silent, weight=-0.5)[0])
-    return -0.5 if other < change and change > _MUCH else 0.5
+def usual_weight(model: SynapseModel, dt: str = "0.1*ms") -> float:
+    """Return the weight in the middle of the bounds of a rule; 0.5 if it has none.
+
+    If they are on both sides of 0, it is in the middle of positive ones of at most 1.
+    """
+    seconds = time_in_seconds(dt, where="dt")
+    low, high = usual_range(*weight_bounds(lower_synapse(model), seconds))
+    return low + (high - low) / 2
 
 
 class _Traces:
@@ -237,10 +237,13 @@ class _Synapses:
         """The weights (synapse,)."""
         return self._known[named("synapse", WEIGHT)]
 
-    def learn(self, step: int, traces: Mapping[str, Numbers], where: Mapping[str, Any]) -> None:
+    def learn(
+        self, step: int, traces: Mapping[str, Numbers], where: Mapping[str, Any], elapsed: float
+    ) -> None:
         """Run the blocks, each where its condition holds."""
         known = self._known
         known.update(traces)
+        known[EVERY] = np.asarray(elapsed)
         for name, each in self._rule.draws.items():
             stream = np.random.default_rng([step, each.call])
             draw = stream.random if each.distribution == "uniform" else stream.standard_normal

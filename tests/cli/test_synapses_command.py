@@ -74,6 +74,8 @@ def test_bad_input_is_refused(refused: Refused, mine: str, here: Path) -> None:
     for option, value in (("--data", "sample"), ("--split", "test")):
         line = refused("parity", mine, option, value)
         assert line.startswith(f"{option}: no effect, because mine.toml receives random input")
+    (here / "blank.toml").write_text(MINE.replace("A rule of my own.", " "))
+    assert "description: must not be blank" in refused("synapses", "show", "blank.toml")
     assert "--perturb" in refused("parity", mine, "--perturb", "--target", "numpy")
     for levels in (1, 2.5, "many"):
         assert "--levels" in refused("synapses", "show", mine, "--levels", levels)

@@ -191,6 +191,7 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
         ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
         ({"learning": {"batch_size": 2}}, 'needs target = "mirror"'),
         ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "mirror"'),
+        ({"learning": {"learning_rate": 0.1}}, "learning_rate = 0.1 is the step size of .* eta"),
         (
             {"learning": {"rule": "stdp_reward"}},
             r"'stdp_reward' needs the held .*learning\.held a num",
@@ -294,3 +295,36 @@ def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
         learn_from(wrong, tmp_path / "other")
     assert {path.name for path in out.iterdir()} == before
     assert not (tmp_path / "other").exists()
+
+
+def test_a_rule_that_no_layer_takes_is_refused() -> None:
+    named = copy.deepcopy(TABLES)
+    named["network"]["layers"][0]["synapse"] = "stdp_pair"
+    del named["learning"]["rule"]
+    line = r"no layer takes the rule 'oja'.*found layer 'hidden' with 'stdp_pair'"
+    with pytest.raises(NetworkError, match=line) as refused:
+        load_learning(named, rule="oja")
+    assert "\n" not in str(refused.value)
+    config = load_learning(TABLES, rule="oja")
+    assert [layer.synapse for layer in config.network.layers] == ["oja"]
+    assert config.learning.rule == "oja"
+
+
+def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(bioae.load_synapse("oja").to_toml(), encoding="utf-8")
+    config = load_learning(TABLES, rule=str(path))
+    path.unlink()
+    assert config.learning.rule == "mine"
+    assert LearningConfig.from_mapping(config.to_mapping()) == config
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])
+def test_a_rule_without_batches_is_refused_before_the_folder_is_made(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = tables(rule="bcpnn", target="mirror", **options)
+    with pytest.raises(NetworkError, match=r"'bcpnn'.* cannot be averaged") as refused:
+        learn_from(settings, tmp_path / "run")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from bioae.checks import whole
 from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import time_in_seconds
+from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import CONNECTED, SynapseModel
-from bioae.equations.synapses.windows import usual_weight
+from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.connections import new_connections
@@ -89,9 +91,9 @@ def rule_network(
 ) -> Network:
     """Return a random network of two layers, the first with recurrent connections, that learn.
 
-    Weights are uniform from 0.25 to 0.75. If the rule keeps weights below 0, only recurrent ones
-    learn, from -0.75 to -0.25, in both layers. The unit of the weights of each layer is doubled
-    until half of its neurons fire, in 3 % of the steps on average.
+    Weights that learn are uniform within the middle half of the rule's bounds, such as 0.25 to
+    0.75. If these are below 0, only recurrent ones learn, in both layers. The unit of the weights
+    of each layer is doubled until half of its neurons fire, in 3 % of the steps on average.
 
     Raises
     ------
@@ -251,7 +253,10 @@ def _network(
     steps: int,
     seed: int,
 ) -> Network:
-    inhibits = usual_weight(model) < 0
+    dt = neuron.dt or "1*ms"
+    seconds = time_in_seconds(dt, where=f"neuron model {neuron.name!r}, dt")
+    low, high = usual_range(*weight_bounds(lower_synapse(model), seconds))
+    inhibits = high <= 0
     rule: dict[str, Any] = {"kind": "dense", "synapse": None if inhibits else model.name}
     recurrent = {"recurrent": True, "recurrent_synapse": model.name}
     layers = [
@@ -263,7 +268,7 @@ def _network(
     config = NetworkConfig.from_mapping(
         {
             "input_shape": [1, 1, sizes[0]],
-            "dt": neuron.dt or "1*ms",
+            "dt": dt,
             "steps": steps,
             "neuron": neuron.name,
             "task": {"kind": "classification", "classes": sizes[1]},
@@ -276,15 +281,16 @@ def _network(
         where="rule_network",
     )
     drawn = Network.initialise(config, seed=seed)
-    weights = {
-        name: named_stream(seed, "rule_network", name).uniform(0.25, 0.75, values.shape)
-        for placed in config.placed
-        for name, values in drawn.connection_weights(placed).items()
-    }
+    weights = {}
+    for placed in config.placed:
+        for name, values in drawn.connection_weights(placed).items():
+            least, most = (low, high) if name in placed.synapses else (0.0, 1.0)
+            quarter = (most - least) / 4
+            stream = named_stream(seed, "rule_network", name)
+            weights[name] = stream.uniform(least + quarter, most - quarter, values.shape)
     for name, values in weights.items():
         if name.endswith(".recurrent"):
             np.fill_diagonal(values, 0.0)
-            np.copysign(values, -1.0 if inhibits else 1.0, out=values)
         np.multiply(values, drawn.weights.get(f"{name}_{CONNECTED}", 1.0), out=values)
     return Network(config, {**drawn.weights, **weights}).quantised(GRID_BITS)
 

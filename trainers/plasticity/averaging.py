@@ -10,9 +10,9 @@ from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.expressions import Expression
-from bioae.equations.synapses.changes import Change, Product
+from bioae.equations.synapses.changes import Product
 
-__all__ = ["SummedProducts", "bounds"]
+__all__ = ["SummedProducts"]
 
 _Values = Mapping[str, Tensor]
 _Functions = Mapping[str, Callable[..., Any]]
@@ -65,15 +65,6 @@ class SummedProducts:
             # A weight that nothing changes may be out of the range of the factor.
             total += torch.where(summed != 0, summed * synapse(values), 0.0)
         return total
-
-
-def bounds(change: Change, numbers: _Values, functions: _Functions) -> tuple[float, float]:
-    """Return the bounds of a weight after a block of statements."""
-    low, high = (
-        default if each is None else float(_compiled(each, functions)(numbers))
-        for each, default in ((change.low, -torch.inf), (change.high, torch.inf))
-    )
-    return low, high
 
 
 def _sum(source: Tensor, target: Tensor, examples: int) -> Tensor:

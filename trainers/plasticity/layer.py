@@ -198,7 +198,8 @@ class LayerLearner:
             window = self._timing.learning(recurrent=recurrent)
             keys = window.blocks(step, path.interval)
             if keys:
-                path.learn(step, keys, fired if recurrent else sent, fired)
+                since = window.since(step, path.interval)
+                path.learn(step, keys, fired if recurrent else sent, fired, since)
         for name, path in self.paths.items():
             recurrent = name.endswith(".recurrent")
             before = fired if recurrent else sent

@@ -16,7 +16,7 @@ from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import NetworkError, describe
 from bioae.models.loading import NetworkLike, full_network_of
-from bioae.networks.rules import Held, check_held
+from bioae.networks.rules import Held, check_averaged, check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
@@ -41,7 +41,7 @@ def learn_mirror(
     batch_size: int = 1,
     before: int = 0,
     optimiser: Optimiser | str | Mapping[str, Any] | None = None,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     moments: Mapping[str, NDArray[np.float64]] | None = None,
     progress: Progress | bool | None = None,
     **hints: Unpack[Hints],
@@ -61,7 +61,7 @@ def learn_mirror(
         An optimiser as in ``[training]``, such as ``"adam"``: the averaged changes of a step are
         its negative gradient, and the rule's bounds apply after its step. None: they are added.
     learning_rate
-        The optimiser's step size.
+        The optimiser's step size; None: 0.001.
     moments
         The state of the optimiser with which an earlier call ended, `Learned.moments`.
 
@@ -80,6 +80,7 @@ def learn_mirror(
     network = learner(full_network_of(network))
     batch_size, before = whole(batch_size, "batch_size", least=1), whole(before, "before")
     one_of(dtype, "dtype", get_args(Dtype))
+    check_averaged(network.config.placed, batch_size, optimiser=optimiser is not None)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
@@ -92,7 +93,7 @@ def learn_mirror(
 
 
 def optimiser_settings(
-    optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float
+    optimiser: Optimiser | str | Mapping[str, Any] | None, learning_rate: float | None
 ) -> OptimiserSettings | None:
     """Return the settings of an optimiser; None if there is none.
 
@@ -101,10 +102,17 @@ def optimiser_settings(
     NetworkError
         If they do not fit.
     """
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
     if optimiser is None:
+        if rate:
+            raise NetworkError(
+                "a learning rate is the step size of an optimiser, which is missing",
+                where="learning_rate", expected="None", found=f"{learning_rate!r}",
+                mend="Set the amplitude of the rule, such as eta, in its [parameters]",
+            )  # fmt: skip
         return None
     try:
-        settings = {"optimiser": optimiser, "learning_rate": learning_rate}
+        settings = {"optimiser": optimiser, **rate}
         return OptimiserSettings.model_validate(settings)
     except ValidationError as error:
         raise NetworkError(**describe(error, OptimiserSettings), where="learn_mirror") from None

@@ -28,7 +28,7 @@ class OptimiserSettings(Table):
     """
 
     optimiser: Optimiser
-    learning_rate: Rate
+    learning_rate: Rate = 1e-3
 
 
 class WeightOptimiser:

@@ -14,13 +14,12 @@ from bioae.equations.arrays.compiling import compile_expression, compile_stateme
 from bioae.equations.program import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
-from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import GRID_BITS, SPIKES, Block, Rule, SideName, named
-from bioae.errors import NetworkError
+from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
+from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
-from bioae.trainers.plasticity.averaging import SummedProducts, bounds
+from bioae.trainers.plasticity.averaging import SummedProducts
 from bioae.trainers.plasticity.draws import Draws
 from bioae.trainers.plasticity.optimiser import OptimiserSettings, WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
@@ -73,7 +72,7 @@ class PlasticPathway:
         self.weights = like.new_zeros(shape)
         self.traces = dict(traces)
         self.rule, self._separate, self._connected = rule, separate, connected
-        self._structural = structural
+        self._structural, self._dt = structural, dt
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
@@ -95,9 +94,8 @@ class PlasticPathway:
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
         }
-        self._numbers = {
-            name: like.new_tensor(value) for name, value in rule_numbers(rule, dt).items()
-        }
+        numbers = rule_numbers(rule, dt)
+        self._numbers = {name: like.new_tensor(value) for name, value in numbers.items()}
         self._averages: dict[str, tuple[tuple[float, float], SummedProducts | None]] = {}
         self._unbounded = {}
         for key, block in rule.blocks.items():
@@ -106,7 +104,7 @@ class PlasticPathway:
             if change is not None:
                 products = change.products
                 self._averages[key] = (
-                    bounds(change, self._numbers, functions),
+                    change_bounds(change, numbers),
                     None if products is None else SummedProducts(products, functions),
                 )
                 results[WEIGHT] = named("change", WEIGHT)
@@ -174,19 +172,7 @@ class PlasticPathway:
             Held numbers by name (example,).
         key
             The key of the random numbers that the rule draws.
-
-        Raises
-        ------
-        NetworkError
-            If the rule learns from one example at a time only, see `Rule.sequential`.
         """
-        if (examples > 1 or self._optimiser is not None) and self.rule.sequential:
-            raise NetworkError(
-                "the rule sets weights together with what it remembers, which cannot be averaged",
-                where=f"synapse model {self.rule.model.name!r}",
-                expected="a batch size of 1 and no optimiser",
-                found=f"a batch of {examples}" if examples > 1 else "an optimiser",
-            )
         for traces in self.traces.values():
             traces.start(examples)
         self._held = {named("held", name): held[name] for name in self.rule.model.held}
@@ -201,7 +187,14 @@ class PlasticPathway:
         kinds = by_sign(self.weights, separate=self._separate)
         return {name: spikes @ weights for name, weights in kinds.items()}
 
-    def learn(self, step: int, keys: Container[str], before: Tensor | None, fired: Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        keys: Container[str],
+        before: Tensor | None,
+        fired: Tensor,
+        since: int,
+    ) -> None:
         """Run some blocks of the rule, by the spikes of the source and of the target.
 
         The changes that a block makes to weights in several examples are averaged before the rule's
@@ -216,7 +209,10 @@ class PlasticPathway:
             The names of the blocks.
         before, fired
             The spikes of the source and of the target (example, neuron); None: no spikes.
+        since
+            The steps since `regularly` ran before.
         """
+        self._numbers[EVERY] = self.weights.new_tensor(self.rule.elapsed(since, self._dt))
         chosen = [key for key in self._blocks if key in keys]
         spikes = {"on_pre": before, "on_post": fired}
         chosen = [

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import get_args
 
 from bioae.checks import one_of, whole
-from bioae.models.loading import NetworkLike, network_of
+from bioae.models.loading import NetworkLike, full_network_of, network_of
 from bioae.simulation.backend import Connectivity
+from bioae.simulation.learned import learner
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled
 from bioae.simulation.objects.builder import Builder
 from bioae.simulation.targets.activation import without_fast_math
@@ -50,7 +51,8 @@ def build(
     prefix
         Prefix of all objects' names, where several networks share a project.
     learning
-        Whether the weights of layers with a synapse model learn while the network runs.
+        Whether the weights of layers with a synapse model learn while the network runs. They begin
+        on the grid of weights that learn, as in `bioae.learn`.
 
     Returns
     -------
@@ -61,12 +63,13 @@ def build(
     ArtefactError
         If there is no trained network of this name or at this path.
     InputError
-        If an argument does not fit.
+        If an argument does not fit, or the network has nothing to learn.
     """
     one_of(connectivity, "connectivity", get_args(Connectivity))
     without_fast_math()
+    source = learner(full_network_of(network)) if learning else network_of(network)
     builder = Builder(
-        network_of(network), whole(presentations, "presentations", least=1),
+        source, whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix, record=record, learning=learning,
     )  # fmt: skip
     return assembled(builder)

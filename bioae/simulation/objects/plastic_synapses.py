@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bioae.arithmetic.brian import brian2_arithmetic
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import SIDES, Block, Rule, SideName, named
+from bioae.equations.synapses.program import EVERY, SIDES, Block, Rule, SideName, named
 from bioae.networks.schedule import Timing
 from bioae.noise.brian import brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
@@ -25,7 +25,7 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
 )
-from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions
+from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions, elapsed
 
 if TYPE_CHECKING:
     from bioae.simulation.objects.population import Population
@@ -117,7 +117,8 @@ class PlasticSynapses(TemplateGroup):
         sums = {named("layer", each): value for each, value in rule.sums.items()}
         window, interval = timing.learning(recurrent=recurrent), rule.interval(dt)
         code = {
-            "when": conditions(delivers, window, interval, presentations),
+            "when": conditions(delivers, window, interval, presentations)
+            + elapsed(rule, window, dt),
             **code_of(rule, blocks, number),
         }
         used = frozenset().union(*(each.reads for each in blocks.values()))
@@ -256,6 +257,9 @@ class PlasticSynapses(TemplateGroup):
     def _add_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
         add, rule = self.variables, self.rule
         for name, value in numbers.items():
+            if name == EVERY:  # which the end of a presentation cuts off
+                add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
+                continue
             add.add_array(
                 name, size=1, values=float(value), dtype=self._dtype, scalar=True, constant=True
             )

@@ -8,7 +8,7 @@ from brian2.utils.stringtools import word_substitute
 
 from bioae.arithmetic.rendering import rendered_statement
 from bioae.equations.program import Draw, Statement
-from bioae.equations.synapses.program import Block, Rule, named
+from bioae.equations.synapses.program import EVERY, Block, Rule, named
 from bioae.networks.schedule import LearningSteps
 from bioae.noise.brian import FUNCTIONS
 from bioae.simulation.objects.presentation_clock import (
@@ -20,7 +20,7 @@ from bioae.simulation.objects.presentation_clock import (
     STEP,
 )
 
-__all__ = ["SYNAPSE", "code_of", "conditions"]
+__all__ = ["SYNAPSE", "code_of", "conditions", "elapsed"]
 
 #: The number of a synapse, by which it draws random numbers.
 SYNAPSE = "_synapse"
@@ -60,6 +60,27 @@ def conditions(
         f"_runs_regularly = {own} and {due}",
     ]
     return "\n".join(lines)
+
+
+def elapsed(rule: Rule, window: LearningSteps, dt: float) -> str:
+    """Return a statement of the time since `regularly` ran before; empty without an interval.
+
+    Parameters
+    ----------
+    rule
+        Its lowered rule.
+    window
+        The steps in which the pathway learns.
+    dt
+        The time step in seconds.
+    """
+    interval = rule.interval(dt)
+    if interval is None:
+        return ""
+    rest = rule.elapsed(window.since(window.last, interval), dt)
+    last = f"int({STEP}_post == {window.last})"
+    # Products with 0 and 1 keep all bits.
+    return f"\n{EVERY} = {rule.every!r}*(1 - {last}) + {rest!r}*{last}"
 
 
 def code_of(rule: Rule, blocks: Mapping[str, Block], number: int) -> dict[str, str]:

@@ -134,6 +134,16 @@ def test_what_is_due_regularly_runs_in_the_last_step_too(every: int | None) -> N
     assert change == {None: 1, 1: 10, 4: 3, 9: 2, 40: 1}[every]
 
 
+@pytest.mark.parametrize("every", [1, 4, 9, 40])
+def test_the_last_interval_ends_with_the_presentation(every: int) -> None:
+    fields = {"regularly": "w = w + every/(1*ms)", "every": f"{every}*ms"}
+    model = SynapseModel.from_mapping(
+        "mine", {"description": "A rule.", "synapse": fields}, where="mine.toml"
+    )
+    (change,) = weight_changes(model, *np.zeros((2, 1, 10), bool), dt="1*ms")
+    assert change == pytest.approx(10, rel=1e-12)
+
+
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
     """The change is -eta times the derivative of the cross-entropy by the trace z."""
@@ -162,6 +172,22 @@ def test_the_usual_weight_lies_within_the_bounds() -> None:
     model = load_synapse("stdp_pair")
     inhibiting = model.model_copy(update={"parameters": {**model.parameters, **below}})
     assert usual_weight(inhibiting) == -0.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "weight"),
+    [(0.0, 0.2, 0.1), (1.0, 9.0, 5.0), (-0.2, 0.0, -0.1), (-0.3, 0.2, 0.1), (0.25, 0.25, 0.25)],
+)
+def test_the_window_begins_in_the_middle_of_the_bounds(
+    low: float, high: float, weight: float
+) -> None:
+    model = load_synapse("stdp_pair")
+    bounds = {"w_min": repr(low), "w_max": repr(high)}
+    model = model.model_copy(update={"parameters": {**model.parameters, **bounds}})
+    assert usual_weight(model) == pytest.approx(weight)
+    window = learning_window(model, INTERVALS)
+    if low < high:
+        np.testing.assert_allclose(window, learning_window(load_synapse("stdp_pair"), INTERVALS))
 
 
 def earlier(times: Times, at: Times, tau: float) -> Times:

@@ -46,7 +46,10 @@ def test_inhibition_may_arrive_separately() -> None:
     assert start.config.placed[0].separate_inhibition
     names = ("hidden.weight", "output.weight")
     start = start.with_weights({name: start.weights[name] - 0.3 for name in names})
-    # Negative weights are clipped to 0 once they learn.
+    rules = {name: load_synapse(name).to_mapping() for name in ("stdp_pair", "stdp_triplet")}
+    for rule in rules.values():
+        rule["parameters"]["w_min"] = "-1"  # weights of both signs
+    start = Network(start.config.varied(synapses=rules), start.weights)
     check_equal(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
 
 
@@ -191,7 +194,8 @@ def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[floa
     )  # fmt: skip
     regular = custom(
         synapse={"equations": "dc/dt = (1 - c)/tau : 1\nd : 1", "initial": {"c": "0.25"},
-                 "on_pre": "d = d + c", "regularly": "w = clip(w + 0.001*d, 0, 1); d = 0.5*d",
+                 "on_pre": "d = d + c",
+                 "regularly": "w = clip(w + 0.001*d*every/(7*ms), 0, 1); d = 0.5*d",
                  "every": "7*ms"},
         parameters={"tau": "12*ms", "step": "0.5"},
     )  # fmt: skip
@@ -252,6 +256,30 @@ def test_what_is_due_regularly_runs_as_often_in_the_network(
         np.testing.assert_array_equal(after["hidden.weight"], before + 0.125 * times)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("every", ["1*ms", "7*ms", "39*ms", "80*ms"])
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_intervals_of_a_presentation_last_as_long_as_it(
+    schedule: str, every: str, batch_size: int
+) -> None:
+    start = network(schedule)
+    code = {"regularly": "w = w + every/(8*ms)", "every": every}
+    rule = custom(synapse=code, pre=None, parameters={}).to_mapping()
+    hidden, output = (each.model_dump() for each in start.config.layers)
+    layers = [{**hidden, "synapse": "mine", "recurrent_synapse": "mine"}, output]
+    start = Network(start.config.varied(layers=layers, synapses={"mine": rule}), start.weights)
+    after = learn_mirror(start, signals(2), batch_size=batch_size).network.weights
+    if batch_size == 1:
+        brian = learn(start, signals(2), "numpy").network.weights
+        for name, weights in after.items():
+            np.testing.assert_array_equal(weights, brian[name])
+    steps = {"hidden.weight": STEPS - 1 - (schedule == "paper"),
+             "hidden.recurrent": STEPS - (schedule == "paper")}  # fmt: skip
+    for name, each in steps.items():
+        change = (after[name] - start.weights[name])[0, 1]
+        assert change == pytest.approx(2 / batch_size * each / 8, abs=2**-16)
+
+
 def test_presentations_that_are_too_short_are_refused() -> None:
     with pytest.raises(NetworkError, match="too short to learn from; expected steps of at least 3"):
         _ = network().config.varied(steps=2, encoder={"kind": "bernoulli"}, input_shape=[1, 3, 4],
@@ -303,10 +331,9 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
         assert "\n" not in str(refused.value)
 
 
-def test_rules_that_keep_weights_below_0_have_parity() -> None:
-    model = custom(
-        synapse={"on_post": "w = clip(w - 0.02*x_pre, -1, 0)"}, description="It inhibits."
-    )
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 0.0), (-0.2, -0.1), (0.0, 0.2), (3.0, 5.0)])
+def test_rules_with_any_bounds_have_parity(low: float, high: float) -> None:
+    model = custom(synapse={"on_post": f"w = clip(w - 0.02*x_pre, {low}, {high})"})
     (report,) = rule_parities(
         model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
     )

@@ -36,7 +36,7 @@ RULE: dict[str, Any] = {
     "synapse": {
         "equations": "c : 1\nd : 1",
         "on_pre": "c = c + 0.25*(1 - c)",
-        "on_post": "w = clip(w + 0.02*x_pre, 0, 1)",
+        "on_post": "w = clip(w + 0.02*x_pre, -8, 8)",
         "regularly": "c = 0.75*c",
     },
     "parameters": {"step": "1/16", "start": "0.125"},
@@ -137,7 +137,7 @@ def test_numbers_of_32_bits_that_stay_are_not_rounded() -> None:
 def test_the_weakest_connections_make_way_for_random_ones() -> None:
     """Those with a weight below all others of their target, whatever the random numbers are."""
     changes = {
-        "score": "connected*w + (1 - connected)*(2 + rand())", "swaps": 1000, "period": 4,
+        "score": "connected*w + (1 - connected)*(8 + rand())", "swaps": 1000, "period": 4,
         "by_fan_out": False, "new_weight": "1 + randn()",
     }  # fmt: skip
     start = learner(**changes)
