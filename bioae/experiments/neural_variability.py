@@ -86,7 +86,8 @@ def classify(trial: Trial) -> dict[str, float]:
     tables = perceptron(sizes, Path(data["name"]), settings)
     numbers, baseline = _trained(trial, tables)
     trained, _ = held_out(load(data["name"], "train"), sizes["validation"], trial.seed)
-    true = np.asarray(known.labels)[trained.indices]  # their places in the file
+    labels = dict(zip(known.indices.tolist(), np.asarray(known.labels).tolist(), strict=True))
+    true = np.array([labels[each] for each in trained.indices.tolist()])
     predicted = baseline.predict(trained).argmax(1)
     memorised = memorised_labels(predicted, np.asarray(trained.labels), true)
     names = ("memorised", "recovered", "correct")

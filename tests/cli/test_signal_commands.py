@@ -160,10 +160,7 @@ def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -
         (("./model", "--data", "sample"), "the network receives signals; expected signals"),
         (("./model", "--data", "none.npz"), "there is no such file"),
         (("./model", "--data", "mine.npz", "--examples", 6), "a limit of at most 5; found 6"),
-        (
-            ("lif", "--data", "mine.npz"),
-            "--data: this model receives random input, and no data",
-        ),
+        (("lif", "--data", "mine.npz"), "--data: no effect, because lif receives random input"),
     ],
 )
 def test_data_that_do_not_fit(
