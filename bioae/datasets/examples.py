@@ -189,26 +189,32 @@ def check_known(
 
 
 def check_indices(
-    array: ArrayLike | FileArray, *, examples: int, where: str = "indices"
+    array: ArrayLike | FileArray | None, *, examples: int, where: str = "indices"
 ) -> NDArray[np.int64]:
-    """Check the places of examples in the full data set, which number them: all differ.
+    """Check the numbers of examples, which key their random input: all differ.
 
     Raises
     ------
     DataError
         If they do not.
     """
-    declared = as_declared(array, where)
-    places = np.asarray(declared) if declared.shape == (examples,) else np.empty(0)
-    whole = places.dtype.kind in "iu" and ((places >= 0) & (places <= _LARGEST_INDEX)).all()
-    if not whole or len(np.unique(places)) < examples:
+    try:
+        declared = array if isinstance(array, FileArray) else np.asarray(array)
+    except (ValueError, OverflowError):
+        declared = np.asarray(None)
+    whole = declared.dtype.kind in "iu" and declared.shape == (examples,)
+    numbers = np.asarray(declared) if whole else np.empty(0)
+    distinct = len(np.unique(numbers))
+    if distinct != examples or numbers.min() < 0 or numbers.max() > _LARGEST_INDEX:
         raise DataError(
-            "the indices do not number the examples",
+            "the examples' numbers do not fit the images",
             where=where,
             expected=f"{examples} different whole numbers, 0 or more",
-            found=f"the type {declared.dtype}, shape {declared.shape}",
+            found=f"{distinct} in the shape {declared.shape}"
+            if whole
+            else f"the type {declared.dtype}, shape {declared.shape}",
         )
-    return places.astype(np.int64)
+    return numbers.astype(np.int64)
 
 
 def check_labels(

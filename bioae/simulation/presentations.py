@@ -25,7 +25,7 @@ from bioae.datasets import (
     convert,
 )
 from bioae.datasets.conversion import UNNAMED
-from bioae.datasets.examples import Declared, check_labels, check_targets
+from bioae.datasets.examples import Declared, check_indices, check_labels, check_targets
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
@@ -110,7 +110,9 @@ class Presentations:
         check_fit(config, data)
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
-        numbers = _numbers(data.indices if examples is None else examples, len(data))
+        numbers = check_indices(
+            data.indices if examples is None else examples, examples=len(data), where="examples"
+        )
         presented = cls(config, replace(data, indices=numbers), int(seed), repeats)
         if config.task.target != "images":
             config.task.known_target(presented, config.steps)
@@ -339,23 +341,3 @@ def _checked(data: Data) -> Data:
 
 def _point_ms(config: NetworkConfig) -> float:
     return config.dt_seconds * 1e3 * config.steps / config.points
-
-
-def _numbers(examples: ArrayLike | None, count: int) -> NDArray[np.int64]:
-    """Return the numbers of the examples, which key their random input."""
-    try:
-        numbers = np.asarray(examples)
-    except (ValueError, OverflowError):
-        numbers = np.asarray(None)
-    whole = numbers.dtype.kind in "iu" and numbers.shape == (count,)
-    distinct = len(np.unique(numbers)) if whole else 0
-    if distinct != count or numbers.min() < 0 or numbers.max() >= 2**63:
-        raise DataError(
-            "the examples' numbers do not fit the images",
-            where="examples",
-            expected=f"{count} different whole numbers, 0 or more",
-            found=f"{distinct} in the shape {numbers.shape}"
-            if whole
-            else f"the type {numbers.dtype}, shape {numbers.shape}",
-        )
-    return numbers.astype(np.int64)
