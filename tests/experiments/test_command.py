@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import xarray as xr
 from bioae.errors import OutputError
 from bioae.experiments.runner.experiment import Plan
 from bioae.experiments.runner.registry import available, load
-from bioae.experiments.runner.rows import identity_of
-from bioae.experiments.runner.store import opened
+from bioae.experiments.runner.rows import Identity, identity_of
+from bioae.experiments.runner.store import Store, opened
 
 Run = Callable[..., Any]
 Write = Callable[..., None]
@@ -371,6 +372,26 @@ def test_nothing_is_replaced_while_another_process_is_there(write: Write, here: 
             opened(here / "out", identity, resume=False, overwrite=True),
         ):
             pass
+
+
+def test_processes_that_begin_a_run_at_once_share_it(write: Write, here: Path) -> None:
+    plan = Plan(load("toy"))
+    identity = identity_of(plan, "numpy")
+    # Another process has made its lock, and not yet written what it runs.
+    (here / "out/.locks").mkdir(parents=True)
+    (here / "out/.locks/run").touch()
+    assert Store.reading(here / "out", identity).rows(plan.keys()) == []
+    with opened(here / "out", identity, resume=True, overwrite=False) as store:
+        assert store.identity == identity
+    (here / "out/experiment.json").unlink()
+    with ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(_begin, here / "out", identity) for _ in range(8)]
+    assert [each.result() for each in begun] == [identity] * 8
+
+
+def _begin(folder: Path, identity: Identity) -> Identity:
+    with opened(folder, identity, resume=True, overwrite=False) as store:
+        return store.identity
 
 
 LIGHT = """

@@ -222,14 +222,18 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
     with present(folder / _LOCKS / "run", alone=not resume):
         if not resume and (folder / _IDENTITY).exists():
             _clear(folder, _stored(folder).experiment)
-        if not (folder / _IDENTITY).exists():
-            write_json(folder / _IDENTITY, identity)
     with present(folder / _LOCKS / "run", alone=False):
-        stored = _stored(folder)
-        now = _same(folder, stored, identity)
+        yield Store(folder, _written(folder, identity))
+
+
+def _written(folder: Path, identity: Identity) -> Identity:
+    """Write the identity of a run, or add to it what is new; one process at a time."""
+    with locked(folder / _LOCKS / "identity.lock"):
+        stored = _stored(folder) if (folder / _IDENTITY).exists() else None
+        now = identity if stored is None else _same(folder, stored, identity)
         if now != stored:
             write_json(folder / _IDENTITY, now)
-        yield Store(folder, now)
+    return now
 
 
 def _remove_results(folder: Path) -> None:
@@ -239,7 +243,8 @@ def _remove_results(folder: Path) -> None:
 
 
 def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
+    """Return whether a folder holds nothing, but perhaps the locks of a run that just begins."""
+    return folder.is_dir() and all(path.name == _LOCKS for path in folder.iterdir())
 
 
 def _stored(folder: Path) -> Identity:
