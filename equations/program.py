@@ -14,6 +14,7 @@ from bioae.equations.operators import inexact
 
 __all__ = [
     "BIASES",
+    "DUE",
     "INHIBITION",
     "INPUT",
     "LAYER_SPIKES",
@@ -53,6 +54,9 @@ REFRACTORY_PREFIX = f"{RESERVED_PREFIX}r"
 #: The names of temporary variables begin so, Brian2's and those of the model's own statements:
 #: whatever they are called there, they collide neither with a variable nor with generated code.
 TEMPORARY = f"{RESERVED_PREFIX}tmp"
+
+#: The name of the condition under which `run_regularly` runs.
+DUE = "_due"
 
 #: Brian2's time of the last spike of a neuron that never fired, in seconds.
 NEVER = -1e4
@@ -111,6 +115,11 @@ class Event:
     def place(name: str) -> str:
         """Return the key by which Brian2 sorts the statements of events in one slot."""
         return f"{name}_resetter"
+
+    @staticmethod
+    def happened(name: str) -> str:
+        """Return the name of the condition under which the statements run."""
+        return f"_happened_{name}"
 
 
 @dataclass(frozen=True)

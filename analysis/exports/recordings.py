@@ -22,6 +22,7 @@ from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
     layer_data,
+    neurons_of,
     steps,
 )
 from bioae.analysis.results.repeats import presentation_numbers
@@ -185,7 +186,7 @@ def to_nwb(
         session_start_time=when,
         source_script=_source(tree),
         source_script_file_name="bioae",
-        notes=str(tree.attrs["neuron_model"]),
+        notes=neurons_of(tree),
     )
     _add_trials(file, tree)
     _add_units(file, tree, names)

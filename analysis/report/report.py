@@ -16,6 +16,7 @@ from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.pictures import Picture
 from bioae.analysis.report.tables import measure_tables
+from bioae.analysis.results.layers import neurons_of
 from bioae.files import atomic_output, check_output
 
 __all__ = ["render_report", "write_report"]
@@ -125,7 +126,7 @@ def render_report(
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},
         pictures=[_embedded(picture) for picture in pictures],
         origins=_origins(measures.attributes),
-        models={name: str(tree.attrs["neuron_model"]).strip() for name, tree in results.items()},
+        models={name: neurons_of(tree) for name, tree in results.items()},
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "layer_data",
     "layer_names",
     "layers_of",
+    "neurons_of",
     "readout_layers",
     "readout_note",
     "root_of",
@@ -60,6 +61,13 @@ def root_of(tree: xr.DataTree) -> xr.DataTree:
             mend="Call bioae.analysis.presentations(result) first, and select repeats afterwards",
         )
     return tree
+
+
+def neurons_of(tree: xr.DataTree) -> str:
+    """Return the text of the neuron models, and the parameters of layers that differ from it."""
+    text = str(tree.attrs["neuron_model"]).strip()
+    own = str(tree.attrs.get("parameters", ""))
+    return f"{text}\n\n# Parameters of the network's layers: {own}" if own else text
 
 
 def has_repeats(tree: xr.DataTree) -> bool:

@@ -88,7 +88,7 @@ def check_hints(
             raise InputError(
                 f"{function.__name__}() has no argument {name!r}",
                 mend=did_you_mean(name, [*arguments, *known])
-                or f"Its further arguments are {', '.join(known)}",
+                or f"Its arguments are {', '.join([*arguments, *known])}",
             )
 
 

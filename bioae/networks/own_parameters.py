@@ -114,8 +114,12 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
 
     Those that differ between neurons are shown by their mean and standard deviation.
     """
-    names = [name for name in placed.model.parameters if f"{placed.name}.{name}" in arrays]
-    names = [name for name in names if f"{placed.name}.{name}" not in placed.array_shapes]
+    own = {
+        name: f"{placed.name}.{name}"
+        for name in placed.model.parameters
+        if f"{placed.name}.{name}" in {*arrays} - {*placed.array_shapes}
+    }
+    names = [name for name in placed.model.parameters if name in {*own, *placed.layer.parameters}]
     if not names:
         return []
     from brian2.units import Quantity, get_dimensions, in_best_unit
@@ -124,7 +128,7 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
 
     defaults, texts = parameter_values(placed.model), []
     for name in names:
-        values = np.asarray(arrays[f"{placed.name}.{name}"], np.float64)
+        values = np.asarray(arrays[own[name]] if name in own else defaults[name], np.float64)
         numbers = [values.mean()] if values.ndim == 0 else [values.mean(), values.std()]
         unit = get_dimensions(defaults[name])
         shown = [in_best_unit(Quantity(each, dim=unit), precision=4) for each in numbers]

@@ -12,12 +12,9 @@ from bioae.equations.arrays.compiling import (
     compile_statements,
 )
 from bioae.equations.expressions import Expression
-from bioae.equations.program import Program, Statement
+from bioae.equations.program import DUE, Event, Program, Statement
 
 __all__ = ["Block", "Stepper", "guarded"]
-
-#: The name of the condition under which `run_regularly` runs.
-_DUE = "_due"
 
 Array = Any
 
@@ -114,15 +111,15 @@ class Stepper:
         self._prepare = block(
             (*program.prepare, *(program.regularly if due is None else ())), guard
         )
-        self._regularly = block(program.regularly, self._where_due(guard), (*reads, _DUE))
+        self._regularly = block(program.regularly, self._where_due(guard), (*reads, DUE))
         self.update = block((*program.refractoriness, *program.update), write_update or guard)
         self.receive = block(program.receive, guard)
         self.on_spike = block(program.on_spike, write_spike or self.where_fired, fired)
         self.reset = block(program.reset, write_reset or self.where_fired, fired)
         self._events = {
-            _happened(name): (
+            Event.happened(name): (
                 compile_expression(event.condition, functions),
-                block(event.statements, self._where(_happened(name)), (_happened(name),)),
+                block(event.statements, self._where(Event.happened(name)), (Event.happened(name),)),
             )
             for name, event in program.events.items()
         }
@@ -141,13 +138,13 @@ class Stepper:
             values[name] = self._lookup(name, timed, values["t"], values["dt"])
         self._prepare(values)
         if self._due is not None:
-            values[_DUE] = self._due(values)
+            values[DUE] = self._due(values)
             self._regularly(values)
 
     def watch(self, values: dict[str, Array]) -> None:
         """Evaluate the conditions of custom events: after the thresholds."""
-        for happened, (condition, _) in self._events.items():
-            values[happened] = _as_array(condition(values), values["dt"])
+        for name, (condition, _) in self._events.items():
+            values[name] = _as_array(condition(values), values["dt"])
 
     def respond(self, values: dict[str, Array]) -> None:
         """Run the statements of custom events where they happened: after the resets."""
@@ -159,7 +156,7 @@ class Stepper:
         return self._where("_fired")(statement, value)
 
     def _where_due(self, guard: Write) -> Write:
-        due = self._where(_DUE)
+        due = self._where(DUE)
         return lambda statement, value: due(statement, f"({guard(statement, value)})")
 
     def _where(self, condition: str) -> Write:
@@ -176,10 +173,6 @@ def _as_array(condition: Array, positive: Array) -> Array:
     if not isinstance(condition, bool):
         return condition
     return (positive > 0) == condition
-
-
-def _happened(event: str) -> str:
-    return f"_happened_{event}"
 
 
 def _optional(

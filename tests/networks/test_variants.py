@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis import differing_spikes
+from bioae.analysis.results.layers import neurons_of
 from bioae.equations import load_model
 from bioae.errors import InputError
 from bioae.networks import Network
@@ -248,7 +249,24 @@ def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> No
     assert result.attrs["network_sha256"] == varied.sha256
     plain = simulate(network, IMAGES, "numpy", seed=4)
     assert int(differing_spikes(plain, result)["differing"].sum()) > 0
-    assert not {"spread", "background", "delay", "weight"} & plain.attrs.keys()
+    assert not {"spread", "background", "delay", "weight", "parameters"} & plain.attrs.keys()
+
+
+def test_parameters_of_layers_are_recorded_beside_the_model(network: Network) -> None:
+    layers = dense("a", 5, parameters={"tau": "7*ms"}), dense("b", 4, parameters={"tau": "9*ms"})
+    network = make(*layers)
+    assert [line.split()[-2:] for line in repr(network).splitlines()[3::2]] == [
+        ["7.", "ms"],
+        ["9.", "ms"],
+    ]
+    result = simulate(network.with_parameters({"theta": 2}, layers=["b"]), IMAGES, "numpy")
+    assert result.attrs["parameters"] == "a: tau 7. ms; b: tau 9. ms, theta 2.0"
+    model = load_model("lif")
+    assert result.attrs["neuron_model"] == model.to_toml()
+    assert neurons_of(result) == (
+        f"{model.to_toml().strip()}\n\n# Parameters of the network's layers: "
+        "a: tau 7. ms; b: tau 9. ms, theta 2.0"
+    )
 
 
 # Refusals

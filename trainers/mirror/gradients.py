@@ -18,6 +18,7 @@ from bioae.equations.program import Program, State, Statement
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.functions import StraightThrough, torch_functions
+from bioae.trainers.mirror.skipped import may_be_undefined, with_skipped
 
 __all__ = ["ACTIVE", "AttachedWrite", "Backward", "StraightThrough", "stepper", "torch_stepper"]
 
@@ -145,6 +146,7 @@ def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> S
             "written": _written,
             "guarded": _guarded,
             "released": _released,
+            "taken": _taken,
         },
     )
 
@@ -162,9 +164,10 @@ def stepper(
         The options. The derivative's `straight_through` sets the derivative of the state update
         with respect to each input variable to 1.
     functions
-        Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded`` and
-        ``released``, whose gradients differ from those of their formulas.
+        Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded``,
+        ``released`` and ``taken``, whose gradients differ from those of their formulas.
     """
+    program = with_skipped(program)
     attached = program.refractory and not backward.detach_refractory
     if attached:
         program = _with_activity(program)
@@ -196,7 +199,8 @@ def _attached_write(program: Program) -> Write:
     def write(statement: Statement, value: str) -> str:
         if statement.target not in program.states:
             return value
-        return f"_fn['written'](_fired, _spike, {value}, {statement.target})"
+        function = "guarded" if may_be_undefined(statement) else "written"
+        return f"_fn[{function!r}](_fired, _spike, {value}, {statement.target})"
 
     return write
 
@@ -258,9 +262,16 @@ def _written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tens
 def _guarded(active: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
     value = torch.as_tensor(value, device=old.device)
     if value.is_floating_point():
-        # The value that a refractory neuron skips may be 0/0.
+        # The value that a neuron skips may be 0/0.
         value = torch.where(active | value.isfinite(), value, old)
     return _written(active, weight, value, old)
+
+
+def _taken(condition: Tensor, value: Tensor) -> Tensor:
+    """Return a value without gradient where the condition does not hold."""
+    if not value.is_floating_point() or not value.requires_grad:
+        return value
+    return torch.where(condition, value, value.detach())
 
 
 def _released(active: Tensor, weight: Tensor) -> Tensor:

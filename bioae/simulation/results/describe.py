@@ -7,12 +7,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.networks.base import NetworkBase
+from bioae.networks.own_parameters import own_texts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.root import Root
 from bioae.simulation.results.tree import build_result
 
 __all__ = ["describe_run", "result_of", "spread_text"]
+
+#: The settings of layers that are attributes of a result.
+_SETTINGS = ("weight", "background", "delay")
 
 
 def result_of(
@@ -43,7 +47,9 @@ def describe_run(
 ) -> Root:
     """Return the contents of a result's root; the arguments are those of `result_of`."""
     config = network.config
-    models = {placed.model.name: placed.model for placed in config.placed}
+    # Without the parameters of layers, which are an attribute of their own.
+    files = [config.model(layer.neuron or config.neuron) for layer in config.layers]
+    models = {model.name: model for model in files}
     root: Root = {
         "images": images.inputs(),
         "repeats": images.repeats,
@@ -68,13 +74,18 @@ def describe_run(
 
 
 def _settings(network: NetworkBase) -> dict[str, str]:
-    """Return the settings of the layers other than their neurons.
+    """Return the settings of the layers, and what they do not take from their model's file.
 
     One text where all layers agree, else one per layer.
     """
+    layers = network.config.layers
+    named = {name: {each.name: getattr(each, name) for each in layers} for name in _SETTINGS}
+    named["parameters"] = {
+        placed.name: tuple(own_texts(placed, network.weights)) or None
+        for placed in network.config.placed
+    }
     settings = {}
-    for name in ("weight", "background", "delay"):
-        values = {layer.name: getattr(layer, name) for layer in network.config.layers}
+    for name, values in named.items():
         texts = {
             layer: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             for layer, value in values.items()

@@ -250,10 +250,16 @@ def _functions(graph: Graph) -> dict[str, Any]:
     def released(active: Symbol, weight: Symbol) -> Symbol:
         return record(graph, "where", active, 1, weight - weight.detach())
 
+    def taken(condition: Symbol, value: Symbol) -> Symbol:
+        if not value.is_floating_point():
+            return value
+        return record(graph, "where", condition, value, value.detach())
+
     return {
         **{name: partial(record, graph, name) for name in ("exprel", "floordiv", "mod", "sqrt")},
         "straight_through": lambda old, new: record(graph, "through", old, new),
         "written": written,
         "guarded": guarded,
         "released": released,
+        "taken": taken,
     }
