@@ -121,6 +121,13 @@ class TrainedPopulation:
                 where=f"{model.name}.toml, [trainable]",
                 expected=f"one of {', '.join(model.trainable) or 'none: it has no such table'}",
             )
+        stray = next((name for name in origins if name not in parameters), None)
+        if stray is not None:
+            raise InputError(
+                f"{stray!r} has an origin, and is not trained",
+                where="origins",
+                expected=f"one of {', '.join(parameters)}",
+            )
         if model.threshold is None:
             raise ModelError("the model never fires", where=f"{model.name}.toml, threshold")
         self.program = lower(model)

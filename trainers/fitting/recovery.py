@@ -11,9 +11,10 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
+from bioae.checks import instance, number, whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import INPUT
-from bioae.errors import ModelError
+from bioae.errors import InputError, ModelError
 from bioae.noise import Key
 from bioae.progress import counted
 from bioae.random import stream
@@ -27,6 +28,8 @@ _BLOCK_SECONDS = 0.1
 _ARRIVALS_HZ = 600.0
 _HALVINGS = 12
 _MOST_DOUBLINGS = 40
+
+_LISTED = 'Write a list of names: parameters=["tau", "theta"]'
 
 #: Successive widths of the escape noise: wide enough to converge, then narrow.
 WIDTHS = (0.1, 0.03, 0.01, 0.003)
@@ -126,10 +129,20 @@ def recover(
     Raises
     ------
     InputError
-        If a parameter is not trainable, or its bounds are narrower than the factor.
+        If an argument does not fit, a parameter is not trainable, or its bounds are narrower than
+        the factor.
     ModelError
         If the model never fires.
     """
+    instance(model, "model", NeuronModel, mend="bioae.equations.load_model loads one")
+    instance(parameters, "parameters", (list, tuple), mend=_LISTED)
+    for name, size in (("neurons", neurons), ("examples", examples), ("steps", steps)):
+        whole(size, name, least=1)
+    number(factor, "factor", above=0.0)
+    number(rate_hz, "rate_hz", above=0.0)
+    widths = [number(width, "a width of the noise", above=0.0) for width in widths]
+    if not widths:
+        raise InputError("widths does not fit", expected="one or more numbers", found="none")
     population = TrainedPopulation(model, parameters, dt=dt, neurons=neurons, origins=origins or {})
     true, start = population.place(factor)
     seconds = population.dt

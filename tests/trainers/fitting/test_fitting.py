@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import builders
 import numpy as np
@@ -149,3 +150,23 @@ def test_unrecoverable_parameters_are_refused(
 ) -> None:
     with pytest.raises(kind, match=message):
         recover(own_model(**changes), parameters, neurons=4, examples=1, steps=10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parameters": "tau"}, "parameters does not fit; expected list or tuple; found 'tau'"),
+        ({"model": "lif"}, "model does not fit.*load_model"),
+        ({"neurons": 0}, "neurons does not fit; expected 1 or more"),
+        ({"steps": 2.5}, "steps does not fit; expected a whole number"),
+        ({"rate_hz": math.nan}, "rate_hz does not fit; expected a number above 0"),
+        ({"factor": 0}, "factor does not fit; expected a number above 0"),
+        ({"widths": ()}, "widths does not fit; expected one or more numbers"),
+        ({"widths": (0.1, -1)}, "a width of the noise does not fit"),
+        ({"origins": {"theta": "1"}}, "'theta' has an origin, and is not trained"),
+    ],
+)
+def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
+    given = {"model": load_model("lif"), "parameters": ["tau"], **arguments}
+    with pytest.raises(InputError, match=message):
+        recover(**given)
