@@ -24,7 +24,7 @@ from bioae.equations.program import TEMPORARY, Program, Statement
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
-from bioae.trainers.mirror.skipped import as_written
+from bioae.trainers.mirror.skipped import TAKEN
 
 __all__ = ["Culprit", "first_not_finite"]
 
@@ -229,7 +229,8 @@ def _places(program: Program) -> dict[Expression | None, str]:
 
 def _readable(expression: Expression, program: Program) -> Expression:
     """Return an expression without the names that lowering gave to parts of it."""
-    expression = as_written(expression)
+    own = {name: Expression(name.removeprefix(TAKEN)) for name in expression.names}
+    expression = expression.substituted(own)
     while expression.names & program.constants.keys():
         expression = expression.substituted(program.constants)
     calls = {name: _RANDOM[draw.distribution] for name, draw in program.draws.items()}

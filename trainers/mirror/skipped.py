@@ -15,11 +15,13 @@ from functools import partial
 
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import names_in
+from bioae.equations.model import RESERVED_PREFIX
 from bioae.equations.program import DUE, Event, Program, Statement, Statements
 
-__all__ = ["as_written", "may_be_undefined", "with_skipped"]
+__all__ = ["TAKEN", "may_be_undefined", "with_skipped"]
 
-_TAKEN = "taken"
+#: The names of variables without their gradient for neurons that skip a statement begin so.
+TAKEN = f"{RESERVED_PREFIX}taken_"
 
 #: Functions that are not defined, or have no finite derivative, for all numbers.
 _PARTIAL = frozenset({"sqrt", "log", "log10", "log1p", "arcsin", "arccos"})
@@ -49,12 +51,7 @@ def with_skipped(program: Program) -> Program:
 
 def may_be_undefined(statement: Statement) -> bool:
     """Return whether a statement of such a program may be undefined where it is skipped."""
-    return any(_is_taken(node) for node in ast.walk(statement.value.tree))
-
-
-def as_written(expression: Expression) -> Expression:
-    """Return an expression of such a program as the model has it."""
-    return expression.rewritten(_Plain())
+    return any(name.startswith(TAKEN) for name in statement.value.names)
 
 
 def _where(program: Program, condition: str) -> Callable[[Statements], Statements]:
@@ -84,13 +81,18 @@ def _rewritten(
     if not any(_is_partial(each.value, constant) for each in skipped):
         return statements
     # A condition has no gradient.
-    numbers = _Taken(
-        condition, {name for name, state in program.states.items() if state.dtype != "float"}
-    )
-    return tuple(
-        replace(each, value=each.value.rewritten(numbers)) if each in skipped else each
-        for each in statements
-    )
+    plain = {name for name, state in program.states.items() if state.dtype != "float"}
+    rewritten: list[Statement] = []
+    taken: set[str] = set()
+    for each in statements:
+        names = each.value.names - plain if each in skipped else set()
+        for name in sorted(names - taken):
+            read = Expression(f"taken({condition}, {name})")
+            rewritten.append(Statement(TAKEN + name, read))
+        value = each.value.substituted({name: Expression(TAKEN + name) for name in names})
+        rewritten.append(replace(each, value=value))
+        taken = (taken | names) - {each.target}
+    return tuple(rewritten)
 
 
 def _is_partial(expression: Expression, constant: Collection[str]) -> bool:
@@ -112,37 +114,3 @@ def _is_partial(expression: Expression, constant: Collection[str]) -> bool:
         if found:
             return True
     return False
-
-
-def _is_taken(node: ast.AST) -> bool:
-    match node:
-        case ast.Call(func=ast.Name(id=name)):
-            return name == _TAKEN
-    return False
-
-
-class _Taken(ast.NodeTransformer):
-    """Read the variables of an expression through ``taken``."""
-
-    def __init__(self, condition: str, plain: Collection[str]) -> None:
-        self._condition = condition
-        self._plain = {condition, *plain}
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self._plain:
-            return node
-        return ast.Call(
-            ast.Name(_TAKEN, ast.Load()), [ast.Name(self._condition, ast.Load()), node], []
-        )
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        # The function's name is not a variable.
-        node.args = [self.visit(argument) for argument in node.args]
-        return node
-
-
-class _Plain(ast.NodeTransformer):
-    """Undo `_Taken`."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        return node.args[1] if _is_taken(node) else self.generic_visit(node)
