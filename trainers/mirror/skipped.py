@@ -9,9 +9,8 @@ them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
-from functools import partial
 
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import names_in
@@ -23,8 +22,11 @@ __all__ = ["TAKEN", "may_be_undefined", "with_skipped"]
 #: The names of variables without their gradient for neurons that skip a statement begin so.
 TAKEN = f"{RESERVED_PREFIX}taken_"
 
-#: Functions that are not defined, or have no finite derivative, for all numbers.
-_PARTIAL = frozenset({"sqrt", "log", "log10", "log1p", "arcsin", "arccos"})
+#: Functions that have no finite value, or no finite derivative, for some numbers.
+_PARTIAL = frozenset({
+    "sqrt", "log", "log10", "log1p", "arcsin", "arccos", "exp", "expm1", "exprel", "sinh", "cosh",
+    "tan",
+})  # fmt: skip
 
 
 def with_skipped(program: Program) -> Program:
@@ -32,18 +34,15 @@ def with_skipped(program: Program) -> Program:
 
     Programs whose conditional statements are defined everywhere are returned as they are.
     """
-    guarded, where = partial(_guarded, program), partial(_where, program)
-    due = guarded if program.due is None else where(DUE)
     return replace(
         program,
-        prepare=guarded(program.prepare),
-        regularly=due(program.regularly),
-        update=guarded(program.update),
-        receive=guarded(program.receive),
-        on_spike=where("_fired")(program.on_spike),
-        reset=where("_fired")(program.reset),
+        regularly=_rewritten(program, program.regularly, DUE if program.due else None),
+        update=_rewritten(program, program.update),
+        reset=_rewritten(program, program.reset, "_fired"),
         events={
-            name: replace(event, statements=where(Event.happened(name))(event.statements))
+            name: replace(
+                event, statements=_rewritten(program, event.statements, Event.happened(name))
+            )
             for name, event in program.events.items()
         },
     )
@@ -54,45 +53,45 @@ def may_be_undefined(statement: Statement) -> bool:
     return any(name.startswith(TAKEN) for name in statement.value.names)
 
 
-def _where(program: Program, condition: str) -> Callable[[Statements], Statements]:
-    """Return what rewrites statements all of which run under one condition."""
-    return lambda statements: _rewritten(program, statements, condition, {*statements})
+def _rewritten(program: Program, statements: Statements, when: str | None = None) -> Statements:
+    """Rewrite statements that run under a condition, or only some of which are conditional."""
+    conditions = _conditions(program, statements, when)
+    constant = {*program.parameters, *program.constants, "dt"}
+    if not any(_is_partial(each.value, constant) for each in conditions):
+        return statements
+    # A condition has no gradient.
+    plain = {name for name, state in program.states.items() if state.dtype != "float"}
+    rewritten: list[Statement] = []
+    taken: dict[str, str] = {}
+    for each in statements:
+        condition = conditions.get(each)
+        names = each.value.names - plain if condition else frozenset[str]()
+        for name in sorted(names):
+            if condition and taken.get(name) != condition:
+                read = Expression(f"taken({condition}, {name})")
+                rewritten.append(Statement(TAKEN + name, read))
+                taken[name] = condition
+        value = each.value.substituted({name: Expression(TAKEN + name) for name in names})
+        rewritten.append(replace(each, value=value))
+        taken.pop(each.target, None)
+    return tuple(rewritten)
 
 
-def _guarded(program: Program, statements: Statements) -> Statements:
-    """Rewrite the statements that refractory neurons skip.
+def _conditions(program: Program, statements: Statements, when: str | None) -> dict[Statement, str]:
+    """Return under which condition each statement runs, if there is one.
 
-    A temporary variable is skipped where all that read it are.
+    A temporary variable is skipped by refractory neurons where all that read it are.
     """
-    skipped: set[Statement] = set()
+    found: dict[Statement, str] = {}
     read: dict[str, bool] = {}
     for statement in reversed(statements):
         kept = statement.target in program.states
         skip = statement.guarded if kept else read.get(statement.target, False)
         read |= {name: read.get(name, True) and skip for name in statement.value.names}
-        skipped |= {statement} if skip else set()
-    return _rewritten(program, statements, "not_refractory", skipped)
-
-
-def _rewritten(
-    program: Program, statements: Statements, condition: str, skipped: Collection[Statement]
-) -> Statements:
-    constant = {*program.parameters, *program.constants, "dt"}
-    if not any(_is_partial(each.value, constant) for each in skipped):
-        return statements
-    # A condition has no gradient.
-    plain = {name for name, state in program.states.items() if state.dtype != "float"}
-    rewritten: list[Statement] = []
-    taken: set[str] = set()
-    for each in statements:
-        names = each.value.names - plain if each in skipped else set()
-        for name in sorted(names - taken):
-            read = Expression(f"taken({condition}, {name})")
-            rewritten.append(Statement(TAKEN + name, read))
-        value = each.value.substituted({name: Expression(TAKEN + name) for name in names})
-        rewritten.append(replace(each, value=value))
-        taken = (taken | names) - {each.target}
-    return tuple(rewritten)
+        terms = [*([when] if when else []), *(["not_refractory"] if skip else [])]
+        if terms:
+            found[statement] = " and ".join(terms)
+    return found
 
 
 def _is_partial(expression: Expression, constant: Collection[str]) -> bool:
