@@ -14,7 +14,7 @@ from pathlib import Path
 import marked
 
 from bioae.experiments.runner.criteria import KINDS, Kind
-from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
+from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of, used_rows
 from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.rows import Document, read_document, write_json
 from bioae.experiments.runner.verdict import Verdict, judge
@@ -78,8 +78,8 @@ def verdicts() -> str:
 def _judged() -> Iterator[tuple[str, int, Verdict]]:
     """Yield the name, the number of rows and the verdict of each published experiment."""
     for document in documents():
-        verdict = judge(plan_of(load(document.experiment), document), document)
-        yield document.experiment, len(document.rows), verdict
+        plan = plan_of(load(document.experiment), document)
+        yield document.experiment, len(used_rows(plan, document)), judge(plan, document)
 
 
 def _outcome(verdict: Verdict) -> tuple[str, ...]:

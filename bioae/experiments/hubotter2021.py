@@ -17,8 +17,8 @@ from bioae.experiments.autoencoders.measures import (
     draw_cortex,
     measured,
 )
-from bioae.experiments.runner.agreement import no_difference
-from bioae.experiments.runner.criteria import Criterion, kruskal_p, largest, mean, welch_p
+from bioae.experiments.runner.agreement import no_difference, same_errors
+from bioae.experiments.runner.criteria import Criterion, kruskal_p, mean, welch_p
 from bioae.experiments.runner.experiment import Condition, Experiment
 from bioae.experiments.runner.figures import courses, dots
 from bioae.experiments.runner.recipes import changed, read
@@ -142,7 +142,7 @@ def _alone() -> dict[str, Condition]:
 
 
 def _faster() -> dict[str, Condition]:
-    """Return settings at twice the learning rate, with which more neurons die."""
+    """Return settings at twice the learning rate."""
     faster = {"training": {"learning_rate": 4e-3}}
     return {
         f"{name}-faster": _condition(
@@ -200,7 +200,7 @@ def _baselines() -> dict[str, Condition]:
 
 
 def draw_main(rows: xr.Dataset) -> Figure:
-    """Error, dead and bursting latent neurons in the main rows: seeds and their mean."""
+    """Error, dead and bursting latent neurons, and density of the living: seeds and their mean."""
     panels = {
         "error": "squared error per image",
         "dead": "dead fraction",
@@ -211,7 +211,7 @@ def draw_main(rows: xr.Dataset) -> Figure:
 
 
 def draw_brian2(rows: xr.Dataset) -> Figure:
-    """Latent firing in Brian2, and in grey the ranges that were measured in cortex."""
+    """Latent firing in Brian2; in grey cortex, of which CV and 0.41 to 0.62 are from memory."""
     return draw_cortex(rows.sel(condition=[*SETTINGS]))
 
 
@@ -290,13 +290,7 @@ EXPERIMENT = Experiment(
             for one, other in combinations(SETTINGS, 2)
         ),
         *no_difference(SETTINGS),
-        *(
-            Criterion(
-                "agreement", f"largest difference of an image's error in Brian2, {name}",
-                largest("error_difference", name), "<=", 1e-9,
-            )
-            for name in SETTINGS
-        ),
+        *same_errors(SETTINGS),
         Criterion(
             "control", "error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0
         ),

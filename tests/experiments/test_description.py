@@ -96,7 +96,39 @@ def test_conditions_have_different_columns_and_seeds() -> None:
     verdict = judge(plan, stored)
     assert [len(each.missing) for each in verdict.judgements] == [2, 1]
     assert verdict.silent == (("a", 2),)  # it says nothing about spikes
-    assert verdict.outcome == "rows are missing"
+    assert verdict.outcome == "the claim does not hold, and rows are missing"
+
+
+@pytest.mark.parametrize(
+    ("scores", "outcome"),
+    [
+        ({"a": [1, 1], "b": [0, 0]}, "rows are missing"),
+        ({"a": [1, 1], "b": [1, 1]}, "the claim does not hold, and rows are missing"),
+        ({"a": [0, 0, 0], "b": [0, 0]}, "the claim does not hold"),
+        ({"a": [1, 1, 1], "b": [0, 0]}, "the claim holds"),
+    ],
+)
+def test_a_criterion_with_all_its_rows_decides_before_the_others(
+    scores: dict[str, list[float]], outcome: str
+) -> None:
+    numbers = {
+        (name, seed): {"score": float(score), "spikes": 5}
+        for name, each in scores.items()
+        for seed, score in enumerate(each)
+    }
+    plan = Plan(experiment())
+    assert judge(plan, document(plan, numbers)).outcome == outcome
+
+
+def test_fewer_seeds_than_asked_for_are_named() -> None:
+    numbers = {(name, 0): {"score": float(name == "a"), "spikes": 5} for name in "ab"}
+    more = {("a", seed): {"score": 0.0, "spikes": 5} for seed in (1, 2)}
+    plan = Plan(experiment(), seeds=1)
+    stored = document(plan, numbers | more)
+    assert judge(plan, stored).outcome == "the claim holds with 1 of 3 seeds"
+    page = page_of(experiment(), stored)
+    assert "**Verdict: the claim holds with 1 of 3 seeds.**" in page
+    assert "`bioae experiment one --seeds 1`, 2 rows." in page
 
 
 def test_numbers_are_stored_as_they_are() -> None:

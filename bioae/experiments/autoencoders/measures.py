@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.experiments.runner.agreement import COLUMNS, DIFFERING, in_both
+from bioae.experiments.runner.agreement import COLUMNS, DIFFERING, ERROR_DIFFERENCE, in_both
 from bioae.experiments.runner.experiment import Column
 from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.trial import Trained, TrainedBaseline, Trial
@@ -43,7 +43,7 @@ FIRING = {
 #: Of rows that also run in Brian2.
 BRIAN2 = {
     "brian2_error": Column("squared error per image in Brian2"),
-    "error_difference": Column("largest difference of an image's error, Brian2 and mirror"),
+    ERROR_DIFFERENCE: Column("largest difference of an image's error, Brian2 and mirror"),
     DIFFERING: COLUMNS[DIFFERING],
     "rate_hz": Column("latent firing rate, median", "Hz"),
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
@@ -151,7 +151,7 @@ def agreement(trial: Trial, network: Network, images: Images) -> dict[str, float
     both = in_both(trial, network, images, "agreement")
     errors = [sum_squared_error(each).to_numpy() for each in (both.result, both.mirror)]
     return {
-        "error_difference": float(np.abs(errors[0] - errors[1]).max()),
+        ERROR_DIFFERENCE: float(np.abs(errors[0] - errors[1]).max()),
         DIFFERING: both.spikes[DIFFERING],
     }
 

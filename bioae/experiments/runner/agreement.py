@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = ["COLUMNS", "DIFFERING", "OUTPUTS", "Agreement", "in_both", "no_difference"]
+__all__ = [
+    "COLUMNS",
+    "DIFFERING",
+    "ERROR_DIFFERENCE",
+    "OUTPUTS",
+    "Agreement",
+    "in_both",
+    "no_difference",
+    "same_errors",
+]
 
 #: The column of spikes that differ.
 DIFFERING = "differing_spikes"
+
+#: The column of the largest difference of an image's error.
+ERROR_DIFFERENCE = "error_difference"
 
 #: The columns of `Agreement.spikes`.
 COLUMNS = {
@@ -77,13 +89,19 @@ def in_both(
 
 def no_difference(conditions: Iterable[str]) -> tuple[Criterion, ...]:
     """Return the criterion of each condition that no spike differs in Brian2."""
+    return _at_most(conditions, DIFFERING, "spikes that differ in Brian2", 0.0)
+
+
+def same_errors(conditions: Iterable[str]) -> tuple[Criterion, ...]:
+    """Return the criterion of each condition that the errors of images are Brian2's."""
+    text = "largest difference of an image's error in Brian2"
+    return _at_most(conditions, ERROR_DIFFERENCE, text, 1e-9)
+
+
+def _at_most(
+    conditions: Iterable[str], column: str, text: str, most: float
+) -> tuple[Criterion, ...]:
     return tuple(
-        Criterion(
-            "agreement",
-            f"spikes that differ in Brian2, {name}",
-            largest(DIFFERING, name),
-            "<=",
-            0.0,
-        )
+        Criterion("agreement", f"{text}, {name}", largest(column, name), "<=", most)
         for name in conditions
     )

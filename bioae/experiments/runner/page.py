@@ -20,7 +20,15 @@ from bioae.files import atomic_output
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FIGURES", "draw_figures", "figure_mark", "figure_names", "page_of", "plan_of"]
+__all__ = [
+    "FIGURES",
+    "draw_figures",
+    "figure_mark",
+    "figure_names",
+    "page_of",
+    "plan_of",
+    "used_rows",
+]
 
 #: The folder of figures, next to the page.
 FIGURES = "figures"
@@ -32,6 +40,12 @@ _PATH = re.compile(r'd="[^"]*"')
 def plan_of(experiment: Experiment, document: Document) -> Plan:
     """Return the plan of stored rows."""
     return Plan(experiment, document.quick, document.seeds)
+
+
+def used_rows(plan: Plan, document: Document) -> list[Row]:
+    """Return the rows that a plan asks for, of those that are stored."""
+    wanted = set(plan.keys())
+    return [row for row in document.rows if row.key in wanted]
 
 
 def page_of(experiment: Experiment, document: Document) -> str:
@@ -154,9 +168,10 @@ def _cell(table: xr.Dataset, column: str, condition: str) -> str:
 
 
 def _run(experiment: Experiment, document: Document) -> str:
-    rows = document.rows
+    rows = used_rows(plan_of(experiment, document), document)
     sizes = ", ".join(f"{name} {value}" for name, value in document.sizes.items())
     option = " --quick" if document.quick else ""
+    option += f" --seeds {document.seeds}" if document.seeds else ""
     lines = [
         f"- Command: `bioae experiment {experiment.name}{option}`, {len(rows)} rows.",
         f"- Sizes: {sizes}. Brian2's target: {document.target}.",

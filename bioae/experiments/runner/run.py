@@ -42,6 +42,7 @@ def run_rows(plan: Plan, store: Store, keys: Sequence[Key], means: Means) -> Non
     means
         What trials are carried out with.
     """
+    provenance()  # once per process: of the code that runs, not of what is there at the end
     for line in store.unreadable(plan.keys()):
         means.report(line)
     for wait in (False, True):

@@ -63,11 +63,14 @@ class Verdict:
         These.
     small
         Whether they are of the quick form, which shows nothing.
+    seeds
+        The number of seeds, if it is fewer than the experiment asks for, and that one.
     """
 
     judgements: tuple[Judgement, ...]
     silent: tuple[Key, ...]
     small: bool = False
+    seeds: tuple[int, int] | None = None
 
     @property
     def holds(self) -> bool:
@@ -76,12 +79,15 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """The outcome in words."""
-        if any(each.missing for each in self.judgements):
+        """The outcome in words: a criterion with all its rows may decide it before the others."""
+        missing = any(each.missing for each in self.judgements)
+        decided = [each for each in self.judgements if not each.missing]
+        if missing and not self.silent and all(each.holds for each in decided):
             return "rows are missing"
-        if self.small:
-            return "the quick form holds" if self.holds else "the quick form does not hold"
-        return "the claim holds" if self.holds else "the claim does not hold"
+        what = "the quick form" if self.small else "the claim"
+        if not self.holds:
+            return f"{what} does not hold" + (", and rows are missing" if missing else "")
+        return f"{what} holds" + (" with {} of {} seeds".format(*self.seeds) if self.seeds else "")
 
     def lines(self) -> list[str]:
         """Return a line for each criterion, each silent network, and the outcome."""
@@ -137,7 +143,15 @@ def judge(plan: Plan, document: Document) -> Verdict:
                 changed=str(criterion) not in document.criteria,
             )
         )
-    return Verdict(tuple(judgements), tuple(_silent(plan, rows)), plan.small)
+    return Verdict(tuple(judgements), tuple(_silent(plan, rows)), plan.small, _fewer(plan))
+
+
+def _fewer(plan: Plan) -> tuple[int, int] | None:
+    """Return the number of seeds of a plan and that of the experiment, if they are fewer."""
+    judged = {name for each in plan.criteria for name in each.statistic.conditions}
+    whole = Plan(plan.experiment, plan.small)
+    asked = max(len(whole.seeds_of(name)) for name in judged)
+    return (plan.seeds, asked) if plan.seeds and plan.seeds < asked else None
 
 
 def measured(estimate: Estimate) -> str:
