@@ -18,7 +18,7 @@ from typing import Any
 
 from bioae.errors import InputError, shortened
 
-__all__ = ["Bar", "Progress", "activity", "ahead", "bar", "check_progress", "counted"]
+__all__ = ["Bar", "Progress", "activity", "ahead", "bar", "check_progress", "counted", "is_watched"]
 
 #: Called with the number of finished pieces of work, and of all.
 Progress = Callable[[int, int], None]
@@ -126,7 +126,7 @@ def bar(
     show
         Whether to show it; by default if standard error is a terminal or a notebook's.
     """
-    if not (_is_watched() if show is None else show) or multiprocessing.parent_process():
+    if not (is_watched() if show is None else show) or multiprocessing.parent_process():
         yield None
         return
     shown = Bar(label, total, unit=unit, done=done)
@@ -207,7 +207,7 @@ def check_progress(progress: object) -> None:
         )
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
     """Return whether somebody looks at standard error: a terminal, or the cell of a notebook."""
     if os.environ.get("TQDM_DISABLE"):  # which tqdm itself reads once, when it is imported
         return False

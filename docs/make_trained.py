@@ -17,7 +17,7 @@ from shipping import Words, ship
 from bioae.errors import BioaeError
 from bioae.models import available, card, load
 from bioae.models.cards import CARD, FOLDER
-from bioae.models.describing import facts, layer_table, model_table
+from bioae.models.describing import facts, layer_table, model_table, own_parameters
 
 __all__ = ["PAGE", "filled", "main"]
 
@@ -31,9 +31,9 @@ def filled(page: str) -> str:
 
 
 def _section(name: str) -> str:
-    known = card(name)
-    rows = [(name, known.title), *facts(known).items()]
-    layers = layer_table(load(FOLDER / name).network.config, known)
+    known, network = card(name), load(FOLDER / name).network
+    rows = [(name, known.title), *(facts(known) | own_parameters(network)).items()]
+    layers = layer_table(network.config, known)
     return f"### {name}\n\n{_markdown(rows)}\n\n{_markdown(layers)}"
 
 

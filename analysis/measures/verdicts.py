@@ -156,6 +156,10 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
     if obstacle:
         return Verdict(value, reference, "not comparable", obstacle)
     notes = [] if reference.verified else [f"the range is not verified, but {reference.checked}"]
+    if reference.low is None or reference.high is None:
+        notes.append(
+            f"the source has {'a lower' if reference.high is None else 'an upper'} end only"
+        )
     if reference.intervals:
         notes.append(
             f"trains are short: no interval is longer than the {context.steps} steps of a "

@@ -21,7 +21,7 @@ __all__ = ["demo"]
 
 #: The run that Brian2 simulates, by its name in `bioae.experiments.demo.RUNS`.
 MAIN = "regularised"
-BRIAN2, MIRROR = "Brian2", "mirror"
+BRIAN2, MIRROR = "regularised (Brian2)", "regularised (mirror)"
 
 _CURVES = (
     "reconstruction",
@@ -202,10 +202,10 @@ def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
     ours, same, paper = (numbers["networks"][name] for name in (MAIN, "unregularised", "paper"))
     lines = []
     for what in ("dead", "bursting"):
-        agrees = paper[what] >= 0.1 and ours[what] <= paper[what] / 2
-        figures = f"{paper[what]:.0%} by the rule of the paper, {ours[what]:.0%} with ours"
-        verdict = "as the paper reports" if agrees else "this small run does not show the pathology"
-        lines.append(f"Latent neurons {what}: {figures} ({verdict}).")
+        figures = f"{paper[what]:.0%} by the rule of the paper without regularisers"
+        figures += f", {same[what]:.0%} with our recipe without one, {ours[what]:.0%} with it"
+        seen = "shows" if paper[what] >= 0.1 else "does not show"
+        lines.append(f"Latent neurons {what}: {figures}. This run {seen} the paper's pathology.")
     density = f"{same['density']:.3f} without the regulariser, {ours['density']:.3f} with it"
     errors = f"{same['error']:.1f} and {ours['error']:.1f}"
     lines.append(f"Latent density of ours: {density}, at squared errors of {errors}.")

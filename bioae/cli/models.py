@@ -48,7 +48,7 @@ def show_models(name: str, /, *, json: bool = False) -> None:
     """
     from bioae.models import card, load
     from bioae.models.cards import FOLDER
-    from bioae.models.describing import facts, layer_table
+    from bioae.models.describing import facts, layer_table, own_parameters
 
     known = card(name)
     folder = FOLDER / name
@@ -60,11 +60,12 @@ def show_models(name: str, /, *, json: bool = False) -> None:
         )
         return
     print(f"{name}: {known.title}")
-    for heading, text in facts(known).items():
+    network = load(folder).network
+    for heading, text in (facts(known) | own_parameters(network)).items():
         lines = fill(text, _WIDTH, initial_indent=f"{heading:17}", subsequent_indent=" " * 17)
         print(lines)
     print()
-    for line in _aligned(layer_table(load(folder).network.config, known)):
+    for line in _aligned(layer_table(network.config, known)):
         print(line)
     print()
     print(folder)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json as json_format
 import shlex
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import check_effect
 from bioae.errors import NetworkError
+from bioae.progress import is_watched
 
 if TYPE_CHECKING:
     from bioae.networks.network import Network
+    from bioae.trainers.training.progress import Report
 
 __all__ = ["train"]
+
+#: The seconds between two lines on finished epochs: short runs print none.
+_QUIET = 10.0
 
 
 def train(
@@ -88,7 +94,8 @@ def train(
 
     try:
         with terminated_as_interrupted():
-            result = run(settings, out, resume=resume, overwrite=overwrite)
+            progress = None if is_watched() else _epochs_in_lines()
+            result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
             options = {"init": init, "neuron": neuron, "calibrate": calibrate}
@@ -108,6 +115,24 @@ def train(
             f"{_tested(result.network, summary)}"
         )
     return 0
+
+
+def _epochs_in_lines() -> Callable[[Report], None]:
+    """Return a function that prints finished epochs, for logs, where there is no bar."""
+    started = printed = time.monotonic()
+    epoch: int | None = None
+
+    def report(at: Report) -> None:
+        nonlocal epoch, printed
+        now = time.monotonic()
+        if epoch not in (None, at.epoch) and now - printed > _QUIET:
+            score = "" if at.score is None else f", validation {at.score:.4g}"
+            text = f"epoch {epoch} of {at.epochs}{score}, {now - started:.0f} s"
+            print(text, file=sys.stderr, flush=True)
+            printed = now
+        epoch = at.epoch
+
+    return report
 
 
 def _learns(config: Path) -> bool:

@@ -261,7 +261,7 @@ def draw_ingredients(rows: xr.Dataset) -> Figure:
     """Squared error and latent density after 50,000 presentations, without one ingredient."""
     names = [name for name in ("spiking-50k", *WITHOUT) if name in rows["condition"]]
     panels = {"error": "squared error per image", "density": "latent density"}
-    return dots(rows.sel(condition=names or ["spiking"]), panels)
+    return dots(rows.sel(condition=names or ["spiking"]), panels, log=["error"])
 
 
 _DIGITS, _CLOTHES, _CONVENTIONAL = _spiking(), _fashion(), _baselines()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from bioae.models.cards import CARD, CONFIG, FOLDER, Card, available, card
 
 if TYPE_CHECKING:
+    from bioae.networks.base import NetworkBase
     from bioae.networks.config import NetworkConfig
 
-__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "size_of"]
+__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "own_parameters", "size_of"]
 
 #: The headings of columns of numbers, in both tables.
 NUMBERS = frozenset({"latent", "density", "size", "dead", "bursting"})
@@ -58,7 +59,7 @@ def facts(each: Card) -> dict[str, str]:
         f"epoch{'s' if training.epochs > 1 else ''}{selected if training.epochs > 1 else ''}, "
         f"seed {training.seed}"
     )
-    seeds = "one seed, so the spread over seeds is unknown"
+    seeds = "one seed"
     if test.spread is not None:
         seeds = f"standard deviation over {test.seeds} seeds: {test.spread:.2g}"
     score = _score_name(each)
@@ -75,6 +76,18 @@ def facts(each: Card) -> dict[str, str]:
             f"{each.sample.differing} of {each.sample.spikes:,} spikes differ from PyTorch's"
         )
     return lines | {"limits": " ".join(each.limits), "licence": each.licence}
+
+
+def own_parameters(network: NetworkBase) -> dict[str, str]:
+    """Return the parameters of neurons that a network does not take from models' files.
+
+    They are text under a heading, as in `facts`; without any there is no heading.
+    """
+    from bioae.networks.own_parameters import own_texts
+
+    own = {each.name: own_texts(each, network.weights) for each in network.config.placed}
+    text = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in own.items() if texts)
+    return {"parameters": text} if text else {}
 
 
 def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:

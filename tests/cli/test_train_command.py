@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bioae.cli import train as train_command
 from bioae.networks import artefact
 from bioae.trainers.training.progress import Report
 from bioae.trainers.training.training import train
@@ -431,3 +432,20 @@ def test_learning_and_training_do_not_mix(run: Run, here: Path, refused: Refused
     line = refused("train", "run.toml", "--out", "out", "--rule", "oja")
     assert "--rule: this network is trained by gradients" in line
     assert not (here / "out").exists()
+
+
+def test_a_log_has_a_line_for_each_epoch_of_a_long_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = train_command._epochs_in_lines()
+    monkeypatch.setattr(train_command, "_QUIET", -1.0)
+    for epoch, score in ((3, None), (3, None), (4, 5.25), (5, 4.5)):
+        report(Report(epoch, 6, 1, 2, 1.0, score))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(",")[0] for line in lines] == [
+        "epoch 3 of 6, validation 5.25",
+        "epoch 4 of 6, validation 4.5",
+    ]
+    monkeypatch.setattr(train_command, "_QUIET", 1000.0)
+    report(Report(6, 6, 1, 2, 1.0, 4.0))
+    assert not capsys.readouterr().err

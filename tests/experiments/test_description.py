@@ -160,8 +160,9 @@ def test_a_page_leaves_out_conditions_without_rows_in_its_results() -> None:
     grouped = experiment(groups={"One": ("a",), "Two": ("b",)}, seeds=1)
     plan = Plan(grouped)
     page = page_of(grouped, document(plan, {("a", 0): {"score": 0.5, "spikes": 5}}))
-    assert "| `b` | other | 0 |" in page
-    assert "### Two\n\nNo rows yet.\n" in page
+    assert "| `a` | one | 1 |\n\nNo rows yet: `b`.\n" in page
+    assert "### One" in page
+    assert "### Two" not in page
     together = experiment(seeds=1)
     page = page_of(together, document(Plan(together), {("b", 0): {"score": 0.5, "spikes": 5}}))
     assert "|  | `b` |\n" in page

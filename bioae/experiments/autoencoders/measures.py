@@ -48,7 +48,9 @@ BRIAN2 = {
     "rate_hz": Column("latent firing rate, median", "Hz"),
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
     "sparseness": Column("lifetime sparseness of latent neurons, mean"),
-    "population_sparseness": Column("population sparseness of the latent layer, mean"),
+    "population_sparseness": Column(
+        "population sparseness of the latent layer, dead neurons included, mean"
+    ),
 }
 
 #: The statistics of `bioae.analysis.measures.reference` that columns are compared with.
@@ -72,9 +74,15 @@ _NOISE = (0.25, 0.5)
 #: The parts of a presentation after which the error is measured.
 _PARTS = (0.25, 0.5, 0.75, 1.0)
 
-TIME = {f"time_{part:g}": Column(f"squared error after {part:.0%} of the steps") for part in _PARTS}
+TIME = {
+    f"time_{part:g}": Column(f"squared error after {part:.0%} of the steps, first images")
+    for part in _PARTS
+}
 
-NOISE = {f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input") for n in _NOISE}
+NOISE = {
+    f"noise_{n:g}": Column(f"squared error, {n:.0%} noise in the input, first images")
+    for n in _NOISE
+}
 
 
 def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[str, float]:
@@ -242,7 +250,7 @@ def draw_cortex(rows: xr.Dataset) -> Figure:
         "sparseness": "lifetime sparseness",
         "population_sparseness": "population sparseness",
     }
-    return dots(rows, panels, ranges)
+    return dots(rows, panels, ranges, log=["rate_hz"])
 
 
 def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, float]:

@@ -105,8 +105,9 @@ def courses(
     column
         The column.
     panels
-        By the name of the number, and by the name of a line: the conditions by number. Those that
-        the table does not have are left out, and panels without any row.
+        By the name of the number, and by the name of a line: the conditions by number. A line ends
+        where a condition has no rows. Those that the table does not have are left out, and panels
+        without any row.
     title
         The name of the column on the first panel.
     """
@@ -124,13 +125,10 @@ def courses(
         places = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
         for axes, (number, lines) in zip(places, shown.items(), strict=True):
             for place, (name, found) in enumerate(lines.items()):
-                means = np.array([each.mean() for each in found.values()])
-                ends = [
-                    [each.min() for each in found.values()],
-                    [each.max() for each in found.values()],
-                ]
+                spans = [(each.min(), each.mean(), each.max()) for each in found.values()]
+                low, means, high = np.reshape(spans, (-1, 3)).T
                 axes.errorbar(
-                    list(found), means, np.abs(np.array(ends).reshape(2, -1) - means),
+                    list(found), means, [means - low, high - means],
                     marker="o", markersize=4, color=colour_of(place), label=name,
                 )  # fmt: skip
             axes.set_xlabel(number)
@@ -145,8 +143,10 @@ def courses(
 def _measured(
     rows: xr.Dataset, column: str, conditions: Mapping[float, str]
 ) -> dict[float, NDArray[np.float64]]:
-    """Return the numbers of the conditions that have rows, in the order of what they differ in."""
+    """Return numbers by what conditions differ in, in its order: NaN where there is no row."""
     known = set(rows["condition"].to_numpy().tolist())
     have = [(at, each) for at, each in sorted(conditions.items()) if each in known]
     found = {at: values_of(rows, column, each) for at, each in have}
-    return {at: values for at, values in found.items() if len(values)}
+    if not any(len(values) for values in found.values()):
+        return {}
+    return {at: values if len(values) else np.array([np.nan]) for at, values in found.items()}

@@ -60,10 +60,7 @@ def page_of(experiment: Experiment, document: Document) -> str:
         "of the program and shows nothing." if plan.small else ""),
         _criteria(verdict),
         "## Conditions",
-        _markdown(["condition", "what differs", "seeds"], [
-            [f"`{name}`", each.text, str(int(table["finished"].sel(condition=name).sum()))]
-            for name, each in plan.conditions.items()
-        ]),
+        *_conditions(plan, table),
         "## Results",
         "Mean ± standard deviation over seeds.",
         *_tables(plan, table),
@@ -107,6 +104,20 @@ def _captions(experiment: Experiment) -> dict[str, str]:
     }
 
 
+def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
+    """Yield the table of the conditions, and the names of those without a row."""
+    finished = {name: int(table["finished"].sel(condition=name).sum()) for name in plan.conditions}
+    rows = [
+        [f"`{name}`", each.text, str(finished[name])]
+        for name, each in plan.conditions.items()
+        if finished[name]
+    ]
+    yield _markdown(["condition", "what differs", "seeds"], rows)
+    missing = [f"`{name}`" for name, number in finished.items() if not number]
+    if missing:
+        yield f"No rows yet: {', '.join(missing)}."
+
+
 def _criteria(verdict: Verdict) -> str:
     rows = [
         [
@@ -130,7 +141,7 @@ def _tables(plan: Plan, table: xr.Dataset) -> Iterator[str]:
     groups = plan.experiment.groups or {"": tuple(plan.conditions)}
     for heading, members in groups.items():
         names = [name for name in members if name in plan.conditions]
-        if names:
+        if table["finished"].sel(condition=names).any():
             yield from ([f"### {heading}"] if heading else [])
             yield _results(plan, table, names)
 
@@ -141,8 +152,6 @@ def _results(plan: Plan, table: xr.Dataset, names: Sequence[str]) -> str:
     Conditions without a row, and columns of which no condition has a number, are left out.
     """
     names = [name for name in names if table["finished"].sel(condition=name).any()]
-    if not names:
-        return "No rows yet."
     columns = plan.experiment.columns.items()
     cells = [
         [_text(column.text, column.unit), *(_cell(table, name, condition) for condition in names)]

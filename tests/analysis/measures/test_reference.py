@@ -133,6 +133,10 @@ def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
     assert "counts of single presentations" in verdict(0.7, means, ANIMAL).reason
     assert verdict(0.7, means, replace(ANIMAL, averaged=True)).reason == ""
     assert verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
+    assert (
+        verdict(0.7, reference(low=0.0, high=None), ANIMAL).reason
+        == "the source has a lower end only"
+    )
 
 
 def test_only_models_with_a_time_constant_run_in_seconds() -> None:
