@@ -23,6 +23,8 @@ __all__ = ["demo"]
 MAIN = "regularised"
 BRIAN2, MIRROR = "regularised (Brian2)", "regularised (mirror)"
 
+REPORT, SUMMARY = "report.html", "summary.json"
+
 _CURVES = (
     "reconstruction",
     "validation_sum_squared_error",
@@ -66,25 +68,43 @@ def demo(
 
     from bioae.datasets import load
     from bioae.extras import need_torch
-    from bioae.files import check_output
     from bioae.simulation.targets.activation import check_target
 
     need_torch("bioae demo")
     console = Console(stderr=True)
     check_target(target)
-    check_output(out, overwrite=overwrite, kind="folder")
+    _check_outputs(out, overwrite)
     digits = load("sample", "test", images)
     runs = _train(out, epochs, overwrite, console)
     results = _simulate(runs, digits, out, target, console)
-    report = out / "report.html"
+    report = out / REPORT
     numbers = _numbers(results, load("sample", "train").images)
     _write_report(report, runs, results, numbers)
-    _write_json(out / "summary.json", numbers)
+    _write_json(out / SUMMARY, numbers)
     if json:
         print(json_format.dumps(numbers))
     else:
         _print(numbers, report)
     return 0 if numbers["differing_spikes"] == 0 else 1
+
+
+def _check_outputs(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that cannot hold a demo, before anything is trained."""
+    from bioae.experiments.demo import RUNS
+    from bioae.files import check_output
+
+    check_output(out, overwrite=overwrite, kind="folder")
+    for name in RUNS:
+        check_output(out / name, overwrite=True, kind="folder")
+    for name in (REPORT, SUMMARY, *(f"{each}.nc" for each in _stored())):
+        check_output(out / name, overwrite=True, kind="file")
+
+
+def _stored() -> list[str]:
+    """Return the names of the stored results, in their order."""
+    from bioae.experiments.demo import RUNS
+
+    return ["brian2", "mirror", *(name for name in RUNS if name != MAIN)]
 
 
 def _train(
@@ -123,8 +143,7 @@ def _simulate(
     for name, trained in runs.items():
         shown = MIRROR if name == MAIN else RUNS[name][0]
         results[shown] = simulate_mirror(trained.network, digits)
-    others = (name for name in runs if name != MAIN)
-    for name, result in zip(("brian2", "mirror", *others), results.values(), strict=True):
+    for name, result in zip(_stored(), results.values(), strict=True):
         write_result(result, out / f"{name}.nc", overwrite=True)
     return results
 

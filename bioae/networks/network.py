@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bioae.checks import instance, number, one_of, whole
 from bioae.equations.library import load_model
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError, describe
+from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.base import NetworkBase
 from bioae.networks.initial import draw_parameters
 from bioae.networks.inputs import check_background, check_delay, check_variation
@@ -274,10 +274,25 @@ class Network(NetworkBase):
             If there is no such array, or one does not fit.
         """
         instance(weights, "weights", Mapping, error=NetworkError)
-        try:
-            arrays = {name: np.asarray(values, np.float64) for name, values in weights.items()}
-        except (TypeError, ValueError) as error:
-            raise NetworkError("an array does not hold numbers", where="weights") from error
+        arrays = {}
+        for name, values in weights.items():
+            instance(name, "the name of an array", str, error=NetworkError)
+            where = f"weights, {name}"
+            if isinstance(values, np.ma.MaskedArray):
+                mend = "Fill them first: values.filled(0)"
+                raise NetworkError("masked numbers are no weights", where=where, mend=mend)
+            try:
+                given = np.asarray(values)
+            except (TypeError, ValueError):
+                given = np.asarray(None)
+            if given.dtype.kind not in "buif":
+                raise NetworkError(
+                    "an array does not hold numbers",
+                    where=where,
+                    expected="real numbers",
+                    found=shortened(repr(values)),
+                )
+            arrays[name] = given.astype(np.float64)
         return replace(self, weights={**self.weights, **arrays})
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:

@@ -97,7 +97,8 @@ def own_parameters(
                 )
             given[name] = np.asarray(value, np.float64)
         else:
-            text = repr(value) if isinstance(value, int | float) else value
+            plain = isinstance(value, int | float | np.number) and not hasattr(value, "dim")
+            text = repr(float(value)) if plain and not isinstance(value, bool) else value
             given[name] = evaluate(
                 text, dimensions_of=before[name], where=where, error=NetworkError
             )

@@ -247,7 +247,15 @@ class _Lowering:
 
     def _written(self, key: str, code: str | None, *, may_guard: bool = True) -> Statements:
         """Return the statements of code from the model's file, as Brian2 will assign them."""
-        parsed = parse_assignments(code or "", where=f"{self.where}, {key}")
+        parsed = [*parse_assignments(code or "", where=f"{self.where}, {key}")]
+        for target, value, _ in parsed:
+            if target not in self.states and value.text in ("True", "False"):
+                raise ModelError(
+                    f"the temporary variable {target!r} is a literal truth value",
+                    where=f"{self.where}, {key}",
+                    found=f"{target} = {value}",
+                    mend="Write 1 or 0",
+                )
         rewritten = [self.probe.rewritten(each, key) for each in parsed]
         # A reset overrides the conditional write.
         return self._statements(rewritten, may_guard=may_guard)

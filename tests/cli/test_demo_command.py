@@ -70,5 +70,12 @@ def test_refused_before_anything_is_trained(
     ):
         target = () if "--target" in options else ("--target", "numpy")
         assert said in refused("demo", *options, *target)
+    (here / "out/summary.json").mkdir(parents=True)
+    line = refused("demo", "--out", "out", "--overwrite", "--target", "numpy")
+    assert "out/summary.json: the output would replace something of another kind" in line
+    (here / "more").mkdir()
+    (here / "more/paper").write_text("mine")
+    line = refused("demo", "--out", "more", "--overwrite", "--target", "numpy")
+    assert "more/paper: the output would replace something of another kind" in line
     monkeypatch.setenv("PATH", str(here))
     assert "use --target numpy, which needs none" in refused("demo")

@@ -504,3 +504,9 @@ def test_a_surrogate_in_the_file_is_kept() -> None:
     program = lower(model(LIF, surrogate=surrogate))
     assert str(program.distance) == "2 * v - theta"
     assert str(program.constants[str(program.scale)]) == "2 * theta"
+
+
+def test_a_literal_truth_value_is_no_temporary_variable() -> None:
+    fields = {**load_model("lif").to_mapping(), "reset": "k = True\nv = int(k)"}
+    with pytest.raises(ModelError, match="the temporary variable 'k' is a literal truth value"):
+        lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))

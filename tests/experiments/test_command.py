@@ -469,6 +469,38 @@ def test_foreign_rows_are_refused(
     assert contents(here) == before
 
 
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda it: it["conditions"].pop("chance"), "settings of the condition 'chance' are miss"),
+        (lambda it: it["rows"][0]["provenance"].update(seconds=None), "seconds does not fit"),
+        (lambda it: it["rows"][0]["provenance"].update(seconds="x"), "seconds does not fit"),
+    ],
+)
+def test_damaged_documents_are_refused(
+    damage: Callable[[Any], object], line: str, run: Run, write: Write, here: Path
+) -> None:
+    run("toy", "--out", "first")
+    document = json.loads((here / "first/toy.json").read_text())
+    damage(document)
+    (here / "known.json").write_text(json.dumps(document))
+    assert line in refused(run("toy", "--rows", "known.json", "--out", "second"))
+    assert not list((here / "second").rglob("rows/*/*.json"))
+
+
+def test_only_files_of_the_run_are_replaced(run: Run, write: Write, here: Path) -> None:
+    run("toy", "--out", "out")
+    (here / "mine").write_text("mine")
+    (here / "out/toy.notes.txt").write_text("mine")
+    row = here / "out/rows/ours/1.json"
+    row.unlink()
+    row.symlink_to(here / "mine")
+    assert run("toy", "--out", "out", "--resume").status == 0
+    assert not row.is_symlink()
+    assert run("toy", "--out", "out", "--overwrite").status == 0
+    assert {(here / "mine").read_text(), (here / "out/toy.notes.txt").read_text()} == {"mine"}
+
+
 @pytest.mark.parametrize("path", ["rows", "toy.json/x"])
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     path: str, run: Run, write: Write, here: Path

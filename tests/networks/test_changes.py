@@ -100,8 +100,13 @@ def test_a_lesion_leaves_the_network_as_it_was() -> None:
     assert net.weights["last.weight"][:, [1, 3]].any()
     with pytest.raises(NetworkError, match=r"no array 'last\.weights'"):
         net.with_weights({"last.weights": weights})
-    with pytest.raises(NetworkError, match="does not hold numbers"):
-        net.with_weights({"last.weight": [["a"]]})
+    for wrong in ([["a"]], [["1"]], weights + 1j, [[1], [1, 2]], None):
+        with pytest.raises(NetworkError, match="does not hold numbers; expected real numbers"):
+            net.with_weights({"last.weight": wrong})
+    with pytest.raises(NetworkError, match=r"masked numbers are no weights.*filled"):
+        net.with_weights({"last.weight": np.ma.masked_less(weights, 0)})
+    with pytest.raises(NetworkError, match="the name of an array does not fit; expected str"):
+        net.with_weights({3: weights})
     with pytest.raises(NetworkError, match="wrong shape"):
         net.with_weights({"last.weight": weights.T})
 
@@ -132,6 +137,10 @@ def test_quantities_have_the_unit_of_the_parameter() -> None:
     assert isinstance(3 * ms, Quantity)
     with pytest.raises(NetworkError, match="wrong unit"):
         network().with_parameters({"theta": 3 * ms})
+    with pytest.raises(NetworkError):
+        network().with_parameters({"theta": True})
+    same = [network().with_parameters({"theta": value}) for value in (2, np.float32(2), np.int8(2))]
+    assert len({each.sha256 for each in same}) == 1
 
 
 def test_a_network_shows_parameters_of_its_own() -> None:

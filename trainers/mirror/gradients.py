@@ -167,10 +167,10 @@ def stepper(
         Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded``,
         ``released`` and ``taken``, whose gradients differ from those of their formulas.
     """
-    program = with_skipped(program)
     attached = program.refractory and not backward.detach_refractory
     if attached:
         program = _with_activity(program)
+    program = with_skipped(program)
     guard = _attached_guard if attached else guarded
     straight = backward.derivative.straight_through
     reads = ("_spike", ACTIVE) if attached else ("_spike",)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from bioae.analysis.exports.netcdf import to_netcdf
+from bioae.checks import number
 from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
 from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
@@ -54,6 +55,12 @@ class Row(Table):
     seed: int = Field(ge=0)
     numbers: dict[str, int | float | None]
     provenance: dict[str, Any]
+
+    @field_validator("provenance")
+    @classmethod
+    def _timed(cls, provenance: dict[str, Any]) -> dict[str, Any]:
+        number(provenance.get("seconds", 0.0), "seconds", least=0.0, error=ResultError)
+        return provenance
 
     @property
     def key(self) -> Key:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bioae.errors import InputError, OutputError, ResultError
+from bioae.errors import InputError, OutputError, ResultError, shortened
 from bioae.experiments.runner.experiment import Key
 from bioae.experiments.runner.rows import Document, Identity, Row, validated, write_json
 from bioae.experiments.runner.trial import RESULTS
@@ -25,6 +25,8 @@ __all__ = ["Store", "check_folder", "check_rows", "opened"]
 
 _IDENTITY, _LOCKS = "experiment.json", ".locks"
 _ROWS, _RUNS, _SHARED = "rows", "runs", "shared"
+#: The endings of what is made of all rows.
+_EXPORTS = ("json", "csv", "md", "nc")
 _MEND = "Continue it with --resume, or start over with --overwrite"
 
 
@@ -77,7 +79,7 @@ class Store:
 
     def add(self, row: Row) -> None:
         """Store a finished row, and remove what its trial needs no more."""
-        write_json(self._file(row.key), row)
+        _write(self._file(row.key), row)
         _remove_results(self.trial(row.key))
 
     def tidy(self, keys: Collection[Key]) -> None:
@@ -100,10 +102,10 @@ class Store:
         wanted = set(keys)
         for row in document.rows:
             if row.key in wanted and not self.has(row.key):
-                write_json(self._file(row.key), row)
+                _write(self._file(row.key), row)
         criteria = tuple(each for each in self.identity.criteria if each in document.criteria)
         identity = self.identity.model_copy(update={"criteria": criteria})
-        write_json(self.folder / _IDENTITY, identity)
+        _write(self.folder / _IDENTITY, identity)
         return Store(self.folder, identity)
 
     def trial(self, key: Key) -> Path:
@@ -148,7 +150,7 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
     check_output(folder, overwrite=True, kind="folder")
     for name in (_ROWS, _RUNS, _SHARED, _LOCKS):
         check_output(folder / name, overwrite=True, kind="folder")
-    for ending in ("json", "csv", "md", "nc"):
+    for ending in _EXPORTS:
         check_output(folder / f"{identity.experiment}.{ending}", overwrite=True, kind="file")
     if folder.exists() and not _is_empty(folder):
         stored = _stored(folder)
@@ -188,6 +190,12 @@ def check_rows(
         if times > 1:
             raise ResultError(f"the row {row[0]}, seed {row[1]}, is there twice", where=str(where))
     run = {row.condition for row in document.rows}
+    unstated = sorted(run - document.conditions.keys())
+    if unstated:
+        raise ResultError(
+            f"the settings of the condition {unstated[0]!r} are missing, and there are rows of it",
+            where=f"{where}, conditions",
+        )
     conditions = {name: each for name, each in document.conditions.items() if name in run}
     differing = _differing(document.model_copy(update={"conditions": conditions}), identity)
     if differing is not None:
@@ -232,8 +240,15 @@ def _written(folder: Path, identity: Identity) -> Identity:
         stored = _stored(folder) if (folder / _IDENTITY).exists() else None
         now = identity if stored is None else _same(folder, stored, identity)
         if now != stored:
-            write_json(folder / _IDENTITY, now)
+            _write(folder / _IDENTITY, now)
     return now
+
+
+def _write(path: Path, model: Row | Identity) -> None:
+    """Write a file of a run. A link in its place is replaced: nobody named where it leads."""
+    if path.is_symlink():
+        remove(path)
+    write_json(path, model)
 
 
 def _remove_results(folder: Path) -> None:
@@ -277,8 +292,8 @@ def _of_another_run(
     return error(
         f"the rows are of another run: {key} differs",
         where=str(where),
-        expected=str(expected),
-        found=str(found),
+        expected=shortened(str(expected)),
+        found=shortened(str(found)),
         mend=mend,
     )
 
@@ -307,7 +322,8 @@ def _clear(folder: Path, name: str) -> None:
     """Remove the rows of a run, and what was made of them; nothing else."""
     for each in (_ROWS, _RUNS, _SHARED, _IDENTITY):
         remove(folder / each)
-    for path in (*folder.glob(f"{name}.*"), *(folder / "figures").glob(f"{name}-*")):
+    exports = [folder / f"{name}.{ending}" for ending in _EXPORTS]
+    for path in (*exports, *(folder / "figures").glob(f"{name}-*.svg")):
         remove(path)
     with suppress(OSError):
         (folder / "figures").rmdir()

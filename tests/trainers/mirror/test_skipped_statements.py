@@ -36,6 +36,14 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "temporary variable": ({"reset": "k = log(v - 1)\nv = 0.1*w*k"}, "v - 1"),
     "quotient": ({"reset": "v = 0.1*w/floor(v)"}, "floor(v)"),
     "power": ({"reset": "v = w*(v - 1)**0.7"}, "v - 1"),
+    "activity": (
+        {
+            "equations": "dv/dt = (0.4 - v)/tau : 1 (unless refractory)",
+            "reset": "v = 0.1*w*sqrt(v - 1)*(1 + int(not_refractory))",
+            "refractory": "2*ms",
+        },
+        "v - 1",
+    ),
     "event": (
         {
             "reset": "v = 0.7",
