@@ -230,15 +230,24 @@ def columns_for(count: int, width: float, most: int) -> int:
     return -(-count // -(-count // most)) if count else 1
 
 
-def log_axis(axes: Axes) -> None:
-    """Make the horizontal axis of a panel with data, and of those that share it, logarithmic."""
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
+def log_axis(axes: Axes, *, vertical: bool = False) -> None:
+    """Make an axis of a panel with data, and of those that share it, logarithmic.
+
+    Parameters
+    ----------
+    axes
+        The panel.
+    vertical
+        Whether it is the vertical axis.
+    """
+    axis = axes.yaxis if vertical else axes.xaxis
+    (axes.set_yscale if vertical else axes.set_xscale)("log")
+    low, high = axes.get_ylim() if vertical else axes.get_xlim()
     decades = np.log10(high / low)
     labelled = range(1, 10) if decades < 1 else (1, 2, 5) if decades < 2.5 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=labelled))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axis.set_major_locator(LogLocator(subs=labelled))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def line_of(index: int) -> dict[str, Any]:

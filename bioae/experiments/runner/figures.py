@@ -42,7 +42,7 @@ def dots(
     same
         Whether all panels have the same axis.
     """
-    from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
+    from bioae.analysis.plots.style import INK, colour_of, log_axis, new_figure, styled
 
     every = [str(name) for name in rows["condition"].to_numpy()]
     numbers = {column: _numbers(rows, column, every) for column in columns}
@@ -67,10 +67,10 @@ def dots(
                     axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
             axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
-            if column in log:
-                axes.set_yscale("log")
             for low, high in (ranges or {}).get(column, ()):
                 axes.axhspan(low, high, color="0.5", alpha=0.3, linewidth=2, zorder=0)
+            if column in log:
+                log_axis(axes, vertical=True)
             axes.set_title(title)
         # Once all panels are full: the first limit of a shared axis ends its growth.
         for axes, column in zip(panels, columns, strict=True):
