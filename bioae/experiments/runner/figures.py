@@ -128,7 +128,7 @@ def courses(
                 spans = [(each.min(), each.mean(), each.max()) for each in found.values()]
                 low, means, high = np.reshape(spans, (-1, 3)).T
                 axes.errorbar(
-                    list(found), means, [means - low, high - means],
+                    list(found), means, np.array([means - low, high - means]),
                     marker="o", markersize=4, color=colour_of(place), label=name,
                 )  # fmt: skip
             axes.set_xlabel(number)
