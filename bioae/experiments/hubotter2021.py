@@ -155,19 +155,25 @@ def _faster() -> dict[str, Condition]:
 def _controls() -> dict[str, Condition]:
     arctan = {"training": {"derivative": {"name": "arctan", "alpha": 2.0}}}
     return {
-        "weight-decay": _condition("l2 of the weights alone", _spiking({"l2": 1e-4})),
+        "weight-decay": _condition(
+            f"l2 = 1e-4 of the weights alone, {STEPS} steps", _spiking({"l2": 1e-4})
+        ),
         "arctan": _condition(
-            "no regulariser, a derivative with support below threshold", _spiking({}) | arctan
+            f"no regulariser, a derivative with support below threshold, {STEPS} steps",
+            _spiking({}) | arctan,
         ),
         "clamp-negative": _condition(
-            "no regulariser, potentials below -theta set to -theta",
+            f"no regulariser, potentials below -theta set to -theta, {STEPS} steps",
             _spiking({}, **_clamped("-theta")),
         ),
         "clamp-positive": _condition(
-            "no regulariser, potentials below -theta set to +theta, as in the public code",
+            f"no regulariser, potentials below -theta set to +theta as in the public code, "
+            f"{STEPS} steps",
             _spiking({}, **_clamped("theta")),
         ),
-        "too-sparse": _condition("lambda2 = 100 with target 0", _spiking({"lambda2": 100.0})),
+        "too-sparse": _condition(
+            f"lambda2 = 100 with target 0, {STEPS} steps", _spiking({"lambda2": 100.0})
+        ),
     }
 
 
