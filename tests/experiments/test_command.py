@@ -380,6 +380,7 @@ def test_processes_that_begin_a_run_at_once_share_it(write: Write, here: Path) -
     # Another process has made its lock, and not yet written what it runs.
     (here / "out/.locks").mkdir(parents=True)
     (here / "out/.locks/run").touch()
+    (here / "out/.experiment.json.01234567.part").mkdir()
     assert Store.reading(here / "out", identity).rows(plan.keys()) == []
     with opened(here / "out", identity, resume=True, overwrite=False) as store:
         assert store.identity == identity

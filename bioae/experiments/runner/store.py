@@ -258,8 +258,9 @@ def _remove_results(folder: Path) -> None:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Return whether a folder holds nothing, but perhaps the locks of a run that just begins."""
-    return folder.is_dir() and all(path.name == _LOCKS for path in folder.iterdir())
+    """Return whether a folder holds nothing, but perhaps what a run that just begins writes."""
+    begun = (_LOCKS, f".{_IDENTITY}.")
+    return folder.is_dir() and all(path.name.startswith(begun) for path in folder.iterdir())
 
 
 def _stored(folder: Path) -> Identity:
