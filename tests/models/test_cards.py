@@ -92,8 +92,6 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
 def test_facts_state_the_spread_over_seeds_where_it_is_known(
     values: dict[str, Any], tmp_path: Path
 ) -> None:
-    values["test"].pop("spread", None)
-    values["test"]["seeds"] = 1
     assert facts(read_card(written(values, tmp_path / "one.toml")))["test split"].endswith(
         "one seed"
     )
