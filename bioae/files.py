@@ -47,8 +47,9 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     path
         The output. Of a link, the file or folder that it leads to is written.
     overwrite
-        Whether an existing output may be replaced. A file never replaces a folder, nor a folder a
-        file, nor either of them a device, a pipe or a link that leads nowhere.
+        Whether an existing output may be replaced, as an empty folder always may by a folder. A
+        file never replaces a folder, nor a folder a file, nor either of them a device, a pipe or a
+        link that leads nowhere.
     kind
         The kind of output, if it is known in advance.
 
@@ -60,7 +61,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     path = as_path(path, OutputError, "output")
     target = _target(path)
     _check_kind(path, target, None)
-    if target.exists() and not overwrite:
+    if target.exists() and not (overwrite or _is_empty_folder(target)):
         raise OutputError(
             "the output exists already and was kept",
             where=str(path),
@@ -188,6 +189,10 @@ def _target(path: Path) -> Path:
         found=found,
         mend="Choose another path",
     )
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:

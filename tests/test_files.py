@@ -139,6 +139,20 @@ def test_an_existing_output_is_kept(old: Path) -> None:
         assert check_output(path, overwrite=True) == path
 
 
+def test_an_empty_folder_may_become_an_output(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    assert check_output(path, kind="folder") == path
+    with pytest.raises(OutputError, match="expected a file; found a folder"):
+        check_output(path, kind="file")
+    with atomic_output(path) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert names(path) == {"new"}
+    with pytest.raises(OutputError, match="exists already and was kept"):
+        check_output(path, kind="folder")
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_kind_never_replaces_another(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "out"

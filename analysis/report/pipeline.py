@@ -152,7 +152,7 @@ def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
     """
     out = as_path(out, OutputError, "output")
     for name in _OUTPUTS:
-        check_output(out / name, overwrite=overwrite)
+        check_output(out / name, overwrite=overwrite, kind="file")
     return out
 
 

@@ -81,7 +81,7 @@ def write_report(
     ResultError
         If there is no result, or an argument does not fit.
     """
-    check_output(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, kind="file")
     measures = measure(results, training_images=training_images, compare=compare)
     illustrations = illustrate(
         results, measures.statistics, metrics, metrics_keys=metrics_keys, images=images
