@@ -148,9 +148,9 @@ def _figures() -> Iterator[tuple[str, str]]:
         module = import_module(f"bioae.analysis.plots.{info.name}")
         for name in module.__all__:
             function = getattr(module, name)
-            # Functions that draw return a figure; helpers of the style return empty ones.
+            # Functions that draw return a figure; helpers return empty ones.
             returned = getattr(function, "__annotations__", {}).get("return")
-            if returned == "Figure" and info.name != "style":
+            if returned == "Figure" and info.name not in {"panels", "style"}:
                 path = name if name in plots.__all__ else f"{info.name}.{name}"
                 yield f"`{path}`", _summary(function)
 

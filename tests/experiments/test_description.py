@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from bioae.errors import InputError
 from bioae.experiments.runner.criteria import Criterion, mean
 from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
 from bioae.experiments.runner.figures import dots
+from bioae.experiments.runner.notes import filled
 from bioae.experiments.runner.page import page_of
 from bioae.experiments.runner.registry import available, load
 from bioae.experiments.runner.rows import Document, Row, identity_of, row_of, table_of
@@ -125,10 +127,49 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
     more = {("a", seed): {"score": 0.0, "spikes": 5} for seed in (1, 2)}
     plan = Plan(experiment(), seeds=1)
     stored = document(plan, numbers | more)
-    assert judge(plan, stored).outcome == "the claim holds with 1 of 3 seeds"
+    assert judge(plan, stored).outcome == "the claim holds (1 of 3 planned seeds run)"
     page = page_of(experiment(), stored)
-    assert "**Verdict: the claim holds with 1 of 3 seeds.**" in page
+    assert "**Verdict: the claim holds (1 of 3 planned seeds run).**" in page
     assert "`bioae experiment one --seeds 1`, 2 rows." in page
+
+
+def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> None:
+    plan = Plan(experiment())
+    stored = document(plan, {key: {"score": 0.2, "spikes": 5} for key in plan.keys()})
+    moved, new = replace(CLAIM, threshold=0.1), replace(CLAIM, text="score once more")
+    later = Plan(replace(plan.experiment, criteria=(moved, new, CONTROL)))
+    assert [each.since for each in judge(later, stored).judgements] == ["changed", "added", ""]
+    page = page_of(later.experiment, stored)
+    assert "| ≥ 0.1 | holds (changed after the run began) |" in page
+    assert "| ≥ 0.5 | misses (added after the run began) |" in page
+
+
+def test_numbers_of_notes_are_those_of_the_rows() -> None:
+    notes = (
+        "{a[score]:.2f}, {a[score]:±.2f}, {b[score]:±.1f}, {a[score]:min .1f} to {a[score]:max .1f} "
+        "of {a[score]:n}, {a[score]:.0%}, {a[score]:p b}, {c[score]:±.1f}, {{a}}"
+    )
+    conditions = {name: Condition(name, seeds=3) for name in "abc"}
+    plan = Plan(experiment(conditions=conditions, notes=notes))
+    scores = {("a", 0): 0.1, ("a", 1): 0.2, ("a", 2): 0.6, ("b", 0): 2.0}
+    stored = document(plan, {key: {"score": each, "spikes": 5} for key, each in scores.items()})
+    page = page_of(plan.experiment, stored)
+    assert "\n\n0.30, 0.30 ± 0.26, 2.0, 0.1 to 0.6 of 3, 30 %, –, –, {a}\n\n" in page
+    scores |= {("b", 1): 2.5, ("b", 2): 4.0}
+    stored = document(plan, {key: {"score": each, "spikes": 5} for key, each in scores.items()})
+    p = stats.ttest_ind([0.1, 0.2, 0.6], [2.0, 2.5, 4.0], equal_var=False).pvalue
+    assert f", 30 %, {p:.1g}, –, {{a}}" in page_of(plan.experiment, stored)
+    with pytest.raises(KeyError, match="other"):
+        page_of(replace(plan.experiment, notes="{a[other]:.2f}"), stored)
+    small = Plan(plan.experiment, small=True)
+    assert "{a}" not in page_of(plan.experiment, document(small, {}))
+
+
+@pytest.mark.parametrize("name", available())
+def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
+    each = load(name)
+    empty = table_of(Plan(each), ())
+    assert len(filled(each.notes, empty)) >= len(each.notes) / 2
 
 
 def test_numbers_are_stored_as_they_are() -> None:

@@ -114,7 +114,12 @@ class Criterion:
     in_quick: bool = True
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.text}: {self.statistic.text} {self.required}"
+        return f"{self.quantity} {self.required}"
+
+    @property
+    def quantity(self) -> str:
+        """The kind, the quantity in words and the statistic."""
+        return f"{self.kind}: {self.text}: {self.statistic.text}"
 
     @property
     def required(self) -> str:

@@ -95,7 +95,8 @@ class Experiment:
         The hash of the tables in the TOML file of the same name, filled in likewise; None if there
         is no such file.
     notes
-        The Markdown file of the same name, for the page: methods, limits, what the rows show.
+        The Markdown file of the same name, for the page of the full form: methods, limits, what
+        the rows show, with fields for their numbers (`bioae.experiments.runner.notes.filled`).
         Filled in likewise; empty if there is no such file.
 
     Raises

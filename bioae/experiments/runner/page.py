@@ -1,4 +1,4 @@
-"""The page and the figures of an experiment, made from stored rows and nothing else."""
+"""The page and the figures of an experiment, made from stored rows and its notes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from bioae.experiments.runner.criteria import Estimate, values_of
 from bioae.experiments.runner.experiment import Experiment, Plan
+from bioae.experiments.runner.notes import filled
 from bioae.experiments.runner.rows import Document, Row, table_of
 from bioae.experiments.runner.verdict import Verdict, judge, measured
 from bioae.files import atomic_output
@@ -66,7 +67,8 @@ def page_of(experiment: Experiment, document: Document) -> str:
         *_tables(plan, table),
         *(f"![{caption}]({FIGURES}/{name})" + f"\n\n*{caption}*"
           for name, caption in _captions(experiment).items()),
-        *([experiment.notes.strip()] if experiment.notes else []),
+        # What they say is said of the full form.
+        *([filled(experiment.notes.strip(), table)] if experiment.notes and not plan.small else []),
         "## Run",
         _run(experiment, document),
     ]  # fmt: skip
@@ -125,7 +127,7 @@ def _criteria(verdict: Verdict) -> str:
             f"{each.criterion.text} ({each.criterion.statistic.text})",
             measured(each.estimate),
             each.criterion.required.replace("<=", "≤").replace(">=", "≥"),
-            each.outcome + (" (changed after the run began)" if each.changed else ""),
+            each.outcome + each.remark,
         ]
         for each in verdict.judgements
     ]

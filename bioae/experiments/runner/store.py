@@ -97,7 +97,7 @@ class Store:
     def take(self, document: Document, keys: Iterable[Key]) -> Store:
         """Take over rows of another run that this one does not have, see `check_rows`.
 
-        Criteria that are not those of the other run count as changed after the run began.
+        Criteria that are not those of the other run count as changed or added after the run began.
         """
         wanted = set(keys)
         for row in document.rows:

@@ -27,30 +27,36 @@ class Judgement:
         The statistic.
     missing
         Rows that it needs and that do not exist.
-    changed
-        Whether it was changed, or added, after the run had begun.
+    holds
+        Whether they are all there and meet the threshold.
+    since
+        What was done after the run had begun: "changed", "added", or nothing.
     """
 
     criterion: Criterion
     estimate: Estimate
     missing: tuple[Key, ...]
     holds: bool
-    changed: bool
+    since: str
 
     @property
     def outcome(self) -> str:
-        """The outcome in words."""
+        """The outcome in words, without the remark."""
         if self.missing:
             return f"rows missing: {len(self.missing)}"
         if math.isnan(self.estimate.value):
             return "undefined"
         return "holds" if self.holds else "misses"
 
+    @property
+    def remark(self) -> str:
+        """What a reader has to know besides the outcome, in brackets; or nothing."""
+        return f" ({self.since} after the run began)" if self.since else ""
+
     def __str__(self) -> str:
         criterion = self.criterion
         line = f"{criterion.kind}: {criterion.text}: {measured(self.estimate)}, "
-        line += f"threshold {criterion.required}: {self.outcome}"
-        return f"{line} (changed after the run began)" if self.changed else line
+        return f"{line}threshold {criterion.required}: {self.outcome}{self.remark}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class Verdict:
         what = "the quick form" if self.small else "the claim"
         if not self.holds:
             return f"{what} does not hold" + (", and rows are missing" if missing else "")
-        return f"{what} holds" + (" with {} of {} seeds".format(*self.seeds) if self.seeds else "")
+        fewer = " ({} of {} planned seeds run)".format(*self.seeds) if self.seeds else ""
+        return f"{what} holds{fewer}"
 
     def lines(self) -> list[str]:
         """Return a line for each criterion, each silent network, and the outcome."""
@@ -140,10 +147,18 @@ def judge(plan: Plan, document: Document) -> Verdict:
                 estimate=estimate,
                 missing=missing,
                 holds=not missing and criterion.holds(estimate.value),
-                changed=str(criterion) not in document.criteria,
+                since=_since(criterion, document),
             )
         )
     return Verdict(tuple(judgements), tuple(_silent(plan, rows)), plan.small, _fewer(plan))
+
+
+def _since(criterion: Criterion, document: Document) -> str:
+    """Return what was done to a criterion after the run had begun."""
+    if str(criterion) in document.criteria:
+        return ""
+    known = any(each.startswith(f"{criterion.quantity} ") for each in document.criteria)
+    return "changed" if known else "added"
 
 
 def _fewer(plan: Plan) -> tuple[int, int] | None:
