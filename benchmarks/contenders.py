@@ -67,12 +67,13 @@ def trained(case: Case) -> Network:
     training continues.
     """
     from bioae.trainers import train
+    from bioae.trainers.training.folder import CHECKPOINT
 
     digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"
     if (out / "model").exists():
         return artefact.load(out / "model").network
-    begun = (out / "checkpoint.safetensors").exists()
+    begun = (out / CHECKPOINT).exists()
     return train(case.config, out, resume=begun).network
 
 

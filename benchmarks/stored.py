@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bioae.experiments.runner.provenance import processor
 from bioae.files import atomic_output
 
 __all__ = [
@@ -184,10 +185,7 @@ def write_table(name: str, command: str, table: Table, *, folder: Path = RESULTS
 def machine() -> dict[str, object]:
     """Return the processor and the versions of Python and of the packages."""
     about: dict[str, object] = {"cores": os.cpu_count(), "python": platform.python_version()}
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            about["processor"] = line.partition(":")[2].strip()
-            break
+    about["processor"] = processor()
     for package in _MACHINE_PACKAGES:
         try:
             about[package] = version(package)

@@ -49,7 +49,7 @@ def main() -> None:
     options = arguments.parse_args()
     network = Network.initialise(NetworkConfig.preset("strided")).quantised()
     if options.memory:
-        torch.set_num_threads(*options.threads)
+        torch.set_num_threads(options.threads[0])
         print(json.dumps(_grown(options.memory, network)))
         return
     stored = Stored(RESULTS / "training.json", _COMMAND, _PACKAGES)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -19,8 +18,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from bioae.errors import OutputError
+from bioae.errors import OutputError, shortened
 from bioae.inputs import as_path, expanded, is_system, kind_of
+from bioae.locks import flock
 
 __all__ = [
     "Kind",
@@ -34,6 +34,8 @@ __all__ = [
 
 Kind = Literal["file", "folder"]
 
+#: Most file systems have 255 bytes, and temporary folders have more than the name.
+_LONGEST_NAME = 240
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MOST_LINKS = 40  # as in Linux
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
@@ -56,9 +58,16 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     Raises
     ------
     OutputError
-        If `path` is no path, exists and may not be replaced, or its folder cannot be written.
+        If `path` is no path, its name is too long, it exists and may not be replaced, or its
+        folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise OutputError(
+            "the name of the output is too long",
+            expected=f"at most {_LONGEST_NAME} bytes",
+            found=f"{len(os.fsencode(path.name))}: {shortened(path.name)}",
+        )
     target = _target(path)
     _check_kind(path, target, None)
     if target.exists() and not (overwrite or _is_empty_folder(target)):
@@ -239,7 +248,7 @@ def _locked_folder(path: Path) -> tuple[Path, int]:
         # Before it is locked, another process may remove it.
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            if _lock(lock, fcntl.LOCK_SH) is not False and folder.is_dir():
+            if flock(lock, shared=True, wait=False) is not False and folder.is_dir():
                 return folder, lock
             os.close(lock)
 
@@ -248,18 +257,7 @@ def _remove_unlocked(folder: Path) -> None:
     with suppress(OSError):
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if _lock(lock, fcntl.LOCK_EX):
+            if flock(lock, shared=False, wait=False):
                 shutil.rmtree(folder)
         finally:
             os.close(lock)
-
-
-def _lock(handle: int, kind: int) -> bool | None:
-    """Lock a folder, and return whether that succeeded; None where there are no locks."""
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # the file system has none
-        return None
-    return True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bioae.errors import OutputError
 
-__all__ = ["alone", "locked", "present"]
+__all__ = ["alone", "flock", "locked", "present"]
 
 
 @contextmanager
@@ -49,28 +50,20 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     wait
         Whether to wait for a process that holds it.
     """
-    import filelock
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            with suppress(NotImplementedError):
-                stack.enter_context(filelock.FileLock(path, timeout=-1 if wait else 0))
-        except filelock.Timeout:
-            yield False
-        else:
-            yield True
+    with path.open("ab") as file:
+        yield flock(file, shared=False, wait=wait) is not False
 
 
 @contextmanager
-def present(path: Path, *, alone: bool) -> Iterator[None]:
+def present(path: Path, *, exclusive: bool) -> Iterator[None]:
     """Share a run with other processes, or refuse to be there with another one.
 
     Parameters
     ----------
     path
         The file of the lock, in a folder of that of the run.
-    alone
+    exclusive
         Whether no other process may be there.
 
     Raises
@@ -79,14 +72,37 @@ def present(path: Path, *, alone: bool) -> Iterator[None]:
         If another process is there, and either of them has to be alone.
     """
     with path.open("ab") as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if flock(file, shared=not exclusive, wait=False) is False:
             raise OutputError(
                 "another process works on these rows",
                 where=str(path.parents[1]),
                 mend="Share its work with --resume, or end it first",
-            ) from None
-        except OSError:
-            pass
+            )
         yield
+
+
+def flock(file: IO[bytes] | int, *, shared: bool, wait: bool) -> bool | None:
+    """Lock an open file or folder until it is closed.
+
+    Parameters
+    ----------
+    file
+        The file, or the descriptor of a folder.
+    shared
+        Whether other processes may share the lock.
+    wait
+        Whether to wait for a process that holds it.
+
+    Returns
+    -------
+    bool or None
+        Whether this process has the lock; None where there are no locks.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the file system has none
+        return None
+    return True

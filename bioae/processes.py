@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
@@ -124,7 +125,7 @@ class _ForkedPool:
             self.start()
             for worker in self._ready():
                 try:
-                    succeeded, value = worker.connection.recv()
+                    message = worker.connection.recv_bytes()
                 except (EOFError, OSError):
                     self._workers.remove(worker)
                     worker.end()
@@ -132,6 +133,7 @@ class _ForkedPool:
                     _check_tries(tries[worker.place])
                     waiting.appendleft(worker.place)
                     continue
+                succeeded, value = ForkingPickler.loads(message)
                 if not succeeded:
                     raise value
                 place = worker.place
@@ -173,7 +175,7 @@ def _check_tries(tries: int) -> None:
     if tries >= TRIES:
         raise TargetError(
             f"a worker process was killed, and so were {tries - 1} more that repeated its work",
-            mend="If memory ran out, use fewer workers or smaller chunks",
+            mend="If memory ran out, use fewer workers (or smaller chunks, in Python)",
         )
 
 
@@ -188,12 +190,19 @@ def _serve(
         other.close()
     with suppress(EOFError, OSError):
         while True:
-            connection.send(_attempt(function, connection.recv()))
+            connection.send_bytes(_attempt(function, connection.recv()))
 
 
-def _attempt(function: Callable[[Any], Any], piece: Any) -> tuple[bool, Any]:
+def _attempt(function: Callable[[Any], Any], piece: Any) -> memoryview:
+    """Return the message about a piece: its value or the error, which the parent can read."""
     try:
-        return True, function(piece)
+        return ForkingPickler.dumps((True, function(piece)))
     except Exception as error:  # noqa: BLE001
-        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
-        return False, error
+        text = f"In a worker process:\n{traceback.format_exc()}"
+        error.add_note(text)
+        try:
+            message = ForkingPickler.dumps((False, error))
+            ForkingPickler.loads(message)
+        except Exception:  # noqa: BLE001
+            return ForkingPickler.dumps((False, RuntimeError(text)))
+        return message

@@ -104,7 +104,7 @@ def parity(
     target: Target = "numpy",
     seed: int = 0,
     perturb: bool = False,
-    neuron: NeuronModel | Path | str = "lif",
+    neuron: NeuronModel | Path | str | None = None,
     **options: Any,
 ) -> Parity:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -125,7 +125,7 @@ def parity(
     perturb
         Whether to compare Brian2 with itself, perturbed, in any case; not for a synapse model.
     neuron
-        The neuron model of the network in which a synapse model is compared.
+        The neuron model of the network in which a synapse model is compared; lif by default.
     options
         For a neuron model or a synapse model `neurons`, `steps` and `examples`, see
         `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the hints of
@@ -159,12 +159,16 @@ def parity(
             where="data",
             mend="Give a network, or leave out data",
         )
+    if neuron is not None and not isinstance(model, SynapseModel):
+        raise InputError(
+            "a neuron model is named for synapse models only", where="neuron", mend="Leave it out"
+        )
     options |= {"seed": seed}
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
-            neuron = load_model(neuron)
+            neuron = load_model(neuron or "lif")
         (report,) = rule_parities(model, [target], neuron=neuron, **options)
         return report
     options |= {"target": target, "perturb": perturb}
@@ -181,15 +185,16 @@ def parity(
 
 def _loaded(model: Any) -> Any:
     """Return the neuron model or synapse model that this names, or else what it is."""
-    from bioae.equations import available, load_model, load_synapse
-    from bioae.equations.synapses.library import is_synapse
+    from bioae.equations import load_model, load_synapse
+    from bioae.models.loading import kind_of
 
     if not isinstance(model, str | os.PathLike):
         return model
+    kind = kind_of(model)
+    if kind == "network":
+        return model
     path = os.fspath(model)
-    if path not in available() and is_synapse(path):
-        return load_synapse(path)
-    return load_model(path) if path in available() or Path(path).suffix == ".toml" else model
+    return load_synapse(path) if kind == "synapse" else load_model(path)
 
 
 def _is_network(source: Any) -> bool:

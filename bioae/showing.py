@@ -12,7 +12,7 @@ _LONGEST = 60  # characters of a value, next to its key in 80 columns
 
 
 class Summary(NamedTuple):
-    """What an object shows of itself: a heading, and a table whose first row names the columns."""
+    """Summary of an object: a heading, and a table whose first row names the columns."""
 
     heading: str
     rows: Sequence[tuple[str, ...]]

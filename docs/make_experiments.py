@@ -92,7 +92,7 @@ def _met(verdict: Verdict, kind: Kind) -> str:
     met = sum(each.holds for each in judgements)
     waiting = sum(bool(each.missing) for each in judgements)
     text = f"{met} of {len(judgements)}" if judgements else ""
-    return f"{text}; {waiting} lack rows" if waiting else text
+    return f"{text}; rows missing for {waiting}" if waiting else text
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ RUN is the folder of a finished `bioae train`. A new name needs --title and --li
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import marked
@@ -53,7 +54,7 @@ def main(*words: str) -> None:
     parser.add_argument("--limit", action="append", help="a sentence on a limit; may be repeated")
     parser.add_argument("--licence", help="the licence of the network")
     parser.add_argument("--seeds", type=Path, nargs="+", default=(), help="runs with other seeds")
-    options = parser.parse_args(words or None)
+    options = parser.parse_args(words)
     if options.run is not None:
         if options.name is None:
             parser.error("a run needs a name")
@@ -78,4 +79,4 @@ def _words(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Word
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -16,6 +16,7 @@ from special_files import special
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output, check_output, remove_stale
+from bioae.locks import locked, present
 
 
 def names(folder: Path) -> set[str]:
@@ -151,6 +152,29 @@ def test_an_empty_folder_may_become_an_output(tmp_path: Path) -> None:
     assert names(path) == {"new"}
     with pytest.raises(OutputError, match="exists already and was kept"):
         check_output(path, kind="folder")
+
+
+def test_a_name_too_long_for_its_temporary_folder_is_refused_at_once(tmp_path: Path) -> None:
+    for path in (tmp_path / ("n" * 241), tmp_path / ("ä" * 121)):
+        with pytest.raises(OutputError, match=r"at most 240 bytes; found 24[12]: "):
+            check_output(path)
+    with atomic_output(tmp_path / ("n" * 240)) as temporary:
+        temporary.touch()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_file_systems_without_locks_have_none(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with locked(tmp_path / "a") as mine, present(tmp_path / "a", exclusive=True):
+        assert mine
+    with atomic_output(tmp_path / "b") as temporary:
+        temporary.touch()
+    assert names(tmp_path) == {"a", "b"}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

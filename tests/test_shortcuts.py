@@ -180,6 +180,20 @@ def test_an_unknown_option_of_a_neuron_model_is_refused() -> None:
         bioae.parity("lif", step=40)
 
 
+@pytest.mark.parametrize(
+    ("word", "near"), [("liff", "lif"), ("stdp_pai", "stdp_pair"), ("sae-mnst", "sae-mnist")]
+)
+def test_a_word_that_is_no_name_is_meant_as_the_nearest_one(word: str, near: str) -> None:
+    with pytest.raises(InputError, match=f"Did you mean '?{near}"):
+        bioae.parity(word)
+
+
+@pytest.mark.parametrize("model", ["lif", NETWORK])
+def test_a_neuron_model_is_named_for_synapse_models_only(model: Any) -> None:
+    with pytest.raises(InputError, match=r"neuron: a neuron model is named for synapse models"):
+        bioae.parity(model, neuron="adex")
+
+
 def test_analyze_takes_the_target_third_as_simulate_does(tmp_path: Path) -> None:
     bioae.analyze(NETWORK, IMAGES, "numpy", out=tmp_path / "out", progress=False)
     assert (tmp_path / "out" / "report.html").is_file()

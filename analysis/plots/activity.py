@@ -44,6 +44,8 @@ def rasters(
 
     Parameters
     ----------
+    tree
+        The result.
     example
         A value of the coordinate `example`; by default the first.
     layers
@@ -56,14 +58,8 @@ def rasters(
     ResultError
         If the result has no such example or layer, or no layer that can fire.
     """
-    known = root_of(tree)["example"].to_numpy()
     chosen = first_example(tree) if example is None else example
-    if chosen not in known:
-        raise ResultError(
-            "there is no such example",
-            expected=f"one of the {known.size}, such as {known[0]}",
-            found=str(chosen),
-        )
+    _check_example(tree, chosen)
     names = chosen_layers(tree, layers)
     axes = panels(names, 1.15 + 0.6 / len(names), _TIME, ax=ax, most=1, width=7.2)
     for name, panel in axes.items():
@@ -111,6 +107,7 @@ def population_activity(
     axes = _activity_axes([*results], ax)
     below = axes.get(_RATE)
     for index, (name, tree) in enumerate(results.items()):
+        _check_example(tree, chosen)
         if name in axes:
             spikes = raster(tree, layer, example=chosen)
             _draw_spikes(axes[name], spikes, name, colour_of(index))
@@ -131,6 +128,16 @@ def population_activity(
         head(below, f"mean rate of {layer}", values=[*enumerate(results)])
     [*axes.values()][-1].set_xlabel(_TIME)
     return figure_of(axes.values())
+
+
+def _check_example(tree: xr.DataTree, example: int) -> None:
+    known = root_of(tree)["example"].to_numpy()
+    if example not in known:
+        raise ResultError(
+            "there is no such example",
+            expected=f"one of the {known.size}, such as {known[0]}",
+            found=str(example),
+        )
 
 
 def _activity_axes(names: Sequence[str], ax: Places | None) -> dict[str, Axes]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import count
+from itertools import chain, count, permutations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,12 +23,12 @@ from bioae.analysis.report.responses import illustrate_responses
 from bioae.analysis.results.repeats import presentations
 from bioae.analysis.results.schema import check_result, open_result, readable
 from bioae.errors import OutputError, ResultError, shortened
-from bioae.files import atomic_output, check_output
+from bioae.files import Kind, atomic_output, check_output
 from bioae.inputs import as_path
 from bioae.processes import begun
 from bioae.progress import counted
 
-__all__ = ["analyze", "analyze_files", "check_outputs", "open_results"]
+__all__ = ["analyze", "analyze_files", "check_outputs"]
 
 #: A result: a file, or the tree of a simulation.
 Result: TypeAlias = Path | str | xr.DataTree
@@ -152,7 +152,8 @@ def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
     """
     out = as_path(out, OutputError, "output")
     for name in _OUTPUTS:
-        check_output(out / name, overwrite=overwrite, kind="file")
+        kind: Kind = "folder" if name in _FOLDERS else "file"
+        check_output(out / name, overwrite=overwrite, kind=kind)
     return out
 
 
@@ -188,35 +189,22 @@ def _draw(illustrations: Sequence[Illustration], progress: bool | None) -> list[
     return pictures
 
 
-def open_results(paths: Sequence[Path | str], stack: ExitStack) -> dict[str, xr.DataTree]:
-    """Open results, named by the shortest ends of their paths that differ.
-
-    Parameters
-    ----------
-    stack
-        Closes the files.
-
-    Raises
-    ------
-    ResultError
-        If there is no path, one is given twice, or a file is not a result.
-    """
-    return _opened(_by_path(paths), stack)
-
-
 def _named(sources: Any) -> dict[str, Result]:
     """Return results by their names; those in memory are numbered, unless they have names."""
     if isinstance(sources, xr.DataTree):  # a mapping, too
         named: dict[str, Any] = {"result": sources}
     elif isinstance(sources, Mapping):
         named = {str(name): each for name, each in sources.items()}
+        _check_names(named, len(sources))
     else:
-        one = isinstance(sources, Path | str) or not isinstance(sources, Iterable)
-        several = [sources] if one else list(sources)
+        single = isinstance(sources, Path | str) or not isinstance(sources, Iterable)
+        several = [sources] if single else list(sources)
         trees = [each for each in several if isinstance(each, xr.DataTree)]
         files = [each for each in several if isinstance(each, Path | str)]
-        names = iter(_by_path(files) if files else ())
-        numbers = iter(["result"] if len(trees) == 1 else map("result {}".format, count(1)))
+        by_path = _by_path(files) if files else {}
+        one = ["result"] if len(trees) == 1 else []
+        numbered = chain(one, map("result {}".format, count(1)))
+        names, numbers = iter(by_path), (each for each in numbered if each not in by_path)
         named = {}
         for each in several:
             named[next(numbers if isinstance(each, xr.DataTree) else names, "")] = each
@@ -231,6 +219,19 @@ def _named(sources: Any) -> dict[str, Result]:
                 found=shortened(type(each).__name__),
             )
     return named
+
+
+def _check_names(names: Collection[str], results: int) -> None:
+    """Refuse names that are the same as text, or of which one is a group within another."""
+    if len(names) < results:
+        raise ResultError("two results have the same name", found=shortened(", ".join(names)))
+    for one, other in permutations(names, 2):
+        if other.startswith(f"{one}/"):
+            raise ResultError(
+                "the name of a result begins with that of another one and '/'",
+                where=other,
+                mend=f"Rename {one!r}",
+            )
 
 
 def _opened(sources: Mapping[str, Result], stack: ExitStack) -> dict[str, xr.DataTree]:
@@ -251,8 +252,6 @@ def _opened(sources: Mapping[str, Result], stack: ExitStack) -> dict[str, xr.Dat
 
 def _by_path(paths: Sequence[Path | str]) -> dict[str, Path | str]:
     """Return files by the shortest ends of their paths that differ."""
-    if not paths:
-        raise ResultError("there are no results to analyse", expected="at least one file")
     files = [Path(path).absolute() for path in paths]
     if len(set(files)) < len(files):
         repeated = next(file for file in files if files.count(file) > 1)

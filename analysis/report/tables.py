@@ -222,7 +222,7 @@ def _cortex(measures: Measures, name: str) -> Table:
         notes.append(
             f"{heading} – {reference.summary}; {reference.conditions}. {reference.citation}"
             + "".join(
-                f". {_listed(where).capitalize() if len(where) < len(layers) else 'Here'}: {reason}"
+                f". {_sentence(_listed(where)) if len(where) < len(layers) else 'Here'}: {reason}"
                 for reason, where in reasons.items()
                 if reason
             )
@@ -283,6 +283,11 @@ def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 def _listed(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a capital at its beginning, and the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def _named(data: xr.Dataset) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bioae.cli.options import check_effect, decimal
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bioae.responses.calibration import Calibration
 
 __all__ = ["changed_network", "print_change", "score_lines"]
+
+Value = TypeVar("Value")
 
 #: Headings of the printed table, short enough for 80 columns, and their numbers.
 _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
@@ -98,44 +100,37 @@ def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple
 
 def _parameters(texts: Sequence[str]) -> dict[str, str]:
     """Read values of parameters such as ``tau=10*ms`` or ``latent.tau=10*ms``."""
-    from bioae.errors import InputError
-
-    values: dict[str, str] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if not name.strip() or not value.strip():
-            raise InputError(
-                "the parameter cannot be read",
-                where="--parameter",
-                expected="a parameter and its value, such as tau=10*ms or latent.tau=10*ms",
-                found=repr(text),
-            )
-        if name.strip() in values:
-            raise InputError("a parameter is named twice", where="--parameter", found=repr(name))
-        values[name.strip()] = value
-    return values
+    expected = "a parameter and its value, such as tau=10*ms or latent.tau=10*ms"
+    return _assigned(texts, str, what="parameter", where="--parameter", expected=expected)
 
 
 def _spread(texts: Sequence[str]) -> dict[str, float]:
     """Read coefficients of variation such as ``tau=0.1``."""
+    expected = "a parameter and its coefficient of variation, such as tau=0.1"
+    return _assigned(texts, decimal, what="spread", where="--spread", expected=expected)
+
+
+def _assigned(
+    texts: Sequence[str], read: Callable[[str], Value], *, what: str, where: str, expected: str
+) -> dict[str, Value]:
+    """Read texts such as ``name=value``."""
     from bioae.errors import InputError
 
-    spread: dict[str, float] = {}
+    values: dict[str, Value] = {}
     for text in texts:
-        name, _, number = text.partition("=")
+        name, _, value = map(str.strip, text.partition("="))
         try:
-            variation = decimal(number)
+            if not name or not value:
+                raise ValueError
+            read_value = read(value)
         except ValueError:
             raise InputError(
-                "the spread cannot be read",
-                where="--spread",
-                expected="a parameter and its coefficient of variation, such as tau=0.1",
-                found=repr(text),
+                f"the {what} cannot be read", where=where, expected=expected, found=repr(text)
             ) from None
-        if name in spread:
-            raise InputError("a parameter is named twice", where="--spread", found=repr(name))
-        spread[name] = variation
-    return spread
+        if name in values:
+            raise InputError("a parameter is named twice", where=where, found=repr(name))
+        values[name] = read_value
+    return values
 
 
 def _background(text: str | None) -> float | tuple[float, str] | None:

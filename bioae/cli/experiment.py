@@ -95,6 +95,8 @@ def experiment(
     from bioae.extras import need_torch
     from bioae.simulation.backend import Backend
 
+    if resume:
+        check_effect("--resume keeps the rows in the folder", overwrite=overwrite)
     if status:
         check_effect(
             "--status runs nothing, and shows all conditions",
@@ -159,7 +161,7 @@ def _run(
     Known rows of another run are taken over first.
     """
     from bioae.experiments.runner.run import document_of, export, run_rows
-    from bioae.experiments.runner.store import check_folder, opened
+    from bioae.experiments.runner.store import IDENTITY, check_folder, opened
     from bioae.simulation.targets.activation import check_target
 
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
@@ -174,7 +176,7 @@ def _run(
             document = document_of(plan, store)
             export(plan, document, folder)
     except KeyboardInterrupt:
-        if not (folder / "experiment.json").exists():
+        if not (folder / IDENTITY).exists():
             raise
         line = "bioae: interrupted; continue with the same command and --resume"
         print(line, file=sys.stderr)
@@ -201,8 +203,7 @@ class _Means:
         from bioae.learning import LearningConfig, learn_from
 
         config = LearningConfig.from_mapping(tables, where=folder.name)
-        resume = (folder / "checkpoint").exists()
-        return learn_from(config, folder, resume=resume, overwrite=True)
+        return learn_from(config, folder, resume=_resumable(folder), overwrite=True)
 
     def baseline(self, tables: Mapping[str, Any], folder: Path) -> BaselineResult:
         from bioae.trainers import BaselineConfig, train_baseline
@@ -230,7 +231,9 @@ class _Means:
 
 
 def _resumable(folder: Path) -> bool:
-    return (folder / "checkpoint.safetensors").exists()
+    from bioae.trainers.training.folder import CHECKPOINT, LEARNING
+
+    return any((folder / name).exists() for name in (CHECKPOINT, LEARNING))
 
 
 def _status(plan: Plan, store: Store, *, json: bool) -> int:

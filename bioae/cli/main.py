@@ -77,7 +77,7 @@ def _line(error: CycloptsError | BioaeError | OSError | MemoryError) -> str:
         case CycloptsError():
             line = _usage(error)
         case MemoryError():
-            line = f"out of memory. Ask for fewer images or smaller chunks {error}"
+            line = f"out of memory{f': {error}' if str(error) else ''}. Ask for fewer images"
         case OSError():
             line = f"{error.filename or 'output'}: {error.strerror or error}"
         case _:

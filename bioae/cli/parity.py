@@ -5,8 +5,6 @@ from __future__ import annotations
 import json as json_format
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bioae.cli.options import Positive, Seed, Split, check_effect, whole
@@ -77,20 +75,21 @@ def parity(
     """
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
-    from bioae.equations.synapses.library import is_synapse
     from bioae.extras import need_torch
+    from bioae.models.loading import kind_of
 
     need_torch("bioae parity")
     tried = to_try(target)
     options: dict[str, Any] = {"examples": examples, "seed": seed, "perturb": perturb}
     reports: Sequence[Parity]
-    if _is_network(model):
+    kind = kind_of(model)
+    if kind == "network":
         check_effect(f"{model} is a trained network", neurons=neurons, steps=steps, neuron=neuron)
         reports = _of_network(model, tried.targets, data, split, **options)
     else:
         check_effect(f"{model} receives random input", data=data, split=split)
         options |= {"neurons": neurons or 100, "steps": steps or 200}
-        if is_synapse(model):
+        if kind == "synapse":
             reports = _of_synapse(model, tried.targets, neuron, **options)
         else:
             check_effect(f"{model} is a neuron model", neuron=neuron)
@@ -155,23 +154,6 @@ def _shown_to(
     # Without labels and targets, which need not be those of the network's task.
     presented = examples_of(config, data, split or "test", count=examples, targets=False)
     return replace(presented, labels=None, targets=None)
-
-
-def _is_network(model: str) -> bool:
-    """Return whether a trained network is meant; a neuron model's name takes precedence.
-
-    A word that is neither a path nor a name is meant as the kind of the name nearest to it.
-    """
-    from bioae import models
-    from bioae.equations import available, available_synapses
-
-    path, neurons = Path(model), (*available(), *available_synapses())
-    if model in neurons or path.suffix == ".toml":
-        return False
-    if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
-        return True
-    near = get_close_matches(model, (*neurons, *models.available()), n=1)
-    return bool(near) and near[0] not in neurons
 
 
 def _print(report: Parity) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bioae.cli.options import check_effect, whole
+from bioae.cli.options import Decimal, check_effect, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,8 +46,8 @@ def show_synapses(
     /,
     *,
     levels: Annotated[int, whole(2, 2**20)] | None = None,
-    largest: float | None = None,
-    write_noise: float | None = None,
+    largest: Decimal | None = None,
+    write_noise: Decimal | None = None,
     window: Path | None = None,
     overwrite: bool = False,
     json: bool = False,

@@ -1,4 +1,4 @@
-"""Encoders that learn by local rules, read out linearly, beside one that learned by gradients."""
+"""Encoders that learn by local rules, read out linearly, compared with learning by gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spiking neurons that choose a tenth of the pixels by a local rule, beside fixed connections."""
+"""Spiking neurons that choose a tenth of the pixels by a local rule, or have fixed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well 100 spiking neurons that fire rarely can code an image, beside conventional networks."""
+"""Codes of 100 spiking neurons that fire rarely, compared with conventional networks."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def draw_courses(rows: xr.Dataset) -> Figure:
 
 
 def draw_brian2(rows: xr.Dataset) -> Figure:
-    """Latent firing in Brian2; in grey cortex, of which CV and 0.41 to 0.62 are from memory."""
+    """Latent firing in Brian2, a dot per seed; in grey the ranges published for cortex."""
     names = [name for name in ("spiking", "fashion") if name in rows["condition"]]
     return draw_cortex(rows.sel(condition=names))
 
@@ -268,7 +268,7 @@ _DIGITS, _CLOTHES, _CONVENTIONAL = _spiking(), _fashion(), _baselines()
 _LESS, _NEURONS = _without(), _neurons()
 
 EXPERIMENT = Experiment(
-    title="A sparse code of 100 spiking neurons",
+    title="100 spiking neurons that fire rarely",
     source="the recipe is ours; its parts are those of `docs/training.md`",
     claim="A spiking auto-encoder with 100 latent neurons that fire in less than 10 % of the "
     "steps, none of them dead or bursting, reconstructs digits with about half the error of 100 "

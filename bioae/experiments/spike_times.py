@@ -98,7 +98,7 @@ def _compiled(trial: Trial) -> dict[str, float]:
 
 def _in_brian2(
     trial: Trial, network: SpikeTimeNetwork, values: Numbers, steps: int
-) -> tuple[Numbers, dict[str, int]]:
+) -> tuple[Numbers, dict[str, float]]:
     """Return the outputs in Brian2 with so many steps per millisecond, and numbers of spikes."""
     ordinary = network.to_network(f"1*ms/{steps}")
     images = network.images(values, ordinary)

@@ -23,7 +23,7 @@ __all__ = ["LearningConfig", "LearningTable", "load_learning"]
 
 
 class LearningTable(Table):
-    """How a network learns."""
+    """Settings of learning by rules."""
 
     rule: str | None = Field(
         None, min_length=1, description="the synapse model of layers that name none: a name, or "

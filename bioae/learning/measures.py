@@ -1,4 +1,4 @@
-"""What a network has learned: activity, weights, the classes of its neurons, and figures."""
+"""Measures of a learned network: activity, weights, the classes of its neurons, and figures."""
 
 from __future__ import annotations
 

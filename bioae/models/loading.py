@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from bioae.errors import ArtefactError, InputError, NetworkError, shortened
 from bioae.inputs import check_input
@@ -14,10 +15,46 @@ from bioae.networks.artefact import Artefact
 from bioae.networks.base import NetworkBase
 from bioae.networks.network import Network
 
-__all__ = ["NetworkLike", "full_network_of", "load", "locate", "network_of"]
+__all__ = [
+    "ModelKind", "NetworkLike", "full_network_of", "kind_of", "load", "locate", "network_of",
+]  # fmt: skip
+
+#: What a name or a path means where models and networks are accepted.
+ModelKind: TypeAlias = Literal["neuron", "synapse", "network"]
 
 #: A network, a trained network with its record, or the path or the name of one.
 NetworkLike: TypeAlias = NetworkBase | Artefact | Path | str
+
+
+def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
+    """Return whether a neuron model, a synapse model or a trained network is meant.
+
+    Parameters
+    ----------
+    name_or_path
+        A name or a path. The name of a model takes precedence over the path of a network. What is
+        neither a name nor a path was meant as the name that is nearest to it.
+
+    Raises
+    ------
+    ModelError
+        If there is no such TOML file, or it cannot be read.
+    """
+    from bioae.equations import available as neurons
+    from bioae.equations import available_synapses
+    from bioae.equations.synapses.library import is_synapse
+
+    text, path = os.fspath(name_or_path), Path(name_or_path)
+    if text not in neurons() and is_synapse(text):
+        return "synapse"
+    if text in neurons() or path.suffix == ".toml":
+        return "neuron"
+    if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
+        return "network"
+    near = get_close_matches(text, (*neurons(), *available_synapses(), *available()), n=1)
+    if set(near) & {*available()}:
+        return "network"
+    return "synapse" if set(near) & {*available_synapses()} else "neuron"
 
 
 def load(name_or_path: Path | str) -> Artefact:

@@ -58,7 +58,7 @@ class _Decoder(Table):
 
     @property
     def reads(self) -> Reads:
-        """What is decoded."""
+        """The quantity that is decoded."""
         return "potential"
 
     @property

@@ -1,4 +1,4 @@
-"""What the rules of a network's layers need: their statements, and held numbers."""
+"""Requirements of the rules of layers: their statements, and held numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What statements of a learning rule may name: expressions and units, and how they are checked."""
+"""Names that statements of a learning rule may use: expressions and units, and their checks."""
 
 from __future__ import annotations
 

@@ -177,6 +177,8 @@ def test_a_split_of_random_signals_is_refused(refused: Callable[..., str], here:
     ("arguments", "said"),
     [
         (("lyf",), "Did you mean 'lif'?"),
+        (("stdp_pai",), "Did you mean 'stdp_pair'?"),
+        (("sae-mnst",), "Did you mean sae-mnist or"),
         (("mine.toml",), "mine.toml: there is no such file; expected a neuron model or a synapse"),
         (("run/model",), "run/model: there is no trained network"),
         (("model.zip",), "model.zip: there is no trained network"),

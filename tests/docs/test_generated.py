@@ -21,6 +21,7 @@ import make_trained
 import pytest
 from model_pages import pictures, responses
 
+from benchmarks.__main__ import NAMES
 from benchmarks.recurrent import table as recurrent_table
 from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
@@ -137,7 +138,8 @@ def test_generated_pages_of_experiments() -> None:
 
 
 def test_markdown_of_the_benchmarks() -> None:
-    for name in ("analysis", "simulation", "starting"):
+    assert {path.stem for path in BENCHMARKS.glob("*.json")} == {*NAMES}
+    for name in ("analysis", "learning", "simulation", "starting"):
         content = stored(f"benchmarks/results/{name}.json")
         page = (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
         assert f"`{content['command']}`" in page

@@ -189,6 +189,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (("toy", "--out", "file/out"), "the output cannot be written"),
         (("toy", "--out", "mine"), "this is not the folder of an experiment, and was kept"),
         (("toy", "--out", "mine", "--overwrite"), "this is not the folder of an experiment"),
+        (("toy", "--resume", "--overwrite"), "--overwrite: no effect, because --resume keeps"),
         (("toy", "--out", "mine", "--resume"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--status"), "this is not the folder of an experiment"),
         (("toy", "--status", "--resume"), "--resume: no effect, because --status runs nothing"),

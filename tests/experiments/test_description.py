@@ -135,7 +135,8 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
 
 def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> None:
     plan = Plan(experiment())
-    stored = document(plan, {key: {"score": 0.2, "spikes": 5} for key in plan.keys()})
+    numbers = {"score": 0.2, "spikes": 5.0}
+    stored = document(plan, dict.fromkeys(plan.keys(), numbers))
     moved, new = replace(CLAIM, threshold=0.1), replace(CLAIM, text="score once more")
     later = Plan(replace(plan.experiment, criteria=(moved, new, CONTROL)))
     assert [each.since for each in judge(later, stored).judgements] == ["changed", "added", ""]
@@ -146,8 +147,8 @@ def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> Non
 
 def test_numbers_of_notes_are_those_of_the_rows() -> None:
     notes = (
-        "{a[score]:.2f}, {a[score]:±.2f}, {b[score]:±.1f}, {a[score]:min .1f} to {a[score]:max .1f} "
-        "of {a[score]:n}, {a[score]:.0%}, {a[score]:p b}, {c[score]:±.1f}, {{a}}"
+        "{a[score]:.2f}, {a[score]:±.2f}, {b[score]:±.1f}, {a[score]:min .1f} to "
+        "{a[score]:max .1f} of {a[score]:n}, {a[score]:.0%}, {a[score]:p b}, {c[score]:±.1f}, {{a}}"
     )
     conditions = {name: Condition(name, seeds=3) for name in "abc"}
     plan = Plan(experiment(conditions=conditions, notes=notes))

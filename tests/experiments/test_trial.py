@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 
+from bioae import Network, NetworkConfig, simulate
 from bioae.cli import main
+from bioae.experiments.runner.agreement import DIFFERING, Agreement
+from bioae.experiments.runner.criteria import Criterion, mean
+from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
+from bioae.experiments.runner.rows import identity_of, row_of
+from bioae.experiments.runner.store import opened
 
 Run = Callable[..., Any]
 Write = Callable[..., None]
@@ -92,6 +101,63 @@ def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
     assert "weights.safetensors" in shared
     assert "checkpoint.safetensors" not in shared
     assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_finished_row_needs_no_more_is_removed(tmp_path: Path) -> None:
+    experiment = Experiment(
+        title="", source="", claim="", run=lambda trial: {},
+        conditions={"a": Condition("one", may_be_silent=True)}, columns={"score": Column("score")},
+        criteria=tuple(Criterion(kind, "", mean("score", "a"), ">", 0.0)
+                       for kind in ("claim", "control")),
+        sizes={}, quick={},
+    )  # fmt: skip
+    plan = Plan(experiment)
+    with opened(
+        tmp_path / "out", identity_of(plan, "numpy"), resume=False, overwrite=False
+    ) as store:
+        trial = store.trial(("a", 0))
+        kept = {"learning/model/weights.safetensors", "learning/metrics.jsonl"}
+        removed = {
+            "learning/checkpoint/network.toml", "learning/moments-1-0.safetensors",
+            "training/checkpoint.safetensors", "few.nc", "data.npz",
+        }  # fmt: skip
+        for name in (*kept, *removed):
+            (trial / name).parent.mkdir(parents=True, exist_ok=True)
+            (trial / name).touch()
+        store.add(row_of(experiment, ("a", 0), {"score": 1.0}, {}))
+    assert {str(path.relative_to(trial)) for path in trial.rglob("*") if path.is_file()} == kept
+
+
+def test_results_are_closed_when_their_row_is_finished(
+    run: Run, write: Write, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Path] = []
+    close = xr.DataTree.close
+
+    def noted(tree: xr.DataTree) -> None:
+        closed.append(here)
+        close(tree)
+
+    monkeypatch.setattr(xr.DataTree, "close", noted)
+    write(
+        ("\ndef run(trial):", TRAINING),
+        ('quick={"spread": 0.5}', 'quick={"epochs": 1}'),
+        ('sizes={"spread": 1.0}', 'sizes={"epochs": 2}'),
+    )
+    run("toy", "--quick", "--out", "out", "--condition", "ours")
+    assert len(closed) == 1
+
+
+def test_silence_is_no_agreement() -> None:
+    layers = [{"kind": "dense", "name": "output", "shape": [1, 28, 28]}]
+    config = NetworkConfig.from_mapping({"steps": 3, "layers": layers}, where="one layer")
+    network = Network.initialise(config, seed=0).quantised()
+    silent = network.with_weights({"output.weight": np.zeros((784, 784))})
+    for each, differing in ((network, 0), (silent, math.nan)):
+        result = simulate(each, "sample", "numpy", limit=2, progress=False)
+        spikes = Agreement(each, result, result).spikes
+        assert spikes[DIFFERING] == pytest.approx(differing, nan_ok=True)
+        assert (spikes["spikes"] > 0) == (each is network)
 
 
 BASELINES = """

@@ -119,6 +119,16 @@ class BaselineConfig(RunConfig):
         )
 
     @property
+    def sources(self) -> list[tuple[str, Place]]:
+        """The layers with what comes before ``weight`` and ``bias`` in the names of their arrays.
+
+        The latent layer of a variational auto-encoder is there twice.
+        """
+        sources = [("", place) for place in places(self.network)]
+        variational = isinstance(self.baseline, VariationalKind)
+        return [*sources, (LOG_VARIANCE, self.latent)] if variational else sources
+
+    @property
     def array_shapes(self) -> dict[str, Shape]:
         """The shapes of what is learned, by name.
 
@@ -133,11 +143,8 @@ class BaselineConfig(RunConfig):
             pixels = math.prod(self.network.input_shape)
             components = self.components if isinstance(kind, PcaKind) else 0
             return {"mean": (pixels,), "components": (components, pixels)}
-        sources = [("", place) for place in places(self.network)]
-        if isinstance(kind, VariationalKind):
-            sources.append((LOG_VARIANCE, self.latent))
         shapes: dict[str, Shape] = {}
-        for prefix, (layer, shape, _) in sources:
+        for prefix, (layer, shape, _) in self.sources:
             if isinstance(layer, Pool2d):
                 continue  # its weights are fixed
             name = f"{layer.name}.{prefix}"

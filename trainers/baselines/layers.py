@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bioae.noise import Key
 from bioae.random import stream
-from bioae.trainers.baselines.config import LOG_VARIANCE, BaselineConfig, Place, places
+from bioae.trainers.baselines.config import BaselineConfig, Place, places
 from bioae.trainers.baselines.kinds import FeedforwardKind, RecurrentKind, TrainedKind
 from bioae.trainers.mirror.connections.functional import connect
 
@@ -198,10 +198,7 @@ class ConventionalModule(nn.Module):
             name: torch.zeros(shape, dtype=self.dtype)
             for name, shape in self.config.array_shapes.items()
         }
-        sources = [("", place) for place in self.places]
-        if any(LOG_VARIANCE in name for name in arrays):
-            sources.append((LOG_VARIANCE, self.config.latent))
-        for number, (prefix, place) in enumerate(sources, start=1):
+        for number, (prefix, place) in enumerate(self.config.sources, start=1):
             named = {
                 kind: array
                 for kind in ("weight", "recurrent", "bias")

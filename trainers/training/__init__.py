@@ -1,6 +1,6 @@
-"""Training: configuration, objective, optimisation loop, checkpoints and fine-tuning.
+"""Training: configuration, losses, optimisation loop, checkpoints and fine-tuning.
 
-A new loss belongs in `objective`, a regulariser in `regularisers` with its keys in `terms`, and a
+A new loss belongs in `losses`, a regulariser in `regularisers` with its keys in `terms`, and a
 learning-rate schedule in `schedules`.
 """
 

@@ -25,6 +25,7 @@ __all__ = [
     "MODEL",
     "MOMENTS",
     "TEST",
+    "UNFINISHED",
     "alone_in",
     "check_config",
     "check_data",
@@ -41,6 +42,9 @@ FIGURES = "fields.svg", "weights.svg"
 
 #: The state of the optimiser of such a run, with its position in the name.
 MOMENTS = "moments-*.safetensors"
+
+#: All from which a run continues.
+UNFINISHED = CHECKPOINT, LEARNING, MOMENTS
 
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"

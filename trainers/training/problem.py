@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
@@ -114,24 +115,17 @@ class Problem(DescentProblem):
         return first_not_finite(self.mirror, loss)
 
 
-@contextmanager
-@torch.no_grad()
-def on_grid(weights: Collection[Tensor], bits: int | None) -> Iterator[None]:
+def on_grid(weights: Collection[Tensor], bits: int | None) -> AbstractContextManager[None]:
     """Round weights to multiples of ``2^-bits`` inside the block, ties to even.
 
     On this grid, sums of weights are exact in any order. The weights are restored afterwards;
     `bits` of None rounds nothing. A weight moves by at most ``2^-(bits + 1)``, which is negligible
     for training: it continues with the unrounded weights.
     """
-    exact = [weight.detach().clone() for weight in weights]
-    if bits is not None:
-        for weight in weights:
-            weight.copy_(torch.round(weight * 2.0**bits) * 2.0**-bits)
-    try:
-        yield
-    finally:
-        for weight, before in zip(weights, exact, strict=True):
-            weight.copy_(before)
+    if bits is None:
+        return nullcontext()
+    rounded = [torch.round(weight.detach() * 2.0**bits) * 2.0**-bits for weight in weights]
+    return in_place_of(weights, rounded)
 
 
 class LayerTally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,13 +64,14 @@ class Agreement:
     mirror: xr.DataTree
 
     @property
-    def spikes(self) -> dict[str, int]:
-        """The spikes that differ, and those of the quietest layer in Brian2."""
+    def spikes(self) -> dict[str, float]:
+        """The spikes that differ (NaN if there are none), and those of the quietest layer."""
         from bioae.analysis import differing_spikes
 
-        differing = differing_spikes(self.result, self.mirror)["differing"]
+        table = differing_spikes(self.result, self.mirror)
+        compared = int(table["spikes_a"].sum() + table["spikes_b"].sum())
         return {
-            DIFFERING: int(differing.sum()),
+            DIFFERING: int(table["differing"].sum()) if compared else math.nan,
             SPIKES: fewest_spikes(self.network, self.result),
         }
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["provenance"]
+__all__ = ["processor", "provenance"]
 
 _PACKAGES = ("bioae", "brian2", "numpy", "scipy", "torch")
 
@@ -51,10 +51,14 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    machine: dict[str, Any] = {"system": platform.system(), "cores": os.cpu_count()}
+    return {"system": platform.system(), "cores": os.cpu_count(), "processor": processor()}
+
+
+def processor() -> str:
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return {**machine, "processor": next(names, platform.machine())}
+    return next(names, platform.machine())

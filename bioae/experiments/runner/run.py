@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bioae.experiments.runner.experiment import Key, Plan
@@ -85,17 +86,19 @@ def _run(plan: Plan, store: Store, key: Key, means: Means) -> Row:
     condition, seed = key
     folder = store.trial(key)
     folder.mkdir(parents=True, exist_ok=True)
-    trial = Trial(
-        condition=condition,
-        settings=plan.conditions[condition].settings,
-        seed=seed,
-        sizes=plan.sizes,
-        folder=folder,
-        shared=store.shared(seed),
-        target=known_target(store.identity.target),
-        means=means,
-    )
     started = time.monotonic()
-    numbers = plan.experiment.run(trial)
+    with ExitStack() as results:
+        trial = Trial(
+            condition=condition,
+            settings=plan.conditions[condition].settings,
+            seed=seed,
+            sizes=plan.sizes,
+            folder=folder,
+            shared=store.shared(seed),
+            target=known_target(store.identity.target),
+            means=means,
+            results=results,
+        )
+        numbers = plan.experiment.run(trial)
     seconds = round(time.monotonic() - started, 1)
     return row_of(plan.experiment, key, numbers, {**provenance(), "seconds": seconds})

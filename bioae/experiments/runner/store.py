@@ -17,13 +17,15 @@ from pathlib import Path
 from bioae.errors import InputError, OutputError, ResultError, shortened
 from bioae.experiments.runner.experiment import Key
 from bioae.experiments.runner.rows import Document, Identity, Row, validated, write_json
-from bioae.experiments.runner.trial import RESULTS
 from bioae.files import check_output, remove
 from bioae.locks import locked, present
 
-__all__ = ["Store", "check_folder", "check_rows", "opened"]
+__all__ = ["IDENTITY", "Store", "check_folder", "check_rows", "opened"]
 
-_IDENTITY, _LOCKS = "experiment.json", ".locks"
+#: The file with the identity of a run.
+IDENTITY = "experiment.json"
+
+_LOCKS = ".locks"
 _ROWS, _RUNS, _SHARED = "rows", "runs", "shared"
 #: The endings of what is made of all rows.
 _EXPORTS = ("json", "csv", "md", "nc")
@@ -105,7 +107,7 @@ class Store:
                 _write(self._file(row.key), row)
         criteria = tuple(each for each in self.identity.criteria if each in document.criteria)
         identity = self.identity.model_copy(update={"criteria": criteria})
-        _write(self.folder / _IDENTITY, identity)
+        _write(self.folder / IDENTITY, identity)
         return Store(self.folder, identity)
 
     def trial(self, key: Key) -> Path:
@@ -227,20 +229,20 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
     """
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     (folder / _LOCKS).mkdir(parents=True, exist_ok=True)
-    with present(folder / _LOCKS / "run", alone=not resume):
-        if not resume and (folder / _IDENTITY).exists():
+    with present(folder / _LOCKS / "run", exclusive=not resume):
+        if not resume and (folder / IDENTITY).exists():
             _clear(folder, _stored(folder).experiment)
-    with present(folder / _LOCKS / "run", alone=False):
+    with present(folder / _LOCKS / "run", exclusive=False):
         yield Store(folder, _written(folder, identity))
 
 
 def _written(folder: Path, identity: Identity) -> Identity:
     """Write the identity of a run, or add to it what is new; one process at a time."""
     with locked(folder / _LOCKS / "identity.lock"):
-        stored = _stored(folder) if (folder / _IDENTITY).exists() else None
+        stored = _stored(folder) if (folder / IDENTITY).exists() else None
         now = identity if stored is None else _same(folder, stored, identity)
         if now != stored:
-            _write(folder / _IDENTITY, now)
+            _write(folder / IDENTITY, now)
     return now
 
 
@@ -252,25 +254,28 @@ def _write(path: Path, model: Row | Identity) -> None:
 
 
 def _remove_results(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.name.endswith(RESULTS):
+    """Remove what no trial needs when the rows that depend on it are finished."""
+    from bioae.trainers.training.folder import UNFINISHED
+
+    for pattern in ("*.nc", "*.npz", *UNFINISHED):
+        for path in [*folder.rglob(pattern)]:
             remove(path)
 
 
 def _is_empty(folder: Path) -> bool:
     """Return whether a folder holds nothing, but perhaps what a run that just begins writes."""
-    begun = (_LOCKS, f".{_IDENTITY}.")
+    begun = (_LOCKS, f".{IDENTITY}.")
     return folder.is_dir() and all(path.name.startswith(begun) for path in folder.iterdir())
 
 
 def _stored(folder: Path) -> Identity:
     try:
-        return validated(Identity, folder / _IDENTITY, OutputError)
+        return validated(Identity, folder / IDENTITY, OutputError)
     except OutputError as error:
         raise OutputError(
             "this is not the folder of an experiment, and was kept",
             where=str(folder),
-            found=f"{_IDENTITY}: {error.what}",
+            found=f"{IDENTITY}: {error.what}",
             mend="Choose another folder",
         ) from error
 
@@ -321,7 +326,7 @@ def _difference(key: str, before: object, now: object) -> tuple[str, object, obj
 
 def _clear(folder: Path, name: str) -> None:
     """Remove the rows of a run, and what was made of them; nothing else."""
-    for each in (_ROWS, _RUNS, _SHARED, _IDENTITY):
+    for each in (_ROWS, _RUNS, _SHARED, IDENTITY):
         remove(folder / each)
     exports = [folder / f"{name}.{ending}" for ending in _EXPORTS]
     for path in (*exports, *(folder / "figures").glob(f"{name}-*.svg")):

@@ -6,7 +6,8 @@ The command line passes these means: nothing here needs PyTorch or Brian2.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
     from bioae.datasets import Data, Images
     from bioae.networks.network import Network
 
-__all__ = ["RESULTS", "Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
+__all__ = ["Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
 
 Run = TypeVar("Run")
-
-#: The endings of files that no trial needs when the rows that depend on them are finished.
-RESULTS = (".nc", ".npz", "checkpoint.safetensors")
 
 
 class Trained(Protocol):
@@ -126,6 +124,8 @@ class Trial:
         The Brian2 target.
     means
         What it is carried out with.
+    results
+        Closes results when the trial has ended.
     """
 
     condition: str
@@ -136,6 +136,7 @@ class Trial:
     shared: Path
     target: Target
     means: Means
+    results: ExitStack = field(default_factory=ExitStack)
 
     def data(
         self, train: Data, test: Data, name: str = "data", *, share: bool = False
@@ -247,7 +248,10 @@ class Trial:
             See `docs/result.md`.
         """
         backend = backend or Backend(self.target)
-        return self.means.simulate(network, images, self.folder / f"{name}.nc", backend, self.seed)
+        path = self.folder / f"{name}.nc"
+        result = self.means.simulate(network, images, path, backend, self.seed)
+        self.results.callback(result.close)
+        return result
 
     def mirror(self, network: Network, images: Data | ArrayLike) -> xr.DataTree:
         """Simulate a network in the mirror, in float64, with the trial's seed."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from bioae.errors import OutputError
 from bioae.files import atomic_output, remove, user_cache
 from bioae.inputs import read_input
+from bioae.locks import locked
 from bioae.progress import activity
 
 __all__ = ["BuildCache", "KeptBuild"]
@@ -158,15 +159,10 @@ class BuildCache:
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Keep other processes from building the same, if the file system supports locks."""
-        import filelock
-
-        locks = self.folder / _LOCKS
         with ExitStack() as stack:
-            # NotImplementedError: a file system without locks.
-            with suppress(OSError, NotImplementedError):
-                locks.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the cache cannot be written
                 # Few files, by the keys' first digits: the file of a lock is never removed.
-                stack.enter_context(filelock.FileLock(locks / key[:2]))
+                stack.enter_context(locked(self.folder / _LOCKS / key[:2]))
             yield
 
 

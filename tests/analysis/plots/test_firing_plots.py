@@ -96,8 +96,9 @@ def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.
     assert not figure.legends
     assert rate.get_xlabel().endswith("(ms)")
     assert population_activity(two, "conv").axes[0].lines
-    with pytest.raises(ResultError, match="no such example"):
-        population_activity(two, "conv", example=5)
+    for ax in (None, {"population rate": rate}):
+        with pytest.raises(ResultError, match="no such example"):
+            population_activity(two, "conv", example=5, ax=ax)
 
 
 @pytest.mark.parametrize("which", ["best", "all"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.analysis import analyze, example_result, write_report
+from bioae.analysis import analyze, example_result, open_result, write_report
+from bioae.analysis.report.pipeline import analyze_files
 from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
 from bioae.simulation.results.netcdf import write_result
@@ -175,6 +177,18 @@ def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
     after = dict(kept(tmp_path))
     assert after[str(tmp_path / "mine.txt")] == b"mine"
     assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]
+
+
+def test_every_result_keeps_a_name_of_its_own(tmp_path: Path, small_results: list[Path]) -> None:
+    path = tmp_path / "result.nc"
+    shutil.copy(small_results[0], path)
+    tree = open_result(path)
+    measures, _ = analyze_files([tree, path], tmp_path / "out")
+    assert [*measures.statistics] == ["result 1", "result"]
+    for names in ({1: tree, "1": tree}, {"a": tree, "a/layers": tree}):
+        with pytest.raises(ResultError, match="name"):
+            analyze(names, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:

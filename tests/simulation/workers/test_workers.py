@@ -141,6 +141,28 @@ def test_an_error_of_a_worker_is_raised(workers: int) -> None:
     assert not multiprocessing.active_children()
 
 
+class RewordedError(Exception):
+    """An error that another process cannot make again from its message."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(f"{message}, {code}")
+
+
+def test_what_cannot_be_sent_from_a_worker_is_named() -> None:
+    with pytest.raises(Exception, match=r"cannot pickle|[Cc]an't (pickle|get)"):
+        list(shared(lambda piece: lambda: piece, [0, 1], 2))
+
+    def fail(piece: int) -> int:
+        if piece == 0:
+            raise ValueError("the real reason", lambda: piece)
+        raise RewordedError("the real reason", code=piece)
+
+    for piece in (0, 1):
+        with pytest.raises((RuntimeError, RewordedError), match="the real reason"):
+            list(shared(fail, [piece, piece], 2))
+    assert not multiprocessing.active_children()
+
+
 def die_once(marker: Path) -> None:
     """Kill this process, unless another one was killed here before."""
     try:

@@ -145,6 +145,35 @@ def test_changed_data_are_not_resumed(tables: dict[str, Any], tmp_path: Path) ->
         train_baseline(settings, tmp_path / "run", resume=True)
 
 
+def test_a_run_is_resumed_after_its_data_were_moved(
+    tables: dict[str, Any], straight: BaselineResult, data: Path, tmp_path: Path
+) -> None:
+    before = shutil.copy(data, tmp_path / "before.npz")
+    moved = tables | {"data": {"name": str(before), "validation": 6}}
+    command = [sys.executable, "-c", KILLED, json.dumps(moved), str(tmp_path / "run"), "6"]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    Path(before).rename(tmp_path / "after.npz")
+    moved["data"] = {"name": str(tmp_path / "after.npz"), "validation": 6}
+    train_baseline(moved, tmp_path / "run", resume=True)
+    weights = [each.model / "weights.safetensors" for each in (straight,)]
+    weights.append(tmp_path / "run/model/weights.safetensors")
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_name_of_a_layer_makes_no_baseline_variational(tmp_path: Path, data: Path) -> None:
+    tables = {
+        "baseline": "feedforward",
+        "network": {
+            "input_shape": [1, 6, 6],
+            "layers": [dense("log_variance_a", 4), dense("output", shape=[1, 6, 6])],
+        },
+        "training": {"epochs": 1, "threads": 1},
+        "data": {"name": str(data), "validation": 6},
+    }
+    arrays = train_baseline(tables, tmp_path / "run").baseline.arrays()
+    assert {name.partition(".")[0] for name in arrays} == {"log_variance_a", "output"}
+
+
 def test_the_test_split_is_evaluated_once(
     tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
