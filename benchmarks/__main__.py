@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
-from benchmarks.stored import parser, write_text
-from bioae.files import user_cache
+from benchmarks.stored import parser
+from bioae.files import user_cache, write_text
 
 __all__ = ["NAMES", "main"]
 
@@ -25,7 +25,7 @@ def main() -> None:
             raise SystemExit("There is no interrupted run. Start one: python -m benchmarks")
         pending = json.loads(unfinished.read_text(encoding="utf-8"))
     for place, name in enumerate(pending):
-        write_text(unfinished, json.dumps(pending[place:]) + "\n")
+        write_text(unfinished, json.dumps(pending[place:]) + "\n", overwrite=True)
         # Only the first of them was interrupted; the stored rows of the others are older.
         resume = options.resume and place == 0
         command = [sys.executable, "-m", f"benchmarks.{name}", *["--resume"] * resume]

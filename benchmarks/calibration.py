@@ -14,11 +14,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stored import DOCS_RESULTS, parser, write_text
+from benchmarks.stored import DOCS_RESULTS, parser
 from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_model
 from bioae.errors import ModelError
+from bioae.files import write_text
 from bioae.networks import Network
 from bioae.networks.artefact import load
 from bioae.responses.calibration import CALIBRATIONS
@@ -72,9 +73,9 @@ def main() -> None:
         rows = stored["neurons"].setdefault(neuron, {})
         if by not in rows:
             rows[by] = changed(network, neuron, by, options.images)
-            write_text(options.out, json.dumps(stored, indent=1) + "\n")
+            write_text(options.out, json.dumps(stored, indent=1) + "\n", overwrite=True)
             print(neuron, by, rows[by], flush=True)
-    write_text(options.out.with_name("calibration-table.inc"), table(stored))
+    write_text(options.out.with_name("calibration-table.inc"), table(stored), overwrite=True)
 
 
 def table(stored: dict[str, Any]) -> str:

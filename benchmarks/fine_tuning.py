@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
+from benchmarks.stored import DOCS_RESULTS, Stored, parser
+from bioae.files import write_text
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.folder import CHECKPOINT
@@ -61,7 +62,7 @@ def main() -> None:
             work = options.work / f"{key['neuron']}-{key['calibrate']}"
             stored.add(_changed(trained.model, **key, work=work, resume=options.resume))
         print(stored.rows[-1], flush=True)
-        write_text(DOCS_RESULTS / "fine_tuning-table.inc", table(stored.rows))
+        write_text(DOCS_RESULTS / "fine_tuning-table.inc", table(stored.rows), overwrite=True)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:

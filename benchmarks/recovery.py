@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.stored import DOCS_RESULTS, Stored, parser, write_text
+from benchmarks.stored import DOCS_RESULTS, Stored, parser
 from bioae.equations.library import load_model
 from bioae.equations.lowering.lowering import lower
+from bioae.files import write_text
 from bioae.trainers.fitting import Recovery, recover
 
 __all__ = ["CASES", "Case", "run", "table"]
@@ -65,7 +66,7 @@ def main() -> None:
     for key in stored.pending(keys, resume=options.resume):
         row = run(**key)
         stored.add(row)
-        write_text(DOCS_RESULTS / "recovery-table.inc", table(stored.rows))
+        write_text(DOCS_RESULTS / "recovery-table.inc", table(stored.rows), overwrite=True)
         print(
             f"{row['model']} x {row['factor']:g}, seed {row['seed']}: {row['worst']:.2%}",
             flush=True,

@@ -23,7 +23,8 @@ from torch.nn import functional
 from benchmarks.interleaved import interleaved, spread, summarised
 from benchmarks.peers import PEERS
 from benchmarks.peers.common import SLOPE, Lif, Wiring
-from benchmarks.stored import RESULTS, Stored, parser, write_text
+from benchmarks.stored import RESULTS, Stored, parser
+from bioae.files import write_text
 from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
 from bioae.trainers import NetworkMirror, derivative
@@ -153,7 +154,7 @@ def main() -> None:
     for key in stored.pending(keys, resume=options.resume):
         torch.set_num_threads(key["threads"])
         stored.add(*({**key, **row} for row in _rows(Sizes(), options.runs)))
-        write_text(RESULTS / "recurrent.md", table(stored.rows))
+        write_text(RESULTS / "recurrent.md", table(stored.rows), overwrite=True)
         print(table(stored.rows), flush=True)
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from bioae.experiments.runner.provenance import processor
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 __all__ = [
     "DOCS_RESULTS", "RESULTS", "Stored", "Table", "machine", "parser", "pending_tables",
-    "write_table", "write_text",
+    "write_table",
 ]  # fmt: skip
 
 #: Results of the benchmarks, and results that pages of the documentation include.
@@ -92,7 +92,7 @@ class Stored:
         self.rows += rows
         versions = {package: version(package) for package in self._packages}
         content = {"command": self._command, "versions": versions, "rows": self.rows}
-        write_text(self._path, json.dumps(content, indent=2) + "\n")
+        write_text(self._path, json.dumps(content, indent=2) + "\n", overwrite=True)
 
 
 def _has(row: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
@@ -163,7 +163,7 @@ def pending_tables(
     content = json.loads(path.read_text(encoding="utf-8"))
     if not resume:
         content["tables"] = [t for t in content["tables"] if not t["title"].startswith(titles)]
-        write_text(path, json.dumps(content, indent=2) + "\n")
+        write_text(path, json.dumps(content, indent=2) + "\n", overwrite=True)
     stored = [table["title"] for table in content["tables"]]
     yield from (title for title in titles if not any(s.startswith(title) for s in stored))
 
@@ -175,11 +175,13 @@ def write_table(name: str, command: str, table: Table, *, folder: Path = RESULTS
     tables = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else []
     tables = [each for each in tables if each["title"] != table.title]
     tables.append({**asdict(table), "machine": machine()})
-    write_text(path, json.dumps({"command": command, "tables": tables}, indent=2) + "\n")
+    write_text(
+        path, json.dumps({"command": command, "tables": tables}, indent=2) + "\n", overwrite=True
+    )
     about = ", ".join(f"{key} {value}" for key, value in machine().items())
     texts = (Table(each["title"], each["rows"], each["notes"]).markdown() for each in tables)
     head = f"# {name.capitalize()}\n\nWritten by `{command}`; {about}. Medians; compare ratios.\n"
-    write_text(folder / f"{name}.md", "\n".join([head, *texts]))
+    write_text(folder / f"{name}.md", "\n".join([head, *texts]), overwrite=True)
 
 
 def machine() -> dict[str, object]:
@@ -192,9 +194,3 @@ def machine() -> dict[str, object]:
         except PackageNotFoundError:
             continue
     return about
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")

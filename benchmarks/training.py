@@ -26,7 +26,8 @@ from benchmarks.interleaved import interleaved, spread, summarised
 from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS, Outcome
 from benchmarks.steps import CONVOLUTIONS, NAMES, OURS, driven, step
-from benchmarks.stored import RESULTS, Stored, parser, write_text
+from benchmarks.stored import RESULTS, Stored, parser
+from bioae.files import write_text
 from bioae.networks import Network, NetworkConfig
 
 __all__ = ["main", "table"]
@@ -57,7 +58,7 @@ def main() -> None:
     for key in stored.pending(keys, resume=options.resume):
         torch.set_num_threads(key["threads"])
         stored.add(*({**key, **row} for row in _rows(network, key["threads"], options.runs)))
-        write_text(RESULTS / "training.md", table(stored.rows))
+        write_text(RESULTS / "training.md", table(stored.rows), overwrite=True)
         print(table(stored.rows), flush=True)
 
 

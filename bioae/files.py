@@ -30,6 +30,7 @@ __all__ = [
     "remove_stale",
     "temporary_folder",
     "user_cache",
+    "write_text",
 ]
 
 Kind = Literal["file", "folder"]
@@ -128,6 +129,18 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         for folder in missing:
             with suppress(OSError):  # the folder is not empty if something was written
                 folder.rmdir()
+
+
+def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
+    """Write text in UTF-8, as `atomic_output` does.
+
+    Raises
+    ------
+    OutputError
+        As for `atomic_output`.
+    """
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import xarray as xr
 from safetensors.numpy import load_file
 
 from bioae.analysis.plots import filter_grid, to_svg
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 #: The conditions to draw, with their titles; of each the first seed.
 ROWS = {"fixed": "random connections", "learned": "after rewiring"}
@@ -26,8 +26,7 @@ def main(run: str, out: str) -> None:
         connected = load_file(file)["connected"].astype(float).reshape(-1, 28, 28)
         masks[title] = xr.DataArray(connected, dims=("neuron", "y", "x"))
     figure = filter_grid(masks, most=10)
-    with atomic_output(Path(out), overwrite=True) as temporary:
-        temporary.write_text(to_svg(figure), encoding="utf-8")
+    write_text(Path(out), to_svg(figure, decimals=2), overwrite=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from one_build import survey
 
 from bioae.equations.library import available, load_model
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.simulation.backend import Target
 from bioae.trainers.parity import AGREEMENT
 
@@ -57,8 +57,7 @@ def main() -> None:
         "versions": {name: version(name) for name in ("brian2", "numpy", "torch")},
         "reports": [report.to_json() for report in reports],
     }
-    with atomic_output(PATH, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_text(PATH, json.dumps(results, indent=1) + "\n", overwrite=True)
     if not all(report.passed for report in reports):
         raise SystemExit("a comparison failed")
 

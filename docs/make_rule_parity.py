@@ -19,7 +19,7 @@ import marked
 
 from bioae.equations import available_synapses, load_model, load_synapse
 from bioae.experiments.runner.provenance import provenance
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.trainers.parity.rules import rule_parities
 
 PATH = Path(__file__).resolve().parent / "results" / "rule_parity.json"
@@ -38,8 +38,8 @@ def main(targets: Sequence[str]) -> None:
             continue
         (report,) = rule_parities(load_synapse(rule), [target], neuron=load_model(neuron), **SIZE)
         reports.append({**report.to_json(), "commit": provenance()["commit"]})
-        _write(PATH, json.dumps(reports, indent=1) + "\n")
-        _write(TABLE, table(reports))
+        write_text(PATH, json.dumps(reports, indent=1) + "\n", overwrite=True)
+        write_text(TABLE, table(reports), overwrite=True)
         print(rule, neuron, target, "passed" if report.passed else "FAILED", flush=True)
     if not all(report["passed"] for report in reports):
         raise SystemExit("a comparison failed")
@@ -66,11 +66,6 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
                 (f"`{rule}`", f"`{neuron}`", targets, spikes, differ[0], numbers, differ[1])
             )
     return f"{marked.table(head, rows)}\n"
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 __all__ = ["filled", "table", "write"]
 
@@ -35,6 +35,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a page atomically, and make its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text, overwrite=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from bioae.errors import OutputError
 from bioae.files import atomic_output
 
 __all__ = ["lay_out", "render", "save_figure", "to_svg"]
+
+_COORDINATES = re.compile(r' d="[^"]*"')
 
 #: Options of formats: compressing a picture better takes longer than drawing it.
 _FASTER: Any = {"png": {"pil_kwargs": {"compress_level": 3}}}
@@ -73,9 +76,21 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
         temporary.write_bytes(render(figure, kind))
 
 
-def to_svg(figure: Figure) -> str:
-    """Return a figure as the text of an SVG file; equal figures give equal text."""
-    return render(figure, "svg").decode("utf-8")
+def to_svg(figure: Figure, *, decimals: int | None = None) -> str:
+    """Return a figure as the text of an SVG file; equal figures give equal text.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    decimals
+        The decimals of coordinates in points, for smaller files; those of matplotlib by default.
+    """
+    svg = render(figure, "svg").decode("utf-8")
+    if decimals is None:
+        return svg
+    more = re.compile(rf"(\.\d{{{decimals}}})\d+")
+    return _COORDINATES.sub(lambda path: more.sub(r"\1", path[0]), svg)
 
 
 def render(figure: Figure, kind: str) -> bytes:

@@ -17,7 +17,7 @@ from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.pictures import Picture
 from bioae.analysis.report.tables import measure_tables
 from bioae.analysis.results.layers import neurons_of
-from bioae.files import atomic_output, check_output
+from bioae.files import check_output, write_text
 
 __all__ = ["render_report", "write_report"]
 
@@ -94,8 +94,7 @@ def write_report(
         tables=[as_table(caption, data) for caption, data in tables],
         notes=notes,
     )
-    with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    write_text(path, html, overwrite=overwrite)
 
 
 def render_report(

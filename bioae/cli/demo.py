@@ -258,10 +258,9 @@ def _write_report(
 
 
 def _write_json(path: Path, numbers: Mapping[str, Any]) -> None:
-    from bioae.files import atomic_output
+    from bioae.files import write_text
 
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(json_format.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json_format.dumps(numbers, indent=2) + "\n", overwrite=True)
 
 
 def _print(numbers: Mapping[str, Any], report: Path) -> None:

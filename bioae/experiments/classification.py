@@ -32,11 +32,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     if trial.settings["classifier"] == "linear":
         return linear(trial.sizes)
     if trial.settings["classifier"] == "untrained":
-        from bioae.networks import Network, NetworkConfig
-
-        described = recipe(trial.sizes)["network"]
-        config = NetworkConfig.from_mapping(described, where="classification.toml")
-        network = Network.initialise(config, seed=trial.seed).quantised()
+        network = trial.untrained(recipe(trial.sizes)["network"])
     else:
         network = trial.train(recipe(trial.sizes)).network
     return spiking(trial, network)

@@ -83,7 +83,6 @@ def autoencoder(trial: Trial) -> dict[str, float]:
     """
     from bioae.analysis import reconstruction_errors
     from bioae.datasets import Images
-    from bioae.networks import Network, NetworkConfig
 
     sizes = trial.sizes
     fields = {split: _fields(trial, sizes[f"images_{split}"], split) for split in ("train", "test")}
@@ -102,8 +101,7 @@ def autoencoder(trial: Trial) -> dict[str, float]:
     if trial.settings["trained"]:
         network = trial.train(tables | {"data": trial.data(train, test)}).network
     else:
-        config = NetworkConfig.from_mapping(tables["network"], where="autoencoder")
-        network = Network.initialise(config, seed=trial.seed).quantised()
+        network = trial.untrained(tables["network"])
     both = in_both(trial, network, test)
     errors = reconstruction_errors(both.result, train.images)["sum_squared_error"]
     error, chance = (float(errors.sel(predictor=name)) for name in ("network", "mean_image"))

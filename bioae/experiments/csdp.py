@@ -92,11 +92,7 @@ def tagged(
 
 
 def _start(trial: Trial) -> Network:
-    from bioae.networks import Network, NetworkConfig
-
-    tables = read("csdp", {"network": {"steps": trial.sizes["steps"]}})["network"]
-    config = NetworkConfig.from_mapping(tables, where="csdp.toml")
-    return Network.initialise(config, seed=trial.seed).quantised()
+    return trial.untrained(read("csdp", {"network": {"steps": trial.sizes["steps"]}})["network"])
 
 
 def _learned(

@@ -76,13 +76,11 @@ def pairs(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _learned(trial: Trial, name: str) -> Network:
     """Return the network of a condition after it has learned a function."""
-    from bioae.networks import Network, NetworkConfig
     from bioae.random import named_stream
     from bioae.simulation import learn
 
     settings, sizes = trial.settings, trial.sizes
-    config = NetworkConfig.from_mapping(_tables(trial), where="memristive.toml")
-    network = Network.initialise(config, seed=trial.seed).quantised()
+    network = trial.untrained(_tables(trial))
     if settings["kind"] == "frozen":
         return network
     images, truth = pairs(name)

@@ -15,7 +15,7 @@ from bioae.experiments.runner.experiment import Column, Condition, Experiment
 from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.trial import Trial
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -113,8 +113,7 @@ def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], An
             continue
         trained = trial.baseline(changed(tables, {"training": {"epochs": epoch}}))
         tested[str(epoch)] = trained.summary["test_accuracy"]
-        with atomic_output(store, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(tested), encoding="utf-8")
+        write_text(store, json.dumps(tested), overwrite=True)
     held_out = [metrics["validation_accuracy"] for metrics in trained.history[-LAST:]]
     numbers = {
         "accuracy": float(np.mean([*tested.values()])),

@@ -124,10 +124,7 @@ def _data(
 def _network(trial: Trial, tables: Mapping[str, Any]) -> Network:
     """Train the network, unless the condition is without; `shuffled` and `far` share one."""
     if not trial.settings.get("training", True):
-        from bioae.networks import Network, NetworkConfig
-
-        config = NetworkConfig.from_mapping(tables["network"], where="srnn.toml")
-        return Network.initialise(config, seed=trial.seed).quantised()
+        return trial.untrained(tables["network"])
     parts = [trial.settings["task"], str(tables["network"]["steps"]), *trial.settings["changes"]]
     return trial.train(tables, "-".join(parts), share=True).network
 

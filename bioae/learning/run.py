@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bioae.datasets import Data
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import ArtefactError
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.learning.config import LearningConfig, load_learning
 from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.learning.state import LearningState
@@ -131,8 +131,7 @@ def learn_from(
     with alone_in(out):
         if not resume:
             check_folder(out, replace=overwrite)  # another process may have learned since
-        with atomic_output(out / CONFIG, overwrite=True) as temporary:
-            temporary.write_text(config.to_toml(), encoding="utf-8")
+        write_text(out / CONFIG, config.to_toml(), overwrite=True)
         run = _Run(config, out, data, state)
         state.save(config, out)
         if not resume:
@@ -171,8 +170,7 @@ class _Run:
                     report(state.epoch * images + count)
                 self._finish_epoch()
         summary = self.evaluation.test(state.network)
-        with atomic_output(self.out / TEST, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(summary, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(self.out / TEST, json.dumps(summary, allow_nan=False) + "\n", overwrite=True)
         draw(self.config, state.network, state.history, self.out)
         artefact.save(
             state.network,

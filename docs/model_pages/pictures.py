@@ -18,12 +18,11 @@ from bioae.equations import NeuronModel
 from bioae.equations.describing.description import symbols
 from bioae.equations.describing.typesetting import symbol
 from bioae.equations.quantities import evaluate
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 __all__ = ["mark", "responses", "save", "thumbnail"]
 
 _ON = "#eeeeee"
-_PATH = re.compile(r' d="[^"]*"')
 #: With more panels than this, states of one unit share a panel.
 _MOST_PANELS = 3
 
@@ -70,11 +69,8 @@ def mark(numbers: dict[str, Any]) -> str:
 
 def save(path: Path, figure: Figure, numbers: dict[str, Any]) -> None:
     """Write a picture with the comment of `mark`."""
-    # A hundredth of a point is finer than any screen.
-    svg = _PATH.sub(lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), to_svg(figure))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(f"{svg}{mark(numbers)}\n", encoding="utf-8")
+    svg = to_svg(figure, decimals=2)  # finer than any screen
+    write_text(path, f"{svg}{mark(numbers)}\n", overwrite=True)
 
 
 def _panels(model: NeuronModel, states: dict[str, Any]) -> list[list[str]]:

@@ -21,7 +21,7 @@ from bioae.equations.declarations import brian2_equations
 from bioae.equations.describing.description import Symbol, symbols
 from bioae.equations.expressions import Expression
 from bioae.equations.quantities import constants, unit_name
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.responses import rate_curve, step_response, time_step
 
 __all__ = ["COMMAND", "digest", "measure", "read", "write"]
@@ -160,5 +160,4 @@ def write(path: Path, numbers: dict[str, Any]) -> None:
     for mark, written in lists.items():
         text = text.replace(mark, written, 1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n", overwrite=True)

@@ -13,7 +13,7 @@ import torch
 from bioae.datasets import Data
 from bioae.datasets.loading import BOTH
 from bioae.errors import NetworkError
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.progress import check_progress
 from bioae.simulation.presentations import values_of
 from bioae.trainers.baselines.base import Baseline
@@ -216,8 +216,7 @@ def _write_fitted(config: BaselineConfig, fitted: Fitted, out: Path) -> None:
         TEST: json.dumps({"epoch": metrics["epoch"], **tested}) + "\n",
     }
     for name, text in texts.items():
-        with atomic_output(out / name, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(out / name, text, overwrite=True)
 
 
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bioae.errors import DataError, NetworkError, OutputError, key_path
-from bioae.files import atomic_output, check_output, remove
+from bioae.files import check_output, remove, write_text
 from bioae.inputs import as_path
 from bioae.locks import alone
 
@@ -96,8 +96,7 @@ def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
         If the file cannot be written; an existing file is then unchanged.
     """
     lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in history)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(lines, encoding="utf-8")
+    write_text(path, lines, overwrite=True)
 
 
 def check_config(

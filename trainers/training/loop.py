@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
 from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST, clear
@@ -93,8 +93,7 @@ def fit(
     if resume:
         run.state.restore()
         run.check_position()
-    with atomic_output(out / CONFIG, overwrite=True) as temporary:
-        temporary.write_text(problem.config.to_toml(), encoding="utf-8")
+    write_text(out / CONFIG, problem.config.to_toml(), overwrite=True)
     with reproducible(run.state.threads):
         run.state.save()
         if not resume:
@@ -168,8 +167,7 @@ class TrainingRun:
         self._check_scores(test, "test")
         test["test_seen"] = self.problem.test.split == BOTH
         figures = {"epoch": selected["epoch"], **test}
-        with atomic_output(self.out / TEST, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(figures, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(self.out / TEST, json.dumps(figures, allow_nan=False) + "\n", overwrite=True)
         return {**selected, **test}
 
     def _train_epoch(self, stage: Stage, report: Reporter) -> None:

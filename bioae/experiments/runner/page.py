@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from bioae.experiments.runner.experiment import Experiment, Plan
 from bioae.experiments.runner.notes import filled
 from bioae.experiments.runner.rows import Document, Row, table_of
 from bioae.experiments.runner.verdict import Verdict, judge, measured
-from bioae.files import atomic_output
+from bioae.files import write_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,9 +32,6 @@ __all__ = [
 
 #: The folder of figures, next to the page.
 FIGURES = "figures"
-
-_DECIMALS = re.compile(r"(\.\d\d)\d+")
-_PATH = re.compile(r'd="[^"]*"')
 
 
 def plan_of(experiment: Experiment, document: Document) -> Plan:
@@ -93,10 +89,8 @@ def draw_figures(experiment: Experiment, document: Document, folder: Path) -> No
     plan = plan_of(experiment, document)
     table = table_of(plan, document.rows)
     for name, draw in zip(figure_names(experiment), experiment.figures.values(), strict=True):
-        # A hundredth of a point is finer than any screen.
-        svg = _PATH.sub(lambda path: _DECIMALS.sub(r"\1", path[0]), to_svg(draw(table)))
-        with atomic_output(folder / name, overwrite=True) as temporary:
-            temporary.write_text(f"{svg}{figure_mark(plan, document)}\n", encoding="utf-8")
+        svg = to_svg(draw(table), decimals=2)  # finer than any screen
+        write_text(folder / name, f"{svg}{figure_mark(plan, document)}\n", overwrite=True)
 
 
 def _captions(experiment: Experiment) -> dict[str, str]:

@@ -19,7 +19,7 @@ from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
 from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
 from bioae.fields import Table
-from bioae.files import atomic_output
+from bioae.files import atomic_output, write_text
 from bioae.inputs import check_input, read_input
 
 if TYPE_CHECKING:
@@ -190,8 +190,7 @@ def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
 def write_json(path: Path, model: Table) -> None:
     """Write a document as JSON, atomically."""
     text = json.dumps(model.model_dump(mode="json"), indent=1, allow_nan=False)
-    with atomic_output(path, overwrite=True) as temporary:
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    write_text(path, f"{text}\n", overwrite=True)
 
 
 def read_document(path: Path) -> Document:

@@ -21,7 +21,7 @@ from bioae.experiments.runner.rows import (
 )
 from bioae.experiments.runner.store import Store
 from bioae.experiments.runner.trial import Means, Trial
-from bioae.files import atomic_output
+from bioae.files import write_text
 from bioae.simulation.backend import known_target
 
 __all__ = ["document_of", "export", "run_rows"]
@@ -76,8 +76,7 @@ def export(plan: Plan, document: Document, folder: Path) -> None:
         f"{name}.md": page_of(experiment, document),
     }
     for file, text in texts.items():
-        with atomic_output(folder / file, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / file, text, overwrite=True)
     write_netcdf(table_of(plan, document.rows), experiment, folder / f"{name}.nc")
     draw_figures(experiment, document, folder / FIGURES)
 

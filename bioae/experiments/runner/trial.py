@@ -160,6 +160,19 @@ class Trial:
             path = save(folder / f"{name}.npz", train, test, overwrite=True)
         return {"name": str(path)}
 
+    def untrained(self, tables: Mapping[str, Any]) -> Network:
+        """Return a network with the initial weights of the trial's seed, on their grid.
+
+        Parameters
+        ----------
+        tables
+            The tables of the network's description, without those of training.
+        """
+        from bioae.networks import Network, NetworkConfig
+
+        config = NetworkConfig.from_mapping(tables, where=f"condition {self.condition!r}")
+        return Network.initialise(config, seed=self.seed).quantised()
+
     def train(
         self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False
     ) -> Trained:
