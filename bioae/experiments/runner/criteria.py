@@ -20,9 +20,25 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "KINDS", "RELATIONS", "Criterion", "Estimate", "Kind", "Relation", "Statistic",
-    "difference", "kruskal_p", "largest", "largest_rise", "mean", "paired_p", "ratio", "smallest",
-    "trend", "values_of", "welch_p",
+    "KINDS",
+    "RELATIONS",
+    "Criterion",
+    "Estimate",
+    "Kind",
+    "Relation",
+    "Statistic",
+    "difference",
+    "kruskal_p",
+    "largest",
+    "largest_rise",
+    "mean",
+    "paired_p",
+    "quantity_of",
+    "ratio",
+    "smallest",
+    "trend",
+    "values_of",
+    "welch_p",
 ]  # fmt: skip
 
 Relation = Literal["<=", ">=", "<", ">"]
@@ -135,6 +151,11 @@ class Criterion:
     def holds(self, value: float) -> bool:
         """Return whether a value meets the threshold; NaN does not."""
         return RELATIONS[self.relation](value, self.threshold)
+
+
+def quantity_of(written: str) -> str:
+    """Return the `quantity` of a criterion that is stored as text."""
+    return written.rsplit(" ", 2)[0]
 
 
 def values_of(rows: xr.Dataset, column: str, condition: str) -> Numbers:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bioae.errors import InputError, OutputError, ResultError, shortened
+from bioae.experiments.runner.criteria import quantity_of
 from bioae.experiments.runner.experiment import Key
 from bioae.experiments.runner.rows import Document, Identity, Row, validated, write_json
 from bioae.files import check_output, remove
@@ -105,7 +106,8 @@ class Store:
         for row in document.rows:
             if row.key in wanted and not self.has(row.key):
                 _write(self._file(row.key), row)
-        criteria = tuple(each for each in self.identity.criteria if each in document.criteria)
+        own = {quantity_of(each) for each in self.identity.criteria}
+        criteria = tuple(each for each in document.criteria if quantity_of(each) in own)
         identity = self.identity.model_copy(update={"criteria": criteria})
         _write(self.folder / IDENTITY, identity)
         return Store(self.folder, identity)

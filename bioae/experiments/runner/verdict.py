@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioae.analysis.measures.tables import format_value
-from bioae.experiments.runner.criteria import Criterion, Estimate
+from bioae.experiments.runner.criteria import Criterion, Estimate, quantity_of
 from bioae.experiments.runner.experiment import SPIKES, Key, Plan
 from bioae.experiments.runner.rows import Document, Row, table_of
 
@@ -157,8 +157,8 @@ def _since(criterion: Criterion, document: Document) -> str:
     """Return what was done to a criterion after the run had begun."""
     if str(criterion) in document.criteria:
         return ""
-    known = any(each.startswith(f"{criterion.quantity} ") for each in document.criteria)
-    return "changed" if known else "added"
+    known = map(quantity_of, document.criteria)
+    return "changed" if criterion.quantity in known else "added"
 
 
 def _fewer(plan: Plan) -> tuple[int, int] | None:
