@@ -67,9 +67,13 @@ class Fit:
         """Return the logarithm of the probability density."""
         return self.family.log_density(rates / self.scale, self.shape) - math.log(self.scale)
 
+    def distribution(self, rates: Rates) -> Rates:
+        """Return the cumulative distribution."""
+        return self.family.distribution(rates / self.scale, self.shape)
+
     def distance(self, rates: Rates) -> float:
         """Return the Kolmogorov-Smirnov statistic of a sample."""
-        below = self.family.distribution(np.sort(rates) / self.scale, self.shape)
+        below = self.distribution(np.sort(rates))
         steps = np.arange(rates.size + 1) / rates.size
         return float(max((steps[1:] - below).max(), (below - steps[:-1]).max()))
 

@@ -44,9 +44,10 @@ def fitted_rates(
     """Draw histograms of firing rates on a logarithmic axis, with fitted distributions.
 
     The vertical axis is the number of neurons per octave, so that bins of any width are comparable
-    with each other and with the fits. Neurons without a spike are in no bin of a logarithmic axis:
-    the note of a panel counts them, and the fits are scaled to the others. The bar above a
-    histogram ranges from the lower to the upper quartile of the neurons that spike; the tick on it
+    with each other. A fit is averaged over the width of the bin around each rate, as counts are:
+    at the centre of a bin it is the expected height of its bar. Neurons without a spike are in no
+    bin of a logarithmic axis: the note of a panel counts them, and the fits are scaled to the
+    others. The bar above a histogram ranges from the lower to the upper quartile of the neurons that spike; the tick on it
     is their median.
 
     Parameters
@@ -123,9 +124,13 @@ def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
 def _expected(
     curve: Fit, neurons: int, edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return rates, and the expected number of neurons per octave at each."""
-    rates = np.geomspace(edges[0], edges[-1], 400)
-    return rates, np.exp(curve.log_density(rates)) * rates * np.log(2) * neurons
+    """Return rates, and the expected number of neurons per octave in a bin around each."""
+    rates, logarithms = np.geomspace(edges[0], edges[-1], 400), np.log2(edges)
+    centres = (logarithms[1:] + logarithms[:-1]) / 2
+    octaves = np.interp(np.log2(rates), centres, np.diff(logarithms))
+    half = 2 ** (octaves / 2)
+    within = curve.distribution(rates * half) - curve.distribution(rates / half)
+    return rates, within / octaves * neurons
 
 
 def _range(rates: list[xr.DataArray]) -> tuple[float, float]:
