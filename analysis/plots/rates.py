@@ -47,8 +47,8 @@ def fitted_rates(
     with each other. A fit is averaged over the width of the bin around each rate, as counts are:
     at the centre of a bin it is the expected height of its bar. Neurons without a spike are in no
     bin of a logarithmic axis: the note of a panel counts them, and the fits are scaled to the
-    others. The bar above a histogram ranges from the lower to the upper quartile of the neurons that spike; the tick on it
-    is their median.
+    others. The bar above a histogram ranges from the lower to the upper quartile of the neurons
+    that spike; the tick on it is their median.
 
     Parameters
     ----------
