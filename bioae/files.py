@@ -116,7 +116,7 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
             temporary = folder / target.name
             yield temporary
             _check_kind(path, target, "folder" if temporary.is_dir() else "file")
-            _replace(temporary, target, aside=folder / "replaced")
+            _replace(temporary, target, aside=folder / "replaced" if overwrite else None)
         remove_stale(target)
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
@@ -214,7 +214,11 @@ def _target(path: Path) -> Path:
 
 
 def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+    """Return whether this is a folder that holds nothing, and whose place another may take."""
+    with suppress(OSError):  # a folder that cannot be read
+        taken = os.path.ismount(path) or path.samefile(".")
+        return path.is_dir() and not taken and not any(path.iterdir())
+    return False
 
 
 def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
@@ -231,9 +235,13 @@ def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
         )
 
 
-def _replace(temporary: Path, target: Path, *, aside: Path) -> None:
+def _replace(temporary: Path, target: Path, *, aside: Path | None) -> None:
+    """Rename an output to its place, where a folder with files is moved aside, or kept."""
     if not target.is_dir():
         temporary.replace(target)
+    elif aside is None:  # an empty folder
+        shutil.copymode(target, temporary)
+        temporary.rename(target)
     elif not _exchange(temporary, target):
         # In two steps, between which there is none.
         target.rename(aside)

@@ -52,7 +52,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        yield flock(file, shared=False, wait=wait) is not False
+        mine = flock(file, shared=False, wait=wait)
+        try:
+            yield mine is not False
+        finally:
+            _unlock(file, mine)
 
 
 @contextmanager
@@ -72,13 +76,22 @@ def present(path: Path, *, exclusive: bool) -> Iterator[None]:
         If another process is there, and either of them has to be alone.
     """
     with path.open("ab") as file:
-        if flock(file, shared=not exclusive, wait=False) is False:
+        mine = flock(file, shared=not exclusive, wait=False)
+        if mine is False:
             raise OutputError(
                 "another process works on these rows",
                 where=str(path.parents[1]),
                 mend="Share its work with --resume, or end it first",
             )
-        yield
+        try:
+            yield
+        finally:
+            _unlock(file, mine)
+
+
+def _unlock(file: IO[bytes], mine: bool | None) -> None:
+    if mine:  # a process that was forked meanwhile would keep it
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def flock(file: IO[bytes] | int, *, shared: bool, wait: bool) -> bool | None:

@@ -134,6 +134,7 @@ class _ForkedPool:
                     waiting.appendleft(worker.place)
                     continue
                 succeeded, value = ForkingPickler.loads(message)
+                del message  # as large as the value
                 if not succeeded:
                     raise value
                 place = worker.place

@@ -168,7 +168,7 @@ def parity(
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
-            neuron = load_model(neuron or "lif")
+            neuron = load_model("lif" if neuron is None else neuron)
         (report,) = rule_parities(model, [target], neuron=neuron, **options)
         return report
     options |= {"target": target, "perturb": perturb}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ def half_write(path: Path, kind: str, failure: BaseException | type[BaseExceptio
         half = temporary / "half" if kind == "folder" else temporary
         half.write_text("half")
         raise failure
+
+
+def write_meanwhile(path: Path) -> None:
+    """Write a folder, in whose place somebody else writes a file."""
+    with atomic_output(path) as temporary:
+        temporary.mkdir()
+        (path / "mine").touch()
 
 
 @pytest.fixture
@@ -154,12 +162,45 @@ def test_an_empty_folder_may_become_an_output(tmp_path: Path) -> None:
         check_output(path, kind="folder")
 
 
+def test_an_empty_folder_keeps_its_mode_and_what_comes_into_it(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir(mode=0o700)
+    with atomic_output(path) as temporary:
+        temporary.mkdir()
+    assert path.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(OutputError, match="writing failed"):
+        write_meanwhile(path)
+    assert names(path) == {"mine"}
+    assert names(tmp_path) == {"out"}
+
+
+def test_the_working_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (".", tmp_path):
+        with pytest.raises(OutputError, match="exists already and was kept"):
+            check_output(path, kind="folder")
+
+
 def test_a_name_too_long_for_its_temporary_folder_is_refused_at_once(tmp_path: Path) -> None:
     for path in (tmp_path / ("n" * 241), tmp_path / ("ä" * 121)):
         with pytest.raises(OutputError, match=r"at most 240 bytes; found 24[12]: "):
             check_output(path)
     with atomic_output(tmp_path / ("n" * 240)) as temporary:
         temporary.touch()
+
+
+def test_a_forked_process_does_not_keep_a_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locked(path) as mine, locked(path, wait=False) as twice:
+        assert (mine, twice) == (True, False)
+        process = get_context("fork").Process(target=signal.pause)
+        process.start()
+    try:
+        with locked(path, wait=False) as again:
+            assert again
+    finally:
+        process.kill()
+        process.join()
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])

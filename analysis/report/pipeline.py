@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -204,7 +205,8 @@ def _named(sources: Any) -> dict[str, Result]:
         by_path = _by_path(files) if files else {}
         one = ["result"] if len(trees) == 1 else []
         numbered = chain(one, map("result {}".format, count(1)))
-        names, numbers = iter(by_path), (each for each in numbered if each not in by_path)
+        taken = {part for name in by_path for part in (name, name.partition("/")[0])}
+        names, numbers = iter(by_path), (each for each in numbered if each not in taken)
         named = {}
         for each in several:
             named[next(numbers if isinstance(each, xr.DataTree) else names, "")] = each
@@ -222,10 +224,11 @@ def _named(sources: Any) -> dict[str, Result]:
 
 
 def _check_names(names: Collection[str], results: int) -> None:
-    """Refuse names that are the same as text, or of which one is a group within another."""
-    if len(names) < results:
+    """Refuse names that are the same as groups, or of which one is a group within another."""
+    groups = {posixpath.normpath(f"/{name}".replace("//", "/")) for name in names}
+    if len(groups) < results:
         raise ResultError("two results have the same name", found=shortened(", ".join(names)))
-    for one, other in permutations(names, 2):
+    for one, other in permutations(groups, 2):
         if other.startswith(f"{one}/"):
             raise ResultError(
                 "the name of a result begins with that of another one and '/'",

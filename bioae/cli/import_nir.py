@@ -76,7 +76,7 @@ def import_nir(
     elif out is None:
         raise InputError("the output is missing", where="--out", mend="Or give --dry-run")
     else:
-        check_output(out, overwrite=overwrite, kind="folder")
+        check_output(out, overwrite=overwrite, kind="file" if out.suffix == ".zip" else "folder")
     shape = _shape(input_shape)
     translation = translate(
         graph, dt=dt, steps=steps, encoder=encoder, reset=reset, decoder=decoder, input_shape=shape

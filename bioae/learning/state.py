@@ -35,8 +35,10 @@ from bioae.trainers.training.folder import (
 
 __all__ = ["LearningState"]
 
-#: Keys on which the finished part of a run does not depend.
-_FREE = frozenset({"learning.epochs", "learning.checkpoint", "learning.labelled", "data.test"})
+#: Keys on which the finished part of a run does not depend; hashes of the data are compared.
+_FREE = frozenset(
+    {"learning.epochs", "learning.checkpoint", "learning.labelled", "data.name", "data.test"}
+)
 
 
 class _Line(Table):

@@ -63,6 +63,17 @@ def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> N
                 assert np.array_equal(getattr(one, name, 0), getattr(other, name, 0))
 
 
+@pytest.mark.parametrize("out", ["model", "model.zip"])
+def test_an_earlier_network_is_replaced_if_that_is_asked_for(
+    graph: Path, run: Run, refused: Refused, out: str
+) -> None:
+    command = ("import-nir", graph, "--dt", "1*ms", "--out", out)
+    assert run(*command, "--steps", 12).status == 0
+    assert "exists already and was kept" in refused(*command, "--steps", 13)
+    assert run(*command, "--steps", 13, "--overwrite").status == 0
+    assert load(out).network.config.steps == 13
+
+
 def test_a_dry_run_lists_every_node_and_writes_nothing(graph: Path, run: Run, here: Path) -> None:
     before = sorted(here.iterdir())
     done = run("import-nir", graph, "--dt", "1*ms", "--dry-run")

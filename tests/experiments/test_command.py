@@ -450,6 +450,16 @@ def test_rows_are_taken_over_as_rows_of_that_run(run: Run, write: Write, here: P
     assert len(list(here.rglob("second/**/rows/*/*.json"))) == 6
 
 
+def test_rows_that_are_taken_over_do_not_hide_a_threshold_that_moved(
+    run: Run, write: Write, here: Path
+) -> None:
+    run("toy", "--out", "first", "--condition", "ours")
+    write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
+    run("toy", "--out", "second")
+    done = run("toy", "--rows", "second/toy.json", "--out", "first", "--resume")
+    assert done.out.count("(changed after the run began)") == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

@@ -135,8 +135,8 @@ class RunState:
     def _free(self) -> set[str]:
         """Return the keys on which the finished part of the run does not depend."""
         settings = self._settings
-        # Of the data hashes are compared, and initial arrays are in the checkpoint.
-        free = {"training.checkpoint_seconds", "data.name", "baseline.initial"}
+        # Hashes of the data are compared.
+        free = {"training.checkpoint_seconds", "data.name"}
         extensible = not settings.stages and settings.schedule.extensible
         if extensible or not settings.epochs_apply:
             free.add("training.epochs")

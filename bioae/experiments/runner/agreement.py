@@ -65,7 +65,7 @@ class Agreement:
 
     @property
     def spikes(self) -> dict[str, float]:
-        """The spikes that differ (NaN if there are none), and those of the quietest layer."""
+        """The number of spikes that differ (NaN if neither fires), and of the quietest layer."""
         from bioae.analysis import differing_spikes
 
         table = differing_spikes(self.result, self.mirror)

@@ -130,12 +130,12 @@ class Criterion:
     in_quick: bool = True
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.required}"
+        return f"{self.kind}: {self.quantity} {self.required}"
 
     @property
     def quantity(self) -> str:
-        """The kind, the quantity in words and the statistic."""
-        return f"{self.kind}: {self.text}: {self.statistic.text}"
+        """The quantity in words, and the statistic."""
+        return f"{self.text}: {self.statistic.text}"
 
     @property
     def required(self) -> str:
@@ -155,7 +155,7 @@ class Criterion:
 
 def quantity_of(written: str) -> str:
     """Return the `quantity` of a criterion that is stored as text."""
-    return written.rsplit(" ", 2)[0]
+    return written.partition(": ")[2].rsplit(" ", 2)[0]
 
 
 def values_of(rows: xr.Dataset, column: str, condition: str) -> Numbers:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bioae.experiments.runner.criteria import Estimate, values_of, welch_p
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["filled"]
 
 _SPREAD = "±"
-_EXTREMES = {"min ": min, "max ": max}
+_EXTREMES = {"min ": np.min, "max ": np.max}
 
 
 def filled(notes: str, rows: xr.Dataset) -> str:
@@ -46,6 +48,8 @@ class _Conditions:
     rows: xr.Dataset
 
     def __getitem__(self, condition: str) -> _Columns:
+        if condition not in self.rows["condition"]:
+            raise KeyError(condition)
         return _Columns(self.rows, condition)
 
 
@@ -56,6 +60,9 @@ class _Columns:
 
     def __getitem__(self, column: str) -> _Field:
         return _Field(self.rows, self.condition, column)
+
+    def __format__(self, form: str) -> str:
+        raise KeyError(f"{self.condition}[COLUMN]")
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class _Field:
             test = welch_p(self.column, self.condition, form[2:])
             return _text(test.estimate(self.rows).value, ".1g")
         if form[:4] in _EXTREMES:
-            return _text(float(_EXTREMES[form[:4]](values, default=math.nan)), form[4:])
+            extreme = _EXTREMES[form[:4]](values) if len(values) else math.nan
+            return _text(float(extreme), form[4:])
         estimate = Estimate.of(values)
         value = _text(estimate.value, form.removeprefix(_SPREAD))
         if not form.startswith(_SPREAD) or math.isnan(estimate.sd):
@@ -81,4 +89,5 @@ class _Field:
 
 
 def _text(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else format(value, form).replace("%", " %")
+    text = format(value, form).replace("%", " %")  # a faulty format is an error without rows, too
+    return "–" if math.isnan(value) else text

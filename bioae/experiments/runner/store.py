@@ -106,8 +106,10 @@ class Store:
         for row in document.rows:
             if row.key in wanted and not self.has(row.key):
                 _write(self._file(row.key), row)
-        own = {quantity_of(each) for each in self.identity.criteria}
-        criteria = tuple(each for each in document.criteria if quantity_of(each) in own)
+        own, theirs = self.identity.criteria, document.criteria
+        shared = {*map(quantity_of, own)} & {*map(quantity_of, theirs)}
+        stated = dict.fromkeys((*own, *theirs))
+        criteria = tuple(each for each in stated if quantity_of(each) in shared)
         identity = self.identity.model_copy(update={"criteria": criteria})
         _write(self.folder / IDENTITY, identity)
         return Store(self.folder, identity)

@@ -155,10 +155,10 @@ def judge(plan: Plan, document: Document) -> Verdict:
 
 def _since(criterion: Criterion, document: Document) -> str:
     """Return what was done to a criterion after the run had begun."""
-    if str(criterion) in document.criteria:
-        return ""
-    known = map(quantity_of, document.criteria)
-    return "changed" if criterion.quantity in known else "added"
+    stated = {each for each in document.criteria if quantity_of(each) == criterion.quantity}
+    if not stated:
+        return "added"
+    return "" if stated == {str(criterion)} else "changed"
 
 
 def _fewer(plan: Plan) -> tuple[int, int] | None:

@@ -185,10 +185,16 @@ def test_every_result_keeps_a_name_of_its_own(tmp_path: Path, small_results: lis
     tree = open_result(path)
     measures, _ = analyze_files([tree, path], tmp_path / "out")
     assert [*measures.statistics] == ["result 1", "result"]
-    for names in ({1: tree, "1": tree}, {"a": tree, "a/layers": tree}):
+    for place in ("result", "other"):
+        (tmp_path / place).mkdir()
+        shutil.copy(path, tmp_path / place / "run.nc")
+    files = [tmp_path / place / "run.nc" for place in ("result", "other")]
+    measures, _ = analyze_files([tree, *files], tmp_path / "three")
+    assert [*measures.statistics] == ["result 1", "result/run", "other/run"]
+    for names in ({1: tree, "1": tree}, {"a": tree, "a/layers": tree}, {"a": tree, "./a": tree}):
         with pytest.raises(ResultError, match="name"):
-            analyze(names, tmp_path / "other")
-    assert not (tmp_path / "other").exists()
+            analyze(names, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:
