@@ -161,7 +161,9 @@ def _spiking() -> dict[str, Condition]:
         "spiking": _condition("the recipe", 16, whole=True, seeds=5, quick=True),
         "spiking-200k": _condition("the recipe, 200,000 presentations", 4),
         "spiking-50k": _condition("the recipe, 50,000 presentations", 1),
-        "sparser": _condition("lambda2 = 4 with target 0.03, 400,000 presentations", 8, sparser),
+        "sparser": _condition(
+            "lambda2 = 4 with target 0.03, 400,000 presentations", 8, sparser, seeds=5
+        ),
     }
 
 
