@@ -20,25 +20,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "KINDS",
-    "RELATIONS",
-    "Criterion",
-    "Estimate",
-    "Kind",
-    "Relation",
-    "Statistic",
-    "difference",
-    "kruskal_p",
-    "largest",
-    "largest_rise",
-    "mean",
-    "paired_p",
-    "quantity_of",
-    "ratio",
-    "smallest",
-    "trend",
-    "values_of",
-    "welch_p",
+    "KINDS", "RELATIONS", "Criterion", "Estimate", "Kind", "Relation", "Statistic",
+    "difference", "kruskal_p", "largest", "largest_rise", "mean", "paired_p", "quantity_of",
+    "ratio", "smallest", "trend", "values_of", "welch_p",
 ]  # fmt: skip
 
 Relation = Literal["<=", ">=", "<", ">"]

@@ -31,7 +31,7 @@ def filled(notes: str, rows: xr.Dataset) -> str:
     Parameters
     ----------
     notes
-        The text. Braces of its own are doubled.
+        The text. Other braces are doubled.
     rows
         The table of rows.
 

@@ -50,7 +50,7 @@ class Judgement:
 
     @property
     def remark(self) -> str:
-        """What a reader has to know besides the outcome, in brackets; or nothing."""
+        """A remark in brackets on the criterion itself, or nothing."""
         return f" ({self.since} after the run began)" if self.since else ""
 
     def __str__(self) -> str:
