@@ -1,12 +1,12 @@
-"""Short texts and HTML tables of objects, for prompts and notebooks."""
+"""Short texts and tables of objects, for prompts, notebooks and pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Shown", "Summary", "rows_of"]
+__all__ = ["Shown", "Summary", "markdown_table", "rows_of"]
 
 _LONGEST = 60  # characters of a value, next to its key in 80 columns
 
@@ -55,6 +55,13 @@ def rows_of(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, 
             cell = line.strip()
             yield name, cell if len(cell) <= _LONGEST else f"{cell[: _LONGEST - 3]}..."
             name = ""
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import marked
 
 from bioae import analysis
 from bioae.analysis import plots
+from bioae.showing import markdown_table
 
 PAGE = Path(__file__).with_name("analysis.md")
 
@@ -62,7 +63,7 @@ def functions() -> str:
         raise SystemExit(f"in no family of {Path(__file__).name}: {', '.join(sorted(missing))}")
     head = ("function", "result")
     return "\n\n".join(
-        f"### {title}\n\n{marked.table(head, [(_call(n), _line(n)) for n in exports[folder]])}"
+        f"### {title}\n\n{markdown_table(head, [(_call(n), _line(n)) for n in exports[folder]])}"
         for folder, title in FAMILIES.items()
     )
 
@@ -78,7 +79,7 @@ def definitions() -> str:
         )
         for name, each in analysis.DEFINITIONS.items()
     ]
-    return marked.table(["name", "in tables", "unit", "definition"], rows)
+    return markdown_table(["name", "in tables", "unit", "definition"], rows)
 
 
 def variables() -> str:
@@ -94,7 +95,7 @@ def variables() -> str:
         for name, array in layer.data_vars.items()
         if set(array.dims) & {"neuron", "example", "interval"}
     ]
-    return marked.table(["variable", "dimensions", "unit", "meaning"], rows)
+    return markdown_table(["variable", "dimensions", "unit", "meaning"], rows)
 
 
 def references() -> str:
@@ -118,12 +119,12 @@ def references() -> str:
         "source",
         "verified",
     ]
-    return marked.table(head, rows)
+    return markdown_table(head, rows)
 
 
 def pictures() -> str:
     """Return the table of the functions that draw figures."""
-    return marked.table(["in `bioae.analysis.plots`", "figure"], sorted(_figures()))
+    return markdown_table(["in `bioae.analysis.plots`", "figure"], sorted(_figures()))
 
 
 TABLES: dict[str, Callable[[], str]] = {

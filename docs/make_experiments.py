@@ -18,6 +18,7 @@ from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_o
 from bioae.experiments.runner.registry import load
 from bioae.experiments.runner.rows import Document, read_document, write_json
 from bioae.experiments.runner.verdict import Verdict, judge
+from bioae.showing import markdown_table
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
@@ -63,7 +64,7 @@ def claims() -> str:
         (f"[{name}]({name}.md)", load(name).claim, str(rows), *_outcome(verdict))
         for name, rows, verdict in _judged()
     ]
-    return marked.table(("experiment", "claim", "rows", "verdict", *MET), rows)
+    return markdown_table(("experiment", "claim", "rows", "verdict", *MET), rows)
 
 
 def verdicts() -> str:
@@ -72,7 +73,7 @@ def verdicts() -> str:
         (f"[{load(name).title}](docs/experiments/{name}.md)", *_outcome(verdict))
         for name, _, verdict in _judged()
     ]
-    return marked.table(("experiment", "verdict", *MET), rows)
+    return markdown_table(("experiment", "verdict", *MET), rows)
 
 
 def _judged() -> Iterator[tuple[str, int, Verdict]]:

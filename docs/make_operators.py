@@ -17,6 +17,7 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.operators import inexact
+from bioae.showing import markdown_table
 
 __all__ = ["PAGE", "ROWS", "described", "page"]
 
@@ -100,9 +101,6 @@ or not.
 - **exact**: the same bits in float64, also at infinities, NaN and crossed bounds. A model of such
   operations alone has [exact parity](gradient-bridge.md#what-exact-means).
 - **last bit**: computed by a mathematical library, and the last bits depend on it.
-
-| expression | result | class | at the edges |
-| --- | --- | --- | --- |
 """
 
 _FOOT = """
@@ -130,7 +128,8 @@ and `-(a // b)` with respect to `b`. Steps have the derivative 0: `//`, `int`, `
 
 def page() -> str:
     """Return the page."""
-    return _HEAD + "\n".join(map(_line, ROWS)) + "\n" + _FOOT
+    head = ["expression", "result", "class", "at the edges"]
+    return f"{_HEAD}\n{markdown_table(head, map(_cells, ROWS))}\n{_FOOT}"
 
 
 def described() -> set[str]:
@@ -139,10 +138,10 @@ def described() -> set[str]:
     return {ast.unparse(node.func) for node in calls if isinstance(node, ast.Call)}
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> tuple[str, ...]:
     kind = "last bit" if inexact(ast.parse(row.form, mode="eval").body) else "exact"
     edges = ", ".join(f"`{text}` is {_value(text)}" for text in row.edges)
-    return f"| `{row.form}` | {row.meaning} | {kind} | {edges} |"
+    return f"`{row.form}`", row.meaning, kind, edges
 
 
 def _value(text: str) -> str:

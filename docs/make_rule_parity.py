@@ -15,11 +15,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import marked
-
 from bioae.equations import available_synapses, load_model, load_synapse
 from bioae.experiments.runner.provenance import provenance
 from bioae.files import write_text
+from bioae.showing import markdown_table
 from bioae.trainers.parity.rules import rule_parities
 
 PATH = Path(__file__).resolve().parent / "results" / "rule_parity.json"
@@ -65,7 +64,7 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
             rows.append(
                 (f"`{rule}`", f"`{neuron}`", targets, spikes, differ[0], numbers, differ[1])
             )
-    return f"{marked.table(head, rows)}\n"
+    return f"{markdown_table(head, rows)}\n"
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from bioae.networks.tasks import (
     Representation,
     Sequence,
 )
+from bioae.showing import markdown_table
 from bioae.trainers.baselines.kinds import (
     AutoencoderKind,
     FeedforwardKind,
@@ -140,20 +141,20 @@ def filled(page: str) -> str:
 def _table(name: str) -> str:
     models = _TABLES[name]
     if len(models) > 1:
-        head = "| kind | effect | keys |\n| --- | --- | --- |"
-        return "\n".join([head, *(_choice(model, _COMMON[name]) for model in models)])
+        kinds = (_choice(model, _COMMON[name]) for model in models)
+        return markdown_table(["kind", "effect", "keys"], kinds)
     (model,) = models
     hidden = {key for key, field in model.model_fields.items() if field.exclude}
     own = [key for key in model.model_fields if key not in _inherited(model) | hidden]
-    head = "| key | default | meaning |\n| --- | --- | --- |"
-    return "\n".join([head, *(_row(key, model.model_fields[key]) for key in own)])
+    rows = (_row(key, model.model_fields[key]) for key in own)
+    return markdown_table(["key", "default", "meaning"], rows)
 
 
-def _choice(model: type[BaseModel], common: set[str]) -> str:
+def _choice(model: type[BaseModel], common: set[str]) -> tuple[str, ...]:
     fields = {key: f for key, f in model.model_fields.items() if key not in {"kind", *common}}
     keys = "; ".join(f"`{_assigned(key, f)}`: {f.description}" for key, f in fields.items())
     line = (model.__doc__ or "").partition("\n")[0].rstrip(".").replace("``", "`")
-    return f"| `{model.model_fields['kind'].default}` | {line} | {keys} |"
+    return f"`{model.model_fields['kind'].default}`", line, keys
 
 
 def _assigned(key: str, field: FieldInfo) -> str:
@@ -166,14 +167,14 @@ def _inherited(model: type[BaseModel]) -> set[str]:
     return {"kind", *(LayerBase.model_fields if is_kind else ())}
 
 
-def _row(key: str, field: FieldInfo) -> str:
+def _row(key: str, field: FieldInfo) -> tuple[str, ...]:
     meaning = _MEANING.get(key) or field.description
     default = f"`{_default(field)}`"
     if field.is_required():
         default = "required"
     elif field.default is None or field.default is PydanticUndefined:
         default = ""
-    return f"| `{key}` | {default} | {meaning} |"
+    return f"`{key}`", default, meaning or ""
 
 
 def _default(field: FieldInfo) -> str:

@@ -19,6 +19,7 @@ from bioae.errors import BioaeError
 from bioae.models import available, card, load
 from bioae.models.cards import CARD, FOLDER
 from bioae.models.describing import facts, layer_table, model_table, own_parameters
+from bioae.showing import markdown_table
 
 __all__ = ["PAGE", "filled", "main"]
 
@@ -40,7 +41,7 @@ def _section(name: str) -> str:
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:
     head, *body = rows
-    return marked.table(head, body)
+    return markdown_table(head, body)
 
 
 def main(*words: str) -> None:

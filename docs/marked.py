@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from bioae.files import write_text
 
-__all__ = ["filled", "table", "write"]
+__all__ = ["filled", "write"]
 
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -24,13 +24,6 @@ def filled(page: str, part: Callable[[str], str]) -> str:
         Returns the Markdown of a name.
     """
     return _MARKED.sub(lambda mark: f"{mark[1]}\n{part(mark[2])}\n\n{mark[3]}", page)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [list(head), ["---"] * len(head)]
-    lines += [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from bioae.equations import NeuronModel, lower
 from bioae.equations.describing.description import Rule, Symbol, dynamics, firing, rules, symbols
 from bioae.equations.describing.typesetting import latex, symbol
+from bioae.showing import markdown_table
 
 __all__ = ["index", "page"]
 
@@ -67,20 +68,19 @@ def index(models: Iterable[NeuronModel], pictures: dict[str, str]) -> str:
     """
     models = list(models)
     rows = [
-        f"| [{model.name}]({model.name}.md) | {_thumbnail(model, pictures)} | {_gist(model)} "
-        f"| {_class(model)} |"
+        (
+            f"[{model.name}]({model.name}.md)",
+            _thumbnail(model, pictures),
+            _gist(model),
+            _class(model),
+        )
         for model in models
-    ]
-    table = [
-        "| model | f-I curve | description | parity |",
-        "| --- " * 4 + "|",
-        *rows,
     ]
     contents = ["```{toctree}", ":hidden:", "", *(model.name for model in models), "```"]
     parts = [
         "# The shipped neuron models",
         _INTRODUCTION,
-        "\n".join(table),
+        markdown_table(["model", "f-I curve", "description", "parity"], rows),
         "\n".join(contents),
     ]
     return "\n\n".join(parts) + "\n"
@@ -153,18 +153,15 @@ def _symbols(model: NeuronModel) -> str:
         symbols(model), key=lambda row: ("state", "subexpression", "parameter").index(row.kind)
     )
     own = {row.name for row in rows}
-    head = [
-        "| symbol | name | kind | value or initial value | base unit | trainable range |",
-        "| --- " * 6 + "|",
-    ]
-    return "\n".join([*head, *(_row(row, own) for row in rows)])
+    head = ["symbol", "name", "kind", "value or initial value", "base unit", "trainable range"]
+    return markdown_table(head, (_row(row, own) for row in rows))
 
 
-def _row(row: Symbol, own: set[str]) -> str:
+def _row(row: Symbol, own: set[str]) -> tuple[str, ...]:
     value = f"${latex(row.value, own)}$" if row.value else ""
     bounds = ", ".join(f"${latex(bound, own)}$" for bound in row.bounds)
     unit = f"${latex(row.unit)}$"
-    return f"| ${symbol(row.name)}$ | `{row.name}` | {_kind(row)} | {value} | {unit} | {bounds} |"
+    return f"${symbol(row.name)}$", f"`{row.name}`", _kind(row), value, unit, bounds
 
 
 def _kind(row: Symbol) -> str:

@@ -246,7 +246,7 @@ def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
     assert "|  | score (points) |\n" in page
     assert "| `a` | 1.00 ± 0.707 |" in page
     assert "| `f` | 0.500 |" in page
-    assert "| `a` | the a &#124; one | 2 |" in page
+    assert r"| `a` | the a \| one | 2 |" in page
     assert "spikes" not in page
     assert "\n\nA note.\n\n" in page
     figure = dots(table_of(plan, stored.rows), {"score": "score"})

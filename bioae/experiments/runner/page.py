@@ -16,6 +16,7 @@ from bioae.experiments.runner.notes import filled
 from bioae.experiments.runner.rows import Document, Row, table_of
 from bioae.experiments.runner.verdict import Verdict, judge, measured
 from bioae.files import write_text
+from bioae.showing import markdown_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,7 +109,7 @@ def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
         for name, each in plan.conditions.items()
         if finished[name]
     ]
-    yield _markdown(["condition", "what differs", "seeds"], rows)
+    yield markdown_table(["condition", "what differs", "seeds"], rows)
     missing = [f"`{name}`" for name, number in finished.items() if not number]
     if missing:
         yield f"No rows yet: {', '.join(missing)}."
@@ -129,7 +130,7 @@ def _criteria(verdict: Verdict) -> str:
         f"- The network of `{name}`, seed {seed}, is silent." for name, seed in verdict.silent
     ]
     head = ["", "quantity", "measured", "threshold", "outcome"]
-    return "\n".join([_markdown(head, rows), *([""] if silent else []), *silent])
+    return "\n".join([markdown_table(head, rows), *([""] if silent else []), *silent])
 
 
 def _tables(plan: Plan, table: xr.Dataset) -> Iterator[str]:
@@ -158,7 +159,7 @@ def _results(plan: Plan, table: xr.Dataset, names: Sequence[str]) -> str:
     head = ["", *(f"`{name}`" for name in names)]
     if len(names) > 4:
         head, *cells = [list(row) for row in zip(head, *cells, strict=True)]
-    return _markdown(head, cells)
+    return markdown_table(head, cells)
 
 
 def _text(text: str, unit: str) -> str:
@@ -209,9 +210,3 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return "" if value is None else str(value)
-
-
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head), *rows]
-    cells = ([cell.replace("|", "&#124;") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
