@@ -18,7 +18,7 @@ from shipping import Words, ship
 from bioae.errors import BioaeError
 from bioae.models import available, card, load
 from bioae.models.cards import CARD, FOLDER
-from bioae.models.describing import facts, layer_table, model_table, own_parameters
+from bioae.models.describing import facts, layer_table, model_table, parameter_facts
 from bioae.showing import markdown_table
 
 __all__ = ["PAGE", "filled", "main"]
@@ -34,7 +34,7 @@ def filled(page: str) -> str:
 
 def _section(name: str) -> str:
     known, network = card(name), load(FOLDER / name).network
-    rows = [(name, known.title), *(facts(known) | own_parameters(network)).items()]
+    rows = [(name, known.title), *(facts(known) | parameter_facts(network)).items()]
     layers = layer_table(network.config, known)
     return f"### {name}\n\n{_markdown(rows)}\n\n{_markdown(layers)}"
 

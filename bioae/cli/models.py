@@ -48,7 +48,7 @@ def show_models(name: str, /, *, json: bool = False) -> None:
     """
     from bioae.models import card, load
     from bioae.models.cards import FOLDER
-    from bioae.models.describing import facts, layer_table, own_parameters
+    from bioae.models.describing import facts, layer_table, parameter_facts
 
     known = card(name)
     folder = FOLDER / name
@@ -61,7 +61,7 @@ def show_models(name: str, /, *, json: bool = False) -> None:
         return
     print(f"{name}: {known.title}")
     network = load(folder).network
-    for heading, text in (facts(known) | own_parameters(network)).items():
+    for heading, text in (facts(known) | parameter_facts(network)).items():
         lines = fill(text, _WIDTH, initial_indent=f"{heading:17}", subsequent_indent=" " * 17)
         print(lines)
     print()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bioae.networks.base import NetworkBase
     from bioae.networks.config import NetworkConfig
 
-__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "own_parameters", "size_of"]
+__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "parameter_facts", "size_of"]
 
 #: The headings of columns of numbers, in both tables.
 NUMBERS = frozenset({"latent", "density", "size", "dead", "bursting"})
@@ -78,7 +78,7 @@ def facts(each: Card) -> dict[str, str]:
     return lines | {"limits": " ".join(each.limits), "licence": each.licence}
 
 
-def own_parameters(network: NetworkBase) -> dict[str, str]:
+def parameter_facts(network: NetworkBase) -> dict[str, str]:
     """Return the parameters of neurons that a network does not take from models' files.
 
     They are text under a heading, as in `facts`; without any there is no heading.
