@@ -56,13 +56,20 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     kind
         The kind of output, if it is known in advance.
 
+    Returns
+    -------
+    Path
+        The path, with the home folder in place of ``~``.
+
     Raises
     ------
     OutputError
-        If `path` is no path, its name is too long, it exists and may not be replaced, or its
-        folder cannot be written.
+        If `path` is no path or in no home folder, its name is too long, it exists and may not be
+        replaced, or its folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
+    if not os.path.lexists(path):  # a file's name may begin with ~
+        path = expanded(path, where="output", error=OutputError)
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(
             "the name of the output is too long",
@@ -72,11 +79,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     target = _target(path)
     _check_kind(path, target, None)
     if target.exists() and not (overwrite or _is_empty_folder(target)):
-        raise OutputError(
-            "the output exists already and was kept",
-            where=str(path),
-            mend="Choose another path, or replace it with --overwrite (overwrite=True)",
-        )
+        raise _existing(path)
     _check_kind(path, target, kind)
     parent = target.absolute().parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
@@ -118,6 +121,8 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
             _check_kind(path, target, "folder" if temporary.is_dir() else "file")
             _replace(temporary, target, aside=folder / "replaced" if overwrite else None)
         remove_stale(target)
+    except FileExistsError:  # made meanwhile, by another process
+        raise _existing(path) from None
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
@@ -235,9 +240,19 @@ def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
         )
 
 
+def _existing(path: Path) -> OutputError:
+    return OutputError(
+        "the output exists already and was kept",
+        where=str(path),
+        mend="Choose another path, or replace it with --overwrite (overwrite=True)",
+    )
+
+
 def _replace(temporary: Path, target: Path, *, aside: Path | None) -> None:
-    """Rename an output to its place, where a folder with files is moved aside, or kept."""
-    if not target.is_dir():
+    """Rename an output to its place, where another is moved aside, or kept without `aside`."""
+    if aside is None and not temporary.is_dir():
+        _link(temporary, target)
+    elif not target.is_dir():
         temporary.replace(target)
     elif aside is None:  # an empty folder
         shutil.copymode(target, temporary)
@@ -250,6 +265,18 @@ def _replace(temporary: Path, target: Path, *, aside: Path | None) -> None:
         except BaseException:
             aside.rename(target)
             raise
+
+
+def _link(temporary: Path, target: Path) -> None:
+    """Give a file its place in one step, unless another has it."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without such links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        temporary.replace(target)
 
 
 def _exchange(one: Path, other: Path) -> bool:

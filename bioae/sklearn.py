@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bioae.checks import number, whole
+from bioae.checks import instance, number, whole
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 
@@ -57,7 +57,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         many as there are features, and `n_components` and `steps` are then its own. By default the
         features, `n_components` latent neurons and the read-outs are connected all to all.
     validation
-        The fraction of the training data that is held out, to choose the best epoch.
+        The fraction of the training data that is held out, to choose the best epoch; or a number of
+        examples.
     random_state
         The seed of the weights, the order of examples, the held-out part and random input.
 
@@ -151,8 +152,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the negative mean squared error of the reconstruction, larger is better."""
-        data = self._checked(X)
-        return -float(np.mean((self.reconstruct(data) - data) ** 2))
+        return -float(np.mean((self.reconstruct(X) - self._checked(X)) ** 2))
 
     def simulate(self, X: ArrayLike) -> xr.DataTree:
         """Run the network on data in the mirror, and return the result; see `docs/result.md`.
@@ -194,6 +194,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _description(self) -> NetworkConfig:
         if isinstance(self.network, NetworkConfig):
             return self.network
+        if self.network is not None:
+            instance(self.network, "network", (NetworkConfig, Mapping, str), error=NetworkError)
         if isinstance(self.network, str):
             return NetworkConfig.preset(self.network)
         if self.network is not None:
@@ -206,8 +208,12 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _tables(self, data: str, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
-        if self.density is not None:
-            number(self.density, "density", above=0, most=1, error=NetworkError)
+        density = self.density
+        if density is not None:
+            density = number(density, "density", above=0, most=1, error=NetworkError)
+        epochs = whole(self.epochs, "epochs", least=1, error=NetworkError)
+        rate = number(self.learning_rate, "learning_rate", above=0, error=NetworkError)
+        part = number(self.validation, "validation", above=0, error=NetworkError)
         network = self._description()
         latent = network.latent
         if latent is None:
@@ -216,21 +222,21 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 where="network",
                 expected="the key `latent`",
             )
-        term = {"coefficient": 1.0, "layers": [latent], "target": self.density}
+        term = {"coefficient": 1.0, "layers": [latent], "target": density}
         return {
-            "data": {"name": data, "validation": self.validation},
+            "data": {"name": data, "validation": int(part) if part.is_integer() else part},
             "network": network.to_mapping(),
             "training": {
-                "epochs": self.epochs,
-                "batch_size": self.batch_size,
-                "learning_rate": self.learning_rate,
-                "schedule": {"name": "cosine", "warm_up": min(0.2, self.epochs / 2)},
+                "epochs": epochs,
+                "batch_size": whole(self.batch_size, "batch_size", least=1, error=NetworkError),
+                "learning_rate": rate,
+                "schedule": {"name": "cosine", "warm_up": min(0.2, epochs / 2)},
                 "derivative": {"name": "arctan", "alpha": 2.0},
                 "trainable": ["tau", "theta"],
                 "gradient_clip": 0,
                 "seed": seed,
             },
-            "regularisers": {} if self.density is None else {"lambda2": term},
+            "regularisers": {} if density is None else {"lambda2": term},
         }
 
 

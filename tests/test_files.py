@@ -16,7 +16,7 @@ import pytest
 from special_files import special
 
 from bioae.errors import OutputError
-from bioae.files import atomic_output, check_output, remove_stale
+from bioae.files import atomic_output, check_output, remove_stale, write_text
 from bioae.locks import locked, present
 
 
@@ -32,6 +32,13 @@ def half_write(path: Path, kind: str, failure: BaseException | type[BaseExceptio
         half = temporary / "half" if kind == "folder" else temporary
         half.write_text("half")
         raise failure
+
+
+def write_with_another(path: Path, text: str) -> None:
+    """Write a file, in whose place somebody else writes another one."""
+    with atomic_output(path) as temporary:
+        path.write_text("of another")
+        temporary.write_text(text)
 
 
 def write_meanwhile(path: Path) -> None:
@@ -322,3 +329,35 @@ def test_where_nothing_can_be_written(where: str, tmp_path: Path) -> None:
 def test_a_check_leaves_no_trace(tmp_path: Path) -> None:
     check_output(tmp_path / "new" / "folder" / "out")
     assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_kept(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "no such links here")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    path = tmp_path / "out"
+    with pytest.raises(OutputError, match="exists already and was kept"):
+        write_with_another(path, "mine")
+    assert path.read_text() == "of another"
+    write_text(tmp_path / "new", "mine")
+    assert (tmp_path / "new").read_text() == "mine"
+    assert names(tmp_path) == {"out", "new"}
+
+
+def test_an_output_may_be_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert check_output("~/new.txt") == tmp_path / "home" / "new.txt"
+    write_text("~/new.txt", "text")
+    assert (tmp_path / "home" / "new.txt").read_text() == "text"
+    assert not names(tmp_path / "work")
+    with pytest.raises(OutputError, match="output: there is no such home folder"):
+        check_output("~nobody-of-this-name/new.txt")

@@ -118,3 +118,26 @@ def test_it_fits_into_a_pipeline(digits: NDArray[np.float64]) -> None:
     scores = cross_val_score(pipeline, digits[:40], cv=2)
     assert scores.shape == (2,)
     assert np.isfinite(scores).all()
+
+
+def test_numbers_of_numpy_are_numbers(digits: NDArray[np.float64]) -> None:
+    model = SpikingAutoEncoder(
+        **SMALL | {"epochs": np.int64(1), "batch_size": np.int32(8), "validation": np.float32(0.25)}
+    )
+    assert len(model.fit(digits[:20]).history_) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", "5"), ("epochs", None), ("batch_size", 2.5), ("network", 5), ("validation", "a")],
+)
+def test_parameters_that_do_not_fit(name: str, value: Any, digits: NDArray[np.float64]) -> None:
+    with pytest.raises(InputError, match=f"{name} does not fit"):
+        SpikingAutoEncoder(**SMALL | {name: value}).fit(digits[:20])
+
+
+def test_the_score_of_a_data_frame(fitted: SpikingAutoEncoder, digits: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(digits[:40]).add_prefix("pixel")
+    model = SpikingAutoEncoder(**SMALL).fit(frame)
+    assert model.score(frame) < 0  # without a warning, which would be an error here

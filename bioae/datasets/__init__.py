@@ -6,6 +6,7 @@ nothing about neurons.
 
 from __future__ import annotations
 
+from bioae.datasets import synthetic
 from bioae.datasets.catalogue import DATA_SETS, DataSet
 from bioae.datasets.conversion import Hints, convert
 from bioae.datasets.events import Events
@@ -30,4 +31,5 @@ __all__ = [
     "load",
     "locate",
     "save",
+    "synthetic",
 ]

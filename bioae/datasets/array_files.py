@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from bioae.datasets.store import Split
 from bioae.datasets.stored import StoredArray, stored_names
 from bioae.errors import DataError, shortened
 
-__all__ = ["ARRAY_FILES", "BOTH", "ArrayFile", "Check"]
+__all__ = ["ARRAY_FILES", "BOTH", "ArrayFile", "Check", "holds_data_set"]
 
 #: Refuses the kind and the shapes that a file declares, by raising an error.
 Check: TypeAlias = Callable[[Declared], None]
@@ -43,6 +43,11 @@ class _Answers(TypedDict):
     targets: FileArray | None
     name: str
     split: str
+
+
+def holds_data_set(names: Sequence[str]) -> bool:
+    """Return whether arrays of these names are a data set, of one set of examples or of splits."""
+    return any(_named(names, kind, each) for kind in _KINDS for each in get_args(Split))
 
 
 @dataclass(frozen=True)
@@ -191,10 +196,7 @@ class ArrayFile:
         return None if self._name(key) is None else self._array(key)
 
     def _name(self, key: str) -> str | None:
-        """Return the name of an array in the file, that of both splits first."""
-        names = [key, f"{key}_{self.split}"]
-        names += [f"{_KERAS[key]}_{self.split}"] if key in _KERAS else []
-        return next((name for name in names if name in self.names), None)
+        return _named(self.names, key, self.split)
 
     def _where(self, key: str) -> str:
         return f"{self.path}: {self._name(key)}"
@@ -214,3 +216,10 @@ class ArrayFile:
                 found=f"the type {array.dtype}, shape {array.shape}",
             )
         return int(np.asarray(array).reshape(()))
+
+
+def _named(names: Sequence[str], key: str, split: Split) -> str | None:
+    """Return the name of an array in a file, that of both splits first."""
+    known = [key, f"{key}_{split}"]
+    known += [f"{_KERAS[key]}_{split}"] if key in _KERAS else []
+    return next((name for name in known if name in names), None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bioae.errors import DataError, did_you_mean
+from bioae.errors import DataError, did_you_mean, shortened
 
 __all__ = ["DATA_SETS", "DataSet", "data_set"]
 
@@ -125,9 +125,10 @@ def data_set(name: str) -> DataSet:
     """
     if name in DATA_SETS:
         return DATA_SETS[name]
-    raise DataError(
-        "unknown data set",
-        where=name,
-        expected=f"{', '.join(DATA_SETS)}, a folder, or an .npz, .npy or HDF5 file",
-        mend=did_you_mean(name, DATA_SETS, shown=str),
-    )
+    raise unknown_data_set(name, f"one of {', '.join(DATA_SETS)}")
+
+
+def unknown_data_set(name: str, expected: str) -> DataError:
+    """Return the error for a name that no data set has."""
+    mend = did_you_mean(name, DATA_SETS, shown=str)
+    return DataError("unknown data set", where=shortened(name), expected=expected, mend=mend)

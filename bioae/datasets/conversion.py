@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import number, whole
-from bioae.datasets.array_files import ARRAY_FILES, Check
+from bioae.datasets.array_files import ARRAY_FILES, Check, holds_data_set
 from bioae.datasets.arrays import ZippedArray, array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS
 from bioae.datasets.events import Events
@@ -46,6 +46,7 @@ from bioae.datasets.recordings import (
 from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import Split
 from bioae.errors import DataError, InputError, did_you_mean
+from bioae.inputs import check_input
 
 __all__ = ["UNNAMED", "Hints", "check_hints", "convert"]
 
@@ -121,7 +122,8 @@ def convert(
     points
         The number of points in time of a signal, to recognise single ones.
     labels
-        The class of each example (example), in place of those that the data have.
+        The class of each example (example), in place of those that the data have: of all examples,
+        or of the first `limit`.
     split
         The split of a named data set or a path.
     limit
@@ -149,10 +151,14 @@ def convert(
     limit = None if limit is None else whole(limit, "limit", least=1, error=DataError)
     white = None if white is None else number(white, "white", above=0, error=DataError)
     form = None if shape is None else tuple(shape)
-    hints = (split, limit, layout, white, sensor, time_unit)
+    classes = None if labels is None else as_numpy(labels, "labels")
+    # Labels of more examples than the first ones are checked against all.
+    early = limit if classes is None or classes.shape == (limit,) else None
+    hints = (split, early, layout, white, sensor, time_unit)
     data = _Conversion(form, points, labels is not None, *hints, check).of(source)
-    if labels is not None:
-        classes, kind = as_numpy(labels, "labels"), type(data).__name__.lower()
+    data = data if early is None else first(data, early)
+    if classes is not None:
+        kind = type(data).__name__.lower()
         data = replace(data, labels=check_labels(classes, examples=len(data), kind=kind))
     return data if limit is None else first(data, limit)
 
@@ -197,14 +203,14 @@ class _Conversion:
         return self._of_array(source)
 
     def _of_path(self, source: str | os.PathLike[str]) -> Data:
-        path = Path(source)
         named = isinstance(source, str) and source in DATA_SETS
+        path = Path(source) if named else check_input(source, DataError, "data set")
         if not named and path.suffix == ".npy" and path.is_file():
             self.name = str(path)
             return self.of(read_array(path))
         if not named and path.suffix == ".npz" and path.is_file():
             names = array_names(path)
-            if {"t", "x"} <= set(names):
+            if {"t", "x"} <= set(names) and not holds_data_set(names):
                 self.name = str(path)
                 fields = [name for name in ("t", "x", "y", "p") if name in names]
                 return self.of({name: np.asarray(ZippedArray.of(path, name)) for name in fields})

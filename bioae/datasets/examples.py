@@ -93,17 +93,9 @@ class Examples:
         Raises
         ------
         DataError
-            If it is a single place, whose example has no axis of examples.
+            If it selects no examples, or is a single place, whose example has no axis of examples.
         """
-        key = which if isinstance(which, slice) else np.asarray(which)
-        if not isinstance(key, slice) and key.ndim == 0:
-            kind = type(self).__name__.lower()
-            raise DataError(
-                "one place selects an example, not a data set",
-                where=f"{kind}[{which!r}]",
-                expected="a slice, a sequence of places or a mask",
-                mend=f"Write {kind}[[{which!r}]] for a data set of one example",
-            )
+        key = which if isinstance(which, slice) else _places(which, type(self).__name__.lower())
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         rows = {
             name: value[key]
@@ -111,6 +103,24 @@ class Examples:
             if value is not None and not isinstance(value, str | int)
         }
         return replace(self, **rows)  # type: ignore[type-var]
+
+
+def _places(which: Any, kind: str) -> NDArray[Any]:
+    try:
+        key = np.asarray(which)
+    except ValueError:  # of unequal lengths
+        key = np.asarray(None)
+    single = key.ndim == 0 and key.dtype.kind in "iu"
+    if key.ndim != 1 or key.dtype.kind not in "iub":
+        raise DataError(
+            "one place selects an example, not a data set"
+            if single
+            else "this selects no examples",
+            where=f"{kind}[{shortened(repr(which))}]",
+            expected="a slice, a sequence of places or a mask",
+            mend=f"Write {kind}[[{which!r}]] for a data set of one example" if single else None,
+        )
+    return key
 
 
 def _described(value: Any) -> str:

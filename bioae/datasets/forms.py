@@ -75,7 +75,7 @@ def in_order(source: Any) -> Any:
 def refuse_near_misses(source: Any, where: str) -> None:
     """Refuse forms that people try, with the form that they need."""
     pair = isinstance(source, tuple) and len(source) == 2
-    if pair and np.ndim(source[1]) == 1 and np.ndim(source[0]) > 1:
+    if pair and _axes(source[1]) == 1 and _axes(source[0]) > 1:
         what, mend = "this is a pair of data and labels", "Give the labels as labels="
     elif isinstance(source, Mapping):
         what = "a mapping holds several arrays"
@@ -95,6 +95,14 @@ def refuse_near_misses(source: Any, where: str) -> None:
     else:
         return
     raise DataError(what, where=where, found=type(source).__name__, mend=mend)
+
+
+def _axes(values: Any) -> int:
+    """Return the number of axes of an array or of nested lists, of ragged ones 0."""
+    try:
+        return np.ndim(values)
+    except ValueError:
+        return 0
 
 
 def _is_ragged(rows: Any) -> bool:

@@ -129,8 +129,8 @@ def refuse_dark_bytes(pixels: NDArray[Any], where: str) -> None:
         raise DataError(
             "bytes are intensities from 0 to 255, and the largest here is 1",
             where=where,
-            mend="Store 255 for white, or truth values; or say white=1 if 1 is white, white=255 if "
-            "these are dark images",
+            mend="Store 255 for white, or truth values; of an array, white=1 says that 1 is white, "
+            "white=255 that these are dark images",
         )
 
 

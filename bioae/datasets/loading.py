@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from bioae.checks import instance, whole
 from bioae.datasets.array_files import ARRAY_FILES, BOTH, ArrayFile, Check
 from bioae.datasets.arrays import read_array
-from bioae.datasets.catalogue import DATA_SETS, data_set
+from bioae.datasets.catalogue import DATA_SETS, unknown_data_set
 from bioae.datasets.events import Events
-from bioae.datasets.examples import check_labels
+from bioae.datasets.examples import check_indices, check_labels
 from bioae.datasets.idx import read_idx
 from bioae.datasets.images import Images, check_images, refuse_dark_bytes
 from bioae.datasets.pictures import has_pictures, load_pictures
@@ -145,8 +145,11 @@ def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
             where=str(path),
             expected="a folder of IDX or PNG files, or an .npz, .npy, .h5 or .hdf5 file",
         )
-    # Neither a name nor a path: the error of the catalogue lists the names.
-    return _from_folder(fetch(data_set(str(name_or_path)).name), split, str(name_or_path))
+    name = str(name_or_path)
+    if name in DATA_SETS:  # a path without a file
+        return _from_folder(fetch(name), split, name)
+    expected = f"{', '.join(DATA_SETS)}, a folder, or an .npz, .npy or HDF5 file"
+    raise unknown_data_set(name, expected)
 
 
 def _has_idx(folder: Path) -> bool:
@@ -164,9 +167,8 @@ def _from_folder(folder: Path, split: Split, name: str) -> Images:
     pixels = check_images(_bytes(path, 3), where=str(path))
     labels_path = find_file(folder, split, "labels")
     labels = None if labels_path is None else _bytes(labels_path, 1)
-    return _images(
-        pixels, labels, name, split, where=str(labels_path), indices=_indices(folder, split)
-    )
+    indices = _indices(folder, split, len(pixels))
+    return _images(pixels, labels, name, split, where=str(labels_path), indices=indices)
 
 
 def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
@@ -181,9 +183,11 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
     return values
 
 
-def _indices(folder: Path, split: Split) -> NDArray[Any] | None:
+def _indices(folder: Path, split: Split, examples: int) -> NDArray[np.int64] | None:
     path = folder / indices_name(split)
-    return read_idx(path, ndim=1) if path.exists() else None
+    if not path.exists():
+        return None
+    return check_indices(read_idx(path, ndim=1), examples=examples, where=str(path))
 
 
 def _images(
@@ -193,12 +197,12 @@ def _images(
     split: str,
     *,
     where: str = "labels",
-    indices: NDArray[Any] | None = None,
+    indices: NDArray[np.int64] | None = None,
 ) -> Images:
     return Images(
         pixels=pixels,
         labels=None if labels is None else check_labels(labels, examples=len(pixels), where=where),
         name=name,
         split=split,
-        indices=np.arange(len(pixels)) if indices is None else indices.astype(np.int64),
+        indices=np.arange(len(pixels)) if indices is None else indices,
     )

@@ -31,7 +31,10 @@ _DEEP = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0}
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder has PNG files, or folders of them, at most two levels below."""
     paths = (path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth))
-    return any(path.suffix.lower() == _SUFFIX for path in paths)
+    return any(
+        path.suffix.lower() == _SUFFIX and not any(map(_is_hidden, path.relative_to(folder).parts))
+        for path in paths
+    )
 
 
 def load_pictures(
@@ -101,8 +104,12 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
     DataError
         If it is transparent, or its numbers have no range.
     """
+    key = picture.info.get("transparency")  # a colour that stands for it
     if picture.mode in _DEEP:
-        return np.asarray(picture)[None] / _DEEP[picture.mode]
+        values = np.asarray(picture)
+        if key is not None and (values == key).any():
+            raise _transparent(where)
+        return values[None] / _DEEP[picture.mode]
     if picture.mode in ("F", "I"):
         raise DataError(
             "the numbers of this image have no range",
@@ -112,30 +119,35 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
             mend="Give numpy.asarray(image), with white= if 1 is not white",
         )
     mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
-    if "transparency" in picture.info:  # a colour that stands for it
+    if key is not None:
         mode = "RGBA"
     pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
     if pixels.ndim == 2:
         return pixels[None]
     if mode == "RGBA" and (pixels[..., 3] != 255).any():
-        raise DataError(
-            "the image is transparent",
-            where=where,
-            expected="an opaque image",
-            mend="Put it on a background first",
-        )
+        raise _transparent(where)
     grey = (pixels[..., :1] == pixels[..., 1:3]).all()
     return np.moveaxis(pixels[..., : 1 if grey else 3], -1, 0)
 
 
+def _transparent(where: str) -> DataError:
+    return DataError(
+        "the image is transparent",
+        where=where,
+        expected="an opaque image",
+        mend="Put it on a background first",
+    )
+
+
 def _classes(root: Path) -> list[Path]:
     """Return the folders of the classes of a split."""
-    return sorted(each for each in root.glob("*/") if _pictures(each))
+    return sorted(each for each in root.glob("*/") if not _is_hidden(each.name) and _pictures(each))
 
 
 def _pictures(folder: Path) -> list[Path]:
     """Return the PNG files of a folder, if it has no pictures of another kind."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = folder.iterdir() if folder.is_dir() else ()
+    paths = sorted(path for path in found if not _is_hidden(path.name))
     for path in paths:
         if path.suffix.lower() in _OTHERS:
             raise DataError(
@@ -145,6 +157,11 @@ def _pictures(folder: Path) -> list[Path]:
                 mend="Convert the others to PNG, or put them elsewhere",
             )
     return [path for path in paths if path.suffix.lower() == _SUFFIX]
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file or a folder is one of a desktop, such as thumbnails."""
+    return name.startswith(".")
 
 
 def _numbers(names: Collection[str]) -> dict[str, int]:

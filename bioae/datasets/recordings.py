@@ -163,12 +163,14 @@ def _fields(
         names: Sequence[str] = list(recording)
     else:
         names = recording.dtype.names or ()
-    found = {
-        short: _time(recording[name], unit, where) if short == "t" else np.asarray(recording[name])
-        for short, known in _FIELDS.items()
-        for name in known
-        if name in names
-    }
+    found = {}
+    for short, known in _FIELDS.items():
+        name = next((each for each in known if each in names), None)
+        if name is not None:
+            values = recording[name]
+            found[short] = (
+                _time(values, unit, where) if short == "t" else as_array(values, f"{where}: {name}")
+            )
     missing = [short for short in ("t", "x") if short not in found]
     lengths = {each.shape for each in found.values()}
     if missing or len(lengths) != 1 or any(len(shape) != 1 for shape in lengths):
@@ -189,7 +191,10 @@ def _time(times: Any, unit: RecordedUnit, where: str) -> NDArray[Any]:
         return as_array(times, f"{where}: t")
     if has_unit(times):
         return np.asarray(in_ms(times, f"{where}: t"))
-    return np.asarray(times) * _PER_MS[unit]
+    numbers = as_array(times, f"{where}: t")
+    if numbers.dtype.kind not in "buif":
+        raise DataError("the times are no numbers", where=where, found=f"the type {numbers.dtype}")
+    return numbers * _PER_MS[unit]
 
 
 def _size(

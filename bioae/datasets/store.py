@@ -10,7 +10,7 @@ from typing import Literal
 
 from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.idx import read_idx
-from bioae.errors import DataError
+from bioae.errors import DataError, shortened
 from bioae.files import user_cache
 from bioae.inputs import expanded
 from bioae.progress import activity, counted
@@ -103,13 +103,12 @@ def fetch(name: str) -> Path:
             return _fetch_from(mirror, known)
         # requests' errors are OSErrors; pooch raises ValueError for a wrong checksum.
         except (OSError, ValueError) as error:
-            failures.append(f"{mirror}: {_first_line(error)}")
+            failures.append(f"{mirror}: {shortened(_first_line(error))}")
     raise DataError(
         "the data set could not be fetched",
         where=name,
         found="; ".join(failures),
-        mend=f"Connect to the internet, or set {VARIABLE} to a folder that holds its IDX files in "
-        f"{name}{os.sep}",
+        mend=f"Connect to the internet, or {_completing(known)}",
     )
 
 
@@ -144,6 +143,21 @@ def _folders(known: DataSet) -> Iterator[Path]:
         if _is_complete(root) and _holds(root, known):
             yield root
     yield _cache(known.name)
+
+
+def _completing(known: DataSet) -> str:
+    """Return what to do with the user's folder, for a data set that is not in it."""
+    if os.environ.get(VARIABLE):
+        own = expanded(os.environ[VARIABLE], where=VARIABLE) / known.name
+        files = [
+            file_names(split, kind)[0]
+            for split in _STEMS
+            for kind in _NDIM
+            if find_file(own, split, kind) is None
+        ]
+        if own.is_dir():
+            return f"add {', '.join(files)} to {own}"
+    return f"set {VARIABLE} to a folder that holds its IDX files in {known.name}{os.sep}"
 
 
 def _is_complete(folder: Path) -> bool:

@@ -1,7 +1,8 @@
-"""Values with units, of Brian2 or of Neo, which `numpy.asarray` drops; neither is imported."""
+"""Values with units, which `numpy.asarray` drops; no library of units is imported."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,20 @@ from bioae.errors import DataError
 
 __all__ = ["has_unit", "in_ms"]
 
+#: Names of units of time in pint, astropy and attributes of xarray, in ms.
+_IN_MS = {
+    **dict.fromkeys(("us", "µs", "microsecond", "microseconds"), 1e-3),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1.0),
+    **dict.fromkeys(("s", "second", "seconds"), 1e3),
+}
+_NO_UNIT = ("", "1", "dimensionless")
+
 
 def has_unit(values: Any) -> bool:
-    """Return whether values, or the first of nested lists of them, have a unit."""
-    while isinstance(values, list | tuple) and values:
-        values = values[0]
-    if hasattr(values, "rescale"):
-        return str(getattr(values, "dimensionality", "")) != "dimensionless"
-    return not getattr(getattr(values, "dim", None), "is_dimensionless", True)
+    """Return whether values, or any of nested lists of them, have a unit."""
+    if isinstance(values, list | tuple):
+        return any(map(has_unit, values))
+    return _unit(values) not in _NO_UNIT
 
 
 def in_ms(times: Any, where: str) -> ArrayLike:
@@ -27,20 +34,27 @@ def in_ms(times: Any, where: str) -> ArrayLike:
     Parameters
     ----------
     times
-        A quantity of Brian2 or of Neo, a list of them, or numbers.
+        Quantities of Brian2, Neo, pint or astropy, an array of xarray with the attribute ``units``,
+        a list of them, or numbers.
     where
         The name that an error gives.
 
     Raises
     ------
     DataError
-        If the unit is not one of time.
+        If the unit is not one of time, or only some of the times have one.
     """
     if not has_unit(times):
         bare: ArrayLike = times
         return bare
     if isinstance(times, list | tuple):
-        return [np.asarray(in_ms(each, where)).item() for each in times]
+        if not all(map(has_unit, times)):
+            raise DataError(
+                "some of the times have a unit, others have none",
+                where=where,
+                mend="Give all of them a unit, or none",
+            )
+        return [np.asarray(in_ms(each, where)).tolist() for each in times]
     try:
         return _rescaled(times)
     except ValueError as error:
@@ -49,9 +63,32 @@ def in_ms(times: Any, where: str) -> ArrayLike:
         ) from error
 
 
+def _unit(values: Any) -> str:
+    """Return the name of the unit of values: of its dimensions, where Brian2 and Neo convert."""
+    if isinstance(values, int | float | np.number):  # most items of lists
+        return ""
+    dimensions: Any = getattr(values, "dim", None)
+    if hasattr(dimensions, "is_dimensionless"):
+        return "" if dimensions.is_dimensionless else str(dimensions)
+    if hasattr(values, "rescale"):
+        return str(getattr(values, "dimensionality", ""))
+    # An array of xarray may have a coordinate of the name unit.
+    attributes = getattr(values, "attrs", None)
+    if isinstance(attributes, Mapping):
+        return str(attributes.get("units", ""))
+    return str(getattr(values, "units", getattr(values, "unit", "")))
+
+
 def _rescaled(times: Any) -> NDArray[np.float64]:
     if hasattr(times, "rescale"):
         return np.asarray(times.rescale("ms").magnitude, np.float64)
+    if not hasattr(times, "dim"):
+        unit = _unit(times)
+        if unit not in _IN_MS:
+            raise ValueError(unit)
+        bare = times if hasattr(times, "attrs") else getattr(times, "magnitude", None)
+        bare = getattr(times, "value", times) if bare is None else bare
+        return np.asarray(bare, np.float64) * _IN_MS[unit]
     # A quantity of Brian2 exists, so that it is imported.
     from brian2 import get_unit, have_same_dimensions, ms, second
 

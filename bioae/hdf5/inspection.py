@@ -197,8 +197,11 @@ def _storage(name: str, opened: Any, limit: int, *, texts: bool) -> list[Chunk]:
     layout = plan.get_layout()
     if layout == h5d.VIRTUAL or plan.get_external_count():
         raise Refused(f"the data of {name} are in another file")
-    text = texts and opened.get_type().get_class() == h5t.STRING
-    if not text and opened.get_type().get_class() not in (h5t.INTEGER, h5t.FLOAT):
+    kind = opened.get_type()
+    text = texts and kind.get_class() == h5t.STRING
+    truth = kind.get_class() == h5t.ENUM and kind.dtype == bool
+    number = kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or truth
+    if opened.shape is None or not (text or number):
         raise Refused(f"{name} holds no numbers")
     size = _REFERENCE if _is_variable(opened) else opened.get_type().get_size()
     declared = math.prod(opened.shape) * size

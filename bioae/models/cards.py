@@ -174,10 +174,10 @@ def read_card(path: Path) -> Card:
 
 def unknown_name(name: str, expected: str) -> ArtefactError:
     """Return the error for a name that no shipped network has, after which all names are listed."""
-    near = get_close_matches(name, available(), n=3)
+    near = get_close_matches(str(name), available(), n=3)
     return ArtefactError(
         "there is no trained network of this name",
-        where=shortened(name),
+        where=shortened(str(name)),
         expected=f"{expected} {', '.join(available())}",
         mend=f"Did you mean {' or '.join(near)}?" if near else "bioae models list describes them",
     )

@@ -132,8 +132,8 @@ def locate(name_or_path: Path | str) -> Path:
     path = check_input(name_or_path, ArtefactError, "trained network")
     if os.path.lexists(path):  # a link that leads nowhere, too
         return path
-    if isinstance(name_or_path, str) and name_or_path in available():
-        return FOLDER / name_or_path
+    if str(name_or_path) in available():
+        return FOLDER / str(name_or_path)
     if str(name_or_path) == path.name and path.suffix != ".zip":
         raise unknown_name(path.name, "a folder, a .zip file, or one of")
     return path

@@ -248,15 +248,20 @@ def _parse(text: bytes, where: str) -> _Description:
 
 
 def _check_self_contained(config: NetworkConfig, where: str) -> None:
-    named = {name for layer in config.layers for name in (layer.neuron, layer.readout)}
-    missing = {name or config.neuron for name in named} - config.neurons.keys()
-    if missing:
-        raise ArtefactError(
-            f"the neuron model {min(missing)!r} is not in the file",
-            where=where,
-            expected=f"a table [network.neurons.{min(missing)}]",
-            mend=_MEND,
-        )
+    layers = config.layers
+    neurons = {name or config.neuron for each in layers for name in (each.neuron, each.readout)}
+    synapses = {name for each in layers for name in (each.synapse, each.recurrent_synapse) if name}
+    for what, table, missing in (
+        ("neuron", "neurons", neurons - config.neurons.keys()),
+        ("synapse", "synapses", synapses - config.synapses.keys()),
+    ):
+        if missing:
+            raise ArtefactError(
+                f"the {what} model {min(missing)!r} is not in the file",
+                where=where,
+                expected=f"a table [network.{table}.{min(missing)}]",
+                mend=_MEND,
+            )
 
 
 def _stored(array: NDArray[Any]) -> NDArray[Any]:

@@ -167,7 +167,7 @@ def test_layouts_of_signals() -> None:
         (PIXELS, SHAPE, {"layout": "NCH"}, "layout: unknown layout"),
         (PIXELS, SHAPE, {"layout": "NHW"}, "expected 3 axes; found the shape"),
         (PIXELS.astype(int), SHAPE, {}, "a pixel is outside the range"),
-        (PIXELS[:, 0] % 2, SHAPE, {}, "the largest here is 1.*white=1 if 1 is white"),
+        (PIXELS[:, 0] % 2, SHAPE, {}, "the largest here is 1.*white=1 says that 1 is"),
         (np.ma.masked_greater(PIXELS, 9), SHAPE, {}, "some values are masked"),
         (memoryview(PIXELS.astype(int)), SHAPE, {}, "a pixel is outside the range"),
         (csr_array(PIXELS.reshape(3, 784)), SHAPE, {}, r"sparse matrix.*toarray\(\)"),
@@ -298,3 +298,40 @@ def test_networks_take_all_forms(form: Callable[[Any], Any]) -> None:
         bioae.simulate(network, np.moveaxis(images, 1, -1), "numpy")
     with pytest.raises(DataError, match="network receives images"):
         bioae.simulate(network, Events.of([0], [0.0], [0], channels=6), "numpy")
+
+
+def test_images_in_a_file_that_also_has_times_are_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "both.npz", images=PIXELS, t=[1, 2], x=[0, 1])
+    data = convert(tmp_path / "both.npz", SHAPE)
+    assert isinstance(data, Images)
+    assert (data.pixels == PIXELS).all()
+
+
+def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "flat.npy", PIXELS.reshape(len(PIXELS), -1))
+    np.savez(tmp_path / "recording.npz", t=[1, 2], x=[0, 1])
+    assert (convert("~/flat.npy", SHAPE).pixels == PIXELS).all()
+    assert isinstance(convert("~/recording.npz", (3,)), Events)
+
+
+def test_labels_are_of_all_examples_or_of_the_first() -> None:
+    sources: tuple[Any, ...] = (PIXELS, Pairs(PIXELS, [7, 7, 7]), Items(list(PIXELS)))
+    for source in sources:
+        for labels in ([4, 5, 6], [4, 5]):
+            assert convert(source, SHAPE, limit=2, labels=labels).labels.tolist() == [4, 5]
+        with pytest.raises(DataError, match="3 whole numbers"):
+            convert(source, SHAPE, limit=2, labels=[4, 5, 6, 7])
+    whole = np.arange(500)
+    assert convert("sample", labels=whole, limit=3).labels.tolist() == [0, 1, 2]
+    assert convert("sample", labels=whole[:3], limit=3).labels.tolist() == [0, 1, 2]
+
+
+def test_ragged_pairs_and_selections_are_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match="not a regular array"):
+        convert(([[1, 2], [3]], [1, 2]))
+    data = convert(PIXELS, SHAPE)
+    for which in ([], (slice(0, 1), 0), [[0]], [0.5], "a"):
+        with pytest.raises(DataError, match="this selects no examples"):
+            data[which]  # type: ignore[index]
+    assert len(data[[True, False, True]]) == 2

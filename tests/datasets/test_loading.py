@@ -191,3 +191,12 @@ def test_headers_that_describe_no_array(header: bytes, tmp_path: Path) -> None:
     path.write_bytes(b"\x93NUMPY\x01\x00" + bytes([118, 0]) + header.ljust(117) + b"\n" + bytes(8))
     with pytest.raises(DataError, match="cannot be read as NumPy arrays"):
         load(path)
+
+
+@pytest.mark.parametrize("values", [[0, 0, 1], [0.5, 1.0, 2.0], [0, 1]])
+def test_numbers_of_images_that_do_not_fit(values: list[float], tmp_path: Path) -> None:
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", np.zeros((3, 2, 2), np.uint8))
+    kind = np.float64 if 0.5 in values else np.int32
+    write_idx(tmp_path / "train-indices-idx1-int.gz", np.array(values, kind))
+    with pytest.raises(DataError, match=r"train-indices-idx1-int.gz: the examples' numbers do not"):
+        load(tmp_path)

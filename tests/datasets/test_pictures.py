@@ -144,3 +144,26 @@ def test_a_network_runs_on_a_folder(tmp_path: Path) -> None:
     assert result["label"].values.tolist() == [0, 1]
     same = result["layers/latent"].to_dataset(), expected["layers/latent"].to_dataset()
     assert same[0].equals(same[1])
+
+
+def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
+    for number, name in enumerate("012"):
+        write(tmp_path / name, number)
+    write(tmp_path / ".thumbnails", 3)
+    (tmp_path / "1" / "._1.png").write_bytes(b"of a desktop")
+    data = loaded(tmp_path)
+    assert data.labels is not None
+    assert data.labels.tolist() == [0, 1, 2]
+    assert (data.pixels[:, 0] == PIXELS[:3]).all()
+    write(tmp_path / "empty" / ".thumbnails", 3)
+    with pytest.raises(DataError, match="there are no images"):
+        load(tmp_path / "empty")
+
+
+def test_a_deep_picture_with_a_transparent_colour_is_refused(tmp_path: Path) -> None:
+    deep = Image.fromarray(PIXELS[0].astype(np.uint16) * 257)
+    deep.save(tmp_path / "0.png", transparency=int(PIXELS[0, 0, 0]) * 257)
+    with Image.open(tmp_path / "0.png") as stored:
+        assert "transparency" in stored.info
+    with pytest.raises(DataError, match="the image is transparent"):
+        load(tmp_path)

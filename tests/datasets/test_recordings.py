@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs, volt
 
 from bioae.datasets import Events, convert
@@ -245,3 +246,52 @@ def test_a_monitor_of_brian2_is_an_example(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(data, Events)
     assert data.addresses.channel.tolist() == [0, 3, 1]
     assert np.allclose(data.addresses.time, [0.5, 1.0, 2.0])
+
+
+def test_the_usual_field_of_times_comes_first() -> None:
+    both = {"timestamp": [1e9, 2e9], "t": [1000, 2000], "x": [0, 1]}
+    assert convert(both, (CHANNELS,)).addresses.time.tolist() == [1.0, 2.0]
+    with pytest.raises(DataError, match="the times are no numbers; found the type <U1"):
+        convert({"t": ["a", "b"], "x": [0, 1]}, (CHANNELS,))
+
+
+def test_times_of_which_some_have_a_unit_are_refused() -> None:
+    for times in ([2.0, 3 * ms], [3 * ms, 2.0]):
+        with pytest.raises(DataError, match="some of the times have a unit, others have none"):
+            Events.of([0, 0], times, [0, 0], channels=1)
+        with pytest.raises(DataError, match="some of the times have a unit, others have none"):
+            Events.of_trains([[times]])
+
+
+def test_units_of_other_libraries() -> None:
+    class Quantity:
+        """As of pint, and with other names of astropy."""
+
+        def __init__(self, names: tuple[str, str], unit: str) -> None:
+            setattr(self, names[0], np.array([2.0, 3.0]))
+            setattr(self, names[1], unit)
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return np.array([2.0, 3.0])
+
+    def times(source: Any) -> list[float]:
+        events = Events.of([0, 0], source, [0, 0], channels=1)
+        found: list[float] = events.addresses.time.tolist()
+        return found
+
+    for names, milli, other in (
+        (("magnitude", "units"), "millisecond", "volt"),
+        (("value", "unit"), "ms", "V"),
+    ):
+        assert times(Quantity(names, milli)) == [2.0, 3.0]
+        assert times(Quantity(names, "s")) == [2000.0, 3000.0]
+        assert times(Quantity(names, "")) == [2.0, 3.0]
+        with pytest.raises(DataError, match=f"no unit of time; expected ms or s; found {other}"):
+            times(Quantity(names, other))
+        with pytest.raises(DataError, match="the values have a unit"):
+            convert(Quantity(names, other), (2,), layout="NC")
+    array = xr.DataArray([2.0, 3.0], dims="spike", coords={"unit": ("spike", [7, 8])})
+    assert times(array) == [2.0, 3.0]
+    assert times(array.assign_attrs(units="s")) == [2000.0, 3000.0]
+    with pytest.raises(DataError, match="no unit of time; expected ms or s; found mV"):
+        times(array.assign_attrs(units="mV"))

@@ -119,3 +119,18 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
         save(path, signals(4))
     assert path.read_bytes() == before
     assert len(load(save(path, signals(4), overwrite=True))) == 4
+
+
+def test_truth_values_of_hdf5_are_pixels(tmp_path: Path) -> None:
+    import h5py
+
+    truth = np.random.default_rng(0).random((3, 4, 5)) < 0.5
+    with h5py.File(tmp_path / "truth.h5", "w") as file:
+        file["images"] = truth
+    data = load(tmp_path / "truth.h5")
+    assert isinstance(data, Images)
+    assert (data.images[:, 0] == truth).all()
+    with h5py.File(tmp_path / "nothing.h5", "w") as file:
+        file["images"] = h5py.Empty("f8")
+    with pytest.raises(DataError, match="/images holds no numbers"):
+        load(tmp_path / "nothing.h5")

@@ -157,13 +157,16 @@ def test_users_folder_is_missing(
 
 
 def test_incomplete_folder_is_not_taken(
-    origin: Path, empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Path, empty_cache: Path, serve: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIOAE_DATA", str(tmp_path))
     origin.rename(tmp_path / "digits")
     assert locate("digits") == tmp_path / "digits"
     (tmp_path / "digits" / file_names("train", "labels")[0]).unlink()
     assert locate("digits") is None
+    serve(offline)
+    with pytest.raises(DataError, match=r"or add train-labels-idx1-ubyte.gz to .*digits$"):
+        fetch("digits")
 
 
 def test_every_named_set_can_be_fetched_and_identified() -> None:

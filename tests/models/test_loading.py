@@ -62,9 +62,10 @@ def test_a_null_character_is_refused() -> None:
         bioae.load("a\0b")
 
 
-def test_a_path_object_is_no_name(here: Path) -> None:
-    with pytest.raises(ArtefactError, match="there is no trained network"):
-        bioae.load(Path(NAME))
+def test_a_path_without_a_file_may_be_a_name(here: Path) -> None:
+    assert bioae.load(Path(NAME)).network.sha256 == bioae.load(NAME).network.sha256
+    with pytest.raises(ArtefactError, match="5: there is no trained network of this name"):
+        bioae.models.card(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("word", ["sae-mnits", "SAE-MNIST", "x" * 5000, "lif"])

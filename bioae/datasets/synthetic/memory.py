@@ -175,7 +175,7 @@ def ordered_segments(
     )
     orders = np.array(list(permutations(range(segments))))
     labels = times.integers(0, len(orders), examples)
-    # Sorted uniform cuts of the spare room: any division of it is equally probable.
+    # Sorted uniform cuts of the spare room.
     slack = np.sort(times.integers(0, room + 1, (examples, segments)), axis=1)
     onsets = slack + np.arange(segments) * (length + gap)
     spectra = _spectra(seed, segments, channels)

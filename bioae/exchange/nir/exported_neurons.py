@@ -22,7 +22,8 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.program import INPUT, Program, Statements
 from bioae.errors import NetworkError
-from bioae.exchange.nir.populations import KINDS, model_of
+from bioae.exchange.nir.graphs import NEURONS
+from bioae.exchange.nir.populations import model_of
 from bioae.networks.base import NetworkBase
 from bioae.networks.placed_layer import PlacedLayer
 
@@ -72,7 +73,7 @@ def exported_neurons(network: NetworkBase, placed: PlacedLayer) -> ExportedNeuro
         raise no_node(placed, "it receives random background input")
     parameters = network.parameters(placed)
     schedule = network.config.schedule
-    for kind in KINDS:
+    for kind in NEURONS:
         if placed.model.to_mapping() == _renamed(placed, kind) and schedule == "brian2":
             fields = {n: _each(placed, values) for n, values in parameters.items()}
             return ExportedNeurons(kind, fields)

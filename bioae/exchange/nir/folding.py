@@ -196,7 +196,8 @@ def _linear(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
 
 
 def _convolution(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
-    return _slide(fold, name, taps_of(name, node, fold.shape), array_of(name, node, "bias"))
+    bias = None if node.bias is None else array_of(name, node, "bias")
+    return _slide(fold, name, taps_of(name, node, fold.shape), bias)
 
 
 def _pool(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:

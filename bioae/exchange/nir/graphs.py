@@ -10,8 +10,10 @@ from bioae.exchange.nir.library import Graph, nir_error
 
 __all__ = ["NEURONS", "Chain", "Stage", "chain_of", "kind_of_node"]
 
-#: The types of nodes that are populations of neurons; those without a threshold are last.
-NEURONS = ("LIF", "CubaLIF", "IF", "LI", "CubaLI", "I")
+#: The types of nodes that are populations of neurons, and the files of their models.
+NEURONS = {
+    "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",
+}  # fmt: skip
 
 _LINEAR = (
     "Linear", "Affine", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Scale", "Flatten", "Delay",

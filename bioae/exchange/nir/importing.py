@@ -16,9 +16,9 @@ from bioae.checks import one_of
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
 from bioae.exchange.nir.folding import Fold, folded
-from bioae.exchange.nir.graphs import Chain, Stage, chain_of
+from bioae.exchange.nir.graphs import Chain, Stage, chain_of, kind_of_node
 from bioae.exchange.nir.inputs import GraphInput, encoder_of, input_of, table
-from bioae.exchange.nir.library import Graph, library, nir_error, read_graph
+from bioae.exchange.nir.library import Graph, array_of, library, nir_error, read_graph
 from bioae.exchange.nir.populations import Population, population_of
 from bioae.exchange.nir.resets import RESETS, Reset
 from bioae.networks.config import NetworkConfig
@@ -276,13 +276,22 @@ class _Builder:
     def _in_steps(self, stage: Stage, seconds: Array) -> Array:
         """Return delays in steps."""
         steps = np.rint(seconds / self._dt)
-        if (np.abs(seconds / self._dt - steps) > _ROUNDING).any():
-            name = next(n for n, node in stage.operations if type(node).__name__ == "Delay")
+        if self._rounding(seconds) > _ROUNDING:
+            delays = {
+                name: array_of(name, node, "delay")
+                for name, node in stage.operations
+                if kind_of_node(node) == "Delay"
+            }
+            name = max(delays, key=lambda each: self._rounding(delays[each]))
             raise nir_error(name, "a delay is no multiple of the time step",
                             expected=f"multiples of {self._dt:g} s",
                             found=seconds.flat[np.abs(seconds / self._dt - steps).argmax()],
                             mend="Choose a dt that divides it")  # fmt: skip
         return steps
+
+    def _rounding(self, seconds: Array) -> float:
+        """Return the largest distance from a whole number of steps, in steps."""
+        return float(np.abs(seconds / self._dt - np.rint(seconds / self._dt)).max())
 
     def _time(self, steps: Any) -> str:
         return f"{int(steps)}*({self._text})"

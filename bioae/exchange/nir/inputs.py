@@ -94,7 +94,7 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
     shape = _shape(*chain.source)
     size = math.prod(shape)
     if input_shape is not None:
-        if not isinstance(input_shape, Sequence):
+        if np.ndim(input_shape) != 1:  # an array of numbers is a shape, too
             raise InputError("input_shape is not a shape", expected="such as (1, 28, 28)",
                              found=shortened(repr(input_shape)))  # fmt: skip
         data = tuple(whole(each, "input_shape", least=1, most=10**6) for each in input_shape)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.checks import instance
 from bioae.errors import InputError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output
@@ -65,13 +66,13 @@ def read_graph(path: Path | str) -> Graph:
     path = check_input(path, InputError, "NIR file")
     parts = {"where": str(path), "expected": "a NIR graph, as nir.write makes it"}
     refusal = Refusal(InputError, "the file is truncated or of another kind", **parts)
+    if path.is_dir():
+        raise refusal.error("a folder")
     try:
         with inspected(path, refusal, texts=True):
             graph = module.read(str(path), type_check=False)
     except FileNotFoundError:
         raise InputError("there is no file", where=str(path)) from None
-    except IsADirectoryError:
-        raise refusal.error("a folder") from None
     except InputError:
         raise
     except Exception as error:  # the library checks with `assert`, among others
@@ -86,10 +87,13 @@ def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> N
 
     Raises
     ------
+    InputError
+        If `graph` is no graph.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
     module = library()
+    instance(graph, "graph", module.NIRGraph)
     content = io.BytesIO()
     module.write(content, graph)
     with atomic_output(path, overwrite=overwrite) as temporary:

@@ -13,16 +13,11 @@ from bioae.documents import parse_toml
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.exchange.nir.folding import broadcast
+from bioae.exchange.nir.graphs import NEURONS
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.exchange.nir.resets import Reset
 
-__all__ = ["KINDS", "Population", "model_of", "population_of"]
-
-_FILES = {
-    "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",
-}  # fmt: skip
-#: The types of nodes that are neurons.
-KINDS = tuple(_FILES)
+__all__ = ["Population", "model_of", "population_of"]
 
 _TIMES = ("tau", "tau_mem", "tau_syn")
 _SUBTRACTED = "v_threshold - v_reset"
@@ -59,7 +54,7 @@ def model_of(kind: str, reset: Reset = "zero") -> NeuronModel:
     reset
         The reset, if it has a threshold.
     """
-    stem = _FILES[kind]
+    stem = NEURONS[kind]
     text = (files("bioae") / "exchange" / "nir" / "neurons" / f"{stem}.toml").read_bytes()
     fields = parse_toml(text, where=f"{stem}.toml", error=ModelError)
     model = NeuronModel.from_mapping(f"nir_{stem}", fields, where=f"{stem}.toml")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bioae.errors import InputError, NetworkError
-from bioae.exchange.nir import from_nir, read_graph, to_nir
+from bioae.exchange.nir import from_nir, read_graph, to_nir, write_graph
 from bioae.networks import Network, NetworkConfig
 
 ONE = np.ones(3)
@@ -261,3 +261,28 @@ def network(**fields: Any) -> Network:
 def test_neurons_without_a_node_are_refused(fields: Any, line: str) -> None:
     with pytest.raises(NetworkError, match=f"layer 'a'.*{line}"):
         to_nir(network(**fields))
+
+
+def test_errors_name_the_delay_that_does_not_fit() -> None:
+    delays = chain(a=nir.Delay(0.001 * ONE), b=nir.Delay(0.0015 * ONE), w=linear(), n=lif())
+    with pytest.raises(InputError, match="node 'b': a delay is no multiple of the time step"):
+        from_nir(delays, dt="1*ms")
+
+
+def test_a_folder_and_what_is_no_graph(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"truncated or of another kind.*found a folder"):
+        read_graph(tmp_path)
+    with pytest.raises(InputError, match="graph does not fit; expected NIRGraph; found 5"):
+        write_graph(5, tmp_path / "graph.nir")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_convolution_may_have_no_bias_and_a_shape_may_be_an_array() -> None:
+    def network(bias: Any) -> Any:
+        taps = nir.Conv2d((3, 3), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, bias)
+        neurons = nir.LIF(*(np.full((1, 2, 2), each) for each in (0.01, 1.0, 0.0, 1.0)))
+        made = chain(w=taps, n=neurons)
+        made.nodes["input"] = nir.Input({"input": np.array([1, 3, 3])})
+        return from_nir(made, dt="1*ms", input_shape=np.array([1, 3, 3]))
+
+    assert network(None).sha256 == network(np.zeros(1)).sha256

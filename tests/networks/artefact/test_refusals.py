@@ -111,6 +111,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
         edited('neuron = "mine"', 'neuron = "alif"'),
         "the neuron model 'alif' is not in the file; expected a table [network.neurons.alif]",
     ),
+    "a synapse model that is not there": (
+        edited("units = 5", 'units = 5\nsynapse = "stdp_pair"'),
+        "the synapse model 'stdp_pair' is not in the file; expected a table [network.synapses.",
+    ),
     "a neuron model elsewhere": (
         edited('neuron = "mine"', 'neuron = "../mine.toml"'),
         "the neuron model '../mine.toml' is not in the file",
