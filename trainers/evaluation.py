@@ -68,6 +68,7 @@ def evaluate(
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
     from bioae.trainers.mirror.network import NetworkMirror
+    from bioae.trainers.training.descent import targets_of
     from bioae.trainers.training.problem import LayerTally
     from bioae.trainers.training.scores import Scores
 
@@ -84,9 +85,9 @@ def evaluate(
         for part in presented.chunks(size):
             drive = torch.from_numpy(presented.drive(part)).to(kind)
             activity = mirror(drive, key=presented.key(part))
-            target = torch.from_numpy(task.target_of(presented[part].data, config.steps))
-            whole_numbers = target.dtype == torch.int64  # classes
-            scores.add(activity.output, target if whole_numbers else target.to(kind))
+            if task.scores:
+                target = targets_of(task, presented[part].data, config.steps, dtype=kind)
+                scores.add(activity.output, target)
             for name, tally in tallies.items():
                 tally.add(activity.layers[name])
             report(part.stop)

@@ -22,6 +22,7 @@ from bioae.fields import Steps, Table
 from bioae.hdf5.guard import open_inspected
 from bioae.inputs import check_input
 from bioae.simulation.results.root import SCHEMA_VERSION
+from bioae.simulation.results.tree import check_shape
 
 __all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
 
@@ -283,14 +284,7 @@ def _check_layer(node: xr.DataTree, where: str, *, repeated: bool) -> None:
             expected="1 or 0",
             found=str(can_fire),
         )
-    size = np.prod(np.asarray(node.attrs.get("shape", node.sizes["neuron"])))
-    if size != node.sizes["neuron"]:
-        raise ResultError(
-            "the shape does not fit the neurons",
-            where=f"{where}, attribute 'shape'",
-            expected=f"{node.sizes['neuron']} neurons",
-            found=f"{node.attrs['shape']}",
-        )
+    check_shape(node, where)
 
 
 def _check_kind(node: xr.DataTree, name: str, kind: str, where: str) -> None:

@@ -21,6 +21,7 @@ from bioae.datasets import Data
 from bioae.errors import ResultError
 from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
+from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
@@ -124,10 +125,14 @@ def existing(
     found: dict[str, NDArray[np.floating]] = {}
     for placed in config.placed:
         for name in (*placed.synapses, *placed.persistent.values()):
-            connected = placed.connections.get(name)
             found[name] = np.asarray(learned[name])
+            if name not in placed.synapses:
+                continue
+            possible, connected = potential_connections(placed, name), placed.connections.get(name)
             if connected is not None:
-                found[name] = found[name][np.asarray(learned[connected]) != 0]
+                possible &= np.asarray(learned[connected]) != 0
+            if not possible.all():
+                found[name] = found[name][possible]
     return found
 
 

@@ -242,8 +242,11 @@ class NetworkBase(Shown):
         from bioae.equations.arrays.start import default_parameters
 
         values = default_parameters(placed.readout_program if readout else placed.program)
-        prefixes = (placed.name, f"{placed.name}.readout") if readout else (placed.name,)
-        for array, name in ((f"{prefix}.{name}", name) for prefix in prefixes for name in values):
+        arrays = [(f"{placed.name}.{name}", name) for name in values]
+        if readout:
+            arrays = [each for each in arrays if each[1] in placed.shared_parameters]
+            arrays += [(f"{placed.name}.readout.{name}", name) for name in values]
+        for array, name in arrays:
             if array in self.weights and array not in placed.array_shapes:
                 values[name] = np.asarray(self.weights[array], np.float64)
         return values

@@ -21,7 +21,7 @@ from bioae.noise import PARAMETER_STEP, draw, population_number
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
 
-__all__ = ["PlacedLayer"]
+__all__ = ["PlacedLayer", "shared_parameters"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class PlacedLayer:
     input_shape
         The shape of its input.
     model, readout
-        Its neuron model, and the model of its potential U: parameters that the two have in common
-        are those of the neuron.
+        Its neuron model, and the model of its potential U: parameters that the two have in common,
+        with their unit, are those of the neuron.
     synapses
         The synapse models of its pathways that learn, by the name of their weights.
     """
@@ -69,6 +69,11 @@ class PlacedLayer:
     def can_fire(self) -> bool:
         """Whether its neurons have a threshold; else the decoder reads their potential."""
         return self.model.threshold is not None
+
+    @cached_property
+    def shared_parameters(self) -> frozenset[str]:
+        """The parameters that the read-out takes over from the neuron."""
+        return shared_parameters(self.model, self.readout)
 
     @cached_property
     def program(self) -> Program:
@@ -258,6 +263,17 @@ class PlacedLayer:
             f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
+
+
+def shared_parameters(model: NeuronModel, readout: NeuronModel) -> frozenset[str]:
+    """Return the parameters that two models have in common: of one name and one unit."""
+    common = model.parameters.keys() & readout.parameters.keys()
+    if not common or model is readout:
+        return frozenset(common)
+    from bioae.equations.parameters import parameter_values
+
+    values, own = parameter_values(model), parameter_values(readout)
+    return frozenset(name for name in common if values[name].dim == own[name].dim)
 
 
 def _drawn(population: int, size: int, seed: int, each: Draw) -> NDArray[np.float64]:

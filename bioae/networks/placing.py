@@ -12,6 +12,7 @@ from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
 from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layer_base import Delay, LayerBase
+from bioae.networks.placed_layer import shared_parameters
 
 __all__ = ["models_of", "synapses_of"]
 
@@ -172,24 +173,20 @@ def _check_silence(
 
 def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     """Return the read-out's parameters that the neuron also has, with the neuron's values."""
-    differing = [
-        name
-        for name, text in readout.parameters.items()
-        if model.parameters.get(name, text) != text
-    ]
-    if not differing:
+    texts = readout.parameters.items()
+    if all(model.parameters.get(name, text) == text for name, text in texts):
         return {}
+    shared = shared_parameters(model, readout)
+    differing = [name for name, text in texts if name in shared and model.parameters[name] != text]
     from bioae.equations.expressions import Expression
     from bioae.equations.parameters import parameter_values, random_parameters
     from bioae.equations.quantities import text_of
 
-    values, own = parameter_values(model), parameter_values(readout)
-    random = random_parameters(model)
-    texts = {
+    values, random = parameter_values(model), random_parameters(model)
+    return {
         # The text itself, unless it names other parameters of the neuron or is drawn for it.
         name: str(text_of(values[name]))
         if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
         else model.parameters[name]
         for name in differing
     }
-    return {name: text for name, text in texts.items() if values[name].dim == own[name].dim}

@@ -50,7 +50,7 @@ def calibrate(
     source, target
         The model to be matched, and the one whose weights are scaled.
     dt, target_dt
-        Their time steps; `target_dt` is `dt` by default.
+        Their time steps; `target_dt` is `dt` by default, or the longest that the target allows.
     by
         ``"rate"``: f-I curves match, by least squares between the constant drives at which the two
         fire once, twice, ..., up to three tenths of the greatest rate that both reach. ``"psp"``:
@@ -73,7 +73,11 @@ def calibrate(
     check_calibration(by)
     common: dict[str, Any] = {"duration": duration, "schedule": schedule}
     source_options = {"dt": dt, "parameters": source_parameters, **common}
-    target_options = {"dt": target_dt or dt, "parameters": target_parameters, **common}
+    target_options = {
+        "dt": target_dt or _step_of(target, dt),
+        "parameters": target_parameters,
+        **common,
+    }
     match by:
         case "none":
             return 1.0
@@ -83,6 +87,15 @@ def calibrate(
             )
         case "rate":
             return _rate_factor(source, target, source_options, target_options)
+
+
+def _step_of(model: NeuronModel, dt: str) -> str:
+    """Return a time step, or the longest that a model allows if it is shorter."""
+    longest = model.dt
+    if longest is None:
+        return dt
+    shorter = time_in_seconds(longest, where="dt") < time_in_seconds(dt, where="dt")
+    return longest if shorter else dt
 
 
 def check_calibration(by: str) -> None:

@@ -15,8 +15,9 @@ from bioae.equations.arrays.start import constant_values, default_parameters, in
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
+from bioae.equations.parameters import parameter_values
 from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
-from bioae.equations.quantities import constants, evaluate, time_in_seconds
+from bioae.equations.quantities import constants, evaluate, text_of, time_in_seconds
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, draw, settling_noise
@@ -33,6 +34,9 @@ _DEFAULT_DT = "0.1*ms"
 
 class IsolatedNeuron:
     """A neuron that starts like a presentation and is stepped in the order of a schedule.
+
+    Its first step is at the time 0. A presentation in Brian2's order of a step begins a step
+    before, so that its spikes come a step earlier than these.
 
     Under several drives there is a copy per drive; copies differ in their input and share their
     noise.
@@ -53,7 +57,7 @@ class IsolatedNeuron:
     Raises
     ------
     ModelError
-        If the model cannot be lowered, or has no parameter of such a name.
+        If the model cannot be lowered, has no parameter of such a name, or a value does not fit.
     """
 
     def __init__(
@@ -79,6 +83,12 @@ class IsolatedNeuron:
             name: np.asarray(number(value, f"the parameter {name!r}"))
             for name, value in parameters.items()
         }
+        if changed:  # a file with these values is refused where they do not fit
+            units = {name: value.dim for name, value in parameter_values(model).items()}
+            values = {name: Quantity(each, dim=units[name]) for name, each in changed.items()}
+            lower(
+                model.with_parameters({name: str(text_of(each)) for name, each in values.items()})
+            )
         known = {**default_parameters(self.program), **changed}
         size: dict[str, Any] = {"dt": dt, "n": 1}
         noise = settling_noise(self.program.draws, population=1, n=1)
@@ -191,11 +201,25 @@ class IsolatedNeuron:
 
 
 def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
-    """Return the time step in seconds: `dt`, or the model's own, or 0.1 ms."""
+    """Return the time step in seconds: `dt`, or the model's own, or 0.1 ms.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or longer than the model allows.
+    """
     lower(model)  # refuses what is not a neuron model
-    if dt is not None:
-        return time_in_seconds(dt, where="dt")
-    return time_in_seconds(model.dt or _DEFAULT_DT, where="dt")
+    if dt is None:
+        return time_in_seconds(model.dt or _DEFAULT_DT, where="dt")
+    step = time_in_seconds(dt, where="dt")
+    if model.dt is not None and step > time_in_seconds(model.dt, where="dt") * (1 + 1e-9):
+        raise InputError(
+            f"the time step is too long for the neuron model {model.name!r}",
+            where="dt",
+            expected=f"at most {model.dt}",
+            found=str(dt),
+        )
+    return step
 
 
 def steps_of(text: str | Quantity, dt: float, name: str, *, least: int = 1) -> int:

@@ -21,6 +21,7 @@ __all__ = [
     "Target",
     "check_record",
     "known_target",
+    "record_names",
 ]
 
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
@@ -96,7 +97,7 @@ class Backend:
                 raise InputError(
                     f"{name} does not fit", expected=" or ".join(options), found=repr(value)
                 )
-        object.__setattr__(self, "record", _names(self.record))
+        object.__setattr__(self, "record", record_names(self.record))
 
     @classmethod
     def of(cls, backend: Backend | Target) -> Backend:
@@ -120,7 +121,14 @@ def _dtype_name(dtype: object) -> object:
     return next(known, dtype)
 
 
-def _names(record: object) -> tuple[str, ...]:
+def record_names(record: object) -> tuple[str, ...]:
+    """Return the names of variables to record, in order.
+
+    Raises
+    ------
+    InputError
+        If they are no names.
+    """
     listed = isinstance(record, Collection) and not isinstance(record, (str, bytes, Mapping))
     names = list(record) if isinstance(record, Collection) else []
     if not listed or not all(isinstance(name, str) for name in names):

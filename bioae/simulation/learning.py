@@ -17,7 +17,7 @@ from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
 from bioae.progress import Progress, check_progress, counted
-from bioae.simulation.backend import Backend, Target
+from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.learned import Learned, check_range, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
@@ -78,6 +78,7 @@ def learn(
     check_hints(hints, learn)
     network = learner(full_network_of(network))
     backend, before = Backend.of(backend), whole(before, "before")
+    check_record(backend.record, network.config.placed)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     with (
@@ -118,11 +119,11 @@ def in_chunks(
             mend="Use --target cpp_standalone",
         )
     check_target(backend.target)
-    size = None if chunk is None else whole(chunk, "chunk", least=1)
-    size = size or chunk_size(network.config, backend.record)
+    fitting = chunk_size(network.config, backend.record)
+    size = fitting if chunk is None else whole(chunk, "chunk", least=1)
     size = max(1, min(size, len(presented)))
     rewiring = NetworkRewiring(network, presented.seed)
-    room = rewiring.fitting(size)
+    room = rewiring.fitting(min(size, fitting))
     with Job(network, room, backend, learning=True).runner() as runner:
         runner.held.update(held)
         for part in presented.chunks(size):

@@ -92,7 +92,9 @@ def compile_relu(
     """
     layers = _checked(weights, biases)
     number(window, "the window", least=1e-9, most=1e6, error=NetworkError)
-    grid = None if bits is None else 2.0 ** whole(bits, "bits", most=40, error=NetworkError)
+    grid = (
+        None if bits is None else 2.0 ** whole(bits, "bits", least=1, most=40, error=NetworkError)
+    )
     inputs = layers[0][0].shape[1]
     low = as_numbers(low, "the lower bounds", shape=(inputs,))
     high = as_numbers(high, "the upper bounds", shape=(inputs,))

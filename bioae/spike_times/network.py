@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import instance, number
-from bioae.errors import NetworkError
+from bioae.errors import NetworkError, shortened
 from bioae.spike_times.events import as_numbers, first_crossings
 
 if TYPE_CHECKING:
@@ -171,8 +171,16 @@ class SpikeTimeNetwork:
             as_numbers(code.zero, f"the spike times of 0 of {name}", shape=(size,))
         if self.bounds is not None:
             instance(self.bounds, "bounds", tuple, error=NetworkError)
-            for bound in self.bounds:
-                as_numbers(bound, "the bounds", shape=(self.inputs,))
+            ends = tuple(
+                as_numbers(each, "the bounds", shape=(self.inputs,)) for each in self.bounds
+            )
+            if len(ends) != 2 or not (ends[0] <= ends[1]).all():
+                raise NetworkError(
+                    "the bounds do not fit",
+                    expected="two, the smallest values and the largest ones",
+                    found=shortened(repr(self.bounds)),
+                )
+            object.__setattr__(self, "bounds", ends)
 
     @property
     def inputs(self) -> int:
@@ -237,7 +245,8 @@ class SpikeTimeNetwork:
             network of `to_network` in its own time steps. They equal those of Brian2 if dt is a
             millisecond divided by a power of two, and weights and thresholds are on a dyadic grid;
             otherwise a spike may differ by a step. Potentials that cross up to 1e-9 steps after a
-            step count as crossing in it. By default times are exact.
+            step count as crossing in it. By default times are exact. A spike after `duration` is
+            given here, and does not come in a simulation, which has ended.
 
         Raises
         ------
@@ -376,12 +385,13 @@ class SpikeTimeNetwork:
         Parameters
         ----------
         result
-            The result of a simulation, in Brian2 or in the mirror, of examples in their order.
+            The result of a simulation, in Brian2 or in the mirror, without repeats.
 
         Returns
         -------
         list of NDArray
-            Milliseconds (example, neuron), infinite without a spike; compare `spike_times`.
+            Milliseconds (example, neuron), in the order of the result's examples; infinite without
+            a spike. Compare `spike_times`.
 
         Raises
         ------
@@ -402,9 +412,20 @@ class SpikeTimeNetwork:
                     expected=f"the spikes of {path}",
                     mend="Simulate the network of to_network",
                 )
-            times = np.full(layer["spike_count"].shape, np.inf)
-            spikes = (layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron"))
-            np.minimum.at(times, tuple(spikes), layer["spike_time_ms"].to_numpy())
+            counts = layer["spike_count"]
+            if counts.dims != ("example", "neuron"):
+                raise NetworkError(
+                    "the result is not that of the network",
+                    expected="counts of (example, neuron)",
+                    found=f"({', '.join(map(str, counts.dims))})",
+                )
+            times = np.full(counts.shape, np.inf)
+            example, neuron, time = (
+                layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron", "time_ms")
+            )
+            row = result.indexes["example"].get_indexer(example)
+            known = row >= 0  # of selected examples
+            np.minimum.at(times, (row[known], neuron[known]), time[known])
             read.append(times)
         return read
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from bioae.datasets import Data
@@ -18,7 +17,7 @@ from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.kinds import RecurrentKind, VariationalKind
 from bioae.trainers.baselines.layers import Activations, ConventionalModule
 from bioae.trainers.mirror.activity import Activity
-from bioae.trainers.training.descent import Batch, DescentProblem
+from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
@@ -60,9 +59,9 @@ class BaselineProblem(DescentProblem):
         """Return images or signals, and the targets of the task."""
         network = self.config.network
         inputs = self.module.inputs(values_of(network, images))
-        target = torch.from_numpy(network.task.target_of(images, network.steps))
-        whole = target.dtype == torch.int64  # classes stay whole numbers
-        target = target.to(inputs.device) if whole else target.to(inputs)
+        target = targets_of(
+            network.task, images, network.steps, dtype=inputs.dtype, device=inputs.device
+        )
         return Batch(inputs, target, Key(seed, images.indices))
 
     def run(self, batch: Batch) -> Activations:

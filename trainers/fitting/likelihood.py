@@ -161,6 +161,13 @@ class TrainedPopulation:
                     expected=f"a factor of {factor:g} between them",
                 )
             distance = float(np.clip(true[name] - origin, lowest, highest))
+            if distance == 0:
+                raise InputError(
+                    f"the value of {name!r} is its origin, from which no error can be measured",
+                    where="origins",
+                    expected="another value",
+                    found=f"{origin:g}",
+                )
             true[name] = np.asarray(origin + distance)
             start[name] = np.asarray(origin + factor * distance)
         return true, start

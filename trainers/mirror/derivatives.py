@@ -65,7 +65,8 @@ class SpikeDerivative(ABC):
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not (isinstance(value, int | float) and 0 < value < math.inf):
+            numeric = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (numeric and 0 < value < math.inf):
                 raise NetworkError(
                     f"the spike derivative {self.name!r} has an unusable parameter",
                     where=field.name,

@@ -139,7 +139,7 @@ class LayerMirror(nn.Module):
             trained={
                 name: each
                 for name, each in trained.items()
-                if name in placed.readout.parameters
+                if name in placed.shared_parameters
                 and f"{placed.name}.readout.{name}" not in network.weights
             },
             number=population_number(placed.depth, readout=True),

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bioae.checks import one_of
+from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
@@ -51,8 +53,8 @@ class NetworkMirror(nn.Module):
     Raises
     ------
     NetworkError
-        If all neurons of a layer must share a parameter in `per_neuron`, or a number of steps is
-        not positive.
+        If there is no layer of a name, all neurons of a layer must share a parameter in
+        `per_neuron`, or a number of steps is not positive.
     """
 
     _anchor: Tensor
@@ -74,6 +76,10 @@ class NetworkMirror(nn.Module):
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
         super().__init__()
+        for name in layers or {}:
+            one_of(
+                name, "layers", [each.name for each in network.config.placed], error=NetworkError
+            )
         self.network = network
         self.config = network.config
         self.potentials = potentials

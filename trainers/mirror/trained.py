@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -121,18 +121,6 @@ class TrainedParameter(nn.Module):
     def attached(self, values: Tensor) -> Tensor:
         """Return `values`, in base units, with a gradient that reaches `raw`."""
         return self.scale.attached(self.raw, values)
-
-    @torch.no_grad()
-    def set_(self, values: NDArray[Any] | float) -> None:
-        """Restart from a value in base units, or one for each neuron.
-
-        The state of an optimiser or a checkpoint for the old start is then invalid.
-        """
-        start = np.broadcast_to(np.asarray(values, dtype=np.float64), self.scale.start.shape)
-        self.scale = replace(
-            self.scale, start=start, logarithmic=self.scale.low > 0 and bool((start > 0).all())
-        )
-        self.raw.zero_()
 
     @torch.no_grad()
     def clamp_(self) -> None:

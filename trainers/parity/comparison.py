@@ -102,8 +102,7 @@ def model_parities(
         If no input makes half of the neurons fire.
     """
     lower(model)  # refuses what is not a neuron model
-    for target in targets:
-        known_target(target)
+    targets = [known_target(target) for target in targets]
     size = {
         "neurons": whole(neurons, "neurons", least=2),
         "steps": whole(steps, "steps", least=2),

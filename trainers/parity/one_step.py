@@ -45,7 +45,9 @@ class OneStep(NamedTuple):
 
     @property
     def agreement(self) -> float:
-        """The fraction of pairs that agree or are excused."""
+        """The fraction of pairs that agree or are excused; 1 if a presentation has one step."""
+        if not self.compared:
+            return 1.0
         return 1.0 - (self.differing - self.excused) / self.compared
 
 
@@ -106,6 +108,8 @@ class _Restart:
         neuron, condition = self._layer.neuron, self._layer.neuron.program.condition
         before = self._before(spikes, states)
         arriving, shape = self._arriving(emitted, spikes), before["_spike"].shape
+        if not math.prod(shape):
+            return OneStep(0, 0, 0, 0)
         if condition is None:
             values = dict(before)
             neuron.step(values, arriving)

@@ -146,8 +146,7 @@ def rule_parities(
     ModelError
         If no input makes half of the neurons fire.
     """
-    for target in targets:
-        known_target(target)
+    targets = [known_target(target) for target in targets]
     whole(neurons, "neurons", least=4)
     whole(steps, "steps", least=2)
     whole(examples, "examples", least=1)

@@ -35,6 +35,7 @@ __all__ = [
     "Tally",
     "evaluate",
     "reproducible",
+    "targets_of",
     "torch_device",
 ]
 
@@ -57,6 +58,7 @@ def reproducible(threads: int) -> Iterator[None]:
     # cuBLAS reads it on first use, and requires this value for deterministic runs.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     filling: Any = torch.utils.deterministic
     fill = filling.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
@@ -66,9 +68,28 @@ def reproducible(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.use_deterministic_algorithms(before[0], warn_only=warns)
         filling.fill_uninitialized_memory = fill
         torch.set_num_threads(before[1])
+
+
+def targets_of(
+    task: Task,
+    examples: Data,
+    steps: int,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Return the targets of examples as numbers of a type; classes stay whole numbers.
+
+    Raises
+    ------
+    DataError
+        If they are not known, or do not fit the task.
+    """
+    target = torch.from_numpy(task.target_of(examples, steps))
+    return target.to(device, None if target.dtype == torch.int64 else dtype)
 
 
 class Batch(NamedTuple):

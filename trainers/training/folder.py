@@ -6,6 +6,7 @@ This file imports no PyTorch.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "METRICS",
     "MODEL",
     "MOMENTS",
+    "START",
     "TEST",
     "UNFINISHED",
     "alone_in",
@@ -49,8 +51,15 @@ UNFINISHED = CHECKPOINT, LEARNING, MOMENTS
 CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
 MODEL = "model"
+
+#: The artefact of the trained network from which a run starts, if it does.
+START = "start"
+
 TEST = "test.json"
 _LOCK = ".lock"
+
+#: The files of a trained network and of a baseline.
+_NETWORK = {"network.toml", "weights.safetensors", CONFIG}
 
 
 def check_folder(out: Path | str, *, replace: bool) -> Path:
@@ -59,11 +68,29 @@ def check_folder(out: Path | str, *, replace: bool) -> Path:
     Raises
     ------
     OutputError
-        If it holds something else, or cannot be written.
+        If it holds something else, or what a run would replace is not of a run, or it cannot be
+        written.
     """
     out = as_path(out, OutputError, "output")
     empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
-    return check_output(out, overwrite=replace or empty, kind="folder")
+    out = check_output(out, overwrite=replace or empty, kind="folder")
+    is_run = any((out / name).is_file() for name in (CONFIG, _LOCK))
+    for name in (MODEL, START, LEARNING, CHECKPOINT, METRICS, TEST, *FIGURES):
+        if os.path.lexists(out / name) and not _is_of_a_run(out / name, is_run=is_run):
+            raise OutputError(
+                "the folder holds something that is not of a run and was kept",
+                where=str(out),
+                found=name,
+                mend="Choose another folder",
+            )
+    return out
+
+
+def _is_of_a_run(path: Path, *, is_run: bool) -> bool:
+    """Return whether a run wrote a file, or a folder of a network, with one of its names."""
+    if path.name in (MODEL, START, LEARNING):
+        return path.is_dir() and {each.name for each in path.iterdir()} <= _NETWORK
+    return path.is_file() and is_run
 
 
 def clear(out: Path, keep: Collection[str] = ()) -> None:
@@ -158,13 +185,19 @@ def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str
             )
 
 
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(
+    mapping: Mapping[str, Any], prefix: str = "", *, in_list: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield the paths of keys and their values; in lists of tables, of empty tables too.
+
+    A stage without a table takes that of the run, and one with an empty table does not.
+    """
     for key, value in mapping.items():
         if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
             yield f"{prefix}{key}", f"{len(value)} tables"
             numbered = {key_path(place): each for place, each in enumerate(value)}
-            yield from _flat(numbered, f"{prefix}{key}.")
-        elif isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flat(numbered, f"{prefix}{key}.", in_list=True)
+        elif isinstance(value, Mapping) and (value or not in_list):
+            yield from _flat(value, f"{prefix}{key}.", in_list=in_list)
         else:
             yield f"{prefix}{key}", value

@@ -20,7 +20,7 @@ from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.descent import Batch, DescentProblem
+from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
@@ -78,11 +78,9 @@ class Problem(DescentProblem):
         values = values_of(network, images)
         drive = network.encoder.encode(values, images.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
-        target = torch.from_numpy(network.task.target_of(images, network.steps))
-        whole = target.dtype == torch.int64  # classes stay whole numbers
         return Batch(
             torch.from_numpy(drive).to(**options),
-            target.to(settings.device) if whole else target.to(**options),
+            targets_of(network.task, images, network.steps, **options),
             Key(seed, images.indices),
         )
 

@@ -10,7 +10,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import torch
 
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.arrays.functions import array_functions
 from bioae.errors import NetworkError
+from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
@@ -64,8 +67,9 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
     Raises
     ------
     NetworkError
-        Naming the stage, and the weight or parameter.
+        Naming the stage, and the weight or parameter; or a threshold of 0.
     """
+    _check_scales(mirror.network)
     tried = set()
     for stage in stages:
         trained = stage.trained(mirror.weights, mirror.trained)
@@ -77,6 +81,21 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
     for weight in mirror.weights.values():
         weight.requires_grad_(True)
         weight.grad = None
+
+
+def _check_scales(network: Network) -> None:
+    """Refuse thresholds of 0, by whose magnitude the derivative of a spike is divided."""
+    for placed in network.config.placed:
+        scale, values = placed.program.scale, network.parameters(placed)
+        if scale is None or not scale.names <= values.keys():
+            continue
+        if not np.all(compile_expression(scale, array_functions(np))(values)):
+            raise NetworkError(
+                "the threshold of a neuron is 0, and the derivative of its spikes is divided by it",
+                where=f"layer {placed.name!r}",
+                expected=f"a value of {scale} that is not 0",
+                mend="Shift the potential, so that it fires above another value",
+            )
 
 
 def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) -> None:
@@ -98,12 +117,15 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
     for name, weight in weights.items():
         if weight.grad is None and (name in mirror.gridded or _kind(name) not in reached):
             rule = config.training.derivative_of(name.rpartition(".")[0])
+            cut = rule.name == "membrane" or config.training.truncate is not None
             raise NetworkError(
                 f"no gradient reaches {name!r}",
                 where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
                 found=f"the derivative {rule.name!r}",
                 mend="The rule 'membrane' goes straight through the leak, and `truncate` cuts "
-                "gradients off: choose other ones, or do not train it",
+                "gradients off: choose other ones, or do not train it"
+                if cut
+                else "The output and the regularisers do not depend on it: do not train it",
             )
 
 

@@ -16,10 +16,7 @@ from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.tables import InitConfig
 
-__all__ = ["START", "starting_network"]
-
-#: The artefact in a run's folder that holds the trained network it started from, if any.
-START = "start"
+__all__ = ["starting_network"]
 
 
 def starting_network(config: TrainingConfig, stored: Path | None = None) -> Network:

@@ -105,11 +105,12 @@ class RunState:
         stored = checkpoints.load(path)
         check_config(stored.config, self._plain, str(path), self._free())
         check_data(stored.data, self._data, str(path))
-        if stored.position.epoch > self._epochs:
+        begun = stored.position.epoch + (stored.position.batch > 0)
+        if begun > self._epochs:
             raise NetworkError(
-                "the run has finished more epochs than requested",
+                "the run has begun more epochs than requested",
                 where=str(path),
-                expected=f"training.epochs of at least {stored.position.epoch}",
+                expected=f"training.epochs of at least {begun}",
                 found=str(self._epochs),
             )
         self._check_metrics(stored.history, str(path))

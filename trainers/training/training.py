@@ -25,7 +25,15 @@ from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.descent import reproducible, torch_device
-from bioae.trainers.training.folder import CHECKPOINT, METRICS, MODEL, TEST, alone_in, check_folder
+from bioae.trainers.training.folder import (
+    CHECKPOINT,
+    METRICS,
+    MODEL,
+    START,
+    TEST,
+    alone_in,
+    check_folder,
+)
 from bioae.trainers.training.loop import fit
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
@@ -35,7 +43,7 @@ from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
-from bioae.trainers.training.starting import START, starting_network
+from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.tables import DerivativeConfig
 
 __all__ = ["TrainingResult", "assemble", "train"]

@@ -10,6 +10,7 @@ from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.equations.program import INPUT
@@ -51,8 +52,8 @@ class BrianNetwork(Shown):
     presentations
         The number of images that one run presents.
     held
-        The held values of the input neurons (presentation, neuron), see
-        `bioae.networks.encoders`: set by `present`. The last row stays 0.
+        The held values of the input neurons (presentation, neuron), or (step, neuron) of input that
+        varies in time, see `bioae.networks.encoders`: set by `present`. The last row stays 0.
     input
         The input neurons.
     populations
@@ -62,7 +63,8 @@ class BrianNetwork(Shown):
     synapses
         The pathways, by the name of their weights (``LAYER.weight``).
     spikes
-        A `SpikeMonitor` per layer, or a `SpikeRecorder` if `build` was called with `compact`.
+        A `SpikeMonitor` per layer with a threshold, or a `SpikeRecorder` if `build` was called with
+        `compact`.
     states
         A `StateMonitor` per layer with recorded variables.
     decoded
@@ -258,8 +260,17 @@ class BrianNetwork(Shown):
         return result_of(self.source, self.images, chunk, target=active_target(), dtype=dtype)
 
     def run(self, presentations: int | None = None, **options: object) -> None:
-        """Run all presentations, or the first few; `options` are those of `brian2.Network.run`."""
-        steps = self.timing.duration(presentations or self.presentations, len(self.populations))
+        """Run all presentations, or the first few; `options` are those of `brian2.Network.run`.
+
+        Raises
+        ------
+        InputError
+            If there are fewer presentations, or none are to be run.
+        """
+        most = self.presentations
+        count = most if presentations is None else presentations
+        count = whole(count, "presentations", least=1, most=most)
+        steps = self.timing.duration(count, len(self.populations))
         duration = steps * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})

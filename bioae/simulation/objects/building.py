@@ -7,7 +7,8 @@ from typing import get_args
 
 from bioae.checks import one_of, whole
 from bioae.models.loading import NetworkLike, full_network_of, network_of
-from bioae.simulation.backend import Connectivity
+from bioae.networks.base import NetworkBase
+from bioae.simulation.backend import Connectivity, check_record, record_names
 from bioae.simulation.learned import learner
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled
 from bioae.simulation.objects.builder import Builder
@@ -68,8 +69,26 @@ def build(
     one_of(connectivity, "connectivity", get_args(Connectivity))
     without_fast_math()
     source = learner(full_network_of(network)) if learning else network_of(network)
+    record = _recorded(record, source)
     builder = Builder(
         source, whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix, record=record, learning=learning,
     )  # fmt: skip
     return assembled(builder)
+
+
+def _recorded(
+    record: Collection[str] | Mapping[str, Collection[str]], network: NetworkBase
+) -> Collection[str] | dict[str, Collection[str]]:
+    """Return the variables to record, or refuse those that no layer has."""
+    placed = {each.name: each for each in network.config.placed}
+    if not isinstance(record, Mapping):
+        names = record_names(record)
+        check_record(names, placed.values())
+        return names
+    found = {}
+    for layer, variables in record.items():
+        one_of(layer, "record", tuple(placed))
+        found[layer] = record_names(variables)
+        check_record(found[layer], [placed[layer]], where=f"record, layer {layer!r}")
+    return found

@@ -190,6 +190,9 @@ class Pathway:
             name=self.name,
         )
         connections = self._connections()
+        if not connections.source.size:  # as of one neuron with itself
+            synapses.connect(condition="False")
+            return synapses
         synapses.connect(i=connections.source, j=connections.target)
         weight = connections.weight
         setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])

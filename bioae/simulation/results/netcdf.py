@@ -19,11 +19,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.errors import OutputError
+from bioae.checks import instance
+from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 from bioae.hdf5.guard import trust
 from bioae.inputs import as_path
-from bioae.simulation.results.tree import group_of, in_order
+from bioae.simulation.results.tree import check_shape, group_of, in_order
 
 __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 
@@ -118,7 +119,8 @@ def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False
     Raises
     ------
     ResultError
-        If the result has lost the dimension of its examples or repeats, or has one of them twice.
+        If this is no result, it has lost the dimension of its examples or repeats, or has one of
+        them twice, or a layer has lost neurons.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
@@ -129,12 +131,16 @@ class _Whole:
     """A result in memory, as the only piece of itself."""
 
     def __init__(self, tree: xr.DataTree) -> None:
+        instance(tree, "the result", xr.DataTree, error=ResultError)
         root = group_of(tree, "/")
         self._data = {
             node.path: in_order(group_of(tree, node.path), root)
             for node in tree.subtree
             if node.parent is None or node.data_vars
         }
+        for path, data in self._data.items():
+            if "neuron" in data.sizes:
+                check_shape(data, path)
 
     @property
     def groups(self) -> list[str]:
@@ -214,7 +220,7 @@ def _write_group(target: Any, pieces: Sequence[tuple[Piece, str]], disk: _Disk) 
     cut: dict[str, list[str]] = {dimension: [] for dimension in _CUT}
     for name in sorted(map(str, first.variables)):
         variable = first.variables[name]
-        if variable.dims[0] in cut:
+        if variable.dims and variable.dims[0] in cut:
             cut[str(variable.dims[0])].append(name)
         else:
             _create(target, first, name, sizes, None)[...] = variable.to_numpy()
@@ -285,7 +291,7 @@ def _create(
     variable = dataset.variables[name]
     shape = tuple(sizes[dimension] for dimension in variable.dims)
     stored: dict[str, Any] = {}
-    if all(shape):
+    if shape and all(shape):
         chunks = [block or shape[0], *shape[1:]]
         if "repeat" in variable.dims[1:]:
             size = math.prod(chunks) * int(variable.dtype.itemsize)

@@ -25,7 +25,7 @@ from bioae.simulation.results.root import (
     root_dataset,
 )
 
-__all__ = ["build_result", "group_of", "in_order", "layer_dataset"]
+__all__ = ["build_result", "check_shape", "group_of", "in_order", "layer_dataset"]
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -120,6 +120,24 @@ def layer_dataset(
     return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
 
 
+def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
+    """Refuse a layer of which some neurons are missing.
+
+    Raises
+    ------
+    ResultError
+        If its shape has another number of neurons.
+    """
+    size = np.prod(np.asarray(layer.attrs.get("shape", layer.sizes["neuron"])))
+    if size != layer.sizes["neuron"]:
+        raise ResultError(
+            "the shape does not fit the neurons",
+            where=f"{where}, attribute 'shape'",
+            expected=f"{layer.sizes['neuron']} neurons",
+            found=f"{layer.attrs['shape']}",
+        )
+
+
 def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
     """Return a group of a result, without inherited coordinates."""
     node = tree[path]
@@ -197,8 +215,10 @@ def _with_states(
                 expected=str(shape),
                 found=str(np.shape(values)),
             )
+        truth = np.asarray(values).dtype == bool  # netCDF has no truth values
+        stored = by_repeat(np.asarray(values, np.int8) if truth else values, repeats)
         dims = (*presentation_dims(repeats), "time", "neuron")
-        data[f"state_{name}"] = (dims, by_repeat(values, repeats), cf_attributes(name, units))
+        data[f"state_{name}"] = (dims, stored, cf_attributes(name, units))
     if layer.states:
         time = ("time", np.arange(shape[1]) * dt_ms, cf_attributes("time since the start", "ms"))
         data = data.assign_coords(time=time)

@@ -78,7 +78,9 @@ class Layout:
     @property
     def whole(self) -> bool:
         """True if each spike adds its whole row to all sums."""
-        return self.positions == 1 and self.order.shape[1] == self.targets == self.length[0]
+        if self.positions != 1 or not len(self.length):
+            return False
+        return bool(self.order.shape[1] == self.targets == self.length[0])
 
     @property
     def in_place(self) -> bool:

@@ -170,3 +170,14 @@ def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     given = {"model": load_model("lif"), "parameters": ["tau"], **arguments}
     with pytest.raises(InputError, match=message):
         recover(**given)
+
+
+def test_a_value_that_is_its_origin_is_refused() -> None:
+    lif = load_model("lif")
+    fields = lif.to_mapping()
+    fields["equations"] = fields["equations"].replace("-v/tau", "(E - v)/tau")
+    fields["parameters"] = {**fields["parameters"], "E": "0"}
+    fields["trainable"] = {**fields["trainable"], "E": ["-0.5", "0.5"]}
+    model = NeuronModel.from_mapping("shifted", fields, where="shifted.toml")
+    with pytest.raises(InputError, match="origins: the value of 'E' is its origin"):
+        recover(model, ["E"], neurons=4, examples=1, steps=20)

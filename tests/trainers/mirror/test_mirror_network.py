@@ -17,13 +17,14 @@ from torch import Tensor
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.errors import ModelError
+from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Dense, LayerBase
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.connections.functional import connect
 from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.mirror.layer import LayerOptions
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
 STEPS = 15
@@ -255,9 +256,11 @@ def test_training_does_not_change_the_spikes(model: str) -> None:
 def test_a_changed_parameter_takes_effect() -> None:
     mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
     before = states(mirror, drive(), "v")["v"]
-    mirror.trained["first.tau"].set_(0.02)
+    with torch.no_grad():
+        mirror.trained["first.tau"].raw.fill_(-1.5)
     after = states(mirror, drive(), "v")["v"]
-    described = network(layers=[{**layer, "parameters": {"tau": "20*ms"}} for layer in LAYERS])
+    tau = f"{float(mirror.trained['first.tau'].values())!r}*second"
+    described = network(layers=[{**layer, "parameters": {"tau": tau}} for layer in LAYERS])
     expected = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")["v"]
     assert not torch.equal(before, after)
     assert torch.equal(after, expected)
@@ -420,3 +423,29 @@ def test_a_layer_may_be_named_like_a_part_of_a_module(name: str) -> None:
     found, expected = (NetworkMirror(each)(drive()) for each in (given, usual))
     assert expected.layers["last"].spikes.sum() > 0
     assert torch.equal(found.layers[name].spikes, expected.layers["last"].spikes)
+
+
+def test_options_of_an_unknown_layer_are_refused() -> None:
+    with pytest.raises(NetworkError, match="layers does not fit; expected first or last"):
+        NetworkMirror(network(), layers={"nope": LayerOptions()})
+
+
+def test_a_parameter_of_another_unit_is_not_shared_with_the_read_out() -> None:
+    neuron = {
+        "description": "A neuron whose tau has no unit.", "equations": "dv/dt = -tau*v/(10*ms) : 1",
+        "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v", "weight": "1",
+        "parameters": {"tau": "0.5"}, "trainable": {"tau": ["0.1", "2"]},
+    }  # fmt: skip
+    layers = [{**LAYERS[0], "neuron": "mine"}, {**LAYERS[-1], "neuron": "mine"}]
+    described = network(layers=layers, neurons={"mine": neuron})
+    stored = Network(described.config, {**described.weights, "last.tau": np.asarray(0.5)})
+    placed = described.config.placed[-1]
+    assert "tau" in placed.readout.parameters
+    assert "tau" not in placed.shared_parameters
+    plain = NetworkMirror(described, dtype=torch.float64)(drive()).output
+    assert plain.any()
+    for mirror in (
+        NetworkMirror(stored, dtype=torch.float64),
+        NetworkMirror(described, trainable=("tau",), dtype=torch.float64),
+    ):
+        assert torch.equal(mirror(drive()).output, plain)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import model
+from builders import dense, drawn, model, pictures
 from one_build import survey
 
 from bioae.equations import NeuronModel, load_model
@@ -16,7 +16,8 @@ from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import simulate_mirror
-from bioae.trainers.parity import AGREEMENT, Parity, model_parity, parity_network
+from bioae.trainers.parity import AGREEMENT, Parity, compare, model_parity, parity_network
+from bioae.trainers.parity.comparison import model_parities
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
@@ -137,3 +138,17 @@ def test_a_report_passes_if_it_meets_its_requirement() -> None:
     assert replace(report, exact=False, max_state_error=1e-9).passed
     assert replace(report, exact=False, differing=1).passed
     assert not replace(report, exact=False, one_step=0.9999).passed
+
+
+def test_targets_may_be_an_iterator() -> None:
+    reports = model_parities(load_model("lif"), iter(["numpy"]), neurons=10, steps=20, examples=1)
+    assert [report.target for report in reports] == ["numpy"]
+
+
+def test_a_network_of_one_step() -> None:
+    network = drawn(dense("hidden", 8, gain=40.0), dense("output", shape=[1, 6, 6], gain=40.0),
+                    input_shape=[1, 6, 6], steps=1)  # fmt: skip
+    parity = compare(network, pictures(3, 1, 6, 6))
+    assert parity.spikes > 0
+    assert parity.passed
+    assert parity.one_step == 1.0

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.trainers.training import checkpoint as checkpoints
-from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST
+from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST, check_config
 from bioae.trainers.training.loop import fit
 from bioae.trainers.training.progress import Report
 
@@ -248,3 +248,32 @@ def test_a_loss_that_is_not_finite_ends_the_run(small_run: ModuleType, tmp_path:
     problem.mirror.weights["hidden.weight"].data.fill_(float("nan"))
     with pytest.raises(NetworkError, match=r"epoch 1, batch 1.*no longer finite"):
         fit(problem, tmp_path)
+
+
+def test_an_epoch_that_has_begun_is_requested_again(small_run: ModuleType, tmp_path: Path) -> None:
+    def interrupt(report: Report) -> None:
+        if report.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_run.problem(small_run.config(epochs=3)), tmp_path, progress=interrupt)
+    fewer = small_run.problem(small_run.config(epochs=1))
+    with pytest.raises(
+        NetworkError, match=r"begun more epochs than requested.*at least 2; found 1"
+    ):
+        fit(fewer, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("key", ["regularisers", "learning_rates"])
+def test_an_empty_table_of_a_stage_is_not_a_missing_one(key: str) -> None:
+    stage = {"epochs": 1}
+    stored = {"training": {"stages": [stage, {**stage, key: {}}], key: {}}}
+    current = {"training": {"stages": [stage, stage]}}
+    with pytest.raises(NetworkError, match=f"another training.stages.2nd.{key}"):
+        check_config(stored, current, "here", ())
+    check_config(
+        {**stored, "training": {**stored["training"], "stages": [stage, stage]}},
+        current,
+        "here",
+        (),
+    )

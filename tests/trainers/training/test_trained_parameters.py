@@ -12,10 +12,13 @@ from builders import conv, dense
 from safetensors.torch import load_file
 
 from bioae.errors import NetworkError
-from bioae.networks import artefact
+from bioae.networks import Network, artefact
+from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.folder import CHECKPOINT
 from bioae.trainers.training.loop import TrainingRun
+from bioae.trainers.training.reach import check_reached
+from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.training import assemble, train
 
 LAYERS: list[dict[str, Any]] = [
@@ -157,3 +160,14 @@ def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
     with pytest.raises(NetworkError) as caught:
         assemble(config(**training))
     assert line in str(caught.value)
+
+
+def test_a_threshold_of_zero_is_refused() -> None:
+    network = Network.initialise(config().network, seed=0)
+    size = network.config.placed[0].size
+    thresholds = np.ones(size)
+    thresholds[1] = 0.0
+    changed = network.with_parameters({"theta": thresholds}, layers=[network.config.placed[0].name])
+    mirror = NetworkMirror(changed)
+    with pytest.raises(NetworkError, match=r"the threshold of a neuron is 0.*theta that is not 0"):
+        check_reached(config(), stages_of(config()), mirror)

@@ -14,7 +14,7 @@ from bioae.cli.train import train as train_command
 from bioae.errors import BioaeError, DataError, NetworkError, OutputError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.descent import evaluate
+from bioae.trainers.training.descent import evaluate, reproducible
 from bioae.trainers.training.training import assemble, train
 
 VALUES: dict[str, Any] = {
@@ -177,3 +177,32 @@ def test_trained_parameters_move_within_their_bounds(tmp_path: Path) -> None:
     moved = [network.weights[f"{layer.name}.tau"] for layer in trained.network.layers]
     assert all(0.005 <= tau <= 0.5 for tau in moved)
     assert all(tau != 0.1 for tau in moved)
+
+
+@pytest.mark.parametrize("name", ["model/thesis.txt", "start/data.bin", "checkpoint/x.txt"])
+def test_folders_of_others_are_kept(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "run" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(OutputError, match=f"not of a run and was kept; found {path.parent.name}"):
+        train(VALUES, tmp_path / "run", overwrite=True)
+    assert path.read_text() == "mine"
+    assert [each.name for each in (tmp_path / "run").iterdir()] == [path.parent.name]
+
+
+def test_files_of_others_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "weights.svg").write_text("mine")
+    with pytest.raises(OutputError, match=r"not of a run and was kept; found weights\.svg"):
+        train(VALUES, tmp_path, overwrite=True)
+    assert (tmp_path / "weights.svg").read_text() == "mine"
+
+
+def test_the_setting_to_warn_alone_is_that_of_the_caller() -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with reproducible(1):
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -51,7 +51,7 @@ class CompiledLayer:
     def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
         self._arrays = arrays
         self._populations = {"": neuron, READOUT: readout}
-        self._kernels: dict[Any, Kernel | RecurrentKernel | Unsupported] = {}
+        self._kernels: dict[Any, Kernel | RecurrentKernel | str] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledLayer:
         # Libraries cannot be copied, and are loaded again at once.
@@ -153,13 +153,14 @@ class CompiledLayer:
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
                 self._kernels[key] = _built(plan)
             except Unsupported as reason:
-                self._kernels[key] = reason
+                self._kernels[key] = str(reason)
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
                 text = " ".join(str(error).split())
-                self._kernels[key] = Unsupported(f"{type(error).__name__}: {text}")
+                self._kernels[key] = f"{type(error).__name__}: {text}"
         kernel = self._kernels[key]
-        if isinstance(kernel, Unsupported):
-            raise kernel
+        if isinstance(kernel, str):
+            # A new error each time: one that is raised again would hold the frames of all calls.
+            raise Unsupported(kernel)
         return kernel
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from builders import SCHEDULES, conv, deconv
@@ -24,6 +26,7 @@ from compiled_mirror import (
 
 from bioae.equations import load_model
 from bioae.errors import NetworkError
+from bioae.noise import Key
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, source, unsupported
 from bioae.trainers.mirror.compiled import layer as compiled_layer
@@ -274,3 +277,18 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(unsupported.Unsupported, match=r"the C\+\+ compiler failed: .*error"):
         build.compile_cpp("this is no C++")
+
+
+def test_the_reason_why_a_layer_is_not_compiled_keeps_no_tensors() -> None:
+    """An error that was kept and raised again held the tensors of all calls."""
+    mirror = NetworkMirror(firing(described("noisy_lif", layers=DENSE)), compile="auto")
+    drive = torch.ones(mirror.config.steps, 2, *mirror.config.encoded_shape)
+
+    def alive() -> int:
+        with torch.no_grad():
+            mirror(drive, key=Key(0, np.arange(2)))
+        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
+
+    gc.collect()
+    first, *_, last = [alive() for _ in range(4)]
+    assert last <= first
