@@ -7,8 +7,9 @@ import xarray as xr
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import wilson_interval
-from bioae.analysis.results.arrays import count_blocks, ratio
-from bioae.analysis.results.layers import described, layer_data, root_of
+from bioae.analysis.results.arrays import count_blocks, labels_of, ratio
+from bioae.analysis.results.layers import described, layer_data
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = ["assigned_accuracy", "assigned_classes"]
@@ -68,13 +69,8 @@ def assigned_accuracy(
     ResultError
         If the result has no labels or no such layer, or the classes are not those of its neurons.
     """
-    data, root = layer_data(tree, layer), root_of(tree).to_dataset()
-    if "label" not in root:
-        raise ResultError(
-            "the classes of the examples are not known",
-            where="label",
-            mend="Simulate images that have labels",
-        )
+    data, labels = layer_data(tree, layer), labels_of(tree)
+    instance(assigned, "assigned", xr.DataArray, error=ResultError)
     if assigned.sizes.get("neuron") != data.sizes["neuron"]:
         raise ResultError(
             "the classes are not those of the layer's neurons",
@@ -91,7 +87,7 @@ def assigned_accuracy(
         means = (counts @ members.T) / members.sum(1)
         winner = np.where(means.max(1) > 0, numbers[means.argmax(1)], NONE)
         predicted[start : start + len(counts)] = winner
-    correct, examples = int((predicted == root["label"].to_numpy()).sum()), len(predicted)
+    correct, examples = int((predicted == labels).sum()), len(predicted)
     low, high = wilson_interval(correct, examples, confidence=confidence)
     scalars = {"accuracy": ratio(correct, examples), "low": low, "high": high}
     names = {"accuracy": "accuracy", "low": "lower end of the interval", "high": "upper end"}

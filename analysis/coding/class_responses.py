@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,13 @@ from bioae.analysis.results.arrays import along, classes, count_blocks, ratio
 from bioae.analysis.results.layers import described, duration_s, layer_data
 from bioae.analysis.results.repeats import stimulus_index
 
-__all__ = ["ClassSums", "class_separation", "class_sums", "rates_by_class"]
+__all__ = [
+    "ClassSums",
+    "class_separation",
+    "class_sums",
+    "mean_squared_distances",
+    "rates_by_class",
+]
 
 
 class ClassSums(NamedTuple):
@@ -94,6 +100,29 @@ def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return described(array, "rates_by_class", "firing rate by class", "Hz")
 
 
+def mean_squared_distances(
+    sizes: NDArray[np.int64], squares: NDArray[Any], total: NDArray[Any]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return the mean squared distances of pairs: within each class, within any, between classes.
+
+    Parameters
+    ----------
+    sizes
+        The numbers of vectors of each class (class).
+    squares
+        The sums of their squared lengths (class).
+    total
+        Their sums (class, component).
+    """
+    # Over ordered pairs, the squared distances of n vectors sum to 2 (n sum |x|^2 - |sum x|^2).
+    inside = 2 * (sizes * squares - (total**2).sum(1))
+    everything = 2 * (sizes.sum() * squares.sum() - (total.sum(0) ** 2).sum())
+    pairs = sizes * (sizes - 1)
+    others = sizes.sum() * (sizes.sum() - 1) - pairs.sum()
+    within, between = ratio(inside.sum(), pairs.sum()), ratio(everything - inside.sum(), others)
+    return ratio(inside, pairs), float(within), float(between)
+
+
 def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Mean squared distances of spike counts within and between classes, and their ratio.
 
@@ -121,14 +150,8 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     names, _ = classes(tree)
     sums = class_sums(tree, layer)
     sizes = sums.sizes[: names.size]
-    # Integer sums over ordered pairs: of each class, and of all examples.
-    squares = sums.squares.sum(1)[: names.size]
-    inside = 2 * (sizes * squares - (sums.total**2).sum(1)[: names.size])
-    all_pairs = 2 * (sizes.sum() * squares.sum() - (sums.total.sum(0) ** 2).sum())
-    pairs = sizes * (sizes - 1)
-    others = sizes.sum() * (sizes.sum() - 1) - pairs.sum()
-    within = ratio(inside.sum(), pairs.sum())
-    between = ratio(all_pairs - inside.sum(), others)
+    squares, total = sums.squares.sum(1)[: names.size], sums.total[: names.size]
+    own, within, between = mean_squared_distances(sizes, squares, total)
     scalars = {
         "within": (within, "mean squared distance within classes"),
         "between": (between, "mean squared distance between classes"),
@@ -137,9 +160,9 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     attrs = {"long_name": "mean squared distance within the class", "units": "1"}
     return xr.Dataset(
         {
-            "within_class": ("class", ratio(inside, pairs), attrs),
+            "within_class": ("class", own, attrs),
             **{
-                name: ((), np.float64(value), {"long_name": text, "units": "1"})
+                name: ((), value, {"long_name": text, "units": "1"})
                 for name, (value, text) in scalars.items()
             },
         },

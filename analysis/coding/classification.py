@@ -133,7 +133,7 @@ def wilson_interval(
     Raises
     ------
     ResultError
-        If the level is not between 0 and 1.
+        If the level is not between 0 and 1, or successes are not between 0 and the trials.
 
     References
     ----------
@@ -150,6 +150,11 @@ def wilson_interval(
             found=f"{confidence:g}",
         )
     k, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    if ((k < 0) | (k > n)).any():
+        raise ResultError(
+            "there are more successes than trials, or fewer than none",
+            found=f"{k[(k < 0) | (k > n)].flat[0]:g}",
+        )
     z = float(ndtri((1 + confidence) / 2))
     centre = ratio(k + z**2 / 2, n + z**2)
     half = z * ratio(np.sqrt(ratio(k * (n - k), n) + z**2 / 4), n + z**2)

@@ -78,8 +78,20 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
 
     The coordinate `fraction (component)` is the fraction of the variance of the counts that each
     direction explains; NaN where the counts do not vary.
+
+    Raises
+    ------
+    ResultError
+        If there is no such layer, or the plane is that of another one.
     """
     counts = _counts(tree, layer)
+    if plane.mean.size != counts.shape[1]:
+        raise ResultError(
+            "the plane is not of this layer",
+            where=layer,
+            expected=f"one of {counts.shape[1]} neurons",
+            found=f"{plane.mean.size}",
+        )
     around = counts - counts.mean(0)
     total = float((around**2).sum())
     places = (counts - plane.mean.astype(counts.dtype)) @ plane.axes.T.astype(counts.dtype)

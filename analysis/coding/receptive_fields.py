@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import along, count_blocks, ratio
 from bioae.analysis.results.layers import (
     Dims,
@@ -18,6 +19,7 @@ from bioae.analysis.results.layers import (
     layer_data,
     still_images_of,
 )
+from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.errors import ResultError
 
 __all__ = ["inverse_participation_ratio", "spike_triggered_average", "weight_fields"]
@@ -40,8 +42,9 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Spike-triggered average: the mean image before a neuron's spikes, minus the mean image.
 
     An image is constant during its presentation, so the mean over spikes is the mean over images
-    weighted by spike counts. Where pixels are correlated, as in natural images, it is the
-    neuron's filter blurred by this correlation; it is not whitened.
+    weighted by spike counts, or by mean counts over the repeats of each. Where pixels are
+    correlated, as in natural images, it is the neuron's filter blurred by this correlation; it is
+    not whitened.
 
     Returns
     -------
@@ -64,9 +67,8 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """
     data = layer_data(tree, layer)
     images = still_images_of(tree, "a spike-triggered average").transpose("example", ...)
-    examples = data.sizes["example"]
     sums = _sums(tree, layer, images)
-    n = max(examples, 1)
+    n = max(first_presentations(tree)[0].size, 1)
     fired = np.where(sums.counts > 0, sums.counts, np.nan)
     average = sums.products / fired[:, None] - sums.images / n
     # Squared deviation of the weights, which are counts over their sum, and variance of pixels.
@@ -100,7 +102,7 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     weights
         (neuron, pixel): for example ``network.weights["hidden.weight"]``.
     shape
-        (channel, y, x) of an image, such as ``network.config.input_shape``.
+        (channel, y, x) or (y, x) of an image, such as ``network.config.input_shape``.
 
     Returns
     -------
@@ -113,7 +115,8 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
         If they do not fit.
     """
     values = np.asarray(weights)
-    if values.ndim != 2 or values.dtype.kind not in "iuf" or math.prod(shape) != values.shape[1]:
+    fits = values.ndim == 2 and values.dtype.kind in "iuf" and len(shape) in (2, 3)
+    if not fits or math.prod(shape) != values.shape[1]:
         raise ResultError(
             "the weights do not fit the images",
             expected=f"numbers (neuron, {math.prod(shape)})",
@@ -176,14 +179,28 @@ def _sums(tree: xr.DataTree, layer: str, images: xr.DataArray) -> _Sums:
     sums = _Sums(counts_sums[0], counts_sums[1], image_sums[0], image_sums[1], products)
     first = images.variable[:1].to_numpy().reshape(-1, pixels).astype(np.float64)
     entries = max(_ENTRIES * neurons // max(neurons, pixels), 1)
-    for start, block in count_blocks(tree, layer, entries=entries):
-        counts = block.astype(np.float64)
-        part = images.variable[start : start + len(counts)].to_numpy()
+    for counts, block in _responses(tree, layer, images, entries):
         # Relative to the first image, a constant pixel is exactly 0.
-        part = part.reshape(len(counts), pixels).astype(np.float64) - first
+        part = block.reshape(len(counts), pixels).astype(np.float64) - first
         sums.counts[:] += counts.sum(0)
         sums.counts_squared[:] += (counts**2).sum(0)
         sums.images[:] += part.sum(0)
         sums.images_squared[:] += (part**2).sum(0)
         sums.products[:] += counts.T @ part
     return sums
+
+
+def _responses(
+    tree: xr.DataTree, layer: str, images: xr.DataArray, entries: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
+    """Yield blocks of counts (stimulus, neuron), means over repeats, and of their images."""
+    if stimulus_index(tree) is None:
+        for start, block in count_blocks(tree, layer, entries=entries):
+            yield block.astype(np.float64), images.variable[start : start + len(block)].to_numpy()
+        return
+    sums = class_sums(tree, layer, by_label=False, by_stimulus=True)
+    first, _ = first_presentations(tree)
+    rows = max(1, entries // max(1, sums.total.shape[1]))
+    for start in range(0, first.size, rows):
+        part = slice(start, start + rows)
+        yield sums.total[part] / sums.sizes[part, None], images.variable[first[part]].to_numpy()

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import described, images_of
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 __all__ = [
@@ -37,7 +38,13 @@ def sum_squared_error(
     Parameters
     ----------
     reconstruction
-        Images to compare with the inputs; by default the network's reconstruction.
+        Images to compare with the inputs, of the same examples; by default the network's
+        reconstruction.
+
+    Raises
+    ------
+    ResultError
+        If it is no array of xarray, or of other examples.
     """
     (error,) = _errors(tree, reconstruction, _sum_of_squares)
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
@@ -72,13 +79,14 @@ def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Data
     Parameters
     ----------
     images
-        (example, channel, y, x) or (example, y, x) The training images to average; by default
-        the inputs of the result itself, a slightly stronger baseline.
+        (example, channel, y, x) or (example, y, x) The training images to average, bytes or numbers
+        in [0, 1], or a data set of them; by default the inputs of the result itself, a slightly
+        stronger baseline.
 
     Raises
     ------
     ResultError
-        If the training images have another size.
+        If the training images have another size, or are not in this range.
     """
     inputs = images_of(tree, "input")
     if images is None:
@@ -133,8 +141,12 @@ def _errors(
     tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: _Measure
 ) -> list[xr.DataArray]:
     """Return errors of each image, (example,), from blocks of images."""
-    guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
-    guess, inputs = xr.align(guess, images_of(tree, "input"), join="inner")
+    inputs, guess = images_of(tree, "input"), reconstruction
+    if guess is None:
+        guess = images_of(tree, "reconstruction")
+    instance(guess, "the reconstruction", xr.DataArray, error=ResultError)
+    if "example" in guess.dims:
+        guess = _of_examples(guess, inputs)
     pixels = [dim for dim in inputs.dims if dim != "example"]
     found: list[list[xr.DataArray]] = [[] for _ in measures]
     for part in _blocks(inputs):
@@ -144,6 +156,25 @@ def _errors(
         for errors, measure in zip(found, measures, strict=True):
             errors.append(measure(difference, pixels))
     return [xr.concat(each, "example") if len(each) > 1 else each[0] for each in found]
+
+
+def _of_examples(guess: xr.DataArray, inputs: xr.DataArray) -> xr.DataArray:
+    """Return a reconstruction in the order of the inputs, of which it has all."""
+    index, wanted = guess.indexes.get("example"), inputs.indexes["example"]
+    if index is None and guess.sizes["example"] == wanted.size:
+        return guess.assign_coords(example=wanted)
+    if (
+        index is None
+        or not index.is_unique
+        or index.size != wanted.size
+        or len(index.difference(wanted))
+    ):
+        raise ResultError(
+            "the reconstruction is of other examples",
+            expected=f"those of the result, {wanted.size}",
+            found=f"{guess.sizes['example']}",
+        )
+    return guess.sel(example=wanted)
 
 
 def _blocks(images: xr.DataArray) -> Iterator[dict[str, slice]]:
@@ -167,10 +198,17 @@ def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.Data
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
-    pixels = np.asarray(images)
+    pixels = np.asarray(getattr(images, "images", images))
     if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
         raise ResultError("the training images do not fit", expected="images (example, y, x)")
-    mean = pixels.mean(axis=0)
+    white = 255 if pixels.dtype == np.uint8 else 1
+    if not (pixels.min() >= 0 and pixels.max() <= white):  # NaN, too
+        raise ResultError(
+            "the training images do not fit",
+            expected="bytes, or numbers in [0, 1]",
+            found=f"numbers from {pixels.min():g} to {pixels.max():g}",
+        )
+    mean = pixels.mean(axis=0) / white
     if mean.shape[:1] == (1,) and mean.ndim == like.ndim + 1:
         mean = mean[0]
     if mean.shape != like.shape:

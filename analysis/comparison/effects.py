@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.tables import Table, as_table
 from bioae.analysis.results.layers import firing_layers, layer_data, layer_names, root_of
-from bioae.checks import instance
+from bioae.checks import instance, real, whole
 from bioae.errors import ResultError
 
 __all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
@@ -172,13 +172,21 @@ def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons
 
 
 def _check(level: float, resamples: int) -> None:
-    if not 0 < level < 1:
+    if not 0 < real(level, "level", error=ResultError) < 1:
         raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
-    if resamples < 1:
-        raise ResultError("resamples must be positive", found=str(resamples))
+    whole(resamples, "resamples", least=1, error=ResultError)
 
 
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:
+    for values in (a, b):
+        wrong = next((n for n, each in values.data_vars.items() if each.dims != ("neuron",)), None)
+        if wrong is not None:
+            raise ResultError(
+                f"the statistic {wrong!r} is not one of neurons",
+                where=layer,
+                expected="(neuron,)",
+                found=f"({', '.join(map(str, values[wrong].dims))})",
+            )
     sizes = [values.sizes["neuron"] for values in (a, b)]
     if paired and sizes[0] != sizes[1]:
         raise ResultError(

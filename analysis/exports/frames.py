@@ -155,6 +155,13 @@ def neuron_frame(
     if statistics is not None:
         instance(statistics, "statistics", xr.Dataset, error=ResultError)
     for name, array in ({} if statistics is None else statistics.data_vars).items():
+        if array.sizes != {"neuron": data.sizes["neuron"]}:
+            raise ResultError(
+                f"the statistic {name!r} is not one of the layer's neurons",
+                where=layer,
+                expected=f"(neuron: {data.sizes['neuron']})",
+                found=str(dict(array.sizes)),
+            )
         if name != "firing_rate":  # it is there, with its unit
             columns[str(name)] = array.to_numpy()
     # Positions stay integers next to a layer whose neurons have none.

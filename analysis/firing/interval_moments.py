@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data, steps
+from bioae.analysis.results.layers import layer_data, root_of, steps
 from bioae.analysis.results.spikes import Spikes, blocks, spike_keys
 
 __all__ = ["IntervalSums", "interval_sums", "intervals_of", "origin_of", "sums_of"]
@@ -53,7 +53,7 @@ class IntervalSums(NamedTuple):
     per_length: NDArray[np.float64]
     pooled: NDArray[np.int64]
     histogram: NDArray[np.int64] | None
-    origin: tuple[str, int, int, int, int]
+    origin: tuple[Any, ...]
 
 
 class Intervals(NamedTuple):
@@ -114,10 +114,12 @@ def sums_of(tree: xr.DataTree, layer: str, *parts: Part) -> IntervalSums:
     )  # fmt: skip
 
 
-def origin_of(tree: xr.DataTree, layer: str) -> tuple[str, int, int, int, int]:
+def origin_of(tree: xr.DataTree, layer: str) -> tuple[Any, ...]:
     """Return what tells a layer of a result from others, see `IntervalSums`."""
-    sizes = layer_data(tree, layer).sizes
-    return layer, sizes["neuron"], sizes["example"], steps(tree), sizes["spike"]
+    data, root = layer_data(tree, layer), root_of(tree)
+    run = (str(root.attrs.get(name, "")) for name in ("network_sha256", "seed", "target"))
+    examples = tuple(root["example"].to_numpy().tolist())
+    return layer, *run, data.sizes["neuron"], hash(examples), steps(tree), data.sizes["spike"]
 
 
 def intervals_of(block: Spikes) -> Intervals:

@@ -67,7 +67,7 @@ def lifetime_sparseness(
     sparseness = _measure(measure)
     stimuli = stimulus_index(tree)
     responses = data.sizes["example"] if stimuli is None else int(stimuli.max()) + 1
-    _check_several("example" if stimuli is None else "stimulus", responses)
+    _check_several("examples" if stimuli is None else "stimuli", responses)
     total, squares, second, fourth = (np.zeros(data.sizes["neuron"], t) for t in "qqdd")
     for counts in _responses(tree, layer):
         total = total + counts.sum(0)
@@ -115,7 +115,7 @@ def population_sparseness(
     check_reference(of)
     data = layer_data(tree, layer)
     sparseness = _measure(measure)
-    _check_several("neuron", data.sizes["neuron"])
+    _check_several("neurons", data.sizes["neuron"])
     chosen = np.full(data.sizes["neuron"], of == "all")
     if of == "alive":
         for counts in _responses(tree, layer):
@@ -187,8 +187,8 @@ def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
     return _MEASURES[name]
 
 
-def _check_several(dim: str, number: int) -> None:
+def _check_several(what: str, number: int) -> None:
     if number < 2:
         raise ResultError(
-            f"sparseness needs several {dim}s", expected="at least 2", found=str(number)
+            f"sparseness needs several {what}", expected="at least 2", found=str(number)
         )

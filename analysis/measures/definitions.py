@@ -28,7 +28,7 @@ class Definition(NamedTuple):
     undefined: str = ""
 
 
-_NO_INTERVALS = "no neuron has two intervals between spikes of one presentation"
+_NO_INTERVALS = "no neuron has two intervals within presentations"
 _NO_PAIRS = "no neuron has three spikes in one presentation"
 _SILENT = "no neuron spikes"
 

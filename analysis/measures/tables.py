@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from bioae.errors import ResultError
+
 __all__ = ["Rows", "Table", "as_table", "format_value"]
 
 Rows = Sequence[Mapping[str, object]]
@@ -81,6 +83,12 @@ def format_value(value: object) -> str:
 
 
 def _rows_of(data: xr.Dataset) -> Rows:
+    if len(data.sizes) != 1:
+        raise ResultError(
+            "the dataset does not fit a table",
+            expected="one dimension",
+            found=f"({', '.join(map(str, data.sizes))})",
+        )
     (dim,) = data.sizes
     headings = {str(name): _heading(array) for name, array in data.data_vars.items()}
     return [

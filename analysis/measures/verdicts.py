@@ -44,6 +44,10 @@ _TIME = re.compile(
 _MODEL = re.compile(r"^(?=description\s*=)", re.MULTILINE)
 
 
+#: Statistics of the responses to different stimuli.
+_OVER_STIMULI = ("lifetime_sparseness",)
+
+
 @dataclass(frozen=True)
 class Context:
     """Properties of a result that decide whether its numbers are comparable with an animal's.
@@ -276,6 +280,8 @@ def _obstacle(value: float, reference: Reference, context: Context) -> str:
             f"a presentation lasts {context.presentation_s * 1000:g} ms, and the animal's spikes "
             f"were counted over {window * 1000:g} ms or more"
         )
+    if reference.statistic in _OVER_STIMULI and context.repeated and not context.averaged:
+        return "it was measured over different stimuli, and here all images are the same"
     if reference.repeats and not context.repeated:
         return "it was measured over repeats of one stimulus, and here the images differ"
     return ""

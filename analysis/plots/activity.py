@@ -29,7 +29,7 @@ __all__ = ["population_activity", "rasters"]
 
 #: The panel of the population rates.
 _RATE = "population rate"
-_TIME = "time since the start of the presentation (ms)"
+_TIME = "time since the presentation reached the layer (ms)"
 
 
 @styled

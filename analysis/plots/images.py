@@ -132,7 +132,8 @@ def _rows(results: Mapping[str, xr.DataTree], images: int) -> list[_Row]:
             rows.append(("input" if current is None else f"input of {name}", inputs, None))
             current = inputs
         guess = images_of(tree, "reconstruction").isel(first)
-        rows.append((name, _pictures(guess), sum_squared_error(tree, guess).to_numpy()))
+        errors = sum_squared_error(tree.isel(first, missing_dims="ignore"), guess)
+        rows.append((name, _pictures(guess), errors.to_numpy()))
     return rows
 
 

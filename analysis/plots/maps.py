@@ -18,6 +18,8 @@ from bioae.analysis.plots.legends import head, share_legend
 from bioae.analysis.plots.panels import Places, figure_of, squares
 from bioae.analysis.plots.style import INK, MARKERS, MOST_MARKERS, colour_of, needed, styled
 from bioae.analysis.results.layers import layer_data
+from bioae.checks import instance
+from bioae.errors import ResultError
 
 __all__ = ["correlation_matrices", "latent_maps"]
 
@@ -51,9 +53,11 @@ def correlation_matrices(
     Raises
     ------
     ResultError
-        If there is no result.
+        If there is no result, or one is no matrix.
     """
     needed(matrices, "correlations")
+    for name, matrix in matrices.items():
+        instance(matrix, f"the correlations of {name!r}", xr.DataArray, error=ResultError)
     values = {name: _without_diagonal(matrix) for name, matrix in matrices.items()}
     most = _limit([*values.values()]) if limit is None else limit
     orders = dict(zip(values, _orders([*values.values()]), strict=True))

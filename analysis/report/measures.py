@@ -38,7 +38,7 @@ from bioae.analysis.results.layers import (
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
-from bioae.errors import ResultError
+from bioae.errors import ResultError, shortened
 from bioae.progress import counted
 
 __all__ = ["Measures", "measure"]
@@ -213,7 +213,15 @@ def measure(
     if not results:
         raise ResultError("there are no results to measure", expected="at least one")
     first, *rest = results
-    pairs = [(first, other) for other in rest] if compare is None else compare
+    pairs = [(first, other) for other in rest] if compare is None else [*compare]
+    pair: Any
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not results.keys() >= {*pair}:
+            raise ResultError(
+                "compare does not fit",
+                expected=f"pairs of {', '.join(results)}",
+                found=shortened(repr(pair)),
+            )
     trees: dict[str, xr.DataTree] = {}
     with counted("measuring", len(results), progress, unit="results") as report:
         for name, tree in results.items():

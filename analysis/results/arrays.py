@@ -88,8 +88,8 @@ def several_examples(data: xr.Dataset) -> int:
     return examples
 
 
-def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the classes, (class,), and the index of each example's class.
+def labels_of(tree: xr.DataTree) -> NDArray[Any]:
+    """Return the class of each example, (example,).
 
     Raises
     ------
@@ -103,7 +103,18 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
             where="label",
             mend="Simulate images that have labels",
         )
-    distinct, index = np.unique(root["label"].to_numpy(), return_inverse=True)
+    return root["label"].to_numpy()
+
+
+def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the classes, (class,), and the index of each example's class.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels.
+    """
+    distinct, index = np.unique(labels_of(tree), return_inverse=True)
     return distinct, index.astype(np.int64)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.results.arrays import labels_of
 from bioae.analysis.results.layers import root_of
 from bioae.errors import ResultError
 
@@ -57,14 +58,7 @@ def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
         outputs.
     """
     check_task(tree, "classification")
-    root = root_of(tree).to_dataset()
-    if "label" not in root:
-        raise ResultError(
-            "the classes of the examples are not known",
-            where="label",
-            mend="Simulate images that have labels",
-        )
-    labels, classes = root["label"].to_numpy().astype(np.int64), root.sizes["unit"]
+    labels, classes = labels_of(tree).astype(np.int64), root_of(tree).sizes["unit"]
     if not ((labels >= 0) & (labels < classes)).all():
         raise ResultError(
             "a label is not that of an output",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from bioae.checks import number
 from bioae.cli.options import Decimal, check_effect, whole
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def show_synapses(
         reason = "weights are in devices only with --levels"
         check_effect(reason, largest=largest, write_noise=write_noise)
     else:
-        largest = 1.0 if largest is None else largest
-        model = with_devices(model, levels, largest=largest, noise=write_noise or 0.0)
+        largest = number(1.0 if largest is None else largest, "--largest", above=0)
+        noise = number(write_noise or 0.0, "--write-noise", least=0)
+        model = with_devices(model, levels, largest=largest, noise=noise)
     rule = lower_synapse(model)
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],

@@ -185,7 +185,7 @@ def _lstm(trial: Trial, tables: Mapping[str, Any]) -> dict[str, float]:
 
 
 def draw_accuracy(rows: xr.Dataset) -> Figure:
-    """Accuracy on the test split in Brian2: seeds and their mean."""
+    """Accuracy on the test split, of spiking networks in Brian2: seeds and their mean."""
     return dots(rows, {"accuracy": "accuracy"})
 
 

@@ -118,7 +118,7 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
     own = {
         name: f"{placed.name}.{name}"
         for name in placed.model.parameters
-        if f"{placed.name}.{name}" in {*arrays} - {*placed.array_shapes}
+        if f"{placed.name}.{name}" in arrays and f"{placed.name}.{name}" not in placed.array_shapes
     }
     names = [name for name in placed.model.parameters if name in {*own, *placed.layer.parameters}]
     if not names:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 
 from bioae.equations.expressions import Expression
-from bioae.equations.grammar import is_condition
+from bioae.equations.grammar import RANDOM, is_condition
 from bioae.equations.quantities import constants
 
 __all__ = ["latex", "symbol"]
@@ -108,7 +108,9 @@ def _negated(node: ast.expr) -> ast.expr:
 
 
 def _unless_number(node: ast.expr) -> str | int:
-    return id(node) if isinstance(node, ast.Constant) else ast.dump(node)
+    """Return a key of a factor: equal for equal factors, but for numbers and random draws."""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return id(node) if isinstance(node, ast.Constant) or names & RANDOM else ast.dump(node)
 
 
 class _Typesetter:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import pictures, write_arrays
+from builders import dense, described, pictures, write_arrays
 
 import bioae
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.learning import LearningConfig, LearningResult, learn_from, load_learning
+from bioae.learning.measures import quantiles
 from bioae.networks import Network, artefact
 from bioae.simulation.learned import learner
 from bioae.trainers.training.folder import LEARNING
@@ -328,3 +329,16 @@ def test_a_rule_without_batches_is_refused_before_the_folder_is_made(
         learn_from(settings, tmp_path / "run")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_neurons_to_themselves_are_not_counted() -> None:
+    network = Network.initialise(
+        described(
+            dense("hidden", 4, recurrent=True, recurrent_synapse="stdp_pair",
+                  recurrent_initial=0.25),
+            dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2],
+        ), seed=0,
+    )  # fmt: skip
+    assert not network.weights["hidden.recurrent"].diagonal().any()
+    found = quantiles(network.config, network.weights)["hidden.recurrent"]
+    assert set(found) == {0.25}

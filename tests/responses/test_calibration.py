@@ -192,3 +192,17 @@ def test_finer_steps_keep_the_input_per_millisecond(network: Network, kind: str)
     assert len(other) == 5 * len(one)
     assert other.sum() == pytest.approx(one.sum(), rel=0.05)
     assert one.sum() > 0
+
+
+@pytest.mark.parametrize("tau", [0.0, -0.02])
+def test_numbers_that_a_file_may_not_have_are_refused(tau: float) -> None:
+    with pytest.raises(ModelError, match="the equations divide by this parameter"):
+        calibrate(load_model("lif"), load_model("lif"), target_parameters={"tau": tau})
+
+
+def test_the_step_of_a_response_is_one_that_the_model_allows() -> None:
+    lif, fine = load_model("lif"), load_model("hodgkin_huxley")
+    with pytest.raises(InputError, match=r"too long.*'hodgkin_huxley'.*at most 0.1\*ms; found 1"):
+        calibrate(fine, lif, dt="1*ms", by="psp")
+    found = calibrate(lif, fine, by="psp")
+    assert found == calibrate(lif, fine, by="psp", target_dt="0.1*ms")

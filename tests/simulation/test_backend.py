@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import dense, drawn, pictures
 
+import bioae
 from bioae import Backend
+from bioae.analysis import open_result
+from bioae.equations import available, load_model
 from bioae.errors import BioaeError, InputError, TargetError
+from bioae.simulation import simulate
+from bioae.simulation.results.netcdf import write_result
+from bioae.trainers.parity.comparison import recorded
 
 
 def test_a_target_is_a_backend() -> None:
@@ -66,3 +74,54 @@ def test_it_needs_no_brian2() -> None:
     code = "import bioae, sys; bioae.Backend('numpy'); print('brian2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_every_state_of_every_model_is_recorded_and_written(tmp_path: Path) -> None:
+    kinds = set()
+    for name in available():
+        model = load_model(name)
+        neuron = name if model.threshold is not None else "lif"
+        network = drawn(
+            dense("hidden", 2, neuron=neuron), dense("output", shape=[1, 2, 2], neuron=name),
+            input_shape=[1, 2, 2], steps=4, dt=model.dt or "1*ms",
+        )  # fmt: skip
+        states = recorded(network)
+        assert states
+        result = simulate(network, pictures(1, 1, 2, 2), Backend("numpy", record=states))
+        write_result(result, tmp_path / f"{name}.nc")
+        again = open_result(tmp_path / f"{name}.nc")
+        for state in network.config.placed[1].program.states:
+            before, after = (each["layers/output"][f"state_{state}"] for each in (result, again))
+            assert after.dtype == before.dtype
+            np.testing.assert_array_equal(after, before)
+            kinds.add(after.dtype.kind)
+    assert kinds >= {"f", "i"}
+
+
+def test_variables_that_no_layer_has_are_refused_everywhere() -> None:
+    network = drawn(dense("hidden", 2), dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2])
+    built = bioae.build(network, 1, record={"hidden": ["v"]})
+    assert list(built.states) == ["hidden"]
+    for record, line in (
+        (["typo"], "no layer has a variable 'typo'"),
+        ({"hidden": ["typo"]}, "record, layer 'hidden': no layer has a variable 'typo'"),
+        ({"hiden": ["v"]}, "record does not fit; expected hidden or output"),
+        ("never", "record does not fit; expected a list of names"),
+        (3, "record does not fit; expected a list of names"),
+    ):
+        with pytest.raises(InputError, match=line):
+            bioae.build(network, 1, record=record)  # type: ignore[arg-type]
+    plastic = drawn(
+        dense("hidden", 2, synapse="stdp_pair", initial=0.3), dense("output", shape=[1, 2, 2]),
+        input_shape=[1, 2, 2],
+    )  # fmt: skip
+    with pytest.raises(InputError, match="no layer has a variable 'typo'"):
+        bioae.learn(plastic, pictures(1, 1, 2, 2), Backend("numpy", record=["typo"]))
+
+
+def test_the_number_of_presentations_of_a_run_is_checked() -> None:
+    network = drawn(dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2], steps=4)
+    built = bioae.build(network, 2)
+    for number in (0, -1, 2.5, 3):
+        with pytest.raises(InputError, match="presentations does not fit"):
+            built.run(number)  # type: ignore[arg-type]

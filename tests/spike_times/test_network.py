@@ -191,3 +191,34 @@ def test_wrong_values() -> None:
         network.read_times(xr.DataTree())
     with pytest.raises(NetworkError, match="dt"):
         network.to_network("3*mV")
+
+
+def test_spike_times_are_read_in_the_order_of_a_result() -> None:
+    network = delayed()
+    values = 4 * (VALUES[:4] + 1)
+    inputs = network.to_network()
+    images = network.images(values, inputs)
+    expected = network.spike_times(values, 1.0)
+    assert np.isfinite(expected[1]).any()
+    numbered = bioae.simulate(inputs, images, "numpy", examples=[12, 3, 10, 7])
+    for result, order in (
+        (numbered, [0, 1, 2, 3]),
+        (numbered.isel(example=[3, 2, 1, 0]), [3, 2, 1, 0]),
+        (numbered.isel(example=[2, 0]), [2, 0]),
+    ):
+        for found, wanted in zip(network.read_times(result), expected, strict=True):
+            np.testing.assert_allclose(found, wanted[order])
+    turned = numbered.map_over_datasets(
+        lambda data: data.transpose("neuron", ..., missing_dims="ignore")
+    )
+    with pytest.raises(NetworkError, match=r"expected counts of \(example, neuron\)"):
+        network.read_times(turned)
+
+
+@pytest.mark.parametrize("bounds", [(0.0,), (1.0, 0.0), (0.0, 1.0, 2.0)])
+def test_bounds_are_two_in_order(bounds: Any) -> None:
+    with pytest.raises(NetworkError, match="the bounds do not fit; expected two"):
+        replace(delayed(), bounds=bounds)
+    network = replace(delayed(), bounds=(0.0, 1.0))
+    with pytest.raises(NetworkError, match="value 1 of example 0 is out of the bounds"):
+        network.encode([[0.5, 2.0, 0.5]])

@@ -193,3 +193,8 @@ def test_a_fan_in_of_more_than_all_sources_is_refused() -> None:
 def test_a_description_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Structure(**{"fan_in": 1, "period": 1, "swaps": 1, **changes})
+
+
+def test_a_seed_is_no_generator() -> None:
+    with pytest.raises(InputError, match="rng does not fit; expected Generator; found 0"):
+        random_connections(3, 4, 2, 0)  # type: ignore[arg-type]

@@ -48,9 +48,7 @@ BRIAN2 = {
     "rate_hz": Column("latent firing rate, median", "Hz"),
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
     "sparseness": Column("lifetime sparseness of latent neurons, mean"),
-    "population_sparseness": Column(
-        "population sparseness of the latent layer, dead neurons included, mean"
-    ),
+    "population_sparseness": Column("population sparseness of the living latent neurons, mean"),
 }
 
 #: The statistics of `bioae.analysis.measures.reference` that columns are compared with.
@@ -168,21 +166,20 @@ def cortical(
     trial: Trial, network: Network, images: Images
 ) -> tuple[NDArray[Any], dict[str, float]]:
     """Run Brian2 on all images: latent spike counts (example, neuron), and what cortex compares."""
-    from bioae.analysis import neuron_statistics
+    from bioae.analysis import neuron_statistics, population_sparseness
     from bioae.analysis.coding.reconstruction import sum_squared_error
-    from bioae.analysis.measures.statistics import example_statistics
 
     result = trial.simulate(network, images, "whole")
     layer = str(network.config.latent)
     neurons = neuron_statistics(result, layer)
-    examples = example_statistics(result, layer)
+    sparseness = population_sparseness(result, layer, of="alive")  # recordings find no others
     counts: NDArray[Any] = result[f"layers/{layer}"]["spike_count"].to_numpy()
     return counts, {
         "brian2_error": float(sum_squared_error(result).mean()),
         "rate_hz": float(neurons["firing_rate"].median()),
         "cv": float(neurons["isi_cv"].mean()),
         "sparseness": float(neurons["lifetime_sparseness"].mean()),
-        "population_sparseness": float(examples["population_sparseness"].mean()),
+        "population_sparseness": float(sparseness.mean()),
     }
 
 
@@ -284,15 +281,12 @@ def class_structure(latents: NDArray[Any], labels: NDArray[Any], seed: int) -> d
 
 def _within_over_between(latents: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the mean squared distance of pairs of one class, over that of pairs of two classes."""
+    from bioae.analysis.coding.class_responses import mean_squared_distances
+
     centred = latents.astype(float) - latents.mean(0)
     classes, index = np.unique(labels, return_inverse=True)
     member = index == np.arange(classes.size)[:, None]
-    sizes, squares = member.sum(1), (member * (centred**2).sum(1)).sum(1)
+    squares = (member * (centred**2).sum(1)).sum(1)
     sums = member.astype(float) @ centred
-    # Over ordered pairs, the squared distances of n vectors sum to 2 (n sum |x|^2 - |sum x|^2).
-    inside = 2 * (sizes * squares - (sums**2).sum(1)).sum()
-    everything = 2 * (sizes.sum() * squares.sum() - (sums.sum(0) ** 2).sum())
-    pairs = (sizes * (sizes - 1)).sum()
-    others = sizes.sum() * (sizes.sum() - 1) - pairs
-    between = (everything - inside) / others
-    return float(inside / pairs / between) if between else float("nan")
+    _, within, between = mean_squared_distances(member.sum(1), squares, sums)
+    return within / between if between else float("nan")

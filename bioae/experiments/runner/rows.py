@@ -217,7 +217,7 @@ def validated(kind: type[T], path: Path, error: type[InputError]) -> T:
         values = parse_json(content, where=str(path), error=error, largest=_LARGEST)
         return kind.model_validate(values)
     except OSError as reason:
-        raise error("rows cannot be read", where=str(path), found=str(reason)) from reason
+        raise error("the file cannot be read", where=str(path), found=str(reason)) from reason
     except ValidationError as reason:
         raise error(**describe(reason, kind), where=str(path)) from reason
 

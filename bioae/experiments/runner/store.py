@@ -273,11 +273,18 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _stored(folder: Path) -> Identity:
+    if not (folder / IDENTITY).exists():
+        raise OutputError(
+            "this is not the folder of an experiment",
+            where=str(folder),
+            expected=f"a file {IDENTITY}",
+            mend="Choose another folder",
+        )
     try:
         return validated(Identity, folder / IDENTITY, OutputError)
     except OutputError as error:
         raise OutputError(
-            "this is not the folder of an experiment, and was kept",
+            "this is not the folder of an experiment",
             where=str(folder),
             found=f"{IDENTITY}: {error.what}",
             mend="Choose another folder",

@@ -81,3 +81,9 @@ def test_what_is_unknown_is_refused(make: Make) -> None:
     assert predicted_class(classified(make, label=None)).sizes["example"] == 8
     with pytest.raises(ResultError, match="expected classification; found reconstruction"):
         confusion_matrix(make(np.ones((2, 2, 2), bool)))
+
+
+def test_successes_are_at_most_the_trials() -> None:
+    for successes in (5, -1):
+        with pytest.raises(ResultError, match="more successes than trials, or fewer than none"):
+            wilson_interval(successes, 3)

@@ -167,3 +167,9 @@ def test_weights_of_neurons_that_see_images_are_images() -> None:
     assert weight_fields(weights, (3, 2, 2)).dims == ("neuron", "channel", "y", "x")
     with pytest.raises(ResultError, match=r"expected numbers \(neuron, 9\)"):
         weight_fields(weights, (1, 3, 3))
+
+
+def test_the_shape_of_weight_fields_is_that_of_an_image() -> None:
+    assert weight_fields(np.ones((3, 8)), (2, 4)).dims == ("neuron", "y", "x")
+    with pytest.raises(ResultError, match="the weights do not fit the images"):
+        weight_fields(np.ones((3, 8)), (1, 1, 2, 4))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_squared_error
 
 from bioae import analysis
+from bioae.datasets import Images
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -81,3 +82,29 @@ def test_the_table_has_the_network_and_both_baselines(make: Make) -> None:
     assert means == pytest.approx({"network": 0.41, "all_zero": 0.5, "mean_image": 0.25})
     deviation = table["sum_squared_error_std"].to_series().to_dict()
     assert deviation == pytest.approx({"network": 1.6, "all_zero": 2, "mean_image": 0})
+
+
+def test_training_images_may_be_bytes_or_a_data_set(make: Make) -> None:
+    bytes_ = np.random.default_rng(0).integers(0, 256, (7, 1, 4, 6), np.uint8)
+    tree = tree_of(make, bytes_[:3] / 255, bytes_[:3] / 255)
+    expected = analysis.mean_image(tree, bytes_ / 255)
+    for images in (bytes_, Images(bytes_, None, "mine", "train", np.arange(7))):
+        np.testing.assert_allclose(analysis.mean_image(tree, images), expected, rtol=1e-12)
+    for wrong in (bytes_.astype(float), bytes_ / 255 - 1, np.full((2, 1, 4, 6), np.nan)):
+        with pytest.raises(ResultError, match=r"expected bytes, or numbers in \[0, 1\]"):
+            analysis.mean_image(tree, wrong)
+
+
+def test_a_reconstruction_has_the_examples_of_the_result(
+    make: Make, pair: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    tree = tree_of(make, *pair)
+    guess = tree["reconstruction"]
+    expected = analysis.sum_squared_error(tree)
+    turned = guess.isel(example=slice(None, None, -1))
+    np.testing.assert_array_equal(analysis.sum_squared_error(tree, turned), expected)
+    for wrong in (guess.isel(example=[0, 1]), guess.assign_coords(example=np.arange(5) + 3)):
+        with pytest.raises(ResultError, match="the reconstruction is of other examples"):
+            analysis.sum_squared_error(tree, wrong)
+    with pytest.raises(ResultError, match="the reconstruction does not fit; expected DataArray"):
+        analysis.sum_squared_error(tree, guess.to_numpy())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.analysis import example_result, firing_rate
+from bioae.analysis import example_result, firing_rate, population_sparseness
 from bioae.analysis.comparison.effects import (
     COMPARED,
     compare,
@@ -294,5 +295,15 @@ def test_invalid_comparisons_are_refused() -> None:
         compare_values(values, {"other": values["latent"]})
     with pytest.raises(ResultError, match="the level is out of range"):
         compare_values(values, values, level=1)
-    with pytest.raises(ResultError, match="resamples must be positive"):
+    with pytest.raises(ResultError, match="resamples does not fit"):
         compare_values(values, values, resamples=0)
+
+
+def test_arguments_that_do_not_fit_are_refused() -> None:
+    tree = example_result()
+    wrong: tuple[dict[str, Any], ...] = ({"level": "x"}, {"resamples": 2.5}, {"resamples": 0})
+    for options in wrong:
+        with pytest.raises(ResultError, match="does not fit"):
+            compare(tree, tree, **options)
+    with pytest.raises(ResultError, match=r"'p' is not one of neurons; expected \(neuron,\)"):
+        compare(tree, tree, statistics={"p": population_sparseness})

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from bioae.analysis import example_result
 from bioae.analysis.firing import interval_moments as sums_module
 from bioae.analysis.firing.interval_moments import interval_sums
 from bioae.analysis.firing.intervals import (
@@ -271,3 +272,12 @@ def test_invalid_times_are_refused(counted: xr.DataTree) -> None:
         lvr(counted, "latent", refractoriness_ms=-1)
     with pytest.raises(ResultError, match="there is no such layer"):
         isi_cv(counted, "conv")
+
+
+def test_sums_of_other_examples_are_refused() -> None:
+    tree = example_result()
+    first, second = (tree.isel(example=slice(start, start + 4)) for start in (0, 4))
+    sums = interval_sums(first, "conv")
+    np.testing.assert_array_equal(isi_cv(first, "conv", sums=sums), isi_cv(first, "conv"))
+    with pytest.raises(ResultError, match="the sums are not of this layer of the result"):
+        isi_cv(second, "conv", sums=sums)

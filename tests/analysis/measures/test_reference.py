@@ -228,3 +228,15 @@ def test_a_file_that_does_not_fit_is_refused(
         load_references(path)
     with pytest.raises(ResultError, match="there is no such file of references"):
         load_references(tmp_path / "none.toml")
+
+
+def test_one_image_says_nothing_of_lifetime_sparseness(make: Make) -> None:
+    raster = np.random.default_rng(0).random((4, 30, 5)) < 0.3
+    images = np.broadcast_to(np.random.default_rng(1).random((1, 1, 2, 2)), (4, 1, 2, 2))
+    context = context_of(make(raster, images=images, reconstruction=images))
+    assert context.repeated
+    assert not context.averaged
+    over_stimuli = reference(statistic="lifetime_sparseness", repeats=False)
+    found = verdict(0.35, over_stimuli, context)
+    assert found.outcome == "not comparable"
+    assert "over different stimuli" in found.reason

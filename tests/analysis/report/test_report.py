@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import analyze, example_result, open_result, write_report
+from bioae.analysis.report import measures
 from bioae.analysis.report.pipeline import analyze_files
 from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
@@ -207,3 +209,11 @@ def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:
         with pytest.raises(ResultError, match=message):
             analyze(paths, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("pairs", [[("a", "zz")], ["ab"], [("a",)], [3]])
+def test_pairs_to_compare_are_checked_first(pairs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = example_result()
+    monkeypatch.setattr(measures, "statistics", None)  # nothing is measured
+    with pytest.raises(ResultError, match="compare does not fit; expected pairs of a, b"):
+        measures.measure({"a": tree, "b": tree}, compare=pairs)

@@ -25,6 +25,7 @@ from bioae.analysis import (
     open_result,
     population_sparseness,
     presentations,
+    spike_triggered_average,
     statistics,
 )
 from bioae.analysis.measures.verdicts import context_of
@@ -316,3 +317,12 @@ def test_a_file_of_presentations_keeps_their_stimuli(tree: xr.DataTree, tmp_path
     np.testing.assert_array_equal(stimulus_index(again), expected)
     for found, original in zip(fano_factor(again, "only"), fano_factor(tree, "only"), strict=True):
         xr.testing.assert_identical(found, original)
+
+
+def test_repeats_of_an_image_are_one_image_of_a_spike_triggered_average() -> None:
+    spikes = np.repeat(trains()[:, :1], REPEATS, axis=1)  # without noise
+    once = spike_triggered_average(presentations(result(spikes[:, :1])), "only")
+    often = spike_triggered_average(presentations(result(spikes)), "only")
+    assert np.isfinite(once["z_score"]).any()
+    for name in ("average", "z_score"):
+        np.testing.assert_allclose(often[name], once[name], rtol=1e-9)

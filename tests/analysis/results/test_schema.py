@@ -159,3 +159,16 @@ def test_missing_parts_are_named() -> None:
     root = example_result().to_dataset().drop_vars("input")
     with pytest.raises(ResultError, match="'input' is missing"):
         check_result(xr.DataTree(root))
+
+
+def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
+    tree = example_result()
+    path = tmp_path / "r.nc"
+    write_result(tree, path)
+    content = path.read_bytes()
+    with pytest.raises(ResultError, match="the shape does not fit the neurons"):
+        write_result(tree.isel(neuron=slice(0, 2), missing_dims="ignore"), path, overwrite=True)
+    for wrong in (3, xr.Dataset()):
+        with pytest.raises(ResultError, match="the result does not fit; expected DataTree"):
+            write_result(wrong, path, overwrite=True)  # type: ignore[arg-type]
+    assert path.read_bytes() == content

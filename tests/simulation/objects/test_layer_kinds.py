@@ -172,3 +172,31 @@ def test_finer_steps_keep_the_bias_per_millisecond() -> None:
     assert network.weights["only.bias"].tolist() == [1 / 64]
     result = simulate(network, np.zeros((1, 1, 1)), "numpy")
     assert result["reconstruction"].item() == 10 / 16
+
+
+def one_neuron(**fields: Any) -> Network:
+    first = dense("first", 1, gain=4.0, recurrent=True, **fields)
+    return Network.initialise(
+        described(first, dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2], steps=20), seed=0
+    )
+
+
+DILATED = described(
+    conv("first", 1, 2, dilation=3, padding=2), dense("output", shape=[1, 1, 1]),
+    input_shape=[1, 1, 1], steps=20,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("connectivity", ["shared", "unrolled"])
+@pytest.mark.parametrize(
+    "network",
+    [one_neuron(), one_neuron(recurrent_delay=["1*ms", "3*ms"]), Network.initialise(DILATED)],
+    ids=["recurrent", "delays", "dilated"],
+)
+def test_a_pathway_may_have_no_connections(network: Network, connectivity: Connectivity) -> None:
+    images = np.ones((2, *network.config.input_shape))
+    found = simulate(network, images, Backend("numpy", connectivity=connectivity))
+    mirror = simulate_mirror(network, images)
+    for name in ("first", "output"):
+        pair = [each[f"layers/{name}"]["spike_time_ms"].to_numpy() for each in (found, mirror)]
+        np.testing.assert_array_equal(*pair)
