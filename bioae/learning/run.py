@@ -119,7 +119,7 @@ def learn_from(
         If the target's compiler is missing or fails.
     """
     check_progress(progress)
-    out = check_folder(out, replace=resume or overwrite)
+    out = check_folder(out, resume=resume, overwrite=overwrite)
     if not isinstance(config, LearningConfig):
         config = load_learning(config)
     state = LearningState.restored(config, out) if resume else LearningState.started(config)
@@ -130,7 +130,7 @@ def learn_from(
     state.data = hashes
     with alone_in(out):
         if not resume:
-            check_folder(out, replace=overwrite)  # another process may have learned since
+            check_folder(out, overwrite=overwrite)  # another process may have learned since
         write_text(out / CONFIG, config.to_toml(), overwrite=True)
         run = _Run(config, out, data, state)
         state.save(config, out)

@@ -33,7 +33,7 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     out = here / "bioae-demo"
     earlier = [out / "summary.json", out / "regularised" / "checkpoint.safetensors"]
     earlier[1].parent.mkdir(parents=True)
-    for path in earlier:
+    for path in (*earlier, earlier[1].with_name("config.toml")):
         path.write_text("mine")
     command = ("demo", "--images", 3, "--target", "numpy")
     assert refused(*command).startswith("bioae-demo: the output exists already and was kept")

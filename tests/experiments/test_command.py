@@ -187,7 +187,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
         (("toy", "--out", "file"), "expected a folder; found a file"),
         (("toy", "--out", "file", "--status"), "this is not the folder of an experiment"),
         (("toy", "--out", "file/out"), "the output cannot be written"),
-        (("toy", "--out", "mine"), "this is not the folder of an experiment, and was kept"),
+        (("toy", "--out", "mine"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--overwrite"), "this is not the folder of an experiment"),
         (("toy", "--resume", "--overwrite"), "--overwrite: no effect, because --resume keeps"),
         (("toy", "--out", "mine", "--resume"), "this is not the folder of an experiment"),

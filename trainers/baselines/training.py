@@ -124,22 +124,23 @@ def train_baseline(
     check_progress(progress)
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
-    replace = resume or overwrite
-    out = check_folder(out, replace=replace)
+    out = check_folder(out, resume=resume, overwrite=overwrite)
     baseline: Baseline
     if isinstance(config.baseline, TrainedKind):
         if resume:
             check_exists(out / CHECKPOINT)
         problem = assemble_baseline(config)
         with alone_in(out):
-            check_folder(out, replace=replace)  # another process may have trained since
+            check_folder(
+                out, resume=resume, overwrite=overwrite
+            )  # another process may have trained since
             fitted = fit(problem, out, resume=resume, progress=progress)
             baseline = Trained(problem.module)
             save_baseline(baseline, config, out / MODEL)
     else:
         baseline, fitted = _fit_once(config)
         with alone_in(out):
-            check_folder(out, replace=replace)
+            check_folder(out, resume=resume, overwrite=overwrite)
             if resume:
                 _check_fitted(out)
             _write_fitted(config, fitted, out)

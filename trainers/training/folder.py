@@ -62,8 +62,8 @@ _LOCK = ".lock"
 _NETWORK = {"network.toml", "weights.safetensors", CONFIG}
 
 
-def check_folder(out: Path | str, *, replace: bool) -> Path:
-    """Return the folder of a run, which is empty, missing or to be replaced.
+def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
+    """Return the folder of a run, which is empty or missing, or whose run is resumed or replaced.
 
     Raises
     ------
@@ -73,7 +73,9 @@ def check_folder(out: Path | str, *, replace: bool) -> Path:
     """
     out = as_path(out, OutputError, "output")
     empty = out.is_dir() and all(path.name == _LOCK for path in out.iterdir())
-    out = check_output(out, overwrite=replace or empty, kind="folder")
+    out = check_output(out, overwrite=resume or overwrite or empty, kind="folder")
+    if resume:  # which removes nothing
+        return out
     is_run = any((out / name).is_file() for name in (CONFIG, _LOCK))
     for name in (MODEL, START, LEARNING, CHECKPOINT, METRICS, TEST, *FIGURES):
         if os.path.lexists(out / name) and not _is_of_a_run(out / name, is_run=is_run):

@@ -131,7 +131,7 @@ def train(
         If there is no checkpoint to resume from, or it does not fit.
     """
     check_progress(progress)
-    out = check_folder(out, replace=resume or overwrite)
+    out = check_folder(out, resume=resume, overwrite=overwrite)
     if resume:
         check_exists(out / CHECKPOINT)
     if not isinstance(config, TrainingConfig):
@@ -146,7 +146,7 @@ def train(
         problem = assemble(config, start)
         if not resume:
             stack.enter_context(lock)  # which makes the folder, so after all checks
-            check_folder(out, replace=overwrite)  # another process may have trained since
+            check_folder(out, overwrite=overwrite)  # another process may have trained since
             _store_start(start if config.training.init else None, stored)
         return _fitted(problem, out, resume=resume, progress=progress)
 
