@@ -131,9 +131,8 @@ def train_baseline(
             check_exists(out / CHECKPOINT)
         problem = assemble_baseline(config)
         with alone_in(out):
-            check_folder(
-                out, resume=resume, overwrite=overwrite
-            )  # another process may have trained since
+            # Another process may have trained since.
+            check_folder(out, resume=resume, overwrite=overwrite)
             fitted = fit(problem, out, resume=resume, progress=progress)
             baseline = Trained(problem.module)
             save_baseline(baseline, config, out / MODEL)

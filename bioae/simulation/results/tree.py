@@ -6,6 +6,7 @@ their results here, so any analysis reads either.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Unpack
@@ -26,6 +27,26 @@ from bioae.simulation.results.root import (
 )
 
 __all__ = ["build_result", "check_shape", "group_of", "in_order", "layer_dataset"]
+
+
+class _Unused:
+    """Results that are no longer used, and how much memory they may hold.
+
+    The nodes of a tree refer to one another, so that only a collection of garbage frees it, and
+    Python begins one after a number of new objects, however large they are.
+    """
+
+    most = 2**28
+    size = 0
+
+    def collect(self) -> None:
+        """Free them, if they may hold more than `most` bytes."""
+        if self.size > self.most:
+            gc.collect()
+            self.size = 0
+
+
+_UNUSED = _Unused()
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -50,6 +71,7 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
         outside its layer or presentation, a neuron that spikes twice in a step.
     """
     _check_names(layers)
+    _UNUSED.collect()
     data = root_dataset(**root)
     index, dt_ms, steps = data["example"].to_numpy(), data.attrs["dt_ms"], data.attrs["steps"]
     repeats = root.get("repeats", 1)
@@ -57,6 +79,7 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
         f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps, repeats)
         for layer in layers
     }
+    _UNUSED.size += data.nbytes + sum(each.nbytes for each in nodes.values())
     return xr.DataTree.from_dict({"/": data, **nodes})
 
 
