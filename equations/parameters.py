@@ -21,6 +21,7 @@ __all__ = [
     "parameter_order",
     "parameter_values",
     "random_parameters",
+    "shared_parameters",
     "trained_bounds",
 ]
 
@@ -45,6 +46,15 @@ def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
             text = Expression(text).rewritten(_Means()).text
         values[name] = finite(text, values, where=f"{where} {name}")
     return {name: values[name] for name in model.parameters}
+
+
+def shared_parameters(model: NeuronModel, other: NeuronModel) -> frozenset[str]:
+    """Return the parameters that two models have in common: of one name and one unit."""
+    common = model.parameters.keys() & other.parameters.keys()
+    if not common or model is other:
+        return frozenset(common)
+    values, others = parameter_values(model), parameter_values(other)
+    return frozenset(name for name in common if values[name].dim == others[name].dim)
 
 
 class _Means(ast.NodeTransformer):

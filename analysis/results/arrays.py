@@ -18,6 +18,7 @@ __all__ = [
     "classes",
     "count_blocks",
     "in_steps",
+    "labels_of",
     "ratio",
     "runs",
     "several_examples",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from bioae.errors import DataError, did_you_mean, shortened
 
-__all__ = ["DATA_SETS", "DataSet", "data_set"]
+__all__ = ["DATA_SETS", "DataSet", "data_set", "unknown_data_set"]
 
 
 @dataclass(frozen=True)

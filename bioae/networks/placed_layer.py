@@ -21,7 +21,7 @@ from bioae.noise import PARAMETER_STEP, draw, population_number
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
 
-__all__ = ["PlacedLayer", "shared_parameters"]
+__all__ = ["PlacedLayer"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class PlacedLayer:
     @cached_property
     def shared_parameters(self) -> frozenset[str]:
         """The parameters that the read-out takes over from the neuron."""
+        from bioae.equations.parameters import shared_parameters
+
         return shared_parameters(self.model, self.readout)
 
     @cached_property
@@ -263,17 +265,6 @@ class PlacedLayer:
             f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
-
-
-def shared_parameters(model: NeuronModel, readout: NeuronModel) -> frozenset[str]:
-    """Return the parameters that two models have in common: of one name and one unit."""
-    common = model.parameters.keys() & readout.parameters.keys()
-    if not common or model is readout:
-        return frozenset(common)
-    from bioae.equations.parameters import parameter_values
-
-    values, own = parameter_values(model), parameter_values(readout)
-    return frozenset(name for name in common if values[name].dim == own[name].dim)
 
 
 def _drawn(population: int, size: int, seed: int, each: Draw) -> NDArray[np.float64]:

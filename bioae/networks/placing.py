@@ -12,7 +12,6 @@ from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
 from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layer_base import Delay, LayerBase
-from bioae.networks.placed_layer import shared_parameters
 
 __all__ = ["models_of", "synapses_of"]
 
@@ -176,12 +175,12 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     texts = readout.parameters.items()
     if all(model.parameters.get(name, text) == text for name, text in texts):
         return {}
-    shared = shared_parameters(model, readout)
-    differing = [name for name, text in texts if name in shared and model.parameters[name] != text]
     from bioae.equations.expressions import Expression
-    from bioae.equations.parameters import parameter_values, random_parameters
+    from bioae.equations.parameters import parameter_values, random_parameters, shared_parameters
     from bioae.equations.quantities import text_of
 
+    shared = shared_parameters(model, readout)
+    differing = [name for name, text in texts if name in shared and model.parameters[name] != text]
     values, random = parameter_values(model), random_parameters(model)
     return {
         # The text itself, unless it names other parameters of the neuron or is drawn for it.
