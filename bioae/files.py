@@ -38,6 +38,7 @@ Kind = Literal["file", "folder"]
 #: Most file systems have 255 bytes, and temporary folders have more than the name.
 _LONGEST_NAME = 240
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 _MOST_LINKS = 40  # as in Linux
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
@@ -56,20 +57,14 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     kind
         The kind of output, if it is known in advance.
 
-    Returns
-    -------
-    Path
-        The path, with the home folder in place of ``~``.
-
     Raises
     ------
     OutputError
-        If `path` is no path or in no home folder, its name is too long, it exists and may not be
+        If `path` is no path or begins with ``~``, its name is too long, it exists and may not be
         replaced, or its folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
-    if not os.path.lexists(path):  # a file's name may begin with ~
-        path = expanded(path, where="output", error=OutputError)
+    _refuse_home(path)
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(
             "the name of the output is too long",
@@ -119,10 +114,13 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
             temporary = folder / target.name
             yield temporary
             _check_kind(path, target, "folder" if temporary.is_dir() else "file")
-            _replace(temporary, target, aside=folder / "replaced" if overwrite else None)
+            try:
+                _replace(temporary, target, aside=folder / "replaced" if overwrite else None)
+            except OSError as error:
+                if overwrite or error.errno not in _TAKEN:
+                    raise
+                raise _existing(path) from None  # made meanwhile, by another process
         remove_stale(target)
-    except FileExistsError:  # made meanwhile, by another process
-        raise _existing(path) from None
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
@@ -237,6 +235,19 @@ def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
             expected=f"a {kind or 'file or folder'}",
             found=f"a {actual}",
             mend="Choose another path",
+        )
+
+
+def _refuse_home(path: Path) -> None:
+    """Refuse ``~``, which is a folder of this name to all but shells, unless there is one."""
+    first = path.parts[0] if path.parts else ""
+    in_home = first == "~" or (first.startswith("~") and len(path.parts) > 1)
+    if in_home and not os.path.lexists(first):
+        raise OutputError(
+            "the output begins with ~",
+            where=str(path),
+            expected="the path of the home folder in its place",
+            mend=f"Give pathlib.Path({str(path)!r}).expanduser()",
         )
 
 

@@ -214,6 +214,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         epochs = whole(self.epochs, "epochs", least=1, error=NetworkError)
         rate = number(self.learning_rate, "learning_rate", above=0, error=NetworkError)
         part = number(self.validation, "validation", above=0, error=NetworkError)
+        if isinstance(self.validation, int | np.integer):  # a number of examples
+            part = int(self.validation)
         network = self._description()
         latent = network.latent
         if latent is None:
@@ -224,7 +226,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             )
         term = {"coefficient": 1.0, "layers": [latent], "target": density}
         return {
-            "data": {"name": data, "validation": int(part) if part.is_integer() else part},
+            "data": {"name": data, "validation": part},
             "network": network.to_mapping(),
             "training": {
                 "epochs": epochs,

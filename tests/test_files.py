@@ -175,7 +175,7 @@ def test_an_empty_folder_keeps_its_mode_and_what_comes_into_it(tmp_path: Path) -
     with atomic_output(path) as temporary:
         temporary.mkdir()
     assert path.stat().st_mode & 0o777 == 0o700
-    with pytest.raises(OutputError, match="writing failed"):
+    with pytest.raises(OutputError, match="exists already and was kept"):
         write_meanwhile(path)
     assert names(path) == {"mine"}
     assert names(tmp_path) == {"out"}
@@ -349,15 +349,36 @@ def test_a_file_that_appears_meanwhile_is_kept(
     assert names(tmp_path) == {"out", "new"}
 
 
-def test_an_output_may_be_in_the_home_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_folder_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    assert check_output("~/new.txt") == tmp_path / "home" / "new.txt"
+    monkeypatch.chdir(tmp_path)
+    for path in ("~/new.txt", "~", Path("~/new/deep"), "~nobody/new.txt"):
+        with pytest.raises(OutputError, match=r"the output begins with ~.*\.expanduser\(\)"):
+            write_text(path, "text")
+    assert not names(tmp_path)
+    write_text("~backup.txt", "text")
+    (tmp_path / "~").mkdir()
     write_text("~/new.txt", "text")
-    assert (tmp_path / "home" / "new.txt").read_text() == "text"
-    assert not names(tmp_path / "work")
-    with pytest.raises(OutputError, match="output: there is no such home folder"):
-        check_output("~nobody-of-this-name/new.txt")
+    assert names(tmp_path) == {"~backup.txt", "~"}
+
+
+def test_an_error_of_the_caller_is_no_output_that_exists(tmp_path: Path) -> None:
+    def twice() -> None:
+        with atomic_output(tmp_path / "out", overwrite=True) as temporary:
+            temporary.mkdir()
+            temporary.mkdir()
+
+    with pytest.raises(OutputError, match="writing failed: File exists"):
+        twice()
+
+
+def test_a_folder_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_output(tmp_path / "out") as temporary:
+            temporary.mkdir()
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "mine").touch()
+
+    with pytest.raises(OutputError, match="exists already and was kept"):
+        write()
+    assert names(tmp_path / "out") == {"mine"}

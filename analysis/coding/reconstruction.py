@@ -202,6 +202,12 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
     if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
         raise ResultError("the training images do not fit", expected="images (example, y, x)")
     white = 255 if pixels.dtype == np.uint8 else 1
+    if white == 255 and pixels.max() == 1:
+        raise ResultError(
+            "bytes are intensities from 0 to 255, and the largest here is 1",
+            where="training images",
+            mend="Divide them by 1.0 if 1 is white",
+        )
     if not (pixels.min() >= 0 and pixels.max() <= white):  # NaN, too
         raise ResultError(
             "the training images do not fit",

@@ -45,7 +45,8 @@ def raster(
     if (example is None) == (neuron is None):
         raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
     if example is not None:
-        example = whole(example, "example", least=-(2**63), error=ResultError)
+        number = "a whole number"
+        example = whole(example, "example", least=-(2**63), expected=number, error=ResultError)
         return _with_time(tree, _of_example(tree, layer, example), "neuron")
     return _with_time(
         tree,

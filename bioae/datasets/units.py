@@ -22,10 +22,17 @@ _NO_UNIT = ("", "1", "dimensionless")
 
 
 def has_unit(values: Any) -> bool:
-    """Return whether values, or any of nested lists of them, have a unit."""
+    """Return whether values, or any of nested lists of them, are quantities with a unit."""
     if isinstance(values, list | tuple):
         return any(map(has_unit, values))
     return _unit(values) not in _NO_UNIT
+
+
+def _are_times(values: Any) -> bool:
+    """Return whether values have a unit, or an attribute that names it."""
+    if isinstance(values, list | tuple):
+        return any(map(_are_times, values))
+    return (_unit(values) or _attribute(values)) not in _NO_UNIT
 
 
 def in_ms(times: Any, where: str) -> ArrayLike:
@@ -44,11 +51,11 @@ def in_ms(times: Any, where: str) -> ArrayLike:
     DataError
         If the unit is not one of time, or only some of the times have one.
     """
-    if not has_unit(times):
+    if not _are_times(times):
         bare: ArrayLike = times
         return bare
     if isinstance(times, list | tuple):
-        if not all(map(has_unit, times)):
+        if not all(map(_are_times, times)):
             raise DataError(
                 "some of the times have a unit, others have none",
                 where=where,
@@ -72,18 +79,26 @@ def _unit(values: Any) -> str:
         return "" if dimensions.is_dimensionless else str(dimensions)
     if hasattr(values, "rescale"):
         return str(getattr(values, "dimensionality", ""))
-    # An array of xarray may have a coordinate of the name unit.
+    # Those of pint and of astropy; others may have a field or a coordinate of this name.
+    for number, name in (("magnitude", "units"), ("value", "unit")):
+        if all(hasattr(values, each) for each in (number, name, "to")):
+            unit = getattr(values, name)
+            return "" if unit is None else str(unit)
+    return ""
+
+
+def _attribute(values: Any) -> str:
+    """Return the unit that an array of xarray has as an attribute."""
     attributes = getattr(values, "attrs", None)
-    if isinstance(attributes, Mapping):
-        return str(attributes.get("units", ""))
-    return str(getattr(values, "units", getattr(values, "unit", "")))
+    unit = attributes.get("units") if isinstance(attributes, Mapping) else None
+    return unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit or "")
 
 
 def _rescaled(times: Any) -> NDArray[np.float64]:
     if hasattr(times, "rescale"):
         return np.asarray(times.rescale("ms").magnitude, np.float64)
     if not hasattr(times, "dim"):
-        unit = _unit(times)
+        unit = _unit(times) or _attribute(times)
         if unit not in _IN_MS:
             raise ValueError(unit)
         bare = times if hasattr(times, "attrs") else getattr(times, "magnitude", None)

@@ -114,8 +114,8 @@ def quantiles(
     config: NetworkConfig, learned: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, list[float]]:
     """Return the quantiles of existing weights, and of what neurons learn, by array."""
-    values = existing(config, learned)
-    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in values.items()}
+    values = existing(config, learned).items()
+    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in values}
 
 
 def existing(
@@ -133,7 +133,7 @@ def existing(
                 possible &= np.asarray(learned[connected]) != 0
             if not possible.all():
                 found[name] = found[name][possible]
-    return found
+    return {name: each for name, each in found.items() if each.size}
 
 
 def draw(

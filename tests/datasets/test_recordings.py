@@ -271,6 +271,9 @@ def test_units_of_other_libraries() -> None:
             setattr(self, names[0], np.array([2.0, 3.0]))
             setattr(self, names[1], unit)
 
+        def to(self, unit: str) -> Any:
+            raise NotImplementedError
+
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return np.array([2.0, 3.0])
 
@@ -293,5 +296,11 @@ def test_units_of_other_libraries() -> None:
     array = xr.DataArray([2.0, 3.0], dims="spike", coords={"unit": ("spike", [7, 8])})
     assert times(array) == [2.0, 3.0]
     assert times(array.assign_attrs(units="s")) == [2000.0, 3000.0]
+    assert times(array.assign_attrs(units=b"ms")) == [2.0, 3.0]
+    assert times(array.assign_attrs(units=None)) == [2.0, 3.0]
     with pytest.raises(DataError, match="no unit of time; expected ms or s; found mV"):
         times(array.assign_attrs(units="mV"))
+    images = xr.DataArray(np.ones((2, 1, 3, 4)), attrs={"units": "counts"})  # is no quantity
+    assert len(convert(images, (1, 3, 4))) == 2
+    seen = convert({"t": [1, 2], "x": xr.DataArray([0, 1], attrs={"units": "pixel"})}, (2,))
+    assert seen.addresses.channel.tolist() == [0, 1]

@@ -342,3 +342,12 @@ def test_weights_of_neurons_to_themselves_are_not_counted() -> None:
     assert not network.weights["hidden.recurrent"].diagonal().any()
     found = quantiles(network.config, network.weights)["hidden.recurrent"]
     assert set(found) == {0.25}
+
+
+def test_a_layer_of_one_neuron_has_no_recurrent_weights_to_measure(tmp_path: Path) -> None:
+    changed = tables(epochs=1)
+    changed["data"] |= {"train": 6, "validation": 2, "test": 2}
+    changed["network"]["layers"][0]["units"] = 1
+    changed["network"]["task"]["outputs"] = 1
+    result = learn_from(changed, tmp_path / "run")
+    assert [*result.history[0]["weights"]] == ["hidden.weight", "hidden.h_start"]

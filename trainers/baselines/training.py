@@ -139,7 +139,7 @@ def train_baseline(
     else:
         baseline, fitted = _fit_once(config)
         with alone_in(out):
-            check_folder(out, resume=resume, overwrite=overwrite)
+            check_folder(out, overwrite=resume or overwrite)  # other files are removed
             if resume:
                 _check_fitted(out)
             _write_fitted(config, fitted, out)

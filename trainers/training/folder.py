@@ -78,21 +78,30 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
         return out
     is_run = any((out / name).is_file() for name in (CONFIG, _LOCK))
     for name in (MODEL, START, LEARNING, CHECKPOINT, METRICS, TEST, *FIGURES):
-        if os.path.lexists(out / name) and not _is_of_a_run(out / name, is_run=is_run):
+        foreign = _foreign(out / name, is_run=is_run)
+        if foreign is not None:
             raise OutputError(
                 "the folder holds something that is not of a run and was kept",
                 where=str(out),
-                found=name,
-                mend="Choose another folder",
+                found=str(foreign.relative_to(out)),
+                mend="Choose another folder, or move it elsewhere",
             )
     return out
 
 
-def _is_of_a_run(path: Path, *, is_run: bool) -> bool:
-    """Return whether a run wrote a file, or a folder of a network, with one of its names."""
-    if path.name in (MODEL, START, LEARNING):
-        return path.is_dir() and {each.name for each in path.iterdir()} <= _NETWORK
-    return path.is_file() and is_run
+def _foreign(path: Path, *, is_run: bool) -> Path | None:
+    """Return what no run wrote: a file, or one in the folder of a network; None if all is a run's.
+
+    Hidden files are those of a desktop.
+    """
+    if not os.path.lexists(path):
+        return None
+    if path.name not in (MODEL, START, LEARNING):
+        return None if path.is_file() and is_run else path
+    if not path.is_dir():
+        return path
+    others = (each for each in path.iterdir() if not each.name.startswith("."))
+    return next((each for each in others if each.name not in _NETWORK), None)
 
 
 def clear(out: Path, keep: Collection[str] = ()) -> None:

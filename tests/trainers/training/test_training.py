@@ -184,7 +184,7 @@ def test_folders_of_others_are_kept(name: str, tmp_path: Path) -> None:
     path = tmp_path / "run" / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    with pytest.raises(OutputError, match=f"not of a run and was kept; found {path.parent.name}"):
+    with pytest.raises(OutputError, match=f"not of a run and was kept; found {name}"):
         train(VALUES, tmp_path / "run", overwrite=True)
     assert path.read_text() == "mine"
     assert [each.name for each in (tmp_path / "run").iterdir()] == [path.parent.name]
