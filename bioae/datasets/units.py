@@ -21,18 +21,20 @@ _IN_MS = {
 _NO_UNIT = ("", "1", "dimensionless")
 
 
-def has_unit(values: Any) -> bool:
-    """Return whether values, or any of nested lists of them, are quantities with a unit."""
-    if isinstance(values, list | tuple):
-        return any(map(has_unit, values))
-    return _unit(values) not in _NO_UNIT
+def has_unit(values: Any, *, attributes: bool = False) -> bool:
+    """Return whether values, or any of nested lists of them, are quantities with a unit.
 
-
-def _are_times(values: Any) -> bool:
-    """Return whether values have a unit, or an attribute that names it."""
+    Parameters
+    ----------
+    values
+        The values.
+    attributes
+        Whether an attribute of xarray that names a unit counts, too.
+    """
     if isinstance(values, list | tuple):
-        return any(map(_are_times, values))
-    return (_unit(values) or _attribute(values)) not in _NO_UNIT
+        return any(has_unit(each, attributes=attributes) for each in values)
+    unit = _unit(values) or (_attribute(values) if attributes else "")
+    return unit not in _NO_UNIT
 
 
 def in_ms(times: Any, where: str) -> ArrayLike:
@@ -51,11 +53,11 @@ def in_ms(times: Any, where: str) -> ArrayLike:
     DataError
         If the unit is not one of time, or only some of the times have one.
     """
-    if not _are_times(times):
+    if not has_unit(times, attributes=True):
         bare: ArrayLike = times
         return bare
     if isinstance(times, list | tuple):
-        if not all(map(_are_times, times)):
+        if not all(has_unit(each, attributes=True) for each in times):
             raise DataError(
                 "some of the times have a unit, others have none",
                 where=where,

@@ -114,8 +114,8 @@ def quantiles(
     config: NetworkConfig, learned: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, list[float]]:
     """Return the quantiles of existing weights, and of what neurons learn, by array."""
-    values = existing(config, learned).items()
-    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in values}
+    values = existing(config, learned)
+    return {n: [float(q) for q in np.quantile(each, LEVELS)] for n, each in values.items()}
 
 
 def existing(

@@ -272,7 +272,7 @@ def test_units_of_other_libraries() -> None:
             setattr(self, names[1], unit)
 
         def to(self, unit: str) -> Any:
-            raise NotImplementedError
+            return self
 
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return np.array([2.0, 3.0])
