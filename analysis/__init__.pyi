@@ -59,6 +59,7 @@ from .firing.counts import spike_count as spike_count
 from .firing.interval_moments import IntervalSums as IntervalSums
 from .firing.interval_moments import interval_sums as interval_sums
 from .firing.intervals import burst_index as burst_index
+from .firing.intervals import chance_isi_cv as chance_isi_cv
 from .firing.intervals import interval_histogram as interval_histogram
 from .firing.intervals import isi_cv as isi_cv
 from .firing.intervals import isi_cv2 as isi_cv2

@@ -7,8 +7,8 @@ presentation cuts off long intervals. Irregularity of a single presentation equa
 `elephant.statistics`; on a grid of steps, a neuron that spikes in each step with probability p has
 a CV of sqrt(1 - p), not 1.
 
-All functions accept `sums`, the sums over one layer's intervals from `interval_sums`, so that
-several measures share one pass over the spikes.
+Functions of the intervals accept `sums`, the sums over one layer's intervals from `interval_sums`,
+so that several measures share one pass over the spikes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, origin_of, sums_of
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import along, in_steps, ratio
-from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.results.layers import described, layer_data, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.checks import instance, real
 from bioae.errors import ResultError
 
 __all__ = [
     "burst_index",
+    "chance_isi_cv",
     "interval_histogram",
     "isi_cv",
     "isi_cv2",
@@ -149,7 +150,8 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
     than two intervals. With few intervals it is too small: 0.5 on average for two of a Poisson
     process. So it differs between results with different numbers of examples; `isi_cv2` and `lv` do
-    not.
+    not. Rates that differ between examples raise it, and the end of a presentation lowers it:
+    `chance_isi_cv` says by how much.
     """
     sums = _known(sums, tree, layer) or sums_of(tree, layer, "total", "squares")
     counted = np.maximum(sums.intervals, 1)
@@ -160,6 +162,28 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     cv = ratio(np.sqrt(np.maximum(variance, 0)), sums.total / counted)
     cv = np.where(sums.intervals > 1, cv, np.nan)
     return _per_neuron(tree, layer, cv, "isi_cv", DEFINITIONS["isi_cv_mean"].label)
+
+
+def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """CV that a neuron's intervals would have with its spike counts at random times, (neuron,).
+
+    Each presentation keeps its number of spikes n, in any of its T steps with equal probability, at
+    most one per step. An interval then has the mean (T + 1)/(n + 1) and the variance
+    n (T + 1)(T - n)/((n + 1)² (n + 2)), of the negative hypergeometric distribution; the intervals
+    of a neuron are pooled. `isi_cv` is above this if firing is less regular than chance, whatever
+    the rates, the length of a step and that of a presentation. NaN with fewer than two intervals.
+    """
+    data = layer_data(tree, layer)
+    n = data["spike_count"].transpose("example", "neuron").to_numpy().astype(float)
+    last = steps(tree) + 1
+    intervals = np.maximum(n - 1, 0)
+    total = intervals.sum(0)
+    means = last / (n + 1)
+    variances = n * last * (last - 1 - n) / ((n + 1) ** 2 * (n + 2))
+    mean = ratio((intervals * means).sum(0), total)
+    variance = ratio((intervals * (variances + (means - mean) ** 2)).sum(0), total)
+    cv = np.where(total > 1, np.sqrt(np.maximum(variance, 0)) / mean, np.nan)
+    return _per_neuron(tree, layer, cv, "chance_isi_cv", "CV at random times")
 
 
 def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:

@@ -254,7 +254,7 @@ def draw_courses(rows: xr.Dataset) -> Figure:
 
 
 def draw_brian2(rows: xr.Dataset) -> Figure:
-    """Latent firing in Brian2, a dot per seed; in grey the ranges published for cortex."""
+    """Latent firing in Brian2, a dot per seed; in grey ranges for cortex (hatched: unchecked)."""
     names = [name for name in ("spiking", "fashion") if name in rows["condition"]]
     return draw_cortex(rows.sel(condition=names))
 

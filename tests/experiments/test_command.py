@@ -487,6 +487,8 @@ def test_foreign_rows_are_refused(
         (lambda it: it["conditions"].pop("chance"), "settings of the condition 'chance' are miss"),
         (lambda it: it["rows"][0]["provenance"].update(seconds=None), "seconds does not fit"),
         (lambda it: it["rows"][0]["provenance"].update(seconds="x"), "seconds does not fit"),
+        (lambda it: it["rows"][0]["provenance"].update(later=["x"]), "later does not fit"),
+        (lambda it: it["rows"][0]["provenance"].update(later={"x": 1}), "later, x does not fit"),
     ],
 )
 def test_damaged_documents_are_refused(

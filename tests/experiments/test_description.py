@@ -254,3 +254,14 @@ def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
     dotted = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [len(line.get_ydata()) for line in dotted] == [2, 2, 2, 2, 2, 1]  # type: ignore[arg-type]
     assert page_of(replace(many, criteria=many.criteria[::-1]), stored) != page
+
+
+def test_a_page_says_how_many_planned_rows_there_are_and_which_numbers_came_later() -> None:
+    plan = Plan(experiment())
+    stored = document(plan, {("a", s): {"score": 0.5} for s in range(2)})
+    later = {"later": {"score": "measured again by 3c"}}
+    rows = tuple(row.model_copy(update={"provenance": later}) for row in stored.rows)
+    page = page_of(experiment(), stored.model_copy(update={"rows": rows}))
+    assert "- Later: `score` measured again by 3c (`a` 0 1).\n" in page
+    assert "| `a` | one | 2 of 3 |" in page
+    assert f", 2 of {len(plan.keys())} rows." in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,7 @@ BRIAN2 = {
     DIFFERING: COLUMNS[DIFFERING],
     "rate_hz": Column("latent firing rate, median", "Hz"),
     "cv": Column("coefficient of variation of latent interspike intervals, mean"),
+    "cv_chance": Column("the same of as many spikes at random times in each presentation"),
     "sparseness": Column("lifetime sparseness of latent neurons, mean"),
     "population_sparseness": Column("population sparseness of the living latent neurons, mean"),
 }
@@ -166,7 +168,7 @@ def cortical(
     trial: Trial, network: Network, images: Images
 ) -> tuple[NDArray[Any], dict[str, float]]:
     """Run Brian2 on all images: latent spike counts (example, neuron), and what cortex compares."""
-    from bioae.analysis import neuron_statistics, population_sparseness
+    from bioae.analysis import chance_isi_cv, neuron_statistics, population_sparseness
     from bioae.analysis.coding.reconstruction import sum_squared_error
 
     result = trial.simulate(network, images, "whole")
@@ -178,6 +180,7 @@ def cortical(
         "brian2_error": float(sum_squared_error(result).mean()),
         "rate_hz": float(neurons["firing_rate"].median()),
         "cv": float(neurons["isi_cv"].mean()),
+        "cv_chance": float(chance_isi_cv(result, layer).mean()),
         "sparseness": float(neurons["lifetime_sparseness"].mean()),
         "population_sparseness": float(sparseness.mean()),
     }
@@ -230,12 +233,15 @@ def noise_errors(
 
 
 def draw_cortex(rows: xr.Dataset) -> Figure:
-    """Draw firing in Brian2 by condition, with the closed ranges that were measured in cortex."""
+    """Draw firing in Brian2 by condition, with the closed ranges that were measured in cortex.
+
+    Ranges that were not read in the text that reports them are hatched.
+    """
     from bioae.analysis.measures.reference import references
 
     ranges = {
         column: [
-            (each.low, each.high)
+            (each.low, each.high, each.verified)
             for each in references()
             if each.statistic == statistic and each.low is not None and each.high is not None
         ]
@@ -251,14 +257,21 @@ def draw_cortex(rows: xr.Dataset) -> Figure:
 
 
 def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, float]:
-    """Return the numbers of `TIME`: what the decoder has read when a presentation is cut short."""
+    """Return the numbers of `TIME`: what the decoder has read when a presentation is cut short.
+
+    A divisor that the decoder has is shortened like the one it would have without: the output is
+    read on the scale of the steps that there are.
+    """
     from bioae.analysis.coding.reconstruction import sum_squared_error
 
-    errors = {}
+    errors, config = {}, network.config
     for name, part in zip(TIME, _PARTS, strict=True):
-        steps = max(1, round(part * network.config.steps))
-        result = trial.mirror(network.with_time(steps=steps), images)
-        errors[name] = float(sum_squared_error(result).mean())
+        cut = network.with_time(steps=max(1, round(part * config.steps)))
+        if config.decoder.scale is not None:
+            ratio = cut.config.default_scale / config.default_scale
+            decoder = config.decoder.model_copy(update={"scale": config.decoder.scale * ratio})
+            cut = replace(cut, config=cut.config.varied(decoder=decoder))
+        errors[name] = float(sum_squared_error(trial.mirror(cut, images)).mean())
     return errors
 
 

@@ -20,7 +20,7 @@ __all__ = ["courses", "dots"]
 def dots(
     rows: xr.Dataset,
     columns: Mapping[str, str],
-    ranges: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    ranges: Mapping[str, Sequence[tuple[float, float, bool]]] | None = None,
     *,
     log: Collection[str] = (),
     same: bool = False,
@@ -36,7 +36,8 @@ def dots(
     columns
         The titles of the panels by column.
     ranges
-        Ranges to compare with, by column, drawn in grey.
+        Ranges to compare with, by column, drawn in grey: their ends, and whether they are known for
+        certain; the others are hatched.
     log
         The columns with a logarithmic axis.
     same
@@ -67,8 +68,9 @@ def dots(
                     axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
             axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
-            for low, high in (ranges or {}).get(column, ()):
-                axes.axhspan(low, high, color="0.5", alpha=0.3, linewidth=2, zorder=0)
+            for low, high, certain in (ranges or {}).get(column, ()):
+                fill = {"facecolor": "0.5"} if certain else {"facecolor": "none", "hatch": "////"}
+                axes.axhspan(low, high, edgecolor="0.5", alpha=0.3, linewidth=2, zorder=0, **fill)
             if column in log:
                 log_axis(axes, vertical=True)
             axes.set_title(title)

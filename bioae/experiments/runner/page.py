@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,9 @@ def _captions(experiment: Experiment) -> dict[str, str]:
 def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
     """Yield the table of the conditions, and the names of those without a row."""
     finished = {name: int(table["finished"].sel(condition=name).sum()) for name in plan.conditions}
+    planned = Counter(name for name, _ in tuple(plan.keys()))
     rows = [
-        [f"`{name}`", each.text, str(finished[name])]
+        [f"`{name}`", each.text, _of(finished[name], planned[name])]
         for name, each in plan.conditions.items()
         if finished[name]
     ]
@@ -113,6 +115,10 @@ def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
     missing = [f"`{name}`" for name, number in finished.items() if not number]
     if missing:
         yield f"No rows yet: {', '.join(missing)}."
+
+
+def _of(number: int, planned: int) -> str:
+    return str(number) if number == planned else f"{number} of {planned}"
 
 
 def _criteria(verdict: Verdict) -> str:
@@ -174,36 +180,46 @@ def _cell(table: xr.Dataset, column: str, condition: str) -> str:
 
 
 def _run(experiment: Experiment, document: Document) -> str:
-    rows = used_rows(plan_of(experiment, document), document)
+    plan = plan_of(experiment, document)
+    rows = used_rows(plan, document)
     sizes = ", ".join(f"{name} {value}" for name, value in document.sizes.items())
     option = " --quick" if document.quick else ""
     option += f" --seeds {document.seeds}" if document.seeds else ""
-    lines = [
-        f"- Command: `bioae experiment {experiment.name}{option}`, {len(rows)} rows.",
-        f"- Sizes: {sizes}. Brian2's target: {document.target}.",
-    ]
+    number = _of(len(rows), len(plan.keys()))
     seconds = sum(row.provenance.get("seconds", 0.0) for row in rows)
-    lines.append(f"- Time: {seconds / 60:,.0f} minutes in all, on a machine that may be shared.")
+    lines = [
+        f"- Command: `bioae experiment {experiment.name}{option}`, {number} rows.",
+        f"- Sizes: {sizes}. Brian2's target: {document.target}.",
+        f"- Time: {seconds / 60:,.0f} minutes on a shared machine, without interrupted work.",
+    ]
     for label, key in (("Versions", "versions"), ("Commit", "commit"), ("Machine", "machine")):
         lines.append(f"- {label}: {_origins(rows, key)}.")
+    later = _where(
+        (f"`{column}` {how}", row)
+        for row in rows
+        for column, how in row.provenance.get("later", {}).items()
+    )
+    lines += [f"- Later: {text} ({where})." for text, where in later.items()]
     return "\n".join(lines)
 
 
 def _origins(rows: Iterable[Row], key: str) -> str:
     """Return what the provenance of rows has of a key; which rows, if they differ in it."""
-    origins: dict[str, dict[str, list[str]]] = {}
-    for row in rows:
-        seeds = origins.setdefault(_plain(row.provenance.get(key)), {})
-        seeds.setdefault(row.condition, []).append(str(row.seed))
+    origins = _where((_plain(row.provenance.get(key)) or "not known", row) for row in rows)
     if len(origins) < 2:
-        return next(iter(origins), "") or "not known"
-    return "; ".join(
-        f"{text or 'not known'} ({_listed(conditions)})" for text, conditions in origins.items()
-    )
+        return next(iter(origins), "not known")
+    return "; ".join(f"{text} ({where})" for text, where in origins.items())
 
 
-def _listed(conditions: Mapping[str, Sequence[str]]) -> str:
-    return ", ".join(f"`{name}` {' '.join(seeds)}" for name, seeds in conditions.items())
+def _where(pairs: Iterable[tuple[str, Row]]) -> dict[str, str]:
+    """Return texts about rows, each with the conditions and seeds of which it is said."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for text, row in pairs:
+        found.setdefault(text, {}).setdefault(row.condition, []).append(str(row.seed))
+    return {
+        text: ", ".join(f"`{name}` {' '.join(seeds)}" for name, seeds in conditions.items())
+        for text, conditions in found.items()
+    }
 
 
 def _plain(value: object) -> str:

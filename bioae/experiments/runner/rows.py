@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
 from bioae.analysis.exports.netcdf import to_netcdf
-from bioae.checks import number
+from bioae.checks import instance, number
 from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
 from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
@@ -48,7 +48,8 @@ class Row(Table):
     numbers
         Its columns; None where a number is undefined: not finite.
     provenance
-        Versions, commit, machine, and ``seconds`` of the process that finished it.
+        Versions, commit, machine, and ``seconds`` of the process that finished it; in ``later``, by
+        column, how numbers were measured or converted that were not then.
     """
 
     condition: str
@@ -60,6 +61,10 @@ class Row(Table):
     @classmethod
     def _timed(cls, provenance: dict[str, Any]) -> dict[str, Any]:
         number(provenance.get("seconds", 0.0), "seconds", least=0.0, error=ResultError)
+        later = provenance.get("later", {})
+        instance(later, "later", dict, error=ResultError)
+        for column, how in later.items():
+            instance(how, f"later, {column}", str, error=ResultError)
         return provenance
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import elephant.statistics
@@ -21,6 +22,7 @@ from bioae.analysis.firing import interval_moments as sums_module
 from bioae.analysis.firing.interval_moments import interval_sums
 from bioae.analysis.firing.intervals import (
     burst_index,
+    chance_isi_cv,
     interval_histogram,
     isi_cv,
     isi_cv2,
@@ -217,6 +219,34 @@ def test_random_spikes_have_the_statistics_of_a_bernoulli_process(make: Make) ->
     assert lv(tree, "latent", sums=sums).item() == pytest.approx(
         3 * float((pair * relative**2).sum()), abs=0.03
     )
+
+
+def test_the_cv_of_chance_is_that_of_all_placements_of_the_spikes(make: Make) -> None:
+    steps, counts = 7, (0, 1, 2, 4, 7)
+    raster = np.zeros((len(counts), steps, 1), bool)
+    for train, count in zip(raster, counts, strict=True):
+        train[:count] = True
+    # An interval counts the more, the fewer placements of its number of spikes there are.
+    lengths, weights = [], []
+    for count in counts:
+        placements = np.array(list(combinations(range(steps), count)))
+        found = np.diff(placements).ravel()
+        lengths += found.tolist()
+        weights += [1 / len(placements)] * found.size
+    mean = np.average(lengths, weights=weights)
+    variance = np.average((np.array(lengths) - mean) ** 2, weights=weights)
+    cv = chance_isi_cv(make(raster), "latent").item()
+    assert cv == pytest.approx(np.sqrt(variance) / mean)
+    assert np.isnan(chance_isi_cv(make(raster[:3]), "latent").item())  # a single interval
+
+
+def test_random_spikes_whose_rate_varies_have_the_cv_of_chance(make: Make) -> None:
+    rng = np.random.default_rng(8)
+    raster = rng.random((4000, 30, 1)) < rng.uniform(0, 0.9, (4000, 1, 1))
+    tree = make(raster)
+    chance = chance_isi_cv(tree, "latent").item()
+    assert isi_cv(tree, "latent").item() == pytest.approx(chance, rel=0.01)
+    assert chance > 1.1 * np.sqrt(1 - raster.mean())  # that of the mean rate
 
 
 @pytest.mark.parametrize("order", [2, 4, 9])
