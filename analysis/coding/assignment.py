@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import wilson_interval
@@ -26,13 +29,14 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If the result has no labels, or no such layer.
+        If the result has no labels, or one of -1, or no such layer.
 
     References
     ----------
     Diehl & Cook (2015), Frontiers in Computational Neuroscience 9, 99,
     doi:10.3389/fncom.2015.00099.
     """
+    _labels(tree)
     rates = rates_by_class(tree, layer).transpose("class", "neuron")
     numbers = rates["class"].to_numpy().astype(np.int64)
     values = rates.to_numpy()
@@ -67,11 +71,12 @@ def assigned_accuracy(
     Raises
     ------
     ResultError
-        If the result has no labels or no such layer, or the classes are not those of its neurons.
+        If the result has no labels, or one of -1, or no such layer, or the classes are not those of
+        its neurons.
     """
-    data, labels = layer_data(tree, layer), labels_of(tree)
+    data, labels = layer_data(tree, layer), _labels(tree)
     instance(assigned, "assigned", xr.DataArray, error=ResultError)
-    if assigned.sizes.get("neuron") != data.sizes["neuron"]:
+    if dict(assigned.sizes) != {"neuron": data.sizes["neuron"]}:
         raise ResultError(
             "the classes are not those of the layer's neurons",
             where="assigned",
@@ -99,3 +104,16 @@ def assigned_accuracy(
         coords={"example": tree["example"].to_numpy()},
         attrs={"confidence": confidence},
     )
+
+
+def _labels(tree: xr.DataTree) -> NDArray[Any]:
+    """Return the labels, none of which means that there is no class."""
+    labels = labels_of(tree)
+    if (labels == NONE).any():
+        raise ResultError(
+            f"the label {NONE} would be that of neurons without a class",
+            where="label",
+            expected="classes from 0",
+            mend="Select the examples that have a class",
+        )
+    return labels

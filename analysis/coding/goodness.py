@@ -50,4 +50,4 @@ def goodness(tree: xr.DataTree, layer: str, *, tau_ms: float = 13.0) -> xr.DataA
         sums[here] = np.bincount(position, squares, minlength=block.examples)
     example = root["example"].to_numpy()
     values = xr.DataArray(sums / steps, dims="example", coords={"example": example})
-    return described(values, "goodness", "goodness of the layer")
+    return described(values, "goodness", "goodness of the layer", "1")

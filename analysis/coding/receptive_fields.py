@@ -114,7 +114,14 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     ResultError
         If they do not fit.
     """
-    values = np.asarray(weights)
+    try:
+        values = np.asarray(weights)
+    except ValueError as error:
+        raise ResultError(
+            "the weights do not fit the images",
+            expected="numbers (neuron, pixel)",
+            found=str(error),
+        ) from error
     fits = values.ndim == 2 and values.dtype.kind in "iuf" and len(shape) in (2, 3)
     if not fits or math.prod(shape) != values.shape[1]:
         raise ResultError(

@@ -198,7 +198,12 @@ def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.Data
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
-    pixels = np.asarray(getattr(images, "images", images))
+    try:
+        pixels = np.asarray(getattr(images, "images", images))
+    except ValueError as error:
+        raise ResultError(
+            "the training images do not fit", expected="images (example, y, x)", found=str(error)
+        ) from error
     if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
         raise ResultError("the training images do not fit", expected="images (example, y, x)")
     white = 255 if pixels.dtype == np.uint8 else 1

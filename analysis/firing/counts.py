@@ -49,7 +49,7 @@ def is_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
 
 def dead_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Fraction of dead neurons, which spike in no example; it falls with the number of examples."""
-    dead = 1 - is_alive(tree, layer).mean()
+    dead = 1 - _fraction(tree, is_alive(tree, layer))
     return described(dead, "dead_fraction", "dead neurons", "1")
 
 
@@ -152,4 +152,9 @@ def bursting_fraction(
     if of == "alive":
         bursting = bursting.where(is_alive(tree, layer))
     name = "bursting neurons" if of == "all" else "bursting of the alive"
-    return described(bursting.mean(), "bursting_fraction", name, "1")
+    return described(_fraction(tree, bursting), "bursting_fraction", name, "1")
+
+
+def _fraction(tree: xr.DataTree, neurons: xr.DataArray) -> xr.DataArray:
+    """Return the fraction of neurons that are something, NaN without an example."""
+    return neurons.mean().where(tree.sizes["example"] > 0)

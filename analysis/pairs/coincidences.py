@@ -204,7 +204,7 @@ def spike_time_tiling(
     presented = 0
     for raster in rasters(tree, layer, chosen):
         count += raster.sum((1, 2))
-        flat = (chosen.size, -1)
+        flat = (chosen.size, raster[0].size if chosen.size else 0)
         within = _within(raster, reach).reshape(flat).astype(np.float32)
         tiled += within.sum(1)
         # Sums of ones in single precision: a raster has fewer than 2**24 places.

@@ -99,7 +99,7 @@ def convert(
     *,
     points: int | None = None,
     labels: ArrayLike | None = None,
-    split: Split = "test",
+    split: Split | None = None,
     limit: int | None = None,
     layout: str | None = None,
     white: float | None = None,
@@ -125,7 +125,7 @@ def convert(
         The class of each example (example), in place of those that the data have: of all examples,
         or of the first `limit`.
     split
-        The split of a named data set or a path.
+        The split of a named data set or a path; ``"test"`` by default.
     limit
         Use the first `limit` examples.
     layout
@@ -170,7 +170,7 @@ class _Conversion:
     shape: tuple[int, ...] | None
     points: int | None
     labelled: bool  # by the caller, in place of the data's own labels
-    split: Split
+    split: Split | None
     limit: int | None
     layout: str | None
     white: float | None
@@ -182,10 +182,11 @@ class _Conversion:
     def of(self, source: Any) -> Data:
         """Convert a source of any form."""
         if isinstance(source, Images | Signals | Events):
-            self._refuse("layout", "white", "sensor", "time_unit")
+            self._refuse("split", "layout", "white", "sensor", "time_unit")
             return source
         if isinstance(source, str | os.PathLike):
             return self._of_path(source)
+        self._refuse("split")
         if is_events(source) or is_list(source, is_events):
             return self._of_recordings([source] if is_events(source) else source)
         if is_neo(source) or is_list(source, is_neo):
@@ -203,6 +204,7 @@ class _Conversion:
         return self._of_array(source)
 
     def _of_path(self, source: str | os.PathLike[str]) -> Data:
+        split, self.split = self.split or "test", None  # which an array in a file does not have
         named = isinstance(source, str) and source in DATA_SETS
         path = Path(source) if named else check_input(source, DataError, "data set")
         if not named and path.suffix == ".npy" and path.is_file():
@@ -221,7 +223,7 @@ class _Conversion:
                 mend="Read the array and give it, for instance numpy.load(path)['images']",
             )
         self._refuse("layout", "white", "sensor", "time_unit")
-        return load(str(source) if named else path, self.split, self.limit, check=self.check)
+        return load(str(source) if named else path, split, self.limit, check=self.check)
 
     def _of_recordings(self, source: Iterable[Any], **known: Any) -> Events:
         self._refuse("layout", "white")

@@ -173,6 +173,7 @@ def load(path: Path | str) -> Artefact:
     try:
         config = NetworkConfig.from_mapping(description.network, where=where)
         _check_self_contained(config, where)
+        where = f"{path}, {_WEIGHTS}"
         network = Network(config, arrays)
     except ArtefactError:
         raise

@@ -68,6 +68,12 @@ def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, Neur
     if model.threshold is None:
         _check_silence(config, layer, model, where=where)
     readout = config.model(layer.readout)
+    if readout.threshold is not None:
+        raise NetworkError(
+            "a read-out model with a threshold would be reset, and the potential U never is",
+            where=f"{where}, readout", expected="a model without a threshold",
+            found=layer.readout,
+        )  # fmt: skip
     return model, readout.with_parameters(_common(model, readout))
 
 

@@ -222,7 +222,12 @@ def _checked(
 
 def _mask(values: ArrayLike) -> NDArray[np.bool_]:
     """Return a copy of truth values (target, source)."""
-    mask = np.array(values)
+    try:
+        mask = np.array(values)
+    except ValueError as error:
+        raise InputError(
+            "connections do not fit", expected="truth values (target, source)", found=str(error)
+        ) from error
     if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
         raise InputError(
             "connections do not fit",

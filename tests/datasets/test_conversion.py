@@ -187,6 +187,8 @@ def test_layouts_of_signals() -> None:
         (PIXELS, SHAPE, {"labels": ["a", "b", "a"]}, "numpy.unique"),
         (PIXELS, SHAPE, {"sensor": (28, 28, 1)}, "sensor has no effect"),
         (DIGITS, SHAPE, {"layout": "NHWC"}, "layout has no effect"),
+        (DIGITS, SHAPE, {"split": "train"}, "split has no effect"),
+        (PIXELS, SHAPE, {"split": "test"}, "split has no effect"),
         ("sample", SHAPE, {"white": 255}, "white has no effect"),
         (PIXELS, SHAPE, {"limit": 4}, "expected a limit of at most 3"),
         (PIXELS.tobytes()[:-1], SHAPE, {}, "does not have the shape of images"),

@@ -159,6 +159,11 @@ def test_refused_neurons(changes: dict[str, Any], line: str) -> None:
         _ = config(**changes).placed
 
 
+def test_a_potential_that_would_be_reset_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"readout: a read-out model with a threshold.*'?lif"):
+        _ = config(layers=with_layer(0, readout="lif")).placed
+
+
 # What a file gives back
 
 

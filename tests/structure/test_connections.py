@@ -167,6 +167,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (np.eye(2, dtype=bool), np.full((2, 2), np.nan), "found nan"),
     (np.eye(2, dtype=bool), np.full((2, 2), -1.0), "0 or more"),
     (np.ones((0, 2), bool), np.ones((0, 2)), "truth values"),
+    ([[True, False], [True]], np.ones((2, 2)), "truth values"),
 ]
 
 

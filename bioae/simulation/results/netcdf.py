@@ -132,6 +132,12 @@ class _Whole:
 
     def __init__(self, tree: xr.DataTree) -> None:
         instance(tree, "the result", xr.DataTree, error=ResultError)
+        if "layers" not in tree.children or "schema_version" not in tree.attrs:
+            raise ResultError(
+                "this is not the result of a simulation",
+                expected="the xarray.DataTree of bioae.simulate or open_result",
+                found=f"the groups {', '.join(tree.children)}" if tree.children else "no group",
+            )
         root = group_of(tree, "/")
         self._data = {
             node.path: in_order(group_of(tree, node.path), root)

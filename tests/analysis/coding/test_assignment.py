@@ -70,6 +70,16 @@ def test_what_does_not_fit_is_refused(make: Make) -> None:
     tree = responses(make)
     with pytest.raises(ResultError, match=r"not those of the layer's neurons.*neuron: 4"):
         assigned_accuracy(tree, "latent", assigned_classes(tree, "latent")[:2])
+    with pytest.raises(ResultError, match=r"not those of the layer's neurons.*neuron: 4"):
+        assigned_accuracy(tree, "latent", assigned_classes(tree, "latent").expand_dims(x=2))
+    unknown = tree.copy(deep=True)
+    unknown["label"].values[0] = -1  # that of an example without a class elsewhere
+    for call in (
+        lambda: assigned_classes(unknown, "latent"),
+        lambda: assigned_accuracy(unknown, "latent", assigned_classes(tree, "latent")),
+    ):
+        with pytest.raises(ResultError, match="label: the label -1 would be that of neurons"):
+            call()
     raster = np.ones((2, 5, 4), bool)
     with pytest.raises(ResultError, match="classes of the examples are not known"):
         assigned_classes(make(raster), "latent")

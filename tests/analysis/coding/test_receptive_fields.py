@@ -167,6 +167,8 @@ def test_weights_of_neurons_that_see_images_are_images() -> None:
     assert weight_fields(weights, (3, 2, 2)).dims == ("neuron", "channel", "y", "x")
     with pytest.raises(ResultError, match=r"expected numbers \(neuron, 9\)"):
         weight_fields(weights, (1, 3, 3))
+    with pytest.raises(ResultError, match="the weights do not fit"):
+        weight_fields([[1.0, 2.0], [3.0]], (1, 2))
 
 
 def test_the_shape_of_weight_fields_is_that_of_an_image() -> None:

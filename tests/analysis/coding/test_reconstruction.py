@@ -93,6 +93,8 @@ def test_training_images_may_be_bytes_or_a_data_set(make: Make) -> None:
     for wrong in (bytes_.astype(float), bytes_ / 255 - 1, np.full((2, 1, 4, 6), np.nan)):
         with pytest.raises(ResultError, match=r"expected bytes, or numbers in \[0, 1\]"):
             analysis.mean_image(tree, wrong)
+    with pytest.raises(ResultError, match="the training images do not fit"):
+        analysis.mean_image(tree, [[1.0, 2.0], [3.0]])
 
 
 def test_a_reconstruction_has_the_examples_of_the_result(

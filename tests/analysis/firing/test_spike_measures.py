@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import participation_ratio
+from bioae.analysis.firing.counts import bursting_fraction, dead_fraction, silent_fraction
 from bioae.analysis.firing.intervals import (
     burst_index,
+    chance_isi_cv,
     interval_histogram,
     isi_cv,
     isi_cv2,
@@ -43,6 +45,7 @@ MEASURES: dict[str, Callable[[xr.DataTree, str], Found]] = {
     "burst_index": lambda *layer: burst_index(*layer, shorter_than_ms=1),
     "refractory_violations": lambda *layer: refractory_violations(*layer, period_ms=1),
     "isi_cv": isi_cv,
+    "chance_isi_cv": chance_isi_cv,
     "isi_cv2": isi_cv2,
     "lv": lv,
     "lvr": lvr,
@@ -121,6 +124,12 @@ def test_a_nearly_empty_result_is_measured_or_refused(
         arrays = list(found.data_vars.values()) if isinstance(found, xr.Dataset) else [found]
         assert arrays
         assert not any(np.isinf(array).any() for array in arrays)
+
+
+def test_fractions_of_no_examples_are_undefined(make: Make) -> None:
+    tree = make(np.ones((2, 5, 3), bool)).isel(example=[])
+    for measure in (bursting_fraction, dead_fraction, silent_fraction):
+        assert np.isnan(measure(tree, "latent")), measure.__name__
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["file", "dask"])

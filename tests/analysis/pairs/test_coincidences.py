@@ -150,6 +150,11 @@ def test_tiling_of_one_presentation_equals_that_of_elephant(
             assert value == pytest.approx(float(expected), abs=1e-9, nan_ok=True)
 
 
+def test_tiling_of_no_neurons_is_an_empty_matrix(make: Make) -> None:
+    tree = make(np.ones((2, 5, 3), bool))
+    assert spike_time_tiling(tree, "latent", window_ms=1, neurons=[]).shape == (0, 0)
+
+
 @odd_cases
 def test_tiling_pools_spikes_and_steps_of_presentations(
     make: Make, raster: Raster, width: int

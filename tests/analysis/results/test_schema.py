@@ -45,6 +45,13 @@ def test_files_other_than_netcdf_are_refused(tmp_path: Path) -> None:
             open_result(path)
 
 
+def test_what_is_no_result_is_not_written(tmp_path: Path) -> None:
+    for tree in (xr.DataTree(), example_result()["layers"]):
+        with pytest.raises(ResultError, match="not the result of a simulation"):
+            write_result(tree, tmp_path / "r.nc")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(ResultError, match="not the result of a simulation"):

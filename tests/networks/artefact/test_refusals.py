@@ -140,7 +140,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     ),
     "NaN": (
         arrays(lambda actual: actual.update({"output.weight": NAN})),
-        "the array 'output.weight' has values that are not finite",
+        f"{WEIGHTS}: the array 'output.weight' has values that are not finite",
     ),
     "no description": (lambda path: (path / TEXT).unlink(), f"{TEXT} is missing"),
     "no weights": (lambda path: (path / WEIGHTS).unlink(), f"{WEIGHTS} is missing"),
