@@ -48,7 +48,16 @@ class Table(BaseModel):
     @classmethod
     def _plain(cls, values: Any) -> Any:
         check_plain(values)
-        return values
+        return _of_python(values)
+
+
+def _of_python(value: Any) -> Any:
+    """Return values with those of NumPy as numbers, texts and lists of Python."""
+    if isinstance(value, dict):
+        return {key: _of_python(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_of_python, value))
+    return value.tolist() if type(value).__module__ == "numpy" else value
 
 
 def check_plain(value: Any, *, finite: bool = True) -> None:

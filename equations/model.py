@@ -92,6 +92,15 @@ class TomlModel(Shown, Table):
     name: str = Field(min_length=1, exclude=True, description="the file's name without its suffix")
     description: str
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ModelError(**describe(error, type(self)), where=type(self).__name__) from error
+
+    # pydantic validates tables by itself: only direct calls have the errors of `__init__`.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @classmethod
     def from_mapping(cls, name: str, fields: dict[str, Any], *, where: str) -> Self:
         """Build a model from a parsed file.

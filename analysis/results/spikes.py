@@ -222,7 +222,16 @@ def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
         return Runs(*(np.zeros(0, np.int64) for _ in Runs._fields))
     starts = np.concatenate(begins)
     end = np.append(starts[1:], variable.size)
-    position = data.indexes["example"].get_indexer(np.concatenate(values)).astype(np.int64)
+    index = data.indexes["example"]
+    if not index.is_unique:
+        raise ResultError(
+            "an example is selected twice, and its spikes are there once",
+            where="example",
+            expected="each example once",
+            found=f"{index[index.duplicated()][0]} again",
+            mend="Select examples from the answer, not from the result",
+        )
+    position = index.get_indexer(np.concatenate(values)).astype(np.int64)
     order = np.argsort(position, kind="stable")
     order = order[np.searchsorted(position[order], 0) :]
     return Runs(position[order], starts[order], end[order])

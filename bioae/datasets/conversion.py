@@ -22,6 +22,7 @@ from bioae.datasets.examples import FileArray, as_array, check_labels, check_tar
 from bioae.datasets.forms import (
     BYTES,
     as_numpy,
+    example_numbers,
     example_of,
     in_order,
     is_data_set,
@@ -199,9 +200,11 @@ class _Conversion:
             return self._of_pictures([source] if is_picture(source) else source)
         if is_data_set(source):
             return self._of_data_set(source)
+        numbers = example_numbers(source)
         source = in_order(source)
         refuse_near_misses(source, self.name)
-        return self._of_array(source)
+        data = self._of_array(source)
+        return data if numbers is None else replace(data, indices=numbers)
 
     def _of_path(self, source: str | os.PathLike[str]) -> Data:
         split, self.split = self.split or "test", None  # which an array in a file does not have

@@ -18,8 +18,8 @@ from bioae.datasets.examples import (
     as_declared,
     check_known,
 )
-from bioae.datasets.units import in_ms
 from bioae.errors import DataError
+from bioae.units import in_ms
 
 __all__ = ["Addresses", "Events", "TimeUnit"]
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.units import has_unit
 from bioae.errors import DataError, shortened
+from bioae.units import has_unit
 
 __all__ = [
     "Declared",
@@ -223,6 +223,7 @@ def check_indices(
             found=f"{distinct} in the shape {declared.shape}"
             if whole
             else f"the type {declared.dtype}, shape {declared.shape}",
+            mend="To select some, give them: images[[2, 0]]",
         )
     return numbers.astype(np.int64)
 

@@ -14,6 +14,7 @@ from bioae.errors import DataError, shortened
 __all__ = [
     "BYTES",
     "as_numpy",
+    "example_numbers",
     "example_of",
     "in_order",
     "is_data_set",
@@ -70,6 +71,16 @@ def in_order(source: Any) -> Any:
     if not isinstance(dims, tuple) or not dims or not set(dims) <= set(_DIMENSIONS):
         return source
     return source.transpose(*(name for name in _DIMENSIONS if name in dims))
+
+
+def example_numbers(source: Any) -> NDArray[np.int64] | None:
+    """Return the coordinate `example` of an array of xarray; None unless it numbers examples."""
+    if "example" not in getattr(source, "dims", ()) or "example" not in source.coords:
+        return None
+    numbers = np.asarray(source.coords["example"])
+    usable = numbers.dtype.kind in "iu" and numbers.size and numbers.min() >= 0
+    distinct = usable and len(np.unique(numbers)) == numbers.size
+    return numbers.astype(np.int64) if distinct else None
 
 
 def refuse_near_misses(source: Any, where: str) -> None:

@@ -125,7 +125,7 @@ def _signals(array: NDArray[Any], channels: int, points: int | None, where: str)
     if array.ndim == 5 and math.prod(array.shape[2:]) == channels:
         return array.reshape(*array.shape[:2], channels)  # frames (example, time, C, y, x)
     if points is None:
-        return array
+        return _unknown_length(array, channels, where)
     if array.shape == (points, channels) or (channels == 1 and array.shape == (points,)):
         return array.reshape(1, points, channels)
     if array.ndim == 3 and array.shape[1:] != (points, channels):
@@ -133,6 +133,21 @@ def _signals(array: NDArray[Any], channels: int, points: int | None, where: str)
             raise _other_order("NCT", array, where)
         if (array.shape[0], array.shape[2]) == (points, channels):
             raise _other_order("TNC", array, where)
+    return array
+
+
+def _unknown_length(array: NDArray[Any], channels: int, where: str) -> NDArray[Any]:
+    """Return signals of any number of points in time, or a single one of several channels."""
+    if array.ndim in (2, 3) and array.shape[-1] == channels > 1:
+        return array.reshape(-1, *array.shape[-2:])
+    if channels > 1 or (array.ndim == 3 and array.shape[-1] != channels):
+        raise DataError(
+            "the array does not have the shape of such signals",
+            where=where,
+            expected=f"(example, time, channel) or (time, channel) with {channels} channels",
+            found=f"the shape {array.shape}",
+            mend="Name the axes, in another order, with layout, such as layout='NCT'",
+        )
     return array
 
 

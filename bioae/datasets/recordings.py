@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bioae.checks import one_of, whole
 from bioae.datasets.events import Events
 from bioae.datasets.examples import as_array
-from bioae.datasets.units import has_unit, in_ms
 from bioae.errors import DataError
+from bioae.units import has_unit, in_ms
 
 __all__ = ["RecordedUnit", "events_of_monitor", "events_of_neo", "events_of_recordings", "is_neo"]
 

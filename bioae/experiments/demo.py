@@ -80,7 +80,7 @@ def draw_firing(rows: xr.Dataset) -> Figure:
 
 
 EXPERIMENT = Experiment(
-    title="Dying and bursting without regularisers",
+    title="Dying and bursting by the rule of the paper",
     source="Hübotter, Lanillos & Tomczak (2021), [arXiv:2109.11045](https://arxiv.org/abs/2109.11045)",
     claim="By the paper's rule without regularisers, latent neurons of a spiking auto-encoder die "
     "or burst; by the recipe of this project neither happens, and a regulariser makes its code "

@@ -51,7 +51,7 @@ class _Description(Table):
     metrics: dict[str, Any]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Artefact(Shown):
     """A trained network and the record of its training.
 

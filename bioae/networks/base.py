@@ -36,7 +36,7 @@ __all__ = ["NetworkBase"]
 _DELAY_STREAMS = 2**40
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class NetworkBase(Shown):
     """A network: its description and its weights.
 

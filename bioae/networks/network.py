@@ -25,6 +25,7 @@ from bioae.networks.own_parameters import check_own, own_parameters
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.time_steps import in_other_steps, parts_of_step
 from bioae.random import check_key
+from bioae.units import has_unit
 
 if TYPE_CHECKING:
     from brian2 import Quantity
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Network(NetworkBase):
     """An auto-encoder with its weights, and the changes that experiments make to it.
 
@@ -281,6 +282,11 @@ class Network(NetworkBase):
             if isinstance(values, np.ma.MaskedArray):
                 mend = "Fill them first: values.filled(0)"
                 raise NetworkError("masked numbers are no weights", where=where, mend=mend)
+            if has_unit(values):
+                raise NetworkError(
+                    "an array has a unit", where=where, expected="bare numbers, in base units",
+                    found=shortened(repr(values)),
+                )  # fmt: skip
             try:
                 given = np.asarray(values)
             except (TypeError, ValueError):

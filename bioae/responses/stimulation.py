@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import number
 from bioae.equations.model import NeuronModel
-from bioae.errors import InputError, ModelError
+from bioae.errors import InputError, ModelError, shortened
 from bioae.networks.schedule import ScheduleName
 from bioae.responses.isolated import (
     IsolatedNeuron,
@@ -21,6 +21,7 @@ from bioae.responses.isolated import (
     steps_of,
     time_step,
 )
+from bioae.units import has_unit
 
 __all__ = [
     "drive_range",
@@ -307,6 +308,10 @@ def step_response(
 
 def _numbers(values: ArrayLike, name: str) -> Drives:
     """Return finite numbers along one dimension."""
+    if has_unit(values):
+        raise InputError(
+            f"{name} has a unit", expected="bare numbers", found=shortened(repr(values))
+        )
     try:
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
     except (TypeError, ValueError):

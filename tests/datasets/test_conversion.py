@@ -337,3 +337,24 @@ def test_ragged_pairs_and_selections_are_refused_in_one_line() -> None:
         with pytest.raises(DataError, match="this selects no examples"):
             data[which]  # type: ignore[index]
     assert len(data[[True, False, True]]) == 2
+
+
+def test_arrays_of_xarray_keep_the_numbers_of_their_examples() -> None:
+    dims = ("example", "y", "x")
+    pixels = PIXELS.reshape(-1, *SHAPE[1:])[:3]
+    array = DataArray(pixels, dims=dims, coords={"example": [613, 7, 9580]})
+    np.testing.assert_array_equal(convert(array, SHAPE).indices, [613, 7, 9580])
+    np.testing.assert_array_equal(convert(array[::-1], SHAPE, limit=2).indices, [9580, 7])
+    for others in ([1, 1, 2], [-1, 0, 1], ["a", "b", "c"]):
+        named = array.assign_coords(example=others)
+        np.testing.assert_array_equal(convert(named, SHAPE).indices, [0, 1, 2])
+
+
+def test_signals_of_several_channels_without_a_number_of_points() -> None:
+    signal = np.random.default_rng(0).random((10, 2))
+    assert convert(signal, (2,)).signals.shape == (1, 10, 2)
+    assert convert(signal[None], (2,)).signals.shape == (1, 10, 2)
+    assert convert(signal, (1,)).signals.shape == (10, 2, 1)
+    for wrong in (signal.T[None], signal[:, :1], signal[..., None]):
+        with pytest.raises(DataError, match=r"expected \(example, time, channel\)"):
+            convert(wrong, (2,))

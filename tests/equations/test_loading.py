@@ -510,3 +510,11 @@ def test_a_literal_truth_value_is_no_temporary_variable() -> None:
     fields = {**load_model("lif").to_mapping(), "reset": "k = True\nv = int(k)"}
     with pytest.raises(ModelError, match="the temporary variable 'k' is a literal truth value"):
         lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
+
+
+@pytest.mark.parametrize("wrong", [{"parameters": {"tau": 3}}, {"treshold": "v > 1"}])
+def test_a_model_built_in_python_is_refused_in_one_line(wrong: dict[str, Any]) -> None:
+    fields = {"name": "mine", "description": "", "equations": "dv/dt = -v/tau : 1", "input": "v"}
+    with pytest.raises(ModelError, match=r"^NeuronModel: ") as caught:
+        NeuronModel(**(fields | wrong))
+    assert "\n" not in str(caught.value)

@@ -105,6 +105,8 @@ def test_a_lesion_leaves_the_network_as_it_was() -> None:
             net.with_weights({"last.weight": wrong})
     with pytest.raises(NetworkError, match=r"masked numbers are no weights.*filled"):
         net.with_weights({"last.weight": np.ma.masked_less(weights, 0)})
+    with pytest.raises(NetworkError, match=r"weights, last\.weight: an array has a unit"):
+        net.with_weights({"last.weight": weights * ms})
     with pytest.raises(NetworkError, match="the name of an array does not fit; expected str"):
         net.with_weights({3: weights})
     with pytest.raises(NetworkError, match="wrong shape"):

@@ -6,13 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 from builders import conv, deconv, dense
 
 from bioae.equations import load_model
 from bioae.errors import ModelError, NetworkError
-from bioae.networks import NetworkConfig, presets
+from bioae.networks import Network, NetworkConfig, presets
 
 LAYERS = [conv("a", 2, 3), deconv("b", 1, 3)]
 WHERE = "net.toml"
@@ -230,3 +231,17 @@ def test_decoders_of_spikes_need_a_last_layer_that_fires(
         "layer 'b': the neuron model 'leaky_readout' never fires; expected a model with a "
         f"threshold: the decoder '{decoder['kind']}' reads spikes"
     )
+
+
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    layers = with_layer(0, channels=np.int64(LAYERS[0]["channels"]), gain=np.float32(0.5))
+    found = config(input_shape=np.array([1, 8, 8]), steps=np.int16(12), layers=layers)
+    assert found == config(steps=12, layers=with_layer(0, gain=0.5))
+    with pytest.raises(NetworkError, match="steps"):
+        config(steps=np.float64(12.5))
+
+
+def test_networks_can_be_compared_and_counted() -> None:
+    one, other = (Network.initialise(config(), seed=seed) for seed in (0, 1))
+    assert one != other
+    assert {one, other, one} == {one, other}

@@ -39,6 +39,7 @@ COMMON = (
     "bioae.processes",
     "bioae.progress",
     "bioae.showing",
+    "bioae.units",
 )
 
 # What each part may import besides itself.

@@ -9,6 +9,7 @@ from typing import Any
 import builders
 import numpy as np
 import pytest
+from brian2 import ms
 
 from bioae.equations import NeuronModel, load_model
 from bioae.errors import InputError, ModelError
@@ -145,6 +146,7 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
         (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: the time is out of range"),
         (lambda: rate_curve(model(), [1], duration="1*mV"), "duration: '1*mV' has the wrong unit"),
         (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "has no parameter 'taw'"),
+        (lambda: rate_curve(model(), [1, 2] / ms, per="ms"), "drives has a unit"),
         (
             lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"),
             "no constant drive makes the neuron model 'mine' fire",

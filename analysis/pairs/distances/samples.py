@@ -9,6 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.errors import ResultError
+from bioae.units import has_unit
+
 __all__ = ["kolmogorov_smirnov", "wasserstein_distance"]
 
 # The defined values of a sample, and the number of undefined ones.
@@ -90,6 +93,10 @@ def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
 
 def _defined(sample: ArrayLike) -> _Sample:
     """Return the values of a sample that are not NaN, and the number of those that are."""
+    if has_unit(sample):
+        raise ResultError(
+            "a sample has a unit", expected="bare numbers", mend="Divide both samples by it"
+        )
     values = np.asarray(sample, dtype=np.float64).ravel()
     known = values[~np.isnan(values)]
     return known, values.size - known.size

@@ -138,6 +138,7 @@ class _Whole:
                 expected="the xarray.DataTree of bioae.simulate or open_result",
                 found=f"the groups {', '.join(tree.children)}" if tree.children else "no group",
             )
+        tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")
         self._data = {
             node.path: in_order(group_of(tree, node.path), root)

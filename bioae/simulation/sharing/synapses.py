@@ -134,6 +134,16 @@ class SharedSynapses(TemplateGroup):
             },
         )
 
+    @property
+    def start(self) -> int:
+        """The first weight, 0; Brian2 asks for the range of an array that is an argument."""
+        return 0
+
+    @property
+    def stop(self) -> int:
+        """The number of weights."""
+        return int(self.variables["N"].get_value())
+
     def _add_ends(self, variable: str, negative: str | None, event: str, steps: int) -> None:
         source, add = self.source, self.variables
         add.add_reference(f"_{event}space", source)

@@ -14,6 +14,7 @@ import pyspike
 import pytest
 import quantities as pq
 import xarray as xr
+from brian2 import ms, mV
 from elephant import spike_train_dissimilarity as elephant
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -257,6 +258,8 @@ def test_distances_of_samples_equal_those_of_scipy_for_defined_values(
 
 def test_a_shift_of_rates_equals_their_distance_in_hertz() -> None:
     rates = firing_rate(example_result(), "conv")
+    with pytest.raises(ResultError, match="a sample has a unit"):
+        distances.wasserstein_distance([1, 2] * ms, [1, 2] * mV)
     shifted = distances.wasserstein_distance(rates, rates + 5)
     assert float(shifted["distance"]) == pytest.approx(5)
     assert shifted["distance"].attrs["units"] == "Hz"

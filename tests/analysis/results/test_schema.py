@@ -52,6 +52,15 @@ def test_what_is_no_result_is_not_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_result_in_another_tree_is_written_like_one_alone(tmp_path: Path) -> None:
+    one, other = example_result(), example_result()
+    sweep = xr.DataTree(children={"slow": one})  # of other dimensions, or none
+    other["variant"] = example_result()  # of the same examples, whose coordinate it inherits
+    for number, tree in enumerate((sweep["slow"], other["variant"])):
+        write_result(tree, tmp_path / f"{number}.nc")
+        assert open_result(tmp_path / f"{number}.nc").identical(example_result())
+
+
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(ResultError, match="not the result of a simulation"):

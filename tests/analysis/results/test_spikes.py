@@ -123,3 +123,8 @@ def test_a_raster_of_a_missing_example_or_neuron_is_refused(
 ) -> None:
     with pytest.raises(ResultError, match=message):
         raster(counted, "latent", **which)
+
+
+def test_an_example_that_is_selected_twice_is_refused(counted: xr.DataTree) -> None:
+    with pytest.raises(ResultError, match=r"an example is selected twice.*found 0 again"):
+        list(blocks(counted.isel(example=[0, 0]), "latent"))

@@ -222,14 +222,13 @@ def check_standalone(tmp_path: Path, dtype: Dtype) -> None:
             circuit.assert_equal()
             before.append(np.array(circuit.monitors[0].g))
         # Without compilation: an array of weights is read when the run starts.
-        arguments = []
+        arguments = {}
         for circuit in circuits:
             weight = circuit.case.layout.unrolled().weight
             weights = -2 * circuit.weights.ravel()
-            for join, values in zip(circuit.joins, (weights, weights[weight]), strict=True):
-                file = tmp_path / f"{join.name}.w"
-                values.astype(dtype).tofile(file)
-                arguments.append(f"{join.name}.w={file}")
+            shared, synapses = circuit.joins
+            arguments[shared.w] = weights
+            arguments[synapses.w] = weights[weight]
         device.run(with_output=False, run_args=arguments, results_directory="again")
         for circuit, former in zip(circuits, before, strict=True):
             circuit.assert_equal()
