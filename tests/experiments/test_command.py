@@ -59,7 +59,7 @@ def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
     assert len(rows) == 6
     assert rows[0] == {"condition": "ours", "seed": "0", "score": "0.75", "spikes": "10"}
     with xr.open_dataset(folder / "toy.nc", engine="h5netcdf") as table:
-        assert dict(table.sizes) == {"condition": 2, "seed": 3}
+        assert dict(table.sizes) == {"condition": 2, "seed": 3, "column": 2}
         assert float(table["score"].sel(condition="chance", seed=2)) == 0.5
         assert table.attrs["claim"] == "Ours is better."
     page = (folder / "toy.md").read_text()

@@ -36,8 +36,12 @@ def rows(*conditions: ArrayLike) -> xr.Dataset:
     numbers = np.array([[np.nan if v is None else v for v in values] for values in padded])
     dims = ("condition", "seed")
     return xr.Dataset(
-        {"x": (dims, numbers), "finished": (dims, finished)},
-        coords={"condition": list("abc")[: len(lists)], "seed": range(length)},
+        {
+            "x": (dims, numbers),
+            "finished": (dims, finished),
+            "measured": (("column", *dims), finished[None]),
+        },
+        coords={"column": ["x"], "condition": list("abc")[: len(lists)], "seed": range(length)},
     )
 
 

@@ -6,11 +6,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from bioae.errors import InputError
-from bioae.experiments.runner.criteria import Criterion, mean
+from bioae.experiments.runner.criteria import Criterion, mean, values_of
 from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
 from bioae.experiments.runner.figures import dots
 from bioae.experiments.runner.notes import filled
@@ -265,3 +266,15 @@ def test_a_page_says_how_many_planned_rows_there_are_and_which_numbers_came_late
     assert "- Later: `score` measured again by 3c (`a` 0 1).\n" in page
     assert "| `a` | one | 2 of 3 |" in page
     assert f", 2 of {len(plan.keys())} rows." in page
+
+
+def test_rows_that_lack_a_number_are_left_out_of_its_mean() -> None:
+    plan = Plan(experiment(seeds=3))
+    numbers = [{"score": 0.25, "spikes": 5}, {"spikes": 5}, {"score": 0.75, "spikes": 5}]
+    rows = {("a", seed): each for seed, each in enumerate(numbers)}
+    table = table_of(plan, document(plan, rows).rows)
+    assert values_of(table, "score", "a").tolist() == [0.25, 0.75]
+    assert len(values_of(table, "spikes", "a")) == 3
+    assert not len(values_of(table, "score", "b"))
+    undefined = document(plan, rows | {("a", 1): {"score": math.nan, "spikes": 5}})
+    assert np.isnan(values_of(table_of(plan, undefined.rows), "score", "a")).any()

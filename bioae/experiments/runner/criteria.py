@@ -143,9 +143,10 @@ def quantity_of(written: str) -> str:
 
 
 def values_of(rows: xr.Dataset, column: str, condition: str) -> Numbers:
-    """Return a column of the finished rows of a condition, (seed,)."""
+    """Return a column of the finished rows of a condition that have it, (seed,)."""
     selected = rows.sel(condition=condition)
-    values: Numbers = selected[column].to_numpy()[selected["finished"].to_numpy()]
+    have = selected["measured"].sel(column=column).to_numpy()
+    values: Numbers = selected[column].to_numpy()[have]
     return values
 
 
@@ -301,7 +302,9 @@ def _p_value(
 
 
 def _paired(rows: xr.Dataset, column: str, first: str, second: str) -> tuple[Numbers, Numbers]:
-    both = rows["finished"].sel(condition=[first, second]).all("condition").to_numpy()
+    both = (
+        rows["measured"].sel(column=column, condition=[first, second]).all("condition").to_numpy()
+    )
     one, other = (rows[column].sel(condition=name).to_numpy()[both] for name in (first, second))
     return one, other
 

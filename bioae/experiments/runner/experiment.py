@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["FINISHED", "SPIKES", "Column", "Condition", "Experiment", "Key", "Plan"]
+__all__ = ["FINISHED", "MEASURED", "SPIKES", "Column", "Condition", "Experiment", "Key", "Plan"]
 
 #: The column by which a silent network is recognised: the spikes of its quietest layer.
 SPIKES = "spikes"
 
 #: The mask of the rows that exist, in the table of rows.
 FINISHED = "finished"
+#: The variable of a table that says which numbers a row has.
+MEASURED = "measured"
 
 #: A row: its condition and its seed.
 Key = tuple[str, int]
@@ -130,8 +132,8 @@ class Experiment:
             raise ValueError("the full and the quick form differ in the names of their sizes")
         if not {"claim", "control"} <= {each.kind for each in self.criteria}:
             raise ValueError("an experiment needs criteria of the claim and of a control")
-        if FINISHED in self.columns:
-            raise ValueError(f"the name {FINISHED!r} is taken")
+        if taken := {FINISHED, MEASURED, "column"} & self.columns.keys():
+            raise ValueError(f"the name {min(taken)!r} is taken")
         if self.groups and sorted(chain(*self.groups.values())) != sorted(self.conditions):
             raise ValueError("the groups do not have each condition once")
         silent = all(each.may_be_silent for each in self.conditions.values())

@@ -17,7 +17,7 @@ from bioae.analysis.exports.netcdf import to_netcdf
 from bioae.checks import instance, number
 from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
-from bioae.experiments.runner.experiment import FINISHED, Experiment, Key, Plan
+from bioae.experiments.runner.experiment import FINISHED, MEASURED, Experiment, Key, Plan
 from bioae.fields import Table
 from bioae.files import atomic_output, write_text
 from bioae.inputs import check_input, read_input
@@ -142,7 +142,8 @@ def row_of(
 def table_of(plan: Plan, rows: Iterable[Row]) -> xr.Dataset:
     """Return the rows that a plan asks for as a table along condition and seed.
 
-    Numbers that are missing or undefined are NaN; ``finished`` says which rows exist.
+    Numbers that are missing or undefined are NaN; ``finished`` says which rows exist, and
+    ``measured`` which numbers they have, also undefined ones.
     """
     import xarray as xr
 
@@ -152,19 +153,22 @@ def table_of(plan: Plan, rows: Iterable[Row]) -> xr.Dataset:
     shape = (len(names), len(seeds))
     columns = {name: np.full(shape, np.nan) for name in plan.experiment.columns}
     finished = np.zeros(shape, bool)
+    measured = np.zeros((len(columns), *shape), bool)
     for row in rows:
         if row.key in wanted:
             place = names.index(row.condition), row.seed
             finished[place] = True
-            for name in columns.keys() & row.numbers.keys():
-                value = row.numbers[name]
-                columns[name][place] = np.nan if value is None else value
+            for index, name in enumerate(columns):
+                if name in row.numbers:
+                    value = row.numbers[name]
+                    columns[name][place] = np.nan if value is None else value
+                    measured[index, *place] = True
     dims = ("condition", "seed")
     described = {name: _attributes(plan.experiment, name) for name in columns}
     return xr.Dataset(
         {name: (dims, values, described[name]) for name, values in columns.items()}
-        | {FINISHED: (dims, finished)},
-        coords={"condition": names, "seed": list(seeds)},
+        | {FINISHED: (dims, finished), MEASURED: (("column", *dims), measured)},
+        coords={"condition": names, "seed": list(seeds), "column": list(columns)},
     )
 
 
@@ -183,7 +187,8 @@ def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
     """Write a table of rows as netCDF, with the claim; equal tables give equal bytes."""
     import xarray as xr
 
-    described = table.assign({FINISHED: table[FINISHED].astype(np.int8)}).assign_attrs(
+    flags = {name: table[name].astype(np.int8) for name in (FINISHED, MEASURED)}
+    described = table.assign(flags).assign_attrs(
         experiment=experiment.name, title=experiment.title, claim=experiment.claim
     )
     content = to_netcdf(xr.DataTree(described))
