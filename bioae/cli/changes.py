@@ -84,7 +84,7 @@ def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple
     if len(set(texts.values())) > 1:
         text = ", ".join(f"{factor} ({name})" for name, factor in texts.items())
     scaling = {
-        "rate": f"times {text}, so that rates match",
+        "rate": f"times {text}, so that f-I curves match",
         "psp": f"times {text}, so that single spikes match",
         "none": "as they are",
     }

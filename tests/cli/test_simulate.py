@@ -77,7 +77,7 @@ def test_another_neuron_and_its_effects(
     first, weights, errors, *table = done.out.splitlines()
     assert (first, table[0].strip()) == ("r.nc", "Firing before and after")
     factor = float(weights.split(" times ")[1].split(",")[0])
-    assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that rates match"
+    assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that f-I curves match"
     assert errors.startswith("Squared error per image: ")
     assert max(map(len, table)) <= 80
     assert [line.split() for line in table[2:4]] == [
@@ -119,7 +119,7 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
     )
     (here / "fine.toml").write_text(text)
     done = run(*command, "--images", 2, "--neuron", "fine.toml")
-    assert done.out.endswith("so that rates match; dt 0.5 ms, 10 steps\n")
+    assert done.out.endswith("so that f-I curves match; dt 0.5 ms, 10 steps\n")
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
 
