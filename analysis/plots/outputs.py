@@ -26,7 +26,7 @@ from bioae.analysis.plots.style import (
 )
 from bioae.analysis.results.layers import root_of
 from bioae.analysis.results.outputs import check_task
-from bioae.checks import whole
+from bioae.checks import instance, whole
 from bioae.errors import ResultError
 
 __all__ = ["class_rates", "confusion_matrices", "output_traces", "predicted_values"]
@@ -92,6 +92,8 @@ def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = No
         If there is no result.
     """
     needed(responses, "responses")
+    for name, array in responses.items():
+        instance(array, f"responses, {name}", xr.DataArray, error=ResultError)
     grid = squares([*responses], (4.6, 2.4), (0.6, 0.6), ax=ax, most=1)
     # One scale for all results, so that colours can be compared.
     highest = max(

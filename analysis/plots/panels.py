@@ -175,15 +175,19 @@ def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
     Raises
     ------
     ResultError
-        If there is a result itself in place of a measure of its layers.
+        If there is a result or a measure itself in place of the measures of its layers.
     """
-    if any(isinstance(layers, xr.DataTree) for layers in results.values()):
-        raise ResultError(
-            "this figure draws a measure of layers",
-            expected="a mapping by result and layer, such as {'mine': {'latent': measure}}",
-            found="a result",
-            mend="Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')",
-        )
+    for layers in results.values():
+        tree = isinstance(layers, xr.DataTree)
+        if tree or isinstance(layers, xr.Dataset) or not isinstance(layers, Mapping):
+            raise ResultError(
+                "this figure draws a measure of layers",
+                expected="a mapping by result and layer, such as {'mine': {'latent': measure}}",
+                found="a result" if tree else type(layers).__name__,
+                mend="Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
+                if tree
+                else None,
+            )
     return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
 
 

@@ -366,3 +366,15 @@ def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, dens
 def test_drawing_nothing_is_refused(draw: Callable[[], Figure]) -> None:
     with pytest.raises(ResultError, match="to draw"):
         draw()
+
+
+@pytest.mark.parametrize(
+    "draw", [fitted_rates, interval_histograms, cv_against_rate, response_latencies]
+)
+@pytest.mark.parametrize(
+    "measure", [xr.DataArray([1.0, 2.0]), xr.Dataset({"rate": 1.0}), [1.0], None]
+)
+def test_a_measure_without_its_layer_is_refused(draw: Any, measure: object) -> None:
+    message = f"by result and layer.*found {type(measure).__name__}"
+    with pytest.raises(ResultError, match=message):
+        draw({"a": measure})
