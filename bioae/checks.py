@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["array", "instance", "number", "one_of", "real", "whole"]
+__all__ = ["any_array", "array", "instance", "number", "one_of", "real", "whole"]
 
 _MOST = 2**63 - 1
 
@@ -166,6 +166,16 @@ def array(
         wrong = numbers[~fits][0]
         raise error(what, expected=_bounds(least, -math.inf, most, "numbers"), found=f"{wrong:g}")
     return numbers
+
+
+def any_array(values: Any) -> NDArray[Any]:
+    """Return an array; that of None, which no check accepts, where NumPy makes none of a list."""
+    import numpy as np
+
+    try:
+        return np.asarray(values)
+    except (ValueError, OverflowError):  # of unequal lengths, or of numbers that are too long
+        return np.asarray(None)
 
 
 def one_of(

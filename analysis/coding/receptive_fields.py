@@ -20,6 +20,7 @@ from bioae.analysis.results.layers import (
     still_images_of,
 )
 from bioae.analysis.results.repeats import first_presentations, stimulus_index
+from bioae.checks import any_array
 from bioae.errors import ResultError
 
 __all__ = ["inverse_participation_ratio", "spike_triggered_average", "weight_fields"]
@@ -114,14 +115,7 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     ResultError
         If they do not fit.
     """
-    try:
-        values = np.asarray(weights)
-    except ValueError as error:
-        raise ResultError(
-            "the weights do not fit the images",
-            expected="numbers (neuron, pixel)",
-            found=str(error),
-        ) from error
+    values = any_array(weights)
     fits = values.ndim == 2 and values.dtype.kind in "iuf" and len(shape) in (2, 3)
     if not fits or math.prod(shape) != values.shape[1]:
         raise ResultError(

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import described, images_of
-from bioae.checks import instance
+from bioae.checks import any_array, instance
 from bioae.errors import ResultError
 
 __all__ = [
@@ -198,12 +198,7 @@ def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.Data
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
-    try:
-        pixels = np.asarray(getattr(images, "images", images))
-    except ValueError as error:
-        raise ResultError(
-            "the training images do not fit", expected="images (example, y, x)", found=str(error)
-        ) from error
+    pixels = any_array(getattr(images, "images", images))
     if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
         raise ResultError("the training images do not fit", expected="images (example, y, x)")
     white = 255 if pixels.dtype == np.uint8 else 1

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis.results.layers import layer_data, root_of, steps
-from bioae.checks import real
+from bioae.checks import any_array, real
 from bioae.errors import ResultError
 
 __all__ = [
@@ -144,10 +144,7 @@ def whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
     ResultError
         If they are not.
     """
-    try:
-        numbers = np.asarray(values)
-    except ValueError:
-        numbers = np.asarray(None)
+    numbers = any_array(values)
     if numbers.ndim < 1 or (numbers.size and numbers.dtype.kind not in "iu"):
         raise ResultError(f"{name} do not fit", expected="whole numbers", found=repr(values))
     return numbers.astype(np.int64)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bioae.checks import instance
 from bioae.errors import ResultError
+from bioae.simulation.results.root import check_tree
 
 __all__ = [
     "CAN_FIRE",
@@ -85,12 +86,7 @@ def structured(tree: xr.DataTree) -> xr.DataTree:
         If it is not a result, or has lost the dimension of its examples.
     """
     instance(tree, "the result", xr.DataTree, error=ResultError)
-    if "layers" not in tree.children or not {"steps", "dt_ms"} <= tree.attrs.keys():
-        raise ResultError(
-            "this is not the result of a simulation",
-            expected="the xarray.DataTree of bioae.simulate or open_result",
-            found=type(tree).__name__,
-        )
+    check_tree(tree, "steps", "dt_ms")
     if "example" not in tree.dims:
         raise ResultError(
             "the result has no dimension 'example'",

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import any_array
 from bioae.errors import DataError, shortened
 from bioae.units import has_unit
 
@@ -106,10 +107,7 @@ class Examples:
 
 
 def _places(which: Any, kind: str) -> NDArray[Any]:
-    try:
-        key = np.asarray(which)
-    except ValueError:  # of unequal lengths
-        key = np.asarray(None)
+    key = any_array(which)
     single = key.ndim == 0 and key.dtype.kind in "iu"
     if key.ndim != 1 or key.dtype.kind not in "iub":
         raise DataError(
@@ -208,10 +206,7 @@ def check_indices(
     DataError
         If they do not.
     """
-    try:
-        declared = array if isinstance(array, FileArray) else np.asarray(array)
-    except (ValueError, OverflowError):
-        declared = np.asarray(None)
+    declared = array if isinstance(array, FileArray) else any_array(array)
     whole = declared.dtype.kind in "iu" and declared.shape == (examples,)
     numbers = np.asarray(declared) if whole else np.empty(0)
     distinct = len(np.unique(numbers))

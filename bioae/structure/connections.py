@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bioae.checks import array, instance, whole
+from bioae.checks import any_array, array, instance, whole
 from bioae.errors import InputError
 
 if TYPE_CHECKING:
@@ -222,12 +222,7 @@ def _checked(
 
 def _mask(values: ArrayLike) -> NDArray[np.bool_]:
     """Return a copy of truth values (target, source)."""
-    try:
-        mask = np.array(values)
-    except ValueError as error:
-        raise InputError(
-            "connections do not fit", expected="truth values (target, source)", found=str(error)
-        ) from error
+    mask = any_array(values).copy()
     if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
         raise InputError(
             "connections do not fit",

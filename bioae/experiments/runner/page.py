@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +104,8 @@ def _captions(experiment: Experiment) -> dict[str, str]:
 def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
     """Yield the table of the conditions, and the names of those without a row."""
     finished = {name: int(table["finished"].sel(condition=name).sum()) for name in plan.conditions}
-    planned = Counter(name for name, _ in tuple(plan.keys()))
     rows = [
-        [f"`{name}`", each.text, _of(finished[name], planned[name])]
+        [f"`{name}`", each.text, _of(finished[name], len(plan.seeds_of(name)))]
         for name, each in plan.conditions.items()
         if finished[name]
     ]

@@ -24,6 +24,7 @@ from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 from bioae.hdf5.guard import trust
 from bioae.inputs import as_path
+from bioae.simulation.results.root import check_tree
 from bioae.simulation.results.tree import check_shape, group_of, in_order
 
 __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
@@ -132,12 +133,7 @@ class _Whole:
 
     def __init__(self, tree: xr.DataTree) -> None:
         instance(tree, "the result", xr.DataTree, error=ResultError)
-        if "layers" not in tree.children or "schema_version" not in tree.attrs:
-            raise ResultError(
-                "this is not the result of a simulation",
-                expected="the xarray.DataTree of bioae.simulate or open_result",
-                found=f"the groups {', '.join(tree.children)}" if tree.children else "no group",
-            )
+        check_tree(tree, "schema_version")
         tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")
         self._data = {

@@ -17,6 +17,7 @@ __all__ = [
     "Root",
     "by_repeat",
     "cf_attributes",
+    "check_tree",
     "presentation_dims",
     "root_dataset",
     "versions",
@@ -26,6 +27,22 @@ __all__ = [
 SCHEMA_VERSION = 2
 
 _VERSIONED = ("bioae", "brian2", "numpy")
+
+
+def check_tree(tree: xr.DataTree, *attributes: str) -> None:
+    """Refuse a tree that is not that of a result.
+
+    Raises
+    ------
+    ResultError
+        If it has no layers, or lacks one of the attributes.
+    """
+    if "layers" not in tree.children or not tree.attrs.keys() >= {*attributes}:
+        raise ResultError(
+            "this is not the result of a simulation",
+            expected="the xarray.DataTree of bioae.simulate or open_result",
+            found=f"the groups {', '.join(tree.children)}" if tree.children else "no group",
+        )
 
 
 class Root(TypedDict, total=False):
