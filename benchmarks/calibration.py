@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.stored import DOCS_RESULTS, parser
 from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.errors import ModelError
 from bioae.files import write_text
 from bioae.networks import Network
@@ -127,7 +127,7 @@ def measured(network: Network, images: int) -> dict[str, Any]:
 
 
 def _spiking() -> list[str]:
-    return [name for name in available() if load_model(name).threshold is not None]
+    return [name for name in available() if load_neuron(name).threshold is not None]
 
 
 def _trained() -> Network:

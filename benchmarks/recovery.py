@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.files import write_text
 from bioae.trainers.fitting import Recovery, recover
@@ -77,7 +77,7 @@ def run(model: str, factor: float, seed: int) -> dict[str, Any]:
     """Return one recovery as plain data."""
     case = CASES[model]
     started = time.perf_counter()
-    loaded = load_model(model)
+    loaded = load_neuron(model)
     recovery: Recovery = recover(
         loaded, case.parameters, factor=factor, origins=case.origins, seed=seed, **case.options
     )

@@ -4,7 +4,6 @@ from . import equations as equations
 from . import errors as errors
 from . import exchange as exchange
 from . import learning as learning
-from . import models as models
 from . import networks as networks
 from . import noise as noise
 from . import responses as responses
@@ -14,16 +13,16 @@ from . import structure as structure
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel
 from .equations import SynapseModel as SynapseModel
-from .equations import load_model as load_model
+from .equations import load_neuron as load_neuron
 from .equations import load_synapse as load_synapse
 from .errors import BioaeError as BioaeError
 from .exchange import from_nir as from_nir
 from .exchange import to_nir as to_nir
-from .models.loading import load as load
 from .networks.artefact import Artefact as Artefact
 from .networks.artefact import save as save
 from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
+from .networks.trained.loading import load as load
 from .shortcuts import analyze as analyze
 from .shortcuts import parity as parity
 from .simulation import Backend as Backend

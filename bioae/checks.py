@@ -199,7 +199,7 @@ def instance(
     name: str,
     kind: Any,
     *,
-    mend: str | None = None,
+    hint: str | None = None,
     error: type[InputError] = InputError,
 ) -> None:
     """Refuse an object that is not of a class, or of one of several.
@@ -216,5 +216,5 @@ def instance(
             expected=" or ".join(each.__name__ for each in kinds),
             # An array shows its first numbers only.
             found=type(value).__name__ if hasattr(value, "shape") else shortened(repr(value)),
-            mend=mend,
+            hint=hint,
         )

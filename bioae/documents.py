@@ -50,7 +50,7 @@ def read_toml(path: Path, what: str, *, error: type[InputError]) -> dict[str, An
 
 
 def parse_toml(
-    content: bytes, *, where: str, error: type[InputError], mend: str | None = None
+    content: bytes, *, where: str, error: type[InputError], hint: str | None = None
 ) -> dict[str, Any]:
     """Return the tables of a TOML document.
 
@@ -62,7 +62,7 @@ def parse_toml(
         The file, named in errors.
     error
         The class of error to raise.
-    mend
+    hint
         The way to correct the document, named in errors.
 
     Raises
@@ -79,7 +79,7 @@ def parse_toml(
             raise ValueError(f"a key has more than {DEEPEST} parts")
         return tomllib.loads(text)
 
-    tables: dict[str, Any] = _parsed(content, parse, "TOML", where=where, error=error, mend=mend)
+    tables: dict[str, Any] = _parsed(content, parse, "TOML", where=where, error=error, hint=hint)
     return tables
 
 
@@ -107,7 +107,7 @@ def _parsed(
     *,
     where: str,
     error: type[InputError],
-    mend: str | None = None,
+    hint: str | None = None,
     largest: int = LARGEST_TEXT,
     finite: bool = True,
 ) -> Any:
@@ -116,12 +116,12 @@ def _parsed(
             raise ValueError(f"it is larger than {largest // 2**20} MiB")
         value = parse(content.decode())
     except UnicodeDecodeError as reason:
-        raise error("this is not a text file in UTF-8", where=where, mend=mend) from reason
+        raise error("this is not a text file in UTF-8", where=where, hint=hint) from reason
     except (ValueError, RecursionError) as reason:
         found = "it is nested too deeply" if isinstance(reason, RecursionError) else str(reason)
-        raise error(f"this is not valid {kind}: {found}", where=where, mend=mend) from reason
+        raise error(f"this is not valid {kind}: {found}", where=where, hint=hint) from reason
     try:
         check_plain(value, finite=finite)
     except ValueError as reason:
-        raise error(str(reason), where=where, mend=mend) from reason
+        raise error(str(reason), where=where, hint=hint) from reason
     return value

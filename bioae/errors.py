@@ -54,7 +54,7 @@ class BioaeError(Exception):
         The file, key or argument of the problem.
     expected, found
         The expected value and the actual one.
-    mend
+    hint
         The action by which the user can solve it.
     """
 
@@ -65,13 +65,13 @@ class BioaeError(Exception):
         where: str | None = None,
         expected: str | None = None,
         found: str | None = None,
-        mend: str | None = None,
+        hint: str | None = None,
     ) -> None:
         self.what = what
         self.where = where
         self.expected = expected
         self.found = found
-        self.mend = mend
+        self.hint = hint
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -82,8 +82,8 @@ class BioaeError(Exception):
             line += f"; expected {self.expected}"
         if found:
             line += f"; found {found}"
-        if self.mend:
-            line += f". {self.mend}"
+        if self.hint:
+            line += f". {self.hint}"
         return " ".join(line.split())
 
 

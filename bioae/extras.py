@@ -33,7 +33,7 @@ def needs(library: str, install: str) -> Any:
         raise LibraryError(
             f"{library} is not installed" if absent else f"{library} cannot be imported",
             found=None if absent else str(error),
-            mend=f"Install it with: pip install {install}",
+            hint=f"Install it with: pip install {install}",
         ) from error
 
 
@@ -61,6 +61,6 @@ def need_torch(what: str) -> None:
     if not has_torch():
         raise LibraryError(
             f"{what} needs PyTorch, which is not installed",
-            mend="Install it with: pip install 'bioae[train]' (without a GPU, first: pip install "
+            hint="Install it with: pip install 'bioae[train]' (without a GPU, first: pip install "
             "torch --index-url https://download.pytorch.org/whl/cpu)",
         )

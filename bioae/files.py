@@ -126,7 +126,7 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         raise OutputError(
             f"writing failed: {error.strerror or error}",
             where=str(path),
-            mend=f"{space} another place; an existing output is untouched",
+            hint=f"{space} another place; an existing output is untouched",
         ) from error
     finally:
         for folder in missing:
@@ -212,7 +212,7 @@ def _target(path: Path) -> Path:
         where=str(path),
         expected="a folder in which you may write, or a link to a file or a folder",
         found=found,
-        mend="Choose another path",
+        hint="Choose another path",
     )
 
 
@@ -234,7 +234,7 @@ def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
             where=str(path),
             expected=f"a {kind or 'file or folder'}",
             found=f"a {actual}",
-            mend="Choose another path",
+            hint="Choose another path",
         )
 
 
@@ -247,7 +247,7 @@ def _refuse_home(path: Path) -> None:
             "the output begins with ~",
             where=str(path),
             expected="the path of the home folder in its place",
-            mend=f"Give pathlib.Path({str(path)!r}).expanduser()",
+            hint=f"Give pathlib.Path({str(path)!r}).expanduser()",
         )
 
 
@@ -255,7 +255,7 @@ def _existing(path: Path) -> OutputError:
     return OutputError(
         "the output exists already and was kept",
         where=str(path),
-        mend="Choose another path, or replace it with --overwrite (overwrite=True)",
+        hint="Choose another path, or replace it with --overwrite (overwrite=True)",
     )
 
 

@@ -34,7 +34,7 @@ def alone(path: Path, *, what: str, where: Path) -> Iterator[None]:
             raise OutputError(
                 f"another process {what} in this folder",
                 where=str(where),
-                mend="Wait until it has finished, or end it first",
+                hint="Wait until it has finished, or end it first",
             )
         yield
 
@@ -81,7 +81,7 @@ def present(path: Path, *, exclusive: bool) -> Iterator[None]:
             raise OutputError(
                 "another process works on these rows",
                 where=str(path.parents[1]),
-                mend="Share its work with --resume, or end it first",
+                hint="Share its work with --resume, or end it first",
             )
         try:
             yield

@@ -176,7 +176,7 @@ def _check_tries(tries: int) -> None:
     if tries >= TRIES:
         raise TargetError(
             f"a worker process was killed, and so were {tries - 1} more that repeated its work",
-            mend="If memory ran out, use fewer workers (or smaller chunks, in Python)",
+            hint="If memory ran out, use fewer workers (or smaller chunks, in Python)",
         )
 
 

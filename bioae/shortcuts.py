@@ -145,8 +145,8 @@ def parity(
     """
     need_torch("parity")
     from bioae.datasets.conversion import Hints, check_hints
-    from bioae.equations import NeuronModel, SynapseModel, load_model
-    from bioae.models.loading import network_of
+    from bioae.equations import NeuronModel, SynapseModel, load_neuron
+    from bioae.networks.trained.loading import network_of
     from bioae.trainers.parity import compare, model_parity, rule_parities
     from bioae.trainers.parity.networks import random_signals
 
@@ -157,18 +157,18 @@ def parity(
         raise InputError(
             "a model receives random input, and no data",
             where="data",
-            mend="Give a network, or leave out data",
+            hint="Give a network, or leave out data",
         )
     if neuron is not None and not isinstance(model, SynapseModel):
         raise InputError(
-            "a neuron model is named for synapse models only", where="neuron", mend="Leave it out"
+            "a neuron model is named for synapse models only", where="neuron", hint="Leave it out"
         )
     options |= {"seed": seed}
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
-            neuron = load_model("lif" if neuron is None else neuron)
+            neuron = load_neuron("lif" if neuron is None else neuron)
         (report,) = rule_parities(model, [target], neuron=neuron, **options)
         return report
     options |= {"target": target, "perturb": perturb}
@@ -185,8 +185,8 @@ def parity(
 
 def _loaded(model: Any) -> Any:
     """Return the neuron model or synapse model that this names, or else what it is."""
-    from bioae.equations import load_model, load_synapse
-    from bioae.models.loading import kind_of
+    from bioae.equations import load_neuron, load_synapse
+    from bioae.networks.trained.loading import kind_of
 
     if not isinstance(model, str | os.PathLike):
         return model
@@ -194,13 +194,12 @@ def _loaded(model: Any) -> Any:
     if kind == "network":
         return model
     path = os.fspath(model)
-    return load_synapse(path) if kind == "synapse" else load_model(path)
+    return load_synapse(path) if kind == "synapse" else load_neuron(path)
 
 
 def _is_network(source: Any) -> bool:
     """Return whether this is a network, an artefact, or the path or name of one."""
-    from bioae import models
-    from bioae.networks import Artefact
+    from bioae.networks import Artefact, trained
     from bioae.networks.base import NetworkBase
 
     if isinstance(source, str | os.PathLike):
@@ -208,6 +207,6 @@ def _is_network(source: Any) -> bool:
         return (
             path.is_dir()
             or path.suffix == ".zip"
-            or (str(source) in models.available() and not path.exists())
+            or (str(source) in trained.available() and not path.exists())
         )
     return isinstance(source, NetworkBase | Artefact)

@@ -61,7 +61,7 @@ def in_ms(times: Any, where: str) -> ArrayLike:
             raise DataError(
                 "some of the times have a unit, others have none",
                 where=where,
-                mend="Give all of them a unit, or none",
+                hint="Give all of them a unit, or none",
             )
         return [np.asarray(in_ms(each, where)).tolist() for each in times]
     try:

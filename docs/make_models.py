@@ -12,7 +12,7 @@ from pathlib import Path
 import marked
 from model_pages import pages, pictures, responses
 
-from bioae.equations import NeuronModel, available, load_model
+from bioae.equations import NeuronModel, available, load_neuron
 
 DOCS = Path(__file__).resolve().parent
 
@@ -40,7 +40,7 @@ def page_of(model: NeuronModel, docs: Path = DOCS, *, file: str | None = None) -
 
 def index_page() -> str:
     """Return the text of the page that lists all models."""
-    models = [load_model(name) for name in available()]
+    models = [load_neuron(name) for name in available()]
     thumbnails = {
         model.name: f"../images/models/{model.name}-rate.svg"
         for model in models
@@ -68,7 +68,7 @@ def make(
 def main(*options: str) -> None:
     """Write all pages."""
     for name in available():
-        make(load_model(name), measured="--all" in options)
+        make(load_neuron(name), measured="--all" in options)
     marked.write(DOCS / "models/index.md", index_page())
 
 

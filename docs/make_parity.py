@@ -16,7 +16,7 @@ from pathlib import Path
 
 from one_build import survey
 
-from bioae.equations.library import available, load_model
+from bioae.equations.library import available, load_neuron
 from bioae.files import write_text
 from bioae.simulation.backend import Target
 from bioae.trainers.parity import AGREEMENT
@@ -41,7 +41,7 @@ VOUCHED = (
 
 def main() -> None:
     """Run the comparisons, and write the results."""
-    models = [model for model in map(load_model, available()) if model.threshold is not None]
+    models = [model for model in map(load_neuron, available()) if model.threshold is not None]
     reports = [report for target in TARGETS for report in survey(models, target=target, **SIZE)]
     for report in reports:
         print(

@@ -16,9 +16,9 @@ import marked
 from shipping import Words, ship
 
 from bioae.errors import BioaeError
-from bioae.models import available, card, load
-from bioae.models.cards import CARD, FOLDER
-from bioae.models.describing import facts, layer_table, model_table, parameter_facts
+from bioae.networks.trained import available, card, load
+from bioae.networks.trained.cards import CARD, FOLDER
+from bioae.networks.trained.describing import facts, layer_table, network_table, parameter_facts
 from bioae.showing import markdown_table
 
 __all__ = ["PAGE", "filled", "main"]
@@ -28,7 +28,7 @@ PAGE = Path(__file__).with_name("trained-networks.md")
 
 def filled(page: str) -> str:
     """Return the page with its tables made again."""
-    parts = "\n\n".join([_markdown(model_table()), *map(_section, available())])
+    parts = "\n\n".join([_markdown(network_table()), *map(_section, available())])
     return marked.filled(page, lambda _: parts)
 
 

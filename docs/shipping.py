@@ -22,8 +22,8 @@ from bioae.datasets import DATA_SETS, load
 from bioae.equations import available as neuron_models
 from bioae.errors import ArtefactError, DataError, InputError, NetworkError
 from bioae.files import atomic_output
-from bioae.models.cards import CARD, CONFIG, FOLDER, Card, read_card
 from bioae.networks import artefact
+from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card, read_card
 from bioae.simulation.backend import Target
 from bioae.trainers import TrainingConfig, load_config
 from bioae.trainers.parity import compare
@@ -128,7 +128,7 @@ def stored_network(network: Network, grid_bits: int | None) -> Network:
         If a weight is not on the grid, or float32 does not hold it.
     """
     if grid_bits is None:
-        raise NetworkError("the weights are on no grid", mend="Train with grid_bits = 12")
+        raise NetworkError("the weights are on no grid", hint="Train with grid_bits = 12")
     rounded = network.quantised(grid_bits).weights
     own = {n for each in network.config.placed for n in (*each.weight_shapes, *each.bias_shapes)}
     weights: dict[str, NDArray[Any]] = {}
@@ -193,7 +193,7 @@ def _repeatable(config: TrainingConfig, run: Path) -> TrainingConfig:
         raise NetworkError(
             "a run that starts from another one cannot be repeated from its configuration",
             where=str(run),
-            mend="Train in one run: [[training.stages]]",
+            hint="Train in one run: [[training.stages]]",
         )
     if config.data.name not in DATA_SETS:
         raise DataError(

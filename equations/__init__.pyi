@@ -1,6 +1,6 @@
 from .expressions import Expression as Expression
 from .library import available as available
-from .library import load_model as load_model
+from .library import load_neuron as load_neuron
 from .lowering.lowering import lower as lower
 from .model import NeuronModel as NeuronModel
 from .model import Surrogate as Surrogate

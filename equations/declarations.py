@@ -120,7 +120,7 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
             "the equations define this variable",
             where=where,
             found=kind[equation.type],
-            mend="Give its initial value in [initial]"
+            hint="Give its initial value in [initial]"
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
         )
@@ -142,7 +142,7 @@ def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> N
             "only constants that are no integers or booleans can be random parameters",
             where=where,
             found=model.parameters[equation.varname],
-            mend="Give the initial value of a variable in [initial]",
+            hint="Give the initial value of a variable in [initial]",
         )
 
 

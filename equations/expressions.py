@@ -224,7 +224,7 @@ def check_names(
             f"unknown name {name!r}",
             where=where,
             expected=f"{'one of ' if len(shown) > 1 else ''}{', '.join(shown)}",
-            mend=did_you_mean(name, shown),
+            hint=did_you_mean(name, shown),
         )
 
 
@@ -264,7 +264,7 @@ def checked_size(
             where=where,
             expected=reason.expected,
             found=None if reason.node is None else _written(reason.node),
-            mend=reason.mend,
+            hint=reason.hint,
         ) from None
 
 

@@ -69,7 +69,7 @@ class RefusedError(Exception):
         The reason.
     node
         The part; None if it is too large to be shown.
-    expected, mend
+    expected, hint
         As in `bioae.errors.InputError`.
     """
 
@@ -79,10 +79,10 @@ class RefusedError(Exception):
         node: ast.AST | None = None,
         *,
         expected: str | None = None,
-        mend: str | None = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(what)
-        self.what, self.node, self.expected, self.mend = what, node, expected, mend
+        self.what, self.node, self.expected, self.hint = what, node, expected, hint
 
 
 def check(
@@ -118,13 +118,13 @@ def check(
         If it has another construct, is nested too deeply, or `combine` refuses a part.
     """
     if depth > deepest:
-        raise RefusedError("the expression is nested too deeply", mend="Name parts of it")
+        raise RefusedError("the expression is nested too deeply", hint="Name parts of it")
     match node:
         case ast.Call():
             _check_call(node, random=random)
             children: list[ast.expr] = node.args
         case ast.Compare(ops=[_, _, *_]):
-            raise RefusedError("comparisons cannot be chained", node, mend="Use `and`")
+            raise RefusedError("comparisons cannot be chained", node, hint="Use `and`")
         case ast.Constant(value=bool() | int() | float()):
             children = []
         case _ if isinstance(node, _NODES) and _is_known(node):
@@ -151,7 +151,7 @@ def _check_call(node: ast.Call, *, random: bool) -> None:
     if name not in functions:
         expected = f"one of {', '.join(sorted(functions))}"
         what = "this function is not supported"
-        raise RefusedError(what, node.func, expected=expected, mend=_INSTEAD.get(name))
+        raise RefusedError(what, node.func, expected=expected, hint=_INSTEAD.get(name))
     count = functions[name]
     if len(node.args) != count or node.keywords:
         arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"

@@ -90,14 +90,14 @@ def check_name(name: str, *, where: str) -> None:
         )
     if keyword.iskeyword(name):
         raise ModelError(
-            f"the name {name!r} is a keyword of Python", where=where, mend="Choose another name"
+            f"the name {name!r} is a keyword of Python", where=where, hint="Choose another name"
         )
     if name in _RESERVED or name.startswith(RESERVED_PREFIX) or _NO_CODE in name:
-        raise ModelError(f"the name {name!r} is reserved", where=where, mend="Choose another name")
+        raise ModelError(f"the name {name!r} is reserved", where=where, hint="Choose another name")
     try:
         Equations.check_identifier(name)
     except (SyntaxError, ValueError) as error:
-        raise ModelError(str(error).rstrip("."), where=where, mend="Choose another name") from None
+        raise ModelError(str(error).rstrip("."), where=where, hint="Choose another name") from None
 
 
 def declared_equations(model: NeuronModel) -> Equations:

@@ -14,7 +14,7 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input
 
-__all__ = ["available", "find", "load_model", "names_in"]
+__all__ = ["available", "find", "load_neuron", "names_in"]
 
 _FOLDER = Path(__file__).resolve().parent / "neurons"
 
@@ -24,7 +24,7 @@ def available() -> tuple[str, ...]:
     return names_in(_FOLDER)
 
 
-def load_model(name_or_path: str | Path) -> NeuronModel:
+def load_neuron(name_or_path: str | Path) -> NeuronModel:
     """Load a neuron model; nothing in its file is executed.
 
     Parameters
@@ -76,7 +76,7 @@ def find(name_or_path: str | Path, folder: Path, kind: str) -> tuple[Path, str]:
     raise ModelError(
         f"unknown {kind} {text!r}",
         expected=f"one of {', '.join(names)}, or the path of a .toml file",
-        mend=did_you_mean(text, names),
+        hint=did_you_mean(text, names),
     )
 
 

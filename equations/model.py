@@ -126,14 +126,14 @@ class TomlModel(Shown, Table):
                     f"unknown key {key!r}",
                     where=where,
                     expected=f"one of {', '.join(keys)}",
-                    mend=did_you_mean(key, keys),
+                    hint=did_you_mean(key, keys),
                 )
         try:
             return cls.model_validate({**fields, "name": name})
         except ValidationError as error:
             text = error.errors(include_url=False)[0]["type"] == "string_type"
-            mend = "Write it in quotes" if text else f"{cls._example} prints an example"
-            raise ModelError(**describe(error, cls), where=where, mend=mend) from error
+            hint = "Write it in quotes" if text else f"{cls._example} prints an example"
+            raise ModelError(**describe(error, cls), where=where, hint=hint) from error
 
     def _summary(self) -> Summary:
         fields = self.to_mapping()

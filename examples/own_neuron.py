@@ -21,7 +21,7 @@ NEURON = Path(__file__).with_suffix(".toml")
 
 
 def main(model: str | None = None) -> None:
-    neuron = bioae.load_model(NEURON)
+    neuron = bioae.load_neuron(NEURON)
     print(neuron.description)
 
     # The PyTorch mirror, derived from the same text, fires the same spikes.

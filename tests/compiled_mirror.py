@@ -11,7 +11,7 @@ import torch
 from builders import dense
 from torch import Tensor
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
@@ -20,7 +20,7 @@ from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
 
 KEY = Key(3, np.arange(2))
-SPIKING = [name for name in available() if load_model(name).threshold is not None]
+SPIKING = [name for name in available() if load_neuron(name).threshold is not None]
 NOISY = {"noisy_lif"}
 COMPILED = [name for name in SPIKING if name not in NOISY]
 DENSE: list[dict[str, Any]] = [
@@ -35,12 +35,12 @@ needs_compiler = pytest.mark.skipif(
 
 def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkConfig:
     """Return a network of a model, which settles for 20 steps if it does."""
-    mapping = load_model(model).to_mapping()
-    dt = load_model(model).dt or "1*ms"
-    if load_model(model).settle is not None:
+    mapping = load_neuron(model).to_mapping()
+    dt = load_neuron(model).dt or "1*ms"
+    if load_neuron(model).settle is not None:
         mapping["initial"]["settle"] = f"20*({dt})"
     fields = {
-        "input_shape": [1, 1, 3], "steps": 40 if load_model(model).dt else 15, "dt": dt,
+        "input_shape": [1, 1, 3], "steps": 40 if load_neuron(model).dt else 15, "dt": dt,
         "schedule": schedule, "neuron": model, "neurons": {model: mapping}, "layers": DENSE,
         "decoder": {"kind": "mean"}, **changes,
     }  # fmt: skip

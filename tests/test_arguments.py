@@ -21,7 +21,7 @@ from bioae.networks.artefact import save
 
 NETWORK = two_layers()
 IMAGES = pictures(2, 4, 4)
-LIF = bioae.load_model("lif")
+LIF = bioae.load_neuron("lif")
 DATA = Images(IMAGES[:, None], np.arange(2), "test", "test", np.arange(2))
 
 Call = Callable[..., Any]
@@ -95,7 +95,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.in_finer_steps, "parts", NOT_WHOLE),
     *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
     *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),
-    *each(bioae.load_model, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
+    *each(bioae.load_neuron, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
     *each(bioae.load, "name_or_path", [None, 1, "x", b"x", "a\0", ""]),
     *each(partial(save, NETWORK), "path", [None, 1]),
     *each(partial(save, path="/nowhere/x"), "network", NOT_MODEL),

@@ -114,13 +114,13 @@ def test_a_failure_keeps_the_existing_file(
 
 
 @pytest.mark.parametrize(
-    ("number", "mend"),
+    ("number", "hint"),
     [(errno.ENOSPC, "Free some space"), (errno.EFBIG, "Free some space"), (errno.EIO, "Choose")],
 )
-def test_a_write_that_fails(number: int, mend: str, old: Path) -> None:
+def test_a_write_that_fails(number: int, hint: str, old: Path) -> None:
     with pytest.raises(OutputError) as caught:
         half_write(old, "file", OSError(number, os.strerror(number)))
-    assert str(caught.value).startswith(f"{old}: writing failed: {os.strerror(number)}. {mend}")
+    assert str(caught.value).startswith(f"{old}: writing failed: {os.strerror(number)}. {hint}")
     assert old.read_text() == "old"
     assert names(old.parent) == {"out"}
 

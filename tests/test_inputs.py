@@ -13,12 +13,12 @@ from bioae import inputs
 from bioae.analysis.results.schema import open_result
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.datasets import load as load_images
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import DataError, InputError, shortened
 from bioae.inputs import check_input, open_input, read_input
 from bioae.networks import artefact
 
-READERS = (open_result, read_metrics, load_images, load_model, artefact.load)
+READERS = (open_result, read_metrics, load_images, load_neuron, artefact.load)
 
 
 def test_special_inputs_are_refused_at_once(tmp_path: Path) -> None:

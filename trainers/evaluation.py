@@ -10,7 +10,7 @@ from bioae.progress import Progress, counted
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, Hints
-    from bioae.models.loading import NetworkLike
+    from bioae.networks.trained.loading import NetworkLike
     from bioae.simulation.backend import Dtype
 
 __all__ = ["evaluate"]
@@ -64,7 +64,7 @@ def evaluate(
     import torch
 
     from bioae.datasets.conversion import check_hints
-    from bioae.models.loading import full_network_of
+    from bioae.networks.trained.loading import full_network_of
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
     from bioae.trainers.mirror.network import NetworkMirror

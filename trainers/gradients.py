@@ -88,7 +88,7 @@ def gradient_norms(
         if gradient is None:
             raise NetworkError(
                 "the outputs have no gradient with respect to the inputs",
-                mend="Compute them from the inputs by functions that PyTorch differentiates",
+                hint="Compute them from the inputs by functions that PyTorch differentiates",
             )
         squares.add(gradient[places].cpu().double())
     return squares.root_of_mean(draws or 1)

@@ -114,6 +114,6 @@ def _labels(tree: xr.DataTree) -> NDArray[Any]:
             f"the label {NONE} would be that of neurons without a class",
             where="label",
             expected="classes from 0",
-            mend="Select the examples that have a class",
+            hint="Select the examples that have a class",
         )
     return labels

@@ -89,7 +89,7 @@ def linear_readout(
             where=layer,
             expected=f"2 classes of {folds} {what} or more",
             found=f"{members.size}, the smallest of {members.min(initial=first.size)}",
-            mend=f"Choose fewer folds or more {what}",
+            hint=f"Choose fewer folds or more {what}",
         )
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
     classifier = _classifier(model, penalty)

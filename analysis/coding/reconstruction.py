@@ -206,7 +206,7 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
         raise ResultError(
             "bytes are intensities from 0 to 255, and the largest here is 1",
             where="training images",
-            mend="Divide them by 1.0 if 1 is white",
+            hint="Divide them by 1.0 if 1 is white",
         )
     if not (pixels.min() >= 0 and pixels.max() <= white):  # NaN, too
         raise ResultError(

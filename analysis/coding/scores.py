@@ -185,5 +185,5 @@ def _check_targets(tree: xr.DataTree) -> None:
         raise ResultError(
             "the targets of the examples are not known",
             where="target",
-            mend="Simulate images that have targets",
+            hint="Simulate images that have targets",
         )

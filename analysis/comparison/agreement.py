@@ -237,7 +237,7 @@ def _different(what: str, first: object, second: object) -> ResultError:
         f"the results have different {what} and cannot be compared",
         expected=f"{first}, as in the first",
         found=str(second),
-        mend="Simulate both on the same images, with the same network and settings",
+        hint="Simulate both on the same images, with the same network and settings",
     )
 
 

@@ -194,7 +194,7 @@ def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bo
             where=layer,
             expected=f"{sizes[0]} neurons, as in the first",
             found=str(sizes[1]),
-            mend="Compare them with paired=False",
+            hint="Compare them with paired=False",
         )
     return sizes[0] == sizes[1] if paired is None else paired
 

@@ -60,7 +60,7 @@ def interval_histogram(
             "there are too many neurons and steps for a histogram per neuron",
             where=layer,
             expected="at most 2**26 bins in total",
-            mend="Use isi_distribution, which pools all neurons",
+            hint="Use isi_distribution, which pools all neurons",
         )
     counts = along(layer_data(tree, layer), sums.histogram[:, 1:], "neuron", "interval")
     return described(_with_interval(tree, counts), "interval_histogram", "intervals", "1")

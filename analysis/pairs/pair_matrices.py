@@ -49,7 +49,7 @@ def chosen_neurons(
             where=layer,
             expected=f"at most {most}",
             found=str(chosen.size),
-            mend="Choose some of them",
+            hint="Choose some of them",
         )
     return chosen
 

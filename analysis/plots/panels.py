@@ -58,7 +58,7 @@ def given_axes(ax: Places, names: Sequence[str]) -> dict[str, Axes]:
                 where="ax",
                 expected=f"axes for {'one panel' if one else f'{len(names)} panels'}: {listed}",
                 found=f"{len(several)} axes",
-                mend=None if one else "Or draw some panels: ax={name: axes}",
+                hint=None if one else "Or draw some panels: ax={name: axes}",
             )
         chosen = dict(zip(names, several, strict=True))
     several = [*chosen.values()]
@@ -184,7 +184,7 @@ def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
                 "this figure draws a measure of layers",
                 expected="a mapping by result and layer, such as {'mine': {'latent': measure}}",
                 found="a result" if tree else type(layers).__name__,
-                mend="Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
+                hint="Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
                 if tree
                 else None,
             )

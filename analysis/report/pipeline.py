@@ -233,7 +233,7 @@ def _check_names(names: Collection[str], results: int) -> None:
             raise ResultError(
                 "the name of a result begins with that of another one and '/'",
                 where=other,
-                mend=f"Rename {one!r}",
+                hint=f"Rename {one!r}",
             )
 
 

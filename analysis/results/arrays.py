@@ -102,7 +102,7 @@ def labels_of(tree: xr.DataTree) -> NDArray[Any]:
         raise ResultError(
             "the classes of the examples are not known",
             where="label",
-            mend="Simulate images that have labels",
+            hint="Simulate images that have labels",
         )
     return root["label"].to_numpy()
 

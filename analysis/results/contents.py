@@ -116,4 +116,4 @@ def _within(values: NDArray[Any], least: float, most: float) -> bool:
 
 def _refuse(wrong: bool | np.bool_, what: str, where: str) -> None:
     if wrong:
-        raise ResultError(what, where=where, mend="Simulate again, or name another file")
+        raise ResultError(what, where=where, hint="Simulate again, or name another file")

@@ -59,7 +59,7 @@ def root_of(tree: xr.DataTree) -> xr.DataTree:
             "the result has several repeats of each example",
             where=REPEAT,
             expected="a result in which each presentation is an example",
-            mend="Call bioae.analysis.presentations(result) first, and select repeats afterwards",
+            hint="Call bioae.analysis.presentations(result) first, and select repeats afterwards",
         )
     return tree
 
@@ -91,7 +91,7 @@ def structured(tree: xr.DataTree) -> xr.DataTree:
         raise ResultError(
             "the result has no dimension 'example'",
             expected="a result with its examples, even if there is one",
-            mend="Select one with isel(example=[0]), and average the answer, not the result",
+            hint="Select one with isel(example=[0]), and average the answer, not the result",
         )
     return tree
 
@@ -150,7 +150,7 @@ def check_fires(tree: xr.DataTree, layer: str) -> None:
         raise ResultError(
             f"layer {layer!r} does not fire: its neurons have no threshold",
             expected=" or ".join(map(repr, firing_layers(tree))) or None,
-            mend="Its potential is read: record it with bioae simulate --record",
+            hint="Its potential is read: record it with bioae simulate --record",
         )
 
 
@@ -174,7 +174,7 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
             raise ResultError(
                 f"layer {layer!r} has no dimension {dimension!r}",
                 expected="a result with all its neurons and spikes",
-                mend="Select from the answer, not from the result",
+                hint="Select from the answer, not from the result",
             )
     return data
 

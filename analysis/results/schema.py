@@ -141,7 +141,7 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
             where=str(path),
             expected="the result of a simulation",
             found=str(error),
-            mend="Simulate again, or name another file",
+            hint="Simulate again, or name another file",
         ) from error
 
 
@@ -259,7 +259,7 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
             where=where,
             expected=f"schema_version {' or '.join(map(str, _VERSIONS))}",
             found=str(version),
-            mend="Simulate again, or use the version of bioae that wrote it",
+            hint="Simulate again, or use the version of bioae that wrote it",
         )
 
 

@@ -197,7 +197,7 @@ def _check_neurons(data: xr.Dataset) -> None:
             "neurons of the layer were selected, and spikes are those of all neurons",
             expected=f"{np.prod(np.asarray(known))} neurons",
             found=str(data.sizes["neuron"]),
-            mend="Select from the answer, not from the result",
+            hint="Select from the answer, not from the result",
         )
 
 
@@ -229,7 +229,7 @@ def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
             where="example",
             expected="each example once",
             found=f"{index[index.duplicated()][0]} again",
-            mend="Select examples from the answer, not from the result",
+            hint="Select examples from the answer, not from the result",
         )
     position = index.get_indexer(np.concatenate(values)).astype(np.int64)
     order = np.argsort(position, kind="stable")

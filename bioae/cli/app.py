@@ -39,7 +39,7 @@ _GROUPS = {
             "show": "Show a synapse model's equations, and draw its learning window.",
         },
     ),
-    "models": (
+    "networks": (
         "Show the trained networks that come with bioae.",
         {
             "list": "List the trained networks that come with bioae.",

@@ -57,7 +57,7 @@ def path_data(name: str, /) -> None:
         raise DataError(
             "the data set is not on this machine",
             where=name,
-            mend=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to its folder",
+            hint=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to its folder",
         )
     print(folder)
 

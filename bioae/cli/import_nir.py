@@ -74,7 +74,7 @@ def import_nir(
     if dry_run:
         check_effect("--dry-run writes nothing", out=out, overwrite=overwrite)
     elif out is None:
-        raise InputError("the output is missing", where="--out", mend="Or give --dry-run")
+        raise InputError("the output is missing", where="--out", hint="Or give --dry-run")
     else:
         check_output(out, overwrite=overwrite, kind="file" if out.suffix == ".zip" else "folder")
     shape = _shape(input_shape)

@@ -30,9 +30,9 @@ def list_neurons(*, json: bool = False) -> None:
         Print one JSON list.
     """
     from bioae.cli.tables import print_wrapped
-    from bioae.equations import available, load_model
+    from bioae.equations import available, load_neuron
 
-    models = [load_model(name) for name in available()]
+    models = [load_neuron(name) for name in available()]
     if json:
         print(json_format.dumps([{"name": m.name, **m.to_mapping()} for m in models]))
         return
@@ -175,10 +175,10 @@ def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
 
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:
     """Return a model that fits in every respect, and its program."""
-    from bioae.equations import load_model, lower
+    from bioae.equations import load_neuron, lower
     from bioae.equations.parameters import trained_bounds
 
-    model = load_model(name)
+    model = load_neuron(name)
     program = lower(model)
     for trained in model.trainable:
         trained_bounds(model, trained)

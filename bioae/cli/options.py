@@ -60,7 +60,7 @@ def check_effect(reason: str, **options: object) -> None:
         raise InputError(
             f"no effect, because {reason}",
             where=", ".join(names),
-            mend=f"Leave out {' and '.join(names)}",
+            hint=f"Leave out {' and '.join(names)}",
         )
 
 

@@ -76,7 +76,7 @@ def parity(
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
     from bioae.extras import need_torch
-    from bioae.models.loading import kind_of
+    from bioae.networks.trained.loading import kind_of
 
     need_torch("bioae parity")
     tried = to_try(target)
@@ -113,7 +113,7 @@ def _of_network(
     seed: int,
     perturb: bool,
 ) -> list[Parity]:
-    from bioae.models import load
+    from bioae.networks.trained import load
     from bioae.trainers.parity import compare
 
     network = load(model).network
@@ -125,20 +125,20 @@ def _of_network(
 
 
 def _of_model(model: str, targets: Sequence[Target], **options: Any) -> list[Parity]:
-    from bioae.equations import load_model
+    from bioae.equations import load_neuron
     from bioae.trainers.parity import model_parities
 
-    return model_parities(load_model(model), targets, **options)
+    return model_parities(load_neuron(model), targets, **options)
 
 
 def _of_synapse(
     model: str, targets: Sequence[Target], neuron: str | None, *, perturb: bool, **options: Any
 ) -> Sequence[Parity]:
-    from bioae.equations import load_model, load_synapse
+    from bioae.equations import load_neuron, load_synapse
     from bioae.trainers.parity.rules import rule_parities
 
     check_effect(f"{model} is a synapse model, which is not perturbed", perturb=perturb)
-    neuron_model = load_model(neuron or "lif")
+    neuron_model = load_neuron(neuron or "lif")
     return rule_parities(load_synapse(model), targets, neuron=neuron_model, **options)
 
 

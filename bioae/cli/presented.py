@@ -84,7 +84,7 @@ def examples_of(
     if examples is None:
         return read(limit=count)
     if count is not None:
-        raise DataError("--images and --examples exclude each other", mend="Give one of the two")
+        raise DataError("--images and --examples exclude each other", hint="Give one of the two")
     places = _positions(examples)
     loaded = read()
     outside = [place for place in places if not 0 <= place < len(loaded)]
@@ -115,7 +115,7 @@ def check_default(config: NetworkConfig) -> None:
             f"the network needs other data than the default, digits of the shape {shape}",
             where="--data",
             expected=needed_input(config),
-            mend="Name a file with --data; docs/data.md says how it holds them",
+            hint="Name a file with --data; docs/data.md says how it holds them",
         )
 
 

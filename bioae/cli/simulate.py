@@ -72,7 +72,7 @@ def simulate(
     Parameters
     ----------
     model
-        The trained network: a folder, a .zip file, or a name from bioae models list. A path that
+        The trained network: a folder, a .zip file, or a name from bioae networks list. A path that
         exists takes precedence over a name.
     out
         The netCDF file to write the result to.
@@ -183,7 +183,7 @@ def simulate(
 def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, str]:
     """Return a trained network with the steps that options ask for, and a line on its duration."""
     from bioae.equations.quantities import time_in_seconds
-    from bioae.models import load
+    from bioae.networks.trained import load
 
     if dt is not None:
         time_in_seconds(dt, where="--dt")
@@ -213,7 +213,7 @@ def _check_comparison(original: Network, changed: Network, repeats: int) -> None
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",
             where="--compare",
-            mend="Leave out --repeats or --compare",
+            hint="Leave out --repeats or --compare",
         )
 
 
@@ -290,7 +290,7 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
         raise InputError(
             "workers and a cluster exclude each other",
             found=f"workers {workers}, cluster {cluster}",
-            mend="Give one of the two: the cluster sets its number of workers",
+            hint="Give one of the two: the cluster sets its number of workers",
         )
     from bioae.simulation.workers.dask_cluster import connected
 

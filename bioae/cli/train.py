@@ -48,8 +48,8 @@ def train(
     out
         The run's folder: configuration, checkpoint, metrics and, at the end, the trained network.
     init
-        A trained network to start from: a folder, a .zip file, or a name from bioae models list. If
-        the configuration describes no network, this one is trained.
+        A trained network to start from: a folder, a .zip file, or a name from bioae networks
+        list. If the configuration describes no network, this one is trained.
     neuron
         Another neuron model for every layer that fires: a name, or the path of a TOML file.
     calibrate
@@ -82,7 +82,7 @@ def train(
     if rule is not None and config.is_file():
         raise NetworkError(
             "this network is trained by gradients", where="--rule",
-            mend="Leave it out, or write a table [learning] in place of [training]",
+            hint="Leave it out, or write a table [learning] in place of [training]",
         )  # fmt: skip
     need_torch("bioae train")
     from bioae.trainers.training.config import load_config
@@ -150,7 +150,7 @@ def _learns(config: Path) -> bool:
             raise NetworkError(
                 f"a network learns by rules or by gradients: found both [learning] and [{name}]",
                 where=str(config),
-                mend="Remove one of them",
+                hint="Remove one of them",
             )
     return True
 
@@ -173,7 +173,7 @@ def _learn(
         raise NetworkError(
             "a network that learns by rules starts from its description",
             where=", ".join(f"--{'init' if key == 'model' else key}" for key in given),
-            mend="Leave it out",
+            hint="Leave it out",
         )
     settings = load_learning(config, rule=rule)
     try:

@@ -130,5 +130,5 @@ def data_set(name: str) -> DataSet:
 
 def unknown_data_set(name: str, expected: str) -> DataError:
     """Return the error for a name that no data set has."""
-    mend = did_you_mean(name, DATA_SETS, shown=str)
-    return DataError("unknown data set", where=shortened(name), expected=expected, mend=mend)
+    hint = did_you_mean(name, DATA_SETS, shown=str)
+    return DataError("unknown data set", where=shortened(name), expected=expected, hint=hint)

@@ -89,7 +89,7 @@ def check_hints(
         if name not in known:
             raise InputError(
                 f"{function.__name__}() has no argument {name!r}",
-                mend=did_you_mean(name, [*arguments, *known])
+                hint=did_you_mean(name, [*arguments, *known])
                 or f"Its arguments are {', '.join([*arguments, *known])}",
             )
 
@@ -223,7 +223,7 @@ class _Conversion:
             raise DataError(
                 "arrays in a file with names have the order of axes and the range of the format",
                 where=str(path),
-                mend="Read the array and give it, for instance numpy.load(path)['images']",
+                hint="Read the array and give it, for instance numpy.load(path)['images']",
             )
         self._refuse("layout", "white", "sensor", "time_unit")
         return load(str(source) if named else path, split, self.limit, check=self.check)
@@ -324,7 +324,7 @@ class _Conversion:
                     f"{name} has no effect on data of this form",
                     where=name,
                     found=repr(value),
-                    mend="Leave it out",
+                    hint="Leave it out",
                 )
 
 

@@ -318,7 +318,7 @@ class Events(Examples):
                 where=self.name,
                 expected=f"times below {end:g} ({unit})",
                 found=f"{last:g}",
-                mend="Give the network more steps, or leave out later events",
+                hint="Give the network more steps, or leave out later events",
             )
         return point
 

@@ -116,7 +116,7 @@ def _places(which: Any, kind: str) -> NDArray[Any]:
             else "this selects no examples",
             where=f"{kind}[{shortened(repr(which))}]",
             expected="a slice, a sequence of places or a mask",
-            mend=f"Write {kind}[[{which!r}]] for a data set of one example" if single else None,
+            hint=f"Write {kind}[[{which!r}]] for a data set of one example" if single else None,
         )
     return key
 
@@ -139,13 +139,13 @@ def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
         raise DataError(
             "some values are masked",
             where=where,
-            mend="Fill them first, for instance array.filled(0)",
+            hint="Fill them first, for instance array.filled(0)",
         )
     if has_unit(array):
         raise DataError(
             "the values have a unit",
             where=where,
-            mend="Divide by it, such as values/nA; spike times are Events.of_trains(trains)",
+            hint="Divide by it, such as values/nA; spike times are Events.of_trains(trains)",
         )
     try:
         return np.asarray(array)
@@ -218,7 +218,7 @@ def check_indices(
             found=f"{distinct} in the shape {declared.shape}"
             if whole
             else f"the type {declared.dtype}, shape {declared.shape}",
-            mend="To select some, give them: images[[2, 0]]",
+            hint="To select some, give them: images[[2, 0]]",
         )
     return numbers.astype(np.int64)
 
@@ -240,7 +240,7 @@ def check_labels(
             where=where,
             expected="whole numbers",
             found=shortened(repr(np.asarray(declared).tolist()[0])),
-            mend="Number them: numpy.unique(labels, return_inverse=True)[1]",
+            hint="Number them: numpy.unique(labels, return_inverse=True)[1]",
         )
     if declared.dtype.kind not in "ui" or declared.shape != (examples,):
         raise DataError(

@@ -87,25 +87,25 @@ def refuse_near_misses(source: Any, where: str) -> None:
     """Refuse forms that people try, with the form that they need."""
     pair = isinstance(source, tuple) and len(source) == 2
     if pair and _axes(source[1]) == 1 and _axes(source[0]) > 1:
-        what, mend = "this is a pair of data and labels", "Give the labels as labels="
+        what, hint = "this is a pair of data and labels", "Give the labels as labels="
     elif isinstance(source, Mapping):
         what = "a mapping holds several arrays"
-        mend = "Give one of them; spikes are Events.of_trains(trains), or the fields t and x"
+        hint = "Give one of them; spikes are Events.of_trains(trains), or the fields t and x"
     elif hasattr(source, "nnz") and hasattr(source, "toarray"):
-        what, mend = "this is a sparse matrix", "Give its toarray()"
+        what, hint = "this is a sparse matrix", "Give its toarray()"
     elif "example" in getattr(source, "dims", ())[1:]:
-        what, mend = (
+        what, hint = (
             "the examples are not the first dimension",
             "Give its transpose('example', ...)",
         )
     elif isinstance(source, Iterator):
-        what, mend = "an iterator can be read only once", "Make a list of it"
+        what, hint = "an iterator can be read only once", "Make a list of it"
     elif isinstance(source, list) and is_list(source, _is_ragged):
         what = "these are lists of unequal lengths"
-        mend = "Spike times are Events.of_trains(trains)"
+        hint = "Spike times are Events.of_trains(trains)"
     else:
         return
-    raise DataError(what, where=where, found=type(source).__name__, mend=mend)
+    raise DataError(what, where=where, found=type(source).__name__, hint=hint)
 
 
 def _axes(values: Any) -> int:
@@ -149,7 +149,7 @@ def is_data_set(source: Any) -> bool:
         raise DataError(
             "a loader of batches may draw them in random order",
             where=type(source).__name__,
-            mend="Give its data set, loader.dataset",
+            hint="Give its data set, loader.dataset",
         )
     if isinstance(source, (list, tuple, Mapping, *BYTES)):
         return False

@@ -72,7 +72,7 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
             where=str(path),
             expected=f"{expected} bytes of values for the shape {shape}",
             found=f"{len(content)}" if len(content) < expected else "more",
-            mend="Fetch or copy the file again",
+            hint="Fetch or copy the file again",
         )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
@@ -133,7 +133,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
             "the gzip file is truncated or damaged",
             where=str(path),
             found=f"{error}",
-            mend="Fetch or copy the file again",
+            hint="Fetch or copy the file again",
         ) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -147,7 +147,7 @@ def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple
             where=str(path),
             expected=f"at least {size} bytes",
             found=f"{len(content)}",
-            mend="Fetch or copy the file again",
+            hint="Fetch or copy the file again",
         )
     zero, code, dimensions = _MAGIC.unpack_from(content)
     if zero != 0 or code not in _TYPES or dimensions != ndim:
@@ -156,6 +156,6 @@ def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple
             where=str(path),
             expected=f"an IDX file of {ndim} dimension{'s' if ndim > 1 else ''}",
             found=f"0x{content[:4].hex()}",
-            mend="Give the file under the name that belongs to its content",
+            hint="Give the file under the name that belongs to its content",
         )
     return _TYPES[code], struct.unpack_from(f">{ndim}I", content, _MAGIC.size)

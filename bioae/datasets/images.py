@@ -129,7 +129,7 @@ def refuse_dark_bytes(pixels: NDArray[Any], where: str) -> None:
         raise DataError(
             "bytes are intensities from 0 to 255, and the largest here is 1",
             where=where,
-            mend="Store 255 for white, or truth values; of an array, white=1 says that 1 is white, "
+            hint="Store 255 for white, or truth values; of an array, white=1 says that 1 is white, "
             "white=255 that these are dark images",
         )
 
@@ -148,7 +148,7 @@ def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
             where=where,
             expected="(example, y, x) or (example, channel, y, x)",
             found=f"the shape {shape}",
-            mend="Reshape flat images to (example, y, x); a single image is image[None]"
+            hint="Reshape flat images to (example, y, x); a single image is image[None]"
             if len(shape) == 2
             else None,
         )
@@ -177,6 +177,6 @@ def _check_range(pixels: NDArray[np.float64], where: str) -> None:
         where=where,
         expected="numbers in [0, 1]",
         found=pixel,
-        mend="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]; in Python, white=255 "
+        hint="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]; in Python, white=255 "
         "does so",
     )

@@ -115,7 +115,7 @@ def _images(array: NDArray[Any], shape: tuple[int, ...], where: str) -> NDArray[
         expected=f"(example, channel, y, x) with (channel, y, x) = {shape}, or flat (example, "
         f"{pixels}), or one image",
         found=f"the shape {array.shape}",
-        mend="Name the axes, in another order, with layout, such as layout='NHWC'"
+        hint="Name the axes, in another order, with layout, such as layout='NHWC'"
         if array.ndim > 4
         else None,
     )
@@ -146,7 +146,7 @@ def _unknown_length(array: NDArray[Any], channels: int, where: str) -> NDArray[A
             where=where,
             expected=f"(example, time, channel) or (time, channel) with {channels} channels",
             found=f"the shape {array.shape}",
-            mend="Name the axes, in another order, with layout, such as layout='NCT'",
+            hint="Name the axes, in another order, with layout, such as layout='NCT'",
         )
     return array
 
@@ -157,5 +157,5 @@ def _other_order(layout: str, array: NDArray[Any], where: str) -> DataError:
         where=where,
         expected="(channel, y, x) or (time, channel) at the end",
         found=f"the shape {array.shape}",
-        mend=f"Say so with layout={layout!r}, or reorder them",
+        hint=f"Say so with layout={layout!r}, or reorder them",
     )

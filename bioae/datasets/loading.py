@@ -105,7 +105,7 @@ def check_data(data: Any, name: str) -> None:
     """
     instance(
         data, name, get_args(Data), error=DataError,
-        mend="Make a data set of arrays: bioae.datasets.convert(images, labels=labels)",
+        hint="Make a data set of arrays: bioae.datasets.convert(images, labels=labels)",
     )  # fmt: skip
 
 

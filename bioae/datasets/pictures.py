@@ -116,7 +116,7 @@ def pixels_of(picture: Any, where: str) -> NDArray[Any]:
             where=where,
             expected="an image of 8 or 16 bits, or in colour",
             found=f"mode {picture.mode}",
-            mend="Give numpy.asarray(image), with white= if 1 is not white",
+            hint="Give numpy.asarray(image), with white= if 1 is not white",
         )
     mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
     if key is not None:
@@ -135,7 +135,7 @@ def _transparent(where: str) -> DataError:
         "the image is transparent",
         where=where,
         expected="an opaque image",
-        mend="Put it on a background first",
+        hint="Put it on a background first",
     )
 
 
@@ -154,7 +154,7 @@ def _pictures(folder: Path) -> list[Path]:
                 "only PNG files are read",
                 where=str(folder),
                 found=path.name,
-                mend="Convert the others to PNG, or put them elsewhere",
+                hint="Convert the others to PNG, or put them elsewhere",
             )
     return [path for path in paths if path.suffix.lower() == _SUFFIX]
 

@@ -212,7 +212,7 @@ def _size(
             where=where,
             expected="the numbers of columns, rows and polarities",
             found=None if sensor is None else repr(sensor),
-            mend="Give it, such as sensor=(34, 34, 2): tonic's data sets have it as sensor_size",
+            hint="Give it, such as sensor=(34, 34, 2): tonic's data sets have it as sensor_size",
         )
     width, height, polarities = (
         whole(each, f"{where}: sensor", least=1, most=2**31, error=DataError) for each in size

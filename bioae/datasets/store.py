@@ -108,7 +108,7 @@ def fetch(name: str) -> Path:
         "the data set could not be fetched",
         where=name,
         found="; ".join(failures),
-        mend=f"Connect to the internet, or {_completing(known)}",
+        hint=f"Connect to the internet, or {_completing(known)}",
     )
 
 
@@ -137,7 +137,7 @@ def _folders(known: DataSet) -> Iterator[Path]:
             raise DataError(
                 "not a folder",
                 where=f"{VARIABLE}={root}",
-                mend=f"Set {VARIABLE} to a folder of IDX files, or unset it",
+                hint=f"Set {VARIABLE} to a folder of IDX files, or unset it",
             )
         yield root / known.name
         if _is_complete(root) and _holds(root, known):

@@ -120,7 +120,7 @@ class StoredArray:
             raise DataError(
                 "the file has changed since it was loaded",
                 where=str(self.path),
-                mend="Load it again",
+                hint="Load it again",
             )
         return found
 

@@ -114,8 +114,8 @@ def autoencoder(trial: Trial) -> dict[str, float]:
 
 def digits(trial: Trial) -> dict[str, float]:
     """Measure the first kernels of the auto-encoder of digits that comes with bioae."""
-    from bioae.models import load
     from bioae.networks import Network
+    from bioae.networks.trained import load
 
     network = load("sae-mnist").network
     if not trial.settings["trained"]:

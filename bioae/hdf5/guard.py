@@ -54,7 +54,7 @@ class Refusal:
     def changed(self) -> InputError:
         """Return the error of a file that another process writes."""
         where = self._parts["where"]
-        return self._kind("the file changes while it is read", where=where, mend="Read it later")
+        return self._kind("the file changes while it is read", where=where, hint="Read it later")
 
 
 def trust(path: Path) -> None:
@@ -101,7 +101,7 @@ def open_inspected(path: str, mode: str, *, where: str, **options: Any) -> h5net
         "the file cannot be read as netCDF4; it is truncated or of another kind",
         where=where,
         expected="the result of a simulation",
-        mend="Simulate again, or name another file",
+        hint="Simulate again, or name another file",
     )
     with ExitStack() as opened:
         with inspected(Path(path), refusal):

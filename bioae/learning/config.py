@@ -166,7 +166,7 @@ def _check_taken(rule: str, layers: Iterable[LayerBase]) -> None:
     raise NetworkError(
         f"no layer takes the rule {rule!r}", where="rule",
         expected="a dense layer that names no `synapse`", found=", ".join(found),
-        mend="Leave the rule out, or remove `synapse` from a layer",
+        hint="Leave the rule out, or remove `synapse` from a layer",
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ class LearningState:
             raise ArtefactError(
                 "there is no checkpoint to resume from",
                 where=str(path),
-                mend="Start the run without --resume (resume=True)",
+                hint="Start the run without --resume (resume=True)",
             )
         stored = artefact.load(path)
         before = {**stored.training, "network": stored.network.config.to_mapping()}
@@ -117,7 +117,7 @@ class LearningState:
             raise ArtefactError(
                 **describe(error, _Position),
                 where=str(path),
-                mend="A run of an earlier version is started again, with --overwrite or elsewhere",
+                hint="A run of an earlier version is started again, with --overwrite or elsewhere",
             ) from error
         epoch, done, history = position.epoch, position.done, position.history
         if bool(history) != bool(epoch or done):
@@ -172,5 +172,5 @@ def _moments(path: Path) -> dict[str, NDArray[np.float64]]:
         raise ArtefactError(
             "the state of the optimiser is missing or damaged",
             where=str(path),
-            mend="Start the run without --resume (resume=True)",
+            hint="Start the run without --resume (resume=True)",
         ) from error

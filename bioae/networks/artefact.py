@@ -137,7 +137,7 @@ def save(
             where=str(path),
             expected=f"at most {LARGEST_TEXT // 2**20} MiB of {_DESCRIPTION}",
             found=f"{len(files[_DESCRIPTION]) / 2**20:.1f} MiB",
-            mend="Use shorter timed arrays in its neuron models",
+            hint="Use shorter timed arrays in its neuron models",
         )
     _check_replaced(path)
     with atomic_output(path, overwrite=overwrite) as temporary:
@@ -191,7 +191,7 @@ def _check_replaced(path: Path) -> None:
             where=str(path),
             expected=f"nothing but {_DESCRIPTION} and {_WEIGHTS}",
             found=min(others),
-            mend="Choose another path",
+            hint="Choose another path",
         )
 
 
@@ -216,12 +216,12 @@ def _read(path: Path, name: str, most: int | None = None) -> bytes:
         raise ArtefactError(
             f"this is not a trained network: {reason}",
             where=str(path),
-            mend=f"Did you mean {near[0].parent}?" if near else _MEND,
+            hint=f"Did you mean {near[0].parent}?" if near else _MEND,
         ) from error
     raise ArtefactError(
         "there is no trained network",
         where=str(path),
-        mend="bioae demo and bioae train each write one, in the folder 'model'",
+        hint="bioae demo and bioae train each write one, in the folder 'model'",
     )
 
 
@@ -232,7 +232,7 @@ def _reason(name: str, error: Exception) -> str:
 
 
 def _parse(text: bytes, where: str) -> _Description:
-    values = parse_toml(text, where=where, error=ArtefactError, mend=_MEND)
+    values = parse_toml(text, where=where, error=ArtefactError, hint=_MEND)
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
@@ -240,12 +240,12 @@ def _parse(text: bytes, where: str) -> _Description:
             where=where,
             expected=f"format_version = {FORMAT_VERSION}",
             found="none" if version is None else repr(version),
-            mend=_MEND if version is None else "Read it with the version of bioae that wrote it",
+            hint=_MEND if version is None else "Read it with the version of bioae that wrote it",
         )
     try:
         return _Description.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, _Description), where=where, mend=_MEND) from error
+        raise ArtefactError(**describe(error, _Description), where=where, hint=_MEND) from error
 
 
 def _check_self_contained(config: NetworkConfig, where: str) -> None:
@@ -261,7 +261,7 @@ def _check_self_contained(config: NetworkConfig, where: str) -> None:
                 f"the {what} model {min(missing)!r} is not in the file",
                 where=where,
                 expected=f"a table [network.{table}.{min(missing)}]",
-                mend=_MEND,
+                hint=_MEND,
             )
 
 
@@ -279,7 +279,7 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
         raise ArtefactError(
             f"the weights are truncated or damaged: {error}",
             where=where,
-            mend="Copy the artefact again, or train it again",
+            hint="Copy the artefact again, or train it again",
         ) from error
     stored = {name: list(array.shape) for name, array in arrays.items()}
     if stored != shapes:
@@ -289,7 +289,7 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
             where=where,
             expected=f"the shape {shapes[name]}" if name in shapes else "no such array",
             found=f"{stored[name]}" if name in stored else "none",
-            mend=_MEND,
+            hint=_MEND,
         )
     for name, array in arrays.items():
         if array.dtype.name not in _FLOATS:
@@ -298,7 +298,7 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
                 where=where,
                 expected=" or ".join(_FLOATS),
                 found=array.dtype.name,
-                mend=_MEND,
+                hint=_MEND,
             )
     return arrays
 

@@ -204,7 +204,7 @@ class NetworkBase(Shown):
             raise NetworkError(
                 f"the array {name!r} contains autapses",
                 expected="a diagonal of zeros",
-                mend="Set autapses = true in the layer, or the diagonal to 0",
+                hint="Set autapses = true in the layer, or the diagonal to 0",
             )
 
     def _check_divisors(self, placed: PlacedLayer) -> None:
@@ -352,7 +352,7 @@ class _Arrays(dict[str, NDArray[Any]]):
         raise NetworkError(
             "the arrays of a network cannot be changed",
             where="weights",
-            mend="Make another network: network.with_weights({NAME: values})",
+            hint="Make another network: network.with_weights({NAME: values})",
         )
 
     __setitem__ = __delitem__ = __ior__ = _refuse

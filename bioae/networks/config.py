@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel, TomlModel
 from bioae.equations.synapses.library import load_synapse
 from bioae.equations.synapses.model import SynapseModel
@@ -198,7 +198,7 @@ class NetworkConfig(Shown, Table):
         """
         if name in self.neurons:
             return NeuronModel.from_mapping(name, self.neurons[name], where=f"[neurons.{name}]")
-        return load_model(name)
+        return load_neuron(name)
 
     def synapse(self, name: str) -> SynapseModel:
         """Return a synapse model of the network, a shipped one, or one from a file.
@@ -356,5 +356,5 @@ def _collect(known: dict[str, AnyModel], used: Iterable[AnyModel], kind: str, la
             raise NetworkError(
                 f"two different {kind} models are called {model.name!r}",
                 where=f"layer {layer!r}",
-                mend="Rename one of their files",
+                hint="Rename one of their files",
             )

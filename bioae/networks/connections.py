@@ -95,7 +95,7 @@ def check_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.float
             raise NetworkError(
                 f"the connections {array!r} contain autapses",
                 where=where,
-                mend="Set autapses = true in the layer, or the diagonal to 0",
+                hint="Set autapses = true in the layer, or the diagonal to 0",
             )
         absent = np.asarray(arrays[name])[~connected]
         if absent.any():
@@ -134,6 +134,6 @@ def need_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floati
                 f"the connections {array!r} are missing",
                 where=f"synapse model {placed.synapses[name].name!r}",
                 expected=f"an array {placed.weight_shapes[name]}: 1 for those that exist, else 0",
-                mend="Network.initialise draws them; or use bioae.structure.random_connections, "
+                hint="Network.initialise draws them; or use bioae.structure.random_connections, "
                 "and set other weights to 0",
             )

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from bioae.checks import instance, number, one_of, whole
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.base import NetworkBase
@@ -244,8 +244,8 @@ class Network(NetworkBase):
         NetworkError
             If there is no such layer, no layer has such a parameter, or a value does not fit.
         """
-        mend = 'Give for instance {"tau": "10*ms"}'
-        instance(parameters, "parameters", Mapping, mend=mend, error=NetworkError)
+        hint = 'Give for instance {"tau": "10*ms"}'
+        instance(parameters, "parameters", Mapping, hint=hint, error=NetworkError)
         placed = {each.name: each for each in self.config.placed}
         if layers is not None:
             instance(layers, "layers", (list, tuple, set, frozenset), error=NetworkError)
@@ -280,8 +280,8 @@ class Network(NetworkBase):
             instance(name, "the name of an array", str, error=NetworkError)
             where = f"weights, {name}"
             if isinstance(values, np.ma.MaskedArray):
-                mend = "Fill them first: values.filled(0)"
-                raise NetworkError("masked numbers are no weights", where=where, mend=mend)
+                hint = "Fill them first: values.filled(0)"
+                raise NetworkError("masked numbers are no weights", where=where, hint=hint)
             if has_unit(values):
                 raise NetworkError(
                     "an array has a unit", where=where, expected="bare numbers, in base units",
@@ -323,8 +323,8 @@ class Network(NetworkBase):
             follows from it.
         """
         check_key(seed, "seed")
-        mend = 'Give for instance {"tau": 0.1}'
-        instance(spread, "spread", Mapping, mend=mend, error=NetworkError)
+        hint = 'Give for instance {"tau": 0.1}'
+        instance(spread, "spread", Mapping, hint=hint, error=NetworkError)
         weights = dict(self.weights)
         for name, variation in spread.items():
             check_variation(variation, name)
@@ -379,7 +379,7 @@ class Network(NetworkBase):
                 where="delay",
                 expected='one time, such as "2*ms"',
                 found=repr(delay)[:80],
-                mend="Only the configuration of a new network can give a pair of times"
+                hint="Only the configuration of a new network can give a pair of times"
                 if isinstance(text, list | tuple)
                 else None,
             )
@@ -410,7 +410,7 @@ class Network(NetworkBase):
                 raise NetworkError(
                     f"two different neuron models are called {model.name!r}",
                     where=f"layer {name!r}",
-                    mend="Rename one of their files",
+                    hint="Rename one of their files",
                 )
         return chosen
 
@@ -447,7 +447,7 @@ class Network(NetworkBase):
 def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
     if isinstance(neuron, NeuronModel):
         return neuron
-    return load_model(neuron)
+    return load_neuron(neuron)
 
 
 def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:

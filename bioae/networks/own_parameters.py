@@ -44,7 +44,7 @@ def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool
             "this parameter has the name of an array of weights or biases",
             where=where,
             found=name,
-            mend="Rename it in the model's file",
+            hint="Rename it in the model's file",
         )
     texts = model.parameters.items() if alone else ()
     follower = next((each for each, text in texts if name in Expression(text).names), None)
@@ -53,7 +53,7 @@ def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool
             f"the parameter {follower!r} follows from {name!r}, and would keep its value",
             where=where,
             found=f'{follower} = "{model.parameters[follower]}"',
-            mend="Write the expression in the equations",
+            hint="Write the expression in the equations",
         )
 
 

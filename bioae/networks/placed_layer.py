@@ -146,7 +146,7 @@ class PlacedLayer:
                     "the start of a persistent variable has the name of an array of weights",
                     where=f"neuron model {self.model.name}",
                     found=array.removeprefix(f"{self.name}."),
-                    mend="Choose another name",
+                    hint="Choose another name",
                 )
         return found
 
@@ -171,7 +171,7 @@ class PlacedLayer:
                         "an array of what a rule learns has the name of another one",
                         where=f"synapse model {model.name}",
                         found=array,
-                        mend="Choose another name for the variable or the parameter",
+                        hint="Choose another name for the variable or the parameter",
                     )
                 own.setdefault(kind, {})[variable] = array
         return found
@@ -230,7 +230,7 @@ class PlacedLayer:
                 "this random parameter has the name of an array of weights",
                 where=f"neuron model {self.model.name}",
                 found=name,
-                mend="Choose another name",
+                hint="Choose another name",
             )
         return arrays
 

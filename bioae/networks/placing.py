@@ -146,7 +146,7 @@ def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
             where=where,
             expected=f"dt of at most {model.dt}",
             found=config.dt,
-            mend=f'Set dt = "{model.dt}" in the network, and steps for the same time',
+            hint=f'Set dt = "{model.dt}" in the network, and steps for the same time',
         )
 
 

@@ -123,7 +123,7 @@ def check_held(
     """
     models = [model for placed in layers for model in placed.synapses.values()]
     rules = {name: model.name for model in models for name in model.held}
-    instance(held, where, (Mapping, NoneType), mend='Give for instance {"reward": numbers}')
+    instance(held, where, (Mapping, NoneType), hint='Give for instance {"reward": numbers}')
     given = dict(held or {})
     for name in given:
         if name not in rules:
@@ -135,7 +135,7 @@ def check_held(
         if name not in given:
             raise InputError(
                 f"the synapse model {rule!r} needs the held number {name!r} of each presentation",
-                where=where, mend=f"Give {where} a number or numbers {name}",
+                where=where, hint=f"Give {where} a number or numbers {name}",
             )  # fmt: skip
     values = {name: array(each, f"held {name!r}") for name, each in given.items()}
     values = {n: np.full(presentations, v) if v.ndim == 0 else v for n, v in values.items()}

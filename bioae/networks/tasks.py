@@ -177,7 +177,7 @@ class _Task(Table):
                 f"the {self.target} of the examples are not known",
                 where="data",
                 expected=f"{self.target}, for the task {self.kind!r}",
-                mend="docs/data.md says how a file holds them",
+                hint="docs/data.md says how a file holds them",
             )
         return values
 
@@ -283,7 +283,7 @@ class _Valued(_Task):
                 where="targets",
                 expected=f"the shape {needed} for each example",
                 found=str(shape),
-                mend="Give targets of this shape, or leave them out of a simulation",
+                hint="Give targets of this shape, or leave them out of a simulation",
             )
 
     def _check_target(self, values: NDArray[Any], steps: int) -> None:

@@ -94,6 +94,6 @@ def _layer(placed: PlacedLayer, parts: Fraction) -> Layer:
         raise NetworkError(
             "some of the inputs of a neuron model depend on dt and others do not",
             where=f"layer {placed.name!r}",
-            mend="Write dt in all amounts of `weight` and `inputs`, or in none",
+            hint="Write dt in all amounts of `weight` and `inputs`, or in none",
         )
     return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})

@@ -130,7 +130,7 @@ def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray
     if not low > 0:
         raise ModelError(
             f"the neuron model {model.name!r} fires without input, and cannot be calibrated",
-            mend='Use its weights as they are: calibrate="none"',
+            hint='Use its weights as they are: calibrate="none"',
         )
     drives = np.geomspace(0.98 * low, high, _POINTS)
     rates = _curve(model, drives, options).to_numpy()

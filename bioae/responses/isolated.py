@@ -175,7 +175,7 @@ class IsolatedNeuron:
             raise ModelError(
                 f"the neuron model {self.program.model.name!r} does not stay finite",
                 found=", ".join(wild),
-                mend="Use a smaller dt, or a smaller drive",
+                hint="Use a smaller dt, or a smaller drive",
             )
 
     def _threshold(self, *, fires: bool) -> None:

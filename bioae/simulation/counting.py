@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
-from bioae.models.loading import NetworkLike, network_of
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.simulation.presentations import Presentations
 
 __all__ = ["input_events"]

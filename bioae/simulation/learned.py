@@ -98,7 +98,7 @@ def _check_bounds(
                 where=f"layer {placed.name!r}, synapse model {rule.model.name!r}",
                 expected=f"weights from {low:g} to {high:g}",
                 found=f"{weights.min():g} to {weights.max():g}",
-                mend=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
+                hint=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
             )
 
 
@@ -125,14 +125,14 @@ def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) ->
             raise NetworkError(
                 f"the array {array!r} has values that are no longer finite",
                 where=where,
-                mend="Check divisions and logarithms in the rule",
+                hint="Check divisions and logarithms in the rule",
             )
         if array == name and not (np.abs(values) < 2.0**RANGE_BITS).all():
             raise NetworkError(
                 f"the weights {name!r} grew without bounds as they learned",
                 where=where,
                 expected=f"magnitudes below 2^{RANGE_BITS}",
-                mend="Bound them in the rule: w = clip(w + ..., 0, 1)",
+                hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
             )
 
 

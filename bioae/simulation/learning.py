@@ -13,9 +13,9 @@ from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import TargetError
-from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
+from bioae.networks.trained.loading import NetworkLike, full_network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.learned import Learned, check_range, collected, learner
@@ -116,7 +116,7 @@ def in_chunks(
         raise TargetError(
             "networks do not learn on CUDA",
             where="cuda_standalone",
-            mend="Use --target cpp_standalone",
+            hint="Use --target cpp_standalone",
         )
     check_target(backend.target)
     fitting = chunk_size(network.config, backend.record)

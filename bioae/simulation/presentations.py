@@ -298,7 +298,7 @@ def check_declared(config: NetworkConfig, data: Declared) -> None:
             expected=f"{config.points} points in time, for {config.steps} steps"
             + (f" and every = {every}" if every > 1 else ""),
             found=f"{data.points}",
-            mend="Set steps, or the encoder's `every` (steps per point), in the network",
+            hint="Set steps, or the encoder's `every` (steps per point), in the network",
         )
     if data.targets is not None:
         config.task.check_target_shape(data.targets, config.steps)

@@ -140,7 +140,7 @@ class _Pathway:
             raise NetworkError(
                 "the scores of connections do not fit", where=f"{self._where} score",
                 expected=error.expected, found=error.found,
-                mend="Bound them with clip, or set by_fan_out = false if they may be negative",
+                hint="Bound them with clip, or set by_fan_out = false if they may be negative",
             ) from error  # fmt: skip
         came = found & ~before
         beyond = new[came][~(np.abs(new[came]) < 2.0**RANGE_BITS)]

@@ -19,8 +19,8 @@ from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import OutputError
 from bioae.files import check_output
-from bioae.models.loading import NetworkLike, network_of
 from bioae.networks.base import NetworkBase
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations
@@ -209,7 +209,7 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
         raise OutputError(
             "an interrupted run left finished chunks, which were kept",
             where=str(folder),
-            mend="Continue it with --resume, or start over with --overwrite",
+            hint="Continue it with --resume, or start over with --overwrite",
         )
     return path
 

@@ -190,7 +190,7 @@ def _affine(
             f"{name} does not compile to spike times",
             expected=f"values that positive thresholds give within {LONGEST:g} ms",
             found=f"values from {low.min():g} to {high.max():g}, and windows of {window:g} ms",
-            mend="Scale the weights and biases, or change the window or bits",
+            hint="Scale the weights and biases, or change the window or bits",
         )
     if hidden:
         weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)

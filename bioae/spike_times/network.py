@@ -229,7 +229,7 @@ class SpikeTimeNetwork:
                 f"value {place} of example {example} is out of the bounds of the network",
                 expected=f"from {low[place]:g} to {high[place]:g}",
                 found=f"{values[example, place]:g}",
-                mend="Compile it with other bounds: compile_relu(..., low=..., high=...)",
+                hint="Compile it with other bounds: compile_relu(..., low=..., high=...)",
             )
 
     def spike_times(self, values: ArrayLike, dt: float | None = None) -> list[Numbers]:
@@ -410,7 +410,7 @@ class SpikeTimeNetwork:
                 raise NetworkError(
                     "the result is not that of the network",
                     expected=f"the spikes of {path}",
-                    mend="Simulate the network of to_network",
+                    hint="Simulate the network of to_network",
                 )
             counts = layer["spike_count"]
             if counts.dims != ("example", "neuron"):

@@ -85,7 +85,7 @@ def random_connections(
     InputError
         If there are fewer sources than each target needs, or `rng` is no generator.
     """
-    instance(rng, "rng", np.random.Generator, mend="Give for instance numpy.random.default_rng(0)")
+    instance(rng, "rng", np.random.Generator, hint="Give for instance numpy.random.default_rng(0)")
     targets, sources = whole(targets, "targets", least=1), whole(sources, "sources", least=1)
     fan_in = whole(fan_in, "fan_in", least=1, most=sources)
     return rng.permuted(np.tile(np.arange(sources) < fan_in, (targets, 1)), axis=1)

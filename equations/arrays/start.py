@@ -279,5 +279,5 @@ def _check_settled(program: Program, values: Values) -> None:
         raise ModelError(
             f"settling does not end in finite numbers: {', '.join(wild)}",
             where=f"{program.model.name}.toml, [initial] settle",
-            mend="Start closer to rest in [initial], or use a smaller dt",
+            hint="Start closer to rest in [initial], or use a smaller dt",
         )

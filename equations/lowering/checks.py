@@ -122,7 +122,7 @@ class _Checks:
                     "a shared variable cannot have a differential equation",
                     where=where,
                     found=f"{name} (shared)",
-                    mend="Write its steps in `run_regularly`",
+                    hint="Write its steps in `run_regularly`",
                 )
             if equation.expr is not None:
                 noise = {n for n in equation.identifiers if n == "xi" or n.startswith("xi_")}
@@ -247,7 +247,7 @@ class _Checks:
                     raise ModelError(
                         f"the shared variable {target!r} is written after {separate!r}",
                         where=where,
-                        mend="Write shared variables first, as Brian2 requires",
+                        hint="Write shared variables first, as Brian2 requires",
                     )
             elif target in {*self.own, *constants(), *DEFAULT_FUNCTIONS} or target.startswith("_"):
                 raise self._not_written(target, key, by, written)
@@ -329,16 +329,16 @@ class _Checks:
         self, name: str, key: str, by: str, written: Mapping[str, Dimension]
     ) -> ModelError:
         equation = self.declared.get(name)
-        mend = did_you_mean(name, written)
+        hint = did_you_mean(name, written)
         if equation is not None and equation.type == PARAMETER and name not in self.states:
-            mend = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
+            hint = f"Declare it in the equations, as `{name} : {unit_name(equation.dim)}`"
         elif name in self.states:
-            mend = "Only run_regularly can write a variable that all neurons share"
+            hint = "Only run_regularly can write a variable that all neurons share"
         return ModelError(
             f"{by} cannot write {name!r}",
             where=self._where(key),
             expected=f"one of {', '.join(sorted(written.keys() - REFRACTORINESS))}",
-            mend=mend,
+            hint=hint,
         )
 
     def _where(self, key: str) -> str:

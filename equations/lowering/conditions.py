@@ -50,7 +50,7 @@ def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
                 "a condition stands among numbers",
                 where=where,
                 found=f"{condition!r} in the equation of {name}",
-                mend=f"Write int({shortened(condition, 500)})",
+                hint=f"Write int({shortened(condition, 500)})",
             )
 
 

@@ -189,5 +189,5 @@ def _refusal(
         f"with these parameters {what}",
         where=where,
         found=str(text),
-        mend=", or ".join(mends) or None,
+        hint=", or ".join(mends) or None,
     )

@@ -78,7 +78,7 @@ class Exact:
             raise TooSlowError(
                 f"the exact integration of {coupled} equations takes more than {LIMIT:g} s",
                 where=f"{self._model.name}.toml, {'method' if self._model.method else 'equations'}",
-                mend='Set method = "exponential_euler" or method = "rk4"',
+                hint='Set method = "exponential_euler" or method = "rk4"',
             )
         if "unsupported" in answer:
             raise UnsupportedEquationsException(answer["unsupported"])

@@ -68,7 +68,7 @@ def lower(model: NeuronModel) -> Program:
             "this is not a neuron model",
             expected="a bioae.NeuronModel",
             found=type(model).__name__,
-            mend='Load one: bioae.load_model("lif")',
+            hint='Load one: bioae.load_neuron("lif")',
         )
     return _lower(model.name, model.model_dump_json())
 
@@ -254,7 +254,7 @@ class _Lowering:
                     f"the temporary variable {target!r} is a literal truth value",
                     where=f"{self.where}, {key}",
                     found=f"{target} = {value}",
-                    mend="Write 1 or 0",
+                    hint="Write 1 or 0",
                 )
         rewritten = [self.probe.rewritten(each, key) for each in parsed]
         # A reset overrides the conditional write.
@@ -343,7 +343,7 @@ def _check_noise(model: NeuronModel, equations: Equations) -> None:
                 "poisson() is not supported",
                 where=f"{model.name}.toml, {key}",
                 expected="xi, rand() or randn()",
-                mend="Use several rand() < p, or a normal number, instead",
+                hint="Use several rand() < p, or a normal number, instead",
             )
 
 

@@ -138,5 +138,5 @@ def _check_names(rule: Rule, needed: set[str]) -> None:
         raise ModelError(
             f"weights in devices need the name {name!r}",
             where=f"{model.name}.toml",
-            mend="Rename it in the rule",
+            hint="Rename it in the rule",
         )

@@ -38,7 +38,7 @@ def lower_synapse(model: SynapseModel) -> Rule:
             "this is not a synapse model",
             expected="a bioae.SynapseModel",
             found=type(model).__name__,
-            mend='Load one: bioae.load_synapse("stdp_pair")',
+            hint='Load one: bioae.load_synapse("stdp_pair")',
         )
     return _lower(model.name, model.model_dump_json())
 
@@ -110,7 +110,7 @@ class _Lowering:
                     f"there is no variable {name!r} that could persist",
                     where=f"{self.where}, persistent",
                     expected=f"some of {', '.join(variables)}" if variables else "none",
-                    mend=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
+                    hint=f"Weights always persist: leave {WEIGHT} out" if name == WEIGHT else None,
                 )
 
     def _structure(self, scope: Scope, variables: Program | None) -> Exchange | None:
@@ -122,7 +122,7 @@ class _Lowering:
         if variables is not None and CONNECTED in variables.states:
             raise ModelError(
                 f"{CONNECTED!r} is the name of the connections that exist",
-                where=f"{self.where}, [synapse] equations", mend="Rename the variable",
+                where=f"{self.where}, [synapse] equations", hint="Rename the variable",
             )  # fmt: skip
         inner = Scope(self.where)
         inner.conditions, inner.draws = scope.conditions, Draws()
@@ -135,7 +135,7 @@ class _Lowering:
                 raise ModelError(
                     f"the variable {name!r} does not persist until connections are exchanged",
                     where=f"{where} {key}",
-                    mend=f'Add it: persistent = ["{name}"]',
+                    hint=f'Add it: persistent = ["{name}"]',
                 )
         score = inner.number(table.score, f"{where} score")
         new = inner.number(table.new_weight, f"{where} new_weight", unit=DIMENSIONLESS)
@@ -184,7 +184,7 @@ class _Lowering:
                 raise ModelError(
                     f"{full!r} is a parameter and a trace",
                     where=f"{self.where}, [{side}]",
-                    mend="Rename one of them",
+                    hint="Rename one of them",
                 )
             scope.add(full, expression, declared[name].dim, f"[{side}]")
         scope.conditions |= _conditions(side, program)

@@ -84,7 +84,7 @@ def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
                 "the lower bound of the weight is above the upper one",
                 where=f"{rule.model.name}.toml, [synapse] {key}",
                 expected="clip(..., low, high)", found=f"{low:g} and {high:g}",
-                mend="Change the bounds, such as w_min and w_max in [parameters]",
+                hint="Change the bounds, such as w_min and w_max in [parameters]",
             )  # fmt: skip
         bounds.append((low, high))
     return min(low for low, _ in bounds), max(high for _, high in bounds)

@@ -72,7 +72,7 @@ class Scope:
             raise ModelError(
                 f"the name {name!r} is declared twice",
                 where=f"{self.where}, {key}",
-                mend="Rename one of them",
+                hint="Rename one of them",
             )
         self.known[name], self.units[name] = expression, unit
 
@@ -92,7 +92,7 @@ class Scope:
         if any(ast.unparse(call.func) in RANDOM for call in calls):
             raise ModelError(
                 "only statements of synapses may be random", where=where, found=expression.text,
-                mend="Write rand() or randn() in on_pre, on_post or regularly",
+                hint="Write rand() or randn() in on_pre, on_post or regularly",
             )  # fmt: skip
         check_names(expression, {*self.known, *constants(), *drawn}, where=where, listed=self.known)
         full = expression.substituted(self.known)
@@ -121,7 +121,7 @@ class Scope:
                     if is_true_or_false(each, self.conditions):
                         raise ModelError(
                             "a condition is compared", where=where, expected="numbers",
-                            found=ast.unparse(node), mend=f"Write int({ast.unparse(each)})",
+                            found=ast.unparse(node), hint=f"Write int({ast.unparse(each)})",
                         )  # fmt: skip
         for each in operands:
             if not is_true_or_false(each, self.conditions):
@@ -160,7 +160,7 @@ class Scope:
         value, found = self.value(expression, where), self.unit(expression, where)
         if is_true_or_false(value.tree, self.conditions):
             raise ModelError("a condition stands for a number", where=where, found=text.strip(),
-                             mend=f"Write int({text.strip()})")  # fmt: skip
+                             hint=f"Write int({text.strip()})")  # fmt: skip
         if unit is not None:
             self._check_unit(found, unit, text.strip(), where)
         return value
@@ -255,7 +255,7 @@ class Scope:
             kind = "weight" if each.target == WEIGHT else "variable of a synapse"
             raise ModelError(
                 f"a {kind} is a number, not a condition", where=where,
-                found=each.value.text, mend=f"Write int({each.value.text})",
+                found=each.value.text, hint=f"Write int({each.value.text})",
             )  # fmt: skip
         self._check_unit(unit, self.units[each.target], each.value.text, where)
 
@@ -305,5 +305,5 @@ def placed(table: str, where: str, names: Mapping[str, str]) -> Iterator[None]:
             key = f"[{table}]{f' {_KEYS.get(key, key)}' if comma else ''}"
         raise ModelError(
             renamed(error.what) or "", where=f"{where}, {renamed(key)}",
-            expected=renamed(error.expected), found=renamed(error.found), mend=renamed(error.mend),
+            expected=renamed(error.expected), found=renamed(error.found), hint=renamed(error.hint),
         ) from error  # fmt: skip

@@ -54,7 +54,7 @@ class Tables:
                 raise ModelError(
                     f"{stand_in.text!r} stands for {name!r} in Brian2, and is a parameter itself",
                     where=f"{self.where}, [parameters]",
-                    mend="Rename one of them",
+                    hint="Rename one of them",
                 )
         self._parameters = {
             name.text: self.expression(model.parameters[each], f"[parameters] {each}").text

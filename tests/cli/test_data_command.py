@@ -47,7 +47,7 @@ def test_fetch_without_a_network(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def offline(name: str) -> Path:
-        raise DataError("could not be fetched", where=name, mend="Set BIOAE_DATA")
+        raise DataError("could not be fetched", where=name, hint="Set BIOAE_DATA")
 
     monkeypatch.setattr("bioae.cli.data.fetch", offline)
     assert main(["data", "fetch", "mnist"]) == 2

@@ -19,7 +19,7 @@ COMMANDS = (
 )  # fmt: skip
 GROUPED = (
     "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
-    "models list", "models show", "cache show", "cache clear",
+    "networks list", "networks show", "cache show", "cache clear",
 )  # fmt: skip
 HEAVY = ("brian2", "matplotlib", "scipy", "sklearn", "torch", "xarray")
 

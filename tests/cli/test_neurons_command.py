@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bioae.cli import main
-from bioae.equations import NeuronModel, available, load_model
+from bioae.equations import NeuronModel, available, load_neuron
 
 NUMPY = ("--target", "numpy")
 
@@ -22,7 +22,7 @@ def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
     lines = printed.splitlines()
     assert [line.split()[0] for line in lines[::2]] == list(available())
     for name, line, more in zip(available(), lines[::2], lines[1::2], strict=True):
-        model = load_model(name)
+        model = load_neuron(name)
         assert line.endswith(model.description)
         assert ("never fires" in more) == (model.threshold is None)
         assert all(parameter in more for parameter in model.trainable)
@@ -33,7 +33,7 @@ def test_list_as_json(run: Callable[..., tuple[int, str, str]]) -> None:
     actual = {entry.pop("name"): entry for entry in entries}
     assert list(actual) == list(available())
     for name, entry in actual.items():
-        assert NeuronModel.from_mapping(name, entry, where=name) == load_model(name)
+        assert NeuronModel.from_mapping(name, entry, where=name) == load_neuron(name)
 
 
 @pytest.mark.parametrize("name", available())
@@ -43,7 +43,7 @@ def test_show_prints_a_file_of_the_same_model(
     status, printed, _ = run("neurons", "show", name)
     assert status == 0
     model = NeuronModel.from_mapping(name, tomllib.loads(printed), where=name)
-    assert model == load_model(name)
+    assert model == load_neuron(name)
     assert f"# Derived by Brian2, for dt = {model.dt or '1*ms'}" in printed
 
 
@@ -68,7 +68,7 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
 def test_show_prints_events_and_the_reason_of_inexact_parity(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
-    fields = load_model("lif").to_mapping()
+    fields = load_neuron("lif").to_mapping()
     fields |= {
         "equations": f"{fields['equations']}\nu : 1",
         "threshold": "v > theta and not u > 2",
@@ -86,7 +86,7 @@ def test_show_prints_events_and_the_reason_of_inexact_parity(
 
 
 def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
-    (here / "mine.toml").write_text(load_model("lif").to_toml(), encoding="utf-8")
+    (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
     status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
     assert status == 0
     assert "mine.toml: loads" in printed
@@ -109,7 +109,7 @@ def test_check_warns_of_unusual_firing(
     before: str, after: str, warning: str | None, run: Callable[..., tuple[int, str, str]],
     here: Path,
 ) -> None:  # fmt: skip
-    text = load_model("lif").to_toml()
+    text = load_neuron("lif").to_toml()
     assert before in text
     (here / "mine.toml").write_text(text.replace(before, after, 1), encoding="utf-8")
     _, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
@@ -131,7 +131,7 @@ def test_check_warns_of_unusual_firing(
 def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
-    (here / "mine.toml").write_text(load_model("leaky_readout").to_toml(), encoding="utf-8")
+    (here / "mine.toml").write_text(load_neuron("leaky_readout").to_toml(), encoding="utf-8")
     status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
     assert status == 0
     assert "never fires" in printed
@@ -156,7 +156,7 @@ def test_check_a_model_that_never_fires(
 def test_refused(
     before: str, after: str, message: str, refused: Callable[..., str], here: Path
 ) -> None:
-    text = load_model("lif").to_toml()
+    text = load_neuron("lif").to_toml()
     assert before in text
     (here / "mine.toml").write_text(text.replace(before, after), encoding="utf-8")
     line = refused("neurons", "check", "mine.toml")

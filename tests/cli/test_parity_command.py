@@ -13,7 +13,7 @@ import builders
 import pytest
 
 from bioae.cli.simulate import simulate
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.networks.artefact import save
 from bioae.simulation.targets import activation
 from bioae.trainers import parity as library
@@ -89,8 +89,8 @@ def test_a_comparison_that_fails_has_status_1(run: Run, monkeypatch: pytest.Monk
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
     """The targets of all comparisons, none of which is compiled."""
-    (here / "mine.toml").write_text(load_model("lif").to_toml(), encoding="utf-8")
-    (report,) = comparison.model_parities(load_model("lif"), ["numpy"], neurons=6, steps=20)
+    (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
+    (report,) = comparison.model_parities(load_neuron("lif"), ["numpy"], neurons=6, steps=20)
     targets: list[str] = []
 
     def compared(_: object, each: Iterable[str], **__: object) -> list[library.Parity]:

@@ -20,7 +20,7 @@ import xarray as xr
 from bioae.analysis import example_result
 from bioae.analysis.results.layers import layer_names
 from bioae.datasets import DATA_SETS
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.experiments.runner import registry
 from bioae.simulation.results.netcdf import write_result
 
@@ -73,10 +73,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 Expected = Callable[[], list[str]]
 LISTS: dict[tuple[str, ...], Expected] = {
-    ("neurons", "list"): lambda: [load_model(name).description for name in available()],
+    ("neurons", "list"): lambda: [load_neuron(name).description for name in available()],
     ("data", "list"): lambda: [each.description for each in DATA_SETS.values()],
     ("experiment", "list"): lambda: [registry.load(n).claim for n in registry.available()],
-    ("models", "list"): lambda: ["sae-mnist"],
+    ("networks", "list"): lambda: ["sae-mnist"],
     ("experiment", "hubotter2021", "--status"): lambda: [
         "claim: errors of none and dense differ, corrected for three comparisons",
         "sparse 0 of 5 0, 1, 2, 3, 4",

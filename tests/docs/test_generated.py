@@ -26,14 +26,15 @@ from benchmarks.recurrent import table as recurrent_table
 from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from benchmarks.training import table as training_table
-from bioae import analysis, models
+from bioae import analysis
 from bioae.analysis import plots
-from bioae.equations import available, available_synapses, load_model
+from bioae.equations import available, available_synapses, load_neuron
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.experiments.demo import RUNS
 from bioae.experiments.runner import page
 from bioae.experiments.runner.registry import load as load_experiment
+from bioae.networks import trained
 from bioae.trainers.training.sections import OptimisationConfig
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_generated_page_of_operators() -> None:
 def test_generated_tables_of_trained_networks() -> None:
     content = text("docs/trained-networks.md")
     assert content.count("<!-- end -->") == 1
-    assert all(f"### {name}\n" in content for name in models.available())
+    assert all(f"### {name}\n" in content for name in trained.available())
     assert make_trained.filled(content) == content, "run python docs/make_trained.py"
 
 
@@ -91,7 +92,7 @@ def test_generated_pages_of_models() -> None:
     assert len(names) >= 6
     expected = {DOCS / "models/index.md": make_models.index_page()}
     for name in names:
-        model = load_model(name)
+        model = load_neuron(name)
         numbers = responses.read(make_models.numbers_of(name))
         assert numbers["model_sha256"] == responses.digest(model), name
         assert numbers["command"] == responses.COMMAND

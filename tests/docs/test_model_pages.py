@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from model_pages import responses
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 
 OWN = """
 description = "A user's neuron."
@@ -48,7 +48,7 @@ def test_stored_numbers_show_spikes_and_moving_states() -> None:
         for state in step["states"].values():
             assert len(state["values"]) == len(step["time_ms"]) > 300, name
         assert any(max(s["values"]) > min(s["values"]) for s in step["states"].values()), name
-        if load_model(name).threshold is not None:
+        if load_neuron(name).threshold is not None:
             rates = np.array(numbers["rate"]["rate_hz"])
             assert rates[0] == 0, name
             assert rates.max() > 20, name
@@ -58,7 +58,7 @@ def test_stored_numbers_show_spikes_and_moving_states() -> None:
 
 def test_stored_numbers_are_reproduced() -> None:
     stored = responses.read(make_models.numbers_of("lif"))
-    measured = responses.measure(load_model("lif"))
+    measured = responses.measure(load_neuron("lif"))
     np.testing.assert_allclose(measured["rate"]["rate_hz"], stored["rate"]["rate_hz"], atol=0.5)
     for key in ("time_ms", "spikes_ms"):
         np.testing.assert_allclose(measured["step"][key], stored["step"][key], atol=0.2)
@@ -70,7 +70,7 @@ def test_page_of_a_users_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(responses, "COUNTED", "700*ms")
     file = tmp_path / "own.toml"
     file.write_text(OWN, encoding="utf-8")
-    make_models.make(load_model(file), tmp_path, file="../own.toml")
+    make_models.make(load_neuron(file), tmp_path, file="../own.toml")
     page = (tmp_path / "models/own.md").read_text(encoding="utf-8")
     for part in (
         r"\frac{dv}{dt} &= \frac{E_{\mathrm{L}} - v + R \, I}{\tau_{m}} \quad \text{(unless ",
@@ -91,10 +91,10 @@ def test_page_of_a_users_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     numbers = make_models.numbers_of("own", tmp_path)
     before = numbers.read_text(encoding="utf-8")
     numbers.write_text(before.replace('"numpy"', '"NumPy"'), encoding="utf-8")
-    make_models.make(load_model(file), tmp_path, file="../own.toml")
+    make_models.make(load_neuron(file), tmp_path, file="../own.toml")
     assert '"NumPy"' in numbers.read_text(encoding="utf-8")
     file.write_text(OWN.replace("0.3*nA", "0.6*nA"), encoding="utf-8")
-    make_models.make(load_model(file), tmp_path, file="../own.toml")
+    make_models.make(load_neuron(file), tmp_path, file="../own.toml")
     after = responses.read(numbers)
     assert "NumPy" not in after["versions"]
     assert after["step"]["drive_per_ms"] < 0.7 * json.loads(before)["step"]["drive_per_ms"]

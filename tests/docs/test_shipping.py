@@ -19,8 +19,8 @@ from shipping import LARGEST, Words, ship, stored_network
 from bioae import analysis, simulate
 from bioae.datasets import load
 from bioae.errors import BioaeError
-from bioae.models.cards import CARD, Card, read_card
 from bioae.networks import Network, artefact
+from bioae.networks.trained.cards import CARD, Card, read_card
 from bioae.trainers import TrainingConfig, load_config, train
 
 CONFIG = Path(__file__).parents[1] / "cli" / "tiny.toml"

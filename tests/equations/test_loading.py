@@ -13,7 +13,7 @@ import pytest
 import tomli_w
 from builders import model
 
-from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values
 from bioae.equations.arrays.stepping import Stepper
@@ -43,7 +43,7 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spoilt:
         fields = {key: value for key, value in fields.items() if value is not None}
         (tmp_path / "mine.toml").write_text(tomli_w.dumps(fields), encoding="utf-8")
         with pytest.raises(ModelError) as caught:
-            lower(load_model("mine.toml"))
+            lower(load_neuron("mine.toml"))
         line = str(caught.value)
         assert line.startswith("mine.toml")
         assert "\n" not in line
@@ -425,7 +425,7 @@ def test_code_is_refused_and_never_runs(
 
 @pytest.mark.parametrize("name", available())
 def test_every_shipped_model_loads_and_comes_back_from_its_text(name: str) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     assert lower(model).states
     again = NeuronModel.from_mapping(name, tomllib.loads(model.to_toml()), where=name)
     assert again == model
@@ -434,7 +434,7 @@ def test_every_shipped_model_loads_and_comes_back_from_its_text(name: str) -> No
 
 @pytest.mark.parametrize("name", available())
 def test_a_shipped_model_may_train_parameters_within_their_bounds(name: str) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     assert model.trainable
     assert set(model.trainable) <= set(lower(model).parameters)
     assert model.reference
@@ -452,7 +452,7 @@ def test_files_that_are_no_model(content: bytes, message: str, tmp_path: Path) -
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=message) as caught:
-        load_model(path)
+        load_neuron(path)
     assert str(caught.value).startswith(str(path))
 
 
@@ -460,18 +460,18 @@ def test_missing_files(tmp_path: Path) -> None:
     (tmp_path / "folder.toml").mkdir()
     for name, message in (("no.toml", "there is no such"), ("folder.toml", "cannot be read")):
         with pytest.raises(ModelError, match=message):
-            load_model(tmp_path / name)
+            load_neuron(tmp_path / name)
 
 
 @pytest.mark.parametrize(("name", "near"), [("lfi", "lif"), ("cubaa", "cuba"), ("zzz", None)])
 def test_unknown_names(name: str, near: str | None) -> None:
     with pytest.raises(ModelError, match=f"unknown neuron model '{name}'") as caught:
-        load_model(name)
-    assert caught.value.mend == (f"Did you mean {near!r}?" if near else None)
+        load_neuron(name)
+    assert caught.value.hint == (f"Did you mean {near!r}?" if near else None)
 
 
 def test_parameters_can_be_replaced() -> None:
-    model = load_model("lif").with_parameters({"tau": "7*ms"})
+    model = load_neuron("lif").with_parameters({"tau": "7*ms"})
     assert model.parameters == {"tau": "7*ms", "theta": "1"}
     with pytest.raises(ModelError, match="no parameter 'x'; expected one of tau, theta"):
         model.with_parameters({"x": "1"})
@@ -507,7 +507,7 @@ def test_a_surrogate_in_the_file_is_kept() -> None:
 
 
 def test_a_literal_truth_value_is_no_temporary_variable() -> None:
-    fields = {**load_model("lif").to_mapping(), "reset": "k = True\nv = int(k)"}
+    fields = {**load_neuron("lif").to_mapping(), "reset": "k = True\nv = int(k)"}
     with pytest.raises(ModelError, match="the temporary variable 'k' is a literal truth value"):
         lower(NeuronModel.from_mapping("mine", fields, where="mine.toml"))
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.equations import NeuronModel, load_model, lower
+from bioae.equations import NeuronModel, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
@@ -58,7 +58,7 @@ def inputs_to_fire(w: float, leak: float, *, leaks_first: bool) -> int | None:
 
 
 def lif(tau: float, refractory: int | None = None) -> NeuronModel:
-    fields = load_model("lif").to_mapping()
+    fields = load_neuron("lif").to_mapping()
     fields["parameters"] = {"tau": f"{tau}*ms", "theta": "1"}
     if refractory is not None:
         fields["equations"] = "dv/dt = -v/tau : 1 (unless refractory)"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders import SCHEDULES, model
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
@@ -78,11 +78,11 @@ def test_values_from_a_file_travel_in_the_model(
     write(tmp_path / "values")
     (name,) = (path.name for path in tmp_path.iterdir())
     (tmp_path / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
-    loaded = load_model(tmp_path / "mine.toml")
+    loaded = load_neuron(tmp_path / "mine.toml")
     assert loaded.timed_arrays["drive"].values == [0.5, 1e-3, -2.0]
     (tmp_path / name).unlink()
     (tmp_path / "copy.toml").write_text(loaded.to_toml())
-    again = load_model(tmp_path / "copy.toml")
+    again = load_neuron(tmp_path / "copy.toml")
     assert again.timed_arrays == loaded.timed_arrays
 
 
@@ -139,7 +139,7 @@ def test_an_array_is_not_allocated_before_it_is_read(tmp_path: Path) -> None:
 def _check_refused(folder: Path, name: str, line: str) -> None:
     (folder / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
     with pytest.raises(ModelError) as caught:
-        lower(load_model(folder / "mine.toml"))
+        lower(load_neuron(folder / "mine.toml"))
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
 

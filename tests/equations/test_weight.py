@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from builders import COBA, SCHEDULES, dense, drawn, model, pictures
 
-from bioae.equations import NeuronModel, load_model, lower
+from bioae.equations import NeuronModel, load_neuron, lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.responses import rate_curve
@@ -53,7 +53,7 @@ def test_a_constant_current_has_the_same_effect_in_steps_of_any_length() -> None
 
 
 def test_calibration_uses_the_time_step() -> None:
-    lif = load_model("lif")
+    lif = load_neuron("lif")
     found = calibrate(lif, pulses("dt/tau"), dt="1*ms", target_dt="0.5*ms", by="psp")
     assert found == calibrate(lif, pulses("0.025"), dt="1*ms", target_dt="0.5*ms", by="psp")
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae import models
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.cli import main
 from bioae.experiments.autoencoders.measures import (
@@ -23,6 +22,7 @@ from bioae.experiments.autoencoders.measures import (
 )
 from bioae.experiments.runner.recipes import changed, read
 from bioae.experiments.runner.registry import load
+from bioae.networks import trained
 from bioae.trainers import BaselineConfig, TrainingConfig, simulate_mirror
 from bioae.trainers.training.training import assemble
 
@@ -40,7 +40,7 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
         return
     config = TrainingConfig.from_mapping(tables, where=condition)
     if config.training.init is not None:
-        assert config.training.init.model in models.available()
+        assert config.training.init.model in trained.available()
         return
     assemble(config)  # the names of its weights exist, and every layer is reached
     network = config.network
@@ -74,7 +74,7 @@ def test_conventional_networks_are_trained_alike_in_both_experiments() -> None:
 def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:
     from bioae.datasets import load as images_of
 
-    network, images = models.load("sae-mnist").network, images_of("sample", "test", 3)
+    network, images = trained.load("sae-mnist").network, images_of("sample", "test", 3)
     shown: list[int] = []
 
     class Mirror:

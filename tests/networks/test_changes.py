@@ -11,7 +11,7 @@ import pytest
 from brian2 import Quantity, ms
 from builders import dense, drawn
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
@@ -49,7 +49,7 @@ def test_parameters_are_those_of_a_network_with_the_model(tau: Any) -> None:
     trained = net.with_weights({"first.tau": 0.5})
     expected = network(
         neuron="other",
-        neurons={"other": load_model("lif").with_parameters({"tau": "3*ms"}).to_mapping()},
+        neurons={"other": load_neuron("lif").with_parameters({"tau": "3*ms"}).to_mapping()},
     )
     found = trained.with_parameters({"tau": tau}, layers=["first"])
     np.testing.assert_allclose(found.weights["first.tau"], 3e-3)

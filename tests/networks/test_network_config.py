@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 from builders import conv, deconv, dense
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network, NetworkConfig, presets
 
@@ -180,7 +180,7 @@ def test_round_trip_through_a_file(name: str) -> None:
 
 def test_self_contained_needs_no_files(tmp_path: Path) -> None:
     own = tmp_path / "slow.toml"
-    model = load_model("lif").with_parameters({"tau": "300*ms"})
+    model = load_neuron("lif").with_parameters({"tau": "300*ms"})
     own.write_text(model.to_toml())
     before = config(neuron=str(own))
     whole = before.self_contained()
@@ -194,7 +194,7 @@ def test_self_contained_needs_no_files(tmp_path: Path) -> None:
 
 def test_two_models_with_one_name_are_refused(tmp_path: Path) -> None:
     own = tmp_path / "lif.toml"
-    own.write_text(load_model("lif").with_parameters({"tau": "3*ms"}).to_toml())
+    own.write_text(load_neuron("lif").with_parameters({"tau": "3*ms"}).to_toml())
     mixed = config(layers=with_layer(1, neuron=str(own)))
     with pytest.raises(NetworkError, match="'b': two different neuron models are called 'lif'"):
         mixed.self_contained()

@@ -9,7 +9,7 @@ import pytest
 from builders import conv, dense, described
 from numpy.typing import NDArray
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
 
@@ -142,7 +142,7 @@ def test_hash_sees_the_last_bit_of_every_array(network: Network, name: str) -> N
 
 
 def test_hash_sees_the_description(network: Network) -> None:
-    other = load_model("lif").with_parameters({"tau": "99*ms"}).to_mapping()
+    other = load_neuron("lif").with_parameters({"tau": "99*ms"}).to_mapping()
     changes: list[dict[str, Any]] = [
         {"dt": "2*ms"}, {"steps": 24}, {"schedule": "paper"}, {"latent": "b"}, {"neuron": "alif"},
         {"encoder": {"kind": "bernoulli", "rate": 0.1}}, {"decoder": {"kind": "last"}},

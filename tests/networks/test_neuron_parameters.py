@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from builders import conv, dense, drawn
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network, artefact
 from bioae.random import stream
@@ -128,7 +128,7 @@ def exact() -> list[str]:
     """Return the shipped models that fire, and of which all libraries compute the same bits."""
     from bioae.equations.lowering.lowering import lower
 
-    models = [load_model(name) for name in available()]
+    models = [load_neuron(name) for name in available()]
     return [m.name for m in models if m.threshold is not None and lower(m).reproducible]
 
 

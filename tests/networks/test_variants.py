@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis import differing_spikes
 from bioae.analysis.results.layers import neurons_of
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.artefact import load, save
@@ -119,7 +119,7 @@ def test_only_layers_that_have_a_parameter_are_spread() -> None:
 def test_gaussian_background_has_its_variance_whatever_the_step() -> None:
     """Through a leak it makes v an Ornstein-Uhlenbeck process: variance sigma^2 tau/2."""
     still = builders.model(
-        load_model("lif").to_mapping(), "still", threshold="v > 1e9*theta", initial={},
+        load_neuron("lif").to_mapping(), "still", threshold="v > 1e9*theta", initial={},
         parameters={"tau": "5*ms", "theta": "1"}, trainable={},
     )  # fmt: skip
     for dt, tolerance in (("1*ms", 0.15), ("0.25*ms", 0.1)):
@@ -261,7 +261,7 @@ def test_parameters_of_layers_are_recorded_beside_the_model(network: Network) ->
     ]
     result = simulate(network.with_parameters({"theta": 2}, layers=["b"]), IMAGES, "numpy")
     assert result.attrs["parameters"] == "a: tau 7. ms; b: tau 9. ms, theta 2.0"
-    model = load_model("lif")
+    model = load_neuron("lif")
     assert result.attrs["neuron_model"] == model.to_toml()
     assert neurons_of(result) == (
         f"{model.to_toml().strip()}\n\n# Parameters of the network's layers: "
@@ -309,6 +309,6 @@ def test_wrong_changes_are_refused(
 
 
 ZERO = builders.model(
-    load_model("lif").to_mapping(), "zero", threshold="v > theta + shift",
+    load_neuron("lif").to_mapping(), "zero", threshold="v > theta + shift",
     parameters={"tau": "10*ms", "theta": "1", "shift": "0"},
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import builders
 import pytest
 
-from bioae.equations import NeuronModel, load_model, lower
+from bioae.equations import NeuronModel, load_neuron, lower
 from bioae.equations.program import TEMPORARY, Draw
 from bioae.errors import ModelError
 
@@ -52,7 +52,7 @@ def test_every_call_has_a_number_and_xi_is_one_call() -> None:
 
 
 def test_a_draw_is_not_taken_for_a_constant() -> None:
-    program = lower(load_model("noisy_lif"))
+    program = lower(load_neuron("noisy_lif"))
     assert program.draws == {"bioae_draw0": Draw("normal", 0)}
     assert not any("draw" in text.text for text in program.constants.values())
     assert any("bioae_draw0" in statement.value.text for statement in program.update)

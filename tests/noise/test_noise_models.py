@@ -15,7 +15,7 @@ from builders import dense, described, drawn
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.noise import Key
@@ -131,7 +131,7 @@ def brians_own(neurons: int, steps: int, theta: float) -> tuple[NDArray[Any], ND
     before, prefs.codegen.target = prefs.codegen.target, "numpy"
     try:
         seed(7)
-        model = load_model("noisy_lif")
+        model = load_neuron("noisy_lif")
         constants = {"tau": TAU * 1e3 * ms, "sigma": SIGMA, "theta": theta}
         group = NeuronGroup(
             neurons,
@@ -151,7 +151,7 @@ def brians_own(neurons: int, steps: int, theta: float) -> tuple[NDArray[Any], ND
 
 def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
     theta, steps, neurons = 0.25, 150, 2000
-    model = load_model("noisy_lif").with_parameters({"theta": str(theta)})
+    model = load_neuron("noisy_lif").with_parameters({"theta": str(theta)})
     noisy = network("only", units=neurons // 10, steps=steps)
     mapping = {**noisy.config.to_mapping(), "neurons": {"noisy_lif": model.to_mapping()}}
     config = described(*mapping.pop("layers"), **mapping)

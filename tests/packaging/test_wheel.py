@@ -83,8 +83,8 @@ def test_the_wheel_holds_the_tree(tree: Path, wheel: Path) -> None:
     [
         "bioae/cli/app.py",
         "bioae/data/mnist-sample/README.md",
-        "bioae/data/models/sae-mnist/card.toml",
-        "bioae/data/models/sae-mnist/weights.safetensors",
+        "bioae/data/networks/sae-mnist/card.toml",
+        "bioae/data/networks/sae-mnist/weights.safetensors",
         "bioae/data/mnist-sample/train-images-idx3-ubyte.gz",
         "bioae/equations/neurons/lif.toml",
         "bioae/py.typed",

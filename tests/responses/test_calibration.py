@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import dense, described, drawn, model
 
-from bioae.equations import NeuronModel, load_model
+from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.networks import Network
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
@@ -18,7 +18,7 @@ TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
 
 
 def lif(name: str = "mine", **changes: Any) -> NeuronModel:
-    return model(load_model("lif").to_mapping(), name, **changes)
+    return model(load_neuron("lif").to_mapping(), name, **changes)
 
 
 VOLTS = lif(
@@ -37,7 +37,7 @@ def network() -> Network:
 @pytest.mark.parametrize("by", CALIBRATIONS)
 @pytest.mark.parametrize("name", ["lif", "adex", "cuba"])
 def test_calibration_of_a_model_to_itself_is_1(name: str, by: Calibration) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     assert calibrate(model, model, by=by, **TIMES) == 1
 
 
@@ -59,7 +59,7 @@ def test_the_same_neuron_in_other_units(by: Calibration, tolerance: float, sched
 
 def test_single_spikes_are_matched_by_the_peak_of_the_response() -> None:
     """Of a current that decays with tau_syn = tau/4, whose response peaks at (1/4)^(4/3)."""
-    factor = calibrate(lif(), load_model("cuba"), by="psp", dt="0.1*ms", duration="50*ms")
+    factor = calibrate(lif(), load_neuron("cuba"), by="psp", dt="0.1*ms", duration="50*ms")
     assert factor == pytest.approx(4 ** (4 / 3), rel=0.02)
 
 
@@ -77,7 +77,7 @@ def test_rates_are_matched_over_the_whole_presentation() -> None:
 
 
 def test_finer_steps_change_little() -> None:
-    model = load_model("adex")
+    model = load_neuron("adex")
     factor = calibrate(model, model, dt="1*ms", target_dt="0.1*ms", duration="50*ms")
     assert factor == pytest.approx(1, abs=0.15)
 
@@ -197,11 +197,11 @@ def test_finer_steps_keep_the_input_per_millisecond(network: Network, kind: str)
 @pytest.mark.parametrize("tau", [0.0, -0.02])
 def test_numbers_that_a_file_may_not_have_are_refused(tau: float) -> None:
     with pytest.raises(ModelError, match="the equations divide by this parameter"):
-        calibrate(load_model("lif"), load_model("lif"), target_parameters={"tau": tau})
+        calibrate(load_neuron("lif"), load_neuron("lif"), target_parameters={"tau": tau})
 
 
 def test_the_step_of_a_response_is_one_that_the_model_allows() -> None:
-    lif, fine = load_model("lif"), load_model("hodgkin_huxley")
+    lif, fine = load_neuron("lif"), load_neuron("hodgkin_huxley")
     with pytest.raises(InputError, match=r"too long.*'hodgkin_huxley'.*at most 0.1\*ms; found 1"):
         calibrate(fine, lif, dt="1*ms", by="psp")
     found = calibrate(lif, fine, by="psp")

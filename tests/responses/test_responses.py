@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from bioae.equations import NeuronModel, load_model
+from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError
 from bioae.responses import (
     drive_range,
@@ -23,7 +23,7 @@ from bioae.responses import (
 
 
 def model(**changes: Any) -> NeuronModel:
-    return builders.model(load_model("lif").to_mapping(), **changes)
+    return builders.model(load_neuron("lif").to_mapping(), **changes)
 
 
 MILLIVOLTS = model(
@@ -38,7 +38,7 @@ MILLIVOLTS = model(
 
 
 def test_extreme_rates_are_those_without_input_and_of_a_spike_in_every_step() -> None:
-    assert extreme_rates(load_model("lif"), dt="1*ms") == (0.0, 1000 / 2)  # a reset takes one step
+    assert extreme_rates(load_neuron("lif"), dt="1*ms") == (0.0, 1000 / 2)  # a reset takes one step
     # From 0 to 1 of an asymptote of 2, the time is tau ln 2, rounded up to steps.
     driven = model(equations="dv/dt = (2 - v)/tau : 1", parameters={"tau": "20*ms", "theta": "1"})
     interval = np.ceil(20 * np.log(2))
@@ -106,7 +106,7 @@ def test_a_step_of_drive_charges_the_membrane() -> None:
 
 
 def test_a_step_response_shows_the_spikes() -> None:
-    actual = step_response(load_model("cuba"), 1.0, dt="1*ms", during="100*ms")
+    actual = step_response(load_neuron("cuba"), 1.0, dt="1*ms", during="100*ms")
     spikes = actual["time"][actual["spike"]]
     assert len(spikes) > 5
     assert spikes[0] > 50
@@ -138,7 +138,10 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: rate_curve(load_model("leaky_readout"), [1]), "never fires; expected a model wit"),
+        (
+            lambda: rate_curve(load_neuron("leaky_readout"), [1]),
+            "never fires; expected a model wit",
+        ),
         (
             lambda: rate_curve(model(), [1], discard="2*second"),
             "discard: the whole drive is discarded",

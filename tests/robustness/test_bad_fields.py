@@ -10,7 +10,7 @@ import tomli_w
 from robustness.bad_fields import NEURON, NEURON_FIELDS, TRAINING, TRAINING_FIELDS
 from robustness.bad_values import Field, changed
 
-from bioae.equations import load_model, lower
+from bioae.equations import load_neuron, lower
 from bioae.errors import InputError
 from bioae.trainers.training.config import load_config
 
@@ -24,7 +24,7 @@ def _read_training(path: Path) -> None:
 
 
 def _read_neuron(path: Path) -> None:
-    lower(load_model(path))
+    lower(load_neuron(path))
 
 
 def _wrong(document: dict[str, Any], fields: tuple[Field, ...], read: Any, path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from builders import dense, drawn, pictures
 import bioae
 from bioae import Backend
 from bioae.analysis import open_result
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.errors import BioaeError, InputError, TargetError
 from bioae.simulation import simulate
 from bioae.simulation.results.netcdf import write_result
@@ -79,7 +79,7 @@ def test_it_needs_no_brian2() -> None:
 def test_every_state_of_every_model_is_recorded_and_written(tmp_path: Path) -> None:
     kinds = set()
     for name in available():
-        model = load_model(name)
+        model = load_neuron(name)
         neuron = name if model.threshold is not None else "lif"
         network = drawn(
             dense("hidden", 2, neuron=neuron), dense("output", shape=[1, 2, 2], neuron=name),

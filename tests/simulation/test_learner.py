@@ -41,16 +41,16 @@ def test_weights_within_the_bounds_learn_again_and_again(structure: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "mend"),
+    ("low", "high", "hint"),
     [(0.3, 0.8, "[0.3, 0.8]"), (0.0, 0.5, "[0, 0.5]"), (-2.0, 0.5, "[0, 0.5]"),
      (-1.0, 0.0, "[-1, 0]"), (0.75, np.inf, "[0.75, 1.75]"), (-np.inf, 0.1, "[0, 0.1]")],
 )  # fmt: skip
-def test_weights_outside_the_bounds_are_refused(low: float, high: float, mend: str) -> None:
+def test_weights_outside_the_bounds_are_refused(low: float, high: float, hint: str) -> None:
     with pytest.raises(NetworkError, match="begin outside the bounds") as refused:
         learner(bounded(low, high))
     line = str(refused.value)
     assert "layer 'hidden', synapse model 'mine'" in line
-    assert f"Set initial = {mend} in the layer" in line
+    assert f"Set initial = {hint} in the layer" in line
     assert "\n" not in line
 
 

@@ -131,5 +131,5 @@ class Baseline(ABC):
                 where="network.task",
                 expected="the task 'reconstruction'",
                 found=repr(task),
-                mend="Its outputs are those of `predict`",
+                hint="Its outputs are those of `predict`",
             )

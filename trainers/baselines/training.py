@@ -184,7 +184,7 @@ def _check_fitted(out: Path) -> None:
             "the run was started with another baseline",
             where=str(out / CHECKPOINT),
             expected="no checkpoint: the baseline is fitted in one step",
-            mend="Resume with the configuration of the run, or start a new one elsewhere",
+            hint="Resume with the configuration of the run, or start a new one elsewhere",
         )
 
 

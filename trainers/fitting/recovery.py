@@ -134,8 +134,8 @@ def recover(
     ModelError
         If the model never fires.
     """
-    instance(model, "model", NeuronModel, mend="bioae.equations.load_model loads one")
-    instance(parameters, "parameters", (list, tuple), mend=_LISTED)
+    instance(model, "model", NeuronModel, hint="bioae.equations.load_neuron loads one")
+    instance(parameters, "parameters", (list, tuple), hint=_LISTED)
     for name, size in (("neurons", neurons), ("examples", examples), ("steps", steps)):
         whole(size, name, least=1)
     number(factor, "factor", above=0.0)
@@ -225,7 +225,7 @@ class _Stimulus:
                 f"no input makes {neuron.program.model.name!r} fire at the requested rate",
                 expected=f"{per_step:g} spikes per step",
                 found=f"{rate(high):g} at an amplitude of {high:g}",
-                mend="Ask for a lower rate",
+                hint="Ask for a lower rate",
             )
         for _ in range(_HALVINGS):
             middle = (low + high) / 2

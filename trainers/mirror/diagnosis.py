@@ -80,7 +80,7 @@ class Culprit(NamedTuple):
         )
 
     @property
-    def mend(self) -> str | None:
+    def hint(self) -> str | None:
         """The change of the model that keeps it finite; None if it is that of no function."""
         return _MEND.get(self.function)
 

@@ -168,7 +168,7 @@ class LayerMirror(nn.Module):
                         "the layer cannot be compiled",
                         where=f"layer {self.placed.name}",
                         found=str(reason),
-                        mend='Set compile = "auto", which leaves such layers uncompiled',
+                        hint='Set compile = "auto", which leaves such layers uncompiled',
                     ) from reason
                 warn_uncompiled(self.placed.name, str(reason))
         run = self.neuron(

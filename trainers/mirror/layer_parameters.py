@@ -94,7 +94,7 @@ def trained_starts(
                     f"the parameter {name!r} cannot differ from neuron to neuron",
                     where=f"layer {placed.name}, neuron model {placed.model.name}",
                     found="a shared variable that depends on it",
-                    mend="Leave it out of `per_neuron`",
+                    hint="Leave it out of `per_neuron`",
                 )
             starts[name] = np.full(placed.size, start)
     return starts

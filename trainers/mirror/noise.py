@@ -62,7 +62,7 @@ class Noise:
             raise InputError(
                 "the neuron model is noisy, and its noise has no key",
                 expected="the seed and the numbers of the examples",
-                mend="Call the mirror with key=Key(seed, examples), of bioae.noise",
+                hint="Call the mirror with key=Key(seed, examples), of bioae.noise",
             )
         numbers = {
             name: np.concatenate(

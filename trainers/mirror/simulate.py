@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
-from bioae.models.loading import NetworkLike, full_network_of
+from bioae.networks.trained.loading import NetworkLike, full_network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Dtype, check_record
 from bioae.simulation.presentations import Presentations

@@ -18,9 +18,9 @@ from bioae.checks import whole
 from bioae.datasets import Data, Hints
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.trained.loading import NetworkLike, full_network_of
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.presentations import Presentations, converted

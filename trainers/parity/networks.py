@@ -187,7 +187,7 @@ def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
         if firing[placed.name][0] < ACTIVE:
             raise ModelError(
                 f"no input makes half of the neurons of {placed.model.name!r} fire",
-                mend="Give `weight` the size of an input that moves the neuron, in its unit",
+                hint="Give `weight` the size of an input that moves the neuron, in its unit",
             )
     return candidate
 

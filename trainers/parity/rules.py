@@ -111,7 +111,7 @@ def rule_network(
         if units[quiet] > 2.0**_MOST_TRIALS:
             raise ModelError(
                 f"no input makes half of the neurons of {neuron.name!r} fire",
-                mend="Give `weight` the size of an input that moves the neuron, in its unit",
+                hint="Give `weight` the size of an input that moves the neuron, in its unit",
             )
 
 
@@ -171,7 +171,7 @@ def _exchanging(model: SynapseModel, neurons: int, examples: int) -> SynapseMode
         raise ModelError(
             "the random network has fewer sources than the rule needs",
             where=f"{model.name}.toml, [structure] fan_in", found=str(table.fan_in),
-            mend=f"Compare it with --neurons {least} or more, or give a fraction",
+            hint=f"Compare it with --neurons {least} or more, or give a fraction",
         )  # fmt: skip
     period = min(table.period, max(1, examples // 2))
     return model.model_copy(update={"structure": table.model_copy(update={"period": period})})

@@ -15,8 +15,8 @@ from bioae.checks import instance, one_of, whole
 from bioae.datasets import Data, Hints
 from bioae.datasets.conversion import check_hints
 from bioae.errors import NetworkError, describe
-from bioae.models.loading import NetworkLike, full_network_of
 from bioae.networks.rules import Held, check_averaged, check_held
+from bioae.networks.trained.loading import NetworkLike, full_network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
@@ -84,7 +84,7 @@ def learn_mirror(
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
-    instance(moments, "moments", (Mapping, NoneType), mend="Give Learned.moments")
+    instance(moments, "moments", (Mapping, NoneType), hint="Give Learned.moments")
     mirror.moments = {name: np.asarray(each) for name, each in (moments or {}).items()}
     parts = in_batches(mirror, presented, values, batch_size, before=before)
     with counted("mirror", len(presented), progress, unit="examples") as report:
@@ -108,7 +108,7 @@ def optimiser_settings(
             raise NetworkError(
                 "a learning rate is the step size of an optimiser, which is missing",
                 where="learning_rate", expected="None", found=f"{learning_rate!r}",
-                mend="Set the amplitude of the rule, such as eta, in its [parameters]",
+                hint="Set the amplitude of the rule, such as eta, in its [parameters]",
             )  # fmt: skip
         return None
     try:

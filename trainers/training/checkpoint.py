@@ -230,7 +230,7 @@ def check_exists(path: Path) -> Path:
         raise ArtefactError(
             "there is no checkpoint to resume from",
             where=str(path),
-            mend="Start the run without --resume (resume=True)",
+            hint="Start the run without --resume (resume=True)",
         )
     return path
 
@@ -272,7 +272,7 @@ def _header(text: str, where: str) -> _Header:
             where=where,
             expected=str(VERSION),
             found=str(version),
-            mend="Start the run again, with --overwrite (overwrite=True) or elsewhere",
+            hint="Start the run again, with --overwrite (overwrite=True) or elsewhere",
         )
     try:
         header = _Header.model_validate(values)

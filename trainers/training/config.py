@@ -238,13 +238,13 @@ def _with_init(
             "there is no trained network whose neuron or weights could be changed",
             where=f"{where}, training.init" if where else "training.init",
             found=", ".join(f"--{key} {value}" for key, value in changes.items()),
-            mend="Name one with --init MODEL",
+            hint="Name one with --init MODEL",
         )
     if "calibrate" in changes and init.get("neuron") is None:
         raise NetworkError(
             "no effect, because without another neuron model no weights are scaled",
             where="--calibrate",
-            mend="Name one with --neuron, or leave out --calibrate",
+            hint="Name one with --neuron, or leave out --calibrate",
         )
     return {**values, "training": {**training, "init": init}}
 

@@ -136,7 +136,7 @@ class Cause(Protocol):
     """The operation that made a number that is not finite; its text describes it."""
 
     @property
-    def mend(self) -> str | None:
+    def hint(self) -> str | None:
         """The action by which the user can avoid it."""
 
 
@@ -304,6 +304,6 @@ def torch_device(name: str) -> torch.device:
             where="training.device",
             expected="a PyTorch device of this machine, such as cpu or cuda",
             found=f"{name!r}: {str(error).splitlines()[0]}",
-            mend="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
+            hint="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
         ) from error
     return device

@@ -84,7 +84,7 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
                 "the folder holds something that is not of a run and was kept",
                 where=str(out),
                 found=str(foreign.relative_to(out)),
-                mend="Choose another folder, or move it elsewhere",
+                hint="Choose another folder, or move it elsewhere",
             )
     return out
 
@@ -165,7 +165,7 @@ def check_config(
                 where=where,
                 expected=repr(before.get(key)),
                 found=repr(now.get(key)),
-                mend="Resume with the configuration of the run, or start a new one elsewhere",
+                hint="Resume with the configuration of the run, or start a new one elsewhere",
             )
 
 
@@ -192,7 +192,7 @@ def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str
                 where=where,
                 expected=f"the SHA-256 {before[:12]}",
                 found=digest[:12],
-                mend="Resume with the data of the run, or start a new one elsewhere",
+                hint="Resume with the data of the run, or start a new one elsewhere",
             )
 
 

@@ -290,7 +290,7 @@ class TrainingRun:
                 f"the {name} is no longer finite",
                 where=f"epoch {at.epoch + 1}, batch {at.batch + 1}",
                 found=f"{value}; {cause}" if cause else str(value),
-                mend=(cause and cause.mend)
+                hint=(cause and cause.hint)
                 or "Lower training.learning_rate or the regularisers' coefficients; the last "
                 "checkpoint was kept",
             )

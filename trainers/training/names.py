@@ -35,7 +35,7 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
             raise NetworkError(
                 "gradients would give weights to connections that do not exist",
                 where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
-                mend="Train it without its rule, or let it learn by the rule alone: [learning]",
+                hint="Train it without its rule, or let it learn by the rule alone: [learning]",
             )
     _check_trainable(config.training, models, set(mirror.trained))
     check_weight_names(config, stages, mirror.weights)
@@ -103,7 +103,7 @@ def _check_trainable(
             raise NetworkError(
                 f"no layer trains {name!r}",
                 where="training, trainable",
-                mend="Name it in the layers' own `trainable`, which replaces this list there",
+                hint="Name it in the layers' own `trainable`, which replaces this list there",
             )
         if name not in kinds:
             _refuse(name, models.values(), "training, trainable")
@@ -127,7 +127,7 @@ def _check_bounds(
             raise NetworkError(
                 f"the layer does not train {name!r}",
                 where=f"{where}, bounds",
-                mend="Name it in `trainable`",
+                hint="Name it in `trainable`",
             )
 
 

@@ -94,7 +94,7 @@ def _check_scales(network: Network) -> None:
                 "the threshold of a neuron is 0, and the derivative of its spikes is divided by it",
                 where=f"layer {placed.name!r}",
                 expected=f"a value of {scale} that is not 0",
-                mend="Shift the potential, so that it fires above another value",
+                hint="Shift the potential, so that it fires above another value",
             )
 
 
@@ -122,7 +122,7 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
                 f"no gradient reaches {name!r}",
                 where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
                 found=f"the derivative {rule.name!r}",
-                mend="The rule 'membrane' goes straight through the leak, and `truncate` cuts "
+                hint="The rule 'membrane' goes straight through the leak, and `truncate` cuts "
                 "gradients off: choose other ones, or do not train it"
                 if cut
                 else "The output and the regularisers do not depend on it: do not train it",

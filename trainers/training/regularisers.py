@@ -70,7 +70,7 @@ class LayerReading:
             raise NetworkError(
                 "a regulariser acts on a potential that was not computed",
                 where=f"layer {self._layer.name}",
-                mend="Ask the mirror for the cumulative potential of the layer",
+                hint="Ask the mirror for the cumulative potential of the layer",
             )
         return potential.flatten(1) / len(self._layer.spikes)
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bioae import models
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 from bioae.errors import NetworkError
-from bioae.networks import artefact
+from bioae.networks import artefact, trained
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
@@ -46,10 +45,10 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:
-        trained = models.load(init.model)
-        _warn_of_seen_images(config, trained.training, init.model)
-        _check_calibration(trained.network, described, init)
-        start = _changed(trained.network, described, init)
+        before = trained.load(init.model)
+        _warn_of_seen_images(config, before.training, init.model)
+        _check_calibration(before.network, described, init)
+        start = _changed(before.network, described, init)
         return Network(start.config.self_contained(), start.weights)
     network = artefact.load(stored).network
     if described is None or described.self_contained() == network.config:
@@ -62,7 +61,7 @@ def _check_calibration(network: Network, described: NetworkConfig | None, init: 
     """Refuse a description that has the new neuron already: it hides what weights were for."""
     if init.neuron is None or init.calibrate == "none" or described is None:
         return
-    new = load_model(init.neuron)
+    new = load_neuron(init.neuron)
     before = {placed.name: placed.model for placed in network.config.placed}
     for placed in described.placed:
         if placed.model == new != before.get(placed.name, new):
@@ -72,7 +71,7 @@ def _check_calibration(network: Network, described: NetworkConfig | None, init: 
                 where=f"layer {placed.name!r}",
                 expected=f"the neuron that the weights were trained with, "
                 f"{before[placed.name].name!r}",
-                mend="Leave [network] out to take that of the trained network, or set "
+                hint="Leave [network] out to take that of the trained network, or set "
                 'calibrate = "none" in [training] init',
             )
 
@@ -121,7 +120,7 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
             where=where,
             expected=", ".join(after),
             found=", ".join(before),
-            mend="Leave [network] out to take that of the trained network",
+            hint="Leave [network] out to take that of the trained network",
         )
     weights = {}
     for name, placed in after.items():
@@ -133,7 +132,7 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
                     where=where,
                     expected=f"the shape {shape}",
                     found=str(available.get(array, "none")),
-                    mend="Leave [network] out to take that of the trained network",
+                    hint="Leave [network] out to take that of the trained network",
                 )
             weights[array] = network.weights[array]
         own: set[str] = set()

@@ -95,7 +95,7 @@ def _defined(sample: ArrayLike) -> _Sample:
     """Return the values of a sample that are not NaN, and the number of those that are."""
     if has_unit(sample):
         raise ResultError(
-            "a sample has a unit", expected="bare numbers", mend="Divide both samples by it"
+            "a sample has a unit", expected="bare numbers", hint="Divide both samples by it"
         )
     values = np.asarray(sample, dtype=np.float64).ravel()
     known = values[~np.isnan(values)]

@@ -52,12 +52,12 @@ class ExportedNeurons:
     fields: Mapping[str, Array]
 
 
-def no_node(placed: PlacedLayer, reason: str, mend: str | None = None) -> NetworkError:
+def no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> NetworkError:
     """Return the error that refuses the neurons of a layer."""
     return NetworkError(
         f"NIR has no node for the neuron model {placed.model.name!r}: {reason}",
         where=f"layer {placed.name!r}",
-        mend=mend,
+        hint=hint,
     )
 
 

@@ -283,7 +283,7 @@ def _delay(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
         raise nir_error(
             name,
             "this delays a bias, which would be 0 at first and not constant",
-            mend="Put the delay before the operation with the bias",
+            hint="Put the delay before the operation with the bias",
         )
     if (values == values[0]).all():
         fold = replace(fold, delay=fold.delay + float(values[0]))

@@ -172,7 +172,7 @@ class _Walk:
             raise nir_error(
                 operations[-1][0],
                 "the graph ends with an operation and not with neurons",
-                mend="Add an LI node, which integrates its output",
+                hint="Add an LI node, which integrates its output",
             )
         if not stages:
             raise InputError("the NIR graph has no neurons", expected=", ".join(NEURONS))

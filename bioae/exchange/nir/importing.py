@@ -286,7 +286,7 @@ class _Builder:
             raise nir_error(name, "a delay is no multiple of the time step",
                             expected=f"multiples of {self._dt:g} s",
                             found=seconds.flat[np.abs(seconds / self._dt - steps).argmax()],
-                            mend="Choose a dt that divides it")  # fmt: skip
+                            hint="Choose a dt that divides it")  # fmt: skip
         return steps
 
     def _rounding(self, seconds: Array) -> float:

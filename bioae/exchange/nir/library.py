@@ -36,11 +36,11 @@ def library() -> ModuleType:
 
 def nir_error(
     node: str, what: str, *, expected: str | None = None, found: object = None,
-    mend: str | None = None,
+    hint: str | None = None,
 ) -> InputError:  # fmt: skip
     """Return the error that refuses a node, by its name."""
     text = None if found is None else shortened(str(found))
-    return InputError(what, where=f"NIR node {node!r}", expected=expected, found=text, mend=mend)
+    return InputError(what, where=f"NIR node {node!r}", expected=expected, found=text, hint=hint)
 
 
 def read_graph(path: Path | str) -> Graph:

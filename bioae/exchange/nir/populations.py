@@ -120,7 +120,7 @@ def _check_times(
         raise nir_error(
             name,
             f"{field} is the time step, so nothing is left of v from which to subtract",
-            mend="Choose another reset",
+            hint="Choose another reset",
         )
     if values.min() < dt * (1 - 1e-6):
         _LOGGER.warning(

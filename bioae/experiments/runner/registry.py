@@ -35,7 +35,7 @@ def load(name: str) -> Experiment:
         raise InputError(
             f"there is no experiment {name!r}",
             expected=f"list, or one of {', '.join(names)}",
-            mend=did_you_mean(name, names, shown=str),
+            hint=did_you_mean(name, names, shown=str),
         )
     module = import_module(f"{experiments.__name__}.{name}")
     experiment: Experiment = module.EXPERIMENT

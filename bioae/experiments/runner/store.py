@@ -164,7 +164,7 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
             _same(folder, stored, identity)
         elif not overwrite:
             raise OutputError(
-                "the folder holds rows already, which were kept", where=str(folder), mend=_MEND
+                "the folder holds rows already, which were kept", where=str(folder), hint=_MEND
             )
 
 
@@ -206,8 +206,8 @@ def check_rows(
     differing = _differing(document.model_copy(update={"conditions": conditions}), identity)
     if differing is not None:
         key, found, expected = differing
-        mend = "Give --rows a file of the same form of the experiment, with the same settings"
-        raise _of_another_run(ResultError, where, (key, expected, found), mend)
+        hint = "Give --rows a file of the same form of the experiment, with the same settings"
+        raise _of_another_run(ResultError, where, (key, expected, found), hint)
 
 
 def _check_row(row: Row, identity: Identity, where: Path, columns: Collection[str]) -> None:
@@ -278,7 +278,7 @@ def _stored(folder: Path) -> Identity:
             "this is not the folder of an experiment",
             where=str(folder),
             expected=f"a file {IDENTITY}",
-            mend="Choose another folder",
+            hint="Choose another folder",
         )
     try:
         return validated(Identity, folder / IDENTITY, OutputError)
@@ -287,7 +287,7 @@ def _stored(folder: Path) -> Identity:
             "this is not the folder of an experiment",
             where=str(folder),
             found=f"{IDENTITY}: {error.what}",
-            mend="Choose another folder",
+            hint="Choose another folder",
         ) from error
 
 
@@ -295,15 +295,15 @@ def _same(folder: Path, stored: Identity, wanted: Identity) -> Identity:
     """Return the stored identity with conditions that are new, if the rest is the wanted one."""
     differing = _differing(stored, wanted)
     if differing is not None:
-        mend = (
+        hint = (
             "Continue it with the options and the definition of its start, or choose another folder"
         )
-        raise _of_another_run(OutputError, folder, differing, mend)
+        raise _of_another_run(OutputError, folder, differing, hint)
     return stored.model_copy(update={"conditions": stored.conditions | wanted.conditions})
 
 
 def _of_another_run(
-    error: type[InputError], where: Path, differing: tuple[str, object, object], mend: str
+    error: type[InputError], where: Path, differing: tuple[str, object, object], hint: str
 ) -> InputError:
     key, expected, found = differing
     return error(
@@ -311,7 +311,7 @@ def _of_another_run(
         where=str(where),
         expected=shortened(str(expected)),
         found=shortened(str(found)),
-        mend=mend,
+        hint=hint,
     )
 
 

@@ -173,7 +173,7 @@ class EncoderBase(Table):
                 where="dt",
                 expected=f"a {name} of at most 1 per step",
                 found=f"{name} = {amount:g}",
-                mend=f"Choose a shorter dt or a smaller {name}",
+                hint=f"Choose a shorter dt or a smaller {name}",
             )
         return amount
 

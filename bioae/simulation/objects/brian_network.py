@@ -176,7 +176,7 @@ class BrianNetwork(Shown):
         if float(self.network.t) > 0:
             raise InputError(
                 "the network has run already",
-                mend="Call network.store() before the first run and network.restore() before each "
+                hint="Call network.store() before the first run and network.restore() before each "
                 "further present, or build the network again",
             )
         checked = Presentations.of(
@@ -187,13 +187,13 @@ class BrianNetwork(Shown):
                 "there are more images and repeats than presentations",
                 expected=f"at most {self.presentations}",
                 found=str(len(checked)),
-                mend="Build the network with more: build(network, presentations=...)",
+                hint="Build the network with more: build(network, presentations=...)",
             )
         if held is not None and not self.learning:
             raise InputError(
                 "the network does not learn",
                 where="held",
-                mend="Build it to learn: build(network, presentations, learning=True)",
+                hint="Build it to learn: build(network, presentations, learning=True)",
             )
         numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
         self.images = checked
@@ -254,7 +254,7 @@ class BrianNetwork(Shown):
             If the run has not reached the end of their presentations.
         """
         if self.images is None:
-            raise DataError("no images were presented", mend="Call present(images) before the run")
+            raise DataError("no images were presented", hint="Call present(images) before the run")
         chunk = self.read(len(self.images))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
         return result_of(self.source, self.images, chunk, target=active_target(), dtype=dtype)
@@ -282,7 +282,7 @@ class BrianNetwork(Shown):
             raise InputError(
                 f"only {ran} of {needed} steps have run" if ran else "the network has not run",
                 expected=f"a run of {needed * self.source.config.dt_seconds * 1e3:g} ms",
-                mend="Call run() first",
+                hint="Call run() first",
             )
 
 
@@ -298,7 +298,7 @@ class _OnceInStandalone(Brian2Network):  # type: ignore[misc]
             raise InputError(
                 f"on {active_target()} a second run would lose the spikes that are under way",
                 where="network.run",
-                mend="Run the network once, for built.duration; numpy and cython can continue",
+                hint="Run the network once, for built.duration; numpy and cython can continue",
             )
         # One frame more between the caller, whose names Brian2 looks up, and Brian2.
         super().run(*args, level=level + 1, **options)

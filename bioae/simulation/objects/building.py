@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import get_args
 
 from bioae.checks import one_of, whole
-from bioae.models.loading import NetworkLike, full_network_of, network_of
 from bioae.networks.base import NetworkBase
+from bioae.networks.trained.loading import NetworkLike, full_network_of, network_of
 from bioae.simulation.backend import Connectivity, check_record, record_names
 from bioae.simulation.learned import learner
 from bioae.simulation.objects.brian_network import BrianNetwork, assembled

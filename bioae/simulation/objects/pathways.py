@@ -211,7 +211,7 @@ class Pathway:
             raise TargetError(
                 "synapses with delays arrive early on CUDA, in the paper's order of a step",
                 where=self.name,
-                mend="Use --schedule brian2 or --target cpp_standalone, or, where one delay holds "
+                hint="Use --schedule brian2 or --target cpp_standalone, or, where one delay holds "
                 "for all connections, --connectivity shared",
             )
 

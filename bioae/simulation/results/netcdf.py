@@ -94,7 +94,7 @@ def check_replaced(path: Path | str) -> None:
             "the output would replace a file that is no result, which was kept",
             where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
-            mend="Choose another path, or remove the file",
+            hint="Choose another path, or remove the file",
         )
 
 

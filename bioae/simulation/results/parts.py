@@ -228,7 +228,7 @@ def _run_of(folder: Path) -> dict[str, str]:
         raise OutputError(
             "this is not the folder of an interrupted run, and was kept",
             where=str(folder),
-            mend="Remove it, or choose another output",
+            hint="Remove it, or choose another output",
         ) from error
 
 
@@ -241,7 +241,7 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
                 where=str(folder),
                 expected=stored.get(name, "none"),
                 found=identity.get(name, "none"),
-                mend="Resume it as it was started, or start over with --overwrite (overwrite=True)",
+                hint="Resume it as it was started, or start over with --overwrite (overwrite=True)",
             )
 
 
@@ -318,7 +318,7 @@ def _lost(file: Path) -> OutputError:
     return OutputError(
         "a finished chunk of an interrupted run cannot be read any more",
         where=str(file),
-        mend="Run it again with --resume (resume=True): missing chunks are run again",
+        hint="Run it again with --resume (resume=True): missing chunks are run again",
     )
 
 

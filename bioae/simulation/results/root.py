@@ -206,7 +206,7 @@ def _check_images(
             raise ResultError(
                 "the network's output is not finite",
                 where=name,
-                mend="Look for parameters, weights or noise that are too large, or use a smaller "
+                hint="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt",
             )
     for name, numbers in (("example", example), ("label", label)):

@@ -194,7 +194,7 @@ def in_order(data: xr.Dataset, root: xr.Dataset) -> xr.Dataset:
 def _index(root: xr.Dataset, name: str) -> pd.Index:
     if name not in root.dims:
         raise ResultError(
-            f"the result has no dimension {name!r}", mend=f"Select one with isel({name}=[0])"
+            f"the result has no dimension {name!r}", hint=f"Select one with isel({name}=[0])"
         )
     index = root[name].to_index()
     if not index.is_unique:

@@ -47,7 +47,7 @@ def check_target(target: str) -> Target:
     if missing:
         raise TargetError(
             f"the target {target!r} needs {' and '.join(missing)}, which cannot be found",
-            mend="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
+            hint="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
             "conda: cxx-compiler make), or use --target numpy, which needs none",
         )
     return target

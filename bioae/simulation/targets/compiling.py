@@ -81,7 +81,7 @@ def _compile(folder: Path, sources: Sequence[str]) -> None:
         first = next((line for line in lines if "error" in line.lower()), "it printed nothing")
         raise TargetError(
             f"the C++ compiler failed: {first}",
-            mend="Check that g++ compiles C++11, or use --target numpy",
+            hint="Check that g++ compiles C++11, or use --target numpy",
         )
 
 

@@ -55,7 +55,7 @@ def connected(address: str) -> Iterator[Client]:
     except ImportError as error:
         raise TargetError(
             "a cluster needs Dask, which is not installed",
-            mend="pip install 'bioae[distributed]', here and on the cluster; or use --workers",
+            hint="pip install 'bioae[distributed]', here and on the cluster; or use --workers",
         ) from error
     try:
         _ask(address)
@@ -64,7 +64,7 @@ def connected(address: str) -> Iterator[Client]:
         raise TargetError(
             f"no Dask cluster answers: {str(error) or f'silence for {CONNECT_SECONDS:g} s'}",
             where=repr(address),
-            mend="Start one with dask scheduler and dask worker --nthreads 1, "
+            hint="Start one with dask scheduler and dask worker --nthreads 1, "
             "and give the address that the scheduler prints",
         ) from error
     with client:
@@ -109,7 +109,7 @@ def count_workers(client: Client) -> int:
         raise TargetError(
             "the Dask cluster has no workers",
             where=_address(client),
-            mend="Start some: dask worker --nthreads 1 ADDRESS",
+            hint="Start some: dask worker --nthreads 1 ADDRESS",
         ) from error
     return max(1, len(client.nthreads()))
 
@@ -190,7 +190,7 @@ def _result(client: Client, future: Future) -> Chunk:
             raise TargetError(
                 "the workers that took the same images died, one after another",
                 where=_address(client),
-                mend="If memory ran out, give the workers more, or use smaller chunks",
+                hint="If memory ran out, give the workers more, or use smaller chunks",
             ) from error
         except CancelledError as error:
             raise TargetError(
@@ -200,7 +200,7 @@ def _result(client: Client, future: Future) -> Chunk:
             raise TargetError(
                 f"a worker of the Dask cluster failed: {type(error).__name__}: {error}",
                 where=_address(client),
-                mend="Check that the same bioae is installed on the scheduler and all workers",
+                hint="Check that the same bioae is installed on the scheduler and all workers",
             ) from error
         else:
             return chunk
@@ -293,5 +293,5 @@ def _check_versions(expected: Mapping[str, str]) -> None:
                 f"a worker of the Dask cluster has another version of {package}",
                 expected=version,
                 found=installed[package],
-                mend="Install the same versions on all of them",
+                hint="Install the same versions on all of them",
             )

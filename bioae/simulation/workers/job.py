@@ -218,7 +218,7 @@ def _check_compiled(built: BrianNetwork) -> None:
         raise TargetError(
             "a part of the network could not be compiled, and Brian2 left it out",
             where=name,
-            mend="Use --target numpy",
+            hint="Use --target numpy",
         )
 
 
@@ -269,6 +269,6 @@ class _Standalone(BuiltRunner):
             raise TargetError(
                 f"the compiled network failed, or its files could not be written: {error}",
                 where=str(self.folder),
-                mend="Free some space there or set TMPDIR to another folder; or run it with "
+                hint="Free some space there or set TMPDIR to another folder; or run it with "
                 "--target numpy",
             ) from error

@@ -207,7 +207,7 @@ def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("library", "mend", "write"),
+    ("library", "hint", "write"),
     [
         (
             "neo",
@@ -219,7 +219,7 @@ def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_a_library_that_is_missing_is_named(
     library: str,
-    mend: str,
+    hint: str,
     write: Callable[[xr.DataTree, Path], Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -231,7 +231,7 @@ def test_a_library_that_is_missing_is_named(
     monkeypatch.setattr("bioae.extras.import_module", missing)
     with pytest.raises(InputError, match=f"{library} is not installed") as caught:
         write(example_result(), tmp_path)
-    assert mend in str(caught.value)
+    assert hint in str(caught.value)
     assert "found" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 

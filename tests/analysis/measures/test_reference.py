@@ -21,7 +21,7 @@ from bioae.analysis.measures.verdicts import (
     verdict,
     verdict_table,
 )
-from bioae.equations.library import available, load_model
+from bioae.equations.library import available, load_neuron
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -141,14 +141,14 @@ def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
 
 def test_only_models_with_a_time_constant_run_in_seconds() -> None:
     without = {
-        name for name in available() if not has_time_constants(load_model(name).to_toml())[0]
+        name for name in available() if not has_time_constants(load_neuron(name).to_toml())[0]
     }
     assert without == {"if", "radlif"}  # radlif: its decay is per step
-    both = "\n".join(load_model(name).to_toml() for name in ("lif", "if"))
+    both = "\n".join(load_neuron(name).to_toml() for name in ("lif", "if"))
     seconds, why = has_time_constants(both)
     assert not seconds
     assert "without a leak" in why
-    assert has_time_constants("\n".join([load_model("lif").to_toml()] * 2))[0]
+    assert has_time_constants("\n".join([load_neuron("lif").to_toml()] * 2))[0]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_only_what_sets_the_dynamics_counts_as_a_time_constant(text: str, second
 
 def test_the_context_is_read_from_the_result(make: Make) -> None:
     raster = np.ones((3, 4, 2), bool)
-    model = load_model("lif").to_toml()
+    model = load_neuron("lif").to_toml()
     same = context_of(make(raster, neuron_model=model))
     assert (same.seconds, same.repeated, same.steps) == (True, True, 4)
     assert same.presentation_s == pytest.approx(0.002)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.equations.describing.description import dynamics, firing, symbols
 from bioae.equations.describing.typesetting import latex, symbol
 
@@ -96,7 +96,7 @@ def test_symbols(name: str, typeset: str) -> None:
 
 @pytest.mark.parametrize("name", available())
 def test_every_model_can_be_presented(name: str) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     rows = {row.name: row for row in symbols(model)}
     assert {name: rows[name].value for name in model.parameters} == {
         name: model.initial_state.get(name, text) for name, text in model.parameters.items()

@@ -20,7 +20,7 @@ from brian2 import (
 )
 from numpy.typing import NDArray
 
-from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
@@ -498,7 +498,7 @@ METHODS: dict[str, list[str | None]] = {
 
 def model_of(case: str, method: str | None = None) -> NeuronModel:
     if case in available():
-        return load_model(case)
+        return load_neuron(case)
     fields = tomllib.loads(HEAD + CASES[case])
     if method is not None:
         fields["method"] = method
@@ -506,7 +506,7 @@ def model_of(case: str, method: str | None = None) -> NeuronModel:
 
 
 # Noise of our own is not Brian2's; see the tests of noise.
-SHIPPED = [name for name in available() if load_model(name).threshold and "noisy" not in name]
+SHIPPED = [name for name in available() if load_neuron(name).threshold and "noisy" not in name]
 EVERY = [
     *((name, None) for name in SHIPPED),
     *((name, method) for name in CASES for method in METHODS.get(name, [None])),

@@ -12,7 +12,7 @@ from typing import Any
 import builders
 import pytest
 
-from bioae.equations import NeuronModel, available, load_model
+from bioae.equations import NeuronModel, available, load_neuron
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.lowering import exact
 from bioae.equations.lowering.probing import Probe
@@ -80,7 +80,7 @@ def test_the_methods_that_the_line_names_work(method: str, no_process: None) -> 
 
 
 def test_shipped_models_and_uncoupled_equations_start_no_process(no_process: None) -> None:
-    models = [load_model(name) for name in available()]
+    models = [load_neuron(name) for name in available()]
     models = [model for model in models if model.method in ("exact", None)]
     assert len(models) > 5
     uncoupled = "\n".join(f"dx{k}/dt = (1 - x{k})/tau_x : 1" for k in range(4))

@@ -14,7 +14,7 @@ from bioae.equations import Program, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 
 Array = NDArray[Any]
 
@@ -67,7 +67,7 @@ def run(
     start, parameters
         Initial values and parameters to replace the model's, in base units.
     """
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     steps = round(duration / dt)
     arriving, inhibiting = (_over(each, steps) for each in (weights, inhibition))
     arrays = [*(hold or {}).values(), *(start or {}).values(), *(parameters or {}).values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import model
 
-from bioae.equations import available, load_model, lower
+from bioae.equations import available, load_neuron, lower
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.lowering.refractory import without_refractory
 
@@ -33,13 +33,13 @@ def test_only_values_for_guarded_writes_take_a_neuron_for_active() -> None:
 
 @pytest.mark.parametrize("name", available())
 def test_no_shipped_model_divides_by_a_leak_that_is_switched_off(name: str) -> None:
-    for statement in lower(load_model(name)).update:
+    for statement in lower(load_neuron(name)).update:
         assert "int(not_refractory)" not in statement.value.text
 
 
 def test_an_exponential_euler_step_is_finite_while_refractory() -> None:
     fields = {
-        **load_model("coba").to_mapping(),
+        **load_neuron("coba").to_mapping(),
         "equations": """
         dv/dt = (g_L*(E_L - v) + g_e*(E_e - v) + g_i*(E_i - v))/C : volt (unless refractory)
         dg_e/dt = -g_e/tau_e : siemens

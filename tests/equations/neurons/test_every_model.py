@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.equations import NeuronModel, available, load_model, lower
+from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.parameters import parameter_values
 from bioae.equations.quantities import evaluate, time_in_seconds
 
 MODELS = available()
-FIRING = tuple(name for name in MODELS if load_model(name).threshold is not None)
-QUIET = tuple(name for name in MODELS if not lower(load_model(name)).draws)
+FIRING = tuple(name for name in MODELS if load_neuron(name).threshold is not None)
+QUIET = tuple(name for name in MODELS if not lower(load_neuron(name)).draws)
 
 
 def time_steps(model: NeuronModel) -> list[float]:
@@ -32,15 +32,15 @@ def test_there_is_a_library() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_file_has_a_description_and_a_reference(name: str) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     assert re.fullmatch(r"[A-Z].{20,170}\.", model.description)
     assert re.search(r"\b(19|20)\d\d\b", model.reference), "a year"
     assert re.search(r"doi:10\.\d{4,}/|arXiv:\d{4}\.|\d+:\d+|Cybernetics", model.reference)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
+@pytest.mark.parametrize("name", [name for name in MODELS if load_neuron(name).trainable])
 def test_bounds_contain_the_defaults(name: str) -> None:
-    model = load_model(name)
+    model = load_neuron(name)
     values = parameter_values(model)
     for parameter, bounds in model.trainable.items():
         low, high = (float(evaluate(text, values, where=name)) for text in bounds)
@@ -50,7 +50,7 @@ def test_bounds_contain_the_defaults(name: str) -> None:
 @pytest.mark.parametrize("name", QUIET)
 def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None:
     """The distance to threshold stays to a millionth, every variable to a ten-thousandth."""
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     for dt in time_steps(program.model):
         result = simulate(name, 0.1, dt=dt)
         assert not result.spikes.any()
@@ -64,7 +64,7 @@ def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None
 
 @pytest.mark.parametrize("name", FIRING)
 def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[..., Any]) -> None:
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     count = np.arange(1.0, 11.0)
     for dt in time_steps(program.model):
         train = np.zeros((round(0.05 / dt), len(count)))
@@ -80,7 +80,7 @@ def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[...
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
 def test_every_model_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
     """For any input, excitation or inhibition, at both time steps; warnings are errors."""
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     mean = np.linspace(-1.0, 1.0, 16)
     for dt in time_steps(program.model):
         steps = 300
@@ -97,12 +97,12 @@ def test_every_model_stays_finite(name: str, strength: float, simulate: Callable
             assert result.spikes.any()
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if load_model(name).trainable])
+@pytest.mark.parametrize("name", [name for name in MODELS if load_neuron(name).trainable])
 def test_every_model_stays_finite_at_the_bounds_of_training(
     name: str, simulate: Callable[..., Any]
 ) -> None:
     """Each neuron has one trainable parameter at one of its bounds."""
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     values = parameter_values(program.model)
     names = list(program.model.trainable)
     n = 2 * len(names)

@@ -8,13 +8,13 @@ import builders
 import pytest
 from builders import dense, described
 
-from bioae.equations import load_model, lower
+from bioae.equations import load_neuron, lower
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import NetworkConfig
 from bioae.trainers.parity import parity_network
 
 FAST: dict[str, Any] = {
-    **load_model("lif").to_mapping(), "description": "A neuron of short steps.", "dt": "0.2*ms",
+    **load_neuron("lif").to_mapping(), "description": "A neuron of short steps.", "dt": "0.2*ms",
 }  # fmt: skip
 
 
@@ -38,8 +38,8 @@ def test_a_longer_step_is_refused_in_one_line() -> None:
 
 
 def test_models_without_a_largest_step_take_any_step() -> None:
-    assert load_model("lif").dt is None
-    assert network("5*ms", load_model("lif").to_mapping()).placed
+    assert load_neuron("lif").dt is None
+    assert network("5*ms", load_neuron("lif").to_mapping()).placed
 
 
 @pytest.mark.parametrize("dt", ["0.1", "-1*ms", "1*mV", "fast"])

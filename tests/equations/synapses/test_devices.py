@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plastic_networks import network, signals
 
-from bioae.equations import SynapseModel, load_model, load_synapse, weight_changes, with_devices
+from bioae.equations import SynapseModel, load_neuron, load_synapse, weight_changes, with_devices
 from bioae.errors import InputError, ModelError
 from bioae.networks import Network
 from bioae.trainers import learn_mirror
@@ -99,7 +99,7 @@ def test_conductances_stay_within_their_levels() -> None:
 def test_devices_have_parity(name: str) -> None:
     model = with_devices(load_synapse(name), 16, noise=0.2)
     (report,) = rule_parities(
-        model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+        model, ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
     )
     assert report.passed
     assert report.differing_weights == 0

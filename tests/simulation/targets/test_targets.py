@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes, is_alive, layer_names
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network
 from bioae.simulation import TARGETS, simulate
@@ -24,8 +24,8 @@ from bioae.trainers.parity.comparison import recorded, report
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 UNITS = 16
-SPIKING = [name for name in available() if load_model(name).threshold is not None]
-EXACT = [name for name in SPIKING if lower(load_model(name)).reproducible]
+SPIKING = [name for name in available() if load_neuron(name).threshold is not None]
+EXACT = [name for name in SPIKING if lower(load_neuron(name)).reproducible]
 INEXACT = [name for name in SPIKING if name not in EXACT]
 
 #: Cython compiles seconds for each code object: a model of each kind shows what all do.
@@ -45,7 +45,7 @@ Results = dict[str, xr.DataTree]
 @cache
 def example_of(name: str) -> Shown:
     """Return a small network of a model, with recurrence and delays, and its input."""
-    return parity_network(load_model(name), neurons=8, steps=60, examples=3, seed=0)
+    return parity_network(load_neuron(name), neurons=8, steps=60, examples=3, seed=0)
 
 
 @cache

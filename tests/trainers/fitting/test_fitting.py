@@ -14,7 +14,7 @@ import torch
 from scipy.stats import logistic
 
 from bioae.equations.arrays.start import default_parameters
-from bioae.equations.library import load_model
+from bioae.equations.library import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, ModelError
@@ -50,7 +50,7 @@ def assert_recovered(found: Recovery, factor: float) -> None:
 def test_recovery_from_a_little_data(name: str, factor: float) -> None:
     parameters, origins = CASES[name]
     found = recover(
-        load_model(name), parameters, factor=factor, origins=origins, neurons=80, examples=2,
+        load_neuron(name), parameters, factor=factor, origins=origins, neurons=80, examples=2,
         widths=(0.1, 0.02, 0.005), steps=100,
     )  # fmt: skip
     assert_recovered(found, factor)
@@ -61,7 +61,7 @@ def test_recovery_from_a_little_data(name: str, factor: float) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_recovery(name: str, factor: float) -> None:
     parameters, origins = CASES[name]
-    assert_recovered(recover(load_model(name), parameters, factor=factor, origins=origins), factor)
+    assert_recovered(recover(load_neuron(name), parameters, factor=factor, origins=origins), factor)
 
 
 def test_the_stored_recoveries_are_within_the_bound() -> None:
@@ -76,7 +76,7 @@ def test_the_stored_recoveries_are_within_the_bound() -> None:
 
 
 def forced(tau: float, neurons: int) -> ForcedNeuron:
-    model = load_model("lif")
+    model = load_neuron("lif")
     program = lower(model)
     values = {**default_parameters(program), "tau": np.asarray(tau)}
     return ForcedNeuron(
@@ -122,7 +122,7 @@ def test_the_likelihood_and_its_gradient_against_a_loop() -> None:
 
 
 def own_model(**changes: object) -> NeuronModel:
-    return builders.model(load_model("lif").to_mapping(), "own", **changes)
+    return builders.model(load_neuron("lif").to_mapping(), "own", **changes)
 
 
 def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:
@@ -156,7 +156,7 @@ def test_unrecoverable_parameters_are_refused(
     ("arguments", "message"),
     [
         ({"parameters": "tau"}, "parameters does not fit; expected list or tuple; found 'tau'"),
-        ({"model": "lif"}, "model does not fit.*load_model"),
+        ({"model": "lif"}, "model does not fit.*load_neuron"),
         ({"neurons": 0}, "neurons does not fit; expected 1 or more"),
         ({"steps": 2.5}, "steps does not fit; expected a whole number"),
         ({"rate_hz": math.nan}, "rate_hz does not fit; expected a number above 0"),
@@ -167,13 +167,13 @@ def test_unrecoverable_parameters_are_refused(
     ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
-    given = {"model": load_model("lif"), "parameters": ["tau"], **arguments}
+    given = {"model": load_neuron("lif"), "parameters": ["tau"], **arguments}
     with pytest.raises(InputError, match=message):
         recover(**given)
 
 
 def test_a_value_that_is_its_origin_is_refused() -> None:
-    lif = load_model("lif")
+    lif = load_neuron("lif")
     fields = lif.to_mapping()
     fields["equations"] = fields["equations"].replace("-v/tau", "(E - v)/tau")
     fields["parameters"] = {**fields["parameters"], "E": "0"}

@@ -11,14 +11,14 @@ import torch
 from builders import dense, described
 from torch import Tensor
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.networks import Network
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan, Gaussian
 
-SPIKING = [name for name in available() if load_model(name).threshold is not None]
+SPIKING = [name for name in available() if load_neuron(name).threshold is not None]
 KEY = Key(3, np.arange(2))
 
 
@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
 def quick_to_settle(name: str) -> dict[str, Any]:
     """Return a model that settles, if it does, for 20 steps: its gradient is exact for any time."""
-    model = load_model(name)
+    model = load_neuron(name)
     mapping: dict[str, Any] = model.to_mapping()
     if model.settle is not None:
         mapping["initial"]["settle"] = f"20*({model.dt or '1*ms'})"
@@ -43,7 +43,7 @@ def network_of(model: str, schedule: str, steps: int) -> Network:
     config = described(
         dense("first", 4, **own), dense("last", shape=[1, 1, 3], **own),
         input_shape=[1, 1, 3], steps=steps, schedule=schedule, neuron=model,
-        decoder={"kind": "mean"}, dt=load_model(model).dt or "1*ms",
+        decoder={"kind": "mean"}, dt=load_neuron(model).dt or "1*ms",
         neurons={model: quick_to_settle(model)},
     )  # fmt: skip
     return Network.initialise(config, seed=4)
@@ -51,7 +51,7 @@ def network_of(model: str, schedule: str, steps: int) -> Network:
 
 def steps(model: str) -> int:
     """Return how many steps are enough for both layers to fire and be reset."""
-    return 40 if load_model(model).dt else 12
+    return 40 if load_neuron(model).dt else 12
 
 
 @cache
@@ -155,7 +155,7 @@ def check_gradients(
     one direction in which everything moves, and not kind after kind.
     """
     network, drive = firing(model, schedule, steps(model))
-    trainable = load_model(model).trainable
+    trainable = load_neuron(model).trainable
     mirror = NetworkMirror(
         network,
         derivative=Gaussian(sigma=0.5),
@@ -208,7 +208,7 @@ def test_surrogate_gradients_stay_finite(model: str, count: int) -> None:
     """Over many steps, through resets and refractoriness, at the model's own time step."""
     network = firing(model, "brian2", steps(model)).network.with_time(steps=count)
     drive = torch.from_numpy(stream(0, 1).random((count, 2, 1, 1, 3)))
-    trainable = load_model(model).trainable
+    trainable = load_neuron(model).trainable
     mirror = NetworkMirror(
         network,
         derivative=ArcTan(),

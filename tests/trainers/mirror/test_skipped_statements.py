@@ -9,7 +9,7 @@ import pytest
 import torch
 from compiled_mirror import DENSE, compare, firing, learn, needs_compiler
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
@@ -121,5 +121,5 @@ def test_compiled_gradients_are_the_same(case: str, attached: bool) -> None:
 
 @pytest.mark.parametrize("name", ["lif", "lif_refractory", "adex", "izhikevich"])
 def test_models_that_are_defined_everywhere_are_as_they_were(name: str) -> None:
-    program = lower(load_model(name))
+    program = lower(load_neuron(name))
     assert with_skipped(program) == program

@@ -10,7 +10,7 @@ import pytest
 from builders import dense, drawn, model, pictures
 from one_build import survey
 
-from bioae.equations import NeuronModel, load_model
+from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import ModelError, TargetError
 from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
@@ -67,12 +67,12 @@ def test_the_same_map_without_chaos_must_agree() -> None:
 
 
 def test_brian2_is_perturbed_only_if_requested_or_needed() -> None:
-    assert model_parity(load_model("lif"), **SMALL).self_agreement is None
-    assert model_parity(load_model("lif"), **SMALL, perturb=True).self_agreement == 1.0
+    assert model_parity(load_neuron("lif"), **SMALL).self_agreement is None
+    assert model_parity(load_neuron("lif"), **SMALL, perturb=True).self_agreement == 1.0
 
 
 def test_a_perturbation_moves_every_weight_by_its_last_bits() -> None:
-    network, _ = parity_network(load_model("lif"), **SMALL, seed=0)
+    network, _ = parity_network(load_neuron("lif"), **SMALL, seed=0)
     other = perturbed(network)
     for placed in network.config.placed:
         for name in placed.weight_shapes:
@@ -85,7 +85,7 @@ def test_a_perturbation_moves_every_weight_by_its_last_bits() -> None:
 @pytest.mark.parametrize("factor", [1.0, 2.0**-8, 2.0**8])
 @pytest.mark.parametrize("name", ["lif", "izhikevich"])
 def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:
-    network, images = parity_network(load_model(name), neurons=20, steps=60, examples=2, seed=1)
+    network, images = parity_network(load_neuron(name), neurons=20, steps=60, examples=2, seed=1)
     weights = {
         n: np.abs(factor * w) if n.endswith(".weight") else w for n, w in network.weights.items()
     }
@@ -101,7 +101,7 @@ def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:
 
 
 def test_a_model_that_cannot_fire_is_refused() -> None:
-    fields = load_model("lif").to_mapping() | {"threshold": "v > 1 and v < 0"}
+    fields = load_neuron("lif").to_mapping() | {"threshold": "v > 1 and v < 0"}
     fields["surrogate"] = {"distance": "v - theta", "scale": "theta"}
     never = model(fields, "never")
     with pytest.raises(ModelError, match="no input makes half of the neurons of 'never' fire"):
@@ -114,7 +114,7 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
     except TargetError as error:
         pytest.skip(str(error))
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
-    models = [load_model(name) for name in ("eif", "noisy_lif")]
+    models = [load_neuron(name) for name in ("eif", "noisy_lif")]
     together = survey(models, target="cpp_standalone", **SMALL)
     separate = [model_parity(model, **SMALL) for model in models]
     for found, expected in zip(together, separate, strict=True):
@@ -128,7 +128,7 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_report_passes_if_it_meets_its_requirement() -> None:
-    report = model_parity(load_model("lif"), **SMALL)
+    report = model_parity(load_neuron("lif"), **SMALL)
     assert isinstance(report, Parity)
     assert report.passed
     assert report.to_json()["passed"] is True
@@ -141,7 +141,7 @@ def test_a_report_passes_if_it_meets_its_requirement() -> None:
 
 
 def test_targets_may_be_an_iterator() -> None:
-    reports = model_parities(load_model("lif"), iter(["numpy"]), neurons=10, steps=20, examples=1)
+    reports = model_parities(load_neuron("lif"), iter(["numpy"]), neurons=10, steps=20, examples=1)
     assert [report.target for report in reports] == ["numpy"]
 
 

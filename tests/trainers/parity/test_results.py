@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from make_parity import PATH, definitions, vouched_code
 
-from bioae.equations import available, load_model
+from bioae.equations import available, load_neuron
 from bioae.trainers.parity import AGREEMENT
 
 
@@ -16,7 +16,7 @@ def test_every_spiking_model_passed_on_every_target() -> None:
     stored = json.loads(PATH.read_text(encoding="utf-8"))
     assert (stored["neurons"], stored["steps"]) == (100, 1000)
     found = {(report["model"], report["target"]): report for report in stored["reports"]}
-    spiking = [name for name in available() if load_model(name).threshold is not None]
+    spiking = [name for name in available() if load_neuron(name).threshold is not None]
     assert set(found) == set(product(spiking, ["numpy", "cpp_standalone"]))
     for report in found.values():
         assert report["passed"]

@@ -6,7 +6,7 @@ from itertools import product
 
 from make_rule_parity import NEURONS, SIZE, TABLE, stored, table
 
-from bioae.equations import available_synapses, load_model, load_synapse
+from bioae.equations import available_synapses, load_neuron, load_synapse
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.synapses.lowering import lower_synapse
 
@@ -22,7 +22,7 @@ def test_every_rule_passed_after_a_thousand_presentations() -> None:
         assert report["active_fraction"] >= 0.5
         assert report["changed"] > 0.1
         rule = lower_synapse(load_synapse(report["model"]))
-        exact = rule.reproducible and lower(load_model(report["neuron"])).reproducible
+        exact = rule.reproducible and lower(load_neuron(report["neuron"])).reproducible
         assert report["exact"] == exact
         if exact:
             assert report["differing"] == report["differing_weights"] == 0

@@ -14,7 +14,7 @@ from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network
 import bioae
 from bioae.analysis import differing_spikes
 from bioae.datasets import Signals
-from bioae.equations import available_synapses, load_model, load_synapse
+from bioae.equations import available_synapses, load_neuron, load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation import Learned, build, learn
@@ -178,7 +178,7 @@ def test_contrastive_learning_written_by_hand_gives_the_same_weights(truth: floa
 @pytest.mark.parametrize("name", available_synapses())
 def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     (report,) = rule_parities(
-        load_synapse(name), ["numpy"], neuron=load_model("adex"), neurons=16, steps=30, examples=4
+        load_synapse(name), ["numpy"], neuron=load_neuron("adex"), neurons=16, steps=30, examples=4
     )
     assert report.passed
     assert not report.exact
@@ -335,7 +335,7 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
 def test_rules_with_any_bounds_have_parity(low: float, high: float) -> None:
     model = custom(synapse={"on_post": f"w = clip(w - 0.02*x_pre, {low}, {high})"})
     (report,) = rule_parities(
-        model, ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+        model, ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
     )
     assert report.changed > 0.2
     assert report.passed
@@ -384,7 +384,7 @@ CONDITIONS = {
 def test_conditions_among_numbers_have_parity() -> None:
     targets = ["numpy", "cpp_standalone"]
     reports = rule_parities(
-        custom(**CONDITIONS), targets, neuron=load_model("lif"), neurons=16, steps=30, examples=3
+        custom(**CONDITIONS), targets, neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
     )
     for report in reports:
         assert report.exact
@@ -394,7 +394,7 @@ def test_conditions_among_numbers_have_parity() -> None:
 
 def test_traces_that_jump_by_a_parameter_have_parity() -> None:
     (report,) = rule_parities(
-        custom(), ["numpy"], neuron=load_model("if"), neurons=16, steps=30, examples=3
+        custom(), ["numpy"], neuron=load_neuron("if"), neurons=16, steps=30, examples=3
     )
     assert report.changed > 0.2
     assert report.passed

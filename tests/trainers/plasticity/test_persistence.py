@@ -11,7 +11,7 @@ import pytest
 from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
 
 import bioae
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.equations.synapses.changes import change_of
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
@@ -194,7 +194,7 @@ def test_long_rules_are_lowered_at_once() -> None:
 @pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
 def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> None:
     (report,) = rule_parities(
-        custom(**changes), ["numpy"], neuron=load_model("lif"), neurons=16, steps=30, examples=3
+        custom(**changes), ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
     )
     assert report.exact
     assert report.passed
@@ -216,7 +216,7 @@ def test_what_cannot_persist_is_refused(names: list[str], line: str) -> None:
 
 
 def test_arrays_of_rules_must_not_have_the_name_of_another() -> None:
-    start, lif = learner(MEMORY), load_model("lif").to_mapping()
+    start, lif = learner(MEMORY), load_neuron("lif").to_mapping()
     lif["threshold"] = "v > theta*weight_c"
     lif["parameters"]["weight_c"] = "1"
     layers = [{**each.model_dump(), "neuron": "other"} for each in start.config.layers]

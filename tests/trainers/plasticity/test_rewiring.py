@@ -271,7 +271,7 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
 def test_rules_with_a_structure_pass_parity() -> None:
     rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 100, "swaps": 40})
     (report,) = rule_parities(
-        rule, ["numpy"], neuron=bioae.load_model("lif"), neurons=20, examples=7
+        rule, ["numpy"], neuron=bioae.load_neuron("lif"), neurons=20, examples=7
     )
     assert report.passed
     assert report.exact
@@ -279,7 +279,7 @@ def test_rules_with_a_structure_pass_parity() -> None:
     with pytest.raises(ModelError, match="--neurons 42"):
         rule_parities(
             custom(**RULE, structure={**STRUCTURE, "fan_in": 20}), ["numpy"], neurons=20,
-            neuron=bioae.load_model("lif"),
+            neuron=bioae.load_neuron("lif"),
         )  # fmt: skip
 
 
@@ -408,7 +408,7 @@ def test_the_scores_of_the_documentation_exchange_connections() -> None:
     for fields in (bcpnn, pruned):
         rule = SynapseModel.from_mapping("mine", fields, where="mine.toml")
         (report,) = rule_parities(
-            rule, ["numpy"], neuron=bioae.load_model("lif"), neurons=20, examples=7
+            rule, ["numpy"], neuron=bioae.load_neuron("lif"), neurons=20, examples=7
         )
         assert report.passed
         assert report.exchanged

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from builders import dense
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
@@ -92,7 +92,7 @@ def test_a_description_with_the_new_neuron_is_refused(tmp_path: Path) -> None:
         started("adex")
     assert started("adex", calibrate="none").config.placed[0].model.name == "adex"
     calibrated = started("lif")
-    assert calibrated.config.layers[0].weight != load_model("adex").weight
+    assert calibrated.config.layers[0].weight != load_neuron("adex").weight
 
 
 def test_a_network_that_never_fires_says_so(

@@ -51,12 +51,12 @@ CASES = [
 def test_the_function_that_made_the_first_nan_is_named(
     small_run: ModuleType, case: tuple[dict[str, Any], str, str, str], tmp_path: Path
 ) -> None:
-    changes, function, variable, mend = case
+    changes, function, variable, hint = case
     line = complaint(small_run, config(small_run, changes), tmp_path)
     assert line.startswith("epoch 1, batch 1: the ")
     assert f"layer output, neuron model 'changed', the variable {variable!r}: the " in line
     assert f" of {function!r} in " in line
-    assert mend in line
+    assert hint in line
 
 
 def euler(change: str) -> dict[str, Any]:
@@ -126,13 +126,13 @@ def test_an_operation_is_named_as_the_model_has_it(
 def test_a_compiled_step_is_explained_by_the_uncompiled_one(
     small_run: ModuleType, tmp_path: Path
 ) -> None:
-    (changes, _, _, mend), *_ = CASES
+    (changes, _, _, hint), *_ = CASES
     configuration = config(small_run, changes, compile=True)
     problem = small_run.problem(configuration)
     mirror = NetworkMirror(
         problem.mirror.network, derivative=FastSigmoid(), potentials="last", compile=True
     )
-    with pytest.raises(NetworkError, match=f"the derivative of 'sqrt' in .*{mend}"):
+    with pytest.raises(NetworkError, match=f"the derivative of 'sqrt' in .*{hint}"):
         fit(replace(problem, mirror=mirror), tmp_path)
 
 

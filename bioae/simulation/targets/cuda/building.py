@@ -129,5 +129,5 @@ def _compile(folder: Path) -> None:
         first = next(errors, lines[-1] if lines else "it printed nothing")
         raise TargetError(
             f"nvcc failed: {first}",
-            mend="Check that it compiles C++17 for this GPU, or use --target cpp_standalone",
+            hint="Check that it compiles C++17 for this GPU, or use --target cpp_standalone",
         )

@@ -110,12 +110,12 @@ def check_packages() -> None:
         raise TargetError(
             "the target 'cuda_standalone' needs brian2cuda, and that needs Python 3.12 or later",
             found=f"Python {'.'.join(map(str, sys.version_info[:2]))}",
-            mend="Install 'bioae[cuda]' in an environment of a newer Python (from bioae's sources: "
+            hint="Install 'bioae[cuda]' in an environment of a newer Python (from bioae's sources: "
             f"make test-cuda makes one), {_OTHERWISE}",
         )
     raise TargetError(
         "the target 'cuda_standalone' needs brian2cuda, which is not installed",
-        mend=f"pip install 'bioae[cuda]', {_OTHERWISE}",
+        hint=f"pip install 'bioae[cuda]', {_OTHERWISE}",
     )
 
 
@@ -133,7 +133,7 @@ def check_cuda() -> Toolkit:
     if capability is None:
         raise TargetError(
             "the target 'cuda_standalone' needs an NVIDIA GPU, and nvidia-smi finds none",
-            mend="Run it on a machine with a GPU and NVIDIA's driver "
+            hint="Run it on a machine with a GPU and NVIDIA's driver "
             f"(Debian, Ubuntu: apt install nvidia-driver), {_OTHERWISE}",
         )
     if capability < LEAST_CAPABILITY:
@@ -141,7 +141,7 @@ def check_cuda() -> Toolkit:
             "the GPU is too old for the target 'cuda_standalone'",
             expected=f"compute capability {LEAST_CAPABILITY} or more",
             found=str(capability),
-            mend=f"Use a newer one, {_OTHERWISE}",
+            hint=f"Use a newer one, {_OTHERWISE}",
         )
     return toolkit
 
@@ -158,7 +158,7 @@ def check_toolkit() -> Toolkit:
     if missing:
         raise TargetError(
             f"the target 'cuda_standalone' needs {' and '.join(missing)}, which cannot be found",
-            mend="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make), "
+            hint="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make), "
             "or use --target numpy, which needs none",
         )
     toolkit = Toolkit.find()
@@ -166,7 +166,7 @@ def check_toolkit() -> Toolkit:
         raise TargetError(
             "the target 'cuda_standalone' needs nvcc, the compiler of NVIDIA's CUDA toolkit, which "
             "cannot be found",
-            mend="Install the toolkit (Debian, Ubuntu: apt install nvidia-cuda-toolkit; conda: "
+            hint="Install the toolkit (Debian, Ubuntu: apt install nvidia-cuda-toolkit; conda: "
             "cuda-toolkit; or https://developer.nvidia.com/cuda-downloads), set CUDA_HOME to where "
             f"it is, {_OTHERWISE}",
         )
@@ -175,7 +175,7 @@ def check_toolkit() -> Toolkit:
         raise TargetError(
             "the target 'cuda_standalone' needs cuRAND, which the CUDA toolkit lacks",
             where=str(toolkit.folder),
-            mend=f"pip install {package}, or install the whole toolkit, {_OTHERWISE}",
+            hint=f"pip install {package}, or install the whole toolkit, {_OTHERWISE}",
         )
     return toolkit
 

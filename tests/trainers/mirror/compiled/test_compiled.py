@@ -24,7 +24,7 @@ from compiled_mirror import (
     needs_compiler,
 )  # fmt: skip
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.noise import Key
 from bioae.trainers.mirror import NetworkMirror
@@ -55,7 +55,7 @@ def test_every_model(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     build.compile_cpp.cache_clear()
     place = COMPILED.index(model)
     network = firing(described(model, SCHEDULES[place % 2]))
-    compare(network, trainable=load_model(model).trainable)
+    compare(network, trainable=load_neuron(model).trainable)
 
 
 @needs_compiler
@@ -65,7 +65,7 @@ def test_every_model(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", COMPILED)
 def test_every_model_in_every_way(model: str, schedule: str, attached: bool, own: bool) -> None:
-    trainable = load_model(model).trainable
+    trainable = load_neuron(model).trainable
     options: dict[str, Any] = {"detach_refractory": not attached, "trainable": trainable}
     compare(firing(described(model, schedule)), per_neuron=trainable if own else (), **options)
 

@@ -19,7 +19,7 @@ from compiled_mirror import (
     needs_compiler,
 )  # fmt: skip
 
-from bioae.equations import load_model
+from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
@@ -64,7 +64,7 @@ def test_every_derivative(rule: str, schedule: str) -> None:
 def test_every_model(model: str) -> None:
     """Also straight through refractoriness, with parameters of each neuron."""
     schedule = SCHEDULES[COMPILED.index(model) % 2]
-    trainable = load_model(model).trainable
+    trainable = load_neuron(model).trainable
     for attached in (False, True):
         compare(
             network(schedule, model), detach_refractory=not attached,

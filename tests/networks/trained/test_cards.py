@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import tomli_w
 
-from bioae import models
 from bioae.errors import ArtefactError
-from bioae.models.cards import CARD, FOLDER, read_card
-from bioae.models.describing import facts
+from bioae.networks import trained
+from bioae.networks.trained.cards import CARD, FOLDER, read_card
+from bioae.networks.trained.describing import facts
 
-NAME = models.available()[0]
+NAME = trained.available()[0]
 
 
 @pytest.fixture
 def values() -> dict[str, Any]:
     """The tables of a card of one seed."""
-    tables: dict[str, Any] = models.card(NAME).model_dump(mode="json", exclude_none=True)
+    tables: dict[str, Any] = trained.card(NAME).model_dump(mode="json", exclude_none=True)
     tables["test"].pop("spread", None)
     tables["test"]["seeds"] = 1
     return tables
@@ -45,7 +45,7 @@ def changed(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
-    card = models.card(NAME)
+    card = trained.card(NAME)
     tables = card.model_dump(mode="json", exclude_none=True)
     assert read_card(written(tables, tmp_path / CARD)) == card
 
@@ -106,7 +106,7 @@ def test_facts_state_the_spread_over_seeds_where_it_is_known(
 @pytest.mark.parametrize(("name", "near"), [("sae-mnits", True), ("nothing", False)])
 def test_an_unknown_name_is_refused_with_the_names(name: str, near: bool) -> None:
     with pytest.raises(ArtefactError) as caught:
-        models.card(name)
+        trained.card(name)
     line = str(caught.value)
     assert line.startswith(f"{name}: there is no trained network of this name; expected one of ")
     assert ("Did you mean sae-mnist" in line) == near
@@ -115,17 +115,17 @@ def test_an_unknown_name_is_refused_with_the_names(name: str, near: bool) -> Non
 @pytest.mark.parametrize("name", ["../models/sae-mnist", "sae-mnist/", ".", "", "/etc", "*"])
 def test_a_name_leads_nowhere_but_into_the_folder(name: str) -> None:
     with pytest.raises(ArtefactError):
-        models.card(name)
-    assert FOLDER.name == "models"
+        trained.card(name)
+    assert FOLDER.name == "networks"
 
 
 def test_names_and_cards_need_no_heavy_library() -> None:
     code = (
-        "import sys; from bioae import models\n"
-        "print(models.card(models.available()[0]).title)\n"
+        "import sys; from bioae.networks import trained\n"
+        "print(trained.card(trained.available()[0]).title)\n"
         "print(sorted({'torch', 'brian2', 'xarray', 'safetensors'} & sys.modules.keys()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.splitlines() == [models.card(NAME).title, "[]"]
+    assert done.stdout.splitlines() == [trained.card(NAME).title, "[]"]

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 #: The folder of the shipped networks, and the names of the files next to an artefact's.
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "models"
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
 CARD = "card.toml"
 CONFIG = "config.toml"
 
@@ -179,5 +179,5 @@ def unknown_name(name: str, expected: str) -> ArtefactError:
         "there is no trained network of this name",
         where=shortened(str(name)),
         expected=f"{expected} {', '.join(available())}",
-        mend=f"Did you mean {' or '.join(near)}?" if near else "bioae models list describes them",
+        hint=f"Did you mean {' or '.join(near)}?" if near else "bioae networks list describes them",
     )

@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 
 from bioae.errors import ArtefactError, InputError, NetworkError, shortened
 from bioae.inputs import check_input
-from bioae.models.cards import FOLDER, available, unknown_name
 from bioae.networks import artefact
 from bioae.networks.artefact import Artefact
 from bioae.networks.base import NetworkBase
 from bioae.networks.network import Network
+from bioae.networks.trained.cards import FOLDER, available, unknown_name
 
 __all__ = [
     "ModelKind", "NetworkLike", "full_network_of", "kind_of", "load", "locate", "network_of",
@@ -64,7 +64,7 @@ def load(name_or_path: Path | str) -> Artefact:
     ----------
     name_or_path
         The path of a folder or of an archive of one, or the name of a network that comes with
-        bioae (`bioae.models.available`). A path that exists takes precedence over a name.
+        bioae (`bioae.networks.trained.available`). A path that exists takes precedence over a name.
 
     Raises
     ------

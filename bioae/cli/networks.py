@@ -1,4 +1,4 @@
-"""``bioae models``: list the trained networks that come with bioae, and show one."""
+"""``bioae networks``: list the trained networks that come with bioae, and show one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json as json_format
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-__all__ = ["list_models", "show_models"]
+__all__ = ["list_networks", "show_networks"]
 
 _WIDTH = 80
 
 
-def list_models(*, json: bool = False) -> None:
+def list_networks(*, json: bool = False) -> None:
     """List the trained networks that come with bioae.
 
     The column test has the error (squared, summed over an image) or the accuracy on the test split,
@@ -22,8 +22,8 @@ def list_models(*, json: bool = False) -> None:
     json
         Print one JSON list.
     """
-    from bioae.models import available, card
-    from bioae.models.describing import model_table, size_of
+    from bioae.networks.trained import available, card
+    from bioae.networks.trained.describing import network_table, size_of
 
     if json:
         entries = [
@@ -32,23 +32,23 @@ def list_models(*, json: bool = False) -> None:
         ]
         print(json_format.dumps(entries))
         return
-    for line in _aligned(model_table()):
+    for line in _aligned(network_table()):
         print(line)
 
 
-def show_models(name: str, /, *, json: bool = False) -> None:
+def show_networks(name: str, /, *, json: bool = False) -> None:
     """Show a trained network's card, its layers, and its folder.
 
     Parameters
     ----------
     name
-        A name from bioae models list.
+        A name from bioae networks list.
     json
         Print one JSON object.
     """
-    from bioae.models import card, load
-    from bioae.models.cards import FOLDER
-    from bioae.models.describing import facts, layer_table, parameter_facts
+    from bioae.networks.trained import card, load
+    from bioae.networks.trained.cards import FOLDER
+    from bioae.networks.trained.describing import facts, layer_table, parameter_facts
 
     known = card(name)
     folder = FOLDER / name
@@ -73,7 +73,7 @@ def show_models(name: str, /, *, json: bool = False) -> None:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table: words to the left, and to the right the columns of numbers."""
-    from bioae.models.describing import NUMBERS
+    from bioae.networks.trained.describing import NUMBERS
 
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = [">" if heading in NUMBERS else "<" for heading in rows[0]]

@@ -1,4 +1,4 @@
-"""``bioae models``, and names of trained networks in other commands."""
+"""``bioae networks``, and names of trained networks in other commands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from bioae import models
 from bioae.analysis import open_result
-from bioae.cli.models import _aligned
-from bioae.models.cards import FOLDER
-from bioae.networks import artefact
+from bioae.cli.networks import _aligned
+from bioae.networks import artefact, trained
+from bioae.networks.trained.cards import FOLDER
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -22,13 +21,13 @@ NAME = "sae-mnist"
 
 
 def test_list(run: Run) -> None:
-    done = run("models", "list")
+    done = run("networks", "list")
     assert (done.status, done.err) == (0, "")
     head, *lines = done.out.splitlines()
     assert head.split() == ["name", "data", "task", "latent", "test", "density", "size"]
-    assert [line.split()[0] for line in lines] == list(models.available())
+    assert [line.split()[0] for line in lines] == list(trained.available())
     assert all(len(line) <= 80 for line in (head, *lines))
-    card = models.card(NAME)
+    card = trained.card(NAME)
     (line,) = (line for line in lines if line.startswith(f"{NAME} "))
     assert f"error {card.test.value:.3g} " in line
     assert f" {card.density:.3f} " in line
@@ -36,7 +35,7 @@ def test_list(run: Run) -> None:
 
 
 def test_columns_of_numbers_end_at_the_right(run: Run) -> None:
-    table = run("models", "show", NAME).out.split("\n\n")[-2].splitlines()
+    table = run("networks", "show", NAME).out.split("\n\n")[-2].splitlines()
     assert table[0].endswith(" bursting")
     assert {len(line) for line in table} == {len(table[0])}
 
@@ -47,19 +46,19 @@ def test_words_start_at_the_left_and_numbers_end_at_the_right() -> None:
 
 
 def test_list_as_json(run: Run) -> None:
-    entries = json.loads(run("models", "list", "--json").out)
-    assert [entry["name"] for entry in entries] == list(models.available())
+    entries = json.loads(run("networks", "list", "--json").out)
+    assert [entry["name"] for entry in entries] == list(trained.available())
     assert all(0 < entry["bytes"] < 10**6 for entry in entries)
-    assert entries[0]["test"]["value"] == models.card(entries[0]["name"]).test.value
+    assert entries[0]["test"]["value"] == trained.card(entries[0]["name"]).test.value
 
 
 def test_show(run: Run) -> None:
-    done = run("models", "show", NAME)
+    done = run("networks", "show", NAME)
     assert (done.status, done.err) == (0, "")
     *lines, place = done.out.splitlines()
     assert Path(place) == FOLDER / NAME
     assert all(len(line) <= 80 for line in lines)
-    card, network = models.card(NAME), models.load(NAME).network
+    card, network = trained.card(NAME), trained.load(NAME).network
     text = " ".join(done.out.split())
     for part in (card.title, *card.limits, card.licence, card.data.licence, card.training.command):
         assert part in text
@@ -70,15 +69,15 @@ def test_show(run: Run) -> None:
 
 
 def test_show_as_json(run: Run) -> None:
-    shown = json.loads(run("models", "show", NAME, "--json").out)
+    shown = json.loads(run("networks", "show", NAME, "--json").out)
     assert (shown["name"], shown["path"]) == (NAME, str(FOLDER / NAME))
-    assert shown["limits"] == list(models.card(NAME).limits)
+    assert shown["limits"] == list(trained.card(NAME).limits)
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ("models", "show", "sae-mnits"),
+        ("networks", "show", "sae-mnits"),
         ("simulate", "sae-mnits", "--out", "r.nc", "--target", "numpy"),
         ("parity", "sae-mnits", "--target", "numpy"),
         ("train", "config.toml", "--init", "sae-mnits", "--out", "run"),
@@ -98,7 +97,7 @@ def test_simulate_by_name(run: Run, here: Path) -> None:
     done = run("simulate", NAME, "--out", "r.nc", "--images", 2, "--target", "numpy")
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
     result = open_result(here / "r.nc")
-    assert result.attrs["network_sha256"] == models.load(NAME).network.sha256
+    assert result.attrs["network_sha256"] == trained.load(NAME).network.sha256
     assert int(result["layers/latent"]["spike_count"].sum()) > 0
 
 
@@ -126,4 +125,4 @@ def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
     done = run("train", "config.toml", "--out", "run", *arguments)
     assert (done.status, done.err) == (0, "")
     start = artefact.load(here / "run/start").network
-    assert start.sha256 == models.load(NAME).network.sha256
+    assert start.sha256 == trained.load(NAME).network.sha256

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 import bioae
-from bioae import analysis, models
+from bioae import analysis
 from bioae.datasets import DATA_SETS, load
 from bioae.equations import available as neuron_models
-from bioae.models.cards import CARD, CONFIG, FOLDER, Card
+from bioae.networks import trained
 from bioae.networks.artefact import Artefact
+from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card
 from bioae.trainers import load_config
 from bioae.trainers.parity import compare
 
-NAMES = models.available()
+NAMES = trained.available()
 #: The most bytes of an artefact in the package.
 LARGEST = 10**6
 
@@ -38,12 +39,12 @@ def folder(name: str) -> Path:
 
 @pytest.fixture
 def card(name: str) -> Card:
-    return models.card(name)
+    return trained.card(name)
 
 
 @pytest.fixture
 def artefact(folder: Path) -> Artefact:
-    return models.load(folder)
+    return trained.load(folder)
 
 
 def test_there_is_one_and_names_are_not_those_of_neuron_models() -> None:

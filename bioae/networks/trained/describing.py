@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bioae.models.cards import CARD, CONFIG, FOLDER, Card, available, card
+from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card, available, card
 
 if TYPE_CHECKING:
     from bioae.networks.base import NetworkBase
     from bioae.networks.config import NetworkConfig
 
-__all__ = ["NUMBERS", "facts", "layer_table", "model_table", "parameter_facts", "size_of"]
+__all__ = ["NUMBERS", "facts", "layer_table", "network_table", "parameter_facts", "size_of"]
 
 #: The headings of columns of numbers, in both tables.
 NUMBERS = frozenset({"latent", "density", "size", "dead", "bursting"})
@@ -23,7 +23,7 @@ _SCORES = {
 }
 
 
-def model_table() -> list[tuple[str, ...]]:
+def network_table() -> list[tuple[str, ...]]:
     """Return the table of all shipped networks as text, its headings first."""
     rows: list[tuple[str, ...]] = [
         ("name", "data", "task", "latent", "test", "density", "size"),

@@ -9,11 +9,11 @@ import builders
 import pytest
 
 import bioae
-from bioae import models
 from bioae.errors import ArtefactError
-from bioae.models.cards import FOLDER
+from bioae.networks import trained
+from bioae.networks.trained.cards import FOLDER
 
-NAME = models.available()[0]
+NAME = trained.available()[0]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_name_is_found_from_anywhere(here: Path) -> None:
-    assert models.locate(NAME) == FOLDER / NAME
+    assert trained.locate(NAME) == FOLDER / NAME
     named = bioae.load(NAME).network
     assert named.sha256 == bioae.load(FOLDER / NAME).network.sha256
     assert list(here.iterdir()) == []
@@ -33,7 +33,7 @@ def test_an_existing_path_takes_precedence_over_a_name(here: Path) -> None:
     shipped = bioae.load(NAME).network.sha256
     mine = builders.two_layers()
     bioae.save(mine, here / NAME)
-    assert models.locate(NAME) == Path(NAME)
+    assert trained.locate(NAME) == Path(NAME)
     assert bioae.load(NAME).network.sha256 == mine.sha256 != shipped
 
 
@@ -65,7 +65,7 @@ def test_a_null_character_is_refused() -> None:
 def test_a_path_without_a_file_may_be_a_name(here: Path) -> None:
     assert bioae.load(Path(NAME)).network.sha256 == bioae.load(NAME).network.sha256
     with pytest.raises(ArtefactError, match="5: there is no trained network of this name"):
-        bioae.models.card(5)  # type: ignore[arg-type]
+        bioae.networks.trained.card(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("word", ["sae-mnits", "SAE-MNIST", "x" * 5000, "lif"])
