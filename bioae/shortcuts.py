@@ -13,7 +13,7 @@ from bioae.errors import InputError
 from bioae.extras import need_torch
 
 if TYPE_CHECKING:
-    from bioae.datasets import Data, Hints
+    from bioae.datasets import Data, DataOptions
     from bioae.equations import NeuronModel
     from bioae.simulation import Backend
     from bioae.simulation.backend import Target
@@ -36,7 +36,7 @@ def analyze(
     seed: int | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> dict[str, Any]:
     """Measure firing and outputs, and write the report, tables and figures into a folder.
 
@@ -46,7 +46,7 @@ def analyze(
         Results: one or several, each the path of a file or a tree in memory, see
         `bioae.analysis.analyze`. Or a network, which is simulated first: with its record, or the
         path or name of one.
-    data, hints
+    data, options
         For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
         default the embedded digits.
     backend, seed
@@ -72,12 +72,12 @@ def analyze(
     """
     from bioae import analysis
     from bioae.analysis.report.pipeline import check_outputs
-    from bioae.datasets.conversion import check_hints
+    from bioae.datasets.conversion import check_options
     from bioae.simulation import simulate
 
-    check_hints(hints, analyze)
+    check_options(options, analyze)
     if not _is_network(source):
-        given = {"data": data, **hints, "backend": backend, "seed": seed}
+        given = {"data": data, **options, "backend": backend, "seed": seed}
         useless = next((name for name, value in given.items() if value is not None), None)
         if useless:
             raise InputError(
@@ -91,7 +91,7 @@ def analyze(
     name = str(source) if isinstance(source, str | os.PathLike) else "network"
     shown = _DEFAULT if data is None else data
     result = simulate(
-        source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **hints
+        source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **options
     )
     results = {Path(name).stem: result}
     return analysis.analyze(results, out, overwrite=overwrite, progress=progress)
@@ -128,7 +128,7 @@ def parity(
         The neuron model of the network in which a synapse model is compared; lif by default.
     options
         For a neuron model or a synapse model `neurons`, `steps` and `examples`, see
-        `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the hints of
+        `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the options of
         `bioae.datasets.convert`.
 
     Returns
@@ -144,7 +144,7 @@ def parity(
         If the model or the data do not fit.
     """
     need_torch("parity")
-    from bioae.datasets.conversion import Hints, check_hints
+    from bioae.datasets.conversion import DataOptions, check_options
     from bioae.equations import NeuronModel, SynapseModel, load_neuron
     from bioae.networks.trained.loading import network_of
     from bioae.trainers.parity import compare, model_parity, rule_parities
@@ -152,7 +152,7 @@ def parity(
 
     model = _loaded(model)
     random = isinstance(model, NeuronModel | SynapseModel)
-    check_hints(options, parity, _COMPARISON if random else Hints.__annotations__)
+    check_options(options, parity, _COMPARISON if random else DataOptions.__annotations__)
     if random and data is not None:
         raise InputError(
             "a model receives random input, and no data",

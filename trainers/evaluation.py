@@ -9,7 +9,7 @@ from bioae.extras import need_torch
 from bioae.progress import Progress, counted
 
 if TYPE_CHECKING:
-    from bioae.datasets import Data, Hints
+    from bioae.datasets import Data, DataOptions
     from bioae.networks.trained.loading import NetworkLike
     from bioae.simulation.backend import Dtype
 
@@ -24,7 +24,7 @@ def evaluate(
     dtype: Dtype = "float64",
     batch_size: int = 64,
     progress: Progress | bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> dict[str, Any]:
     """Return the scores of a network's task, and figures of its layers' firing, on data.
 
@@ -32,7 +32,7 @@ def evaluate(
     ----------
     network
         The network; or an artefact, or the path or name of a trained network.
-    data, hints
+    data, options
         Images, signals or events in any of the forms of `bioae.datasets.convert`, with labels or
         targets where the task needs them; by default the embedded digits of the test split.
     seed
@@ -63,7 +63,7 @@ def evaluate(
     need_torch("evaluate")
     import torch
 
-    from bioae.datasets.conversion import check_hints
+    from bioae.datasets.conversion import check_options
     from bioae.networks.trained.loading import full_network_of
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
@@ -72,12 +72,12 @@ def evaluate(
     from bioae.trainers.training.problem import LayerTally
     from bioae.trainers.training.scores import Scores
 
-    check_hints(hints, evaluate)
+    check_options(options, evaluate)
     found = full_network_of(network)
     size = whole(batch_size, "batch_size", least=1)
     kind = getattr(torch, Backend("numpy", dtype).dtype)
     config, task = found.config, found.config.task
-    presented = Presentations.of(config, data, seed=seed, **hints)
+    presented = Presentations.of(config, data, seed=seed, **options)
     scores = Scores(task)
     tallies = {each.name: LayerTally() for each in config.placed if each.can_fire}
     with torch.no_grad(), counted("mirror", len(presented), progress, unit="examples") as report:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bioae.datasets import synthetic
 from bioae.datasets.catalogue import DATA_SETS, DataSet
-from bioae.datasets.conversion import Hints, convert
+from bioae.datasets.conversion import DataOptions, convert
 from bioae.datasets.events import Events
 from bioae.datasets.images import Images, check_images
 from bioae.datasets.loading import Data, load
@@ -19,9 +19,9 @@ from bioae.datasets.store import fetch, locate
 __all__ = [
     "DATA_SETS",
     "Data",
+    "DataOptions",
     "DataSet",
     "Events",
-    "Hints",
     "Images",
     "Signals",
     "check_images",

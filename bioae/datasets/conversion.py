@@ -49,13 +49,13 @@ from bioae.datasets.store import Split
 from bioae.errors import DataError, InputError, did_you_mean
 from bioae.inputs import check_input
 
-__all__ = ["UNNAMED", "Hints", "check_hints", "convert"]
+__all__ = ["UNNAMED", "DataOptions", "check_options", "convert"]
 
 #: The name of data sets that are made of arrays, which errors leave out.
 UNNAMED = "an array"
 
 
-class Hints(TypedDict, total=False):
+class DataOptions(TypedDict, total=False):
     """Facts that data do not state themselves, see `convert`."""
 
     labels: ArrayLike | None
@@ -67,12 +67,12 @@ class Hints(TypedDict, total=False):
     time_unit: RecordedUnit | None
 
 
-def check_hints(
-    hints: Mapping[str, object],
+def check_options(
+    options: Mapping[str, object],
     function: Callable[..., object],
-    known: Iterable[str] = Hints.__annotations__,
+    known: Iterable[str] = DataOptions.__annotations__,
 ) -> None:
-    """Refuse a keyword that is neither an argument of a function nor a hint that it takes.
+    """Refuse a keyword that is neither an argument of a function nor an option of data.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def check_hints(
         for name, parameter in signature(function).parameters.items()
         if parameter.kind is not Parameter.VAR_KEYWORD and name != "self"
     ]
-    for name in hints:
+    for name in options:
         if name not in known:
             raise InputError(
                 f"{function.__name__}() has no argument {name!r}",
@@ -147,7 +147,7 @@ def convert(
     Raises
     ------
     DataError
-        If the form is not known, the data do not fit it, or a hint does not apply.
+        If the form is not known, the data do not fit it, or an option does not apply.
     """
     limit = None if limit is None else whole(limit, "limit", least=1, error=DataError)
     white = None if white is None else number(white, "white", above=0, error=DataError)
@@ -155,8 +155,8 @@ def convert(
     classes = None if labels is None else as_numpy(labels, "labels")
     # Labels of more examples than the first ones are checked against all.
     early = limit if classes is None or classes.shape == (limit,) else None
-    hints = (split, early, layout, white, sensor, time_unit)
-    data = _Conversion(form, points, labels is not None, *hints, check).of(source)
+    options = (split, early, layout, white, sensor, time_unit)
+    data = _Conversion(form, points, labels is not None, *options, check).of(source)
     data = data if early is None else first(data, early)
     if classes is not None:
         kind = type(data).__name__.lower()
@@ -166,7 +166,7 @@ def convert(
 
 @dataclass
 class _Conversion:
-    """A conversion with its hints; one that has no effect on the form of the data is refused."""
+    """A conversion with its options; one that has no effect on the form of the data is refused."""
 
     shape: tuple[int, ...] | None
     points: int | None
@@ -315,9 +315,9 @@ class _Conversion:
     def _known_split(self) -> str:
         return "train" if self.name == UNNAMED else BOTH
 
-    def _refuse(self, *hints: str) -> None:
-        """Refuse hints that the form of the data leaves without effect."""
-        for name in hints:
+    def _refuse(self, *options: str) -> None:
+        """Refuse options that the form of the data leaves without effect."""
+        for name in options:
             value = getattr(self, name)
             if value is not None:
                 raise DataError(

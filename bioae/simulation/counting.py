@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.simulation.presentations import Presentations
 
@@ -16,7 +16,7 @@ __all__ = ["input_events"]
 
 
 def input_events(
-    network: NetworkLike, data: Data | Any, *, seed: int = 0, **hints: Unpack[Hints]
+    network: NetworkLike, data: Data | Any, *, seed: int = 0, **options: Unpack[DataOptions]
 ) -> NDArray[np.float64]:
     """Count the events that each input neuron emits per example, averaged over the examples.
 
@@ -26,7 +26,7 @@ def input_events(
     ----------
     network
         The network, whose encoder emits them; or an artefact, or the path or name of one.
-    data, hints
+    data, options
         As for `bioae.simulate`.
     seed
         The seed of random input.
@@ -41,9 +41,9 @@ def input_events(
     DataError
         If the data do not fit the network.
     """
-    check_hints(hints, input_events)
+    check_options(options, input_events)
     network = network_of(network)
-    presented = Presentations.of(network.config, data, seed=seed, **hints)
+    presented = Presentations.of(network.config, data, seed=seed, **options)
     events = np.zeros(network.config.encoded_shape)
     for part in presented.chunks(64):
         events += np.count_nonzero(presented.drive(part), axis=(0, 1))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.errors import TargetError
 from bioae.networks.network import Network
 from bioae.networks.rules import Held, check_held
@@ -39,7 +39,7 @@ def learn(
     chunk: int | None = None,
     before: int = 0,
     progress: Progress | bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> Learned:
     """Let a network learn in Brian2, by its synapse models.
 
@@ -59,7 +59,7 @@ def learn(
     before
         The presentations from which the network has learned in earlier calls, from which the
         periods of a ``[structure]`` go on.
-    images, backend, seed, examples, chunk, progress, hints
+    images, backend, seed, examples, chunk, progress, options
         As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
 
     Returns
@@ -75,11 +75,11 @@ def learn(
         As `bioae.simulate`; or if held numbers do not fit, or the target is ``"cuda_standalone"``.
     """
     check_progress(progress)
-    check_hints(hints, learn)
+    check_options(options, learn)
     network = learner(full_network_of(network))
     backend, before = Backend.of(backend), whole(before, "before")
     check_record(backend.record, network.config.placed)
-    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
+    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **options)
     values = check_held(network.config.placed, held, len(presented))
     with (
         counted("Brian2", len(presented), progress, unit="examples") as report,

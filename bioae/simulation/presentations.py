@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import whole
 from bioae.datasets import (
     Data,
+    DataOptions,
     Events,
-    Hints,
     Images,
     Signals,
     check_images,
@@ -78,7 +78,7 @@ class Presentations:
         examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
-        **hints: Unpack[Hints],
+        **options: Unpack[DataOptions],
     ) -> Presentations:
         """Check images or signals against a network.
 
@@ -94,7 +94,7 @@ class Presentations:
             The seed of random input and of the noise of neurons.
         repeats
             The number of presentations of each example, which differ in their noise.
-        hints
+        options
             Labels, layout and others, see `bioae.datasets.convert`.
 
         Raises
@@ -106,7 +106,7 @@ class Presentations:
             If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
             several and the network has no noise.
         """
-        data = _checked(converted(config, images, **hints))
+        data = _checked(converted(config, images, **options))
         check_fit(config, data)
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
@@ -213,14 +213,14 @@ class Presentations:
         return data_sha256(self.data)
 
 
-def converted(config: NetworkConfig, images: Data | Any, **hints: Unpack[Hints]) -> Data:
+def converted(config: NetworkConfig, images: Data | Any, **options: Unpack[DataOptions]) -> Data:
     """Return data in any form as those that a network receives; their shapes are checked later.
 
     Parameters
     ----------
     config
         The network, whose input has the shape of the examples.
-    images, hints
+    images, options
         As for `bioae.datasets.convert`.
 
     Raises
@@ -233,7 +233,7 @@ def converted(config: NetworkConfig, images: Data | Any, **hints: Unpack[Hints])
         config.input_shape,
         points=config.points if config.in_time else None,
         check=partial(check_declared, config),
-        **hints,
+        **options,
     )
 
 

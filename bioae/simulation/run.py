@@ -15,8 +15,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import whole
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.errors import OutputError
 from bioae.files import check_output
 from bioae.networks.base import NetworkBase
@@ -59,7 +59,7 @@ def simulate(
     chunk: int | None = None,
     workers: int | Client = 1,
     progress: Progress | bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> xr.DataTree:
     """Run a network in Brian2 on images.
 
@@ -91,7 +91,7 @@ def simulate(
     progress
         Called after each chunk with the numbers of finished and of all presentations; or whether
         to show a bar, by default on a terminal and in a notebook.
-    hints
+    options
         `labels`, `split` (``"test"`` by default), `limit`, `layout` and others, see
         `bioae.datasets.convert`.
 
@@ -112,10 +112,11 @@ def simulate(
         several repeats and the network has no noise.
     """
     check_progress(progress)
-    check_hints(hints, simulate)
+    check_options(options, simulate)
     simulation = _Simulation.of(
         network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+        options=options,
     )  # fmt: skip
     chunks = {part.start: each for part, each in simulation.run(progress=progress)}
     return simulation.result(join_chunks([chunks[start] for start in sorted(chunks)]))
@@ -135,7 +136,7 @@ def simulate_to(
     progress: Progress | bool | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> None:
     """Run a network in Brian2 on images, and write the result as a file.
 
@@ -148,7 +149,7 @@ def simulate_to(
     ----------
     path
         The netCDF file.
-    network, images, backend, seed, examples, repeats, chunk, workers, progress, hints
+    network, images, backend, seed, examples, repeats, chunk, workers, progress, options
         As for `bioae.simulate`.
     resume
         Continue an interrupted run, if there is one.
@@ -165,12 +166,13 @@ def simulate_to(
         nor `resume` is true, or that run was another one; or if writing fails.
     """
     check_progress(progress)
-    check_hints(hints, simulate_to)
+    check_options(options, simulate_to)
     path = check_free(path, resume=resume, overwrite=overwrite)
     folder = parts_folder(path)
     simulation = _Simulation.of(
         network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers, hints=hints,
+        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
+        options=options,
     )  # fmt: skip
     if not resume:
         remove_parts(folder)
@@ -241,7 +243,7 @@ class _Simulation:
         repeats: int,
         chunk: int | None,
         workers: int | Client,
-        hints: Hints,
+        options: DataOptions,
     ) -> _Simulation:
         """Check the arguments of `simulate` before any work is done."""
         network = network_of(network)
@@ -253,7 +255,7 @@ class _Simulation:
             workers = whole(workers, "workers", least=1, expected=expected)
             check_target(backend.target)
         presented = Presentations.of(
-            network.config, images, examples=examples, seed=seed, repeats=repeats, **hints
+            network.config, images, examples=examples, seed=seed, repeats=repeats, **options
         )
         return cls(network, presented, backend, chunk, workers)
 

@@ -46,7 +46,7 @@ class Items(UserList[Any]):
 
 
 @pytest.mark.parametrize(
-    ("source", "hints"),
+    ("source", "options"),
     [
         (DIGITS, {}),
         (DIGITS.images, {}),
@@ -73,8 +73,8 @@ class Items(UserList[Any]):
         (Items(list(PIXELS)), {}),
     ],
 )
-def test_every_form_of_images_gives_the_same_images(source: Any, hints: Any) -> None:
-    data = convert(source, SHAPE, **hints)
+def test_every_form_of_images_gives_the_same_images(source: Any, options: Any) -> None:
+    data = convert(source, SHAPE, **options)
     assert isinstance(data, Images)
     assert data.shape == SHAPE
     assert np.abs(data.images - DIGITS.images).max() <= 1e-7  # float32
@@ -137,26 +137,26 @@ def test_own_labels_take_the_place_of_texts() -> None:
 
 def test_layouts_of_signals() -> None:
     signals = np.random.default_rng(0).standard_normal((5, 7, 3))  # (example, time, channel)
-    for source, hints in (
+    for source, options in (
         (signals, {}),
         (signals.swapaxes(1, 2), {"layout": "NCT"}),
         (signals.swapaxes(0, 1), {"layout": "TNC"}),
     ):
-        data = convert(source, (3,), points=7, **hints)  # type: ignore[arg-type]
+        data = convert(source, (3,), points=7, **options)  # type: ignore[arg-type]
         assert isinstance(data, Signals)
         assert (data.signals == signals).all()
     single = convert(signals[2], (3,), points=7)
     assert isinstance(single, Signals)
     assert (single.signals == signals[2:3]).all()
     frames = np.random.default_rng(1).integers(0, 3, (2, 7, 2, 3, 4))  # (n, t, p, y, x)
-    for hints in ({}, {"layout": "NTCHW"}):
-        data = convert(frames, (24,), points=7, **hints)  # type: ignore[arg-type]
+    for options in ({}, {"layout": "NTCHW"}):
+        data = convert(frames, (24,), points=7, **options)  # type: ignore[arg-type]
         assert isinstance(data, Signals)
         assert (data.signals == frames.reshape(2, 7, 24)).all()
 
 
 @pytest.mark.parametrize(
-    ("source", "shape", "hints", "line"),
+    ("source", "shape", "options", "line"),
     [
         (np.moveaxis(PIXELS, 1, -1), SHAPE, {}, "Say so with layout='NHWC'"),
         (np.zeros((4, 6, 3)), (3, 4, 6), {}, "Say so with layout='HWC'"),
@@ -199,9 +199,9 @@ def test_layouts_of_signals() -> None:
         (Pairs(PIXELS, [0, 1, 2], dataset=1, batch_size=2), SHAPE, {}, "Give its data set"),
     ],
 )
-def test_what_does_not_fit_is_refused(source: Any, shape: Any, hints: Any, line: str) -> None:
+def test_what_does_not_fit_is_refused(source: Any, shape: Any, options: Any, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
-        convert(source, shape, **hints)
+        convert(source, shape, **options)
     assert "\n" not in str(caught.value)
 
 
@@ -236,8 +236,8 @@ def test_pictures_of_grey_pixels_lose_their_colours_and_others_keep_them() -> No
 def test_an_array_file_holds_any_of_these_forms(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", PIXELS.reshape(3, 784))
     np.save(tmp_path / "last.npy", np.moveaxis(PIXELS, 1, -1))
-    for name, hints in (("flat.npy", {}), ("last.npy", {"layout": "NHWC"})):
-        data = convert(tmp_path / name, SHAPE, **hints)  # type: ignore[arg-type]
+    for name, options in (("flat.npy", {}), ("last.npy", {"layout": "NHWC"})):
+        data = convert(tmp_path / name, SHAPE, **options)  # type: ignore[arg-type]
         assert isinstance(data, Images)
         assert (data.pixels == PIXELS).all()
         assert data.name == str(tmp_path / name)

@@ -63,7 +63,7 @@ def frames_of(recordings: list[np.ndarray], points: int, us: float) -> np.ndarra
 
 
 @pytest.mark.parametrize(
-    ("source", "count", "hints"),
+    ("source", "count", "options"),
     [
         (RECORDINGS, 3, {"sensor": (WIDTH, HEIGHT, 2)}),
         (RECORDINGS[0], 1, {"sensor": (WIDTH, HEIGHT, 2)}),
@@ -73,8 +73,8 @@ def frames_of(recordings: list[np.ndarray], points: int, us: float) -> np.ndarra
     ],
     ids=["list", "single", "data set", "part", "mapping"],
 )
-def test_structured_arrays_of_events(source: Any, count: int, hints: Any) -> None:
-    data = convert(source, (CHANNELS,), **hints)
+def test_structured_arrays_of_events(source: Any, count: int, options: Any) -> None:
+    data = convert(source, (CHANNELS,), **options)
     assert isinstance(data, Events)
     frames = data.frames(9)
     assert frames.sum() >= 40
@@ -110,7 +110,7 @@ def test_files_of_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "hints", "line"),
+    ("source", "options", "line"),
     [
         (RECORDINGS, {}, "Give it, such as sensor="),
         (RECORDINGS, {"sensor": (5, 3)}, "sensor does not fit"),
@@ -125,9 +125,9 @@ def test_files_of_events(tmp_path: Path) -> None:
         ({"t": [1], "x": [0.5]}, {}, "whole numbers from 0 to 29"),
     ],
 )
-def test_recordings_that_do_not_fit_are_refused(source: Any, hints: Any, line: str) -> None:
+def test_recordings_that_do_not_fit_are_refused(source: Any, options: Any, line: str) -> None:
     with pytest.raises(DataError, match=line):
-        convert(source, (CHANNELS,), **hints)
+        convert(source, (CHANNELS,), **options)
 
 
 def test_spike_trains() -> None:

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bioae.checks import whole
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.networks.trained.loading import NetworkLike, full_network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Dtype, check_record
@@ -36,13 +36,13 @@ def simulate_mirror(
     record: Collection[str] = (),
     chunk: int = 64,
     progress: Progress | bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> xr.DataTree:
     """Run the mirror on images.
 
     Parameters
     ----------
-    network, images, examples, seed, repeats, progress, hints
+    network, images, examples, seed, repeats, progress, options
         See `bioae.simulation.simulate`.
     dtype, record
         See `bioae.simulation.Backend`.
@@ -62,13 +62,13 @@ def simulate_mirror(
         If an option does not fit, or there are several repeats and the network has no noise.
     """
     check_progress(progress)
-    check_hints(hints, simulate_mirror)
+    check_options(options, simulate_mirror)
     network = full_network_of(network)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
     check_record(record, network.config.placed)
     presentations = Presentations.of(
-        network.config, images, examples=examples, seed=seed, repeats=repeats, **hints
+        network.config, images, examples=examples, seed=seed, repeats=repeats, **options
     )
     chunks = []
     with counted("mirror", len(presentations), progress, unit="examples") as report:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.analysis import differing_spikes, is_alive
 from bioae.arithmetic.grid import rounded
 from bioae.checks import whole
-from bioae.datasets import Data, Hints
+from bioae.datasets import Data, DataOptions
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
@@ -126,7 +126,7 @@ def compare(
     target: Target = "numpy",
     seed: int = 0,
     perturb: bool = False,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> Parity:
     """Compare the mirror of a network with Brian2 on images, in float64.
 
@@ -134,7 +134,7 @@ def compare(
 
     Parameters
     ----------
-    network, images, hints
+    network, images, options
         See `bioae.simulation.simulate`.
     name
         The network's name in the report; by default its path or name.
@@ -148,7 +148,7 @@ def compare(
     """
     name = name or (str(network) if isinstance(network, str | Path) else "network")
     network = full_network_of(network)
-    images = converted(network.config, images, **hints)
+    images = converted(network.config, images, **options)
     if not _spiking(network):
         return _compare_states(network, images, name=name, target=target, seed=seed)
     brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from bioae.checks import instance, one_of, whole
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.errors import NetworkError, describe
 from bioae.networks.rules import Held, check_averaged, check_held
 from bioae.networks.trained.loading import NetworkLike, full_network_of
@@ -44,13 +44,13 @@ def learn_mirror(
     learning_rate: float | None = None,
     moments: Mapping[str, NDArray[np.float64]] | None = None,
     progress: Progress | bool | None = None,
-    **hints: Unpack[Hints],
+    **options: Unpack[DataOptions],
 ) -> Learned:
     """Let a network learn in the mirror, by its synapse models.
 
     Parameters
     ----------
-    network, images, held, examples, seed, before, progress, hints
+    network, images, held, examples, seed, before, progress, options
         See `bioae.learn`.
     dtype
         The type of numbers.
@@ -76,12 +76,12 @@ def learn_mirror(
         As `bioae.learn`.
     """
     check_progress(progress)
-    check_hints(hints, learn_mirror)
+    check_options(options, learn_mirror)
     network = learner(full_network_of(network))
     batch_size, before = whole(batch_size, "batch_size", least=1), whole(before, "before")
     one_of(dtype, "dtype", get_args(Dtype))
     check_averaged(network.config.placed, batch_size, optimiser=optimiser is not None)
-    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **hints)
+    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **options)
     values = check_held(network.config.placed, held, len(presented))
     mirror = NetworkLearner(network, dtype, optimiser_settings(optimiser, learning_rate))
     instance(moments, "moments", (Mapping, NoneType), hint="Give Learned.moments")

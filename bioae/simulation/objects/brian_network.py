@@ -11,8 +11,8 @@ from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
-from bioae.datasets import Data, Hints
-from bioae.datasets.conversion import check_hints
+from bioae.datasets import Data, DataOptions
+from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
 from bioae.networks.base import NetworkBase
@@ -150,7 +150,7 @@ class BrianNetwork(Shown):
         seed: int = 0,
         repeats: int = 1,
         held: Held | None = None,
-        **hints: Unpack[Hints],
+        **options: Unpack[DataOptions],
     ) -> None:
         """Set the images of the next run.
 
@@ -159,7 +159,7 @@ class BrianNetwork(Shown):
         images
             Images, signals or events in any of the forms of `bioae.datasets.convert`; at most
             `presentations` of them, with their repeats.
-        examples, seed, repeats, hints
+        examples, seed, repeats, options
             As for `bioae.simulate`.
         held
             The held numbers of rules, if the network learns, as for `bioae.learn`.
@@ -172,7 +172,7 @@ class BrianNetwork(Shown):
             If the network has run since it was built or restored; if there are several repeats
             and the network has no noise; or if held numbers do not fit.
         """
-        check_hints(hints, self.present)
+        check_options(options, self.present)
         if float(self.network.t) > 0:
             raise InputError(
                 "the network has run already",
@@ -180,7 +180,7 @@ class BrianNetwork(Shown):
                 "further present, or build the network again",
             )
         checked = Presentations.of(
-            self.source.config, images, examples=examples, seed=seed, repeats=repeats, **hints
+            self.source.config, images, examples=examples, seed=seed, repeats=repeats, **options
         )
         if len(checked) > self.presentations:
             raise DataError(
