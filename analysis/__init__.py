@@ -7,9 +7,11 @@ of a layer that files and the report show also needs a definition in `measures`.
 depends on the simulator: neither Brian2 nor PyTorch is imported. Figures are functions of
 `bioae.analysis.plots`.
 
-Names are imported on first use, so that importing the package costs nothing.
+Names are imported on first use; importing the package adds ``tree.bioae`` to trees of xarray.
 """
 
 import lazy_loader
+
+from bioae.analysis import accessor as _accessor  # noqa: F401 - registers itself
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
 """The ``bioae`` accessor: ``tree.bioae`` has the functions of `bioae.analysis` as methods.
 
-`bioae` registers the attribute ``bioae`` on every `xarray.DataTree` as soon as both are imported.
+Importing `bioae.analysis`, or simulating, adds the attribute ``bioae`` to every `xarray.DataTree`.
 ``tree.bioae.isi_cv("latent")`` calls ``bioae.analysis.isi_cv(tree, "latent")``, and both have the
 same help text.
 """
@@ -8,17 +8,22 @@ same help text.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pkgutil import iter_modules
-from types import MethodType, ModuleType
-from typing import Any, ClassVar, TypeGuard
+from types import MethodType
+from typing import Any, TypeGuard
 
 import xarray as xr
 
-__all__ = ["Accessor", "register"]
+__all__ = ["Accessor"]
+
+#: `bioae.analysis`, whose functions these are.
+_PACKAGE = sys.modules[__name__.rpartition(".")[0]]
 
 
+@xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
 class Accessor:
     """The functions of `bioae.analysis` that take a result first, bound to one result.
 
@@ -30,15 +35,12 @@ class Accessor:
 
     __slots__ = ("_tree",)
 
-    #: The package whose functions these are; it registers itself.
-    _package: ClassVar[ModuleType]
-
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in dir(self._package):
-            function = getattr(self._package, name)
+        if name in dir(_PACKAGE):
+            function = getattr(_PACKAGE, name)
             if _takes_a_result(function):
                 return MethodType(function, self._tree)
             raise AttributeError(
@@ -59,10 +61,9 @@ class Accessor:
 
 
 def _names() -> list[str]:
-    package = Accessor._package
-    modules = {each.name for each in iter_modules(package.__path__)}  # not imported for a listing
-    names = [name for name in dir(package) if name not in modules]
-    return [name for name in names if _takes_a_result(getattr(package, name))]
+    modules = {each.name for each in iter_modules(_PACKAGE.__path__)}  # not imported for a listing
+    names = [name for name in dir(_PACKAGE) if name not in modules]
+    return [name for name in names if _takes_a_result(getattr(_PACKAGE, name))]
 
 
 def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
@@ -70,23 +71,3 @@ def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
         return False
     first = next(iter(inspect.signature(exported).parameters.values()), None)
     return first is not None and first.annotation in ("xr.DataTree", xr.DataTree)
-
-
-def register(package: ModuleType) -> None:
-    """Register the accessor of a package's functions, replacing an earlier one of bioae.
-
-    xarray warns where another library has registered the attribute.
-
-    Parameters
-    ----------
-    package
-        `bioae.analysis`.
-    """
-    Accessor._package = package
-    earlier = getattr(xr.DataTree, "bioae", None)
-    if earlier is Accessor:
-        return
-    if getattr(earlier, "__module__", None) == __name__:
-        delattr(xr.DataTree, "bioae")
-    decorate = xr.register_datatree_accessor("bioae")  # type: ignore[no-untyped-call, unused-ignore]
-    decorate(Accessor)

@@ -2,7 +2,7 @@
 
 Networks are trained by gradient descent in PyTorch, through a mirror derived from the equations,
 simulated in Brian2, and analysed in xarray. Names are imported when they are first used, so that
-simulation and analysis never import PyTorch. Every `xarray.DataTree` has the attribute
+simulation and analysis never import PyTorch. Results are trees of xarray with the attribute
 ``tree.bioae``, the functions of `bioae.analysis` as methods.
 """
 
@@ -17,12 +17,3 @@ def __getattr__(name: str) -> object:
 
         return version("bioae")
     return _export(name)
-
-
-def _add_accessor() -> None:
-    from bioae.registration import register_with_xarray
-
-    register_with_xarray()
-
-
-_add_accessor()

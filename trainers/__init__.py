@@ -5,19 +5,11 @@ imported on first use, so that ``import bioae.trainers`` itself is fast. PyTorch
 extra ``bioae[train]``: without it, every name raises a `bioae.errors.LibraryError` that says so.
 """
 
-import os
-
 import lazy_loader
 
 from bioae.extras import need_torch
 
-# EAGER_IMPORT=1, a switch of this library, would import PyTorch with bioae.
-_eager = os.environ.pop("EAGER_IMPORT", None)
-try:
-    _export, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-finally:
-    if _eager is not None:
-        os.environ["EAGER_IMPORT"] = _eager
+_export, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> object:

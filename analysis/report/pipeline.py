@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import posixpath
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import chain, count, permutations
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +24,6 @@ from bioae.analysis.results.schema import check_result, open_result, readable
 from bioae.errors import OutputError, ResultError, shortened
 from bioae.files import Kind, atomic_output, check_output
 from bioae.inputs import as_path
-from bioae.processes import begun
 from bioae.progress import counted
 
 __all__ = ["analyze", "analyze_files", "check_outputs"]
@@ -91,35 +88,22 @@ def analyze_files(
     out: Path | str,
     *,
     overwrite: bool = False,
-    fork: bool = False,
     progress: bool | None = None,
 ) -> tuple[Measures, dict[str, Any]]:
-    """Do what `analyze` does, and return the measures too.
-
-    Parameters
-    ----------
-    fork
-        Whether to draw some figures of small results in forked processes meanwhile, which is safe
-        where no other thread runs.
-    """
+    """Do what `analyze` does, and return the measures too."""
     out = check_outputs(out, overwrite=overwrite)
     given = _named(sources)
     with ExitStack() as stack:
         results = _opened(given, stack)
-        # A forked process would share the place in an open file.
-        meanwhile = fork and all(map(_is_small, given.values()))
-        draw = _drawn_meanwhile if meanwhile else partial(_drawn_later, progress=progress)
-        first = illustrate_outputs(results)
-        shown = [*first, *illustrate_responses(results)]
-        responses = stack.enter_context(draw(shown))
         measures = measure(results, progress=progress)
-        illustrated = illustrate_firing(measures.statistics)
-        last_drawn = stack.enter_context(draw(illustrated[-1:]))
-        firing = _draw(illustrated[:-1], progress)
         tables = measures.csv_files()
         statistics = to_netcdf(_joined(measures.statistics))
-        drawn, before = responses(), len(first)
-        pictures = [*drawn[:before], *firing, *last_drawn(), *drawn[before:]]
+        illustrations = [
+            *illustrate_outputs(results),
+            *illustrate_firing(measures.statistics),
+            *illustrate_responses(results),
+        ]
+        pictures = _draw(illustrations, progress)
         html = render_report(results, measures, pictures, title=_title(results))
     with _outputs(out, overwrite=overwrite) as outputs:
         figures = _save_pictures(outputs["figures"], pictures)
@@ -156,29 +140,6 @@ def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
         kind: Kind = "folder" if name in _FOLDERS else "file"
         check_output(out / name, overwrite=overwrite, kind=kind)
     return out
-
-
-_Pictures = Callable[[], list[Picture]]
-
-
-@contextmanager
-def _drawn_meanwhile(illustrations: Sequence[Illustration]) -> Iterator[_Pictures]:
-    """Draw in a forked process, and yield a function that waits for the pictures."""
-
-    def draw(_: None) -> list[Picture]:
-        gc.disable()  # it would copy the memory that the processes share
-        return _draw(illustrations, progress=False)
-
-    with begun(draw, [None]) as drawn:
-        yield lambda: drawn()[0]
-
-
-@contextmanager
-def _drawn_later(
-    illustrations: Sequence[Illustration], *, progress: bool | None
-) -> Iterator[_Pictures]:
-    """Yield a function that draws."""
-    yield lambda: _draw(illustrations, progress)
 
 
 def _draw(illustrations: Sequence[Illustration], progress: bool | None) -> list[Picture]:

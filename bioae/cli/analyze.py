@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json as json_format
 from pathlib import Path
 
@@ -28,25 +27,13 @@ def analyze(
     overwrite
         Replace an earlier analysis.
     """
-    # Modules are no garbage: while they load, collections would find nothing.
-    gc.disable()
-    from bioae.hdf5.guard import begin_inspection
-
-    # The libraries below take as long to load.
-    for result in results[:1]:
-        begin_inspection(result)
-    import scipy.special as _special  # noqa: F401 - before processes are forked, which use it, too
     from rich.console import Console
 
-    from bioae.analysis import plots as _plots  # noqa: F401 - drawn with
     from bioae.analysis.report.pipeline import analyze_files
     from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import print_table
 
-    # Later ones need not look at them, nor forked processes.
-    gc.freeze()
-    gc.enable()
-    measures, numbers = analyze_files(results, out, overwrite=overwrite, fork=True)
+    measures, numbers = analyze_files(results, out, overwrite=overwrite)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0

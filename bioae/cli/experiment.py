@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import Seeds, Several, check_effect
 from bioae.simulation.backend import Target
 
@@ -167,10 +166,7 @@ def _run(
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     check_target(identity.target)
     try:
-        with (
-            terminated_as_interrupted(),
-            opened(folder, identity, resume=resume, overwrite=overwrite) as found,
-        ):
+        with opened(folder, identity, resume=resume, overwrite=overwrite) as found:
             store = found if known is None else found.take(known, plan.keys())
             run_rows(plan, store, keys, _Means())
             document = document_of(plan, store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -15,8 +16,6 @@ from cyclopts import CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
-from bioae.cli.interrupts import ends_by_status, interrupts_kept
-from bioae.cli.loading import load_less
 from bioae.errors import BioaeError, InputError
 
 __all__ = ["main"]
@@ -42,18 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupted, 141 the reader closed the output.
     """
     if arguments is None:
-        load_less()
+        # SIGTERM, which batch systems send, acts like Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         _silence_libraries()
     # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False
     try:
-        with interrupts_kept():
-            words = list(sys.argv[1:] if arguments is None else arguments)
-            _check_words(words)
-            status = make_app()(words)
-            sys.stdout.flush()
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        _check_words(words)
+        status = make_app()(words)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        ends_by_status()
         _hush()
         print("bioae: interrupted", file=sys.stderr)
         return _INTERRUPTED

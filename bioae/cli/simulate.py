@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from bioae.cli.interrupts import terminated_as_interrupted
-from bioae.cli.loading import show_dask
 from bioae.cli.options import (
     Decimal,
     Positive,
@@ -237,11 +235,10 @@ class _Simulation(NamedTuple):
         """Write a result."""
         from bioae.simulation import simulate_to
 
-        with terminated_as_interrupted():
-            simulate_to(
-                out, network, self.images, backend, seed=self.seed, repeats=self.repeats,
-                workers=self.workers, **options,
-            )  # fmt: skip
+        simulate_to(
+            out, network, self.images, backend, seed=self.seed, repeats=self.repeats,
+            workers=self.workers, **options,
+        )  # fmt: skip
 
     def finish(self, out: Path, network: Network, backend: Backend, **options: Any) -> bool:
         """Write a result; if it is interrupted, tell how to continue, and return False."""
@@ -294,6 +291,5 @@ def _workers(workers: int, cluster: str | None) -> Iterator[int | Client]:
         )
     from bioae.simulation.workers.dask_cluster import connected
 
-    show_dask()
     with connected(cluster) as client:
         yield client

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bioae.cli.interrupts import terminated_as_interrupted
 from bioae.cli.options import check_effect
 from bioae.errors import NetworkError
 from bioae.progress import is_watched
@@ -93,9 +92,8 @@ def train(
     from bioae.trainers.training.training import train as run
 
     try:
-        with terminated_as_interrupted():
-            progress = None if is_watched() else _epochs_in_lines()
-            result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
+        progress = None if is_watched() else _epochs_in_lines()
+        result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
         if (out / CHECKPOINT).exists():
             options = {"init": init, "neuron": neuron, "calibrate": calibrate}
@@ -177,8 +175,7 @@ def _learn(
         )
     settings = load_learning(config, rule=rule)
     try:
-        with terminated_as_interrupted():
-            result = learn_from(settings, out, resume=resume, overwrite=overwrite)
+        result = learn_from(settings, out, resume=resume, overwrite=overwrite)
     except KeyboardInterrupt:
         if not (out / LEARNING).exists():
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
 import pickle  # noqa: TID251  (as results are sent to workers)
 import subprocess
@@ -17,7 +16,6 @@ import xarray as xr
 
 import bioae.analysis.accessor
 from bioae import analysis
-from bioae.analysis.accessor import Accessor
 from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 
@@ -141,37 +139,11 @@ def test_its_text_is_short(result: xr.DataTree) -> None:
     assert "\n" not in repr(of(result))
 
 
-def test_the_module_can_be_loaded_again(result: xr.DataTree) -> None:
-    """Without a warning, which the tests would raise."""
-    before = xr.DataTree.bioae  # type: ignore[attr-defined]
-    again = importlib.reload(bioae.analysis.accessor)
-    again.register(analysis)
-    assert xr.DataTree.bioae is again.Accessor  # type: ignore[attr-defined]
-    assert again.Accessor is not before
-    tree = result.copy()
-    xr.testing.assert_identical(of(tree).isi_cv("conv"), analysis.isi_cv(result, "conv"))
-
-
-def test_the_attribute_of_another_library_is_not_replaced_in_silence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(xr.DataTree, "bioae", property(lambda tree: "theirs"), raising=False)
-    with pytest.warns(xr.core.extensions.AccessorRegistrationWarning, match="bioae"):
-        importlib.reload(bioae.analysis.accessor).register(analysis)
-
-
-def test_the_class_is_public() -> None:
-    assert Accessor.__doc__
-    assert bioae.analysis.accessor.__all__ == ["Accessor", "register"]
-
-
 def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None:
-    """And importing `bioae.analysis` stays free of xarray."""
     path = tmp_path / "result.nc"
     write_result(result, path)
     code = (
         "import sys, bioae.analysis\n"
-        "assert 'xarray' not in sys.modules\n"
         f"tree = bioae.analysis.open_result({str(path)!r})\n"
         "print(tree.bioae.layer_names())\n"
         "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
@@ -181,19 +153,6 @@ def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split("\n")[:3] == ["['conv', 'latent', 'output']", "[]", "[]"]
-
-
-@pytest.mark.parametrize("imports", ["import bioae, xarray", "import xarray, bioae"])
-def test_trees_have_it_whatever_is_imported_first(imports: str) -> None:
-    code = f"""
-import sys
-{imports}
-assert not {{"torch", "brian2"}} & sys.modules.keys()
-print(xarray.DataTree().bioae)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("<bioae.analysis of this result: ")
-    assert not done.stderr
 
 
 def test_importing_bioae_leaves_xarray_to_its_first_use() -> None:

@@ -20,7 +20,6 @@ ROOTS = (
     "bioae.cli",
     "bioae.experiments",
     "bioae.learning",
-    "bioae.registration",
     "bioae.shortcuts",
     "bioae.sklearn",
     "bioae.__main__",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,16 +53,3 @@ def test_neither_the_library_nor_the_commands_import_torch(
     assert done.stderr == ""
     assert done.returncode == 0
     assert int(done.stdout.splitlines()[0]) > 0
-
-
-def test_an_eager_import_of_bioae_does_not_import_torch() -> None:
-    code = "import sys, bioae; print('xarray' in sys.modules, 'torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "EAGER_IMPORT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert done.stdout.split() == ["True", "False"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, Unpack
 
@@ -27,6 +28,9 @@ from bioae.simulation.results.root import (
 )
 
 __all__ = ["build_result", "check_shape", "group_of", "in_order", "layer_dataset"]
+
+# Results have its functions as methods; by name, since a simulation needs none of them.
+import_module("bioae.analysis")
 
 
 class _Unused:
