@@ -25,12 +25,13 @@ BRIAN2_TESTS := $(addprefix tests/,simulation/brian2_internals simulation/sharin
 	simulation/targets/test_compile_errors.py noise/test_noise_brian.py \
 	equations/lowering/test_brian2_contract.py)
 
-.PHONY: help demo test test-all test-cuda test-brian2 lint types hooks bench docs clean distclean
+.PHONY: help demo test-fast test test-all test-cuda test-brian2 lint types hooks bench docs clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
-	@echo "make test       lint, types and tests"
-	@echo "make test-all   the same with the slow tests, and with random examples of properties"
+	@echo "make test-fast  tests that compile nothing and start no process (a minute or two)"
+	@echo "make test       lint, types, and a small case of each capability and target (minutes)"
+	@echo "make test-all   everything: sweeps, pages, notebooks, random examples (an hour)"
 	@echo "make test-cuda  the target cuda_standalone: generate the demo's network, compile it with nvcc"
 	@echo "                and run it, as far as the machine can (minutes; Python 3.12 or later)"
 	@echo "make test-brian2  the tests of Brian2's internals, and simulations, with each supported Brian2"
@@ -48,7 +49,10 @@ demo: $(BASE)
 	$(BIN)/bioae demo --out bioae-demo --overwrite
 
 # One thread per process: pytest starts a process for each core.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+test-fast: $(DEV)
+	$(PYTEST) -m "not medium and not slow"
 
 test: lint types
 	$(PYTEST) -m "not slow"

@@ -1,4 +1,9 @@
-"""Fixtures of all tests: no network, no cache of the user, the same examples in every run."""
+"""Fixtures of all tests: no network, no cache of the user, the same examples in every run.
+
+Three speeds: unmarked tests compile nothing and start no process (`make test-fast`), those marked
+`medium` also run in `make test`, and those marked `slow` in `make test-all` only. Tests of a target
+that compiles are marked here.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,20 @@ for profile, examples in (("fixed", 40), ("random", 100)):
         suppress_health_check=[HealthCheck.too_slow],  # of the machine, not of the test
     )
 settings.load_profile(os.environ.get("BIOAE_HYPOTHESIS", "fixed"))
+
+#: Targets that compile, and fixtures that start processes.
+_COMPILED = {"cython", "cpp_standalone", "cuda_standalone"}
+_STARTING = {"quick_compiler", "start"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of targets that compile."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = {value for value in parameters if isinstance(value, str)}
+        if named & _COMPILED or _STARTING & {*item.fixturenames}:
+            item.add_marker("medium")
 
 
 @pytest.fixture(autouse=True)

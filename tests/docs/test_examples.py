@@ -19,6 +19,8 @@ from bioae.networks import artefact
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import load_config
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODEL = "bioae-demo/regularised/model"
 
@@ -58,7 +60,6 @@ def test_the_inhibition_of_brian2_objects_inhibits(workplace: Path, model: bioae
     assert 0 < inhibited < int(free["layers/latent"]["spike_count"].sum())
 
 
-@pytest.mark.slow
 def test_brian2_objects_standalone(workplace: Path) -> None:
     check_target("cpp_standalone")
     script = str(EXAMPLES / "brian2_objects.py")

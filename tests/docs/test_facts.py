@@ -15,6 +15,8 @@ import bioae
 from bioae.networks.schedule import ScheduleName
 from bioae.trainers import model_parity
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -13,6 +13,8 @@ from model_pages import responses
 
 from bioae.equations import available, load_neuron
 
+pytestmark = pytest.mark.slow
+
 OWN = """
 description = "A user's neuron."
 equations = '''

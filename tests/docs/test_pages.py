@@ -74,6 +74,7 @@ def test_there_is_something_to_run() -> None:
     assert sum(len(blocks(page, "toml")) for page in PAGES) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=ids)
 def test_commands(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (workplace / "result.nc").unlink()  # a page that reads it writes it first
@@ -91,6 +92,7 @@ def needed_later(command: str, page: Path) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=ids)
 def test_python_blocks(page: Path, workplace: Path) -> None:
     # Blocks of a page share their names.
@@ -99,6 +101,7 @@ def test_python_blocks(page: Path, workplace: Path) -> None:
         exec(compile(text, str(page), "exec"), names)
 
 
+@pytest.mark.slow
 def test_blocks_print_what_follows_them(capsys: pytest.CaptureFixture[str]) -> None:
     pattern = re.compile(r"^```python\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
     pairs = [pair for page in PAGES for pair in pattern.findall(page.read_text(encoding="utf-8"))]

@@ -51,6 +51,7 @@ def test_there_are_notebooks() -> None:
     assert names == {"index.md", "gallery/index.md", *tutorials}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of snnTorch
 @pytest.mark.parametrize("page", NOTEBOOKS, ids=title)
 def test_notebooks_run(page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,7 @@ def test_exports_of_packages_can_be_imported(name: str) -> None:
         _ = package.nothing
 
 
+@pytest.mark.medium
 def test_importing_bioae_reaches_its_folders_and_imports_none_of_them() -> None:
     code = (
         "import sys, bioae\n"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("bioae", "equations", "trainers", "analysis")
 FILES = ("pyproject.toml", "README.md", "LICENSE")

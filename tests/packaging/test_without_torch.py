@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.medium
+
 # Python code that hides PyTorch, as if it were not installed, before anything else is imported.
 HIDDEN = "import sys; sys.modules['torch'] = None\n"
 CPU_WHEEL = "https://download.pytorch.org/whl/cpu"
