@@ -47,7 +47,7 @@ from .exports import to_csv as to_csv
 from .exports import to_neo as to_neo
 from .exports import to_nwb as to_nwb
 from .exports import to_pandas as to_pandas
-from .firing.bursting import BURSTING_THRESHOLD as BURSTING_THRESHOLD
+from .firing.counts import BURSTING_THRESHOLD as BURSTING_THRESHOLD
 from .firing.counts import active_fraction as active_fraction
 from .firing.counts import bursting_fraction as bursting_fraction
 from .firing.counts import dead_fraction as dead_fraction
@@ -72,10 +72,10 @@ from .firing.latencies import first_spike_latency as first_spike_latency
 from .firing.rate_distributions import fit_rates as fit_rates
 from .firing.rate_distributions import rate_distribution as rate_distribution
 from .firing.rate_distributions import rate_statistics as rate_statistics
-from .firing.rates import density_alive as density_alive
 from .firing.rates import firing_rate as firing_rate
 from .firing.rates import population_rate as population_rate
 from .firing.rates import rate_per_step as rate_per_step
+from .firing.rates import rate_per_step_mean_alive as rate_per_step_mean_alive
 from .firing.sparseness import lifetime_sparseness as lifetime_sparseness
 from .firing.sparseness import population_sparseness as population_sparseness
 from .firing.variability import dispersion as dispersion

@@ -46,7 +46,7 @@ _PARTS = {
         "interval_sums", "isi_cv", "isi_cv2", "lv", "lvr", "burst_index", "isi_distribution",
     ),
     "rates and their distribution": (
-        "firing_rate", "rate_per_step", "density_alive", "rate_statistics", "fit_rates",
+        "firing_rate", "rate_per_step", "rate_per_step_mean_alive", "rate_statistics", "fit_rates",
     ),
     "counts": ("spike_count", "active_fraction", "dead_fraction"),
     "bursting": ("is_bursting",),

@@ -48,7 +48,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         The number of time steps of a presentation, of 1 ms.
     epochs, batch_size, learning_rate
         Passes over the training data, examples of one update, and Adam's step size.
-    density
+    rate_per_step
         The spikes per step that latent neurons may have on average without a penalty; None for no
         penalty.
     network
@@ -91,7 +91,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         epochs: int = 50,
         batch_size: int = 16,
         learning_rate: float = 3e-2,
-        density: float | None = 0.07,
+        rate_per_step: float | None = 0.07,
         network: NetworkConfig | Mapping[str, Any] | str | None = None,
         validation: float = 0.1,
         random_state: int | RandomState | None = None,
@@ -101,7 +101,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.density = density
+        self.rate_per_step = rate_per_step
         self.network = network
         self.validation = validation
         self.random_state = random_state
@@ -208,9 +208,9 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _tables(self, data: str, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
-        density = self.density
-        if density is not None:
-            density = number(density, "density", above=0, most=1, error=NetworkError)
+        target = self.rate_per_step
+        if target is not None:
+            target = number(target, "rate_per_step", above=0, most=1, error=NetworkError)
         epochs = whole(self.epochs, "epochs", least=1, error=NetworkError)
         rate = number(self.learning_rate, "learning_rate", above=0, error=NetworkError)
         part = number(self.validation, "validation", above=0, error=NetworkError)
@@ -224,7 +224,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 where="network",
                 expected="the key `latent`",
             )
-        term = {"coefficient": 1.0, "layers": [latent], "target": density}
+        term = {"coefficient": 1.0, "layers": [latent], "target": target}
         return {
             "data": {"name": data, "validation": part},
             "network": network.to_mapping(),
@@ -238,7 +238,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
                 "gradient_clip": 0,
                 "seed": seed,
             },
-            "regularisers": {} if density is None else {"lambda2": term},
+            "regularisers": {} if target is None else {"lambda2": term},
         }
 
 

@@ -219,7 +219,9 @@ def _test(config: TrainingConfig, test: Mapping[str, Any], seeds: Sequence[Path]
     score, *_ = config.network.task.scores
     values = [test[f"test_{score}"], *(_of_seed(other, config, score) for other in seeds)]
     firing = {
-        name: {key: each[key] for key in ("density", "dead", "bursting")}
+        name: {
+            key: each[key] for key in ("rate_per_step_mean", "dead_fraction", "bursting_fraction")
+        }
         for name, each in test["test_layers"].items()
     }
     result: dict[str, Any] = {

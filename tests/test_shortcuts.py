@@ -76,8 +76,10 @@ def test_evaluate_gives_the_scores_of_a_simulation(form: Any) -> None:
     numbers = bioae.analysis.summary(PLAIN)
     for layer, figures in scores["layers"].items():
         rate = float(numbers["rate_per_step_mean"].sel(layer=layer))
-        assert figures["density"] == pytest.approx(rate)
-        assert figures["dead"] == pytest.approx(float(numbers["dead_fraction"].sel(layer=layer)))
+        assert figures["rate_per_step_mean"] == pytest.approx(rate)
+        assert figures["dead_fraction"] == pytest.approx(
+            float(numbers["dead_fraction"].sel(layer=layer))
+        )
     whole = bioae.trainers.evaluate(form, IMAGES, batch_size=3)
     assert whole["layers"] == scores["layers"]
     assert whole["sum_squared_error"] == pytest.approx(scores["sum_squared_error"], rel=1e-12)

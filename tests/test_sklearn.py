@@ -78,9 +78,9 @@ def test_what_does_not_fit(digits: NDArray[np.float64]) -> None:
     for method in ("transform", "reconstruct", "simulate", "intensities"):
         with pytest.raises(NotFittedError):
             getattr(SpikingAutoEncoder(), method)(digits[:3])
-    for density in (-1.0, 2.0):
-        with pytest.raises(InputError, match="density"):
-            SpikingAutoEncoder(density=density).fit(digits[:3])
+    for rate in (-1.0, 2.0):
+        with pytest.raises(InputError, match="rate_per_step"):
+            SpikingAutoEncoder(rate_per_step=rate).fit(digits[:3])
     with pytest.raises(InputError, match="n_components"):
         SpikingAutoEncoder(n_components=0).fit(digits[:3])
 

@@ -49,9 +49,9 @@ def evaluate(
     -------
     dict
         The scores of the task by name, such as ``sum_squared_error`` (per image) or ``accuracy``;
-        and ``layers``, by name: ``density``, spikes per neuron and step; ``density_alive``, of the
-        neurons that fired; ``active``, the fraction of neurons that fire for an example; ``dead``
-        and ``bursting``, fractions of neurons, as in training's metrics.
+        and ``layers``, by name: ``rate_per_step_mean``, ``rate_per_step_mean_alive``,
+        ``active_fraction_mean``, ``dead_fraction`` and ``bursting_fraction``, as in training's
+        metrics.
 
     Raises
     ------

@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.firing.bursting import BURSTING_THRESHOLD
 from bioae.analysis.results.layers import Dims, averaged, check_dims, described, layer_data, steps
 from bioae.checks import real
 from bioae.errors import ResultError
+from bioae.firing_names import BURSTING_THRESHOLD
 
 __all__ = [
     "BURSTING_THRESHOLD",

@@ -12,7 +12,7 @@ from bioae.analysis.results.spikes import blocks
 from bioae.checks import real
 from bioae.errors import ResultError
 
-__all__ = ["density_alive", "firing_rate", "population_rate", "rate_per_step"]
+__all__ = ["firing_rate", "population_rate", "rate_per_step", "rate_per_step_mean_alive"]
 
 # Truncation of the Gaussian kernel in standard deviations: it omits less than a millionth.
 _CUTOFF = 5.0
@@ -40,15 +40,15 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     return described(rate, "rate_per_step", "rate per step", "spikes/step")
 
 
-def density_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
+def rate_per_step_mean_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Spikes per step, averaged over the neurons that spike in any example; NaN if none does.
 
     A layer that is half dead and half bursting has the same mean rate as a healthy one. This
     measure distinguishes them.
     """
     per_neuron = rate_per_step(tree, layer).where(is_alive(tree, layer))
-    label, units, *_ = DEFINITIONS["density_alive"]
-    return described(per_neuron.mean(), "density_alive", label, units)
+    name = "rate_per_step_mean_alive"
+    return described(per_neuron.mean(), name, *DEFINITIONS[name][:2])
 
 
 def population_rate(

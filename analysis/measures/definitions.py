@@ -57,9 +57,9 @@ DEFINITIONS: dict[str, Definition] = {
         "spikes per step (by default 0.5), averaged over the examples in which they fire at all. "
         "The burst index is about intervals instead.",
     ),
-    "density_alive": Definition(
-        "density of alive neurons", "spikes/step", "Mean rate per step of the neurons that are not "
-        "dead.", _SILENT,
+    "rate_per_step_mean_alive": Definition(
+        "mean rate per step of alive neurons", "spikes/step", "Mean rate per step of the neurons "
+        "that are not dead.", _SILENT,
     ),
     "active_fraction_mean": Definition(
         "active per example", "1", "Fraction of neurons that spike, averaged over examples."

@@ -41,7 +41,7 @@ from bioae.analysis.firing.intervals import (
 )
 from bioae.analysis.firing.latencies import first_spike_latency
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
-from bioae.analysis.firing.rates import density_alive, firing_rate, rate_per_step
+from bioae.analysis.firing.rates import firing_rate, rate_per_step, rate_per_step_mean_alive
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
@@ -323,7 +323,7 @@ def _of_counts(
         "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
         "dead_fraction": dead_fraction(tree, layer),
         "bursting_fraction": bursting.mean(),
-        "density_alive": density_alive(tree, layer),
+        "rate_per_step_mean_alive": rate_per_step_mean_alive(tree, layer),
         "active_fraction_mean": active.mean(),
         "silent_fraction": averaged(spikes == 0, "example"),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from bioae.documents import parse_json
 from bioae.errors import ResultError
+from bioae.firing_names import with_current_names
 from bioae.inputs import check_input, read_input
 
 __all__ = ["read_metrics"]
@@ -37,7 +38,7 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
             found=str(error),
         ) from error
     rows = [
-        dict(_numbers(record))
+        dict(_numbers(with_current_names(record)))
         for number, line in enumerate(lines, start=1)
         if line.strip() and (record := _parse(line, path, number, last=number == len(lines)))
     ]

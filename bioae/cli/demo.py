@@ -28,9 +28,9 @@ REPORT, SUMMARY = "report.html", "summary.json"
 _CURVES = (
     "reconstruction",
     "validation_sum_squared_error",
-    "layers.latent.dead",
-    "layers.latent.bursting",
-    "layers.latent.density",
+    "layers.latent.dead_fraction",
+    "layers.latent.bursting_fraction",
+    "layers.latent.rate_per_step_mean",
 )
 
 

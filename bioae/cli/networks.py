@@ -15,7 +15,7 @@ def list_networks(*, json: bool = False) -> None:
     """List the trained networks that come with bioae.
 
     The column test has the error (squared, summed over an image) or the accuracy on the test split,
-    density the spikes per neuron and step of the latent layer.
+    rate/step the spikes per neuron and step of the latent layer.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def firing(result: xr.DataTree) -> dict[str, float]:
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the demo's network, simulate it in Brian2 on held-out digits, and measure."""
-    from bioae.analysis import density_alive, reconstruction_errors
+    from bioae.analysis import rate_per_step_mean_alive, reconstruction_errors
     from bioae.datasets import load
 
     sizes = trial.sizes
@@ -62,7 +62,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     return {
         **latent,
         "pathological": latent["dead"] + latent["bursting"],
-        "density_alive": float(density_alive(result, "latent")),
+        "density_alive": float(rate_per_step_mean_alive(result, "latent")),
         "error": error,
         "relative_error": error / mean_image,
         "spikes": fewest_spikes(network, result),

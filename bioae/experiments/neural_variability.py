@@ -143,7 +143,7 @@ def reconstruct(trial: Trial) -> dict[str, float]:
     both = in_both(trial, network, digits)
     numbers = {
         "error": float(sum_squared_error(both.result).mean()),
-        "density": trained.summary["test_layers"]["latent"]["density"],
+        "density": trained.summary["test_layers"]["latent"]["rate_per_step_mean"],
         **both.spikes,
     }
     return numbers | {

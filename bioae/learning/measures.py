@@ -99,13 +99,13 @@ class Evaluation:
 
 
 def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
-    """Return the layers' spikes per neuron and step, and the fraction of neurons that fire."""
+    """Return the mean rate per step and the fraction of dead neurons, by layer."""
     found = {}
     for placed, layer in zip(config.placed, chunk.layers, strict=True):
         presentations = len(layer.counts)
         found[placed.name] = {
-            "density": len(layer.neuron) / (presentations * config.steps * placed.size),
-            "active": len(np.unique(layer.neuron)) / placed.size,
+            "rate_per_step_mean": len(layer.neuron) / (presentations * config.steps * placed.size),
+            "dead_fraction": 1 - len(np.unique(layer.neuron)) / placed.size,
         }
     return found
 

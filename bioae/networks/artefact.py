@@ -25,6 +25,7 @@ from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe, shortened
 from bioae.fields import Table
 from bioae.files import atomic_output
+from bioae.firing_names import with_current_names
 from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
 from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
@@ -179,7 +180,7 @@ def load(path: Path | str) -> Artefact:
         raise
     except InputError as error:
         raise ArtefactError(str(error), where=None if str(path) in str(error) else where) from error
-    return Artefact(network, description.training, description.metrics)
+    return Artefact(network, description.training, with_current_names(description.metrics))
 
 
 def _check_replaced(path: Path) -> None:

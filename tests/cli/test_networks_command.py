@@ -24,13 +24,13 @@ def test_list(run: Run) -> None:
     done = run("networks", "list")
     assert (done.status, done.err) == (0, "")
     head, *lines = done.out.splitlines()
-    assert head.split() == ["name", "data", "task", "latent", "test", "density", "size"]
+    assert head.split() == ["name", "data", "task", "latent", "test", "rate/step", "size"]
     assert [line.split()[0] for line in lines] == list(trained.available())
     assert all(len(line) <= 80 for line in (head, *lines))
     card = trained.card(NAME)
     (line,) = (line for line in lines if line.startswith(f"{NAME} "))
     assert f"error {card.test.value:.3g} " in line
-    assert f" {card.density:.3f} " in line
+    assert f" {card.rate_per_step_mean:.3f} " in line
     assert line.endswith(" kB")
 
 

@@ -73,7 +73,10 @@ def test_the_card_has_the_numbers_of_the_run(
     card, test = shipped(runs[1]), scores(runs[1])
     assert Words.of(tmp_path / "small" / CARD) == WORDS
     assert card.test.value == test["test_sum_squared_error"]
-    assert card.test.layers["latent"].density == test["test_layers"]["latent"]["density"]
+    assert (
+        card.test.layers["latent"].rate_per_step_mean
+        == (test["test_layers"]["latent"]["rate_per_step_mean"])
+    )
     assert (card.test.examples, card.test.seeds, card.test.spread) == (10, 1, None)
     training = card.training
     assert (training.seed, training.epochs, training.epoch) == (1, 2, test["epoch"])
@@ -107,7 +110,7 @@ def test_a_classifier_has_its_accuracy(shipped: Callable[..., Card], tmp_path: P
     result = train(TrainingConfig.from_mapping(config), tmp_path / "run")
     card = shipped(tmp_path / "run")
     assert (card.network.task, card.test.score) == ("classification", "accuracy")
-    assert (card.network.latent, card.density) == (None, None)
+    assert (card.network.latent, card.rate_per_step_mean) == (None, None)
     assert card.test.value == result.summary["test_accuracy"]
     digits = load("sample", "test", DIGITS)
     measured = analysis.scores(simulate(result.network, digits, "numpy"))

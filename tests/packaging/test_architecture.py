@@ -33,6 +33,7 @@ COMMON = (
     "bioae.documents",
     "bioae.fields",
     "bioae.files",
+    "bioae.firing_names",
     "bioae.hdf5",
     "bioae.inputs",
     "bioae.processes",

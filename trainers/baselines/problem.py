@@ -138,6 +138,6 @@ class ActivationTally:
         if self._active is None:
             raise DataError("no activity was counted", expected="at least one batch")
         return {
-            "active": (self._active.double() / self._examples).mean().item(),
-            "dead": (self._active == 0).double().mean().item(),
+            "active_fraction_mean": (self._active.double() / self._examples).mean().item(),
+            "dead_fraction": (self._active == 0).double().mean().item(),
         }

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bioae.analysis import BURSTING_THRESHOLD
 from bioae.datasets import Data
 from bioae.errors import DataError
+from bioae.firing_names import BURSTING_THRESHOLD
 from bioae.networks.connections import potential_connections
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
@@ -130,7 +130,7 @@ class LayerTally:
     """Spike counts of one layer's neurons, summed over the batches of an evaluation set.
 
     The figures are those of Hübotter, Lanillos, Tomczak 2021 (arXiv:2109.11045), who call a neuron
-    dead if it never spikes over the whole set. The density of the neurons that are alive is added,
+    dead if it never spikes over the whole set. The rate of the neurons that are alive is added,
     because a mean over all neurons hides dead and bursting ones.
     """
 
@@ -156,12 +156,9 @@ class LayerTally:
         Returns
         -------
         dict
-            ``density``: spikes per neuron and step, ``rate_per_step_mean`` in `bioae.analysis`;
-            ``density_alive``: the same for the neurons that spiked at all, 0 where none did;
-            ``active``: the fraction of neurons that spike for an example, averaged over examples;
-            ``dead``: the fraction of neurons that never spiked; ``bursting``: the fraction of
-            neurons that spike, on average over the examples in which they fire, in more than
-            `bioae.analysis.BURSTING_THRESHOLD` of the steps.
+            Those of `bioae.analysis.DEFINITIONS` with the same names: ``rate_per_step_mean``;
+            ``rate_per_step_mean_alive``, but 0 where no neuron spiked; ``active_fraction_mean``;
+            ``dead_fraction``; ``bursting_fraction``.
 
         Raises
         ------
@@ -174,9 +171,9 @@ class LayerTally:
         alive = self._spikes > 0
         while_firing = self._spikes / (self._active.clamp(min=1) * self._steps)
         return {
-            "density": rates.mean().item(),
-            "density_alive": rates[alive].mean().item() if alive.any() else 0.0,
-            "active": (self._active.double() / self._examples).mean().item(),
-            "dead": (~alive).double().mean().item(),
-            "bursting": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
+            "rate_per_step_mean": rates.mean().item(),
+            "rate_per_step_mean_alive": rates[alive].mean().item() if alive.any() else 0.0,
+            "active_fraction_mean": (self._active.double() / self._examples).mean().item(),
+            "dead_fraction": (~alive).double().mean().item(),
+            "bursting_fraction": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
         }

@@ -167,7 +167,7 @@ def _fitted(
 
 def _warn_of_silence(summary: Mapping[str, Any]) -> None:
     """Say in one line which layers never fired: nothing that follows them saw an input."""
-    silent = [name for name, layer in summary["test_layers"].items() if layer["dead"] == 1]
+    silent = [name for name, layer in summary["test_layers"].items() if layer["dead_fraction"] == 1]
     if silent:
         logging.getLogger("bioae").warning(
             "bioae: no neuron of %s fired for any test image: stronger initial weights (`gain`), a "

@@ -132,21 +132,21 @@ def firing(trained: Trained) -> dict[str, float]:
     config = network.config
     layers = summary["test_layers"]
     latent = layers[config.latent]
-    alive = 1 - latent["dead"]
+    alive = 1 - latent["dead_fraction"]
     quietest = min(
-        layers[layer.name]["density"] * layer.size * config.steps * 1000
+        layers[layer.name]["rate_per_step_mean"] * layer.size * config.steps * 1000
         for layer in config.placed
         if layer.name in layers
     )
     return {
         "error": summary["test_sum_squared_error"],
         "alive": alive,
-        "dead": latent["dead"],
-        "bursting": latent["bursting"],
-        "bursting_alive": latent["bursting"] / alive if alive else float("nan"),
-        "active": latent["active"],
-        "density": latent["density"],
-        "density_alive": latent["density_alive"] if alive else float("nan"),
+        "dead": latent["dead_fraction"],
+        "bursting": latent["bursting_fraction"],
+        "bursting_alive": latent["bursting_fraction"] / alive if alive else float("nan"),
+        "active": latent["active_fraction_mean"],
+        "density": latent["rate_per_step_mean"],
+        "density_alive": latent["rate_per_step_mean_alive"] if alive else float("nan"),
         "presentations": trained.history[-1]["presentations"],
         "spikes": round(quietest),
     }

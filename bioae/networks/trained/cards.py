@@ -75,9 +75,9 @@ class TrainingOrigin(Table):
 class Firing(Table):
     """Firing of a layer."""
 
-    density: _Fraction = Field(description="spikes per neuron and step")
-    dead: _Fraction = Field(description="the fraction of neurons that never fire")
-    bursting: _Fraction = Field(description="the fraction of neurons that burst")
+    rate_per_step_mean: _Fraction = Field(description="spikes per neuron and step")
+    dead_fraction: _Fraction = Field(description="the fraction of neurons that never fire")
+    bursting_fraction: _Fraction = Field(description="the fraction of neurons that burst")
 
 
 class TestScore(Table):
@@ -133,10 +133,10 @@ class Card(Shown, Table):
         return Summary(heading, [("key", "value"), *rows_of(fields)])
 
     @property
-    def density(self) -> float | None:
+    def rate_per_step_mean(self) -> float | None:
         """Spikes per neuron and step of the latent layer, on the test split, if there is one."""
         layer = self.test.layers.get(self.network.latent or "")
-        return None if layer is None else layer.density
+        return None if layer is None else layer.rate_per_step_mean
 
 
 def available() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["NUMBERS", "facts", "layer_table", "network_table", "parameter_facts", "size_of"]
 
 #: The headings of columns of numbers, in both tables.
-NUMBERS = frozenset({"latent", "density", "size", "dead", "bursting"})
+NUMBERS = frozenset({"latent", "rate/step", "size", "dead", "bursting"})
 
 #: Short names of scores, for 80 columns.
 _SCORES = {
@@ -26,7 +26,7 @@ _SCORES = {
 def network_table() -> list[tuple[str, ...]]:
     """Return the table of all shipped networks as text, its headings first."""
     rows: list[tuple[str, ...]] = [
-        ("name", "data", "task", "latent", "test", "density", "size"),
+        ("name", "data", "task", "latent", "test", "rate/step", "size"),
     ]
     for name in available():
         each = card(name)
@@ -37,7 +37,7 @@ def network_table() -> list[tuple[str, ...]]:
                 each.network.task,
                 _optional(each.network.latent_neurons, "d"),
                 f"{_SCORES.get(each.test.score, each.test.score)} {each.test.value:.3g}",
-                _optional(each.density, ".3f"),
+                _optional(each.rate_per_step_mean, ".3f"),
                 f"{size_of(name) / 1e3:.0f} kB",
             )
         )
@@ -93,16 +93,16 @@ def parameter_facts(network: NetworkBase) -> dict[str, str]:
 def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:
     """Return the layers and their firing on the test split as text, the headings first."""
     rows: list[tuple[str, ...]] = [
-        ("layer", "kind", "shape", "neuron", "density", "dead", "bursting"),
+        ("layer", "kind", "shape", "neuron", "rate/step", "dead", "bursting"),
     ]
     for layer, placed in zip(config.layers, config.placed, strict=True):
         firing = each.test.layers.get(placed.name)
         numbers = ("–",) * 3
         if firing is not None:
             numbers = (
-                f"{firing.density:.3f}",
-                f"{firing.dead:.1%}",
-                f"{firing.bursting:.1%}",
+                f"{firing.rate_per_step_mean:.3f}",
+                f"{firing.dead_fraction:.1%}",
+                f"{firing.bursting_fraction:.1%}",
             )
         shape = "x".join(map(str, placed.shape))
         rows.append((placed.name, layer.kind, shape, placed.model.name, *numbers))

@@ -38,7 +38,7 @@ def test_numbers_that_were_counted_manually(counted: xr.DataTree) -> None:
     assert float(analysis.rate_per_step(*layer, dims=("example", "neuron"))) == pytest.approx(
         9 / (3 * 4 * 5)
     )
-    assert float(analysis.density_alive(*layer)) == pytest.approx(9 / (3 * 4 * 4))
+    assert float(analysis.rate_per_step_mean_alive(*layer)) == pytest.approx(9 / (3 * 4 * 4))
     # 4 steps of 0.5 ms: a spike in a presentation is 500 Hz.
     assert values(analysis.firing_rate(*layer)) == pytest.approx(
         [0, 500 / 3, 2000 / 3, 1000 / 3, 1000 / 3]
@@ -91,7 +91,7 @@ def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero(make: Mak
     dead = make(np.zeros((2, 3, 4), bool))
     row = analysis.summary(dead).isel(layer=0)
     undefined = {str(name) for name, value in row.data_vars.items() if np.isnan(float(value))}
-    assert undefined == {"density_alive", "bursting_of_alive", "active_of_alive"}
+    assert undefined == {"rate_per_step_mean_alive", "bursting_of_alive", "active_of_alive"}
     assert float(row["dead_fraction"]) == float(row["silent_fraction"]) == 1
     zero = (
         "spikes",
@@ -105,7 +105,12 @@ def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero(make: Mak
 
 def test_a_layer_that_always_fires_has_every_number_at_its_limit(make: Make) -> None:
     row = analysis.summary(make(np.ones((2, 3, 4), bool))).isel(layer=0)
-    ones = ("rate_per_step_mean", "density_alive", "bursting_fraction", "bursting_of_alive")
+    ones = (
+        "rate_per_step_mean",
+        "rate_per_step_mean_alive",
+        "bursting_fraction",
+        "bursting_of_alive",
+    )
     assert [float(row[name]) for name in (*ones, "active_fraction_mean")] == [1] * 5
     assert float(row["rate_hz_mean"]) == pytest.approx(2000)
     assert float(row["dead_fraction"]) == 0
@@ -127,10 +132,10 @@ def test_every_measure_agrees_with_the_dense_raster(make: Make, raster: NDArray[
         bursting += per_example[per_example > 0].mean() > 0.5
     assert float(row["bursting_fraction"]) == pytest.approx(bursting / alive.size)
     if alive.any():
-        assert float(row["density_alive"]) == pytest.approx(raster[:, :, alive].mean())
+        assert float(row["rate_per_step_mean_alive"]) == pytest.approx(raster[:, :, alive].mean())
         assert float(row["active_of_alive"]) == pytest.approx(raster[:, :, alive].any(1).mean())
         # Density is that of the alive, times how many are alive.
-        product = float(row["density_alive"]) * (1 - float(row["dead_fraction"]))
+        product = float(row["rate_per_step_mean_alive"]) * (1 - float(row["dead_fraction"]))
         assert float(row["rate_per_step_mean"]) == pytest.approx(product)
 
 
@@ -180,7 +185,7 @@ def test_arrays_have_long_names(counted: xr.DataTree) -> None:
         analysis.spike_count,
         analysis.firing_rate,
         analysis.rate_per_step,
-        analysis.density_alive,
+        analysis.rate_per_step_mean_alive,
         analysis.dead_fraction,
         analysis.active_fraction,
         analysis.silent_fraction,
@@ -191,7 +196,7 @@ def test_arrays_have_long_names(counted: xr.DataTree) -> None:
         assert array.name == measure.__name__
         assert array.attrs["long_name"]
         units = {"firing_rate": "Hz"} | dict.fromkeys(
-            ("rate_per_step", "density_alive"), "spikes/step"
+            ("rate_per_step", "rate_per_step_mean_alive"), "spikes/step"
         )
         assert array.attrs["units"] == units.get(str(array.name), "1")
 

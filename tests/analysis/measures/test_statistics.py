@@ -31,7 +31,8 @@ Make = Callable[..., xr.DataTree]
 #: The numbers of a layer that other programs may count on.
 PROMISED = {
     "neurons", "examples", "rate_per_step_mean", "rate_hz_mean", "dead_fraction",
-    "bursting_fraction", "density_alive", "isi_cv_mean", "isi_cv2_mean", "lv_mean", "fano_mean",
+    "bursting_fraction", "rate_per_step_mean_alive", "isi_cv_mean", "isi_cv2_mean", "lv_mean",
+    "fano_mean",
     "sparseness_lifetime", "sparseness_population", "pairwise_correlation_mean", "lognormal_ks",
 }  # fmt: skip
 #: Of these numbers a layer without a spike has a value, and it is 0 or a size.
@@ -64,7 +65,7 @@ def test_the_numbers_of_a_layer_are_those_of_the_dense_raster(make: Make) -> Non
         "rate_per_step_mean": raster.mean(),
         "rate_hz_mean": raster.mean() * 2000,
         "dead_fraction": 1 / 8,
-        "density_alive": raster[:, :, 1:].mean(),
+        "rate_per_step_mean_alive": raster[:, :, 1:].mean(),
         "isi_cv_mean": np.mean([each.std() / each.mean() for each in intervals]),
         "fano_mean": fano.mean(),
         "pairwise_correlation_mean": correlation.mean(),

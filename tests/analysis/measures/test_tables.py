@@ -65,7 +65,7 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
     found = to_numbers(measure({"a": example_result(), "b": tree}))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["results"]["a"]["layers"]["latent"]["dead_fraction"] == 0.5
-    assert found["results"]["b"]["layers"]["latent"]["density_alive"] is None
+    assert found["results"]["b"]["layers"]["latent"]["rate_per_step_mean_alive"] is None
     (comparison,) = found["comparisons"]
     latent = comparison["layers"]["latent"]
     assert latent["spikes_a"] == latent["differing"] > 1000

@@ -64,7 +64,7 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("test.score", "loss", "test.score does not fit"),
         ("test.spread", 0.1, "spread belongs to two or more seeds"),
         ("test.seeds", 3, "spread belongs to two or more seeds"),
-        ("test.layers", {"latent": {"density": 2.0, "dead": 0.0, "bursting": 0.0}}, "density"),
+        ("test.layers", {"latent": {"rate_per_step_mean": 2.0}}, "rate_per_step_mean"),
         ("sample.examples", 1, "sample.examples does not fit"),
         ("training.seed", -1, "training.seed does not fit"),
         ("training.presentations", 1.5, "training.presentations does not fit"),

@@ -90,7 +90,7 @@ def test_the_card_has_the_numbers_of_the_artefact(card: Card, artefact: Artefact
     assert card.test.layers.keys() == metrics["test_layers"].keys()
     for layer, firing in card.test.layers.items():
         stored = metrics["test_layers"][layer]
-        assert firing.model_dump() == {key: stored[key] for key in ("density", "dead", "bursting")}
+        assert firing.model_dump().items() <= stored.items()
 
 
 def test_the_configuration_repeats_the_training(

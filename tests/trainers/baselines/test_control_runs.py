@@ -77,7 +77,9 @@ def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str)
     assert test.labels is not None
     accuracy = (outputs.argmax(1) == test.labels).mean()
     assert accuracy == pytest.approx(result.summary["test_accuracy"])
-    assert {"active", "dead"} == result.summary["test_layers"]["hidden"].keys()
+    assert {"active_fraction_mean", "dead_fraction"} == result.summary["test_layers"][
+        "hidden"
+    ].keys()
 
 
 def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_a_unit_is_active_if_it_is_at_some_step() -> None:
     layer = torch.zeros(3, 2, 4)  # (time, example, unit)
     layer[0, 0, 1] = layer[2, 0, 1] = layer[1, 1, 2] = 1.0
     tally.add(layer)
-    assert tally.figures() == {"active": 0.25, "dead": 0.5}
+    assert tally.figures() == {"active_fraction_mean": 0.25, "dead_fraction": 0.5}
 
 
 def test_only_reconstructions_are_reconstructed() -> None:

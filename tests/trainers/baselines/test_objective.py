@@ -152,4 +152,4 @@ def test_figures_of_activations() -> None:
     tally = ActivationTally()
     tally.add(torch.tensor([[0.0, 2.0, 0.0]]))
     tally.add(torch.tensor([[0.0, -1.0, 1.0]]))
-    assert tally.figures() == pytest.approx({"active": 0.5, "dead": 1 / 3})
+    assert tally.figures() == pytest.approx({"active_fraction_mean": 0.5, "dead_fraction": 1 / 3})

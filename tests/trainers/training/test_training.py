@@ -49,7 +49,7 @@ def test_the_trained_network_is_on_the_grid_and_was_evaluated(tmp_path: Path) ->
     found = evaluate(problem)
     last = min(result.history, key=lambda line: line["validation_sum_squared_error"])
     assert set(last["layers"]) == {layer.name for layer in config().network.layers}
-    assert any(figures["density"] > 0 for figures in last["layers"].values())
+    assert any(figures["rate_per_step_mean"] > 0 for figures in last["layers"].values())
     assert found == {key: last[key] for key in found}
     assert result.model.exists()
 

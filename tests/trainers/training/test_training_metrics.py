@@ -33,11 +33,11 @@ def test_figures_of_a_small_layer() -> None:
     tally.add(layer(spikes[:, 1:]))
     assert tally.figures() == pytest.approx(
         {
-            "density": 5 / 24,
-            "density_alive": 5 / 16,
-            "active": 3 / 6,
-            "dead": 1 / 3,
-            "bursting": 1 / 3,
+            "rate_per_step_mean": 5 / 24,
+            "rate_per_step_mean_alive": 5 / 16,
+            "active_fraction_mean": 3 / 6,
+            "dead_fraction": 1 / 3,
+            "bursting_fraction": 1 / 3,
         }
     )
 
@@ -53,11 +53,11 @@ def test_figures_against_numpy_in_any_batches(seed: int, batch: int, rate: float
     firing = [flat[:, flat[:, :, n].any(0), n].mean() for n in range(6) if not dead[n]]
     assert tally.figures() == pytest.approx(
         {
-            "density": flat.mean(),
-            "density_alive": flat[:, :, ~dead].mean() if firing else 0.0,
-            "active": flat.any(0).mean(),
-            "dead": dead.mean(),
-            "bursting": sum(rate > 0.5 for rate in firing) / 6,
+            "rate_per_step_mean": flat.mean(),
+            "rate_per_step_mean_alive": flat[:, :, ~dead].mean() if firing else 0.0,
+            "active_fraction_mean": flat.any(0).mean(),
+            "dead_fraction": dead.mean(),
+            "bursting_fraction": sum(rate > 0.5 for rate in firing) / 6,
         }
     )
 
