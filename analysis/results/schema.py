@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Literal
@@ -12,14 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from pydantic import ConfigDict, Field, ValidationError
-from xarray.backends import CachingFileManager, H5NetCDFStore
 
-from bioae.analysis.results.contents import check_contents
 from bioae.analysis.results.layers import CAN_FIRE, REPEAT
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
-from bioae.hdf5.guard import open_inspected
+from bioae.hdf5 import check_hdf5
 from bioae.inputs import check_input
 from bioae.simulation.results.root import SCHEMA_VERSION
 from bioae.simulation.results.tree import check_shape
@@ -36,7 +34,6 @@ _INPUT_DIMS = (
 _OUTPUT_DIMS = (("example", "unit"), ("example", "time", "unit"))
 #: Numbers of the presentations; `stimulus` is that of repeats as examples.
 _NUMBERS = ("example", "repeat", "stimulus", "label")
-_ROOT = ("input", "reconstruction", "output", "target", *_NUMBERS)
 
 #: The variables of a layer: dimensions, and kinds of number by NumPy's letters. The dimension
 #: `repeat` and the variables of it are those of results with several presentations per example.
@@ -47,7 +44,6 @@ _LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
     "spike_neuron": (("spike",), "iu"),
     "spike_time_ms": (("spike",), "f"),
 }
-_COORDINATES = ("channel", "y", "x", "time")
 _KINDS = {"iu": "whole numbers", "f": "floating-point numbers"}
 
 
@@ -68,9 +64,7 @@ class _Attributes(Table):
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
-    """Read a result from a file, which another process inspects first.
-
-    A file that this process wrote is not inspected.
+    """Read a result from a file, after a check of its structure.
 
     Parameters
     ----------
@@ -94,21 +88,19 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
             where=str(path),
             expected="the result of a simulation",
         )
-    with readable(path, Exception):
-        tree = _open(path)
-    try:
+    with ExitStack() as opened:
+        with readable(path, Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of attributes that are none of ours
+            check_hdf5(path)
+            # Nothing is a date.
+            tree = xr.open_datatree(path, engine="h5netcdf", decode_times=False)
+            opened.callback(tree.close)
         check_result(tree, where=str(path))
-        if not lazy:
-            with readable(path, Exception):
-                tree = tree.load()
+        if lazy:
+            opened.pop_all()
+            return tree
         with readable(path, Exception):
-            check_contents(tree, where=str(path))
-    except BaseException:
-        tree.close()
-        raise
-    if not lazy:
-        tree.close()
-    return tree
+            return tree.load()
 
 
 @contextmanager
@@ -151,45 +143,6 @@ def _is_of_file(error: Exception) -> bool:
     return any(name.split(".")[0] in {"h5netcdf", "h5py"} for name in modules)
 
 
-def _open(path: Path) -> xr.DataTree:
-    """Open a file as `xarray.open_datatree` does, by way of its inspection.
-
-    What no result has is left out: xarray would read it, in part at once.
-    """
-    # A foreign HDF5 file may have axes without a name, which raise no error if numbered.
-    options = {"where": str(path), "decode_vlen_strings": True, "phony_dims": "sort"}
-    manager = CachingFileManager(open_inspected, str(path.absolute()), mode="r", kwargs=options)
-    try:
-        with warnings.catch_warnings(), manager.acquire_context() as file:
-            warnings.simplefilter("ignore")  # of attributes that are none of ours
-            groups = {}
-            for name, group in _groups(file):
-                groups[name] = xr.open_dataset(
-                    H5NetCDFStore(manager, group=name),
-                    decode_times=False,  # nothing is a date
-                    drop_variables=[each for each in group.variables if not _is_known(name, each)],
-                )
-        tree = xr.DataTree.from_dict(groups)
-    except BaseException:
-        manager.close()
-        raise
-    tree.set_close(manager.close)
-    return tree
-
-
-def _groups(file: Any) -> Iterator[tuple[str, Any]]:
-    yield "/", file
-    layers = file.groups.get("layers")
-    if layers is not None:
-        yield from ((f"/layers/{name}", layer) for name, layer in layers.groups.items())
-
-
-def _is_known(group: str, name: str) -> bool:
-    if group == "/":
-        return name in _ROOT
-    return name in _LAYER or name in _COORDINATES or name.startswith("state_")
-
-
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     """Check that a tree is a result of the supported version.
 
@@ -207,8 +160,13 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     for name in _NUMBERS:
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
-    if "example" not in tree.coords:
+    if "example" not in tree.coords or tree["example"].dims != ("example",):
         raise ResultError("a coordinate is missing", where=where, expected="'example'")
+    for name in {"example", REPEAT} & tree.dims.keys():
+        index = tree[name].to_index()
+        if not index.is_unique:
+            repeated = index[index.duplicated()][0]
+            raise ResultError(f"the {name} {repeated} is there twice", where=where)
     if "layers" not in tree.children or not tree["layers"].children:
         raise ResultError("there are no layers", where=where, expected="groups /layers/NAME")
     repeated = REPEAT in tree.dims
@@ -226,6 +184,8 @@ def _check_root(tree: xr.DataTree, where: str) -> None:
         return
     dims = _OUTPUT_DIMS[task == "sequence"]
     _check_dims(tree, "output", ((*dims, *repeat),), where)
+    if "time" in dims and tree["output"].sizes["time"] != tree.attrs["steps"]:
+        raise ResultError("there is not one output for each of `steps`", where=where)
     if "target" in tree.variables:
         _check_dims(tree, "target", (dims,), where)
 
@@ -284,6 +244,8 @@ def _check_layer(node: xr.DataTree, where: str, *, repeated: bool) -> None:
             expected="1 or 0",
             found=str(can_fire),
         )
+    if not can_fire and node.sizes["spike"]:
+        raise ResultError("neurons that cannot fire have spikes", where=where)
     check_shape(node, where)
 
 

@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files: inspected before they are opened, and read in the parts that are used."""
+"""Arrays in HDF5 files: checked when they are found, and read in the parts that are used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.errors import DataError
-from bioae.hdf5.guard import Refusal, inspected
+from bioae.hdf5 import check_hdf5
 
 __all__ = ["StoredArray", "stored_names"]
 
@@ -23,7 +23,7 @@ __all__ = ["StoredArray", "stored_names"]
 class StoredArray:
     """Some rows of an array in an HDF5 file; `numpy.asarray` reads them.
 
-    The file is opened for each reading, and inspected again if it has changed.
+    The file is opened for each reading.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class StoredArray:
         DataError
             If the file is damaged or not safe, or has no such array.
         """
-        with _opened(path) as file:
+        with _opened(path, check=True) as file:
             found = _array(file, name, path)
             shape, dtype = found.shape, found.dtype
         return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape)
@@ -133,27 +133,28 @@ def stored_names(path: Path) -> list[str]:
     DataError
         If the file is damaged or not safe.
     """
-    with _opened(path) as file:
+    with _opened(path, check=True) as file:
         return [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    refusal = Refusal(
-        DataError,
-        "the file cannot be read as HDF5",
-        where=str(path),
-        expected="an HDF5 file of arrays of numbers, uncompressed or compressed by gzip",
-    )
+def _opened(path: Path, *, check: bool = False) -> Iterator[h5py.File]:
     if not path.is_file():
         raise DataError("there is no such file", where=str(path))
     try:
-        with inspected(path, refusal), h5py.File(path) as file:
+        if check:
+            check_hdf5(path)
+        with h5py.File(path) as file:
             yield file
     except DataError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise refusal.error(str(error)) from error
+        raise DataError(
+            "the file cannot be read as HDF5",
+            where=str(path),
+            expected="an HDF5 file of arrays of numbers, uncompressed or compressed by gzip",
+            found=str(error),
+        ) from error
 
 
 def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -32,7 +31,6 @@ from bioae.analysis import example_result, open_result
 from bioae.datasets import load as load_images
 from bioae.datasets.idx import write_idx
 from bioae.errors import BioaeError
-from bioae.hdf5 import guard, inspection
 from bioae.networks import artefact
 from bioae.simulation.results.chunk import Chunk, LayerSpikes
 from bioae.simulation.results.netcdf import write_result
@@ -177,26 +175,6 @@ class Watch:
                 at += 16 + length
 
 
-def forked_inspection(path: str) -> subprocess.CompletedProcess[str]:
-    """Run the inspection in a fork: the same code and limits, without the start of Python."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(writing, 1)
-        sys.argv = ["inspection.py", path]
-        status = 70
-        try:
-            status = inspection.main()
-            sys.stdout.flush()
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "r", errors="replace") as pipe:
-        text = pipe.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return subprocess.CompletedProcess([], status, text, "")
-
-
 def attempt(kind: str, seed: int, number: int, folder: Path, watch: Watch) -> str:
     """Mutate a file and load it; return the outcome."""
     random = np.random.default_rng([seed, list(KINDS).index(kind), number])
@@ -272,8 +250,6 @@ def main() -> int:
     cases, seed, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     make_sources(folder / "sources")
     make_secrets(folder / "outside")
-    guard._run = forked_inspection
-    inspection._SECONDS = 3  # for the files on which the library loops; others take 0.02 s
     watch = Watch(folder / "outside")
     (folder / "outside" / "secret.toml").read_bytes()
     assert watch.count() > 0  # it sees what is opened

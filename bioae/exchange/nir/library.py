@@ -14,6 +14,7 @@ from bioae.checks import instance
 from bioae.errors import InputError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output
+from bioae.hdf5 import check_hdf5
 from bioae.inputs import check_input
 
 __all__ = ["Graph", "array_of", "library", "nir_error", "read_graph", "write_graph"]
@@ -60,26 +61,27 @@ def read_graph(path: Path | str) -> Graph:
     InputError
         If the library is missing, or the file is not safe to read, truncated or of another kind.
     """
-    from bioae.hdf5.guard import Refusal, inspected
-
     module = library()
     path = check_input(path, InputError, "NIR file")
-    parts = {"where": str(path), "expected": "a NIR graph, as nir.write makes it"}
-    refusal = Refusal(InputError, "the file is truncated or of another kind", **parts)
-    if path.is_dir():
-        raise refusal.error("a folder")
+    if not path.exists():
+        raise InputError("there is no file", where=str(path))
     try:
-        with inspected(path, refusal, texts=True):
-            graph = module.read(str(path), type_check=False)
-    except FileNotFoundError:
-        raise InputError("there is no file", where=str(path)) from None
-    except InputError:
-        raise
+        check_hdf5(path, texts=True)
+        graph = module.read(str(path), type_check=False)
     except Exception as error:  # the library checks with `assert`, among others
-        raise refusal.error(str(error) or type(error).__name__) from error
+        raise _no_graph(path, str(error) or type(error).__name__) from error
     if not isinstance(graph, module.NIRGraph):
-        raise refusal.error(f"a single node {type(graph).__name__}")
+        raise _no_graph(path, f"a single node {type(graph).__name__}")
     return graph
+
+
+def _no_graph(path: Path, found: str) -> InputError:
+    return InputError(
+        "the file is truncated or of another kind",
+        where=str(path),
+        expected="a NIR graph, as nir.write makes it",
+        found="a folder" if path.is_dir() else found,
+    )
 
 
 def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> None:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from bioae.checks import instance
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
-from bioae.hdf5.guard import trust
 from bioae.inputs import as_path
 from bioae.simulation.results.root import check_tree
 from bioae.simulation.results.tree import check_shape, group_of, in_order
@@ -77,7 +76,6 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
                 target = file if group == "/" else file.create_group(group)
                 _write_group(target, [(piece, group) for piece in pieces], disk)
         disk.check()
-    trust(Path(path))
 
 
 def check_replaced(path: Path | str) -> None:

@@ -120,17 +120,16 @@ def test_results_of_every_task_are_read(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "changes", "message"),
     [
-        (
-            "classification",
-            {"label": ("example", np.full(12, 4))},
-            "a label is not that of a class",
-        ),
         ("classification", {"output": (DIMS, np.ones((12, 20, 4)))}, r"expected \(example, unit\)"),
-        ("regression", {"target": (DIMS[::2], np.full((12, 4), np.nan))}, "'target' has values"),
         (
             "regression",
             {"target": (DIMS, np.ones((12, 20, 4)))},
             "'target' is missing or has other",
+        ),
+        (
+            "sequence",
+            dict.fromkeys(("output", "target"), (DIMS, np.ones((12, 19, 4)))),
+            "one output for each of `steps`",
         ),
         ("sequence", {"output": (DIMS[::2], np.ones((12, 4)))}, r"\(example, time, unit\)"),
         ("sequence", {"output": (DIMS, np.ones((12, 20, 4), int))}, "'output' has the wrong type"),
