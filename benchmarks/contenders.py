@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import h5netcdf
 import numpy as np
 
-from bioae.datasets import Images, load
+from bioae.datasets import Data, load
 from bioae.files import user_cache
 from bioae.networks import Network, artefact
 from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
@@ -77,7 +77,7 @@ def trained(case: Case) -> Network:
     return train(case.config, out, resume=begun).network
 
 
-def digits(count: int) -> Images:
+def digits(count: int) -> Data:
     """Return held-out digits from the first on, repeated as often as needed."""
     held_out = load("sample", "test")
     return held_out[np.resize(np.arange(len(held_out)), count)]
@@ -118,7 +118,7 @@ def brian2(
     if fast_math:
         targets.IEEE_FLAGS.append("-ffast-math")
     network = _timed(artefact.load(model).network, steps, rate)
-    presentations = Presentations.of(network.config, digits(count).pixels, seed=0)
+    presentations = Presentations.of(network.config, digits(count).values, seed=0)
     size = chunk or -(-count // workers)
     built = _LIVE.enter_context(Job(network, size, Backend(target, dtype, connectivity)).runner())
     parts = list(presentations.chunks(size))
@@ -137,7 +137,7 @@ def to_file(model: Path, count: int, *, steps: int) -> Callable[[], Spikes]:
     """Return a function that runs a network in Brian2 on digits and writes the result file."""
     network = _timed(artefact.load(model).network, steps)
     folder = Path(_LIVE.enter_context(tempfile.TemporaryDirectory()))
-    pixels = digits(count).pixels
+    pixels = digits(count).values
 
     def run() -> Spikes:
         path = folder / "result.nc"
@@ -158,7 +158,7 @@ def mirror(model: Path, count: int, *, steps: int, threads: int) -> Callable[[],
     torch.set_num_threads(threads)
     network = _timed(artefact.load(model).network, steps)
     compiled = NetworkMirror(network, dtype=torch.float32, compile="auto").eval()
-    drive = torch.from_numpy(Presentations.of(network.config, digits(count).pixels).drive())
+    drive = torch.from_numpy(Presentations.of(network.config, digits(count).values).drive())
 
     def run(batch: int) -> Spikes:
         parts = [compiled(part) for part in drive.split(batch, 1)]
@@ -178,7 +178,7 @@ def peer(name: str, model: Path, count: int, *, steps: int, threads: int) -> Cal
 
     torch.set_num_threads(threads)
     network = _timed(artefact.load(model).network, steps)
-    drive = torch.from_numpy(Presentations.of(network.config, digits(count).pixels).drive())
+    drive = torch.from_numpy(Presentations.of(network.config, digits(count).values).drive())
 
     def run(batch: int, built: Any) -> Spikes:
         parts = [built(part).counts for part in drive.split(batch, 1)]

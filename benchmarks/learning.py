@@ -117,7 +117,7 @@ from brian2 import *
 from bioae.datasets import load
 given = json.loads(sys.argv[1])
 steps, units = given["network"]["steps"], given["network"]["layers"][0]["units"]
-digits = load("mnist", "train", given["digits"]).images.reshape(given["digits"], -1)
+digits = load("mnist", "train", given["digits"]).as_float().reshape(given["digits"], -1)
 set_device("cpp_standalone", build_on_run=False)
 defaultclock.dt = 1*ms
 rates = TimedArray(0.2*digits, dt=steps*ms)

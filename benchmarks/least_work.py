@@ -69,8 +69,8 @@ def simulation_work(model: Path, count: int, *, steps: int) -> SimulationWork:
         Steps per presentation.
     """
     network = artefact.load(model).network.with_time(steps=steps)
-    config, presentations = network.config, Presentations.of(network.config, digits(count).pixels)
-    result = simulate(network, digits(count).pixels, Backend(dtype="float32"))
+    config, presentations = network.config, Presentations.of(network.config, digits(count).values)
+    result = simulate(network, digits(count).values, Backend(dtype="float32"))
     emitted = presentations.drive().astype(bool).sum(0).reshape(count, -1)
     events, spikes, neurons = 0.0, 0, 0
     for placed in config.placed:

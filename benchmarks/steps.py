@@ -64,7 +64,7 @@ def driven(network: Network, batch: int) -> tuple[Tensor, Tensor]:
     """Return the spikes of the input (time, example, channel, y, x), and its images."""
     digits = load("sample", "train", batch)
     drive = torch.from_numpy(Presentations.of(network.config, digits).drive())
-    return drive, torch.tensor(digits.images, dtype=torch.float32)
+    return drive, torch.tensor(digits.as_float(), dtype=torch.float32)
 
 
 def _network(

@@ -20,7 +20,7 @@ from brian2.utils.logger import catch_logs
 from numpy.typing import ArrayLike
 
 from bioae import Backend, Network, NeuronModel, build, simulate
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.simulation.backend import STANDALONE, Target
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
@@ -38,7 +38,7 @@ class Simulation:
     """Arguments of `bioae.simulate`, by the same names."""
 
     network: Network
-    images: Images | ArrayLike
+    images: Data | ArrayLike
     seed: int = 0
     record: Collection[str] = ()
 

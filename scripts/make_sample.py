@@ -57,7 +57,7 @@ def main() -> None:
         indices = choose(full.labels, per_class, SEED + place)
         part = full[indices]
         assert part.labels is not None
-        write_idx(TARGET / file_names(split, "images")[0], part.pixels[:, 0], overwrite=True)
+        write_idx(TARGET / file_names(split, "images")[0], part.values[:, 0], overwrite=True)
         labels = part.labels.astype(np.uint8)
         write_idx(TARGET / file_names(split, "labels")[0], labels, overwrite=True)
         write_idx(TARGET / indices_name(split), indices.astype(np.int32), overwrite=True)

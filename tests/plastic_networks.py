@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bioae.analysis import differing_spikes
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations.synapses.model import SynapseModel
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
@@ -45,9 +45,9 @@ def network(schedule: str = "brian2", **layer: Any) -> Network:
     return Network(config, weights).quantised()
 
 
-def signals(examples: int = 4) -> Signals:
+def signals(examples: int = 4) -> Data:
     values = 0.5 * named_stream(3, "signals").random((examples, STEPS, INPUTS))
-    return Signals.of(values, labels=np.zeros(examples, int))
+    return Data.of_signals(values, labels=np.zeros(examples, int))
 
 
 def check_equal(one: Learned, other: Learned, start: Network) -> None:

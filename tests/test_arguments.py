@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from builders import dense, described, pictures, two_layers
 
 import bioae
 from bioae import responses, trainers
-from bioae.datasets import Images, load
+from bioae.datasets import Data, load
 from bioae.errors import BioaeError
 from bioae.networks import Network
 from bioae.networks.artefact import save
@@ -22,7 +21,7 @@ from bioae.networks.artefact import save
 NETWORK = two_layers()
 IMAGES = pictures(2, 4, 4)
 LIF = bioae.load_neuron("lif")
-DATA = Images(IMAGES[:, None], np.arange(2), "test", "test", np.arange(2))
+DATA = Data.of_images(IMAGES[:, None], labels=np.arange(2), name="test", split="test")
 
 Call = Callable[..., Any]
 SIMULATE: Call = partial(bioae.simulate, NETWORK, IMAGES, "numpy")
@@ -45,7 +44,7 @@ def each(call: Call, name: str, values: Iterable[Any]) -> list[tuple[Call, dict[
 
 
 def changed_images(**changes: Any) -> Call:
-    return lambda: bioae.simulate(NETWORK, replace(DATA, **changes), "numpy")
+    return lambda: bioae.simulate(NETWORK, DATA.assign(**changes), "numpy")
 
 
 CASES: list[tuple[Call, dict[str, Any]]] = [
@@ -67,7 +66,6 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
         [None, "x", 1, [], IMAGES + 2, IMAGES * np.nan, IMAGES.astype(str), IMAGES[0, 0],
          IMAGES * 1j, IMAGES[:, :3], [[1], [1, 2]], IMAGES.astype(object)],
     ),
-    (changed_images(pixels=[[1, 2], [3]]), {}),
     (changed_images(labels=np.arange(3)), {}),
     (changed_images(labels=["a", "b"]), {}),
     (changed_images(indices=np.array([0.5, 1])), {}),
@@ -170,7 +168,7 @@ def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, An
         (lambda: NETWORK.with_background((0.1, "1 Hz")), '^background: .* instance "20\\*Hz"'),
         (lambda: NETWORK.with_time(dt="0.1"), "^dt: '0.1' has the wrong unit"),
         (lambda: NETWORK.with_spread([("tau", 0.1)]), 'Give for instance {"tau": 0.1}$'),
-        (lambda: bioae.simulate(NETWORK, DATA[0], "numpy"), r"Write images\[\[0\]\] for a data"),
+        (lambda: bioae.simulate(NETWORK, DATA[0], "numpy"), r"Write data\[\[0\]\] for data"),
         (lambda: load("none.npy"), "^none.npy: there is no such file$"),
         (lambda: bioae.analysis.open_result("/"), "^/: this is a folder"),
         (lambda: bioae.load(""), "is not a path; .*; found ''$"),

@@ -12,7 +12,7 @@ import pytest
 from builders import pictures, two_layers
 
 import bioae
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import ArtefactError, DataError, InputError, OutputError, ResultError
 from bioae.networks.artefact import save
 
@@ -220,8 +220,10 @@ def test_a_shipped_name_and_a_data_set_of_pytorch(tmp_path: Path) -> None:
     import torch
 
     digits = bioae.datasets.load("sample", "test", 2)
-    assert isinstance(digits, Images)
-    pairs = torch.utils.data.TensorDataset(torch.tensor(digits.images), torch.tensor(digits.labels))
+    assert isinstance(digits, Data)
+    pairs = torch.utils.data.TensorDataset(
+        torch.tensor(digits.as_float()), torch.tensor(digits.labels)
+    )
     a = bioae.simulate("sae-mnist", pairs, "numpy")
     b = bioae.simulate("sae-mnist", "sample", "numpy", limit=2)
     assert a["label"].values.tolist() == b["label"].values.tolist()

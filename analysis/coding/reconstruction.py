@@ -198,7 +198,7 @@ def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.Data
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
-    pixels = any_array(getattr(images, "images", images))
+    pixels = any_array(images.as_float() if hasattr(images, "as_float") else images)
     if pixels.ndim < 3 or not len(pixels) or pixels.dtype.kind not in "buif":
         raise ResultError("the training images do not fit", expected="images (example, y, x)")
     white = 255 if pixels.dtype == np.uint8 else 1

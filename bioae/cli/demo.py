@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.trainers import TrainingResult
 
 __all__ = ["demo"]
@@ -78,7 +78,7 @@ def demo(
     runs = _train(out, epochs, overwrite, console)
     results = _simulate(runs, digits, out, target, console)
     report = out / REPORT
-    numbers = _numbers(results, load("sample", "train").images)
+    numbers = _numbers(results, load("sample", "train").as_float())
     _write_report(report, runs, results, numbers)
     _write_json(out / SUMMARY, numbers)
     if json:
@@ -126,7 +126,7 @@ def _train(
 
 def _simulate(
     runs: Mapping[str, TrainingResult],
-    digits: Images,
+    digits: Data,
     out: Path,
     target: Target,
     console: Console,
@@ -252,7 +252,7 @@ def _write_report(
         metrics_keys=_CURVES,
         compare=[(BRIAN2, MIRROR)],
         notes=_verdicts(numbers),
-        training_images=load("sample", "train").images,
+        training_images=load("sample", "train").as_float(),
         overwrite=True,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bioae.datasets import Data
-    from bioae.datasets.examples import Declared
+    from bioae.datasets.data import Declared
     from bioae.datasets.recordings import RecordedUnit
     from bioae.networks import NetworkConfig
 

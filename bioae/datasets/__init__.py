@@ -1,7 +1,6 @@
-"""Data sets: images, signals and events, by name or from a user's files.
+"""Data: what is presented to a network, by name, from a user's files, or made of arrays.
 
-Code that turns a name, a path or arrays into `Images`, `Signals` or `Events` belongs here, and
-nothing about neurons.
+Code that turns a name, a path or arrays into `Data` belongs here, and nothing about neurons.
 """
 
 from __future__ import annotations
@@ -9,11 +8,9 @@ from __future__ import annotations
 from bioae.datasets import synthetic
 from bioae.datasets.catalogue import DATA_SETS, DataSet
 from bioae.datasets.conversion import DataOptions, convert
-from bioae.datasets.events import Events
-from bioae.datasets.images import Images, check_images
-from bioae.datasets.loading import Data, load
+from bioae.datasets.data import Data
+from bioae.datasets.loading import load
 from bioae.datasets.saving import save
-from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import fetch, locate
 
 __all__ = [
@@ -21,11 +18,6 @@ __all__ = [
     "Data",
     "DataOptions",
     "DataSet",
-    "Events",
-    "Images",
-    "Signals",
-    "check_images",
-    "check_signals",
     "convert",
     "fetch",
     "load",

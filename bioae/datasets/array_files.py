@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypedDict, get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 
 from bioae.datasets.arrays import ZippedArray, array_names
-from bioae.datasets.events import Events
-from bioae.datasets.examples import Declared, FileArray, check_indices, check_known
-from bioae.datasets.images import Images, check_image_shape, check_images
-from bioae.datasets.signals import Signals, check_signal_shape
+from bioae.datasets.checks import FileArray, check_image_shape, check_signal_shape
+from bioae.datasets.data import Data, Declared, Kind, Known
 from bioae.datasets.store import Split
 from bioae.datasets.stored import StoredArray, stored_names
 from bioae.errors import DataError, shortened
@@ -34,15 +32,6 @@ BOTH = "all"
 _KINDS = ("images", "signals", "event_example")
 #: The names that Keras gives to arrays of both splits.
 _KERAS = {"images": "x", "labels": "y"}
-
-
-class _Answers(TypedDict):
-    """Known labels and targets of examples, and the name of their data set."""
-
-    labels: FileArray | None
-    targets: FileArray | None
-    name: str
-    split: str
 
 
 def holds_data_set(names: Sequence[str]) -> bool:
@@ -84,7 +73,7 @@ class ArrayFile:
             return cls(path, split, array_names(path), ZippedArray.of)
         return cls(path, split, stored_names(path), StoredArray.of)
 
-    def load(self, check: Check | None = None) -> Images | Signals | Events:
+    def load(self, check: Check | None = None) -> Data:
         """Return the data set.
 
         All shapes are compared before a large array is read, since a small compressed file may
@@ -116,41 +105,25 @@ class ArrayFile:
             self._check_events()
         if check is not None:
             check(self._declared(found[0]))
-        data: Images | Signals | Events
         if found == ["images"]:
-            data = self._images()
-        elif found == ["signals"]:
-            data = Signals.of(self._array("signals"), **self._answers())
-        else:
-            data = self._events()
-        indices = self._known("indices")
-        if indices is None:
-            return data
-        where = f"{self.path}: {self._name('indices')}"
-        return replace(data, indices=check_indices(indices, examples=len(data), where=where))
+            return Data.of_images(self._array("images"), **self._known())
+        if found == ["signals"]:
+            return Data.of_signals(self._array("signals"), **self._known())
+        return self._events()
 
     def _declared(self, key: str) -> Declared:
         """Return the kind and the shapes of the data set, whose large arrays are not read."""
-        points, targets = None, self._known("targets")
+        points, targets = None, self._optional("targets")
+        kind: Kind
         if key == "images":
-            kind, shape = key, check_image_shape(self._array(key).shape, self._where(key))
+            kind, shape = "images", check_image_shape(self._array(key).shape, self._where(key))
         elif key == "signals":
             points, channels = check_signal_shape(self._array(key).shape, self._where(key))
-            kind, shape = key, (channels,)
+            kind, shape = "signals", (channels,)
         else:
             kind, shape = "events", (self._number("channels"),)
         outputs = None if targets is None else targets.shape[1:] or (1,)
         return Declared(kind, shape, str(self.path), self.split, points, outputs)
-
-    def _images(self) -> Images:
-        pixels, answers = self._array("images"), self._answers()
-        check_image_shape(pixels.shape, self._where("images"))
-        count, where = len(pixels), str(self.path)
-        labels, targets = check_known(
-            answers["labels"], answers["targets"], examples=count, where=where, kind="images"
-        )
-        checked = check_images(pixels, where=self._where("images"))
-        return Images(checked, labels, where, answers["split"], np.arange(count), targets)
 
     def _check_events(self) -> None:
         """Check that the file has the arrays of events, and their times once."""
@@ -172,27 +145,29 @@ class ArrayFile:
                 found=shortened(", ".join(self.names), 200),
             )
 
-    def _events(self) -> Events:
+    def _events(self) -> Data:
         milliseconds = self._name("event_time_ms") is not None
         time = self._array("event_time_ms" if milliseconds else "event_step")
-        return Events.of(
+        return Data.of_events(
             self._array("event_example"), time, self._array("event_channel"),
             channels=self._number("channels"),
             unit="ms" if milliseconds else "step",
             examples=None if self._name("examples") is None else self._number("examples"),
-            **self._answers(),
+            **self._known(),
         )  # fmt: skip
 
-    def _answers(self) -> _Answers:
+    def _known(self) -> Known:
+        """Return the labels, targets and indices in the file, and its name."""
         single = any(kind in self.names for kind in _KINDS)
         return {
-            "labels": self._known("labels"),
-            "targets": self._known("targets"),
+            "labels": self._optional("labels"),
+            "targets": self._optional("targets"),
+            "indices": self._optional("indices"),
             "name": str(self.path),
             "split": BOTH if single else self.split,
         }
 
-    def _known(self, key: str) -> FileArray | None:
+    def _optional(self, key: str) -> FileArray | None:
         return None if self._name(key) is None else self._array(key)
 
     def _name(self, key: str) -> str | None:

@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bioae.archives import DAMAGED, member_of, open_archive
+from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
 from bioae.inputs import open_input
 
@@ -44,7 +45,7 @@ def array_names(path: Path) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class ZippedArray:
+class ZippedArray(FileArray):
     """An array in an ``.npz`` file, of which the header is read; `numpy.asarray` reads the rest.
 
     Parameters
@@ -75,9 +76,6 @@ class ZippedArray:
         """
         with _member(path, name) as (file, size):
             return cls(path, name, *_declared(file, size))
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the array.

@@ -1,24 +1,24 @@
-"""Data in the forms that users have, as `Images`, `Signals` or `Events`: the one place for it."""
+"""Conversion of arrays, tensors, files and data sets to `Data`."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bioae.checks import number, whole
 from bioae.datasets.array_files import ARRAY_FILES, Check, holds_data_set
 from bioae.datasets.arrays import ZippedArray, array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS
-from bioae.datasets.events import Events
-from bioae.datasets.examples import FileArray, as_array, check_labels, check_targets
+from bioae.datasets.checks import FileArray, as_array
+from bioae.datasets.data import Data, Known
 from bioae.datasets.forms import (
     BYTES,
     as_numpy,
@@ -33,9 +33,8 @@ from bioae.datasets.forms import (
     sensor_of,
     stack,
 )
-from bioae.datasets.images import Images, check_images, refuse_dark_bytes
 from bioae.datasets.layouts import arranged, as_batch
-from bioae.datasets.loading import BOTH, Data, first, load
+from bioae.datasets.loading import BOTH, first, load
 from bioae.datasets.pictures import is_picture, pixels_of
 from bioae.datasets.recordings import (
     RecordedUnit,
@@ -44,15 +43,14 @@ from bioae.datasets.recordings import (
     events_of_recordings,
     is_neo,
 )
-from bioae.datasets.signals import Signals, check_signals
 from bioae.datasets.store import Split
 from bioae.errors import DataError, InputError, did_you_mean
 from bioae.inputs import check_input
 
-__all__ = ["UNNAMED", "DataOptions", "check_options", "convert"]
+__all__ = ["DataOptions", "check_options", "convert"]
 
-#: The name of data sets that are made of arrays, which errors leave out.
-UNNAMED = "an array"
+#: The name of arrays in errors.
+_UNNAMED = "an array"
 
 
 class DataOptions(TypedDict, total=False):
@@ -108,12 +106,12 @@ def convert(
     time_unit: RecordedUnit | None = None,
     check: Check | None = None,
 ) -> Data:
-    """Return data in any of the forms of `docs/data.md` as `Images`, `Signals` or `Events`.
+    """Return data in any of the forms of `docs/data.md` as `Data`.
 
     Parameters
     ----------
     source
-        `Images`, `Signals` or `Events`; the name of a data set, or a path; an array, a tensor, or
+        `Data`; the name of a data set, or a path; an array, a tensor, or
         bytes; an image of Pillow; a data set of PyTorch, torchvision or tonic; structured arrays of
         events; a recording of Neo; or a `SpikeMonitor` of Brian2.
     shape
@@ -159,8 +157,7 @@ def convert(
     data = _Conversion(form, points, labels is not None, *options, check).of(source)
     data = data if early is None else first(data, early)
     if classes is not None:
-        kind = type(data).__name__.lower()
-        data = replace(data, labels=check_labels(classes, examples=len(data), kind=kind))
+        data = data.assign(labels=classes)
     return data if limit is None else first(data, limit)
 
 
@@ -178,11 +175,11 @@ class _Conversion:
     sensor: Sequence[int] | None
     time_unit: RecordedUnit | None
     check: Check | None
-    name: str = UNNAMED
+    name: str = _UNNAMED
 
     def of(self, source: Any) -> Data:
         """Convert a source of any form."""
-        if isinstance(source, Images | Signals | Events):
+        if isinstance(source, Data):
             self._refuse("split", "layout", "white", "sensor", "time_unit")
             return source
         if isinstance(source, str | os.PathLike):
@@ -192,10 +189,10 @@ class _Conversion:
             return self._of_recordings([source] if is_events(source) else source)
         if is_neo(source) or is_list(source, is_neo):
             self._refuse("layout", "white", "sensor", "time_unit")
-            return events_of_neo(source, labelled=self.labelled, name="a recording of Neo")
+            return events_of_neo(source, labelled=self.labelled)
         if all(hasattr(source, name) for name in ("i", "t", "source")):
             self._refuse("layout", "white", "sensor", "time_unit")
-            return events_of_monitor(source, name="a monitor of Brian2")
+            return events_of_monitor(source)
         if is_picture(source) or is_list(source, is_picture):
             return self._of_pictures([source] if is_picture(source) else source)
         if is_data_set(source):
@@ -204,7 +201,7 @@ class _Conversion:
         source = in_order(source)
         refuse_near_misses(source, self.name)
         data = self._of_array(source)
-        return data if numbers is None else replace(data, indices=numbers)
+        return data if numbers is None else data.assign(indices=numbers)
 
     def _of_path(self, source: str | os.PathLike[str]) -> Data:
         split, self.split = self.split or "test", None  # which an array in a file does not have
@@ -228,15 +225,15 @@ class _Conversion:
         self._refuse("layout", "white", "sensor", "time_unit")
         return load(str(source) if named else path, split, self.limit, check=self.check)
 
-    def _of_recordings(self, source: Iterable[Any], **known: Any) -> Events:
+    def _of_recordings(self, source: Iterable[Any]) -> Data:
         self._refuse("layout", "white")
         channels = self.shape[0] if self.shape is not None and len(self.shape) == 1 else None
         return events_of_recordings(
             list(source), sensor=self.sensor, channels=channels, unit=self.time_unit or "us",
-            name=self.name, split=self._known_split, **known,
+            **self._source,
         )  # fmt: skip
 
-    def _of_pictures(self, source: Iterable[Any]) -> Images:
+    def _of_pictures(self, source: Iterable[Any]) -> Data:
         self._refuse("layout", "white", "sensor", "time_unit")
         pixels = [pixels_of(each, self.name) for each in source]
         return self._images(stack(pixels, self.name))
@@ -284,36 +281,24 @@ class _Conversion:
 
     def _with_known(self, data: Data, known: Any) -> Data:
         """Add labels, whole numbers, or targets, other numbers, if all examples have them."""
-        kind = type(data).__name__.lower()
         if known is None or any(each is None for each in known):
             return data
         answers = as_array([as_numpy(each, self.name) for each in known], f"{self.name}: labels")
-        options: dict[str, Any] = {"examples": len(data), "kind": kind}
         if answers.ndim == 1 and answers.dtype.kind != "f":
             if self.labelled:
                 return data
-            where = f"{self.name}: labels"
-            return replace(data, labels=check_labels(answers, where=where, **options))
-        where = f"{self.name}: targets"
-        return replace(data, targets=check_targets(answers, where=where, **options))
+            return data.assign(labels=answers)
+        return data.assign(targets=answers)
 
-    def _images(self, array: ArrayLike | FileArray) -> Images:
-        where = "images" if self.name == UNNAMED else self.name
-        if self.white is not None:
-            array = _divided(as_array(array, where), self.white, where)
-        pixels = check_images(array, where=where)
-        if self.white is None:
-            refuse_dark_bytes(pixels, where)
-        return Images(pixels, None, self.name, self._known_split, np.arange(len(pixels)))
+    def _images(self, array: ArrayLike | FileArray) -> Data:
+        return Data.of_images(array, white=self.white, **self._source)
 
-    def _signals(self, array: ArrayLike | FileArray) -> Signals:
-        where = "signals" if self.name == UNNAMED else self.name
-        values = check_signals(array, where=where)
-        return Signals(values, None, self.name, self._known_split, np.arange(len(values)))
+    def _signals(self, array: ArrayLike | FileArray) -> Data:
+        return Data.of_signals(array, **self._source)
 
     @property
-    def _known_split(self) -> str:
-        return "train" if self.name == UNNAMED else BOTH
+    def _source(self) -> Known:
+        return {} if self.name == _UNNAMED else {"name": self.name, "split": BOTH}
 
     def _refuse(self, *options: str) -> None:
         """Refuse options that the form of the data leaves without effect."""
@@ -326,20 +311,3 @@ class _Conversion:
                     found=repr(value),
                     hint="Leave it out",
                 )
-
-
-def _divided(pixels: NDArray[Any], white: float, where: str) -> NDArray[Any]:
-    """Return numbers from 0 to `white` as bytes or numbers in [0, 1]."""
-    if pixels.dtype.kind not in "buif":
-        return pixels  # refused by the check of images
-    inside = (pixels >= 0) & (pixels <= white)
-    if not inside.all():
-        raise DataError(
-            "a pixel is outside the range",
-            where=where,
-            expected=f"numbers from 0 to {white:g}",
-            found=str(pixels[~inside][0]),
-        )
-    if white == 255 and pixels.dtype.kind in "iu":
-        return pixels.astype(np.uint8)
-    return pixels / white

@@ -1,27 +1,20 @@
-"""Events: signals as lists of addresses, (example, time, channel) of each event."""
+"""Addresses of events: the example, the time and the channel of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.examples import (
-    Declared,
-    Examples,
-    FileArray,
-    as_array,
-    as_declared,
-    check_known,
-)
+from bioae.datasets.checks import FileArray, as_array, as_declared
 from bioae.errors import DataError
 from bioae.units import in_ms
 
-__all__ = ["Addresses", "Events", "TimeUnit"]
+__all__ = ["Addresses", "TimeUnit", "addresses_of_frames", "addresses_of_trains"]
 
 TimeUnit = Literal["ms", "step"]
 
@@ -36,75 +29,30 @@ _MOST_EXAMPLES = 10**7
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Addresses:
-    """Times and channels of the events of each example, one example after another.
-
-    Parameters
-    ----------
-    counts
-        The number of events of each example (example).
-    time
-        The time of each event (event).
-    channel
-        The channel of each event (event).
-    """
-
-    counts: NDArray[np.int64]
-    time: NDArray[np.int64] | NDArray[np.floating]
-    channel: NDArray[np.int32]
-
-    def __repr__(self) -> str:
-        return f"<{len(self.time)} events of {len(self.counts)} examples>"
-
-    def __getitem__(self, key: Any) -> Addresses:
-        """Return the events of some examples."""
-        counts = self.counts[key]
-        starts = (np.cumsum(self.counts) - self.counts)[key]
-        # Of each event its number within its example, on top of the example's first.
-        places = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
-        return Addresses(counts, self.time[places], self.channel[places])
-
-    @property
-    def example(self) -> NDArray[np.int64]:
-        """The place of each event's example (event)."""
-        return np.repeat(np.arange(len(self.counts)), self.counts)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Events(Examples):
-    """Signals as lists of events, their labels and targets if known; make them with `of`.
+    """Times and channels of the events of each example, one example after another; see `of`.
 
     A network receives the number of events of each channel at each point in time, a *frame*. Frames
     are made for a chunk of examples at a time.
 
     Parameters
     ----------
-    addresses
-        The events, sorted by example, time and channel.
+    counts
+        The number of events of each example (example).
+    time
+        The time of each event (event), sorted within an example.
+    channel
+        The channel of each event (event).
     channels
         The number of channels.
     unit
         The unit of times: milliseconds, or ``"step"`` for the numbers of frames.
-    labels
-        The class of each example, shape ``(example,)``, or None.
-    name
-        The name of the data set, or the path of the file.
-    split
-        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
-    indices
-        The place of each example in the full data set, shape ``(example,)``.
-    targets
-        The numbers that a network should return, shape ``(example, output)`` or
-        ``(example, time, output)``, or None.
     """
 
-    addresses: Addresses
+    counts: NDArray[np.int64]
+    time: NDArray[np.int64] | NDArray[np.floating]
+    channel: NDArray[np.int32]
     channels: int
     unit: TimeUnit
-    labels: NDArray[np.int64] | None
-    name: str
-    split: str
-    indices: NDArray[np.int64]
-    targets: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -114,216 +62,163 @@ class Events(Examples):
         channel: ArrayLike | FileArray,
         *,
         channels: int,
-        unit: TimeUnit = "ms",
-        examples: int | None = None,
-        labels: ArrayLike | FileArray | None = None,
-        targets: ArrayLike | FileArray | None = None,
-        name: str = "events",
-        split: str = "train",
-    ) -> Events:
-        """Check lists of addresses, in any order, and return them as events.
-
-        Parameters
-        ----------
-        example, time, channel
-            The place of each event's example, its time and its channel, shape ``(event,)``. Times
-            may be quantities of Brian2 or Neo.
-        channels
-            The number of channels.
-        unit
-            The unit of times: ``"ms"`` since the start of the example, or ``"step"``, whole numbers
-            of frames.
-        examples
-            The number of examples; by default that of the labels or targets, or one more than the
-            last event's.
-        labels, targets, name, split
-            As in the class; the name is that of an error too.
+        unit: TimeUnit,
+        examples: int | None,
+        where: str,
+    ) -> Addresses:
+        """Check lists of addresses, in any order; the arguments are those of `Data.of_events`.
 
         Raises
         ------
         DataError
-            If the lists differ in length, a place or a channel is outside its range, a time is
-            negative or not finite, or labels or targets do not fit the examples.
+            If they do not fit; the error names `where`.
         """
-        one_of(unit, f"{name}: the unit of times", get_args(TimeUnit), error=DataError)
-        channels = whole(channels, f"{name}: channels", least=1, most=_MOST, error=DataError)
-        lists = [
-            _list(each, f"{name}: {what} of events")
-            for each, what in (
-                (example, "examples"),
-                (time if unit == "step" else in_ms(time, f"{name}: times of events"), "times"),
-                (channel, "channels"),
-            )
-        ]
+        one_of(unit, f"{where}: the unit of times", get_args(TimeUnit), error=DataError)
+        channels = whole(channels, f"{where}: channels", least=1, most=_MOST, error=DataError)
+        time_where = f"{where}: times of events"
+        time = time if unit == "step" else in_ms(time, time_where)
+        wheres = (f"{where}: examples of events", time_where, f"{where}: channels of events")
+        lists = [_list(*each) for each in zip((example, time, channel), wheres, strict=True)]
         lengths = [each.shape[0] for each in lists]
         if len(set(lengths)) > 1:
             raise DataError(
                 "the lists of events differ in length",
-                where=name,
+                where=where,
                 expected="an example, a time and a channel for each event",
                 found="{}, {} and {}".format(*lengths),
             )
-        places = _whole_numbers(lists[0], f"{name}: examples of events")
-        times = _times(lists[1], unit, f"{name}: times of events")
-        ports = _whole_numbers(lists[2], f"{name}: channels of events")
+        places = _whole_numbers(lists[0], wheres[0])
+        times = _times(lists[1], unit, wheres[1])
+        ports = _whole_numbers(lists[2], wheres[2])
         if examples is None:
-            known = next((each for each in (labels, targets) if each is not None), None)
-            shape = () if known is None else as_declared(known, name).shape
-            examples = int(places.max(initial=-1)) + 1 if known is None else (*shape, 1)[0]
+            examples = int(places.max(initial=-1)) + 1
         examples = whole(
-            examples, f"{name}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
+            examples, f"{where}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
         )
-        _check_below(places, examples, f"{name}: examples of events")
-        _check_below(ports, channels, f"{name}: channels of events")
+        _check_below(places, examples, wheres[0])
+        _check_below(ports, channels, wheres[2])
         order = np.lexsort((ports, times, places))
         counts = np.bincount(places, minlength=examples).astype(np.int64)
-        addresses = Addresses(counts, times[order], ports[order].astype(np.int32))
-        classes, numbers = check_known(
-            labels, targets, examples=examples, where=name, kind="events"
-        )
-        return cls(
-            addresses, channels, unit, classes, name, split, np.arange(examples), numbers
-        )  # fmt: skip
+        return cls(counts, times[order], ports[order].astype(np.int32), channels, unit)
 
-    @classmethod
-    def of_trains(cls, trains: Sequence[Sequence[ArrayLike]], **options: Any) -> Events:
-        """Return spike trains as events.
+    def __repr__(self) -> str:
+        return f"<{len(self.time)} events of {len(self.counts)} examples>"
 
-        Parameters
-        ----------
-        trains
-            For each example, the times of the spikes of each channel: ``trains[example][channel]``.
-            They may be quantities of Brian2 or Neo.
-        options
-            The unit, labels, targets, name and split, as for `of`.
+    def __len__(self) -> int:
+        return len(self.counts)
 
-        Raises
-        ------
-        DataError
-            If examples differ in their number of channels, or the times do not fit.
-        """
-        where = str(options.get("name", "events"))
-        channels = [len(each) for each in trains]
-        if not channels or len(set(channels)) > 1 or not channels[0]:
-            raise DataError(
-                "the examples differ in their number of spike trains"
-                if len(set(channels)) > 1
-                else "there are no spike trains",
-                where=where,
-                expected="trains[example][channel], one train for each channel",
-                found=", ".join(map(str, sorted(set(channels)))) or None,
-            )
-        flat = [train for example in trains for train in example]
-        if options.get("unit") != "step":
-            flat = [in_ms(train, f"{where}: spike train") for train in flat]
-        lists = [_list(train, f"{where}: spike train") for train in flat]
-        counts = [each.shape[0] for each in lists]
-        place = np.repeat(np.arange(len(lists)), counts)
-        times = [np.asarray(each) for each in lists if each.shape[0]]
-        return cls.of(
-            place // channels[0], np.concatenate(times) if times else [], place % channels[0],
-            channels=channels[0], examples=len(trains), **options,
-        )  # fmt: skip
-
-    @classmethod
-    def of_frames(cls, frames: ArrayLike, **options: Any) -> Events:
-        """Return the events that frames count; times are their numbers, in the unit ``"step"``.
-
-        Parameters
-        ----------
-        frames
-            Counts of events, shape ``(example, time, channel)``.
-        options
-            Labels, targets, name and split, as for `of`.
-
-        Raises
-        ------
-        DataError
-            If they are not whole numbers of 0 or more in this shape.
-        """
-        counts = as_array(frames, "frames")
-        real = counts.ndim == 3 and counts.size > 0 and counts.dtype.kind in "buif"
-        if not real or not ((counts >= 0) & (counts < _MOST) & (counts == np.floor(counts))).all():
-            raise DataError(
-                "these are no frames",
-                where="frames",
-                expected="whole numbers of events, 0 or more, (example, time, channel)",
-                found=f"the type {counts.dtype}, shape {counts.shape}",
-            )
-        places = np.nonzero(counts)
-        repeats = counts[places].astype(np.int64)
-        return cls.of(
-            *(np.repeat(axis, repeats) for axis in places),
-            channels=counts.shape[2], unit="step", examples=len(counts), **options,
-        )  # fmt: skip
+    def __getitem__(self, key: Any) -> Addresses:
+        """Return the events of some examples."""
+        counts = self.counts[key]
+        starts = (np.cumsum(self.counts) - self.counts)[key]
+        # Of each event its number within its example, on top of the example's first.
+        places = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        return replace(self, counts=counts, time=self.time[places], channel=self.channel[places])
 
     @property
-    def shape(self) -> tuple[int]:
-        """The shape of a frame, ``(channel,)``."""
-        return (self.channels,)
+    def shape(self) -> tuple[int, int]:
+        """The numbers of examples and of channels."""
+        return len(self.counts), self.channels
 
     @property
-    def declared(self) -> Declared:
-        """Kind and shapes."""
-        targets = None if self.targets is None else self.targets.shape[1:]
-        return Declared("events", self.shape, self.name, self.split, targets=targets)
+    def example(self) -> NDArray[np.int64]:
+        """The position of each event's example (event)."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
-    def frames(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.float64]:
-        """Count events at each point in time: (example, time, channel).
-
-        An event at time t belongs to the point ``floor(t / point_ms)``.
-
-        Parameters
-        ----------
-        points
-            The number of points in time.
-        point_ms
-            The milliseconds from one point to the next, for times in milliseconds.
-
-        Raises
-        ------
-        DataError
-            If an event comes after the last point.
-        """
-        point = self.check_times(points, point_ms=point_ms)
-        place = (self.addresses.example * points + point) * self.channels + self.addresses.channel
+    def frames(self, points: int, point_ms: float, where: str) -> NDArray[np.float64]:
+        """Count events at each point in time, see `Data.frames`."""
+        point = self.points(points, point_ms, where)
+        place = (self.example * points + point) * self.channels + self.channel
         counts = np.bincount(place, minlength=len(self) * points * self.channels)
         return counts.reshape(len(self), points, self.channels).astype(np.float64)
 
-    def check_times(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.int64]:
-        """Return the point of each event (event); the arguments are those of `frames`.
+    def points(self, points: int, point_ms: float, where: str) -> NDArray[np.int64]:
+        """Return the point in time of each event (event), all below `points`.
 
         Raises
         ------
         DataError
-            If an event comes after the last point.
+            If an event comes after the last point; the error names `where`.
         """
         points_ms = 1.0 if self.unit == "step" else point_ms
         # Clipped, because a float may be beyond any whole number.
-        time = np.minimum(self.addresses.time / np.float64(points_ms), _MOST)
-        rounding = _rounding(self.addresses.time.dtype) * time
+        time = np.minimum(self.time / np.float64(points_ms), _MOST)
+        rounding = _rounding(self.time.dtype) * time
         if rounding.size and rounding.max() > _COARSEST:
             raise DataError(
-                f"times of the type {self.addresses.time.dtype} are too coarse for these steps",
-                where=self.name,
+                f"times of the type {self.time.dtype} are too coarse for these steps",
+                where=where,
                 expected="float64",
             )
         point: NDArray[np.int64] = np.floor(time + np.maximum(rounding, _ROUNDING)).astype(np.int64)
         if point.size and point.max() >= points:
-            last = self.addresses.time.max()
             end = points if self.unit == "step" else points * point_ms
             unit = "frame" if self.unit == "step" else "ms"
             raise DataError(
                 "an event comes after the end of a presentation",
-                where=self.name,
+                where=where,
                 expected=f"times below {end:g} ({unit})",
-                found=f"{last:g}",
+                found=f"{self.time.max():g}",
                 hint="Give the network more steps, or leave out later events",
             )
         return point
 
-    def __len__(self) -> int:
-        return len(self.addresses.counts)
+
+def addresses_of_trains(
+    trains: Sequence[Sequence[ArrayLike]], unit: TimeUnit, where: str
+) -> Addresses:
+    """Return the addresses of spike trains, see `Data.of_trains`.
+
+    Raises
+    ------
+    DataError
+        If examples differ in their number of channels, or the times do not fit.
+    """
+    channels = [len(each) for each in trains]
+    if not channels or len(set(channels)) > 1 or not channels[0]:
+        raise DataError(
+            "the examples differ in their number of spike trains"
+            if len(set(channels)) > 1
+            else "there are no spike trains",
+            where=where,
+            expected="trains[example][channel], one train for each channel",
+            found=", ".join(map(str, sorted(set(channels)))) or None,
+        )
+    flat = [train for example in trains for train in example]
+    if unit != "step":
+        flat = [in_ms(train, f"{where}: spike train") for train in flat]
+    lists = [_list(train, f"{where}: spike train") for train in flat]
+    place = np.repeat(np.arange(len(lists)), [each.shape[0] for each in lists])
+    times = [np.asarray(each) for each in lists if each.shape[0]]
+    return Addresses.of(
+        place // channels[0], np.concatenate(times) if times else [], place % channels[0],
+        channels=channels[0], unit=unit, examples=len(trains), where=where,
+    )  # fmt: skip
+
+
+def addresses_of_frames(frames: ArrayLike, where: str) -> Addresses:
+    """Return the addresses of the events that frames count, see `Data.of_frames`.
+
+    Raises
+    ------
+    DataError
+        If they are not whole numbers of 0 or more (example, time, channel).
+    """
+    counts = as_array(frames, where)
+    real = counts.ndim == 3 and counts.size > 0 and counts.dtype.kind in "buif"
+    if not real or not ((counts >= 0) & (counts < _MOST) & (counts == np.floor(counts))).all():
+        raise DataError(
+            "these are no frames",
+            where=where,
+            expected="whole numbers of events, 0 or more, (example, time, channel)",
+            found=f"the type {counts.dtype}, shape {counts.shape}",
+        )
+    places = np.nonzero(counts)
+    repeats = counts[places].astype(np.int64)
+    return Addresses.of(
+        *(np.repeat(axis, repeats) for axis in places),
+        channels=counts.shape[2], unit="step", examples=len(counts), where=where,
+    )  # fmt: skip
 
 
 def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:

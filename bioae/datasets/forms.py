@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.examples import as_array
+from bioae.datasets.checks import as_array
 from bioae.errors import DataError, shortened
 
 __all__ = [
@@ -90,7 +90,7 @@ def refuse_near_misses(source: Any, where: str) -> None:
         what, hint = "this is a pair of data and labels", "Give the labels as labels="
     elif isinstance(source, Mapping):
         what = "a mapping holds several arrays"
-        hint = "Give one of them; spikes are Events.of_trains(trains), or the fields t and x"
+        hint = "Give one of them; spikes are Data.of_trains(trains), or the fields t and x"
     elif hasattr(source, "nnz") and hasattr(source, "toarray"):
         what, hint = "this is a sparse matrix", "Give its toarray()"
     elif "example" in getattr(source, "dims", ())[1:]:
@@ -102,7 +102,7 @@ def refuse_near_misses(source: Any, where: str) -> None:
         what, hint = "an iterator can be read only once", "Make a list of it"
     elif isinstance(source, list) and is_list(source, _is_ragged):
         what = "these are lists of unequal lengths"
-        hint = "Spike times are Events.of_trains(trains)"
+        hint = "Spike times are Data.of_trains(trains)"
     else:
         return
     raise DataError(what, where=where, found=type(source).__name__, hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args, overload
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,52 +12,24 @@ from bioae.checks import instance, whole
 from bioae.datasets.array_files import ARRAY_FILES, BOTH, ArrayFile, Check
 from bioae.datasets.arrays import read_array
 from bioae.datasets.catalogue import DATA_SETS, unknown_data_set
-from bioae.datasets.events import Events
-from bioae.datasets.examples import check_indices, check_labels
+from bioae.datasets.data import Data
 from bioae.datasets.idx import read_idx
-from bioae.datasets.images import Images, check_images, refuse_dark_bytes
 from bioae.datasets.pictures import has_pictures, load_pictures
-from bioae.datasets.signals import Signals
 from bioae.datasets.store import Split, fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["BOTH", "Data", "check_data", "first", "load"]
-
-#: Examples of any kind of input.
-Data: TypeAlias = Images | Signals | Events
-
-_SAMPLE: Literal["sample"] = "sample"
-
-
-@overload
-def load(
-    name_or_path: Literal["sample", "mnist", "fashion-mnist"] = _SAMPLE,
-    split: Split = "train",
-    limit: int | None = None,
-    *,
-    check: Check | None = None,
-) -> Images: ...
-
-
-@overload
-def load(
-    name_or_path: str | Path,
-    split: Split = "train",
-    limit: int | None = None,
-    *,
-    check: Check | None = None,
-) -> Data: ...
+__all__ = ["BOTH", "check_data", "first", "load"]
 
 
 def load(
-    name_or_path: str | Path = _SAMPLE,
+    name_or_path: str | Path = "sample",
     split: Split = "train",
     limit: int | None = None,
     *,
     check: Check | None = None,
 ) -> Data:
-    """Load images by the name of a data set, or images, signals or events from a user's file.
+    """Load data by the name of a data set, or from a user's file.
 
     Parameters
     ----------
@@ -81,17 +53,14 @@ def load(
     Raises
     ------
     DataError
-        If there is no such data set or file, a file is damaged, its arrays do not fit the
-        requirements of `check_images`, `Signals.of` or `Events.of`, or there are fewer examples
-        than `limit`.
+        If there is no such data set or file, a file is damaged, its arrays do not fit, or there are
+        fewer examples than `limit`.
     """
     if split not in get_args(Split):
         raise DataError("unknown split", where="split", expected="train or test", found=f"{split}")
     if limit is not None:
         whole(limit, "limit", least=1, error=DataError)
     loaded = _load(name_or_path, split, check)
-    if isinstance(loaded, Images):
-        refuse_dark_bytes(loaded.pixels, loaded.name)
     return loaded if limit is None else first(loaded, limit, where=f"{loaded.name}, split {split}")
 
 
@@ -104,8 +73,8 @@ def check_data(data: Any, name: str) -> None:
         If it is not.
     """
     instance(
-        data, name, get_args(Data), error=DataError,
-        hint="Make a data set of arrays: bioae.datasets.convert(images, labels=labels)",
+        data, name, Data, error=DataError,
+        hint="Make data of arrays: bioae.datasets.convert(images, labels=labels)",
     )  # fmt: skip
 
 
@@ -119,7 +88,7 @@ def first(data: Data, limit: int, *, where: str | None = None) -> Data:
     """
     if limit > len(data):
         raise DataError(
-            f"there are too few {type(data).__name__.lower()}",
+            f"there are too few {data.kind}",
             where=where,
             expected=f"a limit of at most {len(data)}",
             found=f"{limit}",
@@ -136,7 +105,7 @@ def _load(name_or_path: str | Path, split: Split, check: Check | None) -> Data:
             return load_pictures(path, split, BOTH, check)
         return _from_folder(path, split, str(path))
     if path.suffix == ".npy":
-        return _images(check_images(read_array(path), where=str(path)), None, str(path), BOTH)
+        return Data.of_images(read_array(path), name=str(path), split=BOTH)
     if path.suffix in ARRAY_FILES:
         return ArrayFile.of(path, split).load(check)
     if path.exists():
@@ -156,7 +125,7 @@ def _has_idx(folder: Path) -> bool:
     return any(find_file(folder, split, "images") for split in get_args(Split))
 
 
-def _from_folder(folder: Path, split: Split, name: str) -> Images:
+def _from_folder(folder: Path, split: Split, name: str) -> Data:
     path = find_file(folder, split, "images")
     if path is None:
         raise DataError(
@@ -164,11 +133,14 @@ def _from_folder(folder: Path, split: Split, name: str) -> Images:
             where=str(folder),
             expected=f"one of {', '.join(file_names(split, 'images'))}, or PNG files",
         )
-    pixels = check_images(_bytes(path, 3), where=str(path))
-    labels_path = find_file(folder, split, "labels")
-    labels = None if labels_path is None else _bytes(labels_path, 1)
-    indices = _indices(folder, split, len(pixels))
-    return _images(pixels, labels, name, split, where=str(labels_path), indices=indices)
+    labels, indices = find_file(folder, split, "labels"), folder / indices_name(split)
+    return Data.of_images(
+        _bytes(path, 3),
+        labels=None if labels is None else _bytes(labels, 1),
+        indices=read_idx(indices, ndim=1) if indices.exists() else None,
+        name=name,
+        split=split,
+    )
 
 
 def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
@@ -181,28 +153,3 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
             found=f"{values.dtype}",
         )
     return values
-
-
-def _indices(folder: Path, split: Split, examples: int) -> NDArray[np.int64] | None:
-    path = folder / indices_name(split)
-    if not path.exists():
-        return None
-    return check_indices(read_idx(path, ndim=1), examples=examples, where=str(path))
-
-
-def _images(
-    pixels: NDArray[np.uint8] | NDArray[np.float64],
-    labels: NDArray[Any] | None,
-    name: str,
-    split: str,
-    *,
-    where: str = "labels",
-    indices: NDArray[np.int64] | None = None,
-) -> Images:
-    return Images(
-        pixels=pixels,
-        labels=None if labels is None else check_labels(labels, examples=len(pixels), where=where),
-        name=name,
-        split=split,
-        indices=np.arange(len(pixels)) if indices is None else indices,
-    )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.examples import Declared
-from bioae.datasets.images import Images
+from bioae.datasets.data import Data, Declared
 from bioae.errors import DataError, shortened
 from bioae.inputs import open_input
 
@@ -39,7 +38,7 @@ def has_pictures(folder: Path) -> bool:
 
 def load_pictures(
     folder: Path, split: Split, single: str, check: Callable[[Declared], None] | None
-) -> Images:
+) -> Data:
     """Load the PNG files of a folder.
 
     Parameters
@@ -56,10 +55,9 @@ def load_pictures(
 
     Returns
     -------
-    Images
-        Their labels are the names of the classes' folders if all are whole numbers, else their
-        places in the order of the names in both splits. Images are in rounds of one image of each
-        class.
+    Data
+        Images in rounds of one image of each class. Labels are the names of the classes' folders if
+        all are whole numbers, else their positions in the order of the names in both splits.
 
     Raises
     ------
@@ -86,7 +84,7 @@ def load_pictures(
     paths = [path for each in zip_longest(*groups) for path in each if path is not None]
     pixels = _stacked(paths, str(folder), single, check)
     labels = np.array([numbers[path.parent.name] for path in paths]) if classes else None
-    return Images(pixels, labels, str(folder), single, np.arange(len(pixels)))
+    return Data.of_images(pixels, labels=labels, name=str(folder), split=single)
 
 
 def is_picture(source: Any) -> bool:

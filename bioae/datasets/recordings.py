@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.events import Events
-from bioae.datasets.examples import as_array
+from bioae.datasets.checks import as_array
+from bioae.datasets.data import Data, Known
 from bioae.errors import DataError
 from bioae.units import has_unit, in_ms
 
@@ -39,8 +39,8 @@ def events_of_recordings(
     sensor: Sequence[int] | None = None,
     channels: int | None = None,
     unit: RecordedUnit = "us",
-    **options: Any,
-) -> Events:
+    **known: Unpack[Known],
+) -> Data:
     """Return the events of recordings, one for each example.
 
     Parameters
@@ -55,15 +55,15 @@ def events_of_recordings(
         The number of channels, for recordings with x alone and no sensor.
     unit
         The unit of t.
-    options
-        Labels, targets, name and split, as for `Events.of`.
+    known
+        Labels, targets, name and split, as for `Data.of_events`.
 
     Raises
     ------
     DataError
         If a field is missing or outside the sensor, or the sensor is not known.
     """
-    where = str(options.get("name", "events"))
+    where = known.get("name", "events")
     one_of(unit, f"{where}: time_unit", get_args(RecordedUnit), error=DataError)
     fields = [_fields(each, unit, where) for each in recordings]
     if not fields:
@@ -77,24 +77,24 @@ def events_of_recordings(
         ports.append(np.broadcast_to((p * rows + y) * columns + x, each["t"].shape))
         times.append(each["t"])
         counts.append(len(each["t"]))
-    return Events.of(
+    return Data.of_events(
         np.repeat(np.arange(len(counts)), counts),
         np.concatenate(times),
         np.concatenate(ports),
         channels=columns * rows * polarities,
         unit="step" if unit == "step" else "ms",
         examples=len(counts),
-        **options,
+        **known,
     )
 
 
-def events_of_monitor(monitor: Any, **options: Any) -> Events:
+def events_of_monitor(monitor: Any) -> Data:
     """Return the spikes of a `SpikeMonitor` of Brian2 as one example; its neurons are channels."""
     neuron = np.asarray(monitor.i)
     seconds = np.asarray(monitor.t)
-    return Events.of(
+    return Data.of_events(
         np.zeros(len(neuron), int), seconds * 1e3, neuron,
-        channels=len(monitor.source), examples=1, **options,
+        channels=len(monitor.source), examples=1, name="a monitor of Brian2",
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def is_neo(source: Any) -> bool:
     return hasattr(source, "segments") or hasattr(source, "spiketrains") or _is_train(source)
 
 
-def events_of_neo(source: Any, *, labelled: bool = False, **options: Any) -> Events:
+def events_of_neo(source: Any, *, labelled: bool = False) -> Data:
     """Return the spikes of a Block, a Segment, a SpikeTrain, or a list of one of them, of Neo.
 
     Segments are examples, and trains are channels. Times are since the start of the segment, or
@@ -119,9 +119,8 @@ def events_of_neo(source: Any, *, labelled: bool = False, **options: Any) -> Eve
     trains = [_trains_of(segment) for segment in segments]
     known = [getattr(each, "annotations", {}).get("label") for each in segments]
     labels = None if labelled or None in known else np.asarray(known)
-    return Events.of_trains(
-        [_times_of(*each) for each in zip(segments, trains, strict=True)], labels=labels, **options
-    )
+    times = [_times_of(*each) for each in zip(segments, trains, strict=True)]
+    return Data.of_trains(times, labels=labels, name="a recording of Neo")
 
 
 def _is_train(source: Any) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.events import Events
-from bioae.datasets.images import Images
-from bioae.datasets.loading import BOTH, Data, check_data
+from bioae.datasets.data import Data
+from bioae.datasets.events import Addresses
+from bioae.datasets.loading import BOTH, check_data
 from bioae.errors import DataError
 from bioae.files import atomic_output, check_output
 
@@ -78,29 +78,24 @@ def _check_pair(train: Data, test: Data) -> None:
 
 def _kind(data: Data) -> tuple[object, ...]:
     """Return what the sets of a file have in common: kind, shapes, and which answers are known."""
-    if isinstance(data, Events):
-        declared: tuple[object, ...] = ("events", data.channels, data.unit)
-    else:
-        declared = (data.declared.kind, data.shape, data.declared.points)
-    targets = None if data.targets is None else data.targets.shape[1:]
+    unit = data.values.unit if isinstance(data.values, Addresses) else None
+    targets = "no targets" if data.targets is None else f"targets {data.targets.shape[1:]}"
     labels = "no labels" if data.labels is None else "labels"
-    return (*declared, labels, "no targets" if targets is None else f"targets {targets}")
+    return data.kind, data.shape, data.points, unit, labels, targets
 
 
 def _arrays(data: Data) -> dict[str, NDArray[Any]]:
-    if isinstance(data, Events):
-        time = "event_time_ms" if data.unit == "ms" else "event_step"
+    events = data.values
+    if isinstance(events, Addresses):
         arrays: dict[str, NDArray[Any]] = {
-            "event_example": data.addresses.example,
-            time: data.addresses.time,
-            "event_channel": data.addresses.channel,
-            "channels": np.array(data.channels),
+            "event_example": events.example,
+            "event_time_ms" if events.unit == "ms" else "event_step": events.time,
+            "event_channel": events.channel,
+            "channels": np.array(events.channels),
             "examples": np.array(len(data)),
         }
-    elif isinstance(data, Images):
-        arrays = {"images": data.pixels}
     else:
-        arrays = {"signals": np.asarray(data.values)}
+        arrays = {data.kind: np.asarray(events)}
     known = {"labels": data.labels, "targets": data.targets}
     if not np.array_equal(data.indices, np.arange(len(data))):
         known["indices"] = data.indices  # on which random input depends

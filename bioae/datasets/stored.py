@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
 from bioae.hdf5 import check_hdf5
 
@@ -20,7 +21,7 @@ __all__ = ["StoredArray", "stored_names"]
 
 
 @dataclass(frozen=True, eq=False)
-class StoredArray:
+class StoredArray(FileArray):
     """Some rows of an array in an HDF5 file; `numpy.asarray` reads them.
 
     The file is opened for each reading.
@@ -47,6 +48,8 @@ class StoredArray:
     dtype: np.dtype[Any]
     rows: NDArray[np.int64] = field(repr=False)
     shape: tuple[int, ...]
+
+    lazy = True
 
     @classmethod
     def of(cls, path: Path, name: str) -> StoredArray:

@@ -48,13 +48,13 @@ def run(trial: Trial) -> Mapping[str, float]:
         split: load(sizes["data"], split, sizes[split]) for split in ("train", "test")
     }  # every condition sees the same digits
     labels = {split: each.labels for split, each in data.items()}
-    inputs = {split: binary_units(each.images) for split, each in data.items()}
+    inputs = {split: binary_units(each.as_float()) for split, each in data.items()}
     if kind == "pixels":
         return _readouts({split: each[..., 0] for split, each in inputs.items()}, labels)
     learned = _learned(trial, inputs["train"])
     codes = {split: learned.weights.activity(each) for split, each in inputs.items()}
     _keep(trial, learned)
-    height, width = data["train"].images.shape[-2:]
+    height, width = data["train"].as_float().shape[-2:]
     return {
         **_readouts({split: each.reshape(len(each), -1) for split, each in codes.items()}, labels),
         **_places(learned.connected, height, width),

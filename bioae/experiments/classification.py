@@ -63,8 +63,8 @@ def linear(sizes: Mapping[str, Any]) -> dict[str, float]:
 
     train, test = (load(sizes["data"], split, sizes[split]) for split in ("train", "test"))
     model = LogisticRegression(tol=1e-3, max_iter=1000)
-    model.fit(train.images.reshape(len(train), -1), train.labels)
-    return {"accuracy": float(model.score(test.images.reshape(len(test), -1), test.labels))}
+    model.fit(train.as_float().reshape(len(train), -1), train.labels)
+    return {"accuracy": float(model.score(test.as_float().reshape(len(test), -1), test.labels))}
 
 
 def draw_accuracy(rows: xr.Dataset) -> Figure:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Signals
+    from bioae.datasets import Data
 
 __all__ = ["EXPERIMENT", "LENGTH", "UNITS", "autoencoder", "draw_localisation", "perceptron", "run"]
 
@@ -82,16 +82,19 @@ def autoencoder(trial: Trial) -> dict[str, float]:
     It runs in Brian2 and in the mirror.
     """
     from bioae.analysis import reconstruction_errors
-    from bioae.datasets import Images
+    from bioae.datasets import Data
 
     sizes = trial.sizes
     fields = {split: _fields(trial, sizes[f"images_{split}"], split) for split in ("train", "test")}
-    largest = abs(fields["train"].signals).max()
+    largest = abs(fields["train"].as_float()).max()
 
-    def images(split: str) -> Images:
-        values = (fields[split].signals / largest).clip(-1.0, 1.0)
+    def images(split: str) -> Data:
+        values = (fields[split].as_float() / largest).clip(-1.0, 1.0)
         pixels = 0.5 + 0.5 * values[:, None]
-        return Images(pixels, fields[split].labels, "ring_fields", split, fields[split].indices)
+        return Data.of_images(
+            pixels, labels=fields[split].labels, indices=fields[split].indices, name="ring_fields",
+            split=split,
+        )  # fmt: skip
 
     train, test = images("train"), images("test")
     tables = changed(
@@ -103,7 +106,7 @@ def autoencoder(trial: Trial) -> dict[str, float]:
     else:
         network = trial.untrained(tables["network"])
     both = in_both(trial, network, test)
-    errors = reconstruction_errors(both.result, train.images)["sum_squared_error"]
+    errors = reconstruction_errors(both.result, train.as_float())["sum_squared_error"]
     error, chance = (float(errors.sel(predictor=name)) for name in ("network", "mean_image"))
     return {
         **_localisation(np.asarray(network.weights["latent.weight"])),
@@ -150,14 +153,14 @@ def _start(settings: Mapping[str, Any], seed: int) -> dict[str, NDArray[np.float
     return {name: np.ascontiguousarray(each, np.float32) for name, each in arrays.items()}
 
 
-def _fields(trial: Trial, examples: int, split: Any) -> Signals:
+def _fields(trial: Trial, examples: int, split: Any) -> Data:
     from bioae.datasets.synthetic import ring_fields
 
     options = trial.settings["fields"]
     return ring_fields(examples, length=LENGTH, split=split, seed=trial.seed, **options)
 
 
-def _with_targets(fields: Signals, settings: Mapping[str, Any]) -> Signals:
+def _with_targets(fields: Data, settings: Mapping[str, Any]) -> Data:
     """Return fields with a target for each class: 1 for its own, and 0 or -1 for the other."""
     own = fields.labels[:, None] == np.arange(2)  # type: ignore[index]  # they have labels
     values = np.asarray(fields.values, np.float32)

@@ -45,19 +45,20 @@ def run(trial: Trial) -> Mapping[str, float]:
     train = load(sizes["data"], "train", sizes["train"])
     # The first ones served to choose the initial weights.
     test = load(sizes["data"], "test", sizes["chosen_by"] + sizes["test"])[sizes["chosen_by"] :]
+    assert train.labels is not None
     network, figures = _start(trial), {}
     if trial.settings["tags"] != "none":
-        figures = _learning_difference(network, train.images, train.labels)
-        network = _learned(trial, network, train.images, train.labels)
+        figures = _learning_difference(network, train.as_float(), train.labels)
+        network = _learned(trial, network, train.as_float(), train.labels)
     candidates = np.tile(np.arange(CLASSES), len(test))
-    labelled = tagged(np.repeat(test.images, CLASSES, axis=0), candidates)
+    labelled = tagged(np.repeat(test.as_float(), CLASSES, axis=0), candidates)
     shown = trial.simulate(network, labelled, "labels")
     found = sum(goodness(shown, layer, tau_ms=TAU_MS).to_numpy() for layer in shown["layers"])
     chosen = np.asarray(found).reshape(len(test), CLASSES).argmax(1)
     few = train[: sizes["labelled"]]
-    codes = _counts(trial.simulate(network, tagged(few.images), "train"))
-    both = in_both(trial, network, tagged(test.images[: sizes["few"]]))
-    result = trial.simulate(network, tagged(test.images), "test")
+    codes = _counts(trial.simulate(network, tagged(few.as_float()), "train"))
+    both = in_both(trial, network, tagged(test.as_float()[: sizes["few"]]))
+    result = trial.simulate(network, tagged(test.as_float()), "test")
     density = _counts(result).mean() / network.config.steps
     return {
         "goodness_accuracy": float((chosen == test.labels).mean()),

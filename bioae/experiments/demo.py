@@ -57,7 +57,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     network = trial.train(recipes.changed(tables, {"data": data, "training": epochs})).network
     result = trial.simulate(network, load("sample", "test", sizes["test"]))
     latent = firing(result)
-    errors = reconstruction_errors(result, load("sample", "train").images)["sum_squared_error"]
+    errors = reconstruction_errors(result, load("sample", "train").as_float())["sum_squared_error"]
     error, mean_image = (float(errors.sel(predictor=name)) for name in ("network", "mean_image"))
     return {
         **latent,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = ["EXPERIMENT", "draw_readouts", "run"]
@@ -46,7 +46,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         split: load(sizes["data"], split, sizes[split]) for split in ("train", "test")
     }  # every condition sees the same digits
     if kind == "pixels":
-        codes = {split: each.images.reshape(len(each), -1) for split, each in data.items()}
+        codes = {split: each.as_float().reshape(len(each), -1) for split, each in data.items()}
         return readouts(codes, data)
     network = _encoder(trial)
     codes, figures = {}, {}
@@ -81,7 +81,7 @@ def _encoder(trial: Trial) -> Network:
 
 
 def readouts(
-    codes: Mapping[str, NDArray[np.float64]], data: Mapping[str, Images]
+    codes: Mapping[str, NDArray[np.float64]], data: Mapping[str, Data]
 ) -> dict[str, float]:
     """Return how well linear read-outs, fitted on training images, give test images and classes.
 
@@ -96,7 +96,7 @@ def readouts(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    images = {split: each.images.reshape(len(each), -1) for split, each in data.items()}
+    images = {split: each.as_float().reshape(len(each), -1) for split, each in data.items()}
     train, test = data["train"], data["test"]
     decoder = make_pipeline(StandardScaler(), Ridge(PENALTY))
     decoder.fit(codes["train"], images["train"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = [
@@ -151,7 +151,7 @@ def reconstruct(trial: Trial) -> dict[str, float]:
     }
 
 
-def _disturbed(trial: Trial, network: Network, digits: Images, scale: float) -> float:
+def _disturbed(trial: Trial, network: Network, digits: Data, scale: float) -> float:
     from bioae.analysis.coding.reconstruction import sum_squared_error
 
     noisy = with_noise(network, scale, trial.seed)

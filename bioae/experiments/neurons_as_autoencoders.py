@@ -48,7 +48,7 @@ def points(
     landscape = nk_landscape(sizes["loci"], epistasis, seed=seed)
     drawn = landscape.sample(sizes["train"] + sizes["test"])
     assert drawn.targets is not None
-    inputs, fitness = drawn.signals[:, 0], drawn.targets[:, 0]
+    inputs, fitness = drawn.as_float()[:, 0], drawn.targets[:, 0]
     train, test = slice(sizes["train"]), slice(sizes["train"], None)
     targets = (fitness - fitness[train].mean()) / fitness[train].std()
     return (inputs[train], targets[train]), (inputs[test], targets[test])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Signals
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = ["EXPERIMENT", "draw_accuracy", "draw_critical", "draw_gradients", "recipe", "run"]
@@ -98,7 +98,7 @@ def classify(trial: Trial) -> dict[str, float]:
     return {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
 
 
-def in_brian2(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
+def in_brian2(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     """Classify in Brian2 and in the mirror, both in float64, and compare their spikes."""
     from bioae.analysis import accuracy
 
@@ -116,16 +116,16 @@ def in_brian2(trial: Trial, network: Network, test: Signals) -> dict[str, float]
     }
 
 
-def linear(train: Signals, test: Signals) -> float:
+def linear(train: Data, test: Data) -> float:
     """Return the accuracy of a logistic regression of the mean over time."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=1000)
-    model.fit(train.signals.mean(axis=1), train.labels)
-    return float(model.score(test.signals.mean(axis=1), test.labels))
+    model.fit(train.as_float().mean(axis=1), train.labels)
+    return float(model.score(test.as_float().mean(axis=1), test.labels))
 
 
-def _rows(trial: Trial) -> tuple[Signals, Signals]:
+def _rows(trial: Trial) -> tuple[Data, Data]:
     """Return digits, a row per step from top to bottom."""
     from bioae.datasets import load
     from bioae.datasets.synthetic import permuted_rows
@@ -138,7 +138,7 @@ def _rows(trial: Trial) -> tuple[Signals, Signals]:
     return train, test
 
 
-def _segments(trial: Trial) -> tuple[Signals, Signals]:
+def _segments(trial: Trial) -> tuple[Data, Data]:
     """Return sequences whose class is the order of their segments."""
     from bioae.datasets.synthetic import ordered_segments
 
@@ -150,7 +150,7 @@ def _segments(trial: Trial) -> tuple[Signals, Signals]:
 
 
 #: The training and test examples of the tasks.
-DATA: dict[str, Callable[[Trial], tuple[Signals, Signals]]] = {
+DATA: dict[str, Callable[[Trial], tuple[Data, Data]]] = {
     "rows": _rows,
     "segments": _segments,
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from bioae.datasets import Signals
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = [
@@ -36,7 +36,7 @@ SEEDS = {"ramberg-osgood": 3}
 _NEVER = 1e9
 
 
-def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Signals, Signals]:
+def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Data, Data]:
     """Draw the training and the test set of a material."""
     from bioae.datasets import synthetic
 
@@ -49,7 +49,7 @@ def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Signal
     return train, draw(sizes["test"], sizes["points"], seed=seed, split="test")
 
 
-def pointwise(histories: Signals, inputs: str) -> Signals:
+def pointwise(histories: Data, inputs: str) -> Data:
     """Return each point of histories as a separate example, of one point in time.
 
     Parameters
@@ -60,17 +60,17 @@ def pointwise(histories: Signals, inputs: str) -> Signals:
         The channels: ``"present"``, the values at that point; ``"clock"``, the time, from 0 to 1;
         or ``"present and clock"``.
     """
-    from bioae.datasets import Signals
+    from bioae.datasets import Data
 
-    values, targets = histories.signals, histories.targets
+    values, targets = histories.as_float(), histories.targets
     assert targets is not None
-    times = np.linspace(0.0, 1.0, histories.points)
+    times = np.linspace(0.0, 1.0, values.shape[1])
     clock = np.broadcast_to(times[None, :, None], (*values.shape[:2], 1))
     channels = {
         "present": values, "clock": clock,
         "present and clock": np.concatenate([values, clock], axis=-1),
     }[inputs]  # fmt: skip
-    return Signals.of(
+    return Data.of_signals(
         channels.reshape(-1, 1, channels.shape[-1]),
         targets=targets.reshape(-1, targets.shape[-1]),
         name=histories.name,
@@ -120,7 +120,7 @@ def silenced(network: Network) -> Network:
     return replace(network, weights={**network.weights, **never})
 
 
-def spiking(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
+def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     """Run Brian2 and the mirror, both in float64, and measure Brian2's outputs and rates."""
     both = in_both(trial, network, test)
     counts = both.result["layers/middle"]["spike_count"].to_numpy()
@@ -135,7 +135,7 @@ def spiking(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
 
 
 def conventional(
-    trial: Trial, tables: Mapping[str, Any], train: Signals, test: Signals
+    trial: Trial, tables: Mapping[str, Any], train: Data, test: Data
 ) -> dict[str, float]:
     """Train long short-term memory of the same layers, and measure it."""
     shared = ("epochs", "batch_size", "optimiser", "schedule", "threads")
@@ -147,7 +147,7 @@ def conventional(
     return errors(fitted.baseline.predict(test), test)
 
 
-def memoryless(trial: Trial, train: Signals, test: Signals) -> dict[str, float]:
+def memoryless(trial: Trial, train: Data, test: Data) -> dict[str, float]:
     """Train a multilayer perceptron of single points, and measure it."""
     sizes, inputs = trial.sizes, trial.settings["inputs"]
     seen, unseen = pointwise(train, inputs), pointwise(test, inputs)
@@ -174,7 +174,7 @@ def memoryless(trial: Trial, train: Signals, test: Signals) -> dict[str, float]:
     return errors(fitted.baseline.predict(unseen), unseen)
 
 
-def errors(output: NDArray[np.float64], test: Signals) -> dict[str, float]:
+def errors(output: NDArray[np.float64], test: Data) -> dict[str, float]:
     """Return the normalised and the relative error of outputs, see `EXPERIMENT`."""
     assert test.targets is not None
     target = test.targets.reshape(output.shape)
@@ -185,9 +185,7 @@ def errors(output: NDArray[np.float64], test: Signals) -> dict[str, float]:
     }
 
 
-def _with_data(
-    trial: Trial, tables: Mapping[str, Any], train: Signals, test: Signals
-) -> dict[str, Any]:
+def _with_data(trial: Trial, tables: Mapping[str, Any], train: Data, test: Data) -> dict[str, Any]:
     """Return tables with the data, which are written to a file."""
     material, inputs = trial.settings["material"], trial.settings.get("inputs", "history")
     name = f"{material}-{inputs.replace(' ', '-')}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = ["EXPERIMENT", "draw_accuracies", "run"]
@@ -58,12 +58,12 @@ def run(trial: Trial) -> Mapping[str, float]:
     }
 
 
-def _connections(start: Network, network: Network, train: Images) -> dict[str, float]:
+def _connections(start: Network, network: Network, train: Data) -> dict[str, float]:
     """Return measures of the connections that exist, if not all do."""
     if CONNECTIONS not in network.weights:
         return {}
     connected = network.weights[CONNECTIONS] != 0
-    black = train.images.reshape(len(train), -1).max(axis=0) == 0
+    black = train.as_float().reshape(len(train), -1).max(axis=0) == 0
     at = np.stack(np.unravel_index(np.arange(len(black)), network.config.input_shape[1:]))
     fan_in = connected.sum(1, keepdims=True)
     centres = connected @ at.T / fan_in
@@ -76,7 +76,7 @@ def _connections(start: Network, network: Network, train: Images) -> dict[str, f
     }
 
 
-def _learning_difference(start: Network, few: Images) -> float:
+def _learning_difference(start: Network, few: Data) -> float:
     """Return how many numbers differ between the mirror and Brian2 after some digits."""
     from bioae.simulation import learn
     from bioae.trainers import learn_mirror

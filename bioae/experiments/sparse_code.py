@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
 
 __all__ = ["EXPERIMENT", "draw_brian2", "draw_courses", "draw_ingredients", "run"]
 
@@ -121,7 +121,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     return measured(trial, tables, whole=settings["whole"])
 
 
-def _calibrated(trial: Trial, neuron: str, images: Images) -> dict[str, float]:
+def _calibrated(trial: Trial, neuron: str, images: Data) -> dict[str, float]:
     """Simulate the shipped network with another neuron, its weights calibrated to match rates."""
     from bioae.analysis import summary
     from bioae.analysis.coding.reconstruction import sum_squared_error

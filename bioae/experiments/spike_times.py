@@ -69,7 +69,7 @@ def _compiled(trial: Trial) -> dict[str, float]:
     arrays = trained.baseline.arrays()
     names = [layer["name"] for layer in tables["network"]["layers"]]
     weights, biases = ([arrays[f"{n}.{kind}"] for n in names] for kind in ("weight", "bias"))
-    values = test.images[: sizes["examples"], 0, 0]
+    values = test.as_float()[: sizes["examples"], 0, 0]
     expected = relu_outputs(weights, biases, values)
 
     def error(outputs: Numbers) -> Numbers:

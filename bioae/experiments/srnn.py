@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Signals
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = ["EXPERIMENT", "draw_accuracy", "recipe", "run", "shuffled"]
@@ -97,9 +97,7 @@ def _steps(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> int:
     return min(int(settings["delay"]), int(sizes["longest"])) + _ROOM
 
 
-def _data(
-    settings: Mapping[str, Any], sizes: Mapping[str, Any], seed: int
-) -> tuple[Signals, Signals]:
+def _data(settings: Mapping[str, Any], sizes: Mapping[str, Any], seed: int) -> tuple[Data, Data]:
     """Return the training and the test split."""
     from bioae.datasets import load
     from bioae.datasets.synthetic import permuted_rows, store_recall
@@ -129,7 +127,7 @@ def _network(trial: Trial, tables: Mapping[str, Any]) -> Network:
     return trial.train(tables, "-".join(parts), share=True).network
 
 
-def _measured(trial: Trial, network: Network, test: Signals) -> dict[str, float]:
+def _measured(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     """Test in Brian2 and in the mirror, both in float64, and compare them."""
     from bioae.analysis import accuracy, summary
 
@@ -150,9 +148,7 @@ def _measured(trial: Trial, network: Network, test: Signals) -> dict[str, float]
     return numbers | _operations(network, result, test, trial.seed)
 
 
-def _operations(
-    network: Network, result: xr.DataTree, test: Signals, seed: int
-) -> dict[str, float]:
+def _operations(network: Network, result: xr.DataTree, test: Data, seed: int) -> dict[str, float]:
     """Return the operations of all layers per example, by `bioae.analysis.operations`."""
     from bioae.analysis import operations
     from bioae.simulation import input_events

@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ from bioae.errors import DataError
 from bioae.fields import Size, Steps, Table
 from bioae.networks.schedule import points_in
 
+if TYPE_CHECKING:
+    from bioae.datasets import Data
+
 __all__ = [
     "Classification",
     "Direction",
-    "Examples",
     "LossName",
     "Reconstruction",
     "Regression",
@@ -52,18 +54,6 @@ Direction = Literal["lower", "higher"]
 
 #: Fields of examples that may be the target.
 TargetField = Literal["images", "labels", "targets"]
-
-
-class Examples(Protocol):
-    """Examples with what is known of them."""
-
-    @property
-    def labels(self) -> NDArray[np.int64] | None:
-        """The classes (example,)."""
-
-    @property
-    def targets(self) -> NDArray[np.float64] | None:
-        """The targets (example, ...)."""
 
 
 class _Task(Table):
@@ -138,12 +128,12 @@ class _Task(Table):
         """
         return 1.0
 
-    def known_target(self, examples: Examples, steps: int) -> NDArray[Any] | None:
+    def known_target(self, data: Data, steps: int) -> NDArray[Any] | None:
         """Return the targets of examples, or None where they are not known.
 
         Parameters
         ----------
-        examples
+        data
             The examples.
         steps
             Steps of a presentation.
@@ -158,12 +148,12 @@ class _Task(Table):
         DataError
             If the targets do not fit the task.
         """
-        values: NDArray[Any] | None = getattr(examples, str(self.target))
+        values = data.as_float() if self.target == "images" else getattr(data, str(self.target))
         if values is not None and len(values):
             self._check_target(values, steps)
         return values
 
-    def target_of(self, examples: Examples, steps: int) -> NDArray[Any]:
+    def target_of(self, data: Data, steps: int) -> NDArray[Any]:
         """Return the targets of examples, as `known_target` does.
 
         Raises
@@ -171,7 +161,7 @@ class _Task(Table):
         DataError
             If they are not known, or do not fit the task.
         """
-        values = self.known_target(examples, steps)
+        values = self.known_target(data, steps)
         if values is None:
             raise DataError(
                 f"the {self.target} of the examples are not known",
@@ -322,9 +312,9 @@ class Sequence(_Valued):
         """Return the number of targets in time, each of `every` steps."""
         return points_in(steps, self.every, "task")
 
-    def known_target(self, examples: Examples, steps: int) -> NDArray[Any] | None:
+    def known_target(self, data: Data, steps: int) -> NDArray[Any] | None:
         """Return the targets of each step, each target `every` times."""
-        values = super().known_target(examples, steps)
+        values = super().known_target(data, steps)
         if values is None or self.every == 1:
             return values
         return np.repeat(values, self.every, axis=1)
@@ -348,7 +338,7 @@ class Representation(_Task):
         """Return (output,)."""
         return (self.outputs,)
 
-    def known_target(self, examples: Examples, steps: int) -> None:
+    def known_target(self, data: Data, steps: int) -> None:
         """Return None."""
 
 

@@ -14,18 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
-from bioae.datasets import (
-    Data,
-    DataOptions,
-    Events,
-    Images,
-    Signals,
-    check_images,
-    check_signals,
-    convert,
-)
-from bioae.datasets.conversion import UNNAMED
-from bioae.datasets.examples import Declared, check_indices, check_labels, check_targets
+from bioae.datasets import Data, DataOptions, convert
+from bioae.datasets.checks import check_indices
+from bioae.datasets.data import Declared
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
 from bioae.networks.config import NetworkConfig
@@ -106,16 +97,15 @@ class Presentations:
             If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
             several and the network has no noise.
         """
-        data = _checked(converted(config, images, **options))
+        data = converted(config, images, **options)
         check_fit(config, data)
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
-        numbers = check_indices(
-            data.indices if examples is None else examples, examples=len(data), where="examples"
-        )
-        presented = cls(config, replace(data, indices=numbers), int(seed), repeats)
+        if examples is not None:
+            data = replace(data, indices=check_indices(examples, len(data), "examples"))
+        presented = cls(config, data, int(seed), repeats)
         if config.task.target != "images":
-            config.task.known_target(presented, config.steps)
+            config.task.known_target(data, config.steps)
         return presented
 
     def __len__(self) -> int:
@@ -131,7 +121,7 @@ class Presentations:
 
     def in_memory(self) -> Presentations:
         """Return the same presentations, with values that are in a file read."""
-        if isinstance(self.data, Signals):
+        if self.data.kind == "signals":
             return replace(self, data=replace(self.data, values=np.asarray(self.data.values)))
         return self
 
@@ -247,11 +237,9 @@ def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
     data
         Examples that fit it.
     """
-    if isinstance(data, Images):
-        return data.images
-    if isinstance(data, Signals):
-        return data.signals
-    return data.frames(config.points, point_ms=_point_ms(config))
+    if data.kind == "events":
+        return data.frames(config.points, point_ms=_point_ms(config))
+    return data.as_float()
 
 
 def check_fit(config: NetworkConfig, data: Data) -> None:
@@ -263,7 +251,7 @@ def check_fit(config: NetworkConfig, data: Data) -> None:
         If they do not.
     """
     check_declared(config, data.declared)
-    if isinstance(data, Events):
+    if data.kind == "events":
         data.check_times(config.points, point_ms=_point_ms(config))
 
 
@@ -275,7 +263,7 @@ def check_declared(config: NetworkConfig, data: Declared) -> None:
     DataError
         If they do not fit.
     """
-    where = None if data.name == UNNAMED else f"{data.name}, split {data.split}"
+    where = None if data.name == data.kind else f"{data.name}, split {data.split}"
     if (data.kind == "images") == config.in_time:
         raise DataError(
             f"the network receives {'signals' if config.in_time else 'images'}",
@@ -322,21 +310,6 @@ def _checked_repeats(config: NetworkConfig, repeats: int) -> int:
             found=str(repeats),
         )
     return repeats
-
-
-def _checked(data: Data) -> Data:
-    """Check the arrays of a data set; those of events were checked when they were made."""
-    kind, count = type(data).__name__.lower(), len(data)
-    labels, targets = data.labels, data.targets
-    if isinstance(data, Images):
-        data = replace(data, pixels=check_images(data.pixels))
-    elif isinstance(data, Signals) and isinstance(data.values, np.ndarray):
-        data = replace(data, values=check_signals(data.values))
-    return replace(
-        data,
-        labels=None if labels is None else check_labels(labels, examples=count, kind=kind),
-        targets=None if targets is None else check_targets(targets, examples=count, kind=kind),
-    )
 
 
 def _point_ms(config: NetworkConfig) -> float:

@@ -245,10 +245,10 @@ def test_arrays_of_another_order_and_range(
     run: Run, here: Path, command: tuple[object, ...]
 ) -> None:
     digits = load("sample", "test", 3)
-    np.save(here / "mine.npy", np.moveaxis(np.rint(digits.images * 255).astype(int), 1, -1))
+    np.save(here / "mine.npy", np.moveaxis(np.rint(digits.as_float() * 255).astype(int), 1, -1))
     given = ("--data", "mine.npy", "--layout", "NHWC", "--white", 255)
     assert run(*command, *given).status == 0
-    np.testing.assert_allclose(opened(here / "r.nc")["input"], digits.images[:, 0], atol=1e-12)
+    np.testing.assert_allclose(opened(here / "r.nc")["input"], digits.as_float()[:, 0], atol=1e-12)
 
 
 def test_hints_that_do_not_fit(refused: Refused, here: Path, command: tuple[object, ...]) -> None:

@@ -18,12 +18,12 @@ from scipy.sparse import csr_array
 from xarray import DataArray
 
 import bioae
-from bioae.datasets import Events, Images, Signals, convert, load
+from bioae.datasets import Data, convert, load
 from bioae.errors import DataError
 
 SHAPE = (1, 28, 28)
 DIGITS = load("sample", "test", 3)
-PIXELS = DIGITS.pixels
+PIXELS = DIGITS.values
 COLOURS = np.random.default_rng(0).integers(0, 256, (5, 3, 4, 6), np.uint8)
 
 
@@ -49,16 +49,16 @@ class Items(UserList[Any]):
     ("source", "options"),
     [
         (DIGITS, {}),
-        (DIGITS.images, {}),
+        (DIGITS.as_float(), {}),
         (PIXELS, {}),
         (PIXELS[:, 0], {}),
         (PIXELS.reshape(3, 784), {}),
-        (DIGITS.images.reshape(3, 784), {}),
+        (DIGITS.as_float().reshape(3, 784), {}),
         (PIXELS.reshape(3, 784).tolist(), {"white": 255}),
         (PIXELS[:, 0].astype(np.int64), {"white": 255}),
         (PIXELS[:, 0].astype(np.float32), {"white": 255}),
         (PIXELS.tobytes(), {}),
-        (memoryview(DIGITS.images), {}),
+        (memoryview(DIGITS.as_float()), {}),
         (memoryview(PIXELS)[::1], {}),
         (bytearray(PIXELS.tobytes()), {}),
         (np.moveaxis(PIXELS, 1, -1), {"layout": "NHWC"}),
@@ -67,7 +67,7 @@ class Items(UserList[Any]):
         ([Image.fromarray(each[0]) for each in PIXELS], {}),
         ("sample", {"limit": 3}),
         (Pairs([Image.fromarray(each[0]) for each in PIXELS], DIGITS.labels), {}),
-        (Pairs(DIGITS.images, DIGITS.labels), {}),
+        (Pairs(DIGITS.as_float(), DIGITS.labels), {}),
         (Items([{"image": each, "label": 1} for each in PIXELS]), {}),
         (Items([(each,) for each in PIXELS]), {}),
         (Items(list(PIXELS)), {}),
@@ -75,9 +75,9 @@ class Items(UserList[Any]):
 )
 def test_every_form_of_images_gives_the_same_images(source: Any, options: Any) -> None:
     data = convert(source, SHAPE, **options)
-    assert isinstance(data, Images)
+    assert isinstance(data, Data)
     assert data.shape == SHAPE
-    assert np.abs(data.images - DIGITS.images).max() <= 1e-7  # float32
+    assert np.abs(data.as_float() - DIGITS.as_float()).max() <= 1e-7  # float32
     assert data.indices.tolist() == [0, 1, 2] or data.name == "sample"
 
 
@@ -88,8 +88,8 @@ def test_every_form_of_images_gives_the_same_images(source: Any, options: Any) -
 )
 def test_a_single_image_is_a_batch_of_one(source: Any) -> None:
     data = convert(source, SHAPE)
-    assert isinstance(data, Images)
-    assert (data.pixels == PIXELS[:1]).all()
+    assert isinstance(data, Data)
+    assert (data.values == PIXELS[:1]).all()
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_a_single_image_is_a_batch_of_one(source: Any) -> None:
 )
 def test_layouts_are_transpositions(layout: str, axes: tuple[int, ...]) -> None:
     data = convert(COLOURS.transpose(axes), (3, 4, 6), layout=layout)
-    assert isinstance(data, Images)
-    assert (data.pixels == COLOURS).all()
+    assert isinstance(data, Data)
+    assert (data.values == COLOURS).all()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_layouts_are_transpositions(layout: str, axes: tuple[int, ...]) -> None:
 )
 def test_dimensions_of_xarray_tell_the_order_of_axes(dims: tuple[str, ...]) -> None:
     turned = DataArray(PIXELS, dims=("example", "channel", "y", "x")).transpose(*dims)
-    np.testing.assert_array_equal(convert(turned, SHAPE).pixels, PIXELS)
+    np.testing.assert_array_equal(convert(turned, SHAPE).values, PIXELS)
     signals = DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("example", "time", "channel"))
     turned = signals.transpose("channel", "example", "time")
     np.testing.assert_array_equal(convert(turned, (4,)).values, signals)
@@ -143,16 +143,16 @@ def test_layouts_of_signals() -> None:
         (signals.swapaxes(0, 1), {"layout": "TNC"}),
     ):
         data = convert(source, (3,), points=7, **options)  # type: ignore[arg-type]
-        assert isinstance(data, Signals)
-        assert (data.signals == signals).all()
+        assert isinstance(data, Data)
+        assert (data.as_float() == signals).all()
     single = convert(signals[2], (3,), points=7)
-    assert isinstance(single, Signals)
-    assert (single.signals == signals[2:3]).all()
+    assert isinstance(single, Data)
+    assert (single.as_float() == signals[2:3]).all()
     frames = np.random.default_rng(1).integers(0, 3, (2, 7, 2, 3, 4))  # (n, t, p, y, x)
     for options in ({}, {"layout": "NTCHW"}):
         data = convert(frames, (24,), points=7, **options)  # type: ignore[arg-type]
-        assert isinstance(data, Signals)
-        assert (data.signals == frames.reshape(2, 7, 24)).all()
+        assert isinstance(data, Data)
+        assert (data.as_float() == frames.reshape(2, 7, 24)).all()
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_layouts_of_signals() -> None:
         ((PIXELS, DIGITS.labels), SHAPE, {}, "Give the labels as labels="),
         ({"images": PIXELS}, SHAPE, {}, "several arrays.*Give one of them"),
         (iter(PIXELS), SHAPE, {}, "Make a list"),
-        ([[[1.0, 2.0], [3.0]]], (2,), {}, "Events.of_trains"),
-        (PIXELS.astype(int), SHAPE, {"white": 16}, "expected numbers from 0 to 16"),
+        ([[[1.0, 2.0], [3.0]]], (2,), {}, "Data.of_trains"),
+        (PIXELS.astype(int), SHAPE, {"white": 16}, "expected numbers in \\[0, 16\\]"),
         (PIXELS, SHAPE, {"white": -1}, "white does not fit"),
         (PIXELS, SHAPE, {"labels": [1, 2]}, "expected 3 whole numbers"),
         (PIXELS, SHAPE, {"labels": ["a", "b", "a"]}, "numpy.unique"),
@@ -223,11 +223,11 @@ def test_pictures_of_grey_pixels_lose_their_colours_and_others_keep_them() -> No
     grey = Image.fromarray(PIXELS[0, 0])
     for mode in ("RGB", "RGBA", "LA", "P"):
         data = convert(grey.convert(mode), SHAPE)
-        assert isinstance(data, Images)
-        assert (data.pixels == PIXELS[:1]).all(), mode
+        assert isinstance(data, Data)
+        assert (data.values == PIXELS[:1]).all(), mode
     coloured = convert([Image.fromarray(np.moveaxis(each, 0, -1)) for each in COLOURS], (3, 4, 6))
-    assert isinstance(coloured, Images)
-    assert (coloured.pixels == COLOURS).all()
+    assert isinstance(coloured, Data)
+    assert (coloured.values == COLOURS).all()
     clear = Image.new("RGBA", (28, 28))
     with pytest.raises(DataError, match="transparent"):
         convert(clear, SHAPE)
@@ -238,8 +238,8 @@ def test_an_array_file_holds_any_of_these_forms(tmp_path: Path) -> None:
     np.save(tmp_path / "last.npy", np.moveaxis(PIXELS, 1, -1))
     for name, options in (("flat.npy", {}), ("last.npy", {"layout": "NHWC"})):
         data = convert(tmp_path / name, SHAPE, **options)  # type: ignore[arg-type]
-        assert isinstance(data, Images)
-        assert (data.pixels == PIXELS).all()
+        assert isinstance(data, Data)
+        assert (data.values == PIXELS).all()
         assert data.name == str(tmp_path / name)
     with pytest.raises(DataError, match=r"last.npy: .*layout='NHWC'"):
         convert(tmp_path / "last.npy", SHAPE)
@@ -247,7 +247,7 @@ def test_an_array_file_holds_any_of_these_forms(tmp_path: Path) -> None:
 
 def test_tensors_and_their_data_sets() -> None:
     torch = pytest.importorskip("torch")
-    images, labels = torch.tensor(DIGITS.images), torch.tensor(DIGITS.labels)
+    images, labels = torch.tensor(DIGITS.as_float()), torch.tensor(DIGITS.labels)
     whole = torch.utils.data.TensorDataset(images, labels)
     part = torch.utils.data.Subset(whole, [2, 0])
     for source, places in (
@@ -259,8 +259,8 @@ def test_tensors_and_their_data_sets() -> None:
         (torch.utils.data.ConcatDataset([part, whole]), [2, 0, 0, 1, 2]),
     ):
         data = convert(source, SHAPE)
-        assert isinstance(data, Images)
-        assert (data.images == DIGITS.images[places]).all()
+        assert isinstance(data, Data)
+        assert (data.as_float() == DIGITS.as_float()[places]).all()
         if not isinstance(source, list | torch.Tensor):
             assert data.labels is not None
             assert (data.labels == DIGITS.labels[places]).all()  # type: ignore[index]
@@ -299,22 +299,22 @@ def test_networks_take_all_forms(form: Callable[[Any], Any]) -> None:
     with pytest.raises(DataError, match="layout='NHWC'"):
         bioae.simulate(network, np.moveaxis(images, 1, -1), "numpy")
     with pytest.raises(DataError, match="network receives images"):
-        bioae.simulate(network, Events.of([0], [0.0], [0], channels=6), "numpy")
+        bioae.simulate(network, Data.of_events([0], [0.0], [0], channels=6), "numpy")
 
 
 def test_images_in_a_file_that_also_has_times_are_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "both.npz", images=PIXELS, t=[1, 2], x=[0, 1])
     data = convert(tmp_path / "both.npz", SHAPE)
-    assert isinstance(data, Images)
-    assert (data.pixels == PIXELS).all()
+    assert isinstance(data, Data)
+    assert (data.values == PIXELS).all()
 
 
 def test_paths_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     np.save(tmp_path / "flat.npy", PIXELS.reshape(len(PIXELS), -1))
     np.savez(tmp_path / "recording.npz", t=[1, 2], x=[0, 1])
-    assert (convert("~/flat.npy", SHAPE).pixels == PIXELS).all()
-    assert isinstance(convert("~/recording.npz", (3,)), Events)
+    assert (convert("~/flat.npy", SHAPE).values == PIXELS).all()
+    assert convert("~/recording.npz", (3,)).kind == "events"
 
 
 def test_labels_are_of_all_examples_or_of_the_first() -> None:
@@ -352,9 +352,9 @@ def test_arrays_of_xarray_keep_the_numbers_of_their_examples() -> None:
 
 def test_signals_of_several_channels_without_a_number_of_points() -> None:
     signal = np.random.default_rng(0).random((10, 2))
-    assert convert(signal, (2,)).signals.shape == (1, 10, 2)
-    assert convert(signal[None], (2,)).signals.shape == (1, 10, 2)
-    assert convert(signal, (1,)).signals.shape == (10, 2, 1)
+    assert convert(signal, (2,)).as_float().shape == (1, 10, 2)
+    assert convert(signal[None], (2,)).as_float().shape == (1, 10, 2)
+    assert convert(signal, (1,)).as_float().shape == (10, 2, 1)
     for wrong in (signal.T[None], signal[:, :1], signal[..., None]):
         with pytest.raises(DataError, match=r"expected \(example, time, channel\)"):
             convert(wrong, (2,))

@@ -12,7 +12,7 @@ import pytest
 from builders import dense, described, write_arrays
 from numpy.typing import NDArray
 
-from bioae.datasets import Events, Images, Signals, load
+from bioae.datasets import Data, load
 from bioae.datasets.arrays import ZippedArray
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
@@ -51,8 +51,8 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"signals": SIGNALS, "labels": np.arange(5)}, "labels do not fit the signals"),
-    ({"signals": SIGNALS, "targets": np.ones((7, 5, 2))}, "targets do not fit the signals"),
+    ({"signals": SIGNALS, "labels": np.arange(5)}, "labels do not fit the data"),
+    ({"signals": SIGNALS, "targets": np.ones((7, 5, 2))}, "targets do not fit the data"),
     ({"signals": SIGNALS[..., :2]}, "signals do not fit the network"),
     ({"signals": SIGNALS[:, :4]}, "do not last as long as a presentation"),
     ({"signals": SIGNALS[:, 0, 0]}, "wrong number of axes"),
@@ -82,7 +82,7 @@ def test_answers_and_lists_are_compared_with_their_examples_first(
     suffix: str, tmp_path: Path
 ) -> None:
     images = write_arrays(tmp_path / f"i{suffix}", images=IMAGES, labels=np.arange(7))
-    with pytest.raises(DataError, match="labels do not fit the images"):
+    with pytest.raises(DataError, match="labels do not fit the data"):
         load(images)
     short = {**ADDRESSES, "event_channel": np.zeros(5, int)}
     with pytest.raises(DataError, match="lists of events differ in length"):
@@ -94,8 +94,8 @@ def test_data_that_fit_are_loaded(suffix: str, tmp_path: Path) -> None:
     targets = np.ones((6, 5, 2))
     path = write_arrays(tmp_path / f"mine{suffix}", signals=SIGNALS, targets=targets)
     loaded = load(path, check=partial(check_declared, network()))
-    assert isinstance(loaded, Signals)
-    np.testing.assert_array_equal(loaded.signals, SIGNALS)
+    assert isinstance(loaded, Data)
+    np.testing.assert_array_equal(loaded.as_float(), SIGNALS)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_each_compressed_piece_is_read_once(
 def test_a_wrong_value_in_a_piece_is_named(
     chunks: tuple[int, ...], block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bioae.datasets.signals._BLOCK", block)
+    monkeypatch.setattr("bioae.datasets.checks._BLOCK", block)
     values = SIGNALS.copy()
     values[4, 3, 2] = np.nan
     with h5py.File(tmp_path / "mine.h5", "w") as file:
@@ -141,20 +141,22 @@ def test_a_wrong_value_in_a_piece_is_named(
     with pytest.raises(DataError, match="found nan at example 4, time 3, channel 2"):
         load(tmp_path / "mine.h5")
     with pytest.raises(DataError, match="found nan at example 4, time 3, channel 0"):
-        Signals.of(StoredArray.of(tmp_path / "mine.h5", "signals_of_one"))
+        Data.of_signals(StoredArray.of(tmp_path / "mine.h5", "signals_of_one"))
 
 
 def test_data_sets_are_described_by_their_shapes() -> None:
     many = 20_000
     labels, targets = np.arange(many), np.ones((many, 2))
-    images = Images(np.zeros((many, 1, 2, 2), np.uint8), labels, "n", "test", labels, targets)
-    signals = Signals.of(np.zeros((many, 3, 2)), labels=labels, name="mine", split="test")
-    events = Events.of(labels, labels, labels * 0, channels=1, labels=labels)
-    assert repr(signals) == (
-        "Signals(values=<float64 (20000, 3, 2)>, labels=<int64 (20000,)>, name='mine', "
-        "split='test', indices=<int64 (20000,)>, targets=None)"
+    images = Data.of_images(
+        np.zeros((many, 1, 2, 2), np.uint8),
+        labels=labels,
+        name="n",
+        split="test",
+        indices=labels,
+        targets=targets,
     )
-    assert "pixels=<uint8 (20000, 1, 2, 2)>" in repr(images)
-    assert "targets=<float64 (20000, 2)>" in repr(images)
-    assert "addresses=<20000 events of 20000 examples>, channels=1, unit='ms'" in repr(events)
-    assert max(map(len, map(repr, (images, signals, events)))) < 300
+    signals = Data.of_signals(np.zeros((many, 3, 2)), labels=labels, name="mine", split="test")
+    events = Data.of_events(labels, labels, labels * 0, channels=1, labels=labels)
+    assert repr(signals) == "<20000 signals (2,) with labels: 'mine', 'test'>"
+    assert repr(images) == "<20000 images (1, 2, 2) with labels and targets: 'n', 'test'>"
+    assert repr(events) == "<20000 events (1,) with labels: 'events', 'train'>"

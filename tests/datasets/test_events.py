@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bioae.datasets import Events, load
+from bioae.datasets import Data, load
 from bioae.datasets.array_files import Check
 from bioae.errors import DataError
 
@@ -23,8 +23,8 @@ FRAMES[0, 0, 2] = FRAMES[2, 0, 0] = FRAMES[2, 3, 1] = 1
 FRAMES[0, 1, 0] = 2
 
 
-def events(**options: Any) -> Events:
-    return Events.of(EXAMPLE, TIME, CHANNEL, **{"channels": 3, **options})
+def events(**options: Any) -> Data:
+    return Data.of_events(EXAMPLE, TIME, CHANNEL, **{"channels": 3, **options})
 
 
 counts = arrays.arrays(
@@ -40,21 +40,21 @@ def test_worked_example() -> None:
 
 @given(frames=counts)
 def test_frames_to_events_and_back(frames: Any) -> None:
-    made = Events.of_frames(frames)
-    assert len(made.addresses.time) == frames.sum()
+    made = Data.of_frames(frames)
+    assert len(made.values.time) == frames.sum()
     np.testing.assert_array_equal(made.frames(frames.shape[1]), frames)
 
 
 @given(frames=counts, data=st.data())
 def test_events_to_frames_and_back(frames: Any, data: st.DataObject) -> None:
-    made = Events.of_frames(frames)
+    made = Data.of_frames(frames)
     order = data.draw(st.permutations(range(int(frames.sum()))))
-    addresses = made.addresses
-    again = Events.of(
+    addresses = made.values
+    again = Data.of_events(
         addresses.example[order], addresses.time[order], addresses.channel[order],
         channels=frames.shape[2], unit="step", examples=len(frames),
     )  # fmt: skip
-    back = Events.of_frames(again.frames(frames.shape[1])).addresses
+    back = Data.of_frames(again.frames(frames.shape[1])).values
     for name in ("counts", "time", "channel", "example"):
         np.testing.assert_array_equal(getattr(back, name), getattr(addresses, name))
 
@@ -62,7 +62,7 @@ def test_events_to_frames_and_back(frames: Any, data: st.DataObject) -> None:
 @given(frames=counts, data=st.data())
 def test_frames_of_some_examples(frames: Any, data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(frames) - 1), max_size=6))
-    made = Events.of_frames(frames)
+    made = Data.of_frames(frames)
     some = made[np.array(chosen, int)]
     np.testing.assert_array_equal(some.frames(frames.shape[1]), frames[chosen])
     np.testing.assert_array_equal(made[1:].frames(frames.shape[1]), frames[1:])
@@ -70,8 +70,8 @@ def test_frames_of_some_examples(frames: Any, data: st.DataObject) -> None:
 
 @given(step=st.integers(0, 10**5), dt=st.sampled_from([0.1, 0.05, 1 / 3, 0.7]))
 def test_a_multiple_of_the_time_step_is_in_the_frame_that_it_starts(step: int, dt: float) -> None:
-    made = Events.of([0], [step * dt], [0], channels=1)
-    assert made.check_times(step + 1, point_ms=dt).tolist() == [step]
+    made = Data.of_events([0], [step * dt], [0], channels=1)
+    assert made.values.points(step + 1, dt, "").tolist() == [step]
 
 
 @pytest.mark.parametrize("dt", [0.1, 0.05, 0.7])
@@ -79,13 +79,13 @@ def test_times_of_32_bits_are_in_the_frame_that_they_start(dt: float) -> None:
     steps = np.arange(2000)
     places, channels = np.zeros(2000, int), np.zeros(2000, int)
     for times in ((steps * dt).astype(np.float32), steps * np.float32(dt)):
-        made = Events.of(places, times.astype(">f4"), channels, channels=1)
-        np.testing.assert_array_equal(made.check_times(2000, point_ms=dt), steps)
+        made = Data.of_events(places, times.astype(">f4"), channels, channels=1)
+        np.testing.assert_array_equal(made.values.points(2000, dt, ""), steps)
 
 
 def test_times_that_are_too_coarse_for_the_steps() -> None:
-    made = Events.of([0], np.float32([1e5]), [0], channels=1)
-    assert made.check_times(10**6, point_ms=1.0).tolist() == [10**5]
+    made = Data.of_events([0], np.float32([1e5]), [0], channels=1)
+    assert made.values.points(10**6, 1.0, "").tolist() == [10**5]
     with pytest.raises(DataError, match="float32 are too coarse for these steps; expected float64"):
         made.check_times(10**8, point_ms=0.01)
 
@@ -96,7 +96,7 @@ def test_files(tmp_path: Path, suffix: str) -> None:
     lists = {"event_example": EXAMPLE, "event_channel": CHANNEL, "channels": 3, "labels": labels}
     path = write_arrays(tmp_path / f"mine{suffix}", **lists, event_time_ms=TIME)
     loaded = load(path)
-    assert isinstance(loaded, Events)
+    assert isinstance(loaded, Data)
     np.testing.assert_array_equal(loaded.frames(4), FRAMES)
     np.testing.assert_array_equal(loaded[[2]].labels, [6])
     path = write_arrays(tmp_path / f"steps{suffix}", **lists, event_step=np.array(TIME, int))
@@ -124,13 +124,13 @@ def test_trailing_examples_without_events(tmp_path: Path) -> None:
         ({"unit": "step"}, "times of events: the list of events does not fit"),
         ({"unit": "s"}, "the unit of times does not fit; expected ms or step"),
         ({"labels": [0, 1]}, "an event is outside the range"),
-        ({"labels": [0.5, 1, 2]}, "labels do not fit the events"),
+        ({"labels": [0.5, 1, 2]}, "labels do not fit the data"),
     ],
 )
 def test_refused_in_one_line(arguments: dict[str, Any], line: str) -> None:
     lists = {"example": EXAMPLE, "time": TIME, "channel": CHANNEL, "channels": 3}
     with pytest.raises(DataError, match=line) as caught:
-        Events.of(**{**lists, **arguments})
+        Data.of_events(**{**lists, **arguments})
     assert "\n" not in str(caught.value)
 
 
@@ -142,7 +142,7 @@ def test_an_event_after_the_end() -> None:
 def test_frames_that_count_nothing() -> None:
     for frames in (FRAMES / 2, -FRAMES, FRAMES[0], np.full((1, 1, 1), np.nan)):
         with pytest.raises(DataError, match="these are no frames"):
-            Events.of_frames(frames)
+            Data.of_frames(frames)
 
 
 @pytest.mark.parametrize("check", [None, lambda declared: None], ids=["loaded", "checked"])

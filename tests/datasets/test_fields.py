@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.datasets.synthetic import erf_covariance, ring_covariance, ring_fields
 from bioae.errors import DataError
 
 
-def measured(fields: Signals, label: int) -> tuple[np.ndarray[Any, Any], int]:
+def measured(fields: Data, label: int) -> tuple[np.ndarray[Any, Any], int]:
     """Return the covariance of a class with the place 0, over all examples and rotations."""
     assert fields.labels is not None
-    values = fields.signals[fields.labels == label, 0]
+    values = fields.as_float()[fields.labels == label, 0]
     length = values.shape[1]
     lags = [(values * np.roll(values, -lag, axis=1)).mean() for lag in range(length)]
     return np.array(lags), len(values)
@@ -65,7 +65,7 @@ def test_the_limits_of_the_gain(gain: float) -> None:
     limit = covariance if gain < 1 else np.arcsin(covariance.clip(-1, 1)) * 2 / np.pi
     np.testing.assert_allclose(erf_covariance(list(covariance), gain), limit, atol=1e-7)
     for gaussian in (False, True):
-        values = ring_fields(500, gain=gain, gaussian=gaussian).signals
+        values = ring_fields(500, gain=gain, gaussian=gaussian).as_float()
         assert (values**2).mean() == pytest.approx(1.0, abs=0.2)
 
 
@@ -76,7 +76,7 @@ def test_a_tiny_scale_leaves_no_correlation(scale: float) -> None:
 
 def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
     def kurtosis(**options: Any) -> float:
-        values = ring_fields(4000, scales=(0.1,), seed=2, **options).signals[:, 0, 0]
+        values = ring_fields(4000, scales=(0.1,), seed=2, **options).as_float()[:, 0, 0]
         return float(stats.kurtosis(values))
 
     error = 5 * math.sqrt(24 / 4000)
@@ -95,7 +95,7 @@ def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
 
 def test_seeds_splits_and_labels() -> None:
     one, again, other = (ring_fields(11, seed=seed) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(one.signals, again.signals)
+    np.testing.assert_array_equal(one.as_float(), again.as_float())
     assert one.labels is not None
     assert sorted(one.labels) == [0] * 6 + [1] * 5
     test = ring_fields(11, seed=3, split="test")
@@ -104,7 +104,7 @@ def test_seeds_splits_and_labels() -> None:
     assert labels is not None
     assert (labels[1:] != labels[:-1]).mean() == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(999))
     for each in (other, test):
-        assert (abs(one.signals - each.signals).max(axis=(1, 2)) > 0.01).all()
+        assert (abs(one.as_float() - each.as_float()).max(axis=(1, 2)) > 0.01).all()
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioae.datasets import Events, Images, Signals
+from bioae.datasets import Data
 from bioae.datasets.synthetic import flip_labels
 from bioae.errors import DataError, InputError
 
 
-def images(count: int, classes: int) -> Images:
+def images(count: int, classes: int) -> Data:
     labels = np.arange(count) % classes
-    return Images(np.zeros((count, 1, 2, 2)), labels, "noise", "train", np.arange(count))
+    return Data.of_images(np.zeros((count, 1, 2, 2)), labels=labels, name="noise")
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,7 +41,7 @@ def test_exactly_a_fraction_is_flipped_to_another_class(
     assert after.min() >= 0
     assert after.max() < classes
     assert (before == np.arange(count) % classes).all()  # unchanged
-    assert flipped.pixels is data.pixels
+    assert flipped.values is data.values
     if kind == "pair":
         wrong = after != before
         assert (after[wrong] == (before[wrong] + 1) % classes).all()
@@ -68,8 +68,8 @@ def test_equal_seeds_give_equal_labels() -> None:
 
 
 def test_signals_and_events_keep_their_kind() -> None:
-    signals = Signals.of(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
-    events = Events.of(
+    signals = Data.of_signals(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
+    events = Data.of_events(
         example=[0, 3], time=[1.0, 2.0], channel=[0, 1], channels=2, labels=[0, 1, 0, 1]
     )
     for data in (signals, events):
@@ -106,7 +106,7 @@ def test_what_is_no_seed(seed: Any) -> None:
 
 @pytest.mark.parametrize("data", [None, 3, "mnist", np.zeros((2, 4, 4))])
 def test_what_is_no_data_set(data: Any) -> None:
-    with pytest.raises(DataError, match=r"data does not fit; expected Images.*datasets\.convert"):
+    with pytest.raises(DataError, match=r"data does not fit; expected Data.*datasets\.convert"):
         flip_labels(data, 0.4, classes=3, seed=0)
 
 

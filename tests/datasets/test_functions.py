@@ -31,9 +31,9 @@ def test_values(family: Any, expected: list[float]) -> None:
 def test_splits_are_other_points_of_one_function(family: Any) -> None:
     train, test = (genz(200, inputs=3, seed=4, family=family, split=s) for s in ("train", "test"))
     again = genz(100, inputs=3, seed=4, family=family)
-    np.testing.assert_array_equal(train.pixels[:100], again.pixels)
+    np.testing.assert_array_equal(train.values[:100], again.values)
     assert train.shape == (1, 1, 3)
-    assert not np.isin(train.pixels, test.pixels).any()
+    assert not np.isin(train.values, test.values).any()
     assert train.targets is not None
     assert again.targets is not None
     np.testing.assert_array_equal(train.targets[:100], again.targets)
@@ -47,7 +47,7 @@ def test_splits_are_other_points_of_one_function(family: Any) -> None:
 def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> None:
     """The logarithm of a Gaussian is a polynomial, whose quadratic terms are -a^2."""
     drawn = genz(60, inputs=3, seed=2, family="gaussian", difficulty=difficulty)
-    points = drawn.pixels[:, 0, 0]
+    points = drawn.values[:, 0, 0]
     terms = np.hstack([points**2, points, np.ones((60, 1))])
     assert drawn.targets is not None
     fitted = np.linalg.lstsq(terms, -np.log(drawn.targets[:, 0]))[0]

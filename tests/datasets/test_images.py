@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bioae.datasets import Images, check_images
-from bioae.datasets.examples import check_labels
+from bioae.datasets import Data
+from bioae.datasets.checks import check_labels, check_pixels
 from bioae.errors import DataError
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=4)
 
 
-def make(pixels: np.ndarray, labels: np.ndarray | None = None) -> Images:
-    return Images(check_images(pixels), labels, "mine", "test", np.arange(len(pixels)))
+def make(pixels: np.ndarray, labels: np.ndarray | None = None) -> Data:
+    return Data.of_images(pixels, labels=labels, name="mine", split="test")
 
 
-@given(hnp.arrays(np.uint8, SHAPES))
+@given(hnp.arrays(np.uint8, SHAPES, elements=st.integers(2, 255)))
 def test_bytes_stay_bytes(pixels: np.ndarray) -> None:
-    checked = check_images(pixels)
+    checked = check_pixels(pixels, "images")
     assert checked.dtype == np.uint8
     assert checked.ndim == 4
     np.testing.assert_array_equal(checked.ravel(), pixels.ravel())
@@ -31,7 +31,7 @@ def test_bytes_stay_bytes(pixels: np.ndarray) -> None:
 
 @given(hnp.arrays(np.float64, SHAPES, elements=st.floats(0, 1)))
 def test_numbers_are_kept_exactly(pixels: np.ndarray) -> None:
-    checked = check_images(pixels)
+    checked = check_pixels(pixels, "images")
     assert checked.dtype == np.float64
     np.testing.assert_array_equal(checked.ravel(), pixels.ravel())
 
@@ -51,7 +51,7 @@ def test_one_bad_pixel_is_named(
     pixels[place] = bad
     example, y, x = place
     with pytest.raises(DataError) as caught:
-        check_images(pixels, where="mine.npy")
+        check_pixels(pixels, "mine.npy")
     assert f"at example {example}, channel 0, y {y}, x {x}" in str(caught.value)
     assert str(caught.value).startswith("mine.npy: a pixel is ")
 
@@ -72,26 +72,26 @@ def test_one_bad_pixel_is_named(
 )
 def test_refused(array: Any, match: str) -> None:
     with pytest.raises(DataError, match=match):
-        check_images(array)
+        check_pixels(array, "images")
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int64, np.float32])
 def test_other_numbers_in_the_range(dtype: type) -> None:
-    checked = check_images(np.ones((2, 3, 3), dtype))
+    checked = check_pixels(np.ones((2, 3, 3), dtype), "images")
     assert checked.dtype == np.float64
     assert (checked == 1).all()
 
 
 def test_bytes_scale_to_the_unit_interval() -> None:
-    images = make(np.arange(256, dtype=np.uint8).reshape(1, 16, 16)).images
+    images = make(np.arange(256, dtype=np.uint8).reshape(1, 16, 16)).as_float()
     assert images.dtype == np.float64
     np.testing.assert_array_equal(images.ravel(), np.arange(256) / 255)
 
 
 def test_images_are_the_callers_own() -> None:
     mine = make(np.zeros((1, 2, 2)))
-    mine.images[:] = 1
-    assert (mine.images == 0).all()
+    mine.as_float()[:] = 1
+    assert (mine.as_float() == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_selection_keeps_all_parts_together(which: Any) -> None:
     assert part.labels is not None
     assert len(part) == 2
     assert part.shape == (1, 2, 3)
-    np.testing.assert_array_equal(part.pixels[:, 0, 0, 0], part.labels)
+    np.testing.assert_array_equal(part.values[:, 0, 0, 0], part.labels)
     np.testing.assert_array_equal(part.indices, part.labels)
 
 
@@ -113,5 +113,5 @@ def test_labels_may_be_unknown() -> None:
 
 @pytest.mark.parametrize("labels", [np.zeros(2), np.zeros(3, int), np.zeros((2, 1), int), ["a"]])
 def test_labels_that_do_not_fit(labels: Any) -> None:
-    with pytest.raises(DataError, match=r"labels do not fit the images; expected 2 whole numbers"):
-        check_labels(labels, examples=2)
+    with pytest.raises(DataError, match=r"labels do not fit the data; expected 2 whole numbers"):
+        check_labels(labels, 2, "labels")

@@ -31,7 +31,7 @@ def write_split(folder: Path, split: Any, *, style: int = 0, pixels: Any = PIXEL
 def test_folder_in_every_spelling(tmp_path: Path, split: Any, style: int) -> None:
     write_split(tmp_path, split, style=style)
     images = load(tmp_path, split)
-    np.testing.assert_array_equal(images.pixels[:, 0], PIXELS)
+    np.testing.assert_array_equal(images.values[:, 0], PIXELS)
     np.testing.assert_array_equal(images.labels, LABELS)
     assert (images.name, images.split) == (str(tmp_path), split)
 
@@ -58,8 +58,8 @@ def test_bytes_of_0_and_1_are_refused_in_every_form(tmp_path: Path) -> None:
             with pytest.raises(DataError, match=r"the largest here is 1. Store 255 for white"):
                 read(path, split="train")
     np.save(tmp_path / "b.npy", binary.astype(bool))
-    np.testing.assert_array_equal(load(tmp_path / "b.npy").images[:, 0], binary)
-    assert convert(tmp_path / "a.npy", white=255).pixels.max() == 1
+    np.testing.assert_array_equal(load(tmp_path / "b.npy").as_float()[:, 0], binary)
+    assert convert(tmp_path / "a.npy", white=255).values.max() == 1
 
 
 def test_folder_without_labels(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_folder_without_the_split(tmp_path: Path) -> None:
 
 def test_labels_of_another_number(tmp_path: Path) -> None:
     write_split(tmp_path, "train", pixels=np.concatenate([PIXELS, PIXELS]))
-    with pytest.raises(DataError, match=r"train-labels.*do not fit the images; expected 4"):
+    with pytest.raises(DataError, match=r"labels: the labels do not fit the data; expected 4"):
         load(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_npz(tmp_path: Path, images: str, labels: str) -> None:
     arrays: dict[str, Any] = {images: PIXELS / 255, labels: LABELS}
     np.savez(path, **arrays)
     loaded = load(path)
-    np.testing.assert_array_equal(loaded.images[:, 0], PIXELS / 255)
+    np.testing.assert_array_equal(loaded.as_float()[:, 0], PIXELS / 255)
     np.testing.assert_array_equal(loaded.labels, LABELS)
 
 
@@ -114,7 +114,7 @@ def test_npz_without_images(tmp_path: Path) -> None:
 def test_npy(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", PIXELS)
     loaded = load(tmp_path / "mine.npy", "test", limit=1)
-    np.testing.assert_array_equal(loaded.pixels[:, 0], PIXELS[:1])
+    np.testing.assert_array_equal(loaded.values[:, 0], PIXELS[:1])
     assert loaded.labels is None
 
 
@@ -198,5 +198,5 @@ def test_numbers_of_images_that_do_not_fit(values: list[float], tmp_path: Path) 
     write_idx(tmp_path / "train-images-idx3-ubyte.gz", np.zeros((3, 2, 2), np.uint8))
     kind = np.float64 if 0.5 in values else np.int32
     write_idx(tmp_path / "train-indices-idx1-int.gz", np.array(values, kind))
-    with pytest.raises(DataError, match=r"train-indices-idx1-int.gz: the examples' numbers do not"):
+    with pytest.raises(DataError, match=r"indices: the examples' numbers do not"):
         load(tmp_path)

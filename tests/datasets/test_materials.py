@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.datasets import Signals, load, save
+from bioae.datasets import Data, load, save
 from bioae.datasets.synthetic import (
     elasticity,
     elastoplastic_history,
@@ -195,29 +195,29 @@ def test_turning_points_are_random() -> None:
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-def test_sets_depend_on_seed_and_split_alone(generator: Callable[..., Signals]) -> None:
+def test_sets_depend_on_seed_and_split_alone(generator: Callable[..., Data]) -> None:
     one = generator(5, 7, seed=3)
     again = generator(5, 7, seed=3)
-    np.testing.assert_array_equal(one.signals, again.signals)
+    np.testing.assert_array_equal(one.as_float(), again.as_float())
     assert one.targets is not None
     np.testing.assert_array_equal(one.targets, again.targets)
     assert (one.name, one.split) == (generator.__name__, "train")
     for other in (generator(5, 7, seed=4), generator(5, 7, seed=3, split="test")):
-        assert not np.isclose(one.signals[..., 0], other.signals[..., 0]).any()
+        assert not np.isclose(one.as_float()[..., 0], other.as_float()[..., 0]).any()
     assert generator(5, 7, seed=3, split="test").split == "test"
 
 
 def test_units_of_the_sets() -> None:
     elastic = elasticity(20, 4, seed=0)
     assert elastic.targets is not None
-    assert elastic.signals.shape == (20, 4, 1)
+    assert elastic.as_float().shape == (20, 4, 1)
     assert elastic.targets.shape == (20, 1)
-    slope = elastic.targets[:, 0] * STRESS / (elastic.signals[:, -1, 0] * ELASTIC_STRAIN)
+    slope = elastic.targets[:, 0] * STRESS / (elastic.as_float()[:, -1, 0] * ELASTIC_STRAIN)
     np.testing.assert_allclose(slope, YOUNG, rtol=1e-12)
 
     nonlinear = ramberg_osgood(20, 30, seed=0)
     assert nonlinear.targets is not None
-    strain, limit = np.moveaxis(nonlinear.signals, -1, 0)
+    strain, limit = np.moveaxis(nonlinear.as_float(), -1, 0)
     assert (limit == limit[:, :1]).all()
     stress = nonlinear.targets[..., 0] * 300
     plastic_strain = 0.002 * np.sign(stress) * np.abs(stress / (300 + 200 * limit)) ** 10
@@ -225,7 +225,7 @@ def test_units_of_the_sets() -> None:
 
     plastic = plasticity(20, 30, seed=0)
     assert plastic.targets is not None
-    stress = elastoplastic_history(LARGEST_STRAIN * plastic.signals[..., 0]).stress
+    stress = elastoplastic_history(LARGEST_STRAIN * plastic.as_float()[..., 0]).stress
     np.testing.assert_allclose(plastic.targets[..., 0] * STRESS, stress, rtol=1e-12)
     assert np.abs(plastic.targets).max() > 1  # some have yielded
 
@@ -234,7 +234,7 @@ def test_the_stress_of_plasticity_is_no_function_of_strain_and_time() -> None:
     """The best predictor that knows the bin of the strain and the time leaves most of it open."""
     drawn = plasticity(4000, 50, seed=0)
     assert drawn.targets is not None
-    stress, strain = drawn.targets[..., 0], drawn.signals[..., 0]
+    stress, strain = drawn.targets[..., 0], drawn.as_float()[..., 0]
     bins = np.digitize(strain, np.linspace(-1, 1, 21)[1:-1])
 
     def unexplained(groups: NDArray[np.int64]) -> float:
@@ -251,7 +251,7 @@ def test_the_stress_of_plasticity_is_no_function_of_strain_and_time() -> None:
 def test_a_set_becomes_a_file_of_training(tmp_path: Any) -> None:
     path = save(tmp_path / "data.npz", plasticity(4, 6), plasticity(3, 6, split="test"))
     loaded = load(path, "test")
-    assert isinstance(loaded, Signals)
+    assert isinstance(loaded, Data)
     assert loaded.targets is not None
     np.testing.assert_array_equal(loaded.targets, plasticity(3, 6, split="test").targets)
 

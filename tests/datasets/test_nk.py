@@ -118,12 +118,12 @@ def test_local_optima_of_the_most_rugged_landscape() -> None:
 
 def test_equal_seeds_give_equal_landscapes() -> None:
     one, same, other = (nk_landscape(20, 5, seed=seed).sample(50) for seed in (4, 4, 5))
-    np.testing.assert_array_equal(one.signals, same.signals)
+    np.testing.assert_array_equal(one.as_float(), same.as_float())
     np.testing.assert_array_equal(one.targets, same.targets)
     assert (one.targets != other.targets).any()
-    assert (one.signals != other.signals).any()
+    assert (one.as_float() != other.as_float()).any()
     again = nk_landscape(20, 5, seed=4).sample(50, repeat=1)
-    assert (one.signals != again.signals).any()
+    assert (one.as_float() != again.as_float()).any()
 
 
 def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
@@ -131,12 +131,12 @@ def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
     assert repr(landscape) == "NKLandscape(N=6, K=2, seed=2)"
     drawn = landscape.sample(64)
     assert drawn.name == "nk-6-2-2"
-    assert drawn.signals.shape == (64, 1, 6)
-    alleles = (drawn.signals[:, 0] + 1) / 2
+    assert drawn.as_float().shape == (64, 1, 6)
+    alleles = (drawn.as_float()[:, 0] + 1) / 2
     assert len(np.unique(alleles, axis=0)) == 64
     assert drawn.targets is not None
     np.testing.assert_array_equal(drawn.targets[:, 0], landscape.fitness(alleles))
-    share = nk_landscape(20, 2, seed=2).sample(5000).signals.mean(axis=(0, 1))
+    share = nk_landscape(20, 2, seed=2).sample(5000).as_float().mean(axis=(0, 1))
     assert np.abs(share).max() < 4 / np.sqrt(5000)  # both alleles are equally frequent
 
 

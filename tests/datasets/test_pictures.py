@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import bioae
-from bioae.datasets import Images, convert, load
+from bioae.datasets import Data, convert, load
 from bioae.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
@@ -21,9 +21,9 @@ def write(folder: Path, *numbers: int) -> None:
         Image.fromarray(PIXELS[number]).save(folder / f"{number}.png")
 
 
-def loaded(folder: Path, *arguments: str) -> Images:
+def loaded(folder: Path, *arguments: str) -> Data:
     data = load(folder, *arguments)  # type: ignore[call-overload]
-    assert isinstance(data, Images)
+    assert isinstance(data, Data)
     return data
 
 
@@ -38,7 +38,7 @@ def test_a_folder_for_each_class(
     (tmp_path / "notes.txt").write_text("not an image")
     data = loaded(tmp_path)
     order = [0, 3, 1, 4, 2]  # rounds of one image of each class
-    assert (data.pixels[:, 0] == PIXELS[order]).all()
+    assert (data.values[:, 0] == PIXELS[order]).all()
     assert data.labels is not None
     assert data.labels.tolist() == [labels[number >= 3] for number in order]
     assert data.split == "all"
@@ -87,7 +87,7 @@ def test_folders_of_splits_and_no_classes(tmp_path: Path) -> None:
     write(tmp_path / "train", 0, 1)
     write(tmp_path / "test" / "a", 2)
     assert loaded(tmp_path, "train").labels is None
-    assert (loaded(tmp_path, "train").pixels[:, 0] == PIXELS[:2]).all()
+    assert (loaded(tmp_path, "train").values[:, 0] == PIXELS[:2]).all()
     test = loaded(tmp_path, "test")
     assert (test.split, len(test)) == ("test", 1)
     write(tmp_path / "test", 5)
@@ -105,12 +105,12 @@ def test_colours_and_depth(tmp_path: Path) -> None:
     write(tmp_path, 0)  # grey among coloured ones
     data = loaded(tmp_path)
     assert data.shape == (3, 4, 5)
-    assert (data.pixels[0] == PIXELS[0]).all()
-    assert (data.pixels[1] == np.moveaxis(colours, -1, 0)).all()
+    assert (data.values[0] == PIXELS[0]).all()
+    assert (data.values[1] == np.moveaxis(colours, -1, 0)).all()
     deep = np.arange(20, dtype=np.uint16).reshape(4, 5) * 3000
     (tmp_path / "deep").mkdir()
     Image.fromarray(deep).save(tmp_path / "deep" / "a.png")
-    assert (loaded(tmp_path / "deep").images[0, 0] == deep / 65535).all()
+    assert (loaded(tmp_path / "deep").as_float()[0, 0] == deep / 65535).all()
 
 
 def test_damaged_and_unequal_files_are_refused(tmp_path: Path) -> None:
@@ -134,12 +134,12 @@ def test_a_folder_without_images_says_what_is_expected(tmp_path: Path) -> None:
 
 def test_a_network_runs_on_a_folder(tmp_path: Path) -> None:
     digits = load("sample", "test", 2)
-    for number, image in enumerate(digits.pixels):
+    for number, image in enumerate(digits.values):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         Image.fromarray(image[0]).save(folder / "image.png")
     result = bioae.simulate("sae-mnist", tmp_path, "numpy")
-    expected = bioae.simulate("sae-mnist", digits.pixels, "numpy")
+    expected = bioae.simulate("sae-mnist", digits.values, "numpy")
     assert int(result["layers/latent"]["spike_count"].sum()) > 0
     assert result["label"].values.tolist() == [0, 1]
     same = result["layers/latent"].to_dataset(), expected["layers/latent"].to_dataset()
@@ -154,7 +154,7 @@ def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
     data = loaded(tmp_path)
     assert data.labels is not None
     assert data.labels.tolist() == [0, 1, 2]
-    assert (data.pixels[:, 0] == PIXELS[:3]).all()
+    assert (data.values[:, 0] == PIXELS[:3]).all()
     write(tmp_path / "empty" / ".thumbnails", 3)
     with pytest.raises(DataError, match="there are no images"):
         load(tmp_path / "empty")

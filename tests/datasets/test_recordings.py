@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs, volt
 
-from bioae.datasets import Events, convert
+from bioae.datasets import Data, convert
 from bioae.errors import DataError
 
 WIDTH, HEIGHT = 5, 3
@@ -75,7 +75,7 @@ def frames_of(recordings: list[np.ndarray], points: int, us: float) -> np.ndarra
 )
 def test_structured_arrays_of_events(source: Any, count: int, options: Any) -> None:
     data = convert(source, (CHANNELS,), **options)
-    assert isinstance(data, Events)
+    assert isinstance(data, Data)
     frames = data.frames(9)
     assert frames.sum() >= 40
     assert (frames == frames_of(RECORDINGS[:count], 9, 1000.0)).all()
@@ -88,13 +88,13 @@ def test_units_and_fields_by_other_names() -> None:
     made = np.zeros(3, [("ts", float), ("x", int)])
     made["ts"], made["x"] = [0.001, 0.0025, 0.004], [0, 3, 1]
     data = convert(made, (4,), time_unit="s")  # x alone: the channels of the network
-    assert isinstance(data, Events)
-    assert data.addresses.time.tolist() == [1.0, 2.5, 4.0]
-    assert data.addresses.channel.tolist() == [0, 3, 1]
+    assert isinstance(data, Data)
+    assert data.values.time.tolist() == [1.0, 2.5, 4.0]
+    assert data.values.channel.tolist() == [0, 3, 1]
     steps = convert({"t": [0, 2, 2], "x": [0, 1, 0], "p": [1, 1, 1]}, sensor=(2, 1, 1),
                     time_unit="step")  # fmt: skip
-    assert isinstance(steps, Events)
-    assert steps.unit == "step"
+    assert isinstance(steps, Data)
+    assert steps.values.unit == "step"
     assert steps.frames(3)[0].tolist() == [[1, 0], [0, 0], [1, 1]]
 
 
@@ -103,7 +103,7 @@ def test_files_of_events(tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", **{name: RECORDINGS[0][name] for name in "xypt"})
     for name in ("one.npy", "one.npz"):
         data = convert(tmp_path / name, (CHANNELS,), sensor=(WIDTH, HEIGHT, 2))
-        assert isinstance(data, Events)
+        assert isinstance(data, Data)
         assert (data.frames(9) == frames_of(RECORDINGS[:1], 9, 1000.0)).all()
         with pytest.raises(DataError, match=rf"{name}: the size of the sensor is not known"):
             convert(tmp_path / name, (CHANNELS,))
@@ -132,15 +132,15 @@ def test_recordings_that_do_not_fit_are_refused(source: Any, options: Any, line:
 
 def test_spike_trains() -> None:
     trains = [[[1.0, 3.5], []], [[], [2.0, 0.5, 9.0]]]
-    data = Events.of_trains(trains, labels=[1, 0])
+    data = Data.of_trains(trains, labels=[1, 0])
     assert data.shape == (2,)
-    assert data.addresses.example.tolist() == [0, 0, 1, 1, 1]
-    assert data.addresses.channel.tolist() == [0, 0, 1, 1, 1]
-    assert data.addresses.time.tolist() == [1.0, 3.5, 0.5, 2.0, 9.0]
-    assert len(Events.of_trains([[[]], [[]]])) == 2
+    assert data.values.example.tolist() == [0, 0, 1, 1, 1]
+    assert data.values.channel.tolist() == [0, 0, 1, 1, 1]
+    assert data.values.time.tolist() == [1.0, 3.5, 0.5, 2.0, 9.0]
+    assert len(Data.of_trains([[[]], [[]]])) == 2
     for wrong in ([], [[]], [[[1.0]], [[1.0], [2.0]]]):
         with pytest.raises(DataError, match="spike trains"):
-            Events.of_trains(wrong)
+            Data.of_trains(wrong)
 
 
 def test_times_with_a_unit_are_converted() -> None:
@@ -148,20 +148,20 @@ def test_times_with_a_unit_are_converted() -> None:
     expected = [5.0, 17.0]
     for times in ([5, 17] * ms, [5 * ms, 17 * ms], [0.005, 0.017] * pq.s, [5.0, 17.0]):
         for made in (
-            Events.of([0, 0], times, [0, 0], channels=1),
-            Events.of_trains([[times]]),
+            Data.of_events([0, 0], times, [0, 0], channels=1),
+            Data.of_trains([[times]]),
             convert({"t": times, "x": [0, 0]}, (1,), time_unit="ms"),
         ):
-            assert isinstance(made, Events)
-            assert made.addresses.time.tolist() == pytest.approx(expected)
+            assert isinstance(made, Data)
+            assert made.values.time.tolist() == pytest.approx(expected)
     given = convert({"t": [5, 17] * ms, "x": [0, 0]}, (1,))
-    assert given.addresses.time.tolist() == pytest.approx(expected)
+    assert given.values.time.tolist() == pytest.approx(expected)
     for wrong in ([5, 17] * volt, [5, 17] * pq.V, [5 * volt, 17 * volt]):
         with pytest.raises(DataError, match="no unit of time; expected ms or s; found"):
-            Events.of_trains([[wrong]])
+            Data.of_trains([[wrong]])
     for make in (
-        lambda: Events.of([0, 0], [5, 17] * ms, [0, 0], channels=1, unit="step"),
-        lambda: Events.of_trains([[[5, 17] * ms]], unit="step"),
+        lambda: Data.of_events([0, 0], [5, 17] * ms, [0, 0], channels=1, unit="step"),
+        lambda: Data.of_trains([[[5, 17] * ms]], unit="step"),
         lambda: convert({"t": [5, 17] * ms, "x": [0, 0]}, (1,), time_unit="step"),
     ):
         with pytest.raises(DataError, match="the values have a unit"):
@@ -182,14 +182,14 @@ def test_lists_of_neo_hold_examples() -> None:
         with pytest.raises(DataError, match="names of classes"):
             convert(source, (1,))
         data = convert(source, (1,), labels=[0, 1])
-        assert isinstance(data, Events)
+        assert isinstance(data, Data)
         assert data.labels is not None
         assert data.labels.tolist() == [0, 1]
-        assert data.addresses.time.tolist() == pytest.approx([3.0, 4.0])
+        assert data.values.time.tolist() == pytest.approx([3.0, 4.0])
     trains = [[segment.spiketrains[0]] for segment in segments]
-    with pytest.raises(DataError, match=r"Events.of_trains\(trains\)"):
+    with pytest.raises(DataError, match=r"Data.of_trains\(trains\)"):
         convert(trains, (1,))
-    assert len(Events.of_trains(trains)) == 2
+    assert len(Data.of_trains(trains)) == 2
 
 
 def test_recordings_of_neo_come_back() -> None:
@@ -200,7 +200,7 @@ def test_recordings_of_neo_come_back() -> None:
     layer = result["layers/conv"]
     block = to_neo(result, "conv")
     data = convert(block, (layer.sizes["neuron"],))
-    assert isinstance(data, Events)
+    assert isinstance(data, Data)
     assert len(data) == result.sizes["example"]
     if "label" in result:
         assert data.labels is not None
@@ -210,9 +210,9 @@ def test_recordings_of_neo_come_back() -> None:
     times, neurons = layer["spike_time_ms"].values, layer["spike_neuron"].values
     order = np.lexsort((neurons, times, places))
     assert len(order) > 100
-    assert (data.addresses.example == places[order]).all()
-    assert (data.addresses.channel == neurons[order]).all()
-    assert np.allclose(data.addresses.time, times[order], rtol=0, atol=1e-9)
+    assert (data.values.example == places[order]).all()
+    assert (data.values.channel == neurons[order]).all()
+    assert np.allclose(data.values.time, times[order], rtol=0, atol=1e-9)
     segment = convert(block.segments[0], (layer.sizes["neuron"],))
     assert len(segment) == 1
 
@@ -229,12 +229,12 @@ def test_trains_of_a_segment_of_neo_stay_simultaneous() -> None:
     block.segments.extend([segment, later])
     times = [10.0, 10.0, 12.0, 5.0, 5.0]
     for data in (convert(block, (2,)), convert(block, (2,), limit=2)):
-        assert isinstance(data, Events)
-        assert data.addresses.time.tolist() == pytest.approx(times)
-        assert data.addresses.channel.tolist() == [0, 1, 0, 0, 1]
+        assert isinstance(data, Data)
+        assert data.values.time.tolist() == pytest.approx(times)
+        assert data.values.channel.tolist() == [0, 1, 0, 0, 1]
     trains = convert(list(later.spiketrains), (2,))
-    assert isinstance(trains, Events)
-    assert trains.addresses.time.tolist() == pytest.approx([5.0, 5.0])
+    assert isinstance(trains, Data)
+    assert trains.values.time.tolist() == pytest.approx([5.0, 5.0])
 
 
 def test_a_monitor_of_brian2_is_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,14 +243,14 @@ def test_a_monitor_of_brian2_is_an_example(monkeypatch: pytest.MonkeyPatch) -> N
     monitor = SpikeMonitor(group)
     Network(group, monitor).run(3 * ms)
     data = convert(monitor, (4,))
-    assert isinstance(data, Events)
-    assert data.addresses.channel.tolist() == [0, 3, 1]
-    assert np.allclose(data.addresses.time, [0.5, 1.0, 2.0])
+    assert isinstance(data, Data)
+    assert data.values.channel.tolist() == [0, 3, 1]
+    assert np.allclose(data.values.time, [0.5, 1.0, 2.0])
 
 
 def test_the_usual_field_of_times_comes_first() -> None:
     both = {"timestamp": [1e9, 2e9], "t": [1000, 2000], "x": [0, 1]}
-    assert convert(both, (CHANNELS,)).addresses.time.tolist() == [1.0, 2.0]
+    assert convert(both, (CHANNELS,)).values.time.tolist() == [1.0, 2.0]
     with pytest.raises(DataError, match="the times are no numbers; found the type <U1"):
         convert({"t": ["a", "b"], "x": [0, 1]}, (CHANNELS,))
 
@@ -258,9 +258,9 @@ def test_the_usual_field_of_times_comes_first() -> None:
 def test_times_of_which_some_have_a_unit_are_refused() -> None:
     for times in ([2.0, 3 * ms], [3 * ms, 2.0]):
         with pytest.raises(DataError, match="some of the times have a unit, others have none"):
-            Events.of([0, 0], times, [0, 0], channels=1)
+            Data.of_events([0, 0], times, [0, 0], channels=1)
         with pytest.raises(DataError, match="some of the times have a unit, others have none"):
-            Events.of_trains([[times]])
+            Data.of_trains([[times]])
 
 
 def test_units_of_other_libraries() -> None:
@@ -278,8 +278,8 @@ def test_units_of_other_libraries() -> None:
             return np.array([2.0, 3.0])
 
     def times(source: Any) -> list[float]:
-        events = Events.of([0, 0], source, [0, 0], channels=1)
-        found: list[float] = events.addresses.time.tolist()
+        events = Data.of_events([0, 0], source, [0, 0], channels=1)
+        found: list[float] = events.values.time.tolist()
         return found
 
     for names, milli, other in (
@@ -303,4 +303,4 @@ def test_units_of_other_libraries() -> None:
     images = xr.DataArray(np.ones((2, 1, 3, 4)), attrs={"units": "counts"})  # is no quantity
     assert len(convert(images, (1, 3, 4))) == 2
     seen = convert({"t": [1, 2], "x": xr.DataArray([0, 1], attrs={"units": "pixel"})}, (2,))
-    assert seen.addresses.channel.tolist() == [0, 1]
+    assert seen.values.channel.tolist() == [0, 1]

@@ -26,7 +26,7 @@ def test_no_image_twice() -> None:
     for split in SIZES:
         sample = load("sample", split)  # type: ignore[arg-type]
         assert (
-            len(np.unique(sample.indices)) == len(np.unique(sample.pixels, axis=0)) == len(sample)
+            len(np.unique(sample.indices)) == len(np.unique(sample.values, axis=0)) == len(sample)
         )
 
 
@@ -43,6 +43,6 @@ def test_is_a_part_of_the_full_set(split: Any) -> None:
     if locate("mnist") is None:
         pytest.skip("the full MNIST is not on this machine: bioae data fetch mnist")
     sample, full = load("sample", split), load("mnist", split)
-    np.testing.assert_array_equal(sample.pixels, full.pixels[sample.indices])
+    np.testing.assert_array_equal(sample.values, full.values[sample.indices])
     assert full.labels is not None
     np.testing.assert_array_equal(sample.labels, full.labels[sample.indices])

@@ -11,7 +11,7 @@ import pytest
 from builders import write_arrays
 from numpy.typing import NDArray
 
-from bioae.datasets import Images, Signals, check_signals, load
+from bioae.datasets import Data, load
 from bioae.datasets.stored import StoredArray
 from bioae.errors import DataError
 
@@ -21,28 +21,28 @@ TARGETS = np.arange(12.0).reshape(6, 2)
 
 
 def test_of_arrays() -> None:
-    signals = Signals.of(VALUES, labels=LABELS, targets=TARGETS)
+    signals = Data.of_signals(VALUES, labels=LABELS, targets=TARGETS)
     assert (len(signals), signals.points, signals.shape) == (6, 5, (3,))
     part = signals[[4, 1]]
-    np.testing.assert_array_equal(part.signals, VALUES[[4, 1]])
+    np.testing.assert_array_equal(part.as_float(), VALUES[[4, 1]])
     np.testing.assert_array_equal(part.labels, [1, 1])
     np.testing.assert_array_equal(part.targets, TARGETS[[4, 1]])
     np.testing.assert_array_equal(part.indices, [4, 1])
     np.testing.assert_array_equal(signals[LABELS == 2].indices, [2, 5])
-    np.testing.assert_array_equal(signals[1:3].signals, VALUES[1:3])
+    np.testing.assert_array_equal(signals[1:3].as_float(), VALUES[1:3])
 
 
 def test_one_channel_needs_no_axis() -> None:
-    assert Signals.of(VALUES[..., 0]).values.shape == (6, 5, 1)
+    assert Data.of_signals(VALUES[..., 0]).values.shape == (6, 5, 1)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.uint8, bool])
 def test_values_keep_their_type_until_they_are_used(dtype: Any) -> None:
     values = (10 * VALUES).clip(0).astype(dtype)
-    signals = Signals.of(values)
+    signals = Data.of_signals(values)
     assert signals.values.dtype == dtype
-    assert signals.signals.dtype == np.float64
-    np.testing.assert_array_equal(signals.signals, values)
+    assert signals.as_float().dtype == np.float64
+    np.testing.assert_array_equal(signals.as_float(), values)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".hdf5"])
@@ -57,9 +57,9 @@ def test_files(tmp_path: Path, suffix: str, split: Any) -> None:
     )
     for path, known in ((plain, "all"), (split_up, split)):
         signals = load(path, split, limit=4)
-        assert isinstance(signals, Signals)
+        assert isinstance(signals, Data)
         assert (signals.name, signals.split) == (str(path), known)
-        np.testing.assert_array_equal(signals.signals, VALUES[:4])
+        np.testing.assert_array_equal(signals.as_float(), VALUES[:4])
         np.testing.assert_array_equal(signals.labels, LABELS[:4])
         np.testing.assert_array_equal(signals.targets, TARGETS[:4])
 
@@ -73,8 +73,8 @@ def test_the_other_split_is_not_there(tmp_path: Path) -> None:
 def test_images_in_hdf5(tmp_path: Path) -> None:
     path = write_arrays(tmp_path / "mine.h5", images=np.abs(VALUES) / 10, labels=LABELS)
     images = load(path)
-    assert isinstance(images, Images)
-    np.testing.assert_array_equal(images.images[:, 0], np.abs(VALUES) / 10)
+    assert isinstance(images, Data)
+    np.testing.assert_array_equal(images.as_float()[:, 0], np.abs(VALUES) / 10)
 
 
 def test_values_in_a_file_are_read_in_the_parts_that_are_used(
@@ -91,8 +91,8 @@ def test_values_in_a_file_are_read_in_the_parts_that_are_used(
     monkeypatch.setattr(StoredArray, "__array__", counted)
     part = signals[[5, 2, 2]]
     assert not read
-    np.testing.assert_array_equal(part.signals, VALUES[[5, 2, 2]])
-    np.testing.assert_array_equal(signals[3:5].signals, VALUES[3:5])
+    np.testing.assert_array_equal(part.as_float(), VALUES[[5, 2, 2]])
+    np.testing.assert_array_equal(signals[3:5].as_float(), VALUES[3:5])
     assert read == [3, 2]
 
 
@@ -101,10 +101,10 @@ def test_a_file_that_changes_is_refused(tmp_path: Path) -> None:
     signals = load(write_arrays(path, signals=VALUES))
     path.unlink()
     with pytest.raises(DataError, match="no such file"):
-        _ = signals.signals
+        _ = signals.as_float()
     write_arrays(path, signals=VALUES[:3])
     with pytest.raises(DataError, match="has changed since it was loaded"):
-        _ = signals.signals
+        _ = signals.as_float()
 
 
 WRONG: list[tuple[Any, str]] = [
@@ -122,22 +122,22 @@ WRONG: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("values", "line"), WRONG, ids=lambda value: str(value)[:30])
 def test_refused_in_one_line(values: Any, line: str) -> None:
     with pytest.raises(DataError, match=line) as caught:
-        check_signals(values)
+        Data.of_signals(values)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("answers", "line"),
     [
-        ({"labels": LABELS[:5]}, "labels do not fit the signals; expected 6"),
-        ({"labels": LABELS / 2}, "labels do not fit the signals"),
-        ({"targets": TARGETS[:2]}, "targets do not fit the signals"),
+        ({"labels": LABELS[:5]}, "labels do not fit the data; expected 6"),
+        ({"labels": LABELS / 2}, "labels do not fit the data"),
+        ({"targets": TARGETS[:2]}, "targets do not fit the data"),
         ({"targets": np.full((6, 1), np.nan)}, "a target is not finite"),
     ],
 )
 def test_answers_that_do_not_fit(answers: dict[str, Any], line: str) -> None:
     with pytest.raises(DataError, match=line):
-        Signals.of(VALUES, **answers)
+        Data.of_signals(VALUES, **answers)
 
 
 def test_files_that_are_not_safe_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.random import Philox
 from numpy.typing import NDArray
 
 import bioae.random
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.datasets.synthetic import (
     elasticity,
     flip_labels,
@@ -40,8 +40,7 @@ NETWORK: dict[str, Any] = {
     "decoder": {"kind": "mean"},
     "task": {"kind": "regression", "outputs": 20},
 }
-PICTURES = Images(np.arange(1600.0).reshape(1, 1, 40, 40) / 1600, np.zeros(1, int), "drawn",
-                  "train", np.arange(1))  # fmt: skip
+PICTURES = Data.of_images(np.arange(1600.0).reshape(1, 40, 40) / 1600, labels=[0], name="drawn")
 
 
 def network() -> NDArray[np.float64]:
@@ -61,13 +60,13 @@ def baseline(kind: str) -> NDArray[np.float64]:
 
 def landscape() -> NDArray[np.float64]:
     made = nk_landscape(30, 4, seed=SEED)
-    return np.concatenate([made.tables.ravel()[:600], made.sample(20).signals.ravel()])
+    return np.concatenate([made.tables.ravel()[:600], made.sample(20).as_float().ravel()])
 
 
 #: At least `COUNT` numbers in the order in which they are drawn, from a split.
 DRAWS: dict[str, Callable[[Any], Any]] = {
     "elasticity": lambda split: elasticity(COUNT, 1, seed=SEED, split=split).values,
-    "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).pixels,
+    "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).values,
     "ordered_segments": lambda split: ordered_segments(9, seed=SEED, split=split).values,
     "plasticity": lambda split: plasticity(COUNT, 2, seed=SEED, split=split).values[:, 0],
     "ramberg_osgood": lambda split: ramberg_osgood(COUNT, 2, seed=SEED, split=split).values[:, 1],
@@ -85,7 +84,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "feedforward": lambda: baseline("feedforward"),
     "recurrent": lambda: baseline("recurrent"),
     "flip_labels": lambda: flip_labels(
-        Images(np.zeros((COUNT, 1, 1, 1)), np.zeros(COUNT, int), "", "train", np.arange(COUNT)),
+        Data.of_images(np.zeros((COUNT, 1, 1, 1)), labels=np.zeros(COUNT, int), name=""),
         0.5, classes=9, seed=SEED,
     ).labels,
     "nk_landscape": landscape,

@@ -133,8 +133,8 @@ def test_errors_with_noise_are_to_the_clean_images() -> None:
     found = noise_errors(images, 3, reconstruct)
     assert found.keys() == seen.keys()
     for name, fraction in (("noise_0.25", 0.25), ("noise_0.5", 0.5)):
-        noise = np.random.default_rng(3).random(images.images.shape)
-        error = (fraction * (noise - images.images)) ** 2
+        noise = np.random.default_rng(3).random(images.as_float().shape)
+        error = (fraction * (noise - images.as_float())) ** 2
         np.testing.assert_allclose(found[name], error.sum() / len(images), rtol=1e-12)
 
 

@@ -54,7 +54,7 @@ def test_the_network_against_gradient_descent_by_numpy(condition: str, tmp_path:
         order = example_order(3, epoch, len(train))
         for start in range(0, len(train), 20):
             chosen = order[start : start + 20]
-            fields = train.signals[chosen, 0]  # type: ignore[union-attr]
+            fields = train.as_float()[chosen, 0]  # type: ignore[union-attr]
             sums = fields @ weights.T + biases
             units = np.maximum(sums, 0) if rectified else erf(sums / math.sqrt(2))
             slopes = sums > 0 if rectified else np.sqrt(2 / np.pi) * np.exp(-(sums**2) / 2)

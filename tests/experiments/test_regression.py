@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.experiments.regression import (
     EXPERIMENT,
     errors,
@@ -20,7 +20,7 @@ from bioae.simulation import Backend, simulate
 MATERIALS = ("elasticity", "ramberg_osgood", "plasticity")
 
 
-def untrained(material: str) -> tuple[Network, Signals]:
+def untrained(material: str) -> tuple[Network, Data]:
     """Return a network of the quick form with initial weights, and its test set."""
     train, test = examples(material, EXPERIMENT.quick, seed=0)
     tables = recipe(material, EXPERIMENT.quick, train.shape[0])["network"]
@@ -43,18 +43,18 @@ def test_points_keep_no_history() -> None:
     for inputs, channels in (("present", 2), ("clock", 1), ("present and clock", 3)):
         points = pointwise(test, inputs)
         assert points.targets is not None
-        assert points.signals.shape == (count, 1, channels)
+        assert points.as_float().shape == (count, 1, channels)
         assert points.targets.shape == (count, 1)
     # The point after the first presentation is the start of the second one.
     at = test.points
-    np.testing.assert_array_equal(points.signals[at, 0], [*test.signals[1, 0], 0.0])
+    np.testing.assert_array_equal(points.as_float()[at, 0], [*test.as_float()[1, 0], 0.0])
     np.testing.assert_array_equal(points.targets[at], test.targets[1, 0])
-    assert points.signals[at - 1, 0, 2] == 1.0
+    assert points.as_float()[at - 1, 0, 2] == 1.0
 
 
 def test_errors() -> None:
     targets = np.random.default_rng(0).normal(2.0, 0.5, (6, 5, 1))
-    test = Signals.of(np.zeros((6, 5)), targets=targets)
+    test = Data.of_signals(np.zeros((6, 5)), targets=targets)
     mean = np.full(targets.shape, targets.mean())
     assert errors(mean, test)["error"] == pytest.approx(1.0)
     assert errors(0 * targets, test)["relative_error"] == pytest.approx(1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import dense, described
 
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError, NetworkError
 from bioae.networks import Network, NetworkConfig, artefact
 from bioae.networks.tasks import (
@@ -32,9 +32,9 @@ def network(units: int = 3, **fields: Any) -> NetworkConfig:
     return described(dense("last", units), input_shape=[1, 2, 2], steps=5, **fields)
 
 
-def examples(labels: Any = None, targets: Any = None) -> Images:
+def examples(labels: Any = None, targets: Any = None) -> Data:
     pixels = np.zeros((2, 1, 2, 2))
-    return Images(pixels, labels, "zeros", "test", np.arange(2), targets)
+    return Data.of_images(pixels, labels=labels, name="zeros", split="test", targets=targets)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,10 @@ def test_targets() -> None:
     labels, values, traces = np.array([2, 0]), np.ones((2, 3)), np.ones((2, 5, 3))
     known = examples(labels, values)
     assert Reconstruction().target_of(known, 5).shape == (2, 1, 2, 2)
-    assert Classification(classes=3).target_of(known, 5) is labels
-    assert Regression(outputs=3).target_of(known, 5) is values
-    assert Sequence(outputs=3).target_of(examples(None, traces), 5) is traces
+    assert Classification(classes=3).target_of(known, 5) is known.labels
+    assert Regression(outputs=3).target_of(known, 5) is known.targets
+    in_time = examples(None, traces)
+    assert Sequence(outputs=3).target_of(in_time, 5) is in_time.targets
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders import dense, described, model
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.errors import DataError, NetworkError
 from bioae.networks import Network
 from bioae.random import stream
@@ -74,12 +74,12 @@ def test_finer_steps_are_those_of_a_finer_time_step() -> None:
 
 def test_signals_and_targets_are_held() -> None:
     finer = network(encoder={"kind": "frames", "gain": 1.0}).with_time(dt="0.5*ms")
-    data = Signals.of(SIGNALS, targets=TARGETS)
+    data = Data.of_signals(SIGNALS, targets=TARGETS)
     shown = Presentations.of(finer.config, data)
     np.testing.assert_array_equal(shown.inputs(), np.repeat(SIGNALS, 2, axis=1))
     held = finer.config.task.known_target(data, finer.config.steps)
     np.testing.assert_array_equal(held, np.repeat(TARGETS, 2, axis=1))
-    wrong = Signals.of(SIGNALS, targets=np.repeat(TARGETS, 2, axis=1))
+    wrong = Data.of_signals(SIGNALS, targets=np.repeat(TARGETS, 2, axis=1))
     with pytest.raises(DataError, match=r"expected the shape \(6, 2\) for each example"):
         Presentations.of(finer.config, wrong)
 
@@ -91,7 +91,7 @@ def test_a_neuron_with_a_shorter_time_step_takes_the_same_targets() -> None:
     })  # fmt: skip
     changed = network().with_neuron(fine, calibrate="none")
     assert changed.config.steps == 4 * POINTS
-    Presentations.of(changed.config, Signals.of(SIGNALS, targets=TARGETS))
+    Presentations.of(changed.config, Data.of_signals(SIGNALS, targets=TARGETS))
 
 
 def test_steps_are_those_of_the_new_time_step() -> None:

@@ -19,7 +19,7 @@ import xarray as xr
 from bioae.analysis import differing_spikes, open_result, scores
 from bioae.analysis.results.outputs import task_of
 from bioae.cli import main
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import ArtefactError
 from bioae.networks import Network, artefact
 from bioae.simulation import simulate
@@ -44,10 +44,12 @@ def network() -> Network:
     return artefact.load(FILES / "model").network
 
 
-def shown(result: xr.DataTree) -> Images:
+def shown(result: xr.DataTree) -> Data:
     """Return the images of a result, with their numbers in the data set."""
     numbers = result["example"].to_numpy()
-    return Images(result["input"].to_numpy()[:, None], None, "stored", "test", numbers)
+    return Data.of_images(
+        result["input"].to_numpy()[:, None], name="stored", split="test", indices=numbers
+    )
 
 
 def test_an_artefact_is_the_network_that_it_was(network: Network, stored: xr.DataTree) -> None:

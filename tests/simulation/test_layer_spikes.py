@@ -11,7 +11,7 @@ from brian2.core.variables import ArrayVariable
 
 import bioae
 from bioae.analysis import differing_spikes
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.networks import Network, NetworkConfig
@@ -58,9 +58,9 @@ def network(
     return Network(config, weights).quantised()
 
 
-def signals() -> Signals:
+def signals() -> Data:
     values = 0.5 * named_stream(3, "signals").random((4, STEPS, 12))
-    return Signals.of(values, labels=np.zeros(4, int))
+    return Data.of_signals(values, labels=np.zeros(4, int))
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
@@ -150,7 +150,7 @@ def test_gradients_pass_through_the_count() -> None:
     """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
     net = network("brian2", recurrent=False)
     mirror = NetworkMirror(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
-    drive = torch.from_numpy(signals().signals)
+    drive = torch.from_numpy(signals().as_float())
     counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
     assert int(counts.sum()) > 50
     (weights,) = (p for n, p in mirror.named_parameters() if n.endswith("weight") and len(p) == 9)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
 from bioae.analysis import differing_spikes, open_result
-from bioae.datasets import Events, Signals, load
+from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import Network
 from bioae.simulation import Backend, simulate, simulate_to
@@ -81,7 +81,7 @@ def test_convolutions_of_events(random: bool) -> None:
     )  # fmt: skip
     assert net.config.placed[0].input_shape == (2, 5, 6)
     expected = simulate_mirror(net, frames)
-    compare(simulate(net, Events.of_frames(frames), "numpy"), expected)
+    compare(simulate(net, Data.of_frames(frames), "numpy"), expected)
     compare(simulate(net, frames, Backend("numpy", connectivity="unrolled")), expected)
 
 
@@ -114,13 +114,13 @@ def test_points_that_last_several_steps() -> None:
 def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
     net = network()
     expected = simulate_mirror(net, FRAMES)
-    events = Events.of_frames(FRAMES)
-    addresses = events.addresses
+    events = Data.of_frames(FRAMES)
+    addresses = events.values
     lists = {
         "event_example": addresses.example, "event_channel": addresses.channel, "channels": 3,
     }  # fmt: skip
     kinds = [
-        Signals.of(FRAMES.astype(np.uint8)),
+        Data.of_signals(FRAMES.astype(np.uint8)),
         events,
         load(write_arrays(tmp_path / "signals.h5", signals=FRAMES)),
         load(write_arrays(tmp_path / "signals.npz", signals=FRAMES.astype(np.float32))),
@@ -136,7 +136,7 @@ def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
 
 def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
     net = network(1)
-    events = Events.of_frames(FRAMES)
+    events = Data.of_frames(FRAMES)
     simulate_to(tmp_path / "whole.nc", net, events, Backend("numpy", record=["v"]))
     simulate_to(tmp_path / "pieces.nc", net, events, Backend("numpy", record=["v"]), chunk=2)
     assert (tmp_path / "whole.nc").read_bytes() == (tmp_path / "pieces.nc").read_bytes()
@@ -152,15 +152,15 @@ def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
 
 def test_frames_of_events_are_made_for_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    frames = Events.frames
+    frames = Data.frames
 
-    def counted(events: Events, *args: Any, **options: Any) -> NDArray[np.float64]:
+    def counted(events: Data, *args: Any, **options: Any) -> NDArray[np.float64]:
         made.append(len(events))
         return frames(events, *args, **options)
 
-    monkeypatch.setattr(Events, "frames", counted)
+    monkeypatch.setattr(Data, "frames", counted)
     net = network()
-    presented = Presentations.of(net.config, Events.of_frames(FRAMES))
+    presented = Presentations.of(net.config, Data.of_frames(FRAMES))
     assert not made
     for part in presented.chunks(2):
         presented.held(part)
@@ -184,9 +184,12 @@ REFUSED: list[tuple[Any, str]] = [
         load("sample", limit=3),
         r"receives signals; expected signals of the shape \(time, channel\) = \(12, 3\), or events",
     ),
-    (Events.of([0], [12.0], [0], channels=3), "an event comes after the end of a presentation"),
-    (Events.of([0], [1.0], [0], channels=4), r"events do not fit the network; .*found \(4,\)"),
-    (Signals.of(SIGNALS, labels=[0, 1, 2, 3, 4]), "a label is not that of a class"),
+    (
+        Data.of_events([0], [12.0], [0], channels=3),
+        "an event comes after the end of a presentation",
+    ),
+    (Data.of_events([0], [1.0], [0], channels=4), r"events do not fit the network; .*found \(4,\)"),
+    (Data.of_signals(SIGNALS, labels=[0, 1, 2, 3, 4]), "a label is not that of a class"),
 ]
 
 
@@ -201,4 +204,4 @@ def test_refused_in_one_line(data: Any, line: str) -> None:
 def test_a_network_of_images_receives_no_signals() -> None:
     net = drawn(dense("only", shape=[1, 3, 4]), input_shape=[1, 3, 4])
     with pytest.raises(DataError, match=r"the network receives images; .*found signals"):
-        simulate(net, Signals.of(SIGNALS), "numpy")
+        simulate(net, Data.of_signals(SIGNALS), "numpy")

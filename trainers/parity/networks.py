@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
@@ -254,7 +254,7 @@ class _Trial:
         }
 
 
-def random_signals(config: NetworkConfig, examples: int, seed: int) -> Signals:
+def random_signals(config: NetworkConfig, examples: int, seed: int) -> Data:
     """Return signals for a network that receives them, of mean 0 and variance 1."""
     shape = examples, config.points, *config.input_shape
-    return Signals.of(stream(seed, 0).standard_normal(shape))
+    return Data.of_signals(stream(seed, 0).standard_normal(shape))

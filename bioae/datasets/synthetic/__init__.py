@@ -1,6 +1,6 @@
 """Synthetic data sets: seeded generators, from which examples are drawn at any size.
 
-A generator returns `Signals` or `Images` with their labels or targets, and draws them from streams
+A generator returns `Data` with their labels or targets, and draws them from streams
 of `bioae.random`, so that equal seeds give equal examples. `bioae.datasets.save` writes a training
 and a test set for a training configuration.
 """

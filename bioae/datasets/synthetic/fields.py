@@ -22,7 +22,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, number, one_of, whole
-from bioae.datasets.signals import Signals
+from bioae.datasets.data import Data
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError, shortened
@@ -116,7 +116,7 @@ def ring_fields(
     negative: Negative = "zero",
     split: Split = "train",
     seed: int = 0,
-) -> Signals:
+) -> Data:
     """Draw non-linear Gaussian fields on a ring, or Gaussian ones of the same covariance.
 
     Parameters
@@ -140,7 +140,7 @@ def ring_fields(
 
     Returns
     -------
-    Signals
+    Data
         Signals with one point in time, (example, 1, place), and the class of each as its label.
 
     Raises
@@ -169,7 +169,7 @@ def ring_fields(
             values[chosen, 0] = _gaussian(erf_covariance(covariance, gain), count, generator)
         else:
             values[chosen, 0] = _bent(_gaussian(covariance, count, generator), gain)
-    return Signals(values, labels, "ring_fields", split, np.arange(examples))
+    return Data.of_signals(values, labels=labels, name="ring_fields", split=split)
 
 
 def _gaussian(covariance: Numbers, examples: int, generator: Generator) -> Numbers:

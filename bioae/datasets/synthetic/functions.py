@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import number, one_of, whole
-from bioae.datasets.images import Images
+from bioae.datasets.data import Data
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError
@@ -34,7 +34,7 @@ def genz(
     family: Family = "oscillatory",
     difficulty: float = 4.0,
     split: Split = "train",
-) -> Images:
+) -> Data:
     """Draw points in the unit cube, and the values of a random function of Genz (1984) there.
 
     ``"oscillatory"`` is ``cos(2 pi u_1 + sum a x)``, ``"gaussian"`` is ``exp(-sum a^2 (x - u)^2)``
@@ -58,7 +58,7 @@ def genz(
 
     Returns
     -------
-    Images
+    Data
         Points as images of the shape ``(1, 1, inputs)``; values as targets ``(example, 1)``.
 
     Raises
@@ -77,7 +77,7 @@ def genz(
     points = named_stream(seed, "genz", "points", split).random((examples, inputs))
     values = genz_values(points, coefficients, centre, family)
     pixels, targets = points[:, None, None], values[:, None]
-    return Images(pixels, None, f"genz-{family}", split, np.arange(examples), targets)
+    return Data.of_images(pixels, name=f"genz-{family}", split=split, targets=targets)
 
 
 def genz_values(

@@ -20,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, number, whole
-from bioae.datasets.signals import Signals
+from bioae.datasets.data import Data
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import InputError
@@ -233,9 +233,7 @@ def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
     return paths
 
 
-def elasticity(
-    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
-) -> Signals:
+def elasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split = "train") -> Data:
     """Draw constant strains of a linear elastic material, and their stresses.
 
     Parameters
@@ -247,7 +245,7 @@ def elasticity(
 
     Returns
     -------
-    Signals
+    Data
         The channel is the strain divided by `ELASTIC_STRAIN`, uniform in [-1, 1]; the targets
         ``(example, 1)`` are E e, the stress, divided by `STRESS`.
 
@@ -262,12 +260,12 @@ def elasticity(
     strain = drawn.uniform(-1.0, 1.0, (examples, 1))
     values = np.repeat(strain[:, None], points, axis=1)
     targets = YOUNG * ELASTIC_STRAIN * strain / STRESS
-    return Signals.of(values, targets=targets, name="elasticity", split=split)
+    return Data.of_signals(values, targets=targets, name="elasticity", split=split)
 
 
 def ramberg_osgood(
     examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
-) -> Signals:
+) -> Data:
     """Draw histories of strain of materials of Ramberg and Osgood, and of their stress.
 
     Parameters
@@ -277,7 +275,7 @@ def ramberg_osgood(
 
     Returns
     -------
-    Signals
+    Data
         The channels are the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`, and the
         yield stress, constant in time: uniform from 100 to 500 MPa, mapped to [-1, 1]. The targets
         ``(example, time, 1)`` are the stresses divided by `STRESS`. The stress at a time depends on
@@ -296,12 +294,10 @@ def ramberg_osgood(
     stress = ramberg_osgood_stress(LARGEST_STRAIN * paths, limits)
     values = np.stack([paths, np.repeat(drawn, points, axis=1)], axis=-1)
     targets = stress[..., None] / STRESS
-    return Signals.of(values, targets=targets, name="ramberg_osgood", split=split)
+    return Data.of_signals(values, targets=targets, name="ramberg_osgood", split=split)
 
 
-def plasticity(
-    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
-) -> Signals:
+def plasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split = "train") -> Data:
     """Draw histories of strain of an elastoplastic material, and of its stress.
 
     The stress depends on the whole history: the material of `elastoplastic_history` unloads along
@@ -314,7 +310,7 @@ def plasticity(
 
     Returns
     -------
-    Signals
+    Data
         The channel is the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`; the targets
         ``(example, time, 1)`` are the stresses divided by `STRESS`.
 
@@ -326,7 +322,7 @@ def plasticity(
     paths = _paths(examples, points, named_stream(seed, "plasticity", check_split(split)))
     history = elastoplastic_history(LARGEST_STRAIN * paths)
     targets = history.stress[..., None] / STRESS
-    return Signals.of(paths, targets=targets, name="plasticity", split=split)
+    return Data.of_signals(paths, targets=targets, name="plasticity", split=split)
 
 
 def _check_moduli(**moduli: float) -> None:

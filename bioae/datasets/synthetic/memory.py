@@ -7,9 +7,9 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import instance, number, whole
-from bioae.datasets.images import Images
-from bioae.datasets.signals import Signals
+from bioae.checks import number, whole
+from bioae.datasets.data import Data
+from bioae.datasets.loading import check_data
 from bioae.datasets.store import Split
 from bioae.datasets.synthetic.splits import check_split
 from bioae.errors import DataError
@@ -34,7 +34,7 @@ def store_recall(
     neurons: int = 1,
     rate: float = 0.5,
     distractors: float = 0.5,
-) -> Signals:
+) -> Data:
     """Draw examples of the store-recall task of Bellec et al. (2018, arXiv:1803.09574).
 
     Four populations of input neurons stand for the value 0, the value 1, the store cue and the
@@ -71,7 +71,7 @@ def store_recall(
 
     Returns
     -------
-    Signals
+    Data
         Shape ``(example, time, channel)``, channels by population: the values 0 and 1, the store
         cue, the recall cue. Labels are 0 and 1, with equal probability.
 
@@ -105,7 +105,7 @@ def store_recall(
             active[each, end + window * cue : end + (window + 1) * cue, others[each, window]] = True
         active[each, end + delay : end + delay + cue, 3] = True
     signals = (rate * np.repeat(active, neurons, axis=2)).astype(np.float32)
-    return Signals.of(signals, labels=values, name="store_recall", split=split)
+    return Data.of_signals(signals, labels=values, name="store_recall", split=split)
 
 
 def ordered_segments(
@@ -119,7 +119,7 @@ def ordered_segments(
     length: int = 25,
     gap: int = 10,
     noise: float = 0.2,
-) -> Signals:
+) -> Data:
     """Draw sequences of segments whose order is the class.
 
     A segment is a fixed spectrum: the sum of two Gaussian bumps over the channels, with the same
@@ -153,7 +153,7 @@ def ordered_segments(
 
     Returns
     -------
-    Signals
+    Data
         Shape ``(example, time, channel)``. The label is the place of the order in the list of all
         orders, sorted lexicographically; all are equally probable.
 
@@ -183,10 +183,10 @@ def ordered_segments(
     for example, order in enumerate(orders[labels]):
         for segment, onset in zip(order, onsets[example], strict=True):
             values[example, onset : onset + length] += spectra[segment]
-    return Signals.of(values, labels=labels, name="ordered_segments", split=split)
+    return Data.of_signals(values, labels=labels, name="ordered_segments", split=split)
 
 
-def permuted_rows(images: Images, *, seed: int | None = 0) -> Signals:
+def permuted_rows(images: Data, *, seed: int | None = 0) -> Data:
     """Show the rows of images one after another, their pixels permuted.
 
     One random permutation moves the pixels of all images; it removes the order of neighbours, so
@@ -202,26 +202,27 @@ def permuted_rows(images: Images, *, seed: int | None = 0) -> Signals:
 
     Returns
     -------
-    Signals
+    Data
         Shape ``(example, y, x)`` as ``(example, time, channel)``, values from 0 to 1, with the
         labels, split and indices of the images.
 
     Raises
     ------
     DataError
-        If these are no images, or they have several channels.
+        If these are not images of one channel.
     """
-    instance(images, "images", Images, error=DataError)
-    channels, height, width = images.shape
-    if channels != 1:
-        raise DataError(
-            "the images have several channels", expected="one channel", found=str(channels)
-        )
-    pixels = images.images.reshape(len(images), -1)
+    check_data(images, "images")
+    if images.kind != "images" or images.shape[0] != 1:
+        raise DataError("these are not images of one channel", where="images", found=f"{images!r}")
+    _, height, width = images.shape
+    pixels = images.as_float().reshape(len(images), -1)
     if seed is not None:
         pixels = pixels[:, named_stream(seed, "permuted_rows").permutation(height * width)]
     rows = pixels.reshape(len(images), height, width).astype(np.float32)
-    return Signals(rows, images.labels, f"{images.name} rows", images.split, images.indices)
+    return Data.of_signals(
+        rows, labels=images.labels, indices=images.indices, name=f"{images.name} rows",
+        split=images.split,
+    )  # fmt: skip
 
 
 def _room(steps: int, needed: int, what: str) -> int:

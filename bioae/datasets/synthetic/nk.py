@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, one_of, whole
-from bioae.datasets.signals import Signals
+from bioae.datasets.data import Data
 from bioae.errors import DataError
 from bioae.random import stream
 
@@ -103,7 +103,7 @@ class NKLandscape:
         means: NDArray[np.float64] = self.contributions(genotypes).mean(axis=1)
         return means
 
-    def sample(self, count: int, *, repeat: int = 0) -> Signals:
+    def sample(self, count: int, *, repeat: int = 0) -> Data:
         """Draw different genotypes uniformly, as signals with one point in time.
 
         Their channels are the loci, -1 for the allele 0 and 1 for the allele 1; their targets are
@@ -125,7 +125,7 @@ class NKLandscape:
         generator = stream(self.seed, _GENOTYPES, repeat=repeat)
         numbers = generator.choice(2**self.loci, count, replace=False)
         alleles = numbers[:, None] >> np.arange(self.loci) & 1
-        return Signals.of(
+        return Data.of_signals(
             2.0 * alleles[:, None, :] - 1,
             targets=self.fitness(alleles)[:, None],
             name=f"nk-{self.loci}-{self.epistasis}-{self.seed}",

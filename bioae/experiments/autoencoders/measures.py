@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = [
@@ -108,7 +108,7 @@ def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[st
     return whole_row(trial, trained, test, few) if whole else firing(trained)
 
 
-def whole_row(trial: Trial, trained: Trained, images: Images, few: Images) -> dict[str, float]:
+def whole_row(trial: Trial, trained: Trained, images: Data, few: Data) -> dict[str, float]:
     """Return all numbers of a spiking network; `few` images where each is simulated repeatedly."""
     network = trained.network
     latents, brian2 = cortical(trial, network, images)
@@ -152,7 +152,7 @@ def firing(trained: Trained) -> dict[str, float]:
     }
 
 
-def agreement(trial: Trial, network: Network, images: Images) -> dict[str, float]:
+def agreement(trial: Trial, network: Network, images: Data) -> dict[str, float]:
     """Run Brian2 and the mirror in float64, and compare errors and spikes."""
     from bioae.analysis.coding.reconstruction import sum_squared_error
 
@@ -164,9 +164,7 @@ def agreement(trial: Trial, network: Network, images: Images) -> dict[str, float
     }
 
 
-def cortical(
-    trial: Trial, network: Network, images: Images
-) -> tuple[NDArray[Any], dict[str, float]]:
+def cortical(trial: Trial, network: Network, images: Data) -> tuple[NDArray[Any], dict[str, float]]:
     """Run Brian2 on all images: latent spike counts (example, neuron), and what cortex compares."""
     from bioae.analysis import chance_isi_cv, neuron_statistics, population_sparseness
     from bioae.analysis.coding.reconstruction import sum_squared_error
@@ -186,9 +184,7 @@ def cortical(
     }
 
 
-def conventional(
-    fitted: TrainedBaseline, images: Images, few: Images, seed: int
-) -> dict[str, float]:
+def conventional(fitted: TrainedBaseline, images: Data, few: Data, seed: int) -> dict[str, float]:
     """Return the numbers of a baseline: error, latent activity, class structure; noise on few."""
     baseline = fitted.baseline
     latents = baseline.latent(images)
@@ -211,7 +207,7 @@ def conventional(
 
 
 def noise_errors(
-    images: Images, seed: int, reconstruct: Callable[[NDArray[Any], str], ArrayLike]
+    images: Data, seed: int, reconstruct: Callable[[NDArray[Any], str], ArrayLike]
 ) -> dict[str, float]:
     """Return the numbers of `NOISE`: squared errors to the clean images.
 
@@ -224,7 +220,7 @@ def noise_errors(
     reconstruct
         Reconstructs noisy images (example, y, x); takes the column's name, too.
     """
-    clean, errors = images.images, {}
+    clean, errors = images.as_float(), {}
     for name, fraction in zip(NOISE, _NOISE, strict=True):
         noise = np.random.default_rng(seed).random(clean.shape)
         outputs = np.asarray(reconstruct((1 - fraction) * clean + fraction * noise, name))
@@ -256,7 +252,7 @@ def draw_cortex(rows: xr.Dataset) -> Figure:
     return dots(rows, panels, ranges, log=["rate_hz"])
 
 
-def time_errors(trial: Trial, network: Network, images: Images) -> dict[str, float]:
+def time_errors(trial: Trial, network: Network, images: Data) -> dict[str, float]:
     """Return the numbers of `TIME`: what the decoder has read when a presentation is cut short.
 
     A divisor that the decoder has is shortened like the one it would have without: the output is

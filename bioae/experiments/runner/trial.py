@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-    from bioae.datasets import Data, Images
+    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 __all__ = ["Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
@@ -52,10 +52,10 @@ class Baseline(Protocol):
     def predict(self, data: Data | ArrayLike) -> NDArray[Any]:
         """Predict the outputs of examples (example, *output_shape)."""
 
-    def reconstruct(self, images: Images | ArrayLike) -> NDArray[Any]:
+    def reconstruct(self, images: Data | ArrayLike) -> NDArray[Any]:
         """Reconstruct images (example, channel, y, x)."""
 
-    def latent(self, images: Images | ArrayLike) -> NDArray[Any]:
+    def latent(self, images: Data | ArrayLike) -> NDArray[Any]:
         """Return the latent numbers of images (example, number)."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:

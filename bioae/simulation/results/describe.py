@@ -69,7 +69,7 @@ def describe_run(
     else:
         root["output"] = output
         known = config.task.target == "targets"
-        root["desired"] = config.task.known_target(images, config.steps) if known else None
+        root["desired"] = config.task.known_target(images.data, config.steps) if known else None
     return root
 
 

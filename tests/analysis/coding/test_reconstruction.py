@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mean_squared_error
 
 from bioae import analysis
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
@@ -88,7 +88,7 @@ def test_training_images_may_be_bytes_or_a_data_set(make: Make) -> None:
     bytes_ = np.random.default_rng(0).integers(0, 256, (7, 1, 4, 6), np.uint8)
     tree = tree_of(make, bytes_[:3] / 255, bytes_[:3] / 255)
     expected = analysis.mean_image(tree, bytes_ / 255)
-    for images in (bytes_, Images(bytes_, None, "mine", "train", np.arange(7))):
+    for images in (bytes_, Data.of_images(bytes_, name="mine")):
         np.testing.assert_allclose(analysis.mean_image(tree, images), expected, rtol=1e-12)
     for wrong in (bytes_.astype(float), bytes_ / 255 - 1, np.full((2, 1, 4, 6), np.nan)):
         with pytest.raises(ResultError, match=r"expected bytes, or numbers in \[0, 1\]"):

@@ -145,8 +145,8 @@ def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
 def rasters(digits: Any) -> Any:
     """Return random spikes of digits (time, example, pixel)."""
     encoder = Bernoulli(rate=0.5)
-    drive = encoder.encode(digits.images, digits.indices, steps=FEW)
-    return torch.tensor(drive.reshape(FEW, *digits.images.shape), dtype=torch.float64)
+    drive = encoder.encode(digits.as_float(), digits.indices, steps=FEW)
+    return torch.tensor(drive.reshape(FEW, *digits.as_float().shape), dtype=torch.float64)
 
 
 def counted(module: Any, raster: Any) -> Any:

@@ -12,7 +12,7 @@ from builders import SCHEDULES, dense, drawn, need
 from one_build import Simulation, simulate_several
 
 from bioae.analysis import open_result
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.networks import Network
 from bioae.random import stream
@@ -45,11 +45,13 @@ def network(decoder: str, schedule: str = "brian2", **fields: Any) -> Network:
     return drawn(*layers, seed=3, decoder=DECODERS[decoder], task=task, **fields)
 
 
-def examples(decoder: str, count: int = 5) -> Images:
+def examples(decoder: str, count: int = 5) -> Data:
     shape = (count, STEPS, OUTPUTS) if decoder == "trajectory" else (count, OUTPUTS)
     pixels = stream(1, 0).random((count, 1, 4, 4))
     targets = stream(2, 0).normal(size=shape)
-    return Images(pixels, None, "noise", "test", np.arange(10, 10 + count), targets)
+    return Data.of_images(
+        pixels, name="noise", split="test", indices=np.arange(10, 10 + count), targets=targets
+    )
 
 
 def assert_same(actual: xr.DataTree, expected: xr.DataTree, decoder: str) -> None:
@@ -117,7 +119,7 @@ def test_the_memory_of_a_chunk_counts_the_recorded_potential() -> None:
 
 
 def test_examples_without_targets() -> None:
-    net, images = network("max"), examples("max").images
+    net, images = network("max"), examples("max").as_float()
     result = simulate(net, images, "numpy")
     assert "target" not in result
     assert result["output"].shape == (5, OUTPUTS)
@@ -126,12 +128,12 @@ def test_examples_without_targets() -> None:
 def test_labels_of_a_classifier() -> None:
     task = {"kind": "classification", "classes": OUTPUTS}
     net = drawn(dense("last", OUTPUTS, gain=4.0), input_shape=[1, 4, 4], steps=4, task=task)
-    pixels = examples("max").pixels
-    known = Images(pixels, np.array([0, 2, 1, 1, 0]), "noise", "test", np.arange(5))
+    pixels = examples("max").values
+    known = Data.of_images(pixels, labels=np.array([0, 2, 1, 1, 0]), name="noise", split="test")
     result = simulate(net, known, "numpy")
     assert result["label"].to_numpy().tolist() == [0, 2, 1, 1, 0]
     assert "target" not in result
-    foreign = Images(pixels, np.array([0, 3, 1, 1, 0]), "noise", "test", np.arange(5))
+    foreign = Data.of_images(pixels, labels=np.array([0, 3, 1, 1, 0]), name="noise", split="test")
     for run in (simulate_mirror, lambda *a: simulate(*a, "numpy")):
         with pytest.raises(DataError, match="a label is not that of a class; expected 0 to 2"):
             run(net, foreign)

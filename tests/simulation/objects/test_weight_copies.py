@@ -11,7 +11,7 @@ import pytest
 from builders import need
 from numpy.typing import NDArray
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations.synapses.program import GRID_BITS
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
@@ -188,7 +188,7 @@ def test_cpp_learns_as_numpy_where_copies_deliver(
     values = 0.5 * named_stream(1, "signals").random((4, STEPS, SOURCES))
     values[:2, :, :3] = 0  # sources that are silent for long
     values[3, :, 3:5] = 1  # and others that fire in each step
-    signals = Signals.of(values)
+    signals = Data.of_signals(values)
     assert start.config.placed[1].separate_inhibition
     expected = learn(start, signals, Backend("numpy", dtype=dtype))
     actual = learn(start, signals, Backend("cpp_standalone", dtype=dtype), chunk=3)

@@ -116,7 +116,7 @@ def test_a_linear_network_approaches_least_squares(tmp_path: Path) -> None:
     from bioae.trainers.training.splits import held_out
 
     train, _ = held_out(load(data, "train"), 20, 0)
-    design = np.hstack([train.signals[:, 0], np.ones((60, 1))])  # type: ignore[union-attr]
+    design = np.hstack([train.as_float()[:, 0], np.ones((60, 1))])  # type: ignore[union-attr]
     solution = np.linalg.lstsq(design, np.asarray(train.targets), rcond=None)[0]
     arrays = result.baseline.arrays()
     np.testing.assert_allclose(arrays["output.weight"], solution[:INPUTS].T, atol=1e-8)

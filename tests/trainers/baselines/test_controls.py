@@ -13,7 +13,7 @@ from builders import conv, dense
 from finite_differences import assert_gradients
 from torch import Tensor, nn
 
-from bioae.datasets import Images, Signals
+from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.trainers.baselines.config import BaselineConfig
 from bioae.trainers.baselines.layers import FeedforwardModule
@@ -247,9 +247,11 @@ def problem(network: dict[str, Any], baseline: Any, data: Any, **training: Any) 
     return BaselineProblem(built, conventional_module(built), data, data, data)
 
 
-def signals(points: int = STEPS, count: int = 6) -> Signals:
+def signals(points: int = STEPS, count: int = 6) -> Data:
     numbers = np.arange(count)
-    return Signals(values(count, points, INPUTS), numbers % CLASSES, "noise", "train", numbers)
+    return Data.of_signals(
+        values(count, points, INPUTS), labels=numbers % CLASSES, name="noise", indices=numbers
+    )
 
 
 @pytest.mark.parametrize("cell", ORACLES)
@@ -298,7 +300,7 @@ def test_only_reconstructions_are_reconstructed() -> None:
     images = np.random.default_rng(0).uniform(size=(2, 1, 3, 3))
     np.testing.assert_array_equal(perceptron.reconstruct(images), perceptron.predict(images))
     with pytest.raises(NetworkError, match="needs the latent layer"):
-        perceptron.latent(Images(images, None, "noise", "train", np.arange(2)))
+        perceptron.latent(Data.of_images(images, name="noise"))
 
 
 SEQUENCE = {"task": {"kind": "sequence", "outputs": CLASSES}, "decoder": {"kind": "trajectory"}}

@@ -13,7 +13,7 @@ from finite_differences import assert_gradients
 from torch.distributions import Independent, Normal
 from torch.distributions import kl_divergence as oracle
 
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.noise import Key
 from bioae.trainers.baselines.autoencoder import AutoencoderModule, kl_divergence
 from bioae.trainers.baselines.config import BaselineConfig
@@ -26,12 +26,12 @@ LINEAR: dict[str, Any] = {
 }
 
 
-def images(count: int, *, same: bool = False) -> Images:
+def images(count: int, *, same: bool = False) -> Data:
     pixels = np.repeat(pictures(1, 1, 3, 4), count, 0) if same else pictures(count, 1, 3, 4)
-    return Images(pixels, None, "noise", "train", np.arange(count))
+    return Data.of_images(pixels, name="noise")
 
 
-def problem(data: Images, beta: float, **training: Any) -> BaselineProblem:
+def problem(data: Data, beta: float, **training: Any) -> BaselineProblem:
     settings = {"dtype": "float64", **training}
     kind = {"kind": "variational", "beta": beta}
     config = BaselineConfig.from_mapping(
@@ -104,7 +104,7 @@ def test_noise_depends_on_the_example_and_the_seed_alone() -> None:
     other = task.run(task.batch(data, seed=2)).layers["latent"]
     assert not torch.isclose(other, whole).any()
     module = task.module
-    values = torch.from_numpy(data.images)
+    values = torch.from_numpy(data.as_float())
     assert (
         module(values).layers["latent"].equal(task.evaluated(task.batch(data, 1)).layers["latent"])
     )

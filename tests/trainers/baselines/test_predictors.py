@@ -134,5 +134,5 @@ def load_training_images(data: Path) -> Array:
     from bioae.trainers.training.splits import held_out
 
     train, _ = held_out(load(data, "train"), 20, 0)
-    found: Array = train.images  # type: ignore[union-attr]
+    found: Array = train.as_float()  # type: ignore[union-attr]
     return found

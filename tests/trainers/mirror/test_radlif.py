@@ -10,7 +10,7 @@ import torch
 from builders import dense, described
 from numpy.typing import NDArray
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.networks import Network
 from bioae.simulation import Backend, simulate
 from bioae.trainers import NetworkMirror, derivative, simulate_mirror
@@ -39,10 +39,10 @@ def network_of(recurrent_gain: float = 8.0) -> Network:
     return Network.initialise(config, seed=2).quantised()
 
 
-def signals() -> Signals:
+def signals() -> Data:
     # On the grid of graded events.
     values = np.random.default_rng(5).normal(size=(3, STEPS, CHANNELS))
-    return Signals.of(np.round(values * 2**12) / 2**12)
+    return Data.of_signals(np.round(values * 2**12) / 2**12)
 
 
 def loop(network: Network, values: Array) -> tuple[Array, Array, Array]:
@@ -63,7 +63,7 @@ def loop(network: Network, values: Array) -> tuple[Array, Array, Array]:
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
 def test_every_step_is_the_papers(backend: str) -> None:
     network, data = network_of(), signals()
-    u, w, s = loop(network, data.signals)
+    u, w, s = loop(network, data.as_float())
     assert 0.02 < s.mean() < 0.5
     record = ("u", "w")
     result: Any = (
@@ -86,14 +86,14 @@ def test_every_step_is_the_papers(backend: str) -> None:
 def test_gradient_norms_are_those_of_the_products_of_jacobians(compiled: Any) -> None:
     """With the boxcar derivative, to 1e-9 relative to each norm, at every lag."""
     network, data = network_of(), signals()
-    u, _, _ = loop(network, data.signals)
+    u, _, _ = loop(network, data.as_float())
     alpha, beta, a, b = (network.weights[f"hidden.{name}"] for name in PARAMETERS)
     weight, recurrent = network.weights["hidden.weight"], network.weights["hidden.recurrent"]
     lags = [0, 1, 2, 5, 20, 60]
     mirror = NetworkMirror(
         network, derivative=derivative("boxcar"), dtype=torch.float64, compile=compiled
     )
-    inputs = torch.from_numpy(data.signals.swapaxes(0, 1).copy())
+    inputs = torch.from_numpy(data.as_float().swapaxes(0, 1).copy())
     norms = gradient_norms(layer_outputs(mirror.layers["hidden"]), inputs, lags, draws=None)
     box = (abs(u - 1) <= 0.5).astype(float)
     for example in range(len(data)):
@@ -111,7 +111,7 @@ def test_gradient_norms_are_those_of_the_products_of_jacobians(compiled: Any) ->
 
 
 def test_a_larger_recurrent_gain_lets_gradients_grow() -> None:
-    inputs = torch.from_numpy(signals().signals.swapaxes(0, 1).copy())
+    inputs = torch.from_numpy(signals().as_float().swapaxes(0, 1).copy())
     growth = []
     for gain in (1.0, 40.0):
         mirror = NetworkMirror(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations import available_synapses, load_synapse, with_devices
 from bioae.equations.expressions import Expression
 from bioae.equations.synapses.changes import Change, Product, change_of
@@ -63,9 +63,9 @@ def network(rule: str = "constant", schedule: str = "brian2", **parameters: str)
     return Network(config, weights).quantised()
 
 
-def signals(examples: int = 6, rate: float = 0.4) -> Signals:
+def signals(examples: int = 6, rate: float = 0.4) -> Data:
     values = rate * named_stream(3, "signals").random((examples, STEPS, INPUTS))
-    return Signals.of(values, labels=np.zeros(examples, int))
+    return Data.of_signals(values, labels=np.zeros(examples, int))
 
 
 def held(rule: str, examples: int = 6) -> dict[str, Any]:
@@ -150,11 +150,11 @@ def test_numbers_in_statements_have_the_type_of_the_weights() -> None:
     assert (total == 0.2).all()
 
 
-def always(examples: int = 2) -> Signals:
+def always(examples: int = 2) -> Data:
     """Return inputs of which the first half fires in every step, and the others never."""
     values = np.zeros((examples, STEPS, INPUTS))
     values[..., : INPUTS // 2] = 1
-    return Signals.of(values, labels=np.zeros(examples, int))
+    return Data.of_signals(values, labels=np.zeros(examples, int))
 
 
 def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
@@ -223,9 +223,9 @@ def test_only_synapses_that_learn_are_reckoned() -> None:
     weights = start.weights["hidden.weight"].copy()
     weights[:, :6], weights[:, :3], weights[:, 6:] = 0.7, 0.0, 0.5
     start = start.with_weights({"hidden.weight": weights})
-    values = signals(4).signals.copy()
+    values = signals(4).as_float().copy()
     values[..., :6] = 0
-    quiet = Signals.of(values, labels=np.zeros(4, int))
+    quiet = Data.of_signals(values, labels=np.zeros(4, int))
     for batch in (1, 2):
         after = learn_mirror(start, quiet, batch_size=batch).network.weights["hidden.weight"]
         np.testing.assert_array_equal(after[:, :6], weights[:, :6].round(7).astype(np.float32))

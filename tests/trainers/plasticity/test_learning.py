@@ -13,7 +13,7 @@ from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network
 
 import bioae
 from bioae.analysis import differing_spikes
-from bioae.datasets import Signals
+from bioae.datasets import Data
 from bioae.equations import available_synapses, load_neuron, load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
@@ -55,8 +55,8 @@ def test_inhibition_may_arrive_separately() -> None:
 
 def test_a_batch_averages_the_changes_of_its_examples() -> None:
     start = network(recurrent=False, recurrent_synapse=None)
-    certain = (signals(1).signals > 0.3).astype(float)  # probabilities of spikes: 0 or 1
-    twice = Signals.of(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
+    certain = (signals(1).as_float() > 0.3).astype(float)  # probabilities of spikes: 0 or 1
+    twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
     one = learn_mirror(start, twice[:1])
     both = learn_mirror(start, twice, batch_size=2)
     np.testing.assert_allclose(
@@ -289,8 +289,8 @@ def test_presentations_that_are_too_short_are_refused() -> None:
 def test_a_batch_averages_all_that_is_learned() -> None:
     """Two equal examples learn what one of them does, in variables of synapses and of neurons."""
     start, held = all_features()
-    certain = (signals(1).signals > 0.3).astype(float)  # probabilities of spikes: 0 or 1
-    twice = Signals.of(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
+    certain = (signals(1).as_float() > 0.3).astype(float)  # probabilities of spikes: 0 or 1
+    twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
     first = {name: values[:1] for name, values in held.items()}
     one = learn_mirror(start, twice[:1], held=first).network
     both = learn_mirror(

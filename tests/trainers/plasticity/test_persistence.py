@@ -11,6 +11,7 @@ import pytest
 from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
 
 import bioae
+from bioae.datasets import Data
 from bioae.equations import load_neuron
 from bioae.equations.synapses.changes import change_of
 from bioae.errors import ModelError, NetworkError
@@ -128,7 +129,7 @@ def test_a_trace_that_persists_decays_over_presentations() -> None:
     """Two presentations without a spike of the source: its trace decays as one exponential."""
     start = learner(MEMORY)
     silent = signals(2)
-    silent = type(silent).of(0 * silent.signals, labels=silent.labels)
+    silent = Data.of_signals(0 * silent.as_float(), labels=silent.labels)
     after = learn_mirror(start, silent).network.weights
     steps = 2 * start.config.steps  # of the input, which has no lead-in
     np.testing.assert_allclose(

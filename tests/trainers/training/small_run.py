@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bioae.datasets import Images
+from bioae.datasets import Data
 from bioae.networks import Network
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import derivative
@@ -51,10 +51,10 @@ NETWORK: dict[str, Any] = {
 }
 
 
-def images(count: int, split: str) -> Images:
+def images(count: int, split: str) -> Data:
     generator = np.random.default_rng(len(split))
     pixels = generator.integers(0, 256, (count, 1, SIDE, SIDE), dtype=np.uint8)
-    return Images(pixels, None, "noise", split, np.arange(count))
+    return Data.of_images(pixels, name="noise", split=split)
 
 
 def config(regularisers: dict[str, Any] | None = None, **training: Any) -> TrainingConfig:

@@ -164,7 +164,7 @@ def test_changed_data_are_refused_by_their_part(
     before = (straight / CHECKPOINT).read_bytes(), (straight / METRICS).read_bytes()
     problem = small_run.problem(small_run.config())
     images = getattr(problem, part)
-    other = replace(problem, **{part: replace(images, pixels=255 - images.pixels)})
+    other = replace(problem, **{part: replace(images, values=255 - images.values)})
     line = rf"{CHECKPOINT}: the {part} data are not those .*; expected the SHA-256 \w+; found \w+\."
     with pytest.raises(DataError, match=line):
         fit(other, straight, resume=True)

@@ -11,7 +11,7 @@ from builders import write_arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import accuracy, analyze, open_result
-from bioae.datasets import Events, load
+from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import artefact
 from bioae.simulation import simulate_to
@@ -99,7 +99,7 @@ def test_training_and_simulation_encode_the_same(file: Path, encoder: dict[str, 
 
 def test_events_are_trained_on(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).poisson(0.3, (24, STEPS, 3))
-    addresses = Events.of_frames(frames).addresses
+    addresses = Data.of_frames(frames).values
     path = write_arrays(
         tmp_path / "events.npz", event_example=addresses.example, event_step=addresses.time,
         event_channel=addresses.channel, channels=3, labels=np.arange(24) % 2,

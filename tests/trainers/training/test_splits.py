@@ -14,7 +14,7 @@ from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioae.datasets import Images, load
+from bioae.datasets import Data, load
 from bioae.errors import DataError, NetworkError
 from bioae.networks import artefact
 from bioae.trainers.training import checkpoint as checkpoints
@@ -28,19 +28,19 @@ from bioae.trainers.training.splits import held_out, splits
 from bioae.trainers.training.training import assemble, train
 
 
-def numbered(count: int, classes: int | None) -> Images:
+def numbered(count: int, classes: int | None) -> Data:
     generator = np.random.default_rng(count)
     labels = None if classes is None else generator.integers(0, classes, count)
-    return Images(np.zeros((count, 1, 2, 2), np.uint8), labels, "n", "train", np.arange(count))
+    return Data.of_images(np.zeros((count, 1, 2, 2), np.uint8), labels=labels, name="n")
 
 
 def test_training_takes_the_files_that_simulation_takes(tmp_path: Path) -> None:
     digits = load("sample", "test", 40)
-    np.save(tmp_path / "flat.npy", digits.pixels.reshape(40, 784))
+    np.save(tmp_path / "flat.npy", digits.values.reshape(40, 784))
     config = DataConfig(name=str(tmp_path / "flat.npy"), validation=10)
     network = described(dense("latent", 3), dense("output", 784), input_shape=[1, 28, 28])
     found = splits(config, network, 0)
-    np.testing.assert_array_equal(found.test.pixels, digits.pixels)
+    np.testing.assert_array_equal(found.test.values, digits.values)
     assert (len(found.train), len(found.validation)) == (30, 10)
 
 
@@ -104,7 +104,7 @@ def test_no_image_is_in_two_splits() -> None:
     problem = assemble(TrainingConfig.from_mapping(values))
     assert [len(each) for each in (problem.train, problem.validation, problem.test)] == [45, 5, 20]
     pixels = [
-        {row.tobytes() for row in each.pixels}
+        {row.tobytes() for row in each.values}
         for each in (problem.train, problem.validation, problem.test)
     ]
     assert len(set.union(*pixels)) == sum(len(each) for each in pixels)

@@ -1,0 +1,375 @@
+"""Checks of arrays at the border of data: values, labels, targets and numbers of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import any_array
+from bioae.errors import DataError, shortened
+from bioae.units import has_unit
+
+__all__ = [
+    "FileArray",
+    "as_array",
+    "as_declared",
+    "check_image_shape",
+    "check_indices",
+    "check_labels",
+    "check_pixels",
+    "check_signal_shape",
+    "check_signals",
+    "check_targets",
+]
+
+_LARGEST_LABEL = _LARGEST_INDEX = 2**63 - 1
+_BLOCK = 2**22  # numbers of signals that are checked at a time
+#: The largest magnitude of a signal, so that its products with gains stay finite in 32 bits.
+_LARGEST = 1e12
+
+
+class FileArray:
+    """Base of arrays in files: shape and type are known before `numpy.asarray` reads the values."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    #: Whether data hold the array itself, and read its rows where they are used.
+    lazy: ClassVar[bool] = False
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Select rows."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read the values."""
+        raise NotImplementedError
+
+    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+        """Read the whole array in parts of at most so many numbers, each with its place."""
+        raise NotImplementedError
+
+    def with_channel(self) -> Self:
+        """Return the array with a last axis of length 1."""
+        raise NotImplementedError
+
+
+def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
+    """Return an array of NumPy.
+
+    Raises
+    ------
+    DataError
+        If nested lists differ in length, or values are masked or have a unit.
+    """
+    if np.ma.is_masked(array):
+        raise DataError(
+            "some values are masked",
+            where=where,
+            hint="Fill them first, for instance array.filled(0)",
+        )
+    if has_unit(array):
+        raise DataError(
+            "the values have a unit",
+            where=where,
+            hint="Divide by it, such as values/nA; spike times are Data.of_trains(trains)",
+        )
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise DataError("not a regular array", where=where, found=f"{error}") from error
+
+
+def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
+    """Return an array of NumPy, or one in a file as it is; `numpy.asarray` reads its values.
+
+    Raises
+    ------
+    DataError
+        As `as_array`.
+    """
+    return array if isinstance(array, FileArray) else as_array(array, where)
+
+
+def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
+    """Check the shape of an array of images, and return that of an image, (channel, y, x).
+
+    Raises
+    ------
+    DataError
+        If the array is empty, or has another number of axes.
+    """
+    if len(shape) not in (3, 4):
+        raise DataError(
+            "images have the wrong number of axes",
+            where=where,
+            expected="(example, y, x) or (example, channel, y, x)",
+            found=f"the shape {shape}",
+            hint="Reshape flat images to (example, y, x); a single image is image[None]"
+            if len(shape) == 2
+            else None,
+        )
+    if 0 in shape:
+        raise DataError(
+            "there are no images",
+            where=where,
+            expected="at least one image of at least one pixel",
+            found=f"the shape {shape}",
+        )
+    return shape[1:] if len(shape) == 4 else (1, *shape[1:])
+
+
+def check_pixels(
+    array: ArrayLike | FileArray, where: str, white: float | None = None
+) -> NDArray[np.uint8] | NDArray[np.float64]:
+    """Check images, and return them as bytes, or as numbers in [0, 1].
+
+    Parameters
+    ----------
+    array
+        Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
+        in [0, 1].
+    where
+        The file or argument that an error names.
+    white
+        The value of a pixel of full intensity, where it is another one.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(example, channel, y, x)``: ``uint8`` for bytes, else ``float64``.
+
+    Raises
+    ------
+    DataError
+        If the array is empty, not numeric, of another number of axes, not finite, or outside the
+        range; or if the largest byte is 1, which is rather meant as white than as 1/255.
+    """
+    declared = as_declared(array, where)
+    check_image_shape(declared.shape, where)
+    _check_numeric(declared, where, "images", "bytes from 0 to 255, or numbers in [0, 1]")
+    pixels = np.asarray(declared)
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels
+    if white is not None:
+        _check_range(pixels, white, where)
+        whole = white == 255 and pixels.dtype.kind in "iu"
+        return pixels.astype(np.uint8) if whole else (pixels / white).astype(np.float64)
+    if pixels.dtype != np.uint8:
+        pixels = pixels.astype(np.float64)
+        _check_range(pixels, 1, where)
+    elif pixels.max() == 1:
+        raise DataError(
+            "bytes are intensities from 0 to 255, and the largest here is 1",
+            where=where,
+            hint="Store 255 for white, or booleans; of an array, white=1 says that 1 is white, "
+            "white=255 that these are dark images",
+        )
+    return pixels
+
+
+def _check_range(pixels: NDArray[Any], white: float, where: str) -> None:
+    inside = (pixels >= 0) & (pixels <= white)  # NaN compares false
+    if inside.all():
+        return
+    first = np.unravel_index(np.argmin(inside), pixels.shape)
+    finite = np.isfinite(pixels[first])
+    raise DataError(
+        "a pixel is outside the range" if finite else "a pixel is not finite",
+        where=where,
+        expected=f"numbers in [0, {white:g}]",
+        found=_placed(pixels[first], first, ("example", "channel", "y", "x")),
+        hint="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]; in Python, white=255 "
+        "does so"
+        if finite and white == 1
+        else None,
+    )
+
+
+def check_signal_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
+    """Check the shape of an array of signals, and return the points in time and the channels.
+
+    Raises
+    ------
+    DataError
+        If the array is empty, or has another number of axes.
+    """
+    if len(shape) not in (2, 3):
+        raise DataError(
+            "signals have the wrong number of axes",
+            where=where,
+            expected="(example, time, channel), or (example, time) of one channel",
+            found=f"the shape {shape}",
+        )
+    if 0 in shape:
+        raise DataError(
+            "there are no signals",
+            where=where,
+            expected="at least one example, one point in time and one channel",
+            found=f"the shape {shape}",
+        )
+    return shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
+    """Check signals by blocks, and return them with three axes, those in HDF5 files unread.
+
+    Parameters
+    ----------
+    array
+        Shape ``(example, time, channel)`` or ``(example, time)``.
+    where
+        The file or argument that an error names.
+
+    Raises
+    ------
+    DataError
+        If the array is empty, not numeric, of another number of axes, not finite, or has values of
+        more than 1e12.
+    """
+    declared = as_declared(array, where)
+    check_signal_shape(declared.shape, where)
+    _check_numeric(declared, where, "signals", "real numbers")
+    if isinstance(declared, FileArray) and declared.lazy:
+        for place, block in declared.blocks(_BLOCK):
+            _check_values(block, place, where)
+        return declared if len(declared.shape) == 3 else declared.with_channel()
+    values = np.asarray(declared)
+    rows = max(1, _BLOCK * len(values) // values.size)
+    for start in range(0, len(values), rows):
+        _check_values(values[start : start + rows], (start, 0, 0), where)
+    return values if values.ndim == 3 else values[..., None]
+
+
+def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> None:
+    """Check a part of the signals, whose first number has a place in the whole array."""
+    flat = block.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        inside = np.abs(flat[start : start + _BLOCK].astype(np.float64)) <= _LARGEST
+        if inside.all():  # NaN compares false
+            continue
+        first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
+        numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
+        raise DataError(
+            "a value does not fit",
+            where=where,
+            expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
+            found=_placed(block[first], [*numbers, 0], ("example", "time", "channel")),
+        )
+
+
+def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:
+    numbered = (f"{axis} {at}" for axis, at in zip(axes, place, strict=False))
+    return f"{value} at {', '.join(numbered)}"
+
+
+def _check_numeric(array: NDArray[Any] | FileArray, where: str, kind: str, expected: str) -> None:
+    if array.dtype.kind not in "buif":
+        raise DataError(
+            f"{kind} must be numbers",
+            where=where,
+            expected=expected,
+            found=f"the type {array.dtype}",
+        )
+
+
+def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
+    """Check the numbers of examples, which key their random input: all differ.
+
+    Raises
+    ------
+    DataError
+        If they do not.
+    """
+    declared = array if isinstance(array, FileArray) else any_array(array)
+    whole = declared.dtype.kind in "iu" and declared.shape == (examples,)
+    numbers = np.asarray(declared) if whole else np.empty(0)
+    distinct = len(np.unique(numbers))
+    if distinct != examples or numbers.min() < 0 or numbers.max() > _LARGEST_INDEX:
+        raise DataError(
+            "the examples' numbers do not fit the data",
+            where=where,
+            expected=f"{examples} different whole numbers, 0 or more",
+            found=f"{distinct} in the shape {declared.shape}"
+            if whole
+            else f"the type {declared.dtype}, shape {declared.shape}",
+        )
+    return numbers.astype(np.int64)
+
+
+def check_labels(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
+    """Check the labels of examples, one whole number for each.
+
+    Raises
+    ------
+    DataError
+        If they do not fit, or are texts.
+    """
+    declared = as_declared(array, where)
+    if declared.dtype.kind in "OUST" and declared.shape == (examples,):
+        raise DataError(
+            "the labels are names of classes",
+            where=where,
+            expected="whole numbers",
+            found=shortened(repr(np.asarray(declared).tolist()[0])),
+            hint="Number them: numpy.unique(labels, return_inverse=True)[1]",
+        )
+    if declared.dtype.kind not in "ui" or declared.shape != (examples,):
+        raise DataError(
+            "the labels do not fit the data",
+            where=where,
+            expected=f"{examples} whole numbers, shape ({examples},)",
+            found=f"the type {declared.dtype}, shape {declared.shape}",
+        )
+    labels = np.asarray(declared)
+    if (labels > _LARGEST_LABEL).any():
+        raise DataError(
+            "a label is too large",
+            where=where,
+            expected=f"whole numbers of at most {_LARGEST_LABEL}",
+            found=str(labels.max()),
+        )
+    return labels.astype(np.int64)
+
+
+def check_targets(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.float64]:
+    """Check the targets of examples, and return them as numbers (example, ..., output).
+
+    Parameters
+    ----------
+    array
+        Shape ``(example,)`` for a single output, ``(example, output)`` or
+        ``(example, time, output)``.
+    examples
+        The number of examples.
+    where
+        The file or argument that an error names.
+
+    Raises
+    ------
+    DataError
+        If they are not finite numbers, or have another shape.
+    """
+    declared = as_declared(array, where)
+    shape = declared.shape
+    fits = len(shape) in (1, 2, 3) and shape[0] == examples and 0 not in shape
+    if declared.dtype.kind not in "buif" or not fits:
+        raise DataError(
+            "the targets do not fit the data",
+            where=where,
+            expected=f"numbers of {examples} examples, (example, output) or "
+            "(example, time, output)",
+            found=f"the type {declared.dtype}, shape {shape}",
+        )
+    targets = np.asarray(declared).astype(np.float64)
+    if not np.isfinite(targets).all():
+        raise DataError("a target is not finite", where=where, expected="finite numbers")
+    return targets[:, None] if targets.ndim == 1 else targets

@@ -1,0 +1,377 @@
+"""Data: examples that are presented to a network, with their labels and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import any_array
+from bioae.datasets.checks import (
+    FileArray,
+    as_declared,
+    check_image_shape,
+    check_indices,
+    check_labels,
+    check_pixels,
+    check_signal_shape,
+    check_signals,
+    check_targets,
+)
+from bioae.datasets.events import Addresses, TimeUnit, addresses_of_frames, addresses_of_trains
+from bioae.errors import DataError, shortened
+
+__all__ = ["Data", "Declared", "Kind", "Known"]
+
+Kind: TypeAlias = Literal["images", "signals", "events"]
+
+
+class Known(TypedDict, total=False):
+    """Facts about examples besides their values, as in `Data`; all may be missing."""
+
+    labels: ArrayLike | FileArray | None
+    targets: ArrayLike | FileArray | None
+    indices: ArrayLike | FileArray | None
+    name: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Kind and shapes of data, which are known before the values are read.
+
+    Attributes
+    ----------
+    kind, name, split
+        As in `Data`.
+    shape
+        The shape of an image, (channel, y, x), or of a signal at one time, (channel,).
+    points
+        The number of points in time, of signals.
+    targets
+        The shape of the targets of an example, where known.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    name: str
+    split: str
+    points: int | None = None
+    targets: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """Examples of one kind, their labels and targets if known, and their source.
+
+    Make data of arrays with `of_images`, `of_signals`, `of_events`, `of_trains` and `of_frames`,
+    which check them, and of all other forms with `bioae.datasets.convert`. A slice, positions or a
+    mask select examples: ``data[:100]``.
+
+    Parameters
+    ----------
+    kind
+        ``"images"``, ``"signals"`` (values of channels that vary in time) or ``"events"`` (signals
+        as lists of addresses).
+    values
+        Intensities of images, shape ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
+        in [0, 1]. Signals ``(example, time, channel)``, or such an array of an HDF5 file, of which
+        only the examples that are used are read. Or the addresses of events.
+    labels
+        The class of each example, shape ``(example,)``, or None.
+    targets
+        The numbers that a network should return, shape ``(example, output)`` or
+        ``(example, time, output)``, or None.
+    indices
+        The position of each example in the full data set, shape ``(example,)``, which keys its
+        random input.
+    name
+        The name of the data set, or the path of the file; the kind, of arrays.
+    split
+        ``"train"`` or ``"test"``; ``"all"`` of a file with a single set.
+    """
+
+    kind: Kind
+    values: NDArray[Any] | FileArray | Addresses
+    labels: NDArray[np.int64] | None
+    targets: NDArray[np.float64] | None
+    indices: NDArray[np.int64]
+    name: str
+    split: str
+
+    @classmethod
+    def of_images(
+        cls, pixels: ArrayLike | FileArray, *, white: float | None = None, **known: Unpack[Known]
+    ) -> Data:
+        """Check images, and return them as data.
+
+        Bytes stay bytes until `as_float` is called, so 60,000 digits take 47 MB.
+
+        Parameters
+        ----------
+        pixels
+            Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or
+            numbers in [0, 1].
+        white
+            The value of a pixel of full intensity, where it is another one.
+        known
+            Labels, targets, indices, name and split, as in the class.
+
+        Raises
+        ------
+        DataError
+            If the pixels are not finite, outside the range or of another number of axes, or a fact
+            does not fit them.
+        """
+        where = known.get("name", "images")
+        declared = as_declared(pixels, where)
+        check_image_shape(declared.shape, where)
+        facts = _checked(known, "images", len(declared))  # before large values are read
+        return cls("images", check_pixels(declared, where, white), **facts)
+
+    @classmethod
+    def of_signals(cls, values: ArrayLike | FileArray, **known: Unpack[Known]) -> Data:
+        """Check signals, and return them as data.
+
+        Parameters
+        ----------
+        values
+            Finite numbers of the shape ``(example, time, channel)``, or of one channel
+            ``(example, time)``.
+        known
+            Labels, targets, indices, name and split, as in the class.
+
+        Raises
+        ------
+        DataError
+            If the values are not such numbers, or a fact does not fit them.
+        """
+        where = known.get("name", "signals")
+        declared = as_declared(values, where)
+        check_signal_shape(declared.shape, where)
+        facts = _checked(known, "signals", len(declared))  # before large values are read
+        return cls("signals", check_signals(declared, where), **facts)
+
+    @classmethod
+    def of_events(
+        cls,
+        example: ArrayLike | FileArray,
+        time: ArrayLike | FileArray,
+        channel: ArrayLike | FileArray,
+        *,
+        channels: int,
+        unit: TimeUnit = "ms",
+        examples: int | None = None,
+        **known: Unpack[Known],
+    ) -> Data:
+        """Check lists of addresses, in any order, and return them as data.
+
+        Parameters
+        ----------
+        example, time, channel
+            The position of each event's example, its time and its channel, shape ``(event,)``.
+            Times may be quantities of Brian2 or Neo.
+        channels
+            The number of channels.
+        unit
+            The unit of times: ``"ms"`` since the start of the example, or ``"step"``, whole numbers
+            of frames.
+        examples
+            The number of examples; by default that of the labels or targets, or one more than the
+            last event's.
+        known
+            Labels, targets, indices, name and split, as in the class.
+
+        Raises
+        ------
+        DataError
+            If the lists differ in length, a position or a channel is outside its range, a time is
+            negative or not finite, or a fact does not fit the examples.
+        """
+        where = known.get("name", "events")
+        if examples is None:
+            answers = [known.get("labels"), known.get("targets")]
+            shapes = [as_declared(each, where).shape for each in answers if each is not None]
+            examples = (*shapes[0], 1)[0] if shapes else None
+        addresses = Addresses.of(
+            example, time, channel, channels=channels, unit=unit, examples=examples, where=where
+        )
+        return cls("events", addresses, **_checked(known, "events", len(addresses)))
+
+    @classmethod
+    def of_trains(
+        cls,
+        trains: Sequence[Sequence[ArrayLike]],
+        *,
+        unit: TimeUnit = "ms",
+        **known: Unpack[Known],
+    ) -> Data:
+        """Return spike trains as data.
+
+        Parameters
+        ----------
+        trains
+            For each example, the times of the spikes of each channel: ``trains[example][channel]``.
+            They may be quantities of Brian2 or Neo.
+        unit, known
+            As for `of_events`.
+
+        Raises
+        ------
+        DataError
+            If examples differ in their number of channels, or the times or facts do not fit.
+        """
+        addresses = addresses_of_trains(trains, unit, known.get("name", "events"))
+        return cls("events", addresses, **_checked(known, "events", len(addresses)))
+
+    @classmethod
+    def of_frames(cls, frames: ArrayLike, **known: Unpack[Known]) -> Data:
+        """Return the events that frames count; times are their numbers, in the unit ``"step"``.
+
+        Parameters
+        ----------
+        frames
+            Counts of events, shape ``(example, time, channel)``.
+        known
+            As for `of_events`.
+
+        Raises
+        ------
+        DataError
+            If they are not whole numbers of 0 or more in this shape, or a fact does not fit.
+        """
+        addresses = addresses_of_frames(frames, known.get("name", "frames"))
+        return cls("events", addresses, **_checked(known, "events", len(addresses)))
+
+    def assign(self, **known: Unpack[Known]) -> Data:
+        """Return the same examples with other labels, targets, indices, name or split, checked.
+
+        Raises
+        ------
+        DataError
+            If one does not fit.
+        """
+        present: Known = {
+            "labels": self.labels, "targets": self.targets, "indices": self.indices,
+            "name": self.name, "split": self.split,
+        }  # fmt: skip
+        return replace(self, **_checked({**present, **known}, self.kind, len(self)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        """Return kind, shape and source in one line, and no values."""
+        answers = [name for name in ("labels", "targets") if getattr(self, name) is not None]
+        known = f" with {' and '.join(answers)}" if answers else ""
+        return f"<{len(self)} {self.kind} {self.shape}{known}: {self.name!r}, {self.split!r}>"
+
+    def __getitem__(self, which: slice | Sequence[int] | NDArray[Any]) -> Data:
+        """Return the examples of a slice, a sequence of positions or a mask.
+
+        Raises
+        ------
+        DataError
+            If it selects no examples, or is a single position, whose example has no axis of
+            examples.
+        """
+        key = which if isinstance(which, slice) else _positions(which)
+        return replace(
+            self,
+            values=self.values[key],
+            labels=None if self.labels is None else self.labels[key],
+            targets=None if self.targets is None else self.targets[key],
+            indices=self.indices[key],
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an image, (channel, y, x), or of a signal at one time, (channel,)."""
+        return self.values.shape[2 if self.kind == "signals" else 1 :]
+
+    @property
+    def points(self) -> int | None:
+        """The number of points in time, of signals."""
+        return self.values.shape[1] if self.kind == "signals" else None
+
+    @property
+    def declared(self) -> Declared:
+        """Kind and shapes."""
+        targets = None if self.targets is None else self.targets.shape[1:]
+        return Declared(self.kind, self.shape, self.name, self.split, self.points, targets)
+
+    def as_float(self) -> NDArray[np.float64]:
+        """Return a new array of images in [0, 1] (example, channel, y, x), or of signals.
+
+        Raises
+        ------
+        DataError
+            If these are events, of which `frames` makes arrays.
+        """
+        if isinstance(self.values, Addresses):
+            raise DataError(
+                "events are no array", where=self.name, hint="Take their frames(points)"
+            )
+        values = np.asarray(self.values)
+        if self.kind == "images" and values.dtype == np.uint8:
+            return values / np.float64(255)
+        return values.astype(np.float64)
+
+    def frames(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.float64]:
+        """Count events at each point in time: (example, time, channel).
+
+        An event at time t belongs to the point ``floor(t / point_ms)``.
+
+        Parameters
+        ----------
+        points
+            The number of points in time.
+        point_ms
+            The milliseconds from one point to the next, for times in milliseconds.
+
+        Raises
+        ------
+        DataError
+            If an event comes after the last point.
+        """
+        return cast(Addresses, self.values).frames(points, point_ms, self.name)
+
+    def check_times(self, points: int, *, point_ms: float = 1.0) -> None:
+        """Check that the events fit into frames; the arguments are those of `frames`.
+
+        Raises
+        ------
+        DataError
+            If an event comes after the last point.
+        """
+        cast(Addresses, self.values).points(points, point_ms, self.name)
+
+
+def _positions(which: Any) -> NDArray[Any]:
+    key = any_array(which)
+    single = key.ndim == 0 and key.dtype.kind in "iu"
+    if key.ndim != 1 or key.dtype.kind not in "iub":
+        raise DataError(
+            "one position selects an example, not data" if single else "this selects no examples",
+            where=f"data[{shortened(repr(which))}]",
+            expected="a slice, a sequence of positions or a mask",
+            hint=f"Write data[[{which!r}]] for data of one example" if single else None,
+        )
+    return key
+
+
+def _checked(known: Known, kind: Kind, examples: int) -> dict[str, Any]:
+    """Return all fields of data but the values, checked."""
+    name = known.get("name", kind)
+    checks = {"labels": check_labels, "targets": check_targets, "indices": check_indices}
+    fields: dict[str, Any] = {"name": name, "split": known.get("split", "train")}
+    for key, check in checks.items():
+        array = cast("dict[str, Any]", known).get(key)
+        where = key if name == kind else f"{name}: {key}"
+        fields[key] = None if array is None else check(array, examples, where)
+    if fields["indices"] is None:
+        fields["indices"] = np.arange(examples)
+    return fields
