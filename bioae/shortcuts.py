@@ -200,7 +200,7 @@ def _loaded(model: Any) -> Any:
 def _is_network(source: Any) -> bool:
     """Return whether this is a network, an artefact, or the path or name of one."""
     from bioae.networks import Artefact, trained
-    from bioae.networks.base import NetworkBase
+    from bioae.networks.network import Network
 
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -209,4 +209,4 @@ def _is_network(source: Any) -> bool:
             or path.suffix == ".zip"
             or (str(source) in trained.available() and not path.exists())
         )
-    return isinstance(source, NetworkBase | Artefact)
+    return isinstance(source, Network | Artefact)

@@ -64,7 +64,7 @@ def evaluate(
     import torch
 
     from bioae.datasets.conversion import check_options
-    from bioae.networks.trained.loading import full_network_of
+    from bioae.networks.trained.loading import network_of
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
     from bioae.trainers.mirror.network import NetworkMirror
@@ -73,7 +73,7 @@ def evaluate(
     from bioae.trainers.training.scores import Scores
 
     check_options(options, evaluate)
-    found = full_network_of(network)
+    found = network_of(network)
     size = whole(batch_size, "batch_size", least=1)
     kind = getattr(torch, Backend("numpy", dtype).dtype)
     config, task = found.config, found.config.task

@@ -143,7 +143,7 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
     of up to `_GREATEST` network weights.
     """
     from bioae.errors import ModelError
-    from bioae.responses.stimulation import extreme_rates, rheobase, threshold_weight
+    from bioae.responses import extreme_rates, rheobase, threshold_weight
 
     if model.threshold is None:
         return [], None

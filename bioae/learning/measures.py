@@ -21,7 +21,6 @@ from bioae.datasets import Data
 from bioae.errors import ResultError
 from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
-from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
@@ -128,7 +127,7 @@ def existing(
             found[name] = np.asarray(learned[name])
             if name not in placed.synapses:
                 continue
-            possible, connected = potential_connections(placed, name), placed.connections.get(name)
+            possible, connected = placed.potential_connections(name), placed.connections.get(name)
             if connected is not None:
                 possible &= np.asarray(learned[connected]) != 0
             if not possible.all():

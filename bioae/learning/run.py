@@ -26,9 +26,8 @@ from bioae.learning.config import LearningConfig, load_learning
 from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.learning.state import LearningState
 from bioae.networks import artefact
-from bioae.networks.connections import new_connections
 from bioae.networks.network import Network
-from bioae.networks.rules import check_held
+from bioae.networks.rules import check_held, new_connections
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend
 from bioae.simulation.learned import with_weights

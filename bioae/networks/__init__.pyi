@@ -1,6 +1,5 @@
 from . import artefact as artefact
 from .artefact import Artefact as Artefact
-from .base import NetworkBase as NetworkBase
 from .config import NetworkConfig as NetworkConfig
 from .config import presets as presets
 from .network import Network as Network

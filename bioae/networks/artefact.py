@@ -27,7 +27,6 @@ from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.firing_names import with_current_names
 from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
-from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.showing import Shown, Summary
@@ -82,7 +81,7 @@ class Artefact(Shown):
 
 
 def save(
-    network: NetworkBase | Artefact,
+    network: Network | Artefact,
     path: Path | str,
     *,
     training: Mapping[str, Any] | None = None,
@@ -113,7 +112,7 @@ def save(
         training = network.training if training is None else training
         metrics = network.metrics if metrics is None else metrics
         network = network.network
-    if not isinstance(network, NetworkBase):
+    if not isinstance(network, Network):
         raise ArtefactError(  # type: ignore[unreachable, unused-ignore]
             "this is not a network",
             expected="a bioae.Network, or an artefact",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
     Field,
@@ -18,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from bioae.equations.expressions import Expression
 from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel, TomlModel
 from bioae.equations.synapses.library import load_synapse
@@ -36,6 +38,9 @@ from bioae.showing import Shown, Summary
 __all__ = ["NetworkConfig", "presets"]
 
 AnyModel = TypeVar("AnyModel", bound=TomlModel)
+
+#: The rounding error of the steps of a point.
+_ROUNDING = 1e-6
 
 
 def presets() -> tuple[str, ...]:
@@ -281,6 +286,60 @@ class NetworkConfig(Shown, Table):
         points += [self.task.points(self.steps)] if self.task.in_time else []
         return math.gcd(*(self.steps // each for each in points))
 
+    def parts_of_step(self, dt: float) -> Fraction:
+        """Return the number of steps of `dt` seconds that replace one step of the network.
+
+        It is 1 where nothing that the network is given varies in time: its steps are numbers, and
+        not times.
+
+        Raises
+        ------
+        NetworkError
+            If a point in time would not last a whole number of steps.
+        """
+        point = self.point_steps
+        if not point:
+            return Fraction(1)
+        steps = point * self.dt_seconds / dt
+        if not round(steps) or abs(steps - round(steps)) > _ROUNDING * steps:
+            raise NetworkError(
+                "the time step does not fit the points in time",
+                where="dt",
+                expected=f"{point * self.dt_seconds * 1e3:g} ms, which each point lasts, divided "
+                "by a whole number",
+                found=f"{dt * 1e3:g} ms",
+            )
+        return Fraction(round(steps), point)
+
+    def in_other_steps(self, parts: Fraction, *, dt: str) -> NetworkConfig:
+        """Return the description with steps of `dt`, `parts` in place of each one.
+
+        Presentations and points in time last as long as before, and the input per millisecond
+        stays the same, if biases are divided by `parts`.
+
+        Parameters
+        ----------
+        parts
+            The number of new steps per step: a fraction below 1 for longer steps, by which all
+            numbers of steps are divisible.
+        dt
+            The new time step.
+
+        Raises
+        ------
+        NetworkError
+            If a layer cannot receive the same in such steps, the encoder cannot emit it, or the
+            presentation has too many.
+        """
+        return self.varied(
+            layers=tuple(_in_other_steps(placed, parts) for placed in self.placed),
+            dt=dt,
+            steps=int(self.steps * parts),
+            encoder=self.encoder.in_finer_steps(parts),
+            decoder=self.decoder.in_finer_steps(parts, default_scale=self.default_scale),
+            task=self.task.in_finer_steps(parts),
+        )
+
     @property
     def output_shape(self) -> Shape:
         """The shape of the decoded output for one example, as the task defines it."""
@@ -339,6 +398,21 @@ class NetworkConfig(Shown, Table):
 def _check_indices(number: int) -> None:
     if number >= 2**31:
         raise ValueError(f"{number:,} neurons or weights, which indices of 32 bits cannot count")
+
+
+def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> Layer:
+    """Return a layer whose spikes add as much in steps of another length."""
+    named = ["dt" in Expression(amount).names for amount in placed.model.received.values()]
+    layer = cast("Layer", placed.layer)
+    if not any(named):
+        return layer
+    if not all(named):
+        raise NetworkError(
+            "some of the inputs of a neuron model depend on dt and others do not",
+            where=f"layer {placed.name!r}",
+            hint="Write dt in all amounts of `weight` and `inputs`, or in none",
+        )
+    return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})
 
 
 def _preset(name: str, where: str) -> dict[str, Any]:

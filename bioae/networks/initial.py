@@ -12,13 +12,49 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.inputs import spread_ends
+from bioae.networks.inputs import draw_delays, spread_ends
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.random import stream
+from bioae.random import named_stream, stream
+from bioae.structure.connections import random_connections
 
-__all__ = ["draw_parameters", "draw_spread", "draw_weights", "orthogonal"]
+__all__ = ["draw_parameters", "draw_weights", "initial_arrays", "orthogonal"]
 
 Values = NDArray[np.float64]
+
+#: Delays are drawn from streams of random numbers that weights do not use.
+_DELAY_STREAMS = 2**40
+
+
+def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Values]:
+    """Draw the initial arrays of a layer; each has a separate stream of random numbers.
+
+    Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
+
+    Parameters
+    ----------
+    placed
+        The layer.
+    seed
+        The seed of the network's arrays.
+    dt
+        The time step in seconds.
+    """
+    arrays: dict[str, Values] = {}
+    for name, shape in placed.weight_shapes.items():
+        number = 2 * placed.depth + name.endswith(".recurrent")
+        fan_in = placed.structure(name).fan_in if name in placed.connections else None
+        arrays[name] = draw_weights(placed, name, stream(seed, number), fan_in=fan_in)
+        delay, where = placed.delays[name], f"layer {placed.name!r}"
+        if isinstance(delay, tuple):
+            generator = stream(seed, _DELAY_STREAMS + number)
+            arrays[f"{name}_delay"] = draw_delays(delay, shape, generator, dt=dt, where=where)
+        if name in placed.connections:
+            connected = _draw_connections(placed, name, seed)
+            arrays[placed.connections[name]] = connected.astype(np.float64)
+            arrays[name] = np.where(connected, arrays[name], 0.0)
+    arrays |= placed.random_parameters(seed)
+    arrays |= {name: np.zeros(shape) for name, shape in placed.bias_shapes.items()}
+    return arrays | _draw_spread(placed, seed)
 
 
 def draw_weights(
@@ -75,7 +111,19 @@ def orthogonal(shape: tuple[int, ...], generator: Generator) -> Values:
     return np.ascontiguousarray(factor if rows >= columns else factor.T).reshape(shape)
 
 
-def draw_spread(placed: PlacedLayer, seed: int) -> dict[str, Values]:
+def _draw_connections(placed: PlacedLayer, name: str, seed: int) -> NDArray[np.bool_]:
+    """Return random connections of some weights (target, source)."""
+    possible = placed.potential_connections(name)
+    rng = named_stream(seed, "connections", name)
+    drawn = random_connections(
+        len(possible), int(possible[0].sum()), placed.structure(name).fan_in, rng
+    )
+    connected = np.zeros_like(possible)
+    connected[possible] = drawn.ravel()
+    return connected
+
+
+def _draw_spread(placed: PlacedLayer, seed: int) -> dict[str, Values]:
     """Draw the initial parameters of single neurons that a layer's `spread` names.
 
     Returns

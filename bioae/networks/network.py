@@ -1,30 +1,41 @@
-"""Networks that can be changed: another neuron model, heterogeneity, noise, delays, finer steps."""
+"""Networks: a description and its weights, and the changes that experiments make to them."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
+from bioae.arithmetic.grid import rounded
 from bioae.checks import instance, number, one_of, whole
 from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened
-from bioae.networks.base import NetworkBase
-from bioae.networks.initial import draw_parameters
-from bioae.networks.inputs import check_background, check_delay, check_variation
-from bioae.networks.layers import Background, Layer, as_text
-from bioae.networks.own_parameters import check_own, own_parameters
+from bioae.networks.arrays import FrozenArrays, check_arrays
+from bioae.networks.config import NetworkConfig
+from bioae.networks.initial import draw_parameters, initial_arrays
+from bioae.networks.inputs import (
+    Steps,
+    check_background,
+    check_delay,
+    check_variation,
+    in_steps,
+)
+from bioae.networks.layers import Background, Dense, Layer, as_text
+from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.time_steps import in_other_steps, parts_of_step
 from bioae.random import check_key
+from bioae.showing import Shown, Summary
 from bioae.units import has_unit
 
 if TYPE_CHECKING:
@@ -36,11 +47,253 @@ __all__ = ["Network"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Network(NetworkBase):
-    """An auto-encoder with its weights, and the changes that experiments make to it.
+class Network(Shown):
+    """A network: its description and its weights.
 
-    Every method returns another network. See `bioae.networks.base.NetworkBase` for the parameters.
+    Every method that changes something returns another network.
+
+    Parameters
+    ----------
+    config
+        The description.
+    weights
+        Arrays by name. ``LAYER.weight`` and ``LAYER.recurrent``: weights (target, source) in
+        PyTorch's order. ``LAYER.bias``: biases (channel) or (neuron). ``LAYER.weight_delay`` and
+        ``LAYER.recurrent_delay``: delays in seconds, where each connection has its own.
+        ``LAYER.PARAMETER``: any constant parameter of the layer's neuron model that replaces the
+        model's value, in base units, one value or one per neuron; those that are random in the
+        model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
+        that the read-out does not share with the neuron. ``LAYER.weight_VARIABLE`` and
+        ``LAYER.recurrent_VARIABLE``: what a persistent variable of the synapse model has learned.
+        ``LAYER.weight_connected`` and ``LAYER.recurrent_connected``: 1 for connections that exist,
+        0 for others, where the synapse model changes them.
+    spread
+        Coefficients of variation that `Network.with_spread` gave to parameters, by name. They
+        describe how some of the weights were made; nothing depends on them, and an artefact does
+        not store them.
+
+    Arrays cannot be changed in place: `Network.with_weights` returns another network.
+
+    Raises
+    ------
+    NetworkError
+        If an array is missing, unknown, not finite or of the wrong shape.
     """
+
+    config: NetworkConfig
+    weights: Mapping[str, NDArray[np.floating]] = field(repr=False)
+    spread: Mapping[str, float] = field(
+        default_factory=dict, kw_only=True, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        drawn = self._random_parameters(0)
+        if drawn.keys() - self.weights.keys():
+            object.__setattr__(self, "weights", {**drawn, **self.weights})
+        check_arrays(self.config.placed, self.weights)
+        for placed in self.config.placed:
+            self.delays(placed)  # refuses those that do not fit
+        object.__setattr__(self, "weights", FrozenArrays(self.weights))
+
+    @classmethod
+    def initialise(cls, config: NetworkConfig, *, seed: int = 0) -> Network:
+        """Return a network with random weights; each array has a separate stream of random numbers.
+
+        Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
+
+        Parameters
+        ----------
+        config
+            The network's description.
+        seed
+            The seed of the weights.
+        """
+        weights: dict[str, NDArray[np.float64]] = {}
+        for placed in config.placed:
+            weights |= initial_arrays(placed, seed, dt=config.dt_seconds)
+        return cls(config, weights)
+
+    def with_random_parameters(self, seed: int) -> Network:
+        """Return the network with new draws of the parameters that are random in neuron files.
+
+        `initialise` draws them with the seed of the weights; a network that is given none, or gets
+        another neuron model, draws them with seed 0. Trained weights stay as they are.
+        """
+        check_key(seed, "seed")
+        return replace(self, weights={**self.weights, **self._random_parameters(seed)})
+
+    def _random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
+        drawn: dict[str, NDArray[np.float64]] = {}
+        for placed in self.config.placed:
+            drawn |= placed.random_parameters(seed)
+        return drawn
+
+    def quantised(self, bits: int = 12) -> Network:
+        """Return the network with its weights and biases rounded to multiples of ``2**-bits``.
+
+        Sums of such weights are exact in any order, so all targets agree to the last bit.
+        """
+        bits = whole(bits, "bits", most=60)
+        names = (n for each in self.config.placed for n in (*each.weight_shapes, *each.bias_shapes))
+        on_grid = {name: rounded(self.weights[name], bits) for name in names}
+        return replace(self, weights={**self.weights, **on_grid})
+
+    def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
+        """Return the weights of a layer's connections by name, fixed ones included."""
+        known = {**self.weights, **placed.fixed_weights}
+        return {name: known[name] for name in placed.delays}
+
+    def biases(self, placed: PlacedLayer) -> NDArray[np.floating] | None:
+        """Return the biases of a layer's neurons (neuron), or None if it has none."""
+        for name in placed.bias_shapes:
+            biases = self.weights[name]
+            return np.repeat(biases, placed.size // len(biases))
+        return None
+
+    def delays(self, placed: PlacedLayer) -> dict[str, Steps]:
+        """Return the delays of a layer's connections in steps, by the name of their weights.
+
+        They are rounded here, once, for all targets: a scalar array where all connections share
+        one delay, else an array of the shape of the weights.
+
+        Raises
+        ------
+        NetworkError
+            If one is negative, or not shorter than a presentation.
+        """
+        steps = {}
+        for name, delay in placed.delays.items():
+            array = f"{name}_delay"
+            steps[name] = in_steps(
+                self.weights[array] if isinstance(delay, tuple) else delay or 0.0,
+                dt=self.config.dt_seconds,
+                steps=self.config.steps,
+                where=f"the array {array!r}",
+            )
+        return steps
+
+    def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
+        """Return a layer's parameters in base units: scalars, or (neuron) arrays.
+
+        Parameters
+        ----------
+        placed
+            The layer.
+        readout
+            Whether to return those of its read-out model.
+        """
+        from bioae.equations.arrays.start import default_parameters
+
+        values = default_parameters(placed.readout_program if readout else placed.program)
+        arrays = [(f"{placed.name}.{name}", name) for name in values]
+        if readout:
+            arrays = [each for each in arrays if each[1] in placed.shared_parameters]
+            arrays += [(f"{placed.name}.readout.{name}", name) for name in values]
+        for array, name in arrays:
+            if array in self.weights and array not in placed.array_shapes:
+                values[name] = np.asarray(self.weights[array], np.float64)
+        return values
+
+    def persistent(self, placed: PlacedLayer) -> dict[str, NDArray[np.float64]]:
+        """Return the values with which a layer's persistent variables start, by array (neuron)."""
+        if not placed.persistent:
+            return {}
+        values = self.parameters(placed)
+        return {
+            array: np.broadcast_to(values[placed.model.initial[name]], placed.size).astype(float)
+            for name, array in placed.persistent.items()
+        }
+
+    def fan_out(self) -> dict[str, NDArray[np.int64]]:
+        """Count the synapses that leave each neuron, by layer (neuron,).
+
+        They lead to the next layer, and within the layer where it is recurrent: the synaptic events
+        of one spike (`bioae.analysis.cost`). The last layer's neurons have only recurrent ones,
+        because the decoder reads their spikes without synapses.
+        """
+        counts = self.synapse_counts()
+        names = [placed.name for placed in self.config.placed]
+        return {
+            name: counts[name]["recurrent"] + (counts[following]["forward"] if following else 0)
+            for name, following in zip(names, (*names[1:], None), strict=True)
+        }
+
+    def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """Count the synapses that each layer receives, by the neuron from which they come.
+
+        Connections that do not exist do not count, where a rule exchanges them.
+
+        Returns
+        -------
+        dict
+            For each layer, ``forward``: the synapses from each neuron of the layer before, or of
+            the input, shape ``(source,)``; and ``recurrent``: those from each of its own neurons,
+            shape ``(neuron,)``, 0 where it is not recurrent. `bioae.analysis.operations` takes
+            them.
+        """
+        counts = {}
+        for placed in self.config.placed:
+            existing = {
+                weights.removeprefix(f"{placed.name}."): self.weights[array].sum(0).astype(np.int64)
+                for weights, array in placed.connections.items()
+                if array in self.weights
+            }
+            sources = math.prod(placed.input_shape)
+            if isinstance(placed.layer, Dense):
+                forward = np.full(sources, placed.size, np.int64)
+            else:
+                source = placed.layer.connections(placed.input_shape).source
+                forward = np.bincount(source, minlength=sources).astype(np.int64)
+            others = placed.size - (not placed.layer.autapses) if placed.layer.recurrent else 0
+            own = np.full(placed.size, others, np.int64)
+            counts[placed.name] = {
+                "forward": existing.get("weight", forward),
+                "recurrent": existing.get("recurrent", own),
+            }
+        return counts
+
+    def described(self) -> dict[str, str]:
+        """Return the texts by which a result describes the network, by attribute."""
+        # Without the parameters of layers, which are an attribute of their own.
+        files = [
+            self.config.model(each.neuron or self.config.neuron) for each in self.config.layers
+        ]
+        models = {model.name: model for model in files}
+        spread = self.spread_text
+        return {
+            "neuron_model": "\n".join(model.to_toml() for model in models.values()),
+            "network_sha256": self.sha256,
+            **settings(self.config.placed, self.weights),
+            **({"spread": spread} if spread else {}),
+        }
+
+    @property
+    def spread_text(self) -> str:
+        """The coefficients of variation of its parameters, as results store them."""
+        return ", ".join(f"{name}={variation:g}" for name, variation in self.spread.items())
+
+    def _summary(self) -> Summary:
+        count = sum(values.size for values in self.weights.values())
+        heading, (head, *rows) = self.config._summary()
+        table = [head]
+        for row, placed in zip(rows, self.config.placed, strict=True):
+            # What was trained or replaced: the models' files have other values.
+            own = own_texts(placed, self.weights)
+            table += [row, *(("",) * (len(row) - 1) + (text,) for text in own)]
+        heading = heading.replace("NetworkConfig", "Network")
+        return Summary(f"{heading}, {count:,} numbers", table)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the description and the weights."""
+        digest = hashlib.sha256()
+        config = self.config.self_contained().to_mapping()
+        digest.update(json.dumps(config, sort_keys=True).encode())
+        for name in sorted(self.weights):
+            values = np.ascontiguousarray(self.weights[name], dtype=np.float64)
+            digest.update(f"{name}{values.shape}".encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()
 
     def with_neuron(
         self,
@@ -48,7 +301,7 @@ class Network(NetworkBase):
         *,
         calibrate: Calibration | Mapping[str, float] = "rate",
         layers: Collection[str] | None = None,
-    ) -> Self:
+    ) -> Network:
         """Return the network with another neuron model in its layers, its weights unchanged.
 
         A model that needs a smaller time step gets it: presentations last as long as before and
@@ -174,7 +427,7 @@ class Network(NetworkBase):
             factors[placed.name] = known[key]
         return factors
 
-    def with_dt_of(self, neuron: str | Path | NeuronModel) -> Self:
+    def with_dt_of(self, neuron: str | Path | NeuronModel) -> Network:
         """Return the network with a time step that is short enough for a neuron model."""
         from bioae.equations.quantities import time_in_seconds
 
@@ -184,7 +437,7 @@ class Network(NetworkBase):
         largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
         return self.in_finer_steps(math.ceil(self.config.dt_seconds / largest - 1e-9))
 
-    def in_finer_steps(self, parts: int) -> Self:
+    def in_finer_steps(self, parts: int) -> Network:
         """Return the network with each time step divided into parts.
 
         Presentations and points of signals last as long as before. The encoder emits less in each
@@ -192,11 +445,9 @@ class Network(NetworkBase):
         """
         if whole(parts, "parts", least=1) == 1:
             return self
-        dt = f"({self.config.dt})/{parts}"
-        config, weights = in_other_steps(self.config, self.weights, Fraction(parts), dt=dt)
-        return replace(self, config=config, weights=weights)
+        return self._in_other_steps(Fraction(parts), f"({self.config.dt})/{parts}")
 
-    def with_time(self, **changes: Any) -> Self:
+    def with_time(self, **changes: Any) -> Network:
         """Return the network with another time step `dt` or other `steps`, its weights unchanged.
 
         The points in time of signals and of a sequence's targets last as long as before. In a
@@ -212,21 +463,27 @@ class Network(NetworkBase):
         """
         from bioae.equations.quantities import time_in_seconds
 
-        config, weights = self.config, self.weights
+        network = self
         if "steps" in changes:
             whole(changes["steps"], "steps", least=1, most=2**31 - 1, error=NetworkError)
         if "dt" in changes:
             seconds = time_in_seconds(changes["dt"], where="dt", error=NetworkError)
-            parts = parts_of_step(config, seconds)
-            config, weights = in_other_steps(config, weights, parts, dt=as_text(changes["dt"]))
-        return replace(self, config=config.varied(**changes), weights=weights)
+            parts = self.config.parts_of_step(seconds)
+            if parts != 1:
+                network = self._in_other_steps(parts, as_text(changes["dt"]))
+        return replace(network, config=network.config.varied(**changes))
+
+    def _in_other_steps(self, parts: Fraction, dt: str) -> Network:
+        biases = {name for placed in self.config.placed for name in placed.bias_shapes}
+        weights = {n: w / float(parts) if n in biases else w for n, w in self.weights.items()}
+        return replace(self, config=self.config.in_other_steps(parts, dt=dt), weights=weights)
 
     def with_parameters(
         self,
         parameters: Mapping[str, str | float | Quantity],
         *,
         layers: Collection[str] | None = None,
-    ) -> Self:
+    ) -> Network:
         """Return the network with other values of its neurons' parameters, its weights unchanged.
 
         They replace those that were trained. Read-outs keep parameters of their own.
@@ -261,7 +518,7 @@ class Network(NetworkBase):
             weights |= own_parameters(each, own)
         return replace(self, weights=weights)
 
-    def with_weights(self, weights: Mapping[str, ArrayLike]) -> Self:
+    def with_weights(self, weights: Mapping[str, ArrayLike]) -> Network:
         """Return the network with other arrays, such as the weights of a lesion.
 
         Parameters
@@ -301,7 +558,7 @@ class Network(NetworkBase):
             arrays[name] = given.astype(np.float64)
         return replace(self, weights={**self.weights, **arrays})
 
-    def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Self:
+    def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Network:
         """Return the network with heterogeneous neurons: each has its own parameters.
 
         Values are drawn from a log-normal distribution whose mean is the former value, within the
@@ -346,7 +603,7 @@ class Network(NetworkBase):
         }
         return replace(self, weights=weights, spread={**self.spread, **combined})
 
-    def with_background(self, background: Background) -> Self:
+    def with_background(self, background: Background) -> Network:
         """Return the network with background input to every layer.
 
         Parameters
@@ -364,7 +621,7 @@ class Network(NetworkBase):
         check_background(changed[0].background, dt=self.config.dt_seconds, where="background")
         return self._with_layers(changed)
 
-    def with_delay(self, delay: str | Quantity) -> Self:
+    def with_delay(self, delay: str | Quantity) -> Network:
         """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``.
 
         Raises
@@ -424,7 +681,7 @@ class Network(NetworkBase):
         except ValidationError as error:
             raise NetworkError(**describe(error)) from error
 
-    def _with_layers(self, layers: tuple[Layer, ...]) -> Self:
+    def _with_layers(self, layers: tuple[Layer, ...]) -> Network:
         config = self.config.varied(layers=layers)
         former = {name for placed in self.config.placed for name in placed.delay_shapes}
         latter = {name for placed in config.placed for name in placed.delay_shapes}

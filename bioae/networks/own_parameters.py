@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from bioae.networks.placed_layer import PlacedLayer
 if TYPE_CHECKING:
     from brian2 import Quantity
 
-__all__ = ["check_own", "own_parameters", "own_texts"]
+__all__ = ["check_own", "own_parameters", "own_texts", "settings"]
+
+#: The settings of layers that are attributes of a result.
+_SETTINGS = ("weight", "background", "delay")
 
 
 def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool = True) -> None:
@@ -135,3 +138,26 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
         shown = [in_best_unit(Quantity(each, dim=unit), precision=4) for each in numbers]
         texts.append(f"{name} {' ± '.join(shown)}")
     return texts
+
+
+def settings(layers: Sequence[PlacedLayer], arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Return the settings of layers, and what they do not take from their models' files.
+
+    One text where all layers agree, else one per layer.
+    """
+    named: dict[str, dict[str, Any]] = {
+        name: {placed.name: getattr(placed.layer, name) for placed in layers} for name in _SETTINGS
+    }
+    named["parameters"] = {each.name: tuple(own_texts(each, arrays)) or None for each in layers}
+    found = {}
+    for name, values in named.items():
+        texts = {
+            layer: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            for layer, value in values.items()
+            if value is not None
+        }
+        same = len(texts) == len(values) and len(set(texts.values())) == 1
+        text = next(iter(texts.values()), "") if same else "; ".join(map(": ".join, texts.items()))
+        if text:
+            found[name] = text
+    return found

@@ -17,6 +17,7 @@ from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
 from bioae.noise import PARAMETER_STEP, draw, population_number
+from bioae.structure.connections import Structure
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
@@ -184,6 +185,37 @@ class PlacedLayer:
             for weights, model in self.synapses.items()
             if model.structure is not None
         }
+
+    def potential_connections(self, name: str) -> NDArray[np.bool_]:
+        """Return the potential connections of some weights (target, source), a mask."""
+        possible = np.ones(self.weight_shapes[name], bool)
+        if name.endswith(".recurrent") and not self.layer.autapses:
+            np.fill_diagonal(possible, val=False)
+        return possible
+
+    def structure(self, name: str) -> Structure:
+        """Return the structural plasticity of some weights, whose rule has a ``[structure]``.
+
+        Raises
+        ------
+        NetworkError
+            If there are fewer potential sources than each target needs.
+        """
+        model = self.synapses[name]
+        table, sources = model.structure, int(self.potential_connections(name)[0].sum())
+        if table is None:
+            raise ValueError(f"the synapse model of {name} has no [structure]")
+        fan_in = table.fan_in
+        if isinstance(fan_in, float):
+            fan_in = max(1, round(fan_in * sources))
+        if fan_in > sources:
+            raise NetworkError(
+                "targets have fewer sources than the rule needs",
+                where=f"layer {self.name!r}, synapse model {model.name!r}, [structure] fan_in",
+                expected=f"at most {sources}, or a fraction",
+                found=str(fan_in),
+            )
+        return Structure(fan_in, table.period, table.swaps, table.by_fan_out)
 
     @cached_property
     def learned_shapes(self) -> dict[str, Shape]:

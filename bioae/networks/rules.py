@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -12,12 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import array, instance
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.numbers import persistent_start, weight_bounds
-from bioae.equations.synapses.program import Rule
+from bioae.equations.synapses.program import RANGE_BITS, Rule
 from bioae.errors import InputError, NetworkError
-from bioae.networks.connections import need_connections
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["Held", "check_averaged", "check_held", "check_rules", "learned_by", "rules_of"]
+__all__ = [
+    "Held",
+    "check_averaged",
+    "check_held",
+    "check_range",
+    "check_rules",
+    "learned_by",
+    "new_connections",
+    "rules_of",
+]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
@@ -55,7 +63,7 @@ def learned_by(
     NetworkError
         If the connections of a rule with a ``[structure]`` are missing.
     """
-    need_connections(placed, arrays)
+    _need_connections(placed, arrays)
     starts: dict[str, Any] = {
         f"{weights}_{name}": value
         for weights, rule in rules_of(placed).items()
@@ -146,3 +154,70 @@ def check_held(
                 found=f"an array of the shape {numbers.shape}",
             )  # fmt: skip
     return values
+
+
+def check_range(
+    layers: Collection[PlacedLayer], weights: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Refuse weights beyond the range of the grid, which no rule can bound but its own `clip`.
+
+    Raises
+    ------
+    NetworkError
+        Naming the weights and their rule.
+    """
+    rules = {n: model for placed in layers for n, model in placed.synapses.items()}
+    learned = {
+        key: name
+        for placed in layers
+        for name, kinds in placed.learned.items()
+        for arrays in kinds.values()
+        for key in arrays.values()
+    }
+    for key, name in learned.items():
+        values, where = weights[key], f"synapse model {rules[name].name!r}"
+        if np.isnan(values).any() or (key != name and np.isinf(values).any()):
+            raise NetworkError(
+                f"the array {key!r} has values that are no longer finite",
+                where=where,
+                hint="Check divisions and logarithms in the rule",
+            )
+        if key == name and not (np.abs(values) < 2.0**RANGE_BITS).all():
+            raise NetworkError(
+                f"the weights {name!r} grew without bounds as they learned",
+                where=where,
+                expected=f"magnitudes below 2^{RANGE_BITS}",
+                hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
+            )
+
+
+def new_connections(
+    layers: Iterable[PlacedLayer],
+    before: Mapping[str, NDArray[np.floating]],
+    after: Mapping[str, NDArray[np.floating]],
+) -> dict[str, int]:
+    """Return how many connections are new between two states, by the name of the weights."""
+    return {
+        name: int((np.asarray(before[connected]) < after[connected]).sum())
+        for placed in layers
+        for name, connected in placed.connections.items()
+    }
+
+
+def _need_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    """Refuse a network without the connections that its rules exchange.
+
+    Raises
+    ------
+    NetworkError
+        Naming the array.
+    """
+    for name, connected in placed.connections.items():
+        if connected not in arrays:
+            raise NetworkError(
+                f"the connections {connected!r} are missing",
+                where=f"synapse model {placed.synapses[name].name!r}",
+                expected=f"an array {placed.weight_shapes[name]}: 1 for those that exist, else 0",
+                hint="Network.initialise draws them; or use bioae.structure.random_connections, "
+                "and set other weights to 0",
+            )

@@ -9,16 +9,15 @@ weights that uses them.
 
 from __future__ import annotations
 
-from bioae.responses.calibration import calibrate
-from bioae.responses.isolated import time_step
-from bioae.responses.stimulation import (
+from bioae.responses.calibration import (
+    calibrate,
     drive_range,
     extreme_rates,
     rate_curve,
     rheobase,
-    step_response,
     threshold_weight,
 )
+from bioae.responses.isolated import step_response, time_step
 
 __all__ = [
     "calibrate",

@@ -1,4 +1,4 @@
-"""Calibration: the conversion of weights from one neuron model to another.
+"""Rates and thresholds of isolated neurons, and the calibration of weights by them.
 
 The effect of a network weight depends on the neuron that receives it. A calibration is the factor
 by which a model's unit of weight is multiplied so that the model responds like another one.
@@ -6,21 +6,47 @@ by which a model's unit of weight is multiplied so that the model responds like 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import one_of
+from bioae.checks import number, one_of
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
-from bioae.errors import ModelError
+from bioae.errors import InputError, ModelError, shortened
 from bioae.networks.schedule import ScheduleName
-from bioae.responses.isolated import Parameters
-from bioae.responses.stimulation import drive_range, rate_curve, threshold_weight
+from bioae.responses.isolated import (
+    IsolatedNeuron,
+    Parameters,
+    Per,
+    drive_attributes,
+    drive_scale,
+    steps_of,
+    time_step,
+)
+from bioae.units import has_unit
 
-__all__ = ["CALIBRATIONS", "Calibration", "calibrate", "check_calibration"]
+__all__ = [
+    "CALIBRATIONS",
+    "Calibration",
+    "calibrate",
+    "check_calibration",
+    "drive_range",
+    "extreme_rates",
+    "rate_curve",
+    "rheobase",
+    "threshold_weight",
+]
+
+Drives: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = Callable[[Drives], NDArray[np.int64]]
+
+#: The first drives and weights of a search, which ends at this relative width.
+_COARSE = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 121)])
+_WIDTH = 0.01
 
 #: The methods; with ``"none"`` weights stay as they are.
 Calibration: TypeAlias = Literal["rate", "psp", "none"]
@@ -89,15 +115,6 @@ def calibrate(
             return _rate_factor(source, target, source_options, target_options)
 
 
-def _step_of(model: NeuronModel, dt: str) -> str:
-    """Return a time step, or the longest that a model allows if it is shorter."""
-    longest = model.dt
-    if longest is None:
-        return dt
-    shorter = time_in_seconds(longest, where="dt") < time_in_seconds(dt, where="dt")
-    return longest if shorter else dt
-
-
 def check_calibration(by: str) -> None:
     """Refuse an unknown method.
 
@@ -107,6 +124,219 @@ def check_calibration(by: str) -> None:
         If `by` is not one of `CALIBRATIONS`.
     """
     one_of(by, "the calibration", CALIBRATIONS)
+
+
+def rate_curve(
+    model: NeuronModel,
+    drives: ArrayLike | None = None,
+    *,
+    dt: str | None = None,
+    duration: str = "1*second",
+    discard: str = "200*ms",
+    per: Per = "step",
+    schedule: ScheduleName = "brian2",
+    parameters: Parameters | None = None,
+) -> xr.DataArray:
+    """Return the f-I curve: the firing rate under constant drives.
+
+    Parameters
+    ----------
+    model
+        A neuron model with a threshold.
+    drives
+        The drives (drive), in network weights per step; by default 61 from 0 to the drive at which
+        the neuron fires at 100 Hz, see `drive_range`.
+    dt
+        The time step; the model's own, or 0.1 ms, by default.
+    duration, discard
+        The duration of each drive, and the part at its beginning that is not counted.
+    per
+        ``"ms"``: the drives are network weights per millisecond.
+    schedule
+        The order of operations within a step.
+    parameters
+        Numbers in base units that replace the model's own, by name.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``rate (drive)`` in Hz: spikes divided by the time in which they were counted.
+
+    Raises
+    ------
+    ModelError
+        If the model never fires by construction, or a state does not stay finite.
+    InputError
+        If a time does not fit.
+    """
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    skipped = steps_of(discard, step, "discard", least=0)
+    if skipped >= steps:
+        raise InputError(
+            "the whole drive is discarded", where="discard", expected=f"less than {duration}"
+        )
+    if drives is None:
+        _, top = drive_range(model, dt=dt, per=per, schedule=schedule, parameters=parameters)
+        drives = np.linspace(0.0, top, 61)
+    chosen = _numbers(drives, "drives")
+    neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
+    fired = _raster(neuron, chosen * drive_scale(per, step), steps)
+    neuron.check_finite()
+    rate = fired[skipped:].sum(axis=0) / ((steps - skipped) * step)
+    return xr.DataArray(
+        rate,
+        dims="drive",
+        coords={"drive": ("drive", chosen, drive_attributes(per))},
+        name="rate",
+        attrs={"long_name": "firing rate", "units": "Hz", "dt_ms": step * 1e3},
+    )
+
+
+def drive_range(
+    model: NeuronModel,
+    *,
+    rate: float = 100.0,
+    dt: str | None = None,
+    duration: str = "500*ms",
+    per: Per = "step",
+    schedule: ScheduleName = "brian2",
+    parameters: Parameters | None = None,
+) -> tuple[float, float]:
+    """Return the rheobase, and the smallest drive at which a neuron fires at a rate, to 1 %.
+
+    Parameters
+    ----------
+    rate
+        The rate in Hz; where the neuron never fires so fast, its greatest rate is used.
+    model, dt, duration, per, schedule, parameters
+        As for `rate_curve`.
+
+    Raises
+    ------
+    ModelError
+        If no drive makes the model fire.
+    """
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    scale = drive_scale(per, step)
+    rate = number(rate, "rate", above=0)
+    count = rate * steps * step
+
+    def counts(drives: Drives) -> NDArray[np.int64]:
+        neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
+        return np.asarray(_raster(neuron, drives * scale, steps).sum(axis=0))
+
+    coarse = counts(_COARSE)
+    if not coarse.any():
+        raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
+    return (
+        _first(counts, _COARSE, coarse, 1.0),
+        _first(counts, _COARSE, coarse, min(count, float(coarse.max()))),
+    )
+
+
+def extreme_rates(
+    model: NeuronModel, *, dt: str | None = None, duration: str = "500*ms"
+) -> tuple[float, float]:
+    """Return the firing rate without input, and the greatest under any constant drive, in Hz.
+
+    Parameters
+    ----------
+    model, dt, duration
+        As for `rate_curve`; all of the time is counted.
+
+    Raises
+    ------
+    ModelError
+        If the model never fires by construction.
+    """
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    spikes = _raster(IsolatedNeuron(model, dt=step), _COARSE, steps).sum(axis=0)
+    return float(spikes[0] / (steps * step)), float(spikes.max() / (steps * step))
+
+
+def rheobase(
+    model: NeuronModel,
+    *,
+    dt: str | None = None,
+    duration: str = "500*ms",
+    per: Per = "step",
+    schedule: ScheduleName = "brian2",
+    parameters: Parameters | None = None,
+) -> float:
+    """Return the smallest constant drive that makes a neuron fire within `duration`, to 1 %.
+
+    Raises
+    ------
+    ModelError
+        If no drive makes the model fire.
+    """
+    return drive_range(
+        model, dt=dt, duration=duration, per=per, schedule=schedule, parameters=parameters
+    )[0]
+
+
+def threshold_weight(
+    model: NeuronModel,
+    *,
+    dt: str | None = None,
+    duration: str = "100*ms",
+    rest: str = "100*ms",
+    schedule: ScheduleName = "brian2",
+    parameters: Parameters | None = None,
+) -> float:
+    """Return the network weight of the weakest spike that makes a resting neuron fire, to 1 %.
+
+    For a neuron that is linear below threshold, this is the inverse of the unitary post-synaptic
+    potential's peak relative to the distance to threshold. For others, the effective threshold is
+    the potential at which the neuron runs away, not the one at which its spike is cut off.
+
+    Parameters
+    ----------
+    duration
+        The time within which it must fire.
+    rest
+        The time without input before the spike arrives.
+    model, dt, schedule, parameters
+        As for `rate_curve`.
+
+    Raises
+    ------
+    ModelError
+        If no single spike makes the model fire, or it fires without one.
+    """
+    step = time_step(model, dt)
+    steps, waited = steps_of(duration, step, "duration"), steps_of(rest, step, "rest", least=0)
+
+    def counts(weights: Drives) -> NDArray[np.int64]:
+        neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
+        neuron.check_fires()
+        for _ in range(waited):
+            neuron.step(fires=False)
+        spikes = np.zeros(len(weights), dtype=np.int64)
+        for n in range(steps):
+            spikes += neuron.step(weights if n == 0 else 0.0)
+        return spikes
+
+    weight = _first(counts, _COARSE, counts(_COARSE), 1.0)
+    if not 0 < weight < np.inf:
+        raise ModelError(
+            f"no single spike makes the neuron model {model.name!r} fire"
+            if weight
+            else f"the neuron model {model.name!r} fires without input"
+        )
+    return weight
+
+
+def _step_of(model: NeuronModel, dt: str) -> str:
+    """Return a time step, or the longest that a model allows if it is shorter."""
+    longest = model.dt
+    if longest is None:
+        return dt
+    shorter = time_in_seconds(longest, where="dt") < time_in_seconds(dt, where="dt")
+    return longest if shorter else dt
 
 
 def _rate_factor(
@@ -151,3 +381,42 @@ def _fastest(model: NeuronModel, options: dict[str, Any]) -> float:
 
 def _curve(model: NeuronModel, drives: Any, options: dict[str, Any]) -> xr.DataArray:
     return rate_curve(model, drives, per="ms", discard="0*ms", **options)
+
+
+def _numbers(values: ArrayLike, name: str) -> Drives:
+    """Return finite numbers along one dimension."""
+    if has_unit(values):
+        raise InputError(
+            f"{name} has a unit", expected="bare numbers", found=shortened(repr(values))
+        )
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
+    if numbers.ndim != 1 or not np.isfinite(numbers).all():
+        raise InputError(f"{name} does not fit", expected="finite numbers", found=repr(values))
+    return numbers
+
+
+def _raster(neuron: IsolatedNeuron, drives: Drives, steps: int) -> NDArray[np.bool_]:
+    """Return a neuron's spikes under constant drives (step, drive)."""
+    neuron.check_fires()
+    fired = np.empty((steps, len(drives)), dtype=bool)
+    for n in range(steps):
+        fired[n] = neuron.step(drives)
+    return fired
+
+
+def _first(counts: Counts, drives: Drives, spikes: NDArray[np.int64], count: float) -> float:
+    """Return the smallest drive that gives `count` spikes, by refining a grid of drives."""
+    if not (spikes >= count).any():
+        return np.inf
+    while True:
+        place = int((spikes >= count).argmax())
+        if place == 0:
+            return float(drives[0])
+        low, high = drives[place - 1], drives[place]
+        if high - low <= _WIDTH * high:
+            return float(high)
+        drives = np.linspace(low, high, 33)
+        spikes = counts(drives)

@@ -1,4 +1,4 @@
-"""Isolated neurons of a model under many drives at once, stepped on arrays without Brian2."""
+"""Isolated neurons, stepped on arrays without Brian2: many drives at once, or a step of drive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+import xarray as xr
 from brian2.units import Quantity
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,7 +23,16 @@ from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, draw, settling_noise
 
-__all__ = ["IsolatedNeuron", "Parameters", "Per", "drive_scale", "steps_of", "time_step"]
+__all__ = [
+    "IsolatedNeuron",
+    "Parameters",
+    "Per",
+    "drive_attributes",
+    "drive_scale",
+    "step_response",
+    "steps_of",
+    "time_step",
+]
 
 #: The unit of time of a drive.
 Per: TypeAlias = Literal["step", "ms"]
@@ -245,3 +255,71 @@ def drive_scale(per: Per, dt: float) -> float:
     """Return the factor that turns a drive into one per step."""
     one_of(per, "per", get_args(Per))
     return dt * 1e3 if per == "ms" else 1.0
+
+
+def drive_attributes(per: Per) -> dict[str, str]:
+    """Return the long name and the unit of a drive."""
+    unit = "1/ms" if per == "ms" else "1"
+    return {"long_name": f"network weight per {per}", "units": unit}
+
+
+def step_response(
+    model: NeuronModel,
+    drive: float,
+    *,
+    dt: str | None = None,
+    before: str = "50*ms",
+    during: str = "200*ms",
+    after: str = "50*ms",
+    per: Per = "step",
+    parameters: Parameters | None = None,
+) -> xr.Dataset:
+    """Return the time course of a neuron's states and spikes under a step of drive.
+
+    Parameters
+    ----------
+    drive
+        The drive while it is on, in network weights.
+    before, during, after
+        The times for which the drive is off, on, and off again.
+    model, dt, per, parameters
+        As for `bioae.responses.rate_curve`; a model without a threshold will do.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along ``time`` in ms, at the end of each step: ``drive``, ``spike`` (bool), and
+        ``state_VAR`` of each of the model's variables, with its unit.
+
+    Raises
+    ------
+    ModelError
+        If a state does not stay finite.
+    """
+    step = time_step(model, dt)
+    lengths = [
+        steps_of(text, step, name, least=0)
+        for name, text in (("before", before), ("during", during), ("after", after))
+    ]
+    course = np.repeat([0.0, number(drive, "drive"), 0.0], lengths)
+    neuron = IsolatedNeuron(model, dt=step, parameters=parameters)
+    states = neuron.program.states
+    names = [name for name in states if name not in ("lastspike", "not_refractory")]
+    spikes, traces = np.zeros(len(course), dtype=bool), np.zeros((len(course), len(names)))
+    for n, arriving in enumerate(course * drive_scale(per, step)):
+        spikes[n] = neuron.step(arriving).any()
+        traces[n] = [np.ravel(neuron.values[name])[0] for name in names]
+    neuron.check_finite()
+    time = np.arange(len(course)) * step * 1e3
+    return xr.Dataset(
+        {
+            "drive": ("time", course, drive_attributes(per)),
+            "spike": ("time", spikes, {"long_name": "spikes"}),
+            **{
+                f"state_{name}": ("time", trace, {"long_name": name, "units": states[name].unit})
+                for name, trace in zip(names, traces.T, strict=True)
+            },
+        },
+        coords={"time": ("time", time, {"long_name": "time", "units": "ms"})},
+        attrs={"dt_ms": step * 1e3},
+    )

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from bioae.arithmetic.grid import rounded
 from bioae.equations.synapses.numbers import usual_range, weight_bounds
-from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS
+from bioae.equations.synapses.program import GRID_BITS
 from bioae.errors import NetworkError
-from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import check_rules, learned_by, rules_of
@@ -21,7 +20,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 
-__all__ = ["Learned", "check_range", "collected", "learner", "with_weights"]
+__all__ = ["Learned", "collected", "learner", "with_weights"]
 
 #: The part of a bound, or of 1, by which rounding may exceed it.
 _ROUNDING = 2.0**-23
@@ -81,7 +80,7 @@ def _check_bounds(
     """Refuse weights that the first update would clip."""
     for name, rule in rules_of(placed).items():
         low, high = weight_bounds(rule, dt)
-        exist = potential_connections(placed, name)
+        exist = placed.potential_connections(name)
         if name in placed.connections:
             exist &= learned[placed.connections[name]] != 0
         weights = learned[name][exist]
@@ -99,40 +98,6 @@ def _check_bounds(
                 expected=f"weights from {low:g} to {high:g}",
                 found=f"{weights.min():g} to {weights.max():g}",
                 hint=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
-            )
-
-
-def check_range(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> None:
-    """Refuse weights beyond the range of the grid, which no rule can bound but its own `clip`.
-
-    Raises
-    ------
-    NetworkError
-        Naming the weights and their rule.
-    """
-    layers = network.config.placed
-    rules = {n: model for placed in layers for n, model in placed.synapses.items()}
-    learned = {
-        array: name
-        for placed in layers
-        for name, kinds in placed.learned.items()
-        for arrays in kinds.values()
-        for array in arrays.values()
-    }
-    for array, name in learned.items():
-        values, where = weights[array], f"synapse model {rules[name].name!r}"
-        if np.isnan(values).any() or (array != name and np.isinf(values).any()):
-            raise NetworkError(
-                f"the array {array!r} has values that are no longer finite",
-                where=where,
-                hint="Check divisions and logarithms in the rule",
-            )
-        if array == name and not (np.abs(values) < 2.0**RANGE_BITS).all():
-            raise NetworkError(
-                f"the weights {name!r} grew without bounds as they learned",
-                where=where,
-                expected=f"magnitudes below 2^{RANGE_BITS}",
-                hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
             )
 
 
@@ -168,5 +133,7 @@ def collected(
         chunks.append(activity)
         learned = weights
         report(part.stop)
-    result = result_of(network, presented, join_chunks(chunks), target=target, dtype=dtype)
+    result = result_of(
+        network.described(), presented, join_chunks(chunks), target=target, dtype=dtype
+    )
     return Learned(with_weights(network, learned), result)

@@ -14,11 +14,11 @@ from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.errors import TargetError
 from bioae.networks.network import Network
-from bioae.networks.rules import Held, check_held
-from bioae.networks.trained.loading import NetworkLike, full_network_of
+from bioae.networks.rules import Held, check_held, check_range
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target, check_record
-from bioae.simulation.learned import Learned, check_range, collected, learner
+from bioae.simulation.learned import Learned, collected, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.rewiring import NetworkRewiring
@@ -76,7 +76,7 @@ def learn(
     """
     check_progress(progress)
     check_options(options, learn)
-    network = learner(full_network_of(network))
+    network = learner(network_of(network))
     backend, before = Backend.of(backend), whole(before, "before")
     check_record(backend.record, network.config.placed)
     presented = Presentations.of(network.config, images, examples=examples, seed=seed, **options)
@@ -130,7 +130,7 @@ def in_chunks(
             activities = []
             for piece in rewiring.pieces(part, room, before):
                 activities.append(runner(presented, piece))
-                check_range(network, runner.weights)
+                check_range(network.config.placed, runner.weights)
                 done = before + piece.start, before + piece.stop
                 runner.weights.update(rewiring(runner.weights, *done))
             yield part, join_chunks(activities), dict(runner.weights)

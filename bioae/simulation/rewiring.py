@@ -14,8 +14,7 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
-from bioae.networks.base import NetworkBase
-from bioae.networks.connections import potential_connections, structure_of
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
 from bioae.random import named_stream
@@ -39,7 +38,7 @@ class NetworkRewiring:
         The seed of random numbers in scores.
     """
 
-    def __init__(self, network: NetworkBase, seed: int) -> None:
+    def __init__(self, network: Network, seed: int) -> None:
         self._pathways = [
             _Pathway(placed, name, rules_of(placed)[name], seed)
             for placed in network.config.placed
@@ -106,11 +105,11 @@ class _Pathway:
         exchange, functions = rule.structure, array_functions(np)
         if exchange is None:
             raise ValueError(f"the connections of {name} are never exchanged")
-        self.structure = structure_of(placed, name)
+        self.structure = placed.structure(name)
         self._name, self._seed = name, seed
         self._where = f"{rule.model.name}.toml, [structure]"
         self._arrays = placed.learned[name]
-        self._potential = potential_connections(placed, name)
+        self._potential = placed.potential_connections(name)
         self._draws = exchange.draws
         self._parameters = {
             named("parameter", key): np.asarray(value) for key, value in rule.parameters.items()

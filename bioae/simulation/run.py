@@ -19,13 +19,13 @@ from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.errors import OutputError
 from bioae.files import check_output
-from bioae.networks.base import NetworkBase
+from bioae.networks.network import Network
 from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Target, check_record
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import describe_run, result_of, spread_text
+from bioae.simulation.results.describe import describe_run, result_of
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
 from bioae.simulation.results.parts import (
     Excerpt,
@@ -225,7 +225,7 @@ def parts_folder(path: Path) -> Path:
 class _Simulation:
     """A network with its images, and the workers that run it."""
 
-    network: NetworkBase
+    network: Network
     images: Presentations
     backend: Backend
     chunk: int | None
@@ -266,7 +266,7 @@ class _Simulation:
         recorded = ", ".join(options.pop("record"))
         return {
             "network": self.network.sha256,
-            "spread": spread_text(self.network),
+            "spread": self.network.spread_text,
             "images": self.images.sha256,
             "seed": str(self.images.seed),
             "repeats": str(self.images.repeats),
@@ -306,7 +306,7 @@ class _Simulation:
     def result(self, chunk: Chunk) -> xr.DataTree:
         """Return the result of all images."""
         target, dtype = self.backend.target, self.backend.dtype
-        return result_of(self.network, self.images, chunk, target=target, dtype=dtype)
+        return result_of(self.network.described(), self.images, chunk, target=target, dtype=dtype)
 
 
 def _is_client(workers: object) -> bool:
@@ -352,7 +352,9 @@ class _Piece:
             )
         backend = self.simulation.backend
         output = self.parts.output(self.excerpts)
-        root = describe_run(network, images, output, target=backend.target, dtype=backend.dtype)
+        root = describe_run(
+            network.described(), images, output, target=backend.target, dtype=backend.dtype
+        )
         return root_dataset(**root)
 
     @property

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.errors import NetworkError
-from bioae.networks.base import NetworkBase
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
@@ -84,7 +84,7 @@ class LayerMirror(nn.Module):
 
     def __init__(
         self,
-        network: NetworkBase,
+        network: Network,
         placed: PlacedLayer,
         *,
         backward: Backward,

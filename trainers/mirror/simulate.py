@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
-from bioae.networks.trained.loading import NetworkLike, full_network_of
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Backend, Dtype, check_record
 from bioae.simulation.presentations import Presentations
@@ -63,7 +63,7 @@ def simulate_mirror(
     """
     check_progress(progress)
     check_options(options, simulate_mirror)
-    network = full_network_of(network)
+    network = network_of(network)
     chunk = whole(chunk, "chunk", least=1)
     record = Backend("numpy", dtype, record=record).record
     check_record(record, network.config.placed)
@@ -76,7 +76,7 @@ def simulate_mirror(
         for part in presentations.chunks(chunk):
             chunks.append(_run(mirror, presentations, part, record))
             report(part.stop)
-    return result_of(network, presentations, join(chunks), target="torch", dtype=dtype)
+    return result_of(network.described(), presentations, join(chunks), target="torch", dtype=dtype)
 
 
 @torch.no_grad()

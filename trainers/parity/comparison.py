@@ -20,7 +20,7 @@ from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.trained.loading import NetworkLike, full_network_of
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.presentations import Presentations, converted
@@ -147,7 +147,7 @@ def compare(
         sides disagree and need not be equal.
     """
     name = name or (str(network) if isinstance(network, str | Path) else "network")
-    network = full_network_of(network)
+    network = network_of(network)
     images = converted(network.config, images, **options)
     if not _spiking(network):
         return _compare_states(network, images, name=name, target=target, seed=seed)

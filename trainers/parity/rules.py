@@ -19,9 +19,8 @@ from bioae.equations.synapses.model import CONNECTED, SynapseModel
 from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
-from bioae.networks.connections import new_connections
 from bioae.networks.network import Network
-from bioae.networks.rules import rules_of
+from bioae.networks.rules import new_connections, rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import Backend, Target, known_target
 from bioae.simulation.learned import learner

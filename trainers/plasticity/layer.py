@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bioae.networks.connections import potential_connections
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
@@ -71,7 +70,7 @@ class LayerLearner:
                 )
                 for side, program in rule.traces.items()
             }
-            possible, structural = potential_connections(placed, name), name in placed.connections
+            possible, structural = placed.potential_connections(name), name in placed.connections
             all_exist = possible.all() and not structural
             connected = None if all_exist else torch.from_numpy(possible.T.copy())
             self.paths[name] = PlasticPathway(

@@ -16,7 +16,7 @@ from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.errors import NetworkError, describe
 from bioae.networks.rules import Held, check_averaged, check_held
-from bioae.networks.trained.loading import NetworkLike, full_network_of
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.progress import Progress, check_progress, counted
 from bioae.simulation.backend import Dtype
 from bioae.simulation.learned import Learned, collected, learner
@@ -77,7 +77,7 @@ def learn_mirror(
     """
     check_progress(progress)
     check_options(options, learn_mirror)
-    network = learner(full_network_of(network))
+    network = learner(network_of(network))
     batch_size, before = whole(batch_size, "batch_size", least=1), whole(before, "before")
     one_of(dtype, "dtype", get_args(Dtype))
     check_averaged(network.config.placed, batch_size, optimiser=optimiser is not None)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError
 from bioae.networks.network import Network
+from bioae.networks.rules import check_range
 from bioae.simulation.backend import Dtype
-from bioae.simulation.learned import check_range
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.mirror.activity import LayerActivity
@@ -127,4 +127,4 @@ class NetworkLearner:
 
     def _check_range(self) -> None:
         learned = (item for layer in self._layers for item in layer.learned.items())
-        check_range(self.network, {name: each.numpy() for name, each in learned})
+        check_range(self._config.placed, {name: each.numpy() for name, each in learned})

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.firing_names import BURSTING_THRESHOLD
-from bioae.networks.connections import potential_connections
 from bioae.noise import Key
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity, LayerActivity
@@ -66,7 +65,7 @@ class Problem(DescentProblem):
     def absent(self) -> Mapping[str, Tensor]:
         """The weights that are no potential connections: autapses, in layers without them."""
         potential = {
-            name: potential_connections(placed, name)
+            name: placed.potential_connections(name)
             for placed in self.config.network.placed
             for name in placed.weight_shapes
         }

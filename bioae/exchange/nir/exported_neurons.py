@@ -24,7 +24,7 @@ from bioae.equations.program import INPUT, Program, Statements
 from bioae.errors import NetworkError
 from bioae.exchange.nir.graphs import NEURONS
 from bioae.exchange.nir.populations import model_of
-from bioae.networks.base import NetworkBase
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = ["ExportedNeurons", "exported_neurons", "no_node"]
@@ -61,7 +61,7 @@ def no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> Networ
     )
 
 
-def exported_neurons(network: NetworkBase, placed: PlacedLayer) -> ExportedNeurons:
+def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
     """Return the neurons of a layer as the fields of a node.
 
     Raises

@@ -14,8 +14,8 @@ from bioae.errors import NetworkError
 from bioae.exchange.nir.exported_neurons import ExportedNeurons, exported_neurons
 from bioae.exchange.nir.kernels import MOST_UNROLLED, ungrouped
 from bioae.exchange.nir.library import Graph, library
-from bioae.networks.base import NetworkBase
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.trained.loading import NetworkLike, network_of
 
@@ -75,7 +75,7 @@ def to_nir(
 class _Graph:
     """A graph that grows layer by layer."""
 
-    def __init__(self, network: NetworkBase, scale: float, *, fold_r: bool) -> None:
+    def __init__(self, network: Network, scale: float, *, fold_r: bool) -> None:
         self._network, self._scale, self._fold_r = network, scale, fold_r
         self._nir = library()
         self._nodes: dict[str, Graph] = {}
@@ -186,7 +186,7 @@ class _Graph:
         return self._append(placed.name, getattr(self._nir, neurons.kind)(**shaped), self._shape)
 
 
-def _kernel(network: NetworkBase, placed: PlacedLayer) -> tuple[Array, dict[str, int]] | None:
+def _kernel(network: Network, placed: PlacedLayer) -> tuple[Array, dict[str, int]] | None:
     """Return a layer as a convolution without groups: its weights and keys, or None."""
     layer, weight = placed.layer, network.connection_weights(placed)[f"{placed.name}.weight"]
     if isinstance(layer, Pool2d):
@@ -206,7 +206,7 @@ def _kernel(network: NetworkBase, placed: PlacedLayer) -> tuple[Array, dict[str,
     return ungrouped(flipped, layer.groups), keys
 
 
-def _matrix(network: NetworkBase, placed: PlacedLayer) -> Array:
+def _matrix(network: Network, placed: PlacedLayer) -> Array:
     """Return the weights of a layer as a matrix (target, source)."""
     weight = network.connection_weights(placed)[f"{placed.name}.weight"]
     if isinstance(placed.layer, Dense):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card, available, card
 
 if TYPE_CHECKING:
-    from bioae.networks.base import NetworkBase
     from bioae.networks.config import NetworkConfig
+    from bioae.networks.network import Network
 
 __all__ = ["NUMBERS", "facts", "layer_table", "network_table", "parameter_facts", "size_of"]
 
@@ -78,7 +78,7 @@ def facts(each: Card) -> dict[str, str]:
     return lines | {"limits": " ".join(each.limits), "licence": each.licence}
 
 
-def parameter_facts(network: NetworkBase) -> dict[str, str]:
+def parameter_facts(network: Network) -> dict[str, str]:
     """Return the parameters of neurons that a network does not take from models' files.
 
     They are text under a heading, as in `facts`; without any there is no heading.

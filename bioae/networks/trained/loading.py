@@ -7,23 +7,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from bioae.errors import ArtefactError, InputError, NetworkError, shortened
+from bioae.errors import ArtefactError, InputError, shortened
 from bioae.inputs import check_input
 from bioae.networks import artefact
 from bioae.networks.artefact import Artefact
-from bioae.networks.base import NetworkBase
 from bioae.networks.network import Network
 from bioae.networks.trained.cards import FOLDER, available, unknown_name
 
 __all__ = [
-    "ModelKind", "NetworkLike", "full_network_of", "kind_of", "load", "locate", "network_of",
+    "ModelKind", "NetworkLike", "kind_of", "load", "locate", "network_of",
 ]  # fmt: skip
 
 #: What a name or a path means where models and networks are accepted.
 ModelKind: TypeAlias = Literal["neuron", "synapse", "network"]
 
 #: A network, a trained network with its record, or the path or the name of one.
-NetworkLike: TypeAlias = NetworkBase | Artefact | Path | str
+NetworkLike: TypeAlias = Network | Artefact | Path | str
 
 
 def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
@@ -74,7 +73,7 @@ def load(name_or_path: Path | str) -> Artefact:
     return artefact.load(locate(name_or_path))
 
 
-def network_of(source: NetworkLike) -> NetworkBase:
+def network_of(source: NetworkLike) -> Network:
     """Return a network: as it is, that of an artefact, or loaded by a name or a path.
 
     Raises
@@ -84,7 +83,7 @@ def network_of(source: NetworkLike) -> NetworkBase:
     InputError
         If it is anything else.
     """
-    if isinstance(source, NetworkBase):
+    if isinstance(source, Network):
         return source
     if isinstance(source, Artefact):
         return source.network
@@ -95,24 +94,6 @@ def network_of(source: NetworkLike) -> NetworkBase:
         expected="a bioae.Network, an artefact, or the path or name of one",
         found=shortened(type(source).__name__),
     )
-
-
-def full_network_of(source: NetworkLike) -> Network:
-    """Return a network as `network_of` does, of the class that can be changed and trained.
-
-    Raises
-    ------
-    ArtefactError, InputError
-        As `network_of`.
-    """
-    network = network_of(source)
-    if not isinstance(network, Network):
-        raise NetworkError(
-            "this network cannot be changed or trained",
-            expected="a bioae.Network",
-            found=shortened(type(network).__name__),
-        )
-    return network
 
 
 def locate(name_or_path: Path | str) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias, Unpack
 
 import xarray as xr
+from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, TimedArray, second
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import whole
@@ -15,33 +15,45 @@ from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
 from bioae.errors import DataError, InputError
-from bioae.networks.base import NetworkBase
-from bioae.networks.rules import Held, check_held
+from bioae.networks.inputs import Steps
+from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.rules import Held, check_held, learned_by, rules_of
 from bioae.networks.schedule import Timing
+from bioae.noise import population_number
 from bioae.showing import Shown, Summary
-from bioae.simulation.backend import STANDALONE
+from bioae.simulation.backend import STANDALONE, Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
-from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
-from bioae.simulation.objects.builder import Builder
-from bioae.simulation.objects.pathways import AnySynapses
+from bioae.simulation.code_runners import SpikeRecorder
+from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_at
+from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
-from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import LEARNED, key_arrays
+from bioae.simulation.objects.population import Population, collect
+from bioae.simulation.objects.presentation_clock import (
+    LEARNED,
+    PRESENTATION,
+    key_arrays,
+    noise_keys,
+)
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 
-__all__ = ["BrianNetwork", "Learner", "assembled"]
+__all__ = ["BrianNetwork", "Learner"]
 
 #: A Brian2 group that learns.
 Learner: TypeAlias = PlasticSynapses | Population
 
 
-@dataclass(repr=False)
 class BrianNetwork(Shown):
     """The Brian2 objects of a network; add your own to `network` before it runs.
+
+    Parameters
+    ----------
+    network, presentations, connectivity, compact, prefix, record, learning
+        As for `bioae.build`, which checks them; objects are made on the active device.
 
     Attributes
     ----------
@@ -63,8 +75,7 @@ class BrianNetwork(Shown):
     synapses
         The pathways, by the name of their weights (``LAYER.weight``).
     spikes
-        A `SpikeMonitor` per layer with a threshold, or a `SpikeRecorder` if `build` was called with
-        `compact`.
+        A `SpikeMonitor` per layer with a threshold, or a `SpikeRecorder` if `compact`.
     states
         A `StateMonitor` per layer with recorded variables.
     decoded
@@ -77,20 +88,50 @@ class BrianNetwork(Shown):
         The images of the last `present`.
     """
 
-    network: Brian2Network
-    source: NetworkBase
-    presentations: int
-    held: TimedArray
-    input: NeuronGroup
-    populations: dict[str, Population]
-    readout: Population | None
-    synapses: dict[str, AnySynapses]
-    spikes: dict[str, SpikeMonitor | SpikeRecorder]
-    states: dict[str, StateMonitor] = field(default_factory=dict)
-    decoded: ValueRecorder | None = None
-    keys: NeuronGroup | None = None
-    learning: bool = False
-    images: Presentations | None = None
+    def __init__(
+        self,
+        network: Network,
+        presentations: int,
+        *,
+        connectivity: Connectivity = "shared",
+        compact: bool = False,
+        prefix: str = "",
+        record: Collection[str] | Mapping[str, Collection[str]] = (),
+        learning: bool = False,
+    ) -> None:
+        # It reorders arithmetic; constant subexpressions are out of the equations already.
+        prefs.codegen.loop_invariant_optimisations = False
+        self.source, self.presentations, self.learning = network, presentations, learning
+        self.images: Presentations | None = None
+        self._prefix, self._connectivity = prefix, connectivity
+        config = network.config
+        # Before there are objects of Brian2, which warn if they are not used.
+        self._learned = {
+            placed.name: learned_by(placed, network.weights, config.dt_seconds)
+            for placed in (config.placed if learning else ())
+        }
+        self._clock = Clock(config.dt_seconds * second, name=f"{prefix}network__clock")
+        self.held = held_array(presentations, config, name=self._name("input", "held"))
+        self.keys = self._noise_keys()
+        self.input = InputNeurons(
+            config, self.held, clock=self._clock, name=self._name("input"), keys=self.keys
+        )
+        self.populations: dict[str, Population] = {}
+        self.synapses: dict[str, AnySynapses] = {}
+        before: NeuronGroup = self.input
+        for placed in config.placed:
+            population = self._population(placed)
+            self.synapses |= self._pathways(placed, before, population)
+            self.populations[placed.name] = before = population
+        self.readout: Population | None = None
+        if config.decoder.reads_potential:
+            self.readout = self._population(placed, shares_input=population)
+        self.spikes = self._spikes(compact=compact)
+        self.states = self._states(record)
+        self.decoded = self.readout and collect(
+            self.readout, placed.readout.decoded, config.decoder, self.timing
+        )
+        self.network = self._assembled()
 
     def _summary(self) -> Summary:
         heading = (
@@ -257,7 +298,9 @@ class BrianNetwork(Shown):
             raise DataError("no images were presented", hint="Call present(images) before the run")
         chunk = self.read(len(self.images))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
-        return result_of(self.source, self.images, chunk, target=active_target(), dtype=dtype)
+        return result_of(
+            self.source.described(), self.images, chunk, target=active_target(), dtype=dtype
+        )
 
     def run(self, presentations: int | None = None, **options: object) -> None:
         """Run all presentations, or the first few; `options` are those of `brian2.Network.run`.
@@ -285,6 +328,117 @@ class BrianNetwork(Shown):
                 hint="Call run() first",
             )
 
+    def _noise_keys(self) -> NeuronGroup | None:
+        learning = self.source.config.placed if self.learning else ()
+        rules = [rule for placed in learning for rule in rules_of(placed).values()]
+        if not self.source.config.noisy and not any(rule.draws for rule in rules):
+            return None
+        return noise_keys(self.presentations, clock=self._clock, name=f"{self._prefix}noise__keys")
+
+    def _population(
+        self, placed: PlacedLayer, shares_input: Population | None = None
+    ) -> Population:
+        """Return a layer's neurons, or its read-out, which shares the input of its neurons."""
+        readout = shares_input is not None
+        program = placed.readout_program if readout else placed.program
+        return Population(
+            program,
+            self.source.parameters(placed, readout=readout),
+            size=placed.size,
+            depth=placed.depth,
+            timing=self.timing,
+            clock=self._clock,
+            name=self._name(placed.name, "readout" if readout else "neurons"),
+            separate_inhibition=placed.separate_inhibition,
+            shares_input=shares_input,
+            biases=self.source.biases(placed),
+            number=population_number(placed.depth, readout=readout),
+            keys=self.keys if program.draws else None,
+            persistent=placed.persistent if self.learning and not readout else (),
+        )
+
+    def _pathways(
+        self, placed: PlacedLayer, before: NeuronGroup, population: Population
+    ) -> dict[str, AnySynapses]:
+        graded = self.source.config.encoder.graded and not isinstance(before, Population)
+        weights = self.source.connection_weights(placed)
+        pathways = {}
+        for name, delay in self.source.delays(placed).items():
+            kind = name.rpartition(".")[-1]
+            recurrent = kind == "recurrent"
+            pathway = Pathway(
+                self._name(placed.name, kind),
+                placed.layer,
+                placed.input_shape,
+                weights[name],
+                delay,
+                recurrent=recurrent,
+                timing=self.timing,
+                factor=self._factor(delay) if graded and not recurrent else None,
+                namespace={self.held.name: self.held},
+            )
+            source = population if recurrent else before
+            if not self.learning or name not in placed.synapses:
+                pathways[name] = pathway.build(source, population, self._clock, self._connectivity)
+            else:
+                start = {
+                    kind: {n: self._learned[placed.name][array] for n, array in arrays.items()}
+                    for kind, arrays in placed.learned[name].items()
+                }
+                pathways[name] = pathway.learning(
+                    rules_of(placed)[name], source, population, placed.depth, clock=self._clock,
+                    presentations=self.presentations, keys=self.keys, start=start,
+                )  # fmt: skip
+        return pathways
+
+    def _factor(self, delay: Steps) -> str:
+        """Return Brian2 code of the graded event that arrives after a delay."""
+        if not self.source.config.in_time or not delay.any():
+            return f"{HELD}_pre"
+        return held_at(self.held, self.source.config, DELAY if delay.ndim else str(delay))
+
+    def _name(self, layer: str, part: str = "neurons") -> str:
+        """Return an object's name; no layer's name has `__` in it, so the two never collide."""
+        return f"{self._prefix}{layer}__{part}"
+
+    def _spikes(self, *, compact: bool) -> dict[str, SpikeMonitor | SpikeRecorder]:
+        return {
+            layer: SpikeRecorder(population, name=f"{population.name}__spikes")
+            if compact
+            else SpikeMonitor(population, [PRESENTATION], name=f"{population.name}__spikes")
+            for layer, population in self.populations.items()
+            if "spike" in population.events
+        }
+
+    def _states(
+        self, record: Collection[str] | Mapping[str, Collection[str]]
+    ) -> dict[str, StateMonitor]:
+        monitors = {}
+        for placed in self.source.config.placed:
+            requested = record.get(placed.name, ()) if isinstance(record, Mapping) else record
+            names = [name for name in placed.program.states if name in requested]
+            if names:
+                population = self.populations[placed.name]
+                monitors[placed.name] = StateMonitor(
+                    population, names, record=True, when="end", clock=self._clock,
+                    name=f"{population.name}__states",
+                )  # fmt: skip
+        return monitors
+
+    def _assembled(self) -> Brian2Network:
+        """Return all objects in a Brian2 network, in the order of the schedule."""
+        network = _OnceInStandalone()
+        network.schedule = list(self.timing.schedule.slots)
+        parts: list[Any] = [self.input, *self.populations.values(), *self.synapses.values()]
+        parts += [each for synapses in self.plastic.values() for each in synapses.traces.values()]
+        parts += [*self.spikes.values(), *self.states.values()]
+        parts += [self.readout, self.decoded, self.keys]
+        for part in parts:
+            if part is not None:
+                network.add(part)
+                mark_as_run(part, network)
+        return network
+
 
 class _OnceInStandalone(Brian2Network):  # type: ignore[misc]
     """A network that runs once in a standalone program: a further run would lose spikes.
@@ -302,32 +456,3 @@ class _OnceInStandalone(Brian2Network):  # type: ignore[misc]
             )
         # One frame more between the caller, whose names Brian2 looks up, and Brian2.
         super().run(*args, level=level + 1, **options)
-
-
-def assembled(builder: Builder) -> BrianNetwork:
-    """Return the objects of a builder in a Brian2 network, in the order of its schedule."""
-    built = BrianNetwork(
-        network=_OnceInStandalone(),
-        source=builder.source,
-        presentations=builder.presentations,
-        held=builder.held,
-        input=builder.input,
-        populations=builder.populations,
-        readout=builder.readout,
-        synapses=builder.synapses,
-        spikes=builder.spikes,
-        states=builder.states,
-        keys=builder.keys,
-        decoded=builder.decoded,
-        learning=builder.learning,
-    )
-    built.network.schedule = list(built.timing.schedule.slots)
-    parts: list[Any] = [built.input, *built.populations.values(), *built.synapses.values()]
-    parts += [each for synapses in built.plastic.values() for each in synapses.traces.values()]
-    parts += [*built.spikes.values(), *built.states.values()]
-    parts += [built.readout, built.decoded, built.keys]
-    for part in parts:
-        if part is not None:
-            built.network.add(part)
-            mark_as_run(part, built.network)
-    return built

@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import get_args
 
 from bioae.checks import one_of, whole
-from bioae.networks.base import NetworkBase
-from bioae.networks.trained.loading import NetworkLike, full_network_of, network_of
+from bioae.networks.network import Network
+from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.simulation.backend import Connectivity, check_record, record_names
 from bioae.simulation.learned import learner
-from bioae.simulation.objects.brian_network import BrianNetwork, assembled
-from bioae.simulation.objects.builder import Builder
+from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.targets.activation import without_fast_math
 
 __all__ = ["build"]
@@ -68,17 +67,17 @@ def build(
     """
     one_of(connectivity, "connectivity", get_args(Connectivity))
     without_fast_math()
-    source = learner(full_network_of(network)) if learning else network_of(network)
+    source = network_of(network)
+    source = learner(source) if learning else source
     record = _recorded(record, source)
-    builder = Builder(
+    return BrianNetwork(
         source, whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix, record=record, learning=learning,
     )  # fmt: skip
-    return assembled(builder)
 
 
 def _recorded(
-    record: Collection[str] | Mapping[str, Collection[str]], network: NetworkBase
+    record: Collection[str] | Mapping[str, Collection[str]], network: Network
 ) -> Collection[str] | dict[str, Collection[str]]:
     """Return the variables to record, or refuse those that no layer has."""
     placed = {each.name: each for each in network.config.placed}

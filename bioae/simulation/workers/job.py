@@ -19,14 +19,13 @@ from brian2.utils.logger import catch_logs
 from numpy.typing import NDArray
 
 from bioae.errors import TargetError
-from bioae.networks.base import NetworkBase
 from bioae.networks.config import NetworkConfig
+from bioae.networks.network import Network
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, Backend
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.objects.brian_network import BrianNetwork, Learner, assembled
-from bioae.simulation.objects.builder import Builder
+from bioae.simulation.objects.brian_network import BrianNetwork, Learner
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -81,7 +80,7 @@ class Job:
         in one process: each begins with the weights with which the one before it ended.
     """
 
-    network: NetworkBase
+    network: Network
     presentations: int
     backend: Backend
     learning: bool = False
@@ -119,12 +118,10 @@ class Job:
     def _build(self, presentations: int, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
         with activity("building"):
-            builder = Builder(
+            return BrianNetwork(
                 self.network, presentations, record=backend.record,
-                connectivity=backend.connectivity, compact=compact, prefix="",
-                learning=self.learning,
+                connectivity=backend.connectivity, compact=compact, learning=self.learning,
             )  # fmt: skip
-            return assembled(builder)
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,7 +130,7 @@ def test_all_chunks_are_finished(
         patch.setattr("bioae.simulation.run.write_pieces", interrupted)
         with pytest.raises(KeyboardInterrupt):
             stored(network, images, half)
-    monkeypatch.setattr(runners, "Builder", None)  # nothing is built
+    monkeypatch.setattr(runners, "BrianNetwork", None)  # nothing is built
     assert stored(network, images, half) == whole
     assert not parts_of(half).exists()
 

@@ -18,7 +18,6 @@ from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
-from bioae.networks.connections import potential_connections
 from bioae.simulation import Learned, build, learn
 from bioae.structure import rewired
 from bioae.trainers import learn_mirror, train
@@ -156,7 +155,7 @@ def test_the_weakest_connections_make_way_for_random_ones() -> None:
 
 
 def potential_of(start: Network, name: str) -> Any:
-    return potential_connections(start.config.placed[name.startswith("output")], name)
+    return start.config.placed[name.startswith("output")].potential_connections(name)
 
 
 def test_periods_go_on_from_earlier_calls() -> None:
