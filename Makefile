@@ -74,7 +74,7 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 
 types: $(DEV)
-	$(BIN)/mypy --strict -p bioae
+	$(BIN)/mypy --strict -p bioae -p experiments
 
 # The tools of the environment, so that a commit is checked with the same versions as in make test.
 hooks: $(DEV)
@@ -88,7 +88,7 @@ docs: $(DOCS)
 
 clean:
 	rm -rf build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find bioae equations trainers analysis tests benchmarks examples scripts \
+	find bioae equations trainers analysis experiments tests benchmarks examples scripts \
 		-name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

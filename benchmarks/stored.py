@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bioae.experiments.runner.provenance import processor
 from bioae.files import write_text
+from bioae.provenance import processor
 
 __all__ = [
     "DOCS_RESULTS", "RESULTS", "Stored", "Table", "machine", "parser", "pending_tables",

@@ -8,7 +8,6 @@ from . import networks as networks
 from . import noise as noise
 from . import responses as responses
 from . import simulation as simulation
-from . import spike_times as spike_times
 from . import structure as structure
 from . import trainers as trainers
 from .equations import NeuronModel as NeuronModel

@@ -1,4 +1,4 @@
-"""Draw the connections of hypercolumns from a run of ``bioae experiment bcpnn``.
+"""Draw the connections of hypercolumns from a run of ``python -m experiments bcpnn``.
 
 python docs/make_connections.py bcpnn docs/images/connections.svg
 """

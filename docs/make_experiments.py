@@ -13,12 +13,14 @@ from pathlib import Path
 
 import marked
 
-from bioae.experiments.runner.criteria import KINDS, Kind
-from bioae.experiments.runner.page import FIGURES, draw_figures, page_of, plan_of, used_rows
-from bioae.experiments.runner.registry import load
-from bioae.experiments.runner.rows import Document, read_document, write_json
-from bioae.experiments.runner.verdict import Verdict, judge
+sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are not installed
+
 from bioae.showing import markdown_table
+from experiments.runner.criteria import KINDS, Kind
+from experiments.runner.page import FIGURES, draw_figures, page_of, plan_of, used_rows
+from experiments.runner.registry import load
+from experiments.runner.rows import Document, read_document, write_json
+from experiments.runner.verdict import Verdict, judge
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bioae.equations import available_synapses, load_neuron, load_synapse
-from bioae.experiments.runner.provenance import provenance
 from bioae.files import write_text
+from bioae.provenance import provenance
 from bioae.showing import markdown_table
 from bioae.trainers.parity.rules import rule_parities
 

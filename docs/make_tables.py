@@ -50,16 +50,6 @@ from bioae.networks.tasks import (
     Sequence,
 )
 from bioae.showing import markdown_table
-from bioae.trainers.baselines.kinds import (
-    AutoencoderKind,
-    FeedforwardKind,
-    MeanImageKind,
-    PcaKind,
-    RecurrentKind,
-    TrainedKind,
-    VariationalKind,
-    ZeroKind,
-)
 
 PAGES = tuple(
     Path(__file__).with_name(name)
@@ -69,7 +59,6 @@ PAGES = tuple(
         "synapse-models.md",
         "tasks.md",
         "learning.md",
-        "baselines.md",
     )
 )
 
@@ -92,15 +81,6 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
         TrajectoryDecoder,
     ),
     "tasks": (Reconstruction, Classification, Regression, Sequence, Representation),
-    "baselines": (
-        AutoencoderKind,
-        VariationalKind,
-        FeedforwardKind,
-        RecurrentKind,
-        PcaKind,
-        MeanImageKind,
-        ZeroKind,
-    ),
     "neuron": (NeuronModel,),
     "surrogate": (Surrogate,),
     "event": (CustomEvent,),
@@ -116,7 +96,6 @@ _COMMON: dict[str, set[str]] = {
     "encoders": set(),
     "decoders": {"scale"},
     "tasks": set(),
-    "baselines": {*TrainedKind.model_fields},
 }
 _MEANING = {
     "schedule": '`"brian2"` or `"paper"`: the order within a step, see [timing](timing.md)',

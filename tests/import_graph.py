@@ -17,6 +17,8 @@ import networkx as nx
 ROOT = Path(__file__).resolve().parents[1]
 #: Folders at the top that are installed below `bioae`, through links.
 LINKED = ("equations", "trainers", "analysis")
+#: The folder of research, which is not installed.
+RESEARCH = "experiments"
 
 
 class Sources:
@@ -82,10 +84,10 @@ class Sources:
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:
     links = [root / "bioae" / name for name in LINKED]
-    for part in ("bioae", *LINKED):
+    for part in ("bioae", *LINKED, RESEARCH):
         for path in sorted((root / part).rglob("*.py")):
             if any(path.is_relative_to(link) for link in links):
                 continue
             parts = path.relative_to(root).with_suffix("").parts
-            parts = parts if part == "bioae" else ("bioae", *parts)
+            parts = ("bioae", *parts) if part in LINKED else parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path

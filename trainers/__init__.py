@@ -1,4 +1,4 @@
-"""The PyTorch side: the mirror of a network, its gradients, training, baselines, parity and fits.
+"""The PyTorch side: the mirror of a network, its gradients, training, parity and fits.
 
 All code that imports PyTorch belongs here, including the PyTorch side of a learning rule. Names are
 imported on first use, so that ``import bioae.trainers`` itself is fast. PyTorch comes with the

@@ -1,13 +1,7 @@
-from . import baselines as baselines
 from . import fitting as fitting
 from . import mirror as mirror
 from . import parity as parity
 from . import training as training
-from .baselines.base import Baseline as Baseline
-from .baselines.config import BaselineConfig as BaselineConfig
-from .baselines.stored import load_baseline as load_baseline
-from .baselines.training import BaselineResult as BaselineResult
-from .baselines.training import train_baseline as train_baseline
 from .evaluation import evaluate as evaluate
 from .gradients import gradient_norms as gradient_norms
 from .gradients import layer_outputs as layer_outputs

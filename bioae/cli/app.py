@@ -10,7 +10,7 @@ import importlib.metadata
 
 from cyclopts import App, Parameter
 
-__all__ = ["make_app"]
+__all__ = ["make_app", "new_app"]
 
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
@@ -18,7 +18,6 @@ _COMMANDS = {
     "simulate": "Simulate a trained network in Brian2.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
-    "experiment": "Test a claim over conditions and seeds, with its controls.",
     "import-nir": "Make a trained network of a NIR graph, from snnTorch, norse and others.",
     "export-nir": "Write a trained network as a NIR graph, for snnTorch, norse and others.",
 }
@@ -73,13 +72,13 @@ def make_app() -> App:
     command of a group is ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It
     returns its exit status, or None for 0.
     """
-    app = _new_app("bioae", "Spiking networks, written once as Brian2 equations.")
+    app = new_app("bioae", "Spiking networks, written once as Brian2 equations.")
     app.version = lambda: importlib.metadata.version("bioae")
     for place, (name, line) in enumerate(_COMMANDS.items()):
         module = name.replace("-", "_")
         app.command(f"bioae.cli.{module}:{module}", name=name, help=line, sort_key=place)
     for group, (line, commands) in _GROUPS.items():
-        subapp = _new_app(group, line)
+        subapp = new_app(group, line)
         for place, (name, command_line) in enumerate(commands.items()):
             path = f"bioae.cli.{group}:{name}_{group}"
             subapp.command(path, name=name, help=command_line, sort_key=place)
@@ -87,7 +86,8 @@ def make_app() -> App:
     return app
 
 
-def _new_app(name: str, line: str) -> App:
+def new_app(name: str, line: str) -> App:
+    """Return an application without commands, with the settings that all of them share."""
     return App(
         name=name,
         help=line,

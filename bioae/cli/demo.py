@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
+import tomllib
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,17 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.trainers import TrainingResult
 
-__all__ = ["demo"]
+__all__ = ["RUNS", "demo", "firing", "recipe"]
 
-#: The run that Brian2 simulates, by its name in `bioae.experiments.demo.RUNS`.
+#: Description of each run, the file of its training configuration in bioae/data/demo, and whether
+#: it has regularisers.
+RUNS: dict[str, tuple[str, str, bool]] = {
+    "regularised": ("soft reset, regularised", "soft_reset", True),
+    "unregularised": ("soft reset, not regularised", "soft_reset", False),
+    "paper": ("rule of the paper, not regularised", "paper", False),
+}
+
+#: The run that Brian2 simulates.
 MAIN = "regularised"
 BRIAN2, MIRROR = "regularised (Brian2)", "regularised (mirror)"
 
@@ -88,9 +98,29 @@ def demo(
     return 0 if numbers["differing_spikes"] == 0 else 1
 
 
+def recipe(run: str) -> dict[str, Any]:
+    """Return the training configuration of a run as plain data."""
+    _, file, regularised = RUNS[run]
+    text = (files("bioae") / "data" / "demo" / f"{file}.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    return values if regularised else {**values, "regularisers": {}}
+
+
+def firing(result: xr.DataTree) -> dict[str, float]:
+    """Return the fractions of dead and bursting latent neurons, and the latent density."""
+    from bioae.analysis import summary
+
+    table = summary(result).sel(layer="latent")
+    columns = {
+        "dead": "dead_fraction",
+        "bursting": "bursting_fraction",
+        "density": "rate_per_step_mean",
+    }
+    return {name: float(table[column]) for name, column in columns.items()}
+
+
 def _check_outputs(out: Path, overwrite: bool) -> None:
     """Refuse a folder that cannot hold a demo, before anything is trained."""
-    from bioae.experiments.demo import RUNS
     from bioae.files import check_output
 
     check_output(out, overwrite=overwrite, kind="folder")
@@ -102,15 +132,12 @@ def _check_outputs(out: Path, overwrite: bool) -> None:
 
 def _stored() -> list[str]:
     """Return the names of the stored results, in their order."""
-    from bioae.experiments.demo import RUNS
-
     return ["brian2", "mirror", *(name for name in RUNS if name != MAIN)]
 
 
 def _train(
     out: Path, epochs: int | None, overwrite: bool, console: Console
 ) -> dict[str, TrainingResult]:
-    from bioae.experiments.demo import RUNS, recipe
     from bioae.trainers import TrainingConfig, train
 
     runs = {}
@@ -132,7 +159,6 @@ def _simulate(
     console: Console,
 ) -> dict[str, xr.DataTree]:
     """Run the regularised network in Brian2 and the mirror, the others in the mirror only."""
-    from bioae.experiments.demo import RUNS
     from bioae.simulation import simulate, write_result
     from bioae.trainers import simulate_mirror
 
@@ -151,7 +177,6 @@ def _simulate(
 def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
     """Return the demo's numbers as plain data."""
     from bioae.analysis import differing_spikes, reconstruction_errors
-    from bioae.experiments.demo import RUNS, firing
 
     regularised = results[BRIAN2]
     networks = {
@@ -187,7 +212,6 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
 
 
 def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object]]]]:
-    from bioae.experiments.demo import RUNS
 
     networks = [
         {
@@ -241,7 +265,6 @@ def _write_report(
 ) -> None:
     from bioae.analysis import write_report
     from bioae.datasets import load
-    from bioae.experiments.demo import RUNS
 
     write_report(
         path,

@@ -9,10 +9,10 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from cyclopts import CycloptsError
+from cyclopts import App, CycloptsError
 from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from bioae.cli.app import make_app
@@ -26,13 +26,15 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_app) -> int:
     """Run a command.
 
     Parameters
     ----------
     arguments
         The words after ``bioae`` on the command line; those of this process by default.
+    make
+        Makes the application; that of ``bioae`` by default.
 
     Returns
     -------
@@ -44,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # SIGTERM, which batch systems send, acts like Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _silence_libraries()
+    app = make()
     # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         _check_words(words)
-        status = make_app()(words)
+        status = app(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _hush()
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CycloptsError, BioaeError, OSError, MemoryError) as error:
         _drop_output()
         _hush()
-        print(f"bioae: error: {_line(error)}", file=sys.stderr)
+        print(f"bioae: error: {_line(error, app.name[0])}", file=sys.stderr)
         return _BAD_INPUT
     except Exception:  # noqa: BLE001
         traceback.print_exc()
@@ -70,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _line(error: CycloptsError | BioaeError | OSError | MemoryError) -> str:
+def _line(error: CycloptsError | BioaeError | OSError | MemoryError, program: str) -> str:
     match error:
         case CycloptsError():
-            line = _usage(error)
+            line = _usage(error, program)
         case MemoryError():
             line = f"out of memory{f': {error}' if str(error) else ''}. Ask for fewer images"
         case OSError():
@@ -83,8 +86,8 @@ def _line(error: CycloptsError | BioaeError | OSError | MemoryError) -> str:
     return " ".join(line.split())
 
 
-def _usage(error: CycloptsError) -> str:
-    command = " ".join(["bioae", *(error.command_chain or ())])
+def _usage(error: CycloptsError, program: str) -> str:
+    command = " ".join([program, *(error.command_chain or ())])
     match error:
         case UnknownCommandError():
             what = _unknown_command(error)

@@ -15,7 +15,6 @@ __all__ = [
     "Decimal",
     "Positive",
     "Seed",
-    "Seeds",
     "Several",
     "Sizes",
     "Split",
@@ -114,9 +113,6 @@ def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
 Positive = Annotated[int, whole(1)]
 Steps = Annotated[int, whole(1, 10**6)]
 Workers = Annotated[int, whole(1, 1024)]
-
-#: The number of seeds of an experiment.
-Seeds = Annotated[int, whole(1, 10_000)]
 
 #: A seed, an unsigned 64-bit integer.
 Seed = Annotated[int, whole(0, 2**64 - 1)]

@@ -5,7 +5,6 @@ Code that turns a name, a path or arrays into `Data` belongs here, and nothing a
 
 from __future__ import annotations
 
-from bioae.datasets import synthetic
 from bioae.datasets.catalogue import DATA_SETS, DataSet
 from bioae.datasets.conversion import DataOptions, convert
 from bioae.datasets.data import Data
@@ -23,5 +22,4 @@ __all__ = [
     "load",
     "locate",
     "save",
-    "synthetic",
 ]

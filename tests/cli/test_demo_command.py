@@ -21,11 +21,10 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     """Let the demo train the tiny network."""
     tables = tomllib.loads(f"{tiny_text}\nderivative = 'membrane'\n[regularisers]\nbeta2 = 0.01\n")
 
-    def tiny(name: str, changes: object = None) -> dict[str, Any]:
-        assert name in {"autoencoders/soft_reset", "autoencoders/paper", "demo"}
-        return {"soft_reset": {}, "paper": {}} if changes is None else tables
+    def tiny(name: str) -> dict[str, Any]:
+        return tables if name == "regularised" else {**tables, "regularisers": {}}
 
-    monkeypatch.setattr("bioae.experiments.demo.recipes.read", tiny)
+    monkeypatch.setattr("bioae.cli.demo.recipe", tiny)
 
 
 @pytest.mark.usefixtures("small")

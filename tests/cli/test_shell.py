@@ -18,7 +18,7 @@ from bioae.cli.app import make_app
 from bioae.errors import DataError
 
 LIST = (
-    "demo, train, simulate, analyze, parity, experiment, import-nir, export-nir, neurons, "
+    "demo, train, simulate, analyze, parity, import-nir, export-nir, neurons, "
     "synapses, models, data, cache"
 )
 COMMANDS = tuple(LIST.split(", "))

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 import bioae.random
 from bioae.datasets import Data
-from bioae.datasets.synthetic import (
+from bioae.networks import Network
+from experiments.baselines import BaselineConfig
+from experiments.baselines.stored import conventional_module
+from experiments.synthetic import (
     elasticity,
     flip_labels,
     genz,
@@ -27,9 +30,6 @@ from bioae.datasets.synthetic import (
     store_recall,
     strain_paths,
 )
-from bioae.networks import Network
-from bioae.trainers import BaselineConfig
-from bioae.trainers.baselines.stored import conventional_module
 
 SEED, COUNT = 5, 1200
 LAYERS = (dense("hidden", 60), dense("output", 20))

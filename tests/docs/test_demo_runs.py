@@ -10,9 +10,9 @@ import pytest
 
 from bioae import simulation
 from bioae.cli import main
-from bioae.experiments import demo as experiment
-from bioae.experiments.runner.recipes import changed
+from bioae.cli.demo import recipe
 from bioae.simulation.targets.activation import check_target
+from experiments.runner.recipes import changed
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,9 +50,8 @@ def test_a_small_demo(
         sizes = {"train": 42, "validation": 10, "test": 10}
         return changed(recipe(name), {"data": sizes})
 
-    recipe = experiment.recipe
     run = simulation.simulate
-    monkeypatch.setattr(experiment, "recipe", few)
+    monkeypatch.setattr("bioae.cli.demo.recipe", few)
     monkeypatch.setattr(
         simulation,
         "simulate",

@@ -25,14 +25,14 @@ from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from bioae import analysis
 from bioae.analysis import plots
+from bioae.cli.demo import RUNS
 from bioae.equations import available, available_synapses, load_neuron
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
-from bioae.experiments.demo import RUNS
-from bioae.experiments.runner import page
-from bioae.experiments.runner.registry import load as load_experiment
 from bioae.networks import trained
 from bioae.trainers.training.sections import OptimisationConfig
+from experiments.runner import page
+from experiments.runner.registry import load as load_experiment
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -59,7 +59,6 @@ def rows(content: str) -> list[list[str]]:
         (make_tables, "networks.md", 8),
         (make_tables, "neuron-models.md", 4),
         (make_tables, "tasks.md", 1),
-        (make_tables, "baselines.md", 1),
         (make_analysis, "analysis.md", 5),
         (make_trained, "trained-networks.md", 1),
     ],

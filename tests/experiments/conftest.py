@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import pytest
 
-from bioae import experiments
-from bioae.cli import main
+import experiments
+from experiments.__main__ import main
 
 #: Rows of plain arithmetic: a higher score is claimed, and chance is the control.
 TOY = '''
 """A toy."""
-from bioae.experiments.runner.criteria import Criterion, difference, mean
-from bioae.experiments.runner.experiment import Column, Condition, Experiment
+from experiments.runner.criteria import Criterion, difference, mean
+from experiments.runner.experiment import Column, Condition, Experiment
 
 __all__ = ["EXPERIMENT"]
 
@@ -51,11 +51,14 @@ EXPERIMENT = Experiment(
 
 COMMAND = """
 import sys
-from bioae import experiments
+import experiments
 experiments.__path__ = [*experiments.__path__, sys.argv[1]]
-from bioae.cli import main
+from experiments.__main__ import main
 sys.exit(main(sys.argv[2:]))
 """
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Done(NamedTuple):
@@ -97,7 +100,7 @@ def write(modules: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             assert before in text
             text = text.replace(before, after)
         (modules / "toy.py").write_text(text)
-        monkeypatch.delitem(sys.modules, "bioae.experiments.toy", raising=False)
+        monkeypatch.delitem(sys.modules, "experiments.toy", raising=False)
 
     write()
     return write
@@ -108,7 +111,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process."""
 
     def run(*arguments: object) -> Done:
-        status = main(["experiment", *map(str, arguments)])
+        status = main([*map(str, arguments)])
         return Done(status, *capsys.readouterr())
 
     return run
@@ -119,8 +122,8 @@ def start(modules: Path, here: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the command line in a separate process."""
 
     def start(*arguments: object) -> subprocess.Popen[str]:
-        words = [sys.executable, "-c", COMMAND, str(modules), "experiment", *map(str, arguments)]
-        variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+        words = [sys.executable, "-c", COMMAND, str(modules), *map(str, arguments)]
+        variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
             words, cwd=here, env=variables, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
-from bioae.cli import main
-from bioae.experiments.autoencoders.measures import (
+from bioae.networks import trained
+from bioae.trainers import TrainingConfig, simulate_mirror
+from bioae.trainers.training.training import assemble
+from experiments.__main__ import main
+from experiments.autoencoders.measures import (
     CLASSES,
     class_structure,
     noise_errors,
     time_errors,
 )
-from bioae.experiments.runner.recipes import changed, read
-from bioae.experiments.runner.registry import load
-from bioae.networks import trained
-from bioae.trainers import BaselineConfig, TrainingConfig, simulate_mirror
-from bioae.trainers.training.training import assemble
+from experiments.baselines import BaselineConfig
+from experiments.runner.recipes import changed, read
+from experiments.runner.registry import load
 
 NAMES = ("hubotter2021", "sparse_code")
 CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]
@@ -145,7 +146,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @cache
     def run(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name) / "out"
-        assert main(["experiment", name, "--quick", "--target", "numpy", "--out", str(folder)]) == 0
+        assert main([name, "--quick", "--target", "numpy", "--out", str(folder)]) == 0
         return folder
 
     return run
@@ -186,6 +187,6 @@ def test_it_can_fail(
             row["numbers"] = change(row["numbers"])
     known = tmp_path / "known.json"
     known.write_text(json.dumps(document))
-    command = ["experiment", name, "--quick", "--target", "numpy", "--rows", str(known)]
+    command = [name, "--quick", "--target", "numpy", "--rows", str(known)]
     # The rows are taken over, so that nothing is trained.
     assert main([*command, "--out", str(tmp_path / "out")]) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.experiments.bcpnn import EXPERIMENT, RINGS, _places, _readouts, _use
+from experiments.bcpnn import EXPERIMENT, RINGS, _places, _readouts, _use
 
 
 def flat(tables: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""``bioae experiment``: rows, verdicts and statuses, with an experiment of plain arithmetic."""
+"""``python -m experiments``: rows, verdicts and statuses, with a toy experiment."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,10 @@ import pytest
 import xarray as xr
 
 from bioae.errors import OutputError
-from bioae.experiments.runner.experiment import Plan
-from bioae.experiments.runner.registry import available, load
-from bioae.experiments.runner.rows import Identity, identity_of
-from bioae.experiments.runner.store import Store, opened
+from experiments.runner.experiment import Plan
+from experiments.runner.registry import available, load
+from experiments.runner.rows import Identity, identity_of
+from experiments.runner.store import Store, opened
 
 Run = Callable[..., Any]
 Write = Callable[..., None]
@@ -260,7 +261,7 @@ def test_rows_of_an_older_recipe_are_not_mixed(
     assert "the rows are of another run: recipe differs" in refused(run("toy", "--resume"))
     recipe.unlink()
     assert "the rows are of another run: recipe differs" in refused(run("toy", "--status"))
-    assert all(load(name).recipe for name in ("demo", "classification"))
+    assert all(load(name).recipe for name in ("srnn", "classification"))
 
 
 def test_a_column_that_is_not_declared_is_a_defect(run: Run, write: Write, here: Path) -> None:
@@ -398,23 +399,26 @@ def _begin(folder: Path, identity: Identity) -> Identity:
 
 LIGHT = """
 import sys
-from bioae import experiments
+import experiments
 experiments.__path__ = [*experiments.__path__, sys.argv[1]]
-from bioae.cli import main
-assert main(["experiment", "list"]) == 0
-assert main(["experiment", "demo", "--status"]) == 1
-assert main(["experiment", "toy", "--status"]) == 1
-assert main(["experiment", "tox"]) == 2
-assert "bioae.experiments.demo" in sys.modules
+from experiments.__main__ import main
+assert main(["list"]) == 0
+assert main(["demo", "--status"]) == 1
+assert main(["toy", "--status"]) == 1
+assert main(["tox"]) == 2
+assert "experiments.demo" in sys.modules
 assert not {"torch", "brian2", "matplotlib"} & sys.modules.keys()
-assert main(["experiment", "toy", "--quick"]) == 0
+assert main(["toy", "--quick"]) == 0
 assert "torch" not in sys.modules
 """
 
 
 def test_torch_is_imported_only_to_train(write: Write, modules: Path, here: Path) -> None:
     command = [sys.executable, "-c", LIGHT, str(modules)]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        command, cwd=here, env=variables, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -12,11 +12,11 @@ import pytest
 from scipy.special import erf
 
 from bioae.datasets import load as load_data
-from bioae.experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
-from bioae.experiments.runner.trial import Trial
 from bioae.random import named_stream
-from bioae.trainers import train_baseline
 from bioae.trainers.training.splits import example_order, held_out
+from experiments.baselines import train_baseline
+from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
+from experiments.runner.trial import Trial
 
 SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bioae.experiments.runner.criteria import (
+from experiments.runner.criteria import (
     Criterion,
     Statistic,
     difference,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioae.experiments.csdp import tagged
-from bioae.experiments.runner.recipes import read
 from bioae.networks import NetworkConfig
 from bioae.random import named_stream
+from experiments.csdp import tagged
+from experiments.runner.recipes import read
 
 
 def test_label_lines_are_a_row_on_top() -> None:

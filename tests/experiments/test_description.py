@@ -11,14 +11,14 @@ import pytest
 from scipy import stats
 
 from bioae.errors import InputError
-from bioae.experiments.runner.criteria import Criterion, mean, values_of
-from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
-from bioae.experiments.runner.figures import dots
-from bioae.experiments.runner.notes import filled
-from bioae.experiments.runner.page import page_of
-from bioae.experiments.runner.registry import available, load
-from bioae.experiments.runner.rows import Document, Row, identity_of, row_of, table_of
-from bioae.experiments.runner.verdict import judge
+from experiments.runner.criteria import Criterion, mean, values_of
+from experiments.runner.experiment import Column, Condition, Experiment, Plan
+from experiments.runner.figures import dots
+from experiments.runner.notes import filled
+from experiments.runner.page import page_of
+from experiments.runner.registry import available, load
+from experiments.runner.rows import Document, Row, identity_of, row_of, table_of
+from experiments.runner.verdict import judge
 
 CLAIM = Criterion("claim", "score", mean("score", "a"), ">=", 0.5)
 CONTROL = Criterion("control", "chance", mean("score", "b"), "<=", 0.25, quick=0.75)
@@ -131,7 +131,7 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
     assert judge(plan, stored).outcome == "the claim holds (1 of 3 planned seeds run)"
     page = page_of(experiment(), stored)
     assert "**Verdict: the claim holds (1 of 3 planned seeds run).**" in page
-    assert "`bioae experiment one --seeds 1`, 2 rows." in page
+    assert "`python -m experiments one --seeds 1`, 2 rows." in page
 
 
 def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.cli import main
-from bioae.experiments.autoencoders import hill_climbing
-from bioae.experiments.autoencoders.hill_climbing import Climb, Climber, Network
-from bioae.experiments.neurons_as_autoencoders import EPISTASIS, EXPERIMENT, STEPS, climbed, points
 from bioae.random import stream
+from experiments.__main__ import main
+from experiments.autoencoders import hill_climbing
+from experiments.autoencoders.hill_climbing import Climb, Climber, Network
+from experiments.neurons_as_autoencoders import EPISTASIS, EXPERIMENT, STEPS, climbed, points
 
 Numbers = NDArray[np.float64]
 
@@ -197,7 +197,7 @@ def test_conditions() -> None:
 
 
 def quick(folder: Path) -> int:
-    return main(["experiment", "neurons_as_autoencoders", "--quick", "--out", str(folder / "out")])
+    return main(["neurons_as_autoencoders", "--quick", "--out", str(folder / "out")])
 
 
 def test_the_quick_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

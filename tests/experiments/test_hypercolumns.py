@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.experiments.hypercolumns.learning import (
+from bioae.structure import Structure, random_connections
+from experiments.hypercolumns.learning import (
     Learning,
     by_information,
     by_shuffled_information,
     learn,
 )
-from bioae.experiments.hypercolumns.network import Hypercolumns, Weights, binary_units, sources_of
-from bioae.experiments.hypercolumns.traces import Traces
-from bioae.structure import Structure, random_connections
+from experiments.hypercolumns.network import Hypercolumns, Weights, binary_units, sources_of
+from experiments.hypercolumns.traces import Traces
 
 NETWORK = Hypercolumns(hypercolumns=2, minicolumns=3)
 Numbers = NDArray[np.float64]

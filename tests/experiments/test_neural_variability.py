@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from builders import dense
 
-from bioae.experiments import neural_variability
-from bioae.experiments.neural_variability import (
+from bioae.networks import Network, NetworkConfig
+from experiments import neural_variability
+from experiments.neural_variability import (
     EXPERIMENT,
     SPIKING_SCALE,
     autoencoder,
     perceptron,
     with_noise,
 )
-from bioae.networks import Network, NetworkConfig
 
 
 def test_noise_moves_connections_only_and_stays_on_the_grid() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bioae.experiments.runner.experiment import Plan
-from bioae.experiments.runner.registry import available, load
-from bioae.experiments.runner.rows import Document, read_document
-from bioae.experiments.runner.verdict import judge
+from experiments.runner.experiment import Plan
+from experiments.runner.registry import available, load
+from experiments.runner.rows import Document, read_document
+from experiments.runner.verdict import judge
 
 ROWS = Path(__file__).parents[2] / "docs" / "results" / "experiments"
 
@@ -91,7 +91,7 @@ class _Means:
 
 def tables_of(name: str, condition: str, folder: Path) -> dict[str, Any]:
     """Return the tables of a condition's training in the quick form, flat, without paths."""
-    from bioae.experiments.runner.trial import Trial
+    from experiments.runner.trial import Trial
 
     experiment, means = load(name), _Means()
     settings = experiment.conditions[condition].settings
@@ -167,7 +167,7 @@ def test_conditions_differ_as_they_say(
 
 
 def test_layers_of_conventional_networks_are_those_of_spiking_ones() -> None:
-    from bioae.experiments.radlif import EXPERIMENT, recipe
+    from experiments.radlif import EXPERIMENT, recipe
 
     task = {"name": "rows", "points": 28, "channels": 28, "classes": 10}
     spiking, lstm = (recipe(name, task, EXPERIMENT.sizes) for name in ("radlif", "lstm"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bioae.cli import main
-from bioae.experiments.runner.registry import load
+from experiments.__main__ import main
+from experiments.runner.registry import load
 
 #: A number of a condition that contradicts the claim, or betrays a control.
 WRONG: dict[str, list[tuple[str, str, float]]] = {
@@ -30,7 +30,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
 
 def run(name: str, *options: str) -> int:
     """Run the quick form, and return the status."""
-    return main(["experiment", name, "--quick", "--target", "numpy", *options])
+    return main([name, "--quick", "--target", "numpy", *options])
 
 
 @pytest.mark.parametrize("name", WRONG)

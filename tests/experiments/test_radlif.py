@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bioae.experiments.radlif import EXPERIMENT, recipe
-from bioae.experiments.recurrence.gradients import GAINS, column, gradients
-from bioae.trainers import BaselineConfig, TrainingConfig
+from bioae.trainers import TrainingConfig
+from experiments.baselines import BaselineConfig
+from experiments.radlif import EXPERIMENT, recipe
+from experiments.recurrence.gradients import GAINS, column, gradients
 
 TASK = {"channels": 5, "points": 12, "classes": 3}
 

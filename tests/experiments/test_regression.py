@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from bioae.datasets import Data
-from bioae.experiments.regression import (
+from bioae.networks import Network, NetworkConfig
+from bioae.simulation import Backend, simulate
+from experiments.regression import (
     EXPERIMENT,
     errors,
     examples,
@@ -14,8 +16,6 @@ from bioae.experiments.regression import (
     recipe,
     silenced,
 )
-from bioae.networks import Network, NetworkConfig
-from bioae.simulation import Backend, simulate
 
 MATERIALS = ("elasticity", "ramberg_osgood", "plasticity")
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.cli import main
-from bioae.spike_times import compiling
-from bioae.spike_times.network import SpikeTimeLayer
+from experiments.__main__ import main
+from experiments.spike_response import compiling
+from experiments.spike_response.network import SpikeTimeLayer
 
 
 def quick(folder: Path) -> tuple[int, dict[str, dict[str, float]]]:
     """Run the quick form, and return its status and its numbers by condition."""
-    status = main(["experiment", "spike_times", "--quick", "--out", str(folder)])
+    status = main(["spike_times", "--quick", "--out", str(folder)])
     rows = json.loads((folder / "spike_times.json").read_text())["rows"]
     return status, {row["condition"]: row["numbers"] for row in rows}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioae.experiments.srnn import EXPERIMENT, recipe, shuffled
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers import TrainingConfig
+from experiments.srnn import EXPERIMENT, recipe, shuffled
 
 SPIKING = [name for name in EXPERIMENT.conditions if name != "rows-lstm"]
 

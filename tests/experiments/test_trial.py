@@ -15,12 +15,12 @@ import pytest
 import xarray as xr
 
 from bioae import Network, NetworkConfig, simulate
-from bioae.cli import main
-from bioae.experiments.runner.agreement import DIFFERING, Agreement
-from bioae.experiments.runner.criteria import Criterion, mean
-from bioae.experiments.runner.experiment import Column, Condition, Experiment, Plan
-from bioae.experiments.runner.rows import identity_of, row_of
-from bioae.experiments.runner.store import opened
+from experiments.__main__ import main
+from experiments.runner.agreement import DIFFERING, Agreement
+from experiments.runner.criteria import Criterion, mean
+from experiments.runner.experiment import Column, Condition, Experiment, Plan
+from experiments.runner.rows import identity_of, row_of
+from experiments.runner.store import opened
 
 Run = Callable[..., Any]
 Write = Callable[..., None]
@@ -30,7 +30,7 @@ TRAINING = """
 def run(trial):
     from bioae.analysis import reconstruction_errors
     from bioae.datasets import load
-    from bioae.experiments.runner.trial import fewest_spikes
+    from experiments.runner.trial import fewest_spikes
 
     layers = [
         {"kind": "dense", "name": "latent", "units": 8, "gain": 4.0},
@@ -212,7 +212,7 @@ def lines(training: Path) -> int:
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the quick form of the demo's experiment, which holds."""
     folder = tmp_path_factory.mktemp("demo")
-    assert main(["experiment", "demo", "--quick", "--out", str(folder / "out")]) == 0
+    assert main(["demo", "--quick", "--out", str(folder / "out")]) == 0
     return folder / "out"
 
 

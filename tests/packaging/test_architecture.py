@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import networkx as nx
 import pytest
-from import_graph import LINKED, ROOT, Sources
+from import_graph import LINKED, RESEARCH, ROOT, Sources
 
 SOURCES = Sources()
 PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".pyi").exists()]
@@ -18,11 +18,12 @@ PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".p
 # Composition roots put the parts together: they may import every part, and no part imports them.
 ROOTS = (
     "bioae.cli",
-    "bioae.experiments",
+    "experiments",
     "bioae.learning",
     "bioae.shortcuts",
     "bioae.sklearn",
     "bioae.__main__",
+    RESEARCH,
 )
 FACE = "bioae"  # names the parts, and imports them lazily
 CORE = "bioae"  # the files of no other part and no root
@@ -112,6 +113,12 @@ def test_no_part_imports_a_composition_root(root: str) -> None:
     assert [name for name in importers if name != FACE and not is_below(name, ROOTS)] == []
 
 
+def test_the_product_never_imports_research() -> None:
+    importers = {a for a, b in SOURCES.graph.edges if is_below(b, (RESEARCH,))}
+    assert importers
+    assert [name for name in importers if not is_below(name, (RESEARCH,))] == []
+
+
 def test_no_import_cycles() -> None:
     assert SOURCES.graph.number_of_edges() > len(SOURCES.paths)
     circles = [sorted(c) for c in nx.strongly_connected_components(SOURCES.graph) if len(c) > 1]
@@ -119,7 +126,8 @@ def test_no_import_cycles() -> None:
 
 
 def test_chains_of_imports_are_short() -> None:
-    graph = SOURCES.graph.copy()
+    product = [name for name in SOURCES.paths if not is_below(name, (RESEARCH,))]
+    graph = SOURCES.graph.subgraph(product).copy()
     listed = [(a, b) for a, b in graph.edges if a in PACKAGES and b.rpartition(".")[0] == a]
     graph.remove_edges_from(listed)
     chain = nx.dag_longest_path(nx.condensation(graph))

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from bioae.errors import NetworkError
-from bioae.trainers import BaselineConfig, train_baseline
-from bioae.trainers.baselines.training import assemble_baseline
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.config import load_config
 from bioae.trainers.training.descent import evaluate
@@ -34,6 +32,8 @@ from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.tables import VariabilityConfig
 from bioae.trainers.training.training import assemble
 from bioae.trainers.training.variability import WeightNoise, noise
+from experiments.baselines import BaselineConfig, train_baseline
+from experiments.baselines.training import assemble_baseline
 
 TIMES = ("seconds", "images_per_second")
 NOISE: dict[str, Any] = {"scale": 0.3}

@@ -1,0 +1,104 @@
+"""Conventional auto-encoders, variational ones among them, in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from bioae.noise import Key, draw, population_number
+from experiments.baselines.config import LOG_VARIANCE
+from experiments.baselines.kinds import AutoencoderKind, VariationalKind
+from experiments.baselines.layers import Activations, ConventionalModule
+
+__all__ = ["AutoencoderModule", "kl_divergence"]
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the Kullback-Leibler divergence of a Gaussian from the standard one, in nats.
+
+    It is summed over independent dimensions, and averaged over the batch (Kingma, Welling 2014,
+    arXiv:1312.6114, appendix B).
+
+    Parameters
+    ----------
+    mean, log_variance
+        Of each dimension (example, ...).
+    """
+    terms = mean.square() + log_variance.exp() - 1 - log_variance
+    return 0.5 * terms.flatten(1).sum(1).mean()
+
+
+class AutoencoderModule(ConventionalModule):
+    """The layers of a network's description as a conventional auto-encoder.
+
+    Every layer is rectified but the latent and the last one, whose activation functions the
+    configuration gives. In a variational auto-encoder the latent layer is the mean of a Gaussian,
+    and a second set of weights from the same input gives the logarithm of its variance: the arrays
+    ``LATENT.log_variance_weight`` and ``LATENT.log_variance_bias``.
+
+    Parameters
+    ----------
+    config, arrays
+        See `ConventionalModule`.
+    """
+
+    def _set_up(self, arrays: Mapping[str, Tensor]) -> None:
+        self.latent_name = self.config.latent.layer.name
+        self.depth = 1 + [place.layer.name for place in self.places].index(self.latent_name)
+        variational = isinstance(self.config.baseline, VariationalKind)
+        self.log_variance = (
+            self._connections(self.config.latent, arrays, LOG_VARIANCE) if variational else None
+        )
+
+    def _activations(self) -> dict[str, str]:
+        kind = self.config.baseline
+        latent = kind.latent if isinstance(kind, AutoencoderKind) else "linear"
+        return super()._activations() | {self.config.latent.layer.name: latent}
+
+    @property
+    def arrays(self) -> dict[str, nn.Parameter]:
+        """The trained tensors by name, those of the log-variance at the end."""
+        named = super().arrays
+        if self.log_variance is not None:
+            named |= {
+                f"{self.latent_name}.{LOG_VARIANCE}{key}": each
+                for key, each in self.log_variance.named_parameters()
+            }
+        return named
+
+    def forward(self, inputs: Tensor, key: Key | None = None) -> Activations:
+        """Encode and decode images.
+
+        Parameters
+        ----------
+        inputs
+            Images (example, channel, y, x).
+        key
+            The seed and the numbers of the examples, of which a variational auto-encoder draws
+            latent numbers; without it they are the mean.
+        """
+        if self.log_variance is None:
+            return super().forward(inputs)
+        activations = {}
+        mean = log_variance = None
+        emitted = inputs
+        for place, layer in zip(self.places, self.layers, strict=True):
+            name = place.layer.name
+            value = self._activate(name, layer(emitted))
+            if name == self.latent_name:
+                mean, log_variance = value, self.log_variance(emitted)
+                if key is not None:
+                    value = mean + torch.exp(0.5 * log_variance) * self._normal(key, mean)
+            activations[name] = emitted = value
+        output = emitted.reshape(-1, *self.config.network.output_shape)
+        return Activations(activations, output, mean, log_variance)
+
+    def _normal(self, key: Key, like: Tensor) -> Tensor:
+        numbers = draw(
+            "normal", seed=key.seed, examples=key.examples, step=0, call=0,
+            population=population_number(self.depth), count=math.prod(like.shape[1:]),
+        )  # fmt: skip
+        return torch.from_numpy(numbers).to(like).reshape(like.shape)

@@ -1,0 +1,143 @@
+"""The problem of training a conventional network, for the loop that trains spiking ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from bioae.datasets import Data
+from bioae.errors import DataError
+from bioae.noise import Key
+from bioae.simulation.presentations import values_of
+from bioae.trainers.mirror.activity import Activity
+from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
+from bioae.trainers.training.regularisers import WEIGHT_KINDS
+from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
+from bioae.trainers.training.stages import Stage
+from experiments.baselines.autoencoder import kl_divergence
+from experiments.baselines.config import BaselineConfig
+from experiments.baselines.kinds import RecurrentKind, VariationalKind
+from experiments.baselines.layers import Activations, ConventionalModule
+
+__all__ = ["ActivationTally", "BaselineProblem"]
+
+
+@dataclass(frozen=True)
+class BaselineProblem(DescentProblem):
+    """A conventional network, the data to train it on, and its objective.
+
+    Parameters
+    ----------
+    config
+        The run's configuration.
+    module
+        The network, on the configuration's device.
+    train, validation, test
+        The data to train on, and those on which it is evaluated after each epoch and at the end.
+    """
+
+    config: BaselineConfig
+    module: ConventionalModule
+    train: Data
+    validation: Data
+    test: Data
+
+    @property
+    def weights(self) -> Mapping[str, nn.Parameter]:
+        """The weights and biases."""
+        return self.module.arrays
+
+    @property
+    def synaptic(self) -> Collection[str]:
+        """The names of the weights, without biases."""
+        return [name for name in self.module.arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
+
+    def batch(self, images: Data, seed: int) -> Batch:
+        """Return images or signals, and the targets of the task."""
+        network = self.config.network
+        inputs = self.module.inputs(values_of(network, images))
+        target = targets_of(
+            network.task, images, network.steps, dtype=inputs.dtype, device=inputs.device
+        )
+        return Batch(inputs, target, Key(seed, images.indices))
+
+    def run(self, batch: Batch) -> Activations:
+        """Run the network, with random latent numbers in a variational auto-encoder."""
+        outputs: Activations = self.module(batch.drive, batch.key)
+        return outputs
+
+    def evaluated(self, batch: Batch) -> Activations:
+        """Run the network, with the mean of latent numbers."""
+        outputs: Activations = self.module(batch.drive)
+        return outputs
+
+    def added(self, outputs: Activations, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return ``kl``, beta times the divergence, if there is one, and the terms of weights."""
+        terms = {}
+        kind = self.config.baseline
+        if isinstance(kind, VariationalKind):
+            assert outputs.mean is not None
+            assert outputs.log_variance is not None
+            terms["kl"] = kind.beta * kl_divergence(outputs.mean, outputs.log_variance)
+        silent = Activity({}, outputs.output)
+        return terms | evaluate_regularisers(stage.regularisers, silent, self.weights, elapsed)
+
+    def tallies(self) -> dict[str, ActivationTally]:
+        """Return a tally for each layer."""
+        in_time = isinstance(self.config.baseline, RecurrentKind)
+        return {place.layer.name: ActivationTally(in_time) for place in self.module.places}
+
+    def as_stored(self) -> AbstractContextManager[None]:
+        """Return a context in which the weights are as they are: nothing is rounded."""
+        return nullcontext()
+
+    def constrain(self) -> None:
+        """Leave the weights as they are: they have no bounds."""
+        return
+
+
+class ActivationTally:
+    """Counts of the units of a layer whose activation is not 0.
+
+    Parameters
+    ----------
+    in_time
+        Whether activations have an axis of time, the first: a unit then counts if it is not 0 at
+        some step.
+    """
+
+    def __init__(self, in_time: bool = False) -> None:
+        self._in_time = in_time
+        self._examples = 0
+        self._active: Tensor | None = None
+
+    def add(self, layer: Tensor) -> None:
+        """Count in a batch of activations (example, *shape), or (time, example, *shape)."""
+        units = (layer != 0).any(0) if self._in_time else layer != 0
+        active = units.flatten(1).sum(0)
+        self._examples += len(units)
+        self._active = active if self._active is None else self._active + active
+
+    def figures(self) -> dict[str, float]:
+        """Return the layer's figures, defined as those of spiking layers.
+
+        Returns
+        -------
+        dict
+            ``active``: the fraction of units that are not 0 for an example, averaged over examples;
+            ``dead``: the fraction of units that are 0 for every example.
+
+        Raises
+        ------
+        DataError
+            If nothing was counted.
+        """
+        if self._active is None:
+            raise DataError("no activity was counted", expected="at least one batch")
+        return {
+            "active_fraction_mean": (self._active.double() / self._examples).mean().item(),
+            "dead_fraction": (self._active == 0).double().mean().item(),
+        }

@@ -1,0 +1,149 @@
+"""Conventional recurrent networks with the layers of a network's description."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bioae.networks.initial import orthogonal
+from bioae.noise import Key
+from experiments.baselines.config import Place
+from experiments.baselines.kinds import RecurrentKind
+from experiments.baselines.layers import Activations, ConventionalLayer, ConventionalModule
+
+__all__ = ["RecurrentLayer", "RecurrentModule"]
+
+
+class RecurrentLayer(ConventionalLayer):
+    """A layer of `torch.nn.RNN` or `torch.nn.LSTM`, with one vector of biases.
+
+    The second one of PyTorch, which is added to the first, is 0 and not trained.
+
+    Parameters
+    ----------
+    place
+        The layer and its shapes.
+    cell
+        See `RecurrentKind`.
+    arrays
+        ``weight``, ``recurrent`` and, where the layer has biases, ``bias``, in the shapes of
+        ``config.array_shapes``.
+    """
+
+    def __init__(self, place: Place, cell: str, arrays: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.place = place
+        sizes = math.prod(place.input_shape), arrays["recurrent"].shape[1]
+        bias = "bias" in arrays
+        # Without memory, and without PyTorch's random numbers: all arrays are replaced.
+        self.cell: nn.RNNBase = (
+            nn.LSTM(*sizes, bias=bias, device="meta")
+            if cell == "lstm"
+            else nn.RNN(*sizes, nonlinearity=cell, bias=bias, device="meta")
+        )
+        self.cell.weight_ih_l0 = nn.Parameter(arrays["weight"])
+        self.cell.weight_hh_l0 = nn.Parameter(arrays["recurrent"])
+        if bias:
+            self.cell.bias_ih_l0 = nn.Parameter(arrays["bias"])
+            zero = torch.zeros_like(arrays["bias"])
+            self.cell.bias_hh_l0 = nn.Parameter(zero, requires_grad=False)
+
+    @property
+    def arrays(self) -> dict[str, nn.Parameter]:
+        """The trained tensors by ``weight``, ``recurrent`` and ``bias``."""
+        names = {"weight": "weight_ih_l0", "recurrent": "weight_hh_l0", "bias": "bias_ih_l0"}
+        return {ours: getattr(self.cell, name) for ours, name in names.items() if self._has(name)}
+
+    def forward(self, emitted: Tensor) -> Tensor:
+        """Return the units' outputs (time, example, *shape), from a state of 0."""
+        outputs: Tensor = self.cell(emitted.flatten(2))[0]
+        return outputs.reshape(*outputs.shape[:2], *self.place.shape)
+
+    def _has(self, name: str) -> bool:
+        return getattr(self.cell, name, None) is not None
+
+
+class RecurrentModule(ConventionalModule):
+    """Layers that work step by step, recurrent ones among them; the decoder reads the last one.
+
+    Recurrent weights start from an orthogonal matrix times the layer's `recurrent_gain` (1 by
+    default; Le, Jaitly, Hinton 2015, arXiv:1504.00941, take the identity for rectified units), the
+    other arrays as in `ConventionalModule`. All weights of a layer of long short-term memory are
+    uniform within 1 / sqrt(units) of 0, as in PyTorch; its biases are 0, and 1 for the forget gates
+    (Jozefowicz, Zaremba, Sutskever 2015, ICML).
+
+    Parameters
+    ----------
+    config, arrays
+        See `ConventionalModule`.
+    """
+
+    def inputs(self, values: NDArray[np.float64]) -> Tensor:
+        """Return signals (example, time, channel) step by step (time, example, *shape)."""
+        network = self.config.network
+        held = np.repeat(values, network.steps // network.points, axis=1).swapaxes(0, 1)
+        shape = self.places[0].input_shape
+        return self._tensor(held).reshape(*held.shape[:2], *shape)
+
+    def forward(self, inputs: Tensor, key: Key | None = None) -> Activations:
+        """Return the activations of each step, and the decoded outputs."""
+        activations, emitted = {}, inputs
+        for place, layer in zip(self.places, self.layers, strict=True):
+            name = place.layer.name
+            if isinstance(layer, RecurrentLayer):
+                emitted = layer(emitted)
+            else:
+                sums = layer(emitted.flatten(0, 1))
+                emitted = self._activate(name, sums).reshape(*emitted.shape[:2], *place.shape)
+            activations[name] = emitted
+        network = self.config.network
+        decoded = network.decoder.decode(emitted, default_scale=network.default_scale)
+        return Activations(activations, decoded.reshape(-1, *network.output_shape))
+
+    def _layer(self, place: Place, arrays: Mapping[str, Tensor]) -> ConventionalLayer:
+        if not place.layer.recurrent:
+            return super()._layer(place, arrays)
+        prefix = f"{place.layer.name}."
+        own = {
+            name.removeprefix(prefix): each.to(self.dtype)
+            for name, each in arrays.items()
+            if name.startswith(prefix)
+        }
+        return RecurrentLayer(place, self._kind.cell, own)
+
+    def _draw(self, place: Place, arrays: Mapping[str, Tensor], generator: Generator) -> None:
+        if not place.layer.recurrent:
+            super()._draw(place, arrays, generator)
+        elif self._kind.cell == "lstm":
+            _draw_lstm(arrays, generator)
+        else:
+            super()._draw(place, arrays, generator)
+            gain = place.layer.recurrent_gain or 1.0
+            square = tuple(arrays["recurrent"].shape)
+            arrays["recurrent"].copy_(torch.from_numpy(gain * orthogonal(square, generator)))
+
+    @property
+    def _kind(self) -> RecurrentKind:
+        kind = self.config.baseline
+        assert isinstance(kind, RecurrentKind)
+        return kind
+
+    def _activations(self) -> dict[str, str]:
+        recurrent = {p.layer.name: self._kind.cell for p in self.places if p.layer.recurrent}
+        return super()._activations() | recurrent
+
+
+def _draw_lstm(arrays: Mapping[str, Tensor], generator: Generator) -> None:
+    units = arrays["recurrent"].shape[1]
+    bound = 1.0 / math.sqrt(units)
+    for name in ("weight", "recurrent"):
+        array = arrays[name]
+        array.copy_(torch.from_numpy(generator.uniform(-bound, bound, array.shape)))
+    if "bias" in arrays:
+        arrays["bias"][units : 2 * units] = 1.0  # the second gate is the forget gate

@@ -1,0 +1,310 @@
+"""Weights that vary from update to update, against the memorisation of wrong labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bioae.files import write_text
+from experiments.runner.agreement import COLUMNS, in_both, no_difference
+from experiments.runner.criteria import Criterion, difference, mean
+from experiments.runner.experiment import Column, Condition, Experiment
+from experiments.runner.figures import dots
+from experiments.runner.recipes import changed, read
+from experiments.runner.trial import Trial
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from bioae.datasets import Data
+    from bioae.networks.network import Network
+
+__all__ = [
+    "EXPERIMENT", "classify", "draw_autoencoders", "draw_labels", "perceptron", "reconstruct",
+    "run", "with_noise",
+]  # fmt: skip
+
+#: The scale of the noise of the perceptron: that of the first trials, set before any row was run.
+SCALE = 0.08
+
+#: The fraction of wrong labels.
+FLIPPED = 0.4
+
+#: The epochs over which accuracies are averaged: the last ones.
+LAST = 5
+
+#: The coefficient of the squares of weights, chosen by the wrong labels of the validation split.
+DECAY = 5e-3
+
+#: The scale of the noise of the auto-encoder, chosen by validation with seed 0.
+SPIKING_SCALE = 0.01
+
+#: The standard deviations of the noise on trained weights, with which they are tested.
+_DISTURBED = (0.01, 0.02)
+
+_SCORES = "last_epochs.json"
+
+
+def perceptron(sizes: Mapping[str, Any], data: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a perceptron's training, in the form of a condition."""
+    sized = {
+        "data": {"name": str(data), "validation": sizes["validation"]},
+        "training": {"epochs": sizes["epochs"], "batch_size": sizes["batch_size"]},
+    }
+    return changed(read("neural_variability", sized), settings["tables"])
+
+
+def autoencoder(sizes: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a spiking auto-encoder's training, in the form of a condition."""
+    data = {"name": sizes["data"], "train": sizes["images"] + sizes["held_out"]}
+    data |= {"validation": sizes["held_out"], "test": sizes["digits"]}
+    return changed(settings["tables"], {"data": data, "training": {"epochs": 1}})
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Train the network of the condition, and measure it on the test split."""
+    return classify(trial) if trial.settings["kind"] == "labels" else reconstruct(trial)
+
+
+def classify(trial: Trial) -> dict[str, float]:
+    """Train a perceptron on digits with wrong labels; test it, and count those that it repeats."""
+    from bioae.analysis import memorised_labels
+    from bioae.datasets import load
+    from bioae.trainers.training.splits import held_out
+    from experiments.synthetic import flip_labels
+
+    sizes, settings = trial.sizes, trial.settings
+    known = load(sizes["data"], "train", sizes["train"] + sizes["validation"])
+    flipped = flip_labels(known, settings["flipped"], classes=10, seed=trial.seed)
+    test = load(sizes["data"], "test", sizes["test"])
+    data = trial.data(flipped, test)
+    tables = perceptron(sizes, Path(data["name"]), settings)
+    numbers, baseline = _trained(trial, tables)
+    trained, _ = held_out(load(data["name"], "train"), sizes["validation"], trial.seed)
+    labels = dict(zip(known.indices.tolist(), np.asarray(known.labels).tolist(), strict=True))
+    true = np.array([labels[each] for each in trained.indices.tolist()])
+    predicted = baseline.predict(trained).argmax(1)
+    memorised = memorised_labels(predicted, np.asarray(trained.labels), true)
+    names = ("memorised", "recovered", "correct")
+    return numbers | {name: float(memorised[name]) for name in names if memorised[name].notnull()}
+
+
+def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], Any]:
+    """Train a perceptron; return its accuracies, averaged over the last epochs, and itself."""
+    if tables["training"]["select"] == "best":
+        trained = trial.baseline(tables)
+        numbers = {
+            "accuracy": trained.summary["test_accuracy"],
+            "validation": trained.summary["validation_accuracy"],
+            "epoch": trained.summary["epoch"],
+        }
+        return numbers, trained.baseline
+    epochs = tables["training"]["epochs"]
+    store = trial.folder / _SCORES
+    tested = _read_scores(store)
+    for epoch in range(max(1, epochs - LAST + 1), epochs + 1):
+        # The run of each epoch continues that of the epoch before, bit for bit as one run.
+        if str(epoch) in tested and epoch < epochs:
+            continue
+        trained = trial.baseline(changed(tables, {"training": {"epochs": epoch}}))
+        tested[str(epoch)] = trained.summary["test_accuracy"]
+        write_text(store, json.dumps(tested), overwrite=True)
+    held_out = [metrics["validation_accuracy"] for metrics in trained.history[-LAST:]]
+    numbers = {
+        "accuracy": float(np.mean([*tested.values()])),
+        "validation": float(np.mean(held_out)),
+        "epoch": epochs,
+    }
+    return numbers, trained.baseline
+
+
+def _read_scores(store: Path) -> dict[str, float]:
+    """Return the accuracies of epochs that were tested before; none if they cannot be read."""
+    try:
+        scores = json.loads(store.read_text(encoding="utf-8"))
+        return {str(int(epoch)): float(score) for epoch, score in scores.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def reconstruct(trial: Trial) -> dict[str, float]:
+    """Train a spiking auto-encoder; its error in Brian2, also with noise on its weights."""
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+    from bioae.datasets import load
+
+    sizes = trial.sizes
+    trained = trial.train(autoencoder(sizes, trial.settings))
+    network, digits = trained.network, load(sizes["data"], "test", sizes["digits"])
+    both = in_both(trial, network, digits)
+    numbers = {
+        "error": float(sum_squared_error(both.result).mean()),
+        "density": trained.summary["test_layers"]["latent"]["rate_per_step_mean"],
+        **both.spikes,
+    }
+    return numbers | {
+        f"error_{scale:g}": _disturbed(trial, network, digits, scale) for scale in _DISTURBED
+    }
+
+
+def _disturbed(trial: Trial, network: Network, digits: Data, scale: float) -> float:
+    from bioae.analysis.coding.reconstruction import sum_squared_error
+
+    noisy = with_noise(network, scale, trial.seed)
+    result = trial.simulate(noisy, digits, f"noise_{scale:g}")
+    return float(sum_squared_error(result).mean())
+
+
+def with_noise(network: Network, scale: float, seed: int) -> Network:
+    """Return a network with normal noise on the weights of its connections, on the grid.
+
+    Parameters
+    ----------
+    network
+        The network.
+    scale
+        The standard deviation of the noise.
+    seed
+        The seed.
+    """
+    from bioae.networks import Network
+    from bioae.random import named_stream
+
+    arrays = dict(network.weights)
+    for name in sorted(arrays):
+        if name.endswith(".weight"):
+            noise = named_stream(seed, "with_noise", name).normal(0, scale, arrays[name].shape)
+            arrays[name] = arrays[name] + noise
+    return Network(network.config, arrays).quantised()
+
+
+def _spiking() -> dict[str, Any]:
+    """Return the recipe of soft-reset neurons with fewer channels and steps."""
+    layers = {
+        "encoder1": {"channels": 16}, "encoder2": {"channels": 32},
+        "decoder2": {"shape": [32, 4, 4]}, "decoder1": {"channels": 16},
+    }  # fmt: skip
+    return read("autoencoders/soft_reset", {"network": {"steps": 24, "layers": layers}})
+
+
+def _labels(
+    text: str, flipped: float = FLIPPED, *, quick: bool = False, **tables: Any
+) -> Condition:
+    settings = {"kind": "labels", "flipped": flipped, "tables": tables}
+    return Condition(text, settings, quick=quick, may_be_silent=True)
+
+
+def _varied(**keys: Any) -> dict[str, Any]:
+    return {"variability": {"scale": SCALE, **keys}}
+
+
+def _digits(text: str, *, quick: bool = False, **tables: Any) -> Condition:
+    settings = {"kind": "digits", "tables": changed(_spiking(), tables)}
+    return Condition(text, settings, seeds=3, quick=quick)
+
+
+def draw_labels(rows: xr.Dataset) -> Figure:
+    """Accuracy on the test split in the last five epochs, and memorised wrong labels."""
+    names = [name for name in _LABELS if name in rows["condition"]]
+    panels = {"accuracy": "test accuracy", "memorised": "wrong labels memorised"}
+    return dots(rows.sel(condition=names), panels)
+
+
+def draw_autoencoders(rows: xr.Dataset) -> Figure:
+    """Squared error of the spiking auto-encoders in Brian2, without and with noise on weights."""
+    names = [name for name in _DIGITS if name in rows["condition"]]
+    panels = {"error": "trained weights"}
+    panels |= {f"error_{scale:g}": f"noise of {scale:g}" for scale in _DISTURBED}
+    return dots(
+        rows.sel(condition=names or list(rows["condition"].to_numpy()[:1])), panels, same=True
+    )
+
+
+_LABELS = {
+    "sgd": _labels("plain gradient descent", quick=True),
+    "variability": _labels(f"normal noise, b = {SCALE:g}", quick=True, training=_varied()),
+    "laplace": _labels(
+        f"Laplace noise, b = {SCALE:g}", training=_varied(distribution="laplace")
+    ),
+    "uniform": _labels(
+        f"uniform noise, b = {SCALE:g}", training=_varied(distribution="uniform")
+    ),
+    "accumulating": _labels(
+        "the same normal noise, which accumulates", quick=True,
+        training=_varied(accumulate=True),
+    ),
+    "weight-decay": _labels(f"`l2 = {DECAY:g}`", regularisers={"l2": DECAY}),
+    "early-stopping": _labels(
+        "the best epoch by the wrong labels of the validation split", training={"select": "best"}
+    ),
+    "clean-sgd": _labels("no wrong labels, plain gradient descent", 0.0),
+    "clean-variability": _labels(
+        f"no wrong labels, normal noise, b = {SCALE:g}", 0.0, training=_varied()
+    ),
+}  # fmt: skip
+_DIGITS = {
+    "autoencoder": _digits("spiking auto-encoder"),
+    "autoencoder-variability": _digits(
+        f"the same, normal noise, b = {SPIKING_SCALE:g}",
+        quick=True,
+        training={"variability": {"scale": SPIKING_SCALE}},
+    ),
+}
+
+EXPERIMENT = Experiment(
+    title="Weights that vary, and wrong labels",
+    source="Xie, He, Fu, Sato, Tao, Sugiyama (2020), arXiv:2011.06220",
+    claim="A perceptron whose weights vary from update to update does not memorise the wrong "
+    "labels of 40 % of its training images, and classifies the test split at least 12 points "
+    "better than with plain gradient descent.",
+    conditions=_LABELS | _DIGITS,
+    columns={
+        "accuracy": Column("test accuracy, mean of the last five epochs"),
+        "memorised": Column("wrong labels memorised, fraction"),
+        "recovered": Column("wrong labels whose true class is predicted, fraction"),
+        "correct": Column("right labels of training images that are predicted, fraction"),
+        "validation": Column("accuracy by the labels of the validation split, of the same epochs"),
+        "epoch": Column("epoch of the network"),
+        "error": Column("squared error per image in Brian2"),
+        **{
+            f"error_{scale:g}": Column(f"the same with noise of {scale:g} on the weights")
+            for scale in _DISTURBED
+        },
+        "density": Column("latent density", "spikes per neuron and step"),
+        **COLUMNS,
+    },
+    run=run,
+    sizes={
+        "data": "mnist", "train": 4000, "validation": 1000, "test": 10_000, "epochs": 60,
+        "batch_size": 64, "images": 6000, "held_out": 500, "digits": 500,
+    },
+    quick={
+        "data": "sample", "train": 600, "validation": 100, "test": 500, "epochs": 20,
+        "batch_size": 32, "images": 60, "held_out": 20, "digits": 10,
+    },
+    criteria=(
+        Criterion(
+            "claim", "gain of accuracy", difference("accuracy", "variability", "sgd"), ">=", 0.12,
+            0.03,
+        ),
+        Criterion("claim", "memorised labels", mean("memorised", "variability"), "<=", 0.2, 0.3),
+        Criterion("claim", "memorised by SGD", mean("memorised", "sgd"), ">=", 0.7, 0.4),
+        Criterion(
+            "control", "gain with accumulating noise",
+            difference("accuracy", "accumulating", "sgd"), "<=", 0.0,
+        ),
+        Criterion(
+            "control", "gain without wrong labels",
+            difference("accuracy", "clean-variability", "clean-sgd"), ">=", -0.01,
+        ),
+        *no_difference(_DIGITS),
+    ),
+    groups={
+        "Wrong labels": tuple(_LABELS), "Spiking auto-encoders": tuple(_DIGITS),
+    },
+    figures={"labels": draw_labels, "autoencoders": draw_autoencoders},
+)  # fmt: skip

@@ -1,0 +1,303 @@
+"""Gradients of recurrent RadLIF layers over long times, and their accuracy next to an LSTM's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments.recurrence.gradients import GAINS, LAGS, column, draw_norms, gradients
+from experiments.runner.agreement import COLUMNS, in_both, no_difference
+from experiments.runner.criteria import (
+    Criterion,
+    difference,
+    largest,
+    ratio,
+    smallest,
+)
+from experiments.runner.experiment import Column, Condition, Experiment
+from experiments.runner.figures import dots
+from experiments.runner.recipes import read
+from experiments.runner.trial import Trial
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from bioae.datasets import Data
+    from bioae.networks.network import Network
+
+__all__ = ["EXPERIMENT", "draw_accuracy", "draw_critical", "draw_gradients", "recipe", "run"]
+
+#: The gain of the weights from the input, at which untrained layers fire in the required range.
+INPUT_GAIN = 3.0
+
+
+def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the training configuration of a network for a task, without its data.
+
+    Parameters
+    ----------
+    name
+        ``"radlif"``, ``"lstm"``, or ``"summed"`` for the LSTM with the decoder of the former.
+    task
+        The ``name`` of the task; the ``points`` and ``channels`` of a signal, and the number of
+        ``classes``.
+    sizes
+        The sizes of the form.
+    """
+    recipes = read("radlif")
+    own = recipes["tasks"][task["name"]]
+    # Conventional networks have one step per point.
+    every = min(own["every"], sizes["every"]) if name == "radlif" else 1
+    tables: dict[str, Any] = recipes["radlif" if name == "radlif" else "lstm"]
+    network, training = tables["network"], tables["training"]
+    network |= {
+        "input_shape": [task["channels"]],
+        "steps": task["points"] * every,
+        "encoder": {"kind": "frames", "every": every},
+        "task": {"kind": "classification", "classes": task["classes"]},
+    }
+    network["layers"][-1]["units"] = task["classes"]
+    if name != "lstm":
+        # The largest possible output is 30: the softmax of larger ones would be saturated.
+        network["decoder"] = {"kind": "summed_softmax", "scale": network["steps"] / 30}
+    training["epochs"] = min(own["epochs"], sizes["epochs"])
+    training["batch_size"] = sizes["batch"]
+    training |= {"compile": sizes["compile"]} if name == "radlif" else own["lstm"]
+    return tables | {"data": {"validation": sizes["validation"]}}
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Measure gradients, or train and test a classifier."""
+    if "units" in trial.settings:
+        return gradients(trial)
+    return classify(trial)
+
+
+# Classifiers
+
+
+def classify(trial: Trial) -> dict[str, float]:
+    """Train a classifier and return its accuracy on the test split, which is used once."""
+    sizes, settings = trial.sizes, trial.settings
+    train, test = DATA[settings["task"]](trial)
+    if settings["classifier"] == "linear":
+        return {"accuracy": linear(train, test)}
+    assert train.labels is not None
+    task = {
+        "name": settings["task"],
+        "points": train.points,
+        "channels": train.shape[0],
+        "classes": int(train.labels.max()) + 1,
+    }
+    tables = recipe(settings["classifier"], task, sizes)
+    tables["data"] |= trial.data(train, test)
+    if settings["classifier"] == "radlif":
+        return in_brian2(trial, trial.train(tables).network, test)
+    outputs = trial.baseline(tables).baseline.predict(test)
+    return {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
+
+
+def in_brian2(trial: Trial, network: Network, test: Data) -> dict[str, float]:
+    """Classify in Brian2 and in the mirror, both in float64, and compare their spikes."""
+    from bioae.analysis import accuracy
+
+    both = in_both(trial, network, test)
+    hidden = [layer for layer in network.config.placed if layer.can_fire]
+    rates = [
+        float(both.result[f"layers/{each.name}"]["spike_count"].mean()) / network.config.steps
+        for each in hidden
+    ]
+    return {
+        "accuracy": float(accuracy(both.result)["accuracy"]),
+        "rate_lowest": min(rates),
+        "rate_highest": max(rates),
+        **both.spikes,
+    }
+
+
+def linear(train: Data, test: Data) -> float:
+    """Return the accuracy of a logistic regression of the mean over time."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000)
+    model.fit(train.as_float().mean(axis=1), train.labels)
+    return float(model.score(test.as_float().mean(axis=1), test.labels))
+
+
+def _rows(trial: Trial) -> tuple[Data, Data]:
+    """Return digits, a row per step from top to bottom."""
+    from bioae.datasets import load
+    from experiments.synthetic import permuted_rows
+
+    sizes = trial.sizes
+    train, test = (
+        permuted_rows(load(sizes["digits"], split, sizes[split]), seed=None)
+        for split in ("train", "test")
+    )
+    return train, test
+
+
+def _segments(trial: Trial) -> tuple[Data, Data]:
+    """Return sequences whose class is the order of their segments."""
+    from experiments.synthetic import ordered_segments
+
+    train, test = (
+        ordered_segments(trial.sizes[f"sequences_{split}"], seed=trial.seed, split=split)
+        for split in ("train", "test")
+    )
+    return train, test
+
+
+#: The training and test examples of the tasks.
+DATA: dict[str, Callable[[Trial], tuple[Data, Data]]] = {
+    "rows": _rows,
+    "segments": _segments,
+}
+
+# Figures
+
+
+def draw_gradients(rows: xr.Dataset) -> Figure:
+    """Gradient norm against time for several gains of the recurrent weights: means over seeds."""
+    return draw_norms(rows, ("relu", "tanh", "radlif", "stable"), (1, 2, 16, 32))
+
+
+def draw_critical(rows: xr.Dataset) -> Figure:
+    """Critical gain, above which gradients explode: seeds and their mean."""
+    kept = [name for name in ("relu", "tanh", "radlif", "stable") if name in rows["condition"]]
+    return dots(rows.sel(condition=kept), {"critical_gain": "critical gain"})
+
+
+def draw_accuracy(rows: xr.Dataset) -> Figure:
+    """Accuracy on the test split: seeds and their mean."""
+    kept = [str(name) for name in rows["condition"].to_numpy() if "-" in str(name)]
+    return dots(rows.sel(condition=kept), {"accuracy": "accuracy"})
+
+
+def _layer(text: str, units: str, *, quick: bool = True, **settings: Any) -> Condition:
+    silent = units != "radlif"
+    return Condition(text, {"units": units, **settings}, 5, quick, may_be_silent=silent)
+
+
+def _radlif(text: str, *, quick: bool = True, **spread: Any) -> Condition:
+    own = read("radlif")["radlif"]["network"]["layers"][0]["spread"] | spread
+    return _layer(text, "radlif", quick=quick, gain=INPUT_GAIN, spread=own)
+
+
+def _classifier(text: str, task: str, classifier: str, **fields: Any) -> Condition:
+    silent = classifier != "radlif"
+    settings = {"task": task, "classifier": classifier}
+    return Condition(text, settings, may_be_silent=silent, **fields)
+
+
+EXPERIMENT = Experiment(
+    title="Gradients of recurrent spiking layers over long times",
+    source="Bittar & Garner (2022), [arXiv:2212.01187](https://arxiv.org/abs/2212.01187)",
+    claim="The recurrent weights of a layer of RadLIF neurons that fires normally can be scaled by "
+    "at least 8 times the gain of rectified units before gradients explode over 500 steps, and "
+    "such layers classify sequences within 2 points of long short-term memory.",
+    conditions={
+        "radlif": _radlif("untrained layer of RadLIF neurons, parameters of the paper's ranges"),
+        "stable": _radlif(
+            "the same with a from 0 to 1: every neuron is stable", quick=False, a=["0", "1"]
+        ),
+        "relu": _layer("untrained layer of rectified units", "relu"),
+        "tanh": _layer("untrained layer of tanh units", "tanh", quick=False),
+        "rows-radlif": _classifier("rows of digits: RadLIF", "rows", "radlif"),
+        "rows-lstm": _classifier("rows of digits: LSTM, read at the last step", "rows", "lstm"),
+        "rows-summed": _classifier(
+            "rows of digits: LSTM with the read-out of the spiking network", "rows", "summed",
+            quick=False,
+        ),
+        "segments-radlif": _classifier(
+            "order of segments: RadLIF", "segments", "radlif", quick=False
+        ),
+        "segments-lstm": _classifier("order of segments: LSTM", "segments", "lstm", quick=False),
+        "segments-linear": _classifier(
+            "order of segments: logistic regression of the mean over time", "segments", "linear"
+        ),
+    },
+    columns={
+        "critical_gain": Column("critical gain: the smallest at which gradients explode"),
+        "growth_above": Column(
+            "growth of the gradient at twice the critical gain, from the first to the last lag",
+            "powers of 10",
+        ),
+        "rate_lowest": Column(
+            "lowest density of any layer, or of any gain up to the critical one",
+            "spikes per neuron and step",
+        ),
+        "rate_highest": Column("highest density, likewise", "spikes per neuron and step"),
+        "silent": Column("neurons that are silent at the critical gain, fraction"),
+        "accuracy": Column("accuracy on the test split, of spiking networks in Brian2"),
+        **COLUMNS,
+        **{
+            column(gain, lag): Column(
+                f"log10 of the gradient norm at gain {gain:g}, lag {lag}", shown=False
+            )
+            for gain in GAINS
+            for lag in LAGS
+        },
+    },
+    run=run,
+    sizes={
+        "units": 128, "examples": 8, "burn_in": 100, "lags": list(LAGS), "compile": "auto",
+        "digits": "mnist", "train": 5000, "test": 10_000, "sequences_train": 2500,
+        "sequences_test": 1000, "validation": 0.2, "epochs": 30, "batch": 128, "every": 2,
+    },
+    quick={
+        "units": 32, "examples": 2, "burn_in": 30, "lags": [10, 50], "compile": False,
+        "digits": "sample", "train": 1000, "test": 60, "sequences_train": 100,
+        "sequences_test": 50, "validation": 0.2, "epochs": 3, "batch": 64, "every": 1,
+    },
+    seeds=3,
+    criteria=(
+        Criterion(
+            "claim", "critical gain, relative to rectified units",
+            ratio("critical_gain", "radlif", "relu"), ">=", 8.0, 3.0,
+        ),
+        Criterion(
+            "claim", "lowest density, untrained", smallest("rate_lowest", "radlif"), ">=", 0.02
+        ),
+        Criterion(
+            "claim", "highest density, untrained", largest("rate_highest", "radlif"), "<=", 0.3
+        ),
+        Criterion(
+            "claim", "accuracy on rows, LSTM minus RadLIF",
+            difference("accuracy", "rows-lstm", "rows-radlif"), "<=", 0.02, 0.3,
+        ),
+        Criterion(
+            "claim", "accuracy on segments, LSTM minus RadLIF",
+            difference("accuracy", "segments-lstm", "segments-radlif"), "<=", 0.02,
+        ),
+        *no_difference(["rows-radlif", "segments-radlif"]),
+        Criterion(
+            "control", "growth at twice the critical gain",
+            smallest("growth_above", "radlif"), ">=", 3.0, 0.5,
+        ),
+        Criterion(
+            "control", "critical gain of rectified units",
+            largest("critical_gain", "relu"), "<=", 2.0,
+        ),
+        Criterion("control", "LSTM on rows", smallest("accuracy", "rows-lstm"), ">=", 0.9, 0.25),
+        Criterion(
+            "control", "RadLIF on rows", smallest("accuracy", "rows-radlif"), ">=", 0.5, 0.25
+        ),
+        Criterion("control", "LSTM on segments", smallest("accuracy", "segments-lstm"), ">=", 0.9),
+        Criterion(
+            "control", "regression on segments",
+            largest("accuracy", "segments-linear"), "<=", 0.3,
+        ),
+    ),
+    figures={
+        "gradients": draw_gradients, "critical": draw_critical, "accuracy": draw_accuracy,
+    },
+    groups={
+        "Gradients": ("radlif", "stable", "relu", "tanh"),
+        "Classifiers": (
+            "rows-radlif", "rows-lstm", "rows-summed",
+            "segments-radlif", "segments-lstm", "segments-linear",
+        ),
+    },
+)  # fmt: skip

@@ -1,0 +1,336 @@
+"""Regression of stress-strain histories by spiking networks, and conventional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.runner.agreement import COLUMNS, OUTPUTS, in_both, no_difference
+from experiments.runner.criteria import Criterion, largest, ratio, smallest
+from experiments.runner.experiment import Column, Condition, Experiment
+from experiments.runner.figures import dots
+from experiments.runner.recipes import changed, read
+from experiments.runner.trial import Trial
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from bioae.datasets import Data
+    from bioae.networks.network import Network
+
+__all__ = [
+    "EXPERIMENT", "SEEDS", "SILENCED", "conventional", "draw_errors", "errors", "examples",
+    "memoryless", "pointwise", "recipe", "run", "silenced", "spiking",
+]  # fmt: skip
+
+#: The layers whose spikes are suppressed in the control.
+SILENCED = ("first", "middle")
+#: The numbers of seeds of materials that have fewer than the others.
+SEEDS = {"ramberg-osgood": 3}
+#: A threshold that no neuron reaches.
+_NEVER = 1e9
+
+
+def examples(material: str, sizes: Mapping[str, Any], seed: int) -> tuple[Data, Data]:
+    """Draw the training and the test set of a material."""
+    from experiments import synthetic
+
+    draw = {
+        "elasticity": synthetic.elasticity,
+        "ramberg_osgood": synthetic.ramberg_osgood,
+        "plasticity": synthetic.plasticity,
+    }[material]
+    train = draw(sizes["train"], sizes["points"], seed=seed, split="train")
+    return train, draw(sizes["test"], sizes["points"], seed=seed, split="test")
+
+
+def pointwise(histories: Data, inputs: str) -> Data:
+    """Return each point of histories as a separate example, of one point in time.
+
+    Parameters
+    ----------
+    histories
+        Signals with targets (example, time, output).
+    inputs
+        The channels: ``"present"``, the values at that point; ``"clock"``, the time, from 0 to 1;
+        or ``"present and clock"``.
+    """
+    from bioae.datasets import Data
+
+    values, targets = histories.as_float(), histories.targets
+    assert targets is not None
+    times = np.linspace(0.0, 1.0, values.shape[1])
+    clock = np.broadcast_to(times[None, :, None], (*values.shape[:2], 1))
+    channels = {
+        "present": values, "clock": clock,
+        "present and clock": np.concatenate([values, clock], axis=-1),
+    }[inputs]  # fmt: skip
+    return Data.of_signals(
+        channels.reshape(-1, 1, channels.shape[-1]),
+        targets=targets.reshape(-1, targets.shape[-1]),
+        name=histories.name,
+        split=histories.split,
+    )
+
+
+def recipe(material: str, sizes: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """Return the training configuration of a network of a material, without its data."""
+    values = read("regression")
+    network = values["network"] | {"input_shape": [channels], "steps": sizes["points"]}
+    hidden = [each | {"units": sizes["hidden"]} for each in network["layers"][:-1]]
+    network["layers"] = [*hidden, network["layers"][-1]]
+    if material == "elasticity":  # one output per example, and nothing to remember
+        network |= {"task": {"kind": "regression", "outputs": 1}, "decoder": {"kind": "mean"}}
+        # Long time constants average a constant input; histories need short ones.
+        for each in hidden:
+            del each["recurrent"], each["recurrent_gain"]
+            each["parameters"] = {**each["parameters"], "tau": "10*ms"}
+    training = values["training"] | {
+        "epochs": sizes["epochs"][material],
+        "learning_rate": sizes["learning_rate"][material],
+        "compile": sizes["compile"],
+    }
+    return values | {"network": network, "training": training}
+
+
+def run(trial: Trial) -> Mapping[str, float]:
+    """Train the condition's network or predictor, and measure it on the test set."""
+    settings, sizes = trial.settings, trial.sizes
+    train, test = examples(settings["material"], sizes, trial.seed)
+    if settings["kind"] == "memoryless":
+        return memoryless(trial, train, test)
+    tables = recipe(settings["material"], sizes, train.shape[0])
+    if settings["kind"] == "lstm":
+        return conventional(trial, tables, train, test)
+    name = f"spiking-{settings['material']}"
+    trained = trial.train(_with_data(trial, tables, train, test), name, share=True)
+    network = silenced(trained.network) if settings["kind"] == "silenced" else trained.network
+    return spiking(trial, network, test)
+
+
+def silenced(network: Network) -> Network:
+    """Return a network whose first two layers never fire: their thresholds are out of reach."""
+    sizes = {layer.name: layer.size for layer in network.config.placed}
+    never = {f"{name}.theta": np.full(sizes[name], _NEVER) for name in SILENCED}
+    return replace(network, weights={**network.weights, **never})
+
+
+def spiking(trial: Trial, network: Network, test: Data) -> dict[str, float]:
+    """Run Brian2 and the mirror, both in float64, and measure Brian2's outputs and rates."""
+    both = in_both(trial, network, test)
+    counts = both.result["layers/middle"]["spike_count"].to_numpy()
+    rates = counts.mean(axis=0) / network.config.steps
+    return {
+        **errors(both.result["output"].to_numpy(), test),
+        "middle_rate": float(rates.mean()),
+        "busiest": float(rates.max()),
+        **both.spikes,
+        **both.outputs,
+    }
+
+
+def conventional(
+    trial: Trial, tables: Mapping[str, Any], train: Data, test: Data
+) -> dict[str, float]:
+    """Train long short-term memory of the same layers, and measure it."""
+    shared = ("epochs", "batch_size", "optimiser", "schedule", "threads")
+    training = {key: tables["training"][key] for key in shared}
+    training["learning_rate"] = trial.sizes["learning_rate"]["lstm"]
+    baseline = {"kind": "recurrent", "cell": "lstm"}
+    tables = {**tables, "baseline": baseline, "training": training}
+    fitted = trial.baseline(_with_data(trial, tables, train, test))
+    return errors(fitted.baseline.predict(test), test)
+
+
+def memoryless(trial: Trial, train: Data, test: Data) -> dict[str, float]:
+    """Train a multilayer perceptron of single points, and measure it."""
+    sizes, inputs = trial.sizes, trial.settings["inputs"]
+    seen, unseen = pointwise(train, inputs), pointwise(test, inputs)
+    layers: list[dict[str, Any]] = [
+        {"kind": "dense", "name": name, "units": sizes["hidden"]}
+        for name in ("first", "middle", "third")
+    ]
+    tables = {
+        "baseline": {"kind": "feedforward"},
+        "data": {"validation": 0.2},
+        "network": {
+            "input_shape": list(seen.shape), "steps": 1,
+            "task": {"kind": "regression", "outputs": 1},
+            "encoder": {"kind": "frames"}, "decoder": {"kind": "mean"},
+            "layers": [*layers, {"kind": "dense", "name": "output", "units": 1}],
+        },
+        "training": {
+            "epochs": sizes["epochs"]["memoryless"], "batch_size": 128,
+            "learning_rate": sizes["learning_rate"]["memoryless"],
+            "optimiser": "adamw", "schedule": "cosine", "threads": 1,
+        },
+    }  # fmt: skip
+    fitted = trial.baseline(_with_data(trial, tables, seen, unseen))
+    return errors(fitted.baseline.predict(unseen), unseen)
+
+
+def errors(output: NDArray[np.float64], test: Data) -> dict[str, float]:
+    """Return the normalised and the relative error of outputs, see `EXPERIMENT`."""
+    assert test.targets is not None
+    target = test.targets.reshape(output.shape)
+    squares = float(np.mean((output - target) ** 2))
+    return {
+        "error": squares / float(target.var()),
+        "relative_error": float(np.sqrt(squares / np.mean(target**2))),
+    }
+
+
+def _with_data(trial: Trial, tables: Mapping[str, Any], train: Data, test: Data) -> dict[str, Any]:
+    """Return tables with the data, which are written to a file."""
+    material, inputs = trial.settings["material"], trial.settings.get("inputs", "history")
+    name = f"{material}-{inputs.replace(' ', '-')}"
+    return changed(tables, {"data": trial.data(train, test, name, share=True)})
+
+
+def draw_errors(rows: xr.Dataset) -> Figure:
+    """Normalised error on the test set, and rate of the middle layer: seeds and their mean."""
+    titles = {"error": "normalised error", "middle_rate": "middle layer, spikes per step"}
+    return dots(rows, titles, log=["error"])
+
+
+_MATERIALS = {
+    "elasticity": "linear elasticity", "ramberg-osgood": "Ramberg-Osgood",
+    "plasticity": "plasticity",
+}  # fmt: skip
+_INPUTS = {
+    "present": "strain alone", "clock": "time alone", "present and clock": "strain and time",
+}  # fmt: skip
+
+
+def _conditions() -> dict[str, Condition]:
+    found: dict[str, Condition] = {}
+    for name, text in _MATERIALS.items():
+        material = name.replace("-", "_")
+        found[name] = Condition(
+            f"{text}, spiking network", {"material": material, "kind": "spiking"},
+            seeds=SEEDS.get(name), quick=name != "ramberg-osgood",
+        )  # fmt: skip
+        found[f"{name}-silenced"] = Condition(
+            "the same without spikes of the first two layers",
+            {"material": material, "kind": "silenced"},
+            seeds=SEEDS.get(name), quick=name == "plasticity", may_be_silent=True,
+        )  # fmt: skip
+    for name in ("ramberg-osgood", "plasticity"):
+        found[f"{name}-lstm"] = Condition(
+            f"{_MATERIALS[name]}, long short-term memory",
+            {"material": name.replace("-", "_"), "kind": "lstm"},
+            seeds=SEEDS.get(name), quick=False, may_be_silent=True,
+        )  # fmt: skip
+    found["ramberg-osgood-memoryless"] = Condition(
+        "Ramberg-Osgood, multilayer perceptron of the present strain and the yield stress",
+        {"material": "ramberg_osgood", "kind": "memoryless", "inputs": "present"},
+        seeds=SEEDS["ramberg-osgood"], quick=False, may_be_silent=True,
+    )  # fmt: skip
+    for name, inputs in (
+        ("memoryless", "present"), ("clock", "clock"), ("memoryless-clock", "present and clock"),
+    ):  # fmt: skip
+        found[f"plasticity-{name}"] = Condition(
+            f"plasticity, multilayer perceptron of {_INPUTS[inputs]}",
+            {"material": "plasticity", "kind": "memoryless", "inputs": inputs},
+            quick=name == "memoryless", may_be_silent=True,
+        )  # fmt: skip
+    return found
+
+
+def _of_kind(*kinds: str) -> tuple[str, ...]:
+    return tuple(name for name, each in _CONDITIONS.items() if each.settings["kind"] in kinds)
+
+
+_CONDITIONS = _conditions()
+
+EXPERIMENT = Experiment(
+    title="Regression of stress-strain histories",
+    source="Henkes, Eshraghian & Wessels (2022), "
+    "[arXiv:2210.03515](https://arxiv.org/abs/2210.03515); data, networks and thresholds are ours",
+    claim="Spiking networks learn the stress of materials from their strain. For a plastic "
+    "material, which needs a memory of the history, their error is at most twice that of long "
+    "short-term memory.",
+    conditions=_CONDITIONS,
+    columns={
+        "error": Column("normalised error: mean squared error, divided by the variance of targets"),
+        "relative_error": Column("root mean squared error, divided by that of a prediction of 0"),
+        "middle_rate": Column("rate of the middle layer", "spikes per neuron and step"),
+        "busiest": Column("rate of its busiest neuron", "spikes per step"),
+        **COLUMNS,
+        **OUTPUTS,
+    },
+    run=run,
+    sizes={
+        "train": 1000, "test": 500, "points": 50, "hidden": 64, "compile": "auto",
+        "epochs": {
+            "elasticity": 20, "ramberg_osgood": 60, "plasticity": 100, "memoryless": 10,
+        },
+        "learning_rate": {
+            "elasticity": 4e-3, "ramberg_osgood": 8e-3, "plasticity": 8e-3, "lstm": 4e-3,
+            "memoryless": 2e-3,
+        },
+    },
+    quick={
+        "train": 240, "test": 15, "points": 20, "hidden": 24, "compile": False,
+        "epochs": {"elasticity": 4, "ramberg_osgood": 5, "plasticity": 6, "memoryless": 5},
+        "learning_rate": {
+            "elasticity": 8e-3, "ramberg_osgood": 8e-3, "plasticity": 1.6e-2, "lstm": 8e-3,
+            "memoryless": 4e-3,
+        },
+    },
+    criteria=(
+        Criterion(
+            "claim", "relative error, elasticity", largest("relative_error", "elasticity"),
+            "<=", 0.05, 0.4,
+        ),
+        Criterion("claim", "error, plasticity", largest("error", "plasticity"), "<=", 0.1, 0.8),
+        Criterion("claim", "error, Ramberg-Osgood", largest("error", "ramberg-osgood"), "<=", 0.1),
+        Criterion(
+            "claim", "error, plasticity, relative to long short-term memory",
+            ratio("error", "plasticity", "plasticity-lstm"), "<=", 2.0, in_quick=False,
+        ),
+        *(
+            Criterion(
+                "claim", f"rate of the middle layer, {text}", largest("middle_rate", name), "<", 1.0
+            )
+            for name, text in _MATERIALS.items()
+        ),
+        *no_difference(_MATERIALS),
+        Criterion(
+            "control", "error without memory, plasticity",
+            smallest("error", "plasticity-memoryless"), ">=", 0.8, 0.5,
+        ),
+        Criterion(
+            "control", "error with a clock alone", smallest("error", "plasticity-clock"), ">", 0.1
+        ),
+        Criterion(
+            "control", "error with strain and clock",
+            smallest("error", "plasticity-memoryless-clock"), ">", 0.1,
+        ),
+        Criterion(
+            "control", "error without memory, Ramberg-Osgood",
+            largest("error", "ramberg-osgood-memoryless"), "<=", 0.1,
+        ),
+        Criterion(
+            "control", "relative error without spikes of two layers, elasticity",
+            smallest("relative_error", "elasticity-silenced"), ">", 0.05, 0.4,
+        ),
+        *(
+            Criterion(
+                "control", f"error without spikes of two layers, {_MATERIALS[name]}",
+                smallest("error", f"{name}-silenced"), ">", 0.1, 0.8,
+            )
+            for name in ("ramberg-osgood", "plasticity")
+        ),
+    ),
+    groups={
+        "Spiking networks": _of_kind("spiking", "silenced"),
+        "Conventional networks": _of_kind("lstm", "memoryless"),
+    },
+    figures={"errors": draw_errors},
+)  # fmt: skip

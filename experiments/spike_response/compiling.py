@@ -1,0 +1,252 @@
+"""Compilation of ReLU networks to spike times.
+
+A neuron whose inputs all arrive before it fires computes an affine function of their times, the
+coefficients of which sum to 1: the weight of a reference spike makes up for the others. A neuron
+with a reference spike of weight 1, and an input of weight -1/2, fires at ``t* + max(0, t* - t)``,
+where t* is the time at which it fires without the input (Singh, Fono & Kutyniok 2023,
+arXiv:2308.08218). A layer of either kind makes a layer of a ReLU network; the last layer needs the
+affine one only. Reference spikes of deeper layers come from a neuron per layer that relays them.
+
+In place of one threshold and small weights, as there, the weights of a neuron here sum to 1 per
+millisecond and thresholds differ, so that rounding weights to a grid leaves the sum exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import instance, number, whole
+from bioae.errors import NetworkError
+from experiments.spike_response.events import as_numbers
+from experiments.spike_response.network import LONGEST, SpikeTimeLayer, SpikeTimeNetwork, TimeCode
+
+__all__ = ["compile_relu", "relu_outputs"]
+
+Numbers = NDArray[np.float64]
+
+
+def relu_outputs(
+    weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], values: ArrayLike
+) -> Numbers:
+    """Return the outputs of a ReLU network (example, output), the last layer of which is affine.
+
+    Parameters
+    ----------
+    weights, biases
+        For each layer (neuron, input) and (neuron,).
+    values
+        Numbers (example, input).
+
+    Raises
+    ------
+    NetworkError
+        If a shape does not fit, or a number is not finite.
+    """
+    layers = _checked(weights, biases)
+    outputs = as_numbers(values, "the values", axes=2)
+    _check_inputs(outputs.shape[1], layers)
+    for matrix, bias in layers[:-1]:
+        outputs = np.maximum(outputs @ matrix.T + bias, 0.0)
+    matrix, bias = layers[-1]
+    return np.asarray(outputs @ matrix.T + bias)
+
+
+def compile_relu(
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    *,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+    window: float = 16.0,
+    bits: int | None = None,
+) -> SpikeTimeNetwork:
+    """Compile a ReLU network to a network of spike times that computes the same.
+
+    The outputs are equal, up to rounding, for all values within the bounds. The network refuses
+    values beyond them, where an input may come after a neuron has fired. Hidden layers become two
+    layers of spiking neurons, the last layer becomes one.
+
+    Parameters
+    ----------
+    weights, biases
+        For each layer (neuron, input) and (neuron,); the last layer is affine.
+    low, high
+        The bounds of the inputs (input,), or one for all.
+    window
+        Milliseconds over which the spikes of the inputs, and those of each layer, are spread at
+        most. A value of a layer has `window` divided by its range milliseconds per unit.
+    bits
+        Round weights and thresholds to multiples of ``2**-bits``, as targets need to agree to the
+        last bit. By default they are not rounded.
+
+    Raises
+    ------
+    NetworkError
+        If a shape does not fit, a number is not finite, or a bound is not below the other; or if
+        spike times would not be numbers, or too late.
+    """
+    layers = _checked(weights, biases)
+    number(window, "the window", least=1e-9, most=1e6, error=NetworkError)
+    grid = (
+        None if bits is None else 2.0 ** whole(bits, "bits", least=1, most=40, error=NetworkError)
+    )
+    inputs = layers[0][0].shape[1]
+    low = as_numbers(low, "the lower bounds", shape=(inputs,))
+    high = as_numbers(high, "the upper bounds", shape=(inputs,))
+    if not (low < high).all():
+        raise NetworkError("the bounds do not fit", expected="low below high, for every input")
+    with np.errstate(over="ignore"):
+        widest = float((high - low).max())
+    number(widest, "the largest range of the inputs", least=1e-300, error=NetworkError)
+    slope = window / widest
+    code = TimeCode(-slope * low, slope)
+    reference = float(math.ceil(window))
+    signal = _Signal(code, low, high, reference)
+    compiled: list[SpikeTimeLayer] = []
+    latest = 0.0
+    for place, (matrix, bias) in enumerate(layers):
+        hidden = place < len(layers) - 1
+        name = f"layer {place}"
+        layer, signal = _affine(matrix, bias, signal, name, window=window, grid=grid, hidden=hidden)
+        compiled.append(layer)
+        latest = max(latest, signal.latest)
+        if hidden:
+            layer, signal = _rectified(signal)
+            compiled.append(layer)
+    duration = _duration(latest, window)
+    return SpikeTimeNetwork(
+        tuple(compiled), duration, code, signal.code, reference, bounds=(low, high)
+    )
+
+
+def _duration(latest: float, window: float) -> float:
+    # Whole windows: networks of one shape mostly share a duration, and with it a build of Brian2.
+    return window * math.ceil(latest / window + 0.25)
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """The values of a layer: their code, their bounds (neuron,), and the reference spike's time."""
+
+    code: TimeCode
+    low: Numbers
+    high: Numbers
+    reference: float
+
+    @property
+    def earliest(self) -> Numbers:
+        """The earliest spike of each neuron."""
+        return np.minimum(self.code.encode(self.low), self.code.encode(self.high))
+
+    @property
+    def latest(self) -> float:
+        """The latest spike of any neuron, and of the reference."""
+        latest = np.maximum(self.code.encode(self.low), self.code.encode(self.high)).max()
+        return max(float(latest), self.reference)
+
+
+@np.errstate(all="ignore")
+def _affine(
+    matrix: Numbers,
+    bias: Numbers,
+    signal: _Signal,
+    name: str,
+    *,
+    window: float,
+    grid: float | None,
+    hidden: bool,
+) -> tuple[SpikeTimeLayer, _Signal]:
+    """Return the neurons of an affine map; for a hidden layer also that of the reference.
+
+    Values of a hidden layer spike earlier the larger they are, as `_rectified` needs them.
+    """
+    low = np.maximum(matrix, 0) @ signal.low + np.minimum(matrix, 0) @ signal.high + bias
+    high = np.maximum(matrix, 0) @ signal.high + np.minimum(matrix, 0) @ signal.low + bias
+    spread = float((high - low).max())
+    slope = window / (spread or 1.0) * (-1 if hidden else 1)
+    weights = _rounded(matrix * (slope / signal.code.slope), grid)
+    weights = np.column_stack([weights, 1 - weights.sum(1)])
+    # A neuron fires at its threshold plus this sum, which the code asks to be at zero + slope z.
+    zeros = np.append(np.broadcast_to(signal.code.zero, matrix.shape[1]), signal.reference)
+    offsets = slope * bias - weights @ zeros
+    # Before the last input the potential stays below this bound, and so below the threshold.
+    since = signal.latest - np.append(signal.earliest, signal.reference)
+    needed = np.maximum(weights, 0) @ since + window / 4
+    # Two milliseconds at least, so that the relayed reference spike has its place between.
+    zero = float(np.ceil(np.maximum((needed - offsets).max(), signal.latest + 2)))
+    thresholds = _rounded(zero + offsets, grid)
+    relayed = signal.reference + float((zero - signal.reference) // 2)
+    finite = all(np.isfinite(each).all() for each in (low, high, spread, weights, thresholds))
+    after = finite and _Signal(
+        TimeCode(zero, slope), low, high, relayed if hidden else signal.reference
+    )
+    if not after or (thresholds <= 0).any() or _duration(after.latest, window) > LONGEST:
+        raise NetworkError(
+            f"{name} does not compile to spike times",
+            expected=f"values that positive thresholds give within {LONGEST:g} ms",
+            found=f"values from {low.min():g} to {high.max():g}, and windows of {window:g} ms",
+            hint="Scale the weights and biases, or change the window or bits",
+        )
+    if hidden:
+        weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)
+    return SpikeTimeLayer(weights, thresholds), after
+
+
+def _rectified(signal: _Signal) -> tuple[SpikeTimeLayer, _Signal]:
+    """Return the neurons that rectify values, and that of the reference."""
+    zero, slope = float(signal.code.zero), -signal.code.slope
+    neurons = len(signal.low)
+    weights = np.column_stack([np.diag(np.full(neurons, -0.5)), np.ones(neurons)])
+    thresholds = np.full(neurons, zero - signal.reference)
+    low, high = np.maximum(signal.low, 0), np.maximum(signal.high, 0)
+    relayed = float(math.ceil(zero + slope * high.max()))
+    weights, thresholds = _with_relay(weights, thresholds, relayed - signal.reference)
+    return SpikeTimeLayer(weights, thresholds), _Signal(TimeCode(zero, slope), low, high, relayed)
+
+
+def _with_relay(weights: Numbers, thresholds: Numbers, after: float) -> tuple[Numbers, Numbers]:
+    """Add the neuron that fires some milliseconds after the reference spike, the last input."""
+    relay = np.zeros((1, weights.shape[1]))
+    relay[0, -1] = 1.0
+    return np.vstack([weights, relay]), np.append(thresholds, after)
+
+
+def _rounded(values: Numbers, grid: float | None) -> Numbers:
+    return values if grid is None else np.rint(values * grid) / grid
+
+
+def _checked(
+    weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]
+) -> list[tuple[Numbers, Numbers]]:
+    """Return the layers of a ReLU network, which fit together."""
+    for name, arrays in (("weights", weights), ("biases", biases)):
+        instance(arrays, name, (Sequence, np.ndarray), error=NetworkError)
+    if len(weights) != len(biases) or not len(weights):
+        raise NetworkError(
+            "the layers do not fit",
+            expected="as many arrays of biases as of weights, at least one",
+            found=f"{len(weights)} of weights, {len(biases)} of biases",
+        )
+    layers: list[tuple[Numbers, Numbers]] = []
+    for place, arrays in enumerate(zip(weights, biases, strict=True)):
+        matrix = as_numbers(arrays[0], f"the weights of layer {place}", axes=2)
+        name = f"the biases of layer {place}"
+        bias = as_numbers(as_numbers(arrays[1], name, axes=1), name, shape=matrix.shape[:1])
+        layers.append((matrix, bias))
+        if place:
+            found = len(layers[-2][0])
+            _check_inputs(found, layers[-1:], f"the weights of layer {place}")
+    return layers
+
+
+def _check_inputs(
+    found: int, layers: list[tuple[Numbers, Numbers]], name: str = "the values"
+) -> None:
+    inputs = layers[0][0].shape[1]
+    if found != inputs:
+        raise NetworkError(f"{name} do not fit", expected=f"{found} inputs", found=f"{inputs}")

@@ -1,0 +1,463 @@
+"""Networks of neurons with a linear spike response: exact spike times, or an ordinary network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import instance, number
+from bioae.errors import NetworkError, shortened
+from experiments.spike_response.events import as_numbers, first_crossings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bioae.networks import Network
+
+__all__ = ["LONGEST", "SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
+
+Numbers = NDArray[np.float64]
+
+#: The longest duration in milliseconds. Neurons are refractory for twice as long, and Brian2 has
+#: neurons that never fired be refractory from the start if that exceeds 1e7 ms.
+LONGEST = 4e6
+
+#: A spike time that is a multiple of dt up to rounding is not moved to the next one.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimeLayer:
+    """A fully connected layer of neurons that fire once.
+
+    Parameters
+    ----------
+    weights
+        The slopes, per millisecond, that spikes add to the potential (neuron, input).
+    thresholds
+        Positive thresholds of the potential (neuron,), or one for all.
+    delays
+        Delays in milliseconds (neuron, input), or one for all.
+
+    Raises
+    ------
+    NetworkError
+        If a shape does not fit, a number is not finite, a threshold is not positive, or a delay is
+        negative.
+    """
+
+    weights: Numbers
+    thresholds: Numbers
+    delays: Numbers = field(default_factory=lambda: np.zeros(()))
+
+    def __post_init__(self) -> None:
+        weights = as_numbers(self.weights, "the weights", axes=2)
+        object.__setattr__(self, "weights", weights)
+        for name, shape in (("thresholds", weights.shape[:1]), ("delays", weights.shape)):
+            values = as_numbers(getattr(self, name), f"the {name}", shape=shape)
+            object.__setattr__(self, name, values)
+        first_crossings(np.zeros((1, weights.shape[1])), self.weights, self.thresholds, self.delays)
+
+    def spike_times(self, times: ArrayLike, dt: float | None = None) -> Numbers:
+        """Return the layer's spike times; see `SpikeTimeNetwork.spike_times`."""
+        if dt is None:
+            return first_crossings(times, self.weights, self.thresholds, self.delays)[0]
+        delays = np.rint(self.delays / _time_step(dt)) * dt
+        spikes, arrivals = first_crossings(times, self.weights, self.thresholds, delays)
+        # In the step in which its last causal input arrives a neuron does not integrate it yet.
+        earliest = np.floor(arrivals / dt + _ROUNDING) + 1
+        return np.asarray(np.maximum(np.ceil(spikes / dt - _ROUNDING), earliest) * dt)
+
+
+@dataclass(frozen=True)
+class TimeCode:
+    """A code of values by spike times: x spikes at ``zero + slope * x``.
+
+    Parameters
+    ----------
+    zero
+        The spike time of 0, in milliseconds: one for all neurons, or (neuron,).
+    slope
+        Milliseconds per unit; if it is negative, a larger value spikes earlier.
+
+    Raises
+    ------
+    NetworkError
+        If a number is not finite, or the slope is 0.
+    """
+
+    zero: float | Numbers = 0.0
+    slope: float = 1.0
+
+    def __post_init__(self) -> None:
+        as_numbers(self.zero, "the spike times of 0")
+        if not number(self.slope, "the slope", error=NetworkError):
+            raise NetworkError("the slope does not fit", expected="a number other than 0")
+
+    def encode(self, values: ArrayLike) -> Numbers:
+        """Return the spike times of values (..., neuron)."""
+        return np.asarray(self.zero + self.slope * as_numbers(values, "the values"))
+
+    def decode(self, times: ArrayLike) -> Numbers:
+        """Return the values of spike times (..., neuron)."""
+        times = as_numbers(times, "the spike times", silent=True)
+        return np.asarray((times - self.zero) / self.slope)
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimeNetwork:
+    """A feed-forward network that computes with the times of single spikes.
+
+    Parameters
+    ----------
+    layers
+        The layers, from the input's side.
+    duration
+        Milliseconds from the start of a presentation to its end, after all spikes that matter; at
+        most 4e6.
+    code, output_code
+        The codes of the inputs and of the outputs; by default values are spike times.
+    reference
+        The time of a reference spike, in milliseconds: an additional input, the last one, that
+        fires at the same time whatever the values.
+    bounds
+        The smallest and the largest values that the network is made for, (input,) each; by default
+        any.
+
+    Raises
+    ------
+    NetworkError
+        If the layers do not fit together, or a number is not one.
+    """
+
+    layers: tuple[SpikeTimeLayer, ...]
+    duration: float
+    code: TimeCode = field(default_factory=TimeCode)
+    output_code: TimeCode = field(default_factory=TimeCode)
+    reference: float | None = None
+    bounds: tuple[Numbers, Numbers] | None = None
+
+    def __post_init__(self) -> None:
+        instance(self.layers, "layers", Iterable, error=NetworkError)
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise NetworkError("the network has no layer")
+        for place, layer in enumerate(self.layers):
+            instance(layer, f"layer {place}", SpikeTimeLayer, error=NetworkError)
+        number(self.duration, "the duration", above=0, most=LONGEST, error=NetworkError)
+        if self.reference is not None:
+            number(self.reference, "the time of the reference spike", least=0, error=NetworkError)
+        sizes = [layer.weights.shape for layer in self.layers]
+        for place, ((neurons, _), (_, inputs)) in enumerate(pairwise(sizes)):
+            if neurons != inputs:
+                raise NetworkError(
+                    f"layers {place} and {place + 1} do not fit together",
+                    expected=f"{neurons} inputs, one per neuron of layer {place}",
+                    found=f"{inputs}",
+                )
+        self._check_codes()
+
+    def _check_codes(self) -> None:
+        outputs = len(self.layers[-1].weights)
+        codes = (("code", self.code, self.inputs), ("output_code", self.output_code, outputs))
+        for name, code, size in codes:
+            instance(code, name, TimeCode, error=NetworkError)
+            as_numbers(code.zero, f"the spike times of 0 of {name}", shape=(size,))
+        if self.bounds is not None:
+            instance(self.bounds, "bounds", tuple, error=NetworkError)
+            ends = tuple(
+                as_numbers(each, "the bounds", shape=(self.inputs,)) for each in self.bounds
+            )
+            if len(ends) != 2 or not (ends[0] <= ends[1]).all():
+                raise NetworkError(
+                    "the bounds do not fit",
+                    expected="two, the smallest values and the largest ones",
+                    found=shortened(repr(self.bounds)),
+                )
+            object.__setattr__(self, "bounds", ends)
+
+    @property
+    def inputs(self) -> int:
+        """The number of values that the network takes, without the reference spike."""
+        return int(self.layers[0].weights.shape[1]) - (self.reference is not None)
+
+    def encode(self, values: ArrayLike) -> Numbers:
+        """Return the spike times of the inputs, and of the reference spike.
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+
+        Returns
+        -------
+        NDArray
+            Milliseconds (example, input).
+
+        Raises
+        ------
+        NetworkError
+            If the shape does not fit, or a value is not finite or out of bounds.
+        """
+        values = as_numbers(values, "the values", axes=2)
+        if values.shape[1] != self.inputs:
+            raise NetworkError(
+                "the values do not fit the network",
+                expected=f"{self.inputs} per example",
+                found=f"{values.shape[1]}",
+            )
+        self._check_bounds(values)
+        times = self.code.encode(values)
+        if self.reference is None:
+            return times
+        return np.pad(times, ((0, 0), (0, 1)), constant_values=self.reference)
+
+    def _check_bounds(self, values: Numbers) -> None:
+        if self.bounds is None:
+            return
+        low, high = self.bounds
+        outside = np.argwhere((values < low) | (values > high))
+        if len(outside):
+            example, place = outside[0]
+            raise NetworkError(
+                f"value {place} of example {example} is out of the bounds of the network",
+                expected=f"from {low[place]:g} to {high[place]:g}",
+                found=f"{values[example, place]:g}",
+                hint="Compile it with other bounds: compile_relu(..., low=..., high=...)",
+            )
+
+    def spike_times(self, values: ArrayLike, dt: float | None = None) -> list[Numbers]:
+        """Return the spike times of each layer, in milliseconds (example, neuron).
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+        dt
+            A time step in milliseconds. The spikes of neurons then wait for the next multiple of
+            it, those of inputs and delays are rounded to the nearest one: the spike times of the
+            network of `to_network` in its own time steps. They equal those of Brian2 if dt is a
+            millisecond divided by a power of two, and weights and thresholds are on a dyadic grid;
+            otherwise a spike may differ by a step. Potentials that cross up to 1e-9 steps after a
+            step count as crossing in it. By default times are exact. A spike after `duration` is
+            given here, and does not come in a simulation, which has ended.
+
+        Raises
+        ------
+        NetworkError
+            If the values do not fit, or dt is not positive.
+        """
+        times = self.encode(values)
+        if dt is not None:
+            times = np.rint(times / _time_step(dt)) * dt
+        spikes = []
+        for layer in self.layers:
+            times = layer.spike_times(times, dt)
+            spikes.append(times)
+        return spikes
+
+    def run_events(self, values: ArrayLike, dt: float | None = None) -> Numbers:
+        """Return the outputs (example, output), of exact spike times by default.
+
+        An output neuron that stays silent gives infinity.
+
+        Parameters
+        ----------
+        values, dt
+            As for `spike_times`.
+
+        Raises
+        ------
+        NetworkError
+            As for `spike_times`.
+        """
+        return self.output_code.decode(self.spike_times(values, dt)[-1])
+
+    def to_network(self, dt: str = "1*ms") -> Network:
+        """Return the ordinary network of ramp neurons that computes the same in time steps.
+
+        Its images are those of `images`; its outputs, the steps from the output neurons' spikes to
+        the end of the presentation, are read by `decode`. Layers are called ``layer1``, ``layer2``
+        and so on. In the schedule ``"paper"`` a neuron that fires in step n of its window has the
+        spike time n dt in every layer.
+
+        Parameters
+        ----------
+        dt
+            The time step. If it is a millisecond divided by a power of two, and weights and
+            thresholds are on a dyadic grid, all targets agree to the last bit.
+
+        Raises
+        ------
+        NetworkError
+            If it is no time.
+        """
+        from bioae.networks import Network, NetworkConfig
+
+        shape = [1, 1, self.layers[0].weights.shape[1]]
+        config = NetworkConfig.from_mapping(
+            {
+                "input_shape": shape,
+                "dt": dt,
+                "steps": self._steps(_milliseconds(dt)),
+                "schedule": "paper",
+                "neuron": "ramp",
+                "task": {"kind": "regression", "outputs": len(self.layers[-1].weights)},
+                "encoder": {"kind": "first_spike"},
+                "decoder": {"kind": "first_spike", "scale": 1.0},
+                "layers": [
+                    self._described(f"layer{place}", layer)
+                    for place, layer in enumerate(self.layers, start=1)
+                ],
+            },
+            where="to_network",
+        )
+        arrays: dict[str, NDArray[np.floating]] = {}
+        for placed, layer in zip(config.placed, self.layers, strict=True):
+            arrays[f"{placed.name}.weight"] = layer.weights
+            arrays[f"{placed.name}.theta"] = layer.thresholds
+            if layer.delays.any():
+                arrays[f"{placed.name}.weight_delay"] = layer.delays / 1e3
+        return Network(config, arrays)
+
+    def images(self, values: ArrayLike, network: Network) -> Numbers:
+        """Return values as the images of `to_network`: a pixel per input, at its spike time.
+
+        Parameters
+        ----------
+        values
+            Numbers (example, value).
+        network
+            The network of `to_network`.
+
+        Returns
+        -------
+        NDArray
+            (example, 1, 1, input), in [0, 1].
+
+        Raises
+        ------
+        NetworkError
+            If a spike would be before the start of a presentation, or in its last step, or
+            `network` is no network.
+        """
+        dt, steps = _timing(network)
+        times = self.encode(values)
+        places = np.rint(times / dt)
+        outside = (places < 0) | (places >= steps - 1)
+        if outside.any():
+            raise NetworkError(
+                "a spike is outside the presentation",
+                expected=f"from 0 to {(steps - 2) * dt:g} ms",
+                found=f"{times[outside].flat[0]:g} ms",
+            )
+        return np.asarray(1.0 - places / (steps - 1))[:, None, None, :]
+
+    def decode(self, outputs: ArrayLike, network: Network) -> Numbers:
+        """Return the values of outputs of `to_network`; infinity where no spike came.
+
+        Parameters
+        ----------
+        outputs
+            Steps from the spike to the end of the presentation (example, output).
+        network
+            The network of `to_network`.
+
+        Raises
+        ------
+        NetworkError
+            If an output is not a finite number, or `network` is no network.
+        """
+        dt, steps = _timing(network)
+        left = as_numbers(outputs, "the outputs")
+        times = np.where(left > 0, (steps - left) * dt, np.inf)
+        return self.output_code.decode(times)
+
+    def read_times(self, result: xr.DataTree) -> list[Numbers]:
+        """Return the first spike times of each layer in a result of `to_network`.
+
+        Parameters
+        ----------
+        result
+            The result of a simulation, in Brian2 or in the mirror, without repeats.
+
+        Returns
+        -------
+        list of NDArray
+            Milliseconds (example, neuron), in the order of the result's examples; infinite without
+            a spike. Compare `spike_times`.
+
+        Raises
+        ------
+        NetworkError
+            If it is no such result.
+        """
+        import xarray as xr
+
+        instance(result, "the result", xr.DataTree, error=NetworkError)
+        paths = {node.path.lstrip("/") for node in result.subtree}
+        read = []
+        for place in range(1, len(self.layers) + 1):
+            path = f"layers/layer{place}"
+            layer: Any = result[path] if path in paths else {}
+            if "spike_time_ms" not in layer:
+                raise NetworkError(
+                    "the result is not that of the network",
+                    expected=f"the spikes of {path}",
+                    hint="Simulate the network of to_network",
+                )
+            counts = layer["spike_count"]
+            if counts.dims != ("example", "neuron"):
+                raise NetworkError(
+                    "the result is not that of the network",
+                    expected="counts of (example, neuron)",
+                    found=f"({', '.join(map(str, counts.dims))})",
+                )
+            times = np.full(counts.shape, np.inf)
+            example, neuron, time = (
+                layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron", "time_ms")
+            )
+            row = result.indexes["example"].get_indexer(example)
+            known = row >= 0  # of selected examples
+            np.minimum.at(times, (row[known], neuron[known]), time[known])
+            read.append(times)
+        return read
+
+    def _steps(self, dt: float) -> int:
+        return math.ceil(self.duration / dt - _ROUNDING) + 1
+
+    def _described(self, name: str, layer: SpikeTimeLayer) -> dict[str, object]:
+        described: dict[str, object] = {
+            "kind": "dense",
+            "name": name,
+            "units": len(layer.weights),
+            # A neuron fires once: it is refractory to the end of the presentation.
+            "parameters": {"t_ref": f"{2 * self.duration!r}*ms"},
+        }
+        if layer.delays.any():
+            described["delay"] = ["0*ms", f"{float(layer.delays.max())!r}*ms"]
+        return described
+
+
+def _time_step(dt: float) -> float:
+    return number(dt, "dt", above=0, error=NetworkError)
+
+
+def _timing(network: Network) -> tuple[float, int]:
+    """Return the time step in milliseconds and the number of steps."""
+    from bioae.networks import Network
+
+    instance(network, "network", Network, error=NetworkError)
+    return network.config.dt_seconds * 1e3, network.config.steps
+
+
+def _milliseconds(dt: str) -> float:
+    from bioae.equations.quantities import time_in_seconds
+
+    return time_in_seconds(dt, where="dt", error=NetworkError) * 1e3

@@ -1,0 +1,187 @@
+"""Random fields on a ring: non-linear Gaussian processes and Gaussian ones of the same covariance.
+
+A field has one value at each place of a ring. The Gaussian field z has the covariance
+exp(-(d / xi)^2) at the distance d along the ring, for the length scale xi; the non-linear field is
+erf(g z / sqrt 2) / sqrt(gamma) with the gain g and gamma = 2/pi asin(g^2 / (1 + g^2)), so that its
+variance is 1. Large gains give sharp edges, and a distribution that is far from Gaussian.
+
+References
+----------
+A. Ingrosso, S. Goldt, "Data-driven emergence of convolutional structure in neural networks" (2022),
+PNAS 119, e2201854119, arXiv:2202.00565. The covariance of the erf of a Gaussian: C. K. I. Williams,
+"Computation with infinite neural networks" (1998), Neural Computation 10, 1203.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import array, number, one_of, whole
+from bioae.datasets.data import Data
+from bioae.datasets.store import Split
+from bioae.errors import DataError, shortened
+from bioae.random import named_stream
+from experiments.synthetic.splits import check_split
+
+__all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
+
+Numbers = NDArray[np.float64]
+Negative = Literal["zero", "magnitude"]
+
+#: Bounds of gains and scales, whose squares are finite and not 0.
+_LEAST, _MOST = 1e-100, 1e100
+#: The error by which a covariance of 1 may exceed it.
+_ROUNDING = 1e-9
+
+
+def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -> Numbers:
+    """Return the covariance exp(-(d / scale)^2) of a Gaussian field on a ring, of variance 1.
+
+    Where the scale is not small compared with the ring, this function of d is no covariance: it
+    has negative eigenvalues. They are replaced, and all are divided by their mean.
+
+    Parameters
+    ----------
+    length
+        The number of places.
+    scale
+        The length scale xi, in places.
+    negative
+        The replacement of negative eigenvalues: ``"zero"``, which gives the nearest covariance; or
+        their ``"magnitude"``, as by a singular value decomposition, which leaves some power at all
+        small scales.
+
+    Returns
+    -------
+    NDArray
+        The covariance of a place with the place 0, (place).
+
+    Raises
+    ------
+    DataError
+        If the length or the scale does not fit.
+    """
+    length = whole(length, "length", least=2, error=DataError)
+    scale = number(scale, "scale", above=0.0, error=DataError)
+    places = np.arange(length)
+    distance = np.minimum(places, length - places)
+    one_of(negative, "negative", ("zero", "magnitude"), error=DataError)
+    with np.errstate(over="ignore"):  # to infinity, of which the exponential is 0
+        powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real
+    powers = powers.clip(min=0.0) if negative == "zero" else abs(powers)
+    covariance: Numbers = np.fft.ifft(powers / powers.mean()).real
+    return covariance
+
+
+def erf_covariance(covariance: ArrayLike, gain: float) -> Numbers:
+    """Return the covariance of erf(g z / sqrt 2) / sqrt(gamma), of variance 1.
+
+    Parameters
+    ----------
+    covariance
+        That of z, whose variance is 1.
+    gain
+        The gain g, from 1e-100 to 1e100.
+
+    Raises
+    ------
+    DataError
+        If the covariance is not between -1 and 1, or the gain does not fit.
+    """
+    gain = _gain(gain)
+    largest = 1.0 + _ROUNDING
+    covariances = array(
+        covariance, "covariance does not fit", least=-largest, most=largest, error=DataError
+    )
+    share = gain**2 / (1.0 + gain**2)
+    return np.asarray(np.arcsin(np.clip(share * covariances, -1.0, 1.0)) / np.arcsin(share))
+
+
+def _gain(gain: float) -> float:
+    return number(gain, "gain", least=_LEAST, most=_MOST, error=DataError)
+
+
+def ring_fields(
+    examples: int,
+    *,
+    length: int = 40,
+    scales: Sequence[float] = (0.1, 0.5),
+    gain: float = 3.0,
+    gaussian: bool = False,
+    negative: Negative = "zero",
+    split: Split = "train",
+    seed: int = 0,
+) -> Data:
+    """Draw non-linear Gaussian fields on a ring, or Gaussian ones of the same covariance.
+
+    Parameters
+    ----------
+    examples
+        The number of fields; the classes have equal numbers of them, up to one, in random order.
+    length
+        The number of places on the ring.
+    scales
+        The length scale of each class, relative to the length.
+    gain
+        The gain g, from 1e-100 to 1e100.
+    gaussian
+        Whether the fields are Gaussian, with the covariance of the non-linear ones.
+    negative
+        As for `ring_covariance`.
+    split
+        ``"train"`` or ``"test"``, whose fields are independent.
+    seed
+        The seed.
+
+    Returns
+    -------
+    Data
+        Signals with one point in time, (example, 1, place), and the class of each as its label.
+
+    Raises
+    ------
+    DataError
+        If an argument does not fit.
+    """
+    examples = whole(examples, "examples", least=1, error=DataError)
+    length = whole(length, "length", least=2, error=DataError)
+    gain = _gain(gain)
+    split = check_split(split)
+    expected = "a list of length scales, one for each class"
+    shape = array(scales, "scales does not fit", expected=expected, error=DataError).shape
+    if len(shape) != 1 or not shape[0]:
+        raise DataError("scales does not fit", expected=expected, found=shortened(repr(scales)))
+    for place, scale in enumerate(scales):
+        number(scale, f"scales[{place}]", above=0.0, most=_MOST, error=DataError)
+    covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
+    generator = named_stream(seed, "ring_fields", split)
+    labels = generator.permutation(np.arange(examples) % len(covariances))
+    values = np.empty((examples, 1, length))
+    for label, covariance in enumerate(covariances):
+        chosen = labels == label
+        count = int(chosen.sum())
+        if gaussian:
+            values[chosen, 0] = _gaussian(erf_covariance(covariance, gain), count, generator)
+        else:
+            values[chosen, 0] = _bent(_gaussian(covariance, count, generator), gain)
+    return Data.of_signals(values, labels=labels, name="ring_fields", split=split)
+
+
+def _gaussian(covariance: Numbers, examples: int, generator: Generator) -> Numbers:
+    """Draw Gaussian fields (example, place) whose covariance is that of a ring (place)."""
+    roots = np.sqrt(np.fft.rfft(covariance).real.clip(min=0.0))
+    white = np.fft.rfft(generator.normal(size=(examples, len(covariance))))
+    fields: Numbers = np.fft.irfft(roots * white, len(covariance))
+    return fields
+
+
+def _bent(fields: Numbers, gain: float) -> Numbers:
+    from scipy.special import erf
+
+    gamma = 2.0 / np.pi * np.arcsin(gain**2 / (1.0 + gain**2))
+    return np.asarray(erf(gain * fields / np.sqrt(2.0)) / np.sqrt(gamma))

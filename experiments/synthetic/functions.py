@@ -1,0 +1,104 @@
+"""Functions of several variables to be learnt by regression: those of Genz.
+
+A. Genz, "Testing multidimensional integration routines" (1984), in: Tools, Methods and Languages
+for Scientific and Engineering Computation, North-Holland.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.checks import number, one_of, whole
+from bioae.datasets.data import Data
+from bioae.datasets.store import Split
+from bioae.errors import DataError
+from bioae.random import named_stream
+from experiments.synthetic.splits import check_split
+
+__all__ = ["Family", "genz", "genz_values"]
+
+#: A family of functions.
+Family = Literal["oscillatory", "gaussian", "continuous"]
+
+_FAMILIES = ("oscillatory", "gaussian", "continuous")
+
+
+def genz(
+    examples: int,
+    *,
+    inputs: int,
+    seed: int,
+    family: Family = "oscillatory",
+    difficulty: float = 4.0,
+    split: Split = "train",
+) -> Data:
+    """Draw points in the unit cube, and the values of a random function of Genz (1984) there.
+
+    ``"oscillatory"`` is ``cos(2 pi u_1 + sum a x)``, ``"gaussian"`` is ``exp(-sum a^2 (x - u)^2)``
+    and ``"continuous"`` is ``exp(-sum a |x - u|)``, which has kinks. The coefficients a are drawn
+    uniformly and scaled so that their sum is `difficulty`; u is uniform in [0, 1].
+
+    Parameters
+    ----------
+    examples
+        The number of points.
+    inputs
+        The number of variables.
+    seed
+        The seed of the function and of the points.
+    family
+        The family of functions.
+    difficulty
+        The sum of the coefficients a: the larger it is, the more the function varies.
+    split
+        ``"train"`` or ``"test"``: other points of the same function.
+
+    Returns
+    -------
+    Data
+        Points as images of the shape ``(1, 1, inputs)``; values as targets ``(example, 1)``.
+
+    Raises
+    ------
+    DataError
+        If an argument does not fit.
+    """
+    whole(examples, "examples", least=1, error=DataError)
+    whole(inputs, "inputs", least=1, error=DataError)
+    number(difficulty, "difficulty", above=0, most=1e6, error=DataError)
+    one_of(family, "family", _FAMILIES, error=DataError)
+    check_split(split)
+    drawn = named_stream(seed, "genz", "function")
+    coefficients, centre = drawn.random(inputs) + 0.1, drawn.random(inputs)
+    coefficients *= difficulty / coefficients.sum()
+    points = named_stream(seed, "genz", "points", split).random((examples, inputs))
+    values = genz_values(points, coefficients, centre, family)
+    pixels, targets = points[:, None, None], values[:, None]
+    return Data.of_images(pixels, name=f"genz-{family}", split=split, targets=targets)
+
+
+def genz_values(
+    points: NDArray[np.float64],
+    coefficients: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    family: Family,
+) -> NDArray[np.float64]:
+    """Return the values of a function of Genz (example,).
+
+    Parameters
+    ----------
+    points
+        (example, input).
+    coefficients, centre
+        Its numbers a and u (input,).
+    family
+        Its family, as for `genz`.
+    """
+    if family == "oscillatory":
+        return np.asarray(np.cos(2 * np.pi * centre[0] + points @ coefficients))
+    if family == "gaussian":
+        return np.asarray(np.exp(-((points - centre) ** 2 @ coefficients**2)))
+    return np.asarray(np.exp(-(np.abs(points - centre) @ coefficients)))

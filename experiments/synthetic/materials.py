@@ -1,0 +1,334 @@
+"""Stress-strain histories of one-dimensional materials: elastic, Ramberg-Osgood, elastoplastic.
+
+Strains are numbers without a unit and stresses are in MPa (N/mm^2) in the constitutive laws. The
+generators divide both by fixed units, so that networks see numbers of order 1.
+
+References
+----------
+W. Ramberg, W. R. Osgood, "Description of stress-strain curves by three parameters" (1943), NACA
+Technical Note 902. J. C. Simo, T. J. R. Hughes, "Computational Inelasticity" (1998), chapter 1.
+The regression of such histories by spiking networks: Henkes, Eshraghian, Wessels (2022),
+arXiv:2210.03515.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import array, number, whole
+from bioae.datasets.data import Data
+from bioae.datasets.store import Split
+from bioae.errors import InputError
+from bioae.random import named_stream
+from experiments.synthetic.splits import check_split
+
+__all__ = [
+    "ELASTIC_STRAIN", "HARDENING", "LARGEST_STRAIN", "STRESS", "YIELD_STRESS", "YOUNG",
+    "ElastoplasticHistory", "elasticity", "elastoplastic_history", "plasticity", "ramberg_osgood",
+    "ramberg_osgood_stress", "strain_paths",
+]  # fmt: skip
+
+Numbers = NDArray[np.float64]
+
+#: Young's modulus in MPa, that of steel.
+YOUNG = 210_000.0
+#: The initial yield stress in MPa.
+YIELD_STRESS = 300.0
+#: The modulus of linear isotropic hardening in MPa.
+HARDENING = 2_100.0
+#: The exponent of Ramberg and Osgood.
+EXPONENT = 10.0
+#: The plastic strain at the yield stress of Ramberg and Osgood, 0.2 %.
+OFFSET = 0.002
+#: The range of the yield stress of Ramberg and Osgood in MPa.
+YIELD_STRESSES = (100.0, 500.0)
+
+#: The unit of strain of `elasticity`, and the largest strain there.
+ELASTIC_STRAIN = 0.001
+#: The unit of strain of `ramberg_osgood` and `plasticity`, and the largest strain there.
+LARGEST_STRAIN = 0.01
+#: The unit of stress in MPa.
+STRESS = 300.0
+
+#: Bounds of constants, and of strains in magnitude: products of a few of them are finite.
+_LEAST, _MOST = 1e-100, 1e100
+#: The mean strain per point of a history, relative to `LARGEST_STRAIN`.
+_SPEED = 0.08
+#: The probability per point that a history turns.
+_TURNING = 0.08
+
+
+@dataclass(frozen=True)
+class ElastoplasticHistory:
+    """The response of an elastoplastic material to a history of strain.
+
+    Attributes
+    ----------
+    stress
+        The stress in MPa, shape ``(..., time)``.
+    plastic_strain
+        The plastic strain, of the same shape.
+    hardening_strain
+        The accumulated plastic strain, which never decreases, of the same shape.
+    """
+
+    stress: Numbers
+    plastic_strain: Numbers
+    hardening_strain: Numbers
+
+
+def elastoplastic_history(
+    strain: ArrayLike,
+    *,
+    young: float = YOUNG,
+    yield_stress: float = YIELD_STRESS,
+    hardening: float = HARDENING,
+) -> ElastoplasticHistory:
+    """Integrate rate-independent plasticity with linear isotropic hardening by return mapping.
+
+    The stress is E (e - p) for a strain e and a plastic strain p. It never exceeds the yield stress
+    plus H a, where a is the accumulated plastic strain. Where an elastic step would exceed it, p
+    and a move by the excess divided by E + H, which is exact for a step of constant direction
+    (Simo & Hughes 1998, section 1.4). The material is undeformed before the first point.
+
+    Parameters
+    ----------
+    strain
+        The strain at each point in time, shape ``(..., time)``, up to 1e100 of either sign.
+    young, yield_stress, hardening
+        E, the initial yield stress, and H, in MPa, from 1e-100 to 1e100; H may be 0.
+
+    Raises
+    ------
+    InputError
+        If the strain or a constant does not fit.
+    """
+    _check_moduli(young=young, yield_stress=yield_stress)
+    number(hardening, "hardening", least=0, most=_MOST)
+    strains = _strains(strain)
+    shape = strains.shape
+    if not shape:
+        raise InputError(
+            "strain does not fit",
+            expected="an axis of points in time, such as [0.01]",
+            found=f"{strains:g}",
+        )
+    stress, plastic, accumulated = (np.empty(shape) for _ in range(3))
+    p, a = np.zeros(shape[:-1]), np.zeros(shape[:-1])
+    for n in range(shape[-1]):
+        trial = young * (strains[..., n] - p)
+        excess = np.abs(trial) - (yield_stress + hardening * a)
+        slip = np.maximum(excess, 0.0) / (young + hardening)
+        p, a = p + slip * np.sign(trial), a + slip
+        stress[..., n] = trial - young * slip * np.sign(trial)
+        plastic[..., n], accumulated[..., n] = p, a
+    return ElastoplasticHistory(stress, plastic, accumulated)
+
+
+def ramberg_osgood_stress(
+    strain: ArrayLike,
+    yield_stress: ArrayLike = YIELD_STRESS,
+    *,
+    young: float = YOUNG,
+    exponent: float = EXPONENT,
+    offset: float = OFFSET,
+) -> Numbers:
+    """Solve the law of Ramberg and Osgood for the stress.
+
+    The stress s solves e = s / E + `offset` (s / `yield_stress`)^`exponent` for a strain e >= 0,
+    and is odd in e: the law of a nonlinear elastic material, which unloads as it was loaded.
+
+    Parameters
+    ----------
+    strain
+        The strain, up to 1e100 of either sign.
+    yield_stress
+        The stress at the plastic strain `offset`, in MPa, of a shape that broadcasts with `strain`.
+    young, exponent, offset
+        E in MPa, the exponent (at least 1), and the plastic strain at the yield stress. These and
+        the yield stress are from 1e-100 to 1e100.
+
+    Returns
+    -------
+    NDArray
+        The stress in MPa, of the broadcast shape.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its bounds, or the shapes do not fit each other.
+    """
+    _check_moduli(young=young, offset=offset)
+    number(exponent, "exponent", least=1, most=_MOST)
+    values = _strains(strain)
+    limits = array(yield_stress, "yield_stress does not fit", least=_LEAST, most=_MOST)
+    try:
+        strains, limits = np.broadcast_arrays(np.abs(values), limits)
+    except ValueError:
+        raise InputError(
+            "strain and yield_stress do not fit each other",
+            expected="shapes that broadcast",
+            found=f"{values.shape} and {limits.shape}",
+        ) from None
+    # Either term alone bounds the stress from above. From there Newton's method descends to the
+    # root of an increasing convex function without ever crossing it.
+    stress = np.minimum(young * strains, limits * (strains / offset) ** (1 / exponent))
+    for _ in range(60):
+        plastic = offset * (stress / limits) ** (exponent - 1)
+        residual = stress / young + plastic * stress / limits - strains
+        stress = np.maximum(stress - residual / (1 / young + exponent * plastic / limits), 0.0)
+    signed: Numbers = np.copysign(stress, values)
+    return signed
+
+
+def strain_paths(
+    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
+) -> Numbers:
+    """Draw zigzags with random turning points, relative to the largest strain.
+
+    Each path starts from 0 in either direction. At each point it turns with a probability of 8 %,
+    and then draws another speed, from 0.04 to 0.12 per point. Where it would leave [-1, 1] it turns
+    too.
+
+    Parameters
+    ----------
+    examples, points
+        The shape of the paths.
+    seed, split
+        As for `elasticity`.
+
+    Returns
+    -------
+    NDArray
+        Shape ``(example, time)``, in [-1, 1].
+
+    Raises
+    ------
+    InputError
+        As for `elasticity`.
+    """
+    return _paths(examples, points, named_stream(seed, "strain_paths", check_split(split)))
+
+
+def _paths(examples: int, points: int, drawn: Generator) -> NDArray[np.float64]:
+    whole(examples, "examples", least=1)
+    whole(points, "points", least=1)
+    direction = np.where(drawn.random(examples) < 0.5, -1.0, 1.0)
+    turns = drawn.random((points, examples)) < _TURNING
+    speeds = _SPEED * (0.5 + drawn.random((points, examples)))
+    paths = np.empty((examples, points))
+    place, speed = np.zeros(examples), speeds[0]
+    for n in range(points):
+        turning = turns[n] & (n > 0)
+        direction = np.where(turning, -direction, direction)
+        speed = np.where(turning, speeds[n], speed)
+        leaving = np.abs(place + direction * speed) > 1.0
+        direction = np.where(leaving, -direction, direction)
+        place = place + direction * speed
+        paths[:, n] = place
+    return paths
+
+
+def elasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split = "train") -> Data:
+    """Draw constant strains of a linear elastic material, and their stresses.
+
+    Parameters
+    ----------
+    examples, points
+        The number of examples, and of points in time.
+    seed, split
+        The seed, and the set: the two splits of a seed are drawn independently.
+
+    Returns
+    -------
+    Data
+        The channel is the strain divided by `ELASTIC_STRAIN`, uniform in [-1, 1]; the targets
+        ``(example, 1)`` are E e, the stress, divided by `STRESS`.
+
+    Raises
+    ------
+    InputError
+        If a number is not positive, or the seed is no unsigned integer of 64 bits.
+    """
+    whole(examples, "examples", least=1)
+    whole(points, "points", least=1)
+    drawn = named_stream(seed, "elasticity", check_split(split))
+    strain = drawn.uniform(-1.0, 1.0, (examples, 1))
+    values = np.repeat(strain[:, None], points, axis=1)
+    targets = YOUNG * ELASTIC_STRAIN * strain / STRESS
+    return Data.of_signals(values, targets=targets, name="elasticity", split=split)
+
+
+def ramberg_osgood(
+    examples: int, points: int = 50, *, seed: int = 0, split: Split = "train"
+) -> Data:
+    """Draw histories of strain of materials of Ramberg and Osgood, and of their stress.
+
+    Parameters
+    ----------
+    examples, points, seed, split
+        As for `elasticity`.
+
+    Returns
+    -------
+    Data
+        The channels are the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`, and the
+        yield stress, constant in time: uniform from 100 to 500 MPa, mapped to [-1, 1]. The targets
+        ``(example, time, 1)`` are the stresses divided by `STRESS`. The stress at a time depends on
+        the two values at that time alone.
+
+    Raises
+    ------
+    InputError
+        As for `elasticity`.
+    """
+    check_split(split)
+    paths = _paths(examples, points, named_stream(seed, "ramberg_osgood", "paths", split))
+    drawn = named_stream(seed, "ramberg_osgood", "limits", split).uniform(-1.0, 1.0, (examples, 1))
+    low, high = YIELD_STRESSES
+    limits = (low + high) / 2 + (high - low) / 2 * drawn
+    stress = ramberg_osgood_stress(LARGEST_STRAIN * paths, limits)
+    values = np.stack([paths, np.repeat(drawn, points, axis=1)], axis=-1)
+    targets = stress[..., None] / STRESS
+    return Data.of_signals(values, targets=targets, name="ramberg_osgood", split=split)
+
+
+def plasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split = "train") -> Data:
+    """Draw histories of strain of an elastoplastic material, and of its stress.
+
+    The stress depends on the whole history: the material of `elastoplastic_history` unloads along
+    another line than it was loaded. Since turning points are random, the time tells nothing.
+
+    Parameters
+    ----------
+    examples, points, seed, split
+        As for `elasticity`.
+
+    Returns
+    -------
+    Data
+        The channel is the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`; the targets
+        ``(example, time, 1)`` are the stresses divided by `STRESS`.
+
+    Raises
+    ------
+    InputError
+        As for `elasticity`.
+    """
+    paths = _paths(examples, points, named_stream(seed, "plasticity", check_split(split)))
+    history = elastoplastic_history(LARGEST_STRAIN * paths)
+    targets = history.stress[..., None] / STRESS
+    return Data.of_signals(paths, targets=targets, name="plasticity", split=split)
+
+
+def _check_moduli(**moduli: float) -> None:
+    for name, value in moduli.items():
+        number(value, name, least=_LEAST, most=_MOST)
+
+
+def _strains(strain: ArrayLike) -> Numbers:
+    return array(strain, "strain does not fit", least=-_MOST, most=_MOST)

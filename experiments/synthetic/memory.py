@@ -1,0 +1,247 @@
+"""Memory tasks: store-recall, the order of segments, and the permuted rows of images."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.checks import number, whole
+from bioae.datasets.data import Data
+from bioae.datasets.loading import check_data
+from bioae.datasets.store import Split
+from bioae.errors import DataError
+from bioae.random import named_stream
+from experiments.synthetic.splits import check_split
+
+__all__ = ["ordered_segments", "permuted_rows", "store_recall"]
+
+#: The largest number of segments: their orders are the classes.
+_MOST_SEGMENTS = 5
+#: The largest deviation of noise, which keeps signals within their bounds.
+_MOST_NOISE = 1e11
+
+
+def store_recall(
+    examples: int,
+    *,
+    seed: int,
+    split: Split = "train",
+    delay: int = 200,
+    steps: int = 250,
+    cue: int = 20,
+    neurons: int = 1,
+    rate: float = 0.5,
+    distractors: float = 0.5,
+) -> Data:
+    """Draw examples of the store-recall task of Bellec et al. (2018, arXiv:1803.09574).
+
+    Four populations of input neurons stand for the value 0, the value 1, the store cue and the
+    recall cue. The store cue and a value come together, for `cue` steps. After a delay comes the
+    recall cue, for as many steps, and the network is to name the value: the label. In the delay
+    further values come without a store cue; they are distractors, to be ignored. The signals are
+    probabilities of spikes: the encoder `frames` with ``random = true`` draws spikes from them.
+
+    Bellec et al. show a symbol in each window of 200 ms, and several stores and recalls in a
+    sequence. Here are one of each, at a random onset that leaves room for both.
+
+    Parameters
+    ----------
+    examples
+        The number of examples.
+    seed
+        The seed.
+    split
+        ``"train"`` or ``"test"``: two splits of a seed are drawn independently. A short delay has
+        few different signals, which both splits may have; the spikes that an encoder draws from
+        them differ.
+    delay
+        Points in time from the end of the store cue to the start of the recall cue.
+    steps
+        Points in time of an example.
+    cue
+        Points in time for which a cue or a value is shown.
+    neurons
+        The number of channels of each of the four populations.
+    rate
+        The value of an active channel: a probability per step.
+    distractors
+        The probability that a window of `cue` points within the delay shows a random value.
+
+    Returns
+    -------
+    Data
+        Shape ``(example, time, channel)``, channels by population: the values 0 and 1, the store
+        cue, the recall cue. Labels are 0 and 1, with equal probability.
+
+    Raises
+    ------
+    DataError
+        If the cues and the delay are longer than an example, or a number is out of its bounds.
+    """
+    sizes = {"examples": examples, "steps": steps, "cue": cue, "neurons": neurons}
+    for name, value in sizes.items():
+        whole(value, name, least=1, error=DataError)
+    whole(delay, "delay", error=DataError)
+    number(rate, "rate", least=0, most=1, error=DataError)
+    number(distractors, "distractors", least=0, most=1, error=DataError)
+    check_split(split)
+    room = _room(steps, 2 * cue + delay, f"two cues of {cue} points and the delay")
+    values = named_stream(seed, "store_recall", "values", split).integers(0, 2, examples)
+    onsets = named_stream(seed, "store_recall", "onsets", split).integers(0, room + 1, examples)
+    windows = delay // cue
+    shown = (
+        named_stream(seed, "store_recall", "shown", split).random((examples, windows)) < distractors
+    )
+    others = named_stream(seed, "store_recall", "others", split).integers(0, 2, (examples, windows))
+
+    active = np.zeros((examples, steps, 4), dtype=bool)
+    for each in range(examples):
+        start = onsets[each]
+        active[each, start : start + cue, [values[each], 2]] = True
+        end = start + cue
+        for window in np.flatnonzero(shown[each]):
+            active[each, end + window * cue : end + (window + 1) * cue, others[each, window]] = True
+        active[each, end + delay : end + delay + cue, 3] = True
+    signals = (rate * np.repeat(active, neurons, axis=2)).astype(np.float32)
+    return Data.of_signals(signals, labels=values, name="store_recall", split=split)
+
+
+def ordered_segments(
+    examples: int,
+    *,
+    seed: int,
+    split: Split = "train",
+    steps: int = 150,
+    channels: int = 40,
+    segments: int = 3,
+    length: int = 25,
+    gap: int = 10,
+    noise: float = 0.2,
+) -> Data:
+    """Draw sequences of segments whose order is the class.
+
+    A segment is a fixed spectrum: the sum of two Gaussian bumps over the channels, with the same
+    spectra in all examples of a seed. Every sequence contains each segment once, for the same time,
+    at a random onset; at least `gap` steps of noise follow each segment. So the sum of a sequence
+    over time tells nothing about its class, and a network has to remember segments across the gaps.
+    It is a task of temporal order as in Hochreiter & Schmidhuber (1997, Neural Computation 9:1735),
+    with vectors in place of symbols.
+
+    Parameters
+    ----------
+    examples
+        The number of examples.
+    seed
+        The seed.
+    split
+        ``"train"`` or ``"test"``: two splits of a seed have the same spectra and different
+        examples.
+    steps
+        Points in time of an example.
+    channels
+        The number of channels.
+    segments
+        The number of segments n, from 2 to 5; there are n! classes.
+    length
+        Points in time of a segment.
+    gap
+        The least number of points between two segments, and after the last one.
+    noise
+        The standard deviation of the normal noise that is added to all values.
+
+    Returns
+    -------
+    Data
+        Shape ``(example, time, channel)``. The label is the place of the order in the list of all
+        orders, sorted lexicographically; all are equally probable.
+
+    Raises
+    ------
+    DataError
+        If segments and gaps are longer than an example, or a number is out of its bounds.
+    """
+    sizes = {"examples": examples, "steps": steps, "channels": channels, "length": length}
+    for name, value in sizes.items():
+        whole(value, name, least=1, error=DataError)
+    whole(segments, "segments", least=2, most=_MOST_SEGMENTS, error=DataError)
+    whole(gap, "gap", error=DataError)
+    number(noise, "noise", least=0, most=_MOST_NOISE, error=DataError)
+    check_split(split)
+    room = _room(steps, segments * (length + gap), "segments and gaps")
+    times, background = (
+        named_stream(seed, "ordered_segments", each, split) for each in ("times", "noise")
+    )
+    orders = np.array(list(permutations(range(segments))))
+    labels = times.integers(0, len(orders), examples)
+    # Sorted uniform cuts of the spare room.
+    slack = np.sort(times.integers(0, room + 1, (examples, segments)), axis=1)
+    onsets = slack + np.arange(segments) * (length + gap)
+    spectra = _spectra(seed, segments, channels)
+    values = noise * background.standard_normal((examples, steps, channels), dtype=np.float32)
+    for example, order in enumerate(orders[labels]):
+        for segment, onset in zip(order, onsets[example], strict=True):
+            values[example, onset : onset + length] += spectra[segment]
+    return Data.of_signals(values, labels=labels, name="ordered_segments", split=split)
+
+
+def permuted_rows(images: Data, *, seed: int | None = 0) -> Data:
+    """Show the rows of images one after another, their pixels permuted.
+
+    One random permutation moves the pixels of all images; it removes the order of neighbours, so
+    that the class depends on pixels of distant points in time. Le, Jaitly & Hinton (2015,
+    arXiv:1504.00941) show the permuted pixels one by one; here a row of them is one point in time.
+
+    Parameters
+    ----------
+    images
+        Images of one channel.
+    seed
+        The seed of the permutation; None leaves the pixels at their places.
+
+    Returns
+    -------
+    Data
+        Shape ``(example, y, x)`` as ``(example, time, channel)``, values from 0 to 1, with the
+        labels, split and indices of the images.
+
+    Raises
+    ------
+    DataError
+        If these are not images of one channel.
+    """
+    check_data(images, "images")
+    if images.kind != "images" or images.shape[0] != 1:
+        raise DataError("these are not images of one channel", where="images", found=f"{images!r}")
+    _, height, width = images.shape
+    pixels = images.as_float().reshape(len(images), -1)
+    if seed is not None:
+        pixels = pixels[:, named_stream(seed, "permuted_rows").permutation(height * width)]
+    rows = pixels.reshape(len(images), height, width).astype(np.float32)
+    return Data.of_signals(
+        rows, labels=images.labels, indices=images.indices, name=f"{images.name} rows",
+        split=images.split,
+    )  # fmt: skip
+
+
+def _room(steps: int, needed: int, what: str) -> int:
+    """Return the points of an example that are to spare."""
+    if steps < needed:
+        raise DataError(
+            "the example is too short",
+            where="steps",
+            expected=f"at least {needed}: {what}",
+            found=str(steps),
+        )
+    return steps - needed
+
+
+def _spectra(seed: int, segments: int, channels: int) -> NDArray[np.float32]:
+    """Draw the spectra (segment, channel): two bumps, a tenth of the channels wide, of height 1."""
+    centres = named_stream(seed, "ordered_segments", "spectra").uniform(
+        0, channels, (segments, 2, 1)
+    )
+    distance = (np.arange(channels) + 0.5 - centres) / (0.1 * channels)
+    spectra: NDArray[np.float32] = np.exp(-0.5 * distance**2).sum(axis=1).astype(np.float32)
+    return spectra

@@ -1,0 +1,263 @@
+"""Runs of feed-forward and recurrent baselines: scores, files, resumption, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import dense, write_arrays
+from safetensors.numpy import save_file
+from safetensors.torch import save as torch_save
+
+from bioae.datasets import load
+from bioae.errors import ArtefactError, NetworkError
+from bioae.trainers.training.progress import Report
+from experiments.baselines import BaselineConfig, BaselineResult, load_baseline, train_baseline
+from experiments.baselines.stored import conventional_module
+
+INPUTS, STEPS = 4, 6
+TIMES = ("seconds", "images_per_second")
+CLASSIFIER: dict[str, Any] = {
+    "input_shape": [INPUTS],
+    "steps": STEPS,
+    "encoder": {"kind": "frames"},
+    "decoder": {"kind": "last"},
+    "task": {"kind": "classification", "classes": 2},
+    "layers": [dense("hidden", 8, recurrent=True), dense("output", 2)],
+}
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Signals, with the sign of their sum as the class, and their running sums as targets."""
+    arrays: dict[str, Any] = {}
+    for seed, (split, count) in enumerate((("train", 150), ("test", 60))):
+        signals = np.random.default_rng(seed).normal(size=(count, STEPS, INPUTS))
+        arrays[f"signals_{split}"] = signals
+        arrays[f"labels_{split}"] = (signals.sum((1, 2)) > 0).astype(int)
+        arrays[f"targets_{split}"] = signals.sum(2, keepdims=True).cumsum(1)
+    return write_arrays(tmp_path_factory.mktemp("data") / "sums.npz", **arrays)
+
+
+def tables(data: Path, baseline: Any, network: dict[str, Any], **training: Any) -> dict[str, Any]:
+    settings = {"threads": 1, "batch_size": 10, "checkpoint_seconds": 0, **training}
+    return {
+        "baseline": baseline, "network": network, "training": settings,
+        "data": {"name": str(data), "validation": 30},
+    }  # fmt: skip
+
+
+def labelled(network: dict[str, Any]) -> dict[str, Any]:
+    """Return a network of running sums: numbers at each step."""
+    return {
+        **network, "task": {"kind": "sequence", "outputs": 1}, "decoder": {"kind": "trajectory"},
+        "layers": [dense("hidden", 8, recurrent=True), dense("output", 1)],
+    }  # fmt: skip
+
+
+def without_targets(data: Path, out: Path) -> Path:
+    arrays = {name: each for name, each in np.load(data).items() if "targets" not in name}
+    return write_arrays(out / "labelled.npz", **arrays)
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh", "lstm"])
+def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str) -> None:
+    settings = {"epochs": 8, "learning_rate": 0.02}
+    data = without_targets(sums, tmp_path)
+    described = tables(data, {"kind": "recurrent", "cell": cell}, CLASSIFIER, **settings)
+    result = train_baseline(described, tmp_path / "run")
+    assert result.summary["test_accuracy"] > 0.8
+    test = load(data, "test")
+    outputs = result.baseline.predict(test)
+    assert outputs.shape == (60, 2)
+    assert test.labels is not None
+    accuracy = (outputs.argmax(1) == test.labels).mean()
+    assert accuracy == pytest.approx(result.summary["test_accuracy"])
+    assert {"active_fraction_mean", "dead_fraction"} == result.summary["test_layers"][
+        "hidden"
+    ].keys()
+
+
+def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:
+    settings = {"epochs": 10, "learning_rate": 0.02}
+    described = tables(sums, {"kind": "recurrent"}, labelled(CLASSIFIER), **settings)
+    result = train_baseline(described, tmp_path / "run")
+    assert result.summary["test_r2"] > 0.8
+    again = load_baseline(result.model)
+    test = load(sums, "test")
+    found = again.predict(test)
+    assert found.shape == (60, STEPS, 1)
+    np.testing.assert_array_equal(found, result.baseline.predict(test))
+    error = ((found - test.targets) ** 2).mean()
+    assert error == pytest.approx(result.summary["test_mean_squared_error"], rel=1e-5)
+
+
+def test_a_linear_network_approaches_least_squares(tmp_path: Path) -> None:
+    """Plain gradient descent on all examples at once, without hidden layers."""
+    rng = np.random.default_rng(3)
+    inputs = rng.normal(size=(80, 1, INPUTS))
+    targets = inputs[:, 0] @ rng.normal(size=(INPUTS, 2)) + 0.5 + 0.3 * rng.normal(size=(80, 2))
+    data = write_arrays(tmp_path / "linear.npz", signals=inputs, targets=targets)
+    network = {
+        "input_shape": [INPUTS], "steps": 1, "encoder": {"kind": "frames"},
+        "task": {"kind": "regression", "outputs": 2}, "layers": [dense("output", 2)],
+    }  # fmt: skip
+    settings = {
+        "optimiser": "sgd", "learning_rate": 0.5, "gradient_clip": 0, "batch_size": 60,
+        "epochs": 400, "select": "last", "dtype": "float64", "checkpoint_seconds": 1e6,
+    }  # fmt: skip
+    described = tables(data, "feedforward", network, **settings)
+    described["data"]["validation"] = 20
+    result = train_baseline(described, tmp_path / "run")
+    from bioae.trainers.training.splits import held_out
+
+    train, _ = held_out(load(data, "train"), 20, 0)
+    design = np.hstack([train.as_float()[:, 0], np.ones((60, 1))])  # type: ignore[union-attr]
+    solution = np.linalg.lstsq(design, np.asarray(train.targets), rcond=None)[0]
+    arrays = result.baseline.arrays()
+    np.testing.assert_allclose(arrays["output.weight"], solution[:INPUTS].T, atol=1e-8)
+    np.testing.assert_allclose(arrays["output.bias"], solution[INPUTS], atol=1e-8)
+
+
+class StoppedError(Exception):
+    """A run ends without a chance to save."""
+
+
+def stopped(described: dict[str, Any], out: Path, *, at: int) -> None:
+    left = at
+
+    def stop(_: Report) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise StoppedError
+
+    resume = (out / "config.toml").exists()
+    with pytest.raises(StoppedError):
+        train_baseline(described, out, resume=resume, progress=stop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimiser"),
+    [
+        ({"kind": "recurrent", "cell": "lstm"}, "adam"),
+        ({"kind": "recurrent", "cell": "relu"}, {"name": "sgd", "momentum": 0.9}),
+        ({"kind": "feedforward", "activation": "erf"}, "sgd"),
+    ],
+)
+def test_resumed_bit_for_bit(
+    sums: Path, tmp_path: Path, kind: dict[str, Any], optimiser: Any
+) -> None:
+    data, network = without_targets(sums, tmp_path), CLASSIFIER
+    if kind["kind"] == "feedforward":
+        arrays = dict(np.load(data))
+        arrays |= {name: each[:, :1] for name, each in arrays.items() if "signals" in name}
+        data = write_arrays(tmp_path / "points.npz", **arrays)
+        network = {**CLASSIFIER, "encoder": {"kind": "frames", "every": STEPS}}
+    described = tables(
+        data, kind, network, optimiser=optimiser, learning_rate=0.05, epochs=3, average=0.9
+    )
+    straight = train_baseline(described, tmp_path / "straight")
+    for at in (3, 13):  # within the first epoch, and in the second
+        stopped(described, tmp_path / "broken", at=at)
+    resumed = train_baseline(described, tmp_path / "broken", resume=True)
+    assert without_times(resumed) == without_times(straight)
+    for name in ("model/weights.safetensors", "model/config.toml", "test.json"):
+        files = [(each.out / name).read_bytes() for each in (straight, resumed)]
+        assert files[0] == files[1]
+    start = conventional_module(BaselineConfig.from_mapping(described)).arrays
+    assert not any(
+        np.array_equal(array, start[name].detach())
+        for name, array in straight.baseline.arrays().items()
+    )
+
+
+def without_times(result: BaselineResult) -> list[str]:
+    return [
+        json.dumps({name: each for name, each in metrics.items() if name not in TIMES})
+        for metrics in (*result.history, result.summary)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "still"),
+    [
+        (["output"], {"output.weight", "output.bias"}),
+        (["recurrent"], {"hidden.recurrent"}),
+        (["hidden.weight", "bias"], {"hidden.weight", "hidden.bias", "output.bias"}),
+    ],
+)
+def test_frozen_arrays_keep_their_values(
+    sums: Path, tmp_path: Path, frozen: list[str], still: set[str]
+) -> None:
+    described = tables(
+        without_targets(sums, tmp_path), "recurrent", CLASSIFIER, epochs=1, frozen=frozen
+    )
+    result = train_baseline(described, tmp_path / "run")
+    start = conventional_module(BaselineConfig.from_mapping(described)).arrays
+    arrays = result.baseline.arrays()
+    assert {n for n in arrays if np.array_equal(arrays[n], start[n].detach())} == still
+
+
+def test_names_of_arrays_in_a_refusal(sums: Path, tmp_path: Path) -> None:
+    described = tables(
+        without_targets(sums, tmp_path), "recurrent", CLASSIFIER, frozen=["hidden.tau"]
+    )
+    with pytest.raises(NetworkError, match=r"hidden\.tau.*hidden\.recurrent"):
+        train_baseline(described, tmp_path / "run")
+
+
+def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
+    """Some arrays of a file, the others drawn; and all those of another baseline."""
+    signs = np.where(np.arange(8) % 2, 1.0, -1.0) / 8
+    start = {"output.weight": np.stack([signs, -signs])}
+    save_file(start, tmp_path / "start.safetensors")
+    data = without_targets(sums, tmp_path)
+    kind = {"kind": "recurrent", "initial": str(tmp_path / "start.safetensors")}
+    described = tables(data, kind, CLASSIFIER, epochs=1, frozen=["output"], dtype="float64")
+    result = train_baseline(described, tmp_path / "first")
+    arrays = result.baseline.arrays()
+    np.testing.assert_array_equal(arrays["output.weight"], start["output.weight"])
+    drawn = conventional_module(BaselineConfig.from_mapping(described)).arrays
+    assert not np.array_equal(drawn["output.weight"].detach(), start["output.weight"])
+    change = np.abs(arrays["hidden.weight"] - drawn["hidden.weight"].detach().numpy())
+    assert 0 < change.max() < 0.05  # Adam's steps from the drawn weights
+    kind = {"kind": "recurrent", "initial": str(result.model / "weights.safetensors")}
+    still = ["hidden", "output.weight"]
+    again = tables(data, kind, CLASSIFIER, epochs=1, frozen=still, dtype="float64")
+    continued = train_baseline(again, tmp_path / "second").baseline.arrays()
+    for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
+        np.testing.assert_array_equal(continued[name], arrays[name])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"output.wait": np.zeros((2, 8))}, "'output.wait' does not fit.*no such array"),
+        ({"output.weight": np.zeros((8, 2))}, r"'output.weight' does not fit.*\(2, 8\).*\(8, 2\)"),
+        ({"output.bias": np.array([0.0, np.nan])}, "'output.bias' has values that are not finite"),
+        ({"output.bias": np.zeros(())}, r"'output.bias' does not fit.*\(2,\); found \(\)"),
+        ({"output.bias": np.ones(2, np.complex64)}, "expected real numbers; found complex64"),
+        ({"output.bias": np.full(2, 1e300)}, "'output.bias' has .* not finite as torch.float32"),
+        ({}, "the file holds no array; expected some of hidden"),
+        (torch_save({"output.bias": torch.ones(2, dtype=torch.bfloat16)}), "found BF16"),
+        (None, "missing or damaged.*No such file"),
+    ],
+)
+def test_initial_arrays_that_are_refused(
+    sums: Path, tmp_path: Path, arrays: dict[str, Any] | bytes | None, message: str
+) -> None:
+    path = tmp_path / "start.safetensors"
+    if isinstance(arrays, bytes):
+        path.write_bytes(arrays)
+    elif arrays is not None:
+        save_file(arrays, path)
+    kind = {"kind": "recurrent", "initial": str(path)}
+    described = tables(without_targets(sums, tmp_path), kind, CLASSIFIER)
+    with pytest.raises(ArtefactError, match=message):
+        train_baseline(described, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.toml").exists()

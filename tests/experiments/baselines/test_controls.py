@@ -1,0 +1,349 @@
+"""Feed-forward and recurrent baselines against modules of PyTorch and closed forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from builders import conv, dense
+from finite_differences import assert_gradients
+from torch import Tensor, nn
+
+from bioae.datasets import Data
+from bioae.errors import NetworkError
+from experiments.baselines.config import BaselineConfig
+from experiments.baselines.layers import FeedforwardModule
+from experiments.baselines.problem import BaselineProblem
+from experiments.baselines.recurrent import RecurrentModule
+from experiments.baselines.stored import Trained, conventional_module
+
+STEPS, INPUTS, UNITS, CLASSES = 7, 3, 5, 4
+CLASSIFICATION = {"kind": "classification", "classes": CLASSES}
+#: A recurrent network of signals, whose decoder averages the outputs over time.
+RECURRENT: dict[str, Any] = {
+    "input_shape": [INPUTS],
+    "steps": STEPS,
+    "encoder": {"kind": "frames"},
+    "decoder": {"kind": "mean"},
+    "task": CLASSIFICATION,
+    "layers": [
+        dense("first", 6), dense("hidden", UNITS, recurrent=True), dense("output", CLASSES),
+    ],
+}  # fmt: skip
+#: A classifier of signals with one point in time.
+POINT: dict[str, Any] = {
+    **RECURRENT,
+    "encoder": {"kind": "frames", "every": STEPS},
+    "layers": [dense("hidden", UNITS), dense("output", CLASSES)],
+}
+
+
+def config(network: dict[str, Any], baseline: Any, **training: Any) -> BaselineConfig:
+    tables = {
+        "baseline": baseline, "network": network, "training": {"dtype": "float64", **training}
+    }  # fmt: skip
+    return BaselineConfig.from_mapping(tables)
+
+
+def module(network: dict[str, Any], baseline: Any, **training: Any) -> Any:
+    """Return a network with random biases, too."""
+    built = conventional_module(config(network, baseline, **training))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, each in built.arrays.items():
+            if name.endswith(".bias"):
+                each.normal_(0.0, 0.5, generator=generator)
+    return built
+
+
+def values(*shape: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.random.default_rng(1).normal(size=shape)
+
+
+def copied(theirs: nn.Module, ours: dict[str, Tensor]) -> None:
+    """Copy weights into a layer of PyTorch; its second biases are 0."""
+    with torch.no_grad():
+        theirs.weight_ih_l0.copy_(ours["weight"])  # type: ignore[operator, union-attr]
+        theirs.weight_hh_l0.copy_(ours["recurrent"])  # type: ignore[operator, union-attr]
+        theirs.bias_ih_l0.zero_()  # type: ignore[operator, union-attr]
+        theirs.bias_hh_l0.copy_(ours["bias"])  # type: ignore[operator, union-attr]
+
+
+ORACLES: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.RNN(6, UNITS, nonlinearity="relu").double(),
+    "tanh": lambda: nn.RNN(6, UNITS).double(),
+    "lstm": lambda: nn.LSTM(6, UNITS).double(),
+}
+
+
+@pytest.mark.parametrize("cell", ORACLES)
+def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
+    """The same weights in the classes of torch.nn, with the other vector of biases."""
+    ours = module(RECURRENT, {"kind": "recurrent", "cell": cell, "activation": "tanh"})
+    assert isinstance(ours, RecurrentModule)
+    arrays = ours.arrays
+    gates = 4 if cell == "lstm" else 1
+    assert {name: tuple(each.shape) for name, each in arrays.items()} == {
+        "first.weight": (6, INPUTS), "first.bias": (6,),
+        "hidden.weight": (gates * UNITS, 6), "hidden.recurrent": (gates * UNITS, UNITS),
+        "hidden.bias": (gates * UNITS,),
+        "output.weight": (CLASSES, UNITS), "output.bias": (CLASSES,),
+    }  # fmt: skip
+    theirs = ORACLES[cell]()
+    copied(theirs, {name[7:]: each for name, each in arrays.items() if name[:7] == "hidden."})
+    signals = values(8, STEPS, INPUTS)
+    found = ours(ours.inputs(signals))
+    inputs = torch.from_numpy(signals).swapaxes(0, 1)
+    first = torch.tanh(inputs @ arrays["first.weight"].T + arrays["first.bias"])
+    hidden = theirs(first)[0]
+    outputs = hidden @ arrays["output.weight"].T + arrays["output.bias"]
+    torch.testing.assert_close(found.layers["hidden"], hidden, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.output, outputs.mean(0), rtol=1e-12, atol=1e-12)
+    assert found.output.std() > 0.01
+    gradients = [
+        torch.autograd.grad(out.square().sum(), [*arrays.values()][:2], retain_graph=True)
+        for out in (found.output, outputs.mean(0))
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
+
+
+def test_a_recurrence_by_numpy() -> None:
+    ours = module(RECURRENT, {"kind": "recurrent", "cell": "relu", "bias": False})
+    arrays = {name: each.detach().numpy() for name, each in ours.arrays.items()}
+    assert not any(name.endswith("bias") for name in arrays)
+    signals = values(2, STEPS, INPUTS)
+    state, total = np.zeros((2, UNITS)), np.zeros((2, CLASSES))
+    for step in range(STEPS):
+        first = np.maximum(signals[:, step] @ arrays["first.weight"].T, 0)
+        state = np.maximum(
+            first @ arrays["hidden.weight"].T + state @ arrays["hidden.recurrent"].T, 0
+        )
+        total += state @ arrays["output.weight"].T
+    np.testing.assert_allclose(Trained(ours).predict(signals), total / STEPS, rtol=1e-12)
+
+
+def test_values_are_held_for_the_steps_of_a_point() -> None:
+    """A signal with a point every 2 steps gives what its values, repeated, give."""
+    task = {"kind": "sequence", "outputs": CLASSES}
+    slow = {
+        **RECURRENT, "steps": 8, "encoder": {"kind": "frames", "every": 2}, "task": task,
+        "decoder": {"kind": "trajectory", "scale": 2.0},
+    }  # fmt: skip
+    quick = {**slow, "encoder": {"kind": "frames"}}
+    signals = values(3, 4, INPUTS)
+    found = Trained(module(slow, "recurrent")).predict(signals)
+    repeated = Trained(module(quick, "recurrent")).predict(signals.repeat(2, axis=1))
+    assert found.shape == (3, 8, CLASSES)
+    np.testing.assert_array_equal(found, repeated)
+    plain = {**quick, "decoder": {"kind": "trajectory"}}
+    twice = Trained(module(plain, "recurrent")).predict(signals.repeat(2, axis=1))
+    np.testing.assert_allclose(found, twice / 2, rtol=1e-12)
+
+
+def test_a_recurrent_last_layer() -> None:
+    network = {**RECURRENT, "layers": [dense("output", CLASSES, recurrent=True)]}
+    ours = module({**network, "decoder": {"kind": "last"}}, "recurrent")
+    found = ours(ours.inputs(values(2, STEPS, INPUTS)))
+    assert torch.equal(found.output, found.layers["output"][-1])
+    assert (found.output.abs() < 1).all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "erf"])
+def test_a_perceptron_by_numpy(activation: str) -> None:
+    """Images, and signals with one point in time, enter as they are."""
+    functions: dict[str, Callable[..., Any]] = {
+        "relu": lambda x: np.maximum(x, 0),
+        "tanh": np.tanh,
+        "erf": np.vectorize(lambda x: math.erf(x / math.sqrt(2))),
+    }
+    ours = module(POINT, {"kind": "feedforward", "activation": activation})
+    assert isinstance(ours, FeedforwardModule)
+    arrays = {name: each.detach().numpy() for name, each in ours.arrays.items()}
+    signals = values(6, 1, INPUTS)
+    hidden = functions[activation](
+        signals[:, 0] @ arrays["hidden.weight"].T + arrays["hidden.bias"]
+    )
+    expected = hidden @ arrays["output.weight"].T + arrays["output.bias"]
+    np.testing.assert_allclose(Trained(ours).predict(signals), expected, rtol=1e-10)
+    images = {
+        "input_shape": [1, 1, INPUTS], "task": CLASSIFICATION, "layers": POINT["layers"]
+    }  # fmt: skip
+    same = conventional_module(config(images, {"kind": "feedforward", "activation": activation}))
+    with torch.no_grad():
+        for name, each in same.arrays.items():
+            each.copy_(ours.arrays[name])
+    pixels = np.random.default_rng(2).uniform(size=(6, 1, 1, INPUTS))
+    np.testing.assert_array_equal(
+        Trained(same).predict(pixels), Trained(ours).predict(pixels[:, 0])
+    )
+
+
+def test_a_convolutional_classifier_against_modules_of_torch() -> None:
+    layers = [
+        conv("first", 4, 3, stride=2), {"kind": "avg_pool2d", "name": "pooled", "kernel": 2},
+        dense("output", CLASSES),
+    ]  # fmt: skip
+    network = {"input_shape": [2, 12, 12], "task": CLASSIFICATION, "layers": layers}
+    ours = module(network, "feedforward", dtype="float32")
+    oracle = nn.Sequential(
+        nn.Conv2d(2, 4, 3, 2), nn.ReLU(), nn.AvgPool2d(2), nn.ReLU(), nn.Flatten(),
+        nn.Linear(16, CLASSES),
+    )  # fmt: skip
+    with torch.no_grad():
+        for theirs, each in zip(oracle.parameters(), ours.arrays.values(), strict=True):
+            theirs.copy_(each)
+        images = torch.rand(5, 2, 12, 12, generator=torch.Generator().manual_seed(1))
+        assert torch.allclose(ours(images).output, oracle(images), atol=1e-6)
+
+
+def test_channels_of_signals_as_an_image() -> None:
+    encoder = {"kind": "frames", "every": STEPS, "shape": [1, 4, 4]}
+    layers = [conv("first", 2, 3), dense("output", CLASSES)]
+    network = {**POINT, "input_shape": [16], "encoder": encoder, "layers": layers}
+    ours = module(network, "feedforward")
+    images = {"input_shape": [1, 4, 4], "task": CLASSIFICATION, "layers": layers}
+    pixels = np.random.default_rng(0).uniform(size=(3, 1, 4, 4))
+    expected = Trained(module(images, "feedforward")).predict(pixels)
+    np.testing.assert_array_equal(Trained(ours).predict(pixels.reshape(3, 1, 16)), expected)
+    steps = {
+        **network, "encoder": {"kind": "frames", "shape": [1, 4, 4]},
+        "layers": [layers[0], dense("output", CLASSES, recurrent=True)],
+    }  # fmt: skip
+    found = module(steps, "recurrent")(module(steps, "recurrent").inputs(values(3, STEPS, 16)))
+    assert found.layers["first"].shape == (STEPS, 3, 2, 2, 2)
+
+
+def test_initial_weights() -> None:
+    def drawn(cell: str, **layer: Any) -> dict[str, Tensor]:
+        layers = [dense("hidden", 60, recurrent=True, **layer), dense("output", CLASSES)]
+        network = {**RECURRENT, "input_shape": [200], "layers": layers}
+        built = conventional_module(config(network, {"kind": "recurrent", "cell": cell}))
+        return {name: each.detach() for name, each in built.arrays.items()}
+
+    for cell, gain in (("relu", 2.0), ("tanh", 1.0)):
+        arrays = drawn(cell, recurrent_gain=0.5)
+        square = arrays["hidden.recurrent"]
+        torch.testing.assert_close(square @ square.T, 0.25 * torch.eye(60, dtype=torch.float64))
+        weight = arrays["hidden.weight"]
+        assert weight.var().item() * 200 == pytest.approx(gain, rel=5 * math.sqrt(2 / 12_000))
+        assert not arrays["hidden.bias"].any()
+    square = drawn("tanh")["hidden.recurrent"]
+    torch.testing.assert_close(square @ square.T, torch.eye(60, dtype=torch.float64))
+    arrays = drawn("lstm")
+    for name in ("weight", "recurrent"):
+        largest = arrays[f"hidden.{name}"].abs().max().item() * math.sqrt(60)
+        assert 0.99 < largest <= 1
+    assert arrays["hidden.bias"].view(4, 60).sum(1).tolist() == [0, 60, 0, 0]
+    again, other = (module(RECURRENT, "recurrent", seed=seed).arrays for seed in (0, 1))
+    assert not torch.equal(again["hidden.recurrent"], other["hidden.recurrent"])
+
+
+def problem(network: dict[str, Any], baseline: Any, data: Any, **training: Any) -> BaselineProblem:
+    built = config(network, baseline, **training)
+    return BaselineProblem(built, conventional_module(built), data, data, data)
+
+
+def signals(points: int = STEPS, count: int = 6) -> Data:
+    numbers = np.arange(count)
+    return Data.of_signals(
+        values(count, points, INPUTS), labels=numbers % CLASSES, name="noise", indices=numbers
+    )
+
+
+@pytest.mark.parametrize("cell", ORACLES)
+def test_the_gradient_reaches_all_arrays(cell: str) -> None:
+    task = problem(RECURRENT, {"kind": "recurrent", "cell": cell}, signals())
+    batch = task.batch(task.train, 0)
+
+    def loss() -> Tensor:
+        return task.terms(batch, task.stages[0], 0.0)["loss"]
+
+    loss().backward()  # type: ignore[no-untyped-call]
+    for name, weight in task.weights.items():
+        assert weight.grad is not None
+        assert weight.grad.any(), name
+    assert_gradients(loss, task.weights, every=7, tolerance=1e-7)
+    assert [*task.synaptic] == [name for name in task.weights if not name.endswith(".bias")]
+
+
+def test_losses_and_targets_are_those_of_the_task() -> None:
+    data = signals(1)
+    task = problem(POINT, "feedforward", data)
+    batch = task.batch(data, 0)
+    output = torch.from_numpy(Trained(task.module).predict(data))
+    expected = nn.functional.cross_entropy(output, torch.from_numpy(data.labels))
+    assert task.terms(batch, task.stages[0], 0.0)["loss"].item() == pytest.approx(expected.item())
+    figures = task.tallies()
+    assert [*figures] == ["hidden", "output"]
+
+
+def test_a_unit_is_active_if_it_is_at_some_step() -> None:
+    task = problem(RECURRENT, {"kind": "recurrent", "cell": "relu"}, signals())
+    tally = task.tallies()["hidden"]
+    layer = torch.zeros(3, 2, 4)  # (time, example, unit)
+    layer[0, 0, 1] = layer[2, 0, 1] = layer[1, 1, 2] = 1.0
+    tally.add(layer)
+    assert tally.figures() == {"active_fraction_mean": 0.25, "dead_fraction": 0.5}
+
+
+def test_only_reconstructions_are_reconstructed() -> None:
+    classifier = Trained(module(POINT, "feedforward"))
+    for call in (classifier.reconstruct, classifier.latent):
+        with pytest.raises(NetworkError, match=r"does not reconstruct.*'classification'.*predict"):
+            call(values(2, 1, INPUTS))
+    network = {"input_shape": [1, 3, 3], "layers": [dense("output", shape=[1, 3, 3])]}
+    perceptron = Trained(module(network, "feedforward"))
+    images = np.random.default_rng(0).uniform(size=(2, 1, 3, 3))
+    np.testing.assert_array_equal(perceptron.reconstruct(images), perceptron.predict(images))
+    with pytest.raises(NetworkError, match="needs the latent layer"):
+        perceptron.latent(Data.of_images(images, name="noise"))
+
+
+SEQUENCE = {"task": {"kind": "sequence", "outputs": CLASSES}, "decoder": {"kind": "trajectory"}}
+
+
+@pytest.mark.parametrize(
+    ("network", "baseline", "message"),
+    [
+        (RECURRENT, "feedforward", "reads one point in time, and signals have 7.*every = 7"),
+        ({**POINT, **SEQUENCE}, "feedforward", "'sequence' has an output for each step.*recurrent"),
+        (
+            {**POINT, "decoder": {"kind": "population", "neurons": 2},
+             "layers": [dense("output", 2 * CLASSES)]},
+            "feedforward", "8 outputs for 4 outputs of the task",
+        ),
+        (POINT, {"kind": "feedforward", "activation": "sine"}, "baseline.*activation"),
+        (POINT, "recurrent", "needs a recurrent layer: set recurrent = true"),
+        (
+            {"input_shape": [1, 3, 3], "task": CLASSIFICATION, "layers": POINT["layers"]},
+            "recurrent", "is for signals, and input_shape = .1, 3, 3. for images",
+        ),
+        ({**RECURRENT, "decoder": {"kind": "first_spike"}}, "recurrent", "the times of spikes"),
+        (
+            {**RECURRENT, "layers": [dense("output", CLASSES, recurrent=True)]},
+            {"kind": "recurrent", "output": "sigmoid"}, "baseline.output = 'sigmoid' has no effect",
+        ),
+        (
+            {**RECURRENT, "layers": RECURRENT["layers"][1:]},
+            {"kind": "recurrent", "activation": "tanh"},
+            "baseline.activation = 'tanh' has no effect",
+        ),
+        (
+            {**RECURRENT, "input_shape": [16], "encoder": {"kind": "frames", "shape": [1, 4, 4]},
+             "layers": [conv("first", 1, 3, recurrent=True), dense("output", CLASSES)]},
+            "recurrent", "layer 'first': in baselines only dense layers are recurrent",
+        ),
+        (POINT, "pca", "the baseline 'pca' reconstructs images.*'feedforward'"),
+        (POINT, "autoencoder", "'reconstruction', found 'classification'"),
+    ],
+)  # fmt: skip
+def test_descriptions_that_are_refused(
+    network: dict[str, Any], baseline: Any, message: str
+) -> None:
+    with pytest.raises(NetworkError, match=message) as caught:
+        config(network, baseline)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,144 @@
+"""Fields on a ring against their covariance in closed form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bioae.datasets import Data
+from bioae.errors import DataError
+from experiments.synthetic import erf_covariance, ring_covariance, ring_fields
+
+
+def measured(fields: Data, label: int) -> tuple[np.ndarray[Any, Any], int]:
+    """Return the covariance of a class with the place 0, over all examples and rotations."""
+    assert fields.labels is not None
+    values = fields.as_float()[fields.labels == label, 0]
+    length = values.shape[1]
+    lags = [(values * np.roll(values, -lag, axis=1)).mean() for lag in range(length)]
+    return np.array(lags), len(values)
+
+
+def test_the_covariance_is_that_of_a_squared_exponential() -> None:
+    found = ring_covariance(40, 4.0)
+    distance = np.minimum(np.arange(40), 40 - np.arange(40))
+    np.testing.assert_allclose(found, np.exp(-((distance / 4) ** 2)), atol=1e-12)
+    long = ring_covariance(40, 20.0)  # as it stands, it would have negative eigenvalues
+    assert np.fft.fft(np.exp(-((distance / 20) ** 2))).real.min() < -1e-3
+    assert np.fft.fft(long).real.min() > -1e-12
+    assert long[0] == pytest.approx(1.0)
+    exact = np.fft.fft(np.exp(-((distance / 20) ** 2))).real
+    assert abs(long - np.exp(-((distance / 20) ** 2))).max() < 0.1
+    magnitude = ring_covariance(40, 20.0, negative="magnitude")
+    assert magnitude[0] == pytest.approx(1.0)
+    powers = np.fft.fft(magnitude).real
+    np.testing.assert_allclose(powers / powers[0], abs(exact) / exact[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("gain", [0.3, 3.0])
+def test_both_kinds_of_fields_have_the_same_covariance(gain: float, gaussian: bool) -> None:
+    """The law of the arcsine (Williams 1998); a mean over rotations has little noise."""
+    fields = ring_fields(8000, gain=gain, gaussian=gaussian, seed=1)
+    assert fields.values.shape == (8000, 1, 40)
+    for label, scale in enumerate((4.0, 20.0)):
+        lags, count = measured(fields, label)
+        assert count == 4000
+        expected = erf_covariance(ring_covariance(40, scale), gain)
+        assert expected[0] == pytest.approx(1.0)
+        # At most one independent value of variance 2 per field.
+        np.testing.assert_allclose(lags, expected, atol=5 * math.sqrt(2 / count))
+
+
+def test_a_small_gain_changes_nothing() -> None:
+    covariance = ring_covariance(40, 4.0)
+    np.testing.assert_allclose(erf_covariance(covariance, 1e-3), covariance, atol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [1e-100, 1e-9, 1e9, 1e100])
+def test_the_limits_of_the_gain(gain: float) -> None:
+    covariance = ring_covariance(40, 4.0)
+    limit = covariance if gain < 1 else np.arcsin(covariance.clip(-1, 1)) * 2 / np.pi
+    np.testing.assert_allclose(erf_covariance(list(covariance), gain), limit, atol=1e-7)
+    for gaussian in (False, True):
+        values = ring_fields(500, gain=gain, gaussian=gaussian).as_float()
+        assert (values**2).mean() == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-200])
+def test_a_tiny_scale_leaves_no_correlation(scale: float) -> None:
+    np.testing.assert_allclose(ring_covariance(5, scale), [1, 0, 0, 0, 0], atol=1e-15)
+
+
+def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
+    def kurtosis(**options: Any) -> float:
+        values = ring_fields(4000, scales=(0.1,), seed=2, **options).as_float()[:, 0, 0]
+        return float(stats.kurtosis(values))
+
+    error = 5 * math.sqrt(24 / 4000)
+    assert abs(kurtosis(gaussian=True)) < error
+    assert abs(kurtosis(gain=0.1)) < error
+    # E x^4 / (E x^2)^2 - 3 of x = erf(3 z / sqrt 2), by quadrature.
+    from scipy.integrate import quad
+    from scipy.special import erf
+
+    moments = [
+        quad(lambda z, n=n: erf(3 * z / math.sqrt(2)) ** n * stats.norm.pdf(z), -9, 9)[0]
+        for n in (2, 4)
+    ]
+    assert kurtosis(gain=3.0) == pytest.approx(moments[1] / moments[0] ** 2 - 3, abs=0.05)
+
+
+def test_seeds_splits_and_labels() -> None:
+    one, again, other = (ring_fields(11, seed=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.as_float(), again.as_float())
+    assert one.labels is not None
+    assert sorted(one.labels) == [0] * 6 + [1] * 5
+    test = ring_fields(11, seed=3, split="test")
+    # In random order: two classes follow one another half of the time.
+    labels = ring_fields(1000, seed=3).labels
+    assert labels is not None
+    assert (labels[1:] != labels[:-1]).mean() == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(999))
+    for each in (other, test):
+        assert (abs(one.as_float() - each.as_float()).max(axis=(1, 2)) > 0.01).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"examples": 0}, "examples does not fit"),
+        ({"length": 1}, "length does not fit"),
+        ({"length": None}, "length does not fit"),
+        *(({"gain": gain}, "gain does not fit") for gain in (0.0, 1e-200, 1e308, math.nan, "3")),
+        *(
+            ({"scales": scales}, "scales does not fit; expected a list of length scales, one for")
+            for scales in ((), 0.1, None, "3", b"x", ["a"], [[0.1]], {0.1: 1})
+        ),
+        (
+            {"scales": (0.1, 0.0)},
+            r"scales\[1\] does not fit; expected a number above 0 .*found 0.0",
+        ),
+        ({"scales": [1e308]}, r"scales\[0\] does not fit.*found 1e\+308"),
+        ({"scales": [True]}, r"scales\[0\] does not fit.*found True"),
+        ({"split": "all"}, "split does not fit"),
+    ],
+)
+def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ring_fields(**{"examples": 4, **options})
+
+
+@pytest.mark.parametrize("gain", [0, -1.0, math.nan, None, 1e-200, 1e308])
+def test_gains_of_a_covariance_that_are_refused(gain: Any) -> None:
+    with pytest.raises(DataError, match="gain does not fit"):
+        erf_covariance(np.ones(3), gain)
+
+
+@pytest.mark.parametrize("covariance", [[1.0, 1.5], [math.nan], "1", None, [1j], [[1.0], 0.5]])
+def test_covariances_that_are_refused(covariance: Any) -> None:
+    with pytest.raises(DataError, match="covariance does not fit"):
+        erf_covariance(covariance, 3.0)

@@ -1,0 +1,115 @@
+"""Flipped labels: their number, their classes, and the seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioae.datasets import Data
+from bioae.errors import DataError, InputError
+from experiments.synthetic import flip_labels
+
+
+def images(count: int, classes: int) -> Data:
+    labels = np.arange(count) % classes
+    return Data.of_images(np.zeros((count, 1, 2, 2)), labels=labels, name="noise")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(1, 200),
+    classes=st.integers(2, 12),
+    fraction=st.floats(0, 1),
+    seed=st.integers(0, 2**64 - 1),
+    kind=st.sampled_from(["symmetric", "pair"]),
+)
+def test_exactly_a_fraction_is_flipped_to_another_class(
+    count: int, classes: int, fraction: float, seed: int, kind: str
+) -> None:
+    data = images(count, classes)
+    flipped = flip_labels(data, fraction, classes=classes, seed=seed, kind=kind)
+    before, after = data.labels, flipped.labels
+    assert before is not None
+    assert after is not None
+    assert after.dtype == np.int64
+    assert (after != before).sum() == round(fraction * count)
+    assert after.min() >= 0
+    assert after.max() < classes
+    assert (before == np.arange(count) % classes).all()  # unchanged
+    assert flipped.values is data.values
+    if kind == "pair":
+        wrong = after != before
+        assert (after[wrong] == (before[wrong] + 1) % classes).all()
+    more = flip_labels(data, min(1.0, fraction + 0.3), classes=classes, seed=seed, kind=kind)
+    assert (more.labels == after)[after != before].all()
+
+
+def test_all_other_classes_are_as_frequent() -> None:
+    data = images(40_000, 5)
+    labels = flip_labels(data, 0.5, classes=5, seed=0).labels
+    wrong = labels != data.labels
+    counts = np.bincount((labels - data.labels)[wrong] % 5, minlength=5)
+    assert counts[0] == 0
+    assert (np.abs(counts[1:] - 5000) < 5 * np.sqrt(5000)).all()
+    per_class = np.bincount(data.labels[wrong], minlength=5)
+    assert (np.abs(per_class - 4000) < 5 * np.sqrt(4000)).all()
+
+
+def test_equal_seeds_give_equal_labels() -> None:
+    data = images(100, 10)
+    one, same, other = (flip_labels(data, 0.4, classes=10, seed=s).labels for s in (1, 1, 2))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_signals_and_events_keep_their_kind() -> None:
+    signals = Data.of_signals(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
+    events = Data.of_events(
+        example=[0, 3], time=[1.0, 2.0], channel=[0, 1], channels=2, labels=[0, 1, 0, 1]
+    )
+    for data in (signals, events):
+        flipped = flip_labels(data, 1.0, classes=2, seed=0)
+        assert type(flipped) is type(data)
+        assert flipped.labels.tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"fraction": 1.5}, "fraction"),
+        ({"fraction": float("nan")}, "fraction"),
+        ({"classes": 1}, "classes"),
+        ({"classes": 2}, "a label is not one of the classes.*from 0 to 1; found from 0 to 2"),
+        ({"kind": "random"}, "kind does not fit; expected symmetric or pair"),
+        *(({"fraction": value}, "fraction does not fit") for value in ("a", None, True, [0.1])),
+        *(({"classes": value}, "classes does not fit") for value in ("a", None, True, 2.5)),
+        *(({"kind": value}, "kind does not fit") for value in (None, 1, ["pair"])),
+    ],
+)
+def test_faulty_arguments_are_refused(change: dict[str, Any], line: str) -> None:
+    arguments: dict[str, Any] = {"fraction": 0.4, "classes": 3, "seed": 0} | change
+    fraction = arguments.pop("fraction")
+    with pytest.raises(DataError, match=line):
+        flip_labels(images(9, 3), fraction, **arguments)
+
+
+@pytest.mark.parametrize("seed", ["a", None, True, 1.5, -1])
+def test_what_is_no_seed(seed: Any) -> None:
+    with pytest.raises(InputError, match="the seed does not fit"):
+        flip_labels(images(9, 3), 0.4, classes=3, seed=seed)
+
+
+@pytest.mark.parametrize("data", [None, 3, "mnist", np.zeros((2, 4, 4))])
+def test_what_is_no_data_set(data: Any) -> None:
+    with pytest.raises(DataError, match=r"data does not fit; expected Data.*datasets\.convert"):
+        flip_labels(data, 0.4, classes=3, seed=0)
+
+
+def test_data_without_labels_are_refused() -> None:
+    with pytest.raises(DataError, match="no labels"):
+        flip_labels(replace(images(9, 3), labels=None), 0.4, classes=3, seed=0)

@@ -1,0 +1,63 @@
+"""Functions of Genz: against their formulas at known points, and equal seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.errors import DataError
+from experiments.synthetic import genz
+from experiments.synthetic.functions import genz_values
+
+A, U = np.array([1.0, 2.0]), np.array([0.25, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        ("oscillatory", [0.0, np.cos(np.pi / 2 + 1 + 1)]),
+        ("gaussian", [np.exp(-(0.0625 + 1.0)), np.exp(-0.5625)]),
+        ("continuous", [np.exp(-1.25), np.exp(-0.75)]),
+    ],
+)
+def test_values(family: Any, expected: list[float]) -> None:
+    points = np.array([[0.0, 0.0], [1.0, 0.5]])
+    np.testing.assert_allclose(genz_values(points, A, U, family), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("family", ["oscillatory", "gaussian", "continuous"])
+def test_splits_are_other_points_of_one_function(family: Any) -> None:
+    train, test = (genz(200, inputs=3, seed=4, family=family, split=s) for s in ("train", "test"))
+    again = genz(100, inputs=3, seed=4, family=family)
+    np.testing.assert_array_equal(train.values[:100], again.values)
+    assert train.shape == (1, 1, 3)
+    assert not np.isin(train.values, test.values).any()
+    assert train.targets is not None
+    assert again.targets is not None
+    np.testing.assert_array_equal(train.targets[:100], again.targets)
+    assert train.targets.std() > 0.01
+    other = genz(100, inputs=3, seed=5, family=family).targets
+    assert other is not None
+    assert (other != again.targets).all()
+
+
+@pytest.mark.parametrize("difficulty", [0.5, 3.0])
+def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> None:
+    """The logarithm of a Gaussian is a polynomial, whose quadratic terms are -a^2."""
+    drawn = genz(60, inputs=3, seed=2, family="gaussian", difficulty=difficulty)
+    points = drawn.values[:, 0, 0]
+    terms = np.hstack([points**2, points, np.ones((60, 1))])
+    assert drawn.targets is not None
+    fitted = np.linalg.lstsq(terms, -np.log(drawn.targets[:, 0]))[0]
+    assert np.sqrt(fitted[:3]).sum() == pytest.approx(difficulty)
+
+
+@pytest.mark.parametrize("change", [
+    {"examples": 0}, {"inputs": 0}, {"difficulty": 0.0}, {"family": "corner"}, {"split": "all"},
+])  # fmt: skip
+def test_wrong_arguments(change: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"examples": 3, "inputs": 2, "seed": 0}
+    with pytest.raises(DataError, match=f"{next(iter(change))} does not fit"):
+        genz(**arguments | change)

@@ -1,0 +1,288 @@
+"""Synthetic histories of materials: laws against closed forms, random paths, and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bioae.datasets import Data, load, save
+from bioae.errors import InputError
+from experiments.synthetic import (
+    elasticity,
+    elastoplastic_history,
+    plasticity,
+    ramberg_osgood,
+    ramberg_osgood_stress,
+    strain_paths,
+)
+from experiments.synthetic.materials import (
+    ELASTIC_STRAIN,
+    EXPONENT,
+    HARDENING,
+    LARGEST_STRAIN,
+    OFFSET,
+    STRESS,
+    YIELD_STRESS,
+    YOUNG,
+)
+
+GENERATORS = (elasticity, ramberg_osgood, plasticity)
+
+#: Histories of strain: any zigzag of up to 4 %, some 28 times the strain at first yield.
+histories = st.lists(st.floats(-0.04, 0.04), min_size=1, max_size=25).map(np.array)
+
+
+def finely(strain: NDArray[np.float64], parts: int) -> NDArray[np.float64]:
+    """Return a history, from the undeformed state on, with each step divided into equal parts."""
+    ends = np.concatenate([[0.0], strain])
+    steps = (
+        np.linspace(ends[:-1], ends[1:], parts, endpoint=False, axis=1)
+        + (np.diff(ends) / parts)[:, None]
+    )
+    return steps.ravel()
+
+
+def rate_form(strain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate stress rates by forward Euler: E, and E H / (E + H) where the material flows."""
+    tangent = YOUNG * HARDENING / (YOUNG + HARDENING)
+    stress, limit, before, stresses = 0.0, YIELD_STRESS, 0.0, []
+    for now in strain:
+        step = now - before
+        flows = abs(stress) >= limit and stress * step > 0
+        stress += (tangent if flows else YOUNG) * step
+        if flows:
+            limit += tangent * abs(step)
+        stresses.append(stress)
+        before = now
+    return np.array(stresses)
+
+
+@given(histories)
+def test_the_stress_never_leaves_the_yield_surface(strain: NDArray[np.float64]) -> None:
+    history = elastoplastic_history(strain)
+    limit = YIELD_STRESS + HARDENING * history.hardening_strain
+    assert (np.abs(history.stress) <= limit * (1 + 1e-12)).all()
+    np.testing.assert_allclose(
+        history.stress, YOUNG * (strain - history.plastic_strain), rtol=0, atol=1e-9
+    )
+    before = np.concatenate([[0.0], history.plastic_strain[:-1]])
+    slip = np.diff(history.hardening_strain, prepend=0.0)
+    assert (slip >= 0).all()
+    # Flow is along the stress, and only on the yield surface: loading or unloading, never both.
+    moved = history.plastic_strain - before
+    np.testing.assert_allclose(moved, slip * np.sign(history.stress), atol=1e-15)
+    np.testing.assert_allclose(np.abs(history.stress)[slip > 0], limit[slip > 0], rtol=1e-12)
+
+
+@given(histories)
+def test_a_step_of_one_direction_does_not_depend_on_its_division(
+    strain: NDArray[np.float64],
+) -> None:
+    """Return mapping is exact for such steps, so small ones give the same."""
+    divided = elastoplastic_history(finely(strain, 20))
+    for name in ("stress", "plastic_strain", "hardening_strain"):
+        fine = getattr(divided, name)[19::20]
+        np.testing.assert_allclose(fine, getattr(elastoplastic_history(strain), name), atol=1e-7)
+
+
+@given(histories)
+def test_work_is_stored_or_dissipated(strain: NDArray[np.float64]) -> None:
+    """Work = s^2 / 2E + H a^2 / 2 + (initial yield stress) a, up to the kinks at first yield."""
+    parts = 400
+    path = finely(strain, parts)
+    history = elastoplastic_history(path)
+    stress = np.concatenate([[0.0], history.stress])
+    work = np.sum((stress[1:] + stress[:-1]) / 2 * np.diff(path, prepend=0.0))
+    a = history.hardening_strain[-1]
+    expected = stress[-1] ** 2 / (2 * YOUNG) + HARDENING * a**2 / 2 + YIELD_STRESS * a
+    # A step with a kink is off by at most E h^2 / 8, and each of the steps has at most one.
+    largest = np.max(np.abs(np.diff(path, prepend=0.0)))
+    assert work == pytest.approx(expected, abs=len(strain) * YOUNG * largest**2 / 8 + 1e-9)
+
+
+@settings(max_examples=40)
+@given(histories)
+def test_return_mapping_against_small_steps_of_the_rate_form(strain: NDArray[np.float64]) -> None:
+    parts = 1000
+    path = finely(strain, parts)
+    overshoot = YOUNG * np.max(np.abs(np.diff(path, prepend=0.0)))
+    brute = rate_form(path)[parts - 1 :: parts]
+    stress = elastoplastic_history(strain).stress
+    # Euler notices yielding up to a small step too late, by which the stress is then too large; its
+    # limit is too small by 1 % of that, H / (E + H), once per reversal.
+    assert np.abs(stress - brute).max() <= (1 + 0.01 * len(strain)) * overshoot + 1e-9
+
+
+def test_closed_form_of_monotonic_loading() -> None:
+    strain = np.linspace(0, 0.02, 201)
+    stress = elastoplastic_history(strain).stress
+    first = YIELD_STRESS / YOUNG
+    elastic = strain <= first
+    np.testing.assert_allclose(stress[elastic], YOUNG * strain[elastic], rtol=1e-12)
+    tangent = YOUNG * HARDENING / (YOUNG + HARDENING)
+    flowing = YIELD_STRESS + tangent * (strain[~elastic] - first)
+    np.testing.assert_allclose(stress[~elastic], flowing, rtol=1e-12)
+
+
+def test_unloading_is_elastic_and_isotropic_hardening_widens_both_sides() -> None:
+    top = elastoplastic_history(np.array([0.01])).stress[0]
+    width = 2 * top / YOUNG
+    history = elastoplastic_history(np.array([0.01, 0.01 - 0.999 * width, 0.01 - 1.001 * width]))
+    assert history.stress[1] == pytest.approx(-0.998 * top)
+    slip = np.diff(history.hardening_strain)
+    assert slip[0] == 0
+    assert slip[1] > 0
+
+
+def test_without_hardening_the_stress_stays_at_the_yield_stress() -> None:
+    stress = elastoplastic_history(np.array([0.01, 0.02, -0.02]), hardening=0.0).stress
+    np.testing.assert_allclose(stress, [300.0, 300.0, -300.0], rtol=1e-12)
+
+
+@given(st.floats(-0.05, 0.05), st.floats(50, 900), st.floats(1e3, 1e6), st.floats(1, 30))
+def test_the_residual_of_ramberg_and_osgood_is_zero(
+    strain: float, limit: float, young: float, exponent: float
+) -> None:
+    stress = ramberg_osgood_stress(strain, limit, young=young, exponent=exponent)
+    ratio = np.abs(stress) / limit
+    found = np.sign(stress) * (np.abs(stress) / young + OFFSET * ratio**exponent)
+    assert found == pytest.approx(strain, rel=1e-9, abs=1e-15)
+
+
+def test_limits_of_ramberg_and_osgood() -> None:
+    small = np.array([-1e-5, 0.0, 1e-5])
+    np.testing.assert_allclose(ramberg_osgood_stress(small), YOUNG * small, rtol=1e-6)
+    # At the yield stress the plastic strain is the offset.
+    at_yield = YIELD_STRESS / YOUNG + OFFSET
+    assert ramberg_osgood_stress(at_yield) == pytest.approx(YIELD_STRESS, rel=1e-12)
+    strains, limits = np.linspace(0, 0.01, 5)[:, None], np.array([100.0, 500.0])
+    stress = ramberg_osgood_stress(strains, limits, exponent=EXPONENT)
+    assert stress.shape == (5, 2)
+    assert (np.diff(stress, axis=0) > 0).all()
+    assert (stress[1:, 1] > stress[1:, 0]).all()
+
+
+def test_no_strain_has_no_stress() -> None:
+    assert ramberg_osgood_stress([]).shape == elastoplastic_history([]).stress.shape == (0,)
+
+
+def test_turning_points_are_random() -> None:
+    paths = strain_paths(4000, 50, seed=1)
+    assert np.abs(paths).max() <= 1
+    steps = np.diff(paths, axis=1, prepend=0.0)
+    assert np.abs(steps).min() >= 0.04
+    assert np.abs(steps).max() <= 0.12
+    up = steps > 0
+    # Either direction at every time: neither the start nor the clock tells it.
+    assert np.abs(up.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(4000)
+    turns = (up[:, 1:] != up[:, :-1]).mean(axis=0)
+    assert turns[0] == pytest.approx(0.08, abs=5 * np.sqrt(0.08 * 0.92 / 4000))
+    assert (turns > 0.05).all()
+    assert (turns < 0.2).all()
+    # A random turn draws another speed, uniformly; nothing else does.
+    speeds = np.abs(steps)
+    changed = ~np.isclose(speeds[:, 1:], speeds[:, :-1], rtol=1e-9)
+    assert changed.mean() == pytest.approx(0.08, abs=5 * np.sqrt(0.08 * 0.92 / changed.size))
+    drawn = speeds[:, 1:][changed]
+    assert drawn.mean() == pytest.approx(0.08, abs=5 * 0.08 / np.sqrt(12 * len(drawn)))
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_sets_depend_on_seed_and_split_alone(generator: Callable[..., Data]) -> None:
+    one = generator(5, 7, seed=3)
+    again = generator(5, 7, seed=3)
+    np.testing.assert_array_equal(one.as_float(), again.as_float())
+    assert one.targets is not None
+    np.testing.assert_array_equal(one.targets, again.targets)
+    assert (one.name, one.split) == (generator.__name__, "train")
+    for other in (generator(5, 7, seed=4), generator(5, 7, seed=3, split="test")):
+        assert not np.isclose(one.as_float()[..., 0], other.as_float()[..., 0]).any()
+    assert generator(5, 7, seed=3, split="test").split == "test"
+
+
+def test_units_of_the_sets() -> None:
+    elastic = elasticity(20, 4, seed=0)
+    assert elastic.targets is not None
+    assert elastic.as_float().shape == (20, 4, 1)
+    assert elastic.targets.shape == (20, 1)
+    slope = elastic.targets[:, 0] * STRESS / (elastic.as_float()[:, -1, 0] * ELASTIC_STRAIN)
+    np.testing.assert_allclose(slope, YOUNG, rtol=1e-12)
+
+    nonlinear = ramberg_osgood(20, 30, seed=0)
+    assert nonlinear.targets is not None
+    strain, limit = np.moveaxis(nonlinear.as_float(), -1, 0)
+    assert (limit == limit[:, :1]).all()
+    stress = nonlinear.targets[..., 0] * 300
+    plastic_strain = 0.002 * np.sign(stress) * np.abs(stress / (300 + 200 * limit)) ** 10
+    np.testing.assert_allclose(stress / 210_000 + plastic_strain, 0.01 * strain, atol=1e-12)
+
+    plastic = plasticity(20, 30, seed=0)
+    assert plastic.targets is not None
+    stress = elastoplastic_history(LARGEST_STRAIN * plastic.as_float()[..., 0]).stress
+    np.testing.assert_allclose(plastic.targets[..., 0] * STRESS, stress, rtol=1e-12)
+    assert np.abs(plastic.targets).max() > 1  # some have yielded
+
+
+def test_the_stress_of_plasticity_is_no_function_of_strain_and_time() -> None:
+    """The best predictor that knows the bin of the strain and the time leaves most of it open."""
+    drawn = plasticity(4000, 50, seed=0)
+    assert drawn.targets is not None
+    stress, strain = drawn.targets[..., 0], drawn.as_float()[..., 0]
+    bins = np.digitize(strain, np.linspace(-1, 1, 21)[1:-1])
+
+    def unexplained(groups: NDArray[np.int64]) -> float:
+        count = np.bincount(groups.ravel())
+        means = np.bincount(groups.ravel(), stress.ravel()) / np.maximum(count, 1)
+        return float(np.mean((stress - means[groups]) ** 2) / stress.var())
+
+    clock = np.broadcast_to(np.arange(50), stress.shape)
+    assert unexplained(bins) > 0.8
+    assert unexplained(clock) > 0.99
+    assert unexplained(bins + 20 * clock) > 0.6
+
+
+def test_a_set_becomes_a_file_of_training(tmp_path: Any) -> None:
+    path = save(tmp_path / "data.npz", plasticity(4, 6), plasticity(3, 6, split="test"))
+    loaded = load(path, "test")
+    assert isinstance(loaded, Data)
+    assert loaded.targets is not None
+    np.testing.assert_array_equal(loaded.targets, plasticity(3, 6, split="test").targets)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plasticity(0), "examples does not fit"),
+        (lambda: elasticity(3, 0), "points does not fit"),
+        (lambda: ramberg_osgood(3, seed=-1), "seed"),
+        (lambda: plasticity(3, split="all"), "split does not fit"),  # type: ignore[arg-type]
+        (lambda: elastoplastic_history([0.1], young=0.0), "young does not fit"),
+        (lambda: elastoplastic_history([0.1], hardening=-1.0), "hardening does not fit"),
+        (lambda: ramberg_osgood_stress([0.1], [0.0]), "yield_stress does not fit"),
+        (lambda: ramberg_osgood_stress([0.1], exponent=0.5), "exponent does not fit"),
+        (lambda: elastoplastic_history(0.01), "strain does not fit; expected an axis of points"),
+        *(
+            (partial(law, strain), "strain does not fit")
+            for law in (elastoplastic_history, ramberg_osgood_stress)
+            for strain in ([0.0, np.nan, 0.001], [1e308], [np.inf], "3", b"x", None, [1j], {})
+        ),
+        *(
+            (partial(ramberg_osgood_stress, [0.1], limit), "yield_stress does not fit")
+            for limit in (np.nan, 1e-320, [[1], 2], "3", None)
+        ),
+        (
+            lambda: ramberg_osgood_stress([0.1, 0.2], [1.0, 2.0, 3.0]),
+            r"strain and yield_stress do not fit each other.*found \(2,\) and \(3,\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        call()

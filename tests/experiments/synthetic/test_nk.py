@@ -1,0 +1,180 @@
+"""NK landscapes against a brute-force loop and closed forms."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bioae.datasets import load, save
+from bioae.errors import DataError, InputError
+from experiments.synthetic import NEIGHBOURHOODS, NKLandscape, nk_landscape
+from experiments.synthetic.nk import Neighbourhood
+
+SHAPES = [(1, 0), (6, 0), (6, 2), (6, 5), (8, 3)]
+
+
+@cache
+def genotypes(loci: int) -> NDArray[np.int64]:
+    """Return all genotypes, in the order of the binary numbers whose lowest digit comes first."""
+    return np.arange(2**loci)[:, None] >> np.arange(loci) & 1
+
+
+def mutants(loci: int) -> NDArray[np.int64]:
+    """Return the places of the genotypes that differ in one locus, (genotype, locus)."""
+    return np.arange(2**loci)[:, None] ^ (1 << np.arange(loci))
+
+
+def by_loops(landscape: NKLandscape, genotype: tuple[int, ...]) -> float:
+    total = 0.0
+    for locus, table in enumerate(landscape.tables):
+        index = 0
+        for place, other in enumerate(landscape.neighbours[locus]):
+            index += genotype[other] * 2**place
+        total += table[index]
+    return total / len(genotype)
+
+
+@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
+@pytest.mark.parametrize(("loci", "epistasis"), SHAPES)
+def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Neighbourhood) -> None:
+    landscape = nk_landscape(loci, epistasis, seed=3, neighbourhood=neighbourhood)
+    every = list(itertools.product((0, 1), repeat=loci))
+    expected = [by_loops(landscape, genotype) for genotype in every]
+    np.testing.assert_allclose(landscape.fitness(every), expected, rtol=1e-14)
+    assert len(set(expected)) == 2**loci
+
+
+@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
+def test_a_contribution_depends_on_its_neighbours_only(neighbourhood: Neighbourhood) -> None:
+    loci, epistasis = 8, 3
+    landscape = nk_landscape(loci, epistasis, seed=1, neighbourhood=neighbourhood)
+    values = landscape.contributions(genotypes(loci))  # (genotype, contribution)
+    changed = values[mutants(loci)] != values[:, None, :]  # (genotype, locus, contribution)
+    depends = changed.any(axis=0)
+    expected = np.zeros((loci, loci), np.bool_)
+    for locus, others in enumerate(landscape.neighbours):
+        assert others[0] == locus
+        assert len(set(others.tolist())) == epistasis + 1
+        expected[others, locus] = True
+    np.testing.assert_array_equal(depends, expected)
+
+
+def test_neighbourhoods() -> None:
+    ring = nk_landscape(5, 2, seed=0, neighbourhood="cyclic").neighbours
+    assert ring.tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 0], [4, 0, 1]]
+    counts = np.zeros((5, 5))
+    for seed in range(300):
+        for locus, others in enumerate(nk_landscape(5, 2, seed=seed).neighbours):
+            counts[locus, others] += 1
+    assert (np.diag(counts) == 300).all()
+    # Each of the 4 other loci is one of the 2 with the probability 1/2: 150, sd 8.7.
+    assert np.abs(counts[~np.eye(5, dtype=bool)] - 150).max() < 40
+
+
+def test_without_epistasis_the_landscape_is_additive() -> None:
+    landscape = nk_landscape(7, 0, seed=5)
+    effects = (landscape.tables[:, 1] - landscape.tables[:, 0]) / 7
+    expected = landscape.fitness(np.zeros((1, 7))) + genotypes(7) @ effects
+    np.testing.assert_allclose(landscape.fitness(genotypes(7)), expected, rtol=1e-13)
+    rugged = nk_landscape(7, 1, seed=5)
+    effects = rugged.fitness(np.eye(7)) - rugged.fitness(np.zeros((1, 7)))
+    expected = rugged.fitness(np.zeros((1, 7))) + genotypes(7) @ effects
+    assert np.abs(rugged.fitness(genotypes(7)) - expected).max() > 0.01
+
+
+@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
+@pytest.mark.parametrize("epistasis", [0, 2, 5, 7])
+def test_moments_and_the_correlation_of_mutants(
+    epistasis: int, neighbourhood: Neighbourhood
+) -> None:
+    """Weinberger (1990): correlation 1 - (K + 1)/N, mean 1/2 and variance 1/(12 N)."""
+    loci, landscapes = 8, 1500
+    drawn = (
+        nk_landscape(loci, epistasis, seed=seed, neighbourhood=neighbourhood)
+        for seed in range(landscapes)
+    )
+    fitness = np.stack([each.fitness(genotypes(loci)) for each in drawn])
+    variance = 1 / (12 * loci)
+    assert fitness.mean() == pytest.approx(0.5, abs=4 * np.sqrt(variance / landscapes))
+    assert np.mean((fitness - 0.5) ** 2) == pytest.approx(variance, rel=0.1)
+    products = (fitness[:, :, None] - 0.5) * (fitness[:, mutants(loci)] - 0.5)
+    assert products.mean() / variance == pytest.approx(1 - (epistasis + 1) / loci, abs=0.05)
+
+
+def test_local_optima_of_the_most_rugged_landscape() -> None:
+    """Kauffman & Levin (1987): 2^N / (N + 1) genotypes are fitter than all N mutants."""
+    loci, landscapes = 6, 400
+    counts = []
+    for seed in range(landscapes):
+        fitness = nk_landscape(loci, loci - 1, seed=seed).fitness(genotypes(loci))
+        counts.append(int((fitness[:, None] > fitness[mutants(loci)]).all(axis=1).sum()))
+    assert np.mean(counts) == pytest.approx(2**loci / (loci + 1), rel=0.03)
+    assert len(set(counts)) > 3
+
+
+def test_equal_seeds_give_equal_landscapes() -> None:
+    one, same, other = (nk_landscape(20, 5, seed=seed).sample(50) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(one.as_float(), same.as_float())
+    np.testing.assert_array_equal(one.targets, same.targets)
+    assert (one.targets != other.targets).any()
+    assert (one.as_float() != other.as_float()).any()
+    again = nk_landscape(20, 5, seed=4).sample(50, repeat=1)
+    assert (one.as_float() != again.as_float()).any()
+
+
+def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
+    landscape = nk_landscape(6, 2, seed=2)
+    assert repr(landscape) == "NKLandscape(N=6, K=2, seed=2)"
+    drawn = landscape.sample(64)
+    assert drawn.name == "nk-6-2-2"
+    assert drawn.as_float().shape == (64, 1, 6)
+    alleles = (drawn.as_float()[:, 0] + 1) / 2
+    assert len(np.unique(alleles, axis=0)) == 64
+    assert drawn.targets is not None
+    np.testing.assert_array_equal(drawn.targets[:, 0], landscape.fitness(alleles))
+    share = nk_landscape(20, 2, seed=2).sample(5000).as_float().mean(axis=(0, 1))
+    assert np.abs(share).max() < 4 / np.sqrt(5000)  # both alleles are equally frequent
+
+
+def test_a_sample_can_be_saved(tmp_path: object) -> None:
+    drawn = nk_landscape(20, 2, seed=2).sample(30)
+    save(f"{tmp_path}/nk.npz", drawn[:20], drawn[20:])
+    found = load(f"{tmp_path}/nk.npz", "test")
+    np.testing.assert_array_equal(found.targets, drawn[20:].targets)
+
+
+@pytest.mark.parametrize(
+    ("loci", "epistasis", "changes", "message"),
+    [
+        (0, 0, {}, "the number of loci does not fit"),
+        (63, 0, {}, "the number of loci does not fit"),
+        (5, 5, {}, "the epistasis does not fit; expected a whole number from 0 to 4; found 5"),
+        (30, 21, {}, "the epistasis does not fit"),
+        (5, -1, {}, "the epistasis does not fit"),
+        (5, 2, {"neighbourhood": "near"}, "the neighbourhood does not fit"),
+        (5, 2, {"seed": -1}, "the seed does not fit"),
+    ],
+)
+def test_landscapes_that_do_not_exist(
+    loci: int, epistasis: int, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        nk_landscape(loci, epistasis, **{"seed": 0, **changes})  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_genotypes_that_do_not_fit() -> None:
+    landscape = nk_landscape(5, 2, seed=0)
+    for wrong in (np.zeros((2, 4)), np.zeros(5), np.full((2, 5), -1), np.full((1, 5), 0.5),
+                  [[1, 2], [3]], None, "01010", [[1j] * 5]):  # fmt: skip
+        with pytest.raises(DataError, match="genotypes do not fit the landscape"):
+            landscape.fitness(wrong)
+    with pytest.raises(InputError, match="the number of genotypes"):
+        landscape.sample(33)
+    for repeat in (-1, 2**32, "a", 1.5, True):
+        with pytest.raises(InputError, match="repeat does not fit"):
+            landscape.sample(3, repeat=repeat)  # type: ignore[arg-type]

@@ -1,0 +1,80 @@
+"""Ordered segments: their places, classes and reproducibility, and what a time average tells."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bioae.errors import DataError
+from experiments.synthetic import ordered_segments
+
+
+def test_segments_come_in_the_order_of_the_label() -> None:
+    quiet = ordered_segments(60, seed=1, steps=120, channels=10, length=8, gap=20, noise=0)
+    assert quiet.values.shape == (60, 120, 10)
+    active = (np.asarray(quiet.values) > 0).any(axis=2)
+    assert (active.sum(axis=1) == 3 * 8).all()
+    assert quiet.labels is not None
+    assert set(quiet.labels) == set(range(6))
+    seen: dict[int, list[Any]] = {}
+    for values, shown, label in zip(quiet.as_float(), active, quiet.labels, strict=True):
+        onsets = np.flatnonzero(shown & ~np.r_[False, shown[:-1]])
+        assert len(onsets) == 3
+        assert (np.diff(onsets) >= 28).all()
+        assert onsets[-1] + 28 <= 120
+        seen.setdefault(int(label), []).append(values[onsets])
+    spectra = seen[0][0]
+    for label, order in enumerate(permutations(range(3))):
+        for shown in seen[label]:
+            np.testing.assert_array_equal(shown, spectra[list(order)])
+
+
+def test_the_mean_over_time_is_the_same_for_all_classes() -> None:
+    quiet = ordered_segments(40, seed=2, noise=0)
+    means = quiet.as_float().mean(axis=1)
+    np.testing.assert_allclose(means, np.broadcast_to(means[0], means.shape), atol=1e-6)
+
+
+def test_the_noise_has_its_deviation() -> None:
+    quiet, noisy = (ordered_segments(20, seed=3, noise=noise) for noise in (0, 0.5))
+    rest = noisy.as_float() - quiet.as_float()
+    assert rest.std() == pytest.approx(0.5, rel=0.01)
+    assert abs(rest.mean()) < 0.01
+
+
+def test_seeds_and_splits() -> None:
+    one, again = (ordered_segments(5, seed=4) for _ in range(2))
+    np.testing.assert_array_equal(one.values, again.values)
+    test, other = ordered_segments(5, seed=4, split="test"), ordered_segments(5, seed=5)
+    assert (one.as_float() != test.as_float()).mean() > 0.9
+    assert (one.as_float() != other.as_float()).mean() > 0.9
+    quiet = [ordered_segments(1, seed=4, split=split, noise=0) for split in ("train", "test")]
+    sums = [each.as_float().sum(axis=(0, 1)) for each in quiet]
+    np.testing.assert_allclose(*sums, rtol=1e-6, err_msg="the spectra are those of the seed")
+
+
+def test_bumps_are_a_tenth_of_the_channels_wide() -> None:
+    """The logarithm of a sum of bumps is bent by -1 / width^2 where one of them is alone."""
+    made = ordered_segments(1, seed=6, steps=3, channels=400, length=1, gap=0, noise=0)
+    bend = np.diff(np.log(made.as_float()[0]), n=2, axis=-1)
+    assert bend.min() == pytest.approx(-1 / 40**2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"segments": 1},
+        {"segments": 6},
+        {"gap": 30},
+        {"noise": -1.0},
+        {"noise": 1e308},
+        {"split": "all"},
+        {"gap": -1},
+    ],
+)
+def test_refusals(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DataError):
+        ordered_segments(2, **({"seed": 0} | wrong))
