@@ -44,3 +44,8 @@ def refused(
         else:
             assert actual == (value if value is None else str(value)), (name, error)
     assert not [name for name in names if str(name) not in str(error)], error
+
+
+def place(file: str, where: str) -> str:
+    """Return the field `where` of an error at a place in a file, or of the file if it is empty."""
+    return f"{file}, {where}" if where else file

@@ -14,6 +14,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae.equations import Expression, Statement
 from bioae.equations.arrays.compiling import compile_expression
@@ -155,7 +156,7 @@ def test_quantities_are_brian2s(left: str, sign: str, right: str) -> None:
     try:
         expected = functions[sign](a, b)
     except units.DimensionMismatchError:
-        with pytest.raises(InputError, match="has no value"):
+        with refused(InputError, where="here"):
             evaluate(text, {"tau": 20 * ms}, where="here")
         return
     result = evaluate(text, {"tau": 20 * ms}, where="here")
@@ -165,13 +166,13 @@ def test_quantities_are_brian2s(left: str, sign: str, right: str) -> None:
 
 def test_required_dimensions() -> None:
     assert float(evaluate("0.4*nA", dimensions_of=nA, where="here")) == float(0.4 * nA)
-    with pytest.raises(ModelError, match=r"^here: unknown name 'MS'; expected a unit$"):
+    with refused(ModelError, "'MS'", where="here", expected="a unit"):
         time_in_seconds("2*MS", where="here", error=ModelError)
-    with pytest.raises(ModelError, match=r"^here: '1\*mV' has the wrong unit; expected second"):
+    with refused(ModelError, "'1*mV'", where="here", expected="second"):
         evaluate("1*mV", dimensions_of=ms, where="here", error=ModelError)
     assert time_in_seconds("250*us", where="here") == 250e-6
     for text in ("0*ms", "-1*ms", "inf*ms"):
-        with pytest.raises(InputError, match="expected a positive time"):
+        with refused(InputError, where="here", found=text):
             time_in_seconds(text, where="here")
     assert [unit_name(q) for q in (1, 3 * mV, 2 * ms)] == ["1", "volt", "second"]
 
@@ -241,24 +242,16 @@ def test_names_of_units_do_not_depend_on_units_made_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("a =", "this is not a Brian2 expression; expected .*; found 'a ='"),
-        ("", "this is not a Brian2 expression"),
-        ("a\0", "this is not a Brian2 expression"),
-        ("(" * 150 + "a", "this is not a Brian2 expression"),
-        (" + ".join(["a"] * 3000), "the expression is nested too deeply"),
-        ("-" * 3000 + "a", "nested too deeply|not a Brian2 expression"),
-        ("-" * 100_000 + "a", "nested too deeply|not a Brian2 expression"),
-    ],
+    "text",
+    ["a =", "", "a\0", "(" * 150 + "a", " + ".join(["a"] * 3000), "-" * 100_000 + "a"],
     ids=lambda text: text[:12],
 )
-def test_what_cannot_be_read_ends_in_a_line(text: str, reason: str) -> None:
+def test_what_cannot_be_read_ends_in_a_line(text: str) -> None:
     uses: list[Callable[[Expression], object]] = [
         lambda each: each.tree,
         lambda each: each.rewritten(ast.NodeTransformer()),
         lambda each: each.substituted({"a": Expression("b")}),
     ]
     for use in uses:
-        with pytest.raises(ModelError, match=reason):
+        with refused(ModelError):
             use(Expression(text))

@@ -44,41 +44,36 @@ def equations(text: str, **others: Any) -> dict[str, Any]:
     return {"equations": f"dv/dt = -v/tau : 1\n{text}", **others}
 
 
-LARGE: dict[str, tuple[dict[str, Any], str]] = {
-    "subexpressions double": ({"equations": nested(40, "sin(X) + cos(X)")}, "all subexpressions"),
-    "products double": ({"equations": nested(40, "X*X + 1")}, "all products multiplied out"),
-    "a product of sums": ({"reset": "v = " + "*".join(["(v + theta)"] * 40)}, "all products"),
-    "a power of a sum": ({"reset": "v = (v + theta + dt/ms)**90"}, "all products"),
-    "parentheses": ({"reset": "v = " + "-" * 100 + "v"}, "nested too deeply"),
-    "functions": ({"reset": "v = " + "sqrt(" * 20 + "v" + ")" * 20}, "functions are nested"),
-    "conditions": ({"threshold": " and ".join(["v > 1"] * 500)}, "nested too deeply"),
-    "equations": (
-        equations("\n".join(f"dx{n}/dt = -x{n}/tau : 1" for n in range(MOST_EQUATIONS))),
-        "too many equations",
-    ),
-    "statements": ({"reset": "v = 2*v + 1\n" * (MOST_NAMES + 1)}, "too many statements"),
-    "parameters": ({"parameters": {f"p{n}": "1" for n in range(5000)}}, "at most 200 items"),
-    "a long text": ({"reset": "v = 0\n" * 10_000}, "at most 20000 characters"),
-    "a long name": (equations(f"{'a' * 5000} : 1"), "is too long"),
-    "a long parameter": ({"parameters": {"a" * 5000: "1"}}, "found 'aaa"),
-    "a long temporary": ({"reset": f"{'a' * 5000} = v\nv = {'a' * 5000}"}, "is too long"),
-    "a temporary of C++": ({"reset": "double = v\nv = double"}, "'double' is reserved"),
-    "a temporary of Brian2": ({"reset": "_x = v\nv = _x"}, "a reset cannot write '_x'"),
-    "Brian2's spikes": (equations("_spikespace : 1"), "'_spikespace' starts with an underscore"),
-    "a look-alike": ({"threshold": "\uff56 > 1"}, "only ASCII characters"),
-    "an invisible character": ({"threshold": "v > 1\u200b"}, "only ASCII characters"),
-    "a comment": ({"threshold": "v > 1 # mV"}, "no comment"),
-    "a unit": (equations("x : volt**9**9**9"), "unit of x: a constant has no value"),
-}  # fmt: skip
+LARGE: dict[str, dict[str, Any]] = {
+    "subexpressions double": {"equations": nested(40, "sin(X) + cos(X)")},
+    "products double": {"equations": nested(40, "X*X + 1")},
+    "a product of sums": {"reset": "v = " + "*".join(["(v + theta)"] * 40)},
+    "a power of a sum": {"reset": "v = (v + theta + dt/ms)**90"},
+    "parentheses": {"reset": "v = " + "-" * 100 + "v"},
+    "functions": {"reset": "v = " + "sqrt(" * 20 + "v" + ")" * 20},
+    "conditions": {"threshold": " and ".join(["v > 1"] * 500)},
+    "equations": equations("\n".join(f"dx{n}/dt = -x{n}/tau : 1" for n in range(MOST_EQUATIONS))),
+    "statements": {"reset": "v = 2*v + 1\n" * (MOST_NAMES + 1)},
+    "parameters": {"parameters": {f"p{n}": "1" for n in range(5000)}},
+    "a long text": {"reset": "v = 0\n" * 10_000},
+    "a long name": equations(f"{'a' * 5000} : 1"),
+    "a long parameter": {"parameters": {"a" * 5000: "1"}},
+    "a long temporary": {"reset": f"{'a' * 5000} = v\nv = {'a' * 5000}"},
+    "a temporary of C++": {"reset": "double = v\nv = double"},
+    "a temporary of Brian2": {"reset": "_x = v\nv = _x"},
+    "Brian2's spikes": equations("_spikespace : 1"),
+    "a look-alike": {"threshold": "\uff56 > 1"},
+    "an invisible character": {"threshold": "v > 1\u200b"},
+    "a comment": {"threshold": "v > 1 # mV"},
+    "a unit": equations("x : volt**9**9**9"),
+}
 
 
 @pytest.mark.parametrize("case", LARGE)
 def test_a_size_is_bounded(case: str) -> None:
-    changes, message = LARGE[case]
-    refusal = outcome(changes)
+    refusal = outcome(LARGE[case])
     assert refusal is not None
-    assert message in str(refusal)
-    assert str(refusal).startswith("mine.toml")
+    assert (refusal.where or "").startswith("mine.toml")
 
 
 def test_a_model_may_be_as_large_as_models_of_the_field() -> None:

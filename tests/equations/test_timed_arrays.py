@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import SCHEDULES, model
+from refusals import place, refused
 
 from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
@@ -86,26 +88,26 @@ def test_values_from_a_file_travel_in_the_model(
     assert again.timed_arrays == loaded.timed_arrays
 
 
-REFUSED_FILES = {
-    "none.csv": (None, "these values cannot be read"),
-    "words.csv": (b"one, two", "these values cannot be read"),
-    "table.csv": (b"1, 2\n3, 4", "these values cannot be read"),
-    "empty.csv": (b"", "expected 1 or more entries"),
-    "bytes.csv": (b"\xff\xfe", "these values cannot be read"),
-    "inf.csv": (b"1, inf", "finite number"),
-    "long.csv": (b"1\n" * 10_001, "at most 10000"),
-    "large.csv": (b"1\n" * 3_000_000, "larger than 4 MiB"),
-    "values.txt": (b"1", "this is no file of values"),
-    "broken.npy": (b"\x93NUMPY\x01\x00", "these values cannot be read"),
+REFUSED_FILES: dict[str, bytes | None] = {
+    "none.csv": None,
+    "words.csv": b"one, two",
+    "table.csv": b"1, 2\n3, 4",
+    "empty.csv": b"",
+    "bytes.csv": b"\xff\xfe",
+    "inf.csv": b"1, inf",
+    "long.csv": b"1\n" * 10_001,
+    "large.csv": b"1\n" * 3_000_000,
+    "values.txt": b"1",
+    "broken.npy": b"\x93NUMPY\x01\x00",
 }
 
 
 @pytest.mark.parametrize("name", REFUSED_FILES)
 def test_refused_files(name: str, tmp_path: Path) -> None:
-    content, line = REFUSED_FILES[name]
+    content = REFUSED_FILES[name]
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    _check_refused(tmp_path, name, line)
+    _check_refused(tmp_path, name)
 
 
 @pytest.mark.parametrize("path", ["../values.csv", "/values.csv", "below/values.csv", "..", ""])
@@ -114,7 +116,7 @@ def test_files_elsewhere_are_refused(path: str, tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "values.csv").write_text("1")
     (tmp_path / "values.csv").write_text("1")
-    _check_refused(tmp_path / "mine", path, "this is no file of values")
+    _check_refused(tmp_path / "mine", path)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_files_elsewhere_are_refused(path: str, tmp_path: Path) -> None:
 )
 def test_refused_arrays(array: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "values.npy", array)
-    _check_refused(tmp_path, "values.npy", "these values cannot be read")
+    _check_refused(tmp_path, "values.npy")
 
 
 def test_an_array_is_not_allocated_before_it_is_read(tmp_path: Path) -> None:
@@ -133,15 +135,13 @@ def test_an_array_is_not_allocated_before_it_is_read(tmp_path: Path) -> None:
     lying = content.replace(b"(10,), }" + b" " * 12, b"(99999999999999,), }")
     assert lying != content
     (tmp_path / "values.npy").write_bytes(lying)
-    _check_refused(tmp_path, "values.npy", "these values cannot be read")
+    _check_refused(tmp_path, "values.npy")
 
 
-def _check_refused(folder: Path, name: str, line: str) -> None:
+def _check_refused(folder: Path, name: str) -> None:
     (folder / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))
-    with pytest.raises(ModelError) as caught:
+    with refused(ModelError, where=re.compile("mine.toml")):
         lower(load_neuron(folder / "mine.toml"))
-    assert line in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def _array(**changes: Any) -> dict[str, Any]:
@@ -149,42 +149,40 @@ def _array(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    ("changes", "where", "name"),
     [
-        (_array(values=[]), "values"),
-        (_array(values=[True]), "expected a list of numbers, found True"),
-        (_array(values=["1"]), "expected a list of numbers, found 1"),
-        (_array(values=[[1, 2]]), "expected a list of numbers, found [1, 2]"),
-        (_array(values=[float("nan")]), "finite number"),
-        (_array(values=[1e300], unit="1e300*amp"), "at most 3e+38 in base units"),
-        (_array(values=[0.0, -1e300]), "a value is too large; expected at most 3e+38"),
-        (_array(values=[4e38], unit="amp"), "found 4e+38"),
-        (_array(values=[1e30], unit="1e9*amp"), "found 1e+39"),
-        (_array(values="drive.csv"), "a path of values is read only where the model is a file"),
-        (_array(dt="0*ms"), "this time does not fit"),
-        (_array(dt="1*mV"), "'1*mV' has the wrong unit"),
-        (_array(unit="volts"), "unknown name 'volts'"),
-        (_array(unit="volt"), "has the wrong unit; expected amp; found volt"),
-        ({"run_regularly": "y = drive(t + 1*ms)"}, "expected drive(t); found drive without (t)"),
-        ({"run_regularly": "y = drive"}, "expected drive(t); found drive without (t)"),
-        ({"run_regularly": "y = drive(t, i)"}, "expected drive(t); found drive without (t)"),
-        ({"run_regularly": "drive(t) = y"}, "mine.toml, run_regularly: "),
-        ({"run_regularly": "y = other(t)"}, "this function is not supported"),
-        ({"parameters": {"drive": "1"}}, "'drive' is a timed array, and a parameter or a variable"),
-        ({"equations": "x : 1\ny : amp\nz : 1\ndrive : amp"}, "drive without (t)"),
-        ({"timed_arrays": {"t": FIELDS["timed_arrays"]["drive"]}}, "'t' is reserved for"),
-        ({"timed_arrays": {"mV": FIELDS["timed_arrays"]["drive"]}}, "mV"),
-        ({"timed_arrays": {"bioae_x": FIELDS["timed_arrays"]["drive"]}}, "cannot be the name of"),
+        (_array(values=[]), "", "[]"),
+        (_array(values=[True]), "", ""),
+        (_array(values=["1"]), "", ""),
+        (_array(values=[[1, 2]]), "", ""),
+        (_array(values=[float("nan")]), "", ""),
+        (_array(values=[1e300], unit="1e300*amp"), "[timed_arrays.drive]", "inf"),
+        (_array(values=[0.0, -1e300]), "[timed_arrays.drive]", "-1e+291"),
+        (_array(values=[4e38], unit="amp"), "[timed_arrays.drive]", "4e+38"),
+        (_array(values=[1e30], unit="1e9*amp"), "[timed_arrays.drive]", "1e+39"),
+        (_array(values="drive.csv"), "", ""),
+        (_array(dt="0*ms"), "[timed_arrays.drive] dt", "0*ms"),
+        (_array(dt="1*mV"), "[timed_arrays.drive] dt", "'1*mV'"),
+        (_array(unit="volts"), "[timed_arrays.drive] unit", "'volts'"),
+        (_array(unit="volt"), "run_regularly", "volt"),
+        ({"run_regularly": "y = drive(t + 1*ms)"}, "run_regularly", "drive without (t)"),
+        ({"run_regularly": "y = drive"}, "run_regularly", "drive without (t)"),
+        ({"run_regularly": "y = drive(t, i)"}, "run_regularly", "drive without (t)"),
+        ({"run_regularly": "drive(t) = y"}, "run_regularly", "'drive'"),
+        ({"run_regularly": "y = other(t)"}, "run_regularly", "'other'"),
+        ({"parameters": {"drive": "1"}}, "", "'drive'"),
+        ({"equations": "x : 1\ny : amp\nz : 1\ndrive : amp"}, "equations", "drive without (t)"),
+        ({"timed_arrays": {"t": FIELDS["timed_arrays"]["drive"]}}, "", "'t'"),
+        ({"timed_arrays": {"mV": FIELDS["timed_arrays"]["drive"]}}, "[timed_arrays.mV]", "mV"),
+        ({"timed_arrays": {"bioae_x": FIELDS["timed_arrays"]["drive"]}}, "", "'bioae_x'"),
     ],
 )
-def test_refused(changes: dict[str, Any], line: str) -> None:
-    with pytest.raises(ModelError) as caught:
+def test_refused(changes: dict[str, Any], where: str, name: str) -> None:
+    with refused(ModelError, name, where=place("mine.toml", where)):
         lower(model({**FIELDS, **changes}))
-    assert line in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_an_interval_is_a_multiple_of_the_time_step() -> None:
     network, _ = parity_network(model(FIELDS), neurons=6, steps=30, examples=2, seed=0)
-    with pytest.raises(ModelError, match="values change at a multiple of the time step"):
+    with refused(ModelError):
         Network(network.config.varied(dt="3*ms"), network.weights)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import COBA, SCHEDULES, dense, drawn, model, pictures
+from refusals import refused
 
 from bioae.equations import NeuronModel, load_neuron, lower
 from bioae.errors import ModelError
@@ -89,24 +90,22 @@ def test_the_mirror_equals_brian2(schedule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "line"),
+    ("weight", "name"),
     [
-        ("dt", "weight: 'dt' has the wrong unit; expected 1; found second"),
-        ("dt/tau*mV", "has the wrong unit; expected 1; found volt"),
-        ("t/tau", "unknown name 't'; expected one of a unit, dt, tau"),
-        ("0*dt/tau", "a weight must be finite, and not 0; found 0"),
-        ("dt/tau > 1", "weight: "),
+        ("dt", "'dt'"),
+        ("dt/tau*mV", "volt"),
+        ("t/tau", "'t'"),
+        ("0*dt/tau", "0*dt/tau"),
+        ("dt/tau > 1", "'dt / tau > 1' is not a constant"),
     ],
 )
-def test_refused_in_one_line(weight: str, line: str) -> None:
-    with pytest.raises(ModelError) as caught:
+def test_refused(weight: str, name: str) -> None:
+    with refused(ModelError, name, where="pulses.toml, weight"):
         lower(pulses(weight))
-    assert line in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["parameters", "initial"])
 def test_other_constants_do_not_know_the_time_step(key: str) -> None:
     name, text = ("tau", "20*dt") if key == "parameters" else ("settle", "20*dt")
-    with pytest.raises(ModelError, match="'dt'"):
+    with refused(ModelError, "'dt'"):
         lower(pulses("1", **{key: {**PULSES.get(key, {}), name: text}}))

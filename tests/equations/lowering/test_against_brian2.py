@@ -32,19 +32,16 @@ Array = NDArray[Any]
 N = 24
 #: Steps of a model that needs finer steps than a millisecond, and of any other.
 FINE_STEPS, STEPS = 200, 100
-HEAD = 'description = "A model of the tests."\n'
+DEFAULTS = {
+    "description": "A model of the tests.", "input": "v", "weight": "0.3", "reset": "v = 0",
+}  # fmt: skip
 
 CASES = {
     "refractory time": """
 equations = "dv/dt = -v/tau : 1 (unless refractory)"
 threshold = "v > theta"
-reset = "v = 0"
 refractory = "3*ms"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
-theta = "1"
+parameters = {tau = "20*ms", theta = "1"}
 """,
     "refractory time that each spike draws out": """
 equations = '''
@@ -59,11 +56,7 @@ a += 1
 rest = (1 + a)*ms
 '''
 refractory = "rest"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
-tau_a = "50*ms"
+parameters = {tau = "20*ms", tau_a = "50*ms"}
 """,
     "refractory time of each neuron": """
 equations = '''
@@ -73,34 +66,23 @@ rest : second (constant)
 threshold = "v > 1"
 reset = "v = -0.1*i/N"
 refractory = "rest + 1*ms"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
-drive = "0.5"
-rest = "2*ms"
+parameters = {tau = "20*ms", drive = "0.5", rest = "2*ms"}
 """,
     "refractory condition": """
 equations = "dv/dt = -v/tau : 1"
 threshold = "v > theta"
 reset = ""
 refractory = "v > theta/2"
-input = "v"
 weight = "0.4"
-[parameters]
-tau = "10*ms"
-theta = "1"
+parameters = {tau = "10*ms", theta = "1"}
 """,
     "time since the last spike": """
 equations = "dv/dt = (exp(-(t - lastspike)/tau) - v)/tau : 1"
 threshold = "v > 1"
-reset = "v = 0"
 refractory = "t - lastspike < 3.5*ms"
 method = "euler"
-input = "v"
 weight = "0.5"
-[parameters]
-tau = "10*ms"
+parameters = {tau = "10*ms"}
 """,
     "current with a refractory membrane": """
 equations = '''
@@ -112,10 +94,7 @@ reset = "v = 0*mV"
 refractory = "2*ms"
 input = "I"
 weight = "0.4*nA"
-[parameters]
-R = "80*Mohm"
-tau = "20*ms"
-tau_s = "5*ms"
+parameters = {R = "80*Mohm", tau = "20*ms", tau_s = "5*ms"}
 """,
     "conductance": """
 equations = '''
@@ -128,14 +107,8 @@ refractory = "2*ms"
 method = "exponential_euler"
 input = "g_e"
 weight = "8*nS"
-[parameters]
-C = "200*pF"
-g_l = "C/(20*ms)"
-E_l = "-65*mV"
-E_e = "0*mV"
-tau_e = "5*ms"
-[initial]
-v = "E_l + i*mV/10"
+parameters = {C = "200*pF", g_l = "C/(20*ms)", E_l = "-65*mV", E_e = "0*mV", tau_e = "5*ms"}
+initial = {v = "E_l + i*mV/10"}
 """,
     "exponential integrate-and-fire": """
 equations = '''
@@ -151,7 +124,6 @@ v = E_l
 w += b
 '''
 method = "euler"
-input = "v"
 weight = "3*mV"
 [parameters]
 C = "281*pF"
@@ -170,11 +142,7 @@ equations = "dv/dt = (v*(v - 0.6) + drive)/tau : 1"
 threshold = "v > 3"
 reset = "v = -0.5"
 method = "euler"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "8*ms"
-drive = "0.08"
+parameters = {tau = "8*ms", drive = "0.08"}
 """,
     "gates with unit-like names": """
 equations = '''
@@ -185,13 +153,9 @@ ds/dt = (1 - m - s)/(10*ms) : 1
 threshold = "v > theta"
 reset = "v = -0.2"
 method = "euler"
-input = "v"
 weight = "0.5"
-[parameters]
-theta = "0.8"
-[initial]
-s = "1 - m"
-m = "0.1 + 0.01*i"
+parameters = {theta = "0.8"}
+initial = {s = "1 - m", m = "0.1 + 0.01*i"}
 """,
     "subexpressions": """
 equations = '''
@@ -209,14 +173,9 @@ v = held
 a += 1
 '''
 method = "euler"
-input = "v"
 weight = "0.4"
-[parameters]
-tau = "20*ms"
-tau_a = "80*ms"
-[surrogate]
-distance = "v - 1 - held - rhythm"
-scale = "1"
+parameters = {tau = "20*ms", tau_a = "80*ms"}
+surrogate = {distance = "v - 1 - held - rhythm", scale = "1"}
 """,
     "integers and booleans": """
 equations = '''
@@ -232,14 +191,8 @@ count += 1; up = not up
 v = 0.25*int(up) - v/4
 count = count*int(count < 9)  # a comment; with a semicolon
 '''
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "30*ms"
-theta = "0.9"
-[surrogate]
-distance = "v - theta"
-scale = "theta"
+parameters = {tau = "30*ms", theta = "0.9"}
+surrogate = {distance = "v - theta", scale = "theta"}
 """,
     "operators": """
 equations = '''
@@ -257,14 +210,8 @@ v %= 1
 k += i//7
 k -= 1
 '''
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "30*ms"
-theta = "1"
-[surrogate]
-distance = "v - theta"
-scale = "theta"
+parameters = {tau = "30*ms", theta = "1"}
+surrogate = {distance = "v - theta", scale = "theta"}
 """,
     "Python's names": """
 equations = '''
@@ -275,10 +222,7 @@ max : 1 (constant)
 threshold = "I > max"
 reset = "I = 0; sum = sum + abs(sum - max)/2"
 input = "I"
-weight = "0.3"
-[parameters]
-lambda_ = "20*ms"
-max = "1"
+parameters = {lambda_ = "20*ms", max = "1"}
 """,
     "sums and products that Brian2 rewrites": """
 equations = '''
@@ -293,11 +237,7 @@ v = v/3
 v -= a - theta/7 - 0.1
 a = 0.9*a + 0.1*a + 0.3*theta
 '''
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
-theta = "0.1"
+parameters = {tau = "20*ms", theta = "0.1"}
 """,
     "refractoriness in the model's own hands": """
 equations = '''
@@ -313,10 +253,7 @@ lastspike = t - 1*ms
 '''
 refractory = "5*ms"
 method = "euler"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 """,
     "custom events": """
 equations = '''
@@ -325,12 +262,8 @@ u : 1
 count : integer
 '''
 threshold = "v > 1 + u"
-reset = "v = 0"
 refractory = "2*ms"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 [events.b_early]
 condition = "v > 0.6 and t > 10*ms"
 reset = "u = u*0.5 + 0.1*v; count += 1"
@@ -357,12 +290,8 @@ k = (k + 1) % 7
 v = v - 0.01*u - 0.002
 '''
 threshold = "v > 1 + 0.1*(k // 3) + level"
-reset = "v = 0"
 refractory = "1.5*ms"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 """,
     "a threshold of Boolean variables": """
 equations = '''
@@ -374,11 +303,7 @@ level = 1 + 0.1*int(tired) : 1
 '''
 threshold = "over"
 run_regularly = "tired = i % 2 == 0 and not tired"
-reset = "v = 0"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 """,
     "constants of nature, and infinity": """
 equations = '''
@@ -389,13 +314,9 @@ T = zero_celsius + 36*kelvin : kelvin
 threshold = "v > -60*mV and v < inf*mV"
 reset = "v = E_K + e*pi*mV"
 method = "euler"
-input = "v"
 weight = "9*mV"
-[parameters]
-tau = "20*ms"
-ratio = "4/130"
-[initial]
-v = "-80*mV"
+parameters = {tau = "20*ms", ratio = "4/130"}
+initial = {v = "-80*mV"}
 """,
     "every function": """
 equations = '''
@@ -408,12 +329,8 @@ d = int(v) + int(v > 0) + clip(v, 0, 1) + 0.001*timestep(t, dt) : 1
 drive = 0.02*(a + b + c + d) : 1
 '''
 threshold = "v > 1.5"
-reset = "v = 0"
 method = "euler"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 """,
     "remainders, integers and crossed bounds": """
 equations = '''
@@ -430,21 +347,15 @@ n += 1 + m % 2
 m = n*n // (m + 1)
 '''
 method = "euler"
-input = "v"
 weight = "0.4"
-[parameters]
-tau = "20*ms"
-[initial]
-n = "i"
+parameters = {tau = "20*ms"}
+initial = {n = "i"}
 """,
     "functions in conditions": """
 equations = "dv/dt = -v/tau : 1"
 threshold = "expm1(v) > 0.5*exprel(v) + log1p(clip(v, 0, 1))"
 reset = "v = 0.1*int(log1p(v) > 0.6)"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
+parameters = {tau = "20*ms"}
 """,
     "constant integers and conditions": """
 equations = '''
@@ -456,33 +367,20 @@ drive : 1 (constant)
 '''
 threshold = "v > 1 + (k % 2)/3 and (open or was)"
 reset = "v = 0.3*open/3; was = open"
-input = "v"
 weight = "0.4"
-[parameters]
-tau = "20*ms"
-k = "3"
-open = "1"
-drive = "0.5"
+parameters = {tau = "20*ms", k = "3", open = "1", drive = "0.5"}
 """,
     "no differential equation": """
 equations = "v : 1"
 threshold = "v > 2"
 reset = "v -= 2"
-input = "v"
-weight = "0.3"
 """,
     "soft threshold below zero": """
 equations = "dv/dt = (rest - v)/tau : 1"
 threshold = "theta < v"
 reset = "v += rest - theta"
-input = "v"
-weight = "0.3"
-[parameters]
-tau = "20*ms"
-rest = "-2"
-theta = "-1"
-[initial]
-v = "rest"
+parameters = {tau = "20*ms", rest = "-2", theta = "-1"}
+initial = {v = "rest"}
 """,
 }
 
@@ -499,7 +397,7 @@ METHODS: dict[str, list[str | None]] = {
 def model_of(case: str, method: str | None = None) -> NeuronModel:
     if case in available():
         return load_neuron(case)
-    fields = tomllib.loads(HEAD + CASES[case])
+    fields: dict[str, Any] = {**DEFAULTS, **tomllib.loads(CASES[case])}
     if method is not None:
         fields["method"] = method
     return builders.model(fields)
@@ -639,7 +537,8 @@ def test_functions_of_random_initial_values_agree_on_both_sides() -> None:
     from bioae.trainers import model_parity
 
     start = "0.3*expm1(rand()) + 0.2*exprel(randn()) + 0.1*log1p(rand()) + rand() % 0.3"
-    fields = {**tomllib.loads(HEAD + CASES["functions in conditions"]), "initial": {"v": start}}
+    fields = DEFAULTS | tomllib.loads(CASES["functions in conditions"])
+    fields["initial"] = {"v": start}
     result = model_parity(builders.model(fields), neurons=16, steps=40, examples=2)
     assert result.spikes > 0
     assert result.passed

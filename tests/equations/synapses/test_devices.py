@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plastic_networks import network, signals
+from refusals import refused
 
 from bioae.equations import SynapseModel, load_neuron, load_synapse, weight_changes, with_devices
 from bioae.errors import InputError, ModelError
@@ -106,22 +107,30 @@ def test_devices_have_parity(name: str) -> None:
     assert report.changed > 0.2
 
 
-def test_devices_that_do_not_fit_are_refused() -> None:
-    rule = jump("0.1")
-    for numbers, line in (
+@pytest.mark.parametrize(
+    ("numbers", "name"),
+    [
         ({"levels": 1}, "levels"), ({"levels": 4, "largest": 0}, "largest"),
-        ({"levels": 4, "noise": -1}, "noise"),
-    ):  # fmt: skip
-        with pytest.raises(InputError, match=line):
-            with_devices(rule, **numbers)
-    with pytest.raises(ModelError, match=r"weights in devices need the name 'highest'.*Rename"):
-        with_devices(jump("0.1*highest", parameters={"highest": "1"}), 4)
-    with pytest.raises(InputError, match=r"finer than the grid of weights.*found 1.9e-08"):
-        with_devices(rule, 2**20, largest=0.02)
-    local = {"synapse": {"on_pre": "g_plus = 0.1; w = w + g_plus"}}
-    state = {"synapse": {"equations": "g_wished : 1", "on_pre": "g_wished = 1; w = w + 0.1"}}
-    for changes, name in ((local, "g_plus"), (state, "g_wished"), ({"held": ["g_rest"]}, "g_rest")):
-        with pytest.raises(ModelError, match=f"mine.toml: weights in devices need .*{name!r}"):
-            with_devices(jump("0.1", **changes), 4)
-    with pytest.raises(ModelError, match="need the name 'g_common'"):
-        with_devices(with_devices(rule, 4), 4)
+        ({"levels": 4, "noise": -1}, "noise"), ({"levels": 2**20, "largest": 0.02}, "1.9e-08"),
+    ],
+)  # fmt: skip
+def test_numbers_that_do_not_fit_are_refused(numbers: dict[str, Any], name: str) -> None:
+    with refused(InputError, name):
+        with_devices(jump("0.1"), **numbers)
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "name"),
+    [
+        ("0.1*highest", {"parameters": {"highest": "1"}}, "highest"),
+        ("0.1", {"synapse": {"on_pre": "g_plus = 0.1; w = w + g_plus"}}, "g_plus"),
+        ("0.1", {"synapse": {"equations": "g_wished : 1", "on_pre": "g_wished = 1; w = w + 0.1"}},
+         "g_wished"),
+        ("0.1", {"held": ["g_rest"]}, "g_rest"),
+    ],
+)  # fmt: skip
+def test_names_of_devices_are_refused(change: str, more: dict[str, Any], name: str) -> None:
+    with refused(ModelError, repr(name), where="mine.toml"):
+        with_devices(jump(change, **more), 4)
+    with refused(ModelError, "'g_common'"):
+        with_devices(with_devices(jump("0.1"), 4), 4)
