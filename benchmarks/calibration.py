@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stored import DOCS_RESULTS, parser
+from bioae import simulate
 from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_neuron
@@ -23,7 +24,7 @@ from bioae.files import write_text
 from bioae.networks import Network
 from bioae.networks.artefact import load
 from bioae.responses.calibration import CALIBRATIONS
-from bioae.trainers.mirror.simulate import simulate_mirror
+from bioae.simulation import Backend
 from bioae.trainers.training.training import train
 
 _COMMAND = "python -m benchmarks.calibration"
@@ -116,7 +117,9 @@ def changed(network: Network, neuron: str, by: Any, images: int) -> dict[str, An
 
 def measured(network: Network, images: int) -> dict[str, Any]:
     """Return the reconstruction error of a network, and the firing of its layers."""
-    result = simulate_mirror(network, load_images("sample", "test")[-images:], dtype="float32")
+    result = simulate(
+        network, load_images("sample", "test")[-images:], Backend("torch", dtype="float32")
+    )
     table = summary(result)
     firing = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
     return {

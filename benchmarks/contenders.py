@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import h5netcdf
 import numpy as np
 
+from bioae import simulate_to
 from bioae.datasets import Data, load
 from bioae.files import user_cache
 from bioae.networks import Network, artefact
 from bioae.simulation.backend import Backend, Connectivity, Dtype, Target
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.run import simulate_to
 from bioae.simulation.targets import activation as targets
-from bioae.simulation.workers.job import Job
+from bioae.simulation.workers.job import Brian2Engine
 from bioae.simulation.workers.processes import shared
 
 __all__ = [
@@ -120,7 +120,9 @@ def brian2(
     network = _timed(artefact.load(model).network, steps, rate)
     presentations = Presentations.of(network.config, digits(count).values, seed=0)
     size = chunk or -(-count // workers)
-    built = _LIVE.enter_context(Job(network, size, Backend(target, dtype, connectivity)).runner())
+    built = _LIVE.enter_context(
+        Brian2Engine(network, Backend(target, dtype, connectivity)).runner(size)
+    )
     parts = list(presentations.chunks(size))
 
     def run() -> Spikes:

@@ -93,14 +93,15 @@ from bioae.datasets import load
 from bioae.simulation.backend import Backend
 from bioae.simulation.learned import learner
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.workers.job import Job
+from bioae.simulation.workers.job import Brian2Engine
 given = json.loads(sys.argv[1])
 digits = load("mnist", "train", given["digits"])
 network = learner(bioae.Network.initialise(
     bioae.NetworkConfig.from_mapping(given["network"], where="benchmark")))
 presented = Presentations.of(network.config, digits)
 times = []
-with Job(network, len(presented), Backend("cpp_standalone"), learning=True).runner() as runner:
+engine = Brian2Engine(network, Backend("cpp_standalone"))
+with engine.runner(len(presented), learning=True) as runner:
     for _ in range(given["runs"] + 1):
         runner.weights.clear()
         start = spent()

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contenders import digits
+from bioae import simulate
 from bioae.networks import Network, PlacedLayer, artefact
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.run import simulate
 
 if TYPE_CHECKING:
     from torch import Tensor

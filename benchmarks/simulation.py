@@ -22,9 +22,9 @@ from benchmarks.least_work import SimulationWork, simulation_work
 from benchmarks.peers import PEERS
 from benchmarks.stored import Table, parser, pending_tables, write_table
 from benchmarks.subprocesses import Subprocess
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.networks import artefact
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 
 __all__ = ["main"]

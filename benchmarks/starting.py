@@ -28,7 +28,7 @@ import sys
 import time
 from bioae.datasets import load
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation.run import simulate
+from bioae import simulate
 network = Network.initialise(NetworkConfig.preset("strided")).quantised()
 digit = load("sample", "test", 1)
 start = time.perf_counter()

@@ -159,10 +159,9 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         To run it in Brian2: ``bioae.simulate(model.network_, model.intensities(X))``.
         """
-        from bioae.trainers import simulate_mirror
+        from bioae.api import simulate
 
-        images = self.intensities(X)
-        return simulate_mirror(self.network_, images)
+        return simulate(self.network_, self.intensities(X), "torch")
 
     def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return data as the network is shown them, from 0 to 1, (example, channel, y, x)."""

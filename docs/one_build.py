@@ -35,7 +35,7 @@ _MAIN, _CREATES = "def main(_namespace):", "synapses_create"
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Arguments of `bioae.simulate`, by the same names."""
+    """Arguments of `bioae.simulate`."""
 
     network: Network
     images: Data | ArrayLike

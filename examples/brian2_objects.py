@@ -17,11 +17,12 @@ import numpy as np
 from brian2 import StateMonitor, Synapses, device, ms, prefs, set_device
 
 import bioae
+from bioae.simulation import BrianNetwork
 
 IMAGES, NEURON = 3, 60
 
 
-def main(model: str | None = None, *, standalone: bool = False) -> bioae.BrianNetwork:
+def main(model: str | None = None, *, standalone: bool = False) -> BrianNetwork:
     network = _network(model)
     digits = bioae.datasets.load("sample", "test", limit=IMAGES)
 
@@ -59,7 +60,7 @@ def _network(model: str | None) -> bioae.Network:
     return bioae.Network.initialise(bioae.NetworkConfig.preset("strided"), seed=0)
 
 
-def _print(built: bioae.BrianNetwork, potential: StateMonitor) -> None:
+def _print(built: BrianNetwork, potential: StateMonitor) -> None:
     spikes = built.spikes["latent"]
     for presentation in range(IMAGES):
         # A spike's `t` is the time since its presentation's start.

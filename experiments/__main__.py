@@ -231,15 +231,15 @@ class _Means:
         self, network: Network, images: Data | ArrayLike, path: Path, backend: Backend, seed: int
     ) -> xr.DataTree:
         from bioae.analysis import open_result
-        from bioae.simulation import simulate_to
+        from bioae.api import simulate_to
 
         simulate_to(path, network, images, backend, seed=seed, resume=True, overwrite=True)
         return open_result(path, lazy=True)  # all spikes of a bursting network fill the memory
 
     def mirror(self, network: Network, images: Data | ArrayLike, seed: int) -> xr.DataTree:
-        from bioae.trainers import simulate_mirror
+        from bioae.api import simulate
 
-        return simulate_mirror(network, images, seed=seed)
+        return simulate(network, images, "torch", seed=seed)
 
     def report(self, line: str) -> None:
         self._console.print(line, markup=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bioae.simulation import Backend, Learned
 from experiments.runner.agreement import COLUMNS, in_both, no_difference
 from experiments.runner.criteria import Criterion, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
@@ -100,11 +101,11 @@ def _learned(
     trial: Trial, network: Network, images: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> Network:
     """Return a network that has learned from true and false examples."""
-    from bioae.trainers import learn_mirror
+    from bioae.api import learn
 
     sizes, tags = trial.sizes, trial.settings["tags"]
     draw = np.random.default_rng(trial.seed)
-    moments: Mapping[str, NDArray[np.float64]] = {}
+    learned: Learned | None = None
     for epoch in range(sizes["epochs"]):
         half = sizes["batch"] // 2
         order = draw.permutation(len(images))
@@ -116,12 +117,12 @@ def _learned(
         if tags == "random":
             truth = draw.integers(0, 2, len(truth)).astype(float)
         rows = np.concatenate([np.tile(part, 2) for part in parts])
-        learned = learn_mirror(
-            network, tagged(images[rows], names), held={TRUTH: truth}, batch_size=2 * half,
-            dtype="float32", optimiser="adam", learning_rate=LEARNING_RATE, moments=moments,
-            seed=trial.seed + 1000 * epoch, progress=False,
+        learned = learn(
+            learned or network, tagged(images[rows], names), Backend("torch", "float32"),
+            held={TRUTH: truth}, batch_size=2 * half, optimiser="adam",
+            learning_rate=LEARNING_RATE, seed=trial.seed + 1000 * epoch, progress=False,
         )  # fmt: skip
-        network, moments = learned.network, learned.moments
+    network = learned.network if learned else network
     return network.quantised(24)  # sums are exact in any order
 
 
@@ -129,13 +130,12 @@ def _learning_difference(
     network: Network, images: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> dict[str, float]:
     """Return how far weights that learn without an optimiser, one by one, differ from Brian2's."""
-    from bioae.simulation import learn
-    from bioae.trainers import learn_mirror
+    from bioae.api import learn
 
     few = tagged(images[:4], labels[:4])
     held = {TRUTH: np.array([1.0, 0.0, 1.0, 0.0])}
     brian = learn(network, few, "numpy", held=held, progress=False).network.weights
-    mirror = learn_mirror(network, few, held=held, progress=False).network.weights
+    mirror = learn(network, few, "torch", held=held, progress=False).network.weights
     return {
         "increments": max(float(np.abs(brian[n] - network.weights[n]).max()) for n in brian),
         "differing_weights": max(float(np.abs(brian[n] - mirror[n]).max()) for n in brian),

@@ -76,8 +76,8 @@ def pairs(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _learned(trial: Trial, name: str) -> Network:
     """Return the network of a condition after it has learned a function."""
+    from bioae.api import learn
     from bioae.random import named_stream
-    from bioae.simulation import learn
 
     settings, sizes = trial.settings, trial.sizes
     network = trial.untrained(_tables(trial))

@@ -75,7 +75,7 @@ def classify(trial: Trial) -> dict[str, float]:
     """Train a perceptron on digits with wrong labels; test it, and count those that it repeats."""
     from bioae.analysis import memorised_labels
     from bioae.datasets import load
-    from bioae.trainers.training.splits import held_out
+    from bioae.runs.splits import held_out
     from experiments.synthetic import flip_labels
 
     sizes, settings = trial.sizes, trial.settings

@@ -78,11 +78,10 @@ def _connections(start: Network, network: Network, train: Data) -> dict[str, flo
 
 def _learning_difference(start: Network, few: Data) -> float:
     """Return how many numbers differ between the mirror and Brian2 after some digits."""
-    from bioae.simulation import learn
-    from bioae.trainers import learn_mirror
+    from bioae.api import learn
 
     brian = learn(start, few, "numpy", progress=False).network.weights
-    mirror = learn_mirror(start, few, progress=False).network.weights
+    mirror = learn(start, few, "torch", progress=False).network.weights
     return float(sum(int((brian[name] != mirror[name]).sum()) for name in brian))
 
 

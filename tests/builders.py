@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from bioae.equations import NeuronModel
 from bioae.errors import TargetError
@@ -39,6 +40,16 @@ dg_i/dt = -g_i/tau_i : 1
     "inhibition": "g_i",
     "parameters": {"tau": "20*ms", "tau_e": "5*ms", "tau_i": "10*ms"},
 }
+
+
+# Data
+
+
+def numbered(values: ArrayLike, numbers: Sequence[int]) -> xr.DataArray:
+    """Return an array of images or signals whose examples have numbers of their data set."""
+    array = np.asarray(values)
+    dims = ("example", *(f"axis{n}" for n in range(1, array.ndim)))
+    return xr.DataArray(array, dims=dims, coords={"example": list(numbers)})
 
 
 # Layers

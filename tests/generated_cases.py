@@ -9,8 +9,8 @@ import xarray as xr
 from generated_models import cases
 from hypothesis import HealthCheck, Phase, given, settings
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
-from bioae.trainers import simulate_mirror
 from bioae.trainers.parity.comparison import recorded, report
 
 SLOW_TO_DRAW = {"suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
@@ -26,7 +26,7 @@ def check(case: Any, brian: xr.DataTree) -> None:
     counts = brian["/layers/only/spike_count"]
     assert float((counts > 0).any("example").mean()) >= 0.5, case
     if case.reproducible:
-        spikes = differing_spikes(brian, simulate_mirror(case.network, case.images))
+        spikes = differing_spikes(brian, simulate(case.network, case.images, "torch"))
         assert spikes["differing"].values.tolist() == [0], case
     else:
         found = report(case.network, case.images, brian, name="drawn")

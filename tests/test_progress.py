@@ -15,11 +15,10 @@ import pytest
 from builders import pictures, two_layers
 
 import bioae
-from bioae import progress
+from bioae import progress, simulate
 from bioae.errors import InputError
 from bioae.progress import activity, counted
 from bioae.simulation.workers import job
-from bioae.trainers import simulate_mirror
 from bioae.trainers.training.progress import Report, reported
 
 DIGITS = np.random.default_rng(0).random((3, 28, 28))
@@ -136,7 +135,7 @@ def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:
     ("run", "label"),
     [
         (lambda: bioae.simulate("sae-mnist", DIGITS, "numpy"), "Brian2"),
-        (lambda: simulate_mirror("sae-mnist", DIGITS), "mirror"),
+        (lambda: simulate("sae-mnist", DIGITS, "torch"), "mirror"),
         (lambda: bioae.analysis.statistics(bioae.analysis.example_result()), "statistics"),
         (lambda: bioae.analysis.analyze(bioae.analysis.example_result(), "out"), "figures"),
     ],
@@ -155,7 +154,9 @@ def test_long_calls_have_a_bar(
 
 def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
     seen: list[tuple[int, int]] = []
-    bioae.simulate("sae-mnist", DIGITS, "numpy", chunk=2, progress=lambda *at: seen.append(at))
+    bioae.simulate(
+        "sae-mnist", DIGITS, bioae.Backend("numpy", chunk=2), progress=lambda *at: seen.append(at)
+    )
     assert seen == [(2, 3), (3, 3)]
     assert not screen.lines()
 
@@ -165,7 +166,7 @@ def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
     [
         lambda wrong: bioae.simulate("sae-mnist", DIGITS, "numpy", progress=wrong),
         lambda wrong: bioae.simulate_to("r.nc", "sae-mnist", DIGITS, "numpy", progress=wrong),
-        lambda wrong: simulate_mirror("sae-mnist", DIGITS, progress=wrong),
+        lambda wrong: simulate("sae-mnist", DIGITS, "torch", progress=wrong),
         lambda wrong: bioae.trainers.train("missing.toml", "out", progress=wrong),
     ],
 )
@@ -185,13 +186,15 @@ def test_a_bar_advances_within_a_chunk(screen: Screen, monkeypatch: pytest.Monke
     monkeypatch.setattr(job, "_REPORT_SECONDS", 0.0)
     monkeypatch.setattr(progress.Bar, "reach_further", reach_further)
     network, images = two_layers(), pictures(5, 4, 4)
-    shown = bioae.simulate(network, images, "numpy", chunk=3, progress=True)
+    shown = bioae.simulate(network, images, bioae.Backend("numpy", chunk=3), progress=True)
     assert set(reached) == {0, 1, 2, 3}
     second = reached.index(0, reached.index(3))
     assert reached == [*sorted(reached[:second]), *sorted(reached[second:])]
     assert max(reached[second:]) == 2  # the third presentation is padding
     reached.clear()
-    assert shown.equals(bioae.simulate(network, images, "numpy", chunk=3, progress=False))
+    assert shown.equals(
+        bioae.simulate(network, images, bioae.Backend("numpy", chunk=3), progress=False)
+    )
     with counted("outer", 10, True):  # a silent simulation leaves another bar as it is
         bioae.simulate(network, images, "numpy", progress=False)
     assert not reached

@@ -8,6 +8,7 @@ import pytest
 
 import bioae
 from bioae.errors import NetworkError
+from bioae.networks.trained import card
 from bioae.showing import Shown, Summary
 
 
@@ -36,7 +37,7 @@ def test_texts_fit_a_prompt(shown: dict[str, Any]) -> None:
 def test_models_cards_and_parities_are_tables() -> None:
     each = {
         "NeuronModel lif: Leaky integrate-and-fire": (bioae.load_neuron("lif"), "parameters.tau"),
-        "Card: ": (bioae.networks.trained.card("sae-mnist"), "network.latent_neurons"),
+        "Card: ": (card("sae-mnist"), "network.latent_neurons"),
         "Parity of lif on numpy: passed": (
             bioae.parity("lif", neurons=10, steps=30, examples=1), "spike_agreement",
         ),

@@ -11,10 +11,8 @@ from .mirror.derivatives import SpikeDerivative as SpikeDerivative
 from .mirror.derivatives import derivative as derivative
 from .mirror.derivatives import spike as spike
 from .mirror.network import NetworkMirror as NetworkMirror
-from .mirror.simulate import simulate_mirror as simulate_mirror
 from .parity import Parity as Parity
 from .parity import model_parity as model_parity
-from .plasticity.learning import learn_mirror as learn_mirror
 from .training.config import TrainingConfig as TrainingConfig
 from .training.config import load_config as load_config
 from .training.losses import loss_function as loss_function

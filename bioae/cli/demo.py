@@ -159,8 +159,8 @@ def _simulate(
     console: Console,
 ) -> dict[str, xr.DataTree]:
     """Run the regularised network in Brian2 and the mirror, the others in the mirror only."""
-    from bioae.simulation import simulate, write_result
-    from bioae.trainers import simulate_mirror
+    from bioae.api import simulate
+    from bioae.simulation import write_result
 
     first = "" if target == "numpy" else ", the compiler first"
     console.print(f"Running the regularised network in Brian2 ({LABELS[target]}){first} …")
@@ -168,7 +168,7 @@ def _simulate(
     console.print("Running all networks in the mirror …")
     for name, trained in runs.items():
         shown = MIRROR if name == MAIN else RUNS[name][0]
-        results[shown] = simulate_mirror(trained.network, digits)
+        results[shown] = simulate(trained.network, digits, "torch")
     for name, result in zip(_stored(), results.values(), strict=True):
         write_result(result, out / f"{name}.nc", overwrite=True)
     return results

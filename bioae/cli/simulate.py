@@ -1,4 +1,4 @@
-"""``bioae simulate``: run a trained network in Brian2."""
+"""``bioae simulate``: run a trained network in Brian2 or PyTorch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def simulate(
     resume: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Simulate a trained network in Brian2.
+    """Simulate a trained network in Brian2 or PyTorch.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def simulate(
     repeats
         The number of presentations of each image, with different random input and noise.
     target
-        The Brian2 target.
+        The target: of Brian2, or torch.
     neuron
         Another neuron model in every layer that fires: a name, or the path of a TOML file. A model
         that needs finer steps gets them; presentations last as long as before.
@@ -148,6 +148,8 @@ def simulate(
     int
         The exit status: 0 done, 130 interrupted.
     """
+    from dataclasses import replace
+
     from bioae.cli.changes import changed_network
     from bioae.simulation import Backend
     from bioae.simulation.backend import check_record
@@ -166,14 +168,14 @@ def simulate(
         sensor=sensor or None, time_unit=time_unit,
     )  # fmt: skip
     check_record(record, network.config.placed, where="--record")
-    backend = Backend(target, dtype, connectivity, record)
     with _workers(workers, cluster) as sharing:
-        simulation = _Simulation(presented, seed, repeats, sharing)
+        backend = Backend(target, dtype, connectivity, record, workers=sharing)
+        simulation = _Simulation(presented, seed, repeats)
         if not simulation.finish(out, network, backend, resume=resume, overwrite=overwrite):
             return 130
         _print_result(out, (duration, message))
         if compare:
-            backend = Backend(target, dtype, connectivity)
+            backend = replace(backend, record=())
             _compare(out, original, simulation, backend)
     return 0
 
@@ -220,25 +222,23 @@ class _Simulation(NamedTuple):
 
     Attributes
     ----------
-    images
+    data
         The examples.
-    seed, repeats, workers
+    seed, repeats
         As for `bioae.simulate_to`.
     """
 
-    images: Data
+    data: Data
     seed: int
     repeats: int
-    workers: int | Client
 
     def run(self, out: Path, network: Network, backend: Backend, **options: Any) -> None:
         """Write a result."""
-        from bioae.simulation import simulate_to
+        from bioae.api import simulate_to
 
         simulate_to(
-            out, network, self.images, backend, seed=self.seed, repeats=self.repeats,
-            workers=self.workers, **options,
-        )  # fmt: skip
+            out, network, self.data, backend, seed=self.seed, repeats=self.repeats, **options
+        )
 
     def finish(self, out: Path, network: Network, backend: Backend, **options: Any) -> bool:
         """Write a result; if it is interrupted, tell how to continue, and return False."""

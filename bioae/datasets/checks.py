@@ -21,6 +21,7 @@ __all__ = [
     "check_indices",
     "check_labels",
     "check_pixels",
+    "check_positions",
     "check_signal_shape",
     "check_signals",
     "check_targets",
@@ -279,6 +280,43 @@ def _check_numeric(array: NDArray[Any] | FileArray, where: str, kind: str, expec
             expected=expected,
             found=f"the type {array.dtype}",
         )
+
+
+def check_positions(
+    positions: ArrayLike, examples: int, where: str = "examples"
+) -> NDArray[np.int64]:
+    """Check positions that select some of a number of examples: all differ.
+
+    Raises
+    ------
+    DataError
+        If they do not, or one is outside.
+    """
+    places = any_array(positions)
+    if places.ndim != 1 or not places.size or places.dtype.kind not in "iu":
+        raise DataError(
+            "this selects no examples",
+            where=where,
+            expected="positions such as [3, 17]",
+            found=shortened(repr(positions)),
+        )
+    wrong = places[(places < 0) | (places >= examples)]
+    if wrong.size:
+        raise DataError(
+            "an example is not in the data set",
+            where=where,
+            expected=f"positions from 0 to {examples - 1}",
+            found=str(wrong[0]),
+        )
+    values, counts = np.unique(places, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            "an example is repeated",
+            where=where,
+            expected="different positions",
+            found=f"{values[counts > 1][0]} again",
+        )
+    return places.astype(np.int64)
 
 
 def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:

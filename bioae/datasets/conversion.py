@@ -17,7 +17,7 @@ from bioae.checks import number, whole
 from bioae.datasets.array_files import ARRAY_FILES, Check, holds_data_set
 from bioae.datasets.arrays import ZippedArray, array_names, read_array
 from bioae.datasets.catalogue import DATA_SETS
-from bioae.datasets.checks import FileArray, as_array
+from bioae.datasets.checks import FileArray, as_array, check_positions
 from bioae.datasets.data import Data, Known
 from bioae.datasets.forms import (
     BYTES,
@@ -59,6 +59,7 @@ class DataOptions(TypedDict, total=False):
     labels: ArrayLike | None
     split: Split
     limit: int | None
+    examples: ArrayLike | None
     layout: str | None
     white: float | None
     sensor: Sequence[int] | None
@@ -100,6 +101,7 @@ def convert(
     labels: ArrayLike | None = None,
     split: Split | None = None,
     limit: int | None = None,
+    examples: ArrayLike | None = None,
     layout: str | None = None,
     white: float | None = None,
     sensor: Sequence[int] | None = None,
@@ -127,6 +129,8 @@ def convert(
         The split of a named data set or a path; ``"test"`` by default.
     limit
         Use the first `limit` examples.
+    examples
+        Use the examples at these positions, in this order; not together with `limit`.
     layout
         The axes of an array in order, such as ``"NHWC"`` or ``"NCT"``: N examples, C channels, H
         rows, W columns, T points in time.
@@ -148,6 +152,8 @@ def convert(
         If the form is not known, the data do not fit it, or an option does not apply.
     """
     limit = None if limit is None else whole(limit, "limit", least=1, error=DataError)
+    if limit is not None and examples is not None:
+        raise DataError("limit and examples exclude each other", hint="Give one of the two")
     white = None if white is None else number(white, "white", above=0, error=DataError)
     form = None if shape is None else tuple(shape)
     classes = None if labels is None else as_numpy(labels, "labels")
@@ -158,6 +164,8 @@ def convert(
     data = data if early is None else first(data, early)
     if classes is not None:
         data = data.assign(labels=classes)
+    if examples is not None:
+        return data[check_positions(examples, len(data))]
     return data if limit is None else first(data, limit)
 
 

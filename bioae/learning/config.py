@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bioae.documents import read_toml
 from bioae.errors import InputError, NetworkError, describe
@@ -16,10 +16,13 @@ from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import LayerBase
 from bioae.networks.rules import check_averaged, check_held, check_rules
-from bioae.trainers.training.sections import DataConfig
-from bioae.trainers.training.tables import NumberOfEpochs, Optimiser, Rate
+from bioae.runs.tables import DataConfig, NumberOfEpochs, Optimiser, Rate
 
 __all__ = ["LearningConfig", "LearningTable", "load_learning"]
+
+
+def _target(value: object) -> object:
+    return "torch" if value == "mirror" else value  # its name in older files
 
 
 class LearningTable(Table):
@@ -30,16 +33,16 @@ class LearningTable(Table):
         "the path of a TOML file",
     )  # fmt: skip
     epochs: NumberOfEpochs = Field(1, description="passes over the training images")
-    target: Literal["cpp_standalone", "cython", "numpy", "mirror"] = Field(
-        "cpp_standalone", description="the target of Brian2, or the mirror in PyTorch"
-    )
+    target: Annotated[
+        Literal["cpp_standalone", "cython", "numpy", "torch"], BeforeValidator(_target)
+    ] = Field("cpp_standalone", description="the target: of Brian2, or `torch`")
     batch_size: Count = Field(
         1,
-        description="presentations that learn at once, in the mirror only: changes are averaged",
+        description="presentations that learn at once, with `torch` only: changes are averaged",
     )
     optimiser: Optimiser | None = Field(
         None,
-        description="in the mirror only: `adam`, `adamw`, `sgd`, or a table, which takes the "
+        description="with `torch` only: `adam`, `adamw`, `sgd`, or a table, which takes the "
         "changes of each step as its negative gradient; by default they are added",
     )
     learning_rate: Rate | None = Field(
@@ -60,14 +63,14 @@ class LearningTable(Table):
 
     @model_validator(mode="after")
     def _one_at_once(self) -> LearningTable:
-        if self.batch_size > 1 and self.target != "mirror":
+        if self.batch_size > 1 and self.target != "torch":
             raise ValueError(
-                f'batch_size = {self.batch_size} needs target = "mirror": in Brian2 presentations '
+                f'batch_size = {self.batch_size} needs target = "torch": in Brian2 presentations '
                 "learn one after another"
             )
-        if self.optimiser is not None and self.target != "mirror":
+        if self.optimiser is not None and self.target != "torch":
             raise ValueError(
-                f'optimiser = "{self.optimiser.name}" needs target = "mirror": in Brian2 the '
+                f'optimiser = "{self.optimiser.name}" needs target = "torch": in Brian2 the '
                 "statements of the rule change the weights"
             )
         if self.learning_rate is not None and self.optimiser is None:

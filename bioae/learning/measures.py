@@ -22,9 +22,9 @@ from bioae.errors import ResultError
 from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.runs.splits import Splits
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.training.folder import FIGURES
-from bioae.trainers.training.splits import Splits
 
 __all__ = ["Evaluation", "activity", "draw", "existing", "quantiles"]
 

@@ -10,16 +10,15 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bioae.datasets import Data
 from bioae.datasets.hashing import data_sha256
+from bioae.engines import engine_of
 from bioae.errors import ArtefactError
 from bioae.files import write_text
 from bioae.learning.config import LearningConfig, load_learning
@@ -29,12 +28,15 @@ from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.networks.rules import check_held, new_connections
 from bioae.progress import Progress, check_progress, counted
+from bioae.runs.splits import Splits, encoder_seed, example_order, splits
+from bioae.runs.tables import OptimiserSettings
 from bioae.simulation.backend import Backend
 from bioae.simulation.learned import with_weights
-from bioae.simulation.learning import in_chunks
+from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.run import simulate
+from bioae.simulation.run import Simulation
+from bioae.simulation.runner import Learner, Updates
 from bioae.trainers.training.folder import (
     CONFIG,
     LEARNING,
@@ -46,7 +48,6 @@ from bioae.trainers.training.folder import (
     check_folder,
     clear,
 )
-from bioae.trainers.training.splits import Splits, encoder_seed, example_order, splits
 
 __all__ = ["LearningResult", "learn_from"]
 
@@ -146,10 +147,7 @@ class _Run:
     ) -> None:
         self.config, self.out, self.data, self.state = config, out, data, state
         self.settings = config.learning
-        target = self.settings.target
-        self.backend = Backend("numpy" if target == "mirror" else target)
         self.evaluation = Evaluation(config, data, self._simulated)
-        self.pieces = self._in_mirror if target == "mirror" else self._in_brian2
         if state.done >= len(data.train):
             raise ArtefactError(
                 "the position of the checkpoint does not fit the run",
@@ -186,14 +184,13 @@ class _Run:
         order = example_order(self.settings.seed, state.epoch + 1, images)[state.done :]
         presented = Presentations.of(
             self.config.network,
-            self.data.train[order],
+            replace(self.data.train[order], indices=order),
             seed=encoder_seed(self.settings.seed, state.epoch + 1),
-            examples=order,
         )
-        values = check_held(self.config.network.placed, self.settings.held, len(order))
         start, begun = state.done, time.monotonic()
-        for part, chunk, weights in self.pieces(presented, values):
-            now = time.monotonic()
+        for part, chunk, learner in self._parts(presented):
+            now, weights = time.monotonic(), learner.weights
+            state.moments = dict(learner.moments)
             exchanged = new_connections(self.config.network.placed, state.network.weights, weights)
             state.network = with_weights(state.network, weights)
             state.done = start + part.stop
@@ -225,40 +222,19 @@ class _Run:
 
     def _simulated(self, network: Network, data: Data) -> xr.DataTree:
         """Simulate a network on data, with fixed weights."""
-        return simulate(network, data, self.backend, seed=self.settings.seed, progress=False)
+        target = self.settings.target
+        engine = engine_of(network, Backend("numpy" if target == "torch" else target))
+        presented = Presentations.of(network.config, data, seed=self.settings.seed)
+        return Simulation(engine, presented).result(progress=False)
 
-    def _in_brian2(
-        self, presented: Presentations, held: Mapping[str, NDArray[np.float64]]
-    ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
-        size = self.settings.checkpoint
-        with closing(
-            in_chunks(
-                self.state.network, presented, self.backend, size, held=held, before=self._before
-            )
-        ) as parts:
-            yield from parts
-
-    def _in_mirror(
-        self, presented: Presentations, held: Mapping[str, NDArray[np.float64]]
-    ) -> Iterator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]]:
-        from bioae.extras import need_torch
-
-        need_torch('target = "mirror"')
-        from bioae.trainers.plasticity.learning import in_batches, optimiser_settings
-        from bioae.trainers.plasticity.network import NetworkLearner
-
+    def _parts(self, presented: Presentations) -> Iterator[tuple[slice, Chunk, Learner]]:
         settings, state = self.settings, self.state
-        mirror = NetworkLearner(
-            state.network, optimiser=optimiser_settings(settings.optimiser, settings.learning_rate)
+        held = check_held(self.config.network.placed, settings.held, len(presented))
+        optimiser = OptimiserSettings.of(settings.optimiser, settings.learning_rate)
+        updates = Updates(settings.batch_size, optimiser, state.moments)
+        engine = engine_of(state.network, Backend(settings.target))
+        parts = in_parts(
+            engine, presented, settings.checkpoint, held=held, updates=updates, before=self._before
         )
-        mirror.moments = state.moments
-        for part in in_batches(
-            mirror,
-            presented,
-            held,
-            settings.batch_size,
-            least=settings.checkpoint,
-            before=self._before,
-        ):
-            state.moments = mirror.moments
-            yield part
+        with closing(parts):
+            yield from parts

@@ -2,12 +2,9 @@ from .backend import TARGETS as TARGETS
 from .backend import Backend as Backend
 from .counting import input_events as input_events
 from .learned import Learned as Learned
-from .learning import learn as learn
 from .objects.brian_network import BrianNetwork as BrianNetwork
 from .objects.building import build as build
 from .objects.plastic_synapses import PlasticSynapses as PlasticSynapses
 from .results.chunk import LayerSpikes as LayerSpikes
 from .results.netcdf import write_result as write_result
 from .results.tree import build_result as build_result
-from .run import simulate as simulate
-from .run import simulate_to as simulate_to

@@ -1,17 +1,22 @@
-"""Options of a simulation in Brian2, in one object."""
+"""Options of a simulation in one object: the target and how it runs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from bioae.checks import whole
 from bioae.errors import InputError, TargetError
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = [
+    "BRIAN2_TARGETS",
     "LABELS",
     "STANDALONE",
     "TARGETS",
@@ -24,14 +29,15 @@ __all__ = [
     "record_names",
 ]
 
-Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone"]
+Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone", "torch"]
 Dtype = Literal["float64", "float32"]
 
 #: Whether the positions of a kernel share its weights, or each connection is a synapse.
 Connectivity = Literal["shared", "unrolled"]
 
-#: Everything that Brian2 can run a network on.
+#: Everything that can run a network, and the targets of Brian2 among them.
 TARGETS: tuple[Target, ...] = get_args(Target)
+BRIAN2_TARGETS: tuple[Target, ...] = tuple(each for each in TARGETS if each != "torch")
 
 #: Names of the targets in text for readers.
 LABELS: Mapping[Target, str] = {
@@ -39,33 +45,35 @@ LABELS: Mapping[Target, str] = {
     "cython": "Cython",
     "cpp_standalone": "C++",
     "cuda_standalone": "CUDA",
+    "torch": "PyTorch",
 }
 
 #: Targets that are compiled into one program, which runs without Python.
 STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
 
 
-def known_target(name: str) -> Target:
-    """Return the name of a target, if there is such a target.
+def known_target(name: str, targets: tuple[Target, ...] = TARGETS) -> Target:
+    """Return the name of a target, if it is one of those in `targets`.
 
     Raises
     ------
     TargetError
-        If there is none.
+        If it is not.
     """
-    if not _is_one(name, TARGETS):
-        raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(TARGETS)}")
+    if not _is_one(name, targets):
+        raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(targets)}")
     return cast(Target, name)
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Options of a simulation: target, precision, connectivity and recorded variables.
+    """Options of a simulation: target, precision, connectivity, recorded variables, workers.
 
     Parameters
     ----------
     target
-        ``"numpy"``, ``"cython"``, ``"cpp_standalone"`` or ``"cuda_standalone"``.
+        The targets of Brian2 ``"numpy"``, ``"cython"``, ``"cpp_standalone"`` and
+        ``"cuda_standalone"``; or ``"torch"``, the mirror in PyTorch.
     dtype
         The type of state variables: ``"float64"`` or ``"float32"``, or NumPy's type of this name.
     connectivity
@@ -74,23 +82,38 @@ class Backend:
         delay are always unrolled. Results do not depend on it.
     record
         Variables to record at the end of each step, in the layers that have them.
+    chunk
+        The number of presentations of a run; chosen to bound memory by default. Results do not
+        depend on it.
+    workers
+        The number of processes that share the chunks, or the `distributed.Client` of a Dask
+        cluster whose workers run them. Results do not depend on it. Learning takes place in one
+        process.
 
     Raises
     ------
     TargetError
         If there is no such target.
     InputError
-        If another option has an unknown value.
+        If another option does not fit.
     """
 
     target: Target = "cpp_standalone"
     dtype: Dtype = "float64"
     connectivity: Connectivity = "shared"
     record: Collection[str] = ()
+    chunk: int | None = None
+    workers: int | Client = 1
 
     def __post_init__(self) -> None:
         known_target(self.target)
         object.__setattr__(self, "dtype", _dtype_name(self.dtype))
+        if self.chunk is not None:
+            object.__setattr__(self, "chunk", whole(self.chunk, "chunk", least=1))
+        if not _is_client(self.workers):
+            expected = "a whole number or a distributed.Client"
+            workers = whole(self.workers, "workers", least=1, expected=expected)
+            object.__setattr__(self, "workers", workers)
         for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
             value = getattr(self, name)
             if not _is_one(value, options):
@@ -103,6 +126,11 @@ class Backend:
     def of(cls, backend: Backend | Target) -> Backend:
         """Return the backend of a target's name; return a backend unchanged."""
         return backend if isinstance(backend, Backend) else cls(backend)
+
+
+def _is_client(workers: object) -> bool:
+    distributed = sys.modules.get("distributed")  # nobody has a client who has not imported it
+    return distributed is not None and isinstance(workers, distributed.Client)
 
 
 def _is_one(value: object, options: tuple[str, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +16,8 @@ from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import check_rules, learned_by, rules_of
-from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import result_of
 
-__all__ = ["Learned", "collected", "learner", "with_weights"]
+__all__ = ["Learned", "learner", "with_weights"]
 
 #: The part of a bound, or of 1, by which rounding may exceed it.
 _ROUNDING = 2.0**-23
@@ -38,11 +35,14 @@ class Learned:
         Its activity while it learned, see `docs/result.md`.
     moments
         The state of the optimiser, by name; empty if there was none.
+    presentations
+        The presentations from which it has learned, in this call and those that it continued.
     """
 
     network: Network
     result: xr.DataTree
     moments: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    presentations: int = 0
 
 
 def learner(network: Network) -> Network:
@@ -104,36 +104,3 @@ def _check_bounds(
 def with_weights(network: Network, weights: Mapping[str, NDArray[np.float64]]) -> Network:
     """Return the network with other values of some weights, by name."""
     return Network(network.config, {**network.weights, **weights})
-
-
-def collected(
-    network: Network,
-    presented: Presentations,
-    parts: Iterable[tuple[slice, Chunk, dict[str, NDArray[np.float64]]]],
-    report: Callable[[int], None],
-    *,
-    target: str,
-    dtype: str,
-) -> Learned:
-    """Return what a network has learned from all parts, and its activity.
-
-    Parameters
-    ----------
-    network, presented, parts
-        The network as learning starts, the images, and the parts, see
-        `bioae.simulation.learning.in_chunks`.
-    report
-        Takes the number of finished presentations.
-    target, dtype
-        Those of the result.
-    """
-    chunks: list[Chunk] = []
-    learned: dict[str, NDArray[np.float64]] = {}
-    for part, activity, weights in parts:
-        chunks.append(activity)
-        learned = weights
-        report(part.stop)
-    result = result_of(
-        network.described(), presented, join_chunks(chunks), target=target, dtype=dtype
-    )
-    return Learned(with_weights(network, learned), result)

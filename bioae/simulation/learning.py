@@ -1,136 +1,112 @@
-"""Let a network learn in Brian2, by its synapse models: presentation after presentation."""
+"""The loop of learning by rules: presentation after presentation, on any target."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bioae.checks import whole
-from bioae.datasets import Data, DataOptions
-from bioae.datasets.conversion import check_options
-from bioae.errors import TargetError
 from bioae.networks.network import Network
-from bioae.networks.rules import Held, check_held, check_range
-from bioae.networks.trained.loading import NetworkLike, network_of
-from bioae.progress import Progress, check_progress, counted
-from bioae.simulation.backend import Backend, Target, check_record
-from bioae.simulation.learned import Learned, collected, learner
+from bioae.progress import Progress, counted
+from bioae.simulation.backend import LABELS
+from bioae.simulation.engine import Engine
+from bioae.simulation.learned import Learned, with_weights
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.results.describe import result_of
 from bioae.simulation.rewiring import NetworkRewiring
-from bioae.simulation.targets.activation import check_target
-from bioae.simulation.workers.job import Job, chunk_size
+from bioae.simulation.runner import Learner, Updates
 
-__all__ = ["in_chunks", "learn"]
-
-
-def learn(
-    network: NetworkLike,
-    images: Data | Any,
-    backend: Backend | Target = "cpp_standalone",
-    *,
-    held: Held | None = None,
-    seed: int = 0,
-    examples: ArrayLike | None = None,
-    chunk: int | None = None,
-    before: int = 0,
-    progress: Progress | bool | None = None,
-    **options: Unpack[DataOptions],
-) -> Learned:
-    """Let a network learn in Brian2, by its synapse models.
-
-    Presentations follow each other in the order of the images; weights change in each of them, by
-    the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
-    values, but for persistent variables of neurons and of rules. Connections of a rule with a
-    ``[structure]`` are exchanged between presentations.
-
-    Parameters
-    ----------
-    network
-        The network, of which at least one layer has a synapse model, or neurons with persistent
-        variables.
-    held
-        The numbers that a rule is given for each presentation, such as a reward, by name: (example)
-        each, or one number for all.
-    before
-        The presentations from which the network has learned in earlier calls, from which the
-        periods of a ``[structure]`` go on.
-    images, backend, seed, examples, chunk, progress, options
-        As for `bioae.simulate`. The result depends on the order of the images, and not on `chunk`.
-
-    Returns
-    -------
-    Learned
-        The network that has learned, and its activity meanwhile.
-
-    Raises
-    ------
-    NetworkError
-        If no layer has a synapse model, or connections or their scores do not fit.
-    DataError, TargetError, InputError
-        As `bioae.simulate`; or if held numbers do not fit, or the target is ``"cuda_standalone"``.
-    """
-    check_progress(progress)
-    check_options(options, learn)
-    network = learner(network_of(network))
-    backend, before = Backend.of(backend), whole(before, "before")
-    check_record(backend.record, network.config.placed)
-    presented = Presentations.of(network.config, images, examples=examples, seed=seed, **options)
-    values = check_held(network.config.placed, held, len(presented))
-    with (
-        counted("Brian2", len(presented), progress, unit="examples") as report,
-        closing(in_chunks(network, presented, backend, chunk, held=values, before=before)) as parts,
-    ):
-        return collected(
-            network, presented, parts, report, target=backend.target, dtype=backend.dtype
-        )
+__all__ = ["in_parts", "learned_from"]
 
 
-def in_chunks(
+def learned_from(
+    engine: Engine,
     network: Network,
     presented: Presentations,
-    backend: Backend,
-    chunk: int | None,
     *,
     held: Mapping[str, NDArray[np.float64]],
+    updates: Updates,
     before: int = 0,
-) -> Generator[tuple[slice, Chunk, dict[str, NDArray[np.float64]]], None, None]:
-    """Yield parts of the images, the network's activity, and the weights afterwards.
+    progress: Progress | bool | None = None,
+) -> Learned:
+    """Let a network learn from examples, and collect its activity.
 
     Parameters
     ----------
-    network, presented, backend
-        See `learn`.
-    chunk
-        The number of presentations of a part; None: chosen to bound memory.
+    engine
+        The engine of the network.
+    network
+        The network as learning starts, see `bioae.simulation.learned.learner`.
+    presented, held, updates, before
+        See `in_parts`.
+    progress
+        See `bioae.simulate`.
+    """
+    backend, chunks = engine.backend, []
+    learned: dict[str, NDArray[np.float64]] = {}
+    moments = dict(updates.moments)
+    parts = in_parts(engine, presented, backend.chunk, held=held, updates=updates, before=before)
+    total = len(presented)
+    with (
+        counted(LABELS[backend.target], total, progress, unit="examples") as report,
+        closing(parts),
+    ):
+        for part, activity, learner in parts:
+            chunks.append(activity)
+            learned, moments = learner.weights, dict(learner.moments)
+            report(part.stop)
+    result = result_of(
+        network.described(),
+        presented,
+        join_chunks(chunks),
+        target=backend.target,
+        dtype=backend.dtype,
+    )
+    return Learned(with_weights(network, learned), result, moments, before + total)
+
+
+def in_parts(
+    engine: Engine,
+    presented: Presentations,
+    size: int | None,
+    *,
+    held: Mapping[str, NDArray[np.float64]],
+    updates: Updates,
+    before: int = 0,
+) -> Generator[tuple[slice, Chunk, Learner], None, None]:
+    """Yield parts of the examples, the network's activity, and the learner afterwards.
+
+    Parameters
+    ----------
+    engine
+        The engine of the network that learns.
+    presented
+        The examples, in the order of their presentations.
+    size
+        The number of presentations of a part, rounded up to whole batches; None: chosen to bound
+        memory.
     held
         The held numbers (example), see `bioae.networks.rules.check_held`.
+    updates
+        The batches and the optimiser.
     before
         The presentations from which the network has learned already, for the periods of rewiring.
     """
-    if backend.target == "cuda_standalone":
-        raise TargetError(
-            "networks do not learn on CUDA",
-            where="cuda_standalone",
-            hint="Use --target cpp_standalone",
-        )
-    check_target(backend.target)
-    fitting = chunk_size(network.config, backend.record)
-    size = fitting if chunk is None else whole(chunk, "chunk", least=1)
-    size = max(1, min(size, len(presented)))
-    rewiring = NetworkRewiring(network, presented.seed)
-    room = rewiring.fitting(min(size, fitting))
-    with Job(network, room, backend, learning=True).runner() as runner:
-        runner.held.update(held)
+    batch = updates.batch_size
+    size = max(1, min(size or engine.chunk_size, len(presented)))
+    size = -(-size // batch) * batch
+    rewiring = NetworkRewiring(engine.network, presented.seed)
+    room = rewiring.fitting(min(size, engine.chunk_size))
+    room = -(-room // batch) * batch
+    with engine.learner(room, updates) as learner:
         for part in presented.chunks(size):
             activities = []
-            for piece in rewiring.pieces(part, room, before):
-                activities.append(runner(presented, piece))
-                check_range(network.config.placed, runner.weights)
+            for piece in rewiring.pieces(part, room, before, batch):
+                activities.append(learner.present(presented, piece, held))
                 done = before + piece.start, before + piece.stop
-                runner.weights.update(rewiring(runner.weights, *done))
-            yield part, join_chunks(activities), dict(runner.weights)
+                if rewiring.due(*done):
+                    learner.weights = rewiring(learner.weights, *done)
+            yield part, join_chunks(activities), learner

@@ -11,11 +11,10 @@ from functools import cached_property, partial
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions, convert
-from bioae.datasets.checks import check_indices
 from bioae.datasets.data import Declared
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
@@ -64,9 +63,8 @@ class Presentations:
     def of(
         cls,
         config: NetworkConfig,
-        images: Data | Any,
+        data: Data | Any,
         *,
-        examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
         **options: Unpack[DataOptions],
@@ -77,10 +75,9 @@ class Presentations:
         ----------
         config
             The network's description.
-        images
-            Images or signals in any of the forms of `bioae.datasets.convert`.
-        examples
-            The number of each image (example); their places in the data set by default.
+        data
+            Images, signals or events in any of the forms of `bioae.datasets.convert`; their
+            indices key random input.
         seed
             The seed of random input and of the noise of neurons.
         repeats
@@ -97,12 +94,10 @@ class Presentations:
             If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
             several and the network has no noise.
         """
-        data = converted(config, images, **options)
+        data = converted(config, data, **options)
         check_fit(config, data)
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
-        if examples is not None:
-            data = replace(data, indices=check_indices(examples, len(data), "examples"))
         presented = cls(config, data, int(seed), repeats)
         if config.task.target != "images":
             config.task.known_target(data, config.steps)
@@ -203,14 +198,14 @@ class Presentations:
         return data_sha256(self.data)
 
 
-def converted(config: NetworkConfig, images: Data | Any, **options: Unpack[DataOptions]) -> Data:
+def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOptions]) -> Data:
     """Return data in any form as those that a network receives; their shapes are checked later.
 
     Parameters
     ----------
     config
         The network, whose input has the shape of the examples.
-    images, options
+    data, options
         As for `bioae.datasets.convert`.
 
     Raises
@@ -219,7 +214,7 @@ def converted(config: NetworkConfig, images: Data | Any, **options: Unpack[DataO
         If the form is not known, or the data do not fit it.
     """
     return convert(
-        images,
+        data,
         config.input_shape,
         points=config.points if config.in_time else None,
         check=partial(check_declared, config),

@@ -51,7 +51,7 @@ class NetworkRewiring:
         period = min(self._periods, default=most)
         return -(-period // -(-period // most))
 
-    def pieces(self, part: slice, size: int, before: int) -> Iterator[slice]:
+    def pieces(self, part: slice, size: int, before: int, batch: int = 1) -> Iterator[slice]:
         """Split a part of the presentations, so that rewiring comes between two pieces.
 
         Parameters
@@ -59,15 +59,18 @@ class NetworkRewiring:
         part
             The presentations.
         size
-            The most of a piece.
+            The most of a piece, whole batches.
         before
             The number of presentations before the first of them all.
+        batch
+            The presentations of a batch, which is never split: rewiring comes after the batch in
+            which a period ends.
         """
         start = part.start
         while start < part.stop:
-            stop = min(start + size, part.stop)
             done = before + start
-            stop = min([stop, *(start + period - done % period for period in self._periods)])
+            lengths = [size, *(period - done % period for period in self._periods)]
+            stop = min(start + -(-min(lengths) // batch) * batch, part.stop)
             yield slice(start, stop)
             start = stop
 

@@ -1,28 +1,22 @@
-"""Simulate a trained network on images: in memory, or chunk by chunk into a file."""
+"""The loop over chunks of presentations: into memory, or into a file, on any target."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
 
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from bioae.checks import whole
-from bioae.datasets import Data, DataOptions
-from bioae.datasets.conversion import check_options
 from bioae.errors import OutputError
 from bioae.files import check_output
 from bioae.networks.network import Network
-from bioae.networks.trained.loading import NetworkLike, network_of
-from bioae.progress import Progress, check_progress, counted
-from bioae.simulation.backend import Backend, Target, check_record
+from bioae.progress import Progress, counted
+from bioae.simulation.backend import LABELS, Backend
+from bioae.simulation.engine import Engine
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
@@ -37,162 +31,10 @@ from bioae.simulation.results.parts import (
 )
 from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
-from bioae.simulation.targets.activation import check_target
-from bioae.simulation.workers.job import Job, chunk_size
+from bioae.simulation.runner import Finished
 from bioae.simulation.workers.processes import run_in_processes
-from bioae.simulation.workers.runner import Finished
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-__all__ = ["check_free", "parts_folder", "simulate", "simulate_to"]
-
-
-def simulate(
-    network: NetworkLike,
-    images: Data | Any,
-    backend: Backend | Target = "cpp_standalone",
-    *,
-    seed: int = 0,
-    examples: ArrayLike | None = None,
-    repeats: int = 1,
-    chunk: int | None = None,
-    workers: int | Client = 1,
-    progress: Progress | bool | None = None,
-    **options: Unpack[DataOptions],
-) -> xr.DataTree:
-    """Run a network in Brian2 on images.
-
-    Parameters
-    ----------
-    network
-        The network; or an artefact, or the path or name of a trained network.
-    images
-        Images, signals or events: a data set's name, a path, an array or tensor, a data set of
-        PyTorch, and the other forms of `bioae.datasets.convert`.
-    backend
-        The target, or a `Backend` with the target, the type of state variables, the variables to
-        record, and the way that connections are stored.
-    seed
-        The seed of random input and of the noise of neurons.
-    examples
-        The number of each image (example); its place in the data set by default. Random input
-        and the noise of neurons depend on the seed, on this number and on the repeat, and on
-        nothing else.
-    repeats
-        The number of presentations of each image, which differ in random input and noise. The
-        first, repeat 0, is the only one by default.
-    chunk
-        The number of presentations of a run; chosen to bound memory by default. Results do not
-        depend on it.
-    workers
-        The number of processes that share the chunks, or the `distributed.Client` of a Dask
-        cluster whose workers run them. Results do not depend on it.
-    progress
-        Called after each chunk with the numbers of finished and of all presentations; or whether
-        to show a bar, by default on a terminal and in a notebook.
-    options
-        `labels`, `split` (``"test"`` by default), `limit`, `layout` and others, see
-        `bioae.datasets.convert`.
-
-    Returns
-    -------
-    xarray.DataTree
-        See `docs/result.md`.
-
-    Raises
-    ------
-    DataError
-        If the images do not fit the network.
-    TargetError
-        If there is no such target, or it is missing a requirement; or if the cluster has no
-        workers.
-    InputError
-        If an option does not fit, or `workers`, `chunk` or `repeats` is below 1; or if there are
-        several repeats and the network has no noise.
-    """
-    check_progress(progress)
-    check_options(options, simulate)
-    simulation = _Simulation.of(
-        network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
-        options=options,
-    )  # fmt: skip
-    chunks = {part.start: each for part, each in simulation.run(progress=progress)}
-    return simulation.result(join_chunks([chunks[start] for start in sorted(chunks)]))
-
-
-def simulate_to(
-    path: Path | str,
-    network: NetworkLike,
-    images: Data | Any,
-    backend: Backend | Target = "cpp_standalone",
-    *,
-    seed: int = 0,
-    examples: ArrayLike | None = None,
-    repeats: int = 1,
-    chunk: int | None = None,
-    workers: int | Client = 1,
-    progress: Progress | bool | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    **options: Unpack[DataOptions],
-) -> None:
-    """Run a network in Brian2 on images, and write the result as a file.
-
-    The file is the same as `bioae.write_result` writes of the tree from `bioae.simulate`. Finished
-    chunks are stored in the folder ``PATH.parts`` until the file is made of them: memory is bounded
-    by a chunk and the repeats of one image, and an interrupted run loses only its unfinished
-    chunks.
-
-    Parameters
-    ----------
-    path
-        The netCDF file.
-    network, images, backend, seed, examples, repeats, chunk, workers, progress, options
-        As for `bioae.simulate`.
-    resume
-        Continue an interrupted run, if there is one.
-    overwrite
-        Replace an existing result, or the finished chunks of an interrupted run. No other file is
-        replaced.
-
-    Raises
-    ------
-    DataError, TargetError, InputError
-        As `bioae.simulate`.
-    OutputError
-        If there is a file and `overwrite` is false, or an interrupted run and neither `overwrite`
-        nor `resume` is true, or that run was another one; or if writing fails.
-    """
-    check_progress(progress)
-    check_options(options, simulate_to)
-    path = check_free(path, resume=resume, overwrite=overwrite)
-    folder = parts_folder(path)
-    simulation = _Simulation.of(
-        network, images, backend,
-        seed=seed, examples=examples, repeats=repeats, chunk=chunk, workers=workers,
-        options=options,
-    )  # fmt: skip
-    if not resume:
-        remove_parts(folder)
-    parts = Parts(folder, simulation.identity)
-    finished = parts.finished(len(simulation.images))
-    whole: xr.DataTree | None = None  # a run of one chunk needs no parts
-    with closing(simulation.run(finished, progress=progress)) as running:
-        for part, each in running:
-            if part == slice(0, len(simulation.images)):
-                whole = simulation.result(each)
-            else:
-                parts.add(part, each)
-                finished.append(part)
-    if whole is not None:
-        write_result(whole, path, overwrite=overwrite)
-    else:
-        finished.sort(key=lambda part: part.start)
-        pieces = _pieces(simulation, parts, finished)
-        write_pieces(pieces, path, overwrite=overwrite)
-    remove_parts(folder)
+__all__ = ["Simulation", "check_free", "parts_folder"]
 
 
 def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
@@ -222,58 +64,75 @@ def parts_folder(path: Path) -> Path:
 
 
 @dataclass(frozen=True, eq=False)
-class _Simulation:
-    """A network with its images, and the workers that run it."""
+class Simulation:
+    """A network on a target, and the presentations that it runs.
 
-    network: Network
+    Attributes
+    ----------
+    engine
+        The engine of the network.
+    images
+        The presentations.
+    """
+
+    engine: Engine
     images: Presentations
-    backend: Backend
-    chunk: int | None
-    workers: int | Client
 
-    @classmethod
-    def of(
-        cls,
-        network: NetworkLike,
-        images: Data | Any,
-        backend: Backend | Target,
-        *,
-        seed: int,
-        examples: ArrayLike | None,
-        repeats: int,
-        chunk: int | None,
-        workers: int | Client,
-        options: DataOptions,
-    ) -> _Simulation:
-        """Check the arguments of `simulate` before any work is done."""
-        network = network_of(network)
-        backend = Backend.of(backend)
-        check_record(backend.record, network.config.placed)
-        chunk = None if chunk is None else whole(chunk, "chunk", least=1)
-        if not _is_client(workers):
-            expected = "a whole number or a distributed.Client"
-            workers = whole(workers, "workers", least=1, expected=expected)
-            check_target(backend.target)
-        presented = Presentations.of(
-            network.config, images, examples=examples, seed=seed, repeats=repeats, **options
-        )
-        return cls(network, presented, backend, chunk, workers)
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.engine.network
+
+    @property
+    def backend(self) -> Backend:
+        """The target and its options."""
+        return self.engine.backend
 
     @property
     def identity(self) -> dict[str, str]:
         """Everything that the chunks depend on."""
-        options = asdict(self.backend)
-        recorded = ", ".join(options.pop("record"))
+        backend = self.backend
         return {
             "network": self.network.sha256,
             "spread": self.network.spread_text,
             "images": self.images.sha256,
             "seed": str(self.images.seed),
             "repeats": str(self.images.repeats),
-            **options,
-            "recorded": recorded,
+            "target": backend.target,
+            "dtype": backend.dtype,
+            "connectivity": backend.connectivity,
+            "recorded": ", ".join(backend.record),
             **{f"version of {package}": number for package, number in versions().items()},
         }
+
+    def result(self, progress: Progress | bool | None = None) -> xr.DataTree:
+        """Run all presentations, and return the result."""
+        chunks = {part.start: each for part, each in self.run(progress=progress)}
+        return self.tree(join_chunks([chunks[start] for start in sorted(chunks)]))
+
+    def write(
+        self, path: Path, *, resume: bool, overwrite: bool, progress: Progress | bool | None
+    ) -> None:
+        """Run all presentations, and write the result, see `bioae.simulate_to`."""
+        folder = parts_folder(path)
+        if not resume:
+            remove_parts(folder)
+        parts = Parts(folder, self.identity)
+        finished = parts.finished(len(self.images))
+        whole: xr.DataTree | None = None  # a run of one chunk needs no parts
+        with closing(self.run(finished, progress=progress)) as running:
+            for part, each in running:
+                if part == slice(0, len(self.images)):
+                    whole = self.tree(each)
+                else:
+                    parts.add(part, each)
+                    finished.append(part)
+        if whole is not None:
+            write_result(whole, path, overwrite=overwrite)
+        else:
+            finished.sort(key=lambda part: part.start)
+            write_pieces(_pieces(self, parts, finished), path, overwrite=overwrite)
+        remove_parts(folder)
 
     def run(
         self, finished: Sequence[slice] = (), *, progress: Progress | bool | None = None
@@ -282,12 +141,15 @@ class _Simulation:
         total = len(self.images)
         done = sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
-        size = self.chunk or chunk_size(self.network.config, self.backend.record)
+        size = self.backend.chunk or self.engine.chunk_size
         size = max(1, min(size, -(-total // workers)))
-        job = Job(self.network, size, self.backend)
+        # Workers receive the engine, and need no client.
+        engine = replace(self.engine, backend=replace(self.backend, workers=1))
+        build, parts = partial(engine.runner, size), missing(total, finished, size)
+        label = LABELS[self.backend.target]
         with (
-            counted("Brian2", total, progress, unit="examples", done=done) as report,
-            closing(run_parts(job.runner, parts=missing(total, finished, size))) as running,
+            counted(label, total, progress, unit="examples", done=done) as report,
+            closing(run_parts(build, parts=parts)) as running,
         ):
             for part, each in running:
                 yield part, each
@@ -296,25 +158,21 @@ class _Simulation:
 
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
         """Return the function that runs parts of a build, and the number of its workers."""
-        workers, images = self.workers, self.images
+        workers, images = self.backend.workers, self.images
         if isinstance(workers, int):
+            self.engine.check()
             return partial(run_in_processes, images=images, workers=workers), workers
         from bioae.simulation.workers.dask_cluster import count_workers, run_on_cluster
 
         return partial(run_on_cluster, images=images, client=workers), count_workers(workers)
 
-    def result(self, chunk: Chunk) -> xr.DataTree:
-        """Return the result of all images."""
+    def tree(self, chunk: Chunk) -> xr.DataTree:
+        """Return the result of all presentations."""
         target, dtype = self.backend.target, self.backend.dtype
         return result_of(self.network.described(), self.images, chunk, target=target, dtype=dtype)
 
 
-def _is_client(workers: object) -> bool:
-    distributed = sys.modules.get("distributed")  # nobody has a client who has not imported it
-    return distributed is not None and isinstance(workers, distributed.Client)
-
-
-def _pieces(simulation: _Simulation, parts: Parts, finished: Sequence[slice]) -> list[_Piece]:
+def _pieces(simulation: Simulation, parts: Parts, finished: Sequence[slice]) -> list[_Piece]:
     """Return the pieces of whole examples that end with the finished parts."""
     repeats = simulation.images.repeats
     ends = sorted({part.stop // repeats * repeats for part in finished} - {0})
@@ -326,7 +184,7 @@ def _pieces(simulation: _Simulation, parts: Parts, finished: Sequence[slice]) ->
 class _Piece:
     """Whole examples of a simulation as a piece of its file; arrays are read when needed."""
 
-    simulation: _Simulation
+    simulation: Simulation
     parts: Parts
     part: slice
     excerpts: tuple[Excerpt, ...]

@@ -15,6 +15,7 @@ from bioae.datasets.loading import BOTH
 from bioae.errors import NetworkError
 from bioae.files import write_text
 from bioae.progress import check_progress
+from bioae.runs.splits import splits
 from bioae.simulation.presentations import values_of
 from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split, torch_device
@@ -34,7 +35,6 @@ from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
-from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
 from experiments.baselines.base import Baseline
 from experiments.baselines.config import BaselineConfig

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bioae import simulate
 from bioae.datasets import load
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 
 Run = Callable[..., Any]

@@ -12,13 +12,12 @@ import pytest
 from builders import SCHEDULES, model
 from refusals import place, refused
 
+from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import parity_network
 
 FIELDS: dict[str, Any] = {
@@ -54,7 +53,7 @@ def test_each_value_holds_for_its_interval_and_the_last_one_from_then_on(
     expected = values[np.minimum(step // (4 if dt == "1*ms" else 8), 2)]
     for result in (
         simulate(network, images, Backend("numpy", record=["y"])),
-        simulate_mirror(network, images, record=["y"]),
+        simulate(network, images, Backend("torch", record=["y"])),
     ):
         for layer in ("first", "second"):
             y = result[f"/layers/{layer}"]["state_y"].to_numpy()

@@ -10,13 +10,12 @@ import xarray as xr
 from builders import COBA, SCHEDULES, dense, drawn, model, pictures
 from refusals import refused
 
+from bioae import simulate
 from bioae.equations import NeuronModel, load_neuron, lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.responses import rate_curve
 from bioae.responses.calibration import calibrate
-from bioae.simulation import simulate
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 PULSES: dict[str, Any] = {
     "description": "A spike is a pulse of current of one step.",
@@ -79,7 +78,7 @@ def network(weight: str, schedule: str) -> Network:
 def test_the_mirror_equals_brian2(schedule: str) -> None:
     described = network("20*dt/tau", schedule)
     images = pictures(3, 4, 4)
-    mirror, brian = simulate_mirror(described, images), simulate(described, images, "numpy")
+    mirror, brian = simulate(described, images, "torch"), simulate(described, images, "numpy")
     number = simulate(network("0.5", schedule), images, "numpy")
     for name in ("hidden", "output"):
         assert float((brian[f"layers/{name}/spike_count"].sum("example") > 0).mean()) >= 0.5

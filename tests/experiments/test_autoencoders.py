@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bioae import simulate
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.networks import trained
-from bioae.trainers import TrainingConfig, simulate_mirror
+from bioae.trainers import TrainingConfig
 from bioae.trainers.training.training import assemble
 from experiments.__main__ import main
 from experiments.autoencoders.measures import (
@@ -81,12 +82,12 @@ def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:
     class Mirror:
         def mirror(self, network: Any, images: Any) -> Any:
             shown.append(network.config.steps)
-            return simulate_mirror(network, images)
+            return simulate(network, images, "torch")
 
     errors = time_errors(Mirror(), network, images)  # type: ignore[arg-type]
     steps = network.config.steps
     assert shown == [steps // 4, steps // 2, steps * 3 // 4, steps]
-    whole = sum_squared_error(simulate_mirror(network, images)).mean()
+    whole = sum_squared_error(simulate(network, images, "torch")).mean()
     assert [*errors.values()][-1] == float(whole)
     assert errors["time_0.25"] > 2 * errors["time_1"]
 

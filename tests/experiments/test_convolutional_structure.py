@@ -13,7 +13,7 @@ from scipy.special import erf
 
 from bioae.datasets import load as load_data
 from bioae.random import named_stream
-from bioae.trainers.training.splits import example_order, held_out
+from bioae.runs.splits import example_order, held_out
 from experiments.baselines import train_baseline
 from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
 from experiments.runner.trial import Trial

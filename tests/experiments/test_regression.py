@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bioae import simulate
 from bioae.datasets import Data
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation import Backend, simulate
+from bioae.simulation import Backend
 from experiments.regression import (
     EXPERIMENT,
     errors,

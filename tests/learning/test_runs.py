@@ -190,8 +190,8 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
         ({"learning": {"rul": "stdp_pair"}}, "unknown key 'learning.rul'"),
         ({"learning": {"rule": "stdp_pairs"}}, "Did you mean 'stdp_pair'"),
         ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
-        ({"learning": {"batch_size": 2}}, 'needs target = "mirror"'),
-        ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "mirror"'),
+        ({"learning": {"batch_size": 2}}, 'needs target = "torch"'),
+        ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "torch"'),
         ({"learning": {"learning_rate": 0.1}}, "learning_rate = 0.1 is the step size of .* eta"),
         (
             {"learning": {"rule": "stdp_reward"}},

@@ -11,11 +11,11 @@ import pytest
 from brian2 import Quantity, ms
 from builders import dense, drawn
 
+from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import simulate
 
 IMAGES = stream(3, 1).random((4, 1, 3, 4))
 

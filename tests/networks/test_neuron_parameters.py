@@ -10,14 +10,13 @@ import pytest
 import xarray as xr
 from builders import conv, dense, drawn
 
+from bioae import simulate
 from bioae.equations import available, load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network, artefact
 from bioae.random import stream
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
 LAYERS: list[dict[str, Any]] = [
@@ -108,7 +107,7 @@ def firing(network: Network) -> Network:
     for placed in network.config.placed:
         name = f"{placed.name}.weight"
         for _ in range(20):
-            counts = simulate_mirror(network, IMAGES)[f"/layers/{placed.name}/spike_count"]
+            counts = simulate(network, IMAGES, "torch")[f"/layers/{placed.name}/spike_count"]
             if float((counts.sum("example") > 0).mean()) >= 0.5:
                 break
             network = Network(network.config, {**network.weights, name: 2 * network.weights[name]})
@@ -154,13 +153,13 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
     own = firing(with_own(described, seed=2))
     assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
     expected = simulate(own, IMAGES, "numpy")
-    assert_same(simulate_mirror(own, IMAGES), expected)
+    assert_same(simulate(own, IMAGES, "torch"), expected)
     # Each of them counts.
-    before = simulate_mirror(own, IMAGES, record=["v"])
+    before = simulate(own, IMAGES, Backend("torch", record=["v"]))
     for placed in own.config.placed:
         for name in placed.parameter_shapes:
             without = Network(own.config, {n: v for n, v in own.weights.items() if n != name})
-            actual = simulate_mirror(without, IMAGES, record=["v"])
+            actual = simulate(without, IMAGES, Backend("torch", record=["v"]))
             trace = f"/layers/{placed.name}/state_v"
             assert not actual[trace].equals(before[trace]), name
 
@@ -199,12 +198,12 @@ QUICK = ["alif", "cuba", "glif", "noisy_lif"]
 def test_shipped_models_with_parameters_of_each_neuron(model: str) -> None:
     own = firing(with_own(network(model), seed=3))
     assert len(own.weights) > 3
-    assert_same(simulate_mirror(own, IMAGES), simulate(own, IMAGES, "numpy"))
+    assert_same(simulate(own, IMAGES, "torch"), simulate(own, IMAGES, "numpy"))
 
 
 def test_parameters_of_each_neuron_compiled(everywhere: str, quick_compiler: None) -> None:
     own = firing(with_own(network(everywhere), seed=2))
-    assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate_mirror(own, IMAGES))
+    assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate(own, IMAGES, "torch"))
 
 
 def test_parameters_per_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
@@ -227,14 +226,14 @@ def test_one_value_applies_to_all_neurons(everywhere: str) -> None:
     )
     expected = simulate(one, IMAGES, "numpy")
     assert_same(simulate(each, IMAGES, "numpy"), expected)
-    assert_same(simulate_mirror(each, IMAGES), expected)
+    assert_same(simulate(each, IMAGES, "torch"), expected)
 
 
 def test_parameters_of_shared_variables_have_one_value(shared: str) -> None:
     described = network(shared)
     own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
     varied = firing(Network(described.config, {**described.weights, **own}))
-    assert_same(simulate_mirror(varied, IMAGES), simulate(varied, IMAGES, "numpy"))
+    assert_same(simulate(varied, IMAGES, "torch"), simulate(varied, IMAGES, "numpy"))
     for name in ("slow", "level"):
         with pytest.raises(NetworkError, match=rf"'first.{name}' has .* expected \(\);"):
             Network(described.config, {**described.weights, f"first.{name}": np.full(8, 0.01)})

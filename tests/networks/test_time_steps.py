@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from builders import dense, described, model
 
+from bioae import simulate
 from bioae.datasets import Data
 from bioae.errors import DataError, NetworkError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import Backend, simulate
+from bioae.simulation import Backend
 from bioae.simulation.presentations import Presentations
 
 POINTS = 6

@@ -12,15 +12,14 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.analysis.results.layers import neurons_of
 from bioae.equations import load_neuron
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.artefact import load, save
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 IMAGES = np.random.default_rng(0).random((5, 1, 4, 4)) ** 2
 
@@ -127,7 +126,9 @@ def test_gaussian_background_has_its_variance_whatever_the_step() -> None:
         quiet = make(dense("a", 400), dt=dt, steps=steps).with_neuron(still, calibrate="none")
         actual = quiet.with_background(0.3)
         traces = [
-            simulate_mirror(each, np.zeros((4, 1, 4, 4)), record=["v"])["/layers/a/state_v"]
+            simulate(each, np.zeros((4, 1, 4, 4)), Backend("torch", record=["v"]))[
+                "/layers/a/state_v"
+            ]
             for each in (quiet, actual)
         ]
         assert not traces[0].any()
@@ -145,8 +146,8 @@ def test_background_spikes_come_at_their_rate() -> None:
             for layer in counting.config.layers
         )
     )
-    result = simulate_mirror(
-        Network(config, counting.weights), np.zeros((4, 1, 4, 4)), record=["v"]
+    result = simulate(
+        Network(config, counting.weights), np.zeros((4, 1, 4, 4)), Backend("torch", record=["v"])
     )
     count = result["/layers/a/state_v"].isel(time=-1) / 0.125
     assert (count == np.rint(count)).all()
@@ -157,13 +158,13 @@ def test_background_spikes_come_at_their_rate() -> None:
 
 def test_background_does_not_depend_on_other_images(network: Network) -> None:
     noisy = network.with_background(0.4)
-    every = simulate_mirror(noisy, IMAGES, seed=3)
-    single = simulate_mirror(noisy, IMAGES[3:4], examples=[3], seed=3)
+    every = simulate(noisy, IMAGES, "torch", seed=3)
+    single = simulate(noisy, IMAGES, "torch", examples=[3], seed=3)
     for layer in ("a", "b", "out"):
         counts = every[f"/layers/{layer}/spike_count"].sel(example=3)
         assert int(counts.sum()) > 10
         assert (counts == single[f"/layers/{layer}/spike_count"].sel(example=3)).all()
-    other = simulate_mirror(noisy, IMAGES, seed=4)
+    other = simulate(noisy, IMAGES, "torch", seed=4)
     assert int(differing_spikes(every, other)["differing"].sum()) > 0
 
 
@@ -219,7 +220,7 @@ COBA = builders.model(
 def test_the_mirror_and_brian2_agree(variant: str, schedule: str) -> None:
     recurrent = dense("a", 20, recurrent=True)
     network = VARIANTS[variant](make(recurrent, dense("b", 12), schedule=schedule))
-    mirror = simulate_mirror(network, IMAGES, seed=11, record=["v"])
+    mirror = simulate(network, IMAGES, Backend("torch", record=["v"]), seed=11)
     agree(mirror, simulate(network, IMAGES, Backend("numpy", record=["v"]), seed=11))
 
 
@@ -234,7 +235,7 @@ def test_the_mirror_and_cpp_agree_on_all_at_once(tmp_path: Any) -> None:
     stored = load(tmp_path / "model").network
     assert stored.sha256 == network.sha256
     agree(
-        simulate_mirror(network, IMAGES, seed=11, record=["v"]),
+        simulate(network, IMAGES, Backend("torch", record=["v"]), seed=11),
         simulate(stored, IMAGES, Backend(record=["v"]), seed=11),
     )
 

@@ -12,8 +12,9 @@ from builders import dense, described
 from numpy.typing import NDArray
 from scipy import stats
 
+from bioae import simulate
 from bioae.networks import Network
-from bioae.trainers import simulate_mirror
+from bioae.simulation import Backend
 
 NEURONS, STEPS, EXAMPLES = 100, 250, 10
 
@@ -62,7 +63,9 @@ def ours(fields: dict[str, Any]) -> Sample:
         neurons={"noisy": noisy},
     )  # fmt: skip
     network = Network(config, {"only.weight": np.zeros((NEURONS, NEURONS))})
-    result = simulate_mirror(network, np.zeros((EXAMPLES, 1, 1, NEURONS)), record=["v"], seed=3)
+    result = simulate(
+        network, np.zeros((EXAMPLES, 1, 1, NEURONS)), Backend("torch", record=["v"]), seed=3
+    )
     layer = result["/layers/only"]
     owner = np.asarray(layer["spike_example"]) * NEURONS + np.asarray(layer["spike_neuron"])
     return Sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import builders
@@ -11,17 +12,16 @@ import torch
 import xarray as xr
 from brian2 import Network as Brian2Network
 from brian2 import NeuronGroup, SpikeMonitor, ms, prefs, seed, start_scope
-from builders import dense, described, drawn
+from builders import dense, described, drawn, numbered
 from numpy.typing import NDArray
 from scipy import stats
 
+from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.noise import Key
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.trainers import simulate_mirror
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity import model_parity
@@ -78,12 +78,12 @@ def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> None:
     noisy = network("first", "second", steps=20, schedule=schedule)
-    numbers = [2**62, 17, 3]
     backend = Backend("numpy", record=["v"])
-    together = simulate(noisy, blank(3), backend, seed=5, examples=numbers, chunk=2)
-    individual = simulate(noisy, blank(1), backend, seed=5, examples=[17])
-    other = simulate(noisy, blank(1), backend, seed=6, examples=[17])
-    mirrored = simulate_mirror(noisy, blank(3), examples=numbers, record=["v"], seed=5)
+    images = numbered(blank(3), [2**62, 17, 3])
+    together = simulate(noisy, images, replace(backend, chunk=2), seed=5)
+    individual = simulate(noisy, images, backend, seed=5, examples=[1])
+    other = simulate(noisy, images, backend, seed=6, examples=[1])
+    mirrored = simulate(noisy, images, replace(backend, target="torch"), seed=5)
     for layer in ("first", "second"):
         assert np.ptp(potentials(individual, layer)) > 0.1
         np.testing.assert_array_equal(
@@ -94,8 +94,8 @@ def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> Non
 
 
 def test_the_noise_of_layers_examples_and_neurons_is_independent() -> None:
-    result = simulate_mirror(
-        network("first", "second", units=50, steps=1), blank(40, 50), record=["v"]
+    result = simulate(
+        network("first", "second", units=50, steps=1), blank(40, 50), Backend("torch", record=["v"])
     )
     first, second = (potentials(result, layer)[:, 0] for layer in ("first", "second"))
     bound = 4 / np.sqrt(first.size)
@@ -110,8 +110,11 @@ def test_the_variance_is_the_eulers_schemes() -> None:
     (1 - a)^k.
     """
     steps = 120
-    result = simulate_mirror(
-        network("only", units=400, steps=steps), blank(10, 400), record=["v"], seed=1
+    result = simulate(
+        network("only", units=400, steps=steps),
+        blank(10, 400),
+        Backend("torch", record=["v"]),
+        seed=1,
     )
     assert int(result["/layers/only/spike_count"].sum()) == 0
     # In Brian2's order a presentation starts one step before its window.
@@ -155,7 +158,9 @@ def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
     noisy = network("only", units=neurons // 10, steps=steps)
     mapping = {**noisy.config.to_mapping(), "neurons": {"noisy_lif": model.to_mapping()}}
     config = described(*mapping.pop("layers"), **mapping)
-    result = simulate_mirror(Network(config, noisy.weights), blank(10, neurons // 10), record=["v"])
+    result = simulate(
+        Network(config, noisy.weights), blank(10, neurons // 10), Backend("torch", record=["v"])
+    )
     mine = potentials(result, "only")[:, -1].ravel()
     # The presentation starts one step before its window.
     v, counts = brians_own(neurons, steps + 1, theta)

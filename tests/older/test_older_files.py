@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bioae import simulate
 from bioae.analysis import differing_spikes, open_result, scores
 from bioae.analysis.results.outputs import task_of
 from bioae.cli import main
 from bioae.datasets import Data
 from bioae.errors import ArtefactError
 from bioae.networks import Network, artefact
-from bioae.simulation import simulate
-from bioae.trainers import simulate_mirror
 from bioae.trainers.training import checkpoint
 from bioae.trainers.training.folder import CHECKPOINT
 
@@ -65,7 +64,7 @@ def test_an_artefact_gives_the_spikes_that_it_gave(
 ) -> None:
     seed = int(stored.attrs["seed"])
     if side == "mirror":
-        result = simulate_mirror(network, shown(stored), seed=seed)
+        result = simulate(network, shown(stored), "torch", seed=seed)
     else:
         result = simulate(network, shown(stored), "numpy", seed=seed)
     assert [int(stored[f"/layers/{name}/spike_count"].sum()) for name in LAYERS] == [33, 62]

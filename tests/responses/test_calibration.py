@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from builders import dense, described, drawn, model
 
+from bioae import simulate
 from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.networks import Network
 from bioae.responses.calibration import CALIBRATIONS, Calibration, calibrate
-from bioae.trainers import simulate_mirror
 
 TIMES: dict[str, Any] = {"dt": "1*ms", "duration": "25*ms"}
 
@@ -146,7 +146,7 @@ def test_read_outs_keep_their_model_unless_named() -> None:
         assert [placed.model.name for placed in changed.config.placed] == ["adex", second]
         kept = changed.parameters(changed.config.placed[1], readout=True)
         np.testing.assert_array_equal(kept["tau"], tau)
-        results.append(simulate_mirror(changed, pixels)["output"].to_numpy())
+        results.append(simulate(changed, pixels, "torch")["output"].to_numpy())
     assert np.ptp(results[0]) > 0
     np.testing.assert_array_equal(results[0], results[1])
     only = network.with_neuron("adex", layers=["output"]).config.placed

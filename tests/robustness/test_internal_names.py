@@ -22,17 +22,17 @@ import xarray as xr
 from builders import dense, described
 from one_build import Simulation, simulate_several
 
+from bioae import simulate
 from bioae.equations.arrays import compiling
 from bioae.equations.language import check_name
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
-from bioae.simulation import build
+from bioae.simulation import Backend, build
 from bioae.simulation.backend import Target
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources
 from bioae.simulation.targets import activation
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import simulate_mirror
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import kernel
 from bioae.trainers.mirror.compiled.build import compiler
@@ -188,8 +188,8 @@ def assert_same(names: Sequence[str], target: Target) -> None:
 def _assert_same(names: Sequence[str], ours: xr.DataTree) -> None:
     plain = [f"q{number}" for number in range(len(names))]
     nets = [network(names), network(plain)]
-    mirror = simulate_mirror(nets[0], IMAGES, record={"qv", "qn", "qsum", *names})
-    theirs = simulate_mirror(nets[1], IMAGES, record={"qv", "qn", "qsum", *plain})
+    mirror = simulate(nets[0], IMAGES, Backend("torch", record={"qv", "qn", "qsum", *names}))
+    theirs = simulate(nets[1], IMAGES, Backend("torch", record={"qv", "qn", "qsum", *plain}))
     renamed = dict(zip(names, plain, strict=True))
     for role in ROLES:
         group = f"/layers/layer_{role}"

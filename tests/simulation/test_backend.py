@@ -12,11 +12,10 @@ import pytest
 from builders import dense, drawn, pictures
 
 import bioae
-from bioae import Backend
+from bioae import Backend, simulate
 from bioae.analysis import open_result
 from bioae.equations import available, load_neuron
 from bioae.errors import BioaeError, InputError, TargetError
-from bioae.simulation import simulate
 from bioae.simulation.results.netcdf import write_result
 from bioae.trainers.parity.comparison import recorded
 

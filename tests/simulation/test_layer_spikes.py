@@ -10,6 +10,7 @@ import torch
 from brian2.core.variables import ArrayVariable
 
 import bioae
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.datasets import Data
 from bioae.equations.model import NeuronModel
@@ -19,7 +20,7 @@ from bioae.random import named_stream
 from bioae.responses import step_response
 from bioae.simulation.backend import Target
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import NetworkMirror, derivative, simulate_mirror
+from bioae.trainers import NetworkMirror, derivative
 
 STEPS = 30
 
@@ -94,7 +95,7 @@ def assert_counted(net: Network, data: Any, before: list[int]) -> None:
     """Compare counts with the mirror's, and with spikes and those of a layer before its window."""
     schedule = net.config.schedule
     brian = bioae.simulate(net, data, bioae.Backend("numpy", record=["h", "c"]))
-    mirror = simulate_mirror(net, data, record=["h", "c"])
+    mirror = simulate(net, data, bioae.Backend("torch", record=["h", "c"]))
     assert differing_spikes(brian, mirror)["differing"].sum() == 0
     for name, earlier in zip(("first", "second"), before, strict=True):
         layer = brian[f"layers/{name}"]
@@ -134,7 +135,7 @@ def test_a_count_is_one_number() -> None:
     """No array has a number for each pair of neurons of the layer."""
     net = network("paper", first={"units": 900})
     with activated("numpy"):
-        objects = bioae.simulation.build(net, 1).network.objects
+        objects = bioae.build(net, 1).network.objects
     sizes = [
         np.size(variable.get_value())
         for part in objects

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from plastic_networks import custom, network, signals
 
+from bioae import learn
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
-from bioae.simulation import build, learn
+from bioae.simulation import Backend, build
 from bioae.simulation.learned import learner
-from bioae.trainers import learn_mirror
 
 STRUCTURE = {"fan_in": 3, "period": 2, "swaps": 2, "score": "w", "new_weight": "0.2"}
 
@@ -33,8 +33,10 @@ def bounded(low: float, high: float, **changes: Any) -> Network:
 def test_weights_within_the_bounds_learn_again_and_again(structure: dict[str, Any]) -> None:
     """Autapses and connections that do not exist have a weight of 0; 32 bits round 0.6 up."""
     start = bounded(0.2, 0.6, **structure)
-    once = learn_mirror(start, signals(), dtype="float32").network
-    twice = learn_mirror(once, signals(), dtype="float32").network.weights["hidden.weight"]
+    once = learn(start, signals(), Backend("torch", dtype="float32")).network
+    twice = learn(once, signals(), Backend("torch", dtype="float32")).network.weights[
+        "hidden.weight"
+    ]
     assert (twice != start.weights["hidden.weight"]).any()
     assert twice.max() > 0.6
     assert (twice == 0).any() == bool(structure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,26 +11,26 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from builders import conv, dense, described, drawn, need
+from builders import conv, dense, described, drawn, need, numbered
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bioae import simulate, simulate_to
 from bioae.analysis import open_result
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.networks import Network
 from bioae.noise import draw
 from bioae.random import stream, uniform
-from bioae.simulation import build, simulate, simulate_to, write_result
+from bioae.simulation import build, write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.parts import excerpts
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import simulate_mirror
 
 LAYERS = (conv("first", 2, 3), dense("output", shape=[1, 6, 6]))
-IMAGES: NDArray[np.float64] = np.random.default_rng(0).random((3, 6, 6))
 EXAMPLES = [17, 4, 250]
+IMAGES = numbered(np.random.default_rng(0).random((3, 6, 6)), EXAMPLES)
 REPEATS = 3
 
 #: Networks with noise of each kind.
@@ -47,11 +48,9 @@ def network(kind: str = "both", **fields: Any) -> Network:
 
 def ran(target: str, net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
     """Simulate on a Brian2 target, or in the mirror."""
-    options = {"seed": 5, "examples": EXAMPLES, **options}
-    if target == "torch":
-        return simulate_mirror(net, images, record=["v"], **options)
     known: Any = target
-    return simulate(net, images, Backend(known, record=["v"]), **options)
+    how = {name: options.pop(name) for name in ("chunk", "workers") if name in options}
+    return simulate(net, images, Backend(known, record=["v"], **how), seed=5, **options)
 
 
 def repeat_of(tree: xr.DataTree, number: int) -> dict[str, NDArray[Any]]:
@@ -132,7 +131,7 @@ def test_targets_agree(target: Target) -> None:
 
 
 def test_numbers_of_example_and_repeat_are_all_that_noise_depends_on(expected: xr.DataTree) -> None:
-    alone = ran("numpy", network(), IMAGES[1:2], examples=EXAMPLES[1:2], repeats=2)
+    alone = ran("numpy", network(), repeats=2, examples=[1])
     for number in range(2):
         one = repeat_of(expected.isel(example=[1]), number)["output/spike_count"]
         np.testing.assert_array_equal(repeat_of(alone, number)["output/spike_count"], one)
@@ -148,8 +147,8 @@ def test_files_do_not_depend_on_the_split(
     chunk: int, expected: xr.DataTree, tmp_path: Path
 ) -> None:
     write_result(expected, tmp_path / "expected.nc")
-    options: dict[str, Any] = {"seed": 5, "examples": EXAMPLES, "repeats": REPEATS, "chunk": chunk}
-    simulate_to(tmp_path / "r.nc", network(), IMAGES, Backend("numpy", record=["v"]), **options)
+    backend = Backend("numpy", record=["v"], chunk=chunk)
+    simulate_to(tmp_path / "r.nc", network(), IMAGES, backend, seed=5, repeats=REPEATS)
     assert (tmp_path / "r.nc").read_bytes() == (tmp_path / "expected.nc").read_bytes()
 
 
@@ -179,7 +178,6 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
 ) -> None:
     write_result(expected, tmp_path / "expected.nc")
     backend, path = Backend("numpy", record=["v"]), tmp_path / "r.nc"
-    options: dict[str, Any] = {"seed": 5, "examples": EXAMPLES}
 
     def kill(done: int, total: int) -> None:
         assert total == 9
@@ -188,11 +186,13 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
 
     with pytest.raises(KilledError):
         simulate_to(
-            path, network(), IMAGES, backend, chunk=2, progress=kill, repeats=REPEATS, **options
-        )
+            path, network(), IMAGES, replace(backend, chunk=2),
+            progress=kill, repeats=REPEATS, seed=5,
+        )  # fmt: skip
     with pytest.raises(OutputError, match="repeats differs; expected 3; found 2"):
-        simulate_to(path, network(), IMAGES, backend, resume=True, repeats=2, **options)
-    simulate_to(path, network(), IMAGES, backend, chunk=3, resume=True, repeats=REPEATS, **options)
+        simulate_to(path, network(), IMAGES, backend, resume=True, repeats=2, seed=5)
+    backend = replace(backend, chunk=3)
+    simulate_to(path, network(), IMAGES, backend, resume=True, repeats=REPEATS, seed=5)
     assert path.read_bytes() == (tmp_path / "expected.nc").read_bytes()
 
 
@@ -206,9 +206,9 @@ def test_signals(encoder: dict[str, Any]) -> None:
     signals = np.random.default_rng(3).normal(size=(3, 9, 2))
     expected = simulate(net, signals, "numpy", repeats=3)
     assert int(expected["/layers/last/spike_count"].sum()) > 20
-    cut = simulate(net, signals, "numpy", repeats=3, chunk=2)
-    mirrored = simulate_mirror(net, signals, repeats=3, chunk=4)
-    alone = simulate(net, signals[1:2], "numpy", examples=[1])
+    cut = simulate(net, signals, Backend("numpy", chunk=2), repeats=3)
+    mirrored = simulate(net, signals, Backend("torch", chunk=4), repeats=3)
+    alone = simulate(net, signals, "numpy", examples=[1])
     for name in ("first", "last"):
         one = expected[f"/layers/{name}"].to_dataset()
         for other in (cut, mirrored):
@@ -221,7 +221,7 @@ def test_signals(encoder: dict[str, Any]) -> None:
 def test_brian2_objects_present_repeats(expected: xr.DataTree) -> None:
     with activated("numpy"):  # Cython, Brian2's default, takes seconds for each code object
         built = build(network(), 9, record=["v"])
-        built.present(IMAGES, examples=EXAMPLES, seed=5, repeats=REPEATS)
+        built.present(IMAGES, seed=5, repeats=REPEATS)
         built.run()
         tree = built.result()
     xr.testing.assert_equal(tree["reconstruction"], expected["reconstruction"])
@@ -239,15 +239,15 @@ def assert_layers_agree(tree: xr.DataTree, expected: xr.DataTree, name: str) -> 
 QUIET = {"encoder": {"kind": "constant_current"}}
 
 
-@pytest.mark.parametrize("run", [simulate, simulate_mirror])
-def test_a_network_without_noise_is_refused(run: Any) -> None:
+@pytest.mark.parametrize("target", ["numpy", "torch"])
+def test_a_network_without_noise_is_refused(target: Target) -> None:
     quiet = drawn(*LAYERS, input_shape=[1, 6, 6], steps=4, **QUIET)
     message = r"^repeats: the network has no noise: all repeats of an example would be equal; "
     with pytest.raises(InputError, match=message):
-        run(quiet, IMAGES, repeats=2)
+        simulate(quiet, IMAGES, target, repeats=2)
     for refused in (0, -1, 1.5, "2", True, 2**32):
         with pytest.raises(InputError, match="repeats"):
-            run(quiet, IMAGES, repeats=refused)
+            simulate(quiet, IMAGES, target, repeats=refused)
 
 
 def test_networks_with_and_without_noise() -> None:
@@ -262,7 +262,7 @@ def test_networks_with_and_without_noise() -> None:
 def test_a_part_has_the_keys_and_the_input_of_its_presentations(
     repeats: int, cuts: list[int]
 ) -> None:
-    whole = Presentations.of(network("encoder").config, IMAGES, examples=EXAMPLES, repeats=repeats)
+    whole = Presentations.of(network("encoder").config, IMAGES, repeats=repeats)
     assert len(whole) == 3 * repeats
     part = slice(*sorted(cuts))
     inner = slice(1, 3)

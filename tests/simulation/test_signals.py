@@ -12,14 +12,14 @@ from builders import conv, dense, drawn, write_arrays
 from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
+from bioae import simulate, simulate_to
 from bioae.analysis import differing_spikes, open_result
 from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import Network
-from bioae.simulation import Backend, simulate, simulate_to
+from bioae.simulation import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.job import chunk_size
-from bioae.trainers import simulate_mirror
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -68,7 +68,7 @@ def compare(result: xr.DataTree, expected: xr.DataTree) -> None:
 def test_both_sides_agree_on_every_encoder(target: Any) -> None:
     shown = [Simulation(each, SIGNALS, seed=3) for each in NETWORKS]
     for each, result in zip(shown, simulate_several(shown, target=target), strict=True):
-        compare(result, simulate_mirror(each.network, SIGNALS, seed=3))
+        compare(result, simulate(each.network, SIGNALS, "torch", seed=3))
 
 
 @pytest.mark.parametrize("random", [False, True])
@@ -80,7 +80,7 @@ def test_convolutions_of_events(random: bool) -> None:
         task={"kind": "classification", "classes": 4},
     )  # fmt: skip
     assert net.config.placed[0].input_shape == (2, 5, 6)
-    expected = simulate_mirror(net, frames)
+    expected = simulate(net, frames, "torch")
     compare(simulate(net, Data.of_frames(frames), "numpy"), expected)
     compare(simulate(net, frames, Backend("numpy", connectivity="unrolled")), expected)
 
@@ -88,9 +88,9 @@ def test_convolutions_of_events(random: bool) -> None:
 @pytest.mark.parametrize("delay", DELAYS, ids=str)
 def test_unrolled_connections_and_chunks_change_nothing(delay: Any) -> None:
     net = network(0, delay)
-    expected = simulate_mirror(net, SIGNALS, chunk=2)
+    expected = simulate(net, SIGNALS, Backend("torch", chunk=2))
     for chunk in (1, 2, 5):
-        compare(simulate(net, SIGNALS, "numpy", chunk=chunk), expected)
+        compare(simulate(net, SIGNALS, Backend("numpy", chunk=chunk)), expected)
     compare(simulate(net, SIGNALS, Backend("numpy", connectivity="unrolled")), expected)
 
 
@@ -98,7 +98,7 @@ def test_negative_events_act() -> None:
     net = network()
     silent = simulate(net, -np.abs(SIGNALS), "numpy")
     active = simulate(net, np.abs(SIGNALS), "numpy")
-    compare(silent, simulate_mirror(net, -np.abs(SIGNALS)))
+    compare(silent, simulate(net, -np.abs(SIGNALS), "torch"))
     assert differing_spikes(silent, active)["differing"].sum() > 0
 
 
@@ -108,12 +108,12 @@ def test_points_that_last_several_steps() -> None:
     coarse = Network(held.config.varied(encoder=slow), held.weights)
     repeated = simulate(held, np.repeat(SIGNALS[:, :4], 3, axis=1), "numpy")
     compare(simulate(coarse, SIGNALS[:, :4], "numpy"), repeated)
-    compare(simulate_mirror(coarse, SIGNALS[:, :4]), repeated)
+    compare(simulate(coarse, SIGNALS[:, :4], "torch"), repeated)
 
 
 def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
     net = network()
-    expected = simulate_mirror(net, FRAMES)
+    expected = simulate(net, FRAMES, "torch")
     events = Data.of_frames(FRAMES)
     addresses = events.values
     lists = {
@@ -128,7 +128,7 @@ def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
         load(write_arrays(tmp_path / "events.npz", **lists, event_step=addresses.time)),
     ]
     for data in kinds:
-        compare(simulate(net, data, "numpy", chunk=2), expected)
+        compare(simulate(net, data, Backend("numpy", chunk=2)), expected)
         part = simulate(net, data[[3, 1]], "numpy")
         np.testing.assert_array_equal(part["example"], [3, 1])
         np.testing.assert_array_equal(part["output"], expected["output"][[3, 1]])
@@ -138,7 +138,7 @@ def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
     net = network(1)
     events = Data.of_frames(FRAMES)
     simulate_to(tmp_path / "whole.nc", net, events, Backend("numpy", record=["v"]))
-    simulate_to(tmp_path / "pieces.nc", net, events, Backend("numpy", record=["v"]), chunk=2)
+    simulate_to(tmp_path / "pieces.nc", net, events, Backend("numpy", record=["v"], chunk=2))
     assert (tmp_path / "whole.nc").read_bytes() == (tmp_path / "pieces.nc").read_bytes()
     with (
         xr.open_datatree(tmp_path / "whole.nc", engine="h5netcdf") as plain,
@@ -195,9 +195,9 @@ REFUSED: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("data", "line"), REFUSED, ids=lambda value: str(value)[:40])
 def test_refused_in_one_line(data: Any, line: str) -> None:
-    for run in (simulate, simulate_mirror):
+    for target in ("numpy", "torch"):
         with pytest.raises(DataError, match=line) as caught:
-            run(network(), data)
+            simulate(network(), data, target)
         assert "\n" not in str(caught.value)
 
 

@@ -13,18 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bioae import simulate, simulate_to
 from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks import Network
-from bioae.simulation import (
-    Backend,
-    BrianNetwork,
-    LayerSpikes,
-    build_result,
-    simulate,
-    simulate_to,
-    write_result,
-)
+from bioae.simulation import Backend, BrianNetwork, LayerSpikes, build_result, write_result
 from bioae.simulation.results import netcdf
 from bioae.simulation.results.netcdf import write_pieces
 from bioae.simulation.results.tree import group_of
@@ -147,7 +140,7 @@ def test_at_most_a_chunk_is_in_memory(
         raise AssertionError
 
     monkeypatch.setattr("bioae.simulation.run.join_chunks", refuse)
-    simulate_to(tmp_path / "r.nc", small, images, "numpy", chunk=2)
+    simulate_to(tmp_path / "r.nc", small, images, Backend("numpy", chunk=2))
     assert (tmp_path / "r.nc").exists()
 
 
@@ -165,7 +158,7 @@ def test_an_interrupted_run_continues(
 
     monkeypatch.setattr(BrianNetwork, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        simulate_to(path, small, images, "numpy", chunk=2)
+        simulate_to(path, small, images, Backend("numpy", chunk=2))
     monkeypatch.setattr(BrianNetwork, "read", read)
     with pytest.raises(OutputError, match="an interrupted run left finished chunks"):
         simulate_to(path, small, images, "numpy")

@@ -22,10 +22,11 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.random import MAX_SEED
-from bioae.simulation.backend import Backend, Target, known_target
+from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
 from bioae.simulation.presentations import Presentations, converted
-from bioae.simulation.run import simulate
-from bioae.trainers.mirror.simulate import simulate_mirror
+from bioae.simulation.run import Simulation
+from bioae.simulation.workers.job import Brian2Engine
+from bioae.trainers.mirror.engine import MirrorEngine
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
 from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
@@ -102,7 +103,7 @@ def model_parities(
         If no input makes half of the neurons fire.
     """
     lower(model)  # refuses what is not a neuron model
-    targets = [known_target(target) for target in targets]
+    targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
     size = {
         "neurons": whole(neurons, "neurons", least=2),
         "steps": whole(steps, "steps", least=2),
@@ -151,7 +152,7 @@ def compare(
     images = converted(network.config, images, **options)
     if not _spiking(network):
         return _compare_states(network, images, name=name, target=target, seed=seed)
-    brian = simulate(network, images, Backend(target, record=recorded(network)), seed=seed)
+    brian = _in_brian2(network, images, Backend(target, record=recorded(network)), seed)
     return report(network, images, brian, name=name, seed=seed, perturb=perturb)
 
 
@@ -178,7 +179,7 @@ def report(
     brian
         Brian2's result.
     """
-    mirror = simulate_mirror(network, images, seed=seed, record=recorded(network))
+    mirror = _in_mirror(network, images, seed)
     spikes = differing_spikes(brian, mirror).sel(layer=_spiking(network)).sum("layer")
     differing, either = int(spikes["differing"]), int(spikes["differing"] + spikes["common"])
     agreement = int(spikes["common"]) / either if either else 1.0
@@ -204,6 +205,17 @@ def report(
         exact=exact,
         self_agreement=_self_agreement(network, images, seed) if perturb else None,
     )
+
+
+def _in_brian2(network: Network, images: Data | Any, backend: Backend, seed: int) -> xr.DataTree:
+    presented = Presentations.of(network.config, images, seed=seed)
+    return Simulation(Brian2Engine(network, backend), presented).result()
+
+
+def _in_mirror(network: Network, images: Data | Any, seed: int) -> xr.DataTree:
+    presented = Presentations.of(network.config, images, seed=seed)
+    backend = Backend("torch", record=recorded(network))
+    return Simulation(MirrorEngine(network, backend), presented).result()
 
 
 def _spiking(network: Network) -> list[str]:
@@ -243,7 +255,7 @@ def _self_agreement(network: Network, images: Data | ArrayLike, seed: int) -> fl
     If this is low, the dynamics are chaotic, and no other implementation can agree.
     """
     plain, other = (
-        simulate(each, images, "numpy", seed=seed)
+        _in_brian2(each, images, Backend("numpy"), seed)
         for each in (network, perturbed(network, seed=seed))
     )
     spikes = differing_spikes(plain, other).sum("layer")
@@ -255,9 +267,8 @@ def _compare_states(
     network: Network, images: Data | ArrayLike, *, name: str, target: Target, seed: int
 ) -> Parity:
     """Compare the states of a network whose neuron models have no threshold."""
-    record = recorded(network)
-    brian = simulate(network, images, Backend(target, record=record), seed=seed)
-    mirror = simulate_mirror(network, images, seed=seed, record=record)
+    brian = _in_brian2(network, images, Backend(target, record=recorded(network)), seed)
+    mirror = _in_mirror(network, images, seed)
     exact = _exact(network)
     layers = [_silent_layer(placed, brian, mirror, exact) for placed in network.config.placed]
     differs, moved = (np.concatenate(masks, axis=-1) for masks in zip(*layers, strict=True))

@@ -22,12 +22,14 @@ from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.networks.rules import new_connections, rules_of
 from bioae.random import MAX_SEED, named_stream
-from bioae.simulation.backend import Backend, Target, known_target
-from bioae.simulation.learned import learner
-from bioae.simulation.learning import in_chunks
+from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
+from bioae.simulation.learned import learner as prepared
+from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.rewiring import NetworkRewiring
+from bioae.simulation.runner import Updates
+from bioae.simulation.workers.job import Brian2Engine
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.networks import ACTIVE, GRID_BITS
 from bioae.trainers.parity.report import AGREEMENT, Parity
@@ -145,13 +147,13 @@ def rule_parities(
     ModelError
         If no input makes half of the neurons fire.
     """
-    targets = [known_target(target) for target in targets]
+    targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
     whole(neurons, "neurons", least=4)
     whole(steps, "steps", least=2)
     whole(examples, "examples", least=1)
     whole(seed, "the seed", most=MAX_SEED)
     model = _exchanging(model, neurons, examples)
-    network = learner(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
+    network = prepared(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
     presented = _presented(network, examples, seed)
     draw = named_stream(seed, "rule_network", "held")
     held = {name: draw.integers(0, 2, examples).astype(np.float64) for name in model.held}
@@ -191,8 +193,10 @@ def _compare(
     counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0, "exchanged": 0}
     alive = [np.zeros(each.size, bool) for each in placed]
     worst = 0.0
-    with closing(in_chunks(network, presented, Backend(target), 1, held=held)) as parts:
-        for part, brian, after in parts:
+    engine = Brian2Engine(network, Backend(target))
+    with closing(in_parts(engine, presented, 1, held=held, updates=Updates())) as parts:
+        for part, brian, learner in parts:
+            after = learner.weights
             mirror.weights = weights
             ours = mirror.present(presented, part, held)
             if rewiring.due(part.start, part.stop):

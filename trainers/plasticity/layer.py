@@ -13,9 +13,9 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
 from bioae.noise import Key, pathway_number
+from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
-from bioae.trainers.plasticity.optimiser import OptimiserSettings
 from bioae.trainers.plasticity.synapses import PlasticPathway
 from bioae.trainers.plasticity.traces import TracesMirror
 

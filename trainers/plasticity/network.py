@@ -13,48 +13,45 @@ from bioae.networks.network import Network
 from bioae.networks.rules import check_range
 from bioae.simulation.backend import Dtype
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.results.chunk import Chunk, join_chunks
+from bioae.simulation.runner import Learner, Updates
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
-from bioae.trainers.plasticity.optimiser import OptimiserSettings
 
 __all__ = ["NetworkLearner"]
 
 
-class NetworkLearner:
+class NetworkLearner(Learner):
     """A network that learns, presentation after presentation.
 
     Parameters
     ----------
     network
-        The network, as `bioae.simulation.learning.learner` returns it.
+        The network as learning starts, see `bioae.simulation.learned.learner`.
     dtype
         The type of numbers.
-    optimiser
-        The optimiser of weights that learn; None: changes are added.
-
-    Attributes
-    ----------
-    network
-        The network as learning starts.
+    updates
+        The presentations that learn at once, and the optimiser of weights that learn.
     """
 
     def __init__(
-        self, network: Network, dtype: Dtype = "float64", optimiser: OptimiserSettings | None = None
+        self, network: Network, dtype: Dtype = "float64", updates: Updates | None = None
     ) -> None:
-        self.network, self._config = network, network.config
+        updates = updates or Updates()
+        self._config, self._batch = network.config, updates.batch_size
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._layers = [
-            LayerLearner(network, placed, self._mirror.layers[placed.name], optimiser)
+            LayerLearner(network, placed, self._mirror.layers[placed.name], updates.optimiser)
             for placed in network.config.placed
         ]
+        self.moments = {name: np.asarray(each) for name, each in updates.moments.items()}
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """All that learns, by array: weights and connections (target, source), and variables."""
+        """All that learns, by array."""
         found: dict[str, torch.Tensor] = {}
         for layer in self._layers:
             found |= layer.learned | layer.neurons
@@ -69,7 +66,7 @@ class NetworkLearner:
 
     @property
     def moments(self) -> dict[str, NDArray[np.float64]]:
-        """The state of the optimiser: arrays by the name of the weights and their own."""
+        """The state of the optimiser, by the name of the weights and its own."""
         paths = (item for layer in self._layers for item in layer.paths.items())
         return {f"{name}/{n}": each for name, path in paths for n, each in path.moments.items()}
 
@@ -95,19 +92,19 @@ class NetworkLearner:
                     )  # fmt: skip
                 path.moments = own[name]
 
-    @torch.no_grad()
     def present(
         self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]
     ) -> Chunk:
-        """Present some examples at once, and learn from them; return the network's activity.
+        """Present some examples batch by batch, and learn from them."""
+        starts = range(part.start, part.stop, self._batch)
+        batches = [slice(start, min(start + self._batch, part.stop)) for start in starts]
+        return join_chunks([self._present(presented, batch, held) for batch in batches])
 
-        Parameters
-        ----------
-        presented, part
-            The examples, and those of them to present.
-        held
-            The held numbers of rules, (example) each, of all examples.
-        """
+    @torch.no_grad()
+    def _present(
+        self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]
+    ) -> Chunk:
+        """Present some examples at once, and learn from the average of their changes."""
         config, key = self._config, presented.key(part)
         emitted = torch.from_numpy(presented.drive(part)).to(self._dtype)
         numbers = {name: torch.from_numpy(v[part]).to(self._dtype) for name, v in held.items()}

@@ -9,26 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.fields import Table
+from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.training.optimisers import optimiser
-from bioae.trainers.training.tables import Optimiser, Rate
 
-__all__ = ["OptimiserSettings", "WeightOptimiser"]
-
-
-class OptimiserSettings(Table):
-    """The settings of an optimiser.
-
-    Attributes
-    ----------
-    optimiser
-        Its table.
-    learning_rate
-        Its step size.
-    """
-
-    optimiser: Optimiser
-    learning_rate: Rate = 1e-3
+__all__ = ["WeightOptimiser"]
 
 
 class WeightOptimiser:

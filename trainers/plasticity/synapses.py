@@ -17,11 +17,12 @@ from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
 from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, SideName, named
 from bioae.noise import Key
+from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity.averaging import SummedProducts
 from bioae.trainers.plasticity.draws import Draws
-from bioae.trainers.plasticity.optimiser import OptimiserSettings, WeightOptimiser
+from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
 
 __all__ = ["PlasticPathway"]

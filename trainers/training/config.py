@@ -15,8 +15,8 @@ from bioae.fields import Table
 from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.tasks import LossName
+from bioae.runs.tables import DataConfig
 from bioae.trainers.training.sections import (
-    DataConfig,
     DescentConfig,
     OptimisationConfig,
     check_warm_up,

@@ -20,10 +20,10 @@ from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
+from bioae.runs.splits import encoder_seed
 from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.losses import Loss, loss_function
 from bioae.trainers.training.scores import Scores
-from bioae.trainers.training.splits import encoder_seed
 from bioae.trainers.training.stages import Stage, stages_of
 
 __all__ = [

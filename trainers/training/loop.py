@@ -21,11 +21,11 @@ from torch import Tensor
 from bioae.datasets.loading import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import write_text
+from bioae.runs.splits import encoder_seed, example_order
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
 from bioae.trainers.training.folder import CHECKPOINT, CONFIG, METRICS, TEST, clear
 from bioae.trainers.training.progress import Report, Reporter, reported
-from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import RunState
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from bioae.trainers.training.tables import AdamWConfig, Optimiser, SgdConfig
+from bioae.runs.tables import AdamWConfig, Optimiser, SgdConfig
 
 __all__ = ["optimiser"]
 

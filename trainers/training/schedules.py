@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from bioae.fields import Steps, Table
+from bioae.runs.tables import named
 
 __all__ = [
     "ConstantSchedule",
@@ -21,7 +22,6 @@ __all__ = [
     "Schedule",
     "StepSchedule",
     "growth",
-    "named",
 ]
 
 #: A time in training, in epochs.
@@ -94,11 +94,6 @@ class StepSchedule(_Schedule):
 
     def _shape(self, elapsed: float, length: float) -> float:
         return self.factor ** math.floor(elapsed / self.every)
-
-
-def named(value: object) -> object:
-    """Return the table that a name stands for; return anything else unchanged."""
-    return {"name": value} if isinstance(value, str) else value
 
 
 Schedule = Annotated[

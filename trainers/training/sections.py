@@ -1,4 +1,4 @@
-"""The sections of a training configuration: data and training.
+"""The table ``[training]`` of a training configuration.
 
 This file imports no PyTorch: names are checked here, and the objects that they name are built by
 `bioae.trainers.training.training`.
@@ -13,62 +13,20 @@ from pydantic import BeforeValidator, Field, Strict, model_validator
 from bioae.errors import key_path
 from bioae.fields import Count, Positive, Steps, Table, Threads
 from bioae.networks.tasks import LossName
+from bioae.runs.tables import AdamConfig, NumberOfEpochs, Optimiser, Rate
 from bioae.trainers.training.schedules import ConstantSchedule, Schedule
 from bioae.trainers.training.tables import (
-    AdamConfig,
     Derivative,
     DerivativeConfig,
     Init,
     LayerConfig,
     Names,
-    NumberOfEpochs,
-    Optimiser,
-    Rate,
     Rates,
     StageConfig,
     Variability,
 )
 
-__all__ = ["DataConfig", "DescentConfig", "OptimisationConfig", "check_warm_up"]
-
-
-def _part(value: object) -> object:
-    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10**9
-    if number or (isinstance(value, float) and 0 < value < 1):
-        return value
-    if value == 0 and not isinstance(value, bool):
-        raise ValueError(
-            "every run needs images for validation, which are evaluated after each epoch: expected "
-            "a number of images, 1 or more, or a fraction between 0 and 1, found 0"
-        )
-    raise ValueError(f"expected a number of images, or a fraction between 0 and 1, found {value!r}")
-
-
-class DataConfig(Table):
-    """The images to train on, to validate on, and to test on."""
-
-    name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
-    train: Count | None = Field(
-        default=None,
-        description="images of the training split, those for validation included; none: all",
-    )
-    validation: Annotated[int | float, BeforeValidator(_part)] = Field(
-        default=0.1,
-        description="images of these that are held out to validate: a number, or a fraction",
-    )
-    test: Count | None = Field(
-        default=None,
-        description="images of the test split, evaluated once at the end; none: all",
-    )
-
-    @model_validator(mode="after")
-    def _leaves_images(self) -> Self:
-        if self.train is not None and self.validation >= self.train:
-            raise ValueError(
-                f"validation = {self.validation} of {self.train} training images: no image would "
-                "remain to train on"
-            )
-        return self
+__all__ = ["DescentConfig", "OptimisationConfig", "check_warm_up"]
 
 
 #: Keys of which 0 means no limit, and the types of that 0.

@@ -1,4 +1,4 @@
-"""The tables inside ``[training]``: optimiser, derivative, start, layers and stages.
+"""The tables inside ``[training]``: derivative, start, layers and stages.
 
 This file imports no PyTorch.
 """
@@ -6,17 +6,16 @@ This file imports no PyTorch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
 from bioae.fields import Count, Table
-from bioae.trainers.training.schedules import Schedule, named
+from bioae.runs.tables import NumberOfEpochs, Rate, named
+from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.terms import RegularisersConfig
 
 __all__ = [
-    "AdamConfig",
-    "AdamWConfig",
     "Derivative",
     "DerivativeConfig",
     "DerivativeName",
@@ -24,11 +23,7 @@ __all__ = [
     "InitConfig",
     "LayerConfig",
     "Names",
-    "NumberOfEpochs",
-    "Optimiser",
-    "Rate",
     "Rates",
-    "SgdConfig",
     "StageConfig",
     "Variability",
     "VariabilityConfig",
@@ -37,12 +32,6 @@ __all__ = [
 DerivativeName: TypeAlias = Literal[
     "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
 ]
-
-#: A step size.
-Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
-
-#: The metrics of all epochs fit into the header of a checkpoint.
-NumberOfEpochs: TypeAlias = Annotated[int, Field(ge=1, le=10**5)]
 
 Names: TypeAlias = Annotated[tuple[str, ...], Strict(False)]
 
@@ -98,43 +87,6 @@ def _path(value: object) -> object:
     return {"model": value} if isinstance(value, str) else value
 
 
-class AdamConfig(Table):
-    """Adam (Kingma, Ba 2015, arXiv:1412.6980)."""
-
-    name: Literal["adam"] = "adam"
-    weight_decay: ClassVar[float] = 0.0
-
-
-class AdamWConfig(Table):
-    """Adam with decoupled weight decay (Loshchilov, Hutter 2019, arXiv:1711.05101)."""
-
-    name: Literal["adamw"] = "adamw"
-    weight_decay: float = Field(
-        default=0.01,
-        ge=0,
-        le=1e3,
-        description="the decay of weights per update, times the learning rate",
-    )
-
-
-class SgdConfig(Table):
-    """Stochastic gradient descent, with heavy-ball momentum if asked for (Polyak 1964)."""
-
-    name: Literal["sgd"] = "sgd"
-    momentum: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="the part of the last update's direction that is added to the gradient",
-    )
-    weight_decay: ClassVar[float] = 0.0
-
-
-#: An optimiser by its name, or a table.
-Optimiser = Annotated[
-    Annotated[AdamConfig | AdamWConfig | SgdConfig, Field(discriminator="name")],
-    BeforeValidator(named),
-]
 #: A spike derivative by its name, or a table.
 Derivative = Annotated[DerivativeConfig, BeforeValidator(named)]
 #: Step sizes by the names of weights and parameters.

@@ -17,6 +17,7 @@ from bioae.files import remove
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.progress import check_progress
+from bioae.runs.splits import splits
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer import LayerOptions
@@ -41,7 +42,6 @@ from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import ActivityRegulariser
 from bioae.trainers.training.sections import OptimisationConfig
-from bioae.trainers.training.splits import splits
 from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.tables import DerivativeConfig

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, Unpack
 import xarray as xr
 from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from brian2 import Network as Brian2Network
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions
@@ -185,22 +185,21 @@ class BrianNetwork(Shown):
 
     def present(
         self,
-        images: Data | Any,
+        data: Data | Any,
         *,
-        examples: ArrayLike | None = None,
         seed: int = 0,
         repeats: int = 1,
         held: Held | None = None,
         **options: Unpack[DataOptions],
     ) -> None:
-        """Set the images of the next run.
+        """Set the examples of the next run.
 
         Parameters
         ----------
-        images
+        data
             Images, signals or events in any of the forms of `bioae.datasets.convert`; at most
             `presentations` of them, with their repeats.
-        examples, seed, repeats, options
+        seed, repeats, options
             As for `bioae.simulate`.
         held
             The held numbers of rules, if the network learns, as for `bioae.learn`.
@@ -220,9 +219,7 @@ class BrianNetwork(Shown):
                 hint="Call network.store() before the first run and network.restore() before each "
                 "further present, or build the network again",
             )
-        checked = Presentations.of(
-            self.source.config, images, examples=examples, seed=seed, repeats=repeats, **options
-        )
+        checked = Presentations.of(self.source.config, data, seed=seed, repeats=repeats, **options)
         if len(checked) > self.presentations:
             raise DataError(
                 "there are more images and repeats than presentations",

@@ -12,7 +12,7 @@ from brian2 import get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
 from bioae.errors import TargetError
-from bioae.simulation.backend import STANDALONE, Dtype, Target, known_target
+from bioae.simulation.backend import BRIAN2_TARGETS, STANDALONE, Dtype, Target, known_target
 from bioae.simulation.brian2_internals.cython import ieee_cache
 from bioae.simulation.brian2_internals.groups import fresh_names
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
@@ -38,7 +38,7 @@ def check_target(target: str) -> Target:
     TargetError
         If there is no such target, or its compiler is missing.
     """
-    target = known_target(target)
+    target = known_target(target, BRIAN2_TARGETS)
     if target == "cuda_standalone":
         check_cuda()
         return target

@@ -17,7 +17,7 @@ from bioae.errors import BioaeError, TargetError
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.root import versions
-from bioae.simulation.workers.runner import Build, Finished, Runner
+from bioae.simulation.runner import Build, Finished, Runner
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -1,4 +1,4 @@
-"""Run chunks of presentations in Brian2: one build, many runs."""
+"""The engine of Brian2's targets: one build, many runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,22 +18,25 @@ from brian2 import second
 from brian2.utils.logger import catch_logs
 from numpy.typing import NDArray
 
-from bioae.errors import TargetError
+from bioae.errors import NetworkError, TargetError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.networks.rules import check_range
 from bioae.progress import activity, ahead
-from bioae.simulation.backend import STANDALONE, Backend
+from bioae.simulation.backend import STANDALONE
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.objects.brian_network import BrianNetwork, Learner
+from bioae.simulation.engine import Engine
+from bioae.simulation.objects.brian_network import BrianNetwork
+from bioae.simulation.objects.brian_network import Learner as LearningGroup
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.runner import Learner, Runner, Updates
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
-from bioae.simulation.workers.runner import Runner
 
-__all__ = ["BuiltRunner", "Job", "chunk_size"]
+__all__ = ["Brian2Engine", "BuiltRunner", "chunk_size"]
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -64,30 +67,30 @@ def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """The build that every worker makes once.
+class Brian2Engine(Engine):
+    """A network on a target of Brian2; every worker builds it once."""
 
-    Attributes
-    ----------
-    network
-        The network.
-    presentations
-        The largest number of images of a chunk; smaller chunks are padded.
-    backend
-        The target and its options.
-    learning
-        Whether the weights of layers with a synapse model learn. Chunks then run one after another,
-        in one process: each begins with the weights with which the one before it ended.
-    """
+    def check(self) -> None:
+        """Check that the target's compiler is there."""
+        check_target(self.backend.target)
 
-    network: Network
-    presentations: int
-    backend: Backend
-    learning: bool = False
+    @property
+    def chunk_size(self) -> int:
+        """The number of presentations of a run that bounds memory."""
+        return chunk_size(self.network.config, self.backend.record)
 
     @contextmanager
-    def runner(self) -> Iterator[BuiltRunner]:
+    def runner(self, presentations: int, *, learning: bool = False) -> Iterator[BuiltRunner]:
         """Build the network, and run chunks on it within a block.
+
+        Parameters
+        ----------
+        presentations
+            The largest number of presentations of a chunk; smaller chunks are padded.
+        learning
+            Whether the weights of layers with a synapse model learn. Chunks then run one after
+            another, in one process: each begins with the weights with which the one before it
+            ended.
 
         Raises
         ------
@@ -101,27 +104,70 @@ class Job:
                 _ = placed.program, placed.readout_program
         with activated(backend.target, dtype=backend.dtype) as device, catch_logs():
             if backend.target not in STANDALONE:
-                built = self._build(self.presentations)
+                built = self._build(presentations, learning)
                 built.network.store()
                 yield _Runtime(built)
                 return
             # Array sizes are in the sources: with room for any chunk all chunks share one build.
-            room = max(self.presentations, chunk_size(self.network.config, backend.record))
+            room = max(presentations, self.chunk_size)
             # Spikes are in the GPU's memory; only Brian2's monitors collect them from there.
-            built = self._build(room, compact=backend.target != "cuda_standalone")
+            built = self._build(room, learning, compact=backend.target != "cuda_standalone")
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 with activity("building"):
-                    built.run(self.presentations)
+                    built.run(presentations)
                     compile_project(device, Path(folder))
                 yield _Standalone(built, device, Path(folder))
 
-    def _build(self, presentations: int, *, compact: bool = True) -> BrianNetwork:
+    @contextmanager
+    def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
+        """Build the network to learn, presentation after presentation, within a block."""
+        if self.backend.target == "cuda_standalone":
+            raise TargetError(
+                "networks do not learn on CUDA",
+                where="cuda_standalone",
+                hint="Use --target cpp_standalone",
+            )
+        if updates.batch_size > 1 or updates.optimiser is not None:
+            raise NetworkError(
+                "in Brian2 presentations learn one after another, by the statements of the rule",
+                where=self.backend.target,
+                expected="a batch size of 1 and no optimiser",
+                found=f"a batch size of {updates.batch_size}"
+                if updates.batch_size > 1
+                else "an optimiser",
+                hint='Use the target "torch"',
+            )
+        with self.runner(presentations, learning=True) as runner:
+            yield _Brian2Learner(self.network, runner)
+
+    def _build(self, presentations: int, learning: bool, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
         with activity("building"):
             return BrianNetwork(
                 self.network, presentations, record=backend.record,
-                connectivity=backend.connectivity, compact=compact, learning=self.learning,
+                connectivity=backend.connectivity, compact=compact, learning=learning,
             )  # fmt: skip
+
+
+class _Brian2Learner(Learner):
+    def __init__(self, network: Network, runner: BuiltRunner) -> None:
+        self._network, self._runner = network, runner
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        return dict(self._runner.weights)
+
+    @weights.setter
+    def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        self._runner.weights.update(values)
+
+    def present(
+        self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]
+    ) -> Chunk:
+        self._runner.held.update(held)
+        activity = self._runner(presented, part)
+        check_range(self._network.config.placed, self._runner.weights)
+        return activity
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +190,7 @@ class BuiltRunner(Runner):
     weights: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
     held: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
 
-    def _starts(self, part: slice) -> Iterator[tuple[Learner, dict[str, NDArray[Any]]]]:
+    def _starts(self, part: slice) -> Iterator[tuple[LearningGroup, dict[str, NDArray[Any]]]]:
         """Yield the groups that learn, each with its values at the start of a chunk."""
         network, learned = self.built.source, part.stop - part.start
         values = {**network.weights, **self.weights}

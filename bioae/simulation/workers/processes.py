@@ -7,7 +7,7 @@ from functools import partial
 
 from bioae.processes import shared
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.workers.runner import Build, Finished
+from bioae.simulation.runner import Build, Finished
 
 __all__ = ["run_in_processes"]
 

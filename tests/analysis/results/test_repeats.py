@@ -11,6 +11,7 @@ import xarray as xr
 from builders import dense, drawn
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.analysis import (
     blocks,
     correlation_matrix,
@@ -32,7 +33,6 @@ from bioae.analysis.measures.verdicts import context_of
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.errors import ResultError
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.tree import build_result

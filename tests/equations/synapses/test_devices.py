@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from plastic_networks import network, signals
 from refusals import refused
 
+from bioae import learn
 from bioae.equations import SynapseModel, load_neuron, load_synapse, weight_changes, with_devices
 from bioae.errors import InputError, ModelError
 from bioae.networks import Network
-from bioae.trainers import learn_mirror
 from bioae.trainers.parity import rule_parities
 
 
@@ -86,7 +86,7 @@ def test_conductances_stay_within_their_levels() -> None:
     layers = [each.model_dump() for each in start.config.layers]
     layers[0]["synapse"] = rule.name
     config = start.config.varied(layers=layers, synapses={rule.name: rule.to_mapping()})
-    learned = learn_mirror(Network(config, start.weights), signals()).network.weights
+    learned = learn(Network(config, start.weights), signals(), "torch").network.weights
     common = learned["hidden.weight_g_common"]
     levels = np.abs(learned["hidden.weight"]) * 4
     written = np.isclose(levels, np.rint(levels), atol=1e-5)

@@ -11,9 +11,9 @@ from builders import conv, deconv, dense, drawn
 from exchange.nir.graphs import DT, spikes_of
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.exchange.nir import from_nir
 from bioae.networks import Network
-from bioae.simulation import simulate
 
 __all__ = ["NETWORKS", "Ran", "ran"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from exchange.nir.euler import NEURONS, run
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.exchange.nir import Translation
-from bioae.simulation import simulate
 
 __all__ = ["Drawn", "compared", "spikes_of"]
 

@@ -14,10 +14,10 @@ from exchange.nir.euler import run
 from exchange.nir.exports import EXAMPLES, NETWORKS, ran
 from exchange.nir.graphs import compared, spikes_of
 
+from bioae import simulate
 from bioae.datasets import load
 from bioae.exchange.nir import from_nir, read_graph, to_nir, translate
 from bioae.networks.encoders import Bernoulli
-from bioae.simulation import simulate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other packages, on import

@@ -11,13 +11,12 @@ from exchange.nir.graphs import DT, Drawn, compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import InputError, ModelError
 from bioae.exchange.nir import from_nir, translate
 from bioae.exchange.nir.populations import model_of
-from bioae.simulation import simulate
-from bioae.trainers import simulate_mirror
 
 STEPS = 15
 
@@ -214,7 +213,7 @@ def test_the_mirror_agrees(name: str) -> None:
     # Sums of weights on the grid do not depend on their order.
     network = from_nir(GRAPHS[name], dt="1*ms", steps=20, encoder="bernoulli").quantised()
     images = np.random.default_rng(0).random((3, *network.config.input_shape))
-    brian, mirror = simulate(network, images, "numpy"), simulate_mirror(network, images)
+    brian, mirror = simulate(network, images, "numpy"), simulate(network, images, "torch")
     counts = [layer["spike_count"].to_numpy().sum() for layer in brian["layers"].values()]
     assert sum(counts) > 10
     assert not differing_spikes(brian, mirror)["differing"].to_numpy().any()

@@ -113,7 +113,7 @@ def test_a_linear_network_approaches_least_squares(tmp_path: Path) -> None:
     described = tables(data, "feedforward", network, **settings)
     described["data"]["validation"] = 20
     result = train_baseline(described, tmp_path / "run")
-    from bioae.trainers.training.splits import held_out
+    from bioae.runs.splits import held_out
 
     train, _ = held_out(load(data, "train"), 20, 0)
     design = np.hstack([train.as_float()[:, 0], np.ones((60, 1))])  # type: ignore[union-attr]

@@ -131,7 +131,7 @@ def test_a_linear_autoencoder_approaches_principal_components(data: Path, tmp_pa
 def load_training_images(data: Path) -> Array:
     """Return the 100 images that are not held out."""
     from bioae.datasets import load
-    from bioae.trainers.training.splits import held_out
+    from bioae.runs.splits import held_out
 
     train, _ = held_out(load(data, "train"), 20, 0)
     found: Array = train.as_float()  # type: ignore[union-attr]

@@ -55,11 +55,11 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
     network: SpikeTimeNetwork, values: NDArray[np.float64], dt: float
 ) -> None:
     pytest.importorskip("torch")
-    from bioae.trainers import simulate_mirror
+    from bioae import simulate
 
     ordinary = network.to_network(f"{dt}*ms")
     images = network.images(values, ordinary)
-    result, mirror = bioae.simulate(ordinary, images, "numpy"), simulate_mirror(ordinary, images)
+    result, mirror = bioae.simulate(ordinary, images, "numpy"), simulate(ordinary, images, "torch")
     assert int(differing_spikes(result, mirror)["differing"].sum()) == 0
     in_steps = network.spike_times(values, dt)
     for found, times in zip(network.read_times(result), in_steps, strict=True):
@@ -206,7 +206,8 @@ def test_spike_times_are_read_in_the_order_of_a_result() -> None:
     images = network.images(values, inputs)
     expected = network.spike_times(values, 1.0)
     assert np.isfinite(expected[1]).any()
-    numbered = bioae.simulate(inputs, images, "numpy", examples=[12, 3, 10, 7])
+    images = replace(images, indices=np.array([12, 3, 10, 7]))
+    numbered = bioae.simulate(inputs, images, "numpy")
     for result, order in (
         (numbered, [0, 1, 2, 3]),
         (numbered.isel(example=[3, 2, 1, 0]), [3, 2, 1, 0]),

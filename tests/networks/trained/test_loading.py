@@ -11,6 +11,7 @@ import pytest
 import bioae
 from bioae.errors import ArtefactError
 from bioae.networks import trained
+from bioae.networks.trained import card
 from bioae.networks.trained.cards import FOLDER
 
 NAME = trained.available()[0]
@@ -65,7 +66,7 @@ def test_a_null_character_is_refused() -> None:
 def test_a_path_without_a_file_may_be_a_name(here: Path) -> None:
     assert bioae.load(Path(NAME)).network.sha256 == bioae.load(NAME).network.sha256
     with pytest.raises(ArtefactError, match="5: there is no trained network of this name"):
-        bioae.networks.trained.card(5)  # type: ignore[arg-type]
+        card(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("word", ["sae-mnits", "SAE-MNIST", "x" * 5000, "lif"])

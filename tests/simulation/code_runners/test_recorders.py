@@ -11,16 +11,16 @@ from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, second
 from builders import dense, drawn, need
 from one_build import Simulation, simulate_several
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import build, simulate
+from bioae.simulation import Backend, build
 from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets.activation import activated
 from bioae.simulation.workers.job import chunk_size
-from bioae.trainers import simulate_mirror
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -50,7 +50,7 @@ def network(decoder: str, schedule: ScheduleName = "brian2") -> Network:
 def test_decoded_images_equal_the_mirrors(target: Target, decoder: str) -> None:
     need(target)
     net = decoding(decoder)
-    assert_as_the_mirror(net, simulate(net, IMAGES, target, chunk=2))
+    assert_as_the_mirror(net, simulate(net, IMAGES, Backend(target, chunk=2)))
 
 
 def test_every_decoder_in_one_compiled_build() -> None:
@@ -67,7 +67,7 @@ def decoding(decoder: str) -> Network:
 
 
 def assert_as_the_mirror(net: Network, actual: xr.DataTree) -> None:
-    expected = simulate_mirror(net, IMAGES)
+    expected = simulate(net, IMAGES, "torch")
     assert expected["/layers/last"]["spike_count"].sum() > 0
     assert differing_spikes(actual, expected)["differing"].values.tolist() == [0, 0]
     assert (expected["reconstruction"] != 0).any()

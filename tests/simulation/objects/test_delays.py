@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation import TARGETS, Backend, build
 from bioae.simulation.backend import Target
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import simulate_mirror
 
 STEPS = 6
 
@@ -70,8 +70,8 @@ def train(result: xr.DataTree, layer: str) -> Train:
 
 def both(network: Network, images: ArrayLike) -> xr.DataTree:
     """Run Brian2, two presentations in each run of one build, and the mirror: they must agree."""
-    actual = simulate_mirror(network, images)
-    brian = simulate(network, images, "numpy", chunk=2)
+    actual = simulate(network, images, "torch")
+    brian = simulate(network, images, Backend("numpy", chunk=2))
     for layer in network.config.layers:
         assert train(brian, layer.name) == train(actual, layer.name)
     xr.testing.assert_equal(brian["reconstruction"], actual["reconstruction"])
@@ -170,8 +170,8 @@ def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) 
     # The second image emits what the first one does not.
     images = np.zeros((2, 1, 1, 5))
     images[0, 0, 0, :2], images[1, 0, 0, 3:] = (0.25, 0.5), (0.75, 1.0)
-    actual = simulate_mirror(network, images)
-    brian = simulate(network, images, "numpy", chunk=2)
+    actual = simulate(network, images, "torch")
+    brian = simulate(network, images, Backend("numpy", chunk=2))
     # Every connection of the diagonal takes three of six steps; Brian2's order ends a step later.
     arrived = {"paper": STEPS - 3, "brian2": STEPS - 2}[schedule]
     expected = (images * arrived / STEPS)[:, 0]
@@ -202,7 +202,7 @@ MIXED: list[dict[str, Any]] = [
 
 def assert_parity(delayed: Network, brian: xr.DataTree, least: float = 0.5) -> None:
     """Assert that Brian2's result is the mirror's, and that there was something to compare."""
-    mirror = simulate_mirror(delayed, IMAGES)
+    mirror = simulate(delayed, IMAGES, "torch")
     spikes = differing_spikes(brian, mirror)
     assert spikes["differing"].values.tolist() == [0] * len(delayed.config.layers)
     for placed in delayed.config.placed:
@@ -230,8 +230,8 @@ def test_every_target_delays_spikes_as_the_mirror_does(
     layers = MIXED if target != "cython" else MIXED[2:]
     delayed = network(schedule, layers, encoder={"kind": "constant_current"})
     # Two runs of one build; the last steps' spikes of each presentation are still under way.
-    assert_parity(delayed, simulate(delayed, IMAGES, target, chunk=2))
-    late = {step for _, _, step in train(simulate_mirror(delayed, IMAGES), "c")}
+    assert_parity(delayed, simulate(delayed, IMAGES, Backend(target, chunk=2)))
+    late = {step for _, _, step in train(simulate(delayed, IMAGES, "torch"), "c")}
     assert late & {9, 10, 11}
 
 
@@ -275,7 +275,7 @@ def test_any_delays_equal_the_mirrors(
     )
     louder = {**delayed.weights, "a.weight": 2 * abs(delayed.weights["a.weight"])}
     delayed = Network(delayed.config, louder)
-    brian = simulate(delayed, IMAGES, "numpy", chunk=3)
+    brian = simulate(delayed, IMAGES, Backend("numpy", chunk=3))
     assert train(brian, "a")
     assert_parity(delayed, brian, least=0.0)
 

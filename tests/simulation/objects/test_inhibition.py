@@ -10,13 +10,12 @@ import pytest
 import xarray as xr
 from builders import SCHEDULES, conv, dense, described, pictures
 
+from bioae import simulate
 from bioae.analysis import differing_spikes, is_alive
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.trainers import simulate_mirror
 
 #: Adds up what arrives, and fires when the difference is 2; what it counted stays.
 COUNTER: dict[str, Any] = {
@@ -60,8 +59,8 @@ IMAGES = pictures(3, 1, 2, 2)
 )
 def test_mirror_equals_brian2(schedule: str, encoder: str) -> None:
     counting = network(schedule, encoder=encoder)
-    mirror = simulate_mirror(counting, IMAGES, record=["n_e", "n_i"])
-    brian = simulate(counting, IMAGES, Backend("numpy", record=["n_e", "n_i"]), chunk=2)
+    mirror = simulate(counting, IMAGES, Backend("torch", record=["n_e", "n_i"]))
+    brian = simulate(counting, IMAGES, Backend("numpy", record=["n_e", "n_i"], chunk=2))
     assert differing_spikes(brian, mirror)["differing"].values.tolist() == [0, 0]
     for layer in ("a", "b"):
         assert float(is_alive(brian, layer).mean()) >= 0.5
@@ -95,7 +94,7 @@ def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> No
     separate = {**READOUT, "equations": "u : 1\nd : 1", "inhibition": "d"}
     decoded = []
     for adding in (plain, network(schedule, readout=separate)):
-        mirror = simulate_mirror(adding, IMAGES)
+        mirror = simulate(adding, IMAGES, "torch")
         brian = simulate(adding, IMAGES, "numpy")
         xr.testing.assert_equal(brian["reconstruction"], mirror["reconstruction"])
         decoded.append(mirror["reconstruction"].to_numpy())

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2 import SpikeMonitor, StateMonitor
-from builders import dense, described, need
+from builders import dense, described, need, numbered
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import TARGETS, build, simulate
+from bioae.simulation import TARGETS, Backend, build
 from bioae.simulation.backend import Dtype, Target
 from bioae.simulation.brian2_internals.groups import float32_allowed
 from bioae.simulation.objects.brian_network import BrianNetwork
@@ -74,7 +75,7 @@ class Emission:
             source, [HELD], record=True, when="end", clock=source.clock, name=f"{self.name}__held"
         )
         self.built.network.add(self.spikes, self.held)
-        self.built.present(self.shown, examples=EXAMPLES, seed=SEED)
+        self.built.present(numbered(self.shown, EXAMPLES), seed=SEED)
         self.built.run()
 
     def raster(self) -> NDArray[np.float64]:
@@ -170,7 +171,7 @@ def test_arguments_of_a_run_are_no_larger_than_its_images(encoder: dict[str, Any
     net = network(encoder, "brian2")
     with activated("numpy"):
         built = build(net, len(IMAGES))
-        built.present(IMAGES, examples=EXAMPLES)
+        built.present(numbered(IMAGES, EXAMPLES))
         assert built.images is not None
         arrays = built.input_arrays(built.images)
     # What each input neuron holds; the seed, and the number of each example.
@@ -182,7 +183,7 @@ def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
     net = network(IN_TIME[0], "brian2")
     with activated("numpy"):
         built = build(net, 4)
-        built.present(SIGNALS[:2, ::3], examples=EXAMPLES[:2])
+        built.present(numbered(SIGNALS[:2, ::3], EXAMPLES[:2]))
         assert built.images is not None
         ((name, values),) = built.input_arrays(built.images).items()
     assert name == f"{built.held.name}.values"
@@ -194,8 +195,9 @@ def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
 
 def test_earlier_images_have_no_effect() -> None:
     net = network(ENCODERS[0], "brian2")
-    both = simulate(net, IMAGES, "numpy", examples=EXAMPLES, chunk=3)
-    single = simulate(net, IMAGES[3:], "numpy", examples=EXAMPLES[3:])
+    images = numbered(IMAGES, EXAMPLES)
+    both = simulate(net, images, Backend("numpy", chunk=3))
+    single = simulate(net, images[3:], "numpy")
     assert single["/layers/only"]["spike_count"].sum() > 0
     np.testing.assert_array_equal(
         both["/layers/only"]["spike_count"][3:], single["/layers/only"]["spike_count"]

@@ -10,11 +10,10 @@ import pytest
 import xarray as xr
 from builders import COBA, SCHEDULES, conv, dense, described, need, pictures
 
+from bioae import simulate
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend, Connectivity, Target
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 IMAGES = pictures(3, 2, 8, 8)
 
@@ -63,7 +62,7 @@ def combined(schedule: str) -> Network:
 
 @cache
 def mirrored(schedule: str) -> xr.DataTree:
-    return simulate_mirror(combined(schedule), IMAGES, record=["v", "g_e", "g_i"])
+    return simulate(combined(schedule), IMAGES, Backend("torch", record=["v", "g_e", "g_i"]))
 
 
 def assert_same(result: xr.DataTree, schedule: str) -> None:
@@ -129,7 +128,7 @@ def silent(bias: float, schedule: str, **fields: Any) -> Network:
 def test_a_bias_acts_in_every_step_and_in_the_lead_in(schedule: str, lead_in: int) -> None:
     network = silent(1 / 16, schedule)
     black = np.zeros((2, 1, 1))
-    mirror = simulate_mirror(network, black, record=["v"])
+    mirror = simulate(network, black, Backend("torch", record=["v"]))
     result = simulate(network, black, Backend("numpy", record=["v"]))
     for each in (mirror, result):
         layer = each["layers/only"]
@@ -150,7 +149,7 @@ def test_a_refractory_neuron_loses_its_bias_and_u_does_not(
 ) -> None:
     network = silent(0.5, schedule)
     black = np.zeros((1, 1, 1))
-    for each in (simulate_mirror(network, black), simulate(network, black, "numpy")):
+    for each in (simulate(network, black, "torch"), simulate(network, black, "numpy")):
         times = each["layers/only"]["spike_time_ms"].to_numpy()
         assert np.rint(times).astype(int).tolist() == fires
         assert each["reconstruction"].item() == total
@@ -196,7 +195,7 @@ DILATED = described(
 def test_a_pathway_may_have_no_connections(network: Network, connectivity: Connectivity) -> None:
     images = np.ones((2, *network.config.input_shape))
     found = simulate(network, images, Backend("numpy", connectivity=connectivity))
-    mirror = simulate_mirror(network, images)
+    mirror = simulate(network, images, "torch")
     for name in ("first", "output"):
         pair = [each[f"layers/{name}"]["spike_time_ms"].to_numpy() for each in (found, mirror)]
         np.testing.assert_array_equal(*pair)

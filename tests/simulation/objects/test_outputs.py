@@ -11,15 +11,15 @@ import xarray as xr
 from builders import SCHEDULES, dense, drawn, need
 from one_build import Simulation, simulate_several
 
+from bioae import simulate, simulate_to
 from bioae.analysis import open_result
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import simulate, simulate_to, write_result
+from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers.job import chunk_size
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 STEPS, OUTPUTS = 8, 3
 DECODERS: dict[str, dict[str, Any]] = {
@@ -74,16 +74,16 @@ def assert_same(actual: xr.DataTree, expected: xr.DataTree, decoder: str) -> Non
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_mirror_equals_numpy(decoder: str, schedule: str) -> None:
     net, images = network(decoder, schedule), examples(decoder)
-    mirrored = simulate_mirror(net, images)
+    mirrored = simulate(net, images, "torch")
     assert_same(simulate(net, images, "numpy"), mirrored, decoder)
 
 
 @pytest.mark.parametrize("decoder", ["trajectory", "first_spike"])
 def test_chunks_do_not_matter(decoder: str, tmp_path: Path) -> None:
     net, images = network(decoder), examples(decoder)
-    expected = simulate_mirror(net, images)
-    assert_same(simulate_mirror(net, images, chunk=2), expected, decoder)
-    simulate_to(tmp_path / "parts.nc", net, images, "numpy", chunk=2)
+    expected = simulate(net, images, "torch")
+    assert_same(simulate(net, images, Backend("torch", chunk=2)), expected, decoder)
+    simulate_to(tmp_path / "parts.nc", net, images, Backend("numpy", chunk=2))
     assert_same(open_result(tmp_path / "parts.nc"), expected, decoder)
     whole = simulate(net, images, "numpy")
     write_result(whole, tmp_path / "whole.nc")
@@ -101,14 +101,14 @@ def test_compiled_targets(target: Target) -> None:
     work = [Simulation(network(*case), examples(case[0])) for case in cases]
     results = simulate_several(work, target=target)
     for (decoder, _), each, result in zip(cases, work, results, strict=True):
-        assert_same(result, simulate_mirror(each.network, each.images), decoder)
+        assert_same(result, simulate(each.network, each.images, "torch"), decoder)
 
 
 def test_float32() -> None:
     net, images = network("trajectory"), examples("trajectory")
     single = simulate(net, images, Backend("numpy", "float32"))
     assert single["output"].dtype == np.float64
-    expected = simulate_mirror(net, images)["output"]
+    expected = simulate(net, images, "torch")["output"]
     np.testing.assert_allclose(single["output"], expected, rtol=1e-5, atol=1e-5)
 
 
@@ -134,9 +134,9 @@ def test_labels_of_a_classifier() -> None:
     assert result["label"].to_numpy().tolist() == [0, 2, 1, 1, 0]
     assert "target" not in result
     foreign = Data.of_images(pixels, labels=np.array([0, 3, 1, 1, 0]), name="noise", split="test")
-    for run in (simulate_mirror, lambda *a: simulate(*a, "numpy")):
+    for target in ("torch", "numpy"):
         with pytest.raises(DataError, match="a label is not that of a class; expected 0 to 2"):
-            run(net, foreign)
+            simulate(net, foreign, target)
 
 
 def test_targets_that_do_not_fit_are_refused() -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from builders import SCHEDULES, conv, deconv, dense, drawn, pictures
+from builders import SCHEDULES, conv, deconv, dense, drawn, numbered, pictures
 
+from bioae import simulate
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
-from bioae.trainers.mirror.simulate import simulate_mirror
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
 ENCODERS = ["bernoulli", "first_spike", "constant_current"]
@@ -50,7 +49,7 @@ def strided(recurrence: float = 1.0, **changes: Any) -> Network:
     network = Network(config, scaled_recurrence(network, recurrence))
     for placed in config.placed:
         name = f"{placed.name}.weight"
-        while active(simulate_mirror(network, IMAGES), placed.name) < 0.5:
+        while active(simulate(network, IMAGES, "torch"), placed.name) < 0.5:
             assert np.abs(network.weights[name]).max() < 2**20
             network = Network(config, {**network.weights, name: 2 * network.weights[name]})
     return network
@@ -101,7 +100,7 @@ def test_mirror_equals_brian2(model: str, schedule: str, encoder: str, decoder: 
     network = strided(
         neuron=model, schedule=schedule, encoder={"kind": encoder}, decoder={"kind": decoder}
     )
-    assert_same(simulate_mirror(network, IMAGES), simulate(network, IMAGES, "numpy"))
+    assert_same(simulate(network, IMAGES, "torch"), simulate(network, IMAGES, "numpy"))
 
 
 @pytest.mark.parametrize(
@@ -115,8 +114,8 @@ def test_mirror_equals_brian2(model: str, schedule: str, encoder: str, decoder: 
 )
 def test_recurrent_layers(schedule: str, model: str) -> None:
     network = recurrent(schedule, model)
-    mirrored = simulate_mirror(network, IMAGES)
-    without = simulate_mirror(Network(network.config, scaled_recurrence(network, 0.0)), IMAGES)
+    mirrored = simulate(network, IMAGES, "torch")
+    without = simulate(Network(network.config, scaled_recurrence(network, 0.0)), IMAGES, "torch")
     assert raster(mirrored, "outer", 0) != raster(without, "outer", 0)
     assert_same(mirrored, simulate(network, IMAGES, "numpy"))
 
@@ -134,21 +133,21 @@ def test_recurrent_layers(schedule: str, model: str) -> None:
 )
 def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
     network = recurrent(schedule, "cuba")
-    expected = simulate_mirror(network, IMAGES)
-    assert_same(simulate(network, IMAGES, "numpy", chunk=chunk), expected)
-    assert_same(simulate_mirror(network, IMAGES, chunk=chunk), expected)
+    expected = simulate(network, IMAGES, "torch")
+    assert_same(simulate(network, IMAGES, Backend("numpy", chunk=chunk)), expected)
+    assert_same(simulate(network, IMAGES, Backend("torch", chunk=chunk)), expected)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
     network = recurrent(schedule, "cuba")
-    numbers = np.array([17, 4, 99, 0, 5])
-    for run in (simulate_mirror, lambda *a, **k: simulate(*a, "numpy", **k)):
-        everything = run(network, IMAGES, examples=numbers, seed=6)
-        some = run(network, IMAGES[[2, 0]], examples=numbers[[2, 0]], seed=6)
+    images = numbered(IMAGES, [17, 4, 99, 0, 5])
+    for target in ("torch", "numpy"):
+        everything = simulate(network, images, target, seed=6)
+        some = simulate(network, images[[2, 0]], target, seed=6)
         for number in (99, 17):
             assert_same_example(some, everything, number)
-        other_seed = run(network, IMAGES[:1], examples=numbers[:1], seed=7)
+        other_seed = simulate(network, images[:1], target, seed=7)
         assert raster(other_seed, "outer", 17) != raster(everything, "outer", 17)
 
 
@@ -156,7 +155,7 @@ def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
 def test_recorded_states(model: str) -> None:
     network = strided(neuron=model, steps=6)
     states = network.config.placed[0].program.states.keys()
-    mirrored = simulate_mirror(network, IMAGES[:2], record=states)
+    mirrored = simulate(network, IMAGES[:2], Backend("torch", record=states))
     brian = simulate(network, IMAGES[:2], Backend("numpy", record=states))
     for layer in LAYERS:
         data = brian[f"/layers/{layer['name']}"]
@@ -206,11 +205,11 @@ def test_nothing_leaks_into_the_next_presentation(
     path.write_text(SPONTANEOUS.format(refractory=refractory))
     layers = [{**layer, "recurrent": recur} for layer in LAYERS]
     network = strided(neuron=str(path), schedule=schedule, layers=layers)
-    first = raster(simulate_mirror(network, 0 * IMAGES), "outer", 0)
+    first = raster(simulate(network, 0 * IMAGES, "torch"), "outer", 0)
     assert min(time for _, time in first) < 3
     assert max(time for _, time in first) == 11
-    both = simulate(network, IMAGES[:2], "numpy", chunk=2)
-    assert_same(simulate_mirror(network, IMAGES[:2]), both)
+    both = simulate(network, IMAGES[:2], Backend("numpy", chunk=2))
+    assert_same(simulate(network, IMAGES[:2], "torch"), both)
     for example in (0, 1):
-        single = simulate(network, IMAGES[[example]], "numpy", examples=[example])
+        single = simulate(network, IMAGES[:2], "numpy", examples=[example])
         assert_same_example(both, single, example)

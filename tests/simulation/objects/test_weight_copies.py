@@ -11,11 +11,12 @@ import pytest
 from builders import need
 from numpy.typing import NDArray
 
+from bioae import learn
 from bioae.datasets import Data
 from bioae.equations.synapses.program import GRID_BITS
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
-from bioae.simulation import learn, objects
+from bioae.simulation import objects
 from bioae.simulation.backend import Backend, Dtype
 from bioae.simulation.targets.activation import IEEE_FLAGS
 
@@ -191,7 +192,7 @@ def test_cpp_learns_as_numpy_where_copies_deliver(
     signals = Data.of_signals(values)
     assert start.config.placed[1].separate_inhibition
     expected = learn(start, signals, Backend("numpy", dtype=dtype))
-    actual = learn(start, signals, Backend("cpp_standalone", dtype=dtype), chunk=3)
+    actual = learn(start, signals, Backend("cpp_standalone", dtype=dtype, chunk=3))
     for name, weights in expected.network.weights.items():
         assert np.mean(weights != start.weights[name]) > 0.3, name
         # Equal bits are claimed in float64 only; numbers of 32 bits have no copies.

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from bioae import simulate_to
 from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks import Network
-from bioae.simulation import Backend, BrianNetwork, simulate_to
+from bioae.simulation import Backend, BrianNetwork
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.parts import Parts, excerpts, missing
 from bioae.simulation.workers import job as runners
@@ -48,7 +49,7 @@ def whole(network: Network, images: Images, tmp_path_factory: pytest.TempPathFac
 
 
 def stored(network: Network, images: Images, path: Path, **options: Any) -> bytes:
-    backend = Backend("numpy", record=["v"])
+    backend = Backend("numpy", record=["v"], chunk=options.pop("chunk", None))
     simulate_to(path, network, images, backend, seed=3, resume=True, **options)
     assert int(open_result(path)["/layers/output/spike_count"].sum()) > 0
     return path.read_bytes()

@@ -10,13 +10,13 @@ import xarray as xr
 from brian2 import Synapses
 from builders import conv, deconv, dense, drawn, need, pictures
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.networks import Network
-from bioae.simulation import build, simulate
+from bioae.simulation import build
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.sharing import SharedSynapses
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import simulate_mirror
 
 COBA: dict[str, Any] = {
     "description": "Separate excitation and inhibition.",
@@ -67,13 +67,13 @@ def test_shared_weights_equal_unrolled_synapses(
     need(target)
     described = network(schedule, encoder)
     # Spikes under way as a presentation ends are dropped, in the first run and in the second.
-    shared = simulate(described, IMAGES, Backend(target, dtype=dtype), chunk=2)
+    shared = simulate(described, IMAGES, Backend(target, dtype=dtype, chunk=2))
     other: Target = "numpy" if dtype == "float64" else target  # compiles nothing
     unrolled = simulate(described, IMAGES, Backend(other, dtype=dtype, connectivity="unrolled"))
     assert_fires(shared)
     assert shared.equals(unrolled)
     if dtype == "float64":
-        mirror = simulate_mirror(described, IMAGES)
+        mirror = simulate(described, IMAGES, "torch")
         assert differing_spikes(shared, mirror)["differing"].values.tolist() == [0] * len(LAYERS)
         xr.testing.assert_equal(shared["reconstruction"], mirror["reconstruction"])
 

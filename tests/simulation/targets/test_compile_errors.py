@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from builders import dense, drawn
 
+from bioae import simulate
 from bioae.errors import TargetError
-from bioae.simulation import simulate
 
 
 def test_code_that_was_not_compiled_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,15 @@ import pytest
 import xarray as xr
 from builders import dense, described
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import build, simulate
+from bioae.simulation import build
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets.activation import activated
-from bioae.trainers import simulate_mirror
 
 #: Names of variables of synapses, of their pathways, and of the input.
 NAMES = [
@@ -70,7 +70,7 @@ def test_names_of_users_do_not_collide(names: list[str], layers: list[str]) -> N
     images = stream(0, 0).random((2, 1, 2, 2))
     record = set(names)
     brian = simulate(net, images, Backend("numpy", record=record))
-    mirror = simulate_mirror(net, images, record=record)
+    mirror = simulate(net, images, Backend("torch", record=record))
     assert not differing_spikes(brian, mirror)["differing"].any()
     for name in layers[:2]:
         assert int(brian[f"/layers/{name}/spike_count"].sum()) > 0

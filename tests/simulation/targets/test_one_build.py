@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from builders import conv, dense, drawn, need
+from builders import conv, dense, drawn, need, numbered
 
+from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.errors import TargetError
 from bioae.networks import Network
-from bioae.simulation import build, simulate
+from bioae.simulation import build
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets import compiling
@@ -53,9 +54,11 @@ def network(seed: int = 0, *, neuron: str = "lif", **parameters: Any) -> Network
     return Network(network.config, {**network.weights, **own})
 
 
-def compare(net: Network, images: Any = IMAGES, **options: Any) -> xr.DataTree:
+def compare(
+    net: Network, images: Any = IMAGES, chunk: int | None = None, **options: Any
+) -> xr.DataTree:
     """Run a network, and compare its spikes with those of the target numpy."""
-    result = simulate(net, images, "cpp_standalone", **options)
+    result = simulate(net, images, Backend("cpp_standalone", chunk=chunk), **options)
     expected = simulate(net, images, "numpy", **options)
     assert expected["/layers/last"]["spike_count"].sum() > 0
     assert differing_spikes(result, expected)["differing"].values.tolist() == [0, 0]
@@ -86,7 +89,7 @@ def test_new_signals_need_no_compilation(compiled: list[Path]) -> None:
     rng = np.random.default_rng(0)
     for examples, chunk in ((3, None), (1, None), (7, 2)):
         signals = rng.normal(size=(examples, 20, 2))
-        result = simulate(net, signals, "cpp_standalone", chunk=chunk)
+        result = simulate(net, signals, Backend("cpp_standalone", chunk=chunk))
         expected = simulate(net, signals, "numpy")
         assert expected["/layers/last"]["spike_count"].sum() > 0
         assert differing_spikes(result, expected)["differing"].values.tolist() == [0]
@@ -97,7 +100,7 @@ def test_new_signals_need_no_compilation(compiled: list[Path]) -> None:
 def test_new_values_per_neuron_and_noise_need_no_compilation(compiled: list[Path]) -> None:
     for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
         varied = network(seed, neuron="alif").with_spread({"tau": wide}, seed=seed)
-        compare(varied.with_background(noise), seed=seed, examples=[7, seed, 3])
+        compare(varied.with_background(noise), numbered(IMAGES, [7, seed, 3]), seed=seed)
     assert len(compiled) == 1
 
 

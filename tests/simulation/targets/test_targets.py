@@ -11,13 +11,13 @@ from builders import dense, described, need
 from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 
+from bioae import simulate
 from bioae.analysis import differing_spikes, is_alive, layer_names
 from bioae.equations import available, load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network
-from bioae.simulation import TARGETS, simulate
+from bioae.simulation import TARGETS, Backend
 from bioae.simulation.backend import Target
-from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import parity_network
 from bioae.trainers.parity.comparison import recorded, report
 
@@ -51,7 +51,7 @@ def example_of(name: str) -> Shown:
 @cache
 def mirrored(name: str) -> xr.DataTree:
     network, images = example_of(name)
-    return simulate_mirror(network, images, record=recorded(network))
+    return simulate(network, images, Backend("torch", record=recorded(network)))
 
 
 @pytest.fixture(scope="module", params=RUNS)
@@ -106,7 +106,7 @@ def result(request: pytest.FixtureRequest) -> xr.DataTree:
     target: Target = request.param
     need(target)
     # Two chunks, the second one padded: one build serves both.
-    return simulate(*constant_current(), target, chunk=2)
+    return simulate(*constant_current(), Backend(target, chunk=2))
 
 
 @cache

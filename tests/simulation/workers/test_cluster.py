@@ -20,12 +20,13 @@ from brian2.devices.device import get_device
 from builders import two_layers
 from numpy.typing import NDArray
 
+from bioae import simulate, simulate_to
 from bioae.errors import TargetError
 from bioae.networks import Network
-from bioae.simulation import simulate, simulate_to, write_result
+from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module
-from bioae.simulation.workers.job import Job
+from bioae.simulation.workers.job import Brian2Engine
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -63,7 +64,8 @@ def started(**options: Any) -> Any:
 def stored(
     network: Network, images: Images, path: Path, *, target: Target = "numpy", **options: Any
 ) -> bytes:
-    result = simulate(network, images, Backend(target, record=["v"]), seed=3, **options)
+    how = {name: options.pop(name) for name in ("chunk", "workers") if name in options}
+    result = simulate(network, images, Backend(target, record=["v"], **how), seed=3, **options)
     assert int(result["/layers/output/spike_count"].sum()) > 0
     write_result(result, path, overwrite=True)
     return path.read_bytes()
@@ -93,7 +95,7 @@ def test_finished_chunks_are_stored_by_the_client(
     def count(*_: int) -> None:
         stored.append(len(list(tmp_path.glob("r.nc.parts/*.safetensors"))))
 
-    simulate_to(path, network, images, "numpy", workers=threads, chunk=2, progress=count)
+    simulate_to(path, network, images, Backend("numpy", chunk=2, workers=threads), progress=count)
     assert stored == [1, 2, 3, 4]
 
 
@@ -101,15 +103,15 @@ def test_a_worker_builds_once(
     threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    runner = Job.runner
+    runner = Brian2Engine.runner
 
     @wraps(runner)  # it is sent by its name
     def counted(job: Any) -> Any:
         built.append(job)
         return runner(job)
 
-    monkeypatch.setattr(Job, "runner", counted)
-    simulate(network, images, "numpy", workers=threads, chunk=1)
+    monkeypatch.setattr(Brian2Engine, "runner", counted)
+    simulate(network, images, Backend("numpy", chunk=1, workers=threads))
     assert len(built) == 1  # both workers are this process
 
 
@@ -118,7 +120,7 @@ def test_an_error_of_a_worker_is_raised(
 ) -> None:
     monkeypatch.setattr("bioae.simulation.targets.activation.shutil.which", lambda program: None)
     with pytest.raises(TargetError, match=r"'cpp_standalone' needs g\+\+"):
-        simulate(network, images, workers=threads)
+        simulate(network, images, Backend(workers=threads))
     assert module._bench._name is None
 
 
@@ -129,7 +131,7 @@ def test_other_versions_are_refused(
     calls = iter([{**ours, "brian2": "0.1"}])
     monkeypatch.setattr(module, "versions", lambda: next(calls, ours))
     with pytest.raises(TargetError, match=r"another version of brian2; expected 0\.1; found"):
-        simulate(network, images, "numpy", workers=threads)
+        simulate(network, images, Backend("numpy", workers=threads))
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -192,7 +194,7 @@ def test_no_workers(network: Network, images: Images, monkeypatch: pytest.Monkey
         module.connected(empty.scheduler_address) as client,
         pytest.raises(TargetError, match="the Dask cluster has no workers"),
     ):
-        simulate(network, images, "numpy", workers=client)
+        simulate(network, images, Backend("numpy", workers=client))
 
 
 def test_a_cluster_that_loses_all_workers_is_an_error(
@@ -208,7 +210,7 @@ def test_a_cluster_that_loses_all_workers_is_an_error(
             left.scale(0)
 
         with pytest.raises(TargetError, match="the Dask cluster has no workers"):
-            simulate(network, images, "numpy", chunk=1, workers=client, progress=leave)
+            simulate(network, images, Backend("numpy", chunk=1, workers=client), progress=leave)
     module._bench.close()  # its worker was this process
 
 

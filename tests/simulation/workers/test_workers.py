@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.errors import InputError, TargetError
 from bioae.networks import Artefact, Network
 from bioae.processes import TRIES, shared
-from bioae.simulation import simulate, write_result
+from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 
@@ -29,7 +30,7 @@ def stored(
     network: Network, images: Images, folder: Path, *, target: Target, **options: Any
 ) -> bytes:
     """Return the bytes of a result's file."""
-    result = simulate(network, images, Backend(target, record=["v"]), seed=3, **options)
+    result = simulate(network, images, Backend(target, record=["v"], **options), seed=3)
     assert int(result["/layers/output/spike_count"].sum()) > 0
     path = folder / f"{len(list(folder.iterdir()))}.nc"
     write_result(result, path)
@@ -70,7 +71,7 @@ def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: 
 
 def test_an_example_does_not_depend_on_the_others(small: Network, images: Images) -> None:
     every = simulate(small, images, "numpy", seed=3)
-    expected = simulate(small, images[4:5], "numpy", seed=3, examples=[4])
+    expected = simulate(small, images, "numpy", seed=3, examples=[4])
     for layer in ("first", "second", "output"):
         counts = every[f"/layers/{layer}/spike_count"].sel(example=[4])
         assert int(counts.sum()) > 0
@@ -78,9 +79,9 @@ def test_an_example_does_not_depend_on_the_others(small: Network, images: Images
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", -1), ("chunk", 0)])
-def test_too_few_workers_or_images(name: str, value: int, small: Network, images: Images) -> None:
+def test_too_few_workers_or_images(name: str, value: int) -> None:
     with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
-        simulate(small, images, "numpy", **{name: value})
+        Backend("numpy", **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_too_few_workers_or_images(name: str, value: int, small: Network, images
         ({"chunk": np.int64(-1)}, "chunk does not fit; expected 1 or more; found -1"),
         ({"chunk": 1.5}, "chunk does not fit; expected a whole number, 1 or more; found 1.5"),
         (
-            {"backend": Backend("numpy", record=["u"])},
+            {"record": ["u"]},
             "no layer has a variable 'u'; expected one of",
         ),
     ],
@@ -105,11 +106,11 @@ def test_options_that_cannot_work(
     options: dict[str, Any], line: str, small: Network, images: Images
 ) -> None:
     with pytest.raises(InputError, match=line):
-        simulate(small, images, **{"backend": "numpy", **options})
+        simulate(small, images, Backend("numpy", **options))
 
 
 def test_numbers_of_numpy_are_numbers(small: Network, images: Images) -> None:
-    counted = simulate(small, images[:3], "numpy", workers=np.int64(1), chunk=np.int64(2))
+    counted = simulate(small, images[:3], Backend("numpy", chunk=np.int64(2), workers=np.int64(1)))
     assert counted.equals(simulate(small, images[:3], "numpy"))
 
 

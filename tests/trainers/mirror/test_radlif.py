@@ -10,10 +10,11 @@ import torch
 from builders import dense, described
 from numpy.typing import NDArray
 
+from bioae import simulate
 from bioae.datasets import Data
 from bioae.networks import Network
-from bioae.simulation import Backend, simulate
-from bioae.trainers import NetworkMirror, derivative, simulate_mirror
+from bioae.simulation import Backend
+from bioae.trainers import NetworkMirror, derivative
 from bioae.trainers.gradients import gradient_norms, layer_outputs
 
 STEPS, CHANNELS, UNITS = 120, 6, 12
@@ -67,7 +68,7 @@ def test_every_step_is_the_papers(backend: str) -> None:
     assert 0.02 < s.mean() < 0.5
     record = ("u", "w")
     result: Any = (
-        simulate_mirror(network, data, record=record)
+        simulate(network, data, Backend("torch", record=record))
         if backend == "torch"
         else simulate(network, data, Backend("numpy", record=record))
     )

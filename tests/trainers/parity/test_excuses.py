@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from bioae import simulate
 from bioae.equations import Expression
 from bioae.networks import Network
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import Parity, parity_network
 from bioae.trainers.parity.comparison import recorded, report

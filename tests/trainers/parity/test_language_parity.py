@@ -10,14 +10,13 @@ import torch
 from builders import SCHEDULES, model, need
 from torch import Tensor
 
+from bioae import simulate
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
 from bioae.random import stream
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend, Target
-from bioae.trainers import simulate_mirror
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -249,7 +248,7 @@ def test_steps_are_counted_from_the_presentations_start(schedule: str) -> None:
     network = Network(network.config.varied(schedule=schedule), network.weights)
     for result in (
         simulate(network, images, Backend("numpy", record=["y"])),
-        simulate_mirror(network, images, record=["y"]),
+        simulate(network, images, Backend("torch", record=["y"])),
     ):
         for layer in ("first", "second"):
             y = result[f"/layers/{layer}"]["state_y"].to_numpy()
@@ -271,7 +270,7 @@ def test_an_interval_is_counted_from_the_presentations_start(schedule: str, inte
     lead_in = schedule == "brian2" and interval == 1
     for result in (
         simulate(network, images, Backend("numpy", record=["n", "y"])),
-        simulate_mirror(network, images, record=["n", "y"]),
+        simulate(network, images, Backend("torch", record=["n", "y"])),
     ):
         for layer in ("first", "second"):
             states = result[f"/layers/{layer}"]

@@ -10,12 +10,12 @@ import pytest
 from builders import dense, drawn, model, pictures
 from one_build import survey
 
+from bioae import simulate
 from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import ModelError, TargetError
 from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
-from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import AGREEMENT, Parity, compare, model_parity, parity_network
 from bioae.trainers.parity.comparison import model_parities
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
@@ -90,7 +90,7 @@ def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:
         n: np.abs(factor * w) if n.endswith(".weight") else w for n, w in network.weights.items()
     }
     found = scaled(Network(network.config, weights), images, seed=1)
-    result = simulate_mirror(found, images, seed=1)
+    result = simulate(found, images, "torch", seed=1)
     for placed in found.config.placed:
         count = result[f"/layers/{placed.name}/spike_count"]
         assert float((count > 0).any("example").mean()) >= ACTIVE

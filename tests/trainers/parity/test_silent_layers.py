@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from builders import dense, drawn, pictures
 
+from bioae import simulate, simulate_to
 from bioae.analysis import firing_layers, open_result
 from bioae.cli import main
 from bioae.networks import Network
 from bioae.networks.artefact import save
-from bioae.simulation import simulate, simulate_to
 from bioae.simulation.backend import Backend
-from bioae.trainers import simulate_mirror
 from bioae.trainers.parity import compare
 from bioae.trainers.parity.comparison import recorded, report
 
@@ -62,7 +61,7 @@ def test_a_read_out_that_differs_fails(neuron: str) -> None:
 
 def test_both_sides_say_which_layers_can_fire() -> None:
     network, images = read_out(), pictures(3, 1, 6, 6)
-    for result in (simulate(network, images, "numpy"), simulate_mirror(network, images)):
+    for result in (simulate(network, images, "numpy"), simulate(network, images, "torch")):
         assert firing_layers(result) == ["hidden"]
         assert [layer.attrs["can_fire"] for layer in result["layers"].children.values()] == [1, 0]
         assert int(result["layers/hidden/spike_count"].sum()) > 5
@@ -70,7 +69,7 @@ def test_both_sides_say_which_layers_can_fire() -> None:
 
 def test_a_file_written_in_parts_says_it_too(tmp_path: Path) -> None:
     network, images = read_out(), pictures(3, 1, 6, 6)
-    simulate_to(tmp_path / "r.nc", network, images, "numpy", chunk=1)
+    simulate_to(tmp_path / "r.nc", network, images, Backend("numpy", chunk=1))
     assert open_result(tmp_path / "r.nc").identical(simulate(network, images, "numpy"))
 
 

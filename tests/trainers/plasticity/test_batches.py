@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bioae import learn
 from bioae.datasets import Data
 from bioae.equations import available_synapses, load_synapse, with_devices
 from bioae.equations.expressions import Expression
@@ -19,7 +20,6 @@ from bioae.equations.synapses.program import Block
 from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
-from bioae.trainers import learn_mirror
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity import synapses
 from bioae.trainers.plasticity.averaging import SummedProducts
@@ -84,9 +84,9 @@ def test_products_of_matrices_are_the_sums_over_examples(
     rule: str, optimiser: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start, options = network(rule, "paper"), {"batch_size": 3, "optimiser": optimiser}
-    fast = learn_mirror(start, signals(), held=held(rule), **options)
+    fast = learn(start, signals(), "torch", held=held(rule), **options)
     monkeypatch.setattr(synapses, "change_of", without_products)
-    slow = learn_mirror(start, signals(), held=held(rule), **options)
+    slow = learn(start, signals(), "torch", held=held(rule), **options)
     for name in ("hidden.weight", "hidden.recurrent"):
         one, other = fast.network.weights[name], slow.network.weights[name]
         assert np.mean(one != start.weights[name]) > 0.2
@@ -161,8 +161,8 @@ def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
     """Its step on a constant gradient is the learning rate, whatever the gradient's size."""
     start = network(a="0.001", w_max="0.75")
     start = start.with_weights({"hidden.weight": np.zeros_like(start.weights["hidden.weight"])})
-    learned = learn_mirror(
-        start, always(), batch_size=2, optimiser="adam", learning_rate=2**-10
+    learned = learn(
+        start, always(), "torch", batch_size=2, optimiser="adam", learning_rate=2**-10
     ).network.weights["hidden.weight"]
     # In Brian2's order spikes of the source teach in T steps.
     np.testing.assert_allclose(learned[:, : INPUTS // 2], STEPS * 2**-10, rtol=1e-4)
@@ -170,16 +170,16 @@ def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
 
 
 def test_bounds_of_the_rule_hold_after_the_step_of_an_optimiser() -> None:
-    learned = learn_mirror(
-        network(), always(), batch_size=2, optimiser="adam", learning_rate=0.25
+    learned = learn(
+        network(), always(), "torch", batch_size=2, optimiser="adam", learning_rate=0.25
     ).network.weights["hidden.weight"]
     assert (learned[:, : INPUTS // 2] == 0.75).all()
 
 
 def test_descent_at_a_rate_of_1_adds_the_changes() -> None:
     start = network(a="0.0078125", w_max="10")
-    added = learn_mirror(start, signals(), batch_size=2)
-    descended = learn_mirror(start, signals(), batch_size=2, optimiser="sgd", learning_rate=1.0)
+    added = learn(start, signals(), "torch", batch_size=2)
+    descended = learn(start, signals(), "torch", batch_size=2, optimiser="sgd", learning_rate=1.0)
     for name, weights in added.network.weights.items():
         assert (weights != start.weights[name]).any()
         np.testing.assert_allclose(weights, descended.network.weights[name], atol=2**-20)
@@ -188,12 +188,10 @@ def test_descent_at_a_rate_of_1_adds_the_changes() -> None:
 
 def test_the_state_of_an_optimiser_continues_another_call() -> None:
     start, options = network("stdp_pair"), {"batch_size": 2, "optimiser": "adam"}
-    whole = learn_mirror(start, signals(4), **options)
-    first = learn_mirror(start, signals(4)[:2], **options)
-    second = learn_mirror(
-        first.network, signals(4)[2:], examples=[2, 3], moments=first.moments, **options
-    )
-    forgotten = learn_mirror(first.network, signals(4)[2:], examples=[2, 3], **options)
+    whole = learn(start, signals(4), "torch", **options)
+    first = learn(start, signals(4)[:2], "torch", **options)
+    second = learn(first, signals(4)[2:], "torch", **options)
+    forgotten = learn(first.network, signals(4)[2:], "torch", **options)
     for name, weights in whole.network.weights.items():
         np.testing.assert_array_equal(weights, second.network.weights[name])
         assert (weights != forgotten.network.weights[name]).any()
@@ -202,11 +200,12 @@ def test_the_state_of_an_optimiser_continues_another_call() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     start = network()
     with pytest.raises(NetworkError, match="optimiser"):
-        learn_mirror(start, signals(1), optimiser="adan")
+        learn(start, signals(1), "torch", optimiser="adan")
     with pytest.raises(NetworkError, match="learning_rate"):
-        learn_mirror(start, signals(1), optimiser="adam", learning_rate=0.0)
+        learn(start, signals(1), "torch", optimiser="adam", learning_rate=0.0)
+    foreign = replace(learn(start, signals(1), "torch"), moments={"other/exp_avg": np.zeros(3)})
     with pytest.raises(InputError, match="'other/exp_avg': the state of the optimiser does not f"):
-        learn_mirror(start, signals(1), optimiser="adam", moments={"other/exp_avg": np.zeros(3)})
+        learn(foreign, signals(1), "torch", optimiser="adam")
 
 
 def changed(start: Network, rule: dict[str, Any]) -> Network:
@@ -227,7 +226,7 @@ def test_only_synapses_that_learn_are_reckoned() -> None:
     values[..., :6] = 0
     quiet = Data.of_signals(values, labels=np.zeros(4, int))
     for batch in (1, 2):
-        after = learn_mirror(start, quiet, batch_size=batch).network.weights["hidden.weight"]
+        after = learn(start, quiet, "torch", batch_size=batch).network.weights["hidden.weight"]
         np.testing.assert_array_equal(after[:, :6], weights[:, :6].round(7).astype(np.float32))
         assert (after[:, 6:] != weights[:, 6:]).mean() > 0.5
 
@@ -241,8 +240,8 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
     start = changed(network(), {**devices.to_mapping()})
     line = "cannot be averaged; expected a batch size of 1 and no optimiser; found an? (batch|opt)"
     with pytest.raises(NetworkError, match=line):
-        learn_mirror(start, signals(4), **options)
-    assert learn_mirror(start, signals(1)).network.weights["hidden.weight"].any()
+        learn(start, signals(4), "torch", **options)
+    assert learn(start, signals(1), "torch").network.weights["hidden.weight"].any()
 
 
 @pytest.mark.parametrize(
@@ -258,15 +257,15 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
 )
 def test_another_state_of_an_optimiser_is_refused(optimiser: str | None, moments: Any) -> None:
     with pytest.raises(InputError, match="moments") as refused:
-        learn_mirror(network(), signals(2), optimiser=optimiser, moments=moments)
+        learn(network(), signals(2), "torch", optimiser=optimiser, moments=moments)
     assert "\n" not in str(refused.value)
 
 
 def test_a_learning_rate_without_optimiser_is_refused() -> None:
     with pytest.raises(NetworkError, match=r"an optimiser, which is missing.*eta") as refused:
-        learn_mirror(network(), signals(2), learning_rate=5.0)
+        learn(network(), signals(2), "torch", learning_rate=5.0)
     assert "\n" not in str(refused.value)
-    default = learn_mirror(network(), signals(2), optimiser="adam")
-    same = learn_mirror(network(), signals(2), optimiser="adam", learning_rate=1e-3)
+    default = learn(network(), signals(2), "torch", optimiser="adam")
+    same = learn(network(), signals(2), "torch", optimiser="adam", learning_rate=1e-3)
     for name, weights in default.network.weights.items():
         np.testing.assert_array_equal(weights, same.network.weights[name])

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network, signals
 
 import bioae
+from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.datasets import Data
 from bioae.equations import available_synapses, load_neuron, load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation import Learned, build, learn
+from bioae.simulation import Backend, Learned, build
 from bioae.simulation.presentations import Presentations
-from bioae.trainers import learn_mirror
 from bioae.trainers.parity import rule_parities
 
 
@@ -27,7 +27,7 @@ from bioae.trainers.parity import rule_parities
 @pytest.mark.parametrize("autapses", [False, True])
 def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None:
     start = network(schedule, autapses=autapses)
-    brian, mirror = learn(start, signals(), "numpy"), learn_mirror(start, signals())
+    brian, mirror = learn(start, signals(), "numpy"), learn(start, signals(), "torch")
     check_equal(brian, mirror, start)
     diagonal = np.diag(brian.network.weights["hidden.recurrent"])
     assert bool((diagonal != np.diag(start.weights["hidden.recurrent"])).any()) == autapses
@@ -38,7 +38,9 @@ def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None
 )
 def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
     start = network("paper")
-    check_equal(learn(start, signals(), target, chunk=3), learn(start, signals(), "numpy"), start)
+    check_equal(
+        learn(start, signals(), Backend(target, chunk=3)), learn(start, signals(), "numpy"), start
+    )
 
 
 def test_inhibition_may_arrive_separately() -> None:
@@ -50,15 +52,15 @@ def test_inhibition_may_arrive_separately() -> None:
     for rule in rules.values():
         rule["parameters"]["w_min"] = "-1"  # weights of both signs
     start = Network(start.config.varied(synapses=rules), start.weights)
-    check_equal(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
+    check_equal(learn(start, signals(), "numpy"), learn(start, signals(), "torch"), start)
 
 
 def test_a_batch_averages_the_changes_of_its_examples() -> None:
     start = network(recurrent=False, recurrent_synapse=None)
     certain = (signals(1).as_float() > 0.3).astype(float)  # probabilities of spikes: 0 or 1
     twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
-    one = learn_mirror(start, twice[:1])
-    both = learn_mirror(start, twice, batch_size=2)
+    one = learn(start, twice[:1], "torch")
+    both = learn(start, twice, "torch", batch_size=2)
     np.testing.assert_allclose(
         one.network.weights["hidden.weight"], both.network.weights["hidden.weight"], atol=2**-20
     )
@@ -70,7 +72,7 @@ def test_presentations_do_not_depend_on_the_one_before_but_for_the_weights() -> 
     start = network("paper")
     whole = learn(start, signals(2), "numpy")
     first = learn(start, signals(2)[:1], "numpy")
-    second = learn(first.network, signals(2)[1:], "numpy", examples=[1])
+    second = learn(first.network, signals(2)[1:], "numpy")
     for name, weights in whole.network.weights.items():
         np.testing.assert_array_equal(weights, second.network.weights[name])
 
@@ -212,7 +214,7 @@ def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
 ) -> None:
     start, held = all_features(schedule)
     brian = learn(start, signals(), "numpy", held=held)
-    check_features(brian, learn_mirror(start, signals(), held=held), start)
+    check_features(brian, learn(start, signals(), "torch", held=held), start)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
 def test_targets_learn_all_features_in_chunks_of_any_size(target: Any) -> None:
     start, held = all_features()
     whole = learn(start, signals(), "numpy", held=held)
-    check_features(whole, learn(start, signals(), target, chunk=3, held=held), start)
+    check_features(whole, learn(start, signals(), Backend(target, chunk=3), held=held), start)
 
 
 def check_features(one: Learned, other: Learned, start: Network) -> None:
@@ -251,8 +253,8 @@ def test_what_is_due_regularly_runs_as_often_in_the_network(
     interval = steps if every is None else int(every.partition("*")[0])
     times = steps // interval + (steps % interval > 0)
     before = start.weights["hidden.weight"]
-    for function in (lambda *given: learn(*given, "numpy"), learn_mirror):
-        after = function(Network(config, start.weights), signals(1)).network.weights
+    for target in ("numpy", "torch"):
+        after = learn(Network(config, start.weights), signals(1), target).network.weights
         np.testing.assert_array_equal(after["hidden.weight"], before + 0.125 * times)
 
 
@@ -268,7 +270,7 @@ def test_the_intervals_of_a_presentation_last_as_long_as_it(
     hidden, output = (each.model_dump() for each in start.config.layers)
     layers = [{**hidden, "synapse": "mine", "recurrent_synapse": "mine"}, output]
     start = Network(start.config.varied(layers=layers, synapses={"mine": rule}), start.weights)
-    after = learn_mirror(start, signals(2), batch_size=batch_size).network.weights
+    after = learn(start, signals(2), "torch", batch_size=batch_size).network.weights
     if batch_size == 1:
         brian = learn(start, signals(2), "numpy").network.weights
         for name, weights in after.items():
@@ -292,9 +294,13 @@ def test_a_batch_averages_all_that_is_learned() -> None:
     certain = (signals(1).as_float() > 0.3).astype(float)  # probabilities of spikes: 0 or 1
     twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
     first = {name: values[:1] for name, values in held.items()}
-    one = learn_mirror(start, twice[:1], held=first).network
-    both = learn_mirror(
-        start, twice, batch_size=2, held={name: 2 * values for name, values in first.items()}
+    one = learn(start, twice[:1], "torch", held=first).network
+    both = learn(
+        start,
+        twice,
+        "torch",
+        batch_size=2,
+        held={name: 2 * values for name, values in first.items()},
     ).network
     for name in ("hidden.weight", "hidden.recurrent", "hidden.h_start", "output.weight"):
         np.testing.assert_allclose(one.weights[name], both.weights[name], atol=2**-18)
@@ -325,9 +331,9 @@ def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
 )  # fmt: skip
 def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
     start, _ = all_features()
-    for function in (learn, learn_mirror):
+    for target in ("numpy", "torch"):
         with pytest.raises(InputError, match=line) as refused:
-            function(start, signals(), held=held)
+            learn(start, signals(), target, held=held)
         assert "\n" not in str(refused.value)
 
 
@@ -362,8 +368,8 @@ def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.Monk
 
 def test_one_held_number_holds_for_all_presentations() -> None:
     start, _ = all_features()
-    one = learn_mirror(start, signals(), held={"reward": 2, "truth": 1.0}).network.weights
-    many = learn_mirror(start, signals(), held={"reward": [2.0] * 4, "truth": [1.0] * 4})
+    one = learn(start, signals(), "torch", held={"reward": 2, "truth": 1.0}).network.weights
+    many = learn(start, signals(), "torch", held={"reward": [2.0] * 4, "truth": [1.0] * 4})
     for name, values in many.network.weights.items():
         np.testing.assert_array_equal(values, one[name])
 
@@ -405,22 +411,22 @@ def test_weights_that_grow_without_bounds_are_refused() -> None:
     given = network()
     layers = [{**each.model_dump(), "synapse": "mine"} for each in given.config.layers]
     config = given.config.varied(layers=layers, synapses={"mine": growing.to_mapping()})
-    for function in (learn, learn_mirror):
+    for target in ("cpp_standalone", "torch"):
         with pytest.raises(NetworkError, match=r"'mine': .*grew without bounds"):
-            function(Network(config, given.weights), signals())
+            learn(Network(config, given.weights), signals(), target)
 
 
 def test_networks_that_cannot_learn_are_refused() -> None:
     plain = network(synapse=None, recurrent=False, recurrent_synapse=None)
     layers = [{**each.model_dump(), "synapse": None} for each in plain.config.layers]
     fixed = Network(plain.config.varied(layers=layers), plain.weights)
-    for function in (learn, learn_mirror):
+    for target in ("numpy", "torch"):
         with pytest.raises(NetworkError, match="no layer has a synapse model"):
-            function(fixed, signals())
+            learn(fixed, signals(), target)
     with pytest.raises(TargetError, match="do not learn on CUDA"):
         learn(network(), signals(), "cuda_standalone")
     with pytest.raises(InputError, match="dtype"):
-        learn_mirror(network(), signals(), dtype="float16")  # type: ignore[arg-type]
+        learn(network(), signals(), Backend("torch", dtype="float16"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import pytest
 from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
 
 import bioae
+from bioae import learn
 from bioae.datasets import Data
-from bioae.equations import load_neuron
+from bioae.equations import load_neuron, lower_synapse
 from bioae.equations.synapses.changes import change_of
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.noise import draw, pathway_number
-from bioae.simulation import Learned, build, learn
-from bioae.trainers import learn_mirror
+from bioae.simulation import Backend, Learned, build
 from bioae.trainers.parity import rule_parities
 
 MEMORY: dict[str, Any] = {
@@ -80,7 +81,10 @@ def test_the_mirror_remembers_and_draws_as_brian2_does(
     schedule: str, changes: dict[str, Any]
 ) -> None:
     start = learner(changes, schedule)
-    brian, mirror = learn(start, signals(), "numpy", seed=5), learn_mirror(start, signals(), seed=5)
+    brian, mirror = (
+        learn(start, signals(), "numpy", seed=5),
+        learn(start, signals(), "torch", seed=5),
+    )
     check(brian, mirror, start)
     assert (changes is MEMORY) == (brian.network.weights.keys() >= ARRAYS.keys())
 
@@ -95,7 +99,7 @@ def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
     }
     start = learner(both)
     whole = learn(start, signals(), "numpy", seed=5)
-    check(whole, learn(start, signals(), target, seed=5, chunk=3), start)
+    check(whole, learn(start, signals(), Backend(target, chunk=3), seed=5), start)
 
 
 def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
@@ -103,8 +107,8 @@ def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
     whole = learn(start, signals(), "numpy")
     bioae.save(learn(start, signals()[:3], "numpy").network, tmp_path / "half")
     half = bioae.load(tmp_path / "half").network
-    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
-        after = function(half, signals()[3:], examples=[3]).network
+    for target in ("numpy", "torch"):
+        after = learn(half, signals()[3:], target).network
         for name, values in whole.network.weights.items():
             np.testing.assert_array_equal(values, after.weights[name])
 
@@ -113,9 +117,9 @@ def test_objects_remember_from_where_the_network_ended(monkeypatch: pytest.Monke
     monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
     start = learn(learner(MEMORY), signals()[:3], "numpy").network
     built = build(start, 1, learning=True)
-    built.present(signals()[3:], examples=[3])
+    built.present(signals()[3:])
     built.run()
-    expected = learn(start, signals()[3:], "numpy", examples=[3]).network.weights
+    expected = learn(start, signals()[3:], "numpy").network.weights
     for name, pathway in built.plastic.items():
         for variable, values in pathway.learned.items():
             array = name if variable == "w" else f"{name}_{variable}"
@@ -130,7 +134,7 @@ def test_a_trace_that_persists_decays_over_presentations() -> None:
     start = learner(MEMORY)
     silent = signals(2)
     silent = Data.of_signals(0 * silent.as_float(), labels=silent.labels)
-    after = learn_mirror(start, silent).network.weights
+    after = learn(start, silent, "torch").network.weights
     steps = 2 * start.config.steps  # of the input, which has no lead-in
     np.testing.assert_allclose(
         after["hidden.weight_x_pre"], 0.5 * np.exp(-steps * 1e-3 / 10), rtol=1e-12
@@ -140,7 +144,9 @@ def test_a_trace_that_persists_decays_over_presentations() -> None:
 def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> None:
     rule = {"pre": None, "parameters": {}, "synapse": {"regularly": "w = rand()", "every": "40*ms"}}
     start = learner(rule)
-    after = learn_mirror(start, signals(2), seed=7, examples=[4, 9]).network.weights
+    after = learn(
+        start, replace(signals(2), indices=np.array([4, 9])), "torch", seed=7
+    ).network.weights
     numbers = draw(
         "uniform", seed=7, examples=[9], step=start.config.steps - 2, call=0,
         population=pathway_number(1, recurrent=False), count=HIDDEN * INPUTS,
@@ -172,7 +178,7 @@ def test_values_are_exchanged_and_conditions_combined_alike(
     target: Any, changes: dict[str, Any]
 ) -> None:
     start = learner(changes)
-    one, other = learn(start, signals(), target), learn_mirror(start, signals())
+    one, other = learn(start, signals(), target), learn(start, signals(), "torch")
     for name, values in one.network.weights.items():
         np.testing.assert_array_equal(values, other.network.weights[name])
     assert (one.network.weights["hidden.weight"] != start.weights["hidden.weight"]).mean() > 0.2
@@ -185,7 +191,7 @@ def test_values_are_exchanged_and_conditions_combined_alike(
 def test_long_rules_are_lowered_at_once() -> None:
     lines = ["a0 = x_pre", *(f"a{k + 1} = a{k}*a{k}*0.5" for k in range(40))]
     rule = custom(synapse={"on_pre": "; ".join([*lines, "w = clip(w + 0.01*a40, 0, 1)"])})
-    (block,) = bioae.equations.lower_synapse(rule).blocks.values()
+    (block,) = lower_synapse(rule).blocks.values()
     change = change_of(block)
     assert change is not None
     assert change.products is None
@@ -213,7 +219,7 @@ def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> Non
 )
 def test_what_cannot_persist_is_refused(names: list[str], line: str) -> None:
     with pytest.raises(ModelError, match=line):
-        bioae.equations.lower_synapse(custom(persistent=names))
+        lower_synapse(custom(persistent=names))
 
 
 def test_arrays_of_rules_must_not_have_the_name_of_another() -> None:
@@ -223,7 +229,7 @@ def test_arrays_of_rules_must_not_have_the_name_of_another() -> None:
     layers = [{**each.model_dump(), "neuron": "other"} for each in start.config.layers]
     config = start.config.varied(layers=layers, neurons={"other": lif})
     with pytest.raises(NetworkError, match=r"has the name of another one.*found hidden.weight_c"):
-        learn_mirror(Network(config, start.weights), signals())
+        learn(Network(config, start.weights), signals(), "torch")
 
 
 @pytest.mark.parametrize("place", ["layer", "post", "synapse"])
@@ -235,10 +241,10 @@ def test_only_statements_of_synapses_draw(place: str) -> None:
         "synapse": {"synapse": {"equations": "c = rand() : 1\nd : 1", "on_pre": "w = c"}},
     }[place]  # fmt: skip
     with pytest.raises(ModelError, match=r"random|stateful"):
-        bioae.equations.lower_synapse(custom(**changes))
+        lower_synapse(custom(**changes))
 
 
 def test_infinity_bounds_a_weight_as_no_bound_does() -> None:
     rule = {"synapse": {"on_post": "w = clip(w + 0.02*x_pre, 0, inf)"}}
     start = learner(rule)
-    check(learn(start, signals(), "numpy"), learn_mirror(start, signals()), start)
+    check(learn(start, signals(), "numpy"), learn(start, signals(), "torch"), start)

@@ -12,15 +12,16 @@ import pytest
 from plastic_networks import HIDDEN, custom, network, signals
 
 import bioae
+from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError, ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
-from bioae.simulation import Learned, build, learn
+from bioae.simulation import Backend, Learned, build
 from bioae.structure import rewired
-from bioae.trainers import learn_mirror, train
+from bioae.trainers import train
 from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {
@@ -88,7 +89,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
     start = learner(schedule)
-    check(learn(start, signals(7), "numpy"), learn_mirror(start, signals(7)), start)
+    check(learn(start, signals(7), "numpy"), learn(start, signals(7), "torch"), start)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,9 @@ def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
 )
 def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
     start = learner()
-    check(learn(start, signals(7), "numpy"), learn(start, signals(7), target, chunk=5), start)
+    check(
+        learn(start, signals(7), "numpy"), learn(start, signals(7), Backend(target, chunk=5)), start
+    )
 
 
 @pytest.mark.parametrize("by_fan_out", [True, False])
@@ -124,8 +127,8 @@ def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
 
 def test_numbers_of_32_bits_that_stay_are_not_rounded() -> None:
     start, kept = learner(period=4), []
-    still = learn_mirror(learner(period=5), signals(), dtype="float32").network.weights
-    after = learn_mirror(start, signals(), dtype="float32").network.weights
+    still = learn(learner(period=5), signals(), Backend("torch", dtype="float32")).network.weights
+    after = learn(start, signals(), Backend("torch", dtype="float32")).network.weights
     for name in CONNECTIONS:
         stay = (start.weights[f"{name}_connected"] == 1) & (after[f"{name}_connected"] == 1)
         np.testing.assert_array_equal(after[name][stay], still[name][stay])
@@ -140,7 +143,7 @@ def test_the_weakest_connections_make_way_for_random_ones() -> None:
         "by_fan_out": False, "new_weight": "1 + randn()",
     }  # fmt: skip
     start = learner(**changes)
-    learned, mirror = learn(start, signals(), "numpy"), learn_mirror(start, signals())
+    learned, mirror = learn(start, signals(), "numpy"), learn(start, signals(), "torch")
     other = learn(start, signals(), "numpy", seed=1).network.weights
     for name in CONNECTIONS:
         array, weights = f"{name}_connected", learned.network.weights
@@ -161,9 +164,9 @@ def potential_of(start: Network, name: str) -> Any:
 def test_periods_go_on_from_earlier_calls() -> None:
     start = learner(period=5)
     whole = learn(start, signals(6), "numpy").network.weights
-    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
-        half = function(start, signals(6)[:3]).network
-        after = function(half, signals(6)[3:], examples=np.arange(3, 6), before=3)
+    for target in ("numpy", "torch"):
+        half = learn(start, signals(6)[:3], target)
+        after = learn(half, signals(6)[3:], target)
         for name, values in whole.items():
             np.testing.assert_array_equal(values, after.network.weights[name])
         assert min(moved(start, after).values()) > 0
@@ -183,7 +186,7 @@ def test_a_batch_is_rewired_after_it_by_all_periods_that_end_in_it(optimiser: st
     settings: dict[str, Any] = {"optimiser": optimiser, "batch_size": 6}
     start = learner(period=3, swaps=2)
     learned, still, often = (
-        learn_mirror(each, signals(6), **settings)
+        learn(each, signals(6), "torch", **settings)
         for each in (start, learner(period=7), learner(period=1, swaps=1))
     )
     weights = still.network.weights
@@ -205,15 +208,15 @@ def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
     whole = learn(start, signals(12), "numpy").network
     bioae.save(learn(start, signals(12)[:6], "numpy").network, tmp_path / "half")
     half = bioae.load(tmp_path / "half").network
-    for function in (lambda *given, **more: learn(*given, "numpy", **more), learn_mirror):
-        after = function(half, signals(12)[6:], examples=np.arange(6, 12)).network
+    for target in ("numpy", "torch"):
+        after = learn(half, signals(12)[6:], target).network
         for name, values in whole.weights.items():
             np.testing.assert_array_equal(values, after.weights[name])
     simulated = bioae.simulate(half, signals(2), "numpy")
     assert simulated["layers/hidden"]["spike_count"].sum() > 0
 
 
-@pytest.mark.parametrize("target", ["numpy", "mirror"])
+@pytest.mark.parametrize("target", ["numpy", "torch"])
 def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target: str) -> None:
     tables = {
         "network": {
@@ -308,7 +311,7 @@ def test_a_variable_is_not_called_as_the_connections() -> None:
         lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w"}))
 
 
-@pytest.mark.parametrize("target", ["numpy", "mirror"])
+@pytest.mark.parametrize("target", ["numpy", "torch"])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -324,7 +327,7 @@ def test_scores_that_do_not_fit_stop_the_run(
 ) -> None:
     start = learner(**changes)
     with pytest.raises(NetworkError, match=message):
-        learn_mirror(start, signals()) if target == "mirror" else learn(start, signals(), "numpy")
+        learn(start, signals(), "torch") if target == "mirror" else learn(start, signals(), "numpy")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +355,7 @@ def test_connections_that_are_missing_are_refused_by_who_needs_them() -> None:
     assert bioae.simulate(network, signals(1), "numpy")["layers/hidden"]["spike_count"].sum() > 0
     for use in (
         lambda: learn(network, signals(), "numpy"),
-        lambda: learn_mirror(network, signals()),
+        lambda: learn(network, signals(), "torch"),
         lambda: build(network, 1, learning=True),
     ):
         with pytest.raises(NetworkError, match=r"'hidden\.weight_connected' are missing"):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bioae import simulate
 from bioae.networks import Network
-from bioae.simulation import simulate
-from bioae.trainers.mirror.simulate import simulate_mirror
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.training import train
 
@@ -59,7 +58,7 @@ def test_trained_biases_are_on_the_grid(trained: Network) -> None:
 
 def test_the_trained_network_is_the_same_in_brian2(trained: Network) -> None:
     images = np.random.default_rng(0).random((3, 28, 28))
-    mirror, brian = simulate_mirror(trained, images), simulate(trained, images, "numpy")
+    mirror, brian = simulate(trained, images, "torch"), simulate(trained, images, "numpy")
     for name in ("features", "pooled", "output"):
         assert brian[f"layers/{name}/spike_count"].any()
         xr.testing.assert_identical(

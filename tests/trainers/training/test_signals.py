@@ -10,13 +10,13 @@ import pytest
 from builders import write_arrays
 from numpy.typing import NDArray
 
+from bioae import simulate, simulate_to
 from bioae.analysis import accuracy, analyze, open_result
 from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import artefact
-from bioae.simulation import simulate_to
+from bioae.simulation import Backend
 from bioae.simulation.presentations import Presentations
-from bioae.trainers import simulate_mirror
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.training import assemble, train
 
@@ -65,9 +65,9 @@ def test_the_direction_of_a_ramp_is_learnt_and_reported(file: Path, tmp_path: Pa
     assert result.history[-1]["validation_accuracy"] > 0.9
     network = artefact.load(result.model).network
     held_out = load(file, "test")
-    simulate_to(tmp_path / "ramps.nc", network, held_out, "numpy", chunk=16)
+    simulate_to(tmp_path / "ramps.nc", network, held_out, Backend("numpy", chunk=16))
     simulated = open_result(tmp_path / "ramps.nc")
-    mirrored = simulate_mirror(network, held_out)
+    mirrored = simulate(network, held_out, "torch")
     np.testing.assert_array_equal(simulated["output"], mirrored["output"])
     np.testing.assert_array_equal(simulated["input"], rising_and_falling(40, 40)[0])
     assert float(accuracy(simulated)["accuracy"]) == pytest.approx(

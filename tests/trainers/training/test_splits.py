@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from bioae.datasets import Data, load
 from bioae.errors import DataError, NetworkError
 from bioae.networks import artefact
+from bioae.runs.splits import held_out, splits
+from bioae.runs.tables import DataConfig
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training import loop
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
 from bioae.trainers.training.loop import fit
-from bioae.trainers.training.sections import DataConfig
-from bioae.trainers.training.splits import held_out, splits
 from bioae.trainers.training.training import assemble, train
 
 

@@ -16,10 +16,11 @@ from builders import dense
 from pydantic import BaseModel
 
 from bioae.errors import NetworkError
+from bioae.runs.tables import DataConfig
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.loop import fit
 from bioae.trainers.training.regularisers import REGULARISERS
-from bioae.trainers.training.sections import DataConfig, OptimisationConfig
+from bioae.trainers.training.sections import OptimisationConfig
 
 FULL = """
 [data]

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from bioae.errors import NetworkError
+from bioae.runs.splits import encoder_seed, example_order
 from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.config import load_config
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
 from bioae.trainers.training.loop import TrainingRun, fit
 from bioae.trainers.training.progress import Report
-from bioae.trainers.training.splits import encoder_seed, example_order
 from bioae.trainers.training.tables import VariabilityConfig
 from bioae.trainers.training.training import assemble
 from bioae.trainers.training.variability import WeightNoise, noise

@@ -17,12 +17,13 @@ import pytest
 from brian2.utils.logger import catch_logs
 from builders import conv, dense, drawn, three_layers
 
+from bioae import simulate
 from bioae.analysis import differing_spikes, layer_names
 from bioae.datasets import load
 from bioae.errors import TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
-from bioae.simulation import build, run, simulate
+from bioae.simulation import build, run
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import activated, check_target
@@ -213,7 +214,7 @@ def check_every_spike(name: str) -> None:
     network, images = NETWORKS[name]()
     # Two chunks, the second one padded: one build serves both.
     expected, actual = (
-        simulate(network, images, Backend(target, record=["v"]), chunk=3) for target in COMPARED
+        simulate(network, images, Backend(target, record=["v"], chunk=3)) for target in COMPARED
     )
     layers = layer_names(expected)
     assert all(expected[f"/layers/{layer}"]["spike_count"].sum() > 0 for layer in layers[:2])

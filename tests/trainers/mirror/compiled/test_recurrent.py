@@ -19,11 +19,11 @@ from compiled_mirror import (
     needs_compiler,
 )  # fmt: skip
 
+from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import simulate
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror import NetworkMirror

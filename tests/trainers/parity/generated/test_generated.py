@@ -12,7 +12,7 @@ from generated_models import AXES, cases
 from hypothesis import given, settings
 from one_build import Simulation, simulate_several
 
-from bioae.simulation import simulate
+from bioae import simulate
 from bioae.simulation.backend import Backend
 
 

@@ -1,8 +1,9 @@
-"""Networks and data in any form: `bioae.simulate`, `parity`, `analyze`, `trainers.evaluate`."""
+"""The verbs of `import bioae`: networks and data in any form, on any target."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from builders import pictures, two_layers
 import bioae
 from bioae.datasets import Data
 from bioae.errors import ArtefactError, DataError, InputError, OutputError, ResultError
-from bioae.networks.artefact import save
+from bioae.networks.artefact import Artefact, save
+from bioae.simulation import input_events
 
 NETWORK = two_layers()
 IMAGES = pictures(3, 4, 4)
@@ -25,7 +27,7 @@ PLAIN = bioae.simulate(NETWORK, IMAGES, "numpy")
 def form(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     path = tmp_path / ("model.zip" if request.param == "zip" else "model")
     if request.param in ("network", "artefact"):
-        return NETWORK if request.param == "network" else bioae.Artefact(NETWORK)
+        return NETWORK if request.param == "network" else Artefact(NETWORK)
     save(NETWORK, path)
     return str(path) if request.param == "text" else path
 
@@ -40,6 +42,62 @@ def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> No
         assert written["label"].values.tolist() == [1, 2]
 
 
+#: The names of `import bioae`: the fixed page, as far as it exists.
+NAMES = """
+load_neuron load_synapse load save NeuronModel SynapseModel Network NetworkConfig
+simulate simulate_to learn parity build from_nir to_nir Backend
+open_result write_result analyze analysis datasets plots trainers errors
+"""
+
+
+def test_import_bioae_offers_these_names_and_no_others() -> None:
+    assert sorted(bioae.__all__) == sorted(NAMES.split())
+    assert bioae.plots is bioae.analysis.plots
+
+
+def test_examples_are_selected_with_their_random_input() -> None:
+    network = bioae.NetworkConfig.from_mapping(
+        {**NETWORK.config.to_mapping(), "encoder": {"kind": "bernoulli", "rate": 0.5}}, where="it"
+    )
+    noisy = bioae.Network(network, NETWORK.weights)
+    for target in ("numpy", "torch"):
+        every = bioae.simulate(noisy, IMAGES, target)
+        some = bioae.simulate(noisy, IMAGES, target, examples=[2, 0])
+        assert some["example"].values.tolist() == [2, 0]
+        counts = every["layers/first/spike_count"].sel(example=[2, 0])
+        np.testing.assert_array_equal(some["layers/first/spike_count"], counts)
+        assert int(counts.sum()) > 0
+    with pytest.raises(DataError, match="exclude"):
+        bioae.simulate(noisy, IMAGES, "numpy", examples=[0], limit=1)
+
+
+def test_torch_writes_chunks_and_resumes_as_other_targets_do(tmp_path: Path) -> None:
+    backend = bioae.Backend("torch", chunk=1)
+
+    def stop(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    for path, record in ((tmp_path / "r.nc", ["v"]), (tmp_path / "whole.nc", ["v"])):
+        each = replace(backend, record=record)
+        if path.name == "r.nc":
+            with pytest.raises(KeyboardInterrupt):
+                bioae.simulate_to(path, NETWORK, IMAGES, each, progress=stop)
+            assert len(list((tmp_path / "r.nc.parts").glob("*.safetensors"))) == 2
+        bioae.simulate_to(path, NETWORK, IMAGES, each, resume=True)
+    assert (tmp_path / "r.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
+    tree = bioae.open_result(tmp_path / "r.nc")
+    assert tree.attrs["target"] == "torch"
+    for name, layer in PLAIN["layers"].children.items():
+        np.testing.assert_array_equal(layer["spike_count"], tree[f"layers/{name}/spike_count"])
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"connectivity": "unrolled"}])
+def test_options_that_torch_does_not_have_are_refused(options: Any) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        bioae.simulate(NETWORK, IMAGES, bioae.Backend("torch", **options))
+
+
 def test_build_takes_a_network_in_every_form(form: Any) -> None:
     built = bioae.build(form, presentations=2)
     assert built.source.sha256 == NETWORK.sha256
@@ -48,18 +106,18 @@ def test_build_takes_a_network_in_every_form(form: Any) -> None:
 
 
 def test_input_events_takes_a_network_in_every_form(form: Any) -> None:
-    events = bioae.simulation.input_events(form, IMAGES.reshape(3, 16))
+    events = input_events(form, IMAGES.reshape(3, 16))
     assert events.sum() > 0
-    np.testing.assert_array_equal(events, bioae.simulation.input_events(NETWORK, IMAGES))
+    np.testing.assert_array_equal(events, input_events(NETWORK, IMAGES))
     with pytest.raises(InputError, match=r"input_events\(\) has no argument 'limt'"):
-        bioae.simulation.input_events(form, IMAGES, limt=1)
+        input_events(form, IMAGES, limt=1)
 
 
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ArtefactError, match=name):
         bioae.build(name)
-    for call in (bioae.simulate, bioae.trainers.simulate_mirror, bioae.trainers.evaluate):
+    for call in (bioae.simulate, partial(bioae.simulate, backend="torch"), bioae.trainers.evaluate):
         with pytest.raises(ArtefactError, match=name):
             call(name, IMAGES)  # type: ignore[operator]
     with pytest.raises(InputError, match=name):
@@ -125,13 +183,13 @@ def test_analyze_simulates_a_network(form: Any, tmp_path: Path) -> None:
     ("call", "wrong", "right"),
     [
         (bioae.simulate, "lables", "labels"),
-        (bioae.simulate, "worker", "workers"),
+        (bioae.simulate, "repeat", "repeats"),
         (partial(bioae.simulate_to, "a.nc"), "layot", "layout"),
         (bioae.build(NETWORK).present, "limits", "limit"),
         (partial(bioae.analyze, out="out"), "lables", "labels"),
         (bioae.parity, "lables", "labels"),
         (bioae.trainers.evaluate, "batchsize", "batch_size"),
-        (bioae.trainers.simulate_mirror, "lables", "labels"),
+        (bioae.learn, "batchsize", "batch_size"),
     ],
 )
 def test_an_unknown_argument_names_the_function(call: Any, wrong: str, right: str) -> None:

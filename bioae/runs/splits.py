@@ -1,7 +1,4 @@
-"""The data of a run: to train on, held out to validate, and to test on; and their order.
-
-This file imports no PyTorch.
-"""
+"""The data of a run: to train on, held out to validate, and to test on; and their order."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from numpy.typing import NDArray
 from bioae.datasets import Data, convert
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
+from bioae.runs.tables import DataConfig
 from bioae.simulation.presentations import check_declared, check_fit
-from bioae.trainers.training.sections import DataConfig
 
 __all__ = ["Splits", "encoder_seed", "example_order", "held_out", "splits"]
 

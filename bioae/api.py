@@ -1,0 +1,458 @@
+"""The verbs of `bioae`, each a function: the composition root of the parts.
+
+They take a network in any form, and data in any form of `bioae.datasets.convert`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
+
+from bioae.errors import InputError
+from bioae.extras import need_torch
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bioae.datasets import Data, DataOptions
+    from bioae.equations import NeuronModel
+    from bioae.networks.rules import Held
+    from bioae.networks.trained.loading import NetworkLike
+    from bioae.progress import Progress
+    from bioae.runs.tables import Optimiser
+    from bioae.simulation.backend import Backend, Target
+    from bioae.simulation.learned import Learned
+    from bioae.simulation.run import Simulation
+    from bioae.trainers.parity import Parity
+
+__all__ = ["analyze", "learn", "parity", "simulate", "simulate_to"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: The data where none are given, and their number in a comparison.
+_DEFAULT, _COMPARED = "sample", 4
+#: The options of a comparison of a neuron model.
+_COMPARISON = ("neurons", "steps", "examples")
+
+
+def _verb(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse keywords that are neither arguments of a function nor options of data."""
+
+    @wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        from bioae.datasets.conversion import check_options
+        from bioae.progress import check_progress
+
+        known = signature(function).parameters
+        check_options({n: each for n, each in keywords.items() if n not in known}, function)
+        check_progress(keywords.get("progress"))
+        return function(*arguments, **keywords)
+
+    return checked
+
+
+@_verb
+def simulate(
+    network: NetworkLike,
+    data: Data | Any,
+    backend: Backend | Target = "cpp_standalone",
+    *,
+    seed: int = 0,
+    repeats: int = 1,
+    progress: Progress | bool | None = None,
+    **options: Unpack[DataOptions],
+) -> xr.DataTree:
+    """Run a network on data.
+
+    Parameters
+    ----------
+    network
+        The network; or an artefact, or the path or name of a trained network.
+    data
+        Images, signals or events: a data set's name, a path, an array or tensor, a data set of
+        PyTorch, and the other forms of `bioae.datasets.convert`.
+    backend
+        The target, or a `Backend` with the target, the type of state variables, the variables to
+        record, the way that connections are stored, and workers.
+    seed
+        The seed of random input and of the noise of neurons. They depend on it, on the position of
+        an example in its data set and on the repeat, and on nothing else.
+    repeats
+        The number of presentations of each example, which differ in random input and noise. The
+        first, repeat 0, is the only one by default.
+    progress
+        Called after each chunk with the numbers of finished and of all presentations; or whether
+        to show a bar, by default on a terminal and in a notebook.
+    options
+        `labels`, `split` (``"test"`` by default), `limit`, `examples`, `layout` and others, see
+        `bioae.datasets.convert`.
+
+    Returns
+    -------
+    xarray.DataTree
+        See `docs/result.md`.
+
+    Raises
+    ------
+    DataError
+        If the data do not fit the network.
+    TargetError
+        If there is no such target, or it is missing a requirement; or if the cluster has no
+        workers.
+    LibraryError
+        If the target is ``"torch"``, and PyTorch is not installed.
+    InputError
+        If an option does not fit; or if there are several repeats and the network has no noise.
+    """
+    simulation = _simulation(network, data, backend, seed=seed, repeats=repeats, options=options)
+    return simulation.result(progress)
+
+
+@_verb
+def simulate_to(
+    path: Path | str,
+    network: NetworkLike,
+    data: Data | Any,
+    backend: Backend | Target = "cpp_standalone",
+    *,
+    seed: int = 0,
+    repeats: int = 1,
+    progress: Progress | bool | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    **options: Unpack[DataOptions],
+) -> None:
+    """Run a network on data, and write the result as a file.
+
+    The file is the same as `bioae.write_result` writes of the tree from `bioae.simulate`. Finished
+    chunks are stored in the folder ``PATH.parts`` until the file is made of them: memory is bounded
+    by a chunk and the repeats of one example, and an interrupted run loses only its unfinished
+    chunks.
+
+    Parameters
+    ----------
+    path
+        The netCDF file.
+    network, data, backend, seed, repeats, progress, options
+        As for `bioae.simulate`.
+    resume
+        Continue an interrupted run, if there is one.
+    overwrite
+        Replace an existing result, or the finished chunks of an interrupted run. No other file is
+        replaced.
+
+    Raises
+    ------
+    DataError, TargetError, LibraryError, InputError
+        As `bioae.simulate`.
+    OutputError
+        If there is a file and `overwrite` is false, or an interrupted run and neither `overwrite`
+        nor `resume` is true, or that run was another one; or if writing fails.
+    """
+    from bioae.simulation.run import check_free
+
+    path = check_free(path, resume=resume, overwrite=overwrite)
+    simulation = _simulation(network, data, backend, seed=seed, repeats=repeats, options=options)
+    simulation.write(path, resume=resume, overwrite=overwrite, progress=progress)
+
+
+def _simulation(
+    network: NetworkLike,
+    data: Data | Any,
+    backend: Backend | Target,
+    *,
+    seed: int,
+    repeats: int,
+    options: DataOptions,
+) -> Simulation:
+    """Check the arguments of `simulate` before any work is done."""
+    from bioae.engines import engine_of
+    from bioae.networks.trained.loading import network_of
+    from bioae.simulation.backend import Backend, check_record
+    from bioae.simulation.presentations import Presentations
+    from bioae.simulation.run import Simulation
+
+    network, backend = network_of(network), Backend.of(backend)
+    check_record(backend.record, network.config.placed)
+    engine = engine_of(network, backend)
+    if isinstance(backend.workers, int):
+        engine.check()
+    config = network.config
+    presented = Presentations.of(config, data, seed=seed, repeats=repeats, **options)
+    return Simulation(engine, presented)
+
+
+@_verb
+def learn(
+    network: NetworkLike | Learned,
+    data: Data | Any,
+    backend: Backend | Target = "cpp_standalone",
+    *,
+    held: Held | None = None,
+    seed: int = 0,
+    batch_size: int = 1,
+    optimiser: Optimiser | str | Mapping[str, Any] | None = None,
+    learning_rate: float | None = None,
+    progress: Progress | bool | None = None,
+    **options: Unpack[DataOptions],
+) -> Learned:
+    """Let a network learn by its synapse models.
+
+    Presentations follow each other in the order of the data; weights change in each of them, by
+    the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
+    values, but for persistent variables of neurons and of rules. Connections of a rule with a
+    ``[structure]`` are exchanged between presentations.
+
+    Parameters
+    ----------
+    network
+        The network, of which at least one layer has a synapse model, or neurons with persistent
+        variables. Or what an earlier call returned: learning continues from there, with the state
+        of the optimiser and in the periods of a ``[structure]``.
+    data, backend, seed, progress, options
+        As for `bioae.simulate`. The result depends on the order of the examples, and not on the
+        backend's `chunk`.
+    held
+        The numbers that a rule is given for each presentation, such as a reward, by name: (example)
+        each, or one number for all.
+    batch_size
+        The number of presentations that learn at once, with the target ``"torch"``: the changes of
+        a step are averaged over them, before the rule's bounds apply.
+    optimiser
+        An optimiser as in ``[training]``, such as ``"adam"``, with the target ``"torch"``: the
+        averaged changes of a step are its negative gradient, and the rule's bounds apply after its
+        step. None: they are added.
+    learning_rate
+        The optimiser's step size; None: 0.001.
+
+    Returns
+    -------
+    Learned
+        The network that has learned, and its activity meanwhile.
+
+    Raises
+    ------
+    NetworkError
+        If no layer has a synapse model, or connections or their scores do not fit.
+    DataError, TargetError, LibraryError, InputError
+        As `bioae.simulate`; or if held numbers do not fit, or the target does not learn this way.
+    """
+    from bioae.checks import whole
+    from bioae.engines import engine_of
+    from bioae.networks.rules import check_held
+    from bioae.networks.trained.loading import network_of
+    from bioae.runs.tables import OptimiserSettings
+    from bioae.simulation.backend import Backend, check_record
+    from bioae.simulation.learned import Learned, learner
+    from bioae.simulation.learning import learned_from
+    from bioae.simulation.presentations import Presentations
+    from bioae.simulation.runner import Updates
+
+    before = None
+    if isinstance(network, Learned):
+        before, network = network, network.network
+    start = learner(network_of(network))
+    backend = Backend.of(backend)
+    check_record(backend.record, start.config.placed)
+    updates = Updates(
+        whole(batch_size, "batch_size", least=1),
+        OptimiserSettings.of(optimiser, learning_rate),
+        {} if before is None else before.moments,
+    )
+    engine = engine_of(start, backend)
+    presented = Presentations.of(start.config, data, seed=seed, **options)
+    values = check_held(start.config.placed, held, len(presented))
+    return learned_from(
+        engine, start, presented,
+        held=values, updates=updates, before=0 if before is None else before.presentations,
+        progress=progress,
+    )  # fmt: skip
+
+
+@_verb
+def analyze(
+    source: Any,
+    data: Data | Any = None,
+    backend: Backend | Target | None = None,
+    *,
+    out: Path | str,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    **options: Unpack[DataOptions],
+) -> dict[str, Any]:
+    """Measure firing and outputs, and write the report, tables and figures into a folder.
+
+    Parameters
+    ----------
+    source
+        Results: one or several, each the path of a file or a tree in memory, see
+        `bioae.analysis.analyze`. Or a network, which is simulated first: with its record, or the
+        path or name of one.
+    data, options
+        For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
+        default the embedded digits.
+    backend, seed
+        For a network: see `bioae.simulate`, whose defaults they have.
+    out
+        The folder to write to.
+    overwrite
+        Whether to replace an earlier analysis.
+    progress
+        Whether to show bars; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    dict
+        See `bioae.analysis.analyze`.
+
+    Raises
+    ------
+    InputError
+        If there are data, a backend or a seed for results, or the source is of no such form.
+    OutputError
+        If an output exists and `overwrite` is false, or it cannot be written.
+    """
+    from bioae import analysis
+    from bioae.analysis.report.pipeline import check_outputs
+
+    if not _is_network(source):
+        given = {"data": data, **options, "backend": backend, "seed": seed}
+        useless = next((name for name, value in given.items() if value is not None), None)
+        if useless:
+            raise InputError(
+                "a result is not simulated again",
+                where=useless,
+                expected=f"a network, if there is {useless}",
+                found=type(source).__name__,
+            )
+        return analysis.analyze(source, out, overwrite=overwrite, progress=progress)
+    check_outputs(out, overwrite=overwrite)
+    name = str(source) if isinstance(source, str | os.PathLike) else "network"
+    shown = _DEFAULT if data is None else data
+    result = simulate(
+        source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **options
+    )
+    results = {Path(name).stem: result}
+    return analysis.analyze(results, out, overwrite=overwrite, progress=progress)
+
+
+def parity(
+    model: Any,
+    data: Data | Any = None,
+    *,
+    target: Target = "numpy",
+    seed: int = 0,
+    perturb: bool = False,
+    neuron: NeuronModel | Path | str | None = None,
+    **options: Any,
+) -> Parity:
+    """Compare the PyTorch mirror with Brian2, spike for spike.
+
+    Parameters
+    ----------
+    model
+        A neuron model or a synapse model, the name of one, or its TOML file: compared in a small
+        random network. Or a trained network, its artefact, path or name: compared on data. The name
+        of a model takes precedence.
+    data
+        For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
+        default the first four embedded digits, or four random signals.
+    target
+        Brian2's target.
+    seed
+        The seed of weights and random input.
+    perturb
+        Whether to compare Brian2 with itself, perturbed, in any case; not for a synapse model.
+    neuron
+        The neuron model of the network in which a synapse model is compared; lif by default.
+    options
+        For a neuron model or a synapse model `neurons`, `steps` and `examples`, see
+        `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the options of
+        `bioae.datasets.convert`.
+
+    Returns
+    -------
+    Parity
+        The report; `passed` says whether both sides agree as they should.
+
+    Raises
+    ------
+    LibraryError
+        If PyTorch is not installed.
+    InputError
+        If the model or the data do not fit.
+    """
+    need_torch("parity")
+    from bioae.datasets.conversion import DataOptions, check_options
+    from bioae.equations import NeuronModel, SynapseModel, load_neuron
+    from bioae.networks.trained.loading import network_of
+    from bioae.trainers.parity import compare, model_parity, rule_parities
+    from bioae.trainers.parity.networks import random_signals
+
+    model = _loaded(model)
+    random = isinstance(model, NeuronModel | SynapseModel)
+    check_options(options, parity, _COMPARISON if random else DataOptions.__annotations__)
+    if random and data is not None:
+        raise InputError(
+            "a model receives random input, and no data",
+            where="data",
+            hint="Give a network, or leave out data",
+        )
+    if neuron is not None and not isinstance(model, SynapseModel):
+        raise InputError(
+            "a neuron model is named for synapse models only", where="neuron", hint="Leave it out"
+        )
+    options |= {"seed": seed}
+    if isinstance(model, SynapseModel):
+        if perturb:
+            raise InputError("a synapse model is not perturbed", where="perturb")
+        if not isinstance(neuron, NeuronModel):
+            neuron = load_neuron("lif" if neuron is None else neuron)
+        (report,) = rule_parities(model, [target], neuron=neuron, **options)
+        return report
+    options |= {"target": target, "perturb": perturb}
+    if isinstance(model, NeuronModel):
+        return model_parity(model, **options)
+    if data is None:
+        config = network_of(model).config
+        data = _DEFAULT
+        if config.in_time:
+            data = random_signals(config, options.get("limit", _COMPARED), seed)
+        if "examples" not in options:
+            options.setdefault("limit", _COMPARED)
+    return compare(model, data, **options)
+
+
+def _loaded(model: Any) -> Any:
+    """Return the neuron model or synapse model that this names, or else what it is."""
+    from bioae.equations import load_neuron, load_synapse
+    from bioae.networks.trained.loading import kind_of
+
+    if not isinstance(model, str | os.PathLike):
+        return model
+    kind = kind_of(model)
+    if kind == "network":
+        return model
+    path = os.fspath(model)
+    return load_synapse(path) if kind == "synapse" else load_neuron(path)
+
+
+def _is_network(source: Any) -> bool:
+    """Return whether this is a network, an artefact, or the path or name of one."""
+    from bioae.networks import Artefact, trained
+    from bioae.networks.network import Network
+
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        return (
+            path.is_dir()
+            or path.suffix == ".zip"
+            or (str(source) in trained.available() and not path.exists())
+        )
+    return isinstance(source, Network | Artefact)

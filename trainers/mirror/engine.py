@@ -1,0 +1,81 @@
+"""The engine of the target "torch": the mirror runs a network, and lets it learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from bioae.errors import InputError
+from bioae.networks.rules import check_averaged
+from bioae.simulation.engine import Engine
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.runner import Learner, Runner, Updates
+from bioae.trainers.mirror.network import NetworkMirror
+from bioae.trainers.mirror.recording import layer_spikes
+from bioae.trainers.plasticity.network import NetworkLearner
+
+__all__ = ["MirrorEngine"]
+
+#: Presentations that run at once.
+_CHUNK = 64
+
+
+class MirrorEngine(Engine):
+    """A network in PyTorch, in this process."""
+
+    def check(self) -> None:
+        """Check that the options are those of PyTorch."""
+        if self.backend.workers != 1:
+            raise InputError(
+                "PyTorch runs in one process, with threads of its own",
+                where="workers",
+                expected="1",
+                found=str(self.backend.workers),
+            )
+        if self.backend.connectivity != "shared":
+            raise InputError(
+                "the mirror always shares weights",
+                where="connectivity",
+                expected="shared",
+                found=self.backend.connectivity,
+            )
+
+    @property
+    def chunk_size(self) -> int:
+        """The number of presentations that run at once."""
+        return _CHUNK
+
+    @contextmanager
+    def runner(self, presentations: int) -> Iterator[Runner]:
+        """Derive the mirror, and run chunks on it within a block."""
+        dtype = getattr(torch, self.backend.dtype)
+        mirror = NetworkMirror(self.network, dtype=dtype).eval()
+        yield _MirrorRunner(mirror, tuple(self.backend.record))
+
+    @contextmanager
+    def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
+        """Derive the mirror, and let it learn within a block."""
+        optimises = updates.optimiser is not None
+        check_averaged(self.network.config.placed, updates.batch_size, optimiser=optimises)
+        yield NetworkLearner(self.network, self.backend.dtype, updates)
+
+
+class _MirrorRunner(Runner):
+    def __init__(self, mirror: NetworkMirror, record: tuple[str, ...]) -> None:
+        self._mirror, self._record = mirror, record
+
+    @torch.no_grad()
+    def run(self, images: Presentations, part: slice) -> Chunk:
+        drive = torch.from_numpy(images.drive(part))
+        activity = self._mirror(drive, record=self._record, key=images.key(part))
+        layers = tuple(
+            layer_spikes(placed, activity.layers[placed.name])
+            for placed in self._mirror.config.placed
+        )
+        return Chunk(layers, activity.output.double().numpy())
+
+    def read(self, ran: Chunk, part: slice) -> Chunk:
+        return ran
