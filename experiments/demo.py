@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bioae.cli.demo import RUNS, firing, recipe
+from bioae.cli.demo import firing
+from bioae.cli.demo_runs import RUNS, recipe
 from experiments.runner.criteria import Criterion, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.figures import dots

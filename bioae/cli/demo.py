@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json as json_format
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bioae.cli.demo_runs import RUNS, train_all
 from bioae.cli.options import Positive, Steps
 from bioae.simulation.backend import LABELS, Target
 
@@ -19,15 +18,7 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.trainers import TrainingResult
 
-__all__ = ["RUNS", "demo", "firing", "recipe"]
-
-#: Description of each run, the file of its training configuration in bioae/data/demo, and whether
-#: it has regularisers.
-RUNS: dict[str, tuple[str, str, bool]] = {
-    "regularised": ("soft reset, regularised", "soft_reset", True),
-    "unregularised": ("soft reset, not regularised", "soft_reset", False),
-    "paper": ("rule of the paper, not regularised", "paper", False),
-}
+__all__ = ["demo", "firing"]
 
 #: The run that Brian2 simulates.
 MAIN = "regularised"
@@ -85,7 +76,7 @@ def demo(
     check_target(target)
     _check_outputs(out, overwrite)
     digits = load("sample", "test", images)
-    runs = _train(out, epochs, overwrite, console)
+    runs = train_all(out, epochs=epochs, overwrite=overwrite, console=console)
     results = _simulate(runs, digits, out, target, console)
     report = out / REPORT
     numbers = _numbers(results, load("sample", "train").as_float())
@@ -96,14 +87,6 @@ def demo(
     else:
         _print(numbers, report)
     return 0 if numbers["differing_spikes"] == 0 else 1
-
-
-def recipe(run: str) -> dict[str, Any]:
-    """Return the training configuration of a run as plain data."""
-    _, file, regularised = RUNS[run]
-    text = (files("bioae") / "data" / "demo" / f"{file}.toml").read_text(encoding="utf-8")
-    values = tomllib.loads(text)
-    return values if regularised else {**values, "regularisers": {}}
 
 
 def firing(result: xr.DataTree) -> dict[str, float]:
@@ -133,22 +116,6 @@ def _check_outputs(out: Path, overwrite: bool) -> None:
 def _stored() -> list[str]:
     """Return the names of the stored results, in their order."""
     return ["brian2", "mirror", *(name for name in RUNS if name != MAIN)]
-
-
-def _train(
-    out: Path, epochs: int | None, overwrite: bool, console: Console
-) -> dict[str, TrainingResult]:
-    from bioae.trainers import TrainingConfig, train
-
-    runs = {}
-    for name, (text, *_) in RUNS.items():
-        console.print(f"Training: {text} …")
-        values = recipe(name)
-        if epochs is not None:
-            values["training"]["epochs"] = epochs
-        config = TrainingConfig.from_mapping(values, where=f"demo, {name}")
-        runs[name] = train(config, out / name, overwrite=overwrite)
-    return runs
 
 
 def _simulate(

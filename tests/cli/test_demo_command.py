@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from bioae.cli import demo_runs
 from bioae.networks import artefact
+from bioae.trainers import TrainingConfig, train
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -24,7 +26,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     def tiny(name: str) -> dict[str, Any]:
         return tables if name == "regularised" else {**tables, "regularisers": {}}
 
-    monkeypatch.setattr("bioae.cli.demo.recipe", tiny)
+    monkeypatch.setattr("bioae.cli.demo_runs.recipe", tiny)
 
 
 @pytest.mark.usefixtures("small")
@@ -51,6 +53,10 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     trained = [artefact.load(out / name / "model") for name in runs]
     assert [each.training["regularisers"] != {} for each in trained] == [True, False, False]
     assert tuple(numbers["networks"]) == runs
+    # Side by side or alone, training gives the same weights.
+    values = {**demo_runs.recipe("regularised"), "training": trained[0].training["training"]}
+    alone = train(TrainingConfig.from_mapping(values), here / "alone").network.weights
+    assert all((alone[name] == each).all() for name, each in trained[0].network.weights.items())
 
 
 def test_refused_before_anything_is_trained(

@@ -10,7 +10,7 @@ import pytest
 
 from bioae import simulation
 from bioae.cli import main
-from bioae.cli.demo import recipe
+from bioae.cli.demo_runs import recipe
 from bioae.simulation.targets.activation import check_target
 from experiments.runner.recipes import changed
 
@@ -51,7 +51,7 @@ def test_a_small_demo(
         return changed(recipe(name), {"data": sizes})
 
     run = simulation.simulate
-    monkeypatch.setattr("bioae.cli.demo.recipe", few)
+    monkeypatch.setattr("bioae.cli.demo_runs.recipe", few)
     monkeypatch.setattr(
         simulation,
         "simulate",
