@@ -1,28 +1,34 @@
 """Figures of results: each function returns a matplotlib figure, without global state.
 
-A function makes a new figure, or draws into the axes `ax` and returns their figure. A new kind of
-figure belongs here; fonts and colours are in `style`, panels in `panels`, their titles and legends
-in `legends`, saving is in `rendering`.
+A function makes a new figure, or draws into the axes `ax` and returns their figure: one axes, a
+sequence in the order of the panels, or a mapping from names of panels, of which some may be left
+out. A new kind of figure belongs here; fonts, colours and files are in `style`, panels with their
+titles and legends in `panels`.
 """
 
 from __future__ import annotations
 
-from bioae.analysis.plots.activity import population_activity, rasters
-from bioae.analysis.plots.curves import training_curves, transfer_curves
-from bioae.analysis.plots.images import filter_grid, reconstructions
-from bioae.analysis.plots.intervals import cv_against_rate, interval_histograms, response_latencies
-from bioae.analysis.plots.maps import correlation_matrices, latent_maps
-from bioae.analysis.plots.outputs import (
-    class_rates,
-    confusion_matrices,
+from bioae.analysis.plots.activity import (
+    input_signals,
     output_traces,
-    predicted_values,
+    population_activity,
+    rasters,
 )
-from bioae.analysis.plots.rates import fitted_rates
-from bioae.analysis.plots.rendering import save_figure, to_svg
-from bioae.analysis.plots.signals import input_signals
-from bioae.analysis.plots.style import print_style
-from bioae.analysis.plots.weights import weight_courses, weight_histograms
+from bioae.analysis.plots.distributions import (
+    fitted_rates,
+    interval_histograms,
+    response_latencies,
+)
+from bioae.analysis.plots.images import filter_grid, reconstructions
+from bioae.analysis.plots.learning import training_curves, weight_courses, weight_histograms
+from bioae.analysis.plots.matrices import class_rates, confusion_matrices, correlation_matrices
+from bioae.analysis.plots.relations import (
+    cv_against_rate,
+    latent_maps,
+    predicted_values,
+    transfer_curves,
+)
+from bioae.analysis.plots.style import print_style, save_figure, to_svg
 
 __all__ = [
     "class_rates",

@@ -1,4 +1,4 @@
-"""Activity in one presentation: spike rasters and population rates."""
+"""Activity in time: input signals, spike rasters, population rates, and outputs."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.legends import head
-from bioae.analysis.plots.panels import Places, figure_of, given_axes, panels
+from bioae.analysis.plots.panels import Places, figure_of, head, panels, rows_of, share_legend
 from bioae.analysis.plots.style import (
+    INK,
     MOST_MARKERS,
     colour_of,
+    drawable,
     line_of,
     needed,
-    new_figure,
+    span,
     styled,
 )
 from bioae.analysis.results.layers import chosen_layers, first_example, root_of
+from bioae.analysis.results.outputs import check_task
 from bioae.analysis.results.rasters import raster
+from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["population_activity", "rasters"]
+__all__ = ["input_signals", "output_traces", "population_activity", "rasters"]
 
 #: The panel of the population rates.
 _RATE = "population rate"
 _TIME = "time since the presentation reached the layer (ms)"
+#: The most channels, or outputs, that are drawn as traces; more channels are a picture.
+_TRACES = 6
 
 
 @styled
@@ -51,7 +58,7 @@ def rasters(
     layers
         The layers, in order; by default all that can fire.
     ax
-        Axes to draw into, by layer: one, a sequence, or a mapping; by default a new figure.
+        Axes to draw into, by layer.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def population_activity(
         Smoothing of the rate, as in `bioae.analysis.population_rate`.
     ax
         Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
-        from names of results and ``"population rate"``. By default a new figure.
+        from names of results and ``"population rate"``.
 
     Raises
     ------
@@ -104,7 +111,10 @@ def population_activity(
     needed(results, "spikes")
     first = next(iter(results.values()))
     chosen = first_example(first) if example is None else example
-    axes = _activity_axes([*results], ax)
+    axes = rows_of(
+        [*results, _RATE], (7.2, 1.5 + 1.6 * len(results)), ax=ax, sharex=True,
+        height_ratios=[*[1.2] * len(results), 1.0],
+    )  # fmt: skip
     below = axes.get(_RATE)
     for index, (name, tree) in enumerate(results.items()):
         _check_example(tree, chosen)
@@ -125,7 +135,7 @@ def population_activity(
         below.set_ylim(bottom=0)
         below.set_ylabel("rate (Hz)")
         below.yaxis.set_major_locator(MaxNLocator(3))
-        head(below, f"mean rate of {layer}", values=[*enumerate(results)])
+        head(below, f"mean rate of {layer}", [*enumerate(results)])
     [*axes.values()][-1].set_xlabel(_TIME)
     return figure_of(axes.values())
 
@@ -138,19 +148,6 @@ def _check_example(tree: xr.DataTree, example: int) -> None:
             expected=f"one of the {known.size}, such as {known[0]}",
             found=str(example),
         )
-
-
-def _activity_axes(names: Sequence[str], ax: Places | None) -> dict[str, Axes]:
-    """Return a panel per result, and that of the rates."""
-    every = [*names, _RATE]
-    if ax is not None:
-        return given_axes(ax, every)
-    figure = new_figure(7.2, 1.5 + 1.6 * len(names), grid=True)
-    ratios = [*[1.2] * len(names), 1.0]
-    grid = figure.subplots(
-        len(every), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": ratios}
-    )[:, 0]
-    return dict(zip(every, grid, strict=True))
 
 
 def _ends(results: Iterable[xr.DataTree]) -> tuple[float, float]:
@@ -174,7 +171,157 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
         color=colour,
         rasterized=step.size > MOST_MARKERS,
     )
-    axes.set_title(f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
+    head(axes, f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
     margin = max(0.5, 0.02 * neurons)
     axes.set_ylim(-margin, neurons - 1 + margin)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
+
+
+@styled
+def input_signals(
+    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
+) -> Figure:
+    """Draw the first input signals: a trace per channel, or with many channels a picture.
+
+    Parameters
+    ----------
+    results
+        The results by name, of networks that receive signals.
+    examples
+        The number of examples of each, one panel each.
+    ax
+        Axes to draw into, by title of a panel, ``"NAME, example 0"``.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, one has images as input, or `examples` is not positive.
+    """
+    needed(results, "signals")
+    whole(examples, "examples", least=1, error=ResultError)
+    inputs = {
+        name: _signals(tree, name).isel(example=slice(examples)) for name, tree in results.items()
+    }
+    rows = {
+        f"{name}, example {int(signal['example'])}": (
+            drawable(signal.transpose("channel", "time").to_numpy()),
+            float(results[name].attrs["dt_ms"]),
+        )
+        for name, signals in inputs.items()
+        for signal in signals
+    }
+    needed(rows, "signals")
+    every = [values for values, _ in rows.values()]
+    grid = rows_of([*rows], (6.2, 0.4 + 1.7 * len(rows)), ax=ax, sharex=True)
+    pictures = []
+    longest = max(values.shape[1] * dt_ms for values, dt_ms in rows.values())
+    for title, axes in grid.items():
+        values, dt_ms = rows[title]
+        if len(values) > _TRACES:
+            pictures.append(_draw_picture(axes, values, dt_ms, span(every, margin=0)))
+        else:
+            _draw_channels(axes, values, dt_ms, span(every))
+        head(axes, title)
+        axes.set_xlim(0, longest)
+    drawn = [*grid.values()]
+    drawn[-1].set_xlabel("time (ms)")
+    share_legend(drawn, ax=ax)
+    if pictures:
+        figure_of(drawn).colorbar(pictures[0], ax=drawn, label="input", aspect=15 * len(drawn))
+    return figure_of(drawn)
+
+
+def _draw_channels(
+    axes: Axes, values: NDArray[np.float64], dt_ms: float, ends: tuple[float, float]
+) -> None:
+    """Draw a trace per channel, (channel, time)."""
+    edges = np.arange(values.shape[1] + 1) * dt_ms
+    for channel, trace in enumerate(values):
+        axes.stairs(
+            trace, edges, baseline=None, color=colour_of(channel), linewidth=1.1,
+            label=f"channel {channel}",
+        )  # fmt: skip
+    axes.set_ylim(ends)
+    axes.set_ylabel("input")
+
+
+def _draw_picture(
+    axes: Axes, values: NDArray[np.float64], dt_ms: float, ends: tuple[float, float]
+) -> AxesImage:
+    """Draw a row of pixels per channel, (channel, time)."""
+    channels, steps = values.shape
+    image = axes.imshow(
+        values, cmap="viridis", aspect="auto", interpolation="nearest", vmin=ends[0], vmax=ends[1],
+        extent=(0, steps * dt_ms, channels - 0.5, -0.5),
+    )  # fmt: skip
+    axes.set_ylabel("channel")
+    return image
+
+
+def _signals(tree: xr.DataTree, name: str) -> xr.DataArray:
+    signals = root_of(tree).to_dataset()["input"]
+    if "time" not in signals.dims:
+        raise ResultError(
+            "the input is no signal",
+            where=name,
+            expected="(example, time, channel)",
+            found=str(signals.dims),
+        )
+    return signals
+
+
+@styled
+def output_traces(
+    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
+) -> Figure:
+    """Draw the outputs of sequences over time, and their targets where known, dashed.
+
+    Parameters
+    ----------
+    results
+        The results by name.
+    examples
+        The number of examples, one panel each; 6 outputs at most are drawn.
+    ax
+        Axes to draw into, by title of a panel, ``"NAME, example 0"``.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one has another task.
+    """
+    needed(results, "outputs")
+    whole(examples, "examples", least=1, error=ResultError)
+    rows: dict[str, tuple[dict[str, NDArray[np.float64]], float]] = {}
+    for name, tree in results.items():
+        check_task(tree, "sequence")
+        root = root_of(tree).to_dataset().isel(unit=slice(_TRACES), example=slice(examples))
+        for place, example in enumerate(root["example"].to_numpy()):
+            traces = {
+                each: drawable(root[each][place].transpose("unit", "time").to_numpy())
+                for each in ("target", "output")
+                if each in root
+            }
+            rows[f"{name}, example {example}"] = traces, float(tree.attrs["dt_ms"])
+    needed(rows, "outputs")
+    grid = panels([*rows], 1.9 + 0.3 / len(rows), "time (ms)", ax=ax, most=1, width=6.2)
+    ends = span([each for traces, _ in rows.values() for each in traces.values()])
+    for title, axes in grid.items():
+        _draw_traces(axes, *rows[title])
+        head(axes, title)
+        axes.set_ylim(ends)
+    share_legend(grid.values(), ax=ax)
+    return figure_of(grid.values())
+
+
+def _draw_traces(axes: Axes, traces: Mapping[str, NDArray[np.float64]], dt_ms: float) -> None:
+    """Draw outputs, and their targets where known, (unit, time)."""
+    for name, values in traces.items():
+        time = np.arange(values.shape[1]) * dt_ms
+        for unit, trace in enumerate(values):
+            label = f"output {unit}" if name == "output" else None
+            style = "-" if name == "output" else "--"
+            axes.plot(time, trace, style, color=colour_of(unit), linewidth=1.1, label=label)
+    if "target" in traces:
+        axes.plot([], [], "--", color=INK, linewidth=1.1, label="target")
+    axes.set_ylabel("output")

@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.tables import format_value
-from bioae.analysis.plots.panels import Places, figure_of, given_axes
-from bioae.analysis.plots.style import INK, needed, new_figure, styled
+from bioae.analysis.plots.panels import Places, figure_of, head, rows_of
+from bioae.analysis.plots.style import INK, needed, styled
 from bioae.analysis.results.layers import images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -46,7 +44,7 @@ def reconstructions(
         Number of examples.
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from ``"input"`` and
-        the names of results. By default a new figure.
+        the names of results.
 
     Raises
     ------
@@ -59,7 +57,7 @@ def reconstructions(
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
     size = 1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows)
-    grid = _row_axes([name for name, *_ in rows], size, ax)
+    grid = rows_of([name for name, *_ in rows], size, ax=ax, pictures=True)
     for name, pictures, errors in rows:
         if name not in grid:
             continue
@@ -68,16 +66,6 @@ def reconstructions(
         _draw_row(axes, pictures, below, columns)
         axes.set_ylabel(fill(name, 14), rotation=0, ha="right", va="center", labelpad=6)
     return figure_of(grid.values())
-
-
-def _row_axes(
-    names: Sequence[str], size: tuple[float, float], ax: Places | None
-) -> dict[str, Axes]:
-    """Return a panel per row of pictures, in a new figure of a size or the user's axes."""
-    if ax is not None:
-        return given_axes(ax, names)
-    figure = new_figure(*size, grid=True, pictures=True)
-    return dict(zip(names, figure.subplots(len(names), 1, squeeze=False)[:, 0], strict=True))
 
 
 def _draw_row(
@@ -108,14 +96,11 @@ def _draw_row(
     )  # fmt: skip
     axes.set_xticks(left[: len(below)] + width / 2, below)
     axes.set_yticks([])
-    axes.tick_params(length=0, pad=2, labelsize=min(7.5, _ticks()))
+    letters = max(map(len, below), default=0) * 0.6 * 7.5 / 72
+    narrow = letters > (figure_of([axes]).get_figwidth() - 1) / columns
+    axes.tick_params(length=0, pad=2, labelsize=7.5, labelrotation=90 * narrow)
     axes.spines[:].set_visible(False)
     return np.asarray(left[:count])
-
-
-def _ticks() -> float:
-    size = FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()
-    return float(size)
 
 
 # The name, the pictures, and their errors.
@@ -168,7 +153,7 @@ def filter_grid(
         Pictures per row, and the number of pictures per result, from the first.
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from the names of
-        results, ``"NAME, row 2"`` and so on. By default a new figure.
+        results, ``"NAME, row 2"`` and so on.
 
     Raises
     ------
@@ -189,11 +174,11 @@ def filter_grid(
         for place in range(0, len(pictures), columns)
     }
     size = 0.2 + 0.68 * columns, 0.35 * len(drawn) + 0.85 * len(rows)
-    grid = _row_axes([*rows], size, ax)
+    grid = rows_of([*rows], size, ax=ax, pictures=True)
     for name, axes in grid.items():
         neurons, pictures = rows[name]
         _draw_filters(axes, pictures, [str(neuron) for neuron in neurons], columns)
-        axes.set_title(name if name in drawn else "")
+        head(axes, name if name in drawn else "")
     return figure_of(grid.values())
 
 

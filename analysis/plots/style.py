@@ -1,11 +1,14 @@
-"""Shared style of all figures, on a screen and in print: fonts, colours, lines and sizes."""
+"""Shared style of all figures, on a screen and in print: fonts, colours, lines, axes and files."""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, ParamSpec
 from weakref import WeakKeyDictionary
 
@@ -14,16 +17,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import (
-    LogLocator,
-    NullLocator,
-    StrMethodFormatter,
-)
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.layout import GridLayout
-from bioae.errors import ResultError
+from bioae.errors import OutputError, ResultError
+from bioae.files import atomic_output
 
 __all__ = [
     "COLOURS",
@@ -31,10 +29,8 @@ __all__ = [
     "LINES",
     "MARKERS",
     "MOST_MARKERS",
-    "STYLE",
     "colour_of",
     "columns_for",
-    "current_style",
     "drawable",
     "line_of",
     "log_axis",
@@ -42,9 +38,11 @@ __all__ = [
     "needed",
     "new_figure",
     "print_style",
+    "render",
+    "save_figure",
     "span",
-    "style_of",
     "styled",
+    "to_svg",
 ]
 
 P = ParamSpec("P")
@@ -52,40 +50,31 @@ P = ParamSpec("P")
 INK = "#222222"
 # Okabe & Ito (2008), "Color universal design": distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_LARGEST = 1e300
-_PAD = 0.06  # inches around panels
 LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 #: More markers take less space and time as pixels than in a vector format.
 MOST_MARKERS = 500
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+_LARGEST = 1e300
 
 # Any, because matplotlib types the names as literals that differ between versions.
-STYLE: Any = {
+_SCREEN: Any = {
+    **{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"},
     "axes.edgecolor": INK,
-    "axes.grid": False,
     "axes.labelcolor": INK,
     "axes.labelsize": 9,
-    "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
-    # At a fixed height: titles of a row are aligned, and nothing is measured for them.
-    "axes.titley": 1.0,
     "axes.titleweight": "bold",
-    "figure.autolayout": False,
-    "figure.constrained_layout.use": False,
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
     "font.size": 9,
     "legend.fontsize": 8,
     "legend.frameon": False,
-    "lines.linewidth": 1.5,
     # Text in PDF files stays text.
     "pdf.fonttype": 42,
     "savefig.dpi": 200,
-    "svg.fonttype": "path",
     # A fixed salt makes equal figures equal files.
     "svg.hashsalt": "bioae",
     "text.color": INK,
@@ -94,13 +83,6 @@ STYLE: Any = {
     "ytick.color": INK,
     "ytick.labelsize": 8,
 }
-
-# `mpl.rcdefaults` would read the files of all styles.
-_DEFAULTS: Any = {
-    name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")
-}
-
-
 #: Changes of the style in print. SVG files keep text as text, which editors of journals can change.
 _PRINT: Any = {
     "axes.labelsize": 7.5,
@@ -125,13 +107,12 @@ _COLUMNS = {"single": 85 / 25.4, "double": 175 / 25.4}
 class _Style(NamedTuple):
     """Settings of matplotlib, the width in inches (the figure's choice if None), and a scale."""
 
-    settings: Any
+    settings: Any = _SCREEN
     width: float | None = None
     scale: float = 1.0
 
 
-_SCREEN = _Style(STYLE)
-_current: ContextVar[_Style] = ContextVar("style", default=_SCREEN)
+_current: ContextVar[_Style] = ContextVar("style", default=_Style())  # noqa: B039 - immutable
 #: The styles in which figures were drawn, and are saved.
 _styles: WeakKeyDictionary[Figure, _Style] = WeakKeyDictionary()
 
@@ -162,23 +143,13 @@ def print_style(
         raise ResultError(
             "there is no such column", expected=" or ".join(_COLUMNS), found=repr(column)
         )
-    settings = {**STYLE, **_PRINT, "font.family": font}
+    settings = {**_SCREEN, **_PRINT, "font.family": font}
     token = _current.set(_Style(settings, _COLUMNS[column], 0.8))
     try:
-        with mpl.rc_context({**_DEFAULTS, **settings}):
+        with mpl.rc_context(settings):
             yield
     finally:
         _current.reset(token)
-
-
-def current_style() -> Any:
-    """Return the settings of matplotlib in which figures are drawn now."""
-    return _current.get().settings
-
-
-def style_of(figure: Figure) -> Any:
-    """Return the settings of matplotlib in which a figure was drawn."""
-    return _styles.get(figure, _current.get()).settings
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -191,22 +162,17 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
         if kwargs.get("ax") is not None:
             return draw(*args, **kwargs)
-        with mpl.rc_context({**_DEFAULTS, **current_style()}):
+        with mpl.rc_context(_current.get().settings):
             return draw(*args, **kwargs)
 
     return drawn
 
 
-def new_figure(
-    width: float, height: float, *, grid: bool = False, pictures: bool = False
-) -> Figure:
+def new_figure(width: float, height: float, *, pictures: bool = False) -> Figure:
     """Return an empty figure of a size in inches on a screen, with automatic layout.
 
     Parameters
     ----------
-    grid
-        Whether it is only a grid of panels below a legend, without colour bars, whose layout takes
-        less time.
     pictures
         Whether the height follows the width, because panels have a fixed aspect.
     """
@@ -214,10 +180,57 @@ def new_figure(
     if style.width is not None:
         height *= style.width / width if pictures else style.scale
         width = style.width
-    layout = GridLayout() if grid else ConstrainedLayoutEngine(h_pad=_PAD, w_pad=_PAD)
-    figure = Figure(figsize=(width, height), layout=layout)
+    figure = Figure(figsize=(width, height), layout="constrained")
     _styles[figure] = style
     return figure
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    # A date would make equal figures differ.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    with mpl.rc_context(_styles.get(figure, _current.get()).settings):
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write a figure in the format that the suffix of `path` names.
+
+    Raises
+    ------
+    OutputError
+        If the format is unknown, `path` exists and `overwrite` is false, or cannot be written.
+    """
+    kind = Path(path).suffix.lstrip(".").lower()
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise OutputError(
+            "the format of a figure is not known",
+            where=str(path),
+            expected=", ".join(f".{name}" for name in sorted(known)),
+            found=repr(Path(path).suffix),
+        )
+    with atomic_output(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(render(figure, kind))
+
+
+def to_svg(figure: Figure, *, decimals: int | None = None) -> str:
+    """Return a figure as the text of an SVG file; equal figures give equal text.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    decimals
+        The decimals of coordinates in points, for smaller files; those of matplotlib by default.
+    """
+    svg = render(figure, "svg").decode("utf-8")
+    if decimals is None:
+        return svg
+    more = re.compile(rf"(\.\d{{{decimals}}})\d+")
+    return re.sub(r' d="[^"]*"', lambda path: more.sub(r"\1", path[0]), svg)
 
 
 def columns_for(count: int, width: float, most: int) -> int:
@@ -231,15 +244,7 @@ def columns_for(count: int, width: float, most: int) -> int:
 
 
 def log_axis(axes: Axes, *, vertical: bool = False) -> None:
-    """Make an axis of a panel with data, and of those that share it, logarithmic.
-
-    Parameters
-    ----------
-    axes
-        The panel.
-    vertical
-        Whether it is the vertical axis.
-    """
+    """Make the horizontal or the vertical axis of a panel with data logarithmic."""
     axis = axes.yaxis if vertical else axes.xaxis
     (axes.set_yscale if vertical else axes.set_xscale)("log")
     low, high = axes.get_ylim() if vertical else axes.get_xlim()
@@ -250,6 +255,11 @@ def log_axis(axes: Axes, *, vertical: bool = False) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def colour_of(index: int) -> str:
+    """Return the colour of a result."""
+    return COLOURS[index % len(COLOURS)]
+
+
 def line_of(index: int) -> dict[str, Any]:
     """Return the colour and style of a result's line; each of them identifies the result."""
     return {"color": colour_of(index), "linestyle": LINES[index % len(LINES)]}
@@ -258,6 +268,7 @@ def line_of(index: int) -> dict[str, Any]:
 def marker_of(index: int) -> dict[str, Any]:
     """Return the marker of a result among others in one panel: filled for the first one only."""
     return {
+        "linestyle": "none",
         "marker": MARKERS[index % len(MARKERS)],
         "markersize": 3.5,
         "markerfacecolor": "none" if index else colour_of(index),
@@ -266,24 +277,13 @@ def marker_of(index: int) -> dict[str, Any]:
     }
 
 
-def colour_of(index: int) -> str:
-    """Return the colour of a result."""
-    return COLOURS[index % len(COLOURS)]
-
-
 def drawable(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return values that axes can hold: matplotlib fails on ranges near the largest number."""
     return np.asarray(values, float).clip(-_LARGEST, _LARGEST)
 
 
 def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float, float]:
-    """Return the ends of an axis for all values: panels with it can be compared.
-
-    Parameters
-    ----------
-    margin
-        Space at both ends, as a fraction of the range.
-    """
+    """Return the ends of an axis for all values, with a margin as a fraction of their range."""
     finite = np.concatenate([np.zeros(0), *(each[np.isfinite(each)] for each in values)])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     space = margin * ((high - low) or abs(low) or 1)

@@ -42,10 +42,9 @@ class Illustration:
 
     def picture(self, *, png: bool = False) -> Picture:
         """Draw the figure, and store it as SVG and, if asked for, as PNG."""
-        from bioae.analysis.plots.rendering import lay_out, render, to_svg
+        from bioae.analysis.plots.style import render, to_svg
 
         figure = self.draw()
-        lay_out(figure)
         return Picture(
             self.name,
             self.heading,

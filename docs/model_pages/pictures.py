@@ -12,8 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bioae.analysis.plots.rendering import to_svg
-from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled
+from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled, to_svg
 from bioae.equations import NeuronModel
 from bioae.equations.describing.description import symbols
 from bioae.equations.describing.typesetting import symbol

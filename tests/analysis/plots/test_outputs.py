@@ -11,8 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis import plots
-from bioae.analysis.plots.rendering import lay_out, render
-from bioae.analysis.plots.style import span
+from bioae.analysis.plots.style import render, span
 
 Make = Callable[..., xr.DataTree]
 STEPS = 6
@@ -72,7 +71,6 @@ def test_outputs_of_any_size_are_drawn(make: Make, value: float) -> None:
     flat = {"task": "regression", "output": signs[:, 0] * value, "desired": -signs[:, 0] * value}
     other = make(np.ones((3, STEPS, 3), bool), **flat)
     for figure in (plots.output_traces({"r": tree}), plots.predicted_values({"r": other})):
-        lay_out(figure)
         assert render(figure, "png").startswith(b"\x89PNG")
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.offsetbox import AnchoredOffsetbox
-from matplotlib.text import Text
+from matplotlib.legend import Legend
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, plots, sum_squared_error
@@ -92,8 +91,8 @@ def test_histograms_count_living_neurons_and_label_dead_ones(make: Make) -> None
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["a", "all dead"]
-    (note,) = (each for each in latent.artists if isinstance(each, AnchoredOffsetbox))
-    assert [text.get_text() for text in note.findobj(Text)] == ["dead:", "5 of 10", "4 of 4"]
+    (note,) = (each for each in latent.get_children() if isinstance(each, Legend))
+    assert [text.get_text() for text in note.get_texts()] == ["5 of 10 dead", "4 of 4 dead"]
     outlines = [patch for patch in latent.patches if patch.get_label() in names]
     counts = [
         patch.get_data().values @ np.diff(np.log2(patch.get_data().edges))  # type: ignore[attr-defined]

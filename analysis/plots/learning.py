@@ -1,23 +1,25 @@
-"""Curves: training metrics by epoch, and firing rate by intensity of the input."""
+"""Learning: metrics of training by epoch, and the course and the distribution of weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
-from bioae.analysis.plots.legends import share_legend
-from bioae.analysis.plots.panels import Places, figure_of, panels
-from bioae.analysis.plots.style import MARKERS, colour_of, line_of, needed, styled
+from bioae.analysis.plots.panels import Places, figure_of, head, panels, share_legend
+from bioae.analysis.plots.style import INK, line_of, needed, styled
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.errors import ResultError
 
-__all__ = ["training_curves", "transfer_curves"]
+__all__ = ["training_curves", "weight_courses", "weight_histograms"]
 
+_BINS, _HEIGHT = 60, 2.3
 # The metrics of each epoch, in order.
 _Epochs = dict[float, Mapping[str, float]]
 
@@ -42,7 +44,7 @@ def training_curves(
         The key on the horizontal axis. Of repeated values, as after an interrupted epoch, the last
         counts; where the key is missing, the line's number, from 1, replaces it.
     ax
-        Axes to draw into, by metric: one, a sequence, or a mapping; by default a new figure.
+        Axes to draw into, by metric.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def training_curves(
             expected=" or ".join(sorted(present - {x})) or "numbers",
             found=", ".join(requested) or "no number that changes",
         )
-    axes = panels(drawn, 2.3, x, ax=ax)
+    axes = panels(drawn, _HEIGHT, x, ax=ax)
     for key, panel in axes.items():
         _draw_metric(panel, runs, key)
     if len(runs) > 1:
@@ -92,7 +94,7 @@ def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
             label=name,
             **line_of(index),
         )
-    axes.set_title(key.removeprefix("layers.").replace("_", " ").replace(".", ", "))
+    head(axes, key.removeprefix("layers.").replace("_", " ").replace(".", ", "))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(x=0.03)
     places = {epoch for run in runs.values() for epoch in run}
@@ -101,48 +103,67 @@ def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
 
 
 @styled
-def transfer_curves(
-    curves: Mapping[str, xr.Dataset], *, title: str = "", ax: Axes | None = None
-) -> Figure:
-    """Draw firing rate against the intensity of the input, one line per result.
+def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
+    """Draw the quantiles of weights while a network learned, one panel per array.
 
-    The line is the median over neurons of their mean rates, the band ranges from the lower to the
-    upper quartile.
+    The line is the median; the darker band holds the middle half of the weights, the lighter one
+    all between the outermost quantiles.
 
     Parameters
     ----------
-    curves
-        By result, as from `bioae.analysis.transfer_curve`.
+    courses
+        By array, (presentation, quantile), with both as coordinates.
     ax
-        Axes to draw into; by default a new figure.
+        Axes to draw into, by array.
 
     Raises
     ------
     ResultError
-        If there is no result.
+        If there is no course.
     """
-    needed(curves, "rates")
-    (axes,) = panels(
-        ["curve"], 2.7, "mean intensity of the input (0 black, 1 white)", ax=ax, width=4.6
-    ).values()
-    for index, (name, curve) in enumerate(curves.items()):
-        data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
-        x, low, median, high = (
-            data[each].to_numpy() for each in ("intensity", "lower", "median", "upper")
-        )
-        axes.fill_between(x, low, high, color=colour_of(index), alpha=0.12, lw=0)
-        axes.plot(
-            x,
-            median,
-            marker=MARKERS[index % len(MARKERS)],
-            markersize=4,
-            label=name,
-            **line_of(index),
-        )
-    axes.set_ylabel("firing rate (Hz)")
-    axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_title(title)
-    share_legend([axes], ax=ax)
-    return figure_of([axes])
+    needed(courses, "weights")
+    axes = panels([*courses], _HEIGHT, "presentations", ax=ax)
+    for name, panel in axes.items():
+        course = courses[name].transpose("presentation", "quantile").sortby("quantile")
+        time, values = course["presentation"].to_numpy(), course.to_numpy()
+        pairs = values.shape[1] // 2
+        for place in range(pairs):
+            panel.fill_between(
+                time, values[:, place], values[:, -1 - place], color=INK,
+                alpha=0.18 + 0.22 * place, linewidth=0,
+            )  # fmt: skip
+        if values.shape[1] % 2:
+            panel.plot(time, values[:, pairs], color=INK, marker="o", markersize=2.5)
+        head(panel, name)
+        panel.set_ylabel("value")
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return figure_of(axes.values())
+
+
+@styled
+def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = None) -> Figure:
+    """Draw the distribution of weights, one panel per array.
+
+    Parameters
+    ----------
+    weights
+        By array, in any shape.
+    ax
+        Axes to draw into, by array.
+
+    Raises
+    ------
+    ResultError
+        If there are no weights, or one is not finite.
+    """
+    needed(weights, "weights")
+    values = {name: np.ravel(np.asarray(each, np.float64)) for name, each in weights.items()}
+    for name, each in values.items():
+        if not np.isfinite(each).all():
+            raise ResultError("a weight is not finite", where=name)
+    axes = panels([*values], _HEIGHT, "value", ax=ax)
+    for name, panel in axes.items():
+        panel.hist(values[name], bins=_BINS, color=INK)
+        head(panel, name)
+        panel.set_ylabel("number")
+    return figure_of(axes.values())

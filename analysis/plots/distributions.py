@@ -1,0 +1,315 @@
+"""Distributions over neurons: firing rates with fits, interspike intervals, response latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bioae.analysis.firing.rate_distributions import rate_bins
+from bioae.analysis.firing.rate_families import FAMILIES, Fit
+from bioae.analysis.plots.panels import (
+    Places,
+    figure_of,
+    from_zero,
+    head,
+    layers_in,
+    of_layer,
+    panels,
+    share_legend,
+)
+from bioae.analysis.plots.style import (
+    INK,
+    LINES,
+    MARKERS,
+    colour_of,
+    line_of,
+    log_axis,
+    needed,
+    styled,
+)
+from bioae.checks import whole
+from bioae.errors import ResultError
+
+__all__ = ["fitted_rates", "interval_histograms", "response_latencies"]
+
+#: The lower quartile, the median, and the upper quartile.
+Quartiles: TypeAlias = tuple[float, float, float]
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+@styled
+def fitted_rates(
+    rates: Mapping[str, Mapping[str, xr.DataArray]],
+    fits: Mapping[str, Mapping[str, xr.Dataset]] | None = None,
+    *,
+    which: Literal["best", "all"] = "best",
+    bins: int = 30,
+    ax: Places | None = None,
+) -> Figure:
+    """Draw histograms of firing rates on a logarithmic axis, with fitted distributions.
+
+    The vertical axis is the number of neurons per octave, so that bins of any width are comparable
+    with each other. A fit is averaged over the width of the bin around each rate, as counts are:
+    at the centre of a bin it is the expected height of its bar. Neurons without a spike are in no
+    bin of a logarithmic axis: the note of a panel counts them, and the fits are scaled to the
+    others. The bar above a histogram ranges from the lower to the upper quartile of the neurons
+    that spike; the tick on it is their median.
+
+    Parameters
+    ----------
+    rates
+        By result and layer, the rate of each neuron in Hz, (neuron,). If it has the attribute
+        `resolution`, the rate of a single spike, no bin is narrower than that.
+    fits
+        By result and layer, as from `bioae.analysis.fit_rates`: `shape` (NaN for families without
+        one), `scale` and `aic` along `distribution`. Fits that are NaN are not drawn.
+    which
+        The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
+    bins
+        Number of bins of equal width on the logarithmic axis, over the rates of all neurons, if
+        none is widened. Results of other numbers of examples have other resolutions, and bins.
+    ax
+        Axes to draw into, by layer.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(rates, "rates")
+    bins = whole(bins, "bins", least=1, error=ResultError)
+    axes = panels(layers_in(rates), 2.3, "firing rate (Hz)", ax=ax)
+    pooled = [each.to_numpy() for layers in rates.values() for each in layers.values()]
+    ends = _range(np.concatenate([np.zeros(0), *pooled]))
+    families: dict[str, Any] = {}
+    for name, panel in axes.items():
+        dead, marked, limits = [], [], []
+        for index, label, data in of_layer(rates, name):
+            edges = _edges(data, *ends, bins)
+            limits += [edges[0], edges[-1]]
+            alive = data.to_numpy()[data > 0]
+            dead.append((index, f"{data.size - alive.size:,} of {data.size:,} dead"))
+            marked.append((index, _quartiles_of(alive)))
+            counts = np.histogram(alive, edges)[0] / np.diff(np.log2(edges))
+            panel.stairs(counts, edges, color=colour_of(index), alpha=0.2, fill=True)
+            panel.stairs(counts, edges, linewidth=0.9, label=label, **line_of(index))
+            fit = (fits or {}).get(label, {}).get(name)
+            for curve in [] if fit is None else _curves(fit, which):
+                line: Any = LINES[[*FAMILIES.values()].index(curve.family) % len(LINES)]
+                families[curve.family.label] = line
+                expected = _expected(curve, alive.size, edges)
+                panel.plot(*expected, linewidth=1.8, color=colour_of(index), linestyle=line)
+        from_zero(panel)
+        _draw_quartiles(panel, marked, results=len(rates))
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.set_ylabel("neurons per octave")
+        panel.set_xlim(min(limits), max(limits))
+        head(panel, name, dead)
+    for panel in axes.values():
+        log_axis(panel)
+    fitted = [
+        Line2D([], [], color=INK, linewidth=1.8, linestyle=line, label=f"{family} fit")
+        for family, line in families.items()
+    ]
+    share_legend(axes.values(), ax=ax, more=fitted)
+    return figure_of(axes.values())
+
+
+def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
+    curves = {}
+    for name in fit["distribution"].to_numpy():
+        row = fit.sel(distribution=name)
+        shape, scale, aic = (float(row[each]) for each in ("shape", "scale", "aic"))
+        if np.isfinite(scale):
+            curves[aic] = Fit(FAMILIES[name], shape, scale)
+    return [curves[min(curves)]] if curves and which == "best" else list(curves.values())
+
+
+def _expected(
+    curve: Fit, neurons: int, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return rates, and the expected number of neurons per octave in a bin around each."""
+    rates, logarithms = np.geomspace(edges[0], edges[-1], 400), np.log2(edges)
+    centres = (logarithms[1:] + logarithms[:-1]) / 2
+    octaves = np.interp(np.log2(rates), centres, np.diff(logarithms))
+    half = 2 ** (octaves / 2)
+    within = curve.distribution(rates * half) - curve.distribution(rates / half)
+    return rates, within / octaves * neurons
+
+
+def _range(rates: NDArray[Any]) -> tuple[float, float]:
+    """Return the lowest and the highest rate of neurons that spike."""
+    positive = rates[rates > 0]
+    return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
+
+
+def _edges(rates: xr.DataArray, low: float, high: float, bins: int) -> NDArray[np.float64]:
+    """Return the edges of one result's bins, which are those of all results of its resolution."""
+    resolution = float(rates.attrs.get("resolution", 0))
+    low = max(low, resolution)
+    return rate_bins(low, max(low, high), bins, resolution)
+
+
+@styled
+def interval_histograms(
+    distributions: Mapping[str, Mapping[str, xr.DataArray]],
+    *,
+    log: bool = False,
+    ax: Places | None = None,
+) -> Figure:
+    """Draw the distributions of interspike intervals, one line per result.
+
+    The vertical axis is the fraction of intervals per millisecond of their length, so that results
+    of any time step are comparable. The bar above them ranges from the lower to the upper quartile,
+    the tick on it is the median.
+
+    Parameters
+    ----------
+    distributions
+        By result and layer, the fraction of intervals of each length, (interval,), as from
+        `bioae.analysis.isi_distribution`.
+    log
+        Use a logarithmic axis of fractions, on which an exponential distribution is a straight
+        line, and lengths that did not occur are not drawn.
+    ax
+        Axes to draw into, by layer.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(distributions, "intervals")
+    axes = panels(layers_in(distributions), 2.2, "interval (ms)", ax=ax)
+    for name, panel in axes.items():
+        marked = []
+        for index, label, fraction in of_layer(distributions, name):
+            length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
+            marked.append((index, _weighted_quartiles(length, values)))
+            density = values / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
+            panel.plot(
+                length,
+                np.where(density > 0, density, np.nan) if log else density,
+                marker=MARKERS[index % len(MARKERS)] if length.size <= 40 else None,
+                markersize=3,
+                label=label,
+                **line_of(index),
+            )
+        panel.set_ylabel("fraction per ms")
+        if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
+            panel.set_yscale("log")
+        else:
+            from_zero(panel)
+            panel.yaxis.set_major_locator(MaxNLocator(4))
+        _draw_quartiles(panel, marked, results=len(distributions))
+        medians = [
+            (index, f"median {median:.3g} ms" if np.isfinite(median) else "no interval")
+            for index, (_, median, _) in marked
+        ]
+        head(panel, name, medians)
+    share_legend(axes.values(), ax=ax)
+    return figure_of(axes.values())
+
+
+@styled
+def response_latencies(
+    latencies: Mapping[str, Mapping[str, xr.DataArray]], *, ax: Axes | None = None
+) -> Figure:
+    """Draw the response latency of each layer: median and quartiles over neurons, by result.
+
+    Parameters
+    ----------
+    latencies
+        By result and layer, the latency of each neuron in ms, (neuron,), as from
+        `bioae.analysis.first_spike_latency`. Neurons that never spike are left out.
+    ax
+        Axes to draw into.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(latencies, "latencies")
+    names = layers_in(latencies)
+    width = max(3.6, 0.9 + 0.25 * len(names) * (len(latencies) + 1))
+    (axes,) = panels(["latency"], 2.5, "", ax=ax, width=min(width, 7.2), most=1).values()
+    step = 0.7 / len(latencies)
+    for index, (label, layers) in enumerate(latencies.items()):
+        rows = {
+            place: _quartiles_of(layers[name].to_numpy())
+            for place, name in enumerate(names)
+            if name in layers
+        }
+        x = np.array([*rows]) + (index - (len(latencies) - 1) / 2) * step
+        low, median, high = np.array([*rows.values()]).reshape(-1, 3).T
+        axes.vlines(x, low, high, color=colour_of(index), linewidth=1.5)
+        axes.plot(
+            x, median, color=colour_of(index), linestyle="none", markersize=4, zorder=3,
+            marker=MARKERS[index % len(MARKERS)], label=label,
+            clip_on=False,  # medians of 0 are on the axis
+        )  # fmt: skip
+    # Names that would overlap are inclined.
+    inclined = 0.09 * sum(map(len, names)) > figure_of([axes]).get_figwidth() - 0.8
+    style: dict[str, Any] = {"rotation": 30, "ha": "right"} if inclined else {}
+    axes.set_xticks(range(len(names)), names, **style)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_ylabel("first-spike latency (ms)")
+    share_legend([axes], ax=ax)
+    return figure_of([axes])
+
+
+def _quartiles_of(values: NDArray[Any]) -> Quartiles:
+    """Return the quartiles of the defined values, NaN without any."""
+    defined = values[np.isfinite(values)]
+    if not defined.size:
+        return (np.nan, np.nan, np.nan)
+    low, median, high = np.quantile(defined, _QUARTILES)
+    return float(low), float(median), float(high)
+
+
+def _weighted_quartiles(values: NDArray[Any], fractions: NDArray[Any]) -> Quartiles:
+    """Return the quartiles of values with fractions that sum to 1."""
+    if not np.isfinite(fractions).any():
+        return (np.nan, np.nan, np.nan)
+    # A margin keeps rounding of sums from moving a quartile to the next value.
+    places = np.searchsorted(fractions.cumsum() + 1e-12, _QUARTILES)
+    low, median, high = values[np.minimum(places, values.size - 1)]
+    return float(low), float(median), float(high)
+
+
+def _draw_quartiles(axes: Axes, rows: Sequence[tuple[int, Quartiles]], *, results: int) -> None:
+    """Mark the median and the quartiles of each result above the data of a panel.
+
+    Parameters
+    ----------
+    rows
+        The place of each result among all, and its quartiles along the horizontal axis.
+    results
+        The number of all results.
+    """
+    for index, (low, median, high) in rows:
+        if not np.isfinite(median):
+            continue
+        height = 1 - (index + 0.5) * 0.06
+        style: dict[str, Any] = {
+            "transform": axes.get_xaxis_transform(), "color": colour_of(index), "zorder": 4,
+        }  # fmt: skip
+        axes.plot([low, high], [height] * 2, linewidth=2, solid_capstyle="butt", **style)
+        axes.plot([median], [height], marker="|", markersize=7, markeredgewidth=2, **style)
+    low, high = axes.get_ylim()
+    share = 1 - 0.06 * results - 0.02
+    if axes.get_yscale() == "log":
+        axes.set_ylim(low, low * (high / low) ** (1 / share))
+    else:
+        axes.set_ylim(low, low + (high - low) / share)

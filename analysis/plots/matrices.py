@@ -1,0 +1,223 @@
+"""Matrices in colour: correlations of neurons, confusion of classes, rates by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bioae.analysis.plots.panels import Places, figure_of, head, squares
+from bioae.analysis.plots.style import INK, needed, styled
+from bioae.checks import instance
+from bioae.errors import ResultError
+
+__all__ = ["class_rates", "confusion_matrices", "correlation_matrices"]
+
+Matrix = NDArray[np.float64]
+
+#: The most classes whose fractions are written into the matrix.
+_WRITTEN = 12
+
+
+@styled
+def correlation_matrices(
+    matrices: Mapping[str, xr.DataArray], *, limit: float | None = None, ax: Places | None = None
+) -> Figure:
+    """Draw correlation matrices over all pairs of neurons, one panel per result.
+
+    Neurons are in the order of a hierarchical clustering (average linkage on 1 - r) of the first
+    result, so that correlated neurons are neighbours. Results of the same size have the same order.
+    Each panel leaves out the neurons whose correlations are undefined in its result, such as dead
+    ones. Below a panel are the median of its correlations, their quartiles, and the number of
+    neurons left out. The diagonal is not drawn.
+
+    Parameters
+    ----------
+    matrices
+        By result, (neuron, other), as from `bioae.analysis.correlation_matrix`.
+    limit
+        Limit of the colour scale on both sides; by default it includes 99 % of the correlations.
+    ax
+        Axes to draw into, by result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one is no matrix.
+    """
+    needed(matrices, "correlations")
+    values = {}
+    for name, matrix in matrices.items():
+        instance(matrix, f"the correlations of {name!r}", xr.DataArray, error=ResultError)
+        values[name] = np.array(matrix.to_numpy(), float)
+        np.fill_diagonal(values[name], np.nan)
+    most = _limit([*values.values()]) if limit is None else limit
+    orders = dict(zip(values, _orders([*values.values()]), strict=True))
+    axes = squares([*values], (2.7, 3.1), (0.9, 0.2), ax=ax)
+    for name, panel in axes.items():
+        image = _draw_matrix(panel, values[name], orders[name], most)
+        head(panel, name)
+    drawn = [*axes.values()]
+    bar = figure_of(drawn).colorbar(image, ax=drawn, shrink=0.8, aspect=25, extend="both")
+    bar.set_label("correlation of spike counts")
+    bar.outline.set_visible(False)
+    return figure_of(drawn)
+
+
+def _orders(matrices: list[Matrix]) -> list[NDArray[np.int64]]:
+    """Return the neurons of each panel, in order."""
+    first = matrices[0]
+    shared = _clustered(first)
+    return [
+        _ordered(matrix, shared) if matrix.shape == first.shape else _clustered(matrix)
+        for matrix in matrices
+    ]
+
+
+def _defined(matrix: Matrix) -> NDArray[np.bool_]:
+    """Return the mask of neurons with any defined correlation, (neuron,)."""
+    return np.asarray(np.isfinite(matrix).any(1))
+
+
+def _ordered(matrix: Matrix, shared: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order the defined neurons: those that have a place in a shared order, then the others."""
+    placed = shared[_defined(matrix)[shared]]
+    others = np.setdiff1d(np.flatnonzero(_defined(matrix)), shared)
+    return np.concatenate((placed, others[_clustered(matrix[np.ix_(others, others)])]))
+
+
+def _clustered(matrix: Matrix) -> NDArray[np.int64]:
+    """Order the defined neurons, so that correlated ones are neighbours."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    own = np.flatnonzero(_defined(matrix))
+    if own.size > 2:
+        distance = 1 - np.nan_to_num(matrix[np.ix_(own, own)])
+        np.fill_diagonal(distance, 0)
+        # An optimal order of the leaves takes cubic time.
+        tree = linkage(
+            squareform(distance, checks=False), "average", optimal_ordering=own.size <= 500
+        )
+        own = own[leaves_list(tree)]
+    return own.astype(np.int64)
+
+
+def _limit(matrices: list[Matrix]) -> float:
+    sizes = np.concatenate([np.abs(matrix[np.isfinite(matrix)]) for matrix in matrices])
+    # Rounded up to a tenth, for readable ticks.
+    return float(np.ceil(np.quantile(sizes, 0.99) * 10) / 10) or 0.1 if sizes.size else 1.0
+
+
+def _draw_matrix(axes: Axes, matrix: Matrix, order: NDArray[np.int64], limit: float) -> AxesImage:
+    ordered = matrix[np.ix_(order, order)] if order.size else np.full((1, 1), np.nan)
+    axes.set_facecolor("white")
+    # Lightness rises evenly, so that signs are distinguishable in grey and in every colour vision.
+    image = axes.imshow(
+        ordered, cmap="cividis", vmin=-limit, vmax=limit, interpolation="nearest", aspect="equal"
+    )
+    pairs = ordered[np.triu_indices_from(ordered, 1)]
+    defined = pairs[np.isfinite(pairs)]
+    lines = ["neuron, ordered", "no pair of neurons varies"]
+    if defined.size:
+        low, median, high = np.quantile(defined, [0.25, 0.5, 0.75])
+        lines[1] = f"median {median:.2g} ({low:.2g} to {high:.2g})"
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(4, integer=True))
+    else:
+        axes.set(xticks=[], yticks=[])
+    left = matrix.shape[0] - order.size
+    if left:
+        lines.append(f"{left:,} of {matrix.shape[0]:,} neurons left out")
+    axes.set_xlabel("\n".join(lines))
+    axes.spines[:].set(visible=True, color=INK)
+    return image
+
+
+@styled
+def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | None = None) -> Figure:
+    """Draw confusion matrices: the fraction of each true class that is predicted as each class.
+
+    Parameters
+    ----------
+    confusions
+        By result, as from `bioae.analysis.confusion_matrix`.
+    ax
+        Axes to draw into, by result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(confusions, "confusion matrices")
+    grid = squares([*confusions], (3.5, 3.5), (0.7, 0.4), ax=ax)
+    for name, axes in grid.items():
+        fraction = confusions[name]["fraction"].transpose("true", "predicted").to_numpy()
+        drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xlabel="predicted class", ylabel="true class")
+        head(axes, name)
+        if len(fraction) <= _WRITTEN:
+            _write_cells(axes, fraction)
+    places = [*grid.values()]
+    label = "fraction of the true class; cells in %"
+    figure_of(places).colorbar(drawn, ax=places, shrink=0.8, label=label)
+    return figure_of(places)
+
+
+def _write_cells(axes: Axes, fraction: Matrix) -> None:
+    axes.set(xticks=np.arange(len(fraction)), yticks=np.arange(len(fraction)))
+    for (row, column), value in np.ndenumerate(fraction):
+        if value > 0:
+            axes.text(
+                column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
+                color="white" if value > 0.6 else "black",
+            )  # fmt: skip
+
+
+@styled
+def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
+    """Draw the mean firing rate of each neuron in response to each class.
+
+    Parameters
+    ----------
+    responses
+        By result, as from `bioae.analysis.rates_by_class`.
+    ax
+        Axes to draw into, by result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(responses, "responses")
+    for name, array in responses.items():
+        instance(array, f"responses, {name}", xr.DataArray, error=ResultError)
+        if not array.size:
+            raise ResultError("there is no class or neuron to draw", where=name)
+    grid = squares([*responses], (4.6, 2.4), (0.6, 0.6), ax=ax, most=1)
+    # One scale for all results, so that colours can be compared.
+    highest = max(float(np.nan_to_num(array.to_numpy()).max()) for array in responses.values())
+    for name, axes in grid.items():
+        values = responses[name].transpose("class", "neuron").to_numpy()
+        drawn = axes.imshow(
+            values, cmap="viridis", aspect="auto", vmin=0, vmax=highest or 1.0,
+            interpolation="nearest",
+        )  # fmt: skip
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="neuron", ylabel="class")
+        head(axes, name)
+        labels: Sequence[object] = responses[name]["class"].to_numpy().tolist()
+        if len(labels) <= _WRITTEN:
+            axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
+    places = [*grid.values()]
+    figure_of(places).colorbar(drawn, ax=places, label="Hz", aspect=12 * len(places))
+    return figure_of(places)

@@ -1,0 +1,259 @@
+"""Relations: CV with rate, rate with intensity, responses of examples, output with target."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bioae.analysis.coding.latent_space import Plane, principal_plane, project
+from bioae.analysis.plots.panels import (
+    Places,
+    figure_of,
+    head,
+    layers_in,
+    of_layer,
+    panels,
+    share_legend,
+    squares,
+)
+from bioae.analysis.plots.style import (
+    INK,
+    MARKERS,
+    MOST_MARKERS,
+    colour_of,
+    drawable,
+    line_of,
+    log_axis,
+    marker_of,
+    needed,
+    span,
+    styled,
+)
+from bioae.analysis.results.layers import layer_data, root_of
+from bioae.analysis.results.outputs import check_task
+from bioae.errors import ResultError
+
+__all__ = ["cv_against_rate", "latent_maps", "predicted_values", "transfer_curves"]
+
+#: The most points of a scatter plot of outputs, and the most outputs that are drawn.
+_POINTS, _UNITS = 5000, 6
+
+
+@styled
+def cv_against_rate(
+    values: Mapping[str, Mapping[str, xr.Dataset]], *, ax: Places | None = None
+) -> Figure:
+    """Draw the ISI CV of each neuron against its firing rate, one marker per result.
+
+    The line is the CV of a Poisson process. On a grid of steps, independent spikes with p spikes
+    per step have a smaller CV, sqrt(1 - p). The note of a panel has the median of each result and
+    the number of neurons whose CV is defined.
+
+    Parameters
+    ----------
+    values
+        By result and layer, `firing_rate` in Hz and `isi_cv` of each neuron, (neuron,), as from
+        `bioae.analysis.neuron_values`.
+    ax
+        Axes to draw into, by layer.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(values, "neurons")
+    axes = panels(layers_in(values), 2.4, "firing rate (Hz)", ax=ax)
+    drawn = 0
+    for name, panel in axes.items():
+        medians = []
+        for index, label, data in of_layer(values, name):
+            rate, cv = (data[each].to_numpy() for each in ("firing_rate", "isi_cv"))
+            defined = np.isfinite(cv) & (rate > 0)
+            rate, cv = rate[defined], cv[defined]
+            many = cv.size > MOST_MARKERS
+            style = marker_of(index) | ({"markersize": 2, "alpha": 0.5} if many else {"alpha": 0.8})
+            panel.plot(rate, cv, rasterized=many, label=label, **style)
+            drawn += cv.size
+            median = f"median {np.median(cv):.2g}, " if cv.size else ""
+            medians.append((index, f"{median}{cv.size:,} neurons"))
+        panel.axhline(1, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label="Poisson process")
+        panel.set_ylabel("CV of intervals")
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+        head(panel, name, medians, marks=True)
+    highest = max(panel.get_ylim()[1] for panel in axes.values())
+    for panel in axes.values():
+        panel.set_ylim(0, highest)
+        if drawn:
+            log_axis(panel)
+    share_legend(axes.values(), ax=ax)
+    return figure_of(axes.values())
+
+
+@styled
+def transfer_curves(
+    curves: Mapping[str, xr.Dataset], *, title: str = "", ax: Axes | None = None
+) -> Figure:
+    """Draw firing rate against the intensity of the input, one line per result.
+
+    The line is the median over neurons of their mean rates, the band ranges from the lower to the
+    upper quartile.
+
+    Parameters
+    ----------
+    curves
+        By result, as from `bioae.analysis.transfer_curve`.
+    ax
+        Axes to draw into.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    needed(curves, "rates")
+    (axes,) = panels(
+        ["curve"], 2.7, "mean intensity of the input (0 black, 1 white)", ax=ax, width=4.6
+    ).values()
+    for index, (name, curve) in enumerate(curves.items()):
+        data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
+        x, low, median, high = (
+            data[each].to_numpy() for each in ("intensity", "lower", "median", "upper")
+        )
+        axes.fill_between(x, low, high, color=colour_of(index), alpha=0.12, lw=0)
+        marker = MARKERS[index % len(MARKERS)]
+        axes.plot(x, median, marker=marker, markersize=4, label=name, **line_of(index))
+    axes.set_ylabel("firing rate (Hz)")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_title(title)
+    share_legend([axes], ax=ax)
+    return figure_of([axes])
+
+
+@styled
+def latent_maps(
+    results: Mapping[str, xr.DataTree],
+    layer: str,
+    *,
+    most_examples: int = 2000,
+    ax: Places | None = None,
+) -> Figure:
+    """Draw examples in the space of their spike counts, marked by class, one panel per result.
+
+    The axes are the first two principal components of the first result. Results whose layer has as
+    many neurons share the axes, so that equal positions are equal responses; others have their own
+    components. The axis labels give the fraction of the result's variance along each component.
+
+    Parameters
+    ----------
+    results
+        The results by name. Without labels all examples have the same marker.
+    layer
+        The name of the layer, such as the latent one.
+    most_examples
+        Number of examples to draw, from the first; the components are those of all examples.
+    ax
+        Axes to draw into, by result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or a layer has fewer than two neurons or examples.
+    """
+    needed(results, "examples")
+    labels = {name: _labels(tree) for name, tree in results.items()}
+    classes = sorted({each for label in labels.values() for each in label.tolist()})
+    several = len(classes) > 1
+    axes = squares([*results], (2.9, 2.9), (0.9 if several else 0.2, 0), ax=ax)
+    plane: Plane | None = None
+    for name, tree in results.items():
+        same = plane is not None and plane.mean.size == layer_data(tree, layer).sizes["neuron"]
+        own = plane if same and plane is not None else principal_plane(tree, layer)
+        plane = plane or own
+        if name not in axes:
+            continue
+        panel, places = axes[name], project(tree, layer, own)
+        _draw_examples(panel, places[:most_examples], labels[name][:most_examples], classes)
+        head(panel, name)
+        for which, (axis, fraction) in enumerate(
+            zip((panel.xaxis, panel.yaxis), places["fraction"].to_numpy(), strict=True), 1
+        ):
+            explained = f"{100 * fraction:.0f} % of the" if np.isfinite(fraction) else "no"
+            axis.set_label_text(f"component {which} ({explained} variance)")
+            axis.set_major_locator(MaxNLocator(4))
+    if several:
+        style: dict[str, Any] = {"title": "class", "markerscale": 1.3, "handlelength": 1}
+        share_legend(axes.values(), ax=ax, loc="outside right upper", **style)
+    return figure_of(axes.values())
+
+
+def _labels(tree: xr.DataTree) -> NDArray[Any]:
+    root = tree.to_dataset()
+    return root["label"].to_numpy() if "label" in root else np.zeros(root.sizes["example"], int)
+
+
+def _draw_examples(
+    axes: Axes, places: xr.DataArray, labels: NDArray[Any], classes: list[Any]
+) -> None:
+    x, y = places.transpose("component", "example").to_numpy()
+    many = x.size > MOST_MARKERS
+    for index, each in enumerate(classes):
+        own = labels == each
+        style = marker_of(index) | {"markeredgewidth": 0.6, "markersize": 3 if many else 4.5}
+        style["markerfacecolor"] = colour_of(index) if index < 7 else "none"
+        axes.plot(x[own], y[own], alpha=0.7, rasterized=many, label=str(each), **style)
+
+
+@styled
+def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = None) -> Figure:
+    """Draw the outputs of regressions against their targets, a colour per output.
+
+    Parameters
+    ----------
+    results
+        The results by name, with targets; 5,000 examples and 6 outputs at most are drawn.
+    ax
+        Axes to draw into, by result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result, or one has no targets or another task.
+    """
+    needed(results, "outputs")
+    values = {}
+    for name, tree in results.items():
+        check_task(tree, "regression")
+        root = root_of(tree).to_dataset()
+        if "target" not in root:
+            raise ResultError("the targets of the examples are not known", where="target")
+        root = root.isel(example=slice(_POINTS), unit=slice(_UNITS))
+        values[name] = [
+            drawable(root[each].transpose("unit", "example").to_numpy())
+            for each in ("target", "output")
+        ]
+    ends = span(itertools.chain.from_iterable(values.values()))
+    grid = squares([*results], (3.2, 3.1), (0.2, 0.2), ax=ax, shared=True)
+    for name, axes in grid.items():
+        target, output = values[name]
+        axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
+        many = target.shape[1] > MOST_MARKERS
+        for unit, (x, y) in enumerate(zip(target, output, strict=True)):
+            axes.plot(
+                x, y, linestyle="", marker=".", markersize=3 if many else 6, alpha=0.6,
+                color=colour_of(unit), label=f"output {unit}", rasterized=many,
+            )  # fmt: skip
+        axes.set(xlabel="target", ylabel="output", xlim=ends, ylim=ends)
+        head(axes, name)
+    share_legend(grid.values(), ax=ax)
+    return figure_of(grid.values())
