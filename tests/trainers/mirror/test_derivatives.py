@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from scipy import integrate, stats
 
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import DERIVATIVES, SpikeDerivative, derivative, spike
-from bioae.trainers.training.tables import DerivativeName
 
 ONE = torch.ones((), dtype=torch.float64)
 SMOOTH = sorted(set(DERIVATIVES) - {"membrane"})
@@ -107,12 +105,6 @@ def test_membrane_is_one_over_theta_where_the_neuron_spiked() -> None:
     assert found.tolist() == [0.0, 0.0, 2.0, 2.0]
 
 
-def test_only_the_membrane_rule_changes_update_and_reset() -> None:
-    asking = {name for name, rule in DERIVATIVES.items() if rule.straight_through}
-    assert asking == {name for name, rule in DERIVATIVES.items() if rule.detach_reset}
-    assert asking == {"membrane"}
-
-
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_spike_is_a_step_forward_and_the_rule_backward(name: str) -> None:
     rule = derivative(name)
@@ -131,24 +123,6 @@ def test_spike_is_a_step_forward_and_the_rule_backward(name: str) -> None:
     assert theta.grad is not None
     torch.testing.assert_close(potential.grad, expected)
     torch.testing.assert_close(theta.grad, -expected.sum((0, 1)))
-
-
-def test_spike_broadcasts_the_distance() -> None:
-    distance = torch.tensor(0.5, requires_grad=True)
-    spike(
-        torch.ones(3, dtype=torch.bool), distance, torch.ones(()), derivative("membrane")
-    ).sum().backward()  # type: ignore[no-untyped-call]
-    assert distance.grad == 3
-
-
-def test_spike_stores_nothing_without_gradients() -> None:
-    spikes = spike(torch.tensor([True]), torch.tensor([1.0]), torch.ones(()), derivative("arctan"))
-    assert not spikes.requires_grad
-
-
-def test_registry_and_configuration_agree() -> None:
-    assert set(get_args(DerivativeName)) == set(DERIVATIVES)
-    assert all(DERIVATIVES[name].citation for name in DERIVATIVES)
 
 
 def test_unknown_names_and_parameters() -> None:

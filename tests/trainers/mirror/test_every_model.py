@@ -190,7 +190,14 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("model", SPIKING)
+#: A few models in `make test`, and all in `make test-all`.
+SOME = [
+    pytest.param(name, marks=pytest.mark.medium if name in ("adex", "cuba") else pytest.mark.slow)
+    for name in SPIKING
+]
+
+
+@pytest.mark.parametrize("model", SOME)
 def test_along_one_direction(model: str, smooth: None) -> None:
     check_gradients(model, **WAYS[SPIKING.index(model) % 2], jointly=True)
 
@@ -202,12 +209,11 @@ def test_weights_and_each_parameter(model: str, way: int, smooth: None) -> None:
     check_gradients(model, **WAYS[way])
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("model", SPIKING)
-def test_surrogate_gradients_stay_finite(model: str, count: int) -> None:
+@pytest.mark.parametrize("model", SOME)
+def test_surrogate_gradients_stay_finite(model: str) -> None:
     """Over many steps, through resets and refractoriness, at the model's own time step."""
-    network = firing(model, "brian2", steps(model)).network.with_time(steps=count)
-    drive = torch.from_numpy(stream(0, 1).random((count, 2, 1, 1, 3)))
+    network = firing(model, "brian2", steps(model)).network.with_time(steps=80)
+    drive = torch.from_numpy(stream(0, 1).random((80, 2, 1, 1, 3)))
     trainable = load_neuron(model).trainable
     mirror = NetworkMirror(
         network,

@@ -64,19 +64,12 @@ def test_exprel_has_derivatives_of_every_order_without_cancellation(x: float) ->
         (result,) = torch.autograd.grad(result.sum(), value, create_graph=True)
 
 
-def test_exprel_far_from_zero() -> None:
-    value = leaf(-1e300, -math.inf, 710.0, math.inf)
-    FUNCTIONS["exprel"](value).sum().backward()
-    assert value.grad is not None
-    assert value.grad.tolist() == [0, 0, math.inf, math.inf]
-
-
 #: In float32 the power overflows at 88.7, in float64 at 709.8.
 ARGUMENTS = [0.0, 1.5, 80.0, 89.0, 100.0, 500.0, 709.5, 710.0, 800.0, math.inf, -100.0, -math.inf]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.medium)])
 def test_the_slope_of_exprel_is_never_nan(dtype: torch.dtype, compiled: bool) -> None:
     value = torch.tensor(ARGUMENTS, dtype=dtype, requires_grad=True)
     result = torch_functions(dtype)["exprel"](value)
@@ -145,6 +138,7 @@ def learned(*, compiled: bool) -> dict[str, Any]:
     }
 
 
+@pytest.mark.medium
 @pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
 def test_remainders_of_states_can_be_trained_compiled_and_uncompiled() -> None:
     plain, fused = learned(compiled=False), learned(compiled=True)

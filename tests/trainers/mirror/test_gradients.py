@@ -19,7 +19,6 @@ from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan, FastSigmoid, Gaussian
-from bioae.trainers.mirror.gradients import AttachedWrite
 
 CURVED = """
 description = "Nonlinear, starts from a trained value, and adapts through its resting potential."
@@ -142,30 +141,6 @@ def central_difference(
             found.append(float(loss(mirror(given))))
         values.copy_(before)
     return (found[0] - found[1]) / (2 * step)
-
-
-def test_attached_write_is_the_derivative_of_a_proportional_one() -> None:
-    generator = torch.Generator().manual_seed(0)
-    spike, value, old, weight = torch.randn((4, 30), generator=generator, dtype=torch.float64)
-    fired = spike > 0
-    found, expected = (
-        [
-            fired.double().requires_grad_(),
-            value.clone().requires_grad_(),
-            old.clone().requires_grad_(),
-        ]
-        for _ in range(2)
-    )
-    written = AttachedWrite.apply(fired, *found)  # type: ignore[no-untyped-call]
-    (weight * written).sum().backward()
-    s, v, o = expected
-    proportional = o + s * (v - o)
-    (weight * proportional).sum().backward()
-    torch.testing.assert_close(written, proportional)
-    for a, b in zip(found, expected, strict=True):
-        assert b.grad is not None
-        assert b.grad.any()
-        torch.testing.assert_close(a.grad, b.grad)
 
 
 class Surrogate(torch.autograd.Function):

@@ -19,10 +19,8 @@ from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network, PlacedLayer
-from bioae.networks.layers import Dense, LayerBase
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.connections.functional import connect
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.mirror.layer import LayerOptions
 
@@ -194,16 +192,6 @@ def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     assert moved.weights["first.weight"].grad.dtype == torch.float64
 
 
-def test_copies_are_independent() -> None:
-    mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
-    before = states(mirror, drive(), "v")["v"]
-    other = copy.deepcopy(mirror)
-    with torch.no_grad():
-        other.weights["first.tau"].sub_(2.0)
-    assert not torch.equal(states(other, drive(), "v")["v"], before)
-    assert torch.equal(states(mirror, drive(), "v")["v"], before)
-
-
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_mirror_that_has_run_is_copied_and_trained(*, compiled: bool) -> None:
     """Also if it ran without gradients first, in inference mode."""
@@ -220,37 +208,7 @@ def test_a_mirror_that_has_run_is_copied_and_trained(*, compiled: bool) -> None:
         assert gradient.abs().sum() > 0
 
 
-def test_numbers_in_statements_keep_their_precision(tmp_path: Path) -> None:
-    path = tmp_path / "offset.toml"
-    path.write_text("""
-description = "Resets to a number that no float32 holds."
-equations = "dv/dt = -v/(100*ms) : 1"
-threshold = "v > 1"
-reset = "v = 0.1"
-method = "exact"
-input = "v"
-""")
-    found = states(NetworkMirror(network(str(path), "brian2"), dtype=torch.float64), drive(), "v")
-    after = found["v"][found["spikes"] > 0]
-    assert len(after) > 5
-    assert set(after.tolist()) == {0.1}
-
-
 # Trained parameters
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_training_does_not_change_the_spikes(model: str) -> None:
-    described = network(model)
-    trainable = described.config.placed[0].model.trainable
-    mirrors = [
-        NetworkMirror(described, trainable=names, dtype=torch.float64) for names in ((), trainable)
-    ]
-    outputs = [mirror(drive()).layers["last"].spikes for mirror in mirrors]
-    assert outputs[0].any()
-    assert torch.equal(*outputs)
-    with torch.no_grad():
-        assert torch.equal(mirrors[1](drive()).layers["last"].spikes, outputs[0])
 
 
 def test_a_changed_parameter_takes_effect() -> None:
@@ -300,17 +258,6 @@ def test_clamp_moves_parameters_to_their_bounds() -> None:
     assert found["last.theta"] == 1.0
     readout = mirror.layers["last"].readout.trained["tau"]  # type: ignore[union-attr, index]
     assert readout is mirror.trained["last.tau"]
-
-
-def test_a_frozen_parameter_keeps_a_value_outside_its_bounds() -> None:
-    start = network().with_parameters({"tau": "2*second"}, layers=["first"])
-    mirror = NetworkMirror(start, trainable=("tau",), dtype=torch.float64)
-    mirror.weights["first.tau"].requires_grad_(False)
-    mirror.clamp_()
-    assert float(mirror.trained["first.tau"].values()) == 2.0
-    mirror.weights["first.tau"].requires_grad_(True)
-    mirror.clamp_()
-    assert float(mirror.trained["first.tau"].values()) == pytest.approx(0.5)
 
 
 def test_bounds_of_another_unit_are_refused(tmp_path: Path) -> None:
@@ -400,29 +347,7 @@ def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str
     torch.testing.assert_close(first.potential.flatten(2), expected, rtol=1e-13, atol=1e-13)
 
 
-def test_unknown_connections_are_refused() -> None:
-    class Odd(LayerBase):
-        output_shape = Dense.output_shape
-        weight_shape = Dense.weight_shape
-        fan_in = Dense.fan_in
-        connections = Dense.connections
-
-    with pytest.raises(TypeError, match="no PyTorch connection for Odd"):
-        connect(Odd(name="odd"), torch.zeros(1), torch.zeros(1))
-
-
 LAYERS = [layer.model_dump(exclude_none=True) for layer in network().config.layers]
-
-
-@pytest.mark.parametrize("name", ["values", "training", "forward"])
-def test_a_layer_may_be_named_like_a_part_of_a_module(name: str) -> None:
-    usual = network()
-    layers = [conv("first", 2, 2, recurrent=True), dense(name, shape=[1, 3, 3])]
-    weights = {key.replace("last.", f"{name}."): each for key, each in usual.weights.items()}
-    given = Network(network(layers=layers).config, weights)
-    found, expected = (NetworkMirror(each)(drive()) for each in (given, usual))
-    assert expected.layers["last"].spikes.sum() > 0
-    assert torch.equal(found.layers[name].spikes, expected.layers["last"].spikes)
 
 
 def test_options_of_an_unknown_layer_are_refused() -> None:

@@ -83,7 +83,7 @@ def test_every_step_is_the_papers(backend: str) -> None:
         np.testing.assert_allclose(states, expected, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("compiled", [False, "auto"])
+@pytest.mark.parametrize("compiled", [False, pytest.param("auto", marks=pytest.mark.medium)])
 def test_gradient_norms_are_those_of_the_products_of_jacobians(compiled: Any) -> None:
     """With the boxcar derivative, to 1e-9 relative to each norm, at every lag."""
     network, data = network_of(), signals()

@@ -107,6 +107,7 @@ def test_the_gradient_is_that_of_a_model_that_is_defined_everywhere(case: str) -
 
 
 @needs_compiler
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "attached"),
     # An attached reset of neurons that do not fire has its own derivative: a huge one here.

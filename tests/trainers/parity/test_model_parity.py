@@ -17,7 +17,6 @@ from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers.parity import AGREEMENT, Parity, compare, model_parity, parity_network
-from bioae.trainers.parity.comparison import model_parities
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
@@ -108,6 +107,7 @@ def test_a_model_that_cannot_fire_is_refused() -> None:
         model_parity(never, **SMALL)
 
 
+@pytest.mark.slow
 def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         check_target("cpp_standalone")
@@ -138,11 +138,6 @@ def test_a_report_passes_if_it_meets_its_requirement() -> None:
     assert replace(report, exact=False, max_state_error=1e-9).passed
     assert replace(report, exact=False, differing=1).passed
     assert not replace(report, exact=False, one_step=0.9999).passed
-
-
-def test_targets_may_be_an_iterator() -> None:
-    reports = model_parities(load_neuron("lif"), iter(["numpy"]), neurons=10, steps=20, examples=1)
-    assert [report.target for report in reports] == ["numpy"]
 
 
 def test_a_network_of_one_step() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ from builders import dense, drawn, pictures
 
 from bioae import simulate, simulate_to
 from bioae.analysis import firing_layers, open_result
-from bioae.cli import main
 from bioae.networks import Network
-from bioae.networks.artefact import save
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import compare
 from bioae.trainers.parity.comparison import recorded, report
@@ -79,16 +76,3 @@ def test_a_network_without_spikes() -> None:
     assert (parity.silent, parity.spikes, parity.differing) == (True, 0, 0)
     assert (parity.neurons, parity.active_fraction) == (36, 1.0)
     assert parity.passed
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    network = drawn(
-        dense("hidden", 8, gain=4.0),
-        dense("output", shape=[1, 28, 28], neuron="leaky_readout", gain=4.0),
-        steps=5,
-    )
-    save(network, tmp_path / "model")
-    assert main(["parity", str(tmp_path / "model"), "--target", "numpy", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["passed"]
-    assert found["spikes"] > 10

@@ -7,22 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from bioae import learn
 from bioae.datasets import Data
 from bioae.equations import available_synapses, load_synapse, with_devices
-from bioae.equations.expressions import Expression
-from bioae.equations.synapses.changes import Change, Product, change_of
+from bioae.equations.synapses.changes import Change, change_of
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.equations.synapses.program import Block
 from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
-from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity import synapses
-from bioae.trainers.plasticity.averaging import SummedProducts
 
 STEPS, INPUTS, UNITS = 30, 12, 9
 
@@ -94,17 +90,6 @@ def test_products_of_matrices_are_the_sums_over_examples(
     assert int(fast.result["layers/hidden"]["spike_count"].sum()) > 50
 
 
-def test_all_shipped_rules_without_variables_of_synapses_are_products() -> None:
-    found = {}
-    for name in available_synapses():
-        blocks = lower_synapse(load_synapse(name)).blocks.values()
-        changes = [change for block in blocks if (change := change_of(block)) is not None]
-        assert all(change.high is not None for change in changes)
-        found[name] = all(change.products is not None for change in changes)
-    others = {"bcpnn", "stdp_reward", "stdp_structural"}
-    assert {name for name, each in found.items() if not each} == others
-
-
 @pytest.mark.parametrize(
     ("on_pre", "products"),
     [
@@ -140,14 +125,6 @@ def test_changes_are_decomposed(on_pre: str, products: int | None) -> None:
         for each in change.products
     )  # fmt: skip
     assert total == pytest.approx(eval(change.value.text, {}, numbers) - 0.2)
-
-
-def test_numbers_in_statements_have_the_type_of_the_weights() -> None:
-    product = Product(pre=Expression("bioae_pre_x"), post=Expression("0.1"))
-    values = {"bioae_pre_x": torch.ones(2, 3, dtype=torch.float64)}
-    like = torch.zeros(3, 4, dtype=torch.float64)
-    total = SummedProducts((product,), torch_functions(torch.float64))(values, None, None, like, 2)
-    assert (total == 0.2).all()
 
 
 def always(examples: int = 2) -> Data:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network, signals
+from refusals import refused
 
 import bioae
 from bioae import learn
@@ -33,9 +34,8 @@ def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None
     assert bool((diagonal != np.diag(start.weights["hidden.recurrent"])).any()) == autapses
 
 
-@pytest.mark.parametrize(
-    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
     start = network("paper")
     check_equal(
@@ -53,18 +53,6 @@ def test_inhibition_may_arrive_separately() -> None:
         rule["parameters"]["w_min"] = "-1"  # weights of both signs
     start = Network(start.config.varied(synapses=rules), start.weights)
     check_equal(learn(start, signals(), "numpy"), learn(start, signals(), "torch"), start)
-
-
-def test_a_batch_averages_the_changes_of_its_examples() -> None:
-    start = network(recurrent=False, recurrent_synapse=None)
-    certain = (signals(1).as_float() > 0.3).astype(float)  # probabilities of spikes: 0 or 1
-    twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
-    one = learn(start, twice[:1], "torch")
-    both = learn(start, twice, "torch", batch_size=2)
-    np.testing.assert_allclose(
-        one.network.weights["hidden.weight"], both.network.weights["hidden.weight"], atol=2**-20
-    )
-    assert int(both.result["layers/hidden"]["spike_count"].sum()) > 10
 
 
 def test_presentations_do_not_depend_on_the_one_before_but_for_the_weights() -> None:
@@ -177,7 +165,13 @@ def test_contrastive_learning_written_by_hand_gives_the_same_weights(truth: floa
     np.testing.assert_array_equal(contrastive_by_hand(weights, drive, truth), learned)
 
 
-@pytest.mark.parametrize("name", available_synapses())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "bcpnn" else pytest.mark.slow)
+        for name in available_synapses()
+    ],
+)
 def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     (report,) = rule_parities(
         load_synapse(name), ["numpy"], neuron=load_neuron("adex"), neurons=16, steps=30, examples=4
@@ -237,7 +231,7 @@ def check_features(one: Learned, other: Learned, start: Network) -> None:
         assert np.mean(learned != before) > 0.3, name
 
 
-@pytest.mark.parametrize("every", [None, "1*ms", "4*ms", "39*ms", "80*ms"])
+@pytest.mark.parametrize("every", [None, "4*ms", "80*ms"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_what_is_due_regularly_runs_as_often_in_the_network(
     schedule: str, every: str | None
@@ -259,7 +253,7 @@ def test_what_is_due_regularly_runs_as_often_in_the_network(
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
-@pytest.mark.parametrize("every", ["1*ms", "7*ms", "39*ms", "80*ms"])
+@pytest.mark.parametrize("every", ["7*ms", "80*ms"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_intervals_of_a_presentation_last_as_long_as_it(
     schedule: str, every: str, batch_size: int
@@ -320,21 +314,20 @@ def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "line"),
+    ("held", "name"),
     [
-        (None, "'stdp_reward' needs the held number 'reward'"),
-        ({"reward": [1.0], "truth": [1.0] * 4}, r"held 'reward' does not fit; expected 4"),
-        ({"reward": [1.0, np.nan, 1, 1], "truth": [1.0] * 4}, "held 'reward'"),
-        ({"reward": [1.0] * 4, "truth": [1.0] * 4, "tag": [1.0] * 4}, "no rule .* 'tag'"),
+        (None, "'reward'"),
+        ({"reward": [1.0], "truth": [1.0] * 4}, "'reward'"),
+        ({"reward": [1.0, np.nan, 1, 1], "truth": [1.0] * 4}, "'reward'"),
+        ({"reward": [1.0] * 4, "truth": [1.0] * 4, "tag": [1.0] * 4}, "'tag'"),
         ([1.0], "held"),
     ],
 )  # fmt: skip
-def test_held_numbers_that_do_not_fit_are_refused(held: Any, line: str) -> None:
+def test_held_numbers_that_do_not_fit_are_refused(held: Any, name: str) -> None:
     start, _ = all_features()
     for target in ("numpy", "torch"):
-        with pytest.raises(InputError, match=line) as refused:
+        with refused(InputError, name):
             learn(start, signals(), target, held=held)
-        assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 0.0), (-0.2, -0.1), (0.0, 0.2), (3.0, 5.0)])
@@ -366,14 +359,6 @@ def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.Monk
         build(start, 4).present(signals(), held=held)
 
 
-def test_one_held_number_holds_for_all_presentations() -> None:
-    start, _ = all_features()
-    one = learn(start, signals(), "torch", held={"reward": 2, "truth": 1.0}).network.weights
-    many = learn(start, signals(), "torch", held={"reward": [2.0] * 4, "truth": [1.0] * 4})
-    for name, values in many.network.weights.items():
-        np.testing.assert_array_equal(values, one[name])
-
-
 CONDITIONS = {
     "post": {"equations": "dy/dt = -y/(10*ms) : 1", "on_spike": "y += 1"},
     "layer": {"sum": {"G": "(y > 0.25) + (y > 0.1)"}, "equations": "busy = int(G > 2)*0.3 : 1"},
@@ -387,6 +372,7 @@ CONDITIONS = {
 }
 
 
+@pytest.mark.medium
 def test_conditions_among_numbers_have_parity() -> None:
     targets = ["numpy", "cpp_standalone"]
     reports = rule_parities(
@@ -396,14 +382,6 @@ def test_conditions_among_numbers_have_parity() -> None:
         assert report.exact
         assert report.passed
         assert report.changed > 0.2
-
-
-def test_traces_that_jump_by_a_parameter_have_parity() -> None:
-    (report,) = rule_parities(
-        custom(), ["numpy"], neuron=load_neuron("if"), neurons=16, steps=30, examples=3
-    )
-    assert report.changed > 0.2
-    assert report.passed
 
 
 def test_weights_that_grow_without_bounds_are_refused() -> None:
@@ -430,17 +408,17 @@ def test_networks_that_cannot_learn_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    "changes",
     [
-        ({"layer": {"delay": "2*ms"}}, "with a delay cannot learn"),
-        ({"encoder": {"kind": "frames"}}, "graded input cannot teach"),
-        ({"layer": {"synapse": "stdp"}}, "unknown synapse model 'stdp'"),
-        ({"layer": {"recurrent": False}}, "recurrent_synapse.*needs"),
-        ({"input_shape": [1, 6, 6], "encoder": {"kind": "bernoulli"},
-          "layer": {"kind": "conv2d", "channels": 2, "kernel": 3}}, "in common cannot learn"),
+        {"layer": {"delay": "2*ms"}},
+        {"encoder": {"kind": "frames"}},
+        {"layer": {"synapse": "stdp"}},
+        {"layer": {"recurrent": False}},
+        {"input_shape": [1, 6, 6], "encoder": {"kind": "bernoulli"},
+         "layer": {"kind": "conv2d", "channels": 2, "kernel": 3}},
     ],
 )  # fmt: skip
-def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any], line: str) -> None:
+def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any]) -> None:
     layer = {
         "kind": "dense", "name": "hidden", "synapse": "stdp_pair", "recurrent": True,
         "recurrent_synapse": "stdp_pair", **changes.pop("layer", {}),
@@ -452,9 +430,9 @@ def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any], line: s
         "task": {"kind": "classification", "classes": 32 if "kernel" in layer else 4},
         "decoder": {"kind": "count"}, "layers": [layer],
     }  # fmt: skip
-    with pytest.raises(Exception, match=line) as refused:
+    with pytest.raises(InputError) as caught:
         _ = NetworkConfig.from_mapping(fields | changes, where="test").placed
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_learned_network_is_saved_with_its_rules(tmp_path: Path) -> None:

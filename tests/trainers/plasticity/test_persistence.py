@@ -10,6 +10,7 @@ import brian2 as b2
 import numpy as np
 import pytest
 from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
+from refusals import refused
 
 import bioae
 from bioae import learn
@@ -89,9 +90,8 @@ def test_the_mirror_remembers_and_draws_as_brian2_does(
     assert (changes is MEMORY) == (brian.network.weights.keys() >= ARRAYS.keys())
 
 
-@pytest.mark.parametrize(
-    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
     both = {
         **MEMORY,
@@ -173,7 +173,9 @@ BOOLEAN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("changes", [EXCHANGE, BOOLEAN], ids=["exchange", "boolean"])
-@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
+@pytest.mark.parametrize(
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
+)
 def test_values_are_exchanged_and_conditions_combined_alike(
     target: Any, changes: dict[str, Any]
 ) -> None:
@@ -209,16 +211,11 @@ def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("names", "line"),
-    [
-        (["z_pre"], "there is no variable 'z_pre' that could persist.*expected some of x_pre"),
-        (["x"], "there is no variable 'x'"),
-        (["w"], "Weights always persist: leave w out"),
-        (["x_pre", "x_pre"], "'x_pre' is there twice"),
-    ],
+    ("names", "name"),
+    [(["z_pre"], "'z_pre'"), (["x"], "'x'"), (["w"], "w"), (["x_pre", "x_pre"], "'x_pre'")],
 )
-def test_what_cannot_persist_is_refused(names: list[str], line: str) -> None:
-    with pytest.raises(ModelError, match=line):
+def test_what_cannot_persist_is_refused(names: list[str], name: str) -> None:
+    with refused(ModelError, name):
         lower_synapse(custom(persistent=names))
 
 
@@ -242,9 +239,3 @@ def test_only_statements_of_synapses_draw(place: str) -> None:
     }[place]  # fmt: skip
     with pytest.raises(ModelError, match=r"random|stateful"):
         lower_synapse(custom(**changes))
-
-
-def test_infinity_bounds_a_weight_as_no_bound_does() -> None:
-    rule = {"synapse": {"on_post": "w = clip(w + 0.02*x_pre, 0, inf)"}}
-    start = learner(rule)
-    check(learn(start, signals(), "numpy"), learn(start, signals(), "torch"), start)

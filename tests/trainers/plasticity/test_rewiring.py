@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from plastic_networks import HIDDEN, custom, network, signals
+from refusals import refused
 
 import bioae
 from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import SynapseModel
-from bioae.errors import InputError, ModelError, NetworkError
+from bioae.errors import ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
 from bioae.simulation import Backend, Learned, build
@@ -92,9 +93,8 @@ def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
     check(learn(start, signals(7), "numpy"), learn(start, signals(7), "torch"), start)
 
 
-@pytest.mark.parametrize(
-    "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
     start = learner()
     check(
@@ -123,17 +123,6 @@ def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
         begun = np.rint((0.125 + 0.25 * memory) * 2**24) / 2**24
         np.testing.assert_array_equal(after[name][new], begun[new])
         np.testing.assert_array_equal(after[name][kept], still[name][kept])
-
-
-def test_numbers_of_32_bits_that_stay_are_not_rounded() -> None:
-    start, kept = learner(period=4), []
-    still = learn(learner(period=5), signals(), Backend("torch", dtype="float32")).network.weights
-    after = learn(start, signals(), Backend("torch", dtype="float32")).network.weights
-    for name in CONNECTIONS:
-        stay = (start.weights[f"{name}_connected"] == 1) & (after[f"{name}_connected"] == 1)
-        np.testing.assert_array_equal(after[name][stay], still[name][stay])
-        kept.append(after[name][stay] * 2**24 % 1)
-    assert np.concatenate(kept).any()
 
 
 def test_the_weakest_connections_make_way_for_random_ones() -> None:
@@ -278,7 +267,7 @@ def test_rules_with_a_structure_pass_parity() -> None:
     assert report.passed
     assert report.exact
     assert report.exchanged
-    with pytest.raises(ModelError, match="--neurons 42"):
+    with refused(ModelError, "42"):
         rule_parities(
             custom(**RULE, structure={**STRUCTURE, "fan_in": 20}), ["numpy"], neurons=20,
             neuron=bioae.load_neuron("lif"),
@@ -286,65 +275,63 @@ def test_rules_with_a_structure_pass_parity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "name"),
     [
-        ({"score": "x_pre*z_post"}, "unknown name 'z_post'"),
-        ({"score": "d"}, "'d' does not persist"),
-        ({"score": "c > 0"}, "a condition stands for a number"),
-        ({"new_weight": "1*mV"}, "wrong unit"),
-        ({"score": " "}, "blank"),
-        ({"fan_in": 1.0}, "a whole number of at least 1, or a fraction between 0 and 1; found 1.0"),
+        ({"score": "x_pre*z_post"}, "'z_post'"),
+        ({"score": "d"}, "'d'"),
+        ({"score": "c > 0"}, "score"),
+        ({"new_weight": "1*mV"}, "new_weight"),
+        ({"score": " "}, "score"),
+        ({"fan_in": 1.0}, "fan_in"),
         ({"fan_in": 0}, "fan_in"),
-        ({"fan_in": 1.5}, "fan_in"),
         ({"period": 0}, "period"),
         ({"density": 0.1}, "density"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ModelError, match=message):
+def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], name: str) -> None:
+    with refused(ModelError, name):
         lower_synapse(custom(**RULE, structure={**STRUCTURE, **changes}))
 
 
 def test_a_variable_is_not_called_as_the_connections() -> None:
     synapse = {"equations": "connected : 1", "on_pre": "w = 0.5"}
-    with pytest.raises(ModelError, match="'connected' is the name of the connections"):
+    with refused(ModelError, "'connected'"):
         lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w"}))
 
 
 @pytest.mark.parametrize("target", ["numpy", "torch"])
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "found"),
     [
-        ({"score": "-1 - c"}, "0 or more; found -1"),
-        ({"score": "log(-1 - c)"}, "found nan"),
-        ({"score": "c + inf"}, "found inf"),
-        ({"new_weight": "log(-1 - c)"}, "weight of a new connection"),
-        ({"new_weight": "exp(40)"}, r"below 2\^27"),
+        ({"score": "-1 - c"}, "-1"),
+        ({"score": "log(-1 - c)"}, "nan"),
+        ({"score": "c + inf"}, "inf"),
+        ({"new_weight": "log(-1 - c)"}, "nan"),
+        ({"new_weight": "exp(40)"}, "2.3"),
     ],
 )
 def test_scores_that_do_not_fit_stop_the_run(
-    target: str, changes: dict[str, Any], message: str
+    target: Any, changes: dict[str, Any], found: str
 ) -> None:
-    start = learner(**changes)
-    with pytest.raises(NetworkError, match=message):
-        learn(start, signals(), "torch") if target == "mirror" else learn(start, signals(), "numpy")
+    with refused(NetworkError, found=re.compile(re.escape(found))):
+        learn(learner(**changes), signals(), target)
 
 
 @pytest.mark.parametrize(
-    ("array", "values", "message"),
+    ("array", "values"),
     [
-        ("hidden.weight_connected", 1.0, "12 sources of target 0"),
-        ("hidden.weight_connected", 0.5, "found 0.5"),
-        ("hidden.weight_connected", -1.0, "found -1"),
-        ("hidden.recurrent_connected", np.tri(HIDDEN) - np.tri(HIDDEN, k=-4), "do not fit"),
-        ("hidden.recurrent_connected", np.tile(np.arange(HIDDEN) < 4, (HIDDEN, 1)), "autapses"),
-        ("hidden.weight", 0.5, "do not exist have weights in 'hidden.weight'; .* found 0.5"),
+        ("hidden.weight_connected", 1.0),
+        ("hidden.weight_connected", 0.5),
+        ("hidden.weight_connected", -1.0),
+        ("hidden.recurrent_connected", np.tri(HIDDEN) - np.tri(HIDDEN, k=-4)),
+        ("hidden.recurrent_connected", np.tile(np.arange(HIDDEN) < 4, (HIDDEN, 1))),
+        ("hidden.weight", 0.5),
     ],
 )
-def test_connections_that_do_not_fit_are_refused(array: str, values: Any, message: str) -> None:
+def test_connections_that_do_not_fit_are_refused(array: str, values: Any) -> None:
     start = learner()
     spoiled = np.broadcast_to(values, start.weights[array].shape).astype(float)
-    with pytest.raises(NetworkError, match=message):
+    with refused(NetworkError, f"'{array}'"):
         Network(start.config, {**start.weights, array: spoiled})
 
 
@@ -358,7 +345,7 @@ def test_connections_that_are_missing_are_refused_by_who_needs_them() -> None:
         lambda: learn(network, signals(), "torch"),
         lambda: build(network, 1, learning=True),
     ):
-        with pytest.raises(NetworkError, match=r"'hidden\.weight_connected' are missing"):
+        with refused(NetworkError, "'hidden.weight_connected'"):
             use()
 
 
@@ -373,13 +360,8 @@ def test_gradients_do_not_train_connections_that_change(tmp_path: Path) -> None:
         },
         "data": {"train": 20, "test": 10},
     }  # fmt: skip
-    with pytest.raises(NetworkError, match="gradients would give weights to connections"):
+    with refused(NetworkError):
         train(tables, tmp_path / "run")
-
-
-def test_a_layer_with_too_few_sources_is_refused() -> None:
-    with pytest.raises(NetworkError, match=r"at most 8, or a fraction"):
-        learner(fan_in=9)
 
 
 def test_other_neurons_keep_the_connections() -> None:
@@ -390,14 +372,7 @@ def test_other_neurons_keep_the_connections() -> None:
             np.testing.assert_array_equal(other.weights[array], start.weights[array])
 
 
-def test_impossible_connections_are_refused() -> None:
-    connected = np.array([[True, False], [False, True]])
-    with pytest.raises(InputError, match="2 connections that are not potential"):
-        rewired(connected, np.ones((2, 2)), 1, potential=~connected)
-    with pytest.raises(InputError, match=r"truth values \(2, 2\)"):
-        rewired(connected, np.ones((2, 2)), 1, potential=[[True]])
-
-
+@pytest.mark.slow
 def test_the_scores_of_the_documentation_exchange_connections() -> None:
     page = (Path(__file__).parents[3] / "docs" / "synapse-models.md").read_text(encoding="utf-8")
     (block,) = re.findall(r'```toml\n(score = """.*?)```', page, re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled.build import compiler
 from bioae.trainers.mirror.derivatives import ArcTan
 
-pytestmark = pytest.mark.skipif(
-    compiler() is None, reason="there is no C++ compiler to compile with"
-)
+pytestmark = [
+    pytest.mark.medium,
+    pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler to compile with"),
+]
 
 STEPS = 15
 
@@ -59,9 +61,17 @@ def learn(mirror: NetworkMirror) -> tuple[list[Tensor], dict[str, Tensor]]:
     return read, {name: grad for name, grad in gradients.items() if grad is not None}
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", ["lif", "coba"])
-@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize(
+    ("model", "schedule", "recurrent"),
+    [
+        ("lif", "paper", False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in product(["lif", "coba"], SCHEDULES, [False, True])
+            if case != ("lif", "paper", False)
+        ),
+    ],
+)
 def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> None:
     described_network = network(model, schedule, recurrent=recurrent)
     options: dict[str, Any] = {

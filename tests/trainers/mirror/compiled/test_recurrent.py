@@ -13,11 +13,11 @@ from compiled_mirror import (
     DENSE,
     compare,
     described,
-    drive_of,
     firing,
     learn,
     needs_compiler,
 )  # fmt: skip
+from refusals import refused
 
 from bioae import simulate
 from bioae.equations import load_neuron
@@ -27,11 +27,10 @@ from bioae.random import stream
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.compiled import layer as compiled_layer
 from bioae.trainers.mirror.compiled import recurrent
-from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, Membrane, derivative
+from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, derivative
 
-pytestmark = needs_compiler
+pytestmark = [needs_compiler, pytest.mark.medium]
 
 
 def layers(**fields: Any) -> list[dict[str, Any]]:
@@ -49,18 +48,19 @@ def network(
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
+def test_both_schedules(schedule: str) -> None:
+    compare(network(schedule))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("rule", DERIVATIVES)
 def test_every_derivative(rule: str, schedule: str) -> None:
     compare(network(schedule), derivative=derivative(rule))
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(name, marks=[] if name in ("cuba", "lif_refractory") else pytest.mark.slow)
-        for name in COMPILED
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", COMPILED)
 def test_every_model(model: str) -> None:
     """Also straight through refractoriness, with parameters of each neuron."""
     schedule = SCHEDULES[COMPILED.index(model) % 2]
@@ -72,6 +72,7 @@ def test_every_model(model: str) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize(
     ("fields", "options"),
@@ -95,6 +96,7 @@ def test_delays_and_options(schedule: str, fields: dict[str, Any], options: dict
     compare(network(schedule, **fields), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_separate_inhibition(schedule: str) -> None:
     """Excitation and inhibition arrive at different variables."""
@@ -107,6 +109,7 @@ def test_separate_inhibition(schedule: str) -> None:
     compare(drawn)
 
 
+@pytest.mark.slow
 def test_convolutions() -> None:
     """Recurrent weights connect neurons in the order of (channel, y, x)."""
     own = [conv("first", 2, 2, recurrent=True, autapses=True), dense("last", shape=[1, 3, 3])]
@@ -114,6 +117,7 @@ def test_convolutions() -> None:
     compare(firing(config), trainable=("tau", "theta"), per_neuron=("theta",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("size", [37, 128])
 def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +150,7 @@ def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
             torch.testing.assert_close(grad, expected, rtol=rtol, atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [None, 2.5, 0.1])
 def test_gradients_of_many_delays_take_bounded_memory(
     most: float | None, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +187,7 @@ def test_gradients_of_many_delays_take_bounded_memory(
     torch.testing.assert_close(grads[1], grads[0], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("delay", ["0*ms", ["0*ms", "3*ms"]])
 def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
@@ -205,6 +211,7 @@ def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
         assert np.allclose(node["spike_time_ms"], step[order] * dt)
 
 
+@pytest.mark.slow
 def test_a_constant_input_is_stored_once() -> None:
     drawn = network()
     config = drawn.config.varied(encoder={"kind": "constant_current"})
@@ -225,45 +232,11 @@ def test_a_constant_input_is_stored_once() -> None:
         torch.testing.assert_close(grads[1][name], grad)
 
 
-def test_frozen_weights_get_no_gradient() -> None:
-    mirror = NetworkMirror(network(), derivative=Membrane(), compile=True)
-    mirror.weights["first.recurrent"].requires_grad_(False)
-    mirror(drive_of(mirror.config).float()).layers["first"].counts.sum().backward()  # type: ignore[no-untyped-call]
-    assert mirror.weights["first.recurrent"].grad is None
-    assert mirror.weights["first.weight"].grad is not None
-
-
 def test_noisy_layers_run_uncompiled() -> None:
     drawn = network(model="noisy_lif")
-    with pytest.raises(NetworkError, match=r"layer first: .*random numbers.*auto"):
+    with refused(NetworkError, "layer first", "auto"):
         learn(NetworkMirror(drawn, compile=True))
     _, expected = learn(NetworkMirror(drawn, potentials="all"))
     _, found = learn(NetworkMirror(drawn, potentials="all", compile="auto"))
     for name, grad in expected.items():
         assert torch.equal(found[name], grad)
-
-
-def test_a_failure_leaves_a_layer_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> Any:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(recurrent, "_loop", fail)
-    drawn = network()
-    plain, found = (
-        learn(NetworkMirror(drawn, potentials="all", compile=each))[1] for each in (False, "auto")
-    )
-    for name, grad in plain.items():
-        assert torch.equal(found[name], grad)
-    with pytest.raises(NetworkError, match="No space left on device"):
-        learn(NetworkMirror(drawn, potentials="all", compile=True))
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_recurrent_layers_are_compiled(schedule: str) -> None:
-    mirror = NetworkMirror(network(schedule, every=False), potentials="all", compile=True)
-    learn(mirror)
-    first, last = (mirror.layers[name]._compiled for name in ("first", "last"))
-    assert isinstance(first, compiled_layer.CompiledLayer)
-    assert isinstance(last, compiled_layer.CompiledLayer)
-    assert {type(each) for each in first._kernels.values()} == {recurrent.RecurrentKernel}
-    assert recurrent.RecurrentKernel not in {type(each) for each in last._kernels.values()}

@@ -70,6 +70,7 @@ def gradients(sums: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(sums, of, towards)
 
 
+@pytest.mark.medium
 @needs_compiler
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(layers(), st.sampled_from([1, 2, 16, 17]), st.sampled_from([torch.float32, torch.float64]))
@@ -89,6 +90,7 @@ def test_every_form(layer: Conv2d | ConvTranspose2d, channels: int, dtype: torch
         assert torch.equal(one, same)
 
 
+@pytest.mark.medium
 @needs_compiler
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_the_threads_do_not_matter(threads: int) -> None:
@@ -107,17 +109,6 @@ def test_the_threads_do_not_matter(threads: int) -> None:
     assert torch.equal(found, *gradients(expected, weight))
 
 
-@needs_compiler
-def test_unneeded_gradients_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer = Conv2d(name="layer", channels=4, kernel=3)
-    emitted = sent(2)
-    connection, weight = made(layer, emitted)
-    monkeypatch.setattr(events, "_to_emitted", lambda *_: pytest.fail("it is not wanted"))
-    connection(emitted.detach(), weight).sum().backward()  # type: ignore[no-untyped-call]
-    assert weight.grad is not None
-    assert weight.grad.any()
-
-
 def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
     """Return whether PyTorch computes the sums."""
     function = connection(emitted, weight).grad_fn
@@ -125,6 +116,7 @@ def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
     return "Convolution" in function.name()
 
 
+@pytest.mark.medium
 @needs_compiler
 def test_pytorch_computes_dense_output() -> None:
     layer = Conv2d(name="layer", channels=4, kernel=3)
@@ -190,6 +182,7 @@ def share(active: float, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
     return values.where(torch.from_numpy(stream(6, 1).random(shape)) < active, 0).to(dtype)
 
 
+@pytest.mark.medium
 @needs_compiler
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -219,13 +212,3 @@ def test_dense_events(
             torch.testing.assert_close(one, other, rtol=10 * rtol, atol=10 * rtol * batch)
     finally:
         torch.set_num_threads(before)
-
-
-@needs_compiler
-def test_dense_products_of_many_active_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a quarter of the sources: PyTorch's product."""
-    weight = torch.ones((4, 40))
-    monkeypatch.setattr(dense_events._Events, "apply", None)
-    event_linear(None, share(0.5, (10, 40), torch.float32), weight)
-    with pytest.raises(TypeError):
-        event_linear(None, share(0.05, (10, 40), torch.float32), weight)

@@ -17,14 +17,16 @@ from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.connections.functional import connect
-from bioae.trainers.mirror.connections.pathways import held, is_held
 from bioae.trainers.mirror.derivatives import FastSigmoid
 
 COMPILED = [
     False,
     pytest.param(
         True,
-        marks=pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler"),
+        marks=[
+            pytest.mark.medium,
+            pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler"),
+        ],
     ),
 ]
 LAYERS: list[dict[str, Any]] = [
@@ -56,7 +58,7 @@ def learn(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, tor
 
 @pytest.mark.parametrize("compiled", COMPILED)
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-@pytest.mark.parametrize("delay", ["0*ms", "3*ms"])
+@pytest.mark.parametrize("delay", ["0*ms", pytest.param("3*ms", marks=pytest.mark.slow)])
 def test_held_input_equals_separate_steps(
     monkeypatch: pytest.MonkeyPatch, schedule: str, delay: str, compiled: bool
 ) -> None:
@@ -112,12 +114,3 @@ def test_the_first_connections_see_each_image_once(
     network = Network.initialise(described())
     NetworkMirror(network, compile=compiled)(shown(network.config))
     assert seen[0] == 4
-
-
-def test_varying_input_is_not_held() -> None:
-    emitted = torch.zeros(3, 2)
-    assert is_held(held(emitted))
-    assert not is_held(held(torch.zeros(3, 2).requires_grad_()))
-    emitted[2, 1] = 1.0
-    assert held(emitted) is emitted
-    assert not is_held(emitted)

@@ -42,6 +42,7 @@ def learned(case: Any, *, compiled: bool, attached: bool) -> dict[str, torch.Ten
     return {**found, **{name: values.grad for name, values in mirror.weights.items()}}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
 @pytest.mark.parametrize(
     "count", [8, pytest.param(120, marks=pytest.mark.slow, id="many")], ids=str

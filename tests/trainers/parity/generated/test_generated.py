@@ -26,6 +26,7 @@ def compiled_cases(count: int) -> list[Any]:
     return chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "count", [10, pytest.param(150, marks=pytest.mark.slow, id="many")], ids=str
 )
@@ -43,6 +44,7 @@ def test_on_numpy(count: int) -> None:
     assert len(checked) >= count / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "count", [14, pytest.param(44, marks=pytest.mark.slow, id="many")], ids=str
 )
