@@ -1,46 +1,31 @@
-"""Outputs: regular files and folders only, written whole or not at all.
-
-An output is written into a temporary folder next to it, and then renamed. A process holds a lock on
-its temporary folders, which tells them from those of a process that was killed.
-"""
+"""Outputs: written whole or not at all, into a temporary folder next to their place."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
+import platform
 import re
 import shutil
 import tempfile
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 from bioae.errors import OutputError, shortened
-from bioae.inputs import as_path, expanded, is_system, kind_of
-from bioae.locks import flock
+from bioae.inputs import as_path, kind_of
 
-__all__ = [
-    "Kind",
-    "atomic_output",
-    "check_output",
-    "remove",
-    "remove_stale",
-    "temporary_folder",
-    "user_cache",
-    "write_text",
-]
+__all__ = ["Kind", "atomic_output", "check_output", "remove", "user_cache", "write_text"]
 
 Kind = Literal["file", "folder"]
 
 #: Most file systems have 255 bytes, and temporary folders have more than the name.
-_LONGEST_NAME = 240
+_LONGEST_NAME = 200
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
-_MOST_LINKS = 40  # as in Linux
-_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
@@ -52,42 +37,38 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
         The output. Of a link, the file or folder that it leads to is written.
     overwrite
         Whether an existing output may be replaced, as an empty folder always may by a folder. A
-        file never replaces a folder, nor a folder a file, nor either of them a device, a pipe or a
-        link that leads nowhere.
+        file never replaces a folder, nor a folder a file, nor either of them a device or a pipe.
     kind
         The kind of output, if it is known in advance.
 
     Raises
     ------
     OutputError
-        If `path` is no path or begins with ``~``, its name is too long, it exists and may not be
-        replaced, or its folder cannot be written.
+        If `path` is no path, its name is too long, it exists and may not be replaced, or its folder
+        cannot be written.
     """
     path = as_path(path, OutputError, "output")
-    _refuse_home(path)
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(
             "the name of the output is too long",
             expected=f"at most {_LONGEST_NAME} bytes",
             found=f"{len(os.fsencode(path.name))}: {shortened(path.name)}",
         )
-    target = _target(path)
-    _check_kind(path, target, None)
-    if target.exists() and not (overwrite or _is_empty_folder(target)):
+    _check_kind(path, None)
+    if path.exists() and not (overwrite or _is_empty_folder(path)):
         raise _existing(path)
-    _check_kind(path, target, kind)
-    parent = target.absolute().parent
+    _check_kind(path, kind)
+    parent = _target(path).parent
     existing = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
     try:
         # Permission bits are not enough: on some file systems not even root may write.
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        reason = "not a folder" if not existing.is_dir() else error.strerror
         raise OutputError(
             "the output cannot be written",
             where=str(path),
             expected="a folder in which you may write",
-            found=f"{existing}: {reason}",
+            found=f"{existing}: {error.strerror if existing.is_dir() else 'not a folder'}",
         ) from error
     return path
 
@@ -106,21 +87,24 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
         As for `check_output`; or if writing fails, for instance on a full disk.
     """
     path = check_output(path, overwrite=overwrite)
-    target = _target(path).absolute()
+    target = _target(path)
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(target) as folder:
+        # The process in its name distinguishes it from those that killed processes left.
+        owner = f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        folder = target.with_name(f".{target.name}.{owner}.part")
+        folder.mkdir()
+        try:
             temporary = folder / target.name
             yield temporary
-            _check_kind(path, target, "folder" if temporary.is_dir() else "file")
-            try:
-                _replace(temporary, target, aside=folder / "replaced" if overwrite else None)
-            except OSError as error:
-                if overwrite or error.errno not in _TAKEN:
-                    raise
-                raise _existing(path) from None  # made meanwhile, by another process
-        remove_stale(target)
+            _check_kind(path, "folder" if temporary.is_dir() else "file")
+            if target.exists() and not (overwrite or _is_empty_folder(target)):
+                raise _existing(path)  # made meanwhile, by another process
+            _replace(temporary, target, folder / "replaced")
+        finally:
+            remove(folder)
+        _remove_stale(target)
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
@@ -146,31 +130,6 @@ def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def temporary_folder(path: Path) -> Iterator[Path]:
-    """Make a folder next to `path`, and remove it at the end.
-
-    If the process is killed, the next `atomic_output` of `path` removes it.
-    """
-    folder, lock = _locked_folder(path)
-    try:
-        yield folder
-    finally:
-        try:
-            remove(folder)
-        finally:
-            os.close(lock)
-
-
-def remove_stale(path: Path) -> None:
-    """Remove the temporary folders of `path` that processes which were killed left."""
-    form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
-    with suppress(OSError), os.scandir(path.absolute().parent) as entries:
-        for entry in entries:
-            if form.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                _remove_unlocked(Path(entry.path))
-
-
 def remove(path: Path) -> None:
     """Remove a file or a folder, if there is one; of a link, the link."""
     if path.is_dir() and not path.is_symlink():
@@ -182,72 +141,30 @@ def remove(path: Path) -> None:
 def user_cache() -> Path:
     """Return the cache folder: ``BIOAE_CACHE``, or the user's cache."""
     if os.environ.get("BIOAE_CACHE"):
-        return expanded(os.environ["BIOAE_CACHE"], where="BIOAE_CACHE")
+        return Path(os.environ["BIOAE_CACHE"]).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("bioae")
 
 
 def _target(path: Path) -> Path:
-    """Return the path of a file or folder that a path leads to through links.
-
-    Raises
-    ------
-    OutputError
-        If a link leads nowhere, or through files of the system as ``/dev/stdout`` does.
-    """
-    target, found = path, "a circle of links"
-    for _ in range(_MOST_LINKS):
-        if is_system(Path(os.path.realpath(target.parent))):
-            found = f"{target}, a file of the system"
-            break
-        if not target.is_symlink():
-            if target == path or target.exists():
-                return target
-            found = f"a link to {target}, which does not exist"
-            break
-        target = target.parent / target.readlink()
-    raise OutputError(
-        "the output cannot be written",
-        where=str(path),
-        expected="a folder in which you may write, or a link to a file or a folder",
-        found=found,
-        hint="Choose another path",
-    )
+    """Return the absolute path of the file or folder that a path leads to through links."""
+    return Path(os.path.realpath(path))
 
 
 def _is_empty_folder(path: Path) -> bool:
-    """Return whether this is a folder that holds nothing, and whose place another may take."""
-    with suppress(OSError):  # a folder that cannot be read
-        taken = os.path.ismount(path) or path.samefile(".")
-        return path.is_dir() and not taken and not any(path.iterdir())
-    return False
+    """Return whether this is an empty folder, other than the working folder."""
+    return path.is_dir() and not path.samefile(".") and not any(path.iterdir())
 
 
-def _check_kind(path: Path, target: Path, kind: Kind | None) -> None:
-    if not target.exists():
-        return
-    actual = kind_of(target.stat().st_mode)
-    if actual not in ((kind,) if kind else ("file", "folder")):
+def _check_kind(path: Path, kind: Kind | None) -> None:
+    if path.exists() and (found := kind_of(path)) not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
             "the output would replace something of another kind, which was kept",
             where=str(path),
             expected=f"a {kind or 'file or folder'}",
-            found=f"a {actual}",
+            found=f"a {found}",
             hint="Choose another path",
-        )
-
-
-def _refuse_home(path: Path) -> None:
-    """Refuse ``~``, which is a folder of this name to all but shells, unless there is one."""
-    first = path.parts[0] if path.parts else ""
-    in_home = first == "~" or (first.startswith("~") and len(path.parts) > 1)
-    if in_home and not os.path.lexists(first):
-        raise OutputError(
-            "the output begins with ~",
-            where=str(path),
-            expected="the path of the home folder in its place",
-            hint=f"Give pathlib.Path({str(path)!r}).expanduser()",
         )
 
 
@@ -259,64 +176,33 @@ def _existing(path: Path) -> OutputError:
     )
 
 
-def _replace(temporary: Path, target: Path, *, aside: Path | None) -> None:
-    """Rename an output to its place, where another is moved aside, or kept without `aside`."""
-    if aside is None and not temporary.is_dir():
-        _link(temporary, target)
-    elif not target.is_dir():
+def _replace(temporary: Path, target: Path, aside: Path) -> None:
+    """Rename an output to its place; a folder that is there is moved aside first."""
+    if not target.is_dir():
         temporary.replace(target)
-    elif aside is None:  # an empty folder
-        shutil.copymode(target, temporary)
+        return
+    target.rename(aside)
+    try:
         temporary.rename(target)
-    elif not _exchange(temporary, target):
-        # In two steps, between which there is none.
-        target.rename(aside)
-        try:
-            temporary.rename(target)
-        except BaseException:
-            aside.rename(target)
-            raise
-
-
-def _link(temporary: Path, target: Path) -> None:
-    """Give a file its place in one step, unless another has it."""
-    try:
-        target.hardlink_to(temporary)
-    except FileExistsError:
+    except BaseException:
+        aside.rename(target)
         raise
-    except OSError:  # a file system without such links
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
-        temporary.replace(target)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; return whether the system can."""
+def _remove_stale(path: Path) -> None:
+    """Remove the temporary folders of `path` that processes which no longer run left."""
+    form = re.compile(rf"\.{re.escape(path.name)}\.{_HOST}-(\d+)-[0-9a-f]{{8}}\.part")
+    for folder in path.parent.iterdir():
+        match = form.fullmatch(folder.name)
+        if match is not None and not _runs(int(match[1])):
+            remove(folder)
+
+
+def _runs(process: int) -> bool:
     try:
-        rename = ctypes.CDLL(None).renameat2
-    except (AttributeError, OSError):
+        os.kill(process, 0)
+    except ProcessLookupError:
         return False
-    return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
-
-
-def _locked_folder(path: Path) -> tuple[Path, int]:
-    """Make a temporary folder, and lock it."""
-    while True:
-        folder = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-        folder.mkdir()
-        # Before it is locked, another process may remove it.
-        with suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            if flock(lock, shared=True, wait=False) is not False and folder.is_dir():
-                return folder, lock
-            os.close(lock)
-
-
-def _remove_unlocked(folder: Path) -> None:
-    with suppress(OSError):
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if flock(lock, shared=False, wait=False):
-                shutil.rmtree(folder)
-        finally:
-            os.close(lock)
+    except OSError:  # of another user
+        return True
+    return True

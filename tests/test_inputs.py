@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from special_files import special
 
-from bioae import inputs
 from bioae.analysis.results.schema import open_result
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.datasets import load as load_images
@@ -21,32 +19,22 @@ from bioae.networks import artefact
 READERS = (open_result, read_metrics, load_images, load_neuron, artefact.load)
 
 
-def test_special_inputs_are_refused_at_once(tmp_path: Path) -> None:
-    for name, path in special(tmp_path).items():
-        if name in ("/dev/stdout", "/proc/self/fd/1"):  # where the output goes: perhaps a file
-            continue
-        with pytest.raises(OSError):  # noqa: PT011 - of several classes
-            open_input(path)
-        if path.exists():
-            with pytest.raises(DataError, match=r"holds data; expected a file or a folder; found"):
-                check_input(path, DataError)
+@pytest.mark.parametrize("name", ["pipe", "to a pipe", "/dev/zero"])
+def test_special_inputs_are_refused_at_once(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to a pipe").symlink_to("pipe")
+    with pytest.raises(OSError, match="holds no data"):
+        open_input(tmp_path / name)
+    with pytest.raises(DataError, match=r"expected a file or a folder; found a (pipe|device)"):
+        check_input(tmp_path / name, DataError)
+
+
+def test_no_more_is_read_than_allowed(tmp_path: Path) -> None:
     (tmp_path / "large").write_text("123")
     assert read_input(tmp_path / "large", most=3) == b"123"
     for path, most in ((tmp_path / "large", 2), (tmp_path, 2**20)):
         with pytest.raises(OSError, match=r"larger|directory"):
             read_input(path, most)
-
-
-def test_no_more_is_read_of_a_file_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Growing(io.BytesIO):
-        def close(self) -> None:  # its position is asked for
-            pass
-
-    growing = Growing(bytes(100))
-    monkeypatch.setattr(inputs, "open_input", lambda path: growing)
-    with pytest.raises(OSError, match="larger"):
-        read_input("growing", most=2)
-    assert growing.tell() == 3
 
 
 @pytest.mark.parametrize("path", [None, b"out", 3])
@@ -62,10 +50,6 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert check_input("~/a", DataError) == tmp_path / "a"
-    with pytest.raises(DataError, match="input: there is no such home folder; found ~nouser/a"):
-        check_input("~nouser/a", DataError)
-    Path("~nouser").mkdir()
-    assert check_input("~nouser", DataError) == Path("~nouser")
     for reader in READERS:
         (tmp_path / "a.toml").mkdir(exist_ok=True)
         with pytest.raises(InputError, match=str(tmp_path / "a.toml")):

@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_
         interrupted, 141 the reader closed the output.
     """
     if arguments is None:
-        # SIGTERM, which batch systems send, acts like Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         _silence_libraries()
+    # SIGTERM, which batch systems send, acts like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app = make()
     # Brian2 logs to a temporary file; users need not know if it cannot be written.
     logging.raiseExceptions = False

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bioae.cli.options import (
@@ -269,10 +270,9 @@ def _print_result(out: Path, messages: Sequence[str]) -> None:
 def _compare(changed: Path, network: Network, simulation: _Simulation, backend: Backend) -> None:
     """Simulate the unchanged network into a temporary file, and print the differences."""
     from bioae.cli.changes import print_change
-    from bioae.files import temporary_folder
 
-    with temporary_folder(changed) as folder:
-        unchanged = folder / "unchanged.nc"
+    with TemporaryDirectory(prefix=".bioae-", dir=changed.parent) as folder:
+        unchanged = Path(folder) / "unchanged.nc"
         simulation.run(unchanged, network, backend)
         print_change(unchanged, changed)
 

@@ -12,7 +12,6 @@ from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.idx import read_idx
 from bioae.errors import DataError, shortened
 from bioae.files import user_cache
-from bioae.inputs import expanded
 from bioae.progress import activity, counted
 
 __all__ = [
@@ -132,7 +131,7 @@ def _cache(name: str) -> Path:
 
 def _folders(known: DataSet) -> Iterator[Path]:
     if os.environ.get(VARIABLE):
-        root = expanded(os.environ[VARIABLE], where=VARIABLE)
+        root = Path(os.environ[VARIABLE]).expanduser()
         if not root.is_dir():
             raise DataError(
                 "not a folder",
@@ -148,7 +147,7 @@ def _folders(known: DataSet) -> Iterator[Path]:
 def _completing(known: DataSet) -> str:
     """Return what to do with the user's folder, for a data set that is not in it."""
     if os.environ.get(VARIABLE):
-        own = expanded(os.environ[VARIABLE], where=VARIABLE) / known.name
+        own = Path(os.environ[VARIABLE]).expanduser() / known.name
         files = [
             file_names(split, kind)[0]
             for split in _STEMS

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from bioae.errors import InputError, OutputError, ResultError, shortened
 from bioae.files import check_output, remove
-from bioae.locks import locked, present
 from experiments.runner.criteria import quantity_of
 from experiments.runner.experiment import Key
 from experiments.runner.rows import Document, Identity, Row, validated, write_json
@@ -122,7 +123,8 @@ class Store:
         """Return the folder that the trials of a seed share."""
         return self.folder / _SHARED / str(seed)
 
-    def claimed(self, key: Key, *, wait: bool) -> AbstractContextManager[bool]:
+    @contextmanager
+    def claimed(self, key: Key, *, wait: bool) -> Iterator[bool]:
         """Keep other processes from a row, and tell whether it is this process's.
 
         Parameters
@@ -132,7 +134,16 @@ class Store:
         wait
             Whether to wait for a process that works on it.
         """
-        return locked(self.folder / _LOCKS / f"{key[0]}-{key[1]}.lock", wait=wait)
+        lock = FileLock(self.folder / _LOCKS / f"{key[0]}-{key[1]}.lock")
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def _file(self, key: Key) -> Path:
         return self.folder / _ROWS / key[0] / f"{key[1]}.json"
@@ -233,16 +244,28 @@ def opened(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -
     """
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     (folder / _LOCKS).mkdir(parents=True, exist_ok=True)
-    with present(folder / _LOCKS / "run", exclusive=not resume):
-        if not resume and (folder / IDENTITY).exists():
-            _clear(folder, _stored(folder).experiment)
-    with present(folder / _LOCKS / "run", exclusive=False):
-        yield Store(folder, _written(folder, identity))
+    if not resume and (folder / IDENTITY).exists():
+        _check_alone(folder)
+        _clear(folder, _stored(folder).experiment)
+    yield Store(folder, _written(folder, identity))
+
+
+def _check_alone(folder: Path) -> None:
+    """Refuse to replace rows on which another process works."""
+    for path in (folder / _LOCKS).glob("*.lock"):
+        try:
+            FileLock(path, blocking=False).acquire().lock.release()
+        except Timeout:
+            raise OutputError(
+                "another process works on these rows",
+                where=str(folder),
+                hint="Share its work with --resume, or end it first",
+            ) from None
 
 
 def _written(folder: Path, identity: Identity) -> Identity:
     """Write the identity of a run, or add to it what is new; one process at a time."""
-    with locked(folder / _LOCKS / "identity.lock"):
+    with FileLock(folder / _LOCKS / "identity.lock"):
         stored = _stored(folder) if (folder / IDENTITY).exists() else None
         now = identity if stored is None else _same(folder, stored, identity)
         if now != stored:

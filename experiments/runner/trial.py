@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bioae.locks import locked
+from filelock import FileLock
+
 from bioae.simulation.backend import Backend, Target
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Trial:
 
         folder = self.shared if share else self.folder
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / f".{name}.lock"):
+        with FileLock(folder / f".{name}.lock"):
             path = save(folder / f"{name}.npz", train, test, overwrite=True)
         return {"name": str(path)}
 
@@ -233,7 +234,8 @@ class Trial:
         tables = {**tables, seeded: {**tables.get(seeded, {}), "seed": self.seed}}
         if not share:
             return carry_out(tables, self.folder / name)
-        with locked(self.shared / f".{name}.lock"):
+        self.shared.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.shared / f".{name}.lock"):
             return carry_out(tables, self.shared / name)
 
     def simulate(

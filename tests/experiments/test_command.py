@@ -366,10 +366,11 @@ def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here
 def test_nothing_is_replaced_while_another_process_is_there(write: Write, here: Path) -> None:
     plan = Plan(load("toy"))
     identity = identity_of(plan, "numpy")
-    with opened(here / "out", identity, resume=False, overwrite=False):
-        with opened(here / "out", identity, resume=True, overwrite=False) as store:
-            assert store.rows(plan.keys()) == []
+    with opened(here / "out", identity, resume=False, overwrite=False) as store:
+        with opened(here / "out", identity, resume=True, overwrite=False) as other:
+            assert other.rows(plan.keys()) == []
         with (
+            store.claimed(plan.keys()[0], wait=False),
             pytest.raises(OutputError, match="another process works on these rows"),
             opened(here / "out", identity, resume=False, overwrite=True),
         ):

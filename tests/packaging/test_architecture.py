@@ -38,7 +38,6 @@ COMMON = (
     "bioae.firing_names",
     "bioae.hdf5",
     "bioae.inputs",
-    "bioae.processes",
     "bioae.progress",
     "bioae.showing",
     "bioae.units",

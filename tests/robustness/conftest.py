@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from builders import drawn
+from filelock import FileLock
 from robustness.forked import Command
 
 from bioae.files import atomic_output
-from bioae.locks import locked
 from bioae.networks.artefact import save
 
 FIGURES = Path(__file__).parents[2] / "docs/results/robustness.json"
@@ -30,7 +30,7 @@ def figures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     def store(name: str, **numbers: object) -> None:
         if not full:
             return
-        with locked(tmp_path_factory.getbasetemp().parent / "figures.lock"):
+        with FileLock(tmp_path_factory.getbasetemp().parent / "figures.lock"):
             stored = json.loads(FIGURES.read_text("utf-8")) if FIGURES.is_file() else {}
             stored[name] = numbers
             with atomic_output(FIGURES, overwrite=True) as temporary:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from bioae.errors import DataError, NetworkError, OutputError, key_path
 from bioae.files import check_output, remove, write_text
 from bioae.inputs import as_path
-from bioae.locks import alone
 
 __all__ = [
     "CHECKPOINT",
@@ -114,7 +115,8 @@ def clear(out: Path, keep: Collection[str] = ()) -> None:
             remove(path)
 
 
-def alone_in(out: Path) -> AbstractContextManager[None]:
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
     """Keep other processes from training in a folder, which is made if there is none.
 
     Raises
@@ -122,7 +124,20 @@ def alone_in(out: Path) -> AbstractContextManager[None]:
     OutputError
         On entry, if another process trains there.
     """
-    return alone(out / _LOCK, what="trains", where=out)
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise OutputError(
+            "another process trains in this folder",
+            where=str(out),
+            hint="Wait until it has finished, or end it first",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:

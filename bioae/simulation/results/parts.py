@@ -27,7 +27,7 @@ from safetensors.numpy import save
 from bioae.documents import parse_json
 from bioae.errors import OutputError
 from bioae.fields import Table
-from bioae.files import atomic_output, remove, remove_stale
+from bioae.files import atomic_output, remove
 from bioae.inputs import read_input
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace, join_layers
 
@@ -181,7 +181,6 @@ def remove_parts(folder: Path) -> None:
     """
     check_parts(folder)
     remove(folder)
-    remove_stale(folder)
 
 
 def check_parts(folder: Path) -> None:

@@ -15,10 +15,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from bioae.errors import OutputError
 from bioae.files import atomic_output, remove, user_cache
 from bioae.inputs import read_input
-from bioae.locks import locked
 from bioae.progress import activity
 
 __all__ = ["BuildCache", "KeptBuild"]
@@ -162,7 +163,8 @@ class BuildCache:
         with ExitStack() as stack:
             with suppress(OSError):  # the cache cannot be written
                 # Few files, by the keys' first digits: the file of a lock is never removed.
-                stack.enter_context(locked(self.folder / _LOCKS / key[:2]))
+                (self.folder / _LOCKS).mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(self.folder / _LOCKS / key[:2]))
             yield
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
-from bioae.processes import shared
+from bioae.errors import TargetError
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.runner import Build, Finished
 
-__all__ = ["run_in_processes"]
+__all__ = ["run_in_processes", "shared"]
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
 
 
 def run_in_processes(
@@ -29,10 +40,84 @@ def run_in_processes(
     Raises
     ------
     TargetError
-        As `bioae.processes.shared`; or if the network cannot be built or run.
+        As `shared`; or if the network cannot be built or run.
     """
     if not parts:
         return
     with build() as runner:
         for place, ran in shared(partial(runner.run, images), parts, workers):
             yield parts[place], runner.read(ran, parts[place])
+
+
+def shared(
+    function: Callable[[Work], Done], work: Sequence[Work], workers: int
+) -> Iterator[tuple[int, Done]]:
+    """Yield the position of each piece of work and the function's value, as they are finished.
+
+    Parameters
+    ----------
+    function
+        The function, which processes inherit: it may hold a built network.
+    work
+        The pieces.
+    workers
+        The number of processes; 1 is this one.
+
+    Raises
+    ------
+    TargetError
+        If a process is killed.
+    """
+    workers = min(workers, len(work))
+    if workers <= 1:
+        yield from ((place, function(piece)) for place, piece in enumerate(work))
+        return
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("fork"), initializer=_begin, initargs=(function,)
+    )
+    waiting = iter(enumerate(work))
+    running: dict[Future[Done], int] = {}
+    processes: set[int] = set()
+    try:
+        while True:
+            # Few at a time, so that finished pieces do not fill the memory.
+            for place, piece in islice(waiting, workers - len(running)):
+                running[pool.submit(_work, piece)] = place
+            processes = processes or {
+                each.pid or 0 for each in {*multiprocessing.active_children()} - others
+            }
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+    except BaseException as error:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+        if isinstance(error, BrokenProcessPool):
+            raise TargetError(
+                "a worker process was killed",
+                hint="If memory ran out, use fewer workers (or smaller chunks, in Python); "
+                "finished chunks of a file are kept for --resume",
+            ) from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+# Functions that run in a process.
+
+_function: Callable[[Any], Any]
+
+
+def _begin(function: Callable[[Any], Any]) -> None:
+    global _function  # noqa: PLW0603 - one per process
+    _function = function
+    os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and its children
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _work(piece: Any) -> Any:
+    return _function(piece)
