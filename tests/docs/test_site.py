@@ -125,7 +125,6 @@ def test_names_on_pages_exist() -> None:
     names = [
         (title(page), name)
         for page in PAGES
-        if page.name != "moved.md"  # former names
         for name in re.findall(r"`(bioae(?:\.\w+)+)(?:\(\))?`", page.read_text(encoding="utf-8"))
     ]
     assert len(names) > 30
