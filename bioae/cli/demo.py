@@ -38,7 +38,7 @@ _CURVES = (
 def demo(
     *,
     out: Path = Path("bioae-demo"),
-    images: Positive | None = None,
+    limit: Positive | None = None,
     epochs: Steps | None = None,
     target: Target = "cpp_standalone",
     overwrite: bool = False,
@@ -54,7 +54,7 @@ def demo(
     ----------
     out
         The folder to write to.
-    images
+    limit
         The number of held-out digits to simulate; all 500 by default.
     epochs
         The number of training epochs; 10 by default, and 6 by the rule of the paper.
@@ -75,7 +75,7 @@ def demo(
     console = Console(stderr=True)
     check_target(target)
     _check_outputs(out, overwrite)
-    digits = load("sample", "test", images)
+    digits = load("sample", "test", limit)
     runs = train_all(out, epochs=epochs, overwrite=overwrite, console=console)
     results = _simulate(runs, digits, out, target, console)
     report = out / REPORT

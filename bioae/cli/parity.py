@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from bioae.cli.options import Positive, Seed, Split, check_effect, whole
-from bioae.cli.presented import examples_of
+from bioae.cli.presented import presented
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def parity(
     target
         Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
     data
-        The images or signals of a trained network: sample, mnist, fashion-mnist, or a path. By
+        The data of a trained network: sample, mnist, fashion-mnist, or a path. By
         default sample, or random signals.
     split
         The part of the data set; test by default.
@@ -152,8 +152,8 @@ def _shown_to(
         check_effect("without --data the input is random signals", split=split)
         return random_signals(config, examples, seed)
     # Without labels and targets, which need not be those of the network's task.
-    presented = examples_of(config, data, split or "test", count=examples, targets=False)
-    return replace(presented, labels=None, targets=None)
+    shown = presented(config, data, split=split or "test", limit=examples, check_targets=False)
+    return replace(shown, labels=None, targets=None)
 
 
 def _print(report: Parity) -> None:

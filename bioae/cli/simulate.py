@@ -19,7 +19,7 @@ from bioae.cli.options import (
     Steps,
     Workers,
 )
-from bioae.cli.presented import examples_of
+from bioae.cli.presented import presented
 from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
 
@@ -40,8 +40,8 @@ def simulate(
     out: Path,
     data: str | None = None,
     split: Split = "test",
-    images: Positive | None = None,
-    examples: str | None = None,
+    limit: Positive | None = None,
+    examples: Sizes = (),
     layout: str | None = None,
     white: Decimal | None = None,
     sensor: Sizes = (),
@@ -76,13 +76,13 @@ def simulate(
     out
         The netCDF file to write the result to.
     data
-        The images or signals: sample, the default, mnist, fashion-mnist, or a path.
+        The data: sample, the default, mnist, fashion-mnist, or a path.
     split
         The part of the data set.
-    images
-        The number of images, starting with the first; all by default.
+    limit
+        The number of examples, starting with the first; all by default.
     examples
-        The positions of the images in the data set, such as 3,17.
+        The positions of the examples in the data set, such as 3,17.
     layout
         The axes of the array in an .npy file, in order, such as NHWC: examples, rows, columns,
         channels.
@@ -93,7 +93,7 @@ def simulate(
     time_unit
         The unit of the times of recorded events; us by default.
     repeats
-        The number of presentations of each image, with different random input and noise.
+        The number of presentations of each example, with different random input and noise.
     target
         The target: of Brian2, or torch.
     neuron
@@ -133,9 +133,9 @@ def simulate(
     record
         Variables to record at the end of each step, such as v,w.
     workers
-        The number of processes that share the images.
+        The number of processes that share the examples.
     cluster
-        The address of a Dask cluster whose workers share the images instead: tcp://127.0.0.1:8786.
+        The address of a Dask cluster whose workers share the examples instead: tcp://127.0.0.1:8786.
     seed
         The seed of random input, noise and the spread.
     resume
@@ -164,14 +164,14 @@ def simulate(
     )  # fmt: skip
     if compare:
         _check_comparison(original, network, repeats)
-    presented = examples_of(
-        network.config, data, split, count=images, examples=examples, layout=layout, white=white,
-        sensor=sensor or None, time_unit=time_unit,
+    loaded = presented(
+        network.config, data, split=split, limit=limit, examples=examples or None, layout=layout,
+        white=white, sensor=sensor or None, time_unit=time_unit,
     )  # fmt: skip
     check_record(record, network.config.placed, where="--record")
     with _workers(workers, cluster) as sharing:
         backend = Backend(target, dtype, connectivity, record, workers=sharing)
-        simulation = _Simulation(presented, seed, repeats)
+        simulation = _Simulation(loaded, seed, repeats)
         if not simulation.finish(out, network, backend, resume=resume, overwrite=overwrite):
             return 130
         _print_result(out, (duration, message))

@@ -6,9 +6,9 @@ Code that turns a name, a path or arrays into `Data` belongs here, and nothing a
 from __future__ import annotations
 
 from bioae.datasets.catalogue import DATA_SETS, DataSet
-from bioae.datasets.conversion import DataOptions, convert
+from bioae.datasets.conversion import DataOptions, convert, load
 from bioae.datasets.data import Data
-from bioae.datasets.loading import load
+from bioae.datasets.forms import Request, form
 from bioae.datasets.saving import save
 from bioae.datasets.store import fetch, locate
 
@@ -17,8 +17,10 @@ __all__ = [
     "Data",
     "DataOptions",
     "DataSet",
+    "Request",
     "convert",
     "fetch",
+    "form",
     "load",
     "locate",
     "save",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ from bioae.errors import DataError, shortened
 from bioae.units import has_unit
 
 __all__ = [
+    "BYTES",
     "FileArray",
     "as_array",
     "as_declared",
@@ -21,11 +22,13 @@ __all__ = [
     "check_indices",
     "check_labels",
     "check_pixels",
-    "check_positions",
     "check_signal_shape",
     "check_signals",
     "check_targets",
+    "stack",
 ]
+
+BYTES = (bytes, bytearray, memoryview)
 
 _LARGEST_LABEL = _LARGEST_INDEX = 2**63 - 1
 _BLOCK = 2**22  # numbers of signals that are checked at a time
@@ -64,30 +67,61 @@ class FileArray:
         raise NotImplementedError
 
 
-def as_array(array: ArrayLike, where: str) -> NDArray[Any]:
-    """Return an array of NumPy.
+def as_array(source: Any, where: str) -> NDArray[Any]:
+    """Return an array of NumPy, of bytes and of tensors too, on a device or with a gradient.
 
     Raises
     ------
     DataError
-        If nested lists differ in length, or values are masked or have a unit.
+        If nested lists differ in length, values are masked or have a unit, or this is no array.
     """
-    if np.ma.is_masked(array):
+    if isinstance(source, BYTES):
+        return np.asarray(source) if isinstance(source, memoryview) else np.frombuffer(source, "u1")
+    if isinstance(source, list | tuple) and any(hasattr(each, "detach") for each in source[:1]):
+        return stack([as_array(each, where) for each in source], where)
+    if hasattr(source, "detach") and hasattr(source, "cpu"):
+        source = source.detach().cpu()
+    if np.ma.is_masked(source):
         raise DataError(
             "some values are masked",
             where=where,
             hint="Fill them first, for instance array.filled(0)",
         )
-    if has_unit(array):
+    if has_unit(source):
         raise DataError(
             "the values have a unit",
             where=where,
             hint="Divide by it, such as values/nA; spike times are Data.of_trains(trains)",
         )
     try:
-        return np.asarray(array)
+        return np.asarray(source)
     except ValueError as error:
         raise DataError("not a regular array", where=where, found=f"{error}") from error
+    except (TypeError, RuntimeError) as error:
+        raise DataError(
+            "this cannot be read as an array",
+            where=where,
+            found=f"{type(source).__name__}: {shortened(str(error))}",
+        ) from error
+
+
+def stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
+    """Return arrays of one shape as one array.
+
+    Raises
+    ------
+    DataError
+        If they differ in shape.
+    """
+    shapes = list(dict.fromkeys(each.shape for each in arrays))
+    if len(shapes) > 1:
+        raise DataError(
+            "the examples differ in shape",
+            where=where,
+            expected=f"{shapes[0]}, as of the first",
+            found=f"{shapes[1]}",
+        )
+    return np.stack(arrays)
 
 
 def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
@@ -280,43 +314,6 @@ def _check_numeric(array: NDArray[Any] | FileArray, where: str, kind: str, expec
             expected=expected,
             found=f"the type {array.dtype}",
         )
-
-
-def check_positions(
-    positions: ArrayLike, examples: int, where: str = "examples"
-) -> NDArray[np.int64]:
-    """Check positions that select some of a number of examples: all differ.
-
-    Raises
-    ------
-    DataError
-        If they do not, or one is outside.
-    """
-    places = any_array(positions)
-    if places.ndim != 1 or not places.size or places.dtype.kind not in "iu":
-        raise DataError(
-            "this selects no examples",
-            where=where,
-            expected="positions such as [3, 17]",
-            found=shortened(repr(positions)),
-        )
-    wrong = places[(places < 0) | (places >= examples)]
-    if wrong.size:
-        raise DataError(
-            "an example is not in the data set",
-            where=where,
-            expected=f"positions from 0 to {examples - 1}",
-            found=str(wrong[0]),
-        )
-    values, counts = np.unique(places, return_counts=True)
-    if (counts > 1).any():
-        raise DataError(
-            "an example is repeated",
-            where=where,
-            expected="different positions",
-            found=f"{values[counts > 1][0]} again",
-        )
-    return places.astype(np.int64)
 
 
 def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.datasets.conversion import check_data
 from bioae.datasets.data import Data
 from bioae.datasets.events import Addresses
-from bioae.datasets.loading import BOTH, check_data
+from bioae.datasets.forms.registry import BOTH
 from bioae.errors import DataError
 from bioae.files import atomic_output, check_output
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from bioae.datasets.catalogue import DataSet, data_set
+from bioae.datasets.data import Split
 from bioae.datasets.idx import read_idx
 from bioae.errors import DataError, shortened
 from bioae.files import user_cache
@@ -25,7 +26,6 @@ __all__ = [
     "locate",
 ]
 
-Split = Literal["train", "test"]
 Kind = Literal["images", "labels"]
 
 #: The environment variable that names a user's folder of data sets.

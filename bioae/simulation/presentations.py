@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions, convert
+from bioae.datasets.checks import check_indices
 from bioae.datasets.data import Declared
 from bioae.datasets.hashing import data_sha256
 from bioae.errors import DataError, InputError
@@ -96,6 +97,7 @@ class Presentations:
         """
         data = converted(config, data, **options)
         check_fit(config, data)
+        check_indices(data.indices, len(data), "examples")
         check_key(seed, "seed")
         repeats = _checked_repeats(config, repeats)
         presented = cls(config, data, int(seed), repeats)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bioae.datasets import Data
-from bioae.datasets.loading import BOTH
+from bioae.datasets.forms.registry import BOTH
 from bioae.errors import NetworkError
 from bioae.files import write_text
 from bioae.progress import check_progress

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from bioae.checks import number, one_of, whole
+from bioae.datasets.conversion import check_data
 from bioae.datasets.data import Data
-from bioae.datasets.loading import check_data
 from bioae.errors import DataError
 from bioae.random import stream
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import number, whole
+from bioae.datasets.conversion import check_data
 from bioae.datasets.data import Data
-from bioae.datasets.loading import check_data
 from bioae.datasets.store import Split
 from bioae.errors import DataError
 from bioae.random import named_stream

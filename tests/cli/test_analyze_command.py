@@ -26,7 +26,7 @@ NONE = np.empty(0, np.int64)
 @pytest.fixture(scope="module")
 def stored(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stored") / "stored.nc"
-    command = ["simulate", str(tiny_model), "--out", str(path), "--images", "3"]
+    command = ["simulate", str(tiny_model), "--out", str(path), "--limit", "3"]
     assert main([*command, "--target", "numpy"]) == 0
     return path
 

@@ -36,7 +36,7 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     earlier[1].parent.mkdir(parents=True)
     for path in (*earlier, earlier[1].with_name("config.toml")):
         path.write_text("mine")
-    command = ("demo", "--images", 3, "--target", "numpy")
+    command = ("demo", "--limit", 3, "--target", "numpy")
     assert refused(*command).startswith("bioae-demo: the output exists already and was kept")
 
     done = run(*command, "--json", "--overwrite")
@@ -64,8 +64,8 @@ def test_refused_before_anything_is_trained(
 ) -> None:
     (here / "file").write_text("mine")
     for options, said in (
-        (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
-        (("--images", 501), "there are too few images"),
+        (("--limit", 0), 'Invalid value "0" for --limit. Must be >= 1.'),
+        (("--limit", 501), "there are too few images"),
         (("--epochs", 0), 'Invalid value "0" for --epochs. Must be >= 1.'),
         (("--out", "file"), "the output exists already and was kept"),
         (("--out", "file", "--overwrite"), "expected a folder; found a file"),

@@ -53,7 +53,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
     mine = b"\x89HDF\r\n\x1a\n network_sha256"  # only results are replaced
     (here / "r.nc").write_bytes(mine)
-    command = ("simulate", tiny_model, "--images", 1, "--target", "numpy", "--overwrite")
+    command = ("simulate", tiny_model, "--limit", 1, "--target", "numpy", "--overwrite")
     line = limited(4096, *command, "--out", "r.nc")
     assert "r.nc: writing failed: File too large. Free some space" in line
     limited(4096, *command, "--out", "new/folder/r.nc")
@@ -81,7 +81,7 @@ def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., 
 def test_a_report(
     limited: Limited, here: Path, tiny_model: Path, run: Callable[..., object]
 ) -> None:
-    run("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    run("simulate", tiny_model, "--out", "r.nc", "--limit", 1, "--target", "numpy")
     run("analyze", "r.nc", "--out", "out")
     before = files(here / "out")
     assert len(before) > 3

@@ -80,7 +80,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
-    options = ("--target", "numpy", "--out", "r.nc", "--steps", "3000", "--images", "5")
+    options = ("--target", "numpy", "--out", "r.nc", "--steps", "3000", "--limit", "5")
     command = [sys.executable, "-c", RUNNING, "simulate", str(tiny_model), *options]
     done = subprocess.run(
         command, cwd=here, capture_output=True, text=True, timeout=60, check=False
@@ -99,7 +99,7 @@ def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
 
 
 def test_the_compiler(start: Start, here: Path, tiny_model: Path) -> None:
-    session = start("simulate", tiny_model, "--out", "r.nc", "--images", 1)
+    session = start("simulate", tiny_model, "--out", "r.nc", "--limit", 1)
     session.wait_for(lambda: any("cc1plus" in line for line in session.running()))
     assert_ended(session, session.interrupt())
     assert not (here / "r.nc").exists()
@@ -116,7 +116,7 @@ def test_the_compiled_network(workers: int, start: Start, here: Path, tiny_model
 
 
 def test_an_analysis(start: Start, run: Run, here: Path, tiny_model: Path) -> None:
-    run("simulate", tiny_model, "--out", "r.nc", "--images", 3, "--target", "numpy")
+    run("simulate", tiny_model, "--out", "r.nc", "--limit", 3, "--target", "numpy")
     session = start("analyze", "r.nc", "--out", "out")
     session.wait_for(session.loading("matplotlib"))
     assert_ended(session, session.interrupt())

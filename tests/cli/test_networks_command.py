@@ -94,7 +94,7 @@ def test_an_unknown_name_is_refused(
 
 
 def test_simulate_by_name(run: Run, here: Path) -> None:
-    done = run("simulate", NAME, "--out", "r.nc", "--images", 2, "--target", "numpy")
+    done = run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy")
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
     result = open_result(here / "r.nc")
     assert result.attrs["network_sha256"] == trained.load(NAME).network.sha256
@@ -103,7 +103,7 @@ def test_simulate_by_name(run: Run, here: Path) -> None:
 
 def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None:
     (here / NAME).symlink_to(tiny_model)
-    assert run("simulate", NAME, "--out", "r.nc", "--images", 2, "--target", "numpy").status == 0
+    assert run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy").status == 0
     mine = artefact.load(tiny_model).network.sha256
     assert open_result(here / "r.nc").attrs["network_sha256"] == mine
 

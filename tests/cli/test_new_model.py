@@ -92,7 +92,7 @@ def test_from_a_file_to_a_trained_network(run: Run, here: Path, config: str) -> 
     for name, start in (("tau_S", 0.06), ("beta", 10e-9)):
         assert (trained.network.weights[f"latent.{name}"] != start).all()
 
-    done("simulate", "out/model", "--out", "r.nc", "--images", 3, "--target", "numpy")
+    done("simulate", "out/model", "--out", "r.nc", "--limit", 3, "--target", "numpy")
     assert "passed" in done("parity", "out/model", "--examples", 2, "--target", "numpy")
     with xr.open_datatree(here / "r.nc", engine="h5netcdf") as result:
         counts = [int(result[f"/layers/{name}/spike_count"].sum()) for name in ("latent", "output")]

@@ -65,7 +65,7 @@ def test_the_model_before_its_errors_is_accepted(
     run: Callable[..., tuple[int, str, str]], here: Path, tiny_model: Path
 ) -> None:
     (here / "mine.toml").write_text(LIF)
-    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    command = ("simulate", tiny_model, "--out", "r.nc", "--limit", 1, "--target", "numpy")
     status, printed, errors = run(*command, "--neuron", "mine.toml")
     assert (status, printed.splitlines()[0], errors) == (0, "r.nc", "")
 
@@ -77,7 +77,7 @@ def test_a_model_that_does_not_fit(
     before, after, message = CASES[case]
     assert LIF.count(before) == 1
     (here / "mine.toml").write_text(LIF.replace(before, after))
-    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    command = ("simulate", tiny_model, "--out", "r.nc", "--limit", 1, "--target", "numpy")
     line = refused(*command, "--neuron", "mine.toml")
     assert message in line
     assert "mine" in line
@@ -104,5 +104,5 @@ def test_a_missing_model(
 ) -> None:
     (here / "garbage.toml").write_bytes(bytes(range(256)))
     (here / "folder.toml").mkdir()
-    command = ("simulate", tiny_model, "--out", "r.nc", "--images", 1, "--target", "numpy")
+    command = ("simulate", tiny_model, "--out", "r.nc", "--limit", 1, "--target", "numpy")
     assert message in refused(*command, "--neuron", name)

@@ -37,7 +37,7 @@ def interrupted(tiny_model: Path, run: Run, here: Path, monkeypatch: pytest.Monk
 
 
 def command(model: Path) -> list[object]:
-    return ["simulate", model, "--target", "numpy", "--images", 5, "--out", "r.nc"]
+    return ["simulate", model, "--target", "numpy", "--limit", 5, "--out", "r.nc"]
 
 
 def test_the_message_names_resume(interrupted: str) -> None:

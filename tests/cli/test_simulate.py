@@ -44,7 +44,7 @@ def test_the_result_is_that_of_the_library(
 
 
 def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) -> None:
-    assert run(*command, "--images", 1, "--steps", 3, "--dt", "0.5*ms").status == 0
+    assert run(*command, "--limit", 1, "--steps", 3, "--dt", "0.5*ms").status == 0
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
 
@@ -54,10 +54,10 @@ def test_a_time_step_that_shortens_presentations_is_said(
     run: Run, command: tuple[object, ...], tiny_network: Network
 ) -> None:
     steps = tiny_network.config.steps
-    done = run(*command, "--images", 1, "--dt", "0.5*ms")
+    done = run(*command, "--limit", 1, "--dt", "0.5*ms")
     expected = f"Presentations last {steps / 2:g} ms, {steps} ms before: {steps} steps of 0.5 ms"
     assert expected in " ".join(done.out.split())
-    same = run(*command, "--images", 1, "--dt", "1000*us", "--overwrite")
+    same = run(*command, "--limit", 1, "--dt", "1000*us", "--overwrite")
     assert (same.status, same.out) == (0, "r.nc\n")
 
 
@@ -71,7 +71,7 @@ def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> 
 def test_another_neuron_and_its_effects(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
-    options = ("--images", 4, "--neuron", "lif_refractory")
+    options = ("--limit", 4, "--neuron", "lif_refractory")
     done = run(*command, *options, "--compare")
     assert (done.status, done.err) == (0, "")
     first, weights, errors, *table = done.out.splitlines()
@@ -108,7 +108,7 @@ def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
     expected = tiny_network.with_parameters({"tau": "5*ms"})
     expected = expected.with_parameters({"tau": "20*ms"}, layers=["latent"])
     for options in ((*everywhere, *latent), (*latent, *everywhere)):
-        assert run(*command, "--images", 1, "--overwrite", *options).status == 0
+        assert run(*command, "--limit", 1, "--overwrite", *options).status == 0
         assert opened(here / "r.nc").attrs["network_sha256"] == expected.sha256
 
 
@@ -118,7 +118,7 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
         'reset = "v = 0"\ninput = "v"\ndt = "0.5*ms"\n[parameters]\ntau = "20*ms"\n'
     )
     (here / "fine.toml").write_text(text)
-    done = run(*command, "--images", 2, "--neuron", "fine.toml")
+    done = run(*command, "--limit", 2, "--neuron", "fine.toml")
     assert done.out.endswith("so that f-I curves match; dt 0.5 ms, 10 steps\n")
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
@@ -128,7 +128,7 @@ def test_spread_background_and_delay(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
     options = ("--spread", "tau=0.2, theta=0.1", "--background", "0.5,30*Hz", "--delay", "1*ms")
-    done = run(*command, "--images", 3, "--seed", 4, "--compare", *options)
+    done = run(*command, "--limit", 3, "--seed", 4, "--compare", *options)
     assert done.out.startswith("r.nc\nSquared error per image: ")
     changed = tiny_network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
     changed = changed.with_background((0.5, "30*Hz")).with_delay("1*ms")
@@ -139,7 +139,7 @@ def test_spread_background_and_delay(
 
 
 def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network: Network) -> None:
-    options = ("--images", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
+    options = ("--limit", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
     done = run(*command, *options)
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("r.nc\nSquared error per image: ")
@@ -167,16 +167,16 @@ def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network
         ),
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--neuron", "leaky_readout"), "the neuron model 'leaky_readout' never fires"),
-        (("--images", 0), 'Invalid value "0" for --images. Must be >= 1.'),
-        (("--images", -3), 'Invalid value "-3" for --images. Must be >= 1.'),
-        (("--images", "1.5"), "Invalid value for --images: expected a whole number, found '1.5'."),
-        (("--images", 501), "sample, split test: there are too few images; "),
-        (("--examples", "a"), "--examples: the examples cannot be read; expected different places"),
-        (("--examples", "3,,4"), "found '3,,4'"),
-        (("--examples", "500"), "an example is not in the data set; expected places from 0 to 499"),
-        (("--examples=-1",), "found -1"),
-        (("--examples", "3,17,3"), "--examples: an example is repeated; "),
-        (("--examples", "3", "--images", 2), "--images and --examples exclude each other"),
+        (("--limit", 0), 'Invalid value "0" for --limit. Must be >= 1.'),
+        (("--limit", -3), 'Invalid value "-3" for --limit. Must be >= 1.'),
+        (("--limit", "1.5"), "Invalid value for --limit: expected a whole number, found '1.5'."),
+        (("--limit", 501), "sample, split test: there are too few images; "),
+        (("--examples", "a"), "'a' is no whole number"),
+        (("--examples", "3,,4"), "'' is no whole number"),
+        (("--examples", "500"), "an example is not in the data; expected positions from 0 to 499"),
+        (("--examples=-1",), "examples: these are not positions of examples"),
+        (("--examples", "3,17,3"), "examples: these are not positions of examples"),
+        (("--examples", "3", "--limit", 2), "limit and examples exclude each other"),
         (("--steps", 0), 'Invalid value "0" for --steps. Must be >= 1.'),
         (("--dt", "1*mV"), "--dt: '1*mV' has the wrong unit; expected second; found volt"),
         (("--dt", "0*ms"), "expected a positive time (1e-12 to 1e+06 seconds); found 0*ms"),
@@ -216,7 +216,7 @@ IMAGES: dict[str, tuple[Any, str]] = {
     ),
     "with NaN": (
         np.where(np.eye(28), np.nan, GOOD),
-        "a pixel is not finite; found nan at example 0",
+        "a pixel is not finite; expected numbers in [0, 1]; found nan at",
     ),
     "out of range": (GOOD * 255, "a pixel is outside the range; expected numbers in [0, 1]"),
     "none": (GOOD[:0], "there are no images; expected at least one image"),
@@ -251,13 +251,15 @@ def test_arrays_of_another_order_and_range(
     np.testing.assert_allclose(opened(here / "r.nc")["input"], digits.as_float()[:, 0], atol=1e-12)
 
 
-def test_hints_that_do_not_fit(refused: Refused, here: Path, command: tuple[object, ...]) -> None:
+def test_options_of_data_that_do_not_fit(
+    refused: Refused, here: Path, command: tuple[object, ...]
+) -> None:
     np.save(here / "mine.npy", GOOD * 255)
     np.savez(here / "mine.npz", images=GOOD)
     for options, message in (
         (("--data", "mine.npy", "--white", "many"), "'many' is no number"),
         (("--data", "mine.npy", "--layout", "NHCX"), "layout: unknown layout"),
-        (("--data", "mine.npz", "--layout", "NHW"), "Read the array and give it"),
+        (("--data", "mine.npz", "--layout", "NHW"), "layout has no effect on data of this form"),
         (("--data", "mine.npy", "--sensor", "34,a"), "'a' is no whole number"),
         (("--data", "mine.npy", "--sensor", "34,34,2"), "sensor has no effect"),
     ):
@@ -289,12 +291,12 @@ def test_files_that_hold_no_images(
 def test_an_existing_result_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path, command: tuple[object, ...]
 ) -> None:
-    assert run(*command, "--images", 2).status == 0
-    assert refused(*command, "--images", 1) == (
+    assert run(*command, "--limit", 2).status == 0
+    assert refused(*command, "--limit", 1) == (
         "r.nc: the output exists already and was kept. Choose another path, or replace it with "
         "--overwrite (overwrite=True)"
     )
-    assert run(*command, "--images", 1, "--overwrite").status == 0
+    assert run(*command, "--limit", 1, "--overwrite").status == 0
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
@@ -310,7 +312,7 @@ def test_a_file_that_is_no_result_is_kept(
     else:
         (here / name).write_text("mine")
     content = (here / name).read_bytes()
-    command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--images", 1)
+    command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--limit", 1)
     line = refused(*command, *options)
     assert line.startswith(f"{name}: the output would replace a file that is no result, which was")
     assert (here / name).read_bytes() == content
@@ -320,11 +322,11 @@ def test_an_empty_or_damaged_result_is_replaced(
     run: Run, here: Path, command: tuple[object, ...]
 ) -> None:
     (here / "r.nc").touch()
-    assert run(*command, "--images", 1, "--overwrite").status == 0
+    assert run(*command, "--limit", 1, "--overwrite").status == 0
     with (here / "r.nc").open("r+b") as file:
         file.seek(100)
         file.write(bytes(1000))
-    assert run(*command, "--images", 1, "--overwrite").status == 0
+    assert run(*command, "--limit", 1, "--overwrite").status == 0
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
@@ -335,7 +337,7 @@ def test_a_file_never_replaces_a_folder_or_a_special_file(
     (here / "folder" / "notes").write_text("mine")
     os.mkfifo(here / "pipe")
     for out, result in (("folder", "a folder"), (".", "a folder"), ("pipe", "a pipe")):
-        command = ("simulate", tiny_model, "--out", out, "--overwrite", "--images", 1)
+        command = ("simulate", tiny_model, "--out", out, "--overwrite", "--limit", 1)
         line = refused(*command, "--target", "numpy")
         assert "which was kept; expected a file" in line
         assert line.endswith(f"; found {result}. Choose another path")
@@ -350,7 +352,7 @@ def test_an_output_that_cannot_be_written(
 
     monkeypatch.setattr("bioae.networks.artefact.load", work)
     (here / "file").write_text("mine")
-    line = refused("simulate", tiny_model, "--out", out, "--images", 1, "--target", "numpy")
+    line = refused("simulate", tiny_model, "--out", out, "--limit", 1, "--target", "numpy")
     assert line.startswith(f"{out}: the output cannot be written; expected a folder in which you")
 
 
@@ -372,7 +374,7 @@ def test_a_missing_compiler(
     assert line.startswith(f"the target '{target}' needs g++")
     assert "apt install g++ make" in line
     assert "use --target numpy, which needs none" in line
-    assert run(*command, "--images", 1) == (0, "r.nc\n", "")
+    assert run(*command, "--limit", 1) == (0, "r.nc\n", "")
 
 
 @pytest.mark.parametrize("message", ["there is no trained network", "Did you mean runs/model?"])

@@ -13,7 +13,7 @@ from bioae.errors import DataError
 
 Refused = Callable[..., str]
 
-SIMULATE = ("--target", "numpy", "--images", 1)
+SIMULATE = ("--target", "numpy", "--limit", 1)
 
 #: The arguments of each command that reads the pipe `{}`.
 INPUTS = {

@@ -12,9 +12,9 @@ import pytest
 from builders import dense, described, write_arrays
 from numpy.typing import NDArray
 
-from bioae.datasets import Data, load
-from bioae.datasets.arrays import ZippedArray
-from bioae.datasets.stored import StoredArray
+from bioae.datasets import Data, convert, load
+from bioae.datasets.hdf5_files import StoredArray
+from bioae.datasets.numpy_files import ZippedArray
 from bioae.errors import DataError
 from bioae.networks import NetworkConfig
 from bioae.simulation.presentations import check_declared
@@ -72,7 +72,7 @@ def test_shapes_are_compared_before_values_are_read(
 ) -> None:
     path = write_arrays(tmp_path / f"mine{suffix}", **arrays)
     with pytest.raises(DataError, match=line) as caught:
-        load(path, check=partial(check_declared, network()))
+        convert(path, check=partial(check_declared, network()))
     assert "\n" not in str(caught.value)
 
 
@@ -93,7 +93,7 @@ def test_answers_and_lists_are_compared_with_their_examples_first(
 def test_data_that_fit_are_loaded(suffix: str, tmp_path: Path) -> None:
     targets = np.ones((6, 5, 2))
     path = write_arrays(tmp_path / f"mine{suffix}", signals=SIGNALS, targets=targets)
-    loaded = load(path, check=partial(check_declared, network()))
+    loaded = convert(path, check=partial(check_declared, network()))
     assert isinstance(loaded, Data)
     np.testing.assert_array_equal(loaded.as_float(), SIGNALS)
 

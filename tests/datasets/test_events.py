@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bioae.datasets import Data, load
-from bioae.datasets.array_files import Check
+from bioae.datasets import Data, convert, load
+from bioae.datasets.forms.registry import Check
 from bioae.errors import DataError
 
 #: Of three examples, the second without events; not in order.
@@ -155,7 +155,7 @@ def test_a_missing_list(tmp_path: Path, missing: str, check: Check | None) -> No
     path = write_arrays(tmp_path / "mine.npz", **lists)
     name = "event_step" if missing == "event_time_ms" else missing
     with pytest.raises(DataError, match=f"the array {name} of the events is missing"):
-        load(path, check=check)
+        convert(path, check=check)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_unknown_name() -> None:
 
 
 def test_unknown_split() -> None:
-    with pytest.raises(DataError, match="expected train or test; found valid"):
+    with pytest.raises(DataError, match="expected train or test; found 'valid'"):
         load("sample", "valid")  # type: ignore[arg-type]
 
 

@@ -12,7 +12,7 @@ from builders import write_arrays
 from numpy.typing import NDArray
 
 from bioae.datasets import Data, load
-from bioae.datasets.stored import StoredArray
+from bioae.datasets.hdf5_files import StoredArray
 from bioae.errors import DataError
 
 VALUES = np.random.default_rng(0).normal(size=(6, 5, 3))

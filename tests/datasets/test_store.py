@@ -50,7 +50,7 @@ def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     known = MappingProxyType({"digits": digits})
     monkeypatch.setattr(catalogue, "DATA_SETS", known)
-    monkeypatch.setattr("bioae.datasets.loading.DATA_SETS", known)
+    monkeypatch.setattr("bioae.datasets.forms.paths.DATA_SETS", known)
     return folder
 
 

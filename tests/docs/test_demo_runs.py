@@ -58,7 +58,7 @@ def test_a_small_demo(
         lambda network, digits, target, **options: run(network, digits, "numpy", **options),
     )
     out = tmp_path / "bioae-demo"
-    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "5"]) == 0
+    assert main(["demo", "--out", str(out), "--epochs", "1", "--limit", "5"]) == 0
     printed = capsys.readouterr().out
     assert "Differing spikes between mirror and Brian2: 0 of" in printed
     assert printed.endswith(f"Report: {out / 'report.html'}\n")
@@ -69,5 +69,5 @@ def test_a_small_demo(
 def test_the_demo(tmp_path: Path) -> None:
     check_target("cpp_standalone")
     out = tmp_path / "bioae-demo"
-    assert main(["demo", "--out", str(out), "--epochs", "1", "--images", "100"]) == 0
+    assert main(["demo", "--out", str(out), "--epochs", "1", "--limit", "100"]) == 0
     check_demo(out)

@@ -20,7 +20,7 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # Smaller arguments for the tests, and a target that compiles nothing.
 SMALLER = {
-    "simulate": {"--target": "numpy", "--images": "2"},
+    "simulate": {"--target": "numpy", "--limit": "2"},
     "parity": {"--target": "numpy", "--neurons": "20", "--steps": "50", "--examples": "2"},
     "parity run/model": {"--target": "numpy", "--examples": "2"},
     "parity sae-mnist": {"--target": "numpy", "--examples": "2"},

@@ -87,7 +87,7 @@ except AttributeError:
 
 
 def test_a_shipped_network_is_simulated_and_analysed(tmp_path: Path) -> None:
-    options = ["--images", "2", "--target", "numpy"]
+    options = ["--limit", "2", "--target", "numpy"]
     done = bioae("simulate", "sae-mnist", "--out", "digits.nc", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     done = bioae("analyze", "digits.nc", "--out", "analysis", folder=tmp_path)

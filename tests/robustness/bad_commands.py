@@ -78,7 +78,7 @@ def neuron_document(rng: random.Random, material: Material) -> Case:
 
 _SIMULATE: Mapping[str, Callable[[str], bool]] = {
     "--split": lambda t: t in ("train", "test"),
-    "--images": text_number(1, 2),
+    "--limit": text_number(1, 2),
     "--examples": lambda t: t in ("0", "1", "01"),
     "--target": lambda t: False,
     "--neuron": lambda t: False,
@@ -125,7 +125,7 @@ _COMMANDS: tuple[tuple[list[str], str, Callable[[str], bool]], ...] = (
     (["data", "list"], "", lambda t: False),
     (["cache", "show"], "", lambda t: False),
     (["cache", "clear"], "--jsn", lambda t: False),
-    (["demo", "--out=out"], "--images", text_number(501, 500)),
+    (["demo", "--out=out"], "--limit", text_number(501, 500)),
     (["demo", "--out=out"], "--epochs", text_number(1, 0)),
     (["demo", "--out=out"], "--target", lambda t: False),
     (["train", "run.toml", "--out=out"], "--calibrate", lambda t: False),

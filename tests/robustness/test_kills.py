@@ -133,7 +133,7 @@ def test_simulation(
     start: Callable[..., Command],
     figures: Callable[..., None],
 ) -> None:
-    command = ["simulate", model, "--target", "numpy", "--images", 12]
+    command = ["simulate", model, "--target", "numpy", "--limit", 12]
     timed(start(*command, "--out", "straight.nc"))
     chunks = {"IMAGE_PER_CHUNK": "1"}
     seconds = timed(start(*command, "--out", "straight.nc", "--overwrite", **chunks))
@@ -172,7 +172,7 @@ def test_simulation(
 def test_builds(
     kills: int, model: Path, here: Path, start: Callable[..., Command], figures: Callable[..., None]
 ) -> None:
-    command = ["simulate", model, "--target", "cpp_standalone", "--images", 1]
+    command = ["simulate", model, "--target", "cpp_standalone", "--limit", 1]
     caches = {name: {"BIOAE_CACHE": str(here / name)} for name in ("straight", "cache")}
     seconds = timed(start(*command, "--out", "straight.nc", **caches["straight"]))
     builds = BuildCache(here / "cache" / "builds")
@@ -205,7 +205,7 @@ def test_analysis(
 ) -> None:
     whole, seconds = {}, 0.0
     for seed in (0, 1):
-        images = ["--images", 2, "--target", "numpy"]
+        images = ["--limit", 2, "--target", "numpy"]
         timed(start("simulate", model, *images, "--seed", seed, "--out", f"{seed}.nc"))
         # statistics.json names the folder.
         seconds = timed(start("analyze", f"{seed}.nc", "--out", "out"))

@@ -26,7 +26,7 @@ def test_cold_starts_on_one_cache(
     cache = {"BIOAE_CACHE": str(here / "cache")}
     names = [f"{number}.nc" for number in range(count)]
     begun = [
-        start("simulate", model, "--images", 1, "--seed", 3, "--out", name, **cache)
+        start("simulate", model, "--limit", 1, "--seed", 3, "--out", name, **cache)
         for name in names
     ]
     done = [command.wait(300) for command in begun]
@@ -70,7 +70,7 @@ def assert_refused(done: Done) -> None:
 def commands(model: Path, config: str, here: Path, start: Start) -> dict[str, list[object]]:
     """Commands that write to the disk, by the names of what they write."""
     (here / "run.toml").write_text(config)
-    simulate = ["simulate", model, "--images", 8, "--target", "numpy"]
+    simulate = ["simulate", model, "--limit", 8, "--target", "numpy"]
     assert start(*simulate, "--out", "r.nc").wait(60).status == 0
     return {
         "r.nc": [*simulate, "--out", "disk/r.nc"],
@@ -109,7 +109,7 @@ def test_a_full_disk(
 @pytest.mark.parametrize("cache", ["file/folder", "file", "/proc/1"])
 def test_a_cache_that_cannot_be_written(cache: str, model: Path, here: Path, start: Start) -> None:
     (here / "file").touch()
-    simulate = ["simulate", model, "--images", 1]
+    simulate = ["simulate", model, "--limit", 1]
     results = []
     for name in ("cache", cache):
         folder = str(here / name)
@@ -123,7 +123,7 @@ def test_a_cache_that_cannot_be_written(cache: str, model: Path, here: Path, sta
 def test_a_clock_that_jumps(model: Path, config: str, here: Path, start: Start) -> None:
     often = config.replace("epochs = 2", "epochs = 2\ncheckpoint_seconds = 1")
     (here / "run.toml").write_text(often)
-    simulate = ["simulate", model, "--images", 2, "--target", "cpp_standalone"]
+    simulate = ["simulate", model, "--limit", 2, "--target", "cpp_standalone"]
     for name, jumps in (("steady", {}), ("jumping", {"CLOCK_JUMPS": "1"})):
         cache = {"BIOAE_CACHE": str(here / "cache" / name)}
         for again in range(2):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bioae.datasets.loading import BOTH
+from bioae.datasets.forms.registry import BOTH
 from bioae.errors import ArtefactError, NetworkError
 from bioae.files import write_text
 from bioae.runs.splits import encoder_seed, example_order

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.datasets.checks import stack
 from bioae.datasets.data import Data, Declared
+from bioae.datasets.forms.registry import BOTH, Check, Request, form, is_list, is_picture
 from bioae.errors import DataError, shortened
 from bioae.inputs import open_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
-    from bioae.datasets.store import Split
-
-__all__ = ["has_pictures", "is_picture", "load_pictures", "pixels_of"]
+__all__ = ["has_pictures", "load_pictures", "pictures"]
 
 _SUFFIX = ".png"
 #: Endings of pictures that are not read, and must not be left out in silence.
@@ -36,9 +36,15 @@ def has_pictures(folder: Path) -> bool:
     )
 
 
-def load_pictures(
-    folder: Path, split: Split, single: str, check: Callable[[Declared], None] | None
-) -> Data:
+@form(lambda source: is_picture(source) or is_list(source, is_picture))
+def pictures(source: Any, request: Request) -> Data:
+    """Return images of Pillow."""
+    where = request.name or "an image of Pillow"
+    pixels = [_pixels_of(each, where) for each in ([source] if is_picture(source) else source)]
+    return Data.of_images(stack(pixels, where), **request.source)
+
+
+def load_pictures(folder: Path, request: Request) -> Data:
     """Load the PNG files of a folder.
 
     Parameters
@@ -46,12 +52,8 @@ def load_pictures(
     folder
         A folder of PNG files; or of folders of them, one for each class; or of the folders
         ``train`` and ``test``, each of one of these forms.
-    split
+    request
         The split, where there are such folders.
-    single
-        The name of the split, where there are none.
-    check
-        As for `bioae.datasets.load`.
 
     Returns
     -------
@@ -65,11 +67,9 @@ def load_pictures(
         If there are no images of the split, images are both in classes and outside, differ in
         size, are transparent, cannot be read, or are in files of another kind.
     """
+    split = request.split or "test"
     roots = [folder / name for name in ("train", "test") if (folder / name).is_dir()]
-    if roots:
-        root, single = folder / split, split
-    else:
-        root = folder
+    root, single = (folder / split, split) if roots else (folder, BOTH)
     classes = _classes(root)
     numbers = _numbers({each.name for place in (*roots, root) for each in _classes(place)})
     groups = [_pictures(each) for each in (classes or [root])]
@@ -82,17 +82,12 @@ def load_pictures(
             expected="PNG files, or a folder of PNG files for each class",
         )
     paths = [path for each in zip_longest(*groups) for path in each if path is not None]
-    pixels = _stacked(paths, str(folder), single, check)
+    pixels = _stacked(paths, str(folder), single, request.check)
     labels = np.array([numbers[path.parent.name] for path in paths]) if classes else None
     return Data.of_images(pixels, labels=labels, name=str(folder), split=single)
 
 
-def is_picture(source: Any) -> bool:
-    """Return whether an object looks like an image of Pillow."""
-    return hasattr(source, "getbands") and hasattr(source, "mode")
-
-
-def pixels_of(picture: Any, where: str) -> NDArray[Any]:
+def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
     """Return an image of Pillow as an array (channel, y, x).
 
     An image whose colours are all grey, and one that is opaque everywhere, loses these channels.
@@ -169,9 +164,7 @@ def _numbers(names: Collection[str]) -> dict[str, int]:
     return {name: int(name) if distinct else place for place, name in enumerate(sorted(names))}
 
 
-def _stacked(
-    paths: Sequence[Path], name: str, split: str, check: Callable[[Declared], None] | None
-) -> NDArray[Any]:
+def _stacked(paths: Sequence[Path], name: str, split: str, check: Check | None) -> NDArray[Any]:
     """Read images of one size, of as many channels as the most colourful one."""
     first = _read(paths[0], None)
     images = [first, *(_read(path, first.shape[1:]) for path in paths[1:])]
@@ -197,7 +190,7 @@ def _read(path: Path, size: tuple[int, ...] | None) -> NDArray[Any]:
                     expected=f"(y, x) = {size}, as of the first",
                     found=f"{found}",
                 )
-            return pixels_of(picture, str(path))
+            return _pixels_of(picture, str(path))
     except DataError:
         raise
     except Exception as error:  # damaged files raise many kinds

@@ -1,27 +1,28 @@
-"""Events from recordings: of event cameras, Neo, and monitors of Brian2; recognised by their form.
-
-None of these libraries is imported.
-"""
+"""Recordings of events: of event cameras, of Neo, and of monitors of Brian2."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Unpack, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.checks import one_of, whole
 from bioae.datasets.checks import as_array
-from bioae.datasets.data import Data, Known
+from bioae.datasets.data import Data
+from bioae.datasets.forms.registry import (
+    RecordedUnit,
+    Request,
+    form,
+    is_list,
+    is_recording,
+)
 from bioae.errors import DataError
 from bioae.units import has_unit, in_ms
 
-__all__ = ["RecordedUnit", "events_of_monitor", "events_of_neo", "events_of_recordings", "is_neo"]
-
-#: The units of times in recordings.
-RecordedUnit = Literal["us", "ms", "s", "step"]
+__all__ = ["monitors", "neo", "recordings"]
 
 _PER_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 #: The names in use for the fields of an event.
@@ -33,42 +34,23 @@ _FIELDS = {
 }
 
 
-def events_of_recordings(
-    recordings: Sequence[NDArray[Any] | Mapping[str, Any]],
-    *,
-    sensor: Sequence[int] | None = None,
-    channels: int | None = None,
-    unit: RecordedUnit = "us",
-    **known: Unpack[Known],
-) -> Data:
-    """Return the events of recordings, one for each example.
+@form(
+    lambda source: is_recording(source) or is_list(source, is_recording), "sensor", "time_unit"
+)  # fmt: skip
+def recordings(source: Any, request: Request) -> Data:
+    """Return the events of recordings of event cameras, one for each example.
 
-    Parameters
-    ----------
-    recordings
-        Structured arrays (event) with the fields t and x, and perhaps y and p, or mappings of such
-        arrays. Other names of these fields are known: ts, time, timestamp; pol, polarity.
-    sensor
-        The numbers of columns, rows and polarities, as tonic's ``sensor_size``. The channel of an
-        event is ``(p * rows + y) * columns + x``; p is left out if there is one polarity.
-    channels
-        The number of channels, for recordings with x alone and no sensor.
-    unit
-        The unit of t.
-    known
-        Labels, targets, name and split, as for `Data.of_events`.
-
-    Raises
-    ------
-    DataError
-        If a field is missing or outside the sensor, or the sensor is not known.
+    Recordings are structured arrays (event) with the fields t and x, and perhaps y and p, or
+    mappings of such arrays. The channel of an event is ``(p * rows + y) * columns + x``; p is left
+    out if there is one polarity.
     """
-    where = known.get("name", "events")
+    where = request.name or "a recording"
+    unit = request.time_unit or "us"
     one_of(unit, f"{where}: time_unit", get_args(RecordedUnit), error=DataError)
-    fields = [_fields(each, unit, where) for each in recordings]
-    if not fields:
-        raise DataError("there are no recordings", where=where, expected="at least one")
-    columns, rows, polarities = _size(fields[0], sensor, channels, where)
+    channels = request.shape[0] if request.shape is not None and len(request.shape) == 1 else None
+    each_source = [source] if is_recording(source) else source
+    fields = [_fields(each, unit, where) for each in each_source]
+    columns, rows, polarities = _size(fields[0], request.sensor, channels, where)
     ports, times, counts = [], [], []
     for each in fields:
         x = _below(each, "x", columns, where)
@@ -84,41 +66,37 @@ def events_of_recordings(
         channels=columns * rows * polarities,
         unit="step" if unit == "step" else "ms",
         examples=len(counts),
-        **known,
+        **request.source,
     )
 
 
-def events_of_monitor(monitor: Any) -> Data:
+@form(lambda source: all(hasattr(source, name) for name in ("i", "t", "source")))
+def monitors(source: Any, _: Request) -> Data:
     """Return the spikes of a `SpikeMonitor` of Brian2 as one example; its neurons are channels."""
-    neuron = np.asarray(monitor.i)
-    seconds = np.asarray(monitor.t)
+    neuron, seconds = np.asarray(source.i), np.asarray(source.t)
     return Data.of_events(
         np.zeros(len(neuron), int), seconds * 1e3, neuron,
-        channels=len(monitor.source), examples=1, name="a monitor of Brian2",
+        channels=len(source.source), examples=1, name="a monitor of Brian2",
     )  # fmt: skip
 
 
-def is_neo(source: Any) -> bool:
+def _is_neo(source: Any) -> bool:
     """Return whether an object looks like a Block, a Segment or a SpikeTrain of Neo."""
     return hasattr(source, "segments") or hasattr(source, "spiketrains") or _is_train(source)
 
 
-def events_of_neo(source: Any, *, labelled: bool = False) -> Data:
+@form(lambda source: _is_neo(source) or is_list(source, _is_neo))
+def neo(source: Any, request: Request) -> Data:
     """Return the spikes of a Block, a Segment, a SpikeTrain, or a list of one of them, of Neo.
 
     Segments are examples, and trains are channels. Times are since the start of the segment, or
     since the earliest start of trains without one. The annotations ``label`` of the segments, if
-    all have one, are the labels, unless the caller has others (`labelled`).
-
-    Raises
-    ------
-    DataError
-        If segments differ in their number of trains.
+    all have one, are the labels.
     """
     segments = _segments_of(source)
     trains = [_trains_of(segment) for segment in segments]
     known = [getattr(each, "annotations", {}).get("label") for each in segments]
-    labels = None if labelled or None in known else np.asarray(known)
+    labels = None if request.labelled or None in known else np.asarray(known)
     times = [_times_of(*each) for each in zip(segments, trains, strict=True)]
     return Data.of_trains(times, labels=labels, name="a recording of Neo")
 

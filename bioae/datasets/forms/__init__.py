@@ -1,0 +1,15 @@
+"""Forms of data: one function for each form that users have, found by what an object looks like.
+
+To add a form, decorate a function with `form` in a module of this folder, and import the module
+below. Forms that are registered later take precedence.
+"""
+
+from __future__ import annotations
+
+from bioae.datasets.forms import arrays, data_sets, paths, pictures, recordings
+from bioae.datasets.forms.registry import Request, form
+
+__all__ = ["Request", "form"]
+
+#: The modules whose functions are registered.
+MODULES = (arrays, data_sets, paths, pictures, recordings)

@@ -1,0 +1,187 @@
+"""Data in files of named arrays, ``.npz`` or HDF5; the names distinguish images from signals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from bioae.datasets.checks import FileArray, check_image_shape, check_signal_shape
+from bioae.datasets.data import Data, Declared, Known, Split
+from bioae.datasets.forms.registry import BOTH, Request
+from bioae.datasets.hdf5_files import StoredArray, stored_names
+from bioae.datasets.numpy_files import ZippedArray, array_names
+from bioae.errors import DataError, shortened
+
+__all__ = ["ARRAY_FILES", "holds_data_set", "load_arrays"]
+
+#: The suffixes of such files.
+ARRAY_FILES = (".npz", ".h5", ".hdf5")
+
+#: The arrays that tell the kind of a file.
+_KINDS = ("images", "signals", "event_example")
+#: The names that Keras gives to arrays of both splits.
+_KERAS = {"images": "x", "labels": "y"}
+
+
+def holds_data_set(names: Collection[str]) -> bool:
+    """Return whether arrays of these names are a data set, of one set of examples or of splits."""
+    return any(_name_of(kind, names, each) for kind in _KINDS for each in get_args(Split))
+
+
+def load_arrays(path: Path, request: Request) -> Data:
+    """Load the images, signals or events in a file.
+
+    All shapes are compared before a large array is read, since a small compressed file may
+    declare gigabytes.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or not safe to read, there is none or several of them, or its arrays
+        do not fit.
+    """
+    split = request.split or "test"
+    if path.suffix == ".npz":
+        file = _ArrayFile(path, split, array_names(path), ZippedArray.of)
+    else:
+        file = _ArrayFile(path, split, stored_names(path), StoredArray.of)
+    kinds = [kind for kind in _KINDS if file.name_of(kind) is not None]
+    if len(kinds) != 1:
+        raise DataError(
+            "there are several data sets in the file"
+            if kinds
+            else "there are no images, signals or events in the file",
+            where=str(path),
+            expected=f"an array named images or x_{split}, signals or signals_{split}, or "
+            f"event_example or event_example_{split}",
+            found=shortened(", ".join(file.names), 200) or "no array",
+        )
+    if kinds == ["event_example"]:
+        file.check_events()
+    if request.check is not None:
+        request.check(file.declared(kinds[0]))
+    if kinds == ["images"]:
+        return Data.of_images(file.array("images"), **file.known())
+    if kinds == ["signals"]:
+        return Data.of_signals(file.array("signals"), **file.known())
+    return file.events()
+
+
+@dataclass(frozen=True)
+class _ArrayFile:
+    """A file of arrays: of one set of examples, or of both splits, whose names end with the split.
+
+    Parameters
+    ----------
+    path
+        The file.
+    split
+        The split to load.
+    names
+        The names of its arrays.
+    read
+        Opens one: its shape and type are known, and its values are read where they are used.
+    """
+
+    path: Path
+    split: Split
+    names: Collection[str]
+    read: Callable[[Path, str], FileArray]
+
+    def name_of(self, key: str) -> str | None:
+        """Return the name of an array."""
+        return _name_of(key, self.names, self.split)
+
+    def array(self, key: str) -> FileArray:
+        """Return an array that is there."""
+        name = self.name_of(key)
+        assert name is not None
+        return self.read(self.path, name)
+
+    def optional(self, key: str) -> FileArray | None:
+        """Return an array, None if it is not there."""
+        return None if self.name_of(key) is None else self.array(key)
+
+    def known(self) -> Known:
+        """Return the labels, targets and indices in the file, and its name."""
+        single = any(kind in self.names for kind in _KINDS)
+        return {
+            "labels": self.optional("labels"),
+            "targets": self.optional("targets"),
+            "indices": self.optional("indices"),
+            "name": str(self.path),
+            "split": BOTH if single else self.split,
+        }
+
+    def declared(self, key: str) -> Declared:
+        """Return the kind and the shapes of the data set, whose large arrays are not read."""
+        where, targets = f"{self.path}: {self.name_of(key)}", self.optional("targets")
+        known = (
+            str(self.path),
+            self.split,
+            None,
+            None if targets is None else targets.shape[1:] or (1,),
+        )
+        if key == "images":
+            return Declared("images", check_image_shape(self.array(key).shape, where), *known)
+        if key == "event_example":
+            return Declared("events", (self.number("channels"),), *known)
+        points, channels = check_signal_shape(self.array(key).shape, where)
+        return Declared("signals", (channels,), *known[:2], points, known[3])
+
+    def check_events(self) -> None:
+        """Check that the file has the arrays of events, and their times once."""
+        times = [key for key in ("event_time_ms", "event_step") if self.name_of(key) is not None]
+        if len(times) == 2:
+            raise DataError(
+                "the times of the events are given twice",
+                where=str(self.path),
+                expected="event_time_ms or event_step",
+                found=" and ".join(str(self.name_of(key)) for key in times),
+            )
+        needed = [*(times or ["event_step"]), "event_channel", "channels"]
+        missing = [key for key in needed if self.name_of(key) is None]
+        if missing:
+            raise DataError(
+                f"the array {missing[0]} of the events is missing",
+                where=str(self.path),
+                expected="event_example, event_time_ms or event_step, event_channel and channels",
+                found=shortened(", ".join(self.names), 200),
+            )
+
+    def events(self) -> Data:
+        """Return the events of the file."""
+        milliseconds = self.name_of("event_time_ms") is not None
+        return Data.of_events(
+            self.array("event_example"),
+            self.array("event_time_ms" if milliseconds else "event_step"),
+            self.array("event_channel"),
+            channels=self.number("channels"),
+            unit="ms" if milliseconds else "step",
+            examples=None if self.name_of("examples") is None else self.number("examples"),
+            **self.known(),
+        )
+
+    def number(self, key: str) -> int:
+        """Return the number that an array is."""
+        array = self.array(key)
+        if math.prod(array.shape) != 1 or array.dtype.kind not in "iu":
+            raise DataError(
+                f"{key} is no number",
+                where=str(self.path),
+                expected="one whole number",
+                found=f"the type {array.dtype}, shape {array.shape}",
+            )
+        return int(np.asarray(array).reshape(()))
+
+
+def _name_of(key: str, names: Collection[str], split: Split) -> str | None:
+    """Return the name of an array in a file, that of both splits first."""
+    known = [key, f"{key}_{split}"]
+    known += [f"{_KERAS[key]}_{split}"] if key in _KERAS else []
+    return next((name for name in known if name in names), None)
