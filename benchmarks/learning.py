@@ -103,11 +103,11 @@ times = []
 engine = Brian2Engine(network, Backend("cpp_standalone"))
 with engine.runner(len(presented), learning=True) as runner:
     for _ in range(given["runs"] + 1):
-        runner.weights.clear()
+        runner.built.state = network.plastic_state()
         start = spent()
         chunk = runner(presented, slice(0, len(presented)))
         times.append(spent() - start)
-np.savez(given["weights"], **runner.weights)
+np.savez(given["weights"], **runner.built.state.arrays)
 print(json.dumps([times[1:], int(chunk.layers[0].counts.sum())]))
 """
 

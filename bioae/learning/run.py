@@ -26,12 +26,11 @@ from bioae.learning.measures import Evaluation, activity, draw, quantiles
 from bioae.learning.state import LearningState
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.networks.rules import check_held, new_connections
+from bioae.networks.rules import check_held
 from bioae.progress import Progress, check_progress, counted
 from bioae.runs.splits import Splits, encoder_seed, example_order, splits
 from bioae.runs.tables import OptimiserSettings
 from bioae.simulation.backend import Backend
-from bioae.simulation.learned import with_weights
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -189,17 +188,17 @@ class _Run:
         )
         start, begun = state.done, time.monotonic()
         for part, chunk, learner in self._parts(presented):
-            now, weights = time.monotonic(), learner.weights
+            now, learned = time.monotonic(), learner.state
             state.moments = dict(learner.moments)
-            exchanged = new_connections(self.config.network.placed, state.network.weights, weights)
-            state.network = with_weights(state.network, weights)
+            exchanged = state.network.plastic_state().new_connections(learned)
+            state.network = state.network.with_state(learned)
             state.done = start + part.stop
             state.history.append(
                 {
                     "epoch": state.epoch + 1,
                     "presentations": state.epoch * images + state.done,
                     "layers": activity(self.config.network, chunk),
-                    "weights": quantiles(self.config.network, weights),
+                    "weights": quantiles(self.config.network, learned.arrays),
                     **({"new_connections": exchanged} if exchanged else {}),
                     "seconds": now - begun,
                 }

@@ -34,6 +34,7 @@ from bioae.networks.inputs import (
 from bioae.networks.layers import Background, Dense, Layer, as_text
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import PlasticState
 from bioae.random import check_key
 from bioae.showing import Shown, Summary
 from bioae.units import has_unit
@@ -204,6 +205,16 @@ class Network(Shown):
             for name, array in placed.persistent.items()
         }
 
+    def plastic_state(self) -> PlasticState:
+        """Return what a network that learns has learned, see `bioae.simulation.learned.learner`."""
+        layers = self.config.placed
+        arrays = {name: self.weights[name] for placed in layers for name in placed.slots}
+        return PlasticState(layers, arrays)
+
+    def with_state(self, state: PlasticState) -> Network:
+        """Return the network with what it has learned."""
+        return replace(self, weights={**self.weights, **state.arrays})
+
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
         """Count the synapses that leave each neuron, by layer (neuron,).
 
@@ -359,7 +370,8 @@ class Network(Shown):
         names = {
             name
             for placed in config.placed
-            for name in (*placed.array_shapes, *placed.learned_shapes)
+            for name in (*placed.array_shapes, *placed.slots)
+            if name not in placed.persistent.values()
         }
         weights = {
             name: values

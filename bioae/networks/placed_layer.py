@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,28 @@ from bioae.structure.connections import Structure
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
 
-__all__ = ["PlacedLayer"]
+__all__ = ["PlacedLayer", "Slot"]
+
+
+class Slot(NamedTuple):
+    """The place of an array in what a layer learns.
+
+    Attributes
+    ----------
+    owner
+        The name of the weights of a pathway; of persistent variables of neurons, the layer.
+    kind
+        ``"synapse"``, ``"pre"`` or ``"post"`` for traces of a side, or ``"neuron"``.
+    variable
+        The variable of the rule or of the neurons.
+    shape
+        (target, source) for synapses, (source,) and (target,) for traces, (neuron,) for neurons.
+    """
+
+    owner: str
+    kind: str
+    variable: str
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -152,16 +173,17 @@ class PlacedLayer:
         return found
 
     @cached_property
-    def learned(self) -> dict[str, dict[str, dict[str, str]]]:
-        """The arrays of what its rules learn: weights, persistent variables, and connections.
+    def slots(self) -> dict[str, Slot]:
+        """The arrays of what the layer learns, by name.
 
-        They are ordered by the name of the weights, by ``"synapse"`` or the side of a trace, and by
-        the variable: ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others,
-        such as `CONNECTED`.
+        ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others of its rules,
+        such as `CONNECTED`, and ``LAYER.PARAMETER`` for persistent variables of its neurons.
         """
-        found: dict[str, dict[str, dict[str, str]]] = {}
+        slots: dict[str, Slot] = {}
         for weights, model in self.synapses.items():
-            own = found[weights] = {"synapse": {WEIGHT: weights}}
+            targets, sources = self.weight_shapes[weights]
+            shapes = {"synapse": (targets, sources), "pre": (sources,), "post": (targets,)}
+            slots[weights] = Slot(weights, "synapse", WEIGHT, shapes["synapse"])
             variables = dict(model.persistent_variables)
             if model.structure is not None:
                 variables[CONNECTED] = "synapse", CONNECTED
@@ -174,8 +196,10 @@ class PlacedLayer:
                         found=array,
                         hint="Choose another name for the variable or the parameter",
                     )
-                own.setdefault(kind, {})[variable] = array
-        return found
+                slots[array] = Slot(weights, kind, variable, shapes[kind])
+        for variable, array in self.persistent.items():
+            slots[array] = Slot(self.name, "neuron", variable, (self.size,))
+        return slots
 
     @property
     def connections(self) -> dict[str, str]:
@@ -216,20 +240,6 @@ class PlacedLayer:
                 found=str(fan_in),
             )
         return Structure(fan_in, table.period, table.swaps, table.by_fan_out)
-
-    @cached_property
-    def learned_shapes(self) -> dict[str, Shape]:
-        """The shapes of the arrays of what its rules learn, by name.
-
-        (target, source) for synapses, (source,) and (target,) for traces.
-        """
-        shapes: dict[str, Shape] = {}
-        for weights, kinds in self.learned.items():
-            targets, sources = self.weight_shapes[weights]
-            own = {"synapse": (targets, sources), "pre": (sources,), "post": (targets,)}
-            for kind, arrays in kinds.items():
-                shapes |= dict.fromkeys(arrays.values(), own[kind])
-        return shapes
 
     @cached_property
     def array_shapes(self) -> dict[str, Shape]:

@@ -1,8 +1,8 @@
-"""Requirements of the rules of layers: their statements, and held numbers."""
+"""Rules of layers: what they need of a network, and the numbers that they are given."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -11,25 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, instance
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.numbers import persistent_start, weight_bounds
-from bioae.equations.synapses.program import RANGE_BITS, Rule
+from bioae.equations.synapses.numbers import persistent_start, usual_range, weight_bounds
+from bioae.equations.synapses.program import Rule
 from bioae.errors import InputError, NetworkError
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import PlasticState
 
-__all__ = [
-    "Held",
-    "check_averaged",
-    "check_held",
-    "check_range",
-    "check_rules",
-    "learned_by",
-    "new_connections",
-    "rules_of",
-]
+__all__ = ["Held", "check_averaged", "check_held", "check_rules", "first_state", "rules_of"]
+
+Arrays = Mapping[str, NDArray[np.floating]]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
 Held = Mapping[str, ArrayLike]
+
+#: The part of a bound, or of 1, by which rounding may exceed it.
+_ROUNDING = 2.0**-23
 
 
 def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
@@ -43,40 +40,46 @@ def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
     return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
-def learned_by(
-    placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]], dt: float
-) -> dict[str, NDArray[np.float64]]:
-    """Return the values of what the rules of a layer learn, by array: see `PlacedLayer.learned`.
+def first_state(layers: Iterable[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
+    """Return what a network has learned as learning starts, on the grid of weights that learn.
 
     Parameters
     ----------
-    placed
-        The layer.
+    layers
+        The layers of the network.
     arrays
-        Those of the network; persistent variables without one start from the values in the synapse
-        model.
+        Those of the network and the starts of its neurons' persistent variables; those of rules
+        start from the values in the synapse model where they have no array.
     dt
         The time step in seconds.
 
     Raises
     ------
     NetworkError
-        If the connections of a rule with a ``[structure]`` are missing.
+        If the connections of a rule with a ``[structure]`` are missing, or a weight is outside the
+        bounds of its rule, so that the first update would clip it.
     """
-    _need_connections(placed, arrays)
-    starts: dict[str, Any] = {
-        f"{weights}_{name}": value
-        for weights, rule in rules_of(placed).items()
-        for name, value in persistent_start(rule, dt).items()
-    }
-    return {
-        array: np.broadcast_to({**starts, **arrays}[array], shape).astype(np.float64)
-        for array, shape in placed.learned_shapes.items()
-    }
+    layers, values = tuple(layers), {}
+    rules = {placed.name: rules_of(placed) for placed in layers}
+    for placed in layers:
+        _need_connections(placed, arrays)
+        starts: dict[str, Any] = {
+            f"{weights}_{name}": value
+            for weights, rule in rules[placed.name].items()
+            for name, value in persistent_start(rule, dt).items()
+        }
+        for name, slot in placed.slots.items():
+            values[name] = np.broadcast_to({**starts, **arrays}[name], slot.shape)
+    state = PlasticState(layers, values).on_grid()
+    for placed in layers:
+        for name, rule in rules[placed.name].items():
+            weights = state.arrays[name][state.existing(placed, name)]
+            _check_bounds(placed.name, name, rule, weights, dt)
+    return state
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
-    """Refuse rules that Brian2 refuses, or whose intervals or bounds do not fit.
+    """Check that Brian2 accepts the rules of layers, and that intervals and bounds fit.
 
     Parameters
     ----------
@@ -91,7 +94,7 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
         Naming the rule.
     """
     for placed in layers:
-        _ = placed.persistent, placed.learned
+        _ = placed.slots
         for rule in rules_of(placed).values():
             rule.interval(dt)
             weight_bounds(rule, dt)
@@ -107,16 +110,14 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
     """
     if batch_size == 1 and not optimiser:
         return
-    for placed in layers:
-        for rule in rules_of(placed).values():
-            if rule.sequential:
-                raise NetworkError(
-                    "the rule sets weights together with what it remembers, which cannot be "
-                    "averaged",
-                    where=f"synapse model {rule.model.name!r}",
-                    expected="a batch size of 1 and no optimiser",
-                    found=f"a batch of {batch_size}" if batch_size > 1 else "an optimiser",
-                )
+    for rule in (rule for placed in layers for rule in rules_of(placed).values()):
+        if rule.sequential:
+            raise NetworkError(
+                "the rule sets weights together with what it remembers, which cannot be averaged",
+                where=f"synapse model {rule.model.name!r}",
+                expected="a batch size of 1 and no optimiser",
+                found=f"a batch of {batch_size}" if batch_size > 1 else "an optimiser",
+            )
 
 
 def check_held(
@@ -133,22 +134,21 @@ def check_held(
     rules = {name: model.name for model in models for name in model.held}
     instance(held, where, (Mapping, NoneType), hint='Give for instance {"reward": numbers}')
     given = dict(held or {})
-    for name in given:
-        if name not in rules:
-            raise InputError(
-                f"no rule of the network has a held number {name!r}", where=where,
-                expected=f"one of {', '.join(rules)}" if rules else "none",
-            )  # fmt: skip
+    for name in [name for name in given if name not in rules]:
+        raise InputError(
+            f"no rule of the network has a held number {name!r}", where=where,
+            expected=f"one of {', '.join(rules)}" if rules else "none",
+        )  # fmt: skip
+    values = {}
     for name, rule in rules.items():
         if name not in given:
             raise InputError(
                 f"the synapse model {rule!r} needs the held number {name!r} of each presentation",
                 where=where, hint=f"Give {where} a number or numbers {name}",
             )  # fmt: skip
-    values = {name: array(each, f"held {name!r}") for name, each in given.items()}
-    values = {n: np.full(presentations, v) if v.ndim == 0 else v for n, v in values.items()}
-    for name, numbers in values.items():
-        if numbers.shape != (presentations,):
+        numbers = array(given[name], f"held {name!r}")
+        values[name] = np.full(presentations, numbers) if numbers.ndim == 0 else numbers
+        if values[name].shape != (presentations,):
             raise InputError(
                 f"held {name!r} does not fit", expected=f"{presentations} numbers",
                 found=f"an array of the shape {numbers.shape}",
@@ -156,62 +156,28 @@ def check_held(
     return values
 
 
-def check_range(
-    layers: Collection[PlacedLayer], weights: Mapping[str, NDArray[np.float64]]
+def _check_bounds(
+    layer: str, name: str, rule: Rule, weights: NDArray[np.float64], dt: float
 ) -> None:
-    """Refuse weights beyond the range of the grid, which no rule can bound but its own `clip`.
-
-    Raises
-    ------
-    NetworkError
-        Naming the weights and their rule.
-    """
-    rules = {n: model for placed in layers for n, model in placed.synapses.items()}
-    learned = {
-        key: name
-        for placed in layers
-        for name, kinds in placed.learned.items()
-        for arrays in kinds.values()
-        for key in arrays.values()
-    }
-    for key, name in learned.items():
-        values, where = weights[key], f"synapse model {rules[name].name!r}"
-        if np.isnan(values).any() or (key != name and np.isinf(values).any()):
-            raise NetworkError(
-                f"the array {key!r} has values that are no longer finite",
-                where=where,
-                hint="Check divisions and logarithms in the rule",
-            )
-        if key == name and not (np.abs(values) < 2.0**RANGE_BITS).all():
-            raise NetworkError(
-                f"the weights {name!r} grew without bounds as they learned",
-                where=where,
-                expected=f"magnitudes below 2^{RANGE_BITS}",
-                hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
-            )
+    low, high = weight_bounds(rule, dt)
+    # Numbers of 32 bits and the grid round a bound itself.
+    least = low - _ROUNDING * max(1.0, abs(low))
+    most = high + _ROUNDING * max(1.0, abs(high))
+    outside = int(((weights < least) | (weights > most)).sum())
+    if outside:
+        key = "recurrent_initial" if name.endswith(".recurrent") else "initial"
+        start, end = usual_range(low, high)
+        raise NetworkError(
+            f"{outside} of {weights.size} weights {name!r} begin outside the bounds of their "
+            "rule, whose first update would clip them",
+            where=f"layer {layer!r}, synapse model {rule.model.name!r}",
+            expected=f"weights from {low:g} to {high:g}",
+            found=f"{weights.min():g} to {weights.max():g}",
+            hint=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
+        )
 
 
-def new_connections(
-    layers: Iterable[PlacedLayer],
-    before: Mapping[str, NDArray[np.floating]],
-    after: Mapping[str, NDArray[np.floating]],
-) -> dict[str, int]:
-    """Return how many connections are new between two states, by the name of the weights."""
-    return {
-        name: int((np.asarray(before[connected]) < after[connected]).sum())
-        for placed in layers
-        for name, connected in placed.connections.items()
-    }
-
-
-def _need_connections(placed: PlacedLayer, arrays: Mapping[str, NDArray[np.floating]]) -> None:
-    """Refuse a network without the connections that its rules exchange.
-
-    Raises
-    ------
-    NetworkError
-        Naming the array.
-    """
+def _need_connections(placed: PlacedLayer, arrays: Arrays) -> None:
     for name, connected in placed.connections.items():
         if connected not in arrays:
             raise NetworkError(

@@ -12,7 +12,7 @@ from bioae.networks.network import Network
 from bioae.progress import Progress, counted
 from bioae.simulation.backend import LABELS
 from bioae.simulation.engine import Engine
-from bioae.simulation.learned import Learned, with_weights
+from bioae.simulation.learned import Learned
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
@@ -46,8 +46,7 @@ def learned_from(
         See `bioae.simulate`.
     """
     backend, chunks = engine.backend, []
-    learned: dict[str, NDArray[np.float64]] = {}
-    moments = dict(updates.moments)
+    learned, moments = network, dict(updates.moments)
     parts = in_parts(engine, presented, backend.chunk, held=held, updates=updates, before=before)
     total = len(presented)
     with (
@@ -56,7 +55,7 @@ def learned_from(
     ):
         for part, activity, learner in parts:
             chunks.append(activity)
-            learned, moments = learner.weights, dict(learner.moments)
+            learned, moments = network.with_state(learner.state), dict(learner.moments)
             report(part.stop)
     result = result_of(
         network.described(),
@@ -65,7 +64,7 @@ def learned_from(
         target=backend.target,
         dtype=backend.dtype,
     )
-    return Learned(with_weights(network, learned), result, moments, before + total)
+    return Learned(learned, result, moments, before + total)
 
 
 def in_parts(
@@ -108,5 +107,5 @@ def in_parts(
                 activities.append(learner.present(presented, piece, held))
                 done = before + piece.start, before + piece.stop
                 if rewiring.due(*done):
-                    learner.weights = rewiring(learner.weights, *done)
+                    learner.state = rewiring(learner.state, *done)
             yield part, join_chunks(activities), learner

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bioae.arithmetic.grid import rounded
 from bioae.equations.arrays.compiling import compile_expression
@@ -16,13 +15,12 @@ from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import PlasticState
 from bioae.networks.rules import rules_of
 from bioae.random import named_stream
 from bioae.structure.connections import rewired
 
 __all__ = ["NetworkRewiring"]
-
-Arrays = Mapping[str, NDArray[np.float64]]
 
 
 class NetworkRewiring:
@@ -78,13 +76,13 @@ class NetworkRewiring:
         """Return whether a pathway is rewired between two numbers of presentations."""
         return any(each.structure.due(before, after) for each in self._pathways)
 
-    def __call__(self, learned: Arrays, before: int, after: int) -> dict[str, NDArray[np.float64]]:
-        """Return the arrays that rewiring changes between two numbers of presentations.
+    def __call__(self, state: PlasticState, before: int, after: int) -> PlasticState:
+        """Return the state after rewiring between two numbers of presentations.
 
         Parameters
         ----------
-        learned
-            All that the network has learned, by array.
+        state
+            Everything that the network has learned.
         before, after
             The numbers.
 
@@ -93,12 +91,12 @@ class NetworkRewiring:
         NetworkError
             If scores, or weights of new connections, do not fit.
         """
-        changed: dict[str, NDArray[np.float64]] = {}
+        state = state.copy()
         for each in self._pathways:
             periods = each.structure.periods(before, after)
             if periods:
-                changed |= each.rewired(learned, after, periods)
-        return changed
+                each.rewire(state, after, periods)
+        return state
 
 
 class _Pathway:
@@ -111,7 +109,6 @@ class _Pathway:
         self.structure = placed.structure(name)
         self._name, self._seed = name, seed
         self._where = f"{rule.model.name}.toml, [structure]"
-        self._arrays = placed.learned[name]
         self._potential = placed.potential_connections(name)
         self._draws = exchange.draws
         self._parameters = {
@@ -120,14 +117,14 @@ class _Pathway:
         self._score = compile_expression(exchange.score, functions)
         self._new_weight = compile_expression(exchange.new_weight, functions)
 
-    def rewired(self, learned: Arrays, after: int, periods: int) -> dict[str, NDArray[np.float64]]:
-        """Return the connections and the weights after some presentations, by array.
+    def rewire(self, state: PlasticState, after: int, periods: int) -> None:
+        """Set the connections and the weights to those after some presentations.
 
         `periods` have ended since the last rewiring, and each has its exchanges.
         """
-        connections, weights = (self._arrays["synapse"][each] for each in (CONNECTED, WEIGHT))
-        before = learned[connections] != 0
-        values = self._values(learned, after)
+        synapses = state.get(self._name, "synapse")
+        before = synapses[CONNECTED] != 0
+        values = self._values(state, after)
         with np.errstate(all="ignore"):  # what is not finite is refused
             scores, new = (
                 np.broadcast_to(each(values), before.shape)
@@ -151,16 +148,17 @@ class _Pathway:
                 "the weight of a new connection does not fit", where=f"{self._where} new_weight",
                 expected=f"a magnitude below 2^{RANGE_BITS}", found=f"{beyond[0]:g}",
             )  # fmt: skip
-        after_weights = np.where(found, learned[weights], 0.0)
-        after_weights[came] = rounded(new[came], GRID_BITS)
-        return {connections: found.astype(np.float64), weights: after_weights}
+        weights = np.where(found, synapses[WEIGHT], 0.0)
+        weights[came] = rounded(new[came], GRID_BITS)
+        state.set(self._name, "synapse", {CONNECTED: found, WEIGHT: weights})
 
-    def _values(self, learned: Arrays, after: int) -> dict[str, Any]:
+    def _values(self, state: PlasticState, after: int) -> dict[str, Any]:
         """Return the numbers that scores name, which fit (target, source)."""
         views: dict[str, Any] = {"synapse": np.s_[:], "pre": np.s_[None, :], "post": np.s_[:, None]}
         values: dict[str, Any] = dict(self._parameters)
-        for kind, arrays in self._arrays.items():
-            values |= {named(kind, n): learned[array][views[kind]] for n, array in arrays.items()}
+        for kind, view in views.items():
+            own = state.get(self._name, kind)
+            values |= {named(kind, name): each[view] for name, each in own.items()}
         rng = named_stream(self._seed, "rewiring", self._name, str(after))
         for name, draw in self._draws.items():
             drawn = rng.random if draw.distribution == "uniform" else rng.standard_normal

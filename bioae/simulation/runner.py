@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.networks.plasticity import PlasticState
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 
@@ -55,12 +56,12 @@ class Learner(ABC):
 
     @property
     @abstractmethod
-    def weights(self) -> dict[str, NDArray[np.float64]]:
-        """All that learns, by array: weights and connections (target, source), and variables."""
+    def state(self) -> PlasticState:
+        """What the network has learned."""
 
-    @weights.setter
+    @state.setter
     @abstractmethod
-    def weights(self, values: Arrays) -> None: ...
+    def state(self, state: PlasticState) -> None: ...
 
     @property
     def moments(self) -> Arrays:

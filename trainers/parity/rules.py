@@ -20,7 +20,7 @@ from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
-from bioae.networks.rules import new_connections, rules_of
+from bioae.networks.rules import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
 from bioae.simulation.learned import learner as prepared
@@ -189,18 +189,17 @@ def _compare(
 ) -> RuleParity:
     placed = network.config.placed
     mirror, rewiring = NetworkLearner(network), NetworkRewiring(network, presented.seed)
-    weights = before = mirror.weights
+    state = before = mirror.state
     counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0, "exchanged": 0}
     alive = [np.zeros(each.size, bool) for each in placed]
     worst = 0.0
     engine = Brian2Engine(network, Backend(target))
     with closing(in_parts(engine, presented, 1, held=held, updates=Updates())) as parts:
         for part, brian, learner in parts:
-            after = learner.weights
-            mirror.weights = weights
+            after, mirror.state = learner.state, state
             ours = mirror.present(presented, part, held)
             if rewiring.due(part.start, part.stop):
-                mirror.weights = rewiring(mirror.weights, part.start, part.stop)
+                mirror.state = rewiring(mirror.state, part.start, part.stop)
             pairs = [
                 (_raster(one), _raster(other))
                 for one, other in zip(brian.layers, ours.layers, strict=True)
@@ -211,11 +210,12 @@ def _compare(
             counts["ours"] += sum(int(other.sum()) for _, other in pairs)
             counts["common"] += sum(int((one & other).sum()) for one, other in pairs)
             counts["whole"] += all((one == other).all() for one, other in pairs)
-            errors = [np.abs(after[name] - values) for name, values in mirror.weights.items()]
+            learned = mirror.state.arrays
+            errors = [np.abs(after.arrays[name] - values) for name, values in learned.items()]
             counts["weights"] += sum(int((each > 0).sum()) for each in errors)
             worst = max(worst, *(float(each.max()) for each in errors))
-            counts["exchanged"] += sum(new_connections(placed, weights, after).values())
-            weights = after
+            counts["exchanged"] += sum(state.new_connections(after).values())
+            state = after
     differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
     either = counts["common"] + differing
     neurons = sum(each.size for each in placed)
@@ -239,8 +239,8 @@ def _compare(
         exact=all(each.program.reproducible for each in placed)
         and all(rule.reproducible for rule in rules),
         neuron=neuron.name,
-        weights=sum(each.size for each in weights.values()),
-        changed=_fraction(before, weights),
+        weights=sum(each.size for each in state.arrays.values()),
+        changed=_fraction(before.arrays, state.arrays),
         differing_weights=counts["weights"],
         exchanged=None if model.structure is None else counts["exchanged"],
     )

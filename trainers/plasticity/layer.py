@@ -52,14 +52,12 @@ class LayerLearner:
         mirror: LayerMirror,
         optimiser: OptimiserSettings | None = None,
     ) -> None:
-        self._mirror, self._placed = mirror, placed
+        self._mirror, self._placed, self.name = mirror, placed, placed.name
         self._timing = network.config.timing
         self.paths: dict[str, PlasticPathway] = {}
         like = mirror.neuron.start(1)["_spike"].new_zeros(())
-        #: What the neurons have learned, by array (neuron).
-        self.neurons = {
-            name: like.new_tensor(values) for name, values in network.persistent(placed).items()
-        }
+        #: What the neurons have learned, by variable (neuron).
+        self.learned = dict.fromkeys(placed.persistent, like.new_zeros(placed.size))
         for name, rule in rules_of(placed).items():
             recurrent = name.endswith(".recurrent")
             targets, sources = placed.weight_shapes[name]
@@ -79,24 +77,6 @@ class LayerLearner:
                 separate=placed.separate_inhibition, connected=connected, optimiser=optimiser,
                 structural=structural,
             )  # fmt: skip
-        self.learned = {n: like.new_tensor(network.weights[n]) for n in placed.learned_shapes}
-
-    @property
-    def learned(self) -> dict[str, Tensor]:
-        """The weights and persistent variables of the pathways: see `PlacedLayer.learned`."""
-        return {
-            arrays[variable]: each
-            for name, kinds in self._placed.learned.items()
-            for kind, arrays in kinds.items()
-            for variable, each in self.paths[name].learned(kind).items()
-        }
-
-    @learned.setter
-    def learned(self, values: Mapping[str, Tensor]) -> None:
-        for name, kinds in self._placed.learned.items():
-            for kind, arrays in kinds.items():
-                own = {variable: values[array] for variable, array in arrays.items()}
-                self.paths[name].set_learned(kind, own)
 
     def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
         """Run a presentation on the output of the layer before, and learn from it.
@@ -152,14 +132,14 @@ class LayerLearner:
     def _started(self, examples: int, key: Key | None) -> dict[str, Tensor]:
         """Return the values with which the neurons start a presentation."""
         values = self._mirror.neuron.start(examples, key)
-        for name, array in self._placed.persistent.items():
-            values[name] = self.neurons[array].view(self._placed.shape).expand_as(values[name])
+        for name, own in self.learned.items():
+            values[name] = own.view(self._placed.shape).expand_as(values[name])
         return values
 
     def _keep(self, values: Mapping[str, Tensor]) -> None:
         """Keep persistent variables, averaged over the examples."""
-        for name, array in self._placed.persistent.items():
-            self.neurons[array] = values[name].mean(0).flatten()
+        for name in self.learned:
+            self.learned[name] = values[name].mean(0).flatten()
         for path in self.paths.values():
             path.keep("post")
             path.keep("synapse")

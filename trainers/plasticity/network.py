@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError
 from bioae.networks.network import Network
-from bioae.networks.rules import check_range
+from bioae.networks.plasticity import PlasticState
 from bioae.simulation.backend import Dtype
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
@@ -19,8 +20,13 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
+from bioae.trainers.plasticity.synapses import PlasticPathway
+from bioae.trainers.plasticity.traces import TracesMirror
 
 __all__ = ["NetworkLearner"]
+
+#: A part of the mirror that learns.
+LearningPart: TypeAlias = LayerLearner | PlasticPathway | TracesMirror
 
 
 class NetworkLearner(Learner):
@@ -47,22 +53,32 @@ class NetworkLearner(Learner):
             LayerLearner(network, placed, self._mirror.layers[placed.name], updates.optimiser)
             for placed in network.config.placed
         ]
+        self.state = network.plastic_state()
         self.moments = {name: np.asarray(each) for name, each in updates.moments.items()}
 
     @property
-    def weights(self) -> dict[str, NDArray[np.float64]]:
-        """All that learns, by array."""
-        found: dict[str, torch.Tensor] = {}
-        for layer in self._layers:
-            found |= layer.learned | layer.neurons
-        return {name: each.double().numpy().copy() for name, each in found.items()}
+    def state(self) -> PlasticState:
+        """What the network has learned."""
+        state = PlasticState(self._config.placed)
+        for owner, kind, part in self._learning_parts():
+            values = {name: each.double().numpy() for name, each in part.learned.items()}
+            state.set(owner, kind, values)
+        return state
 
-    @weights.setter
-    def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        tensors = {n: torch.tensor(each, dtype=self._dtype) for n, each in values.items()}
+    @state.setter
+    def state(self, state: PlasticState) -> None:
+        for owner, kind, part in self._learning_parts():
+            values = state.get(owner, kind).items()
+            part.learned = {n: torch.tensor(each, dtype=self._dtype) for n, each in values}
+
+    def _learning_parts(self) -> Iterator[tuple[str, str, LearningPart]]:
+        """Yield the parts that learn, each after its owner and kind, see `PlasticState.get`."""
         for layer in self._layers:
-            layer.learned = layer.learned | tensors
-            layer.neurons = {name: tensors.get(name, own) for name, own in layer.neurons.items()}
+            yield layer.name, "neuron", layer
+            for name, path in layer.paths.items():
+                yield name, "synapse", path
+                for side, traces in path.traces.items():
+                    yield name, side, traces
 
     @property
     def moments(self) -> dict[str, NDArray[np.float64]]:
@@ -118,10 +134,6 @@ class NetworkLearner(Learner):
             *_, last = self._mirror.layers.values()
             variable = placed.readout.decoded
             activity = last.readout(run.arrived, record=[variable], key=key).recorded[variable]
-        self._check_range()
+        self.state.check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
-
-    def _check_range(self) -> None:
-        learned = (item for layer in self._layers for item in layer.learned.items())
-        check_range(self._config.placed, {name: each.numpy() for name, each in learned})

@@ -133,20 +133,16 @@ class PlasticPathway:
         if self._optimiser is not None:
             self._optimiser.restore(values, self.weights)
 
-    def learned(self, kind: str) -> dict[str, Tensor]:
-        """Return what synapses (target, source), or the traces of a side (neuron), have learned."""
-        if kind != "synapse":
-            return self.traces[kind].learned
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """What the synapses have learned, by variable (target, source)."""
         own = {WEIGHT: self.weights, **self._persistent}
         if self._structural and self._connected is not None:
             own[CONNECTED] = self._connected.to(self.weights.dtype)
         return {name: each.T for name, each in own.items()}
 
-    def set_learned(self, kind: str, values: Mapping[str, Tensor]) -> None:
-        """Set what `learned` returns."""
-        if kind != "synapse":
-            self.traces[kind].learned = dict(values)
-            return
+    @learned.setter
+    def learned(self, values: Mapping[str, Tensor]) -> None:
         own = {n: v.T.clone(memory_format=torch.contiguous_format) for n, v in values.items()}
         self.weights = own.pop(WEIGHT)
         if self._structural:

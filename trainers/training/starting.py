@@ -141,6 +141,6 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
         if placed.readout == before[name].readout:
             own |= placed.readout_shapes.keys()
         if placed.synapses == before[name].synapses:
-            own |= placed.learned_shapes.keys()
+            own |= placed.slots.keys() - placed.persistent.values()
         weights |= {array: network.weights[array] for array in own & network.weights.keys()}
     return Network(config, weights)

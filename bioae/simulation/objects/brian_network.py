@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias, Unpack
 
+import numpy as np
 import xarray as xr
-from brian2 import Clock, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
+from brian2 import Clock, Group, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
 from brian2 import Network as Brian2Network
 from numpy.typing import NDArray
 
@@ -18,7 +20,8 @@ from bioae.errors import DataError, InputError
 from bioae.networks.inputs import Steps
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.rules import Held, check_held, learned_by, rules_of
+from bioae.networks.plasticity import PlasticState
+from bioae.networks.rules import Held, check_held, rules_of
 from bioae.networks.schedule import Timing
 from bioae.noise import population_number
 from bioae.showing import Shown, Summary
@@ -84,6 +87,8 @@ class BrianNetwork(Shown):
         The keys of the neurons' noise, set by `present`; None where there is no noise.
     learning
         Whether it learns, by its synapse models.
+    state
+        What the network has learned, from which its next run starts.
     images
         The images of the last `present`.
     """
@@ -106,10 +111,7 @@ class BrianNetwork(Shown):
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
         # Before there are objects of Brian2, which warn if they are not used.
-        self._learned = {
-            placed.name: learned_by(placed, network.weights, config.dt_seconds)
-            for placed in (config.placed if learning else ())
-        }
+        self.state = network.plastic_state() if learning else PlasticState(())
         self._clock = Clock(config.dt_seconds * second, name=f"{prefix}network__clock")
         self.held = held_array(presentations, config, name=self._name("input", "held"))
         self.keys = self._noise_keys()
@@ -156,17 +158,39 @@ class BrianNetwork(Shown):
         return {name: path for name, path in each if isinstance(path, PlasticSynapses)}
 
     @property
-    def learners(self) -> list[tuple[Learner, dict[str, str]]]:
-        """The groups that learn, each with the arrays of what it learns, by variable."""
-        found: list[tuple[Learner, dict[str, str]]] = []
-        for placed in self.source.config.placed if self.learning else ():
-            if placed.persistent:
-                found.append((self.populations[placed.name], placed.persistent))
-            for name, kinds in placed.learned.items():
-                synapses = self.plastic[name]
-                groups: dict[str, Learner] = {"synapse": synapses, **synapses.traces}
-                found += [(groups[kind], arrays) for kind, arrays in kinds.items()]
+    def learners(self) -> list[tuple[str, str, Learner]]:
+        """The groups that learn, each after its owner and kind, see `PlasticState.get`."""
+        found: list[tuple[str, str, Learner]] = []
+        if self.learning:
+            layers = self.source.config.placed
+            found += [(p.name, "neuron", self.populations[p.name]) for p in layers if p.persistent]
+        for name, synapses in self.plastic.items():
+            found.append((name, "synapse", synapses))
+            sides = synapses.traces.items()
+            found += [(name, side, each) for side, each in sides if self.state.get(name, side)]
         return found
+
+    def start_arrays(
+        self, presentations: int, held: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
+        """Yield the values from which groups start to learn: group, variable, values.
+
+        Parameters
+        ----------
+        presentations
+            The number of presentations from which they learn; those that follow are padding.
+        held
+            The held numbers of these presentations, by name.
+        """
+        for owner, kind, group in self.learners:
+            start = group.start_arrays(self.state.get(owner, kind), presentations, held)
+            for name, values in start.items():
+                yield group, name, values
+
+    def keep_state(self) -> None:
+        """Set `state` to what the groups have learned in a finished run."""
+        for owner, kind, group in self.learners:
+            self.state.set(owner, kind, group.learned)
 
     @property
     def timing(self) -> Timing:
@@ -236,7 +260,7 @@ class BrianNetwork(Shown):
         numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
         self.images = checked
         self.set_input(checked)
-        for group, _ in self.learners:  # what follows the last image teaches nothing
+        for *_, group in self.learners:  # what follows the last image teaches nothing
             group.variables[LEARNED].set_value([len(checked)])
         for synapses in self.plastic.values():
             for name, values in synapses.held_arrays(numbers).items():
@@ -378,13 +402,10 @@ class BrianNetwork(Shown):
             if not self.learning or name not in placed.synapses:
                 pathways[name] = pathway.build(source, population, self._clock, self._connectivity)
             else:
-                start = {
-                    kind: {n: self._learned[placed.name][array] for n, array in arrays.items()}
-                    for kind, arrays in placed.learned[name].items()
-                }
                 pathways[name] = pathway.learning(
                     rules_of(placed)[name], source, population, placed.depth, clock=self._clock,
-                    presentations=self.presentations, keys=self.keys, start=start,
+                    presentations=self.presentations, keys=self.keys,
+                    start=partial(self.state.get, name),
                 )  # fmt: skip
         return pathways
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -84,7 +84,7 @@ class Pathway:
         clock: Clock,
         presentations: int,
         keys: NeuronGroup | None,
-        start: Mapping[str, Mapping[str, NDArray[np.float64]]],
+        start: Callable[[str], dict[str, NDArray[np.float64]]],
     ) -> PlasticSynapses:
         """Make synapses that learn.
 
@@ -101,7 +101,7 @@ class Pathway:
         keys
             Keys of random numbers, from `noise_keys`.
         start
-            The values that the rule has learned, in the order of `PlacedLayer.learned`.
+            What the rule has learned, by kind, see `PlasticState.get`.
         """
         traces = {
             side: Traces(
@@ -111,7 +111,7 @@ class Pathway:
                 timing=self.timing,
                 clock=clock,
                 name=f"{self.name}__{side}",
-                persistent=start.get(side, {}),
+                persistent=start(side),
             )
             for side, program in rule.traces.items()
         }
@@ -119,7 +119,7 @@ class Pathway:
             rule,
             source,
             target,
-            start["synapse"],
+            start("synapse"),
             traces,
             variable=INPUT,
             negative=INHIBITION if target.separate_inhibition else None,

@@ -208,7 +208,10 @@ class Population(VariablesGroup):
         return {name: np.array(each, np.float64) for name, each in values.items()}
 
     def start_arrays(
-        self, values: Mapping[str, NDArray[np.float64]], learned: int
+        self,
+        values: Mapping[str, NDArray[np.float64]],
+        learned: int,
+        _held: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Return the values of a run's start, by the names of their variables.
 

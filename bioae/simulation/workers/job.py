@@ -14,22 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from brian2 import second
+from brian2 import Group, second
 from brian2.utils.logger import catch_logs
 from numpy.typing import NDArray
 
 from bioae.errors import NetworkError, TargetError
 from bioae.networks.config import NetworkConfig
-from bioae.networks.network import Network
-from bioae.networks.rules import check_range
+from bioae.networks.plasticity import PlasticState
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.engine import Engine
 from bioae.simulation.objects.brian_network import BrianNetwork
-from bioae.simulation.objects.brian_network import Learner as LearningGroup
-from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.runner import Learner, Runner, Updates
@@ -138,7 +135,7 @@ class Brian2Engine(Engine):
                 hint='Use the target "torch"',
             )
         with self.runner(presentations, learning=True) as runner:
-            yield _Brian2Learner(self.network, runner)
+            yield _Brian2Learner(runner)
 
     def _build(self, presentations: int, learning: bool, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
@@ -150,23 +147,23 @@ class Brian2Engine(Engine):
 
 
 class _Brian2Learner(Learner):
-    def __init__(self, network: Network, runner: BuiltRunner) -> None:
-        self._network, self._runner = network, runner
+    def __init__(self, runner: BuiltRunner) -> None:
+        self._runner = runner
 
     @property
-    def weights(self) -> dict[str, NDArray[np.float64]]:
-        return dict(self._runner.weights)
+    def state(self) -> PlasticState:
+        return self._runner.built.state.copy()
 
-    @weights.setter
-    def weights(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        self._runner.weights.update(values)
+    @state.setter
+    def state(self, state: PlasticState) -> None:
+        self._runner.built.state = state
 
     def present(
         self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]
     ) -> Chunk:
         self._runner.held.update(held)
         activity = self._runner(presented, part)
-        check_range(self._network.config.placed, self._runner.weights)
+        self._runner.built.state.check_range()
         return activity
 
 
@@ -178,34 +175,17 @@ class BuiltRunner(Runner):
     ----------
     built
         Its objects.
-    weights
-        The values of all that learns, weights and persistent variables, by array, from which the
-        next chunk begins. Empty at first, when they are those of the network, which has all arrays:
-        see `bioae.simulation.learned.learner`.
     held
         Held numbers of learning rules, by name: (example) each, of all examples.
     """
 
     built: BrianNetwork
-    weights: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
     held: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
 
-    def _starts(self, part: slice) -> Iterator[tuple[LearningGroup, dict[str, NDArray[Any]]]]:
-        """Yield the groups that learn, each with its values at the start of a chunk."""
-        network, learned = self.built.source, part.stop - part.start
-        values = {**network.weights, **self.weights}
+    def _starts(self, part: slice) -> Iterator[tuple[Group, str, NDArray[Any]]]:
+        """Yield the values of a chunk's start: groups, their variables, and the values."""
         held = {key: numbers[part] for key, numbers in self.held.items()}
-        for group, arrays in self.built.learners:
-            own = {name: np.asarray(values[array], float) for name, array in arrays.items()}
-            if isinstance(group, PlasticSynapses):
-                yield group, group.start_arrays(own, learned, held)
-            else:
-                yield group, group.start_arrays(own, learned)
-
-    def _keep_weights(self) -> None:
-        for group, arrays in self.built.learners:
-            learned = group.learned
-            self.weights.update({array: learned[name] for name, array in arrays.items()})
+        return self.built.start_arrays(part.stop - part.start, held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,13 +193,12 @@ class _Runtime(BuiltRunner):
     def run(self, images: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
         self.built.set_input(images, part)
-        for group, arrays in self._starts(part):
-            for name, values in arrays.items():
-                group.variables[name].set_value(values)
+        for group, name, values in self._starts(part):
+            group.variables[name].set_value(values)
         with _uncollected():
             self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
-        self._keep_weights()
+        self.built.keep_state()
         return self.built.read(part.stop - part.start)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
@@ -286,15 +265,14 @@ class _Standalone(BuiltRunner):
         read_results_from(self.device, results)
         with self._failing():
             chunk = self.built.read(part.stop - part.start)
-            self._keep_weights()
+            self.built.keep_state()
         shutil.rmtree(results, ignore_errors=True)
         return chunk
 
     def _arguments(self, images: Presentations, part: slice) -> list[str]:
         arguments = []
         arrays = dict(self.built.input_arrays(images, part))
-        for group, own in self._starts(part):
-            arrays |= {f"{group.name}.{name}": values for name, values in own.items()}
+        arrays |= {f"{group.name}.{name}": values for group, name, values in self._starts(part)}
         for number, (name, values) in enumerate(arrays.items()):
             file = f"argument{number}-{os.getpid()}"  # brian2cuda lowers the case of paths
             values.tofile(self.folder / file)
