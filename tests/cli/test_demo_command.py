@@ -29,6 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     monkeypatch.setattr("bioae.cli.demo_runs.recipe", tiny)
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("small")
 def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     out = here / "bioae-demo"

@@ -50,6 +50,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.medium
 def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
     mine = b"\x89HDF\r\n\x1a\n network_sha256"  # only results are replaced
     (here / "r.nc").write_bytes(mine)
@@ -61,6 +62,7 @@ def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
     assert not (here / "new").exists()
 
 
+@pytest.mark.medium
 def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., object]) -> None:
     (here / "run.toml").write_text(tiny_text)
     run("train", "run.toml", "--out", "out")
@@ -78,6 +80,7 @@ def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., 
         assert all(after[name] == before[name] for name in kept)
 
 
+@pytest.mark.medium
 def test_a_report(
     limited: Limited, here: Path, tiny_model: Path, run: Callable[..., object]
 ) -> None:
@@ -90,6 +93,7 @@ def test_a_report(
     assert files(here / "out") == before
 
 
+@pytest.mark.medium
 def test_a_graph(limited: Limited, here: Path) -> None:
     network = drawn(dense("a", 9), schedule="paper", neuron="lif", input_shape=[1, 3, 3])
     save(network, here / "model")

@@ -44,23 +44,7 @@ def test_every_option_is_explained(command: str, run: Run) -> None:
     assert done.out.count("*ms") == documented.count("*ms")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])
-def test_the_help_in_lists_is_the_first_line_of_the_docstring(command: str) -> None:
-    app = make_app()
-    for word in command.split():
-        app = app[word]
-    assert app.help == (app.default_command.__doc__ or "").splitlines()[0]
-
-
-def test_informative_defaults_are_shown(run: Run) -> None:
-    text = " ".join(run("simulate", "--help").out.replace("│", "").split())
-    assert "[default: cpp_standalone]" in text
-    assert "The seed of random input, noise and the spread. [default: 0]" in text
-    assert "[default: False]" not in text
-    assert "None" not in text
-    assert "()" not in text
-
-
+@pytest.mark.medium
 def test_the_help_of_a_command_imports_nothing_heavy() -> None:
     code = (
         "import json, sys; from bioae.cli import main\n"

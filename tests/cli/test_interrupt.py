@@ -26,6 +26,7 @@ def assert_ended(session: Any, done: Any, line: str = ENDED) -> None:
     assert list(session.temporary.glob("bioae-*")) == []
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
@@ -55,6 +56,7 @@ def test_training_is_resumed_to_the_same_weights(
     assert all(resumed[name].tobytes() == straight[name].tobytes() for name in straight)
 
 
+@pytest.mark.medium
 def test_before_the_first_checkpoint(start: Start, here: Path, tiny_text: str) -> None:
     (here / "run.toml").write_text(tiny_text)
     session = start("train", "run.toml", "--out", "out")
@@ -79,6 +81,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.medium
 def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     options = ("--target", "numpy", "--out", "r.nc", "--steps", "3000", "--limit", "5")
     command = [sys.executable, "-c", RUNNING, "simulate", str(tiny_model), *options]
@@ -89,6 +92,7 @@ def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     assert not (here / "r.nc").exists()
 
 
+@pytest.mark.medium
 def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
     command = ("simulate", tiny_model, "--target", "numpy", "--out", "r.nc", "--steps", 400)
     session = start(*command, "--workers", 2)
@@ -98,6 +102,7 @@ def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
     assert not (here / "r.nc").exists()
 
 
+@pytest.mark.medium
 def test_the_compiler(start: Start, here: Path, tiny_model: Path) -> None:
     session = start("simulate", tiny_model, "--out", "r.nc", "--limit", 1)
     session.wait_for(lambda: any("cc1plus" in line for line in session.running()))
@@ -115,6 +120,7 @@ def test_the_compiled_network(workers: int, start: Start, here: Path, tiny_model
     assert not (here / "r.nc").exists()
 
 
+@pytest.mark.medium
 def test_an_analysis(start: Start, run: Run, here: Path, tiny_model: Path) -> None:
     run("simulate", tiny_model, "--out", "r.nc", "--limit", 3, "--target", "numpy")
     session = start("analyze", "r.nc", "--out", "out")

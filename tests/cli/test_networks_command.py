@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bioae.analysis import open_result
-from bioae.cli.networks import _aligned
 from bioae.networks import artefact, trained
 from bioae.networks.trained.cards import FOLDER
 
@@ -34,24 +33,6 @@ def test_list(run: Run) -> None:
     assert line.endswith(" kB")
 
 
-def test_columns_of_numbers_end_at_the_right(run: Run) -> None:
-    table = run("networks", "show", NAME).out.split("\n\n")[-2].splitlines()
-    assert table[0].endswith(" bursting")
-    assert {len(line) for line in table} == {len(table[0])}
-
-
-def test_words_start_at_the_left_and_numbers_end_at_the_right() -> None:
-    rows = [("name", "size"), ("a", "1 kB"), ("longer", "1234 kB")]
-    assert list(_aligned(rows)) == ["name       size", "a          1 kB", "longer  1234 kB"]
-
-
-def test_list_as_json(run: Run) -> None:
-    entries = json.loads(run("networks", "list", "--json").out)
-    assert [entry["name"] for entry in entries] == list(trained.available())
-    assert all(0 < entry["bytes"] < 10**6 for entry in entries)
-    assert entries[0]["test"]["value"] == trained.card(entries[0]["name"]).test.value
-
-
 def test_show(run: Run) -> None:
     done = run("networks", "show", NAME)
     assert (done.status, done.err) == (0, "")
@@ -66,12 +47,6 @@ def test_show(run: Run) -> None:
     for placed in network.config.placed:
         (line,) = (line for line in lines if line.startswith(f"{placed.name} "))
         assert placed.model.name in line
-
-
-def test_show_as_json(run: Run) -> None:
-    shown = json.loads(run("networks", "show", NAME, "--json").out)
-    assert (shown["name"], shown["path"]) == (NAME, str(FOLDER / NAME))
-    assert shown["limits"] == list(trained.card(NAME).limits)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +91,7 @@ def test_parity_by_name(run: Run) -> None:
     assert report["spikes"] > 1000
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("option", [True, False], ids=["option", "configuration"])
 def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
     text = "[data]\ntrain = 12\nvalidation = 4\ntest = 2\n[training]\nepochs = 1\nthreads = 1\n"

@@ -19,7 +19,7 @@ from bioae.errors import DataError
 
 LIST = (
     "demo, train, simulate, analyze, parity, import-nir, export-nir, neurons, "
-    "synapses, models, data, cache"
+    "synapses, networks, data, cache"
 )
 COMMANDS = tuple(LIST.split(", "))
 HEAVY = ("brian2", "matplotlib", "numpy", "pydantic", "scipy", "sklearn", "torch", "xarray")
@@ -72,6 +72,7 @@ def test_every_command_has_its_line_of_help() -> None:
         assert all(group._commands[name].help for name in names)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("module", ["bioae", "bioae.cli"])
 def test_version(module: str) -> None:
     done = run_python("-m", module, "--version")
@@ -80,61 +81,51 @@ def test_version(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line"),
+    ("arguments", "quoted"),
     [
-        (["dat"], "Unknown command dat. Did you mean data? See bioae --help"),
-        (["zzz"], "Unknown command zzz. Choose from: " + LIST + ". See bioae --help"),
-        (
-            ["--zzz"],
-            "Unknown option --zzz. Choose from: " + LIST + ". See bioae --help",
-        ),
-        (["data", "lst"], "Unknown command lst. Did you mean list? See bioae data --help"),
-        (["data", "list", "--jsn"], "--jsn. Did you mean --json? See bioae data list --help"),
-        (["data", "path"], "NAME requires an argument. See bioae data path --help"),
-        (
-            ["data", "path", "a", "b"],
-            "The argument 'b' is not expected. See bioae data path --help",
-        ),
-        (["data", "list", "--json=maybe"], 'convert "maybe" into bool. See bioae data list --help'),
+        (["dat"], "Did you mean data? See bioae --help"),
+        (["zzz"], f"Choose from: {', '.join(COMMANDS)}. See bioae --help"),
+        (["--zzz"], "--zzz"),
+        (["data", "lst"], "Did you mean list? See bioae data --help"),
+        (["data", "list", "--jsn"], "Did you mean --json? See bioae data list --help"),
+        (["data", "path"], "See bioae data path --help"),
+        (["data", "path", "a", "b"], "'b'"),
+        (["data", "list", "--json=maybe"], "maybe"),
         (["data", "path", "mnits"], "Did you mean mnist?"),
+        (["data", "path", ""], "found ''"),
+        (["data", "path", "--out="], "--out"),
+        (["data", "path", "a\0b"], r"found 'a\x00b'"),
+        (["data", "path", "a\udcff"], r"found 'a\udcff'"),
+        (["simulate", "model", "--out", ""], "--out"),
     ],
-    ids=" ".join,
+    ids=ascii,
 )
 def test_bad_usage_is_one_line_with_advice(
-    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], quoted: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.count("\n") == 1
     assert captured.err.startswith("bioae: error: ")
-    assert captured.err.endswith(line + "\n")
+    assert captured.err.count("\n") == 1
+    assert quoted in captured.err
 
 
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
         (DataError("it is\nempty", where="x.npy"), 2, "bioae: error: x.npy: it is empty\n"),
-        (OSError(28, "No space left on device"), 2, "error: output: No space left on device\n"),
-        (
-            PermissionError(13, "Permission denied", "out.nc"),
-            2,
-            "out.nc: Permission denied\n",
-        ),
-        (MemoryError(), 2, "error: out of memory. Ask for fewer images\n"),
-        (MemoryError("no room"), 2, "error: out of memory: no room. Ask for fewer images\n"),
+        (PermissionError(13, "Permission denied", "out.nc"), 2, "out.nc: Permission denied\n"),
+        (MemoryError("no room"), 2, "no room. Ask for fewer images\n"),
         (KeyboardInterrupt(), 130, "bioae: interrupted\n"),
         (BrokenPipeError(), 141, ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_failures(
-    error: BaseException,
-    status: int,
-    text: str,
-    failing: Failing,
+    error: BaseException, status: int, text: str, failing: Failing,
     capsys: pytest.CaptureFixture[str],
-) -> None:
+) -> None:  # fmt: skip
     failing(error)
     assert main(["data", "path", "sample"]) == status
     written = capsys.readouterr().err
@@ -162,6 +153,7 @@ def test_status_is_what_the_command_returns(
     assert main(["data", "path", "sample"]) == status
 
 
+@pytest.mark.medium
 def test_a_full_disk_behind_standard_output() -> None:
     full = Path("/dev/full")
     if not full.exists():
@@ -175,6 +167,7 @@ def test_a_full_disk_behind_standard_output() -> None:
     assert done.stderr == "bioae: error: output: No space left on device\n"
 
 
+@pytest.mark.medium
 def test_a_reader_that_closed_the_pipe() -> None:
     read, write = os.pipe()
     os.close(read)
@@ -188,6 +181,7 @@ def test_a_reader_that_closed_the_pipe() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.medium
 def test_interrupt_from_outside() -> None:
     code = (
         "import sys, time\n"
@@ -209,27 +203,7 @@ def test_interrupt_from_outside() -> None:
     assert written == "bioae: interrupted\n"
 
 
-@pytest.mark.parametrize(
-    ("word", "line"),
-    [
-        ("", "an argument is empty; found ''"),
-        ("--out=", "--out: an argument is empty; found '--out='"),
-        ("a\0b", "an argument is not text in UTF-8; found 'a\\x00b'"),
-        ("a\udcff", "an argument is not text in UTF-8; found 'a\\udcff'"),
-    ],
-)
-def test_words_that_cannot_be_meant(
-    word: str, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["data", "path", word]) == 2
-    assert capsys.readouterr().err == f"bioae: error: {line}\n"
-
-
-def test_an_empty_value_is_refused_by_its_options_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["simulate", "model", "--out", ""]) == 2
-    assert capsys.readouterr().err == "bioae: error: --out: an argument is empty; found ''\n"
-
-
+@pytest.mark.medium
 def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> None:
     code = (
         "import sys, warnings, logging; from bioae.cli import data, main; "
@@ -240,6 +214,7 @@ def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> N
     assert run_python("-W", "default", "-c", code).stderr.count("careful") >= 2
 
 
+@pytest.mark.medium
 def test_warnings_of_bioae_are_one_line_and_those_of_libraries_silent() -> None:
     code = (
         "import logging; from bioae.cli import main; main(); "

@@ -91,32 +91,26 @@ def test_parity_takes_data_of_another_task(run: Run, refused: Refused, here: Pat
 
 
 @pytest.mark.usefixtures("files")
-def test_other_time_steps_are_refused(refused: Refused) -> None:
-    command = ("simulate", "model", "--data", "mine.npz", "--target", "numpy", "--out", "r.nc")
-    assert (
-        "expected 1 ms, which each point lasts, divided by a whole number; found 2 ms"
-        in refused(*command, "--dt", "2*ms")
-    )
-    line = refused(*command, "--steps", 24)
-    assert "do not last as long as a presentation; expected 24 points" in line
+@pytest.mark.parametrize(
+    ("options", "quoted"),
+    [
+        (("--data", "mine.npz", "--dt", "2*ms"), "found 2 ms"),
+        (("--data", "mine.npz", "--steps", 24), "24 points"),
+        ((), "(12, 3)"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_fit_the_signals(
+    options: tuple[object, ...], quoted: str, refused: Refused
+) -> None:
+    assert quoted in refused("simulate", "model", "--target", "numpy", "--out", "r.nc", *options)
 
 
-@pytest.mark.usefixtures("files")
-def test_a_command_without_data_names_what_the_network_needs(refused: Refused) -> None:
-    line = refused("simulate", "model", "--target", "numpy", "--out", "r.nc")
-    assert "--data: the network needs other data than the default" in line
-    assert (
-        "expected signals of the shape (time, channel) = (12, 3), or events of 3 channels" in line
-    )
-    assert "Name a file with --data" in line
-
-
-def test_images_of_another_size_too(refused: Refused, here: Path) -> None:
+def test_images_of_another_size(refused: Refused, here: Path) -> None:
     small = drawn(dense("only", shape=[1, 3, 4]), input_shape=[1, 3, 4])
     artefact.save(small, here / "model")
     for command in (("simulate", "model", "--out", "r.nc"), ("parity", "./model")):
-        line = refused(*command, "--target", "numpy")
-        assert "expected images of the shape (channel, y, x) = (1, 3, 4)" in line
+        assert "(1, 3, 4)" in refused(*command, "--target", "numpy")
 
 
 @pytest.mark.usefixtures("files")
@@ -134,20 +128,9 @@ def test_parity_on_your_data(run: Run) -> None:
 
 @pytest.mark.usefixtures("files")
 def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -> None:
-    report = json.loads(
-        run(
-            "parity",
-            "./model",
-            "--data",
-            "mine.npz",
-            "--examples",
-            5,
-            "--target",
-            "numpy",
-            "--json",
-        ).out
-    )
-    run("simulate", "model", "--data", "mine.npz", "--target", "numpy", "--out", "r.nc")
+    options = ("--data", "mine.npz", "--target", "numpy")
+    report = json.loads(run("parity", "./model", *options, "--examples", 5, "--json").out)
+    run("simulate", "model", *options, "--out", "r.nc")
     result = open_result(here / "r.nc")
     counts = [int(result[f"/layers/{name}/spike_count"].sum()) for name in ("first", "last")]
     assert report["spikes"] == sum(counts)
@@ -155,15 +138,13 @@ def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "quoted"),
     [
-        (("./model", "--data", "sample"), "the network receives signals; expected signals"),
-        (("./model", "--data", "none.npz"), "there is no such file"),
-        (("./model", "--data", "mine.npz", "--examples", 6), "a limit of at most 5; found 6"),
-        (("lif", "--data", "mine.npz"), "--data: no effect, because lif receives random input"),
+        (("./model", "--data", "sample"), "signals"),
+        (("./model", "--data", "none.npz"), "none.npz"),
+        (("./model", "--data", "mine.npz", "--examples", 6), "found 6"),
+        (("lif", "--data", "mine.npz"), "--data: no effect"),
     ],
 )
-def test_data_that_do_not_fit(
-    arguments: tuple[object, ...], message: str, refused: Refused
-) -> None:
-    assert message in refused("parity", *arguments, "--target", "numpy")
+def test_data_that_do_not_fit(arguments: tuple[object, ...], quoted: str, refused: Refused) -> None:
+    assert quoted in refused("parity", *arguments, "--target", "numpy")

@@ -60,15 +60,3 @@ def test_footnotes_follow_the_table_and_fit(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert " ".join(text.split()).endswith(f"a 1 {note} Second.")
     assert text.splitlines()[-2] == "Second."
-
-
-def test_a_table_with_space_is_not_wrapped() -> None:
-    text = printed(Table("Numbers", ("", "mean rate"), (("a b c d", "1 2 3"),)), 80)
-    assert [line.split() for line in text.splitlines()] == [
-        ["Numbers"], [], ["mean", "rate"], ["─" * 21], [*"abcd", *"123"], [],
-    ]  # fmt: skip
-
-
-def test_a_long_word_is_never_cut() -> None:
-    number = "1234567890" * 9
-    assert number in printed(Table("Numbers", ("", "mean"), (("a", number),)), 40)

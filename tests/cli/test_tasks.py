@@ -62,6 +62,7 @@ def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None
     (folder / "config.toml").write_text(text, encoding="utf-8")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("task", TASKS)
 def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
     prepare(here, task)
@@ -93,6 +94,7 @@ def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
     assert (here / f"report/figures/{names[task]}.png").exists()
 
 
+@pytest.mark.medium
 def test_scores_of_training_and_brian2_agree(run: Run, here: Path) -> None:
     prepare(here, "classification")
     trained = run("train", "config.toml", "--out", "run", "--json")
@@ -110,18 +112,7 @@ def test_scores_of_training_and_brian2_agree(run: Run, here: Path) -> None:
     assert line in again.out
 
 
-def test_a_change_of_the_neuron_is_compared(run: Run, here: Path) -> None:
-    prepare(here, "classification")
-    run("train", "config.toml", "--out", "run")
-    done = run(
-        "simulate", "run/model", "--data", "data.npz", "--target", "numpy", "--out", "r.nc",
-        "--background", "0.5", "--compare",
-    )  # fmt: skip
-    assert done.status == 0, done.err
-    assert "accuracy: " in done.out
-    assert " before, " in done.out
-
-
+@pytest.mark.medium
 def test_images_without_labels_are_simulated_without_scores(run: Run, here: Path) -> None:
     prepare(here, "classification")
     run("train", "config.toml", "--out", "run")
@@ -132,32 +123,21 @@ def test_images_without_labels_are_simulated_without_scores(run: Run, here: Path
 
 
 @pytest.mark.parametrize(
-    ("task", "changes", "message"),
+    ("task", "changes", "quoted"),
     [
-        ("classification", {"labels": None}, "the labels of the examples are not known"),
-        ("regression", {"targets": None}, "the targets of the examples are not known"),
-        ("classification", {"labels": np.arange(24)}, "expected 0 to 2, for 3 classes"),
-        ("regression", {"targets": np.ones((24, 2))}, "found (2,)"),
-        ("sequence", {"targets": np.ones((24, 3))}, "expected the shape (4, 3) for each example"),
-        ("regression", {"targets": np.ones((23, 3))}, "the targets do not fit the images"),
-        ("regression", {"targets": np.full((24, 3), np.nan)}, "a target is not finite"),
-        (
-            "classification",
-            {"training": 'loss = "mean_absolute_error"'},
-            "the loss 'mean_absolute_error' is not one of the task 'classification'",
-        ),
-        (
-            "regression",
-            {"training": 'loss = "cross_entropy"'},
-            "expected one of mean_squared_error",
-        ),
+        ("classification", {"labels": None}, "labels"),
+        ("regression", {"targets": None}, "targets"),
+        ("classification", {"labels": np.arange(24)}, "3 classes"),
+        ("sequence", {"targets": np.ones((24, 3))}, "(4, 3)"),
+        ("regression", {"targets": np.full((24, 3), np.nan)}, "finite"),
+        ("regression", {"training": 'loss = "cross_entropy"'}, "mean_squared_error"),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    task: str, changes: dict[str, Any], message: str, refused: Refused, here: Path
+    task: str, changes: dict[str, Any], quoted: str, refused: Refused, here: Path
 ) -> None:
     prepare(here, task, **changes)
-    assert message in refused("train", "config.toml", "--out", "run")
+    assert quoted in refused("train", "config.toml", "--out", "run")
 
 
 def test_the_loss_is_the_tasks_unless_it_is_set(here: Path) -> None:

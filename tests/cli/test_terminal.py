@@ -12,7 +12,6 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
 
 import pytest
 import xarray as xr
@@ -83,6 +82,7 @@ def words(lines: list[str]) -> str:
     return " ".join(" ".join(lines).split())
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("command", LISTS, ids=" ".join)
 def test_output_fits_the_terminal_and_is_whole(command: tuple[str, ...], tmp_path: Path) -> None:
     status, lines = shown(command, tmp_path)
@@ -97,6 +97,7 @@ def test_output_fits_the_terminal_and_is_whole(command: tuple[str, ...], tmp_pat
         assert " ".join(each.split()) in text
 
 
+@pytest.mark.medium
 def test_tables_of_an_analysis_fit_the_terminal(results: list[Path], tmp_path: Path) -> None:
     status, lines = shown(("analyze", *results, "--out", tmp_path / "out"), tmp_path)
     assert status == 0, lines
@@ -106,8 +107,3 @@ def test_tables_of_an_analysis_fit_the_terminal(results: list[Path], tmp_path: P
     for name in ("encoder_convolution_latent", "decoder_convolution_conv", "response latency"):
         assert name in text
     assert any(line.startswith("Report: ") for line in lines)
-
-
-def test_output_in_a_pipe_is_one_line_per_entry(run: Callable[..., Any]) -> None:
-    lines = [line.strip() for line in run("data", "list").out.splitlines()]
-    assert {each.description for each in DATA_SETS.values()} <= set(lines)

@@ -42,6 +42,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.medium
 def test_a_run(run: Run, here: Path, config: Texts) -> None:
     done = run("train", config(), "--out", "out")
     assert (done.status, done.err) == (0, "")
@@ -65,12 +66,14 @@ def test_a_run(run: Run, here: Path, config: Texts) -> None:
     assert test["epoch"] == best["epoch"]
 
 
+@pytest.mark.medium
 def test_the_metrics_of_the_network_as_json(run: Run, here: Path, config: Texts) -> None:
     done = run("train", config(), "--out", "out", "--json")
     assert (done.status, done.err) == (0, "")
     assert json.loads(done.out) == artefact.load(here / "out" / "model").metrics
 
 
+@pytest.mark.medium
 def test_resumed_with_more_epochs_it_equals_a_longer_run(
     run: Run, here: Path, config: Texts
 ) -> None:
@@ -82,6 +85,7 @@ def test_resumed_with_more_epochs_it_equals_a_longer_run(
     assert files(here / "out")[weights] == files(here / "straight")[weights]
 
 
+@pytest.mark.medium
 def test_an_existing_run_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path, config: Texts
 ) -> None:
@@ -99,6 +103,7 @@ def test_an_existing_run_is_kept_unless_overwritten(
     assert after["model/weights.safetensors"] != before["model/weights.safetensors"]
 
 
+@pytest.mark.medium
 def test_an_invalid_configuration_keeps_the_earlier_run(
     run: Run, refused: Refused, config: Texts
 ) -> None:
@@ -107,6 +112,7 @@ def test_an_invalid_configuration_keeps_the_earlier_run(
     assert "training.epochs" in refused("train", broken, "--out", "out", "--overwrite")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -142,6 +148,7 @@ def test_configurations_that_do_not_fit(
     assert said in refused("train", config(before, after), "--out", "out")
 
 
+@pytest.mark.medium
 def test_configurations_that_cannot_be_read(refused: Refused, here: Path) -> None:
     (here / "garbage.toml").write_bytes(bytes(range(256)))
     (here / "deep.toml").write_text("x = " + "[" * 100_000)
@@ -149,6 +156,7 @@ def test_configurations_that_cannot_be_read(refused: Refused, here: Path) -> Non
         assert refused("train", name, "--out", "out").startswith(f"{name}: ")
 
 
+@pytest.mark.medium
 def test_outputs_that_cannot_be_written(refused: Refused, here: Path, config: Texts) -> None:
     name = config()
     (here / "file").write_text("mine")
@@ -162,6 +170,7 @@ def test_outputs_that_cannot_be_written(refused: Refused, here: Path, config: Te
     assert "expected a folder; found a file" in line
 
 
+@pytest.mark.medium
 def test_nothing_to_resume(run: Run, refused: Refused, config: Texts) -> None:
     line = refused("train", config(), "--out", "out", "--resume")
     assert line == (
@@ -170,11 +179,13 @@ def test_nothing_to_resume(run: Run, refused: Refused, config: Texts) -> None:
     )
 
 
+@pytest.mark.medium
 def test_a_run_is_not_replaced_and_resumed(refused: Refused, config: Texts) -> None:
     line = refused("train", config(), "--out", "out", "--resume", "--overwrite")
     assert line.startswith("--overwrite: no effect, because --resume continues the run")
 
 
+@pytest.mark.medium
 def test_another_configuration_is_not_resumed(run: Run, refused: Refused, config: Texts) -> None:
     assert run("train", config(), "--out", "out").status == 0
     other = config("batch_size = 10", "batch_size = 5", name="other.toml")
@@ -182,6 +193,7 @@ def test_another_configuration_is_not_resumed(run: Run, refused: Refused, config
     assert "the run was started with another training.batch_size; expected 10; found 5" in line
 
 
+@pytest.mark.medium
 def test_a_run_that_diverges_gives_advice(run: Run, config: Texts) -> None:
     done = run("train", config("gain = 4.0", 'gain = 4.0, weight = "1e38"'), "--out", "out")
     assert done.status == 2
@@ -192,6 +204,7 @@ def test_a_run_that_diverges_gives_advice(run: Run, config: Texts) -> None:
 START = ("--init", "first/model")
 
 
+@pytest.mark.medium
 def test_a_run_starts_from_a_trained_network(run: Run, here: Path, config: Texts) -> None:
     assert run("train", config(), "--out", "first").status == 0
     still = config("epochs = 2", "epochs = 1\nlearning_rate = 1e-30", name="still.toml")
@@ -204,6 +217,7 @@ def test_a_run_starts_from_a_trained_network(run: Run, here: Path, config: Texts
     assert drawn.sha256 == first.sha256
 
 
+@pytest.mark.medium
 def test_the_trained_networks_description_is_taken_where_there_is_none(
     run: Run, here: Path, config: Texts
 ) -> None:
@@ -218,6 +232,7 @@ def test_the_trained_networks_description_is_taken_where_there_is_none(
     assert network.config == artefact.load(here / "first" / "model").network.config
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("description", ["given", "left out"])
 def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
     run: Run, refused: Refused, here: Path, config: Texts, description: str
@@ -253,6 +268,7 @@ def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
     }
 
 
+@pytest.mark.medium
 def test_a_run_without_a_start_removes_that_of_the_run_it_replaces(
     run: Run, here: Path, config: Texts
 ) -> None:
@@ -263,6 +279,7 @@ def test_a_run_without_a_start_removes_that_of_the_run_it_replaces(
     assert not (here / "out" / "start").exists()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -287,6 +304,7 @@ def test_a_trained_network_of_another_shape_is_refused(
     assert said in line
 
 
+@pytest.mark.medium
 def test_starts_that_do_not_fit(run: Run, refused: Refused, here: Path, config: Texts) -> None:
     name = config()
     assert "missing" in refused("train", name, "--out", "out", "--init", "missing")
@@ -300,6 +318,7 @@ def test_starts_that_do_not_fit(run: Run, refused: Refused, here: Path, config: 
     assert "training.init" in line
 
 
+@pytest.mark.medium
 def test_two_processes_do_not_train_in_one_folder(
     run: Run, start: Callable[..., Any], here: Path, config: Texts
 ) -> None:
@@ -320,12 +339,14 @@ def test_two_processes_do_not_train_in_one_folder(
     assert run("train", few, "--out", "out", "--resume").status == 0
 
 
+@pytest.mark.medium
 def test_a_lock_alone_is_no_output(run: Run, here: Path, config: Texts) -> None:
     (here / "out").mkdir()
     (here / "out/.lock").touch()  # of a process that was killed before it wrote anything
     assert run("train", config(), "--out", "out").status == 0
 
 
+@pytest.mark.medium
 def test_a_stage_that_cannot_run_leaves_no_folder(
     run: Run, refused: Refused, config: Texts
 ) -> None:
@@ -339,6 +360,7 @@ def test_a_stage_that_cannot_run_leaves_no_folder(
     assert run("train", config(), "--out", "out").status == 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("single", [True, False])
 def test_a_score_of_training_images_is_called_so(
     single: bool, run: Run, here: Path, config: Texts
@@ -354,6 +376,7 @@ def test_a_score_of_training_images_is_called_so(
     assert artefact.load(here / "out/model").metrics["test_seen"] is single
 
 
+@pytest.mark.medium
 def test_other_images_are_held_out_than_in_the_training_before(
     run: Run, config: Texts, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -371,6 +394,7 @@ def test_other_images_are_held_out_than_in_the_training_before(
     assert len(caplog.messages) == 1
 
 
+@pytest.mark.medium
 def test_progress_has_the_score_of_the_last_epoch(here: Path, config: Texts) -> None:
     seen: list[Report] = []
     train(Path(config()), here / "out", progress=seen.append)
@@ -402,6 +426,7 @@ checkpoint = 20
 """
 
 
+@pytest.mark.medium
 def test_a_rule_of_ones_own_in_three_commands(run: Run, here: Path) -> None:
     shown = run("synapses", "show", "stdp_postsynaptic", "--window", "window.svg")
     assert shown.status == 0
@@ -422,6 +447,7 @@ def test_a_rule_of_ones_own_in_three_commands(run: Run, here: Path) -> None:
     assert json.loads(again.out)["test_rate_hz_mean"] > 0
 
 
+@pytest.mark.medium
 def test_learning_and_training_do_not_mix(run: Run, here: Path, refused: Refused) -> None:
     (here / "learn.toml").write_text(LEARNING + "[training]\n")
     assert "found both [learning] and [training]" in refused("train", "learn.toml", "--out", "out")
@@ -434,6 +460,7 @@ def test_learning_and_training_do_not_mix(run: Run, here: Path, refused: Refused
     assert not (here / "out").exists()
 
 
+@pytest.mark.medium
 def test_a_log_has_a_line_for_each_epoch_of_a_long_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
