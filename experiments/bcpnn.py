@@ -65,7 +65,7 @@ def run(trial: Trial) -> Mapping[str, float]:
 
 def _learned(trial: Trial, patterns: Numbers) -> Learned:
     """Return the hypercolumns of a condition, as they are read out."""
-    from bioae.structure import Structure
+    from bioae.networks.structure import Structure
     from experiments.hypercolumns import learning, network
 
     settings, sizes, seed = trial.settings, trial.sizes, trial.seed

@@ -14,8 +14,8 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import draw_delays, spread_ends
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.structure import random_connections
 from bioae.random import named_stream, stream
-from bioae.structure.connections import random_connections
 
 __all__ = ["draw_parameters", "draw_weights", "initial_arrays", "orthogonal"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
-from bioae.arithmetic.grid import rounded
 from bioae.checks import instance, number, one_of, whole
+from bioae.equations.arrays.functions import rounded
 from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened

@@ -16,8 +16,8 @@ from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
 from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
+from bioae.networks.structure import Structure
 from bioae.noise import PARAMETER_STEP, draw, population_number
-from bioae.structure.connections import Structure
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program

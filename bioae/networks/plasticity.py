@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.arithmetic.grid import rounded
+from bioae.equations.arrays.functions import rounded
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS
 from bioae.errors import NetworkError

@@ -184,6 +184,6 @@ def _need_connections(placed: PlacedLayer, arrays: Arrays) -> None:
                 f"the connections {connected!r} are missing",
                 where=f"synapse model {placed.synapses[name].name!r}",
                 expected=f"an array {placed.weight_shapes[name]}: 1 for those that exist, else 0",
-                hint="Network.initialise draws them; or use bioae.structure.random_connections, "
-                "and set other weights to 0",
+                hint="Network.initialise draws them; or use random_connections of "
+                "bioae.networks.structure, and set other weights to 0",
             )

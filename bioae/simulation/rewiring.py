@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bioae.arithmetic.grid import rounded
 from bioae.equations.arrays.compiling import compile_expression
-from bioae.equations.arrays.functions import array_functions
+from bioae.equations.arrays.functions import array_functions, rounded
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
@@ -17,8 +16,8 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import PlasticState
 from bioae.networks.rules import rules_of
+from bioae.networks.structure import rewired
 from bioae.random import named_stream
-from bioae.structure.connections import rewired
 
 __all__ = ["NetworkRewiring"]
 

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bioae.equations.arrays.timed import Timed
 from bioae.equations.grammar import EXTREMES, SUPPORTED
 from bioae.equations.operators import LEAST_INTEGER, POWERS
 
-__all__ = ["array_functions"]
+__all__ = ["array_functions", "rounded"]
 
 
 def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
@@ -56,7 +57,14 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     }
 
 
-# `bioae/arithmetic/templates/arithmetic.h` says the same in C++.
+def rounded(values: NDArray[Any], bits: int) -> NDArray[np.float64]:
+    """Round numbers to multiples of ``2**-bits``, ties to even: sums are exact in any order."""
+    grid = 2.0**bits
+    result: NDArray[np.float64] = np.rint(values.astype(np.float64) * grid) / grid
+    return result
+
+
+# `bioae/templates/arithmetic.h` says the same in C++.
 
 
 def _int(xp: Any, dtype: Any, truth: Any, value: Any) -> Any:

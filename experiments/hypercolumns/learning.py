@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bioae.fields import Natural, Size, Table
-from bioae.structure import Structure, mutual_information, random_connections, rewired
+from bioae.networks.structure import Structure, mutual_information, random_connections, rewired
 from experiments.hypercolumns.network import Hypercolumns, Weights, sources_of
 from experiments.hypercolumns.traces import Traces
 

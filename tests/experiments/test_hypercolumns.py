@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.structure import Structure, random_connections
+from bioae.networks.structure import Structure, random_connections
 from experiments.hypercolumns.learning import (
     Learning,
     by_information,

@@ -20,8 +20,7 @@ import torch
 from brian2 import Network, NeuronGroup, prefs, second
 from numpy.typing import NDArray
 
-from bioae.arithmetic.brian import brian2_arithmetic
-from bioae.arithmetic.rendering import rendered_statement
+from bioae.arithmetic import brian2_arithmetic, rendered_statement
 from bioae.equations import lower
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions

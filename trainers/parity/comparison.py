@@ -13,9 +13,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.analysis import differing_spikes, is_alive
-from bioae.arithmetic.grid import rounded
 from bioae.checks import whole
 from bioae.datasets import Data, DataOptions
+from bioae.equations.arrays.functions import rounded
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.networks.network import Network

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from bioae.arithmetic.grid import rounded
+from bioae.equations.arrays.functions import rounded
 from bioae.errors import NetworkError
 from bioae.fields import Positive, Steps, Table
 from bioae.networks.schedule import points_in

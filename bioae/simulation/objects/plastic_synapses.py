@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import Clock, NeuronGroup
 from numpy.typing import NDArray
 
-from bioae.arithmetic.brian import brian2_arithmetic
+from bioae.arithmetic import brian2_arithmetic
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import EVERY, SIDES, Block, Rule, SideName, named

@@ -10,8 +10,7 @@ from brian2 import Clock, Equations, NeuronGroup, Quantity, TimedArray, second
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
-from bioae.arithmetic.brian import brian2_arithmetic
-from bioae.arithmetic.rendering import rendered, rendered_statement
+from bioae.arithmetic import brian2_arithmetic, rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from brian2.utils.stringtools import word_substitute
 
-from bioae.arithmetic.rendering import rendered_statement
+from bioae.arithmetic import rendered_statement
 from bioae.equations.program import Draw, Statement
 from bioae.equations.synapses.program import EVERY, Block, Rule, named
 from bioae.networks.schedule import LearningSteps

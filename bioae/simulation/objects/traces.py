@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import Clock, NeuronGroup
 from numpy.typing import NDArray
 
-from bioae.arithmetic.rendering import rendered_statement
+from bioae.arithmetic import rendered_statement
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.program import Program
 from bioae.networks.schedule import Timing

@@ -20,8 +20,8 @@ from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.learning import learn_from
 from bioae.networks import Network
+from bioae.networks.structure import rewired
 from bioae.simulation import Backend, Learned, build
-from bioae.structure import rewired
 from bioae.trainers import train
 from bioae.trainers.parity import rule_parities
 
@@ -104,7 +104,7 @@ def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
 
 @pytest.mark.parametrize("by_fan_out", [True, False])
 def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
-    """One rewiring does what `bioae.structure.rewired` does with the scores of a still network."""
+    """One rewiring does what `rewired` does with the scores of a still network."""
     changes = {"by_fan_out": by_fan_out, "score": "(c + 0.125*x_pre)/(1 + y_post)"}
     start = learner(period=4, **changes)
     still = learn(learner(period=5, **changes), signals(), "numpy").network.weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bioae.arithmetic.brian import cpp_source
+from bioae.arithmetic import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
 __all__ = ["FORMS", "FUNCTIONS", "GROUP", "LOOP", "function", "head", "kind_of", "name_of", "sizes"]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import brian2
 from brian2 import prefs
 
-from bioae.arithmetic import brian as arithmetic
+from bioae import arithmetic
 from bioae.errors import TargetError
 from bioae.noise import brian as noise
 from bioae.simulation.brian2_internals.sources import merge_cuda_sources, prepare_cuda_makefile

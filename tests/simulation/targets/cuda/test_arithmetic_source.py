@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bioae.arithmetic.brian import brian2_arithmetic, cuda_source
+from bioae.arithmetic import brian2_arithmetic, cuda_source
 from bioae.equations.arrays.functions import array_functions
 
 PROGRAM = """

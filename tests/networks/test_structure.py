@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.special import gammaln
+from sklearn.metrics import mutual_info_score
 
 from bioae.errors import InputError
-from bioae.structure import Rewiring, Structure, random_connections, rewired
+from bioae.networks.structure import (
+    Rewiring,
+    Structure,
+    mutual_information,
+    random_connections,
+    rewired,
+)
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -161,41 +169,49 @@ def test_a_rewiring_is_due_once_in_a_period() -> None:
     assert sum(due) == ends[-1] // 200 > 5
 
 
-REFUSED: list[tuple[Any, Any, str]] = [
-    (np.eye(2), np.eye(2), "truth values"),
-    (np.eye(2, dtype=bool), np.ones((2, 3)), "numbers"),
-    (np.eye(2, dtype=bool), np.full((2, 2), np.nan), "found nan"),
-    (np.eye(2, dtype=bool), np.full((2, 2), -1.0), "0 or more"),
-    (np.ones((0, 2), bool), np.ones((0, 2)), "truth values"),
-    ([[True, False], [True]], np.ones((2, 2)), "truth values"),
-]
+IDENTITY, ONES = np.eye(2, dtype=bool), np.ones((2, 2))
+REFUSED: dict[str, tuple[Any, str]] = {
+    "numbers as a mask": (partial(rewired, np.eye(2), np.eye(2), 1), "float64 (2, 2)"),
+    "other shapes": (partial(rewired, IDENTITY, np.ones((2, 3)), 1), "numbers (2, 3)"),
+    "no number": (partial(rewired, IDENTITY, ONES * np.nan, 1), "nan"),
+    "a negative score": (partial(rewired, IDENTITY, -ONES, 1), "-1"),
+    "no targets": (partial(rewired, np.ones((0, 2), bool), np.ones((0, 2)), 1), "bool (0, 2)"),
+    "a ragged mask": (partial(rewired, [[True, False], [True]], ONES, 1), "object ()"),
+    "too many sources": (partial(random_connections, 2, 3, 4, np.random.default_rng(0)), "4"),
+    "a seed": (partial(random_connections, 3, 4, 2, 0), "0"),
+    "no fan-in": (partial(Structure, 0, 1, 1), "0"),
+    "half a period": (partial(Structure, 1, 1.5, 1), "1.5"),
+    "a boolean": (partial(Structure, 1, 1, True), "True"),
+    "a number": (partial(Structure, 1, 1, 1, 1), "1"),
+    "a sum above 1": (partial(mutual_information, np.full((1, 2, 1, 2), 0.3)), "a sum of 1.2"),
+    "two dimensions": (partial(mutual_information, np.full((2, 2), 0.25)), "numbers (2, 2)"),
+    "a probability of nan": (partial(mutual_information, np.full((1, 1, 1, 1), np.nan)), "nan"),
+    "one below 0": (partial(mutual_information, np.reshape([-1.0, 2], (1, 2, 1, 1))), "-1"),
+}
 
 
-@pytest.mark.parametrize(("connected", "scores", "message"), REFUSED)
-def test_what_does_not_fit_is_refused(connected: Any, scores: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        rewired(connected, scores, 1)
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_arguments(name: str) -> None:
+    call, found = REFUSED[name]
+    with pytest.raises(InputError) as raised:
+        call()
+    assert raised.value.found == found
 
 
-def test_a_fan_in_of_more_than_all_sources_is_refused() -> None:
-    with pytest.raises(InputError, match="fan_in"):
-        random_connections(2, 3, 4, np.random.default_rng(0))
+def test_mutual_information_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 9, (3, 4, 5, 2)).astype(float)
+    found = mutual_information(counts / counts.sum((1, 3), keepdims=True))
+    assert (found > 1e-4).all()
+    for target in range(3):
+        for source in range(5):
+            expected = mutual_info_score(None, None, contingency=counts[target, :, source])
+            assert found[target, source] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"fan_in": 0}, "fan_in does not fit; expected 1 or more"),
-        ({"period": 1.5}, "period does not fit"),
-        ({"swaps": True}, "swaps does not fit"),
-        ({"by_fan_out": 1}, "by_fan_out"),
-    ],
-)
-def test_a_description_that_does_not_fit_is_refused(changes: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Structure(**{"fan_in": 1, "period": 1, "swaps": 1, **changes})
-
-
-def test_a_seed_is_no_generator() -> None:
-    with pytest.raises(InputError, match="rng does not fit; expected Generator; found 0"):
-        random_connections(3, 4, 2, 0)  # type: ignore[arg-type]
+def test_mutual_information_of_independent_and_equal_sides() -> None:
+    one, other = np.array([0.2, 0.3, 0.5]), np.array([0.9, 0.1])
+    independent = np.einsum("m,u->mu", one, other)[None, :, None]
+    assert mutual_information(independent)[0, 0] == pytest.approx(0.0, abs=1e-15)
+    equal = np.diag(one)[None, :, None]
+    assert mutual_information(equal)[0, 0] == pytest.approx(-(one * np.log(one)).sum(), rel=1e-14)

@@ -1,4 +1,9 @@
-"""Connections of a constant fan-in, and their exchange for potential ones of a higher score."""
+"""Structural plasticity: connections of a constant fan-in, and their exchange.
+
+A set of connections is a mask (target, source) with the same number of sources for each target, the
+*fan-in*. Rewiring exchanges connections for potential ones with a higher score. Masks and scores
+belong here; the learning rules that scores come from do not.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Rewiring", "Structure", "random_connections", "rewired"]
+__all__ = ["Rewiring", "Structure", "mutual_information", "random_connections", "rewired"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Structure:
     Raises
     ------
     InputError
-        If a number is not a whole one within its bounds, or `by_fan_out` no truth value.
+        If a number is not a whole one within its bounds, or `by_fan_out` no boolean.
     """
 
     fan_in: int
@@ -65,7 +70,7 @@ class Rewiring:
     Attributes
     ----------
     connected
-        The connections (target, source), truth values.
+        The connections (target, source), a mask.
     swaps
         The exchanges in their order (swap, 3): the target, the source that it lost, and the one
         that took its place.
@@ -111,7 +116,7 @@ def rewired(
     Parameters
     ----------
     connected
-        The connections (target, source), truth values.
+        The connections (target, source), a mask.
     scores
         Numbers for all potential connections (target, source).
     swaps
@@ -119,7 +124,7 @@ def rewired(
     by_fan_out
         Whether scores are divided; they may not be negative then.
     potential
-        Which connections are possible (target, source), truth values; by default all.
+        The possible connections (target, source), a mask; all by default.
 
     Returns
     -------
@@ -129,15 +134,15 @@ def rewired(
     Raises
     ------
     InputError
-        If the shapes differ, connections are not truth values, a connection is not possible, or a
+        If the shapes differ, connections are not booleans, a connection is not possible, or a
         score is not a finite number.
     """
     mask, values = _checked(connected, scores, by_fan_out=by_fan_out)
     impossible = np.zeros_like(mask) if potential is None else ~_mask(potential)
     if impossible.shape != mask.shape or (mask & impossible).any():
         raise InputError(
-            "potential connections do not fit", expected=f"truth values {mask.shape} that are true "
-            "for all connections", found=f"truth values {impossible.shape}"
+            "potential connections do not fit", expected=f"booleans {mask.shape} that are true "
+            "for all connections", found=f"booleans {impossible.shape}"
             if impossible.shape != mask.shape
             else f"{int((mask & impossible).sum())} connections that are not potential",
         )  # fmt: skip
@@ -148,6 +153,45 @@ def rewired(
         search.exchange(*swap)
         made.append(swap)
     return Rewiring(mask, np.array(made, np.int64).reshape(-1, 3))
+
+
+def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
+    """Return the mutual information of each target and each source, in nats.
+
+    Parameters
+    ----------
+    joint
+        The probability that a target and a source are in two of their states
+        (target, state of the target, source, state of the source).
+
+    Returns
+    -------
+    numpy.ndarray
+        Numbers of 0 or more (target, source).
+
+    Raises
+    ------
+    InputError
+        If there are not four dimensions, a probability is negative, or those of a pair of target
+        and source do not have the sum 1.
+    """
+    from scipy.special import entr
+
+    expected = "probabilities (target, state, source, state) with the sum 1 for each pair"
+    p = array(joint, "joint probabilities do not fit", expected=expected, least=0.0)
+    if p.ndim != 4:
+        raise InputError(
+            "joint probabilities do not fit", expected=expected, found=f"numbers {p.shape}"
+        )
+    sums = p.sum((1, 3))
+    if not np.allclose(sums, 1.0, rtol=0.0, atol=1e-6):
+        wrong = sums.flat[np.abs(sums - 1.0).argmax()]
+        raise InputError(
+            "joint probabilities do not fit", expected=expected, found=f"a sum of {wrong:g}"
+        )
+    of_target, of_source = entr(p.sum(3)).sum(1), entr(p.sum(1)).sum(-1)
+    found: NDArray[np.float64] = of_target + of_source - entr(p).sum((1, 3))
+    return np.maximum(found, 0.0)  # rounding: of independent sides it is about -1e-16
 
 
 class _Search:
@@ -221,12 +265,12 @@ def _checked(
 
 
 def _mask(values: ArrayLike) -> NDArray[np.bool_]:
-    """Return a copy of truth values (target, source)."""
+    """Return a copy of booleans (target, source)."""
     mask = any_array(values).copy()
     if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
         raise InputError(
             "connections do not fit",
-            expected="truth values (target, source)",
+            expected="booleans (target, source)",
             found=f"{mask.dtype} {mask.shape}",
         )
     return mask
