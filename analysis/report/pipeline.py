@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
-from bioae.analysis.exports.netcdf import to_netcdf
 from bioae.analysis.report.illustrations import illustrate_firing, illustrate_outputs
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
@@ -97,7 +96,7 @@ def analyze_files(
         results = _opened(given, stack)
         measures = measure(results, progress=progress)
         tables = measures.csv_files()
-        statistics = to_netcdf(_joined(measures.statistics))
+        statistics = bytes(_joined(measures.statistics).to_netcdf(engine="h5netcdf"))
         illustrations = [
             *illustrate_outputs(results),
             *illustrate_firing(measures.statistics),

@@ -21,14 +21,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
-from bioae.simulation.results.parts import (
-    Excerpt,
-    Parts,
-    check_parts,
-    excerpts,
-    missing,
-    remove_parts,
-)
+from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.runner import Finished
@@ -117,21 +110,18 @@ class Simulation:
         folder = parts_folder(path)
         if not resume:
             remove_parts(folder)
-        parts = Parts(folder, self.identity)
-        finished = parts.finished(len(self.images))
+        parts = Parts.of(folder, self.identity, len(self.images))
         whole: xr.DataTree | None = None  # a run of one chunk needs no parts
-        with closing(self.run(finished, progress=progress)) as running:
+        with closing(self.run(parts.finished, progress=progress)) as running:
             for part, each in running:
                 if part == slice(0, len(self.images)):
                     whole = self.tree(each)
                 else:
                     parts.add(part, each)
-                    finished.append(part)
         if whole is not None:
             write_result(whole, path, overwrite=overwrite)
         else:
-            finished.sort(key=lambda part: part.start)
-            write_pieces(_pieces(self, parts, finished), path, overwrite=overwrite)
+            write_pieces(_pieces(self, parts), path, overwrite=overwrite)
         remove_parts(folder)
 
     def run(
@@ -172,12 +162,11 @@ class Simulation:
         return result_of(self.network.described(), self.images, chunk, target=target, dtype=dtype)
 
 
-def _pieces(simulation: Simulation, parts: Parts, finished: Sequence[slice]) -> list[_Piece]:
+def _pieces(simulation: Simulation, parts: Parts) -> list[_Piece]:
     """Return the pieces of whole examples that end with the finished parts."""
     repeats = simulation.images.repeats
-    ends = sorted({part.stop // repeats * repeats for part in finished} - {0})
-    pieces = [slice(start, stop) for start, stop in pairwise([0, *ends])]
-    return [_Piece(simulation, parts, part, excerpts(finished, part)) for part in pieces]
+    ends = sorted({part.stop // repeats * repeats for part in parts.finished} - {0})
+    return [_Piece(simulation, parts, slice(*bounds)) for bounds in pairwise([0, *ends])]
 
 
 @dataclass(frozen=True)
@@ -187,7 +176,6 @@ class _Piece:
     simulation: Simulation
     parts: Parts
     part: slice
-    excerpts: tuple[Excerpt, ...]
 
     @property
     def groups(self) -> list[str]:
@@ -196,20 +184,20 @@ class _Piece:
     def sizes(self, group: str) -> dict[str, int]:
         sizes = {"example": len(self._images.data)}
         if group != "/":
-            sizes["spike"] = self.parts.spikes(self.excerpts, self._number(group))
+            sizes["spike"] = self.parts.spikes(self.part, self._number(group))
         return sizes
 
     def dataset(self, group: str) -> xr.Dataset:
         # No tree: its nodes refer to each other, and would stay in memory for a while.
         network, images = self.simulation.network, self._images
         if group != "/":
-            layer = self.parts.layer(self.excerpts, self._number(group))
+            layer = self.parts.layer(self.part, self._number(group))
             config, repeats = network.config, images.repeats
             return layer_dataset(
                 layer, images.examples, config.dt_seconds * 1e3, config.steps, repeats
             )
         backend = self.simulation.backend
-        output = self.parts.output(self.excerpts)
+        output = self.parts.output(self.part)
         root = describe_run(
             network.described(), images, output, target=backend.target, dtype=backend.dtype
         )

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
-from bioae.analysis.exports.netcdf import to_netcdf
 from bioae.checks import instance, number
 from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe
@@ -185,13 +184,11 @@ def to_csv(experiment: Experiment, rows: Sequence[Row]) -> str:
 
 def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
     """Write a table of rows as netCDF, with the claim; equal tables give equal bytes."""
-    import xarray as xr
-
     flags = {name: table[name].astype(np.int8) for name in (FINISHED, MEASURED)}
     described = table.assign(flags).assign_attrs(
         experiment=experiment.name, title=experiment.title, claim=experiment.claim
     )
-    content = to_netcdf(xr.DataTree(described))
+    content = bytes(described.to_netcdf(engine="h5netcdf"))
     with atomic_output(path, overwrite=True) as temporary:
         # On a full disk the HDF5 library would crash the process.
         temporary.write_bytes(content)

@@ -32,9 +32,7 @@ from bioae.datasets import load as load_images
 from bioae.datasets.idx import write_idx
 from bioae.errors import BioaeError
 from bioae.networks import artefact
-from bioae.simulation.results.chunk import Chunk, LayerSpikes
 from bioae.simulation.results.netcdf import write_result
-from bioae.simulation.results.parts import Parts, excerpts
 from bioae.trainers.training import checkpoint
 
 BATCH = 50
@@ -51,15 +49,6 @@ def load_result(path: Path) -> object:
         return tree.load()
     finally:
         tree.close()
-
-
-def load_parts(path: Path) -> object:
-    parts = Parts(path, IDENTITY)
-    found: list[object] = []
-    for finished in parts.finished(4):
-        part = excerpts([finished], finished)
-        found += [parts.spikes(part, 0), parts.layer(part, 0), parts.output(part)]
-    return found
 
 
 #: The file of each kind, its loader, its mutations, and its share of the cases.
@@ -98,17 +87,6 @@ KINDS: dict[str, tuple[str, Loader, tuple[Mutation, ...], float]] = {
         (mutations.damaged, mutations.changed_header),
         0.15,
     ),
-    "parts": (
-        "r.nc.parts",
-        load_parts,
-        (
-            mutations.damaged,
-            mutations.changed_text,
-            mutations.changed_header,
-            mutations.changed_folder,
-        ),
-        0.1,
-    ),
     "images.npz": (
         "images.npz",
         load_images,
@@ -131,11 +109,6 @@ def make_sources(folder: Path) -> None:
     position = checkpoint.Position(epoch=1, batch=1, examples=2, sums={"loss": 1.0})
     made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, {}, 2)
     checkpoint.save(folder / "checkpoint.safetensors", made)
-    parts = Parts(folder / "r.nc.parts", IDENTITY)
-    for start in (0, 2):
-        layer = LayerSpikes("a", (3,), np.array([0, 2]), np.array([[1, 0], [0, 1]]), {})
-        chunk = Chunk((layer,), np.zeros((2, 1, 2, 2)))
-        parts.add(slice(start, start + 2), chunk)
     pixels = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
     np.savez_compressed(folder / "images.npz", images=pixels, labels=np.arange(3), other=pixels)
     (folder / "idx").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,8 @@ def test_the_file_of_the_result(
         reported.append((done, of))
 
     network = varied(small)
-    simulate_to(written, network, images, RECORDING, seed=3, progress=progress, **options)
+    backend = replace(RECORDING, **options)
+    simulate_to(written, network, images, backend, seed=3, progress=progress)
     assert written.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["r.nc"]
     assert reported[-1] == (len(images), len(images))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +30,6 @@ __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
-_MARK = b"network_sha256"  # an attribute of every result; HDF5 does not compress attributes
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
@@ -68,45 +67,31 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
     check_replaced(path)
     with (
         atomic_output(path, overwrite=overwrite) as temporary,
-        temporary.open("w+b", buffering=0) as opened,
+        _Disk(temporary, "w+b") as disk,
     ):
-        disk = _Disk(opened)
         with h5netcdf.File(disk, "w") as file:
             for group in pieces[0].groups:
                 target = file if group == "/" else file.create_group(group)
-                _write_group(target, [(piece, group) for piece in pieces], disk)
+                _write_group(target, group, pieces, disk)
         disk.check()
 
 
 def check_replaced(path: Path | str) -> None:
-    """Refuse to replace a file that is not recognised as a result.
+    """Refuse to replace a file of another format.
 
     Raises
     ------
     OutputError
-        If it is another file, and not empty.
+        If it is no HDF5 file, and not empty.
     """
     path = as_path(path, OutputError, "output")
-    if path.is_file() and path.stat().st_size and not _is_result(path):
+    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):
         raise OutputError(
             "the output would replace a file that is no result, which was kept",
             where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
             hint="Choose another path, or remove the file",
         )
-
-
-def _is_result(path: Path) -> bool:
-    """Return whether a file is a result, by its bytes: it may be damaged or open elsewhere."""
-    if not h5py.is_hdf5(path):
-        return False
-    end = b""
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            if _MARK in end + block:
-                return True
-            end = (end + block)[-len(_MARK) :]
-    return False
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
@@ -154,15 +139,13 @@ class _Whole:
         return self._data[group]
 
 
-class _Disk(io.RawIOBase):
+class _Disk(io.FileIO):
     """A file that keeps its failures for `check`.
 
     A full disk or an interrupt inside the HDF5 library would crash the process.
     """
 
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
-        self._failure: BaseException | None = None
+    _failure: BaseException | None = None
 
     def check(self) -> None:
         """Raise the first failure."""
@@ -174,61 +157,46 @@ class _Disk(io.RawIOBase):
         written = 0
         try:
             while written < len(view) and self._failure is None:
-                written += self._file.write(view[written:])
+                written += super().write(view[written:])
         except BaseException as failure:  # noqa: BLE001 - an interrupt too
             self._failure = failure
         return len(view)
 
     def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        length = self._file.readinto(view) or 0
-        return length if self._failure is None else len(view)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
+        length = super().readinto(buffer)
+        return length if self._failure is None else memoryview(buffer).nbytes
 
     def truncate(self, size: int | None = None) -> int:
         try:
-            return self._file.truncate(size)
+            return super().truncate(size)
         except OSError as failure:
             self._failure = self._failure or failure
             return size or 0
 
-    def readable(self) -> bool:
-        return True
 
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-
-def _write_group(target: Any, pieces: Sequence[tuple[Piece, str]], disk: _Disk) -> None:
-    piece, group = pieces[0]
-    first = piece.dataset(group)
-    sizes = dict(first.sizes)
-    for dimension in _CUT:
-        if dimension in sizes:
-            sizes[dimension] = sum(piece.sizes(group)[dimension] for piece, group in pieces)
+def _write_group(target: Any, group: str, pieces: Sequence[Piece], disk: _Disk) -> None:
+    first = pieces[0].dataset(group)
+    totals = {axis: sum(piece.sizes(group).get(axis, 0) for piece in pieces) for axis in _CUT}
+    sizes = {axis: totals.get(str(axis), size) for axis, size in first.sizes.items()}
     target.attrs.update(first.attrs)
     for axis, size in sizes.items():
         if not _inherits(target, axis):
             target.dimensions[axis] = size
-    cut: dict[str, list[str]] = {dimension: [] for dimension in _CUT}
-    for name in sorted(map(str, first.variables)):
-        variable = first.variables[name]
-        if variable.dims and variable.dims[0] in cut:
-            cut[str(variable.dims[0])].append(name)
-        else:
-            _create(target, first, name, sizes, None)[...] = variable.to_numpy()
-        disk.check()
-    for names in filter(None, cut.values()):
-        created = _create_cut(target, first, names, sizes)
-        _write_cut(created, pieces, disk)
+    names = sorted(map(str, first.variables))
+    axis_of = {name: next(iter(first.variables[name].dims), None) for name in names}
+    for name in names:
+        if axis_of[name] not in _CUT:
+            _create(target, first, name, sizes, None)[...] = first.variables[name].to_numpy()
+            disk.check()
+    for axis in _CUT:
+        cut = [name for name in names if axis_of[name] == axis]
+        row = max((_row_bytes(first.variables[name], sizes) for name in cut), default=1)
+        block = max(1, min(totals[axis], _BLOCK_BYTES // max(row, 1)))
+        created = {name: _create(target, first, name, sizes, block) for name in cut}
+        for at, rows in _blocks(cut, (piece.dataset(group) for piece in pieces), block):
+            for name, values in rows.items():
+                created[name][at : at + len(values)] = values
+                disk.check()
 
 
 def _inherits(target: Any, axis: object) -> bool:
@@ -239,50 +207,21 @@ def _inherits(target: Any, axis: object) -> bool:
     return False
 
 
-def _create_cut(
-    target: Any, first: xr.Dataset, names: Sequence[str], sizes: Mapping[Any, int]
-) -> dict[str, Any]:
-    """Create variables along one dimension, in blocks of the same length."""
-    row = max(_row_bytes(first.variables[name], sizes) for name in names)
-    whole = sizes[first.variables[names[0]].dims[0]]
-    block = max(1, min(whole, _BLOCK_BYTES // max(row, 1)))
-    return {name: _create(target, first, name, sizes, block) for name in names}
-
-
-def _write_cut(
-    created: Mapping[str, Any], pieces: Sequence[tuple[Piece, str]], disk: _Disk
-) -> None:
-    at = 0
-    length = next(iter(created.values())).chunks or (1,)
-    for rows in _blocks([*created], pieces, length[0]):
-        for name, values in rows.items():
-            created[name][at : at + len(values)] = values
-            disk.check()
-        at += length[0]
-
-
 def _blocks(
-    names: Sequence[str], pieces: Sequence[tuple[Piece, str]], block: int
-) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield the rows of all pieces, block by block."""
-    waiting: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    count = 0
-    for piece, group in pieces:
-        dataset = piece.dataset(group)
-        columns = {name: dataset.variables[name].to_numpy() for name in names}
-        length, begin = len(columns[names[0]]), 0
-        while begin < length:
-            end = min(length, begin + block - count)
-            for name, values in columns.items():
-                waiting[name].append(values[begin:end])
-            count += end - begin
-            begin = end
-            if count == block:
-                yield {name: np.concatenate(parts) for name, parts in waiting.items()}
-                waiting = {name: [] for name in names}
-                count = 0
-    if count:
-        yield {name: np.concatenate(parts) for name, parts in waiting.items()}
+    names: Sequence[str], datasets: Iterable[xr.Dataset], block: int
+) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
+    """Yield the rows of all pieces in blocks of a fixed length, each with its first place."""
+    at = 0
+    left: dict[str, NDArray[Any]] = {}
+    for dataset in datasets if names else ():
+        values = {name: dataset.variables[name].to_numpy() for name in names}
+        left = {name: np.concatenate([left[name], values[name]]) for name in left} or values
+        while len(left[names[0]]) >= block:
+            yield at, {name: rows[:block] for name, rows in left.items()}
+            left = {name: rows[block:] for name, rows in left.items()}
+            at += block
+    if left and len(left[names[0]]):
+        yield at, left
 
 
 def _create(

@@ -33,24 +33,10 @@ __all__ = ["build_result", "check_shape", "group_of", "in_order", "layer_dataset
 import_module("bioae.analysis")
 
 
-class _Unused:
-    """Results that are no longer used, and how much memory they may hold.
-
-    The nodes of a tree refer to one another, so that only a collection of garbage frees it, and
-    Python begins one after a number of new objects, however large they are.
-    """
-
-    most = 2**28
-    size = 0
-
-    def collect(self) -> None:
-        """Free them, if they may hold more than `most` bytes."""
-        if self.size > self.most:
-            gc.collect()
-            self.size = 0
-
-
-_UNUSED = _Unused()
+#: The nodes of a tree refer to one another, so that only a collection of garbage frees it, which
+#: Python begins after a number of new objects. Here one begins after a number of bytes.
+_COLLECTED_BYTES = 2**28
+_bytes = [0]
 
 
 def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.DataTree:
@@ -75,7 +61,9 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
         outside its layer or presentation, a neuron that spikes twice in a step.
     """
     _check_names(layers)
-    _UNUSED.collect()
+    if _bytes[0] > _COLLECTED_BYTES:
+        gc.collect()
+        _bytes[0] = 0
     data = root_dataset(**root)
     index, dt_ms, steps = data["example"].to_numpy(), data.attrs["dt_ms"], data.attrs["steps"]
     repeats = root.get("repeats", 1)
@@ -83,7 +71,7 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
         f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps, repeats)
         for layer in layers
     }
-    _UNUSED.size += data.nbytes + sum(each.nbytes for each in nodes.values())
+    _bytes[0] += data.nbytes + sum(each.nbytes for each in nodes.values())
     return xr.DataTree.from_dict({"/": data, **nodes})
 
 

@@ -33,8 +33,7 @@ def test_results_are_freed_although_their_nodes_refer_to_one_another(
     gc.disable()  # as between collections, of which there are few
     try:
         for most, freed in ((2**40, False), (0, True)):
-            monkeypatch.setattr(tree, "_UNUSED", tree._Unused())
-            monkeypatch.setattr(tree._Unused, "most", most)
+            monkeypatch.setattr(tree, "_COLLECTED_BYTES", most)
             first = result()
             reference = weakref.ref(first["layers/only"].variables["spike_count"].to_numpy())
             del first
