@@ -64,24 +64,17 @@ def test_refused_before_anything_is_trained(
     refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "file").write_text("mine")
-    for options, said in (
-        (("--limit", 0), 'Invalid value "0" for --limit. Must be >= 1.'),
-        (("--limit", 501), "there are too few images"),
-        (("--epochs", 0), 'Invalid value "0" for --epochs. Must be >= 1.'),
-        (("--out", "file"), "the output exists already and was kept"),
-        (("--out", "file", "--overwrite"), "expected a folder; found a file"),
-        (("--out", "file/out"), "the output cannot be written"),
-        (("--target", "cuda"), "Choose from"),
-        (("more",), "The argument 'more' is not expected."),
-    ):
-        target = () if "--target" in options else ("--target", "numpy")
-        assert said in refused("demo", *options, *target)
-    (here / "out/summary.json").mkdir(parents=True)
-    line = refused("demo", "--out", "out", "--overwrite", "--target", "numpy")
-    assert "out/summary.json: the output would replace something of another kind" in line
     (here / "more").mkdir()
     (here / "more/paper").write_text("mine")
-    line = refused("demo", "--out", "more", "--overwrite", "--target", "numpy")
-    assert "more/paper: the output would replace something of another kind" in line
+    for options, quoted in (
+        (("--limit", 0), "--limit"),
+        (("--limit", 501), "500"),
+        (("--epochs", 0), "--epochs"),
+        (("--out", "file"), "file"),
+        (("--out", "file", "--overwrite"), "expected a folder; found a file"),
+        (("--out", "file/out"), "file/out"),
+        (("--out", "more", "--overwrite"), "more/paper"),
+    ):
+        assert quoted in refused("demo", *options, "--target", "numpy")
     monkeypatch.setenv("PATH", str(here))
-    assert "use --target numpy, which needs none" in refused("demo")
+    assert "--target numpy" in refused("demo")

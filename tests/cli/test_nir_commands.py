@@ -93,13 +93,13 @@ def test_a_dry_run_lists_every_node_and_writes_nothing(graph: Path, run: Run, he
 def test_bad_input_is_one_line(graph: Path, refused: Refused) -> None:
     assert "dt" in refused("import-nir", graph, "--out", "model")
     assert "--out" in refused("import-nir", graph, "--dt", "1*ms")
-    assert "no file" in refused("import-nir", "missing.nir", "--dt", "1*ms", "--out", "model")
+    assert "missing.nir" in refused("import-nir", "missing.nir", "--dt", "1*ms", "--out", "model")
     text = refused("import-nir", graph, "--dt", "1*ms", "--out", "model", "--input-shape", "1,a,4")
     assert "--input-shape" in text
     text = refused("import-nir", graph, "--dt", "1*ms", "--out", graph)
     assert "exists already" in text
     text = refused("import-nir", graph, "--dt", "1*ms", "--dry-run", "--out", "m", "--overwrite")
-    assert text.startswith("--out, --overwrite: no effect, because --dry-run writes nothing. Leave")
+    assert text.startswith("--out, --overwrite: no effect")
 
 
 def test_a_network_without_nodes_is_one_line(here: Path, refused: Refused) -> None:
@@ -107,4 +107,4 @@ def test_a_network_without_nodes_is_one_line(here: Path, refused: Refused) -> No
         drawn(dense("a", 9), schedule="paper", neuron="lif_subtract", input_shape=[1, 3, 3]),
         here / "model",
     )
-    assert "layer 'a': NIR has no node" in refused("export-nir", "model", "--out", "x.nir")
+    assert "'a'" in refused("export-nir", "model", "--out", "x.nir")
