@@ -23,9 +23,8 @@ from brian2 import Function
 
 from bioae.brian2_functions import brian2_function, for_cuda
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Expression, Statement
 from bioae.equations.operators import OPERATORS, power
-from bioae.equations.program import Statement
 
 __all__ = [
     "CUDA_HEADER",

@@ -1,11 +1,11 @@
 from .expressions import Expression as Expression
+from .expressions import Statement as Statement
 from .library import available as available
 from .library import load_neuron as load_neuron
 from .lowering.lowering import lower as lower
 from .model import NeuronModel as NeuronModel
 from .model import Surrogate as Surrogate
 from .program import Program as Program
-from .program import Statement as Statement
 from .synapses.devices import with_devices as with_devices
 from .synapses.library import available_synapses as available_synapses
 from .synapses.library import load_synapse as load_synapse

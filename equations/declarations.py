@@ -16,8 +16,9 @@ from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.grammar import RANDOM
-from bioae.equations.language import check_name, complaint, declared_equations
+from bioae.equations.language import complaint, declared_equations
 from bioae.equations.model import NeuronModel
+from bioae.equations.names import check_name
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.parameters import parameter_values, random_parameters
 from bioae.equations.quantities import unit_name

@@ -15,6 +15,7 @@ from bioae.errors import InputError, ModelError, did_you_mean, shortened
 
 __all__ = [
     "Expression",
+    "Statement",
     "check_length",
     "check_names",
     "checked_size",
@@ -25,6 +26,10 @@ __all__ = [
 
 #: Brian2 nests the text of a model deeper, and integration methods do.
 _DEEPEST_DERIVED = 200
+
+_AUGMENTED: dict[type[ast.operator], str] = {
+    ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
+}  # fmt: skip
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -87,6 +92,33 @@ class Expression:
         # Syntax trees are mutable, and programs are cached: this one never leaves the class.
         with _readable(self.text):
             return ast.parse(self.text, mode="eval").body
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment ``target = value``.
+
+    Attributes
+    ----------
+    target, value
+        The variable, and the expression that is assigned to it.
+    guarded
+        Whether the assignment is skipped while the neuron is refractory: Brian2's conditional
+        write to a variable flagged ``(unless refractory)``.
+    """
+
+    target: str
+    value: Expression
+    guarded: bool = False
+
+    def __str__(self) -> str:
+        # Brian2 rewrites `v = v + a + b`, so that it rounds otherwise, but not `v += a + b`.
+        match self.value.tree:
+            case ast.BinOp(left=ast.Name(id=self.target), op=op, right=right) if (
+                type(op) in _AUGMENTED
+            ):
+                return f"{self.target} {_AUGMENTED[type(op)]} {Expression.of(right)}"
+        return f"{self.target} = {self.value}"
 
 
 @contextmanager

@@ -16,13 +16,12 @@ from bioae.equations.limits import (
     MOST_VALUES,
     MOST_VALUES_IN_ALL,
 )
+from bioae.equations.names import BUILT_IN, RESERVED_PREFIX
 from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
 
 __all__ = [
-    "BUILT_IN",
-    "RESERVED_PREFIX",
     "CustomEvent",
     "NeuronModel",
     "Surrogate",
@@ -30,12 +29,6 @@ __all__ = [
     "TomlModel",
     "without_comments",
 ]
-
-#: Names that every model may use without declaring them.
-BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
-
-#: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
-RESERVED_PREFIX = "bioae_"
 
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 

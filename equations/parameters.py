@@ -10,8 +10,8 @@ from brian2.equations.equations import Equations
 from brian2.units import Quantity
 
 from bioae.equations.expressions import Expression, parse_expression
-from bioae.equations.language import check_name
 from bioae.equations.model import NeuronModel
+from bioae.equations.names import check_name
 from bioae.equations.quantities import evaluate, finite
 from bioae.errors import ModelError
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bioae.equations.arrays.timed import Timed
-from bioae.equations.expressions import Expression
-from bioae.equations.model import RESERVED_PREFIX, NeuronModel
+from bioae.equations.expressions import Expression, Statement
+from bioae.equations.model import NeuronModel
+from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 
 __all__ = [
@@ -27,11 +28,10 @@ __all__ = [
     "Parameter",
     "Program",
     "State",
-    "Statement",
     "Statements",
 ]
 
-Statements = tuple["Statement", ...]
+Statements = tuple[Statement, ...]
 
 #: Input that arrived at a neuron in a step, in network weights: the sum of all of them; or, for a
 #: model that has `inhibition`, the sum of the positive ones.
@@ -63,37 +63,6 @@ NEVER = -1e4
 
 #: Returns the random numbers of a step (neuron), by their names in a program.
 Noise = Callable[[int], Mapping[str, Any]]
-
-_AUGMENTED: dict[type[ast.operator], str] = {
-    ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Statement:
-    """An assignment ``target = value``.
-
-    Attributes
-    ----------
-    target, value
-        The variable, and the expression that is assigned to it.
-    guarded
-        Whether the assignment is skipped while the neuron is refractory: Brian2's conditional
-        write to a variable flagged ``(unless refractory)``.
-    """
-
-    target: str
-    value: Expression
-    guarded: bool = False
-
-    def __str__(self) -> str:
-        # Brian2 rewrites `v = v + a + b`, so that it rounds otherwise, but not `v += a + b`.
-        match self.value.tree:
-            case ast.BinOp(left=ast.Name(id=self.target), op=op, right=right) if (
-                type(op) in _AUGMENTED
-            ):
-                return f"{self.target} {_AUGMENTED[type(op)]} {Expression.of(right)}"
-        return f"{self.target} = {self.value}"
 
 
 @dataclass(frozen=True)

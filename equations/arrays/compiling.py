@@ -11,10 +11,9 @@ from itertools import islice
 from types import FrameType
 from typing import Any
 
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import names_in
 from bioae.equations.operators import OPERATORS, power
-from bioae.equations.program import Statement
 
 __all__ = [
     "SOURCE",

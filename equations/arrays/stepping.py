@@ -11,8 +11,8 @@ from bioae.equations.arrays.compiling import (
     compile_expression,
     compile_statements,
 )
-from bioae.equations.expressions import Expression
-from bioae.equations.program import DUE, Event, Program, Statement
+from bioae.equations.expressions import Expression, Statement
+from bioae.equations.program import DUE, Event, Program
 
 __all__ = ["Block", "Stepper", "guarded"]
 

@@ -11,8 +11,8 @@ from brian2.equations.equations import Equations
 from brian2.units import Quantity, second
 from brian2.units.fundamentalunits import have_same_dimensions
 
+from bioae.equations.assignments import Activity
 from bioae.equations.expressions import Expression
-from bioae.equations.lowering.refractory import Activity
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Program
 from bioae.equations.quantities import SHORTEST, constants, evaluate

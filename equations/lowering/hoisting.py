@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from bioae.equations.assignments import ACTIVE, Activity
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import is_condition, names_in
 from bioae.equations.lowering.conditions import with_numbers
-from bioae.equations.lowering.refractory import ACTIVE, Activity
-from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.program import REFRACTORY_PREFIX
 
 __all__ = ["Hoist"]

@@ -14,9 +14,9 @@ from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.assignments import Assignment, parse_assignments
+from bioae.equations.assignments import Assignment, parse_assignments, without_refractory
 from bioae.equations.declarations import brian2_equations, copied_variables
-from bioae.equations.expressions import Expression
+from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import is_condition
 from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
@@ -25,7 +25,6 @@ from bioae.equations.lowering.constants import check_constants
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
-from bioae.equations.lowering.refractory import without_refractory
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel, without_comments
 from bioae.equations.operators import LEAST_INTEGER
@@ -39,7 +38,6 @@ from bioae.equations.program import (
     Parameter,
     Program,
     State,
-    Statement,
     Statements,
 )
 from bioae.equations.quantities import SOME_DT, constants, finite, unit_name

@@ -10,10 +10,11 @@ from brian2 import second
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from bioae.equations.expressions import Expression, parse_expression
-from bioae.equations.language import check_name, declared_equations
+from bioae.equations.expressions import Expression, Statement, parse_expression
+from bioae.equations.language import declared_equations
 from bioae.equations.lowering.noise import Draws
-from bioae.equations.program import Program, Statement, Statements
+from bioae.equations.names import check_name
+from bioae.equations.program import Program, Statements
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
 from bioae.equations.synapses.program import EVERY, SIDES, Block, Exchange, Rule, SideName, named

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bioae.equations.expressions import Expression
-from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.expressions import Expression, Statement
+from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.operators import inexact
-from bioae.equations.program import Draw, Program, Statement, Statements
+from bioae.equations.program import Draw, Program, Statements
 from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 

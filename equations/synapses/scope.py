@@ -18,12 +18,12 @@ from brian2.units.fundamentalunits import Dimension
 from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.assignments import Assignment, parse_assignments
-from bioae.equations.expressions import Expression, check_names, parse_expression
+from bioae.equations.expressions import Expression, Statement, check_names, parse_expression
 from bioae.equations.grammar import RANDOM
-from bioae.equations.language import check_name, complaint
+from bioae.equations.language import complaint
 from bioae.equations.lowering.conditions import is_true_or_false, with_numbers
 from bioae.equations.lowering.noise import Draws
-from bioae.equations.program import Statement
+from bioae.equations.names import check_name
 from bioae.equations.quantities import constants, unit_name
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Block, named

@@ -11,9 +11,10 @@ from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from bioae.equations.expressions import Expression, parse_expression
-from bioae.equations.language import check_name, complaint, declared_equations
+from bioae.equations.language import complaint, declared_equations
 from bioae.equations.lowering.lowering import lower
-from bioae.equations.model import BUILT_IN, NeuronModel
+from bioae.equations.model import NeuronModel
+from bioae.equations.names import BUILT_IN, check_name
 from bioae.equations.parameters import parameter_values
 from bioae.equations.program import Program
 from bioae.equations.quantities import unit_name

@@ -24,7 +24,7 @@ from one_build import Simulation, simulate_several
 
 from bioae import simulate
 from bioae.equations.arrays import compiling
-from bioae.equations.language import check_name
+from bioae.equations.names import check_name
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key

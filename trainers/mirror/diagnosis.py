@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from bioae.equations.arrays.compiling import SOURCE, running
-from bioae.equations.expressions import Expression
-from bioae.equations.program import TEMPORARY, Program, Statement
+from bioae.equations.expressions import Expression, Statement
+from bioae.equations.program import TEMPORARY, Program
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from bioae.equations.arrays.compiling import Write
 from bioae.equations.arrays.stepping import Stepper, guarded
-from bioae.equations.expressions import Expression
-from bioae.equations.program import Program, State, Statement
+from bioae.equations.expressions import Expression, Statement
+from bioae.equations.program import Program, State
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.functions import StraightThrough, torch_functions

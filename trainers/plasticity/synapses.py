@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression, compile_statements
-from bioae.equations.program import Statement
+from bioae.equations.expressions import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start

@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
-from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import TargetError

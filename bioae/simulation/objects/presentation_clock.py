@@ -9,7 +9,7 @@ import numpy as np
 from brian2 import Clock, NeuronGroup
 from numpy.typing import NDArray
 
-from bioae.equations.model import RESERVED_PREFIX
+from bioae.equations.names import RESERVED_PREFIX
 from bioae.networks.schedule import Timing
 from bioae.noise import Key
 from bioae.noise.brian import signed

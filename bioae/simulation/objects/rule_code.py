@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from brian2.utils.stringtools import word_substitute
 
 from bioae.arithmetic import rendered_statement
-from bioae.equations.program import Draw, Statement
+from bioae.equations.expressions import Statement
+from bioae.equations.program import Draw
 from bioae.equations.synapses.program import EVERY, Block, Rule, named
 from bioae.networks.schedule import LearningSteps
 from bioae.noise.brian import FUNCTIONS

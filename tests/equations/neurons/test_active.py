@@ -6,8 +6,7 @@ import pytest
 from builders import model
 
 from bioae.equations import available, load_neuron, lower
-from bioae.equations.assignments import parse_assignments
-from bioae.equations.lowering.refractory import without_refractory
+from bioae.equations.assignments import parse_assignments, without_refractory
 
 
 def test_only_values_for_guarded_writes_take_a_neuron_for_active() -> None:
