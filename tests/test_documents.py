@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import Strict, ValidationError
+from refusals import refused
 
 from bioae.documents import parse_json, parse_toml, read_toml
 from bioae.errors import InputError, key_path
@@ -53,7 +54,7 @@ def test_documents_that_are_not_plain_toml(case: str, tmp_path: Path) -> None:
     "content", [b"", b"{", b"NaN", b"[1e999]", b"[" * 10**5, b"\xff", b"2" * 30]
 )
 def test_documents_that_are_not_plain_json(content: bytes) -> None:
-    with pytest.raises(InputError, match=r"^x.json: (this is not|a value is)"):
+    with refused(InputError, where="x.json"):
         parse_json(content, where="x.json", error=InputError)
 
 
@@ -67,7 +68,7 @@ def test_plain_documents_are_read() -> None:
 
 @pytest.mark.parametrize("path", ["none.toml", "no\0file.toml", "x" * 300, "."])
 def test_files_that_cannot_be_read(path: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no such file|the file cannot be read"):
+    with refused(InputError):
         read_toml(tmp_path / path, "file", error=InputError)
 
 

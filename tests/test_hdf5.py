@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 from hdf5_changes import cases
+from refusals import refused
 
 from bioae.analysis import example_result, open_result
 from bioae.datasets import load
@@ -61,5 +62,5 @@ def test_images_are_checked(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["images"] = h5py.ExternalLink("secret", "/images")
     os.mkfifo(tmp_path / "secret")
-    with pytest.raises(DataError, match="/images is a link"):
+    with refused(DataError):
         load(tmp_path / "a.h5")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from refusals import refused
 
 from bioae.analysis.results.schema import open_result
 from bioae.analysis.results.training_metrics import read_metrics
@@ -25,7 +26,7 @@ def test_special_inputs_are_refused_at_once(name: str, tmp_path: Path) -> None:
     (tmp_path / "to a pipe").symlink_to("pipe")
     with pytest.raises(OSError, match="holds no data"):
         open_input(tmp_path / name)
-    with pytest.raises(DataError, match=r"expected a file or a folder; found a (pipe|device)"):
+    with refused(DataError):
         check_input(tmp_path / name, DataError)
 
 
@@ -39,7 +40,7 @@ def test_no_more_is_read_than_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [None, b"out", 3])
 def test_what_is_no_path(path: Any) -> None:
-    with pytest.raises(DataError, match="the input is not a path; expected text or a pathlib"):
+    with refused(DataError):
         check_input(path, DataError)
     for reader in READERS:
         with pytest.raises(InputError, match="is not a path; expected text or a pathlib"):

@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from builders import pictures, two_layers
+from refusals import refused
 
 import bioae
 from bioae import progress, simulate
@@ -171,7 +172,7 @@ def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
     ],
 )
 def test_what_is_no_progress(call: Callable[[object], object]) -> None:
-    with pytest.raises(InputError, match=r"progress: .*True, False, None or a function.*'yes'"):
+    with refused(InputError, "'yes'", where="progress"):
         call("yes")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 
 from bioae.errors import InputError
 from bioae.random import MAX_SEED, named_stream, stream, uniform
@@ -85,7 +86,7 @@ def test_numbers_are_in_the_unit_interval() -> None:
 
 @pytest.mark.parametrize("repeat", [-1, 2**32, "a", 1.5, True])
 def test_repeats_out_of_range(repeat: Any) -> None:
-    with pytest.raises(InputError, match="repeat does not fit; expected a whole number"):
+    with refused(InputError):
         stream(0, 0, repeat=repeat)
 
 
@@ -99,10 +100,10 @@ def test_a_purpose_is_all_of_its_words() -> None:
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
 def test_seeds_out_of_range(seed: int) -> None:
-    with pytest.raises(InputError, match=r"the seed does not fit; expected a whole number from 0"):
+    with refused(InputError):
         stream(seed, 0)
 
 
 def test_keys_out_of_range() -> None:
-    with pytest.raises(InputError, match=r"the key .* does not fit"):
+    with refused(InputError, found="-1"):
         rows(0, np.array([-1]), 1)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from refusals import refused
 
 from bioae import simulate
 from bioae.analysis import differing_spikes, open_result, scores
@@ -88,6 +89,6 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     """As `docs/moved.md` says: a run of version 1 cannot be resumed."""
     path = tmp_path / CHECKPOINT
     shutil.copy(FILES / "checkpoint.safetensors", path)
-    with pytest.raises(ArtefactError, match="another version of the format; expected 3; found 1"):
+    with refused(ArtefactError, found="1"):
         checkpoint.load(path)
     assert path.read_bytes() == (FILES / "checkpoint.safetensors").read_bytes()

@@ -10,6 +10,7 @@ import pytest
 from exchange.nir.graphs import DT, Drawn, compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
@@ -244,5 +245,5 @@ def test_a_line_of_one_channel_is_no_square_image() -> None:
 
 def test_a_potential_that_is_no_variable_is_refused() -> None:
     model = model_of("LI").model_copy(update={"potential": "u"})
-    with pytest.raises(ModelError, match="the potential variable 'u' is not a variable"):
+    with refused(ModelError, "'u'", where="nir_li.toml, potential"):
         lower(model)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 from scipy import integrate, stats
 
 from bioae.errors import NetworkError
@@ -126,15 +127,15 @@ def test_spike_is_a_step_forward_and_the_rule_backward(name: str) -> None:
 
 
 def test_unknown_names_and_parameters() -> None:
-    with pytest.raises(NetworkError, match=r"expected membrane or fast_sigmoid.*'sigmoid'"):
+    with refused(NetworkError, "'sigmoid'"):
         derivative("sigmoid")
-    with pytest.raises(NetworkError, match=r"no parameter 'slope'; expected one of alpha"):
+    with refused(NetworkError, "'slope'"):
         derivative("arctan", slope=2)
-    with pytest.raises(NetworkError, match="no parameter"):
+    with refused(NetworkError):
         derivative("membrane", slope=2)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "2"])
 def test_unusable_parameters(value: object) -> None:
-    with pytest.raises(NetworkError, match="positive finite number"):
+    with refused(NetworkError, where="alpha"):
         derivative("arctan", alpha=value)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from builders import dense, drawn, model, pictures
 from one_build import survey
+from refusals import refused
 
 from bioae import simulate
 from bioae.equations import NeuronModel, load_neuron
@@ -103,7 +104,7 @@ def test_a_model_that_cannot_fire_is_refused() -> None:
     fields = load_neuron("lif").to_mapping() | {"threshold": "v > 1 and v < 0"}
     fields["surrogate"] = {"distance": "v - theta", "scale": "theta"}
     never = model(fields, "never")
-    with pytest.raises(ModelError, match="no input makes half of the neurons of 'never' fire"):
+    with refused(ModelError, "'never'"):
         model_parity(never, **SMALL)
 
 

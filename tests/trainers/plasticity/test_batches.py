@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from bioae import learn
 from bioae.datasets import Data
@@ -176,12 +177,12 @@ def test_the_state_of_an_optimiser_continues_another_call() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     start = network()
-    with pytest.raises(NetworkError, match="optimiser"):
+    with refused(NetworkError):
         learn(start, signals(1), "torch", optimiser="adan")
-    with pytest.raises(NetworkError, match="learning_rate"):
+    with refused(NetworkError, found="0.0"):
         learn(start, signals(1), "torch", optimiser="adam", learning_rate=0.0)
     foreign = replace(learn(start, signals(1), "torch"), moments={"other/exp_avg": np.zeros(3)})
-    with pytest.raises(InputError, match="'other/exp_avg': the state of the optimiser does not f"):
+    with refused(InputError, "'other/exp_avg'", where="moments 'other/exp_avg'"):
         learn(foreign, signals(1), "torch", optimiser="adam")
 
 
@@ -215,8 +216,7 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
     devices = with_devices(load_synapse("stdp_pair"), 8)
     assert lower_synapse(devices).sequential
     start = changed(network(), {**devices.to_mapping()})
-    line = "cannot be averaged; expected a batch size of 1 and no optimiser; found an? (batch|opt)"
-    with pytest.raises(NetworkError, match=line):
+    with refused(NetworkError, expected="a batch size of 1 and no optimiser"):
         learn(start, signals(4), "torch", **options)
     assert learn(start, signals(1), "torch").network.weights["hidden.weight"].any()
 
@@ -233,15 +233,13 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
     ],
 )
 def test_another_state_of_an_optimiser_is_refused(optimiser: str | None, moments: Any) -> None:
-    with pytest.raises(InputError, match="moments") as refused:
+    with refused(InputError, "moments"):
         learn(network(), signals(2), "torch", optimiser=optimiser, moments=moments)
-    assert "\n" not in str(refused.value)
 
 
 def test_a_learning_rate_without_optimiser_is_refused() -> None:
-    with pytest.raises(NetworkError, match=r"an optimiser, which is missing.*eta") as refused:
+    with refused(NetworkError, where="learning_rate", found="5.0"):
         learn(network(), signals(2), "torch", learning_rate=5.0)
-    assert "\n" not in str(refused.value)
     default = learn(network(), signals(2), "torch", optimiser="adam")
     same = learn(network(), signals(2), "torch", optimiser="adam", learning_rate=1e-3)
     for name, weights in default.network.weights.items():
