@@ -1,4 +1,7 @@
-"""Checks of arrays at the border of data: values, labels, targets and numbers of examples."""
+"""Checks of arrays at the border of data: values, labels, targets and numbers of examples.
+
+All raise `DataError`, which names `where` the array comes from.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,13 @@ __all__ = [
     "check_signal_shape",
     "check_signals",
     "check_targets",
+    "misfit",
     "stack",
 ]
 
 BYTES = (bytes, bytearray, memoryview)
 
-_LARGEST_LABEL = _LARGEST_INDEX = 2**63 - 1
+_LARGEST_WHOLE = 2**63 - 1
 _BLOCK = 2**22  # numbers of signals that are checked at a time
 #: The largest magnitude of a signal, so that its products with gains stay finite in 32 bits.
 _LARGEST = 1e12
@@ -68,13 +72,7 @@ class FileArray:
 
 
 def as_array(source: Any, where: str) -> NDArray[Any]:
-    """Return an array of NumPy, of bytes and of tensors too, on a device or with a gradient.
-
-    Raises
-    ------
-    DataError
-        If nested lists differ in length, values are masked or have a unit, or this is no array.
-    """
+    """Return an array of NumPy: of numbers, bytes, or tensors on a device or with a gradient."""
     if isinstance(source, BYTES):
         return np.asarray(source) if isinstance(source, memoryview) else np.frombuffer(source, "u1")
     if isinstance(source, list | tuple) and any(hasattr(each, "detach") for each in source[:1]):
@@ -82,116 +80,85 @@ def as_array(source: Any, where: str) -> NDArray[Any]:
     if hasattr(source, "detach") and hasattr(source, "cpu"):
         source = source.detach().cpu()
     if np.ma.is_masked(source):
-        raise DataError(
-            "some values are masked",
-            where=where,
-            hint="Fill them first, for instance array.filled(0)",
-        )
+        hint = "Fill them first, for instance array.filled(0)"
+        raise DataError("some values are masked", where=where, hint=hint)
     if has_unit(source):
-        raise DataError(
-            "the values have a unit",
-            where=where,
-            hint="Divide by it, such as values/nA; spike times are Data.of_trains(trains)",
-        )
+        hint = "Divide by it, such as values/nA; spike times are Data.of_trains(trains)"
+        raise DataError("the values have a unit", where=where, hint=hint)
     try:
         return np.asarray(source)
     except ValueError as error:
         raise DataError("not a regular array", where=where, found=f"{error}") from error
     except (TypeError, RuntimeError) as error:
-        raise DataError(
-            "this cannot be read as an array",
-            where=where,
-            found=f"{type(source).__name__}: {shortened(str(error))}",
-        ) from error
+        found = f"{type(source).__name__}: {shortened(str(error))}"
+        raise DataError("this cannot be read as an array", where=where, found=found) from error
 
 
 def stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
-    """Return arrays of one shape as one array.
-
-    Raises
-    ------
-    DataError
-        If they differ in shape.
-    """
+    """Return arrays of one shape as one array."""
     shapes = list(dict.fromkeys(each.shape for each in arrays))
     if len(shapes) > 1:
-        raise DataError(
-            "the examples differ in shape",
-            where=where,
-            expected=f"{shapes[0]}, as of the first",
-            found=f"{shapes[1]}",
-        )
+        expected, found = f"{shapes[0]}, as of the first", f"{shapes[1]}"
+        raise DataError("the examples differ in shape", where=where, expected=expected, found=found)
     return np.stack(arrays)
 
 
 def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Return an array of NumPy, or one in a file as it is; `numpy.asarray` reads its values.
-
-    Raises
-    ------
-    DataError
-        As `as_array`.
-    """
+    """Return an array of NumPy, or one in a file as it is; `numpy.asarray` reads its values."""
     return array if isinstance(array, FileArray) else as_array(array, where)
 
 
-def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-    """Check the shape of an array of images, and return that of an image, (channel, y, x).
+def misfit(what: str, where: str, expected: str, array: NDArray[Any] | FileArray) -> DataError:
+    """Return the error for an array of another type or shape."""
+    found = f"the type {array.dtype}, shape {array.shape}"
+    return DataError(what, where=where, expected=expected, found=found)
 
-    Raises
-    ------
-    DataError
-        If the array is empty, or has another number of axes.
-    """
-    if len(shape) not in (3, 4):
-        raise DataError(
-            "images have the wrong number of axes",
-            where=where,
-            expected="(example, y, x) or (example, channel, y, x)",
-            found=f"the shape {shape}",
-            hint="Reshape flat images to (example, y, x); a single image is image[None]"
-            if len(shape) == 2
-            else None,
-        )
-    if 0 in shape:
-        raise DataError(
-            "there are no images",
-            where=where,
-            expected="at least one image of at least one pixel",
-            found=f"the shape {shape}",
-        )
+
+def check_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
+    """Check the shape of an array of images, and return that of an image, (channel, y, x)."""
+    expected = "(example, y, x) or (example, channel, y, x)"
+    flat = "Reshape flat images to (example, y, x); a single image is image[None]"
+    _check_axes(shape, (3, 4), where, expected, flat if len(shape) == 2 else None)
     return shape[1:] if len(shape) == 4 else (1, *shape[1:])
+
+
+def check_signal_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
+    """Check the shape of an array of signals, and return the points in time and the channels."""
+    _check_axes(shape, (2, 3), where, "(example, time, channel), or (example, time) of one channel")
+    return shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def _check_axes(
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    where: str,
+    expected: str,
+    hint: str | None = None,
+) -> None:
+    if len(shape) not in axes or 0 in shape:
+        what = "there are no examples" if 0 in shape else "the number of axes does not fit"
+        found = f"the shape {shape}"
+        raise DataError(what, where=where, expected=expected, found=found, hint=hint)
 
 
 def check_pixels(
     array: ArrayLike | FileArray, where: str, white: float | None = None
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
-    """Check images, and return them as bytes, or as numbers in [0, 1].
+    """Return images (example, channel, y, x) as bytes, or as numbers in [0, 1].
 
     Parameters
     ----------
     array
         Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
-        in [0, 1].
+        in [0, 1]. A largest byte of 1 is refused: it is rather meant as white than as 1/255.
     where
         The file or argument that an error names.
     white
         The value of a pixel of full intensity, where it is another one.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(example, channel, y, x)``: ``uint8`` for bytes, else ``float64``.
-
-    Raises
-    ------
-    DataError
-        If the array is empty, not numeric, of another number of axes, not finite, or outside the
-        range; or if the largest byte is 1, which is rather meant as white than as 1/255.
     """
     declared = as_declared(array, where)
     check_image_shape(declared.shape, where)
-    _check_numeric(declared, where, "images", "bytes from 0 to 255, or numbers in [0, 1]")
+    _check_numeric(declared, where, "bytes from 0 to 255, or numbers in [0, 1]")
     pixels = np.asarray(declared)
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels
     if white is not None:
@@ -202,12 +169,9 @@ def check_pixels(
         pixels = pixels.astype(np.float64)
         _check_range(pixels, 1, where)
     elif pixels.max() == 1:
-        raise DataError(
-            "bytes are intensities from 0 to 255, and the largest here is 1",
-            where=where,
-            hint="Store 255 for white, or booleans; of an array, white=1 says that 1 is white, "
-            "white=255 that these are dark images",
-        )
+        what = "bytes are intensities from 0 to 255, and the largest here is 1"
+        hint = "Store 255 for white, or booleans; white=1 makes 1 white, white=255 nearly black"
+        raise DataError(what, where=where, hint=hint)
     return pixels
 
 
@@ -217,70 +181,37 @@ def _check_range(pixels: NDArray[Any], white: float, where: str) -> None:
         return
     first = np.unravel_index(np.argmin(inside), pixels.shape)
     finite = np.isfinite(pixels[first])
+    hint = "Give bytes (uint8) for 0 to 255, or scale to [0, 1]; in Python, white=255 does so"
     raise DataError(
         "a pixel is outside the range" if finite else "a pixel is not finite",
         where=where,
         expected=f"numbers in [0, {white:g}]",
         found=_placed(pixels[first], first, ("example", "channel", "y", "x")),
-        hint="Give bytes (uint8) for the range 0 to 255, or scale to [0, 1]; in Python, white=255 "
-        "does so"
-        if finite and white == 1
-        else None,
+        hint=hint if finite and white == 1 else None,
     )
 
 
-def check_signal_shape(shape: tuple[int, ...], where: str) -> tuple[int, int]:
-    """Check the shape of an array of signals, and return the points in time and the channels.
-
-    Raises
-    ------
-    DataError
-        If the array is empty, or has another number of axes.
-    """
-    if len(shape) not in (2, 3):
-        raise DataError(
-            "signals have the wrong number of axes",
-            where=where,
-            expected="(example, time, channel), or (example, time) of one channel",
-            found=f"the shape {shape}",
-        )
-    if 0 in shape:
-        raise DataError(
-            "there are no signals",
-            where=where,
-            expected="at least one example, one point in time and one channel",
-            found=f"the shape {shape}",
-        )
-    return shape[1], shape[2] if len(shape) == 3 else 1
-
-
 def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Check signals by blocks, and return them with three axes, those in HDF5 files unread.
+    """Return signals (example, time, channel), whose values are checked by blocks.
+
+    Lazy arrays in files stay there.
 
     Parameters
     ----------
     array
-        Shape ``(example, time, channel)`` or ``(example, time)``.
+        Shape ``(example, time, channel)`` or ``(example, time)``: finite numbers of at most 1e12.
     where
         The file or argument that an error names.
-
-    Raises
-    ------
-    DataError
-        If the array is empty, not numeric, of another number of axes, not finite, or has values of
-        more than 1e12.
     """
     declared = as_declared(array, where)
     check_signal_shape(declared.shape, where)
-    _check_numeric(declared, where, "signals", "real numbers")
+    _check_numeric(declared, where, "real numbers")
     if isinstance(declared, FileArray) and declared.lazy:
         for place, block in declared.blocks(_BLOCK):
             _check_values(block, place, where)
         return declared if len(declared.shape) == 3 else declared.with_channel()
     values = np.asarray(declared)
-    rows = max(1, _BLOCK * len(values) // values.size)
-    for start in range(0, len(values), rows):
-        _check_values(values[start : start + rows], (start, 0, 0), where)
+    _check_values(values, (0, 0, 0), where)
     return values if values.ndim == 3 else values[..., None]
 
 
@@ -306,104 +237,51 @@ def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:
     return f"{value} at {', '.join(numbered)}"
 
 
-def _check_numeric(array: NDArray[Any] | FileArray, where: str, kind: str, expected: str) -> None:
+def _check_numeric(array: NDArray[Any] | FileArray, where: str, expected: str) -> None:
     if array.dtype.kind not in "buif":
-        raise DataError(
-            f"{kind} must be numbers",
-            where=where,
-            expected=expected,
-            found=f"the type {array.dtype}",
-        )
+        found = f"the type {array.dtype}"
+        raise DataError("values must be numbers", where=where, expected=expected, found=found)
 
 
 def check_indices(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
-    """Check the numbers of examples, which key their random input: all differ.
-
-    Raises
-    ------
-    DataError
-        If they do not.
-    """
+    """Return the numbers of examples, which key their random input: all differ."""
     declared = array if isinstance(array, FileArray) else any_array(array)
-    whole = declared.dtype.kind in "iu" and declared.shape == (examples,)
-    numbers = np.asarray(declared) if whole else np.empty(0)
+    expected, what = f"{examples} different whole numbers, 0 or more", "the indices do not fit"
+    if declared.dtype.kind not in "iu" or declared.shape != (examples,):
+        raise misfit(what, where, expected, declared)
+    numbers = np.asarray(declared)
     distinct = len(np.unique(numbers))
-    if distinct != examples or numbers.min() < 0 or numbers.max() > _LARGEST_INDEX:
-        raise DataError(
-            "the examples' numbers do not fit the data",
-            where=where,
-            expected=f"{examples} different whole numbers, 0 or more",
-            found=f"{distinct} in the shape {declared.shape}"
-            if whole
-            else f"the type {declared.dtype}, shape {declared.shape}",
-        )
+    if distinct != examples or numbers.min() < 0 or numbers.max() > _LARGEST_WHOLE:
+        found = f"{distinct} different ones from {numbers.min()} to {numbers.max()}"
+        raise DataError(what, where=where, expected=expected, found=found)
     return numbers.astype(np.int64)
 
 
 def check_labels(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.int64]:
-    """Check the labels of examples, one whole number for each.
-
-    Raises
-    ------
-    DataError
-        If they do not fit, or are texts.
-    """
+    """Return the labels of examples, one whole number for each."""
     declared = as_declared(array, where)
     if declared.dtype.kind in "OUST" and declared.shape == (examples,):
-        raise DataError(
-            "the labels are names of classes",
-            where=where,
-            expected="whole numbers",
-            found=shortened(repr(np.asarray(declared).tolist()[0])),
-            hint="Number them: numpy.unique(labels, return_inverse=True)[1]",
-        )
+        what, hint = "the labels are names of classes", "numpy.unique(labels, return_inverse=True)"
+        found = shortened(repr(np.asarray(declared).tolist()[0]))
+        raise DataError(what, where=where, found=found, hint=f"Number them: {hint}[1]")
+    expected = f"{examples} whole numbers of at most {_LARGEST_WHOLE}, shape ({examples},)"
     if declared.dtype.kind not in "ui" or declared.shape != (examples,):
-        raise DataError(
-            "the labels do not fit the data",
-            where=where,
-            expected=f"{examples} whole numbers, shape ({examples},)",
-            found=f"the type {declared.dtype}, shape {declared.shape}",
-        )
+        raise misfit("the labels do not fit the data", where, expected, declared)
     labels = np.asarray(declared)
-    if (labels > _LARGEST_LABEL).any():
-        raise DataError(
-            "a label is too large",
-            where=where,
-            expected=f"whole numbers of at most {_LARGEST_LABEL}",
-            found=str(labels.max()),
-        )
+    if (labels > _LARGEST_WHOLE).any():
+        found = str(labels.max())
+        raise DataError("a label is too large", where=where, expected=expected, found=found)
     return labels.astype(np.int64)
 
 
 def check_targets(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.float64]:
-    """Check the targets of examples, and return them as numbers (example, ..., output).
-
-    Parameters
-    ----------
-    array
-        Shape ``(example,)`` for a single output, ``(example, output)`` or
-        ``(example, time, output)``.
-    examples
-        The number of examples.
-    where
-        The file or argument that an error names.
-
-    Raises
-    ------
-    DataError
-        If they are not finite numbers, or have another shape.
-    """
+    """Return the targets of examples as numbers (example, output) or (example, time, output)."""
     declared = as_declared(array, where)
     shape = declared.shape
     fits = len(shape) in (1, 2, 3) and shape[0] == examples and 0 not in shape
     if declared.dtype.kind not in "buif" or not fits:
-        raise DataError(
-            "the targets do not fit the data",
-            where=where,
-            expected=f"numbers of {examples} examples, (example, output) or "
-            "(example, time, output)",
-            found=f"the type {declared.dtype}, shape {shape}",
-        )
+        expected = f"numbers ({examples}, output) or ({examples}, time, output)"
+        raise misfit("the targets do not fit the data", where, expected, declared)
     targets = np.asarray(declared).astype(np.float64)
     if not np.isfinite(targets).all():
         raise DataError("a target is not finite", where=where, expected="finite numbers")

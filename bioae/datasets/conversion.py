@@ -39,13 +39,7 @@ def check_options(
     function: Callable[..., object],
     known: Iterable[str] = DataOptions.__annotations__,
 ) -> None:
-    """Refuse a keyword that is neither an argument of a function nor an option of data.
-
-    Raises
-    ------
-    InputError
-        With the name of the function, which the user called, and a suggestion.
-    """
+    """Raise InputError for a keyword that is neither an argument of a function nor of `known`."""
     known = tuple(known)
     arguments = [
         name
@@ -105,30 +99,23 @@ def convert(
     """
     check_options(options, convert)
     facts: dict[str, Any] = {**options}
-    limit = facts.pop("limit", None)
-    chosen = _chosen(limit, facts.pop("examples", None))
+    limit, positions = _selection(facts.pop("limit", None), facts.pop("examples", None))
     answers = {key: facts.pop(key, None) for key in ("labels", "targets")}
     answers = {key: as_array(each, key) for key, each in answers.items() if each is not None}
     # As many as there are selected examples are theirs, in order; others are those of all.
-    of_all = {
-        key: each
-        for key, each in answers.items()
-        if chosen is None or each.shape[:1] != chosen.shape
-    }
+    count = limit if positions is None else len(positions)
+    of_all = {key: each for key, each in answers.items() if each.shape[:1] != (count,)}
     if facts.get("white") is not None:
         number(facts["white"], "white", above=0, error=DataError)
     if facts.get("split") is not None:
         one_of(facts["split"], "split", get_args(Split), error=DataError)
     request = Request(
         None if shape is None else tuple(shape), points, check,
-        limit=None if chosen is None or of_all else int(chosen.max()) + 1,
-        labelled="labels" in answers, **facts,
+        limit=None if of_all else limit, labelled="labels" in answers, **facts,
     )  # fmt: skip
-    data = request.convert(source)
-    data = data.assign(**of_all) if of_all else data
-    data = data if chosen is None else _selected(data, chosen, limit)
-    rest: Any = {key: answers[key] for key in answers if key not in of_all}
-    return data.assign(**rest) if rest else data
+    data = _with(request.convert(source), of_all)
+    data = _selected(data, limit, positions)
+    return _with(data, {key: answers[key] for key in answers if key not in of_all})
 
 
 def load(
@@ -163,53 +150,39 @@ def load(
 
 
 def check_data(data: Any, name: str) -> None:
-    """Refuse what is not `Data`.
-
-    Raises
-    ------
-    DataError
-        If it is not.
-    """
-    instance(
-        data, name, Data, error=DataError,
-        hint="Make data of arrays: bioae.datasets.convert(images, labels=labels)",
-    )  # fmt: skip
+    """Raise DataError unless this is `Data`."""
+    hint = "Make data of arrays: bioae.datasets.convert(images, labels=labels)"
+    instance(data, name, Data, error=DataError, hint=hint)
 
 
-def _chosen(limit: Any, examples: Any) -> NDArray[Any] | None:
-    """Return the positions of the selected examples; None for all."""
+def _with(data: Data, answers: dict[str, Any]) -> Data:
+    return data.assign(**answers) if answers else data
+
+
+def _selection(limit: Any, examples: Any) -> tuple[int | None, NDArray[Any] | None]:
+    """Return the number of first examples that are needed, and the positions that are selected."""
     if examples is None:
-        if limit is None:
-            return None
-        return np.arange(whole(limit, "limit", least=1, error=DataError))
+        return None if limit is None else whole(limit, "limit", least=1, error=DataError), None
     if limit is not None:
         raise DataError("limit and examples exclude each other", hint="Give one of the two")
-    chosen = any_array(examples)
-    fits = chosen.dtype.kind in "iu" and chosen.ndim == 1 and len(chosen)
-    if not fits or len(np.unique(chosen)) != len(chosen) or chosen.min() < 0:
-        raise DataError(
-            "these are not positions of examples",
-            where="examples",
-            expected="different whole numbers, 0 or more",
-            found=shortened(repr(examples)),
-        )
-    return chosen
+    positions = any_array(examples)
+    fits = positions.dtype.kind in "iu" and positions.ndim == 1 and len(positions)
+    if not fits or len(np.unique(positions)) != len(positions) or positions.min() < 0:
+        expected, found = "different whole numbers, 0 or more", shortened(repr(examples))
+        what = "these are not positions of examples"
+        raise DataError(what, where="examples", expected=expected, found=found)
+    return int(positions.max()) + 1, positions
 
 
-def _selected(data: Data, chosen: NDArray[Any], limit: int | None) -> Data:
-    if chosen.max() < len(data):
-        return data[chosen]
+def _selected(data: Data, needed: int | None, positions: NDArray[Any] | None) -> Data:
+    if needed is None or (needed == len(data) and positions is None):
+        return data
     where = None if data.name == data.kind else f"{data.name}, split {data.split}"
-    if limit is None:
-        raise DataError(
-            "an example is not in the data",
-            where=where,
-            expected=f"positions from 0 to {len(data) - 1}",
-            found=str(chosen.max()),
-        )
-    raise DataError(
-        f"there are too few {data.kind}",
-        where=where,
-        expected=f"a limit of at most {len(data)}",
-        found=f"{limit}",
-    )
+    if needed <= len(data):
+        return data[np.arange(needed) if positions is None else positions]
+    if positions is None:
+        what, expected = f"there are too few {data.kind}", f"a limit of at most {len(data)}"
+    else:
+        needed -= 1
+        what, expected = "an example is not in the data", f"positions from 0 to {len(data) - 1}"
+    raise DataError(what, where=where, expected=expected, found=f"{needed}")

@@ -109,13 +109,11 @@ class Data:
     ) -> Data:
         """Check images, and return them as data.
 
-        Bytes stay bytes until `as_float` is called, so 60,000 digits take 47 MB.
-
         Parameters
         ----------
         pixels
-            Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or
-            numbers in [0, 1].
+            Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, which
+            stay bytes until `as_float` is called, or numbers in [0, 1].
         white
             The value of a pixel of full intensity, where it is another one.
         known
@@ -124,8 +122,7 @@ class Data:
         Raises
         ------
         DataError
-            If the pixels are not finite, outside the range or of another number of axes, or a fact
-            does not fit them.
+            If the pixels are not of this form, or a fact does not fit them.
         """
         where = known.get("name", "images")
         declared = as_declared(pixels, where)
@@ -148,7 +145,7 @@ class Data:
         Raises
         ------
         DataError
-            If the values are not such numbers, or a fact does not fit them.
+            If the values are not of this form, or a fact does not fit them.
         """
         where = known.get("name", "signals")
         declared = as_declared(values, where)
@@ -189,16 +186,16 @@ class Data:
         Raises
         ------
         DataError
-            If the lists differ in length, a position or a channel is outside its range, a time is
-            negative or not finite, or a fact does not fit the examples.
+            If the lists differ in length, a number is outside its range, or a fact does not fit.
         """
         where = known.get("name", "events")
         if examples is None:
             answers = [known.get("labels"), known.get("targets")]
             shapes = [as_declared(each, where).shape for each in answers if each is not None]
             examples = (*shapes[0], 1)[0] if shapes else None
+        lists = (example, time, channel)
         addresses = Addresses.of(
-            example, time, channel, channels=channels, unit=unit, examples=examples, where=where
+            lists, channels=channels, unit=unit, examples=examples, where=where
         )
         return cls("events", addresses, **_checked(known, "events", len(addresses)))
 
@@ -248,13 +245,7 @@ class Data:
         return cls("events", addresses, **_checked(known, "events", len(addresses)))
 
     def assign(self, **known: Unpack[Known]) -> Data:
-        """Return the same examples with other labels, targets, indices, name or split, checked.
-
-        Raises
-        ------
-        DataError
-            If one does not fit.
-        """
+        """Return the examples with other labels, targets, indices, name or split, or DataError."""
         present: Known = {
             "labels": self.labels, "targets": self.targets, "indices": self.indices,
             "name": self.name, "split": self.split,
@@ -322,16 +313,9 @@ class Data:
         return values.astype(np.float64)
 
     def frames(self, points: int, *, point_ms: float = 1.0) -> NDArray[np.float64]:
-        """Count events at each point in time: (example, time, channel).
+        """Count events at each of `points` points in time: (example, time, channel).
 
-        An event at time t belongs to the point ``floor(t / point_ms)``.
-
-        Parameters
-        ----------
-        points
-            The number of points in time.
-        point_ms
-            The milliseconds from one point to the next, for times in milliseconds.
+        An event at time t in milliseconds belongs to the point ``floor(t / point_ms)``.
 
         Raises
         ------
@@ -341,13 +325,7 @@ class Data:
         return cast(Addresses, self.values).frames(points, point_ms, self.name)
 
     def check_times(self, points: int, *, point_ms: float = 1.0) -> None:
-        """Check that the events fit into frames; the arguments are those of `frames`.
-
-        Raises
-        ------
-        DataError
-            If an event comes after the last point.
-        """
+        """Raise DataError if an event comes after the last point of `frames`."""
         cast(Addresses, self.values).points(points, point_ms, self.name)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import one_of, whole
-from bioae.datasets.checks import FileArray, as_array, as_declared
+from bioae.datasets.checks import FileArray, as_array, as_declared, misfit
 from bioae.errors import DataError
 from bioae.units import in_ms
 
@@ -57,46 +57,36 @@ class Addresses:
     @classmethod
     def of(
         cls,
-        example: ArrayLike | FileArray,
-        time: ArrayLike | FileArray,
-        channel: ArrayLike | FileArray,
+        lists: Sequence[ArrayLike | FileArray],
         *,
         channels: int,
         unit: TimeUnit,
         examples: int | None,
         where: str,
     ) -> Addresses:
-        """Check lists of addresses, in any order; the arguments are those of `Data.of_events`.
-
-        Raises
-        ------
-        DataError
-            If they do not fit; the error names `where`.
-        """
+        """Check lists of examples, times and channels, in any order, see `Data.of_events`."""
         one_of(unit, f"{where}: the unit of times", get_args(TimeUnit), error=DataError)
         channels = whole(channels, f"{where}: channels", least=1, most=_MOST, error=DataError)
-        time_where = f"{where}: times of events"
-        time = time if unit == "step" else in_ms(time, time_where)
-        wheres = (f"{where}: examples of events", time_where, f"{where}: channels of events")
-        lists = [_list(*each) for each in zip((example, time, channel), wheres, strict=True)]
-        lengths = [each.shape[0] for each in lists]
+        names = [f"{where}: {each} of events" for each in ("examples", "times", "channels")]
+        example, time, channel = lists
+        time = time if unit == "step" else in_ms(time, names[1])
+        declared = [_list(*each) for each in zip((example, time, channel), names, strict=True)]
+        lengths = [each.shape[0] for each in declared]
         if len(set(lengths)) > 1:
+            expected = "an example, a time and a channel for each event"
+            found = "{}, {} and {}".format(*lengths)
             raise DataError(
-                "the lists of events differ in length",
-                where=where,
-                expected="an example, a time and a channel for each event",
-                found="{}, {} and {}".format(*lengths),
+                "the lists of events differ in length", where=where, expected=expected, found=found
             )
-        places = _whole_numbers(lists[0], wheres[0])
-        times = _times(lists[1], unit, wheres[1])
-        ports = _whole_numbers(lists[2], wheres[2])
+        places, ports = (_whole_numbers(declared[each], names[each]) for each in (0, 2))
+        times = _times(declared[1], unit, names[1])
         if examples is None:
             examples = int(places.max(initial=-1)) + 1
         examples = whole(
             examples, f"{where}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
         )
-        _check_below(places, examples, wheres[0])
-        _check_below(ports, channels, wheres[2])
+        _check_below(places, examples, names[0])
+        _check_below(ports, channels, names[2])
         order = np.lexsort((ports, times, places))
         counts = np.bincount(places, minlength=examples).astype(np.int64)
         return cls(counts, times[order], ports[order].astype(np.int32), channels, unit)
@@ -133,31 +123,23 @@ class Addresses:
         return counts.reshape(len(self), points, self.channels).astype(np.float64)
 
     def points(self, points: int, point_ms: float, where: str) -> NDArray[np.int64]:
-        """Return the point in time of each event (event), all below `points`.
-
-        Raises
-        ------
-        DataError
-            If an event comes after the last point; the error names `where`.
-        """
+        """Return the point in time of each event (event), all below `points`."""
         points_ms = 1.0 if self.unit == "step" else point_ms
         # Clipped, because a float may be beyond any whole number.
         time = np.minimum(self.time / np.float64(points_ms), _MOST)
-        rounding = _rounding(self.time.dtype) * time
+        dtype: Any = self.time.dtype
+        short = dtype.kind == "f" and dtype != np.float64
+        rounding = (4 * float(np.finfo(dtype).eps) if short else 0.0) * time
         if rounding.size and rounding.max() > _COARSEST:
-            raise DataError(
-                f"times of the type {self.time.dtype} are too coarse for these steps",
-                where=where,
-                expected="float64",
-            )
+            what = f"times of the type {dtype} are too coarse for these steps"
+            raise DataError(what, where=where, expected="float64")
         point: NDArray[np.int64] = np.floor(time + np.maximum(rounding, _ROUNDING)).astype(np.int64)
         if point.size and point.max() >= points:
-            end = points if self.unit == "step" else points * point_ms
-            unit = "frame" if self.unit == "step" else "ms"
+            end = f"{points} (frame)" if self.unit == "step" else f"{points * point_ms:g} (ms)"
             raise DataError(
                 "an event comes after the end of a presentation",
                 where=where,
-                expected=f"times below {end:g} ({unit})",
+                expected=f"times below {end}",
                 found=f"{self.time.max():g}",
                 hint="Give the network more steps, or leave out later events",
             )
@@ -167,22 +149,16 @@ class Addresses:
 def addresses_of_trains(
     trains: Sequence[Sequence[ArrayLike]], unit: TimeUnit, where: str
 ) -> Addresses:
-    """Return the addresses of spike trains, see `Data.of_trains`.
-
-    Raises
-    ------
-    DataError
-        If examples differ in their number of channels, or the times do not fit.
-    """
-    channels = [len(each) for each in trains]
-    if not channels or len(set(channels)) > 1 or not channels[0]:
+    """Return the addresses of spike trains, see `Data.of_trains`."""
+    channels = sorted({len(each) for each in trains})
+    if len(channels) != 1 or not channels[0]:
         raise DataError(
             "the examples differ in their number of spike trains"
-            if len(set(channels)) > 1
+            if len(channels) > 1
             else "there are no spike trains",
             where=where,
             expected="trains[example][channel], one train for each channel",
-            found=", ".join(map(str, sorted(set(channels)))) or None,
+            found=", ".join(map(str, channels)) or None,
         )
     flat = [train for example in trains for train in example]
     if unit != "step":
@@ -190,35 +166,22 @@ def addresses_of_trains(
     lists = [_list(train, f"{where}: spike train") for train in flat]
     place = np.repeat(np.arange(len(lists)), [each.shape[0] for each in lists])
     times = [np.asarray(each) for each in lists if each.shape[0]]
-    return Addresses.of(
-        place // channels[0], np.concatenate(times) if times else [], place % channels[0],
-        channels=channels[0], unit=unit, examples=len(trains), where=where,
-    )  # fmt: skip
+    lists = [place // channels[0], np.concatenate(times or [np.empty(0)]), place % channels[0]]
+    return Addresses.of(lists, channels=channels[0], unit=unit, examples=len(trains), where=where)
 
 
 def addresses_of_frames(frames: ArrayLike, where: str) -> Addresses:
-    """Return the addresses of the events that frames count, see `Data.of_frames`.
-
-    Raises
-    ------
-    DataError
-        If they are not whole numbers of 0 or more (example, time, channel).
-    """
+    """Return the addresses of the events that frames count, see `Data.of_frames`."""
     counts = as_array(frames, where)
     real = counts.ndim == 3 and counts.size > 0 and counts.dtype.kind in "buif"
     if not real or not ((counts >= 0) & (counts < _MOST) & (counts == np.floor(counts))).all():
-        raise DataError(
-            "these are no frames",
-            where=where,
-            expected="whole numbers of events, 0 or more, (example, time, channel)",
-            found=f"the type {counts.dtype}, shape {counts.shape}",
-        )
+        expected = "whole numbers of events, 0 or more, (example, time, channel)"
+        raise misfit("these are no frames", where, expected, counts)
     places = np.nonzero(counts)
-    repeats = counts[places].astype(np.int64)
+    lists = [np.repeat(axis, counts[places].astype(np.int64)) for axis in places]
     return Addresses.of(
-        *(np.repeat(axis, repeats) for axis in places),
-        channels=counts.shape[2], unit="step", examples=len(counts), where=where,
-    )  # fmt: skip
+        lists, channels=counts.shape[2], unit="step", examples=len(counts), where=where
+    )
 
 
 def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
@@ -226,61 +189,41 @@ def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
     declared = as_declared(array, where)
     numeric = declared.dtype.kind in "iuf"  # of no event, of any type
     if len(declared.shape) != 1 or not (numeric or declared.shape == (0,)):
-        raise _misfit(declared, where, "numbers")
+        raise misfit("the list of events does not fit", where, "numbers, shape (event,)", declared)
     return declared
 
 
 def _whole_numbers(array: NDArray[Any] | FileArray, where: str) -> NDArray[np.int64]:
+    expected = f"whole numbers of at most {_MOST}, shape (event,)"
     if array.dtype.kind not in "iu" and array.shape != (0,):
-        raise _misfit(array, where, "whole numbers")
+        raise misfit("the list of events does not fit", where, expected, array)
     values = np.asarray(array)
     if (values > _MOST).any():
+        found = str(values.max())
         raise DataError(
-            "a number of an event is too large",
-            where=where,
-            expected=f"whole numbers of at most {_MOST}",
-            found=str(values.max()),
+            "a number of an event is too large", where=where, expected=expected, found=found
         )
     return values.astype(np.int64)
 
 
-def _misfit(array: NDArray[Any] | FileArray, where: str, expected: str) -> DataError:
-    return DataError(
-        "the list of events does not fit",
-        where=where,
-        expected=f"{expected}, shape (event,)",
-        found=f"the type {array.dtype}, shape {array.shape}",
-    )
-
-
 def _times(array: NDArray[Any] | FileArray, unit: TimeUnit, where: str) -> NDArray[Any]:
-    times: NDArray[Any] = (
-        _whole_numbers(array, where) if unit == "step" else _as_float(np.asarray(array))
-    )
+    """Return times as floats of this machine, or whole steps; short floats show their precision."""
+    if unit == "step":
+        times: NDArray[Any] = _whole_numbers(array, where)
+    else:
+        times = np.asarray(array)
+        short = times.dtype.kind == "f" and times.dtype.itemsize < np.dtype(np.float64).itemsize
+        times = times.astype(f"f{times.dtype.itemsize}" if short else np.float64)
     wrong = ~(np.isfinite(times) & (times >= 0))
     if wrong.any():
         raise DataError("a time is negative or not finite", where=where, found=f"{times[wrong][0]}")
     return times
 
 
-def _as_float(array: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers as floats of this machine; shorter ones stay, to tell how precise they are."""
-    short = array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(np.float64).itemsize
-    return array.astype(f"f{array.dtype.itemsize}" if short else np.float64)
-
-
-def _rounding(dtype: np.dtype[Any]) -> float:
-    """Return the relative rounding error of times that were computed in a type of float."""
-    short = dtype.kind == "f" and dtype != np.float64
-    return 4 * float(np.finfo(dtype).eps) if short else 0.0
-
-
 def _check_below(values: NDArray[np.int64], end: int, where: str) -> None:
     wrong = (values < 0) | (values >= end)
     if wrong.any():
+        expected, found = f"whole numbers from 0 to {end - 1}", str(values[wrong][0])
         raise DataError(
-            "an event is outside the range",
-            where=where,
-            expected=f"whole numbers from 0 to {end - 1}",
-            found=str(values[wrong][0]),
+            "an event is outside the range", where=where, expected=expected, found=found
         )

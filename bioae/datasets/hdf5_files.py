@@ -53,13 +53,7 @@ class StoredArray(FileArray):
 
     @classmethod
     def of(cls, path: Path, name: str) -> StoredArray:
-        """Return all rows of an array.
-
-        Raises
-        ------
-        DataError
-            If the file is damaged or not safe, or has no such array.
-        """
+        """Return all rows of an array, or raise DataError."""
         with _opened(path, check=True) as file:
             found = _array(file, name, path)
             shape, dtype = found.shape, found.dtype
@@ -78,17 +72,9 @@ class StoredArray(FileArray):
         return replace(self, shape=(*self.shape, 1))
 
     def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read the whole array in parts, each compressed piece of the file once.
+        """Read the whole array in parts of so many numbers, or of a compressed piece of the file.
 
-        Parameters
-        ----------
-        numbers
-            The most numbers of a part, unless a row or a compressed piece has more.
-
-        Yields
-        ------
-        tuple
-            The place of the part's first number, and its values in the shape of the file.
+        Yields the place of each part's first number, and its values in the shape of the file.
         """
         with _opened(self.path) as file:
             found = self._found(file)
@@ -104,13 +90,7 @@ class StoredArray(FileArray):
                 yield (*place, *(0 for _ in range(values.ndim - len(place)))), values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read the selected rows.
-
-        Raises
-        ------
-        DataError
-            If the file is no longer there, or has another array.
-        """
+        """Read the selected rows, or raise DataError if the file has another array."""
         with _opened(self.path) as file:
             values = _read(self._found(file), self.rows)
         values = values.reshape(self.shape)
@@ -129,13 +109,7 @@ class StoredArray(FileArray):
 
 
 def stored_names(path: Path) -> list[str]:
-    """Return the names of the arrays in an HDF5 file, without those in groups.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged or not safe.
-    """
+    """Return the names of an HDF5 file's arrays that are in no group, or raise DataError."""
     with _opened(path, check=True) as file:
         return [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
 

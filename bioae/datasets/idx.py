@@ -39,25 +39,12 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
-    """Read an IDX file, gzipped or not.
-
-    Parameters
-    ----------
-    path
-        The file.
-    ndim
-        The number of dimensions that it must have.
-
-    Returns
-    -------
-    numpy.ndarray
-        The values in the machine's own byte order.
+    """Read an IDX file of `ndim` dimensions, gzipped or not, in the byte order of the machine.
 
     Raises
     ------
     DataError
-        If the file is missing, truncated, longer than its header says, or not an IDX file of `ndim`
-        dimensions.
+        If the file is missing, truncated, longer than its header says, or not such a file.
     """
     path = Path(path)
     with _opened(path) as (file, most):
@@ -66,30 +53,17 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
         # One byte more than declared shows that there are more.
         content = file.read(min(expected, most) + 1)
     if len(content) != expected:
-        kind = "truncated" if len(content) < expected else "longer than its header says"
-        raise DataError(
-            f"the IDX file is {kind}",
-            where=str(path),
-            expected=f"{expected} bytes of values for the shape {shape}",
-            found=f"{len(content)}" if len(content) < expected else "more",
-            hint="Fetch or copy the file again",
-        )
+        short = len(content) < expected
+        raise _damaged(
+            path, f"the IDX file is {'truncated' if short else 'longer than its header says'}",
+            f"{expected} bytes of values for the shape {shape}",
+            f"{len(content)}" if short else "more",
+        )  # fmt: skip
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False) -> None:
-    """Write an array as an IDX file, gzipped where the name ends in ``.gz``.
-
-    The same values always give the same bytes.
-
-    Parameters
-    ----------
-    path
-        The file to write.
-    values
-        An array of 8-bit, 16-bit or 32-bit integers or of floating-point numbers with an IDX code.
-    overwrite
-        Whether an existing file may be replaced.
+    """Write an array as an IDX file, gzipped where the name ends in ``.gz``; always the same bytes.
 
     Raises
     ------
@@ -102,11 +76,9 @@ def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False
     codes = {dtype: code for code, dtype in _TYPES.items()}
     dtype = values.dtype.newbyteorder(">")
     if dtype not in codes:
+        expected = ", ".join(known.newbyteorder("=").name for known in codes)
         raise DataError(
-            "the type has no IDX code",
-            where=str(path),
-            expected=", ".join(known.newbyteorder("=").name for known in codes),
-            found=values.dtype.name,
+            "the type has no IDX code", where=str(path), expected=expected, found=values.dtype.name
         )
     content = _MAGIC.pack(0, codes[dtype], values.ndim)
     content += struct.pack(f">{values.ndim}I", *values.shape) + values.astype(dtype).tobytes()
@@ -122,19 +94,13 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     try:
         with open_input(path) as file:
             size = os.fstat(file.fileno()).st_size
-            zipped = file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
-            if not zipped:
+            if not file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
                 yield file, size
                 return
             with gzip.GzipFile(fileobj=file) as inner:
                 yield cast(IO[bytes], inner), size * MOST_INFLATED
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            "the gzip file is truncated or damaged",
-            where=str(path),
-            found=f"{error}",
-            hint="Fetch or copy the file again",
-        ) from error
+        raise _damaged(path, "the gzip file is truncated or damaged", None, f"{error}") from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
@@ -142,13 +108,8 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
 def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
     size = _MAGIC.size + 4 * ndim
     if len(content) < size:
-        raise DataError(
-            "the IDX header is truncated",
-            where=str(path),
-            expected=f"at least {size} bytes",
-            found=f"{len(content)}",
-            hint="Fetch or copy the file again",
-        )
+        expected = f"at least {size} bytes"
+        raise _damaged(path, "the IDX header is truncated", expected, f"{len(content)}")
     zero, code, dimensions = _MAGIC.unpack_from(content)
     if zero != 0 or code not in _TYPES or dimensions != ndim:
         raise DataError(
@@ -159,3 +120,8 @@ def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple
             hint="Give the file under the name that belongs to its content",
         )
     return _TYPES[code], struct.unpack_from(f">{ndim}I", content, _MAGIC.size)
+
+
+def _damaged(path: Path, what: str, expected: str | None, found: str) -> DataError:
+    hint = "Fetch or copy the file again"
+    return DataError(what, where=str(path), expected=expected, found=found, hint=hint)

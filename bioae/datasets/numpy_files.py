@@ -1,4 +1,4 @@
-"""Arrays in the files of NumPy: those that are asked for, and nothing of the others.
+"""Lazy reading of arrays in ``.npy`` and ``.npz`` files.
 
 The shape of an array in an archive is known before the array is inflated.
 """
@@ -30,13 +30,7 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 
 
 def array_names(path: Path) -> list[str]:
-    """Return the names of the arrays in an ``.npz`` file.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-    """
+    """Return the names of the arrays in an ``.npz`` file, or raise DataError."""
     try:
         with open_archive(path) as archive:
             return [name.removesuffix(_SUFFIX) for name in archive.namelist()]
@@ -46,19 +40,7 @@ def array_names(path: Path) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class ZippedArray(FileArray):
-    """An array in an ``.npz`` file, of which the header is read; `numpy.asarray` reads the rest.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        The name of the array.
-    shape
-        The declared shape.
-    dtype
-        The declared type.
-    """
+    """An array in an ``.npz`` file, of which the header is read; `numpy.asarray` reads the rest."""
 
     path: Path
     name: str
@@ -67,37 +49,22 @@ class ZippedArray(FileArray):
 
     @classmethod
     def of(cls, path: Path, name: str) -> ZippedArray:
-        """Return an array as its header declares it.
+        """Return an array as its header declares it, or raise DataError.
 
-        Raises
-        ------
-        DataError
-            If it cannot be read, holds Python objects, or its size is not the one it declares.
+        It is refused if it cannot be read, holds Python objects, or has not the declared size.
         """
         with _member(path, name) as (file, size):
             return cls(path, name, *_declared(file, size))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read the array.
-
-        Raises
-        ------
-        DataError
-            If it cannot be read.
-        """
+        """Read the array, or raise DataError."""
         with _member(self.path, self.name) as (file, size):
             values = _read(file, size)
         return values if dtype is None else values.astype(dtype)
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Read the array of an ``.npy`` file.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, holds Python objects, or its size is not the one it declares.
-    """
+    """Read the array of an ``.npy`` file; it is refused as by `ZippedArray.of`."""
     try:
         with open_input(path) as file:
             return _read(file, os.fstat(file.fileno()).st_size)

@@ -69,12 +69,8 @@ def save(
 def _check_pair(train: Data, test: Data) -> None:
     one, other = (_kind(each) for each in (train, test))
     if one != other:
-        raise DataError(
-            "the test set does not fit the training set",
-            where="test",
-            expected=", ".join(map(str, one)),
-            found=", ".join(map(str, other)),
-        )
+        what, expected, found = "the test set does not fit", str(one), str(other)
+        raise DataError(what, where="test", expected=expected, found=found)
 
 
 def _kind(data: Data) -> tuple[object, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -55,15 +54,10 @@ def find_file(folder: Path, split: Split, kind: Kind) -> Path | None:
 
 
 def locate(name: str) -> Path | None:
-    """Return the folder of a data set, or None if it has to be fetched.
+    """Return the folder of a data set of `DATA_SETS`, or None if it has to be fetched.
 
     The search goes through the package, the folder in ``BIOAE_DATA`` (a folder in it with the data
     set's name, or the folder itself), and the user's cache, in this order.
-
-    Parameters
-    ----------
-    name
-        A name of `DATA_SETS`.
 
     Raises
     ------
@@ -73,18 +67,17 @@ def locate(name: str) -> Path | None:
     known = data_set(name)
     if not known.mirrors:
         return _SAMPLE_FOLDER
-    return next((folder for folder in _folders(known) if _is_complete(folder)), None)
+    folders = [_cache(name)]
+    if (root := _own_folder()) is not None:
+        own = [root] if _is_complete(root) and _holds(root, known) else []
+        folders = [root / name, *own, *folders]
+    return next((folder for folder in folders if _is_complete(folder)), None)
 
 
 def fetch(name: str) -> Path:
-    """Return the folder of a data set, after fetching missing files.
+    """Return the folder of a data set of `DATA_SETS`, after fetching missing files.
 
     Every file is checked against its SHA-256 checksum and kept in the user's cache.
-
-    Parameters
-    ----------
-    name
-        A name of `DATA_SETS`.
 
     Raises
     ------
@@ -102,7 +95,8 @@ def fetch(name: str) -> Path:
             return _fetch_from(mirror, known)
         # requests' errors are OSErrors; pooch raises ValueError for a wrong checksum.
         except (OSError, ValueError) as error:
-            failures.append(f"{mirror}: {shortened(_first_line(error))}")
+            line = str(error).partition("\n")[0] or type(error).__name__
+            failures.append(f"{mirror}: {shortened(line)}")
     raise DataError(
         "the data set could not be fetched",
         where=name,
@@ -129,33 +123,27 @@ def _cache(name: str) -> Path:
     return user_cache() / "data" / name
 
 
-def _folders(known: DataSet) -> Iterator[Path]:
-    if os.environ.get(VARIABLE):
-        root = Path(os.environ[VARIABLE]).expanduser()
-        if not root.is_dir():
-            raise DataError(
-                "not a folder",
-                where=f"{VARIABLE}={root}",
-                hint=f"Set {VARIABLE} to a folder of IDX files, or unset it",
-            )
-        yield root / known.name
-        if _is_complete(root) and _holds(root, known):
-            yield root
-    yield _cache(known.name)
+def _own_folder() -> Path | None:
+    if not os.environ.get(VARIABLE):
+        return None
+    root = Path(os.environ[VARIABLE]).expanduser()
+    if not root.is_dir():
+        hint = f"Set {VARIABLE} to a folder of IDX files, or unset it"
+        raise DataError("not a folder", where=f"{VARIABLE}={root}", hint=hint)
+    return root
 
 
 def _completing(known: DataSet) -> str:
     """Return what to do with the user's folder, for a data set that is not in it."""
-    if os.environ.get(VARIABLE):
-        own = Path(os.environ[VARIABLE]).expanduser() / known.name
+    own = _own_folder()
+    if own is not None and (own / known.name).is_dir():
         files = [
             file_names(split, kind)[0]
             for split in _STEMS
             for kind in _NDIM
-            if find_file(own, split, kind) is None
+            if find_file(own / known.name, split, kind) is None
         ]
-        if own.is_dir():
-            return f"add {', '.join(files)} to {own}"
+        return f"add {', '.join(files)} to {own / known.name}"
     return f"set {VARIABLE} to a folder that holds its IDX files in {known.name}{os.sep}"
 
 
@@ -172,7 +160,3 @@ def _holds(folder: Path, known: DataSet) -> bool:
     header = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
     digest = hashlib.sha256(header + labels.tobytes()).hexdigest()
     return digest == known.test_labels_sha256
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -180,7 +180,7 @@ def test_a_chunk_of_signals_is_bounded() -> None:
 REFUSED: list[tuple[Any, str]] = [
     (SIGNALS[:, :5], "do not last as long as a presentation; expected 12 points in time, for 12"),
     (SIGNALS[..., :2], r"signals do not fit the network; expected \(channel\) = \(3,\)"),
-    (SIGNALS[0, 0], "signals have the wrong number of axes"),
+    (SIGNALS[0, 0], "signals: the number of axes does not fit"),
     (
         load("sample", limit=3),
         r"receives signals; expected signals of the shape \(time, channel\) = \(12, 3\), or events",

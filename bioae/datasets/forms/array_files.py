@@ -10,7 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from bioae.datasets.checks import FileArray, check_image_shape, check_signal_shape
+from bioae.datasets.checks import FileArray, check_image_shape, check_signal_shape, misfit
 from bioae.datasets.data import Data, Declared, Known, Split
 from bioae.datasets.forms.registry import BOTH, Request
 from bioae.datasets.hdf5_files import StoredArray, stored_names
@@ -34,22 +34,16 @@ def holds_data_set(names: Collection[str]) -> bool:
 
 
 def load_arrays(path: Path, request: Request) -> Data:
-    """Load the images, signals or events in a file.
+    """Load the images, signals or events in a file, or raise DataError.
 
     All shapes are compared before a large array is read, since a small compressed file may
     declare gigabytes.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged or not safe to read, there is none or several of them, or its arrays
-        do not fit.
     """
+    zipped = path.suffix == ".npz"
+    names = array_names(path) if zipped else stored_names(path)
+    read = ZippedArray.of if zipped else StoredArray.of
     split = request.split or "test"
-    if path.suffix == ".npz":
-        file = _ArrayFile(path, split, array_names(path), ZippedArray.of)
-    else:
-        file = _ArrayFile(path, split, stored_names(path), StoredArray.of)
+    file = _ArrayFile(path, split, names, read)
     kinds = [kind for kind in _KINDS if file.name_of(kind) is not None]
     if len(kinds) != 1:
         raise DataError(
@@ -59,17 +53,15 @@ def load_arrays(path: Path, request: Request) -> Data:
             where=str(path),
             expected=f"an array named images or x_{split}, signals or signals_{split}, or "
             f"event_example or event_example_{split}",
-            found=shortened(", ".join(file.names), 200) or "no array",
+            found=shortened(", ".join(names), 200) or "no array",
         )
-    if kinds == ["event_example"]:
-        file.check_events()
+    declared = file.declared(kinds[0])
     if request.check is not None:
-        request.check(file.declared(kinds[0]))
-    if kinds == ["images"]:
-        return Data.of_images(file.array("images"), **file.known())
-    if kinds == ["signals"]:
-        return Data.of_signals(file.array("signals"), **file.known())
-    return file.events()
+        request.check(declared)
+    if declared.kind == "events":
+        return file.events()
+    make = Data.of_images if declared.kind == "images" else Data.of_signals
+    return make(file.array(kinds[0]), **file.known())
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ class _ArrayFile:
     read: Callable[[Path, str], FileArray]
 
     def name_of(self, key: str) -> str | None:
-        """Return the name of an array."""
+        """Return the name of an array, None if it is not there."""
         return _name_of(key, self.names, self.split)
 
     def array(self, key: str) -> FileArray:
@@ -120,39 +112,18 @@ class _ArrayFile:
 
     def declared(self, key: str) -> Declared:
         """Return the kind and the shapes of the data set, whose large arrays are not read."""
-        where, targets = f"{self.path}: {self.name_of(key)}", self.optional("targets")
-        known = (
-            str(self.path),
-            self.split,
-            None,
-            None if targets is None else targets.shape[1:] or (1,),
-        )
-        if key == "images":
-            return Declared("images", check_image_shape(self.array(key).shape, where), *known)
+        targets, points = self.optional("targets"), None
+        outputs = None if targets is None else targets.shape[1:] or (1,)
         if key == "event_example":
-            return Declared("events", (self.number("channels"),), *known)
-        points, channels = check_signal_shape(self.array(key).shape, where)
-        return Declared("signals", (channels,), *known[:2], points, known[3])
-
-    def check_events(self) -> None:
-        """Check that the file has the arrays of events, and their times once."""
-        times = [key for key in ("event_time_ms", "event_step") if self.name_of(key) is not None]
-        if len(times) == 2:
-            raise DataError(
-                "the times of the events are given twice",
-                where=str(self.path),
-                expected="event_time_ms or event_step",
-                found=" and ".join(str(self.name_of(key)) for key in times),
-            )
-        needed = [*(times or ["event_step"]), "event_channel", "channels"]
-        missing = [key for key in needed if self.name_of(key) is None]
-        if missing:
-            raise DataError(
-                f"the array {missing[0]} of the events is missing",
-                where=str(self.path),
-                expected="event_example, event_time_ms or event_step, event_channel and channels",
-                found=shortened(", ".join(self.names), 200),
-            )
+            self._check_events()
+            shape: tuple[int, ...] = (self._number("channels"),)
+            return Declared("events", shape, str(self.path), self.split, targets=outputs)
+        where, stored = f"{self.path}: {self.name_of(key)}", self.array(key).shape
+        if key == "images":
+            shape = check_image_shape(stored, where)
+            return Declared("images", shape, str(self.path), self.split, targets=outputs)
+        points, channels = check_signal_shape(stored, where)
+        return Declared("signals", (channels,), str(self.path), self.split, points, outputs)
 
     def events(self) -> Data:
         """Return the events of the file."""
@@ -161,22 +132,31 @@ class _ArrayFile:
             self.array("event_example"),
             self.array("event_time_ms" if milliseconds else "event_step"),
             self.array("event_channel"),
-            channels=self.number("channels"),
+            channels=self._number("channels"),
             unit="ms" if milliseconds else "step",
-            examples=None if self.name_of("examples") is None else self.number("examples"),
+            examples=None if self.name_of("examples") is None else self._number("examples"),
             **self.known(),
         )
 
-    def number(self, key: str) -> int:
-        """Return the number that an array is."""
+    def _check_events(self) -> None:
+        """Check that the file has the arrays of events, and their times once."""
+        times = [key for key in ("event_time_ms", "event_step") if self.name_of(key) is not None]
+        needed = [*(times or ["event_step"]), "event_channel", "channels"]
+        missing = [key for key in needed if self.name_of(key) is None]
+        if missing or len(times) == 2:
+            raise DataError(
+                f"the array {missing[0]} of the events is missing"
+                if missing
+                else "the times of the events are given twice",
+                where=str(self.path),
+                expected="event_example, event_time_ms or event_step, event_channel and channels",
+                found=shortened(", ".join(self.names), 200),
+            )
+
+    def _number(self, key: str) -> int:
         array = self.array(key)
         if math.prod(array.shape) != 1 or array.dtype.kind not in "iu":
-            raise DataError(
-                f"{key} is no number",
-                where=str(self.path),
-                expected="one whole number",
-                found=f"the type {array.dtype}, shape {array.shape}",
-            )
+            raise misfit(f"{key} is no number", str(self.path), "one whole number", array)
         return int(np.asarray(array).reshape(()))
 
 

@@ -1,7 +1,7 @@
-"""Axes of arrays: from the orders and forms in use to those of `Images` and `Signals`.
+"""Axes of arrays: from the orders and shapes in use to those of images and signals.
 
 A layout names the axes of an array in order: N examples, C channels, H rows (y), W columns (x),
-T points in time.
+T points in time. All functions raise `DataError`, which names `where` the array comes from.
 """
 
 from __future__ import annotations
@@ -20,28 +20,11 @@ _IMAGES, _SIGNALS = "NCHW", "NTCHW"
 
 
 def arranged(array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
-    """Return an array with its axes in the order of images or signals.
+    """Return an array with its axes, named by a layout such as ``"NHWC"``, in the usual order.
 
-    Parameters
-    ----------
-    array
-        The array.
-    layout
-        Its axes in order, such as ``"NHWC"``, ``"HW"`` or ``"NCT"``.
-    where
-        The name of the data in errors.
-
-    Returns
-    -------
-    numpy.ndarray
-        Images (example, channel, y, x); or, if the layout has a T, signals
-        (example, time, channel), whose channels are in C order of (C, H, W). Missing axes have the
-        length 1.
-
-    Raises
-    ------
-    DataError
-        If there is no such layout, or the array has another number of axes.
+    These are images (example, channel, y, x) or, if the layout has a T, signals
+    (example, time, channel), whose channels are in C order of (C, H, W). Missing axes have the
+    length 1.
     """
     order = _SIGNALS if "T" in str(layout) else _IMAGES
     letters = list(str(layout))
@@ -55,12 +38,9 @@ def arranged(array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
             found=repr(layout),
         )
     if array.ndim != len(letters):
-        raise DataError(
-            f"the array does not have the axes {layout}",
-            where=where,
-            expected=f"{len(letters)} axes",
-            found=f"the shape {array.shape}",
-        )
+        expected, found = f"{len(letters)} axes", f"the shape {array.shape}"
+        what = f"the array does not have the axes {layout}"
+        raise DataError(what, where=where, expected=expected, found=found)
     present = [letters.index(letter) for letter in order if letter in letters]
     missing = [place for place, letter in enumerate(order) if letter not in letters]
     full = np.expand_dims(array.transpose(present), missing)
@@ -77,18 +57,13 @@ def as_batch(
     array
         Images of the shape (example, channel, y, x) or, of one channel, (example, y, x); flat ones
         (example, pixel); or a single image in one of these forms. Signals (example, time, channel)
-        or, of one channel, (example, time); or a single signal.
+        or, of one channel, (example, time); or a single signal. Other orders are refused.
     shape
         The shape of an image (channel, y, x), or of a signal at one time (channel,).
     points
         The number of points in time of a signal, if known.
     where
         The name of the data in errors.
-
-    Raises
-    ------
-    DataError
-        If the array has the axes in another order, or does not have this shape.
     """
     if 0 in array.shape:
         return array  # refused by the checks of its kind
@@ -99,26 +74,19 @@ def as_batch(
 
 def _images(array: NDArray[Any], shape: tuple[int, ...], where: str) -> NDArray[Any]:
     channels, *size = shape
-    last = (*size, channels)
-    if array.shape[-3:] == last != shape and array.ndim in (3, 4):
+    if array.shape[-3:] == (*size, channels) != shape and array.ndim in (3, 4):
         raise _other_order("HWC" if array.ndim == 3 else "NHWC", array, where)
     one_image = array.shape == shape or (channels == 1 and array.shape == tuple(size))
-    flat = array.ndim in (1, 2) and array.shape[-1] == math.prod(shape)
-    if one_image or flat:
+    pixels = math.prod(shape)
+    if one_image or (array.ndim in (1, 2) and array.shape[-1] == pixels):
         return array.reshape(-1, *shape)
     if array.ndim in (3, 4):
         return array
-    pixels = math.prod(shape)
-    raise DataError(
-        "the array does not have the shape of images of the network",
-        where=where,
-        expected=f"(example, channel, y, x) with (channel, y, x) = {shape}, or flat (example, "
-        f"{pixels}), or one image",
-        found=f"the shape {array.shape}",
-        hint="Name the axes, in another order, with layout, such as layout='NHWC'"
-        if array.ndim > 4
-        else None,
+    expected = (
+        f"(example, channel, y, x) with (channel, y, x) = {shape}, or flat (example, {pixels}), "
+        "or one image"
     )
+    raise _other_shape("images of the network", expected, "NHWC", array, where)
 
 
 def _signals(array: NDArray[Any], channels: int, points: int | None, where: str) -> NDArray[Any]:
@@ -141,14 +109,21 @@ def _unknown_length(array: NDArray[Any], channels: int, where: str) -> NDArray[A
     if array.ndim in (2, 3) and array.shape[-1] == channels > 1:
         return array.reshape(-1, *array.shape[-2:])
     if channels > 1 or (array.ndim == 3 and array.shape[-1] != channels):
-        raise DataError(
-            "the array does not have the shape of such signals",
-            where=where,
-            expected=f"(example, time, channel) or (time, channel) with {channels} channels",
-            found=f"the shape {array.shape}",
-            hint="Name the axes, in another order, with layout, such as layout='NCT'",
-        )
+        expected = f"(example, time, channel) or (time, channel) with {channels} channels"
+        raise _other_shape("such signals", expected, "NCT", array, where)
     return array
+
+
+def _other_shape(
+    kind: str, expected: str, layout: str, array: NDArray[Any], where: str
+) -> DataError:
+    return DataError(
+        f"the array does not have the shape of {kind}",
+        where=where,
+        expected=expected,
+        found=f"the shape {array.shape}",
+        hint=f"Name the axes, in another order, with layout, such as layout={layout!r}",
+    )
 
 
 def _other_order(layout: str, array: NDArray[Any], where: str) -> DataError:

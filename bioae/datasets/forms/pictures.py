@@ -45,27 +45,11 @@ def pictures(source: Any, request: Request) -> Data:
 
 
 def load_pictures(folder: Path, request: Request) -> Data:
-    """Load the PNG files of a folder.
+    """Load the PNG files of a folder, in rounds of one image of each class, or raise DataError.
 
-    Parameters
-    ----------
-    folder
-        A folder of PNG files; or of folders of them, one for each class; or of the folders
-        ``train`` and ``test``, each of one of these forms.
-    request
-        The split, where there are such folders.
-
-    Returns
-    -------
-    Data
-        Images in rounds of one image of each class. Labels are the names of the classes' folders if
-        all are whole numbers, else their positions in the order of the names in both splits.
-
-    Raises
-    ------
-    DataError
-        If there are no images of the split, images are both in classes and outside, differ in
-        size, are transparent, cannot be read, or are in files of another kind.
+    The folder has PNG files; or folders of them, one for each class; or the folders ``train`` and
+    ``test``, each of one of these forms. Labels are the names of the classes' folders if all are
+    whole numbers, else their positions in the order of the names in both splits.
     """
     split = request.split or "test"
     roots = [folder / name for name in ("train", "test") if (folder / name).is_dir()]
@@ -91,11 +75,6 @@ def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
     """Return an image of Pillow as an array (channel, y, x).
 
     An image whose colours are all grey, and one that is opaque everywhere, loses these channels.
-
-    Raises
-    ------
-    DataError
-        If it is transparent, or its numbers have no range.
     """
     key = picture.info.get("transparency")  # a colour that stands for it
     if picture.mode in _DEEP:
@@ -124,12 +103,8 @@ def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
 
 
 def _transparent(where: str) -> DataError:
-    return DataError(
-        "the image is transparent",
-        where=where,
-        expected="an opaque image",
-        hint="Put it on a background first",
-    )
+    hint = "Put it on a background first"
+    return DataError("the image is transparent", where=where, expected="opaque", hint=hint)
 
 
 def _classes(root: Path) -> list[Path]:
@@ -143,12 +118,8 @@ def _pictures(folder: Path) -> list[Path]:
     paths = sorted(path for path in found if not _is_hidden(path.name))
     for path in paths:
         if path.suffix.lower() in _OTHERS:
-            raise DataError(
-                "only PNG files are read",
-                where=str(folder),
-                found=path.name,
-                hint="Convert the others to PNG, or put them elsewhere",
-            )
+            what, hint = "only PNG files are read", "Convert the others, or put them elsewhere"
+            raise DataError(what, where=str(folder), found=path.name, hint=hint)
     return [path for path in paths if path.suffix.lower() == _SUFFIX]
 
 
@@ -184,12 +155,8 @@ def _read(path: Path, size: tuple[int, ...] | None) -> NDArray[Any]:
         with open_input(path) as file, Image.open(file, formats=["PNG"]) as picture:
             found = (picture.height, picture.width)
             if size is not None and found != size:
-                raise DataError(
-                    "the images differ in size",
-                    where=str(path),
-                    expected=f"(y, x) = {size}, as of the first",
-                    found=f"{found}",
-                )
+                what, expected = "the images differ in size", f"(y, x) = {size}, as of the first"
+                raise DataError(what, where=str(path), expected=expected, found=f"{found}")
             return _pixels_of(picture, str(path))
     except DataError:
         raise

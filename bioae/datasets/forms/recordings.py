@@ -48,8 +48,7 @@ def recordings(source: Any, request: Request) -> Data:
     unit = request.time_unit or "us"
     one_of(unit, f"{where}: time_unit", get_args(RecordedUnit), error=DataError)
     channels = request.shape[0] if request.shape is not None and len(request.shape) == 1 else None
-    each_source = [source] if is_recording(source) else source
-    fields = [_fields(each, unit, where) for each in each_source]
+    fields = [_fields(each, unit, where) for each in ([source] if is_recording(source) else source)]
     columns, rows, polarities = _size(fields[0], request.sensor, channels, where)
     ports, times, counts = [], [], []
     for each in fields:
@@ -136,50 +135,49 @@ def _fields(
     recording: NDArray[Any] | Mapping[str, Any], unit: RecordedUnit, where: str
 ) -> dict[str, NDArray[Any]]:
     """Return the fields of a recording by their short names; times are in ms, or steps."""
-    if isinstance(recording, Mapping):
-        names: Sequence[str] = list(recording)
-    else:
-        names = recording.dtype.names or ()
-    found = {}
+    names: Sequence[str] = (
+        list(recording) if isinstance(recording, Mapping) else recording.dtype.names or ()
+    )
+    fields = {}
     for short, known in _FIELDS.items():
         name = next((each for each in known if each in names), None)
         if name is not None:
-            values = recording[name]
-            found[short] = (
-                _time(values, unit, where) if short == "t" else as_array(values, f"{where}: {name}")
-            )
-    missing = [short for short in ("t", "x") if short not in found]
-    lengths = {each.shape for each in found.values()}
-    if missing or len(lengths) != 1 or any(len(shape) != 1 for shape in lengths):
+            read = _time if short == "t" else _field
+            fields[short] = read(recording[name], unit, f"{where}: {name}")
+    missing = [short for short in ("t", "x") if short not in fields]
+    shapes = {each.shape for each in fields.values()}
+    if missing or len(shapes) != 1 or any(len(shape) != 1 for shape in shapes):
         raise DataError(
             f"the field {missing[0]} of the events is missing"
             if missing
             else "the fields of the events differ in shape",
             where=where,
             expected="fields t and x, and perhaps y and p, shape (event,)",
-            found=", ".join(map(str, names)) if missing else ", ".join(map(str, lengths)),
+            found=", ".join(map(str, names if missing else shapes)),
         )
-    return found
+    return fields
+
+
+def _field(values: Any, _: RecordedUnit, where: str) -> NDArray[Any]:
+    return as_array(values, where)
 
 
 def _time(times: Any, unit: RecordedUnit, where: str) -> NDArray[Any]:
     """Return the times of a recording in ms, or the numbers of steps."""
     if unit == "step":
-        return as_array(times, f"{where}: t")
+        return as_array(times, where)
     if has_unit(times):
-        return np.asarray(in_ms(times, f"{where}: t"))
-    numbers = as_array(times, f"{where}: t")
+        return np.asarray(in_ms(times, where))
+    numbers = as_array(times, where)
     if numbers.dtype.kind not in "buif":
         raise DataError("the times are no numbers", where=where, found=f"the type {numbers.dtype}")
     return numbers * _PER_MS[unit]
 
 
 def _size(
-    fields: Mapping[str, NDArray[Any]],
-    sensor: Sequence[int] | None,
-    channels: int | None,
-    where: str,
-) -> tuple[int, int, int]:
+    fields: Mapping[str, NDArray[Any]], sensor: Any, channels: int | None, where: str
+) -> tuple[int, ...]:
+    """Return the numbers of columns, rows and polarities."""
     if sensor is None and channels is not None and set(fields) == {"t", "x"}:
         return channels, 1, 1
     size = () if sensor is None or np.ndim(sensor) != 1 else tuple(sensor)
@@ -191,37 +189,30 @@ def _size(
             found=None if sensor is None else repr(sensor),
             hint="Give it, such as sensor=(34, 34, 2): tonic's data sets have it as sensor_size",
         )
-    width, height, polarities = (
-        whole(each, f"{where}: sensor", least=1, most=2**31, error=DataError) for each in size
-    )
-    if channels is not None and math.prod((width, height, polarities)) != channels:
-        raise DataError(
-            "the sensor does not fit the network",
-            where=where,
-            expected=f"{channels} channels",
-            found=f"{width} x {height} x {polarities}",
-        )
-    return width, height, polarities
+    size = tuple(whole(n, f"{where}: sensor", least=1, most=2**31, error=DataError) for n in size)
+    if channels is not None and math.prod(size) != channels:
+        what, found = "the sensor does not fit the network", "{} x {} x {}".format(*size)
+        raise DataError(what, where=where, expected=f"{channels} channels", found=found)
+    return size
 
 
 def _below(
     fields: Mapping[str, NDArray[Any]], name: str, end: int, where: str
 ) -> NDArray[np.int64] | int:
     """Return a field as whole numbers below an end; 0 if there is none and it would be 0."""
-    if name not in fields and end == 1:
-        return 0
-    values = fields.get(name, np.zeros(1, np.complex128))
-    integer = values.dtype.kind in "biu" or (
-        values.dtype.kind == "f" and bool((values == np.floor(values)).all())
-    )
-    inside = integer and bool(((values >= 0) & (values < end)).all())
-    if not inside:
+    expected = f"whole numbers from 0 to {end - 1}"
+    if name not in fields:
+        if end == 1:
+            return 0
+        what = f"the field {name} of the events is missing"
+        raise DataError(what, where=where, expected=expected)
+    values = fields[name]
+    real = values.dtype.kind in "biuf"
+    if not real or not ((values >= 0) & (values < end) & (values == np.floor(values))).all():
         raise DataError(
-            f"the field {name} of an event is outside the sensor"
-            if name in fields
-            else f"the field {name} of the events is missing",
+            f"the field {name} of an event is outside the sensor",
             where=where,
-            expected=f"whole numbers from 0 to {end - 1}",
-            found=f"{values.min()} to {values.max()}" if integer and values.size else None,
+            expected=expected,
+            found=f"{values.min()} to {values.max()}" if real and values.size else None,
         )
     return values.astype(np.int64)

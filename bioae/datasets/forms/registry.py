@@ -72,34 +72,21 @@ class Request:
     time_unit: RecordedUnit | None = None
 
     def convert(self, source: Any) -> Data:
-        """Convert a source by the first form that recognises it, the last registered one first.
+        """Convert a source by the form that recognises it, the last registered one first.
 
-        Raises
-        ------
-        DataError
-            If the data do not fit, or an option has no effect on data of this form.
+        Raise DataError if the data do not fit, or an option has no effect on data of this form.
         """
         chosen = next(each for each in [_DATA, *reversed(_FORMS)] if each.recognise(source))
         self.refuse(*(name for name in _OPTIONS if name not in chosen.options))
         return chosen.convert(source, self)
 
     def refuse(self, *names: str) -> None:
-        """Refuse options that have no effect on data of this form.
-
-        Raises
-        ------
-        DataError
-            If one of them is given.
-        """
+        """Raise DataError if an option is given that has no effect on data of this form."""
         for name in names:
             value = getattr(self, name)
             if value is not None:
-                raise DataError(
-                    f"{name} has no effect on data of this form",
-                    where=name,
-                    found=repr(value),
-                    hint="Leave it out",
-                )
+                what, found = f"{name} has no effect on data of this form", repr(value)
+                raise DataError(what, where=name, found=found, hint="Leave it out")
 
     def named(self, name: str) -> Request:
         """Return the request for a part of named data, which has no splits."""
