@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are not instal
 
 from bioae.showing import markdown_table
 from experiments.runner.criteria import KINDS, Kind
-from experiments.runner.page import FIGURES, draw_figures, page_of, plan_of, used_rows
-from experiments.runner.registry import load
-from experiments.runner.rows import Document, read_document, write_json
+from experiments.runner.experiment import load
+from experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
+from experiments.runner.rows import Document, read_json, table_of, write_json
 from experiments.runner.verdict import Verdict, judge
 
 DOCS = Path(__file__).parent
@@ -37,7 +37,7 @@ INDEXES = (PAGES / "index.md", README)
 def main(*runs: str) -> None:
     """Store the rows of runs, and write all pages and figures again."""
     for run in runs:
-        document = read_document(Path(run))
+        document = read_json(Document, Path(run))
         if document.quick:
             raise SystemExit(f"{run}: rows of the quick form are not published")
         write_json(ROWS / f"{document.experiment}.json", document)
@@ -52,7 +52,7 @@ def main(*runs: str) -> None:
 
 def documents() -> Iterator[Document]:
     """Yield the stored rows of each experiment."""
-    return map(read_document, sorted(ROWS.glob("*.json")))
+    return (read_json(Document, path) for path in sorted(ROWS.glob("*.json")))
 
 
 def filled(page: str) -> str:
@@ -82,7 +82,8 @@ def _judged() -> Iterator[tuple[str, int, Verdict]]:
     """Yield the name, the number of rows and the verdict of each published experiment."""
     for document in documents():
         plan = plan_of(load(document.experiment), document)
-        yield document.experiment, len(used_rows(plan, document)), judge(plan, document)
+        rows = sum(map(len, table_of(plan, document.rows).values()))
+        yield document.experiment, rows, judge(plan, document)
 
 
 def _outcome(verdict: Verdict) -> tuple[str, ...]:

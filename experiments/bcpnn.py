@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bioae.random import named_stream
-from experiments.runner.criteria import Criterion, difference, mean, values_of
+from experiments.common.figures import dots
+from experiments.common.recipes import read
+from experiments.runner.criteria import Criterion, Rows, difference, mean, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -142,16 +141,16 @@ def _use(activity: Numbers) -> dict[str, float]:
     return {"sharpness": float(activity.max(-1).mean()), "used": float((share > USED).mean())}
 
 
-def draw_accuracies(rows: xr.Dataset) -> Figure:
+def draw_accuracies(rows: Rows) -> Figure:
     """Accuracy of linear read-outs, and the distance of connections: seeds and their mean."""
     return dots(rows, {"accuracy": "accuracy of the class", "radius": "mean radius, pixels"})
 
 
-def draw_rings(rows: xr.Dataset) -> Figure:
+def draw_rings(rows: Rows) -> Figure:
     """Hypercolumns that are connected to a pixel, by the pixel's distance from the centre."""
     from bioae.analysis.plots.style import colour_of, new_figure, styled
 
-    names = [str(name) for name in rows["condition"].to_numpy()]
+    names = list(rows)
     edges = np.array([0, *RINGS, 20])
 
     @styled

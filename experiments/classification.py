@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.runner.agreement import COLUMNS, OUTPUTS, in_both, no_difference
-from experiments.runner.criteria import Criterion, largest, mean, smallest
+from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import read
+from experiments.runner.criteria import Criterion, Rows, largest, mean, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.networks.network import Network
@@ -67,7 +66,7 @@ def linear(sizes: Mapping[str, Any]) -> dict[str, float]:
     return {"accuracy": float(model.score(test.as_float().reshape(len(test), -1), test.labels))}
 
 
-def draw_accuracy(rows: xr.Dataset) -> Figure:
+def draw_accuracy(rows: Rows) -> Figure:
     """Accuracy on the test split, of spiking networks in Brian2: seeds and their mean."""
     return dots(rows, {"accuracy": "accuracy"})
 

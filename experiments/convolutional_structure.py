@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.random import named_stream
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, mean
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
@@ -167,7 +166,7 @@ def _with_targets(fields: Data, settings: Mapping[str, Any]) -> Data:
     return replace(fields, values=values, targets=np.where(own, 1.0, settings["other"]))
 
 
-def draw_localisation(rows: xr.Dataset) -> Figure:
+def draw_localisation(rows: Rows) -> Figure:
     """Localisation of receptive fields: seeds and their mean; an even field has 1/40 = 0.025."""
     titles = {"median": "median of the ratio", "localised": f"fraction above {LOCALISED}"}
     return dots(rows, titles)

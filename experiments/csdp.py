@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bioae.simulation import Backend, Learned
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, largest, mean
+from bioae.simulation.backend import Backend
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.readout import class_accuracy
+from experiments.common.recipes import read
+from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.readout import class_accuracy
-from experiments.runner.recipes import read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bioae.networks.network import Network
+    from bioae.simulation import Learned
 
 __all__ = ["EXPERIMENT", "draw_accuracies", "run", "tagged"]
 
@@ -149,7 +150,7 @@ def _counts(result: xr.DataTree) -> NDArray[np.float64]:
     return codes
 
 
-def draw_accuracies(rows: xr.Dataset) -> Figure:
+def draw_accuracies(rows: Rows) -> Figure:
     """Accuracy of the label with the largest goodness, and of a linear read-out: seeds, mean."""
     return dots(
         rows,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from bioae.cli.demo import firing
 from bioae.cli.demo_runs import RUNS, recipe
-from experiments.runner.criteria import Criterion, difference, mean
+from experiments.common.agreement import fewest_spikes
+from experiments.common.figures import dots
+from experiments.common.recipes import changed
+from experiments.runner.criteria import Criterion, Rows, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed
-from experiments.runner.trial import Trial, fewest_spikes
+from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "draw_firing", "run"]
@@ -44,7 +44,7 @@ def run(trial: Trial) -> Mapping[str, float]:
     }
 
 
-def draw_firing(rows: xr.Dataset) -> Figure:
+def draw_firing(rows: Rows) -> Figure:
     """Dead and bursting latent neurons, and reconstruction error: seeds and their mean."""
     panels = {
         "dead": "dead fraction",

@@ -17,15 +17,14 @@ from experiments.autoencoders.measures import (
     draw_cortex,
     measured,
 )
-from experiments.runner.agreement import no_difference, same_errors
-from experiments.runner.criteria import Criterion, kruskal_p, mean, welch_p
+from experiments.common.agreement import no_difference, same_errors
+from experiments.common.figures import courses, dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, kruskal_p, mean, welch_p
 from experiments.runner.experiment import Condition, Experiment
-from experiments.runner.figures import courses, dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["EXPERIMENT", "draw_brian2", "draw_main", "draw_sweeps", "run"]
@@ -229,7 +228,7 @@ def _baselines() -> dict[str, Condition]:
     }  # fmt: skip
 
 
-def draw_main(rows: xr.Dataset) -> Figure:
+def draw_main(rows: Rows) -> Figure:
     """Error, dead and bursting latent neurons, and density of the living: seeds and their mean."""
     panels = {
         "error": "squared error per image",
@@ -237,19 +236,19 @@ def draw_main(rows: xr.Dataset) -> Figure:
         "bursting_alive": "bursting of the living",
         "density_alive": "density of the living",
     }
-    return dots(rows.sel(condition=[*SETTINGS]), panels)
+    return dots(rows, panels, conditions=SETTINGS)
 
 
-def draw_brian2(rows: xr.Dataset) -> Figure:
+def draw_brian2(rows: Rows) -> Figure:
     """Latent firing in Brian2, a dot per seed; in grey ranges for cortex (hatched: unchecked)."""
-    return draw_cortex(rows.sel(condition=[*SETTINGS]))
+    return draw_cortex(rows, SETTINGS)
 
 
-def draw_sweeps(rows: xr.Dataset) -> Figure:
+def draw_sweeps(rows: Rows) -> Figure:
     """Squared error by steps (100 latent neurons) and by latent neurons (25 steps): mean, range."""
     settings = [*SETTINGS]
     # The quick form has main rows only, of fewer steps.
-    full = f"{settings[0]}-t10" in rows["condition"]
+    full = f"{settings[0]}-t10" in rows
     steps = {n: f"t{n}" for n in (10, 20, 50)} | ({100: None} if full else {})
     return courses(
         rows,

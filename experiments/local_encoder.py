@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, largest, mean, ratio
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.readout import PENALTY, class_accuracy
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, largest, mean, ratio
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.readout import PENALTY, class_accuracy
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _firing(result: xr.DataTree) -> dict[str, float]:
     }
 
 
-def draw_readouts(rows: xr.Dataset) -> Figure:
+def draw_readouts(rows: Rows) -> Figure:
     """Linear read-outs of the code, and its spikes: seeds and their mean."""
     return dots(
         rows,

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, largest_rise, mean
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, largest_rise, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -131,7 +130,7 @@ def _linear(name: str) -> float:
     return float(LogisticRegression(C=1e4).fit(lines, values).score(lines, values) == 1)
 
 
-def draw_learned(rows: xr.Dataset) -> Figure:
+def draw_learned(rows: Rows) -> Figure:
     """Seeds that have learned a function, and by how much true labels exceed false ones."""
     return dots(
         rows,

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bioae.files import write_text
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, mean
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
@@ -207,21 +206,17 @@ def _digits(text: str, *, quick: bool = False, **tables: Any) -> Condition:
     return Condition(text, settings, seeds=3, quick=quick)
 
 
-def draw_labels(rows: xr.Dataset) -> Figure:
+def draw_labels(rows: Rows) -> Figure:
     """Accuracy on the test split in the last five epochs, and memorised wrong labels."""
-    names = [name for name in _LABELS if name in rows["condition"]]
     panels = {"accuracy": "test accuracy", "memorised": "wrong labels memorised"}
-    return dots(rows.sel(condition=names), panels)
+    return dots(rows, panels, conditions=_LABELS)
 
 
-def draw_autoencoders(rows: xr.Dataset) -> Figure:
+def draw_autoencoders(rows: Rows) -> Figure:
     """Squared error of the spiking auto-encoders in Brian2, without and with noise on weights."""
-    names = [name for name in _DIGITS if name in rows["condition"]]
     panels = {"error": "trained weights"}
     panels |= {f"error_{scale:g}": f"noise of {scale:g}" for scale in _DISTURBED}
-    return dots(
-        rows.sel(condition=names or list(rows["condition"].to_numpy()[:1])), panels, same=True
-    )
+    return dots(rows, panels, conditions=_DIGITS, same=True)
 
 
 _LABELS = {

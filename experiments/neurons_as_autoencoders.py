@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
-from experiments.runner.criteria import Criterion, mean, paired_p, values_of
+from experiments.runner.criteria import Criterion, Rows, mean, paired_p, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["EPISTASIS", "EXPERIMENT", "STEPS", "climbed", "draw_errors", "points", "run"]
@@ -92,7 +91,7 @@ def _error(network: Network, inputs: Numbers, targets: Numbers) -> float:
     return float(np.mean((network.outputs(inputs) - targets) ** 2) / np.mean(targets**2))
 
 
-def draw_errors(rows: xr.Dataset) -> Figure:
+def draw_errors(rows: Rows) -> Figure:
     """Test error by K and condition: seeds and their mean; the line is that of the mean target."""
     from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import read
 from experiments.recurrence.gradients import GAINS, LAGS, column, draw_norms, gradients
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
 from experiments.runner.criteria import (
     Criterion,
+    Rows,
     difference,
     largest,
     ratio,
     smallest,
 )
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
@@ -158,21 +158,21 @@ DATA: dict[str, Callable[[Trial], tuple[Data, Data]]] = {
 # Figures
 
 
-def draw_gradients(rows: xr.Dataset) -> Figure:
+def draw_gradients(rows: Rows) -> Figure:
     """Gradient norm against time for several gains of the recurrent weights: means over seeds."""
     return draw_norms(rows, ("relu", "tanh", "radlif", "stable"), (1, 2, 16, 32))
 
 
-def draw_critical(rows: xr.Dataset) -> Figure:
+def draw_critical(rows: Rows) -> Figure:
     """Critical gain, above which gradients explode: seeds and their mean."""
-    kept = [name for name in ("relu", "tanh", "radlif", "stable") if name in rows["condition"]]
-    return dots(rows.sel(condition=kept), {"critical_gain": "critical gain"})
+    names = ("relu", "tanh", "radlif", "stable")
+    return dots(rows, {"critical_gain": "critical gain"}, conditions=names)
 
 
-def draw_accuracy(rows: xr.Dataset) -> Figure:
+def draw_accuracy(rows: Rows) -> Figure:
     """Accuracy on the test split: seeds and their mean."""
-    kept = [str(name) for name in rows["condition"].to_numpy() if "-" in str(name)]
-    return dots(rows.sel(condition=kept), {"accuracy": "accuracy"})
+    kept = [name for name in rows if "-" in name]
+    return dots(rows, {"accuracy": "accuracy"}, conditions=kept)
 
 
 def _layer(text: str, units: str, *, quick: bool = True, **settings: Any) -> Condition:

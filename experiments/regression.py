@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.runner.agreement import COLUMNS, OUTPUTS, in_both, no_difference
-from experiments.runner.criteria import Criterion, largest, ratio, smallest
+from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, largest, ratio, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -192,7 +191,7 @@ def _with_data(trial: Trial, tables: Mapping[str, Any], train: Data, test: Data)
     return changed(tables, {"data": trial.data(train, test, name, share=True)})
 
 
-def draw_errors(rows: xr.Dataset) -> Figure:
+def draw_errors(rows: Rows) -> Figure:
     """Normalised error on the test set, and rate of the middle layer: seeds and their mean."""
     titles = {"error": "normalised error", "middle_rate": "middle layer, spikes per step"}
     return dots(rows, titles, log=["error"])

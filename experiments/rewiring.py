@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.runner.agreement import COLUMNS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, largest, mean
+from experiments.common.agreement import COLUMNS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
@@ -85,7 +84,7 @@ def _learning_difference(start: Network, few: Data) -> float:
     return float(sum(int((brian[name] != mirror[name]).sum()) for name in brian))
 
 
-def draw_accuracies(rows: xr.Dataset) -> Figure:
+def draw_accuracies(rows: Rows) -> Figure:
     """Accuracy by the classes of neurons, and the radius of connections: seeds and their mean."""
     return dots(rows, {"accuracy": "accuracy", "radius": "radius of connections (pixels)"})
 

@@ -15,15 +15,14 @@ from experiments.autoencoders.measures import (
     firing,
     measured,
 )
-from experiments.runner.agreement import no_difference, same_errors
-from experiments.runner.criteria import Criterion, difference, largest, mean
+from experiments.common.agreement import no_difference, same_errors
+from experiments.common.figures import courses, dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import courses, dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
@@ -235,7 +234,7 @@ def _without() -> dict[str, Condition]:
     }
 
 
-def draw_courses(rows: xr.Dataset) -> Figure:
+def draw_courses(rows: Rows) -> Figure:
     """Squared error by the number of presentations, of the recipe and conventional networks."""
     lines = {"spiking": "spiking"} | {name: name for name in BASELINES}
     return courses(
@@ -254,17 +253,15 @@ def draw_courses(rows: xr.Dataset) -> Figure:
     )
 
 
-def draw_brian2(rows: xr.Dataset) -> Figure:
+def draw_brian2(rows: Rows) -> Figure:
     """Latent firing in Brian2, a dot per seed; in grey ranges for cortex (hatched: unchecked)."""
-    names = [name for name in ("spiking", "fashion") if name in rows["condition"]]
-    return draw_cortex(rows.sel(condition=names))
+    return draw_cortex(rows, ("spiking", "fashion"))
 
 
-def draw_ingredients(rows: xr.Dataset) -> Figure:
+def draw_ingredients(rows: Rows) -> Figure:
     """Squared error and latent density after 50,000 presentations, without one ingredient."""
-    names = [name for name in ("spiking-50k", *WITHOUT) if name in rows["condition"]]
     panels = {"error": "squared error per image", "density": "latent density"}
-    return dots(rows.sel(condition=names or ["spiking"]), panels, log=["error"])
+    return dots(rows, panels, conditions=("spiking-50k", *WITHOUT), log=["error"])
 
 
 _DIGITS, _CLOTHES, _CONVENTIONAL = _spiking(), _fashion(), _baselines()

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.random import named_stream
-from experiments.runner.agreement import COLUMNS, DIFFERING, Agreement, no_difference
-from experiments.runner.criteria import Criterion, largest, smallest, values_of
+from experiments.common.agreement import COLUMNS, DIFFERING, Agreement, fewest_spikes, no_difference
+from experiments.common.recipes import read
+from experiments.runner.criteria import Criterion, Rows, largest, smallest, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.recipes import read
-from experiments.runner.trial import Trial, fewest_spikes
+from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from experiments.spike_response import SpikeTimeNetwork
@@ -188,11 +187,11 @@ def _slope(values: Mapping[int, float]) -> float:
     return float(np.polyfit(np.log(spacing), np.log([*values.values()]), 1)[0])
 
 
-def draw_errors(rows: xr.Dataset) -> Figure:
+def draw_errors(rows: Rows) -> Figure:
     """Mean error of the outputs in Brian2 by the time step: seeds, and a line of slope 1."""
     from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
 
-    names = [name for name in ("shallow", "deep") if name in rows["condition"]]
+    names = [name for name in ("shallow", "deep") if name in rows]
 
     @styled
     def draw() -> Figure:
@@ -213,12 +212,12 @@ def draw_errors(rows: xr.Dataset) -> Figure:
     return draw()
 
 
-def draw_jump(rows: xr.Dataset) -> Figure:
+def draw_jump(rows: Rows) -> Figure:
     """Spike time by that of the second input, and largest gap by the spacing of the grid."""
     from bioae.analysis.plots.style import colour_of, new_figure, styled
     from experiments.spike_response import spike_times
 
-    names = [name for name in JUMP if name in rows["condition"]]
+    names = [name for name in JUMP if name in rows]
 
     @styled
     def draw() -> Figure:

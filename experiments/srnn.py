@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bioae.random import named_stream
-from experiments.runner.agreement import COLUMNS, OUTPUTS, in_both, no_difference
-from experiments.runner.criteria import Criterion, difference, mean
+from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
+from experiments.common.figures import dots
+from experiments.common.recipes import changed, read
+from experiments.runner.criteria import Criterion, Rows, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
-from experiments.runner.figures import dots
-from experiments.runner.recipes import changed, read
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _lstm(trial: Trial, tables: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def draw_accuracy(rows: xr.Dataset) -> Figure:
+def draw_accuracy(rows: Rows) -> Figure:
     """Accuracy on the test split, of spiking networks in Brian2: seeds and their mean."""
     return dots(rows, {"accuracy": "accuracy"})
 

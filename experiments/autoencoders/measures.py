@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.runner.agreement import COLUMNS, DIFFERING, ERROR_DIFFERENCE, in_both
+from experiments.common.agreement import COLUMNS, DIFFERING, ERROR_DIFFERENCE, in_both
+from experiments.common.figures import dots
+from experiments.runner.criteria import Rows
 from experiments.runner.experiment import Column
-from experiments.runner.figures import dots
-from experiments.runner.trial import Trained, TrainedBaseline, Trial
+from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
     from bioae.networks.network import Network
+    from bioae.trainers import TrainingResult
+    from experiments.baselines import BaselineResult
 
 __all__ = [
     "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
@@ -108,7 +110,7 @@ def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[st
     return whole_row(trial, trained, test, few) if whole else firing(trained)
 
 
-def whole_row(trial: Trial, trained: Trained, images: Data, few: Data) -> dict[str, float]:
+def whole_row(trial: Trial, trained: TrainingResult, images: Data, few: Data) -> dict[str, float]:
     """Return all numbers of a spiking network; `few` images where each is simulated repeatedly."""
     network = trained.network
     latents, brian2 = cortical(trial, network, images)
@@ -126,7 +128,7 @@ def whole_row(trial: Trial, trained: Trained, images: Data, few: Data) -> dict[s
     }
 
 
-def firing(trained: Trained) -> dict[str, float]:
+def firing(trained: TrainingResult) -> dict[str, float]:
     """Return the numbers of `FIRING` of the network that training selected."""
     network, summary = trained.network, trained.summary
     config = network.config
@@ -184,7 +186,7 @@ def cortical(trial: Trial, network: Network, images: Data) -> tuple[NDArray[Any]
     }
 
 
-def conventional(fitted: TrainedBaseline, images: Data, few: Data, seed: int) -> dict[str, float]:
+def conventional(fitted: BaselineResult, images: Data, few: Data, seed: int) -> dict[str, float]:
     """Return the numbers of a baseline: error, latent activity, class structure; noise on few."""
     baseline = fitted.baseline
     latents = baseline.latent(images)
@@ -228,7 +230,7 @@ def noise_errors(
     return errors
 
 
-def draw_cortex(rows: xr.Dataset) -> Figure:
+def draw_cortex(rows: Rows, conditions: Iterable[str]) -> Figure:
     """Draw firing in Brian2 by condition, with the closed ranges that were measured in cortex.
 
     Ranges that were not read in the text that reports them are hatched.
@@ -249,7 +251,7 @@ def draw_cortex(rows: xr.Dataset) -> Figure:
         "sparseness": "lifetime sparseness",
         "population_sparseness": "population sparseness",
     }
-    return dots(rows, panels, ranges, log=["rate_hz"])
+    return dots(rows, panels, ranges, conditions=conditions, log=["rate_hz"])
 
 
 def time_errors(trial: Trial, network: Network, images: Data) -> dict[str, float]:

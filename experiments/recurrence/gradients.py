@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.runner.criteria import values_of
+from experiments.runner.criteria import Rows, values_of
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["GAINS", "LAGS", "Sample", "column", "draw_norms", "gradients"]
@@ -99,12 +98,11 @@ def gradients(trial: Trial) -> dict[str, float]:
     }
 
 
-def draw_norms(rows: xr.Dataset, conditions: Sequence[str], gains: Sequence[float]) -> Figure:
+def draw_norms(rows: Rows, conditions: Sequence[str], gains: Sequence[float]) -> Figure:
     """Draw the norm against the lag: a panel per condition, a line per gain, means over seeds."""
     from bioae.analysis.plots.style import colour_of, new_figure, styled
 
-    known = set(rows["condition"].to_numpy().tolist())
-    names = [name for name in conditions if name in known]
+    names = [name for name in conditions if name in rows]
 
     @styled
     def draw() -> Figure:

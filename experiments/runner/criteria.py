@@ -1,56 +1,42 @@
 """Criteria: a statistic over rows, a relation, and a threshold that is set beforehand.
 
-A statistic reads the table of rows, an `xarray.Dataset` along ``condition`` and ``seed`` with a
-variable for each column and the mask ``finished`` of the rows that exist. A number that is
-undefined in a finished row makes the statistic undefined, and an undefined one meets no threshold.
+A number that is undefined in a finished row makes a statistic undefined, and an undefined one meets
+no threshold.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 __all__ = [
-    "KINDS", "RELATIONS", "Criterion", "Estimate", "Kind", "Relation", "Statistic",
-    "difference", "kruskal_p", "largest", "largest_rise", "mean", "paired_p", "quantity_of",
-    "ratio", "smallest", "trend", "values_of", "welch_p",
+    "KINDS", "Criterion", "Estimate", "Kind", "Rows", "Statistic", "difference", "kruskal_p",
+    "largest", "largest_rise", "mean", "paired_p", "quantity_of", "ratio", "smallest", "values_of",
+    "welch_p",
 ]  # fmt: skip
-
-Relation = Literal["<=", ">=", "<", ">"]
 
 #: A part of the claim; a control, which would expose the claim if it did not hold; or the agreement
 #: of Brian2 with the mirror.
 Kind = Literal["claim", "control", "agreement"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
 Numbers = NDArray[np.float64]
 
-RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
-    "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
+#: Numbers of finished rows by condition, seed and column; NaN where a number is undefined.
+Rows = Mapping[str, Mapping[int, Mapping[str, float]]]
+
+_RELATIONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of the rows at hand.
-
-    Attributes
-    ----------
-    value
-        Its value; NaN if it is undefined.
-    sd
-        The standard deviation over seeds (n - 1 in the denominator), or NaN.
-    n
-        The number of seeds, or of pairs of rows with the same seed.
-    """
+    """Value of a statistic, standard deviation over seeds (or NaN), and number of seeds."""
 
     value: float
     sd: float = math.nan
@@ -59,32 +45,27 @@ class Estimate:
     @classmethod
     def of(cls, values: Numbers) -> Estimate:
         """Return the mean and spread of one value per seed."""
-        if not len(values):
-            return cls(math.nan)
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-        return cls(float(np.mean(values)), sd, len(values))
+        n = len(values)
+        sd = float(np.std(values, ddof=1)) if n > 1 else math.nan
+        return cls(float(np.mean(values)) if n else math.nan, sd, n)
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number that is computed from one column in some conditions.
-
-    Attributes
-    ----------
-    text
-        Its description, with the column and the conditions in backticks.
-    column
-        The column.
-    conditions
-        The conditions whose rows it needs.
-    estimate
-        The function of the table of rows.
-    """
+    """A number that is computed from a column in some conditions; the text names them."""
 
     text: str
     column: str
     conditions: tuple[str, ...]
-    estimate: Callable[[xr.Dataset], Estimate]
+    compute: Callable[..., Estimate]
+    paired: bool = False
+
+    def estimate(self, rows: Rows) -> Estimate:
+        """Return the statistic of the values of each condition, of common seeds if paired."""
+        names, seeds = self.conditions, None
+        if self.paired:
+            seeds = set.intersection(*(_seeds(rows, self.column, name) for name in names))
+        return self.compute(*(values_of(rows, self.column, name, seeds) for name in names))
 
 
 @dataclass(frozen=True)
@@ -93,12 +74,10 @@ class Criterion:
 
     Attributes
     ----------
-    kind
-        See `Kind`.
-    text
-        The quantity in words.
+    kind, text
+        See `Kind`; the quantity in words.
     statistic, relation, threshold
-        The condition.
+        The condition; the relation is <=, >=, < or >.
     quick
         The threshold of the quick form, whose networks are small; that of the full one by default.
     in_quick
@@ -108,7 +87,7 @@ class Criterion:
     kind: Kind
     text: str
     statistic: Statistic
-    relation: Relation
+    relation: str
     threshold: float
     quick: float | None = None
     in_quick: bool = True
@@ -128,13 +107,11 @@ class Criterion:
 
     def of_form(self, *, quick: bool) -> Criterion:
         """Return the criterion with the threshold of the full or the quick form."""
-        if quick and self.quick is not None:
-            return replace(self, threshold=self.quick)
-        return self
+        return replace(self, threshold=self.quick) if quick and self.quick is not None else self
 
     def holds(self, value: float) -> bool:
         """Return whether a value meets the threshold; NaN does not."""
-        return RELATIONS[self.relation](value, self.threshold)
+        return bool(_RELATIONS[self.relation](value, self.threshold))
 
 
 def quantity_of(written: str) -> str:
@@ -142,22 +119,22 @@ def quantity_of(written: str) -> str:
     return written.partition(": ")[2].rsplit(" ", 2)[0]
 
 
-def values_of(rows: xr.Dataset, column: str, condition: str) -> Numbers:
-    """Return a column of the finished rows of a condition that have it, (seed,)."""
-    selected = rows.sel(condition=condition)
-    have = selected["measured"].sel(column=column).to_numpy()
-    values: Numbers = selected[column].to_numpy()[have]
-    return values
+def values_of(
+    rows: Rows, column: str, condition: str, seeds: set[int] | None = None
+) -> NDArray[np.float64]:
+    """Return a column of the rows of a condition that have it (seed,), of some seeds or all."""
+    found = _seeds(rows, column, condition)
+    kept = sorted(found if seeds is None else found & seeds)
+    return np.array([rows[condition][seed][column] for seed in kept], np.float64)
+
+
+def _seeds(rows: Rows, column: str, condition: str) -> set[int]:
+    return {seed for seed, numbers in rows.get(condition, {}).items() if column in numbers}
 
 
 def mean(column: str, condition: str) -> Statistic:
     """Return the mean over seeds."""
-    return Statistic(
-        f"mean of `{column}` in `{condition}`",
-        column,
-        (condition,),
-        lambda rows: Estimate.of(values_of(rows, column, condition)),
-    )
+    return Statistic(f"mean of `{column}` in `{condition}`", column, (condition,), Estimate.of)
 
 
 def smallest(column: str, condition: str) -> Statistic:
@@ -170,41 +147,75 @@ def largest(column: str, condition: str) -> Statistic:
     return _extreme("largest", np.max, column, condition)
 
 
+def _extreme(
+    name: str, reduce: Callable[[Numbers], np.float64], column: str, condition: str
+) -> Statistic:
+    def compute(values: Numbers) -> Estimate:  # no spread: that of the seeds is around their mean
+        return Estimate(float(reduce(values)) if len(values) else math.nan, n=len(values))
+
+    return Statistic(f"{name} `{column}` in `{condition}`", column, (condition,), compute)
+
+
 def difference(column: str, first: str, second: str) -> Statistic:
     """Return the mean over seeds of the difference of two conditions, paired by seed."""
-    return Statistic(
-        f"mean of `{column}` in `{first}` minus in `{second}`, by seed",
-        column,
-        (first, second),
-        lambda rows: Estimate.of(np.subtract(*_paired(rows, column, first, second))),
-    )
+    text = f"mean of `{column}` in `{first}` minus in `{second}`, by seed"
+    return Statistic(text, column, (first, second), lambda a, b: Estimate.of(a - b), paired=True)
 
 
 def ratio(column: str, first: str, second: str) -> Statistic:
     """Return the mean over seeds of the ratio of two conditions, paired by seed."""
 
-    def estimate(rows: xr.Dataset) -> Estimate:
-        above, below = _paired(rows, column, first, second)
-        return Estimate.of(np.divide(above, np.where(below == 0, np.nan, below)))
+    def compute(above: Numbers, below: Numbers) -> Estimate:
+        return Estimate.of(above / np.where(below == 0, np.nan, below))
 
     text = f"mean of `{column}` in `{first}` divided by in `{second}`, by seed"
-    return Statistic(text, column, (first, second), estimate)
+    return Statistic(text, column, (first, second), compute, paired=True)
+
+
+def largest_rise(column: str, conditions: Sequence[str]) -> Statistic:
+    """Return the largest rise of a column's mean from one condition to the next; a fall is less."""
+
+    def compute(*samples: Numbers) -> Estimate:
+        n = min(map(len, samples))
+        rises = np.diff([sample.mean() for sample in samples]) if n else np.array([math.nan])
+        return Estimate(float(rises.max()), n=n)
+
+    text = f"largest rise of the mean of `{column}` in the order of {_listed(conditions)}"
+    return Statistic(text, column, tuple(conditions), compute)
 
 
 def welch_p(column: str, first: str, second: str) -> Statistic:
     """Return the two-sided p of Welch's t-test between two conditions; NaN if neither varies."""
 
-    def test(one: Numbers, other: Numbers) -> float:
+    def compute(*samples: Numbers) -> Estimate:
         from scipy import stats
 
-        samples = one, other
-        if not any(map(np.ptp, samples)):
-            return math.nan
-        # `ttest_ind` warns if one of the samples is constant, although p is defined.
-        moments = [(each.mean(), each.std(ddof=1), len(each)) for each in samples]
-        return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
+        p, n = math.nan, min(map(len, samples))
+        if n > 1 and any(map(np.ptp, samples)):
+            # `ttest_ind` warns if one of the samples is constant, although p is defined.
+            moments = [(each.mean(), each.std(ddof=1), len(each)) for each in samples]
+            found = stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False)
+            p = float(found.pvalue)
+        return Estimate(p, n=n)
 
-    return _p_value("Welch's t-test", test, column, (first, second), least=2)
+    text = f"p of Welch's t-test of `{column}` between {_listed((first, second))}"
+    return Statistic(text, column, (first, second), compute)
+
+
+def kruskal_p(column: str, conditions: Sequence[str]) -> Statistic:
+    """Return the p of the Kruskal-Wallis test that conditions have the same distribution."""
+
+    def compute(*samples: Numbers) -> Estimate:
+        from scipy import stats
+
+        p, n = math.nan, min(map(len, samples))
+        if n:  # SciPy rejects samples without any difference
+            same = len(np.unique(np.concatenate(samples))) == 1
+            p = 1.0 if same else stats.kruskal(*samples).pvalue
+        return Estimate(float(p), n=n)
+
+    text = f"p of the Kruskal-Wallis test of `{column}` between {_listed(conditions)}"
+    return Statistic(text, column, tuple(conditions), compute)
 
 
 def paired_p(column: str, lower: str, higher: str) -> Statistic:
@@ -214,99 +225,18 @@ def paired_p(column: str, lower: str, higher: str) -> Statistic:
     differ are left out; if no pair differs, p is 1.
     """
 
-    def estimate(rows: xr.Dataset) -> Estimate:
+    def compute(low: Numbers, high: Numbers) -> Estimate:
         from scipy import stats
 
-        changes = np.subtract(*_paired(rows, column, lower, higher))
-        if not len(changes) or np.isnan(changes).any():
-            return Estimate(math.nan, n=len(changes))
-        changed = changes[changes != 0]
-        p = stats.wilcoxon(changed, alternative="less").pvalue if len(changed) else 1.0
-        return Estimate(float(p), n=len(changes))
+        changes, p = low - high, math.nan
+        if len(changes) and not np.isnan(changes).any():
+            changed = changes[changes != 0]
+            none = not len(changed)
+            p = 1.0 if none else float(stats.wilcoxon(changed, alternative="less").pvalue)
+        return Estimate(p, n=len(changes))
 
     text = f"p of the signed-rank test that `{column}` is lower in `{lower}` than in `{higher}`"
-    return Statistic(f"{text}, by seed", column, (lower, higher), estimate)
-
-
-def kruskal_p(column: str, conditions: Sequence[str]) -> Statistic:
-    """Return the p of the Kruskal-Wallis test that conditions have the same distribution."""
-
-    def test(*samples: Numbers) -> float:
-        from scipy import stats
-
-        if len(np.unique(np.concatenate(samples))) == 1:
-            return 1.0  # refused by SciPy
-        return float(stats.kruskal(*samples).pvalue)
-
-    return _p_value("the Kruskal-Wallis test", test, column, tuple(conditions), least=1)
-
-
-def trend(column: str, conditions: Sequence[str]) -> Statistic:
-    """Return Spearman's rank correlation of a column with the order of conditions, by all rows."""
-
-    def estimate(rows: xr.Dataset) -> Estimate:
-        from scipy import stats
-
-        samples = [values_of(rows, column, condition) for condition in conditions]
-        places = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
-        values = np.concatenate(samples)
-        if len(np.unique(values)) < 2 or len(np.unique(places)) < 2:
-            return Estimate(math.nan, n=len(values))
-        return Estimate(float(stats.spearmanr(places, values).statistic), n=len(values))
-
-    text = f"rank correlation of `{column}` with the order of {_listed(conditions)}"
-    return Statistic(text, column, tuple(conditions), estimate)
-
-
-def largest_rise(column: str, conditions: Sequence[str]) -> Statistic:
-    """Return the largest rise of a column's mean from one condition to the next; a fall is less."""
-
-    def estimate(rows: xr.Dataset) -> Estimate:
-        samples = [values_of(rows, column, condition) for condition in conditions]
-        if not all(len(sample) for sample in samples):
-            return Estimate(math.nan, n=min(map(len, samples)))
-        rises = np.diff([sample.mean() for sample in samples])
-        return Estimate(float(rises.max()), n=min(map(len, samples)))
-
-    text = f"largest rise of the mean of `{column}` in the order of {_listed(conditions)}"
-    return Statistic(text, column, tuple(conditions), estimate)
-
-
-def _extreme(
-    name: str, reduce: Callable[[Numbers], np.float64], column: str, condition: str
-) -> Statistic:
-    def estimate(rows: xr.Dataset) -> Estimate:
-        values = values_of(rows, column, condition)
-        # No spread: that of the seeds is around their mean.
-        value = float(reduce(values)) if len(values) else math.nan
-        return Estimate(value, n=len(values))
-
-    return Statistic(f"{name} `{column}` in `{condition}`", column, (condition,), estimate)
-
-
-def _p_value(
-    name: str,
-    test: Callable[..., float],
-    column: str,
-    conditions: tuple[str, ...],
-    *,
-    least: int,
-) -> Statistic:
-    def estimate(rows: xr.Dataset) -> Estimate:
-        samples = [values_of(rows, column, condition) for condition in conditions]
-        n = min(map(len, samples))
-        return Estimate(test(*samples) if n >= least else math.nan, n=n)
-
-    text = f"p of {name} of `{column}` between {_listed(conditions)}"
-    return Statistic(text, column, conditions, estimate)
-
-
-def _paired(rows: xr.Dataset, column: str, first: str, second: str) -> tuple[Numbers, Numbers]:
-    both = (
-        rows["measured"].sel(column=column, condition=[first, second]).all("condition").to_numpy()
-    )
-    one, other = (rows[column].sel(condition=name).to_numpy()[both] for name in (first, second))
-    return one, other
+    return Statistic(f"{text}, by seed", column, (lower, higher), compute, paired=True)
 
 
 def _listed(conditions: Sequence[str]) -> str:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from itertools import chain
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from bioae.errors import InputError
-from experiments.runner.criteria import Criterion
+import experiments
+from bioae.documents import read_toml
+from bioae.errors import InputError, did_you_mean
+from experiments.runner.criteria import Criterion, Rows
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["FINISHED", "MEASURED", "SPIKES", "Column", "Condition", "Experiment", "Key", "Plan"]
+__all__ = ["SPIKES", "Column", "Condition", "Experiment", "Key", "Plan", "available", "load"]
 
 #: The column by which a silent network is recognised: the spikes of its quietest layer.
 SPIKES = "spikes"
-
-#: The mask of the rows that exist, in the table of rows.
-FINISHED = "finished"
-#: The variable of a table that says which numbers a row has.
-MEASURED = "measured"
 
 #: A row: its condition and its seed.
 Key = tuple[str, int]
@@ -37,10 +38,8 @@ class Condition:
 
     Attributes
     ----------
-    text
-        What differs from the other conditions.
-    settings
-        The same for the program: plain data that `Experiment.run` finds in ``trial.settings``.
+    text, settings
+        The difference from other conditions, in words and as plain data (``trial.settings``).
     seeds
         The number of seeds, if it is not that of the experiment.
     quick
@@ -73,11 +72,9 @@ class Experiment:
     ----------
     title, source, claim
         The heading, the citation, and the claim in a sentence.
-    conditions
-        The conditions by name, in the order of tables and figures.
-    columns
-        The numbers of a row by name. A condition need not have all of them. ``spikes`` is required
-        of every condition that may not be silent: the spikes of the network's quietest layer.
+    conditions, columns
+        The conditions, and the numbers of a row, by name. A condition need not have all columns;
+        ``spikes`` is required unless all may be silent.
     run
         Computes a row: takes a `Trial` and returns numbers by the names of columns.
     sizes, quick
@@ -87,19 +84,12 @@ class Experiment:
     seeds, quick_seeds
         The number of seeds per condition of either form.
     figures
-        Functions of the table of rows by the figures' names; a caption is the first line of the
-        docstring.
+        Functions of the rows by the figures' names; a caption is the docstring's first line.
     groups
         The conditions of each table of results, by the table's heading; one table by default.
-    name
-        The name of the file, filled in when the experiment is loaded.
-    recipe
-        The hash of the tables in the TOML file of the same name, filled in likewise; None if there
-        is no such file.
-    notes
-        The Markdown file of the same name, for the page of the full form: methods, limits, what
-        the rows show, with fields for their numbers (`experiments.runner.notes.filled`).
-        Filled in likewise; empty if there is no such file.
+    name, recipe, notes
+        Filled in by `load`: the name of the file, the hash of the tables in NAME.toml, and the
+        text of NAME.md, with fields for numbers of the rows (see `page`).
 
     Raises
     ------
@@ -118,7 +108,7 @@ class Experiment:
     criteria: tuple[Criterion, ...]
     seeds: int = 5
     quick_seeds: int = 1
-    figures: Mapping[str, Callable[[xr.Dataset], Figure]] = field(default_factory=dict)
+    figures: Mapping[str, Callable[[Rows], Figure]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     name: str = ""
     recipe: str | None = None
@@ -132,33 +122,21 @@ class Experiment:
             raise ValueError("the full and the quick form differ in the names of their sizes")
         if not {"claim", "control"} <= {each.kind for each in self.criteria}:
             raise ValueError("an experiment needs criteria of the claim and of a control")
-        if taken := {FINISHED, MEASURED, "column"} & self.columns.keys():
-            raise ValueError(f"the name {min(taken)!r} is taken")
         if self.groups and sorted(chain(*self.groups.values())) != sorted(self.conditions):
             raise ValueError("the groups do not have each condition once")
         silent = all(each.may_be_silent for each in self.conditions.values())
-        if not silent and SPIKES not in self.columns:
-            raise ValueError(f"the column {SPIKES!r} is missing")
+        needed = {SPIKES} - ({SPIKES} if silent else set())
         for criterion in self.criteria:
-            unknown = set(criterion.statistic.conditions) - set(self.conditions)
-            unknown |= {criterion.statistic.column} - set(self.columns)
-            if unknown:
+            needed |= {criterion.statistic.column}
+            if unknown := set(criterion.statistic.conditions) - set(self.conditions):
                 raise ValueError(f"{criterion.text!r} needs {min(unknown)!r}, which is none")
+        if unknown := needed - set(self.columns):
+            raise ValueError(f"the column {min(unknown)!r} is missing")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The rows that a form of an experiment asks for.
-
-    Attributes
-    ----------
-    experiment
-        The experiment.
-    small
-        Whether it is the quick form.
-    seeds
-        The number of seeds per condition; that of the experiment by default.
-    """
+    """The rows of the full or the `small` form, with `seeds` per condition if it is not None."""
 
     experiment: Experiment
     small: bool = False
@@ -207,9 +185,39 @@ class Plan:
                     where="--condition",
                     expected=f"one of {', '.join(self.conditions)}",
                 )
-        return sorted(self._keys(conditions or tuple(self.conditions)), key=lambda key: key[1])
+        names = [name for name in self.conditions if name in (conditions or self.conditions)]
+        keys = [(name, seed) for name in names for seed in self.seeds_of(name)]
+        return sorted(keys, key=lambda key: key[1])
 
-    def _keys(self, conditions: tuple[str, ...]) -> Iterator[Key]:
-        for name in self.conditions:
-            if name in conditions:
-                yield from ((name, seed) for seed in self.seeds_of(name))
+
+def available() -> list[str]:
+    """Return the names of all experiments: the files of the folder."""
+    modules = iter_modules(experiments.__path__)
+    return sorted(each.name for each in modules if not each.ispkg and each.name != "__main__")
+
+
+def load(name: str) -> Experiment:
+    """Import an experiment.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    names = available()
+    if name not in names:
+        raise InputError(
+            f"there is no experiment {name!r}",
+            expected=f"list, or one of {', '.join(names)}",
+            hint=did_you_mean(name, names, shown=str),
+        )
+    module = import_module(f"experiments.{name}")
+    file, recipe = Path(str(module.__file__)), None
+    if (path := file.with_suffix(".toml")).is_file():
+        tables = read_toml(path, "recipe", error=InputError)
+        text = json.dumps(tables, sort_keys=True, default=str)
+        recipe = hashlib.sha256(text.encode()).hexdigest()
+    notes = file.with_suffix(".md")
+    text = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+    experiment: Experiment = module.EXPERIMENT
+    return replace(experiment, name=name, recipe=recipe, notes=text)

@@ -1,35 +1,33 @@
-"""The page and the figures of an experiment, made from stored rows and its notes."""
+"""The page and the figures of an experiment, made from stored rows and its notes.
+
+In the notes a field names a condition, a column, and a format of Python: ``{dense[error]:.2f}`` is
+the mean over the seeds. Before the format may be ``±``: mean ± standard deviation, the mean alone
+of one seed; ``min`` or ``max``: the smallest or the largest of the seeds. ``{dense[error]:n}`` is
+their number, and ``{dense[error]:p sparse}`` the p of Welch's t-test between two conditions. A
+field without a number is a dash. Other braces are doubled.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import inspect
+import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bioae.files import write_text
 from bioae.showing import markdown_table
-from experiments.runner.criteria import Estimate, values_of
+from experiments.runner.criteria import Estimate, Rows, values_of, welch_p
 from experiments.runner.experiment import Experiment, Plan
-from experiments.runner.notes import filled
-from experiments.runner.rows import Document, Row, table_of
+from experiments.runner.rows import Document, Row, table_of, write_json
 from experiments.runner.verdict import Verdict, judge, measured
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = [
-    "FIGURES",
-    "draw_figures",
-    "figure_mark",
-    "figure_names",
-    "page_of",
-    "plan_of",
-    "used_rows",
-]
+__all__ = ["FIGURES", "draw_figures", "export", "figure_mark", "figure_names", "page_of", "plan_of"]
 
 #: The folder of figures, next to the page.
 FIGURES = "figures"
@@ -38,12 +36,6 @@ FIGURES = "figures"
 def plan_of(experiment: Experiment, document: Document) -> Plan:
     """Return the plan of stored rows."""
     return Plan(experiment, document.quick, document.seeds)
-
-
-def used_rows(plan: Plan, document: Document) -> list[Row]:
-    """Return the rows that a plan asks for, of those that are stored."""
-    wanted = set(plan.keys())
-    return [row for row in document.rows if row.key in wanted]
 
 
 def page_of(experiment: Experiment, document: Document) -> str:
@@ -64,12 +56,11 @@ def page_of(experiment: Experiment, document: Document) -> str:
         *_tables(plan, table),
         *(f"![{caption}]({FIGURES}/{name})" + f"\n\n*{caption}*"
           for name, caption in _captions(experiment).items()),
-        # What they say is said of the full form.
-        *([filled(experiment.notes.strip(), table)] if experiment.notes and not plan.small else []),
-        "## Run",
-        _run(experiment, document),
     ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    if experiment.notes and not plan.small:  # what they say is said of the full form
+        fields = {name: _Columns(experiment, table, name) for name in plan.conditions}
+        parts.append(experiment.notes.strip().format_map(fields))
+    return "\n\n".join([*parts, "## Run", _run(plan, document)]) + "\n"
 
 
 def figure_names(experiment: Experiment) -> list[str]:
@@ -94,29 +85,25 @@ def draw_figures(experiment: Experiment, document: Document, folder: Path) -> No
         write_text(folder / name, f"{svg}{figure_mark(plan, document)}\n", overwrite=True)
 
 
+def export(experiment: Experiment, document: Document, folder: Path) -> None:
+    """Write rows as JSON and CSV, and the page with its figures."""
+    names = list(experiment.columns)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["condition", "seed", *names])
+    for row in document.rows:  # undefined and missing numbers are empty
+        writer.writerow([row.condition, row.seed, *(row.numbers.get(name) for name in names)])
+    write_json(folder / f"{experiment.name}.json", document)
+    write_text(folder / f"{experiment.name}.csv", text.getvalue(), overwrite=True)
+    write_text(folder / f"{experiment.name}.md", page_of(experiment, document), overwrite=True)
+    draw_figures(experiment, document, folder / FIGURES)
+
+
 def _captions(experiment: Experiment) -> dict[str, str]:
     return {
         f"{experiment.name}-{name}.svg": (inspect.getdoc(draw) or name).partition("\n")[0]
         for name, draw in experiment.figures.items()
     }
-
-
-def _conditions(plan: Plan, table: xr.Dataset) -> Iterator[str]:
-    """Yield the table of the conditions, and the names of those without a row."""
-    finished = {name: int(table["finished"].sel(condition=name).sum()) for name in plan.conditions}
-    rows = [
-        [f"`{name}`", each.text, _of(finished[name], len(plan.seeds_of(name)))]
-        for name, each in plan.conditions.items()
-        if finished[name]
-    ]
-    yield markdown_table(["condition", "what differs", "seeds"], rows)
-    missing = [f"`{name}`" for name, number in finished.items() if not number]
-    if missing:
-        yield f"No rows yet: {', '.join(missing)}."
-
-
-def _of(number: int, planned: int) -> str:
-    return str(number) if number == planned else f"{number} of {planned}"
 
 
 def _criteria(verdict: Verdict) -> str:
@@ -137,76 +124,81 @@ def _criteria(verdict: Verdict) -> str:
     return "\n".join([markdown_table(head, rows), *([""] if silent else []), *silent])
 
 
-def _tables(plan: Plan, table: xr.Dataset) -> Iterator[str]:
+def _conditions(plan: Plan, table: Rows) -> Iterator[str]:
+    """Yield the table of the conditions, and the names of those without a row."""
+    rows = [
+        [f"`{name}`", each.text, _of(len(table[name]), len(plan.seeds_of(name)))]
+        for name, each in plan.conditions.items()
+        if table[name]
+    ]
+    yield markdown_table(["condition", "what differs", "seeds"], rows)
+    missing = [f"`{name}`" for name, finished in table.items() if not finished]
+    if missing:
+        yield f"No rows yet: {', '.join(missing)}."
+
+
+def _of(number: int, planned: int) -> str:
+    return str(number) if number == planned else f"{number} of {planned}"
+
+
+def _tables(plan: Plan, table: Rows) -> Iterator[str]:
     """Yield the tables of results, under their headings if there are several."""
     groups = plan.experiment.groups or {"": tuple(plan.conditions)}
     for heading, members in groups.items():
-        names = [name for name in members if name in plan.conditions]
-        if table["finished"].sel(condition=names).any():
+        if names := [name for name in members if table.get(name)]:
             yield from ([f"### {heading}"] if heading else [])
             yield _results(plan, table, names)
 
 
-def _results(plan: Plan, table: xr.Dataset, names: Sequence[str]) -> str:
+def _results(plan: Plan, table: Rows, names: Sequence[str]) -> str:
     """Return a table of the columns in rows and the conditions in columns, or transposed.
 
-    Conditions without a row, and columns of which no condition has a number, are left out.
+    Columns of which no condition has a number are left out.
     """
-    names = [name for name in names if table["finished"].sel(condition=name).any()]
-    columns = plan.experiment.columns.items()
-    cells = [
-        [_text(column.text, column.unit), *(_cell(table, name, condition) for condition in names)]
-        for name, column in columns
-        if column.shown
-    ]
-    cells = [row for row in cells if any(row[1:])]
+    cells = []
+    for name, column in plan.experiment.columns.items():
+        numbers = [_cell(table, name, condition) for condition in names]
+        if column.shown and any(numbers):
+            text = f"{column.text} ({column.unit})" if column.unit else column.text
+            cells.append([text, *numbers])
     head = ["", *(f"`{name}`" for name in names)]
     if len(names) > 4:
         head, *cells = [list(row) for row in zip(head, *cells, strict=True)]
     return markdown_table(head, cells)
 
 
-def _text(text: str, unit: str) -> str:
-    return f"{text} ({unit})" if unit else text
-
-
-def _cell(table: xr.Dataset, column: str, condition: str) -> str:
+def _cell(table: Rows, column: str, condition: str) -> str:
     values = values_of(table, column, condition)
-    if not len(values) or np.isnan(values).all():
+    if np.isnan(values).all():
         return ""
     return measured(Estimate.of(values)).partition(" (n")[0]
 
 
-def _run(experiment: Experiment, document: Document) -> str:
-    plan = plan_of(experiment, document)
-    rows = used_rows(plan, document)
+def _run(plan: Plan, document: Document) -> str:
+    wanted = {*plan.keys()}
+    rows = [row for row in document.rows if row.key in wanted]
     sizes = ", ".join(f"{name} {value}" for name, value in document.sizes.items())
     option = " --quick" if document.quick else ""
     option += f" --seeds {document.seeds}" if document.seeds else ""
-    number = _of(len(rows), len(plan.keys()))
+    number = _of(len(rows), len(wanted))
     seconds = sum(row.provenance.get("seconds", 0.0) for row in rows)
     lines = [
-        f"- Command: `python -m experiments {experiment.name}{option}`, {number} rows.",
+        f"- Command: `python -m experiments {plan.experiment.name}{option}`, {number} rows.",
         f"- Sizes: {sizes}. Brian2's target: {document.target}.",
         f"- Time: {seconds / 60:,.0f} minutes on a shared machine, without interrupted work.",
     ]
     for label, key in (("Versions", "versions"), ("Commit", "commit"), ("Machine", "machine")):
-        lines.append(f"- {label}: {_origins(rows, key)}.")
+        origins = _where((_plain(row.provenance.get(key)) or "not known", row) for row in rows)
+        several = [f"{text} ({where})" for text, where in origins.items()]
+        lines.append(f"- {label}: {'; '.join(several) if len(several) > 1 else ''.join(origins)}.")
+        if not rows:
+            lines[-1] = f"- {label}: not known."
     later = _where(
         (f"`{column}` {how}", row)
         for row in rows
         for column, how in row.provenance.get("later", {}).items()
     )
-    lines += [f"- Later: {text} ({where})." for text, where in later.items()]
-    return "\n".join(lines)
-
-
-def _origins(rows: Iterable[Row], key: str) -> str:
-    """Return what the provenance of rows has of a key; which rows, if they differ in it."""
-    origins = _where((_plain(row.provenance.get(key)) or "not known", row) for row in rows)
-    if len(origins) < 2:
-        return next(iter(origins), "not known")
-    return "; ".join(f"{text} ({where})" for text, where in origins.items())
+    return "\n".join([*lines, *(f"- Later: {text} ({where})." for text, where in later.items())])
 
 
 def _where(pairs: Iterable[tuple[str, Row]]) -> dict[str, str]:
@@ -224,3 +216,48 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return "" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a condition, for the fields of notes."""
+
+    experiment: Experiment
+    rows: Rows
+    condition: str
+
+    def __getitem__(self, column: str) -> _Field:
+        self.experiment.columns[column]
+        return _Field(self.rows, column, self.condition)
+
+    def __format__(self, form: str) -> str:
+        raise KeyError(f"{self.condition}[COLUMN]")
+
+
+@dataclass(frozen=True)
+class _Field:
+    rows: Rows
+    column: str
+    condition: str
+
+    def __format__(self, form: str) -> str:
+        values = values_of(self.rows, self.column, self.condition)
+        estimate = Estimate.of(values)
+        match form[:2], form[:4]:
+            case "n", _:
+                return str(len(values))
+            case "p ", _:
+                estimate = welch_p(self.column, self.condition, form[2:]).estimate(self.rows)
+                return _text(estimate.value, ".1g")
+            case _, "min " | "max ":
+                extreme = np.min if form.startswith("min") else np.max
+                return _text(float(extreme(values)) if len(values) else math.nan, form[4:])
+        value = _text(estimate.value, form.removeprefix("±"))
+        if not form.startswith("±") or math.isnan(estimate.sd):
+            return value
+        return f"{value} ± {_text(estimate.sd, form.removeprefix('±'))}"
+
+
+def _text(value: float, form: str) -> str:
+    text = format(value, form).replace("%", " %")  # a faulty format is an error without rows, too
+    return "–" if math.isnan(value) else text

@@ -1,36 +1,29 @@
-"""Rows of an experiment: as a table, as one JSON document, as CSV and as netCDF."""
+"""Rows of an experiment as plain data: one, all of a run, and the form that they belong to."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
-from bioae.checks import instance, number
 from bioae.documents import parse_json
-from bioae.errors import InputError, ResultError, describe
+from bioae.errors import InputError, ResultError, describe, shortened
 from bioae.fields import Table
-from bioae.files import atomic_output, write_text
-from bioae.inputs import check_input, read_input
-from experiments.runner.experiment import FINISHED, MEASURED, Experiment, Key, Plan
-
-if TYPE_CHECKING:
-    import xarray as xr
+from bioae.files import write_text
+from bioae.inputs import read_input
+from experiments.runner.criteria import Rows
+from experiments.runner.experiment import Key, Plan
 
 __all__ = [
-    "FORMAT", "Document", "Identity", "Row", "identity_of", "read_document", "row_of", "table_of",
-    "to_csv", "validated", "write_json", "write_netcdf",
+    "Document", "Identity", "Row", "check_rows", "check_same", "identity_of", "read_json", "row_of",
+    "table_of", "write_json",
 ]  # fmt: skip
-
-#: The version of the stored form of rows.
-FORMAT = 1
 
 _LARGEST = 2**28
 
@@ -56,16 +49,6 @@ class Row(Table):
     numbers: dict[str, int | float | None]
     provenance: dict[str, Any]
 
-    @field_validator("provenance")
-    @classmethod
-    def _timed(cls, provenance: dict[str, Any]) -> dict[str, Any]:
-        number(provenance.get("seconds", 0.0), "seconds", least=0.0, error=ResultError)
-        later = provenance.get("later", {})
-        instance(later, "later", dict, error=ResultError)
-        for column, how in later.items():
-            instance(how, f"later, {column}", str, error=ResultError)
-        return provenance
-
     @property
     def key(self) -> Key:
         """The condition and the seed."""
@@ -73,24 +56,12 @@ class Row(Table):
 
 
 class Identity(Table):
-    """The form of an experiment that rows belong to, as the run began.
+    """The form of an experiment as a run began: all that rows depend on, and the criteria.
 
-    Attributes
-    ----------
-    format
-        The version of the stored form.
-    experiment, quick, sizes, target
-        The experiment, its form and the Brian2 target.
-    conditions
-        The settings of each condition.
-    recipe
-        The hash of the experiment's recipe, None if it has none. With these it is all that rows
-        depend on, besides the sources.
-    criteria
-        The criteria with their thresholds.
+    `conditions` are the settings of each, `recipe` is the hash of the recipe, if there is one.
     """
 
-    format: int = FORMAT
+    format: int = 1
     experiment: str
     quick: bool
     sizes: dict[str, Any]
@@ -109,19 +80,16 @@ class Document(Identity):
 
 def identity_of(plan: Plan, target: str) -> Identity:
     """Return the identity of a run that starts now."""
+    settings = {name: dict(each.settings) for name, each in plan.conditions.items()}
+    plain = json.loads(json.dumps({"sizes": dict(plan.sizes), "conditions": settings}))
     return Identity(
-        experiment=plan.experiment.name,
-        quick=plan.small,
-        sizes=_plain_data(plan.sizes),
-        target=target,
-        conditions={name: _plain_data(each.settings) for name, each in plan.conditions.items()},
-        recipe=plan.experiment.recipe,
-        criteria=tuple(map(str, plan.criteria)),
-    )
+        experiment=plan.experiment.name, quick=plan.small, target=target,
+        recipe=plan.experiment.recipe, criteria=tuple(map(str, plan.criteria)), **plain,
+    )  # fmt: skip
 
 
 def row_of(
-    experiment: Experiment, key: Key, numbers: Mapping[str, float], provenance: Mapping[str, Any]
+    plan: Plan, key: Key, numbers: Mapping[str, float], provenance: Mapping[str, Any]
 ) -> Row:
     """Return a finished row; numbers that are not finite become undefined.
 
@@ -130,68 +98,30 @@ def row_of(
     ValueError
         If a number has no column, or there are none.
     """
-    unknown = sorted(set(numbers) - set(experiment.columns))
-    if unknown or not numbers:
-        found = f"the column {unknown[0]!r} is not declared" if unknown else "there are no numbers"
-        raise ValueError(f"experiment {experiment.name}, condition {key[0]}: {found}")
-    plain = {name: _plain(numbers[name]) for name in experiment.columns if name in numbers}
+    columns = plan.experiment.columns
+    if not numbers or numbers.keys() - columns.keys():
+        found = ", ".join(sorted(numbers.keys() - columns.keys())) or "nothing"
+        raise ValueError(f"{key[0]}: expected numbers of the declared columns, found {found}")
+    plain = {name: _plain(numbers[name]) for name in columns if name in numbers}
     return Row(condition=key[0], seed=key[1], numbers=plain, provenance=dict(provenance))
 
 
-def table_of(plan: Plan, rows: Iterable[Row]) -> xr.Dataset:
-    """Return the rows that a plan asks for as a table along condition and seed.
+def _plain(number: float) -> int | float | None:
+    if isinstance(number, bool | np.bool_ | int | np.integer):
+        return int(number)
+    return float(number) if math.isfinite(number) else None
 
-    Numbers that are missing or undefined are NaN; ``finished`` says which rows exist, and
-    ``measured`` which numbers they have, also undefined ones.
-    """
-    import xarray as xr
 
-    names = list(plan.conditions)
-    seeds = range(max(len(plan.seeds_of(name)) for name in names))
+def table_of(plan: Plan, rows: Iterable[Row]) -> Rows:
+    """Return the numbers of the rows that a plan asks for."""
     wanted = set(plan.keys())
-    shape = (len(names), len(seeds))
-    columns = {name: np.full(shape, np.nan) for name in plan.experiment.columns}
-    finished = np.zeros(shape, bool)
-    measured = np.zeros((len(columns), *shape), bool)
+    table: dict[str, dict[int, dict[str, float]]] = {name: {} for name in plan.conditions}
     for row in rows:
         if row.key in wanted:
-            place = names.index(row.condition), row.seed
-            finished[place] = True
-            for index, name in enumerate(columns):
-                if name in row.numbers:
-                    value = row.numbers[name]
-                    columns[name][place] = np.nan if value is None else value
-                    measured[index, *place] = True
-    dims = ("condition", "seed")
-    described = {name: _attributes(plan.experiment, name) for name in columns}
-    return xr.Dataset(
-        {name: (dims, values, described[name]) for name, values in columns.items()}
-        | {FINISHED: (dims, finished), MEASURED: (("column", *dims), measured)},
-        coords={"condition": names, "seed": list(seeds), "column": list(columns)},
-    )
-
-
-def to_csv(experiment: Experiment, rows: Sequence[Row]) -> str:
-    """Return rows as CSV; undefined and missing numbers are empty."""
-    names = list(experiment.columns)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["condition", "seed", *names])
-    for row in rows:
-        writer.writerow([row.condition, row.seed, *(row.numbers.get(name) for name in names)])
-    return text.getvalue()
-
-
-def write_netcdf(table: xr.Dataset, experiment: Experiment, path: Path) -> None:
-    """Write a table of rows as netCDF, with the claim; equal tables give equal bytes."""
-    flags = {name: table[name].astype(np.int8) for name in (FINISHED, MEASURED)}
-    described = table.assign(flags).assign_attrs(
-        experiment=experiment.name, title=experiment.title, claim=experiment.claim
-    )
-    content = bytes(described.to_netcdf(engine="h5netcdf"))
-    with atomic_output(path, overwrite=True) as temporary:
-        # On a full disk the HDF5 library would crash the process.
-        temporary.write_bytes(content)
+            table[row.condition][row.seed] = {
+                name: math.nan if value is None else value for name, value in row.numbers.items()
+            }
+    return table
 
 
 def write_json(path: Path, model: Table) -> None:
@@ -200,18 +130,7 @@ def write_json(path: Path, model: Table) -> None:
     write_text(path, f"{text}\n", overwrite=True)
 
 
-def read_document(path: Path) -> Document:
-    """Read stored rows.
-
-    Raises
-    ------
-    ResultError
-        If it cannot be read, or is something else.
-    """
-    return validated(Document, check_input(path, ResultError, "rows"), ResultError)
-
-
-def validated(kind: type[T], path: Path, error: type[InputError]) -> T:
+def read_json(kind: type[T], path: Path, error: type[InputError] = ResultError) -> T:
     """Read a document of some kind.
 
     Raises
@@ -229,19 +148,67 @@ def validated(kind: type[T], path: Path, error: type[InputError]) -> T:
         raise error(**describe(reason, kind), where=str(path)) from reason
 
 
-def _plain_data(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return plain data as a document holds it, with lists in place of tuples."""
-    plain: dict[str, Any] = json.loads(json.dumps(dict(mapping)))
-    return plain
+def check_rows(document: Document, plan: Plan, identity: Identity, where: Path) -> None:
+    """Raise if rows of another run cannot be taken over.
+
+    Settings of conditions without rows may differ.
+
+    Raises
+    ------
+    ResultError
+        If they are of another experiment, form, size, target or settings, or of an unknown
+        condition; or if a row has no numbers, unknown ones, or is there twice.
+    """
+    ran = {row.condition for row in document.rows}
+    times = Counter(row.key for row in document.rows)
+    for row in document.rows:
+        fits = {
+            "a known condition": row.condition in identity.conditions,
+            "a condition with settings": row.condition in document.conditions,
+            "numbers of known columns": row.numbers
+            and row.numbers.keys() <= plan.experiment.columns.keys(),
+            "each row once": times[row.key] == 1,
+        }
+        for expected, holds in fits.items():
+            if not holds:
+                found = f"condition {row.condition!r}, seed {row.seed}: {', '.join(row.numbers)}"
+                raise ResultError(
+                    "a row does not fit", where=str(where), expected=expected,
+                    found=shortened(found),
+                )  # fmt: skip
+    conditions = {name: document.conditions[name] for name in ran}
+    document = document.model_copy(update={"conditions": conditions})
+    check_same(identity, document, where, ResultError)
 
 
-def _plain(number: float) -> int | float | None:
-    if isinstance(number, (bool, np.bool_, int, np.integer)):
-        return int(number)
-    value = float(number)
-    return value if math.isfinite(value) else None
+def check_same(expected: Identity, found: Identity, where: Path, error: type[InputError]) -> None:
+    """Raise if rows are of another run; criteria may differ, and either may have more conditions.
+
+    Raises
+    ------
+    InputError
+        Of the given class.
+    """
+    common = expected.conditions.keys() & found.conditions.keys()
+    for name in ("format", "experiment", "quick", "sizes", "target", "conditions", "recipe"):
+        before, now = getattr(expected, name), getattr(found, name)
+        if name == "conditions" and common:
+            before, now = ({key: each[key] for key in common} for each in (before, now))
+        if before != now:
+            key, before, now = _difference(name, before, now)
+            raise error(
+                f"the rows are of another run: {key} differs",
+                where=str(where),
+                expected=shortened(str(before)),
+                found=shortened(str(now)),
+                hint="Use the options and the definition of its start, or choose another folder",
+            )
 
 
-def _attributes(experiment: Experiment, name: str) -> dict[str, str]:
-    column = experiment.columns[name]
-    return {"long_name": column.text, "units": column.unit or "1"}
+def _difference(key: str, before: object, now: object) -> tuple[str, object, object]:
+    """Return the first key below which two values differ, and what they have there."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in (*before, *now):
+            if before.get(name) != now.get(name):
+                return _difference(f"{key}.{name}", before.get(name), now.get(name))
+    return key, before, now

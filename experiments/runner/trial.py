@@ -1,106 +1,36 @@
-"""A trial: one condition with one seed, and the means to train and to simulate.
-
-The command line passes these means: nothing here needs PyTorch or Brian2.
-"""
+"""A trial: one condition with one seed, which trains, simulates, and returns a row's numbers."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from filelock import FileLock
+from filelock import Timeout
 
-from bioae.simulation.backend import Backend, Target
+from bioae.provenance import provenance
+from bioae.simulation.backend import Backend, Target, known_target
+from experiments.runner.experiment import Key, Plan
+from experiments.runner.rows import row_of
+from experiments.runner.store import Store, locked
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from bioae.datasets import Data
+    from bioae.learning import LearningResult
     from bioae.networks.network import Network
+    from bioae.trainers import TrainingResult
+    from experiments.baselines import BaselineResult
 
-__all__ = ["Baseline", "Means", "Trained", "TrainedBaseline", "Trial", "fewest_spikes"]
+__all__ = ["Trial", "run_rows"]
 
 Run = TypeVar("Run")
-
-
-class Trained(Protocol):
-    """A trained network, as `bioae.trainers.TrainingResult`."""
-
-    @property
-    def network(self) -> Network:
-        """The network."""
-
-    @property
-    def history(self) -> Sequence[Mapping[str, Any]]:
-        """The metrics of each epoch, which count presentations."""
-
-    @property
-    def summary(self) -> Mapping[str, Any]:
-        """The metrics of the selected epoch, and those on the test split."""
-
-    @property
-    def model(self) -> Path:
-        """The artefact of the network."""
-
-
-class Baseline(Protocol):
-    """A conventional network or a predictor, as `bioae.trainers.Baseline`."""
-
-    def predict(self, data: Data | ArrayLike) -> NDArray[Any]:
-        """Predict the outputs of examples (example, *output_shape)."""
-
-    def reconstruct(self, images: Data | ArrayLike) -> NDArray[Any]:
-        """Reconstruct images (example, channel, y, x)."""
-
-    def latent(self, images: Data | ArrayLike) -> NDArray[Any]:
-        """Return the latent numbers of images (example, number)."""
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what was learned from the training data, by name: ``LAYER.weight`` and so on."""
-
-
-class TrainedBaseline(Protocol):
-    """A baseline that was trained or fitted, as `experiments.baselines.BaselineResult`."""
-
-    @property
-    def baseline(self) -> Baseline:
-        """The baseline."""
-
-    @property
-    def history(self) -> Sequence[Mapping[str, Any]]:
-        """The metrics of each epoch, which count presentations."""
-
-    @property
-    def summary(self) -> Mapping[str, Any]:
-        """The metrics of the selected epoch, and those on the test split."""
-
-
-class Means(Protocol):
-    """Training, simulation and progress of trials."""
-
-    def train(self, tables: Mapping[str, Any], folder: Path) -> Trained:
-        """Train by the tables of a configuration, or continue an interrupted run in the folder."""
-
-    def learn(self, tables: Mapping[str, Any], folder: Path) -> Trained:
-        """Let a network learn by rules, or continue an interrupted run in the folder."""
-
-    def baseline(self, tables: Mapping[str, Any], folder: Path) -> TrainedBaseline:
-        """Train or fit a baseline by tables, or continue an interrupted run in the folder."""
-
-    def simulate(
-        self, network: Network, images: Data | ArrayLike, path: Path, backend: Backend, seed: int
-    ) -> xr.DataTree:
-        """Simulate into a file, or continue an interrupted run, and return the result."""
-
-    def mirror(self, network: Network, images: Data | ArrayLike, seed: int) -> xr.DataTree:
-        """Simulate in the mirror, in float64."""
-
-    def report(self, line: str) -> None:
-        """Print a line of progress."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +39,8 @@ class Trial:
 
     Attributes
     ----------
-    condition, settings
-        The condition's name, and its settings.
-    seed
-        The seed, from 0.
-    sizes
-        The sizes of the full or the quick form.
+    condition, settings, seed, sizes
+        The condition's name and settings, the seed from 0, and the sizes of the form.
     folder
         The trial's folder. Training runs in it are kept; results of simulations and checkpoints
         are removed when the row is finished.
@@ -123,8 +49,6 @@ class Trial:
         are finished.
     target
         The Brian2 target.
-    means
-        What it is carried out with.
     results
         Closes results when the trial has ended.
     """
@@ -136,7 +60,6 @@ class Trial:
     folder: Path
     shared: Path
     target: Target
-    means: Means
     results: ExitStack = field(default_factory=ExitStack)
 
     def data(
@@ -144,31 +67,17 @@ class Trial:
     ) -> dict[str, str]:
         """Write a data set that training reads, and return the table ``[data]`` that names it.
 
-        Parameters
-        ----------
-        train, test
-            Its splits.
-        name
-            The file's name, without its ending.
-        share
-            Whether other conditions of the seed train on the same data.
+        With `share` other conditions of the seed train on the same data.
         """
         from bioae.datasets import save
 
         folder = self.shared if share else self.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f".{name}.lock"):
+        with locked(folder / f".{name}.lock"):
             path = save(folder / f"{name}.npz", train, test, overwrite=True)
         return {"name": str(path)}
 
     def untrained(self, tables: Mapping[str, Any]) -> Network:
-        """Return a network with the initial weights of the trial's seed, on their grid.
-
-        Parameters
-        ----------
-        tables
-            The tables of the network's description, without those of training.
-        """
+        """Return the network that is described, with the initial weights of the trial's seed."""
         from bioae.networks import Network, NetworkConfig
 
         config = NetworkConfig.from_mapping(tables, where=f"condition {self.condition!r}")
@@ -176,7 +85,7 @@ class Trial:
 
     def train(
         self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False
-    ) -> Trained:
+    ) -> TrainingResult:
         """Train a network, or continue an interrupted run.
 
         Parameters
@@ -189,41 +98,41 @@ class Trial:
             Whether other conditions need the same network: the first that asks for this name
             trains it, in the folder that they share, and the others get it.
         """
-        return self._run(self.means.train, tables, name, share=share)
+        from bioae.trainers import TrainingConfig, train
+
+        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> TrainingResult:
+            config = TrainingConfig.from_mapping(tables, where=folder.name)
+            return train(config, folder, resume=resume, overwrite=True)
+
+        return self._run(run, tables, name, share=share)
 
     def learn(
         self, tables: Mapping[str, Any], name: str = "learning", *, share: bool = False
-    ) -> Trained:
-        """Let a network learn by rules, or continue an interrupted run.
+    ) -> LearningResult:
+        """Let a network learn by rules, see `docs/learning.md`, or continue; else as `train`."""
+        from bioae.learning import LearningConfig, learn_from
 
-        Parameters
-        ----------
-        tables
-            The tables of a learning configuration, see `docs/learning.md`. The trial's seed takes
-            the place of its seed.
-        name, share
-            As for `train`.
-        """
-        return self._run(self.means.learn, tables, name, share=share, seeded="learning")
+        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> LearningResult:
+            config = LearningConfig.from_mapping(tables, where=folder.name)
+            return learn_from(config, folder, resume=resume, overwrite=True)
+
+        return self._run(run, tables, name, share=share, seeded="learning")
 
     def baseline(
         self, tables: Mapping[str, Any], name: str = "baseline", *, share: bool = False
-    ) -> TrainedBaseline:
-        """Train or fit a conventional network or a trivial predictor.
+    ) -> BaselineResult:
+        """Train or fit a conventional network or a trivial predictor, or continue; as `train`."""
+        from experiments.baselines import BaselineConfig, train_baseline
 
-        Parameters
-        ----------
-        tables
-            The tables of a training configuration, with `baseline`; see `docs/baselines.md`. The
-            trial's seed takes the place of its seed.
-        name, share
-            As for `train`.
-        """
-        return self._run(self.means.baseline, tables, name, share=share)
+        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> BaselineResult:
+            config = BaselineConfig.from_mapping(tables, where=folder.name)
+            return train_baseline(config, folder, resume=resume, overwrite=True)
+
+        return self._run(run, tables, name, share=share)
 
     def _run(
         self,
-        carry_out: Callable[[Mapping[str, Any], Path], Run],
+        run: Callable[[Mapping[str, Any], Path, bool], Run],
         tables: Mapping[str, Any],
         name: str,
         *,
@@ -231,49 +140,71 @@ class Trial:
         seeded: str = "training",
     ) -> Run:
         """Carry out a run in its folder, with the trial's seed in one of its tables."""
+        from bioae.trainers.training.folder import CHECKPOINT, LEARNING
+
         tables = {**tables, seeded: {**tables.get(seeded, {}), "seed": self.seed}}
-        if not share:
-            return carry_out(tables, self.folder / name)
-        self.shared.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.shared / f".{name}.lock"):
-            return carry_out(tables, self.shared / name)
+        parent = self.shared if share else self.folder
+        with locked(parent / f".{name}.lock") if share else nullcontext():
+            begun = any((parent / name / file).exists() for file in (CHECKPOINT, LEARNING))
+            return run(tables, parent / name, begun)
 
     def simulate(
-        self,
-        network: Network,
-        images: Data | ArrayLike,
-        name: str = "simulation",
-        *,
-        backend: Backend | None = None,
+        self, network: Network, data: Data | ArrayLike, name: str = "simulation"
     ) -> xr.DataTree:
-        """Simulate a network in Brian2 with the trial's seed, or continue an interrupted run.
+        """Simulate in Brian2 with the trial's seed into NAME.nc, or continue that.
 
-        Parameters
-        ----------
-        network, images
-            See `bioae.simulate`.
-        name
-            The name of the result's file in the trial's folder, without its ending.
-        backend
-            The options; the trial's target and no other option by default.
-
-        Returns
-        -------
-        xarray.DataTree
-            See `docs/result.md`.
+        Its values are read from the file as they are used, until the trial ends.
         """
-        backend = backend or Backend(self.target)
-        path = self.folder / f"{name}.nc"
-        result = self.means.simulate(network, images, path, backend, self.seed)
+        from bioae.analysis import open_result
+        from bioae.api import simulate_to
+
+        path, backend = self.folder / f"{name}.nc", Backend(self.target)
+        simulate_to(path, network, data, backend, seed=self.seed, resume=True, overwrite=True)
+        result = open_result(path, lazy=True)  # all spikes of a bursting network fill the memory
         self.results.callback(result.close)
         return result
 
-    def mirror(self, network: Network, images: Data | ArrayLike) -> xr.DataTree:
+    def mirror(self, network: Network, data: Data | ArrayLike) -> xr.DataTree:
         """Simulate a network in the mirror, in float64, with the trial's seed."""
-        return self.means.mirror(network, images, self.seed)
+        from bioae.api import simulate
+
+        return simulate(network, data, "torch", seed=self.seed)
 
 
-def fewest_spikes(network: Network, result: xr.DataTree) -> int:
-    """Return the number of spikes of the quietest layer, of those whose neurons can spike."""
-    spiking = [layer.name for layer in network.config.placed if layer.can_fire]
-    return min(int(result[f"layers/{name}"]["spike_count"].sum()) for name in spiking)
+def run_rows(plan: Plan, store: Store, keys: Sequence[Key]) -> None:
+    """Run the rows that do not exist, and store each when it is finished.
+
+    Rows on which other processes work come last: they exist by then, or the process was killed.
+    """
+    provenance()  # once per process: of the code that runs, not of what is there at the end
+    for line in store.unreadable(plan.keys()):
+        print(line, file=sys.stderr)
+    for wait in (False, True):
+        for place, key in enumerate(keys, start=1):
+            name = f"{key[0]}, seed {key[1]} (row {place} of {len(keys)})"
+            if store.row(key) is not None:
+                continue
+            if wait:
+                print(f"{name}: waiting for another process", file=sys.stderr)
+            try:
+                with store.lock(key).acquire(timeout=-1 if wait else 0):
+                    if store.row(key) is None:
+                        print(name, file=sys.stderr)
+                        _run_row(plan, store, key)
+            except Timeout:
+                continue
+    store.tidy(plan.keys())
+
+
+def _run_row(plan: Plan, store: Store, key: Key) -> None:
+    condition, seed = key
+    folder, shared = store.trial(key), store.shared(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with ExitStack() as results:
+        settings = plan.conditions[condition].settings
+        target = known_target(store.identity.target)
+        trial = Trial(condition, settings, seed, plan.sizes, folder, shared, target, results)
+        numbers = plan.experiment.run(trial)
+    seconds = round(time.monotonic() - started, 1)
+    store.add(row_of(plan, key, numbers, {**provenance(), "seconds": seconds}))

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from bioae.analysis.measures.tables import format_value
 from experiments.runner.criteria import Criterion, Estimate, quantity_of
 from experiments.runner.experiment import SPIKES, Key, Plan
-from experiments.runner.rows import Document, Row, table_of
+from experiments.runner.rows import Document, table_of
 
 __all__ = ["Judgement", "Verdict", "judge", "measured"]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A criterion and what the rows say about it.
+    """A criterion, the statistic, the rows that it lacks, and whether it holds.
 
-    Attributes
-    ----------
-    criterion
-        The criterion.
-    estimate
-        The statistic.
-    missing
-        Rows that it needs and that do not exist.
-    holds
-        Whether they are all there and meet the threshold.
-    since
-        What was done after the run had begun: "changed", "added", or nothing.
+    `since` says what was done to it after the run had begun: "changed", "added", or nothing.
     """
 
     criterion: Criterion
     estimate: Estimate
     missing: tuple[Key, ...]
-    holds: bool
     since: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether all rows are there and meet the threshold."""
+        return not self.missing and self.criterion.holds(self.estimate.value)
 
     @property
     def outcome(self) -> str:
@@ -58,19 +50,24 @@ class Judgement:
         line = f"{criterion.kind}: {criterion.text}: {measured(self.estimate)}, "
         return f"{line}threshold {criterion.required}: {self.outcome}{self.remark}"
 
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data; undefined numbers are None."""
+        criterion, estimate = self.criterion, self.estimate
+        numbers = {"value": estimate.value, "sd": estimate.sd}
+        finite = {key: each if math.isfinite(each) else None for key, each in numbers.items()}
+        return {
+            "kind": criterion.kind, "text": criterion.text, "statistic": criterion.statistic.text,
+            **finite, "n": estimate.n, "relation": criterion.relation,
+            "threshold": criterion.threshold, "outcome": self.outcome,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Verdict:
     """The judgements of all criteria, and the rows of silent networks.
 
-    Attributes
-    ----------
-    judgements, silent
-        These.
-    small
-        Whether they are of the quick form, which shows nothing.
-    seeds
-        The number of seeds, if it is fewer than the experiment asks for, and that one.
+    `small` is the quick form, which shows nothing. `seeds` are the number of seeds and that which
+    the experiment asks for, if it is larger.
     """
 
     judgements: tuple[Judgement, ...]
@@ -80,17 +77,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Return whether the claim and all controls hold, and no network is silent."""
+        """Whether the claim and all controls hold, and no network is silent."""
         return not self.silent and all(each.holds for each in self.judgements)
 
     @property
     def outcome(self) -> str:
         """The outcome in words: a criterion with all its rows may decide it before the others."""
         missing = any(each.missing for each in self.judgements)
-        decided = [each for each in self.judgements if not each.missing]
-        if missing and not self.silent and all(each.holds for each in decided):
-            return "rows are missing"
+        decided = all(each.holds for each in self.judgements if not each.missing)
         what = "the quick form" if self.small else "the claim"
+        if missing and decided and not self.silent:
+            return "rows are missing"
         if not self.holds:
             return f"{what} does not hold" + (", and rows are missing" if missing else "")
         fewer = " ({} of {} planned seeds run)".format(*self.seeds) if self.seeds else ""
@@ -103,88 +100,36 @@ class Verdict:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data; undefined numbers are None."""
-        return {
-            "holds": self.holds,
-            "silent": [list(key) for key in self.silent],
-            "criteria": [
-                {
-                    "kind": each.criterion.kind,
-                    "text": each.criterion.text,
-                    "statistic": each.criterion.statistic.text,
-                    "value": _plain(each.estimate.value),
-                    "sd": _plain(each.estimate.sd),
-                    "n": each.estimate.n,
-                    "relation": each.criterion.relation,
-                    "threshold": each.criterion.threshold,
-                    "outcome": each.outcome,
-                }
-                for each in self.judgements
-            ],
-        }
+        criteria = [each.to_mapping() for each in self.judgements]
+        silent = [list(key) for key in self.silent]
+        return {"holds": self.holds, "silent": silent, "criteria": criteria}
 
 
 def judge(plan: Plan, document: Document) -> Verdict:
-    """Judge the rows that a plan asks for.
-
-    Parameters
-    ----------
-    plan
-        The form of the experiment.
-    document
-        The rows at hand.
-    """
-    rows = document.rows
-    table = table_of(plan, rows)
-    keys = {row.key for row in rows}
+    """Judge the rows that a plan asks for, of those of a document."""
+    table, keys = table_of(plan, document.rows), {row.key for row in document.rows}
     judgements = []
     for criterion in plan.criteria:
-        estimate = criterion.statistic.estimate(table)
         needed = plan.keys(criterion.statistic.conditions)
         missing = tuple(key for key in needed if key not in keys)
-        judgements.append(
-            Judgement(
-                criterion=criterion,
-                estimate=estimate,
-                missing=missing,
-                holds=not missing and criterion.holds(estimate.value),
-                since=_since(criterion, document),
-            )
-        )
-    return Verdict(tuple(judgements), tuple(_silent(plan, rows)), plan.small, _fewer(plan))
-
-
-def _since(criterion: Criterion, document: Document) -> str:
-    """Return what was done to a criterion after the run had begun."""
-    stated = {each for each in document.criteria if quantity_of(each) == criterion.quantity}
-    if not stated:
-        return "added"
-    return "" if stated == {str(criterion)} else "changed"
-
-
-def _fewer(plan: Plan) -> tuple[int, int] | None:
-    """Return the number of seeds of a plan and that of the experiment, if they are fewer."""
+        stated = {each for each in document.criteria if quantity_of(each) == criterion.quantity}
+        since = "added" if not stated else "" if stated == {str(criterion)} else "changed"
+        estimate = criterion.statistic.estimate(table)
+        judgements.append(Judgement(criterion, estimate, missing, since))
+    silent = [
+        (name, seed)
+        for name, seed in keys & {*plan.keys()}
+        if not (plan.conditions[name].may_be_silent or table[name][seed].get(SPIKES, 0) > 0)
+    ]
+    in_order = tuple(row.key for row in document.rows if row.key in silent)
     judged = {name for each in plan.criteria for name in each.statistic.conditions}
     whole = Plan(plan.experiment, plan.small)
     asked = max(len(whole.seeds_of(name)) for name in judged)
-    return (plan.seeds, asked) if plan.seeds and plan.seeds < asked else None
+    fewer = (plan.seeds, asked) if plan.seeds and plan.seeds < asked else None
+    return Verdict(tuple(judgements), in_order, plan.small, fewer)
 
 
 def measured(estimate: Estimate) -> str:
     """Return an estimate with its spread and the number of seeds as text."""
     spread = "" if math.isnan(estimate.sd) else f" ± {format_value(estimate.sd)}"
     return f"{format_value(estimate.value)}{spread} (n = {estimate.n})"
-
-
-def _silent(plan: Plan, rows: Iterable[Row]) -> list[Key]:
-    wanted = set(plan.keys())
-    return [
-        row.key
-        for row in rows
-        if row.key in wanted
-        and not plan.conditions[row.condition].may_be_silent
-        and not row.numbers.get(SPIKES)
-    ]
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -12,7 +12,7 @@ from bioae import simulation
 from bioae.cli import main
 from bioae.cli.demo_runs import recipe
 from bioae.simulation.targets.activation import check_target
-from experiments.runner.recipes import changed
+from experiments.common.recipes import changed
 
 ROOT = Path(__file__).parents[2]
 

@@ -32,7 +32,7 @@ from bioae.equations.lowering.checks import methods
 from bioae.networks import trained
 from bioae.trainers.training.sections import OptimisationConfig
 from experiments.runner import page
-from experiments.runner.registry import load as load_experiment
+from experiments.runner.experiment import load as load_experiment
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -52,9 +52,9 @@ EXPERIMENT = Experiment(
 COMMAND = """
 import sys
 import experiments
-experiments.__path__ = [*experiments.__path__, sys.argv[1]]
+experiments.__path__ = [*experiments.__path__, sys.argv.pop(1)]
 from experiments.__main__ import main
-sys.exit(main(sys.argv[2:]))
+sys.exit(main())
 """
 
 

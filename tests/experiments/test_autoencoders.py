@@ -25,8 +25,8 @@ from experiments.autoencoders.measures import (
     time_errors,
 )
 from experiments.baselines import BaselineConfig
-from experiments.runner.recipes import changed, read
-from experiments.runner.registry import load
+from experiments.common.recipes import changed, read
+from experiments.runner.experiment import load
 
 NAMES = ("hubotter2021", "sparse_code")
 CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).conditions]

@@ -5,23 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-import xarray as xr
 
-from bioae.errors import OutputError
-from experiments.runner.experiment import Plan
-from experiments.runner.registry import available, load
-from experiments.runner.rows import Identity, identity_of
-from experiments.runner.store import Store, opened
+from experiments.runner.experiment import available
 
 Run = Callable[..., Any]
 Write = Callable[..., None]
@@ -39,8 +32,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def exports(folder: Path) -> dict[str, bytes]:
     """Return what is made of the numbers of rows; the rest names times."""
-    found = {name: data for name, data in contents(folder).items() if name.endswith(("csv", "nc"))}
-    assert set(found) == {"toy.csv", "toy.nc"}
+    found = {name: data for name, data in contents(folder).items() if name.endswith("csv")}
+    assert set(found) == {"toy.csv"}
     return found
 
 
@@ -59,10 +52,6 @@ def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
     rows = list(csv.DictReader((folder / "toy.csv").read_text().splitlines()))
     assert len(rows) == 6
     assert rows[0] == {"condition": "ours", "seed": "0", "score": "0.75", "spikes": "10"}
-    with xr.open_dataset(folder / "toy.nc", engine="h5netcdf") as table:
-        assert dict(table.sizes) == {"condition": 2, "seed": 3, "column": 2}
-        assert float(table["score"].sel(condition="chance", seed=2)) == 0.5
-        assert table.attrs["claim"] == "Ours is better."
     page = (folder / "toy.md").read_text()
     assert "**Verdict: the claim holds.**" in page
     assert "| 0.875 ± 0.125 (n = 3) | ≥ 0.75 | holds |" in page
@@ -123,9 +112,9 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     before = contents(here)
     status = run("toy", "--status", "--out", "out")
     assert (status.status, status.err) == (1, "")
-    table = " ".join(status.out.split())
-    assert "ours 0 of 3 0, 1, 2" in table
-    assert "chance 2 of 3 2" in table
+    assert "ours: 0 of 3 rows; missing seeds: 0, 1, 2\nchance: 2 of 3 rows; missing seeds: 2\n" in (
+        status.out
+    )
     assert contents(here) == before
 
     assert run("toy", "--resume", "--out", "out").status == 0
@@ -139,7 +128,7 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
 def test_status_of_nothing(run: Run, write: Write, here: Path) -> None:
     done = run("toy", "--status")
     assert done.status == 1
-    assert "ours 0 of 3 0, 1, 2" in " ".join(done.out.split())
+    assert "ours: 0 of 3 rows; missing seeds: 0, 1, 2\n" in done.out
     assert list(here.iterdir()) == []
 
 
@@ -168,35 +157,20 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
     (here / "mine" / "notes.txt").write_text("mine")
     before = contents(here)
     for words, message in (
-        (
-            ("tox",),
-            (
-                "expected list, or one of bcpnn, classification, convolutional_structure, csdp, "
-                "demo, hubotter2021, local_encoder, memristive, neural_variability, "
-                "neurons_as_autoencoders, radlif, regression, rewiring, sparse_code, spike_times, "
-                "srnn, toy"
-            ),
-        ),
-        (("",), "an argument is empty"),
+        (("tox",), f"expected list, or one of {', '.join(available())}"),
         (("runner",), "there is no experiment 'runner'"),
         (("../toy",), "there is no experiment '../toy'"),
         (("toy", "--condition", "mine"), "no condition 'mine'; expected one of ours, chance"),
         (("toy", "--seeds", 0), "Must be >= 1"),
-        (("toy", "--seeds", 10_001), "Must be <= 10000"),
-        (("toy", "--seeds", 1.5), "expected a whole number"),
         (("toy", "--target", "cuda"), "Choose from"),
         (("toy", "--out", "file"), "expected a folder; found a file"),
-        (("toy", "--out", "file", "--status"), "this is not the folder of an experiment"),
-        (("toy", "--out", "file/out"), "the output cannot be written"),
         (("toy", "--out", "mine"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--overwrite"), "this is not the folder of an experiment"),
-        (("toy", "--resume", "--overwrite"), "--overwrite: no effect, because --resume keeps"),
-        (("toy", "--out", "mine", "--resume"), "this is not the folder of an experiment"),
         (("toy", "--out", "mine", "--status"), "this is not the folder of an experiment"),
+        (("toy", "--resume", "--overwrite"), "--overwrite: no effect, because --resume keeps"),
         (("toy", "--status", "--resume"), "--resume: no effect, because --status runs nothing"),
-        (("toy", "--status", "--condition", "ours"), "--condition: no effect, because --status"),
-        (("list", "--quick", "--out", "out"), "--quick, --out: no effect, because list runs nothi"),
-        (("toy", "more"), "The argument 'more' is not expected."),
+        (("list", "--quick", "--out", "out"), "no effect, because list runs nothing"),
+        (("toy", "--rows", "no/such.json"), "no/such.json"),
     ):
         assert message in refused(run(*words)), words
         assert contents(here) == before
@@ -235,7 +209,7 @@ def test_other_sizes_are_another_run(run: Run, write: Write, here: Path) -> None
     run("toy", "--seeds", 1)
     write(('sizes={"spread": 1.0}', 'sizes={"spread": 2.0}'))
     line = refused(run("toy", "--resume"))
-    assert "another run: sizes.spread differs; expected 1.0; found 2.0. Continue it with" in line
+    assert "another run: sizes.spread differs; expected 1.0; found 2.0. Use the options" in line
 
 
 def test_rows_of_an_older_definition_are_not_mixed(run: Run, write: Write, here: Path) -> None:
@@ -261,14 +235,13 @@ def test_rows_of_an_older_recipe_are_not_mixed(
     assert "the rows are of another run: recipe differs" in refused(run("toy", "--resume"))
     recipe.unlink()
     assert "the rows are of another run: recipe differs" in refused(run("toy", "--status"))
-    assert all(load(name).recipe for name in ("srnn", "classification"))
 
 
 def test_a_column_that_is_not_declared_is_a_defect(run: Run, write: Write, here: Path) -> None:
     write(('return {"score"', 'return {"scores": 1, "score"'))
     done = run("toy")
     assert done.status == 70
-    assert "the column 'scores' is not declared" in done.err
+    assert "found scores" in done.err
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"condition": "ours"', "moved"])
@@ -279,7 +252,7 @@ def test_damaged_rows_are_computed_again(damage: str, run: Run, write: Write, he
     row.write_text((here / "out/rows/ours/2.json").read_text() if damage == "moved" else damage)
     line = "out/rows/ours/1.json: this row cannot be read, and counts as missing\n"
     status = run("toy", "--status", "--out", "out")
-    assert "ours 2 of 3 1" in " ".join(status.out.split())
+    assert "ours: 2 of 3 rows; missing seeds: 1\n" in status.out
     assert status.err == line
     again = run("toy", "--resume", "--out", "out")
     assert again.status == 0
@@ -326,21 +299,6 @@ def test_an_interrupt_names_resume(write: Write, start: Start, here: Path) -> No
     assert err.splitlines()[-1] == message
 
 
-LIMITED = """    import resource
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-    score = trial"""
-
-
-def test_a_full_disk_is_told_in_a_line(write: Write, start: Start, here: Path) -> None:
-    write(("    score = trial", LIMITED))
-    process = start("toy", "--quick", "--out", "out")
-    out, err = process.communicate()
-    assert (process.returncode, out) == (2, ""), err
-    assert "error: out/toy.nc: writing failed: File too large" in err.splitlines()[-1]
-    assert "toy.json" in contents(here / "out")
-    assert not list(here.rglob("*.part"))
-
-
 def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here: Path) -> None:
     write(KILLED)
     first = start("toy", "--out", "out")
@@ -361,41 +319,6 @@ def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here
     (here / "straight").mkdir()
     assert run("toy", "--out", "straight").status == 0
     assert exports(here / "out") == exports(here / "straight")
-
-
-def test_nothing_is_replaced_while_another_process_is_there(write: Write, here: Path) -> None:
-    plan = Plan(load("toy"))
-    identity = identity_of(plan, "numpy")
-    with opened(here / "out", identity, resume=False, overwrite=False) as store:
-        with opened(here / "out", identity, resume=True, overwrite=False) as other:
-            assert other.rows(plan.keys()) == []
-        with (
-            store.claimed(plan.keys()[0], wait=False),
-            pytest.raises(OutputError, match="another process works on these rows"),
-            opened(here / "out", identity, resume=False, overwrite=True),
-        ):
-            pass
-
-
-def test_processes_that_begin_a_run_at_once_share_it(write: Write, here: Path) -> None:
-    plan = Plan(load("toy"))
-    identity = identity_of(plan, "numpy")
-    # Another process has made its lock, and not yet written what it runs.
-    (here / "out/.locks").mkdir(parents=True)
-    (here / "out/.locks/run").touch()
-    (here / "out/.experiment.json.01234567.part").mkdir()
-    assert Store.reading(here / "out", identity).rows(plan.keys()) == []
-    with opened(here / "out", identity, resume=True, overwrite=False) as store:
-        assert store.identity == identity
-    (here / "out/experiment.json").unlink()
-    with ThreadPoolExecutor(4) as pool:
-        begun = [pool.submit(_begin, here / "out", identity) for _ in range(8)]
-    assert [each.result() for each in begun] == [identity] * 8
-
-
-def _begin(folder: Path, identity: Identity) -> Identity:
-    with opened(folder, identity, resume=True, overwrite=False) as store:
-        return store.identity
 
 
 LIGHT = """
@@ -468,10 +391,11 @@ def test_rows_that_are_taken_over_do_not_hide_a_threshold_that_moved(
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"condition": "../../../outside"}, "there is no condition '../../../outside'"),
-        ({}, "the row ours, seed 0, is there twice"),
-        ({"seed": 9, "numbers": {}}, "the row ours, seed 9, has no number"),
-        ({"seed": 9, "numbers": {"speed": 1}}, "the row ours, seed 9, has the column 'speed'"),
+        ({"condition": "../../../outside"}, "a row does not fit; expected a known condition"),
+        ({}, "a row does not fit; expected each row once"),
+        ({"seed": 9, "numbers": {}}, "a row does not fit; expected numbers of known columns"),
+        ({"seed": 9, "numbers": {"speed": 1}}, "expected numbers of known columns"),
+        ({"seed": -1}, "rows.7th.seed"),
     ],
 )
 def test_foreign_rows_are_refused(
@@ -482,56 +406,18 @@ def test_foreign_rows_are_refused(
     document["rows"].append(document["rows"][0] | changes)
     (here / "known.json").write_text(json.dumps(document))
     before = contents(here)
-    assert f"known.json: {line}" in refused(run("toy", "--rows", "known.json", "--out", "second"))
+    message = refused(run("toy", "--rows", "known.json", "--out", "second"))
+    assert "known.json" in message
+    assert line in message
     assert contents(here) == before
-
-
-@pytest.mark.parametrize(
-    ("damage", "line"),
-    [
-        (lambda it: it["conditions"].pop("chance"), "settings of the condition 'chance' are miss"),
-        (lambda it: it["rows"][0]["provenance"].update(seconds=None), "seconds does not fit"),
-        (lambda it: it["rows"][0]["provenance"].update(seconds="x"), "seconds does not fit"),
-        (lambda it: it["rows"][0]["provenance"].update(later=["x"]), "later does not fit"),
-        (lambda it: it["rows"][0]["provenance"].update(later={"x": 1}), "later, x does not fit"),
-    ],
-)
-def test_damaged_documents_are_refused(
-    damage: Callable[[Any], object], line: str, run: Run, write: Write, here: Path
-) -> None:
-    run("toy", "--out", "first")
-    document = json.loads((here / "first/toy.json").read_text())
-    damage(document)
-    (here / "known.json").write_text(json.dumps(document))
-    assert line in refused(run("toy", "--rows", "known.json", "--out", "second"))
-    assert not list((here / "second").rglob("rows/*/*.json"))
 
 
 def test_only_files_of_the_run_are_replaced(run: Run, write: Write, here: Path) -> None:
     run("toy", "--out", "out")
-    (here / "mine").write_text("mine")
     (here / "out/toy.notes.txt").write_text("mine")
-    row = here / "out/rows/ours/1.json"
-    row.unlink()
-    row.symlink_to(here / "mine")
-    assert run("toy", "--out", "out", "--resume").status == 0
-    assert not row.is_symlink()
-    assert run("toy", "--out", "out", "--overwrite").status == 0
-    assert {(here / "mine").read_text(), (here / "out/toy.notes.txt").read_text()} == {"mine"}
-
-
-@pytest.mark.parametrize("path", ["rows", "toy.json/x"])
-def test_an_output_that_cannot_be_written_is_refused_before_any_work(
-    path: str, run: Run, write: Write, here: Path
-) -> None:
-    run("toy", "--condition", "ours", "--seeds", 1, "--out", "out")
-    first = here / "out" / path.partition("/")[0]
-    shutil.rmtree(first) if first.is_dir() else first.unlink()
-    (here / "out" / path).parent.mkdir(parents=True, exist_ok=True)
-    (here / "out" / path).write_text("mine")
-    before = contents(here)
-    refused(run("toy", "--resume", "--out", "out"))
-    assert contents(here) == before
+    assert run("toy", "--quick", "--out", "out", "--overwrite").status == 0
+    assert (here / "out/toy.notes.txt").read_text() == "mine"
+    assert len(list((here / "out/rows").rglob("*.json"))) == 2
 
 
 def test_settings_of_conditions_without_rows_may_change(run: Run, write: Write, here: Path) -> None:

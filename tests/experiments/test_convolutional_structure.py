@@ -14,31 +14,22 @@ from scipy.special import erf
 from bioae.datasets import load as load_data
 from bioae.random import named_stream
 from bioae.runs.splits import example_order, held_out
-from experiments.baselines import train_baseline
+from experiments.baselines import load_baseline
 from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
 from experiments.runner.trial import Trial
 
 SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}
 
 
-class Means:
-    """Training of baselines only; keeps the last result."""
-
-    def baseline(self, tables: Any, folder: Path) -> Any:
-        self.result = train_baseline(tables, folder)
-        return self.result
-
-
-def trial(folder: Path, condition: str, means: Any, **settings: Any) -> Trial:
+def trial(folder: Path, condition: str, **settings: Any) -> Trial:
     chosen = {**EXPERIMENT.conditions[condition].settings, **settings}
-    return Trial(condition, chosen, 3, SIZES, folder / "row", folder, "numpy", means)
+    return Trial(condition, chosen, 3, SIZES, folder / "row", folder, "numpy")
 
 
 @pytest.mark.parametrize("condition", ["relu", "erf"])
 def test_the_network_against_gradient_descent_by_numpy(condition: str, tmp_path: Path) -> None:
     """The same fields in the same order, the mean squared error, and a fixed second layer."""
-    means = Means()
-    found = run(trial(tmp_path, condition, means))
+    found = run(trial(tmp_path, condition))
     rectified = condition == "relu"
     rng = named_stream(3, "convolutional_structure", "weights")
     weights = rng.normal(0.0, 0.1 / math.sqrt(LENGTH), (UNITS, LENGTH)).astype(np.float32)
@@ -63,7 +54,7 @@ def test_the_network_against_gradient_descent_by_numpy(condition: str, tmp_path:
             weights -= 0.05 * UNITS * back.T @ fields
             if not rectified:
                 biases -= 0.05 * UNITS * back.sum(0)
-    arrays = means.result.baseline.arrays()
+    arrays = load_baseline(tmp_path / "row/baseline/model").arrays()
     np.testing.assert_allclose(arrays["hidden.weight"], weights, rtol=1e-3, atol=1e-5)
     assert abs(weights).max() > 0.06  # they moved
     np.testing.assert_array_equal(arrays["output.weight"], fixed.astype(np.float32))

@@ -6,8 +6,8 @@ import numpy as np
 
 from bioae.networks import NetworkConfig
 from bioae.random import named_stream
+from experiments.common.recipes import read
 from experiments.csdp import tagged
-from experiments.runner.recipes import read
 
 
 def test_label_lines_are_a_row_on_top() -> None:

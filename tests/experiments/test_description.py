@@ -11,12 +11,10 @@ import pytest
 from scipy import stats
 
 from bioae.errors import InputError
+from experiments.common.figures import dots
 from experiments.runner.criteria import Criterion, mean, values_of
-from experiments.runner.experiment import Column, Condition, Experiment, Plan
-from experiments.runner.figures import dots
-from experiments.runner.notes import filled
+from experiments.runner.experiment import Column, Condition, Experiment, Plan, available, load
 from experiments.runner.page import page_of
-from experiments.runner.registry import available, load
 from experiments.runner.rows import Document, Row, identity_of, row_of, table_of
 from experiments.runner.verdict import judge
 
@@ -36,7 +34,7 @@ def experiment(**changes: Any) -> Experiment:
 
 
 def document(plan: Plan, numbers: dict[tuple[str, int], dict[str, float]]) -> Document:
-    rows = tuple(row_of(plan.experiment, key, each, {}) for key, each in numbers.items())
+    rows = tuple(row_of(plan, key, each, {}) for key, each in numbers.items())
     return Document(**dict(identity_of(plan, "numpy")), seeds=plan.seeds, rows=rows)
 
 
@@ -47,12 +45,11 @@ def document(plan: Plan, numbers: dict[tuple[str, int], dict[str, float]]) -> Do
         ({"criteria": (CONTROL,)}, "of the claim and of a control"),
         ({"quick": {"m": 1}}, "names of their sizes"),
         ({"columns": {"score": Column("score")}}, "the column 'spikes' is missing"),
-        ({"columns": {"spikes": Column("spikes")}}, "needs 'score', which is none"),
+        ({"columns": {"spikes": Column("spikes")}}, "the column 'score' is missing"),
         ({"conditions": {"a": Condition("one")}}, "needs 'b', which is none"),
         ({"groups": {"One": ("a",)}}, "each condition once"),
         ({"groups": {"One": ("a", "b"), "Other": ("a",)}}, "each condition once"),
         ({"conditions": {"a/b": Condition("one")}}, "'a/b' is no name"),
-        ({"columns": {"finished": Column("x")}}, "the name 'finished' is taken"),
         ({"figures": {"../x": dots}}, "is no name"),
     ],
 )
@@ -91,11 +88,7 @@ def test_forms() -> None:
 def test_conditions_have_different_columns_and_seeds() -> None:
     plan = Plan(experiment())
     stored = document(plan, {("a", 2): {"score": 1.0}, ("b", 0): {"spikes": 3}})
-    table = table_of(plan, stored.rows)
-    assert table["finished"].to_numpy().tolist() == [[False, False, True], [True, False, False]]
-    assert float(table["score"].sel(condition="a", seed=2)) == 1.0
-    assert math.isnan(float(table["score"].sel(condition="b", seed=0)))
-    assert table["score"].attrs == {"long_name": "score", "units": "points"}
+    assert table_of(plan, stored.rows) == {"a": {2: {"score": 1.0}}, "b": {0: {"spikes": 3}}}
     verdict = judge(plan, stored)
     assert [len(each.missing) for each in verdict.judgements] == [2, 1]
     assert verdict.silent == (("a", 2),)  # it says nothing about spikes
@@ -179,20 +172,21 @@ def test_numbers_of_notes_are_those_of_the_rows() -> None:
 @pytest.mark.parametrize("name", available())
 def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
     each = load(name)
-    text = filled(each.notes, table_of(Plan(each), ()))
-    assert not set("{}") & set(text.replace("{{", "").replace("}}", ""))
+    stored = Document(**dict(identity_of(Plan(each), "numpy")), rows=())
+    assert "{" not in page_of(replace(each, criteria=each.criteria), stored).partition("## Run")[0]
 
 
 def test_numbers_are_stored_as_they_are() -> None:
     numbers = {"score": 0.1 + 0.2, "spikes": 2**53 + 1}
-    row = row_of(experiment(), ("a", 0), numbers, {"seconds": 1.5})
+    plan = Plan(experiment())
+    row = row_of(plan, ("a", 0), numbers, {"seconds": 1.5})
     again = Row.model_validate_json(row.model_dump_json())
     assert again == row
     assert again.numbers == numbers
     for undefined in (math.nan, math.inf):
-        assert row_of(experiment(), ("a", 0), {"score": undefined}, {}).numbers == {"score": None}
-    with pytest.raises(ValueError, match="there are no numbers"):
-        row_of(experiment(), ("a", 0), {}, {})
+        assert row_of(plan, ("a", 0), {"score": undefined}, {}).numbers == {"score": None}
+    with pytest.raises(ValueError, match="found nothing"):
+        row_of(plan, ("a", 0), {}, {})
 
 
 def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from experiments.runner.experiment import Plan
-from experiments.runner.registry import available, load
-from experiments.runner.rows import Document, read_document
+from experiments.runner.experiment import Plan, available, load
+from experiments.runner.rows import Document, read_json
+from experiments.runner.trial import Trial
 from experiments.runner.verdict import judge
 
 ROWS = Path(__file__).parents[2] / "docs" / "results" / "experiments"
@@ -47,7 +47,7 @@ def candidates(document: Document, conditions: tuple[str, ...], column: str) -> 
 
 @pytest.mark.parametrize("name", [n for n in available() if (ROWS / f"{n}.json").exists()])
 def test_every_criterion_that_holds_can_fail(name: str) -> None:
-    document = read_document(ROWS / f"{name}.json")
+    document = read_json(Document, ROWS / f"{name}.json")
     plan = Plan(load(name), seeds=document.seeds)
     holding = [each for each in judge(plan, document).judgements if each.holds]
     assert holding or any(each.missing for each in judge(plan, document).judgements)
@@ -73,35 +73,23 @@ class _Caught(Exception):  # noqa: N818 - it ends a trial that would train for m
     pass
 
 
-class _Means:
-    """Catches the tables of the first run of training."""
-
-    def __init__(self) -> None:
-        self.tables: Mapping[str, Any] = {}
-
-    def train(self, tables: Mapping[str, Any], folder: Path) -> Any:
-        self.tables = tables
-        raise _Caught(folder)
-
-    baseline = learn = train
-
-    def report(self, line: str) -> None:
-        """Print nothing."""
-
-
 def tables_of(name: str, condition: str, folder: Path) -> dict[str, Any]:
     """Return the tables of a condition's training in the quick form, flat, without paths."""
-    from experiments.runner.trial import Trial
+    caught: dict[str, Any] = {}
 
-    experiment, means = load(name), _Means()
+    class Caught(Trial):
+        def train(self, tables: Mapping[str, Any], *names: str, share: bool = False) -> Any:
+            caught.update(tables)
+            raise _Caught
+
+        baseline = learn = train
+
+    experiment = load(name)
     settings = experiment.conditions[condition].settings
-    trial = Trial(
-        condition, settings, 0, experiment.quick, folder / condition, folder / "shared", "numpy",
-        means,
-    )  # type: ignore[arg-type]  # fmt: skip
+    folders = folder / condition, folder / "shared"
     with pytest.raises(_Caught):
-        experiment.run(trial)
-    found = dict(flat(means.tables))
+        experiment.run(Caught(condition, settings, 0, experiment.quick, *folders, "numpy"))
+    found = dict(flat(caught))
     rules = {key: found.pop(key) for key in list(found) if key.startswith("network.synapses")}
     paths = {"data.name", "baseline.initial"}
     return {key: each for key, each in found.items() if key not in paths} | {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.__main__ import main
-from experiments.runner.registry import load
+from experiments.runner.experiment import load
 
 #: A number of a condition that contradicts the claim, or betrays a control.
 WRONG: dict[str, list[tuple[str, str, float]]] = {

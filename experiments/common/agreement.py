@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.runner.criteria import Criterion, largest
 from experiments.runner.experiment import SPIKES, Column
-from experiments.runner.trial import Trial, fewest_spikes
+from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,15 +21,9 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
 
 __all__ = [
-    "COLUMNS",
-    "DIFFERING",
-    "ERROR_DIFFERENCE",
-    "OUTPUTS",
-    "Agreement",
-    "in_both",
-    "no_difference",
-    "same_errors",
-]
+    "COLUMNS", "DIFFERING", "ERROR_DIFFERENCE", "OUTPUTS", "Agreement", "fewest_spikes", "in_both",
+    "no_difference", "same_errors",
+]  # fmt: skip
 
 #: The column of spikes that differ.
 DIFFERING = "differing_spikes"
@@ -80,6 +74,12 @@ class Agreement:
         """The number of outputs that differ."""
         pair = (each["output"].to_numpy() for each in (self.result, self.mirror))
         return {"differing_outputs": int(np.not_equal(*pair).sum())}
+
+
+def fewest_spikes(network: Network, result: xr.DataTree) -> int:
+    """Return the number of spikes of the quietest layer, of those whose neurons can spike."""
+    spiking = [layer.name for layer in network.config.placed if layer.can_fire]
+    return min(int(result[f"layers/{name}"]["spike_count"].sum()) for name in spiking)
 
 
 def in_both(

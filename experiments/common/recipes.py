@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,17 @@ _FOLDER = Path(__file__).parents[1]
 
 
 def read(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the tables of a file, with some of them changed.
+    """Return the tables of a file, with some of them changed (see `changed`).
 
     Parameters
     ----------
     name
         The path of the file in the folder of experiments, without its ending: ``"srnn"``.
     changes
-        Tables that replace those of the file, see `changed`.
+        Tables that replace those of the file.
     """
-    return changed(deepcopy(_tables(name)), changes or {})
+    tables = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return changed(tables, changes or {})
 
 
 def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,9 +55,3 @@ def changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return bool(new) and all(key not in new or new[key] == old.get(key) for key in ("kind", "name"))
-
-
-@cache
-def _tables(name: str) -> dict[str, Any]:
-    """Read a file once for all conditions, which change copies of it."""
-    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.runner.criteria import values_of
+from experiments.runner.criteria import Rows, values_of
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["courses", "dots"]
 
 
 def dots(
-    rows: xr.Dataset,
+    rows: Rows,
     columns: Mapping[str, str],
     ranges: Mapping[str, Sequence[tuple[float, float, bool]]] | None = None,
     *,
+    conditions: Iterable[str] | None = None,
     log: Collection[str] = (),
     same: bool = False,
 ) -> Figure:
@@ -32,12 +32,14 @@ def dots(
     Parameters
     ----------
     rows
-        The table of rows.
+        The numbers of the rows.
     columns
         The titles of the panels by column.
     ranges
         Ranges to compare with, by column, drawn in grey: their ends, and whether they are known for
         certain; the others are hatched.
+    conditions
+        The conditions to draw, of those that the form has; all by default.
     log
         The columns with a logarithmic axis.
     same
@@ -45,7 +47,7 @@ def dots(
     """
     from bioae.analysis.plots.style import INK, colour_of, log_axis, new_figure, styled
 
-    every = [str(name) for name in rows["condition"].to_numpy()]
+    every = [name for name in conditions or rows if name in rows] or [next(iter(rows))]
     numbers = {column: _numbers(rows, column, every) for column in columns}
 
     @styled
@@ -76,14 +78,15 @@ def dots(
             axes.set_title(title)
         # Once all panels are full: the first limit of a shared axis ends its growth.
         for axes, column in zip(panels, columns, strict=True):
-            if column not in log and not (rows[column] < 0).any():
+            negative = any((each < 0).any() for each in numbers[column].values())
+            if column not in log and not negative:
                 axes.set_ylim(bottom=0)
         return figure
 
     return draw()
 
 
-def _numbers(rows: xr.Dataset, column: str, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _numbers(rows: Rows, column: str, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Return the numbers of a column by condition, of those that have some, or of the first."""
     found = {name: values_of(rows, column, name) for name in names}
     found = {name: values[~np.isnan(values)] for name, values in found.items()}
@@ -93,7 +96,7 @@ def _numbers(rows: xr.Dataset, column: str, names: Sequence[str]) -> dict[str, N
 
 
 def courses(
-    rows: xr.Dataset,
+    rows: Rows,
     column: str,
     panels: Mapping[str, Mapping[str, Mapping[float, str]]],
     title: str,
@@ -143,11 +146,10 @@ def courses(
 
 
 def _measured(
-    rows: xr.Dataset, column: str, conditions: Mapping[float, str]
+    rows: Rows, column: str, conditions: Mapping[float, str]
 ) -> dict[float, NDArray[np.float64]]:
     """Return numbers by what conditions differ in, in its order: NaN where there is no row."""
-    known = set(rows["condition"].to_numpy().tolist())
-    have = [(at, each) for at, each in sorted(conditions.items()) if each in known]
+    have = [(at, each) for at, each in sorted(conditions.items()) if each in rows]
     found = {at: values_of(rows, column, each) for at, each in have}
     if not any(len(values) for values in found.values()):
         return {}
