@@ -2,16 +2,18 @@
 
 Three speeds: unmarked tests compile nothing and start no process (`make test-fast`), those marked
 `medium` also run in `make test`, and those marked `slow` in `make test-all` only. Tests of a target
-that compiles are marked here.
+that compiles are marked here; in `make test-fast`, any other test that starts a process fails.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +49,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         named = {value for value in parameters if isinstance(value, str)}
         if named & _COMPILED or _STARTING & {*item.fixturenames}:
             item.add_marker("medium")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test start a process where those marked medium are left out."""
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        pytest.fail(f"this test starts a process: mark it medium or slow ({arguments[1:]})")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "not medium" in request.config.option.markexpr:
+            for owner, name in _PROCESSES:
+                patch.setattr(owner, name, refuse)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +124,7 @@ def quick_compiler() -> Iterator[None]:
 
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
+_PROCESSES: tuple[tuple[Any, str], ...] = (
+    (subprocess.Popen, "__init__"), (BaseProcess, "start"), (os, "fork"), (os, "posix_spawn"),
+    (os, "system"),
+)  # fmt: skip

@@ -54,6 +54,7 @@ def test_the_large_table_has_time_and_memory() -> None:
     assert "is below 4,096" in "".join(table.notes)
 
 
+@pytest.mark.medium
 @pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 def test_elephant_agrees_in_every_row() -> None:
     table = compared_with_elephant(RandomSpikes(1, 20, 60, 0.1), runs=1, sample=5, lagged=9)

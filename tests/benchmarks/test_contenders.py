@@ -19,6 +19,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.medium
 def test_all_contenders_run_the_same_network(model: Path) -> None:
     ours = brian2(model, 8, steps=8, target="numpy", chunk=5)()
     theirs = mirror(model, 8, steps=8, threads=1)()

@@ -87,6 +87,7 @@ def test_recurrent_layers(peer: str) -> None:
             torch.testing.assert_close(grad, weight.grad, rtol=1e-4, atol=1e-4 * size)
 
 
+@pytest.mark.medium
 def test_steps_of_training_a_recurrent_layer() -> None:
     sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)
     every = layers(sizes.network(), [])

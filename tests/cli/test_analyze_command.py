@@ -36,6 +36,7 @@ def result(stored: Path, here: Path) -> Path:
     return Path(shutil.copy(stored, here / "r.nc"))
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("result")
 def test_the_numbers_as_json(run: Run, here: Path) -> None:
     done = run("analyze", "r.nc", "--out", "out", "--json")
@@ -48,6 +49,7 @@ def test_the_numbers_as_json(run: Run, here: Path) -> None:
     assert all((here / figure).is_file() for figure in numbers["figures"])
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("result")
 def test_an_earlier_report_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path
@@ -90,6 +92,7 @@ def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> No
         assert out in refused("analyze", "r.nc", "--out", out, "--overwrite")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("shape", [(3, 2), (3, 20, 2)], ids=["regression", "sequence"])
 def test_outputs_near_the_largest_number_are_analysed(
     run: Run, here: Path, shape: tuple[int, ...]

@@ -68,6 +68,7 @@ def test_an_unknown_name_is_refused(
     assert "Did you mean sae-mnist" in line
 
 
+@pytest.mark.medium
 def test_simulate_by_name(run: Run, here: Path) -> None:
     done = run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy")
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
@@ -76,6 +77,7 @@ def test_simulate_by_name(run: Run, here: Path) -> None:
     assert int(result["layers/latent"]["spike_count"].sum()) > 0
 
 
+@pytest.mark.medium
 def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None:
     (here / NAME).symlink_to(tiny_model)
     assert run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy").status == 0
@@ -83,6 +85,7 @@ def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None
     assert open_result(here / "r.nc").attrs["network_sha256"] == mine
 
 
+@pytest.mark.medium
 def test_parity_by_name(run: Run) -> None:
     done = run("parity", NAME, "--examples", 2, "--json", "--target", "numpy")
     assert (done.status, done.err) == (0, "")

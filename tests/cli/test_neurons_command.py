@@ -84,6 +84,7 @@ def test_show_prints_events_and_the_reason_of_inexact_parity(
     assert derived["parity"].endswith("functions of the state: tanh")
 
 
+@pytest.mark.medium
 def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
     status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
@@ -95,6 +96,7 @@ def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     assert report["parity"]["spikes"] > 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("before", "after", "warning"),
     [
@@ -127,6 +129,7 @@ def test_check_warns_of_unusual_firing(
         assert report["rheobase_per_ms"] is None
 
 
+@pytest.mark.medium
 def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:

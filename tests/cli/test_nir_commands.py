@@ -33,6 +33,7 @@ def graph(here: Path) -> Path:
     return here / "net.nir"
 
 
+@pytest.mark.medium
 def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> None:
     done = run("import-nir", graph, "--dt", "1*ms", "--out", "model", "--steps", 12)
     assert (done.status, done.out, done.err) == (0, "model\n", "")

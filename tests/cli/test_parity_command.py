@@ -47,6 +47,7 @@ def test_a_neuron_model_for_people(run: Run) -> None:
     assert "passed" in done.out
 
 
+@pytest.mark.medium
 def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     done = run("parity", "eif", *SMALL, "--perturb")
     assert (done.status, done.err) == (0, "")
@@ -56,6 +57,7 @@ def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     assert f"required: {required}\n" in done.out
 
 
+@pytest.mark.medium
 def test_a_chaotic_model_is_called_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "_self_agreement", lambda *_, **__: 0.5)
     done = run("parity", "eif", *SMALL, "--perturb")
@@ -99,6 +101,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
 COMMANDS = [("parity", "lif"), ("neurons", "check", "mine.toml")]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_target_of_simulate_is_tried_too(
     command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
@@ -118,6 +121,7 @@ def test_the_target_of_simulate_is_tried_too(
     assert "Targets tried: cython\n" in done.out
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_without_a_compiler_only_numpy_is_tried(
     command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ CASES = {
 }
 
 
+@pytest.mark.medium
 def test_the_model_before_its_errors_is_accepted(
     run: Callable[..., tuple[int, str, str]], here: Path, tiny_model: Path
 ) -> None:

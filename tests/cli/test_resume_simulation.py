@@ -40,10 +40,12 @@ def command(model: Path) -> list[object]:
     return ["simulate", model, "--target", "numpy", "--limit", 5, "--out", "r.nc"]
 
 
+@pytest.mark.medium
 def test_the_message_names_resume(interrupted: str) -> None:
     assert interrupted == "bioae: interrupted; continue with the same command and --resume\n"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("options", [["--resume"], ["--resume", "--workers", 2], ["--overwrite"]])
 def test_the_same_bytes(
     options: list[object], interrupted: str, run: Run, tiny_model: Path, here: Path
@@ -56,6 +58,7 @@ def test_the_same_bytes(
     assert (here / "r.nc").read_bytes() == resumed
 
 
+@pytest.mark.medium
 def test_finished_chunks_are_kept(
     interrupted: str, refused: Callable[..., str], tiny_model: Path
 ) -> None:
@@ -76,6 +79,7 @@ def test_another_folder_is_never_removed(
         assert "r.nc.parts" in refused(*command(tiny_model), option)
 
 
+@pytest.mark.medium
 def test_nothing_to_resume(run: Run, tiny_model: Path, here: Path) -> None:
     done = run(*command(tiny_model), "--resume")
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")

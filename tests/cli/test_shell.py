@@ -53,6 +53,7 @@ def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFi
     assert [name for name in COMMANDS if f"│ {name} " in output] == list(COMMANDS)
 
 
+@pytest.mark.medium
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from bioae.cli import main; main(['--help']); main(['neurons', '--help']); "

@@ -48,6 +48,7 @@ def files(network: Network, here: Path) -> Path:
     return write_arrays(here / "mine.npz", signals=SIGNALS, targets=TARGETS)
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("options", [("--dt", "0.25*ms"), ("--neuron", "fine.toml")], ids=str)
 def test_a_finer_time_step_holds_signals_and_targets(
@@ -66,6 +67,7 @@ def test_a_finer_time_step_holds_signals_and_targets(
     assert int(result["/layers/last/spike_count"].sum()) > 0
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_the_unit_of_recorded_times(run: Run, here: Path, refused: Refused) -> None:
     recording = np.zeros(STEPS, [("t", np.int64), ("x", np.int64)])
@@ -80,6 +82,7 @@ def test_the_unit_of_recorded_times(run: Run, here: Path, refused: Refused) -> N
     )
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_parity_takes_data_of_another_task(run: Run, refused: Refused, here: Path) -> None:
     write_arrays(here / "other.npz", signals=SIGNALS, targets=TARGETS[:, :5, :2])
@@ -113,6 +116,7 @@ def test_images_of_another_size(refused: Refused, here: Path) -> None:
         assert "(1, 3, 4)" in refused(*command, "--target", "numpy")
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_parity_on_your_data(run: Run) -> None:
     reports = []
@@ -126,6 +130,7 @@ def test_parity_on_your_data(run: Run) -> None:
     assert len(set(spikes)) == 3
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -> None:
     options = ("--data", "mine.npz", "--target", "numpy")

@@ -31,6 +31,7 @@ def command(tiny_model: Path) -> tuple[object, ...]:
     return ("simulate", tiny_model, "--out", "r.nc", "--target", "numpy")
 
 
+@pytest.mark.medium
 def test_the_result_is_that_of_the_library(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
@@ -43,12 +44,14 @@ def test_the_result_is_that_of_the_library(
     assert expected.identical(result)
 
 
+@pytest.mark.medium
 def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) -> None:
     assert run(*command, "--limit", 1, "--steps", 3, "--dt", "0.5*ms").status == 0
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
 
 
+@pytest.mark.medium
 def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> None:
     images = np.random.default_rng(0).random((2, 28, 28))
     np.save(here / "mine.npy", images)
@@ -56,6 +59,7 @@ def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> 
     np.testing.assert_array_equal(opened(here / "r.nc")["input"], images)
 
 
+@pytest.mark.medium
 def test_another_neuron_and_its_effects(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
@@ -89,6 +93,7 @@ def test_another_neuron_and_its_effects(
         assert done.out.count("\n") == 2
 
 
+@pytest.mark.medium
 def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
@@ -100,6 +105,7 @@ def test_a_parameter_of_a_layer_prevails_over_that_of_all_layers(
         assert opened(here / "r.nc").attrs["network_sha256"] == expected.sha256
 
 
+@pytest.mark.medium
 def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[object, ...]) -> None:
     text = (
         'description = "fine"\nequations = "dv/dt = -v/tau : 1"\nthreshold = "v > 1"\n'
@@ -112,6 +118,7 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
     assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
 
 
+@pytest.mark.medium
 def test_spread_background_and_delay(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
@@ -126,6 +133,7 @@ def test_spread_background_and_delay(
     assert expected.identical(result)
 
 
+@pytest.mark.medium
 def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network: Network) -> None:
     options = ("--limit", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
     done = run(*command, *options)
@@ -199,6 +207,7 @@ def test_images_that_do_not_fit(
     assert f"mine{suffix}" in refused(*command, "--data", f"mine{suffix}")
 
 
+@pytest.mark.medium
 def test_arrays_of_another_order_and_range(
     run: Run, here: Path, command: tuple[object, ...]
 ) -> None:
@@ -237,6 +246,7 @@ def test_files_and_options_of_data_that_do_not_fit(
     assert quoted in refused(*command, "--data", *options)
 
 
+@pytest.mark.medium
 def test_an_existing_result_is_kept_unless_overwritten(
     run: Run, refused: Refused, here: Path, command: tuple[object, ...]
 ) -> None:
@@ -254,7 +264,7 @@ def test_a_file_that_is_no_result_is_kept(
 ) -> None:
     (here / "my.toml").write_text("mine")
     with h5py.File(here / "session.nwb", "w") as file:
-        file.attrs["nwb_version"] = "2.7.0"
+        file.attrs["nwb_version"], file["acquisition"] = "2.7.0", np.arange(10)
     for name in ("my.toml", "session.nwb"):
         content = (here / name).read_bytes()
         command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--limit", 1)
@@ -262,6 +272,7 @@ def test_a_file_that_is_no_result_is_kept(
         assert (here / name).read_bytes() == content
 
 
+@pytest.mark.medium
 def test_an_empty_or_damaged_result_is_replaced(
     run: Run, here: Path, command: tuple[object, ...]
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_model_is_shown_as_a_file_with_its_window(run: Run, mine: str, here: P
     assert derived["on_pre"] == []
 
 
+@pytest.mark.medium
 def test_parity_of_a_rule(run: Run, mine: str) -> None:
     small = ("--target", "numpy", "--neurons", 10, "--steps", 30, "--examples", 3)
     done = run("parity", mine, *small)
@@ -90,6 +91,7 @@ def test_a_refused_picture_does_not_keep_the_rule_back(run: Run, mine: str, here
     assert (here / "window.svg").read_text() == "mine"
 
 
+@pytest.mark.medium
 def test_a_rule_in_devices_is_a_file_like_any_other(run: Run, mine: str, here: Path) -> None:
     shown = run("synapses", "show", mine, "--levels", 16, "--write-noise", 0.2)
     assert shown.status == 0, shown

@@ -76,6 +76,7 @@ def test_a_size_is_bounded(case: str) -> None:
     assert (refusal.where or "").startswith("mine.toml")
 
 
+@pytest.mark.medium
 def test_a_model_may_be_as_large_as_models_of_the_field() -> None:
     text = "\n".join(
         f"dx{n}/dt = (v**3*(theta - x{n})**4 - exp(-v/10)*x{n})/tau : 1 # comment ä"
@@ -84,6 +85,7 @@ def test_a_model_may_be_as_large_as_models_of_the_field() -> None:
     assert outcome(equations(text, method="euler", reset="v = 0 # zurück")) is None
 
 
+@pytest.mark.medium
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(sorted(FIELDS)), EXPRESSIONS)
 def test_every_expression_is_accepted_or_refused_in_time(field: str, text: str) -> None:

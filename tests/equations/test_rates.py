@@ -123,6 +123,7 @@ def test_a_neuron_that_drives_itself_waits_a_step_longer_in_the_papers_order(
     assert shortest == [{refractory}, {refractory + 1}]
 
 
+@pytest.mark.medium
 @given(w=st.floats(0.01, 2.0), tau=st.floats(2.0, 200.0), order=st.sampled_from([BRIAN2, PAPER]))
 def test_any_drive(w: float, tau: float, order: tuple[str, ...]) -> None:
     leak, brian2 = np.exp(-1 / tau), order is BRIAN2

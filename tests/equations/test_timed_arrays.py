@@ -41,6 +41,7 @@ dt = "1*ms"
 """
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("dt", ["1*ms", "0.5*ms"])
 def test_each_value_holds_for_its_interval_and_the_last_one_from_then_on(

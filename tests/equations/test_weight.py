@@ -41,6 +41,7 @@ def test_dt_is_the_time_step_of_the_network(dt: str, number: str) -> None:
     xr.testing.assert_identical(found, rate_curve(pulses(number), drives, dt=dt))
 
 
+@pytest.mark.medium
 def test_a_constant_current_has_the_same_effect_in_steps_of_any_length() -> None:
     # A mean input of 2 per time constant: ln 2 of it to the threshold.
     expected = 1 / (0.02 * np.log(2))
@@ -74,6 +75,7 @@ def network(weight: str, schedule: str) -> Network:
     )  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_mirror_equals_brian2(schedule: str) -> None:
     described = network("20*dt/tau", schedule)

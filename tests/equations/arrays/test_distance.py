@@ -64,6 +64,7 @@ def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:
     return stepper.condition(values), stepper.distance(values), stepper.scale(values)
 
 
+@pytest.mark.medium
 @given(conditions)
 def test_it_is_positive_where_the_condition_is_true(condition: str) -> None:
     random = np.random.default_rng(0)

@@ -405,9 +405,15 @@ def model_of(case: str, method: str | None = None) -> NeuronModel:
 
 # Noise of our own is not Brian2's; see the tests of noise.
 SHIPPED = [name for name in available() if load_neuron(name).threshold and "noisy" not in name]
+#: A case of each construct in `make test`, of each shipped model and method in `make test-all`.
 EVERY = [
-    *((name, None) for name in SHIPPED),
-    *((name, method) for name in CASES for method in METHODS.get(name, [None])),
+    *(pytest.param(name, METHODS.get(name, [None])[0], marks=pytest.mark.medium) for name in CASES),
+    *(pytest.param(name, None, marks=pytest.mark.slow) for name in SHIPPED),
+    *(
+        pytest.param(name, method, marks=pytest.mark.slow)
+        for name, methods in METHODS.items()
+        for method in methods[1:]
+    ),
 ]
 
 
@@ -515,6 +521,7 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prefs, "codegen.loop_invariant_optimisations", False)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "case",
     [
@@ -533,6 +540,7 @@ def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
     assert result.passed
 
 
+@pytest.mark.medium
 def test_functions_of_random_initial_values_agree_on_both_sides() -> None:
     from bioae.trainers import model_parity
 

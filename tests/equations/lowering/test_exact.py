@@ -62,6 +62,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "LIMIT", 1.0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("method", "key"), [("exact", "method"), (None, "equations")])
 def test_three_coupled_equations_end_in_a_line(method: str | None, key: str, short: None) -> None:
     model = builders.model(RING, method=method)
@@ -94,6 +95,7 @@ def test_equations_that_are_not_linear_start_no_process(no_process: None) -> Non
     assert "0.5" not in update(builders.model(RING, equations=equations))  # Brian2 takes euler
 
 
+@pytest.mark.medium
 def test_a_process_gives_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
     equations = "dx/dt = (a - E*x)/tau_x : 1\nE : 1 (constant)"  # SymPy has another E
     model = builders.model(RING, method="exact", equations=equations)

@@ -100,6 +100,7 @@ def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
     assert result.max_state_error == 0.0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "text", [NOISE, UNSETTLED, EVENTS, FOR_ALL], ids=["noise", "unsettled", "events", "for all"]
 )

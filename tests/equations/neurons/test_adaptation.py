@@ -28,6 +28,7 @@ def test_regular_spiking_adapts(simulate: Simulate) -> None:
     np.testing.assert_allclose(intervals[-3:], intervals[-1], rtol=0.02)
 
 
+@pytest.mark.medium
 def test_fast_spiking_does_not(simulate: Simulate) -> None:
     """It fires fast, and from the fourth spike on at one interval."""
     fast = izhikevich("izhikevich_fs", simulate).intervals(0)
@@ -54,6 +55,7 @@ def test_chattering_bursts_again_and_again(simulate: Simulate) -> None:
     assert bursts.min() >= 3, "at least three spikes a burst"
 
 
+@pytest.mark.medium
 def test_low_threshold_spiking_fires_where_regular_spiking_does_not(simulate: Simulate) -> None:
     """It has no fixed point where 0.04 v^2 + (5 - b) v + 140 + I has no root.
 
@@ -127,6 +129,7 @@ def test_adlif_fires_less_the_more_a_spike_adds_to_w(simulate: Simulate) -> None
     assert counts[-1] > 5
 
 
+@pytest.mark.medium
 def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
     """After the refractory period: f I exp(-k dt) + delta_I, theta_s likewise, V scaled."""
     dt = 5e-5
@@ -149,6 +152,7 @@ def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
         np.testing.assert_allclose(states[name][held], value, rtol=1e-12, err_msg=name)
 
 
+@pytest.mark.medium
 def test_glif_adapts(simulate: Simulate) -> None:
     """After-spike currents and threshold both slow it; without them it is regular."""
     none = {

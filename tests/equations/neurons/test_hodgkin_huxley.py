@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
@@ -67,6 +68,7 @@ def test_beyond_its_bounds_the_rates_stay_as_they_are_there(simulate: Simulate) 
         assert last[2] == last[3]
 
 
+@pytest.mark.medium
 def test_its_threshold_current(simulate: Simulate) -> None:
     """Above the largest current with a fixed point it fires repetitively; below it rests."""
     v = np.linspace(-66, -55, 20_001)
@@ -101,6 +103,7 @@ def fine(current: float, duration: float) -> tuple[Array, Array]:
     return times, result.y[0]
 
 
+@pytest.mark.medium
 def test_its_spikes_converge_to_those_of_its_equations(simulate: Simulate) -> None:
     """The error of spike times is proportional to dt; at 0.1 ms intervals are 11 % too long."""
     times, potential = fine(800.0, 25.0)

@@ -28,6 +28,7 @@ def test_without_a_leak_nothing_is_forgotten(simulate: Callable[..., Any]) -> No
     assert simulate("if", 2.0, dt=1e-3, weights=train).states["v"][-1] == 0.75
 
 
+@pytest.mark.medium
 def test_refractoriness_adds_to_the_interval(simulate: Callable[..., Any]) -> None:
     """The rate is 1/(t_ref + tau ln((mu - v_r)/(mu - theta))), to within a step or two of dt."""
     dt, tau, theta, v_r = 2e-5, 20e-3, 20e-3, 10e-3

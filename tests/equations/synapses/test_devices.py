@@ -31,6 +31,7 @@ def changes(model: SynapseModel, spikes: int, weight: float = 0.0, n: int = 1) -
     return weight_changes(model, *fired, dt="1*ms", weight=weight)
 
 
+@pytest.mark.medium
 @settings(deadline=None, max_examples=25)
 @given(
     levels=st.integers(2, 40), change=st.floats(-0.7, 0.7), noise=st.sampled_from([0.0, 0.5]),
@@ -80,6 +81,7 @@ def test_a_pair_that_goes_up_and_down_keeps_its_range() -> None:
     assert weight_changes(there_and_back, *fired, dt="1*ms", weight=0.0)[0] == 1.0
 
 
+@pytest.mark.medium
 def test_conductances_stay_within_their_levels() -> None:
     start = network(recurrent=False, recurrent_synapse=None)
     rule = with_devices(load_synapse("stdp_pair"), 5, noise=0.3)
@@ -96,6 +98,7 @@ def test_conductances_stay_within_their_levels() -> None:
     assert common.max() > 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["stdp_pair", "csdp"])
 def test_devices_have_parity(name: str) -> None:
     model = with_devices(load_synapse(name), 16, noise=0.2)

@@ -96,6 +96,7 @@ def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dt", [1.0, 0.25])
 def test_bcpnn_gives_independent_neurons_the_weight_w_0(dt: float) -> None:
     """The start is stationary: at 20 Hz the mean of z is 20 Hz / f_max."""
@@ -115,6 +116,7 @@ def test_soft_bounds_have_their_closed_form() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+@pytest.mark.medium
 def test_soft_bounds_lead_to_the_share_of_the_trace() -> None:
     """With spikes of the source in a fifth of the target's, x/(x + x_target) for the mean trace."""
     fired = np.zeros((2, 1, 100_000), bool)
@@ -213,6 +215,7 @@ CHANGES = {"stdp_pair": pairs, "stdp_triplet": triplets}
 STEPS = st.lists(st.integers(0, 999), max_size=12, unique=True)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", CHANGES)
 @settings(max_examples=20, deadline=None)
 @given(pre=STEPS, post=STEPS)
@@ -226,6 +229,7 @@ def test_spike_trains_change_the_weight_by_the_sums_over_spikes(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("interval", [-10.0, 10.0])
 def test_triplets_depend_on_the_frequency_of_pairs(interval: float) -> None:
     """Sixty pairs at 1 to 50 Hz, as in figure 2 of Pfister & Gerstner 2006."""

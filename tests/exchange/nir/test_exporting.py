@@ -35,6 +35,7 @@ def network_of(**changes: Any) -> Network:
     )  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("options", [{}, {"dt": "0.1*ms"}, {"fold_r": True}], ids=str)
 def test_exported_layers_fire_the_same_spikes(name: str, options: dict[str, Any]) -> None:

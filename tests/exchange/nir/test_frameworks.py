@@ -124,6 +124,7 @@ def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) ->
     assert (spikes_of(result, last, spikes.shape, SNNTORCH) == spikes).all()
 
 
+@pytest.mark.medium
 def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
     module = torch.nn.Sequential(
         torch.nn.Linear(16, 8),
@@ -157,6 +158,7 @@ def counted(module: Any, raster: Any) -> Any:
     return torch.stack([module(step) for step in raster]).sum(0)
 
 
+@pytest.mark.medium
 def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
     def surrogate(distance: Any) -> Any:
         soft = torch.sigmoid(5 * distance)
@@ -215,6 +217,7 @@ def corrected(graph: Any) -> Any:
     return graph
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("cell", ["box", "synaptic"])
 def test_networks_of_norse_fire_the_same_spikes(cell: str) -> None:
     module = norse_network(cell)

@@ -67,6 +67,7 @@ def refusal(graph: Any) -> str | None:
     return None
 
 
+@pytest.mark.slow
 def test_random_graphs_fire_the_same_spikes() -> None:
     fired: list[int] = []
 
@@ -155,6 +156,7 @@ def _graphs() -> None:
 _graphs()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("encoder", ["bernoulli", "frames"])
 def test_every_rule_gives_the_same_spikes(name: str, encoder: str) -> None:
@@ -186,6 +188,7 @@ def recurrent(nested: bool) -> Any:
     return nir.NIRGraph({**ends, "first": first, "2": inner}, edges, type_check=False)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("nested", [False, True])
 def test_cycles_take_one_step(nested: bool) -> None:
     translation = translate(recurrent(nested), dt=f"{DT}*second", steps=30, encoder="bernoulli")
@@ -197,6 +200,7 @@ def test_cycles_take_one_step(nested: bool) -> None:
     assert differing == 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("encoder", ["constant_current", "frames"])
 def test_kernels_stay_kernels(encoder: str) -> None:
     kinds = {
@@ -209,6 +213,7 @@ def test_kernels_stay_kernels(encoder: str) -> None:
     assert all(each[0] == "conv2d" for each in kinds.values()), kinds
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["CubaLIF", "CubaLI", "I", "delays", "line"])
 def test_the_mirror_agrees(name: str) -> None:
     # Sums of weights on the grid do not depend on their order.
