@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 import xarray as xr
-from brian2 import Clock, Group, NeuronGroup, SpikeMonitor, StateMonitor, prefs, second
+from brian2 import Group, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, prefs, second
 from brian2 import Network as Brian2Network
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ from bioae.checks import whole
 from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
+from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError
 from bioae.networks.inputs import Steps
 from bioae.networks.network import Network
@@ -30,21 +31,19 @@ from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_ru
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_at
-from bioae.simulation.objects.pathways import DELAY, AnySynapses, Pathway
+from bioae.simulation.objects.pathways import DELAY, Pathway
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
-from bioae.simulation.objects.population import Population, collect
-from bioae.simulation.objects.presentation_clock import (
-    LEARNED,
-    PRESENTATION,
-    key_arrays,
-    noise_keys,
-)
+from bioae.simulation.objects.population import Neurons, Population, collect
+from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, PresentationClock
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
+from bioae.simulation.sharing import SharedSynapses
 
 __all__ = ["BrianNetwork", "Learner"]
+
+AnySynapses: TypeAlias = Synapses | SharedSynapses | PlasticSynapses
 
 #: A Brian2 group that learns.
 Learner: TypeAlias = PlasticSynapses | Population
@@ -83,8 +82,8 @@ class BrianNetwork(Shown):
         A `StateMonitor` per layer with recorded variables.
     decoded
         The decoder's values from the read-out, a row per presentation.
-    keys
-        The keys of the neurons' noise, set by `present`; None where there is no noise.
+    clock
+        The presentation clock, with the keys of the neurons' noise, which `present` sets.
     learning
         Whether it learns, by its synapse models.
     state
@@ -110,20 +109,23 @@ class BrianNetwork(Shown):
         self.images: Presentations | None = None
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
+        rules = {
+            name: rule
+            for placed in (config.placed if learning else ())
+            for name, rule in rules_of(placed).items()
+        }
+        draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
         self.state = network.plastic_state() if learning else PlasticState(())
-        self._clock = Clock(config.dt_seconds * second, name=f"{prefix}network__clock")
+        self.clock = PresentationClock.of(config, presentations, draws=draws, prefix=prefix)
         self.held = held_array(presentations, config, name=self._name("input", "held"))
-        self.keys = self._noise_keys()
-        self.input = InputNeurons(
-            config, self.held, clock=self._clock, name=self._name("input"), keys=self.keys
-        )
+        self.input = InputNeurons(config, self.held, self.clock, self._name("input"))
         self.populations: dict[str, Population] = {}
         self.synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = self.input
         for placed in config.placed:
             population = self._population(placed)
-            self.synapses |= self._pathways(placed, before, population)
+            self.synapses |= self._pathways(placed, before, population, rules)
             self.populations[placed.name] = before = population
         self.readout: Population | None = None
         if config.decoder.reads_potential:
@@ -271,25 +273,17 @@ class BrianNetwork(Shown):
         numbers = images.held(part)
         self.held.values[: len(numbers)] = numbers
         self.held.values[len(numbers) :] = 0.0
-        if self.keys is not None:
-            for name, values in key_arrays(images.key(part), self.presentations).items():
-                self.keys.variables[name].set_value(values)
+        self.clock.set_key(images.key(part))
 
     def input_arrays(
         self, images: Presentations, part: slice = slice(None)
     ) -> dict[str, NDArray[Any]]:
         """Return the arrays that `set_input` would set, by their names in a standalone project.
 
-        Held values end with the last of these presentations: missing ones are 0. So are the offsets
-        of repeats where there are none.
+        Held values end with the last of these presentations: missing ones are 0.
         """
         arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": images.held(part)}
-        if self.keys is not None:
-            key = images.key(part)
-            for name, values in key_arrays(key, self.presentations).items():
-                if name != "offset" or key.repeats is not None:
-                    arrays[f"{self.keys.name}.{name}"] = values
-        return arrays
+        return arrays | self.clock.key_arguments(images.key(part))
 
     def read(self, examples: int) -> Chunk:
         """Read the first presentations of a finished run from the monitors.
@@ -349,64 +343,55 @@ class BrianNetwork(Shown):
                 hint="Call run() first",
             )
 
-    def _noise_keys(self) -> NeuronGroup | None:
-        learning = self.source.config.placed if self.learning else ()
-        rules = [rule for placed in learning for rule in rules_of(placed).values()]
-        if not self.source.config.noisy and not any(rule.draws for rule in rules):
-            return None
-        return noise_keys(self.presentations, clock=self._clock, name=f"{self._prefix}noise__keys")
-
     def _population(
         self, placed: PlacedLayer, shares_input: Population | None = None
     ) -> Population:
         """Return a layer's neurons, or its read-out, which shares the input of its neurons."""
         readout = shares_input is not None
-        program = placed.readout_program if readout else placed.program
-        return Population(
-            program,
+        neurons = Neurons(
+            placed.readout_program if readout else placed.program,
             self.source.parameters(placed, readout=readout),
-            size=placed.size,
-            depth=placed.depth,
-            timing=self.timing,
-            clock=self._clock,
-            name=self._name(placed.name, "readout" if readout else "neurons"),
-            separate_inhibition=placed.separate_inhibition,
-            shares_input=shares_input,
-            biases=self.source.biases(placed),
-            number=population_number(placed.depth, readout=readout),
-            keys=self.keys if program.draws else None,
-            persistent=placed.persistent if self.learning and not readout else (),
+            placed.size,
+            placed.depth,
+            population_number(placed.depth, readout=readout),
+            placed.separate_inhibition,
+            self.source.biases(placed),
+            placed.persistent if self.learning and not readout else (),
         )
+        name = self._name(placed.name, "readout" if readout else "neurons")
+        return Population(neurons, self.clock, name, shares_input=shares_input)
 
     def _pathways(
-        self, placed: PlacedLayer, before: NeuronGroup, population: Population
+        self,
+        placed: PlacedLayer,
+        before: NeuronGroup,
+        population: Population,
+        rules: Mapping[str, Rule],
     ) -> dict[str, AnySynapses]:
         graded = self.source.config.encoder.graded and not isinstance(before, Population)
         weights = self.source.connection_weights(placed)
-        pathways = {}
+        pathways: dict[str, AnySynapses] = {}
         for name, delay in self.source.delays(placed).items():
             kind = name.rpartition(".")[-1]
             recurrent = kind == "recurrent"
             pathway = Pathway(
                 self._name(placed.name, kind),
-                placed.layer,
-                placed.input_shape,
+                placed,
+                recurrent,
                 weights[name],
                 delay,
-                recurrent=recurrent,
-                timing=self.timing,
-                factor=self._factor(delay) if graded and not recurrent else None,
-                namespace={self.held.name: self.held},
+                self.clock,
+                self._factor(delay) if graded and not recurrent else None,
+                {self.held.name: self.held},
             )
             source = population if recurrent else before
-            if not self.learning or name not in placed.synapses:
-                pathways[name] = pathway.build(source, population, self._clock, self._connectivity)
-            else:
-                pathways[name] = pathway.learning(
-                    rules_of(placed)[name], source, population, placed.depth, clock=self._clock,
-                    presentations=self.presentations, keys=self.keys,
-                    start=partial(self.state.get, name),
-                )  # fmt: skip
+            if name in rules:
+                start = partial(self.state.get, name)
+                pathways[name] = PlasticSynapses(pathway, rules[name], source, population, start)
+            elif self._connectivity == "shared" and not delay.ndim:
+                pathways[name] = pathway.shared(source, population)
+            else:  # synapses that differ in delay share no weights
+                pathways[name] = pathway.unrolled(source, population)
         return pathways
 
     def _factor(self, delay: Steps) -> str:
@@ -438,7 +423,7 @@ class BrianNetwork(Shown):
             if names:
                 population = self.populations[placed.name]
                 monitors[placed.name] = StateMonitor(
-                    population, names, record=True, when="end", clock=self._clock,
+                    population, names, record=True, when="end", clock=self.clock.clock,
                     name=f"{population.name}__states",
                 )  # fmt: skip
         return monitors
@@ -450,7 +435,7 @@ class BrianNetwork(Shown):
         parts: list[Any] = [self.input, *self.populations.values(), *self.synapses.values()]
         parts += [each for synapses in self.plastic.values() for each in synapses.traces.values()]
         parts += [*self.spikes.values(), *self.states.values()]
-        parts += [self.readout, self.decoded, self.keys]
+        parts += [self.readout, self.decoded, self.clock.keys]
         for part in parts:
             if part is not None:
                 network.add(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, TimedArray, second
+from brian2 import TimedArray, second
 from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.names import RESERVED_PREFIX
@@ -19,8 +19,7 @@ from bioae.simulation.objects.presentation_clock import (
     OFFSET,
     SEED,
     STEP,
-    add_clock,
-    add_clock_variables,
+    PresentationClock,
 )
 
 __all__ = ["HELD", "InputNeurons", "held_array", "held_at"]
@@ -76,24 +75,16 @@ class InputNeurons(VariablesGroup):
     held
         From `held_array`.
     clock
-        The network's clock.
+        The presentation clock.
     name
         The group's name.
-    keys
-        Keys of random numbers, from `noise_keys`; None if the encoder draws none.
     """
 
     def __init__(
-        self,
-        config: NetworkConfig,
-        held: TimedArray,
-        *,
-        clock: Clock,
-        name: str,
-        keys: NeuronGroup | None,
+        self, config: NetworkConfig, held: TimedArray, clock: PresentationClock, name: str
     ) -> None:
         encoder, timing = config.encoder, config.timing
-        self._keys = keys if encoder.draws else None
+        self._clock_of, self._draws = clock, encoder.draws
         size = held.values.shape[1]
         place = f"{STEP}*{size} + i"
         # In C++ a template draws: for all neurons that need it, before any condition is evaluated.
@@ -110,8 +101,8 @@ class InputNeurons(VariablesGroup):
             reset="",
             # The encoder's numbers have 64 bits, whatever the type of the neurons' variables.
             dtype={HELD: np.float64},
-            namespace={held.name: held, **(brian2_functions() if self._keys else {})},
-            clock=clock,
+            namespace={held.name: held, **(brian2_functions() if encoder.draws else {})},
+            clock=clock.clock,
             name=name,
         )
         if at_once:
@@ -124,7 +115,7 @@ class InputNeurons(VariablesGroup):
             use_template(thresholder, __package__, "random_input")
         else:
             vectorise_thresholds(self.thresholder)
-        add_clock(self, timing, 0, self._keys)
+        clock.run_in(self, 0, draws=encoder.draws)
         # Between the pathways of one step and the next, whatever their slot.
         changes = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0"
         ConditionalRunner(
@@ -133,5 +124,5 @@ class InputNeurons(VariablesGroup):
         )  # fmt: skip
 
     def _add_variables(self, size: int) -> None:
-        add_clock_variables(self, self._keys)
+        self._clock_of.add_variables(self, draws=self._draws)
         self.variables.add_auxiliary_variable(_DRAWN, dtype=np.float64)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup
+from brian2 import NeuronGroup
 from numpy.typing import NDArray
 
 from bioae.arithmetic import brian2_arithmetic
+from bioae.equations.program import INHIBITION, INPUT
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import EVERY, SIDES, Block, Rule, SideName, named
-from bioae.networks.schedule import Timing
+from bioae.noise import pathway_number
 from bioae.noise.brian import brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
+from bioae.simulation.objects.pathways import WEIGHT as VARIABLE
+from bioae.simulation.objects.pathways import Pathway
+from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
     LEARNED,
@@ -26,9 +30,7 @@ from bioae.simulation.objects.presentation_clock import (
     STEP,
 )
 from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions, elapsed
-
-if TYPE_CHECKING:
-    from bioae.simulation.objects.population import Population
+from bioae.simulation.objects.traces import Traces
 
 __all__ = ["PlasticSynapses"]
 
@@ -46,34 +48,20 @@ class PlasticSynapses(TemplateGroup):
 
     Parameters
     ----------
+    pathway
+        The connections: all pairs of two groups, in the shape of the weights.
     rule
         The lowered learning rule.
     source, target
         The groups.
-    learned
-        The weights, persistent variables of synapses, and connections that exist if the rule
-        changes them, as a run starts, by name (target, source). Weights are multiples of 2**-24.
+    start
+        Returns what the rule has learned by kind, see `PlasticState.get`: the values from which a
+        run starts. Weights are multiples of 2**-24.
+
+    Attributes
+    ----------
     traces
         The traces of either side, by side.
-    variable, negative
-        The target's variable to which weights are added, and the one to which the magnitudes of
-        negative weights are added instead, if there is one.
-    delivers
-        A condition for spikes that arrive, of the target's shared variables (``x_post``).
-    timing, presentations
-        The times of presentations in the run, and their number.
-    recurrent
-        Whether the target is the source.
-    autapses
-        Whether a neuron projects to itself.
-    weight
-        The name of the variable of weights (source, target); those of the synapses' other variables
-        begin with it.
-    keys, number
-        Keys of the random numbers that the rule draws, from `noise_keys`, or None if it draws none;
-        and the number of the synapses, `bioae.noise.pathway_number`.
-    clock, name
-        As for any Brian2 object.
     """
 
     add_to_magic_network = True
@@ -81,45 +69,42 @@ class PlasticSynapses(TemplateGroup):
 
     def __init__(
         self,
+        pathway: Pathway,
         rule: Rule,
         source: NeuronGroup,
-        target: NeuronGroup,
-        learned: Mapping[str, NDArray[np.float64]],
-        traces: Mapping[SideName, Population],
-        *,
-        variable: str,
-        negative: str | None,
-        delivers: str,
-        timing: Timing,
-        presentations: int,
-        recurrent: bool,
-        autapses: bool,
-        weight: str,
-        keys: NeuronGroup | None,
-        number: int,
-        clock: Clock,
-        name: str,
+        target: Population,
+        start: Callable[[str], Mapping[str, NDArray[np.float64]]],
     ) -> None:
-        super().__init__(name)
-        self.rule, self.source, self.target, self.traces = rule, source, target, dict(traces)
+        super().__init__(pathway.name)
+        clock, depth, recurrent = pathway.clock, pathway.placed.depth, pathway.recurrent
+        self.rule, self.source, self.target, self._clock_of = rule, source, target, clock
+        self.traces: dict[SideName, Traces] = {}
+        for side, program in rule.traces.items():
+            group, own = (source, depth - (not recurrent)) if side == "pre" else (target, depth)
+            name = f"{pathway.name}__{side}"
+            self.traces[side] = Traces(
+                program, group, own, clock, name=name, persistent=start(side)
+            )
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
-        self._arrays = {WEIGHT: weight} | {each: f"{weight}_{each}" for each in rule.states}
+        learned, timing, dt = start("synapse"), clock.timing, clock.dt
+        self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
-        self._presentations = presentations
-        dt = float(clock.dt)
-        self._add_groups(variable, negative)
-        start = rule_start(rule, dt)
-        self._add_synapses(learned, start)
+        self._add_groups()
+        starts = rule_start(rule, dt)
+        self._add_synapses(learned, starts)
         self._add_numbers(rule_numbers(rule, dt))
-        self._add_keys(keys)
-        exact = self.variables[weight].dtype == np.float64  # numbers of 32 bits have no finer grid
+        self._keys = self._add_keys()
+        exact = (
+            self.variables[VARIABLE].dtype == np.float64
+        )  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
         window, interval = timing.learning(recurrent=recurrent), rule.interval(dt)
+        delivers, structural = " and ".join(pathway.conditions), CONNECTED in learned
         code = {
-            "when": conditions(delivers, window, interval, presentations)
+            "when": conditions(delivers, window, interval, clock.presentations)
             + elapsed(rule, window, dt),
-            **code_of(rule, blocks, number),
+            **code_of(rule, blocks, pathway_number(depth, recurrent=recurrent)),
         }
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
@@ -127,28 +112,28 @@ class PlasticSynapses(TemplateGroup):
         self._run_template(
             "plastic_synapses",
             code,
-            clock=clock,
+            clock=clock.clock,
             when="synapses",
             order=-1,
-            dependencies=[source, target, *traces.values()],
+            dependencies=[source, target, *self.traces.values()],
             needed_variables=[
                 *self._arrays.values(),
                 "_spikespace",
                 "_spikes_post",
                 "_target",
-                *(["_negative"] if negative else []),
-                *([_CONNECTED] if CONNECTED in learned else []),
+                *(["_negative"] if target.separate_inhibition else []),
+                *([_CONNECTED] if structural else []),
                 *(_array(each) for each in self._given() if each in used),
                 *(_array(each) for each in self._keys),
             ],
             options={
-                "weight_variable": self.variables[weight],
-                "separate": negative is not None,
-                "connected": self.variables[_CONNECTED] if CONNECTED in learned else None,
-                "no_autapses": recurrent and not autapses and CONNECTED not in learned,
+                "weight_variable": self.variables[VARIABLE],
+                "separate": target.separate_inhibition,
+                "connected": self.variables[_CONNECTED] if structural else None,
+                "no_autapses": recurrent and not pathway.placed.layer.autapses and not structural,
                 "start": {
                     self.variables[self._arrays[each]]: value
-                    for each, value in start.items()
+                    for each, value in starts.items()
                     if each not in rule.persistent("synapse")
                 },
                 "held": {
@@ -217,19 +202,19 @@ class PlasticSynapses(TemplateGroup):
         """
         arrays = {}
         for name in self.rule.model.held:
-            values = np.zeros(self._presentations, self._dtype)
+            values = np.zeros(self._clock_of.presentations, self._dtype)
             values[: len(held[name])] = held[name]
             arrays[_array(named("held", name))] = values
         return arrays
 
-    def _add_groups(self, variable: str, negative: str | None) -> None:
+    def _add_groups(self) -> None:
         add, target = self.variables, self.target
         add.add_reference("_spikespace", self.source)
         add.add_reference("_spikes_post", target, "_spikespace")
-        add.add_reference("_target", target, variable)
-        if negative is not None:
-            add.add_reference("_negative", target, negative)
-        self._dtype = target.variables[variable].dtype
+        add.add_reference("_target", target, INPUT)
+        if target.separate_inhibition:
+            add.add_reference("_negative", target, INHIBITION)
+        self._dtype = target.variables[INPUT].dtype
         for name in (STEP, PRESENTATION):
             add.add_reference(f"{name}_post", target, name)
         for side, group in self.traces.items():
@@ -265,23 +250,23 @@ class PlasticSynapses(TemplateGroup):
             )
         for each in rule.model.held:
             name = named("held", each)
-            add.add_array(_array(name), size=self._presentations, dtype=self._dtype)
+            add.add_array(_array(name), size=self._clock_of.presentations, dtype=self._dtype)
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
         layer = [*(named("layer", each) for each in rule.sums), *(s.target for s in rule.layer)]
         for name in layer:
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
 
-    def _add_keys(self, keys: NeuronGroup | None) -> None:
-        """Refer to the keys of random numbers, and number the synapses."""
-        self._keys = () if keys is None else (EXAMPLE, OFFSET)
-        if keys is None:
-            return
-        add = self.variables
+    def _add_keys(self) -> tuple[str, ...]:
+        """Refer to the keys of the random numbers that the rule draws; return their names."""
+        keys, add = self._clock_of.keys, self.variables
+        if not self.rule.draws:
+            return ()
         add.add_reference(SEED, keys, "seed")
         for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
             add.add_reference(_array(name), keys, variable)
             add.add_auxiliary_variable(name, dtype=np.int64, scalar=True)
         add.add_auxiliary_variable(SYNAPSE, dtype=np.int64)
+        return EXAMPLE, OFFSET
 
     def _block_options(self, block: Block) -> dict[str, Any]:
         """Return the arrays that a block reads and writes, by their names in code."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Equations, NeuronGroup, Quantity, TimedArray, second
+from brian2 import Equations, Quantity, TimedArray, second
 from brian2.utils.stringtools import word_substitute
 from numpy.typing import NDArray
 
@@ -42,27 +43,20 @@ from bioae.simulation.objects.presentation_clock import (
     PRESENTATION,
     SEED,
     STEP,
-    add_clock,
-    add_clock_variables,
+    PresentationClock,
 )
 
-__all__ = ["Population", "collect"]
+__all__ = ["Neurons", "Population", "collect"]
 
 _POPULATION = f"{RESERVED_PREFIX}population"
 _COLLECTED = f"{RESERVED_PREFIX}kept"
 
 
-class Population(VariablesGroup):
-    """A `NeuronGroup` of a lowered model, with a presentation's time and input.
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """The neurons of a group.
 
-    Its ``t`` is the time since the presentation's start, also in recorded spikes.
-    ``bioae_presentation`` is the presentation (-1 before the first) and ``bioae_step`` the step
-    within it (-1 in the schedule's lead-in). Pathways add weights to ``bioae_input``, which is
-    passed to the model once per step and then set to 0; with `separate_inhibition`, they add the
-    magnitudes of negative weights to ``bioae_inhibition`` instead. If the model has
-    `layer_spikes`, ``bioae_layer_spikes`` is the number of the population's spikes that arrive.
-
-    Parameters
+    Attributes
     ----------
     program
         The lowered neuron model.
@@ -71,63 +65,72 @@ class Population(VariablesGroup):
     size
         The number of neurons.
     depth
-        The layer's depth in the network.
-    timing
-        The times of presentations in the run.
-    clock
-        The network's clock.
-    name
-        The group's name.
-    separate_inhibition
-        Whether inhibition arrives at a separate variable.
-    shares_input
-        Another population whose input this one reads, and does not set to 0.
-    biases
-        A constant input in every step (neuron), in network weights: ``bioae_bias``.
+        The depth of their layer in the network.
     number
         The population's number, on which its noise depends.
-    keys
-        Keys of its noise, from `noise_keys`; None if the model draws no random numbers.
+    separate_inhibition
+        Whether inhibition arrives at a separate variable.
+    biases
+        A constant input in every step (neuron), in network weights: ``bioae_bias``.
     persistent
         Variables that presentations do not set back: those with which the next presentation starts
         are set at the end of each, as long as presentations learn.
     """
 
+    program: Program
+    parameters: Mapping[str, NDArray[Any]]
+    size: int
+    depth: int
+    number: int = 1
+    separate_inhibition: bool = False
+    biases: NDArray[Any] | None = None
+    persistent: Collection[str] = ()
+
+
+class Population(VariablesGroup):
+    """A `NeuronGroup` of a lowered model, with a presentation's time and input.
+
+    Its ``t`` is the time since the presentation's start, also in recorded spikes.
+    ``bioae_presentation`` is the presentation (-1 before the first) and ``bioae_step`` the step
+    within it (-1 in the schedule's lead-in). Pathways add weights to ``bioae_input``, which is
+    passed to the model once per step and then set to 0; with separate inhibition, they add the
+    magnitudes of negative weights to ``bioae_inhibition`` instead. If the model has
+    `layer_spikes`, ``bioae_layer_spikes`` is the number of the population's spikes that arrive.
+
+    Parameters
+    ----------
+    neurons
+        The neurons.
+    clock
+        The presentation clock.
+    name
+        The group's name.
+    shares_input
+        Another population whose input this one reads, and does not set to 0.
+    """
+
     def __init__(
         self,
-        program: Program,
-        parameters: Mapping[str, NDArray[Any]],
-        *,
-        size: int,
-        depth: int,
-        timing: Timing,
-        clock: Clock,
+        neurons: Neurons,
+        clock: PresentationClock,
         name: str,
-        separate_inhibition: bool = False,
+        *,
         shares_input: Population | None = None,
-        biases: NDArray[Any] | None = None,
-        number: int = 1,
-        keys: NeuronGroup | None = None,
-        persistent: Collection[str] = (),
     ) -> None:
-        dt = float(clock.dt)
-        self._persistent = tuple(persistent)
-        self.separate_inhibition = separate_inhibition
+        program, parameters = neurons.program, neurons.parameters
+        timing, dt = clock.timing, clock.dt
+        self._described, self._clock_of = neurons, clock
         self._shares_input = shares_input
-        self._counts_layer = program.counts_layer
-        self._biases = {} if biases is None else _by_input(biases, separate=program.inhibited)
-        self._number = number
-        self._keys = keys
-        self._constants = constant_values(program, parameters, dt=dt, n=size)
-        noise = settling_noise(program.draws, population=number, n=size)
-        start = initial_state(program, parameters, dt=dt, n=size, noise=noise)
+        size: dict[str, Any] = {"dt": dt, "n": neurons.size}
+        self._constants = constant_values(program, parameters, **size)
+        noise = settling_noise(program.draws, population=neurons.number, n=neurons.size)
+        start = initial_state(program, parameters, **size, noise=noise)
         self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
-        lead_in = timing.schedule.lead_in if depth else 0
         own = {n for n, values in parameters.items() if np.ndim(values)}
         equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)
         super().__init__(
-            size,
+            neurons.size,
             equations,
             method=_state_updater(program),
             events=_conditions(program),
@@ -137,7 +140,7 @@ class Population(VariablesGroup):
                 **brian2_arithmetic(),
                 **_tables(program, equations, timing, dt, name),
             },
-            clock=clock,
+            clock=clock.clock,
             name=name,
             **_firing(program),
         )
@@ -150,10 +153,11 @@ class Population(VariablesGroup):
             self.variables[variable].set_value(values)
         set_subexpression_code(self, _code(program, program.prepare))
         self._add_statements(program)
-        self._add_start(program, lead_in)
+        self._add_start(program, timing.schedule.lead_in if neurons.depth else 0)
         self._add_end(timing)
         looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
-        add_clock(self, timing, depth, self._keys, code="\n".join([f"t = {STEP}*dt", *looked_up]))
+        code = "\n".join([f"t = {STEP}*dt", *looked_up])
+        clock.run_in(self, neurons.depth, draws=bool(program.draws), code=code)
         if program.counts_layer and shares_input is None:
             self._add_count(timing)
         self._add_input(program)
@@ -161,25 +165,36 @@ class Population(VariablesGroup):
         # Units were checked when the model was lowered; hoisted constants have none.
         skip_unit_checks(*self.thresholder.values(), *self.resetter.values())
 
+    @property
+    def separate_inhibition(self) -> bool:
+        """True if inhibition arrives at a separate variable."""
+        return self._described.separate_inhibition
+
     def _add_variables(self, size: int) -> None:
+        neurons, draws = self._described, bool(self._described.program.draws)
         replace_time(self)
-        add_clock_variables(self, self._keys)
+        self._clock_of.add_variables(self, draws=draws)
         for name in self._arriving():
             if self._shares_input is None:
                 self.variables.add_array(name, size=size)
             else:
                 self.variables.add_reference(name, self._shares_input, name)
-        if self._counts_layer:
+        if neurons.program.counts_layer:
             self.variables.add_array(LAYER_SPIKES, size=1, scalar=True)
-        for name, values in self._biases.items():
+        for name, values in _by_input(neurons).items():
             self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
-        if self._keys is not None:
+        if draws:
             self.variables.add_array(
-                _POPULATION, size=1, values=self._number, dtype=np.int64, scalar=True, constant=True
+                _POPULATION,
+                size=1,
+                values=neurons.number,
+                dtype=np.int64,
+                scalar=True,
+                constant=True,
             )
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
-            kept = name in map(_start_name, self._persistent)
+            kept = name in map(_start_name, neurons.persistent)
             shared = not kept and (values.ndim == 0 or (values == values[0]).all())
             self.variables.add_array(
                 name,
@@ -190,13 +205,16 @@ class Population(VariablesGroup):
                 scalar=bool(shared),
                 constant=not kept,
             )
-        if self._persistent:
+        if neurons.persistent:
             self.variables.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
 
     @property
     def learned(self) -> dict[str, NDArray[np.float64]]:
         """The persistent variables as the next presentation would start, by name (neuron)."""
-        values = {name: self.variables[_start_name(name)].get_value() for name in self._persistent}
+        values = {
+            name: self.variables[_start_name(name)].get_value()
+            for name in self._described.persistent
+        }
         return {name: np.array(each, np.float64) for name, each in values.items()}
 
     def start_arrays(
@@ -215,7 +233,7 @@ class Population(VariablesGroup):
             How many presentations learn; those that follow are padding.
         """
         arrays: dict[str, NDArray[Any]] = {LEARNED: np.array([learned], np.int32)}
-        for name in self._persistent:
+        for name in self._described.persistent:
             dtype = self.variables[_start_name(name)].dtype
             arrays[_start_name(name)] = np.asarray(values[name], dtype)
         return arrays
@@ -250,12 +268,12 @@ class Population(VariablesGroup):
         )  # fmt: skip
 
     def _add_end(self, timing: Timing) -> None:
-        if self._persistent:
+        if self._described.persistent:
             last = f"{STEP} == {timing.steps - 1}"
             ConditionalRunner(
                 self,
                 f"{PRESENTATION} >= 0 and {PRESENTATION} < {LEARNED} and {last}",
-                "\n".join(f"{_start_name(name)} = {name}" for name in self._persistent),
+                "\n".join(f"{_start_name(name)} = {name}" for name in self._described.persistent),
                 when="end",
                 order=20,
                 name=f"{self.name}__end",
@@ -269,7 +287,7 @@ class Population(VariablesGroup):
         )  # fmt: skip
 
     def _add_input(self, program: Program) -> None:
-        whole = {name: f"({name} + {BIASES[name]})" for name in self._biases}
+        whole = {name: f"({name} + {BIASES[name]})" for name in _by_input(self._described)}
         code = word_substitute(_code(program, program.receive), whole)
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
@@ -316,9 +334,12 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
     return ValueRecorder(readout, _COLLECTED, last, when="end", order=10, name=name)
 
 
-def _by_input(biases: NDArray[Any], *, separate: bool) -> dict[str, NDArray[Any]]:
-    """Return biases by the input that they are added to: by their sign if `separate`."""
-    if not separate:
+def _by_input(neurons: Neurons) -> dict[str, NDArray[Any]]:
+    """Return biases by the input that they are added to: by their sign if it is separate."""
+    biases = neurons.biases
+    if biases is None:
+        return {}
+    if not neurons.program.inhibited:
         return {INPUT: biases}
     return {INPUT: np.maximum(biases, 0.0), INHIBITION: np.maximum(-biases, 0.0)}
 

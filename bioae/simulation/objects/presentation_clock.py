@@ -1,32 +1,25 @@
-"""Presentation clock: shared variables that tell a group its presentation, step, and noise keys.
+"""Presentation clock: the presentation, the step and the noise keys of groups in a run.
 
 Random numbers depend on a seed, on the number of the example that is presented, and on its repeat.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-from brian2 import Clock, NeuronGroup
+from brian2 import Clock, NeuronGroup, second
 from numpy.typing import NDArray
 
 from bioae.equations.names import RESERVED_PREFIX
+from bioae.networks.config import NetworkConfig
 from bioae.networks.schedule import Timing
 from bioae.noise import Key
 from bioae.noise.brian import signed
 from bioae.random import REPEAT
 
-__all__ = [
-    "EXAMPLE",
-    "LEARNED",
-    "OFFSET",
-    "PRESENTATION",
-    "SEED",
-    "STEP",
-    "add_clock",
-    "add_clock_variables",
-    "key_arrays",
-    "noise_keys",
-]
+__all__ = ["EXAMPLE", "LEARNED", "OFFSET", "PRESENTATION", "SEED", "STEP", "PresentationClock"]
 
 #: A group's step within its presentation, and the presentation.
 STEP = f"{RESERVED_PREFIX}step"
@@ -43,82 +36,111 @@ OFFSET = f"{RESERVED_PREFIX}offset"
 _EXAMPLE_INDEX = f"{RESERVED_PREFIX}shown"
 
 
-def noise_keys(presentations: int, *, clock: Clock, name: str) -> NeuronGroup:
-    """Return a group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``.
+@dataclass(frozen=True, eq=False)
+class PresentationClock:
+    """The times of presentations in a run, which all groups of a built network share.
 
-    They are variables, so that they may change between runs of one build, and 64-bit integers,
-    which a `TimedArray` cannot hold. Populations refer to them.
-    """
-    return NeuronGroup(
-        presentations,
-        """
-        seed : integer (shared)
-        example : integer
-        offset : integer
-        """,
-        dtype=dict.fromkeys(("seed", "example", "offset"), np.int64),
-        namespace={},
-        clock=clock,
-        name=name,
-    )
-
-
-def key_arrays(key: Key, presentations: int) -> dict[str, NDArray[np.int64]]:
-    """Return the values of the variables of `noise_keys`; repeat 0 of example 0 pads them.
-
-    Parameters
+    Attributes
     ----------
-    key
-        The seed, and the examples that a run presents, with their repeats.
-    presentations
-        The number of presentations in a run.
-    """
-    example, offset = np.zeros((2, presentations), dtype=np.int64)
-    example[: len(key.examples)] = key.examples
-    if key.repeats is not None:
-        offset[: len(key.repeats)] = REPEAT * key.repeats
-    return {"seed": signed([key.seed]), "example": example, "offset": offset}
-
-
-def add_clock_variables(group: NeuronGroup, keys: NeuronGroup | None) -> None:
-    """Add a group's presentation and step to its variables; with `keys`, its key too."""
-    for name in (STEP, PRESENTATION):
-        group.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
-    if keys is not None:
-        group.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)
-        group.variables.add_reference(SEED, keys, "seed")
-        for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
-            group.variables.add_reference(name, keys, variable, index=_EXAMPLE_INDEX)
-
-
-def add_clock(
-    group: NeuronGroup, timing: Timing, depth: int, keys: NeuronGroup | None, *, code: str = ""
-) -> None:
-    """Let a group set the variables of `add_clock_variables` at the beginning of each step.
-
-    Parameters
-    ----------
-    group
-        The group.
     timing
-        The times of presentations in the run.
-    depth
-        The layer's depth in the network; the input's is 0.
+        The windows of presentations.
+    presentations
+        Their number in a run.
+    clock
+        The network's `brian2.Clock`.
     keys
-        From `noise_keys`, where the group draws random numbers.
-    code
-        Code that runs once the step is known.
+        A group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``; None
+        where nothing draws random numbers. They are variables, so that they may change between runs
+        of one build, and 64-bit integers, which a `TimedArray` cannot hold.
     """
-    period = timing.period
-    lead_in = timing.schedule.lead_in if depth else 0
-    # The dividend is never negative: targets differ in the sign of a remainder.
-    late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
-    lines = [
-        f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
-        f"{STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}",
-        *([code] if code else []),
-        *([] if keys is None else [f"{_EXAMPLE_INDEX} = clip({PRESENTATION}, 0, {keys.N - 1})"]),
-    ]
-    group.run_regularly(
-        "\n".join(lines), when="before_start", order=-30, name=f"{group.name}__clock"
-    )
+
+    timing: Timing
+    presentations: int
+    clock: Clock
+    keys: Any
+
+    @classmethod
+    def of(
+        cls, config: NetworkConfig, presentations: int, *, draws: bool, prefix: str
+    ) -> PresentationClock:
+        """Make the clock of a network, and the keys of its noise if it `draws` random numbers."""
+        clock = Clock(config.dt_seconds * second, name=f"{prefix}network__clock")
+        keys = None
+        if draws:
+            variables = ("seed : integer (shared)", "example : integer", "offset : integer")
+            keys = NeuronGroup(
+                presentations, "\n".join(variables), namespace={}, clock=clock,
+                dtype=dict.fromkeys(("seed", "example", "offset"), np.int64),
+                name=f"{prefix}noise__keys",
+            )  # fmt: skip
+        return cls(config.timing, presentations, clock, keys)
+
+    @property
+    def dt(self) -> float:
+        """The time step in seconds."""
+        return float(self.clock.dt)
+
+    def add_variables(self, group: NeuronGroup, *, draws: bool) -> None:
+        """Add the presentation and the step to a group's variables; if it `draws`, its key too."""
+        for name in (STEP, PRESENTATION):
+            group.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
+        if draws:
+            group.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)
+            group.variables.add_reference(SEED, self.keys, "seed")
+            for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
+                group.variables.add_reference(name, self.keys, variable, index=_EXAMPLE_INDEX)
+
+    def run_in(self, group: NeuronGroup, depth: int, *, draws: bool, code: str = "") -> None:
+        """Let a group set the variables of `add_variables` at the beginning of each step.
+
+        Parameters
+        ----------
+        group
+            The group.
+        depth
+            The layer's depth in the network; the input's is 0.
+        draws
+            Whether the group draws random numbers.
+        code
+            Code that runs once the step is known.
+        """
+        timing, period = self.timing, self.timing.period
+        lead_in = timing.schedule.lead_in if depth else 0
+        # The dividend is never negative: targets differ in the sign of a remainder.
+        late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
+        last = self.presentations - 1
+        lines = [
+            f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
+            f"{STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}",
+            *([code] if code else []),
+            *([f"{_EXAMPLE_INDEX} = clip({PRESENTATION}, 0, {last})"] if draws else []),
+        ]
+        group.run_regularly(
+            "\n".join(lines), when="before_start", order=-30, name=f"{group.name}__clock"
+        )
+
+    def set_key(self, key: Key) -> None:
+        """Set the key of the noise of a run."""
+        for name, values in self._key_arrays(key).items():
+            self.keys.variables[name].set_value(values)
+
+    def key_arguments(self, key: Key) -> dict[str, NDArray[np.int64]]:
+        """Return the arrays that `set_key` sets, by their names in a standalone project.
+
+        Offsets of repeats are 0 where there are none.
+        """
+        return {
+            f"{self.keys.name}.{name}": values
+            for name, values in self._key_arrays(key).items()
+            if name != "offset" or key.repeats is not None
+        }
+
+    def _key_arrays(self, key: Key) -> dict[str, NDArray[np.int64]]:
+        """Return the values of the variables of `keys`; repeat 0 of example 0 pads them."""
+        if self.keys is None:
+            return {}
+        example, offset = np.zeros((2, self.presentations), dtype=np.int64)
+        example[: len(key.examples)] = key.examples
+        if key.repeats is not None:
+            offset[: len(key.repeats)] = REPEAT * key.repeats
+        return {"seed": signed([key.seed]), "example": example, "offset": offset}

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from brian2 import Clock, NeuronGroup
+from brian2 import NeuronGroup
 from numpy.typing import NDArray
 
 from bioae.arithmetic import rendered_statement
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.program import Program
-from bioae.networks.schedule import Timing
 from bioae.simulation.brian2_internals.groups import TemplateRunner
-from bioae.simulation.objects.population import Population
-from bioae.simulation.objects.presentation_clock import STEP
+from bioae.simulation.objects.population import Neurons, Population
+from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 
 __all__ = ["Traces"]
 
@@ -30,10 +29,8 @@ class Traces(Population):
         The neurons.
     depth
         The depth of their layer in the network; 0 is the input.
-    timing
-        The times of presentations in the run.
     clock
-        The network's clock.
+        The presentation clock.
     name
         The group's name.
     persistent
@@ -44,23 +41,15 @@ class Traces(Population):
         self,
         program: Program,
         neurons: NeuronGroup,
-        *,
         depth: int,
-        timing: Timing,
-        clock: Clock,
+        clock: PresentationClock,
+        *,
         name: str,
         persistent: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        super().__init__(
-            program,
-            default_parameters(program),
-            size=len(neurons),
-            depth=depth,
-            timing=timing,
-            clock=clock,
-            name=name,
-            persistent=persistent,
-        )
+        parameters, size = default_parameters(program), len(neurons)
+        traces = Neurons(program, parameters, size, depth, persistent=persistent)
+        super().__init__(traces, clock, name)
         if persistent:
             for variable, values in self.start_arrays(persistent, 2**31 - 1).items():
                 self.variables[variable].set_value(values)
@@ -68,6 +57,7 @@ class Traces(Population):
             str(rendered_statement(each, program.integers, program.floats))
             for each in program.reset
         )
+        timing = clock.timing
         first = 1 - timing.schedule.lead_in
         self.variables.add_reference("_spikes_of", neurons, "_spikespace")
         self.variables.add_constant("_neurons", len(neurons))
@@ -79,7 +69,7 @@ class Traces(Population):
                     "condition": f"_holds = {STEP} >= {first} and {STEP} < {timing.steps}",
                     "statement": "\n".join(lines),
                 },
-                clock=clock,
+                clock=clock.clock,
                 when="synapses",
                 order=5,
                 name=f"{name}__on_spike",

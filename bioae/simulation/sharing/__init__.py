@@ -6,6 +6,6 @@ imports Brian2, NumPy, and `bioae.simulation.brian2_internals`.
 """
 
 from bioae.simulation.sharing.layouts import Layout, Unrolled, conv2d, conv_transpose2d, dense
-from bioae.simulation.sharing.synapses import SharedSynapses
+from bioae.simulation.sharing.synapses import Arrival, SharedSynapses
 
-__all__ = ["Layout", "SharedSynapses", "Unrolled", "conv2d", "conv_transpose2d", "dense"]
+__all__ = ["Arrival", "Layout", "SharedSynapses", "Unrolled", "conv2d", "conv_transpose2d", "dense"]

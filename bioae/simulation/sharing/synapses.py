@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,35 @@ from bioae.simulation.brian2_internals.groups import TemplateGroup, is_shared_va
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.sharing.layouts import Layout
 
-__all__ = ["SharedSynapses"]
+__all__ = ["Arrival", "SharedSynapses"]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The arrival of spikes: which of them count, how much, and when.
+
+    Attributes
+    ----------
+    condition
+        A condition that has to hold when a spike arrives, or the spike is ignored: Brian2 code of
+        the source's variables (``v_pre``), its index ``i``, shared variables of the target
+        (``x_post``), and ``t``.
+    factor
+        A factor of all weights of a spike, in the same terms.
+    namespace
+        Names in the condition and the factor.
+    event
+        The event of the source that counts as a spike.
+    when, order
+        As for any Brian2 object.
+    """
+
+    condition: str | None = None
+    factor: str | None = None
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+    event: str = "spike"
+    when: str = "synapses"
+    order: int = -1
 
 
 class SharedSynapses(TemplateGroup):
@@ -43,19 +72,11 @@ class SharedSynapses(TemplateGroup):
         The target's variable to which the magnitudes of negative weights are added instead.
     delay
         The delay of all spikes.
-    condition
-        A condition that has to hold when a spike arrives, or the spike is ignored: Brian2 code of
-        the source's variables (``v_pre``), its index ``i``, shared variables of the target
-        (``x_post``), and ``t``.
-    factor
-        A factor of all weights of a spike, in the same terms.
+    arrival
+        Which spikes count, how much, and when; by default all, by their weights.
     weight
         The name of the variable of weights.
-    namespace
-        Names in the condition and the factor.
-    event
-        The event of the source that counts as a spike.
-    clock, when, order, name, codeobj_class
+    name
         As for any Brian2 object.
 
     Raises
@@ -79,21 +100,15 @@ class SharedSynapses(TemplateGroup):
         variable: str,
         negative: str | None = None,
         delay: Quantity = 0 * second,
-        condition: str | None = None,
-        factor: str | None = None,
+        arrival: Arrival | None = None,
         weight: str = "w",
-        namespace: Mapping[str, Any] | None = None,
-        event: str = "spike",
-        clock: Clock | None = None,
-        when: str = "synapses",
-        order: int = -1,
         name: str = "sharedsynapses*",
-        codeobj_class: Any = None,
     ) -> None:
-        super().__init__(name, codeobj_class)
-        clock = clock or source.clock
+        super().__init__(name)
+        arrival, clock = arrival or Arrival(), source.clock
+        condition, factor, event = arrival.condition, arrival.factor, arrival.event
         self.source, self.target, self.layout = source, target, layout
-        self.namespace = dict(namespace or {})
+        self.namespace = dict(arrival.namespace)
         _check_sizes(layout, source, target, np.shape(weights))
         steps = _steps(delay, clock)
         parts = {"_counts": condition, "_factor": factor}
@@ -113,8 +128,8 @@ class SharedSynapses(TemplateGroup):
             "shared_synapses",
             "\n".join(f"{name} = {text}" for name, text in code.items()),
             clock=clock,
-            when=when,
-            order=order,
+            when=arrival.when,
+            order=arrival.order,
             dependencies=[source, target],
             needed_variables=needed,
             options={

@@ -33,6 +33,7 @@ from bioae.random import stream
 from bioae.simulation.backend import Dtype
 from bioae.simulation.brian2_internals import groups
 from bioae.simulation.sharing import (
+    Arrival,
     Layout,
     SharedSynapses,
     conv2d,
@@ -130,8 +131,7 @@ class Circuit:
         return SharedSynapses(
             self.pre, post, case.layout, self.weights, variable="g",
             negative="h" if case.separate else None, delay=case.delay * ms,
-            condition=case.condition, factor=case.factor, namespace=self.namespace,
-            clock=self.clock, name=name,
+            arrival=Arrival(case.condition, case.factor, self.namespace), name=name,
         )  # fmt: skip
 
     def _unrolled(self, post: Any, name: str) -> Synapses:
@@ -313,7 +313,7 @@ def numpy_target() -> Iterator[None]:
         ({"delay": -1 * ms}, "a delay must be a single time that is not negative"),
         ({"delay": [1, 2] * ms}, "a delay must be a single time"),
         ({"delay": 2}, "a delay is a time"),
-        ({"factor": "2*w"}, "the weight 'w' cannot be used in"),
+        ({"arrival": Arrival(factor="2*w")}, "the weight 'w' cannot be used in"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(
