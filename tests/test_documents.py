@@ -16,37 +16,32 @@ from bioae.errors import InputError, key_path
 from bioae.fields import Count, Positive, Size, Steps, Table, Threads, check_plain
 
 BAD_TOML = {
-    "a byte order mark": (b"\xef\xbb\xbfa = 1", "byte order mark"),
-    "Latin-1": ("a = 'é'".encode("latin-1"), "not a text file in UTF-8"),
-    "UTF-16": ("a = 1".encode("utf-16"), "not a text file in UTF-8"),
-    "a long key": (b"a" + b".a" * 3_000 + b" = 1", "a key has more than 32 parts"),
-    "a very long key": (b"a" + b".a" * 300_000 + b" = 1", "a key has more than 32 parts"),
-    "a long quoted key": (b"'a'" + b' . "a"' * 300 + b" = 1", "a key has more than 32 parts"),
-    "deep lists": (b"a = " + b"[" * 300 + b"]" * 300, "nested more than 32 deep"),
-    "very deep lists": (b"a = " + b"[" * 10**5 + b"]" * 10**5, "nested too deeply"),
-    "deep tables": (b"a = " + b"{a = " * 40 + b"1" + b"}" * 40, "nested more than 32 deep"),
-    "a large number": (
-        b"a = 1e400",
-        "x.toml: a is not finite: .* found inf",
-    ),
-    "not a number": (b"[t]\na = [nan]", "x.toml: t.a is not finite: .* found nan"),
-    "a whole number of 65 bits": (b"a = 18446744073709551616", "more than 64 bits"),
-    "a whole number of 5,000 digits": (b"a = " + b"9" * 5_000, "not valid TOML"),
-    "NUL": (b'a = "\\u0000"', "a holds a character that is no text"),
-    "NUL in a key": (b'"\\u0000" = 1', "a key holds a character that is no text"),
-    "a key twice": (b"a = 1\na = 2", "not valid TOML"),
-    "5 MB": (b"#" * 5_000_000, "larger than 4 MiB"),
+    "a byte order mark": b"\xef\xbb\xbfa = 1",
+    "Latin-1": "a = 'é'".encode("latin-1"),
+    "UTF-16": "a = 1".encode("utf-16"),
+    "a long key": b"a" + b".a" * 3_000 + b" = 1",
+    "a very long key": b"a" + b".a" * 300_000 + b" = 1",
+    "a long quoted key": b"'a'" + b' . "a"' * 300 + b" = 1",
+    "deep lists": b"a = " + b"[" * 300 + b"]" * 300,
+    "very deep lists": b"a = " + b"[" * 10**5 + b"]" * 10**5,
+    "deep tables": b"a = " + b"{a = " * 40 + b"1" + b"}" * 40,
+    "a large number": b"a = 1e400",
+    "not a number": b"[t]\na = [nan]",
+    "a whole number of 65 bits": b"a = 18446744073709551616",
+    "a whole number of 5,000 digits": b"a = " + b"9" * 5_000,
+    "NUL": b'a = "\\u0000"',
+    "NUL in a key": b'"\\u0000" = 1',
+    "a key twice": b"a = 1\na = 2",
+    "5 MB": b"#" * 5_000_000,
 }
 
 
 @pytest.mark.parametrize("case", BAD_TOML)
 def test_documents_that_are_not_plain_toml(case: str, tmp_path: Path) -> None:
-    content, line = BAD_TOML[case]
     path = tmp_path / "x.toml"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=line) as caught:
+    path.write_bytes(BAD_TOML[case])
+    with refused(InputError, where=path) as caught:
         read_toml(path, "file", error=InputError)
-    assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value)) < 300
 
 

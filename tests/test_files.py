@@ -152,10 +152,10 @@ def test_a_kind_never_replaces_another(kind: str, tmp_path: Path) -> None:
         (path / "old").touch()
     else:
         path.write_text("old")
-    said = f"expected a {kind}; found a {'folder' if kind == 'file' else 'file'}"
-    with pytest.raises(OutputError, match=said):
+    fields = {"expected": f"a {kind}", "found": f"a {'folder' if kind == 'file' else 'file'}"}
+    with refused(OutputError, **fields):
         check_output(path, overwrite=True, kind="file" if kind == "file" else "folder")
-    with pytest.raises(OutputError, match=said), atomic_output(path, overwrite=True) as temporary:
+    with refused(OutputError, **fields), atomic_output(path, overwrite=True) as temporary:
         temporary.touch() if kind == "file" else temporary.mkdir()
     assert names(tmp_path) == {"out"}
     assert names(path) == {"old"} if kind == "file" else path.read_text() == "old"

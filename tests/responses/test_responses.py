@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -135,37 +134,23 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
     assert not actual.equals(rate_curve(model(), drives, **options))
 
 
+CUBIC = model(equations="dv/dt = v**3/tau : 1", method="euler", threshold="v > 1", reset="")
+
+
 @pytest.mark.parametrize(
-    ("ask", "message"),
+    ("ask", "name"),
     [
-        (
-            lambda: rate_curve(load_neuron("leaky_readout"), [1]),
-            "never fires; expected a model wit",
-        ),
-        (
-            lambda: rate_curve(model(), [1], discard="2*second"),
-            "discard: the whole drive is discarded",
-        ),
-        (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration: the time is out of range"),
-        (lambda: rate_curve(model(), [1], duration="1*mV"), "duration: '1*mV' has the wrong unit"),
-        (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "has no parameter 'taw'"),
-        (lambda: rate_curve(model(), [1, 2] / ms, per="ms"), "drives has a unit"),
-        (
-            lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"),
-            "no constant drive makes the neuron model 'mine' fire",
-        ),
-        (
-            lambda: step_response(
-                model(
-                    equations="dv/dt = v**3/tau : 1", method="euler", threshold="v > 1", reset=""
-                ),
-                9.0,
-                dt="1*ms",
-            ),
-            "'mine' does not stay finite; found v. Use a smaller dt, or a smaller drive",
-        ),
+        (lambda: rate_curve(load_neuron("leaky_readout"), [1]), "leaky_readout"),
+        (lambda: rate_curve(model(), [1], discard="2*second"), "discard"),
+        (lambda: rate_curve(model(), [1], duration="-1*ms"), "duration"),
+        (lambda: rate_curve(model(), [1], duration="1*mV"), "duration"),
+        (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "'taw'"),
+        (lambda: rate_curve(model(), [1, 2] / ms, per="ms"), "drives"),
+        (lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"), "'mine'"),
+        (lambda: step_response(CUBIC, 9.0, dt="1*ms"), "found v"),
     ],
 )
-def test_refused_arguments(ask: Callable[[], object], message: str) -> None:
-    with pytest.raises((InputError, ModelError), match=re.escape(message)):
+def test_refused_arguments(ask: Callable[[], object], name: str) -> None:
+    with pytest.raises((InputError, ModelError)) as caught:
         ask()
+    assert name in str(caught.value)

@@ -16,7 +16,7 @@ import bioae
 from bioae import Backend, simulate
 from bioae.analysis import open_result
 from bioae.equations import available, load_neuron
-from bioae.errors import BioaeError, InputError, TargetError
+from bioae.errors import InputError, TargetError
 from bioae.simulation.results.netcdf import write_result
 from bioae.trainers.parity.comparison import recorded
 
@@ -35,32 +35,31 @@ def test_the_order_of_recorded_variables_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "message"),
+    "options",
     [
-        ({"target": "opencl"}, TargetError, "unknown target 'opencl'; expected one of numpy, "),
-        ({"dtype": "float16"}, InputError, "expected float64 or float32; found 'float16'"),
-        ({"connectivity": "all"}, InputError, "expected shared or unrolled; found 'all'"),
-        ({"record": "v"}, InputError, r"expected a list of names, such as \['v'\]; found 'v'"),
-        ({"record": None}, InputError, r"expected a list of names, such as \['v'\]; found None"),
-        ({"record": ["v", 1]}, InputError, r"expected a list of names.*; found \['v', 1\]"),
-        ({"record": [["v"]]}, InputError, "record does not fit; expected a list of names"),
-        (
-            {"record": {"latent": ["v"]}},
-            InputError,
-            "record does not fit; expected a list of names",
-        ),
-        ({"record": b"v"}, InputError, "record does not fit; expected a list of names"),
-        ({"target": np.array(["numpy", "x"])}, TargetError, "unknown target array"),
-        ({"dtype": np.float16}, InputError, "expected float64 or float32; found <class 'numpy.flo"),
-        ({"dtype": np.dtype("int32")}, InputError, "expected float64 or float32; found dtype"),
+        {"dtype": "float16"},
+        {"dtype": np.float16},
+        {"dtype": np.dtype("int32")},
+        {"connectivity": "all"},
+        {"record": "v"},
+        {"record": None},
+        {"record": ["v", 1]},
+        {"record": [["v"]]},
+        {"record": {"latent": ["v"]}},
+        {"record": b"v"},
     ],
     ids=str,
 )
-def test_other_options_are_refused(
-    options: dict[str, Any], error: type[BioaeError], message: str
-) -> None:
-    with pytest.raises(error, match=message):
+def test_other_options_are_refused(options: dict[str, Any]) -> None:
+    ((name, value),) = options.items()
+    with refused(InputError, name, found=repr(value)):
         Backend(**options)
+
+
+def test_unknown_targets_are_refused() -> None:
+    for target in ("opencl", np.array(["numpy", "x"])):
+        with refused(TargetError):
+            Backend(target)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["float32", "float64"])
@@ -102,14 +101,11 @@ def test_variables_that_no_layer_has_are_refused_everywhere() -> None:
     network = drawn(dense("hidden", 2), dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2])
     built = bioae.build(network, 1, record={"hidden": ["v"]})
     assert list(built.states) == ["hidden"]
-    for record, line in (
-        (["typo"], "no layer has a variable 'typo'"),
-        ({"hidden": ["typo"]}, "record, layer 'hidden': no layer has a variable 'typo'"),
-        ({"hiden": ["v"]}, "record does not fit; expected hidden or output"),
-        ("never", "record does not fit; expected a list of names"),
-        (3, "record does not fit; expected a list of names"),
-    ):
-        with pytest.raises(InputError, match=line):
+    for record, name in (
+        (["typo"], "'typo'"), ({"hidden": ["typo"]}, "layer 'hidden'"),
+        ({"hiden": ["v"]}, "hidden or output"), ("never", "'never'"), (3, "3"),
+    ):  # fmt: skip
+        with refused(InputError, name):
             bioae.build(network, 1, record=record)  # type: ignore[arg-type]
     plastic = drawn(
         dense("hidden", 2, synapse="stdp_pair", initial=0.3), dense("output", shape=[1, 2, 2]),

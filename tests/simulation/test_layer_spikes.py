@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from brian2.core.variables import ArrayVariable
+from refusals import refused
 
 import bioae
 from bioae import simulate
@@ -160,21 +162,20 @@ def test_gradients_pass_through_the_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    "changes",
     [
-        ({"layer_spikes": {"g": "1"}}, r"layer_spikes.*'g' is not a variable of the neuron"),
-        ({"layer_spikes": {"h": "1*mV"}}, r"layer_spikes"),
-        ({"layer_spikes": {"h": "0"}}, r"layer_spikes.*finite, and not 0"),
-        ({"threshold": None, "reset": None}, "needs a threshold"),
+        {"layer_spikes": {"g": "1"}},
+        {"layer_spikes": {"h": "1*mV"}},
+        {"layer_spikes": {"h": "0"}},
+        {"threshold": None, "reset": None},
     ],
 )
-def test_what_does_not_fit_is_refused(changes: dict[str, Any], line: str) -> None:
+def test_what_does_not_fit_is_refused(changes: dict[str, Any]) -> None:
     from bioae.equations.lowering.lowering import lower
 
     fields = {key: each for key, each in {**COUNTING, **changes}.items() if each is not None}
-    with pytest.raises(ModelError, match=line) as refused:
+    with refused(ModelError, where=re.compile("counting.toml")):
         lower(NeuronModel.from_mapping("counting", fields, where="counting.toml"))
-    assert "\n" not in str(refused.value)
 
 
 def test_a_neuron_alone_is_its_layer() -> None:
