@@ -1,4 +1,4 @@
-"""On-line learning in C++: networks that learn by STDP, next to Brian2 written by hand.
+"""On-line learning in C++: networks that learn by STDP, next to Brian2 written manually.
 
 ``python -m benchmarks.learning`` writes ``results/learning.json`` and ``learning.md``. Both sides
 run the same digits, neurons and rules; neither time includes compilation. Times are those of the

@@ -41,7 +41,7 @@ _COMPARISON = ("neurons", "steps", "examples")
 
 
 def _verb(function: Callable[P, R]) -> Callable[P, R]:
-    """Refuse keywords that are neither arguments of a function nor options of data."""
+    """Reject keywords that are neither arguments of a function nor options of data."""
 
     @wraps(function)
     def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
@@ -240,7 +240,7 @@ def learn(
     NetworkError
         If no layer has a synapse model, or connections or their scores do not fit.
     DataError, TargetError, LibraryError, InputError
-        As `bioae.simulate`; or if held numbers do not fit, or the target does not learn this way.
+        As `bioae.simulate`; or if modulators do not fit, or the target does not learn this way.
     """
     from bioae.checks import whole
     from bioae.engines import engine_of

@@ -27,7 +27,7 @@ def whole(
     expected: str | None = None,
     error: type[InputError] = InputError,
 ) -> int:
-    """Return a whole number within bounds; neither text, a fraction nor a truth value is one.
+    """Return a whole number within bounds; neither text, a fraction nor a Boolean is one.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _bounds(least: float, above: float, most: float, kind: str) -> str:
 
 
 def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
-    """Return a number of any value; neither text, a truth value nor a quantity is one.
+    """Return a number of any value; neither text, a Boolean nor a quantity is one.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def array(
     Parameters
     ----------
     values
-        Anything that NumPy makes an array of real numbers or truth values of.
+        Anything that NumPy makes an array of real numbers or Booleans of.
     what
         The problem in errors, such as ``"strain does not fit"``.
     expected
@@ -181,7 +181,7 @@ def any_array(values: Any) -> NDArray[Any]:
 def one_of(
     value: Any, name: str, options: Sequence[str], *, error: type[InputError] = InputError
 ) -> None:
-    """Refuse a text that is not one of some options.
+    """Reject a text that is not one of some options.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def instance(
     hint: str | None = None,
     error: type[InputError] = InputError,
 ) -> None:
-    """Refuse an object that is not of a class, or of one of several.
+    """Reject an object that is not of a class, or of one of several.
 
     Raises
     ------

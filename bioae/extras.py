@@ -46,7 +46,7 @@ def has_torch() -> bool:
 
 
 def need_torch(what: str) -> None:
-    """Refuse to go on without PyTorch.
+    """Reject to go on without PyTorch.
 
     Parameters
     ----------

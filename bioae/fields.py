@@ -61,7 +61,7 @@ def _of_python(value: Any) -> Any:
 
 
 def check_plain(value: Any, *, finite: bool = True) -> None:
-    """Refuse deep nesting, numbers that are too long or not finite, and texts with NUL.
+    """Reject deep nesting, numbers that are too long or not finite, and texts with NUL.
 
     Parameters
     ----------

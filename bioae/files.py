@@ -29,7 +29,7 @@ _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None = None) -> Path:
-    """Refuse an output that exists, or that cannot be written, before any work is done.
+    """Reject an output that exists, or that cannot be written, before any work is done.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ def activity(text: str) -> Iterator[None]:
 
 
 def check_progress(progress: object) -> None:
-    """Refuse an argument `progress` of another type.
+    """Reject an argument `progress` of another type.
 
     Raises
     ------

@@ -26,7 +26,7 @@ REPEAT = 2**32
 
 
 def check_key(value: int, name: str) -> None:
-    """Refuse a number that is not an unsigned 64-bit integer.
+    """Reject a number that is not an unsigned 64-bit integer.
 
     Raises
     ------

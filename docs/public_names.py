@@ -163,7 +163,7 @@ def homes() -> dict[str, str]:
 
 @cache
 def unqualified() -> dict[str, str]:
-    """Return the documented names by their last part, where it tells them apart."""
+    """Return the documented names by their last part, where it distinguishes them."""
     names = set(homes().values())
     count = Counter(name.rpartition(".")[2] for name in names)
     lasts = ((name.rpartition(".")[2], name) for name in names)

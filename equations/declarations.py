@@ -148,7 +148,7 @@ def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> N
 
 
 def _check_whole(kind: str, value: float, where: str, text: str) -> None:
-    """Refuse a value that a variable of this kind cannot hold."""
+    """Reject a value that a variable of this kind cannot hold."""
     fits = {
         "integer": value.is_integer() and LEAST_INTEGER <= value < -LEAST_INTEGER,
         "boolean": value in (0, 1),

@@ -230,7 +230,7 @@ def check_names(
     listed: Collection[str] = (),
     error: type[InputError] = ModelError,
 ) -> None:
-    """Refuse an expression with unknown names.
+    """Reject an expression with unknown names.
 
     Parameters
     ----------
@@ -312,7 +312,7 @@ def _written(node: ast.AST) -> str:
 
 
 def check_length(text: str, *, where: str, error: type[InputError] = ModelError) -> None:
-    """Refuse a text that is too long."""
+    """Reject a text that is too long."""
     if len(text) > LONGEST_TEXT:
         raise error(
             "the text is too long",

@@ -205,7 +205,7 @@ class NeuronModel(TomlModel):
     parameters: _Table = Field(default_factory=dict, description="constants, with units")
     initial: _Table = Field(default_factory=dict, description="initial values")
     persistent: Annotated[tuple[_Text, ...], Strict(False)] = Field(
-        (), max_length=MOST_NAMES, description="variables that presentations do not set back while "
+        (), max_length=MOST_NAMES, description="variables that presentations do not reset while "
         "the network [learns](synapse-models.md); the initial value of each is a parameter, which "
         "then holds what was learned",
     )  # fmt: skip
@@ -339,7 +339,7 @@ class NeuronModel(TomlModel):
         return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
 
     def _check_persistent(self) -> None:
-        """Refuse a persistent variable that does not start with a parameter of its own."""
+        """Reject a persistent variable that does not start with a separate parameter."""
         used = [*self._code(), *self.parameters.values()]
         for name in self.persistent:
             start = self.initial.get(name, "").strip()

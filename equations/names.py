@@ -63,7 +63,7 @@ _RESERVED = (
 
 
 def check_name(name: str, *, where: str) -> None:
-    """Refuse a name that a variable cannot have.
+    """Reject a name that a variable cannot have.
 
     Raises
     ------

@@ -34,7 +34,7 @@ LEARNING_RATE = 1e-3
 #: The time constant of the traces of the rules.
 TAU_MS = 39.0
 
-#: The held number of the rules.
+#: The modulator of the rules.
 TRUTH = "truth"
 
 

@@ -67,7 +67,7 @@ def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that leaves this machine."""
+    """Reject every connection that leaves this machine."""
     connect = socket.socket.connect
 
     def refuse(self: socket.socket, address: Any) -> None:

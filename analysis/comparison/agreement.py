@@ -77,7 +77,7 @@ def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
 
 
 def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
-    """Refuse to compare results of different examples, layers or timing.
+    """Reject to compare results of different examples, layers or timing.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def active_fraction(
 
 
 def check_reference(of: str) -> None:
-    """Refuse a reference of a fraction other than ``"all"`` and ``"alive"`` neurons.
+    """Reject a reference of a fraction other than ``"all"`` and ``"alive"`` neurons.
 
     Raises
     ------

@@ -127,7 +127,7 @@ def analyze_files(
 
 
 def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
-    """Refuse outputs that exist, as `analyze` does, and return the folder.
+    """Reject outputs that exist, as `analyze` does, and return the folder.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _named(sources: Any) -> dict[str, Result]:
 
 
 def _check_names(names: Collection[str], results: int) -> None:
-    """Refuse names that are the same as groups, or of which one is a group within another."""
+    """Reject names that are the same as groups, or of which one is a group within another."""
     groups = {posixpath.normpath(f"/{name}".replace("//", "/")) for name in names}
     if len(groups) < results:
         raise ResultError("two results have the same name", found=shortened(", ".join(names)))

@@ -138,7 +138,7 @@ def readout_note(layers: Sequence[str]) -> str:
 
 
 def check_fires(tree: xr.DataTree, layer: str) -> None:
-    """Refuse a layer that cannot fire.
+    """Reject a layer that cannot fire.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
 
 
 def check_dims(array: xr.DataArray, dims: Dims) -> None:
-    """Refuse dimensions that an array does not have, and repeated ones.
+    """Reject dimensions that an array does not have, and repeated ones.
 
     Raises
     ------

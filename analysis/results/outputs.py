@@ -32,7 +32,7 @@ def task_of(tree: xr.DataTree) -> str:
 
 
 def check_task(tree: xr.DataTree, *tasks: str) -> None:
-    """Refuse results of networks with another task.
+    """Reject results of networks with another task.
 
     Raises
     ------

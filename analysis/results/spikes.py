@@ -190,7 +190,7 @@ def steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _check_neurons(data: xr.Dataset) -> None:
-    """Refuse a layer of which neurons were selected: spikes still name and count all of them."""
+    """Reject a layer of which neurons were selected: spikes still name and count all of them."""
     known = data.attrs.get("shape")
     if known is not None and np.prod(np.asarray(known)) != data.sizes["neuron"]:
         raise ResultError(

@@ -103,7 +103,7 @@ def firing(result: xr.DataTree) -> dict[str, float]:
 
 
 def _check_outputs(out: Path, overwrite: bool) -> None:
-    """Refuse a folder that cannot hold a demo, before anything is trained."""
+    """Reject a folder that cannot hold a demo, before anything is trained."""
     from bioae.files import check_output
 
     check_output(out, overwrite=overwrite, kind="folder")

@@ -120,7 +120,7 @@ def _unknown_command(error: UnknownCommandError) -> str:
 
 
 def _check_words(words: Sequence[str]) -> None:
-    """Refuse words that cannot be meant: nothing at all, or not text."""
+    """Reject words that cannot be meant: nothing at all, or not text."""
     for before, word in pairwise(["", *words]):
         option, equals, value = word.partition("=")
         if not (value if equals and option.startswith("-") else word):

@@ -36,7 +36,7 @@ def whole(least: int, most: int = 10**9) -> Parameter:
 
 
 def check_effect(reason: str, **options: object) -> None:
-    """Refuse options that would be ignored.
+    """Reject options that would be ignored.
 
     Parameters
     ----------

@@ -203,7 +203,7 @@ def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, 
 
 
 def _check_comparison(original: Network, changed: Network, repeats: int) -> None:
-    """Refuse a comparison without a change, or over repeats of a network without noise."""
+    """Reject a comparison without a change, or over repeats of a network without noise."""
     if changed is original:
         raise InputError(
             "there is no change to compare",

@@ -49,7 +49,7 @@ class LearningTable(Table):
         None, description="the optimiser's step size; default: 0.001"
     )
     held: dict[str, float] = Field(
-        default_factory=dict, description="held numbers of the rules, the same in all presentations"
+        default_factory=dict, description="modulators of the rules, the same in all presentations"
     )
     checkpoint: Count = Field(
         1000, description="presentations from one checkpoint and line of metrics to the next"
@@ -158,7 +158,7 @@ class LearningConfig(Table):
 
 
 def _check_taken(rule: str, layers: Iterable[LayerBase]) -> None:
-    """Refuse a rule by which no layer learns, such as if all name another one."""
+    """Reject a rule by which no layer learns, such as if all name another one."""
     others = {layer.name: layer.synapse for layer in layers}
     if rule in others.values():
         return

@@ -76,7 +76,7 @@ def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:
 
 
 def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:
-    """Refuse own parameters of neurons that are times, not positive, and divided by."""
+    """Reject own parameters of neurons that are times, not positive, and divided by."""
     layer = f"{placed.name}."
     names = {each for each in arrays if each.startswith(layer)} - placed.array_shapes.keys()
     if not names:
@@ -97,7 +97,7 @@ def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:
 
 
 def _check_connections(placed: PlacedLayer, arrays: Arrays) -> None:
-    """Refuse connections that do not fit the rule or the weights; some may be missing.
+    """Reject connections that do not fit the rule or the weights; some may be missing.
 
     Raises
     ------

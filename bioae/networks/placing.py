@@ -105,7 +105,7 @@ def synapses_of(config: _Description, layer: LayerBase, depth: int) -> dict[str,
 def _check_plastic(
     config: _Description, layer: LayerBase, key: str, delay: Delay, depth: int, *, where: str
 ) -> None:
-    """Refuse a pathway that cannot learn."""
+    """Reject a pathway that cannot learn."""
     if key == "synapse" and layer.shares_weights:
         raise NetworkError(
             "weights that several synapses have in common cannot learn",
@@ -164,7 +164,7 @@ def _check_inputs(
 def _check_silence(
     config: _Description, layer: LayerBase, model: NeuronModel, *, where: str
 ) -> None:
-    """Refuse a model without threshold where something receives the layer's spikes."""
+    """Reject a model without threshold where something receives the layer's spikes."""
     if layer.recurrent or layer.name != config.layers[-1].name:
         expected = "a model with a threshold: other neurons receive the layer's spikes"
     elif not config.decoder.reads_potential:

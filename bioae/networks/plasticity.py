@@ -99,7 +99,7 @@ class PlasticState:
         return possible
 
     def check_range(self) -> None:
-        """Refuse weights beyond the range of the grid, which no rule can bound but its own `clip`.
+        """Reject weights beyond the range of the grid, which no rule can bound but its own `clip`.
 
         Raises
         ------

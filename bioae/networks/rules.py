@@ -101,7 +101,7 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
 
 
 def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
-    """Refuse batches and optimisers for rules that learn from one example at a time.
+    """Reject batches and optimisers for rules that learn from one example at a time.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
 def check_held(
     layers: Iterable[PlacedLayer], held: Held | None, presentations: int, *, where: str = "held"
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the held numbers of the layers' rules for some presentations.
+    """Return the modulators of the layers' rules for some presentations.
 
     Raises
     ------
@@ -136,14 +136,14 @@ def check_held(
     given = dict(held or {})
     for name in [name for name in given if name not in rules]:
         raise InputError(
-            f"no rule of the network has a held number {name!r}", where=where,
+            f"no rule of the network has a modulator {name!r}", where=where,
             expected=f"one of {', '.join(rules)}" if rules else "none",
         )  # fmt: skip
     values = {}
     for name, rule in rules.items():
         if name not in given:
             raise InputError(
-                f"the synapse model {rule!r} needs the held number {name!r} of each presentation",
+                f"the synapse model {rule!r} needs the modulator {name!r} of each presentation",
                 where=where, hint=f"Give {where} a number or numbers {name}",
             )  # fmt: skip
         numbers = array(given[name], f"held {name!r}")

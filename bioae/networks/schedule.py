@@ -122,7 +122,7 @@ class LearningSteps:
     Attributes
     ----------
     first
-        The step of the first spikes that teach as they arrive: variables of synapses are set back
+        The step of the first spikes that teach as they arrive: variables of synapses are reset
         in it, and integrated in those that follow.
     own
         The step of the first spikes of the target that teach.

@@ -116,7 +116,7 @@ def calibrate(
 
 
 def check_calibration(by: str) -> None:
-    """Refuse an unknown method.
+    """Reject an unknown method.
 
     Raises
     ------

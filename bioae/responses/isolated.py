@@ -159,7 +159,7 @@ class IsolatedNeuron:
         return np.asarray(values["_fired"])
 
     def check_fires(self) -> None:
-        """Refuse a model without a threshold.
+        """Reject a model without a threshold.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class IsolatedNeuron:
             )
 
     def check_finite(self) -> None:
-        """Refuse states that are no longer numbers.
+        """Reject states that are no longer numbers.
 
         Raises
         ------

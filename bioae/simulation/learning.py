@@ -88,7 +88,7 @@ def in_parts(
         The number of presentations of a part, rounded up to whole batches; None: chosen to bound
         memory.
     held
-        The held numbers (example), see `bioae.networks.rules.check_held`.
+        The modulators (example), see `bioae.networks.rules.check_held`.
     updates
         The batches and the optimiser.
     before

@@ -31,7 +31,7 @@ __all__ = ["Simulation", "check_free", "parts_folder"]
 
 
 def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
-    """Refuse a file that exists, or an interrupted run, as `simulate_to` does.
+    """Reject a file that exists, or an interrupted run, as `simulate_to` does.
 
     Raises
     ------

@@ -77,7 +77,7 @@ class Learner(ABC):
         presented, part
             The examples, and those of them to present.
         held
-            The held numbers of rules, (example) each, of all examples.
+            The modulators of rules, (example) each, of all examples.
 
         Raises
         ------

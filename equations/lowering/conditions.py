@@ -17,7 +17,7 @@ __all__ = ["check_integrated", "is_true_or_false", "with_numbers"]
 
 
 def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
-    """Refuse conditions among the numbers of equations: SymPy cannot read them.
+    """Reject conditions among the numbers of equations: SymPy cannot read them.
 
     Parameters
     ----------

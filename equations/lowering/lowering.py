@@ -249,7 +249,7 @@ class _Lowering:
         for target, value, _ in parsed:
             if target not in self.states and value.text in ("True", "False"):
                 raise ModelError(
-                    f"the temporary variable {target!r} is a literal truth value",
+                    f"the temporary variable {target!r} is a literal Boolean",
                     where=f"{self.where}, {key}",
                     found=f"{target} = {value}",
                     hint="Write 1 or 0",

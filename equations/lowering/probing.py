@@ -121,7 +121,7 @@ class Probe:
         return self._assignments(updater.abstract_code) if updater else []
 
     def check_threshold(self) -> None:
-        """Refuse a threshold that Brian2 does not accept as a condition."""
+        """Reject a threshold that Brian2 does not accept as a condition."""
         with self._asking("threshold"):
             self._group.thresholder["spike"].update_abstract_code({})
 

@@ -127,7 +127,7 @@ def _written(code: str, *, where: str) -> str:
 
 
 def _check_names(rule: Rule, needed: set[str]) -> None:
-    """Refuse a rule that has a name that devices need."""
+    """Reject a rule that has a name that devices need."""
     model = rule.model
     code = (getattr(model.synapse, key) for key in BLOCKS)
     lines = (each for text in code if text for each in parse_assignments(text, where=model.name))

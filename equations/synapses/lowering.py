@@ -96,7 +96,7 @@ class _Lowering:
         )  # fmt: skip
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
-        """Refuse names in `persistent` that are no numbers of the rule."""
+        """Reject names in `persistent` that are no numbers of the rule."""
         variables = [
             name if kind == "synapse" else f"{name}_{kind}"
             for kind, program in programs.items()
@@ -163,7 +163,7 @@ class _Lowering:
         return traces
 
     def _without_late(self, equations: Equations) -> Equations:
-        """Keep the subexpressions that depend on the layer or on held numbers; return the rest."""
+        """Keep the subexpressions that depend on the layer or on modulators; return the rest."""
         sums = () if self.model.layer is None else self.model.layer.sum
         found = {*self.model.held, *sums, *self.layer_equations}
         late: list[SingleEquation] = []
@@ -209,7 +209,7 @@ class _Lowering:
         return scope
 
     def _held_scope(self) -> Scope:
-        """Return a scope of parameters and held numbers."""
+        """Return a scope of parameters and modulators."""
         scope = self._parameter_scope()
         for name in self.model.held:
             scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")

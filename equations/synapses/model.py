@@ -70,7 +70,7 @@ class LayerSums(_Code):
         "of its traces each",
     )  # fmt: skip
     equations: _Text | None = Field(
-        None, description="Brian2 subexpressions of these sums, held numbers and parameters"
+        None, description="Brian2 subexpressions of these sums, modulators and parameters"
     )
 
 
@@ -170,7 +170,7 @@ class SynapseModel(TomlModel):
         "such as a reward, by name",
     )  # fmt: skip
     persistent: Annotated[tuple[_Name, ...], Strict(False)] = Field(
-        (), max_length=MOST_NAMES, description="variables that presentations do not set back, by "
+        (), max_length=MOST_NAMES, description="variables that presentations do not reset, by "
         "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
     )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")

@@ -109,7 +109,7 @@ class Scope:
         return with_numbers(full, self.conditions)
 
     def _check_operands(self, node: ast.AST, where: str) -> None:
-        """Refuse numbers as operands of ``and``, ``or`` and ``not``, and conditions compared."""
+        """Reject numbers as operands of ``and``, ``or`` and ``not``, and conditions compared."""
         operands: list[ast.expr] = []
         match node:
             case ast.BoolOp(values=values):

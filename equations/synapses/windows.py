@@ -57,7 +57,7 @@ def weight_changes(
     weight
         The weight at the start; by default that of `usual_weight`.
     held
-        Held numbers, such as a reward, by name; 1 by default.
+        Modulators, such as a reward, by name; 1 by default.
 
     Returns
     -------
@@ -208,7 +208,7 @@ class _Traces:
 
 
 class _Synapses:
-    """Single synapses, each with a layer of its own; weights are not rounded to the grid."""
+    """Single synapses, each with a separate layer; weights are not rounded to the grid."""
 
     def __init__(
         self, rule: Rule, size: int, dt: float, weight: float, held: Mapping[str, Numbers]
@@ -257,7 +257,7 @@ class _Synapses:
 
 
 def _held(model: SynapseModel, held: Mapping[str, float] | None, size: int) -> dict[str, Numbers]:
-    """Return held numbers of each synapse, by the names of `named`."""
+    """Return modulators of each synapse, by the names of `named`."""
     given = dict.fromkeys(model.held, 1.0) | dict(held or {})
     for name in given:
         one_of(name, "held", model.held)

@@ -203,7 +203,7 @@ def _places(network: NetworkConfig) -> Iterator[Place]:
 
 
 def _check_outputs(network: NetworkConfig) -> None:
-    """Refuse a last layer from which each output is not read from one unit."""
+    """Reject a last layer from which each output is not read from one unit."""
     units = math.prod(places(network)[-1].shape)
     outputs = math.prod(network.output_shape)
     if units != outputs:

@@ -178,7 +178,7 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
 
 
 def _check_fitted(out: Path) -> None:
-    """Refuse to resume a run of a trained kind as a fitted one, which would lose its progress."""
+    """Reject to resume a run of a trained kind as a fitted one, which would lose its progress."""
     if (out / CHECKPOINT).exists():
         raise NetworkError(
             "the run was started with another baseline",

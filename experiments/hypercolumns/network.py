@@ -31,7 +31,7 @@ class Hypercolumns(Table):
         The largest value of the uniform noise that is added to the support while it learns.
     counts
         The mean count of joint probabilities before learning: the larger, the weaker the random
-        weights. Without it all are equal, and only the noise tells minicolumns apart.
+        weights. Without it all are equal, and only the noise distinguishes minicolumns.
     """
 
     hypercolumns: Size

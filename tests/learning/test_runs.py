@@ -197,7 +197,7 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
             {"learning": {"rule": "stdp_reward"}},
             r"'stdp_reward' needs the held .*learning\.held a num",
         ),
-        ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a held number"),
+        ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a modulator"),
         ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
         ({"data": {"validation": 80}}, "no image would remain"),
         ({"training": {}}, "unknown key 'training'"),

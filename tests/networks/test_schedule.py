@@ -31,7 +31,7 @@ def test_windows_follow_one_another_and_all_fit(
     starts = [timing.start(depth) + k * timing.period for k in range(presentations)]
     first = [start + timing.schedule.lead_in for start in starts]
     assert first == [depth + k * timing.period for k in range(presentations)]
-    # The window of one presentation ends where the next is set back.
+    # The window of one presentation ends where the next is reset.
     assert all(a + steps <= b for a, b in zip(first, starts[1:], strict=False))
     assert first[-1] + steps <= timing.duration(presentations, depth)
     assert timing.start(0) == 0

@@ -30,7 +30,7 @@ class MirrorEngine(Engine):
         """Check that the options are those of PyTorch."""
         if self.backend.workers != 1:
             raise InputError(
-                "PyTorch runs in one process, with threads of its own",
+                "PyTorch runs in one process, with separate threads",
                 where="workers",
                 expected="1",
                 found=str(self.backend.workers),

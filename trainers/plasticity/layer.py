@@ -86,7 +86,7 @@ class LayerLearner:
         emitted
             The output of the layer before (time, example, ...).
         held
-            The held numbers of rules (example,), by name.
+            The modulators of rules (example,), by name.
         key
             The key of the neurons' noise.
         """

@@ -48,7 +48,7 @@ class PlasticPathway:
     separate
         Whether inhibition arrives at a separate variable.
     connected
-        The connections that exist, truth values (source, target); None: all. The weights of others
+        The connections that exist, Booleans (source, target); None: all. The weights of others
         never change.
     structural
         Whether the rule exchanges connections, which then are part of what is learned.
@@ -166,7 +166,7 @@ class PlasticPathway:
         examples
             Their number.
         held
-            Held numbers by name (example,).
+            Modulators by name (example,).
         key
             The key of the random numbers that the rule draws.
         """
@@ -316,7 +316,7 @@ class PlasticPathway:
             total[at] += new - old
 
     def _numbers_of_layers(self, examples: int) -> dict[str, Tensor]:
-        """Return held numbers, sums over the target's layer, and the numbers that follow.
+        """Return modulators, sums over the target's layer, and the numbers that follow.
 
         They are (example, 1), or one number where all examples have the same.
         """

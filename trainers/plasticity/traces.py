@@ -29,7 +29,7 @@ class TracesMirror:
     like
         A tensor of the type to use.
     persistent
-        Traces that presentations do not set back.
+        Traces that presentations do not reset.
     """
 
     def __init__(

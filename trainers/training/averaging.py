@@ -52,7 +52,7 @@ class Average:
 
 @contextmanager
 def in_place_of(weights: Collection[Tensor], values: Collection[Tensor]) -> Iterator[None]:
-    """Put other values in the place of weights inside the block."""
+    """Put other values for weights inside the block."""
     before = [weight.detach().clone() for weight in weights]
     try:  # an interrupt between two weights leaves neither changed
         with torch.no_grad():

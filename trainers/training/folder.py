@@ -155,7 +155,7 @@ def write_metrics(path: Path, history: Iterable[Mapping[str, Any]]) -> None:
 def check_config(
     stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
 ) -> None:
-    """Refuse to resume a run with another configuration than it was started with.
+    """Reject to resume a run with another configuration than it was started with.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def check_config(
 
 
 def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
-    """Refuse to resume a run with other data than it was started with.
+    """Reject to resume a run with other data than it was started with.
 
     Parameters
     ----------

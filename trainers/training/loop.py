@@ -123,7 +123,7 @@ class TrainingRun:
         self.state = RunState(problem, out)
 
     def check_position(self) -> None:
-        """Refuse a position that the run cannot have.
+        """Reject a position that the run cannot have.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class TrainingRun:
         self.state.finish_epoch(metrics)
 
     def _check_scores(self, metrics: Mapping[str, Any], split: str) -> None:
-        """Refuse scores that are not finite, and weights: those of silent sources show nowhere."""
+        """Reject scores that are not finite, and weights: those of silent sources show nowhere."""
         scores = {
             f"{split} {name.partition('_')[2].replace('_', ' ')}": value
             for name, value in metrics.items()
@@ -280,7 +280,7 @@ class TrainingRun:
     def _check_finite(
         self, values: dict[str, float], update: tuple[Batch, Stage] | None = None
     ) -> None:
-        """Refuse to continue with NaN or infinity; name what made it in a batch."""
+        """Reject to continue with NaN or infinity; name what made it in a batch."""
         for name, value in values.items():
             if math.isfinite(value):
                 continue

@@ -22,7 +22,7 @@ __all__ = ["check_names", "check_weight_names"]
 
 
 def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
-    """Refuse names that no layer, weight or trained parameter has, and connections that change.
+    """Reject names that no layer, weight or trained parameter has, and connections that change.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
 
 
 def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Collection[str]) -> None:
-    """Refuse names that no layer or trained array has, and variability of weights without training.
+    """Reject names that no layer or trained array has, and variability of weights without training.
 
     Names are those in `learning_rates`, `frozen` and `variability`.
 

@@ -27,7 +27,7 @@ __all__ = ["check_reached", "check_trained"]
 def check_trained(
     stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]
 ) -> None:
-    """Refuse stages that train nothing.
+    """Reject stages that train nothing.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def check_trained(
 
 
 def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
-    """Refuse stages that train a weight or a parameter that no gradient reaches.
+    """Reject stages that train a weight or a parameter that no gradient reaches.
 
     Each stage is tried on one presentation, so that layers which must be compiled and cannot be are
     refused too. The mirror is left as it was.
@@ -84,7 +84,7 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
 
 
 def _check_scales(network: Network) -> None:
-    """Refuse thresholds of 0, by whose magnitude the derivative of a spike is divided."""
+    """Reject thresholds of 0, by whose magnitude the derivative of a spike is divided."""
     for placed in network.config.placed:
         scale, values = placed.program.scale, network.parameters(placed)
         if scale is None or not scale.names <= values.keys():
@@ -99,7 +99,7 @@ def _check_scales(network: Network) -> None:
 
 
 def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) -> None:
-    """Refuse a stage by the gradients of the sum of all outputs and of its regularisers.
+    """Reject a stage by the gradients of the sum of all outputs and of its regularisers.
 
     A neuron parameter need not be reached in every layer: where the decoder reads a potential that
     is never reset, the last layer's threshold stays constant.

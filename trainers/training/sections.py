@@ -34,7 +34,7 @@ _NO_LIMIT: dict[object, tuple[type, ...]] = {"gradient_clip": (int, float), "gri
 
 
 def check_warm_up(key: str, warm_up: float, length: int, what: str) -> None:
-    """Refuse a warm-up that does not end within the run or the stage that it belongs to.
+    """Reject a warm-up that does not end within the run or the stage that it belongs to.
 
     Raises
     ------

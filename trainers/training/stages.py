@@ -161,7 +161,7 @@ def build_regularisers(
 def _check_layers(
     layers: tuple[str, ...] | None, allowed: tuple[str, ...], lack: str, where: str
 ) -> None:
-    """Refuse a term that acts on a layer which is not one of the allowed ones, or on none."""
+    """Reject a term that acts on a layer which is not one of the allowed ones, or on none."""
     wrong = [name for name in layers or () if name not in allowed]
     if wrong or not allowed:
         which = f"{wrong[0]!r}, a layer {lack}" if wrong else f"no layer: each is one {lack}"

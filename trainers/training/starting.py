@@ -58,7 +58,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
 
 
 def _check_calibration(network: Network, described: NetworkConfig | None, init: InitConfig) -> None:
-    """Refuse a description that has the new neuron already: it hides what weights were for."""
+    """Reject a description that has the new neuron already: it hides what weights were for."""
     if init.neuron is None or init.calibrate == "none" or described is None:
         return
     new = load_neuron(init.neuron)

@@ -63,7 +63,7 @@ def _example_numbers(source: Any) -> NDArray[np.int64] | None:
 
 
 def _refuse_near_misses(source: Any, where: str) -> None:
-    """Refuse forms that people try, with the form that they need."""
+    """Reject forms that people try, with the form that they need."""
     misses = {
         "this is a pair of data and labels": (
             isinstance(source, tuple)

@@ -45,7 +45,7 @@ def data_sets(source: Any, request: Request) -> Data:
 
 @form(lambda source: hasattr(source, "dataset") and hasattr(source, "batch_size"))
 def loaders(source: Any, _: Request) -> Data:
-    """Refuse loaders of batches."""
+    """Reject loaders of batches."""
     raise DataError(
         "a loader of batches may draw them in random order",
         where=type(source).__name__,

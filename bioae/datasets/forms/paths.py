@@ -61,7 +61,7 @@ def _file(recognise: Callable[[Path], bool]) -> Callable[[Any], bool]:
 
 @form(_file(lambda _: True), *_ALL)
 def others(source: _Input, request: Request) -> Data:
-    """Refuse other files."""
+    """Reject other files."""
     path = source.path
     if path.exists():
         raise DataError(

@@ -99,7 +99,7 @@ def _each(placed: PlacedLayer, values: Any) -> Array:
 
 
 def _check(placed: PlacedLayer) -> None:
-    """Refuse models that no node can do."""
+    """Reject models that no node can do."""
     program = placed.program
     model = program.model
     has = {

@@ -152,7 +152,7 @@ def folded(
 
 
 def check_unrolled(name: str, targets: int, sources: int) -> None:
-    """Refuse a dense layer that is too large, by the node that needs it."""
+    """Reject a dense layer that is too large, by the node that needs it."""
     if targets * sources > MOST_UNROLLED:
         raise nir_error(
             name,

@@ -70,7 +70,7 @@ class Taps:
         return (channels, columns) if self.along_line else (channels, rows, columns)
 
     def check(self, name: str) -> None:
-        """Refuse a kernel that does not fit the images.
+        """Reject a kernel that does not fit the images.
 
         Raises
         ------

@@ -182,7 +182,7 @@ class BrianNetwork(Shown):
         presentations
             The number of presentations from which they learn; those that follow are padding.
         held
-            The held numbers of these presentations, by name.
+            The modulators of these presentations, by name.
         """
         for owner, kind, group in self.learners:
             start = group.start_arrays(self.state.get(owner, kind), presentations, held)
@@ -228,7 +228,7 @@ class BrianNetwork(Shown):
         seed, repeats, options
             As for `bioae.simulate`.
         held
-            The held numbers of rules, if the network learns, as for `bioae.learn`.
+            The modulators of rules, if the network learns, as for `bioae.learn`.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class BrianNetwork(Shown):
             If the images do not fit the network, or are too many.
         InputError
             If the network has run since it was built or restored; if there are several repeats
-            and the network has no noise; or if held numbers do not fit.
+            and the network has no noise; or if modulators do not fit.
         """
         check_options(options, self.present)
         if float(self.network.t) > 0:

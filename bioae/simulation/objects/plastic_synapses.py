@@ -181,7 +181,7 @@ class PlasticSynapses(TemplateGroup):
         learned
             How many presentations learn; those that follow are padding.
         held
-            The held numbers of the presentations that learn, by name.
+            The modulators of the presentations that learn, by name.
         """
         arrays: dict[str, NDArray[Any]] = {
             self._learned[name]: np.ascontiguousarray(each.T, self._dtype).ravel()
@@ -193,7 +193,7 @@ class PlasticSynapses(TemplateGroup):
     def held_arrays(
         self, held: Mapping[str, NDArray[np.float64]]
     ) -> dict[str, NDArray[np.floating]]:
-        """Return the held numbers of all presentations of a run, by the names of their variables.
+        """Return the modulators of all presentations of a run, by the names of their variables.
 
         Parameters
         ----------
@@ -281,7 +281,7 @@ class PlasticSynapses(TemplateGroup):
         }
 
     def _given(self) -> list[str]:
-        """Return the names of traces and held numbers."""
+        """Return the names of traces and modulators."""
         traces = [named(s, n) for s, each in self.rule.traces.items() for n in each.states]
         return traces + [named("held", name) for name in self.rule.model.held]
 

@@ -73,7 +73,7 @@ class Neurons:
     biases
         A constant input in every step (neuron), in network weights: ``bioae_bias``.
     persistent
-        Variables that presentations do not set back: those with which the next presentation starts
+        Variables that presentations do not reset: those with which the next presentation starts
         are set at the end of each, as long as presentations learn.
     """
 

@@ -34,7 +34,7 @@ class Traces(Population):
     name
         The group's name.
     persistent
-        Traces that presentations do not set back, with the values from which they start (neuron).
+        Traces that presentations do not reset, with the values from which they start (neuron).
     """
 
     def __init__(

@@ -77,7 +77,7 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
 
 
 def check_replaced(path: Path | str) -> None:
-    """Refuse to replace a file of another format.
+    """Reject to replace a file of another format.
 
     Raises
     ------

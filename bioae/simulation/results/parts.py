@@ -145,7 +145,7 @@ def remove_parts(folder: Path) -> None:
 
 
 def check_parts(folder: Path) -> None:
-    """Refuse to take the place of something else than a folder of parts.
+    """Reject to take the place of something else than a folder of parts.
 
     Raises
     ------

@@ -30,7 +30,7 @@ _VERSIONED = ("bioae", "brian2", "numpy")
 
 
 def check_tree(tree: xr.DataTree, *attributes: str) -> None:
-    """Refuse a tree that is not that of a result.
+    """Reject a tree that is not that of a result.
 
     Raises
     ------

@@ -136,7 +136,7 @@ def layer_dataset(
 
 
 def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
-    """Refuse a layer of which some neurons are missing.
+    """Reject a layer of which some neurons are missing.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def _with_states(
                 expected=str(shape),
                 found=str(np.shape(values)),
             )
-        truth = np.asarray(values).dtype == bool  # netCDF has no truth values
+        truth = np.asarray(values).dtype == bool  # netCDF has no Booleans
         stored = by_repeat(np.asarray(values, np.int8) if truth else values, repeats)
         dims = (*presentation_dims(repeats), "time", "neuron")
         data[f"state_{name}"] = (dims, stored, cf_attributes(name, units))

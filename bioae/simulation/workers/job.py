@@ -176,7 +176,7 @@ class BuiltRunner(Runner):
     built
         Its objects.
     held
-        Held numbers of learning rules, by name: (example) each, of all examples.
+        Modulators of learning rules, by name: (example) each, of all examples.
     """
 
     built: BrianNetwork
@@ -235,7 +235,7 @@ def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
 
 
 def _check_compiled(built: BrianNetwork) -> None:
-    """Refuse results without the part of a code object that Cython could not compile."""
+    """Reject results without the part of a code object that Cython could not compile."""
     for name in uncompiled_objects(built.network):
         raise TargetError(
             "a part of the network could not be compiled, and Brian2 left it out",

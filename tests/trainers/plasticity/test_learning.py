@@ -1,4 +1,4 @@
-"""Networks that learn: Brian2 on all targets, the mirror, and Brian2 written by hand."""
+"""Networks that learn: Brian2 on all targets, the mirror, and Brian2 written manually."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_inhibition_may_arrive_separately() -> None:
 
 
 def test_presentations_do_not_depend_on_the_one_before_but_for_the_weights() -> None:
-    """Traces are set back: what an example teaches depends on it and on the weights alone."""
+    """Traces are reset: what an example teaches depends on it and on the weights alone."""
     start = network("paper")
     whole = learn(start, signals(2), "numpy")
     first = learn(start, signals(2)[:1], "numpy")
@@ -183,7 +183,7 @@ def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
 
 
 def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[float]]]:
-    """Return a network with all that rules have, homeostasis included, and its held numbers."""
+    """Return a network with all that rules have, homeostasis included, and its modulators."""
     start = network(
         schedule, synapse="stdp_reward", recurrent_synapse="csdp", neuron="lif_homeostatic",
         parameters={"h_plus": "0.05", "tau_h": "1*second"},
