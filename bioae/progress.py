@@ -1,7 +1,6 @@
 """Progress bars of long calls: on a terminal or in a notebook, without anything to switch on.
 
-A call that takes a second or more shows a bar; a shorter one shows none. ``TQDM_DISABLE=1`` in the
-environment turns all bars off.
+A bar is removed when its call ends. ``TQDM_DISABLE=1`` in the environment turns all bars off.
 """
 
 from __future__ import annotations
@@ -9,11 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from typing import Any
 
 from bioae.errors import InputError, shortened
@@ -23,12 +21,9 @@ __all__ = ["Bar", "Progress", "activity", "ahead", "bar", "check_progress", "cou
 #: Called with the number of finished pieces of work, and of all.
 Progress = Callable[[int, int], None]
 
-#: Seconds before a bar appears, and between two drawings: also of a bar that does not advance.
-_DELAY, _INTERVAL = 1.0, 0.5
-
 
 class Bar:
-    """A bar that has not appeared yet, or is drawn until `close`.
+    """A bar, drawn until `close`.
 
     Parameters
     ----------
@@ -46,16 +41,10 @@ class Bar:
         self._label = label
         unit = f" {unit}" if unit else "it"
         self._drawn = _tqdm()(
-            desc=label, total=total, initial=done, unit=unit, file=sys.stderr,
-            delay=_DELAY, leave=False, dynamic_ncols=True,
+            desc=label, total=total, initial=done, unit=unit, file=sys.stderr, leave=False,
+            dynamic_ncols=True,
         )  # fmt: skip
         self._reached = done
-        self._process = os.getpid()
-        self._closed = threading.Event()
-        # The context says which cell of a notebook the bar belongs to.
-        redraw = threading.Thread(target=copy_context().run, args=(self._redraw,), daemon=True)
-        if not self._drawn.disable:
-            redraw.start()
 
     def reach(
         self, done: int, *, label: str | None = None, notes: Mapping[str, Any] | None = None
@@ -81,16 +70,12 @@ class Bar:
 
     def reach_further(self, more: int) -> None:
         """Show that so many more pieces are done than `reach` was told, but not yet finished."""
-        if os.getpid() == self._process:
-            self._drawn.update(self._reached + more - self._drawn.n)
+        self._drawn.update(self._reached + more - self._drawn.n)
 
     @contextmanager
     def named(self, text: str) -> Iterator[None]:
         """Add a text to the label within a block."""
-        if os.getpid() != self._process:  # a forked process has the locks, not the thread
-            yield
-            return
-        self._drawn.set_description(f"{self._label}, {text}", refresh=False)
+        self._drawn.set_description(f"{self._label}, {text}")
         try:
             yield
         finally:
@@ -98,14 +83,7 @@ class Bar:
 
     def close(self) -> None:
         """Remove the bar."""
-        self._closed.set()
         self._drawn.close()
-
-    def _redraw(self) -> None:
-        wait = _DELAY
-        while not self._closed.wait(wait):
-            self._drawn.refresh()
-            wait = _INTERVAL
 
 
 _INNERMOST: ContextVar[Bar | None] = ContextVar("_INNERMOST", default=None)
@@ -176,14 +154,15 @@ def ahead() -> Callable[[int], None] | None:
     whole. None where no bar is shown.
     """
     shown = _COUNTED.get()
-    return None if shown is None else shown.reach_further
+    # A forked worker has a copy of the bar.
+    return None if shown is None or multiprocessing.parent_process() else shown.reach_further
 
 
 @contextmanager
 def activity(text: str) -> Iterator[None]:
     """Say in the innermost bar what it waits for within a block, such as a compiler."""
     shown = _INNERMOST.get()
-    if shown is None:
+    if shown is None or multiprocessing.parent_process():
         yield
     else:
         with shown.named(text):

@@ -36,8 +36,8 @@ def test_show(cache: BuildCache, tmp_path: Path, run: Run) -> None:
     assert KEY[:12] in printed.out
     actual = json.loads(run("cache", "show", "--json").out)
     assert actual["folder"] == str(cache.folder)
-    assert actual["bytes"] == 1064
-    assert [(build["key"], build["bytes"]) for build in actual["builds"]] == [(KEY, 1064)]
+    assert actual["bytes"] == 1000
+    assert [(build["key"], build["bytes"]) for build in actual["builds"]] == [(KEY, 1000)]
 
 
 def test_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
@@ -46,5 +46,5 @@ def test_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
     assert cache.kept() == []
     keep(cache, tmp_path / "main")
     actual = json.loads(run("cache", "clear", "--json").out)
-    assert actual == {"folder": str(cache.folder), "bytes": 1064, "removed": 1}
+    assert actual == {"folder": str(cache.folder), "bytes": 1000, "removed": 1}
     assert cache.kept() == []

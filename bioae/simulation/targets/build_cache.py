@@ -1,15 +1,15 @@
 """Cache of compiled networks, in the user's cache folder.
 
 The key of a build is the hash of everything that the compiler receives: the sources, its name,
-version and flags, and the processor. The folder ``builds/KEY`` holds the program and the hash of
-the program, and is created by renaming, so that it is always complete. A program that does not
-match its hash is built again. If the cache cannot be written, everything works without it.
+version and flags, and the processor. The file ``builds/KEY`` is the program, and is created by
+renaming, so that it is always complete. If the cache cannot be written, everything works without
+it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,13 +19,12 @@ from filelock import FileLock
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output, remove, user_cache
-from bioae.inputs import read_input
 from bioae.progress import activity
 
 __all__ = ["BuildCache", "KeptBuild"]
 
 _LIMIT = 250_000_000
-_PROGRAM, _HASH, _LOCKS = "main", "sha256", ".locks"
+_LOCKS = ".locks"
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,11 @@ class BuildCache:
     def kept(self) -> list[KeptBuild]:
         """Return the builds in the cache, the most recently used first."""
         builds = []
-        for folder in self._folders():
+        for file in self._inside():
             with suppress(OSError):  # another process may have just removed it
-                size = sum(file.stat().st_size for file in folder.iterdir())
-                builds.append(KeptBuild(folder.name, size, (folder / _HASH).stat().st_mtime))
+                status = file.stat()
+                if file.is_file():
+                    builds.append(KeptBuild(file.name, status.st_size, status.st_mtime))
         return sorted(builds, key=lambda build: build.used, reverse=True)
 
     def clear(self) -> list[KeptBuild]:
@@ -109,42 +109,29 @@ class BuildCache:
             If a build cannot be removed.
         """
         builds = self.kept()
-        for folder in self._folders(complete=False):
-            remove(folder)
+        for path in self._inside():
+            remove(path)
         return builds
 
-    def _folders(self, *, complete: bool = True) -> list[Path]:
-        """Return the folders of builds; without `complete`, incomplete ones too."""
+    def _inside(self) -> list[Path]:
         try:
-            inside = [folder for folder in self.folder.iterdir() if folder.is_dir()]
+            return [path for path in self.folder.iterdir() if path.name != _LOCKS]
         except OSError:
             return []
-        return [
-            folder
-            for folder in inside
-            if folder.name != _LOCKS and not (complete and folder.name.startswith("."))
-        ]
 
     def _fetch(self, key: str, program: Path) -> bool:
-        folder = self.folder / key
         try:
-            content = read_input(folder / _PROGRAM, self.limit)
-            if read_input(folder / _HASH) != _sha256(content).encode("ascii"):
-                return False
+            shutil.copyfile(self.folder / key, program)
         except OSError:
             return False
-        program.write_bytes(content)
         program.chmod(0o755)
         with suppress(OSError):  # a cache that is read-only can still be used
-            os.utime(folder / _HASH)
+            os.utime(self.folder / key)
         return True
 
     def _keep(self, key: str, program: Path) -> None:
-        content = program.read_bytes()
-        with atomic_output(self.folder / key, overwrite=True) as folder:
-            folder.mkdir()
-            (folder / _PROGRAM).write_bytes(content)
-            (folder / _HASH).write_text(_sha256(content), encoding="ascii")
+        with atomic_output(self.folder / key, overwrite=True) as kept:
+            shutil.copyfile(program, kept)
 
     def _shrink(self, *, keep: str) -> None:
         builds = self.kept()
@@ -166,7 +153,3 @@ class BuildCache:
                 (self.folder / _LOCKS).mkdir(parents=True, exist_ok=True)
                 stack.enter_context(FileLock(self.folder / _LOCKS / key[:2]))
             yield
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -58,7 +56,6 @@ def connected(address: str) -> Iterator[Client]:
             hint="pip install 'bioae[distributed]', here and on the cluster; or use --workers",
         ) from error
     try:
-        _ask(address)
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except Exception as error:  # an address that cannot be read raises many kinds
         raise TargetError(
@@ -69,24 +66,6 @@ def connected(address: str) -> Iterator[Client]:
         ) from error
     with client:
         yield client
-
-
-def _ask(address: str) -> None:
-    """Ask the scheduler who it is; a client that fails would still write lines when it ends."""
-    from distributed import rpc
-    from distributed.security import Security
-
-    # Certificates of a cluster with TLS are those of Dask's configuration, as in the client.
-    secured = Security().get_connection_args("client")
-
-    async def identity() -> None:
-        asked = rpc(address, timeout=CONNECT_SECONDS, connection_args=secured)
-        async with asked as scheduler:
-            await asyncio.wait_for(scheduler.identity(), CONNECT_SECONDS)
-
-    # In a thread, since a notebook runs a loop in this one.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, identity()).result()
 
 
 def count_workers(client: Client) -> int:
@@ -166,7 +145,10 @@ def run_on_cluster(
     finally:
         with suppress(Exception):
             client.cancel([ordered, *running])
-            client.run(_release, order.name, on_error="ignore")
+            released = [
+                client.submit(_release, order.name, workers=[each]) for each in client.nthreads()
+            ]
+            wait(released, timeout=PATIENCE_SECONDS)
 
 
 def _address(client: Client) -> str:
@@ -175,8 +157,6 @@ def _address(client: Client) -> str:
 
 def _result(client: Client, future: Future) -> Chunk:
     """Fetch a finished chunk, waiting for its repetition if a worker left with it."""
-    from distributed import CancelledError, KilledWorker
-
     timeout = _POLL_SECONDS
     while True:
         try:
@@ -186,21 +166,12 @@ def _result(client: Client, future: Future) -> Chunk:
             timeout *= 2  # a large chunk may take long to send
         except BioaeError:
             raise
-        except KilledWorker as error:
-            raise TargetError(
-                "the workers that took the same images died, one after another",
-                where=_address(client),
-                hint="If memory ran out, give the workers more, or use smaller chunks",
-            ) from error
-        except CancelledError as error:
-            raise TargetError(
-                "the connection to the Dask cluster was lost", where=_address(client)
-            ) from error
         except Exception as error:
             raise TargetError(
                 f"a worker of the Dask cluster failed: {type(error).__name__}: {error}",
                 where=_address(client),
-                hint="Check that the same bioae is installed on the scheduler and all workers",
+                hint="Check that the same bioae is installed on the scheduler and all workers, "
+                "and that they have enough memory",
             ) from error
         else:
             return chunk
@@ -224,11 +195,20 @@ def _same(order: _Order) -> _Order:
 
 
 def _work(order: _Order, data: Data, cut: tuple[int, int]) -> Chunk:
-    return _bench.run(order, replace(order.empty, data=data, cut=cut))
+    images = replace(order.empty, data=data, cut=cut)
+    with _Bench.turn:
+        if _Bench.name != order.name:
+            _Bench.clear()
+            _check_versions(order.versions)
+            _Bench.runner = _Bench.built.enter_context(order.build())
+            _Bench.name = order.name
+        return _Bench.runner(images, slice(0, len(images)))
 
 
 def _release(name: str) -> None:
-    _bench.release(name)
+    with _Bench.turn:
+        if _Bench.name == name:
+            _Bench.clear()
 
 
 class _Bench:
@@ -237,52 +217,18 @@ class _Bench:
     Brian2 has one active device in a process: threads take turns.
     """
 
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._built = ExitStack()
-        self._name: str | None = None
-        self._runner: Runner | None = None
-        self._released: set[str] = set()
+    turn = threading.Lock()
+    name: str | None = None
+    runner: Runner
+    built = ExitStack()
 
-    def run(self, order: _Order, images: Presentations) -> Chunk:
-        with self._turn:
-            if self._name != order.name:
-                self._clear()
-                _check_versions(order.versions)
-                self._runner = self._built.enter_context(order.build())
-                self._name = order.name
-            assert self._runner is not None
-            try:
-                return self._runner(images, slice(0, len(images)))
-            finally:
-                if order.name in self._released:
-                    self._clear()
-
-    def release(self, name: str) -> None:
-        """Release a network, now or after the chunk that it is running."""
-        self._released.add(name)
-        if not self._turn.acquire(blocking=False):
-            return
-        try:
-            self._released.discard(name)
-            if self._name == name:
-                self._clear()
-        finally:
-            self._turn.release()
-
-    def close(self) -> None:
-        """Release the network."""
-        with self._turn:
-            self._clear()
-
-    def _clear(self) -> None:
-        self._name = self._runner = None
-        self._released.clear()
-        self._built.close()
+    @classmethod
+    def clear(cls) -> None:
+        cls.name = None
+        cls.built.close()
 
 
-_bench = _Bench()
-atexit.register(_bench.close)  # while Python can still remove the build
+atexit.register(_Bench.clear)  # while Python can still remove the build
 
 
 def _check_versions(expected: Mapping[str, str]) -> None:
