@@ -74,8 +74,8 @@ def simulate(
     network
         The network; or an artefact, or the path or name of a trained network.
     data
-        Images, signals or events: a data set's name, a path, an array or tensor, a data set of
-        PyTorch, and the other forms of `bioae.datasets.convert`.
+        The name of a data set, a path, an array or tensor, a data set of PyTorch, or another of the
+        forms of `bioae.datasets.convert`.
     backend
         The target, or a `Backend` with the target, the type of state variables, the variables to
         record, the way that connections are stored, and workers.
@@ -295,7 +295,7 @@ def analyze(
         `bioae.analysis.analyze`. Or a network, which is simulated first: with its record, or the
         path or name of one.
     data, options
-        For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
+        For a network: data in any of the forms of `bioae.datasets.convert`; by
         default the embedded digits.
     backend, seed
         For a network: see `bioae.simulate`, whose defaults they have.
@@ -361,7 +361,7 @@ def parity(
         random network. Or a trained network, its artefact, path or name: compared on data. The name
         of a model takes precedence.
     data
-        For a network: images, signals or events in any of the forms of `bioae.datasets.convert`; by
+        For a network: data in any of the forms of `bioae.datasets.convert`; by
         default the first four embedded digits, or four random signals.
     target
         Brian2's target.

@@ -6,7 +6,7 @@
     ├── InputError          an input does not fit: exit status 2
     │   ├── ModelError      a neuron model
     │   ├── NetworkError    a network or training configuration
-    │   ├── DataError       images or labels
+    │   ├── DataError       data, their labels or targets
     │   ├── ArtefactError   a trained network on disk
     │   ├── ResultError     the result of a simulation
     │   ├── OutputError     a place to write to
@@ -123,7 +123,7 @@ class NetworkError(InputError):
 
 
 class DataError(InputError):
-    """Images or labels are missing, empty, of the wrong size or not finite."""
+    """Data, labels or targets are missing, empty, of the wrong shape or not finite."""
 
 
 class ArtefactError(InputError):

@@ -33,7 +33,7 @@ def evaluate(
     network
         The network; or an artefact, or the path or name of a trained network.
     data, options
-        Images, signals or events in any of the forms of `bioae.datasets.convert`, with labels or
+        Data in any of the forms of `bioae.datasets.convert`, with labels or
         targets where the task needs them; by default the embedded digits of the test split.
     seed
         The seed of random input and of the noise of neurons.

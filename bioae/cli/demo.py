@@ -164,7 +164,7 @@ def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[s
     }
     return {
         "target": regularised.attrs["target"],
-        "images": int(regularised.sizes["example"]),
+        "examples": int(regularised.sizes["example"]),
         "networks": {
             name: {"error": float(errors[name].sel(predictor="network")), **firing(result)}
             for name, result in networks.items()
@@ -199,7 +199,7 @@ def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object
     total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
     target = LABELS[numbers["target"]]
     return [
-        (f"Reconstruction of {numbers['images']} held-out digits", [*networks, *predictors]),
+        (f"Reconstruction of {numbers['examples']} held-out digits", [*networks, *predictors]),
         (
             f"Spikes in Brian2 ({target}) and in the mirror, float64",
             [*parity, {"layer": "all", **total}],

@@ -78,7 +78,7 @@ def _line(error: CycloptsError | BioaeError | OSError | MemoryError, program: st
         case CycloptsError():
             line = _usage(error, program)
         case MemoryError():
-            line = f"out of memory{f': {error}' if str(error) else ''}. Ask for fewer images"
+            line = f"out of memory{f': {error}' if str(error) else ''}. Ask for fewer examples"
         case OSError():
             line = f"{error.filename or 'output'}: {error.strerror or error}"
         case _:

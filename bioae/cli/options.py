@@ -109,7 +109,7 @@ def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(part.strip() for token in tokens for part in token.value.split(","))
 
 
-#: The number of images, neurons or epochs; of steps; of processes.
+#: The number of examples, neurons or epochs; of steps; of processes.
 Positive = Annotated[int, whole(1)]
 Steps = Annotated[int, whole(1, 10**6)]
 Workers = Annotated[int, whole(1, 1024)]

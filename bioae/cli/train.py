@@ -200,7 +200,7 @@ def _learn(
 
 
 def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the test images, and whether it trained on them."""
+    """Return the first score of the task on the test data, and whether it trained on them."""
     score, *_ = network.config.task.scores
     value = metrics[f"test_{score}"]
     seen = " (of training data: the file has one set for both splits)"

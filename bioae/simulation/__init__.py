@@ -1,6 +1,6 @@
 """Simulation of networks in Brian2: options, Brian2 objects, targets, workers and results.
 
-`simulate` runs a network on images and returns a result; `build` returns its Brian2 objects. A new
+`simulate` runs a network on data and returns a result; `build` returns its Brian2 objects. A new
 target belongs in `targets`, a new kind of worker in `workers`, and Brian2 code that layers or
 connections run, such as a learning rule, in `objects`.
 Nothing here imports PyTorch.

@@ -1,4 +1,4 @@
-"""Images or signals that are presented to a network, and the drive that encodes them.
+"""Data that are presented to a network, and the drive that encodes them.
 
 Each is presented once, or several times in a row with different noise: its repeats.
 """
@@ -38,14 +38,14 @@ _MOST_REPEATS = 2**31
 
 @dataclass(frozen=True, eq=False)
 class Presentations:
-    """Presentations of images or signals that fit a network: their repeats, example by example.
+    """Presentations of data that fit a network: their repeats, example by example.
 
     Parameters
     ----------
     config
         The network's description.
     data
-        The images or signals, whose indices key random input, and their labels and targets.
+        The data, whose indices key random input.
     seed
         The seed of random input and of the noise of neurons.
     repeats
@@ -70,14 +70,14 @@ class Presentations:
         repeats: int = 1,
         **options: Unpack[DataOptions],
     ) -> Presentations:
-        """Check images or signals against a network.
+        """Check data against a network.
 
         Parameters
         ----------
         config
             The network's description.
         data
-            Images, signals or events in any of the forms of `bioae.datasets.convert`; their
+            Data in any of the forms of `bioae.datasets.convert`; their
             indices key random input.
         seed
             The seed of random input and of the noise of neurons.
@@ -89,8 +89,8 @@ class Presentations:
         Raises
         ------
         DataError
-            If the images are empty, not finite, out of range or of the wrong size; or if their
-            labels or targets do not fit the task.
+            If the data are empty, not finite, out of range or of the wrong shape, or their labels
+            or targets do not fit the task.
         InputError
             If the seed is not an unsigned 64-bit integer, `repeats` is below 1, or there are
             several and the network has no noise.
@@ -196,7 +196,7 @@ class Presentations:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of the images or signals, their labels, targets and numbers."""
+        """A hash of the data: values, labels, targets and indices."""
         return data_sha256(self.data)
 
 

@@ -64,12 +64,12 @@ class Simulation:
     ----------
     engine
         The engine of the network.
-    images
+    presented
         The presentations.
     """
 
     engine: Engine
-    images: Presentations
+    presented: Presentations
 
     @property
     def network(self) -> Network:
@@ -88,9 +88,9 @@ class Simulation:
         return {
             "network": self.network.sha256,
             "spread": self.network.spread_text,
-            "images": self.images.sha256,
-            "seed": str(self.images.seed),
-            "repeats": str(self.images.repeats),
+            "images": self.presented.sha256,
+            "seed": str(self.presented.seed),
+            "repeats": str(self.presented.repeats),
             "target": backend.target,
             "dtype": backend.dtype,
             "connectivity": backend.connectivity,
@@ -110,11 +110,11 @@ class Simulation:
         folder = parts_folder(path)
         if not resume:
             remove_parts(folder)
-        parts = Parts.of(folder, self.identity, len(self.images))
+        parts = Parts.of(folder, self.identity, len(self.presented))
         whole: xr.DataTree | None = None  # a run of one chunk needs no parts
         with closing(self.run(parts.finished, progress=progress)) as running:
             for part, each in running:
-                if part == slice(0, len(self.images)):
+                if part == slice(0, len(self.presented)):
                     whole = self.tree(each)
                 else:
                     parts.add(part, each)
@@ -128,7 +128,7 @@ class Simulation:
         self, finished: Sequence[slice] = (), *, progress: Progress | bool | None = None
     ) -> Finished:
         """Run the unfinished presentations, and yield each part when it is finished."""
-        total = len(self.images)
+        total = len(self.presented)
         done = sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
         size = self.backend.chunk or self.engine.chunk_size
@@ -148,23 +148,25 @@ class Simulation:
 
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
         """Return the function that runs parts of a build, and the number of its workers."""
-        workers, images = self.backend.workers, self.images
+        workers, presented = self.backend.workers, self.presented
         if isinstance(workers, int):
             self.engine.check()
-            return partial(run_in_processes, images=images, workers=workers), workers
+            return partial(run_in_processes, presented=presented, workers=workers), workers
         from bioae.simulation.workers.dask_cluster import count_workers, run_on_cluster
 
-        return partial(run_on_cluster, images=images, client=workers), count_workers(workers)
+        return partial(run_on_cluster, presented=presented, client=workers), count_workers(workers)
 
     def tree(self, chunk: Chunk) -> xr.DataTree:
         """Return the result of all presentations."""
         target, dtype = self.backend.target, self.backend.dtype
-        return result_of(self.network.described(), self.images, chunk, target=target, dtype=dtype)
+        return result_of(
+            self.network.described(), self.presented, chunk, target=target, dtype=dtype
+        )
 
 
 def _pieces(simulation: Simulation, parts: Parts) -> list[_Piece]:
     """Return the pieces of whole examples that end with the finished parts."""
-    repeats = simulation.images.repeats
+    repeats = simulation.presented.repeats
     ends = sorted({part.stop // repeats * repeats for part in parts.finished} - {0})
     return [_Piece(simulation, parts, slice(*bounds)) for bounds in pairwise([0, *ends])]
 
@@ -182,30 +184,30 @@ class _Piece:
         return ["/", *(f"/layers/{name}" for name in self._layers)]
 
     def sizes(self, group: str) -> dict[str, int]:
-        sizes = {"example": len(self._images.data)}
+        sizes = {"example": len(self._presented.data)}
         if group != "/":
             sizes["spike"] = self.parts.spikes(self.part, self._number(group))
         return sizes
 
     def dataset(self, group: str) -> xr.Dataset:
         # No tree: its nodes refer to each other, and would stay in memory for a while.
-        network, images = self.simulation.network, self._images
+        network, presented = self.simulation.network, self._presented
         if group != "/":
             layer = self.parts.layer(self.part, self._number(group))
-            config, repeats = network.config, images.repeats
+            config, repeats = network.config, presented.repeats
             return layer_dataset(
-                layer, images.examples, config.dt_seconds * 1e3, config.steps, repeats
+                layer, presented.examples, config.dt_seconds * 1e3, config.steps, repeats
             )
         backend = self.simulation.backend
         output = self.parts.output(self.part)
         root = describe_run(
-            network.described(), images, output, target=backend.target, dtype=backend.dtype
+            network.described(), presented, output, target=backend.target, dtype=backend.dtype
         )
         return root_dataset(**root)
 
     @property
-    def _images(self) -> Presentations:
-        return self.simulation.images[self.part]
+    def _presented(self) -> Presentations:
+        return self.simulation.presented[self.part]
 
     @property
     def _layers(self) -> list[str]:

@@ -27,7 +27,7 @@ class Runner(ABC):
     """A built network that runs chunks; a run may be read in another process."""
 
     @abstractmethod
-    def run(self, images: Presentations, part: slice) -> Any:
+    def run(self, presented: Presentations, part: slice) -> Any:
         """Run some presentations, and return the argument of `read`, small enough for a pipe.
 
         Raises
@@ -46,9 +46,9 @@ class Runner(ABC):
             If the files of the run are incomplete.
         """
 
-    def __call__(self, images: Presentations, part: slice) -> Chunk:
+    def __call__(self, presented: Presentations, part: slice) -> Chunk:
         """Run some presentations, and return the network's activity."""
-        return self.read(self.run(images, part), part)
+        return self.read(self.run(presented, part), part)
 
 
 class Learner(ABC):
@@ -110,5 +110,5 @@ class Updates:
 #: Builds a network, and runs chunks on it within a block; sent to the workers of a cluster.
 Build = Callable[[], AbstractContextManager[Runner]]
 
-#: Parts of the images and the network's activity, as they are finished.
+#: Parts of the presentations and the network's activity, as they are finished.
 Finished = Generator[tuple[slice, Chunk], None, None]

@@ -43,7 +43,7 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     done = run(*command, "--json", "--overwrite")
     assert done.status == 0, done
     numbers = json.loads(done.out)
-    assert (numbers["images"], numbers["target"], numbers["differing_spikes"]) == (3, "numpy", 0)
+    assert (numbers["examples"], numbers["target"], numbers["differing_spikes"]) == (3, "numpy", 0)
     assert numbers["spikes"] > 100
     assert json.loads((out / "summary.json").read_text()) == numbers
     assert {path.name for path in out.iterdir()} == {

@@ -117,7 +117,7 @@ def test_bad_usage_is_one_line_with_advice(
     [
         (DataError("it is\nempty", where="x.npy"), 2, "bioae: error: x.npy: it is empty\n"),
         (PermissionError(13, "Permission denied", "out.nc"), 2, "out.nc: Permission denied\n"),
-        (MemoryError("no room"), 2, "no room. Ask for fewer images\n"),
+        (MemoryError("no room"), 2, "no room. Ask for fewer examples\n"),
         (KeyboardInterrupt(), 130, "bioae: interrupted\n"),
         (BrokenPipeError(), 141, ""),
     ],

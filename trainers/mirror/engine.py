@@ -68,9 +68,9 @@ class _MirrorRunner(Runner):
         self._mirror, self._record = mirror, record
 
     @torch.no_grad()
-    def run(self, images: Presentations, part: slice) -> Chunk:
-        drive = torch.from_numpy(images.drive(part))
-        activity = self._mirror(drive, record=self._record, key=images.key(part))
+    def run(self, presented: Presentations, part: slice) -> Chunk:
+        drive = torch.from_numpy(presented.drive(part))
+        activity = self._mirror(drive, record=self._record, key=presented.key(part))
         layers = tuple(
             layer_spikes(placed, activity.layers[placed.name])
             for placed in self._mirror.config.placed

@@ -112,16 +112,16 @@ def model_parities(
     }
     options: dict[str, Any] = {"name": model.name, "seed": seed}
     if model.threshold is None:
-        network, images = silent_network(model, **size)
-        return [_compare_states(network, images, target=each, **options) for each in targets]
-    network, images = parity_network(model, **size)
+        network, data = silent_network(model, **size)
+        return [_compare_states(network, data, target=each, **options) for each in targets]
+    network, data = parity_network(model, **size)
     options["perturb"] = perturb
-    return [compare(network, images, target=each, **options) for each in targets]
+    return [compare(network, data, target=each, **options) for each in targets]
 
 
 def compare(
     network: NetworkLike,
-    images: Data | Any,
+    data: Data | Any,
     *,
     name: str | None = None,
     target: Target = "numpy",
@@ -129,13 +129,13 @@ def compare(
     perturb: bool = False,
     **options: Unpack[DataOptions],
 ) -> Parity:
-    """Compare the mirror of a network with Brian2 on images, in float64.
+    """Compare the mirror of a network with Brian2 on data, in float64.
 
     Spikes are those of the layers that spike. If there are none, states are compared instead.
 
     Parameters
     ----------
-    network, images, options
+    network, data, options
         See `bioae.simulation.simulate`.
     name
         The network's name in the report; by default its path or name.
@@ -149,11 +149,11 @@ def compare(
     """
     name = name or (str(network) if isinstance(network, str | Path) else "network")
     network = network_of(network)
-    images = converted(network.config, images, **options)
+    data = converted(network.config, data, **options)
     if not _spiking(network):
-        return _compare_states(network, images, name=name, target=target, seed=seed)
-    brian = _in_brian2(network, images, Backend(target, record=recorded(network)), seed)
-    return report(network, images, brian, name=name, seed=seed, perturb=perturb)
+        return _compare_states(network, data, name=name, target=target, seed=seed)
+    brian = _in_brian2(network, data, Backend(target, record=recorded(network)), seed)
+    return report(network, data, brian, name=name, seed=seed, perturb=perturb)
 
 
 def recorded(network: Network) -> set[str]:
@@ -163,7 +163,7 @@ def recorded(network: Network) -> set[str]:
 
 def report(
     network: Network,
-    images: Data | ArrayLike,
+    data: Data | ArrayLike,
     brian: xr.DataTree,
     *,
     name: str,
@@ -174,16 +174,16 @@ def report(
 
     Parameters
     ----------
-    network, images, name, seed, perturb
+    network, data, name, seed, perturb
         See `compare`.
     brian
         Brian2's result.
     """
-    mirror = _in_mirror(network, images, seed)
+    mirror = _in_mirror(network, data, seed)
     spikes = differing_spikes(brian, mirror).sel(layer=_spiking(network)).sum("layer")
     differing, either = int(spikes["differing"]), int(spikes["differing"] + spikes["common"])
     agreement = int(spikes["common"]) / either if either else 1.0
-    presentations = Presentations.of(network.config, images, seed=seed)
+    presentations = Presentations.of(network.config, data, seed=seed)
     restarted = one_step(network, presentations, brian)
     exact = _exact(network)
     perturb = perturb or (not exact and agreement < AGREEMENT)
@@ -203,17 +203,17 @@ def report(
         explained=explained(restarted.around),
         max_state_error=_state_error(network, brian, mirror),
         exact=exact,
-        self_agreement=_self_agreement(network, images, seed) if perturb else None,
+        self_agreement=_self_agreement(network, data, seed) if perturb else None,
     )
 
 
-def _in_brian2(network: Network, images: Data | Any, backend: Backend, seed: int) -> xr.DataTree:
-    presented = Presentations.of(network.config, images, seed=seed)
+def _in_brian2(network: Network, data: Data | Any, backend: Backend, seed: int) -> xr.DataTree:
+    presented = Presentations.of(network.config, data, seed=seed)
     return Simulation(Brian2Engine(network, backend), presented).result()
 
 
-def _in_mirror(network: Network, images: Data | Any, seed: int) -> xr.DataTree:
-    presented = Presentations.of(network.config, images, seed=seed)
+def _in_mirror(network: Network, data: Data | Any, seed: int) -> xr.DataTree:
+    presented = Presentations.of(network.config, data, seed=seed)
     backend = Backend("torch", record=recorded(network))
     return Simulation(MirrorEngine(network, backend), presented).result()
 
@@ -249,13 +249,13 @@ def _state_error(network: Network, brian: xr.DataTree, mirror: xr.DataTree) -> f
     return worst
 
 
-def _self_agreement(network: Network, images: Data | ArrayLike, seed: int) -> float:
+def _self_agreement(network: Network, data: Data | ArrayLike, seed: int) -> float:
     """Return the spike agreement of Brian2 with and without a perturbation.
 
     If this is low, the dynamics are chaotic, and no other implementation can agree.
     """
     plain, other = (
-        _in_brian2(each, images, Backend("numpy"), seed)
+        _in_brian2(each, data, Backend("numpy"), seed)
         for each in (network, perturbed(network, seed=seed))
     )
     spikes = differing_spikes(plain, other).sum("layer")
@@ -264,11 +264,11 @@ def _self_agreement(network: Network, images: Data | ArrayLike, seed: int) -> fl
 
 
 def _compare_states(
-    network: Network, images: Data | ArrayLike, *, name: str, target: Target, seed: int
+    network: Network, data: Data | ArrayLike, *, name: str, target: Target, seed: int
 ) -> Parity:
     """Compare the states of a network whose neuron models have no threshold."""
-    brian = _in_brian2(network, images, Backend(target, record=recorded(network)), seed)
-    mirror = _in_mirror(network, images, seed)
+    brian = _in_brian2(network, data, Backend(target, record=recorded(network)), seed)
+    mirror = _in_mirror(network, data, seed)
     exact = _exact(network)
     layers = [_silent_layer(placed, brian, mirror, exact) for placed in network.config.placed]
     differs, moved = (np.concatenate(masks, axis=-1) for masks in zip(*layers, strict=True))

@@ -1,4 +1,4 @@
-"""Encoders: from images or signals to the input layer's spikes or graded events at each step.
+"""Encoders: from data to the input layer's spikes or graded events at each step.
 
 An encoder returns the *drive* of the input neurons, (time, example, *neurons): a value of 0 emits
 nothing, and any other value multiplies the weights of the first layer.

@@ -81,7 +81,7 @@ class EncoderBase(Table):
         seed: int = 0,
         repeats: NDArray[np.int64] | None = None,
     ) -> Drive:
-        """Encode images or signals.
+        """Encode data.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class EncoderBase(Table):
         Parameters
         ----------
         values
-            Images or signals, as in `encode`.
+            The values, as in `encode`.
         steps
             Steps of a presentation.
 

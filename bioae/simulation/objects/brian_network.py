@@ -1,4 +1,4 @@
-"""A network in Brian2: build its objects, present images, run, read the result."""
+"""A network in Brian2: build its objects, present data, run, read the result."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BrianNetwork(Shown):
     source
         The network that was built.
     presentations
-        The number of images that one run presents.
+        The number of presentations of one run.
     held
         The held values of the input neurons (presentation, neuron), or (step, neuron) of input that
         varies in time, see `bioae.networks.encoders`: set by `present`. The last row stays 0.
@@ -88,8 +88,8 @@ class BrianNetwork(Shown):
         Whether it learns, by its synapse models.
     state
         What the network has learned, from which its next run starts.
-    images
-        The images of the last `present`.
+    presented
+        The presentations of the last `present`.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class BrianNetwork(Shown):
         # It reorders arithmetic; constant subexpressions are out of the equations already.
         prefs.codegen.loop_invariant_optimisations = False
         self.source, self.presentations, self.learning = network, presentations, learning
-        self.images: Presentations | None = None
+        self.presented: Presentations | None = None
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
         rules = {
@@ -233,7 +233,7 @@ class BrianNetwork(Shown):
         Raises
         ------
         DataError
-            If the images do not fit the network, or are too many.
+            If the data do not fit the network, or are too many.
         InputError
             If the network has run since it was built or restored; if there are several repeats
             and the network has no noise; or if modulators do not fit.
@@ -248,7 +248,7 @@ class BrianNetwork(Shown):
         checked = Presentations.of(self.source.config, data, seed=seed, repeats=repeats, **options)
         if len(checked) > self.presentations:
             raise DataError(
-                "there are more images and repeats than presentations",
+                "there are more examples and repeats than presentations",
                 expected=f"at most {self.presentations}",
                 found=str(len(checked)),
                 hint="Build the network with more: build(network, presentations=...)",
@@ -260,30 +260,30 @@ class BrianNetwork(Shown):
                 hint="Build it to learn: build(network, presentations, learning=True)",
             )
         numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
-        self.images = checked
+        self.presented = checked
         self.set_input(checked)
-        for *_, group in self.learners:  # what follows the last image teaches nothing
+        for *_, group in self.learners:  # what follows the last example teaches nothing
             group.variables[LEARNED].set_value([len(checked)])
         for synapses in self.plastic.values():
             for name, values in synapses.held_arrays(numbers).items():
                 synapses.variables[name].set_value(values)
 
-    def set_input(self, images: Presentations, part: slice = slice(None)) -> None:
-        """Set the held values of the input, and the keys of the noise, to those of some images."""
-        numbers = images.held(part)
+    def set_input(self, presented: Presentations, part: slice = slice(None)) -> None:
+        """Set the held values of the input and the keys of the noise to those of presentations."""
+        numbers = presented.held(part)
         self.held.values[: len(numbers)] = numbers
         self.held.values[len(numbers) :] = 0.0
-        self.clock.set_key(images.key(part))
+        self.clock.set_key(presented.key(part))
 
     def input_arrays(
-        self, images: Presentations, part: slice = slice(None)
+        self, presented: Presentations, part: slice = slice(None)
     ) -> dict[str, NDArray[Any]]:
         """Return the arrays that `set_input` would set, by their names in a standalone project.
 
         Held values end with the last of these presentations: missing ones are 0.
         """
-        arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": images.held(part)}
-        return arrays | self.clock.key_arguments(images.key(part))
+        arrays: dict[str, NDArray[Any]] = {f"{self.held.name}.values": presented.held(part)}
+        return arrays | self.clock.key_arguments(presented.key(part))
 
     def read(self, examples: int) -> Chunk:
         """Read the first presentations of a finished run from the monitors.
@@ -305,16 +305,16 @@ class BrianNetwork(Shown):
         Raises
         ------
         DataError
-            If no images were presented.
+            If no data were presented.
         InputError
             If the run has not reached the end of their presentations.
         """
-        if self.images is None:
-            raise DataError("no images were presented", hint="Call present(images) before the run")
-        chunk = self.read(len(self.images))
+        if self.presented is None:
+            raise DataError("no data were presented", hint="Call present(data) before the run")
+        chunk = self.read(len(self.presented))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
         return result_of(
-            self.source.described(), self.images, chunk, target=active_target(), dtype=dtype
+            self.source.described(), self.presented, chunk, target=active_target(), dtype=dtype
         )
 
     def run(self, presentations: int | None = None, **options: object) -> None:

@@ -37,7 +37,7 @@ def build(
     network
         The network; or an artefact, or the path or name of a trained network.
     presentations
-        The number of images that one run presents.
+        The number of presentations of one run.
     record
         Variables to record at the end of each step, in the layers that have them; or those of
         each layer, by its name.

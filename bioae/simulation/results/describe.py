@@ -20,46 +20,46 @@ __all__ = ["describe_run", "result_of"]
 
 
 def result_of(
-    network: Description, images: Presentations, chunk: Chunk, *, target: str, dtype: str
+    network: Description, presented: Presentations, chunk: Chunk, *, target: str, dtype: str
 ) -> xr.DataTree:
-    """Build the result of a network on images, from either side.
+    """Build the result of a network on data, from either side.
 
     Parameters
     ----------
     network
         Its description, from `Network.described`.
-    images
-        The images.
+    presented
+        The presentations.
     chunk
         The activity in all presentations.
     target, dtype
         The side that ran the network, and its type of state variables.
     """
-    root = describe_run(network, images, chunk.output, target=target, dtype=dtype)
+    root = describe_run(network, presented, chunk.output, target=target, dtype=dtype)
     return build_result(layers=chunk.layers, **root)
 
 
 def describe_run(
     network: Description,
-    images: Presentations,
+    presented: Presentations,
     output: NDArray[np.float64],
     *,
     target: str,
     dtype: str,
 ) -> Root:
     """Return the contents of a result's root; the arguments are those of `result_of`."""
-    config, settings = images.config, dict(network)
+    config, settings = presented.config, dict(network)
     root: Root = {
-        "images": images.inputs(),
-        "repeats": images.repeats,
-        "example": images.examples,
+        "images": presented.inputs(),
+        "repeats": presented.repeats,
+        "example": presented.examples,
         "dt_ms": config.dt_seconds * 1e3,
         "steps": config.steps,
         "target": target,
-        "seed": images.seed,
+        "seed": presented.seed,
         "neuron_model": settings.pop("neuron_model"),
         "network_sha256": settings.pop("network_sha256"),
-        "label": images.labels,
+        "label": presented.labels,
         "attrs": {"schedule": config.schedule, "dtype": dtype, **settings},
         "task": config.task.kind,
     }
@@ -68,5 +68,5 @@ def describe_run(
     else:
         root["output"] = output
         known = config.task.target == "targets"
-        root["desired"] = config.task.known_target(images.data, config.steps) if known else None
+        root["desired"] = config.task.known_target(presented.data, config.steps) if known else None
     return root

@@ -1,4 +1,4 @@
-"""The result of a simulation as a tree of spikes and images.
+"""The result of a simulation as a tree of inputs, spikes and outputs.
 
 `docs/result.md` specifies every variable. The Brian2 targets and the PyTorch mirror both build
 their results here, so any analysis reads either.

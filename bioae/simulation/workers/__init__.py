@@ -1,4 +1,4 @@
-"""Workers that run chunks of images: this process, other processes, or a Dask cluster.
+"""Workers that run chunks of presentations: this process, other processes, or a Dask cluster.
 
 A new kind of worker belongs here.
 """

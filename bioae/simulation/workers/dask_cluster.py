@@ -94,9 +94,9 @@ def count_workers(client: Client) -> int:
 
 
 def run_on_cluster(
-    build: Build, images: Presentations, parts: Sequence[slice], client: Client
+    build: Build, presented: Presentations, parts: Sequence[slice], client: Client
 ) -> Finished:
-    """Yield parts of the images and the network's activity, as they are finished.
+    """Yield parts of the presentations and the network's activity, as they are finished.
 
     Dask gives the work of a worker that dies to another, as often as its configuration allows
     (``distributed.scheduler.allowed-failures``).
@@ -105,8 +105,8 @@ def run_on_cluster(
     ----------
     build
         Builds the network, once per worker.
-    images, parts
-        The images, and the parts to run.
+    presented, parts
+        The presentations, and the parts to run.
     client
         The client of the cluster.
 
@@ -118,7 +118,7 @@ def run_on_cluster(
     import dask
     from distributed import wait
 
-    order = _Order(uuid.uuid4().hex, build, images[:0], versions())
+    order = _Order(uuid.uuid4().hex, build, presented[:0], versions())
     waiting = list(reversed(parts))
     running: dict[Future, slice] = {}
     # A network is sent along with the work, whatever its size.
@@ -133,7 +133,7 @@ def run_on_cluster(
                 workers = max(1, len(client.nthreads()))
                 while waiting and len(running) < _AHEAD * workers:
                     part = waiting.pop()
-                    sent = images[part].in_memory()
+                    sent = presented[part].in_memory()
                     future = client.submit(_work, ordered, sent.data, sent.cut, pure=False)
                     running[future] = part
                 try:

@@ -190,9 +190,9 @@ class BuiltRunner(Runner):
 
 @dataclass(frozen=True, eq=False)
 class _Runtime(BuiltRunner):
-    def run(self, images: Presentations, part: slice) -> Chunk:
+    def run(self, presented: Presentations, part: slice) -> Chunk:
         self.built.network.restore()
-        self.built.set_input(images, part)
+        self.built.set_input(presented, part)
         for group, name, values in self._starts(part):
             group.variables[name].set_value(values)
         with _uncollected():
@@ -251,12 +251,14 @@ class _Standalone(BuiltRunner):
     device: Any
     folder: Path
 
-    def run(self, images: Presentations, part: slice) -> str:
+    def run(self, presented: Presentations, part: slice) -> str:
         # Several processes may run the same binary at once, so each has its files.
         results = f"results-{part.start}-{os.getpid()}"
         with self._failing(), float32_allowed():
             self.device.run(
-                run_args=self._arguments(images, part), results_directory=results, with_output=False
+                run_args=self._arguments(presented, part),
+                results_directory=results,
+                with_output=False,
             )
         return results
 
@@ -269,9 +271,9 @@ class _Standalone(BuiltRunner):
         shutil.rmtree(results, ignore_errors=True)
         return chunk
 
-    def _arguments(self, images: Presentations, part: slice) -> list[str]:
+    def _arguments(self, presented: Presentations, part: slice) -> list[str]:
         arguments = []
-        arrays = dict(self.built.input_arrays(images, part))
+        arrays = dict(self.built.input_arrays(presented, part))
         arrays |= {f"{group.name}.{name}": values for group, name, values in self._starts(part)}
         for number, (name, values) in enumerate(arrays.items()):
             file = f"argument{number}-{os.getpid()}"  # brian2cuda lowers the case of paths

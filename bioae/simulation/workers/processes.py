@@ -24,16 +24,16 @@ Done = TypeVar("Done")
 
 
 def run_in_processes(
-    build: Build, images: Presentations, parts: Sequence[slice], workers: int
+    build: Build, presented: Presentations, parts: Sequence[slice], workers: int
 ) -> Finished:
-    """Yield parts of the images and the network's activity, as they are finished.
+    """Yield parts of the presentations and the network's activity, as they are finished.
 
     Parameters
     ----------
     build
         Builds the network, once for all processes.
-    images, parts
-        The images, and the parts to run.
+    presented, parts
+        The presentations, and the parts to run.
     workers
         The number of processes; 1 is this one.
 
@@ -45,7 +45,7 @@ def run_in_processes(
     if not parts:
         return
     with build() as runner:
-        for place, ran in shared(partial(runner.run, images), parts, workers):
+        for place, ran in shared(partial(runner.run, presented), parts, workers):
             yield parts[place], runner.read(ran, parts[place])
 
 

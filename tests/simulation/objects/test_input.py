@@ -172,8 +172,8 @@ def test_arguments_of_a_run_are_no_larger_than_its_images(encoder: dict[str, Any
     with activated("numpy"):
         built = build(net, len(IMAGES))
         built.present(numbered(IMAGES, EXAMPLES))
-        assert built.images is not None
-        arrays = built.input_arrays(built.images)
+        assert built.presented is not None
+        arrays = built.input_arrays(built.presented)
     # What each input neuron holds; the seed, and the number of each example.
     neurons = built.input.N
     assert sum(values.size for values in arrays.values()) <= len(IMAGES) * (neurons + 1) + 1
@@ -184,8 +184,8 @@ def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
     with activated("numpy"):
         built = build(net, 4)
         built.present(numbered(SIGNALS[:2, ::3], EXAMPLES[:2]))
-        assert built.images is not None
-        ((name, values),) = built.input_arrays(built.images).items()
+        assert built.presented is not None
+        ((name, values),) = built.input_arrays(built.presented).items()
     assert name == f"{built.held.name}.values"
     assert values.shape == (2 * 10, 5)
     assert built.held.values.shape == (4 * 10 + 1, 5)
