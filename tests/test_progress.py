@@ -40,7 +40,7 @@ class Screen(io.StringIO):
         return [part for part in parts if part.strip()]
 
     def wait_for(self, text: str) -> str:
-        for _ in range(500):
+        for _ in range(6000):
             for line in self.lines():
                 if text in line:
                     return line
@@ -69,13 +69,6 @@ def test_a_bar_is_drawn_before_anything_is_finished_and_names_the_activity(scree
     assert screen.getvalue().endswith("\r")  # removed at the end
 
 
-def test_a_bar_that_continues_starts_where_the_work_does(screen: Screen) -> None:
-    with counted("Brian2", 20, done=15) as report:
-        screen.wait_for("15/20")
-        report(20)
-    assert "5/20" not in "".join(screen.lines()).replace("15/20", "")
-
-
 @pytest.mark.parametrize("show", [None, True, False])
 def test_bars_are_shown_on_a_terminal_or_if_asked_for(show: bool | None, screen: Screen) -> None:
     screen.watched = False
@@ -96,20 +89,6 @@ def test_bars_are_shown_in_a_notebook(screen: Screen, monkeypatch: pytest.Monkey
     monkeypatch.setattr(progress, "_tqdm", lambda: __import__("tqdm").tqdm)
     with counted("Brian2", 20):
         assert screen.wait_for("0/20").startswith("Brian2:")
-
-
-def test_the_environment_turns_bars_off(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    with counted("Brian2", 20) as report:
-        report(20)
-        time.sleep(0.1)
-    assert not screen.lines()
-
-
-def test_an_activity_without_a_bar_is_silent(screen: Screen) -> None:
-    with activity("compiling"):
-        pass
-    assert not screen.lines()
 
 
 def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:

@@ -77,13 +77,6 @@ def test_the_numbers_of_a_key_do_not_depend_on_other_draws(keys: list[int], chan
     assert len(np.unique(together)) == together.size
 
 
-def test_numbers_are_in_the_unit_interval() -> None:
-    numbers = rows(0, np.arange(100), 100)
-    assert 0 <= numbers.min() < 0.001
-    assert 0.999 < numbers.max() < 1
-    assert (numbers * 2**53 == np.rint(numbers * 2**53)).all()
-
-
 @pytest.mark.parametrize("repeat", [-1, 2**32, "a", 1.5, True])
 def test_repeats_out_of_range(repeat: Any) -> None:
     with refused(InputError):

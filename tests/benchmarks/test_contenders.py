@@ -19,7 +19,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_all_contenders_run_the_same_network(model: Path) -> None:
     ours = brian2(model, 8, steps=8, target="numpy", chunk=5)()
     theirs = mirror(model, 8, steps=8, threads=1)()
@@ -37,6 +37,7 @@ def test_compiled_contenders(model: Path) -> None:
     assert work.milliseconds > 0
 
 
+@pytest.mark.slow
 def test_every_case_can_be_trained() -> None:
     assert len({case.name for case in CASES}) == len(CASES) == 2
     assert all(load_config(case.config).network is not None for case in CASES)

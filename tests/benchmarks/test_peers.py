@@ -29,6 +29,7 @@ def peer(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [None, 1])
 def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=12)).quantised()
@@ -56,12 +57,14 @@ def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
         )
 
 
+@pytest.mark.slow
 def test_other_networks_are_refused(peer: str) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", neuron="lif_subtract"))
     with pytest.raises(ValueError, match="no equivalent of the layer 'encoder1'"):
         build(peer, network)
 
 
+@pytest.mark.slow
 def test_recurrent_layers(peer: str) -> None:
     """The same spikes, and the same gradients where the peer's reset is not detached."""
     sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)
@@ -87,7 +90,7 @@ def test_recurrent_layers(peer: str) -> None:
             torch.testing.assert_close(grad, weight.grad, rtol=1e-4, atol=1e-4 * size)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_steps_of_training_a_recurrent_layer() -> None:
     sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)
     every = layers(sizes.network(), [])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.interleaved import interleaved, summarised
+from benchmarks.interleaved import interleaved
 from benchmarks.starting import first_result_seconds
 from benchmarks.stored import Stored, Table, pending_tables, write_table
 
@@ -29,12 +29,6 @@ def test_every_round_times_all_and_every_second_one_is_reversed() -> None:
     assert times == {"a": [1.0] * 3, "b": [1.0] * 3}
 
 
-def test_medians_and_range() -> None:
-    row = summarised({"a": [3.0, 1.0, 2.0]}, unit="ms", per=0.5)["a"]
-    assert (row.what, row.unit, row.runs) == ("a", "ms", 3)
-    assert (row.median, row.lowest, row.highest) == (4.0, 2.0, 6.0)
-
-
 def test_rows_are_measured_again_unless_resumed(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     keys = [{"threads": 1}, {"threads": 2}]
@@ -49,13 +43,6 @@ def test_rows_are_measured_again_unless_resumed(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["rows"] == []  # nothing older survives an interruption
     again.add({"threads": 1, "median": 3.0})
     assert json.loads(path.read_text())["rows"] == [{"threads": 1, "median": 3.0}]
-
-
-def test_rows_that_nobody_asks_for_are_kept(tmp_path: Path) -> None:
-    stored = Stored(tmp_path / "result.json", "command", ["numpy"])
-    stored.add({"model": "lif"}, {"model": "adex"})
-    assert [*stored.pending([{"model": "adex"}], resume=False)] == [{"model": "adex"}]
-    assert stored.rows == [{"model": "lif"}]
 
 
 def test_tables_are_measured_again_unless_resumed(tmp_path: Path) -> None:
@@ -74,6 +61,7 @@ def test_tables_are_measured_again_unless_resumed(tmp_path: Path) -> None:
     assert "## three" in (tmp_path / "result.md").read_text()
 
 
+@pytest.mark.medium
 def test_time_to_the_first_result(tmp_path: Path) -> None:
     assert first_result_seconds("numpy", tmp_path) > 0
 

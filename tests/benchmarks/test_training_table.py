@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
-from benchmarks.least_work import training_work
 from benchmarks.peers import PEERS
-from benchmarks.steps import NAMES, OURS, driven, step
+from benchmarks.steps import NAMES, OURS, step
 from benchmarks.training import table
 from bioae.networks import Network, NetworkConfig
 
@@ -28,6 +28,7 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_library_has_a_row() -> None:
     lines = table(rows()).splitlines()
     assert "## 2 threads" in lines
@@ -37,17 +38,7 @@ def test_every_library_has_a_row() -> None:
     assert any("46 million" in line and "16 on events" in line for line in lines)
 
 
-def test_work_on_events_is_that_of_all_connections_if_all_neurons_fire() -> None:
-    network = Network.initialise(NetworkConfig.preset("strided", steps=3))
-    drive = torch.ones_like(driven(network, 2)[0])
-    shapes = {placed.name: placed.shape for placed in network.config.placed}
-    counts = {name: torch.full((2, *shape), 3.0) for name, shape in shapes.items()}
-    work = training_work(network, drive, counts)
-    assert work["all"] == work["on_events"]
-    silent = training_work(network, 0 * drive, {name: 0 * each for name, each in counts.items()})
-    assert 0 < silent["on_events"] < silent["all"] == work["all"]
-
-
+@pytest.mark.slow
 def test_training_step_of_bioae() -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=5))
     first, second = (step(OURS, network, 2)() for _ in range(2))

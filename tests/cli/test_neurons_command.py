@@ -27,14 +27,6 @@ def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
         assert all(parameter in more for parameter in model.trainable)
 
 
-def test_list_as_json(run: Callable[..., tuple[int, str, str]]) -> None:
-    entries = json.loads(run("neurons", "list", "--json")[1])
-    actual = {entry.pop("name"): entry for entry in entries}
-    assert list(actual) == list(available())
-    for name, entry in actual.items():
-        assert NeuronModel.from_mapping(name, entry, where=name) == load_neuron(name)
-
-
 @pytest.mark.parametrize("name", ["lif", "adex"])
 def test_show_prints_a_file_of_the_same_model(
     name: str, run: Callable[..., tuple[int, str, str]]
@@ -62,26 +54,6 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
     assert derived["trainable"] == ["tau from 5*ms to 500*ms", "theta from 0.1 to 10"]
     assert derived["weight"] == "a weight of 1 adds 1 to v"
     assert derived["parity"] == "exact"
-
-
-def test_show_prints_events_and_the_reason_of_inexact_parity(
-    run: Callable[..., tuple[int, str, str]], here: Path
-) -> None:
-    fields = load_neuron("lif").to_mapping()
-    fields |= {
-        "equations": f"{fields['equations']}\nu : 1",
-        "threshold": "v > theta and not u > 2",
-        "run_regularly": "u *= 0.99",
-        "events": {"late": {"condition": "v > theta/2", "reset": "u += 0.1*tanh(v)"}},
-    }
-    model = NeuronModel.from_mapping("mine", fields, where="mine")
-    (here / "mine.toml").write_text(model.to_toml(), encoding="utf-8")
-    derived = json.loads(run("neurons", "show", "mine.toml", "--json")[1])["derived"]
-    assert derived["in each step"] == ["u *= 0.99"]
-    assert derived["events"] == ["late if v > bioae_c1", "  u += 0.1 * tanh(v)"]
-    assert derived["distance"] == "minimum((v - theta) / theta, (2 - u) / 2)"
-    assert derived["scale"] == "1"
-    assert derived["parity"].endswith("functions of the state: tanh")
 
 
 @pytest.mark.medium
@@ -144,9 +116,26 @@ def test_check_a_model_that_never_fires(
     assert report["class"] == "exact"
 
 
-def test_a_file_that_does_not_fit_is_refused(refused: Callable[..., str], here: Path) -> None:
+def test_all_commands_refuse_a_neuron_model_in_the_same_line(
+    refused: Callable[..., str], here: Path, tiny_model: Path, tiny_text: str
+) -> None:
     text = load_neuron("lif").to_toml().replace("v > theta", "u > theta")
     (here / "mine.toml").write_text(text, encoding="utf-8")
+    training = tiny_text.replace("[network]", '[network]\nneuron = "mine.toml"', 1)
+    (here / "run.toml").write_text(training)
     line = refused("neurons", "check", "mine.toml")
     assert line.startswith("mine.toml, threshold: ")
-    assert refused("neurons", "show", "mine.toml") == line
+    for command in (
+        ("neurons", "show", "mine.toml"),
+        ("simulate", tiny_model, "--out", "r.nc", "--target", "numpy", "--neuron", "mine.toml"),
+        ("parity", "mine.toml"),
+        ("train", "run.toml", "--out", "out"),
+    ):
+        assert refused(*command).removeprefix("run.toml: ") == line
+
+
+@pytest.mark.parametrize("name", ["liff", "no.toml", "garbage.toml", "folder.toml"])
+def test_a_missing_model(name: str, refused: Callable[..., str], here: Path) -> None:
+    (here / "garbage.toml").write_bytes(bytes(range(256)))
+    (here / "folder.toml").mkdir()
+    assert name in refused("neurons", "show", name)

@@ -40,13 +40,6 @@ def test_a_neuron_model_as_json(run: Run) -> None:
     assert (report["differing"], report["identical"], report["spike_agreement"]) == (0, 1.0, 1.0)
 
 
-def test_a_neuron_model_for_people(run: Run) -> None:
-    done = run("parity", "lif", *SMALL)
-    assert (done.status, done.err) == (0, "")
-    assert "differing (neuron, step) pairs: 0\n" in done.out
-    assert "passed" in done.out
-
-
 @pytest.mark.medium
 def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     done = run("parity", "eif", *SMALL, "--perturb")
@@ -55,15 +48,6 @@ def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     assert "Brian2 with itself, perturbed: 1, not chaotic\n" in done.out
     required = "equal step by step, up to rounding in libraries, and 0.999 of the spikes; passed"
     assert f"required: {required}\n" in done.out
-
-
-@pytest.mark.medium
-def test_a_chaotic_model_is_called_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "_self_agreement", lambda *_, **__: 0.5)
-    done = run("parity", "eif", *SMALL, "--perturb")
-    assert (done.status, done.err) == (0, "")
-    assert "Brian2 with itself, perturbed: 0.5, chaotic\n" in done.out
-    assert "required: equal step by step, up to rounding in libraries; passed\n" in done.out
 
 
 def test_a_trained_network(run: Run, tiny_model: Path) -> None:

@@ -9,12 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from bioae.cli import data, main
-from bioae.cli.app import make_app
 from bioae.errors import DataError
 
 LIST = (
@@ -62,15 +61,6 @@ def test_help_imports_nothing_heavy() -> None:
     done = run_python("-c", code, *HEAVY, "cyclopts")
     assert done.returncode == 0
     assert done.stderr.split("\n")[-2] == "['cyclopts']"
-
-
-def test_every_command_has_its_line_of_help() -> None:
-    app = make_app()
-    for group in (app, app["neurons"], app["data"]):
-        names = [name for name in group if not name.startswith("-")]
-        assert len(names) >= 3
-        # What is registered, without importing it.
-        assert all(group._commands[name].help for name in names)
 
 
 @pytest.mark.medium
@@ -143,17 +133,6 @@ def test_a_defect_shows_its_traceback(failing: Failing, capsys: pytest.CaptureFi
     assert "please report" in lines[-1]
 
 
-@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
-def test_status_is_what_the_command_returns(
-    returned: Any, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def command(name: str, /) -> Any:
-        return returned
-
-    monkeypatch.setattr(data, "path_data", command)
-    assert main(["data", "path", "sample"]) == status
-
-
 @pytest.mark.medium
 def test_a_full_disk_behind_standard_output() -> None:
     full = Path("/dev/full")
@@ -213,14 +192,3 @@ def test_warnings_and_logs_of_libraries_are_silent_unless_python_is_asked() -> N
     )
     assert run_python("-c", code).stderr == ""
     assert run_python("-W", "default", "-c", code).stderr.count("careful") >= 2
-
-
-@pytest.mark.medium
-def test_warnings_of_bioae_are_one_line_and_those_of_libraries_silent() -> None:
-    code = (
-        "import logging; from bioae.cli import main; main(); "
-        "from bioae.trainers.mirror.compiled.unsupported import warn_uncompiled; "
-        "logging.getLogger('library').error('theirs'); warn_uncompiled('first', 'one\\ntwo')"
-    )
-    done = run_python("-c", code, "--version")
-    assert done.stderr == "bioae: layer first runs uncompiled, which is slower: one two\n"

@@ -82,17 +82,6 @@ def test_the_unit_of_recorded_times(run: Run, here: Path, refused: Refused) -> N
     )
 
 
-@pytest.mark.medium
-@pytest.mark.usefixtures("files")
-def test_parity_takes_data_of_another_task(run: Run, refused: Refused, here: Path) -> None:
-    write_arrays(here / "other.npz", signals=SIGNALS, targets=TARGETS[:, :5, :2])
-    options = ("model", "--data", "other.npz", "--target", "numpy")
-    assert "expected the shape (12, 4)" in refused("simulate", *options, "--out", "r.nc")
-    done = run("parity", *options, "--json")
-    assert (done.status, done.err) == (0, "")
-    assert json.loads(done.out)["spikes"] > 0
-
-
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("options", "quoted"),

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bioae.datasets import load
-from bioae.errors import DataError
-
 Refused = Callable[..., str]
 
 SIMULATE = ("--target", "numpy", "--limit", 1)
@@ -41,27 +38,6 @@ def places(here: Path, tiny_model: Path) -> dict[str, str]:
 def test_inputs(case: str, refused: Refused, places: dict[str, str]) -> None:
     arguments = [places.get(str(each), str(each).format("pipe")) for each in INPUTS[case]]
     assert "pipe" in refused(*arguments)
-
-
-def test_a_checkpoint(refused: Refused, here: Path, places: dict[str, str]) -> None:
-    (here / "run").mkdir()
-    os.mkfifo(here / "run" / "checkpoint.safetensors")
-    line = refused("train", places["CONFIG"], "--out", "run", "--resume")
-    assert line.endswith("expected a file or a folder; found a pipe")
-
-
-@pytest.mark.parametrize("name", ["images-idx3", "labels-idx1"])
-def test_files_of_a_data_set(name: str, here: Path) -> None:
-    for kind, content in (
-        ("images-idx3", "00000803" + "00000001" * 3),
-        ("labels-idx1", "00000801" + "00000001"),
-    ):
-        (here / f"train-{kind}-ubyte").write_bytes(bytes.fromhex(content) + b"x")
-    assert len(load(here)) == 1
-    (here / f"train-{name}-ubyte").unlink()
-    os.mkfifo(here / f"train-{name}-ubyte")
-    with pytest.raises(DataError, match="cannot be read: it is a pipe"):
-        load(here)
 
 
 @pytest.mark.parametrize("out", ["/dev/null", "pipe"])

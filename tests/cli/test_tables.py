@@ -47,16 +47,3 @@ def test_a_table_fits_and_is_complete(width: int) -> None:
     assert words.count("statistic") == parts * len(TABLE.rows)
     assert (parts == 1) == (width == 400)
     assert text.count("(continued)") == parts - 1
-
-
-@pytest.mark.parametrize("width", [40, 80])
-def test_footnotes_follow_the_table_and_fit(width: int) -> None:
-    note = (
-        "Fano factor: not comparable, a presentation lasts 32 ms, and the animal's 100 ms or more."
-    )
-    text = printed(
-        Table("Numbers", ("", "rate"), (("a", "1"),), footnotes=(note, "Second.")), width
-    )
-    assert max(map(len, text.splitlines())) <= width
-    assert " ".join(text.split()).endswith(f"a 1 {note} Second.")
-    assert text.splitlines()[-2] == "Second."

@@ -140,15 +140,6 @@ def test_what_does_not_fit_is_refused(
     assert quoted in refused("train", "config.toml", "--out", "run")
 
 
-def test_the_loss_is_the_tasks_unless_it_is_set(here: Path) -> None:
-    for task, loss in (("classification", "cross_entropy"), ("sequence", "mean_squared_error")):
-        prepare(here, task)
-        config = load_config(here / "config.toml")
-        assert config.loss == config.to_mapping()["training"]["loss"] == loss
-    prepare(here, "classification", training='loss = "multi_margin"')
-    assert load_config(here / "config.toml").loss == "multi_margin"
-
-
 def test_parity_of_a_classifier(run: Run, tiny_text: str, here: Path) -> None:
     """The digits of the comparison have other labels than the network has classes."""
     text = tiny_text.replace("shape = [1, 28, 28]", "units = 2")

@@ -101,12 +101,6 @@ def test_firing_statistics(
     assert "latent" in capsys.readouterr().out
 
 
-def test_train_small_is_small() -> None:
-    config = load_config(EXAMPLES / "train_small.toml")
-    assert config.training.epochs * (config.data.train or 10_000) <= 1_000
-    assert config.regularisers.beta2 is not None
-
-
 @pytest.mark.parametrize("name", ["learn_digits", "rewire_digits"])
 def test_learning_from_digits(name: str, workplace: Path) -> None:
     tables = tomllib.loads((EXAMPLES / f"{name}.toml").read_text(encoding="utf-8"))

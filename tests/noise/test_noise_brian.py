@@ -90,7 +90,3 @@ def test_every_target_draws_the_same_bits(drawn: Numbers, distribution: Distribu
 def test_the_normal_numbers_reach_into_the_tails(drawn: Numbers) -> None:
     tail = np.abs(drawn["normal"]) > special.ndtri(0.925)
     assert 0.05 < tail.mean() < 0.3
-
-
-def test_signed_numbers_have_the_bits_of_the_unsigned() -> None:
-    assert signed([0, 2**63 - 1, 2**63, 2**64 - 1]).tolist() == [0, 2**63 - 1, -(2**63), -1]

@@ -13,7 +13,6 @@ from scipy import stats
 
 from bioae.noise import draw, words
 from bioae.noise.streams import Distribution
-from bioae.random import stream
 
 WORD = st.integers(0, 2**64 - 1)
 SIGNED = st.integers(-(2**63), 2**63 - 1)
@@ -69,11 +68,6 @@ def test_words_are_those_of_numpys_stream(
     np.testing.assert_array_equal(uniform, expected[None])
 
 
-def test_the_encoders_counter_belongs_to_no_population() -> None:
-    encoders = stream(3, 17).bit_generator.random_raw(8)
-    assert words(3, 17, step=0, call=0, population=0, count=8).tolist() == encoders.tolist()
-
-
 @pytest.mark.parametrize("distribution", get_args(Distribution))
 def test_the_numbers_of_an_example_do_not_depend_on_other_draws(
     distribution: Distribution,
@@ -96,10 +90,3 @@ def test_numbers_along_every_axis_are_uniform_and_independent(axis: str) -> None
     counts = np.histogram2d(numbers[:, :-1].ravel(), numbers[:, 1:].ravel(), bins=16)
     assert stats.chisquare(counts[0].ravel()).pvalue > 1e-3
     assert stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3
-
-
-def test_normal_numbers_are_normal_and_independent_over_examples() -> None:
-    numbers = draw("normal", seed=2, examples=range(400), step=0, call=1, population=1, count=100)
-    assert stats.kstest(numbers.ravel(), "norm").pvalue > 1e-3
-    correlation = np.corrcoef(numbers[:-1].ravel(), numbers[1:].ravel())[0, 1]
-    assert abs(correlation) < 4 / np.sqrt(numbers.size)

@@ -76,12 +76,6 @@ def test_rates_are_matched_over_the_whole_presentation() -> None:
     assert calibrate(lif(), quick, source_parameters=parameters, **TIMES) == 1
 
 
-def test_finer_steps_change_little() -> None:
-    model = load_neuron("adex")
-    factor = calibrate(model, model, dt="1*ms", target_dt="0.1*ms", duration="50*ms")
-    assert factor == pytest.approx(1, abs=0.15)
-
-
 @pytest.mark.parametrize("by", ["psp", "rate"])
 def test_a_model_that_never_rests_cannot_be_calibrated(by: Calibration) -> None:
     restless = lif(threshold="v > -theta")
@@ -158,19 +152,6 @@ def test_read_outs_keep_their_model_unless_named() -> None:
         network.with_neuron(lif("leaky_readout"), calibrate="none")
 
 
-def test_a_parameter_of_another_unit_is_not_the_read_outs(network: Network) -> None:
-    other = lif(
-        equations="dv/dt = -v*g/tau : 1",
-        parameters={"tau": "2*uF", "g": "20*uS", "theta": "1"},
-        trainable={},
-    )
-    placed = network.with_neuron(other, calibrate="none").config.placed[0]
-    assert placed.readout.parameters == {"tau": "100*ms"}
-    parameters = {"tau_m": "20*ms", "tau": "tau_m", "theta": "1"}
-    placed = network.with_neuron(lif(parameters=parameters), calibrate="none").config.placed[0]
-    assert placed.readout_program.parameters.keys() == {"tau"}
-
-
 def test_a_model_that_needs_finer_steps_gets_them(network: Network) -> None:
     fine = lif(dt="0.3*ms")
     changed = network.with_neuron(fine, calibrate="none").config
@@ -192,12 +173,6 @@ def test_finer_steps_keep_the_input_per_millisecond(network: Network, kind: str)
     assert len(other) == 5 * len(one)
     assert other.sum() == pytest.approx(one.sum(), rel=0.05)
     assert one.sum() > 0
-
-
-@pytest.mark.parametrize("tau", [0.0, -0.02])
-def test_numbers_that_a_file_may_not_have_are_refused(tau: float) -> None:
-    with refused(ModelError, where="lif.toml, [parameters] tau"):
-        calibrate(load_neuron("lif"), load_neuron("lif"), target_parameters={"tau": tau})
 
 
 def test_the_step_of_a_response_is_one_that_the_model_allows() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from brian2.core.variables import ArrayVariable
 from refusals import refused
 
 import bioae
@@ -19,9 +18,7 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
-from bioae.responses import step_response
 from bioae.simulation.backend import Target
-from bioae.simulation.targets.activation import activated
 from bioae.trainers import NetworkMirror, derivative
 
 STEPS = 30
@@ -133,22 +130,6 @@ def test_compiled_targets_count_the_same(target: Target) -> None:
             np.testing.assert_array_equal(*layers)
 
 
-def test_a_count_is_one_number() -> None:
-    """No array has a number for each pair of neurons of the layer."""
-    net = network("paper", first={"units": 900})
-    with activated("numpy"):
-        objects = bioae.build(net, 1).network.objects
-    sizes = [
-        np.size(variable.get_value())
-        for part in objects
-        for variable in getattr(part, "variables", {}).values()
-        if isinstance(variable, ArrayVariable)
-    ]
-    assert len(sizes) > 50
-    assert 900 * 12 in sizes  # the weights of the first layer
-    assert max(sizes) < 900**2 / 4
-
-
 def test_gradients_pass_through_the_count() -> None:
     """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
     net = network("brian2", recurrent=False)
@@ -176,10 +157,3 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any]) -> None:
     fields = {key: each for key, each in {**COUNTING, **changes}.items() if each is not None}
     with refused(ModelError, where=re.compile("counting.toml")):
         lower(NeuronModel.from_mapping("counting", fields, where="counting.toml"))
-
-
-def test_a_neuron_alone_is_its_layer() -> None:
-    model = NeuronModel.from_mapping("counting", COUNTING, where="counting.toml")
-    found = step_response(model, 0.2, dt="1*ms", before="5*ms", during="60*ms", after="5*ms")
-    assert found["spike"].sum() > 5
-    np.testing.assert_array_equal(found["state_c"], found["spike"].cumsum("time"))

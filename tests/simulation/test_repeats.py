@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from builders import conv, dense, described, drawn, need, numbered
+from builders import conv, dense, drawn, need, numbered
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -104,17 +104,6 @@ def test_the_dimensions_of_a_result(expected: xr.DataTree) -> None:
     np.testing.assert_array_equal(counted, layer["spike_count"])
 
 
-def test_outputs_of_other_tasks() -> None:
-    net = drawn(
-        conv("first", 2, 3), dense("output", 4), factor=2.0, input_shape=[1, 6, 6], steps=8,
-        task={"kind": "classification", "classes": 4}, decoder={"kind": "count"},
-    )  # fmt: skip
-    tree = simulate(net, IMAGES, "numpy", repeats=2)
-    assert tree["output"].dims == ("example", "repeat", "unit")
-    once = simulate(net, IMAGES, "numpy")
-    np.testing.assert_array_equal(tree["output"].isel(repeat=0), once["output"])
-
-
 @pytest.mark.parametrize("target", ["torch", "cpp_standalone", "cuda_standalone"])
 def test_targets_agree(target: Target) -> None:
     if target != "torch":
@@ -148,23 +137,6 @@ def test_files_do_not_depend_on_the_split(
     backend = Backend("numpy", record=["v"], chunk=chunk)
     simulate_to(tmp_path / "r.nc", network(), IMAGES, backend, seed=5, repeats=REPEATS)
     assert (tmp_path / "r.nc").read_bytes() == (tmp_path / "expected.nc").read_bytes()
-
-
-def test_large_repeats_are_stored_in_several_blocks(
-    monkeypatch: pytest.MonkeyPatch, expected: xr.DataTree, tmp_path: Path
-) -> None:
-    from bioae.simulation.results import netcdf
-
-    row = 8 * 36 * 8
-    monkeypatch.setattr(netcdf, "_BLOCK_BYTES", 2 * row)
-    write_result(expected, tmp_path / "r.nc")
-    with h5py.File(tmp_path / "r.nc") as file:
-        assert file["layers/output/state_v"].chunks == (1, 2, 8, 36)
-    with xr.open_datatree(tmp_path / "r.nc", engine="h5netcdf") as tree:
-        xr.testing.assert_equal(
-            tree["layers/output"].to_dataset()["state_v"],
-            expected["layers/output"].to_dataset()["state_v"],
-        )
 
 
 class KilledError(Exception):
@@ -246,14 +218,6 @@ def test_a_network_without_noise_is_refused(target: Target) -> None:
     for refused in (0, -1, 1.5, "2", True, 2**32):
         with pytest.raises(InputError, match="repeats"):
             simulate(quiet, IMAGES, target, repeats=refused)
-
-
-def test_networks_with_and_without_noise() -> None:
-    quiet = drawn(*LAYERS, input_shape=[1, 6, 6], steps=4, **QUIET)
-    assert not quiet.config.noisy
-    assert quiet.with_background(0.1).config.noisy
-    for fields in NOISY.values():
-        assert described(*LAYERS, input_shape=[1, 6, 6], **fields).noisy
 
 
 @given(repeats=st.integers(1, 5), cuts=st.lists(st.integers(0, 20), min_size=2, max_size=2))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import conv, dense, drawn, write_arrays
-from numpy.typing import NDArray
 from one_build import Simulation, simulate_several
 from refusals import refused
 
@@ -19,8 +18,6 @@ from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import Network
 from bioae.simulation import Backend
-from bioae.simulation.presentations import Presentations
-from bioae.simulation.workers.job import chunk_size
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -95,14 +92,6 @@ def test_unrolled_connections_and_chunks_change_nothing(delay: Any) -> None:
     compare(simulate(net, SIGNALS, Backend("numpy", connectivity="unrolled")), expected)
 
 
-def test_negative_events_act() -> None:
-    net = network()
-    silent = simulate(net, -np.abs(SIGNALS), "numpy")
-    active = simulate(net, np.abs(SIGNALS), "numpy")
-    compare(silent, simulate(net, -np.abs(SIGNALS), "torch"))
-    assert differing_spikes(silent, active)["differing"].sum() > 0
-
-
 def test_points_that_last_several_steps() -> None:
     held = network(encoder=0, steps=STEPS)
     slow = held.config.encoder.model_copy(update={"every": 3})
@@ -149,32 +138,6 @@ def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
             assert result["input"].dims == ("example", "time", "channel")
             np.testing.assert_array_equal(result["input"], FRAMES)
             assert result["/layers/last"]["state_v"].shape == (5, STEPS, 4)
-
-
-def test_frames_of_events_are_made_for_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[int] = []
-    frames = Data.frames
-
-    def counted(events: Data, *args: Any, **options: Any) -> NDArray[np.float64]:
-        made.append(len(events))
-        return frames(events, *args, **options)
-
-    monkeypatch.setattr(Data, "frames", counted)
-    net = network()
-    presented = Presentations.of(net.config, Data.of_frames(FRAMES))
-    assert not made
-    for part in presented.chunks(2):
-        presented.held(part)
-    assert made == [2, 2, 1]
-
-
-def test_a_chunk_of_signals_is_bounded() -> None:
-    config = network(steps=1000).config
-    numbers = chunk_size(config, ()) * config.timing.period * 3
-    assert 8 * numbers < 64 * 2**20
-    longer = network(steps=10 * 1000).config
-    assert chunk_size(longer, ()) == pytest.approx(chunk_size(config, ()) / 10, abs=1)
-    assert chunk_size(network(steps=10**6).config, ()) >= 1
 
 
 REFUSED: list[tuple[Any, str]] = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,6 @@ import pytest
 from brian2 import NeuronGroup, ms
 from brian2.codegen.translation import make_statements
 from brian2.core.functions import DEFAULT_FUNCTIONS
-from brian2.equations.equations import Equations
-from brian2.parsing.expressions import is_boolean_expression, parse_expression_dimensions
-from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.units.fundamentalunits import DIMENSIONLESS
 
 EQUATIONS = """
 dv/dt = -v/(10*ms) : 1 (unless refractory)
@@ -64,28 +58,3 @@ def test_statements_that_add_are_rewritten(group: Any) -> None:
     blocks = make_statements("v = 1 + v + dt/ms", known, np.float64, optimise=False)
     (statement,) = (each for block in blocks for each in block if each.var == "v")
     assert statement.op == "+="
-
-
-def test_the_active_device_can_be_replaced() -> None:
-    module = import_module("brian2.devices.device")
-    assert module.active_device is module.get_device()
-    assert module.runtime_device is module.all_devices["runtime"]
-
-
-def test_equations_are_read_and_renamed(group: Any) -> None:
-    equations = Equations(EQUATIONS)
-    assert "u" in equations.substitute(v="u").diff_eq_names
-    assert equations["v"].flags == ["unless refractory"]
-    assert equations["plain"].identifiers == {"v"}
-    assert {name.varname for name in equations.ordered} == {"v", "held", "plain"}
-
-
-def test_units_and_conditions_are_read_off_syntax_trees(group: Any) -> None:
-    tree = ast.parse("v > 1", mode="eval").body
-    assert is_boolean_expression(tree, dict(group.variables))
-    assert isinstance(tree, ast.Compare)
-    assert parse_expression_dimensions(tree.left, dict(group.variables)) is DIMENSIONLESS
-
-
-def test_methods_of_integration_are_registered_by_name() -> None:
-    assert {"exact", "euler", "rk4", "gsl"} <= set(StateUpdateMethod.stateupdaters)

@@ -12,7 +12,7 @@ from exchange.nir.exports import EXAMPLES, NETWORKS, STEPS, ran
 from exchange.nir.graphs import DT
 from refusals import refused
 
-from bioae.errors import InputError, NetworkError
+from bioae.errors import NetworkError
 from bioae.exchange.nir import to_nir
 from bioae.networks import Network
 
@@ -103,8 +103,3 @@ def test_folded_resistances_leave_steps_that_add_the_input() -> None:
         np.testing.assert_allclose(graph.nodes["a_weight"].weight, network.weights["a.weight"])
     graph = to_nir(ran("dense").network, fold_r=True)
     assert (graph.nodes["a"].r == 1).all()
-
-
-def test_an_object_that_is_not_a_network_is_refused() -> None:
-    with refused(InputError, found="dict"):
-        to_nir({})  # type: ignore[arg-type]

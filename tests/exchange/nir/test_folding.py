@@ -100,33 +100,8 @@ def test_a_scale_of_each_pixel_is_refused_before_it_takes_the_memory() -> None:
         from_nir(graph, dt="1*ms")
 
 
-def test_a_large_convolution_may_be_summed_into_few_neurons() -> None:
-    shape = (1, 256, 256)
-    conv = nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, 1, 1, 1, np.zeros(1))
-    linear = nir.Linear(np.ones((2, 256**2)))
-    fold = folded((("c", conv), ("f", nir.Flatten(None, 0, -1)), ("l", linear)), shape, image=shape)
-    assert fold.matrix.shape == (2, 256**2)
-    assert fold.matrix[:, 300].tolist() == [9.0, 9.0]
-
-
 @pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (1, 1, 2, 3), (6,), (1, 6)])
 def test_parameters_may_have_a_batch_axis_or_be_flat(shape: Shape) -> None:
     values = np.arange(6.0).reshape(shape)
     assert (broadcast("n", "tau", values, (2, 3)) == np.arange(6.0).reshape(2, 3)).all()
     assert (broadcast("n", "tau", np.ones((1, 1)), (2, 3)) == np.ones((2, 3))).all()
-
-
-@pytest.mark.parametrize("shape", [(3, 2), (6, 1), (1, 3, 2), (2, 3, 1), (2,), (7,)])
-def test_parameters_in_another_order_are_refused(shape: Shape) -> None:
-    with refused(InputError, "'n'", where="NIR node 'n'"):
-        broadcast("n", "tau", np.arange(float(np.prod(shape))).reshape(shape), (2, 3))
-
-
-def test_the_dilation_of_a_single_tap_has_no_effect() -> None:
-    drawn = Drawn(0)
-    x = torch.as_tensor(drawn.rng.normal(size=(1, 6, 6)))
-    for size, dilation in (((1, 1), (1, 3)), ((1, 1), (3, 3)), ((1, 2), (3, 2))):
-        conv = nir.Conv2d(None, drawn.weights(2, 1, *size), 1, 0, dilation, 1, np.zeros(2))
-        fold = folded((("c", conv),), (1, 6, 6), image=(1, 6, 6))
-        assert size != (1, 1) or (fold.kernel is not None and fold.kernel.dilation == 1)
-        np.testing.assert_allclose(applied(fold, x.numpy()), in_torch(conv, x).ravel(), atol=1e-12)

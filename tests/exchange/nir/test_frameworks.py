@@ -158,7 +158,7 @@ def counted(module: Any, raster: Any) -> Any:
     return torch.stack([module(step) for step in raster]).sum(0)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
     def surrogate(distance: Any) -> Any:
         soft = torch.sigmoid(5 * distance)

@@ -241,13 +241,6 @@ def test_an_axis_of_examples_in_the_shape_of_the_input_is_left_out(
     assert from_nir(graph(*nodes), dt="1*ms").config.input_shape == expected
 
 
-def test_a_line_of_one_channel_is_no_square_image() -> None:
-    d = Drawn(0)
-    conv = nir.Conv1d(None, d.weights(2, 1, 3), 1, 1, 1, 1, np.zeros(2))
-    nodes = nir.Input({"input": np.array([1, 16])}), conv, d.neurons("LIF", (2, 16))
-    assert from_nir(graph(*nodes), dt="1*ms").config.input_shape == (1, 1, 16)
-
-
 def test_a_potential_that_is_no_variable_is_refused() -> None:
     model = model_of("LI").model_copy(update={"potential": "u"})
     with refused(ModelError, "'u'", where="nir_li.toml, potential"):

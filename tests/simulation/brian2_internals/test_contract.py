@@ -33,16 +33,11 @@ from brian2.utils.logger import catch_logs
 from import_graph import LINKED, Sources
 
 from bioae.simulation.brian2_internals.groups import (
-    TemplateGroup,
     VariablesGroup,
     code_object_class,
     fresh_names,
-    is_shared_variable,
-    mark_as_run,
     replace_time,
     set_refractory_code,
-    set_subexpression_code,
-    skip_unit_checks,
     uncompiled_objects,
     use_template,
 )
@@ -125,27 +120,6 @@ def test_state_updaters_take_their_refractory_code_from_get_refractory_code(nump
     assert not refractory.variables["not_refractory"].get_value().any()
 
 
-def test_subexpression_updaters_run_their_abstract_code(numpy: None) -> None:
-    constant = group(model="v : 1\ns = v + 1 : 1 (constant over dt)")
-    set_subexpression_code(constant, "s = 12")
-    run(constant)
-    assert constant.variables["s"].get_value().tolist() == [12.0] * 3
-    set_subexpression_code(group(), "s = 12")  # there is none
-
-
-def test_code_runners_check_units_only_if_check_units_is_true(numpy: None) -> None:
-    wrong = group(threshold="v > 1*mV")
-    skip_unit_checks(*wrong.thresholder.values(), *wrong.resetter.values())
-    run(wrong)
-    assert wrong.thresholder["spike"].check_units is False
-
-
-def test_variables_tell_whether_they_are_scalar(numpy: None) -> None:
-    variables = group(model="v : 1\ns : 1 (shared)").variables
-    assert is_shared_variable(variables["s"])
-    assert not is_shared_variable(variables["v"])
-
-
 # Names and networks.
 
 
@@ -154,16 +128,6 @@ def test_names_of_existing_objects_are_kept_by_the_instance_follower(numpy: None
     with fresh_names():
         assert Clock(1 * ms, name="contract_name*").name == first.name
     assert Clock(1 * ms, name="contract_name*").name != first.name
-
-
-def test_objects_know_their_network_by_its_id(numpy: None) -> None:
-    part = group()
-    assert part._network is None
-    network = Network()
-    mark_as_run(part, network)
-    assert part._network == network.id
-    other = group()
-    assert run(other).id == other._network
 
 
 # Code objects and templates.
@@ -219,52 +183,6 @@ def test_code_runners_make_their_code_in_create_default_code_object(numpy: None)
     assert list(monitor.i) == [1]
 
 
-def test_templaters_refuse_a_missing_template(numpy: None) -> None:
-    spiking = group()
-    use_template(spiking.thresholder["spike"], TEMPLATES, "missing")
-    run(spiking)
-    assert spiking.thresholder["spike"].template == "threshold"
-    assert "Derived" not in type(spiking.thresholder["spike"].codeobj).__name__
-
-
-class Counter(TemplateGroup):
-    """An object with its own variables and a template: it records spikes."""
-
-    _template_package = TEMPLATES
-
-    def __init__(self, source: NeuronGroup) -> None:
-        super().__init__("contract_counter")
-        for name in ("i", "count"):
-            self.variables.add_dynamic_array(name, size=0, dtype=np.int32, read_only=True)
-        self.variables.add_reference("_spikespace", source)
-        self.variables.add_constant("N", len(source))
-        self._run_template(
-            "spike_recorder",
-            "",
-            clock=source.clock,
-            when="after_thresholds",
-            order=0,
-            dependencies=[source],
-            needed_variables=["i", "count", "_spikespace"],
-            options={"recorded_variable": self.variables["_spikespace"]},
-        )
-
-    def append(self, name: str, values: Any) -> None:
-        variable = self.variables[name]
-        length = len(variable.get_value())
-        variable.resize(length + len(values))
-        variable.get_value()[length:] = values
-
-
-def test_objects_other_than_neurons_can_have_variables_and_code(numpy: None) -> None:
-    spiking = group(reset="")
-    spiking.variables["v"].set_value(np.array([0.0, 1.0, 1.0]))
-    counter = Counter(spiking)
-    run(spiking, counter)
-    assert counter.variables["i"].get_value().tolist() == [1, 2, 1, 2]
-    assert counter.count[:].tolist() == [2, 2]  # as an attribute, too
-
-
 def test_code_objects_keep_their_compiled_blocks_in_compiled_code(numpy: None) -> None:
     part = group()
     network = run(part)
@@ -296,18 +214,6 @@ def project(tmp_path: Path) -> Iterator[tuple[Any, Path, dict[str, Any]]]:
         yield device, tmp_path, {"part": part, "monitor": monitor}
 
 
-def test_the_main_queue_holds_values_and_runs(project: Any) -> None:
-    device, _, _ = project
-
-    def entries(kind: str) -> list[Any]:
-        return [arguments for name, arguments in device.main_queue if name == kind]
-
-    assert ("0", 0.125) in [(str(item), float(n)) for _, item, n in entries("set_by_single_value")]
-    assert (0.5, False) in [(value, dynamic) for _, value, dynamic in entries("set_by_constant")]
-    network, lines = entries("run_network")[0]
-    assert [line for line in lines if re.match(rf"{network.name}\.run\([\d.]+, ", line)]
-
-
 def test_projects_contain_no_values(project: Any) -> None:
     device, folder, _ = project
     device.build(directory=str(folder), compile=False, run=False)
@@ -317,17 +223,6 @@ def test_projects_contain_no_values(project: Any) -> None:
     assert "_static_array_reals[" in main
     reals = np.fromfile(folder / "static_arrays/_static_array_reals")
     assert {0.125, 0.5, 0.002} <= set(reals.tolist())
-
-
-def test_arrays_of_functions_are_written_by_tofile(project: Any) -> None:
-    device, folder, _ = project
-    device.build(directory=str(folder), compile=False, run=False)
-    names = [name for name in device.static_arrays if "contract_values" in name]
-    assert len(names) == 1
-    file = folder / "static_arrays" / names[0]
-    assert file.stat().st_size == 3 * 2 * 8
-    assert type(device.static_arrays[names[0]]).__name__ == "_Values"
-    assert file.stat().st_blocks == 0 or file.read_bytes() == bytes(3 * 2 * 8)
 
 
 def test_projects_have_the_files_that_are_merged(project: Any) -> None:

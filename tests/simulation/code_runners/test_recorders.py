@@ -21,7 +21,6 @@ from bioae.simulation import Backend, build
 from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets.activation import activated
-from bioae.simulation.workers.job import chunk_size
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -107,16 +106,6 @@ def layer_start(period: int, depth: int, presentation: Any) -> Any:
     return depth + presentation * period
 
 
-def test_a_manual_run_and_simulate_give_the_same_result() -> None:
-    net = network("mean")
-    with activated("numpy"):
-        built = build(net, len(IMAGES))
-        built.present(IMAGES, seed=3)
-        built.run()
-        manual = built.result()
-    assert manual.equals(simulate(net, IMAGES, "numpy", seed=3))
-
-
 @pytest.mark.parametrize(
     ("target", "connectivity", "schedule"),
     [
@@ -196,9 +185,3 @@ def test_an_unfinished_run_has_no_result() -> None:
         built.network.run(3 * dt, namespace={})
         # The second presentation is empty, so the first is complete without it.
         assert built.result().equals(expected)
-
-
-def test_chunk_size_decreases_with_recorded_memory() -> None:
-    config = network("max").config
-    longer = config.varied(steps=240)
-    assert chunk_size(config, ()) > 2 * chunk_size(longer, ()) > 2 * chunk_size(longer, ["v"]) > 2

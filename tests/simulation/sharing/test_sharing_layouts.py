@@ -80,16 +80,6 @@ def test_a_dense_layout_has_all_pairs(sources: int, targets: int) -> None:
     assert_same(layout, Dense(name="a", units=targets).connections((sources,)))
 
 
-def test_axes_are_independent() -> None:
-    """A convolution that is not square equals a square one whose other weights are removed."""
-    square = conv2d((1, 7, 7), 2, 3, padding=1, stride=(1, 2)).unrolled()
-    flat = conv2d((1, 7, 7), 2, (1, 3), padding=(0, 1), stride=(1, 2)).unrolled()
-    rows = np.asarray(square.weight) // 3 % 3
-    kept = [np.asarray(index)[rows == 1] for index in square]
-    kept[2] = kept[2] // 9 * 3 + kept[2] % 3
-    np.testing.assert_array_equal(ordered(flat), ordered(kept))
-
-
 def test_neighbours_are_added_together() -> None:
     """A kernel's row is one segment where its taps reach neighbouring targets."""
     for layout in (
@@ -105,11 +95,6 @@ def test_neighbours_are_added_together() -> None:
 def _rows(layout: Layout) -> list[tuple[int, int]]:
     position = np.repeat(np.arange(layout.positions), np.diff(layout.first))
     return list(zip(position.tolist(), (layout.start // (5 * 4)).tolist(), strict=True))
-
-
-def test_channels_that_groups_do_not_divide_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 groups do not divide 3 and 4 channels"):
-        conv2d((3, 5, 5), 4, 3, groups=2)
 
 
 def test_the_package_imports_only_brian2s_internals_of_bioae() -> None:
