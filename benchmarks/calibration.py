@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stored import DOCS_RESULTS, parser
-from bioae import simulate
+from bioae import simulate, train
 from bioae.analysis import sum_squared_error, summary
 from bioae.datasets import load as load_images
 from bioae.equations import available, load_neuron
@@ -25,7 +25,6 @@ from bioae.networks import Network
 from bioae.networks.artefact import load
 from bioae.responses.calibration import CALIBRATIONS
 from bioae.simulation import Backend
-from bioae.trainers.training.training import train
 
 _COMMAND = "python -m benchmarks.calibration"
 
@@ -137,7 +136,7 @@ def _trained() -> Network:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "train.toml"
         config.write_text(CONFIG)
-        train(config, Path(folder) / "run")
+        train(config, out=Path(folder) / "run")
         return load(Path(folder) / "run" / "model").network
 
 

@@ -66,15 +66,15 @@ def trained(case: Case) -> Network:
     It is kept in the user's cache folder. Training the paper's takes half an hour; an interrupted
     training continues.
     """
-    from bioae.trainers import train
-    from bioae.trainers.training.folder import CHECKPOINT
+    from bioae import train
+    from bioae.runs.folder import CHECKPOINT
 
     digest = hashlib.sha256(case.config.read_bytes()).hexdigest()[:12]
     out = user_cache() / "benchmarks" / f"{case.config.stem}-{digest}"
     if (out / "model").exists():
         return artefact.load(out / "model").network
     begun = (out / CHECKPOINT).exists()
-    return train(case.config, out, resume=begun).network
+    return train(case.config, out=out, resume=begun).network
 
 
 def digits(count: int) -> Data:

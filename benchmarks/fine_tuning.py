@@ -15,12 +15,14 @@ from typing import Any
 import torch
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
+from bioae import train
 from bioae.files import write_text
+from bioae.runs import Trained
+from bioae.runs.folder import CHECKPOINT
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.folder import CHECKPOINT
 from bioae.trainers.training.starting import starting_network
-from bioae.trainers.training.training import TrainingResult, assemble, train
+from bioae.trainers.training.training import assemble
 
 __all__ = ["main", "table"]
 
@@ -97,16 +99,16 @@ def _changed(
     return {**head, **first, **_after(result)}
 
 
-def _run(config: TrainingConfig, out: Path, *, resume: bool) -> TrainingResult:
+def _run(config: TrainingConfig, out: Path, *, resume: bool) -> Trained:
     resume = resume and (out / CHECKPOINT).exists()
-    return train(config, out, resume=resume, overwrite=not resume)
+    return train(config, out=out, resume=resume, overwrite=not resume)
 
 
-def _after(result: TrainingResult) -> dict[str, Any]:
+def _after(result: Trained) -> dict[str, Any]:
     return {
-        "errors": [epoch["validation_sum_squared_error"] for epoch in result.history],
-        "layers": result.history[-1]["layers"],
-        "seconds": [round(epoch["seconds"], 1) for epoch in result.history],
+        "errors": [epoch["validation_sum_squared_error"] for epoch in result.records],
+        "layers": result.records[-1]["layers"],
+        "seconds": [round(epoch["seconds"], 1) for epoch in result.records],
     }
 
 

@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data, DataOptions
     from bioae.equations import NeuronModel
+    from bioae.networks.config import NetworkConfig
+    from bioae.networks.network import Network
     from bioae.networks.rules import Held
     from bioae.networks.trained.loading import NetworkLike
     from bioae.progress import Progress
+    from bioae.runs.rules.config import LearningConfig
+    from bioae.runs.run import Trained
+    from bioae.runs.splits import Given
     from bioae.runs.tables import Optimiser
+    from bioae.runs.trainer import Reporter, Trainer
     from bioae.simulation.backend import Backend, Target
+    from bioae.simulation.engine import Engine
     from bioae.simulation.learned import Learned
     from bioae.simulation.run import Simulation
     from bioae.trainers.parity import Parity
+    from bioae.trainers.training.config import TrainingConfig
 
-__all__ = ["analyze", "learn", "parity", "simulate", "simulate_to"]
+__all__ = ["analyze", "learn", "parity", "simulate", "simulate_to", "train"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +62,18 @@ def _verb(function: Callable[P, R]) -> Callable[P, R]:
         return function(*arguments, **keywords)
 
     return checked
+
+
+def _engine(network: Network, backend: Backend) -> Engine:
+    """Return the engine that runs a network on a target."""
+    if backend.target == "torch":
+        need_torch('the target "torch"')
+        from bioae.trainers.mirror.engine import MirrorEngine
+
+        return MirrorEngine(network, backend)
+    from bioae.simulation.workers.job import Brian2Engine
+
+    return Brian2Engine(network, backend)
 
 
 @_verb
@@ -171,7 +191,6 @@ def _simulation(
     options: DataOptions,
 ) -> Simulation:
     """Check the arguments of `simulate` before any work is done."""
-    from bioae.engines import engine_of
     from bioae.networks.trained.loading import network_of
     from bioae.simulation.backend import Backend, check_record
     from bioae.simulation.presentations import Presentations
@@ -179,7 +198,7 @@ def _simulation(
 
     network, backend = network_of(network), Backend.of(backend)
     check_record(backend.record, network.config.placed)
-    engine = engine_of(network, backend)
+    engine = _engine(network, backend)
     if isinstance(backend.workers, int):
         engine.check()
     config = network.config
@@ -243,7 +262,6 @@ def learn(
         As `bioae.simulate`; or if modulators do not fit, or the target does not learn this way.
     """
     from bioae.checks import whole
-    from bioae.engines import engine_of
     from bioae.networks.rules import check_held
     from bioae.networks.trained.loading import network_of
     from bioae.runs.tables import OptimiserSettings
@@ -264,7 +282,7 @@ def learn(
         OptimiserSettings.of(optimiser, learning_rate),
         {} if before is None else before.moments,
     )
-    engine = engine_of(start, backend)
+    engine = _engine(start, backend)
     presented = Presentations.of(start.config, data, seed=seed, **options)
     values = check_held(start.config.placed, held, len(presented))
     return learned_from(
@@ -272,6 +290,139 @@ def learn(
         held=values, updates=updates, before=0 if before is None else before.presentations,
         progress=progress,
     )  # fmt: skip
+
+
+@_verb
+def train(
+    source: TrainingConfig | LearningConfig | Mapping[str, Any] | NetworkLike | NetworkConfig,
+    data: Data | Any = None,
+    *,
+    test: Data | Any = None,
+    settings: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Reporter | bool | None = None,
+    **options: Unpack[DataOptions],
+) -> Trained:
+    """Train a network by gradients, or by the rules of its synapse models.
+
+    The folder `out` holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from
+    the start, and at the end ``test.json`` and ``model``, the artefact. If the run starts from a
+    trained network, ``start`` is that network as training begins. An interrupted run keeps its
+    progress.
+
+    Parameters
+    ----------
+    source
+        A configuration: an object, its tables, or the path of a TOML file. Or a network: its
+        description, whose weights are drawn; or a trained one, its artefact, path or name, from
+        which training starts.
+    data
+        The data to train on, in place of those of the configuration: in any form that `simulate`
+        takes. A part of them, ``[data] validation``, is held out.
+    test
+        The data to test on at the end; by default the test split of a data set's name or path.
+    settings
+        Tables of a configuration whose keys replace those of `source`, such as
+        ``{"training": {"epochs": 5}}``; with a table ``learning`` the network learns by rules.
+    out
+        The run's folder; without one nothing is written.
+    resume
+        Continue from the checkpoint in `out`; the result is bit for bit that of an uninterrupted
+        run.
+    overwrite
+        Replace a run in `out`; other files there are left unchanged.
+    progress
+        Called after every update with a report; or whether to show a bar, by default on a terminal
+        and in a notebook.
+    options
+        As for `simulate`, of `data`.
+
+    Returns
+    -------
+    Trained
+        The network, and the metrics.
+
+    Raises
+    ------
+    NetworkError
+        If the configuration does not fit, or differs from that of the run to resume, or the loss
+        is no longer finite, or weights grow without bounds.
+    DataError
+        If the data do not fit the network, or are not those of the run to resume.
+    OutputError
+        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
+        another process trains in it.
+    ArtefactError
+        If there is no checkpoint to resume from, or it does not fit.
+    LibraryError
+        If the network is trained by gradients, or with the target ``"torch"``, and PyTorch is not
+        installed.
+    TargetError
+        If the compiler of a target is missing or fails.
+    """
+    from bioae.runs.checkpoint import check_exists
+    from bioae.runs.folder import CHECKPOINT, START, check_folder
+    from bioae.runs.run import run
+    from bioae.runs.splits import Given
+
+    if out is not None:
+        out = check_folder(out, resume=resume, overwrite=overwrite)
+        if resume:
+            check_exists(out / CHECKPOINT)
+    config, start = _configured(source, settings)
+    if data is None and (test is not None or options):
+        name = "test" if test is not None else next(iter(options))
+        raise InputError("there are no data that it belongs to", where=name, hint="Give data")
+    given = None if data is None else Given(data, test, options)
+    stored = None if out is None or not resume else out / START
+    trainer = _trainer(config, start, stored if stored and stored.exists() else None, given)
+    return run(trainer, out, resume=resume, overwrite=overwrite, progress=progress)
+
+
+def _configured(
+    source: Any, settings: Mapping[str, Any] | None
+) -> tuple[TrainingConfig | LearningConfig, Network | None]:
+    """Return the configuration of a run, and the network object from which it starts, if any."""
+    from bioae.configuration import load_configuration
+    from bioae.networks.config import NetworkConfig
+    from bioae.networks.trained.loading import network_of
+    from bioae.runs.rules.config import LearningConfig
+    from bioae.trainers.training.config import TrainingConfig
+
+    if isinstance(source, TrainingConfig | LearningConfig):
+        if not settings:
+            return source, None
+        source = source.to_mapping()
+    is_path = isinstance(source, str | os.PathLike)
+    if isinstance(source, Mapping) or (is_path and Path(source).suffix == ".toml"):
+        return load_configuration(source, settings), None
+    tables = dict(settings or {})
+    if isinstance(source, NetworkConfig):
+        return load_configuration({**tables, "network": source}), None
+    if is_path and "learning" not in tables:
+        return load_configuration(tables, init={"model": str(source)}), None
+    network = network_of(source)
+    return load_configuration({**tables, "network": network.config}), network
+
+
+def _trainer(
+    config: TrainingConfig | LearningConfig,
+    start: Network | None,
+    stored: Path | None,
+    given: Given | None,
+) -> Trainer:
+    from bioae.runs.rules.config import LearningConfig
+
+    if isinstance(config, LearningConfig):
+        from bioae.runs.rules.trainer import RuleTrainer
+
+        return RuleTrainer(config, _engine, start, given)
+    need_torch("train")
+    from bioae.trainers.training.training import gradient_trainer
+
+    return gradient_trainer(config, start=start, stored=stored, given=given)
 
 
 @_verb

@@ -6,9 +6,7 @@ trains is a `bioae.networks.network.Network`, for simulation in Brian2 and analy
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,6 +22,8 @@ from bioae.networks.config import NetworkConfig
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.random import RandomState
+
+    from bioae.networks.network import Network
 
 
 __all__ = ["SpikingAutoEncoder"]
@@ -123,19 +123,16 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         InputError
             If a parameter or the description of the network does not fit.
         """
-        from bioae.trainers import TrainingConfig, train
+        from bioae.api import train
+        from bioae.trainers import TrainingConfig
 
         data = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         self.data_min_, self.data_max_ = float(data.min()), float(data.max())
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "data.npz"
-            tables = self._tables(str(path), seed)
-            config = TrainingConfig.from_mapping(tables, where=type(self).__name__)
-            images = self._images(data, config.network.input_shape)
-            np.savez(path, x_train=images, x_test=images[:1])
-            result = train(config, Path(folder) / "run")
-        self.network_, self.history_ = result.network, result.history
+        config = TrainingConfig.from_mapping(self._tables(seed), where=type(self).__name__)
+        result = train(config, self._images(data, config.network.input_shape))
+        self.network_: Network = result.network
+        self.history_ = result.records
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -161,7 +158,8 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """
         from bioae.api import simulate
 
-        return simulate(self.network_, self.intensities(X), "torch")
+        images = self.intensities(X)
+        return simulate(self.network_, images, "torch")
 
     def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return data as the network is shown them, from 0 to 1, (example, channel, y, x)."""
@@ -205,7 +203,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             _dense(self.n_features_in_, latent, steps), where=type(self).__name__
         )
 
-    def _tables(self, data: str, seed: int) -> dict[str, Any]:
+    def _tables(self, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
         target = self.rate_per_step
         if target is not None:
@@ -225,7 +223,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             )
         term = {"coefficient": 1.0, "layers": [latent], "target": target}
         return {
-            "data": {"name": data, "validation": part},
+            "data": {"validation": part},
             "network": network.to_mapping(),
             "training": {
                 "epochs": epochs,

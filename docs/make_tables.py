@@ -21,7 +21,6 @@ from bioae.equations.synapses.model import (
     SynapseModel,
     SynapseStatements,
 )
-from bioae.learning.config import LearningTable
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
     CountDecoder,
@@ -49,6 +48,7 @@ from bioae.networks.tasks import (
     Representation,
     Sequence,
 )
+from bioae.runs.rules.config import LearningTable
 from bioae.showing import markdown_table
 
 PAGES = tuple(

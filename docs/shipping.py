@@ -24,11 +24,11 @@ from bioae.errors import ArtefactError, DataError, InputError, NetworkError
 from bioae.files import atomic_output
 from bioae.networks import artefact
 from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card, read_card
+from bioae.runs.folder import METRICS, MODEL, TEST
 from bioae.runs.splits import held_out
 from bioae.simulation.backend import Target
 from bioae.trainers import TrainingConfig, load_config
 from bioae.trainers.parity import compare
-from bioae.trainers.training.folder import METRICS, MODEL, TEST
 
 __all__ = ["LARGEST", "Words", "measured_card", "ship", "stored_network"]
 
@@ -70,7 +70,7 @@ def ship(
     Parameters
     ----------
     run
-        The folder of a finished run, see `bioae.trainers.training.training.train`.
+        The folder of a finished run, see `bioae.train`.
     name
         The name.
     words

@@ -12,12 +12,12 @@ from pathlib import Path
 import xarray as xr
 
 import bioae
-from bioae import analysis, trainers
+from bioae import analysis
 
 
 def main(out: str = "classifier") -> xr.DataTree:
-    config = trainers.load_config(Path(__file__).with_name("train_classifier.toml"))
-    trained = trainers.train(config, out, overwrite=True)
+    config = Path(__file__).with_name("train_classifier.toml")
+    trained = bioae.train(config, out=out, overwrite=True)
     digits = bioae.datasets.load("sample", "test")  # held out
     result = bioae.simulate(trained.network, digits, "numpy")
 

@@ -67,10 +67,10 @@ def perceptron(trial: Trial) -> dict[str, float]:
     }  # fmt: skip
     tables = changed(read("convolutional_structure")["perceptron"], sized)
     result = trial.baseline(tables)
-    weights = result.baseline.arrays()["hidden.weight"]
+    weights = result.network.arrays()["hidden.weight"]
     return {
         **_localisation(weights),
-        "discrimination": float(roc_auc_score(test.labels, result.baseline.predict(test)[:, 1])),
+        "discrimination": float(roc_auc_score(test.labels, result.network.predict(test)[:, 1])),
         "error": result.summary["test_mean_squared_error"],
     }
 

@@ -71,7 +71,7 @@ def _encoder(trial: Trial) -> Network:
         return trial.train(changed(tables, steps)).network
     learning = {"epochs": sizes["epochs"], "target": trial.target, "labelled": sizes["few"]}
     tables = changed(settings["tables"], {"data": data, "learning": learning, **steps})
-    network = trial.learn(tables, settings["name"], share=True).network
+    network = trial.train(tables, settings["name"], share=True).network
     if settings["kind"] != "shuffled":
         return network
     weights = np.array(network.weights[f"{LAYER}.weight"])

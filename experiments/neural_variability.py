@@ -102,7 +102,7 @@ def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], An
             "validation": trained.summary["validation_accuracy"],
             "epoch": trained.summary["epoch"],
         }
-        return numbers, trained.baseline
+        return numbers, trained.network
     epochs = tables["training"]["epochs"]
     store = trial.folder / _SCORES
     tested = _read_scores(store)
@@ -113,13 +113,13 @@ def _trained(trial: Trial, tables: dict[str, Any]) -> tuple[dict[str, float], An
         trained = trial.baseline(changed(tables, {"training": {"epochs": epoch}}))
         tested[str(epoch)] = trained.summary["test_accuracy"]
         write_text(store, json.dumps(tested), overwrite=True)
-    held_out = [metrics["validation_accuracy"] for metrics in trained.history[-LAST:]]
+    held_out = [metrics["validation_accuracy"] for metrics in trained.records[-LAST:]]
     numbers = {
         "accuracy": float(np.mean([*tested.values()])),
         "validation": float(np.mean(held_out)),
         "epoch": epochs,
     }
-    return numbers, trained.baseline
+    return numbers, trained.network
 
 
 def _read_scores(store: Path) -> dict[str, float]:

@@ -143,7 +143,7 @@ def conventional(
     baseline = {"kind": "recurrent", "cell": "lstm"}
     tables = {**tables, "baseline": baseline, "training": training}
     fitted = trial.baseline(_with_data(trial, tables, train, test))
-    return errors(fitted.baseline.predict(test), test)
+    return errors(fitted.network.predict(test), test)
 
 
 def memoryless(trial: Trial, train: Data, test: Data) -> dict[str, float]:
@@ -170,7 +170,7 @@ def memoryless(trial: Trial, train: Data, test: Data) -> dict[str, float]:
         },
     }  # fmt: skip
     fitted = trial.baseline(_with_data(trial, tables, seen, unseen))
-    return errors(fitted.baseline.predict(unseen), unseen)
+    return errors(fitted.network.predict(unseen), unseen)
 
 
 def errors(output: NDArray[np.float64], test: Data) -> dict[str, float]:

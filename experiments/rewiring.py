@@ -42,7 +42,7 @@ def run(trial: Trial) -> Mapping[str, float]:
         trial.settings["tables"],
         {"data": data, "learning": learning, "network": {"steps": sizes["steps"]}},
     )
-    learned = trial.learn(tables)
+    learned = trial.train(tables, "learning")
     network, summary = learned.network, learned.summary
     start = Network.initialise(network.config, seed=trial.seed)
     train = load(sizes["data"], "train", sizes["train"])

@@ -65,7 +65,7 @@ def _compiled(trial: Trial) -> dict[str, float]:
     test = genz(sizes["test"], inputs=inputs, seed=trial.seed, split="test")
     tables = recipe(inputs, trial.settings["hidden"], sizes)
     trained = trial.baseline(tables | {"data": trial.data(train, test)})
-    arrays = trained.baseline.arrays()
+    arrays = trained.network.arrays()
     names = [layer["name"] for layer in tables["network"]["layers"]]
     weights, biases = ([arrays[f"{n}.{kind}"] for n in names] for kind in ("weight", "bias"))
     values = test.as_float()[: sizes["examples"], 0, 0]

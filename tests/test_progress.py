@@ -18,8 +18,9 @@ import bioae
 from bioae import progress, simulate
 from bioae.errors import InputError
 from bioae.progress import activity, counted
+from bioae.runs import Report
+from bioae.runs.run import reported
 from bioae.simulation.workers import job
-from bioae.trainers.training.progress import Report, reported
 
 DIGITS = np.random.default_rng(0).random((3, 28, 28))
 
@@ -92,13 +93,13 @@ def test_bars_are_shown_in_a_notebook(screen: Screen, monkeypatch: pytest.Monkey
 
 
 def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:
-    with reported(None, batches=20, done=0) as report:
+    with reported(None, 0, 20) as report:
         assert "nan" not in screen.wait_for("training:")
         time.sleep(0.15)
-        report(Report(1, 2, 1, 10, 12.5))
+        report(Report(1, 2, 1, 20, 12.5))
         assert "validation" not in screen.wait_for("loss=12.50")
         time.sleep(0.15)
-        report(Report(2, 2, 1, 10, 11.25, 34.5678))
+        report(Report(2, 2, 11, 20, 11.25, 34.5678))
         line = screen.wait_for("validation=34.57")
     assert re.match("epoch 2/2: .*loss=11.25", line)
 
@@ -139,7 +140,7 @@ def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
         lambda wrong: bioae.simulate("sae-mnist", DIGITS, "numpy", progress=wrong),
         lambda wrong: bioae.simulate_to("r.nc", "sae-mnist", DIGITS, "numpy", progress=wrong),
         lambda wrong: simulate("sae-mnist", DIGITS, "torch", progress=wrong),
-        lambda wrong: bioae.trainers.train("missing.toml", "out", progress=wrong),
+        lambda wrong: bioae.train("missing.toml", out="out", progress=wrong),
     ],
 )
 def test_what_is_no_progress(call: Callable[[object], object]) -> None:

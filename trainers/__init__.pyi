@@ -16,5 +16,3 @@ from .parity import model_parity as model_parity
 from .training.config import TrainingConfig as TrainingConfig
 from .training.config import load_config as load_config
 from .training.losses import loss_function as loss_function
-from .training.training import TrainingResult as TrainingResult
-from .training.training import train as train

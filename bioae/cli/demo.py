@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bioae.datasets import Data
-    from bioae.trainers import TrainingResult
+    from bioae.runs import Trained
 
 __all__ = ["demo", "firing"]
 
@@ -119,7 +119,7 @@ def _stored() -> list[str]:
 
 
 def _simulate(
-    runs: Mapping[str, TrainingResult],
+    runs: Mapping[str, Trained],
     digits: Data,
     out: Path,
     target: Target,
@@ -226,7 +226,7 @@ def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
 
 def _write_report(
     path: Path,
-    runs: Mapping[str, TrainingResult],
+    runs: Mapping[str, Trained],
     results: Mapping[str, xr.DataTree],
     numbers: Mapping[str, Any],
 ) -> None:

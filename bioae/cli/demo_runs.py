@@ -19,7 +19,7 @@ from bioae.progress import bar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bioae.trainers import TrainingResult
+    from bioae.runs import Trained
 
 __all__ = ["RUNS", "recipe", "train_all"]
 
@@ -48,7 +48,7 @@ def recipe(run: str) -> dict[str, Any]:
 
 def train_all(
     out: Path, *, epochs: int | None, overwrite: bool, console: Console
-) -> dict[str, TrainingResult]:
+) -> dict[str, Trained]:
     """Train all networks, one per core at a time.
 
     Parameters
@@ -93,7 +93,7 @@ def _watch(runs: Mapping[str, Future[Any]], reports: SimpleQueue[Any], epochs: i
                 run.result()
             while not reports.empty():
                 name, at = reports.get()
-                finished[name] = at.epoch - 1 + at.batch / at.batches
+                finished[name] = at.epochs * at.done / at.total
                 notes[name] = f"{at.epoch}/{at.epochs}"
             if shown is not None:
                 shown.reach(int(sum(finished.values())), notes=notes)
@@ -112,12 +112,13 @@ def _settle(reports: SimpleQueue[Any]) -> None:
     _REPORTS.append(reports)
 
 
-def _trained(name: str, values: Mapping[str, Any], folder: Path, overwrite: bool) -> TrainingResult:
+def _trained(name: str, values: Mapping[str, Any], folder: Path, overwrite: bool) -> Trained:
     """Train a network in a process of the pool."""
-    from bioae.trainers import TrainingConfig, train
+    from bioae.api import train
+    from bioae.trainers import TrainingConfig
 
     config = TrainingConfig.from_mapping(values, where=f"demo, {name}")
     (reports,) = _REPORTS
     return train(
-        config, folder, overwrite=overwrite, progress=lambda report: reports.put((name, report))
+        config, out=folder, overwrite=overwrite, progress=lambda report: reports.put((name, report))
     )

@@ -6,17 +6,16 @@ import json as json_format
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioae.cli.options import check_effect
-from bioae.errors import NetworkError
 from bioae.progress import is_watched
 
 if TYPE_CHECKING:
     from bioae.networks.network import Network
-    from bioae.trainers.training.progress import Report
+    from bioae.runs import Report, Trained
 
 __all__ = ["train"]
 
@@ -71,47 +70,32 @@ def train(
     int
         The exit status: 0 done, 130 interrupted.
     """
-    from bioae.extras import need_torch
+    from bioae.api import train as run
+    from bioae.configuration import load_configuration
+    from bioae.runs.folder import CHECKPOINT
 
     if resume:
         check_effect("--resume continues the run in the folder", overwrite=overwrite)
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
-    if _learns(config):
-        return _learn(config, out, start, rule=rule, json=json, resume=resume, overwrite=overwrite)
-    if rule is not None and config.is_file():
-        raise NetworkError(
-            "this network is trained by gradients", where="--rule",
-            hint="Leave it out, or write a table [learning] in place of [training]",
-        )  # fmt: skip
-    need_torch("bioae train")
-    from bioae.trainers.training.config import load_config
-
-    settings = load_config(config, init=start)  # before PyTorch is imported
-
-    from bioae.trainers.training.folder import CHECKPOINT
-    from bioae.trainers.training.training import train as run
-
+    settings = load_configuration(config, init=start, rule=rule)
     try:
         progress = None if is_watched() else _epochs_in_lines()
-        result = run(settings, out, resume=resume, overwrite=overwrite, progress=progress)
+        result = run(settings, out=out, resume=resume, overwrite=overwrite, progress=progress)
     except KeyboardInterrupt:
-        if (out / CHECKPOINT).exists():
-            options = {"init": init, "neuron": neuron, "calibrate": calibrate}
-            repeated = [
-                part for name, each in options.items() if each for part in (f"--{name}", str(each))
-            ]
-            command = ["bioae", "train", str(config), "--out", str(out), *repeated, "--resume"]
-            print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
-            return 130
-        raise
-    summary = result.summary
+        if not (out / CHECKPOINT).exists():
+            raise
+        options = {"init": init, "neuron": neuron, "calibrate": calibrate, "rule": rule}
+        repeated = [
+            part for name, each in options.items() if each for part in (f"--{name}", str(each))
+        ]
+        command = ["bioae", "train", str(config), "--out", str(out), *repeated, "--resume"]
+        print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
+        return 130
     if json:
-        print(json_format.dumps(summary))
+        print(json_format.dumps(result.summary))
     else:
-        print(
-            f"{result.model}: epoch {summary['epoch']} of {len(result.history)}, "
-            f"{_tested(result.network, summary)}"
-        )
+        for line in _lines_of(result):
+            print(line)
     return 0
 
 
@@ -133,70 +117,24 @@ def _epochs_in_lines() -> Callable[[Report], None]:
     return report
 
 
-def _learns(config: Path) -> bool:
-    """Return whether the network of a configuration learns by rules."""
-    from bioae.documents import read_toml
+def _lines_of(result: Trained) -> Iterator[str]:
+    """Yield the lines about a finished run."""
+    from bioae.runs.folder import FIGURES
 
-    try:
-        tables = read_toml(config, "training configuration", error=NetworkError)
-    except NetworkError:
-        return False  # which the training refuses
-    if "learning" not in tables:
-        return False
-    for name in ("training", "regularisers"):
-        if name in tables:
-            raise NetworkError(
-                f"a network learns by rules or by gradients: found both [learning] and [{name}]",
-                where=str(config),
-                hint="Remove one of them",
-            )
-    return True
-
-
-def _learn(
-    config: Path,
-    out: Path,
-    start: Mapping[str, str | None],
-    *,
-    rule: str | None,
-    json: bool,
-    resume: bool,
-    overwrite: bool,
-) -> int:
-    from bioae.learning import learn_from, load_learning
-    from bioae.trainers.training.folder import FIGURES, LEARNING
-
-    given = [key for key, value in start.items() if value is not None]
-    if given:
-        raise NetworkError(
-            "a network that learns by rules starts from its description",
-            where=", ".join(f"--{'init' if key == 'model' else key}" for key in given),
-            hint="Leave it out",
-        )
-    settings = load_learning(config, rule=rule)
-    try:
-        result = learn_from(settings, out, resume=resume, overwrite=overwrite)
-    except KeyboardInterrupt:
-        if not (out / LEARNING).exists():
-            raise
-        chosen = [] if rule is None else ["--rule", rule]
-        command = ["bioae", "train", str(config), "--out", str(out), *chosen, "--resume"]
-        print(f"bioae: interrupted; continue with: {shlex.join(command)}", file=sys.stderr)
-        return 130
-    if json:
-        print(json_format.dumps(result.summary))
-        return 0
+    summary = result.summary
+    if "epoch" in summary:
+        tested = _tested(result.network, summary)
+        yield f"{result.model}: epoch {summary['epoch']} of {len(result.records)}, {tested}"
+        return
+    yield f"{result.model}: {result.records[-1]['presentations']:,} presentations"
     texts = {
         "test_assigned_accuracy": "test accuracy by the classes of neurons",
         "test_readout_accuracy": "by a linear read-out",
         "test_rate_hz_mean": "mean rate in Hz",
     }
-    found = [f"{text} {result.summary[n]:.3g}" for n, text in texts.items() if n in result.summary]
-    print(f"{result.model}: {result.history[-1]['presentations']:,} presentations")
-    print(f"  {', '.join(found)}")
-    figures = [str(path) for path in (out / name for name in FIGURES) if path.exists()]
-    print(f"  {', '.join(figures)}")
-    return 0
+    yield f"  {', '.join(f'{text} {summary[n]:.3g}' for n, text in texts.items() if n in summary)}"
+    figures = (result.model.with_name(name) for name in FIGURES)
+    yield f"  {', '.join(str(path) for path in figures if path.exists())}"
 
 
 def _tested(network: Network, metrics: Mapping[str, Any]) -> str:

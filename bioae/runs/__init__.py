@@ -3,4 +3,6 @@
 What is trained is plugged in: the gradient step of `bioae.trainers`, or the rules of a network.
 """
 
-__all__: list[str] = []
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

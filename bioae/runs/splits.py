@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Literal, NamedTuple
+import os
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets import Data, convert
+from bioae.datasets import Data, DataOptions
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.runs.tables import DataConfig
-from bioae.simulation.presentations import check_declared, check_fit
+from bioae.simulation.presentations import check_fit, converted
 
-__all__ = ["Splits", "encoder_seed", "example_order", "held_out", "splits"]
+__all__ = ["Given", "Splits", "encoder_seed", "example_order", "held_out", "splits"]
 
 #: The third number of the seed of the split; the order of images and input spikes have 0 and 1.
 _STREAM = 2
 
 
 class Splits(NamedTuple):
-    """The data to train on, and those on which a network is evaluated."""
+    """The data to train on, and those to evaluate on; there may be none to test on."""
 
     train: Data
     validation: Data
-    test: Data
+    test: Data | None
 
 
-def splits(data: DataConfig, network: NetworkConfig, seed: int) -> Splits:
+class Given(NamedTuple):
+    """Data in any form, in place of those that a configuration names.
+
+    Attributes
+    ----------
+    train
+        To train on, those for validation included; the training split of a name or a path.
+    test
+        To test on; None: the test split of a name or a path, or none.
+    options
+        Labels, layout and others, see `bioae.datasets.convert`, of `train`.
+    """
+
+    train: Data | Any
+    test: Data | Any | None
+    options: DataOptions
+
+
+def splits(
+    data: DataConfig, network: NetworkConfig, seed: int, given: Given | None = None
+) -> Splits:
     """Load the data of a run, and hold out those for validation.
 
     Parameters
@@ -39,14 +59,28 @@ def splits(data: DataConfig, network: NetworkConfig, seed: int) -> Splits:
         The network that they are for.
     seed
         The seed of the split for validation.
+    given
+        Data that take the place of the described ones.
 
     Raises
     ------
     DataError
         If there are none, they do not fit the network, or nothing would remain to train on.
     """
-    train, validation = held_out(_loaded(data, network, "train", data.train), data.validation, seed)
-    return Splits(train, validation, _loaded(data, network, "test", data.test))
+    test: Data | None = None
+    if given is None:
+        whole = _loaded(data.name, network, split="train", limit=data.train)
+        test = _loaded(data.name, network, split="test", limit=data.test)
+    else:
+        named = isinstance(given.train, str | os.PathLike)
+        options = given.options.copy()
+        if named:
+            options.setdefault("split", "train")
+        whole = _loaded(given.train, network, **options)
+        if given.test is not None or named:
+            test = _loaded(given.train if given.test is None else given.test, network)
+    train, validation = held_out(whole, data.validation, seed)
+    return Splits(train, validation, test)
 
 
 def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
@@ -107,17 +141,8 @@ def encoder_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
 
 
-def _loaded(
-    config: DataConfig, network: NetworkConfig, split: Literal["train", "test"], limit: int | None
-) -> Data:
-    data = convert(
-        config.name,
-        network.input_shape,
-        points=network.points if network.in_time else None,
-        split=split,
-        limit=limit,
-        check=partial(check_declared, network),
-    )
+def _loaded(source: Data | Any, network: NetworkConfig, **options: Unpack[DataOptions]) -> Data:
+    data = converted(network, source, **options)
     check_fit(network, data)
     if network.task.target not in {"images", None}:  # refused before any training
         network.task.target_of(data, network.steps)

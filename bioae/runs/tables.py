@@ -63,6 +63,10 @@ class DataConfig(Table):
         description="images of the test split, evaluated once at the end; none: all",
     )
 
+    def of(self, name: str) -> DataConfig:
+        """Return the description of all of some data, which were given and have this name."""
+        return self.model_copy(update={"name": name, "train": None, "test": None})
+
     @model_validator(mode="after")
     def _leaves_images(self) -> Self:
         if self.train is not None and self.validation >= self.train:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
     from bioae.networks.network import Network
-    from bioae.trainers import TrainingResult
-    from experiments.baselines import BaselineResult
+    from bioae.runs import Trained
 
 __all__ = [
     "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
@@ -110,7 +109,7 @@ def measured(trial: Trial, tables: Mapping[str, Any], *, whole: bool) -> dict[st
     return whole_row(trial, trained, test, few) if whole else firing(trained)
 
 
-def whole_row(trial: Trial, trained: TrainingResult, images: Data, few: Data) -> dict[str, float]:
+def whole_row(trial: Trial, trained: Trained, images: Data, few: Data) -> dict[str, float]:
     """Return all numbers of a spiking network; `few` images where each is simulated repeatedly."""
     network = trained.network
     latents, brian2 = cortical(trial, network, images)
@@ -128,7 +127,7 @@ def whole_row(trial: Trial, trained: TrainingResult, images: Data, few: Data) ->
     }
 
 
-def firing(trained: TrainingResult) -> dict[str, float]:
+def firing(trained: Trained) -> dict[str, float]:
     """Return the numbers of `FIRING` of the network that training selected."""
     network, summary = trained.network, trained.summary
     config = network.config
@@ -149,7 +148,7 @@ def firing(trained: TrainingResult) -> dict[str, float]:
         "active": latent["active_fraction_mean"],
         "density": latent["rate_per_step_mean"],
         "density_alive": latent["rate_per_step_mean_alive"] if alive else float("nan"),
-        "presentations": trained.history[-1]["presentations"],
+        "presentations": trained.records[-1]["presentations"],
         "spikes": round(quietest),
     }
 
@@ -186,13 +185,13 @@ def cortical(trial: Trial, network: Network, images: Data) -> tuple[NDArray[Any]
     }
 
 
-def conventional(fitted: BaselineResult, images: Data, few: Data, seed: int) -> dict[str, float]:
+def conventional(fitted: Trained, images: Data, few: Data, seed: int) -> dict[str, float]:
     """Return the numbers of a baseline: error, latent activity, class structure; noise on few."""
-    baseline = fitted.baseline
+    baseline = fitted.network
     latents = baseline.latent(images)
     numbers = {
         "error": fitted.summary["test_sum_squared_error"],
-        "presentations": fitted.history[-1]["presentations"],
+        "presentations": fitted.records[-1]["presentations"],
         **noise_errors(few, seed, lambda noisy, _: baseline.reconstruct(noisy)),
     }
     if not latents.shape[1]:

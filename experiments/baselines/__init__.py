@@ -8,6 +8,6 @@ from __future__ import annotations
 from experiments.baselines.base import Baseline
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.stored import load_baseline
-from experiments.baselines.training import BaselineResult, train_baseline
+from experiments.baselines.training import train_baseline
 
-__all__ = ["Baseline", "BaselineConfig", "BaselineResult", "load_baseline", "train_baseline"]
+__all__ = ["Baseline", "BaselineConfig", "load_baseline", "train_baseline"]

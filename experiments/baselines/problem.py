@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.noise import Key
+from bioae.runs.folder import MODEL
+from bioae.runs.splits import Splits
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
@@ -21,6 +25,7 @@ from experiments.baselines.autoencoder import kl_divergence
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.kinds import RecurrentKind, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
+from experiments.baselines.stored import Trained, save_baseline
 
 __all__ = ["ActivationTally", "BaselineProblem"]
 
@@ -35,15 +40,13 @@ class BaselineProblem(DescentProblem):
         The run's configuration.
     module
         The network, on the configuration's device.
-    train, validation, test
+    data
         The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: BaselineConfig
     module: ConventionalModule
-    train: Data
-    validation: Data
-    test: Data
+    data: Splits
 
     @property
     def weights(self) -> Mapping[str, nn.Parameter]:
@@ -97,6 +100,14 @@ class BaselineProblem(DescentProblem):
     def constrain(self) -> None:
         """Leave the weights as they are: they have no bounds."""
         return
+
+    def result(self, summary: Mapping[str, Any]) -> Trained:
+        """Return the baseline, which predicts the outputs of examples."""
+        return Trained(self.module)
+
+    def save(self, out: Path, result: Trained, summary: Mapping[str, Any]) -> None:
+        """Write the baseline."""
+        save_baseline(result, self.config, out / MODEL)
 
 
 class ActivationTally:

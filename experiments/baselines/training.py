@@ -2,149 +2,79 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from bioae.datasets import Data
 from bioae.datasets.forms.registry import BOTH
-from bioae.errors import NetworkError
-from bioae.files import write_text
-from bioae.progress import check_progress
+from bioae.runs import Report, Trained, Trainer
+from bioae.runs.checkpoint import Arrays, check_exists
+from bioae.runs.folder import CHECKPOINT, MODEL, check_folder
+from bioae.runs.run import run
 from bioae.runs.splits import splits
+from bioae.runs.trainer import Reporter
 from bioae.simulation.presentations import values_of
-from bioae.trainers.training.checkpoint import check_exists
 from bioae.trainers.training.descent import Split, torch_device
-from bioae.trainers.training.folder import (
-    CHECKPOINT,
-    CONFIG,
-    METRICS,
-    MODEL,
-    TEST,
-    alone_in,
-    check_folder,
-    clear,
-    write_metrics,
-)
-from bioae.trainers.training.loop import Fitted, fit
 from bioae.trainers.training.names import check_weight_names
-from bioae.trainers.training.progress import Reporter
 from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.stages import stages_of
+from bioae.trainers.training.trainer import GradientTrainer
 from experiments.baselines.base import Baseline
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.kinds import PcaKind, TrainedKind, ZeroKind
 from experiments.baselines.predictors import Linear
 from experiments.baselines.problem import BaselineProblem
-from experiments.baselines.stored import (
-    Trained,
-    conventional_module,
-    save_baseline,
-    set_initial,
-)
+from experiments.baselines.stored import conventional_module, save_baseline, set_initial
 
-__all__ = ["BaselineResult", "assemble_baseline", "train_baseline"]
-
-
-@dataclass(frozen=True)
-class BaselineResult:
-    """Result of a baseline's run.
-
-    Attributes
-    ----------
-    baseline
-        The baseline, which predicts the outputs of examples.
-    history
-        The metrics of each epoch, as in ``metrics.jsonl``; one entry if it is fitted in one step.
-    summary
-        The metrics of the selected epoch, and those on the test split.
-    out
-        The run's folder.
-    """
-
-    baseline: Baseline
-    history: tuple[dict[str, Any], ...]
-    summary: dict[str, Any]
-    out: Path
-
-    @property
-    def model(self) -> Path:
-        """The folder from which `load_baseline` reads it."""
-        return self.out / MODEL
+__all__ = ["assemble_baseline", "train_baseline"]
 
 
 def train_baseline(
     config: BaselineConfig | Mapping[str, Any],
-    out: Path | str,
+    out: Path | str | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
     progress: Reporter | bool | None = None,
-) -> BaselineResult:
+) -> Trained:
     """Train or fit a baseline, and write it.
 
-    The images, their order, the optimiser, the selection and the files are those of `train`; the
-    test split is evaluated once, at the end. Principal components and the mean image are computed
-    from the same training images.
+    The data, their order, the optimiser, the selection and the files are those of `bioae.train`.
+    Principal components and the mean image are computed from the same training data.
 
     Parameters
     ----------
     config
         A configuration, or its tables.
-    out
-        The run's folder.
-    resume
-        Continue from the checkpoint in `out`; the result is bit for bit that of an uninterrupted
-        run. What is fitted in one step is fitted again.
-    overwrite
-        Replace a run in `out`; other files there are left unchanged.
-    progress
-        Called after every batch; or whether to show a bar, by default on a terminal and in a
-        notebook.
+    out, resume, overwrite, progress
+        As for `bioae.train`.
+
+    Returns
+    -------
+    Trained
+        Its `network` is the baseline, which predicts the outputs of examples.
 
     Raises
     ------
-    NetworkError
-        If the configuration does not fit, or differs from that of the run to resume, or the loss
-        is no longer finite.
-    DataError
-        If the images do not fit the network, are fewer than the components, or are not those of
-        the run to resume.
-    OutputError
-        If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
-        another process trains in it.
-    ArtefactError
-        If there is no checkpoint to resume from, or it does not fit.
+    NetworkError, DataError, OutputError, ArtefactError
+        As `bioae.train`; or if there are fewer images than components.
     """
-    check_progress(progress)
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
-    out = check_folder(out, resume=resume, overwrite=overwrite)
-    baseline: Baseline
-    if isinstance(config.baseline, TrainedKind):
+    if out is not None:
+        out = check_folder(out, resume=resume, overwrite=overwrite)
         if resume:
             check_exists(out / CHECKPOINT)
-        problem = assemble_baseline(config)
-        with alone_in(out):
-            # Another process may have trained since.
-            check_folder(out, resume=resume, overwrite=overwrite)
-            fitted = fit(problem, out, resume=resume, progress=progress)
-            baseline = Trained(problem.module)
-            save_baseline(baseline, config, out / MODEL)
+    trainer: Trainer
+    if isinstance(config.baseline, TrainedKind):
+        trainer = GradientTrainer(assemble_baseline(config))
     else:
-        baseline, fitted = _fit_once(config)
-        with alone_in(out):
-            check_folder(out, overwrite=resume or overwrite)  # other files are removed
-            if resume:
-                _check_fitted(out)
-            _write_fitted(config, fitted, out)
-            save_baseline(baseline, config, out / MODEL)
-    return BaselineResult(baseline, tuple(fitted.history), fitted.summary, out)
+        trainer = _FittedOnce(config)
+    return run(trainer, out, resume=resume, overwrite=overwrite, progress=progress)
 
 
 def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
@@ -172,51 +102,63 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
-    return BaselineProblem(
-        config, module, *splits(config.data, config.network, config.training.seed)
-    )
+    data = splits(config.data, config.network, config.training.seed)
+    return BaselineProblem(config, module, data)
 
 
-def _check_fitted(out: Path) -> None:
-    """Reject to resume a run of a trained kind as a fitted one, which would lose its progress."""
-    if (out / CHECKPOINT).exists():
-        raise NetworkError(
-            "the run was started with another baseline",
-            where=str(out / CHECKPOINT),
-            expected="no checkpoint: the baseline is fitted in one step",
-            hint="Resume with the configuration of the run, or start a new one elsewhere",
-        )
+class _FittedOnce(Trainer):
+    """A predictor that is fitted in one step, in no time worth a checkpoint."""
 
+    kind: ClassVar[str] = "fitted"
 
-def _fit_once(config: BaselineConfig) -> tuple[Baseline, Fitted]:
-    train, validation, test = splits(config.data, config.network, config.training.seed)
-    network, kind = config.network, config.baseline
-    if isinstance(kind, ZeroKind):
-        baseline = Linear.zero(network)
-    else:
-        components = config.components if isinstance(kind, PcaKind) else 0
-        baseline = Linear.fitted(network, values_of(network, train), components)
-    metrics = {
-        "epoch": 1,
-        "presentations": len(train),
-        **_scores(baseline, validation, "validation"),
-    }
-    tested = {**_scores(baseline, test, "test"), "test_seen": test.split == BOTH}
-    return baseline, Fitted([metrics], {**metrics, **tested})
+    def __init__(self, config: BaselineConfig) -> None:
+        self.config = config
+        self.data = splits(config.data, config.network, config.training.seed)
+        self.records = []
+        self._fitted: Baseline | None = None
 
+    @property
+    def free(self) -> Collection[str]:
+        return {"data.name"}
 
-def _write_fitted(config: BaselineConfig, fitted: Fitted, out: Path) -> None:
-    """Write the files of a fitted run, without its model."""
-    clear(out)
-    write_metrics(out / METRICS, fitted.history)
-    (metrics,) = fitted.history
-    tested = {key: each for key, each in fitted.summary.items() if key not in metrics}
-    texts = {
-        CONFIG: config.to_toml(),
-        TEST: json.dumps({"epoch": metrics["epoch"], **tested}) + "\n",
-    }
-    for name, text in texts.items():
-        write_text(out / name, text, overwrite=True)
+    def position(self) -> dict[str, Any]:
+        return {}
+
+    def arrays(self) -> Arrays:
+        return {}
+
+    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+        self.records = []  # it is fitted again
+
+    @property
+    def presentations(self) -> tuple[int, int]:
+        return 0, len(self.data.train)
+
+    def train(self) -> Iterator[tuple[Report, bool]]:
+        network, kind, examples = self.config.network, self.config.baseline, len(self.data.train)
+        if isinstance(kind, ZeroKind):
+            self._fitted = Linear.zero(network)
+        else:
+            components = self.config.components if isinstance(kind, PcaKind) else 0
+            self._fitted = Linear.fitted(network, values_of(network, self.data.train), components)
+        scores = _scores(self._fitted, self.data.validation, "validation")
+        self.records = [{"epoch": 1, "presentations": examples, **scores}]
+        yield Report(1, 1, examples, examples), True
+
+    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        assert self._fitted is not None
+        test = self.data.test
+        tested: dict[str, Any] = {}
+        if test is not None:
+            tested = {**_scores(self._fitted, test, "test"), "test_seen": test.split == BOTH}
+        return {**self.records[0], **tested}, {"epoch": 1, **tested}
+
+    def result(self, summary: Mapping[str, Any]) -> Baseline:
+        assert self._fitted is not None
+        return self._fitted
+
+    def save(self, out: Path, result: Baseline, summary: Mapping[str, Any]) -> None:
+        save_baseline(result, self.config, out / MODEL)
 
 
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:

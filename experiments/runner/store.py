@@ -184,9 +184,9 @@ def _clear(folder: Path) -> None:
 
 def _remove_results(folder: Path) -> None:
     """Remove what no trial needs when the rows that depend on it are finished."""
-    from bioae.trainers.training.folder import UNFINISHED
+    from bioae.runs.folder import CHECKPOINT
 
-    for pattern in ("*.nc", "*.npz", *UNFINISHED):
+    for pattern in ("*.nc", "*.npz", CHECKPOINT):
         for path in [*folder.rglob(pattern)]:
             remove(path)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
@@ -23,14 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from bioae.datasets import Data
-    from bioae.learning import LearningResult
     from bioae.networks.network import Network
-    from bioae.trainers import TrainingResult
-    from experiments.baselines import BaselineResult
+    from bioae.runs import Trained
 
 __all__ = ["Trial", "run_rows"]
-
-Run = TypeVar("Run")
 
 
 @dataclass(frozen=True)
@@ -85,68 +81,49 @@ class Trial:
 
     def train(
         self, tables: Mapping[str, Any], name: str = "training", *, share: bool = False
-    ) -> TrainingResult:
-        """Train a network, or continue an interrupted run.
+    ) -> Trained:
+        """Train a network by gradients or rules, or continue an interrupted run.
 
         Parameters
         ----------
         tables
-            The tables of a training configuration. The trial's seed takes the place of its seed.
+            The tables of a configuration. The trial's seed takes the place of its seed.
         name
             The folder of the run in that of the trial.
         share
             Whether other conditions need the same network: the first that asks for this name
             trains it, in the folder that they share, and the others get it.
         """
-        from bioae.trainers import TrainingConfig, train
+        from bioae.api import train
 
-        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> TrainingResult:
-            config = TrainingConfig.from_mapping(tables, where=folder.name)
-            return train(config, folder, resume=resume, overwrite=True)
-
-        return self._run(run, tables, name, share=share)
-
-    def learn(
-        self, tables: Mapping[str, Any], name: str = "learning", *, share: bool = False
-    ) -> LearningResult:
-        """Let a network learn by rules, see `docs/learning.md`, or continue; else as `train`."""
-        from bioae.learning import LearningConfig, learn_from
-
-        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> LearningResult:
-            config = LearningConfig.from_mapping(tables, where=folder.name)
-            return learn_from(config, folder, resume=resume, overwrite=True)
-
-        return self._run(run, tables, name, share=share, seeded="learning")
+        return self._run(train, tables, name, share=share)
 
     def baseline(
         self, tables: Mapping[str, Any], name: str = "baseline", *, share: bool = False
-    ) -> BaselineResult:
+    ) -> Trained:
         """Train or fit a conventional network or a trivial predictor, or continue; as `train`."""
-        from experiments.baselines import BaselineConfig, train_baseline
+        from experiments.baselines import train_baseline
 
-        def run(tables: Mapping[str, Any], folder: Path, resume: bool) -> BaselineResult:
-            config = BaselineConfig.from_mapping(tables, where=folder.name)
-            return train_baseline(config, folder, resume=resume, overwrite=True)
-
-        return self._run(run, tables, name, share=share)
+        return self._run(train_baseline, tables, name, share=share)
 
     def _run(
         self,
-        run: Callable[[Mapping[str, Any], Path, bool], Run],
+        run: Callable[..., Trained],
         tables: Mapping[str, Any],
         name: str,
         *,
         share: bool,
-        seeded: str = "training",
-    ) -> Run:
+    ) -> Trained:
         """Carry out a run in its folder, with the trial's seed in one of its tables."""
-        from bioae.trainers.training.folder import CHECKPOINT, LEARNING
+        from bioae.runs.folder import CHECKPOINT
 
+        seeded = "learning" if "learning" in tables else "training"
         tables = {**tables, seeded: {**tables.get(seeded, {}), "seed": self.seed}}
         parent = self.shared if share else self.folder
         with locked(parent / f".{name}.lock") if share else nullcontext():
-            begun = any((parent / name / file).exists() for file in (CHECKPOINT, LEARNING))
-            return run(tables, parent / name, begun)
+            out = parent / name
+            resume = (out / CHECKPOINT).exists()
+            return run(tables, out=out, resume=resume, overwrite=True)
 
     def simulate(
         self, network: Network, data: Data | ArrayLike, name: str = "simulation"

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+import bioae
 from bioae.cli import demo_runs
 from bioae.networks import artefact
-from bioae.trainers import TrainingConfig, train
+from bioae.trainers import TrainingConfig
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -56,7 +57,7 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     assert tuple(numbers["networks"]) == runs
     # Side by side or alone, training gives the same weights.
     values = {**demo_runs.recipe("regularised"), "training": trained[0].training["training"]}
-    alone = train(TrainingConfig.from_mapping(values), here / "alone").network.weights
+    alone = bioae.train(TrainingConfig.from_mapping(values), out=here / "alone").network.weights
     assert all((alone[name] == each).all() for name, each in trained[0].network.weights.items())
 
 

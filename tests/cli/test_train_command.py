@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bioae
 from bioae.cli import train as train_command
 from bioae.networks import artefact
-from bioae.trainers.training.progress import Report
-from bioae.trainers.training.training import train
+from bioae.runs import Report
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -397,10 +397,12 @@ def test_other_images_are_held_out_than_in_the_training_before(
 @pytest.mark.medium
 def test_progress_has_the_score_of_the_last_epoch(here: Path, config: Texts) -> None:
     seen: list[Report] = []
-    train(Path(config()), here / "out", progress=seen.append)
+    bioae.train(Path(config()), out=here / "out", progress=seen.append)
     lines = [json.loads(line) for line in (here / "out/metrics.jsonl").read_text().splitlines()]
     scores = {report.epoch: report.score for report in seen}
-    assert scores == {1: None, 2: lines[0]["validation_sum_squared_error"]}
+    assert seen[0].score is None
+    first, second = (line["validation_sum_squared_error"] for line in lines)
+    assert scores == {1: first, 2: second}  # after the last update of each
 
 
 LEARNING = """

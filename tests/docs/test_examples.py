@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import bioae
-from bioae.learning import learn_from
 from bioae.networks import artefact
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers import load_config
@@ -106,10 +105,10 @@ def test_learning_from_digits(name: str, workplace: Path) -> None:
     tables = tomllib.loads((EXAMPLES / f"{name}.toml").read_text(encoding="utf-8"))
     tables["data"] |= {"train": 130 if name == "rewire_digits" else 60, "test": 20}
     tables["learning"] |= {"epochs": 1, "target": "numpy"}
-    learned = learn_from(tables, workplace / name)
+    learned = bioae.train(tables, out=workplace / name)
     assert (workplace / name / "fields.svg").exists()
     assert learned.summary["test_rate_hz_mean"] > 0
-    exchanged = learned.history[-1].get("new_connections", {}).get("hidden.weight", 0)
+    exchanged = learned.records[-1].get("new_connections", {}).get("hidden.weight", 0)
     assert (exchanged > 0) == (name == "rewire_digits")
 
 

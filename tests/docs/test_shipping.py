@@ -15,12 +15,13 @@ import pytest
 import shipping
 from shipping import Words, ship
 
+import bioae
 from bioae import analysis, simulate
 from bioae.datasets import load
 from bioae.errors import BioaeError
 from bioae.networks import artefact
 from bioae.networks.trained.cards import CARD, Card, read_card
-from bioae.trainers import TrainingConfig, load_config, train
+from bioae.trainers import TrainingConfig, load_config
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for seed in range(3):
         file = folder / f"{seed}.toml"
         file.write_text(f"{text}seed = {seed}\n", encoding="utf-8")
-        train(file, folder / str(seed))
+        bioae.train(file, out=folder / str(seed))
     return [folder / str(seed) for seed in range(3)]
 
 
@@ -106,7 +107,7 @@ def test_a_classifier_has_its_accuracy(shipped: Callable[..., Card], tmp_path: P
         "layers": [config["network"]["layers"][0], output],
     }
     del config["training"]["loss"], config["network"]["latent"]
-    result = train(TrainingConfig.from_mapping(config), tmp_path / "run")
+    result = bioae.train(TrainingConfig.from_mapping(config), out=tmp_path / "run")
     card = shipped(tmp_path / "run")
     assert (card.network.task, card.test.score) == ("classification", "accuracy")
     assert (card.network.latent, card.rate_per_step_mean) == (None, None)

@@ -176,7 +176,7 @@ def run(trial):
     result = trial.baseline({**tables, "baseline": kind})
     pca = trial.baseline({**tables, "baseline": "pca"}, "pca", share=True)
     assert pca.baseline.latent(digits).shape == (20, 8)
-    assert [each["presentations"] for each in result.history] == [50, 100][: len(result.history)]
+    assert [each["presentations"] for each in result.records] == [50, 100][: len(result.records)]
     error = ((result.baseline.reconstruct(digits) - digits.as_float()) ** 2).sum() / 20
     assert np.isclose(error, result.summary["test_sum_squared_error"], rtol=1e-5)
     return {"score": float(error), "spikes": 1}

@@ -24,8 +24,8 @@ from bioae.cli import main
 from bioae.datasets import Data
 from bioae.errors import ArtefactError
 from bioae.networks import Network, artefact
-from bioae.trainers.training import checkpoint
-from bioae.trainers.training.folder import CHECKPOINT
+from bioae.runs import checkpoint
+from bioae.runs.folder import CHECKPOINT
 
 FILES = Path(__file__).with_name("files")
 LAYERS = ("latent", "output")
@@ -86,7 +86,7 @@ def test_a_result_is_analysed(stored: xr.DataTree, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
-    """As `docs/moved.md` says: a run of version 1 cannot be resumed."""
+    """A run of version 1 cannot be resumed."""
     path = tmp_path / CHECKPOINT
     shutil.copy(FILES / "checkpoint.safetensors", path)
     with refused(ArtefactError, found="1"):

@@ -22,7 +22,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import torch
 from builders import two_layers
 from robustness import mutations
 from robustness.mutations import Mutation
@@ -32,8 +31,8 @@ from bioae.datasets import load as load_images
 from bioae.datasets.idx import write_idx
 from bioae.errors import BioaeError
 from bioae.networks import artefact
+from bioae.runs import checkpoint
 from bioae.simulation.results.netcdf import write_result
-from bioae.trainers.training import checkpoint
 
 BATCH = 50
 SECONDS = 30
@@ -104,11 +103,12 @@ def make_sources(folder: Path) -> None:
     write_result(example_result(), folder / "r.nc")
     artefact.save(network, folder / "model", training={"epochs": 3}, metrics={"loss": 0.5})
     artefact.save(network, folder / "model.zip")
-    tensors = {"weight/a": torch.ones(3, 4), "optimiser/step/a": torch.ones(())}
-    history = [{"epoch": 1, "loss": 0.5}]
-    position = checkpoint.Position(epoch=1, batch=1, examples=2, sums={"loss": 1.0})
-    made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, {}, 2)
-    checkpoint.save(folder / "checkpoint.safetensors", made)
+    arrays = {"weight/a": np.ones((3, 4)), "optimiser/step/a": np.ones(())}
+    made = checkpoint.Checkpoint(
+        kind="gradients", config={"training": {"seed": 0}}, data={}, threads=2,
+        position={"epoch": 1, "batch": 1}, records=[{"epoch": 1, "loss": 0.5}],
+    )  # fmt: skip
+    checkpoint.save(folder / "checkpoint.safetensors", made, arrays)
     pixels = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
     np.savez_compressed(folder / "images.npz", images=pixels, labels=np.arange(3), other=pixels)
     (folder / "idx").mkdir()

@@ -193,7 +193,10 @@ class TrainingConfig(RunConfig):
 
 
 def load_config(
-    source: Mapping[str, Any] | Path | str, *, init: Mapping[str, str | None] | None = None
+    source: Mapping[str, Any] | Path | str,
+    *,
+    init: Mapping[str, str | None] | None = None,
+    where: str | None = None,
 ) -> TrainingConfig:
     """Read a training configuration.
 
@@ -203,6 +206,8 @@ def load_config(
         The file, or the tables that it would hold.
     init
         Keys of the table ``[training.init]`` that replace those of the file; None is ignored.
+    where
+        The file of tables, named in errors.
 
     Raises
     ------
@@ -210,7 +215,7 @@ def load_config(
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
     if isinstance(source, Mapping):
-        values, where = source, None
+        values = source
     else:
         path = check_input(source, NetworkError, "training configuration")
         values, where = read_toml(path, "training configuration", error=NetworkError), str(path)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import torch
@@ -20,7 +21,7 @@ from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
-from bioae.runs.splits import encoder_seed
+from bioae.runs.splits import Splits, encoder_seed
 from bioae.trainers.training.config import RunConfig
 from bioae.trainers.training.losses import Loss, loss_function
 from bioae.trainers.training.scores import Scores
@@ -147,14 +148,12 @@ class DescentProblem(ABC):
     ----------
     config
         The run's configuration.
-    train, validation, test
+    data
         The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: RunConfig
-    train: Data
-    validation: Data
-    test: Data
+    data: Splits
 
     @property
     @abstractmethod
@@ -245,6 +244,14 @@ class DescentProblem(ABC):
     def constrain(self) -> None:
         """Project the weights into their bounds, after an update."""
 
+    @abstractmethod
+    def result(self, summary: Mapping[str, Any]) -> Any:
+        """Return the trained network as it is stored, of which these are the metrics."""
+
+    @abstractmethod
+    def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
+        """Write the trained network into the folder of a run."""
+
     def cause(self, loss: Callable[[], Tensor]) -> Cause | None:
         """Return the cause of a loss or gradient that is not finite, if it is known.
 
@@ -267,7 +274,7 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
         figures of the problem's tallies, by the layers' names.
     """
     settings = problem.config.training
-    images: Data = getattr(problem, split)
+    images: Data = getattr(problem.data, split)
     size = settings.evaluation_batch_size or settings.batch_size
     seed = encoder_seed(settings.seed, _VALIDATION)
     tallies = problem.tallies()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +15,11 @@ from torch import Tensor, nn
 from bioae.datasets import Data
 from bioae.errors import DataError
 from bioae.firing_names import BURSTING_THRESHOLD
+from bioae.networks import artefact
+from bioae.networks.network import Network
 from bioae.noise import Key
+from bioae.runs.folder import MODEL
+from bioae.runs.splits import Splits
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
@@ -36,15 +43,13 @@ class Problem(DescentProblem):
         The run's configuration.
     mirror
         The network, on the configuration's device and of its dtype.
-    train, validation, test
+    data
         The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
     config: TrainingConfig
     mirror: NetworkMirror
-    train: Data
-    validation: Data
-    test: Data
+    data: Splits
 
     @property
     def weights(self) -> Mapping[str, nn.Parameter]:
@@ -107,9 +112,33 @@ class Problem(DescentProblem):
         """Project neuron parameters that are trained now into the bounds of their models."""
         self.mirror.clamp_()
 
+    def result(self, summary: Mapping[str, Any]) -> Network:
+        """Return the network, its weights rounded to the configured grid."""
+        _warn_of_silence(summary)
+        network, bits = self.mirror.to_network(), self.config.training.grid_bits
+        return network if bits is None else network.quantised(bits)
+
+    def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:
+        """Write the artefact."""
+        training = {k: each for k, each in self.config.to_mapping().items() if k != "network"}
+        artefact.save(result, out / MODEL, training=training, metrics=summary, overwrite=True)
+
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
         return first_not_finite(self.mirror, loss)
+
+
+def _warn_of_silence(summary: Mapping[str, Any]) -> None:
+    """Say in one line which layers never fired: nothing that follows them saw an input."""
+    layers = summary.get("test_layers", summary["layers"])
+    silent = [name for name, layer in layers.items() if layer["dead_fraction"] == 1]
+    if silent:
+        logging.getLogger("bioae").warning(
+            "bioae: no neuron of %s fired for any held-out example: stronger initial weights "
+            "(`gain`), a neuron that needs less input, or a regulariser with a target can wake "
+            "them",
+            ", ".join(silent),
+        )
 
 
 def on_grid(weights: Collection[Tensor], bits: int | None) -> AbstractContextManager[None]:

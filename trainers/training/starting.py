@@ -42,6 +42,8 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     """
     init = config.training.init
     if init is None:
+        if stored is not None:
+            return artefact.load(stored).network
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:

@@ -15,8 +15,8 @@ from safetensors.torch import save as torch_save
 
 from bioae.datasets import load
 from bioae.errors import ArtefactError, NetworkError
-from bioae.trainers.training.progress import Report
-from experiments.baselines import BaselineConfig, BaselineResult, load_baseline, train_baseline
+from bioae.runs import Report, Trained
+from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 from experiments.baselines.stored import conventional_module
 
 INPUTS, STEPS = 4, 6
@@ -72,7 +72,7 @@ def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str)
     result = train_baseline(described, tmp_path / "run")
     assert result.summary["test_accuracy"] > 0.8
     test = load(data, "test")
-    outputs = result.baseline.predict(test)
+    outputs = result.network.predict(test)
     assert outputs.shape == (60, 2)
     assert test.labels is not None
     accuracy = (outputs.argmax(1) == test.labels).mean()
@@ -91,7 +91,7 @@ def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:
     test = load(sums, "test")
     found = again.predict(test)
     assert found.shape == (60, STEPS, 1)
-    np.testing.assert_array_equal(found, result.baseline.predict(test))
+    np.testing.assert_array_equal(found, result.network.predict(test))
     error = ((found - test.targets) ** 2).mean()
     assert error == pytest.approx(result.summary["test_mean_squared_error"], rel=1e-5)
 
@@ -118,7 +118,7 @@ def test_a_linear_network_approaches_least_squares(tmp_path: Path) -> None:
     train, _ = held_out(load(data, "train"), 20, 0)
     design = np.hstack([train.as_float()[:, 0], np.ones((60, 1))])  # type: ignore[union-attr]
     solution = np.linalg.lstsq(design, np.asarray(train.targets), rcond=None)[0]
-    arrays = result.baseline.arrays()
+    arrays = result.network.arrays()
     np.testing.assert_allclose(arrays["output.weight"], solution[:INPUTS].T, atol=1e-8)
     np.testing.assert_allclose(arrays["output.bias"], solution[INPUTS], atol=1e-8)
 
@@ -172,14 +172,14 @@ def test_resumed_bit_for_bit(
     start = conventional_module(BaselineConfig.from_mapping(described)).arrays
     assert not any(
         np.array_equal(array, start[name].detach())
-        for name, array in straight.baseline.arrays().items()
+        for name, array in straight.network.arrays().items()
     )
 
 
-def without_times(result: BaselineResult) -> list[str]:
+def without_times(result: Trained) -> list[str]:
     return [
         json.dumps({name: each for name, each in metrics.items() if name not in TIMES})
-        for metrics in (*result.history, result.summary)
+        for metrics in (*result.records, result.summary)
     ]
 
 
@@ -199,7 +199,7 @@ def test_frozen_arrays_keep_their_values(
     )
     result = train_baseline(described, tmp_path / "run")
     start = conventional_module(BaselineConfig.from_mapping(described)).arrays
-    arrays = result.baseline.arrays()
+    arrays = result.network.arrays()
     assert {n for n in arrays if np.array_equal(arrays[n], start[n].detach())} == still
 
 
@@ -220,7 +220,7 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
     kind = {"kind": "recurrent", "initial": str(tmp_path / "start.safetensors")}
     described = tables(data, kind, CLASSIFIER, epochs=1, frozen=["output"], dtype="float64")
     result = train_baseline(described, tmp_path / "first")
-    arrays = result.baseline.arrays()
+    arrays = result.network.arrays()
     np.testing.assert_array_equal(arrays["output.weight"], start["output.weight"])
     drawn = conventional_module(BaselineConfig.from_mapping(described)).arrays
     assert not np.array_equal(drawn["output.weight"].detach(), start["output.weight"])
@@ -229,7 +229,7 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
     kind = {"kind": "recurrent", "initial": str(result.model / "weights.safetensors")}
     still = ["hidden", "output.weight"]
     again = tables(data, kind, CLASSIFIER, epochs=1, frozen=still, dtype="float64")
-    continued = train_baseline(again, tmp_path / "second").baseline.arrays()
+    continued = train_baseline(again, tmp_path / "second").network.arrays()
     for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
         np.testing.assert_array_equal(continued[name], arrays[name])
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bioae.datasets import Data
 from bioae.errors import NetworkError
+from bioae.runs.splits import Splits
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.layers import FeedforwardModule
 from experiments.baselines.problem import BaselineProblem
@@ -244,7 +245,7 @@ def test_initial_weights() -> None:
 
 def problem(network: dict[str, Any], baseline: Any, data: Any, **training: Any) -> BaselineProblem:
     built = config(network, baseline, **training)
-    return BaselineProblem(built, conventional_module(built), data, data, data)
+    return BaselineProblem(built, conventional_module(built), Splits(data, data, data))
 
 
 def signals(points: int = STEPS, count: int = 6) -> Data:
@@ -257,7 +258,7 @@ def signals(points: int = STEPS, count: int = 6) -> Data:
 @pytest.mark.parametrize("cell", ORACLES)
 def test_the_gradient_reaches_all_arrays(cell: str) -> None:
     task = problem(RECURRENT, {"kind": "recurrent", "cell": cell}, signals())
-    batch = task.batch(task.train, 0)
+    batch = task.batch(task.data.train, 0)
 
     def loss() -> Tensor:
         return task.terms(batch, task.stages[0], 0.0)["loss"]

@@ -15,6 +15,7 @@ from torch.distributions import kl_divergence as oracle
 
 from bioae.datasets import Data
 from bioae.noise import Key
+from bioae.runs.splits import Splits
 from experiments.baselines.autoencoder import AutoencoderModule, kl_divergence
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.problem import ActivationTally, BaselineProblem
@@ -37,7 +38,7 @@ def problem(data: Data, beta: float, **training: Any) -> BaselineProblem:
     config = BaselineConfig.from_mapping(
         {"baseline": kind, "network": LINEAR, "training": settings}
     )
-    return BaselineProblem(config, AutoencoderModule(config), data, data, data)
+    return BaselineProblem(config, AutoencoderModule(config), Splits(data, data, data))
 
 
 def test_the_divergence_and_its_gradient() -> None:
@@ -120,7 +121,7 @@ def test_weight_decay_and_penalties_reach_weights_only() -> None:
             "regularisers": {"l2": 0.5},
         }
     )  # fmt: skip
-    task = BaselineProblem(config, AutoencoderModule(config), data, data, data)
+    task = BaselineProblem(config, AutoencoderModule(config), Splits(data, data, data))
     with torch.no_grad():
         task.weights["latent.bias"].fill_(3.0)
     found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
@@ -137,7 +138,7 @@ def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> N
         "regularisers": {symbol: {"coefficient": 0.5, "layers": ["latent"]}},
     }  # fmt: skip
     config = BaselineConfig.from_mapping(tables)
-    task = BaselineProblem(config, AutoencoderModule(config), data, data, data)
+    task = BaselineProblem(config, AutoencoderModule(config), Splits(data, data, data))
     names = ["latent.weight", "latent.log_variance_weight"]
     assert {*task.synaptic} == {*names, "output.weight"}
     with torch.no_grad():

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bioae.errors import DataError
 from bioae.networks import NetworkConfig
-from experiments.baselines import BaselineResult, load_baseline, train_baseline
+from bioae.runs import Trained
+from experiments.baselines import load_baseline, train_baseline
 from experiments.baselines.predictors import Linear, principal_components
 
 Array = NDArray[np.float64]
@@ -39,7 +40,7 @@ def data(tmp_path: Path) -> Path:
     return write_arrays(tmp_path / "images.npz", images=correlated(120))
 
 
-def run(data: Path, out: Path, kind: Any, **training: Any) -> BaselineResult:
+def run(data: Path, out: Path, kind: Any, **training: Any) -> Trained:
     tables = {
         "baseline": kind, "network": NETWORK, "training": training,
         "data": {"name": str(data), "validation": 20},
@@ -83,28 +84,28 @@ def test_zero_and_the_mean_of_training_images(data: Path, tmp_path: Path) -> Non
     images = correlated(120)
     zero = run(data, tmp_path / "zero", "zero")
     mean = run(data, tmp_path / "mean", "mean_image")
-    assert not zero.baseline.reconstruct(images).any()
+    assert not zero.network.reconstruct(images).any()
     assert zero.summary["test_sum_squared_error"] == pytest.approx((images**2).sum() / 120)
-    predicted = mean.baseline.reconstruct(images[:2])
+    predicted = mean.network.reconstruct(images[:2])
     assert predicted.shape == (2, *SHAPE)
     assert np.array_equal(predicted[0], predicted[1])
     # 20 images are held out.
     assert not np.allclose(predicted[0], images.mean(0), atol=1e-6)
     assert np.allclose(predicted[0], images.mean(0), atol=0.1)
-    assert zero.baseline.latent(images).shape == mean.baseline.latent(images).shape == (120, 0)
-    assert mean.history[0]["presentations"] == 100
+    assert zero.network.latent(images).shape == mean.network.latent(images).shape == (120, 0)
+    assert mean.records[0]["presentations"] == 100
 
 
 def test_the_number_of_components_is_that_of_latent_neurons(data: Path, tmp_path: Path) -> None:
     latent = run(data, tmp_path / "latent", "pca")
     five = run(data, tmp_path / "five", {"kind": "pca", "components": 5})
-    assert latent.baseline.latent(correlated(7)).shape == (7, LATENT)
-    assert five.baseline.latent(correlated(7)).shape == (7, 5)
+    assert latent.network.latent(correlated(7)).shape == (7, LATENT)
+    assert five.network.latent(correlated(7)).shape == (7, 5)
     errors = [each.summary["validation_sum_squared_error"] for each in (five, latent)]
     assert errors[0] < errors[1]
     again = load_baseline(five.model)
     images = pictures(3, *SHAPE)
-    assert np.array_equal(again.reconstruct(images), five.baseline.reconstruct(images))
+    assert np.array_equal(again.reconstruct(images), five.network.reconstruct(images))
 
 
 def test_more_components_than_images(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_linear_autoencoder_approaches_principal_components(data: Path, tmp_pa
     best = run(data, tmp_path / "best", "pca")
     mean = run(data, tmp_path / "mean", "mean_image")
     images = load_training_images(data)
-    errors = [squares(each.baseline.reconstruct(images), images) for each in (best, trained, mean)]
+    errors = [squares(each.network.reconstruct(images), images) for each in (best, trained, mean)]
     assert errors[0] * (1 - 1e-9) <= errors[1] <= errors[0] * 1.02
     assert errors[2] > 3 * errors[0]  # there was something to learn
 

@@ -17,9 +17,10 @@ import pytest
 from builders import dense, pictures, write_arrays
 
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
-from bioae.trainers.training import loop
-from bioae.trainers.training.folder import alone_in
-from experiments.baselines import BaselineConfig, BaselineResult, load_baseline, train_baseline
+from bioae.runs import Trained
+from bioae.runs.folder import alone_in
+from bioae.trainers.training import trainer as training
+from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 from experiments.baselines import layers as conventional_layers
 from experiments.baselines import training as baseline_training
 from experiments.baselines.autoencoder import AutoencoderModule
@@ -36,6 +37,7 @@ FILES = ("config.toml", "metrics.jsonl", "test.json")
 
 KILLED = """
 import json, os, signal, sys
+from bioae.runs import Trained
 from experiments.baselines import train_baseline
 left = int(sys.argv[3])
 def kill(_):
@@ -70,7 +72,7 @@ def tables(data: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def straight(tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> BaselineResult:
+def straight(tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run that nothing stopped."""
     return train_baseline(tables, tmp_path_factory.mktemp("straight") / "run")
 
@@ -87,7 +89,7 @@ def assert_same(out: Path, straight: Path) -> None:
         assert (out / name).read_bytes() == (straight / name).read_bytes(), name
 
 
-def test_files_and_metrics(straight: BaselineResult) -> None:
+def test_files_and_metrics(straight: Trained) -> None:
     lines = metrics(straight.out)
     assert [line["presentations"] for line in lines] == [20, 40, 60]
     for line in lines:
@@ -98,19 +100,19 @@ def test_files_and_metrics(straight: BaselineResult) -> None:
     best = min(lines, key=lambda line: line["validation_sum_squared_error"])
     assert test["epoch"] == best["epoch"]
     images = pictures(26, 1, 6, 6)
-    error = ((straight.baseline.reconstruct(images) - images) ** 2).sum() / 26
+    error = ((straight.network.reconstruct(images) - images) ** 2).sum() / 26
     assert test["test_sum_squared_error"] == pytest.approx(error, rel=1e-5)
     assert straight.summary["test_sum_squared_error"] == test["test_sum_squared_error"]
     again = load_baseline(straight.model)
-    assert np.array_equal(again.reconstruct(images), straight.baseline.reconstruct(images))
+    assert np.array_equal(again.reconstruct(images), straight.network.reconstruct(images))
     latent = again.latent(images)
     assert latent.shape == (26, 4)
-    assert np.array_equal(latent, straight.baseline.latent(images))
+    assert np.array_equal(latent, straight.network.latent(images))
 
 
 @pytest.mark.parametrize("batches", [6, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_and_resumed(
-    tables: dict[str, Any], straight: BaselineResult, tmp_path: Path, batches: int
+    tables: dict[str, Any], straight: Trained, tmp_path: Path, batches: int
 ) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-c", KILLED, json.dumps(tables), str(out), str(batches)]
@@ -121,7 +123,7 @@ def test_killed_and_resumed(
 
 
 def test_the_same_again_after_the_end(
-    tables: dict[str, Any], straight: BaselineResult, tmp_path: Path
+    tables: dict[str, Any], straight: Trained, tmp_path: Path
 ) -> None:
     train_baseline(tables, tmp_path / "run")
     assert_same(tmp_path / "run", straight.out)
@@ -146,7 +148,7 @@ def test_changed_data_are_not_resumed(tables: dict[str, Any], tmp_path: Path) ->
 
 
 def test_a_run_is_resumed_after_its_data_were_moved(
-    tables: dict[str, Any], straight: BaselineResult, data: Path, tmp_path: Path
+    tables: dict[str, Any], straight: Trained, data: Path, tmp_path: Path
 ) -> None:
     before = shutil.copy(data, tmp_path / "before.npz")
     moved = tables | {"data": {"name": str(before), "validation": 6}}
@@ -169,7 +171,7 @@ def test_a_name_of_a_layer_makes_no_baseline_variational(tmp_path: Path, data: P
         "training": {"epochs": 1, "threads": 1},
         "data": {"name": str(data), "validation": 6},
     }
-    arrays = train_baseline(tables, tmp_path / "run").baseline.arrays()
+    arrays = train_baseline(tables, tmp_path / "run").network.arrays()
     assert {name.partition(".")[0] for name in arrays} == {"log_variance_a", "output"}
 
 
@@ -177,13 +179,13 @@ def test_the_test_split_is_evaluated_once(
     tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    measured = loop.evaluate
+    measured = training.evaluate
 
     def evaluated(problem: Any, split: Any = "validation") -> dict[str, Any]:
         seen.append(split)
         return measured(problem, split)
 
-    monkeypatch.setattr(loop, "evaluate", evaluated)
+    monkeypatch.setattr(training, "evaluate", evaluated)
     train_baseline(tables, tmp_path / "run")
     assert seen == ["validation"] * 3 + ["test"]
 
@@ -195,13 +197,13 @@ def test_every_kind_has_the_same_files(tables: dict[str, Any], tmp_path: Path, k
     assert {*FILES, "model"} <= {path.name for path in (tmp_path / "run").iterdir()}
     stored = json.loads((tmp_path / "run/test.json").read_text())
     assert stored["epoch"] == result.summary["epoch"]
-    assert {"presentations", "validation_sum_squared_error"} <= result.history[-1].keys()
+    assert {"presentations", "validation_sum_squared_error"} <= result.records[-1].keys()
     text = (tmp_path / "run/config.toml").read_text()
     assert BaselineConfig.from_mapping(plain).to_toml() == text
     # Arrays without an axis of channels are images, too; numbers in another size are not.
-    assert result.baseline.reconstruct(pictures(2, 6, 6)).shape == (2, 1, 6, 6)
+    assert result.network.reconstruct(pictures(2, 6, 6)).shape == (2, 1, 6, 6)
     with pytest.raises(DataError, match="do not fit the network"):
-        result.baseline.latent(pictures(2, 1, 5, 6))
+        result.network.latent(pictures(2, 1, 5, 6))
 
 
 @pytest.mark.parametrize("kind", ["variational", "pca", "zero"])
@@ -235,16 +237,16 @@ def test_a_run_that_finishes_meanwhile_is_kept(
 
 def test_a_fitted_run_replaces_a_trained_one(
     tables: dict[str, Any],
-    straight: BaselineResult,
+    straight: Trained,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(straight.out, out)
-    stale = {"model", "test.json", "checkpoint.safetensors"}
+    stale = {"model", "test.json"}
     assert stale <= {path.name for path in out.iterdir()}
     fitted = {**tables, "baseline": "pca"}
-    with pytest.raises(NetworkError, match="another baseline"):
+    with pytest.raises(NetworkError, match="another way"):
         train_baseline(fitted, out, resume=True)
     assert_same(out, straight.out)
 
@@ -252,15 +254,13 @@ def test_a_fitted_run_replaces_a_trained_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(baseline_training, "write_metrics", killed)
+        patched.setattr(baseline_training.Linear, "fitted", killed)
         with pytest.raises(KeyboardInterrupt):
             train_baseline(fitted, out, overwrite=True)
     assert not stale & {path.name for path in out.iterdir()}
-    assert "variational" in (out / "config.toml").read_text()
     result = train_baseline(fitted, out, resume=True)
-    assert result.baseline.arrays()["components"].shape == (4, 36)
+    assert result.network.arrays()["components"].shape == (4, 36)
     assert 'kind = "pca"' in (out / "config.toml").read_text()
-    assert not (out / "checkpoint.safetensors").exists()
 
 
 def without_latent(tables: dict[str, Any]) -> None:
@@ -334,14 +334,14 @@ def test_frozen_layers_keep_their_weights(tables: dict[str, Any], tmp_path: Path
     start = AutoencoderModule(BaselineConfig.from_mapping(tables)).arrays
     same = {
         name
-        for name, array in result.baseline.arrays().items()
+        for name, array in result.network.arrays().items()
         if np.array_equal(array, start[name].detach().numpy())
     }
     latent = {f"latent.{key}{kind}" for key in ("", "log_variance_") for kind in ("weight", "bias")}
     assert same == {*latent, "output.bias"}
 
 
-def test_models_that_are_refused(straight: BaselineResult, tmp_path: Path) -> None:
+def test_models_that_are_refused(straight: Trained, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no such baseline"):
         load_baseline(tmp_path / "nothing")
     model = tmp_path / "model"
@@ -362,14 +362,14 @@ def test_models_that_are_refused(straight: BaselineResult, tmp_path: Path) -> No
 
 
 def test_a_model_is_built_after_its_shapes_and_without_drawing(
-    straight: BaselineResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    straight: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def drawn(*_: object) -> None:
         raise AssertionError("weights were drawn")
 
     monkeypatch.setattr(conventional_layers, "stream", drawn)
     arrays = load_baseline(straight.model).arrays()
-    stored = straight.baseline.arrays()
+    stored = straight.network.arrays()
     assert arrays.keys() == stored.keys()
     assert all(np.array_equal(arrays[name], stored[name]) for name in stored)
     model = tmp_path / "model"

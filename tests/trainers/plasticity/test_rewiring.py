@@ -18,11 +18,9 @@ from bioae.analysis import differing_spikes
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
-from bioae.learning import learn_from
 from bioae.networks import Network
 from bioae.networks.structure import rewired
 from bioae.simulation import Backend, Learned, build
-from bioae.trainers import train
 from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {
@@ -219,9 +217,9 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target:
         "data": {"train": 20, "test": 10},
         "learning": {"rule": "mine", "target": target, "checkpoint": 5, "epochs": 2},
     }  # fmt: skip
-    whole = learn_from(tables, tmp_path / "whole")
-    exchanged = [row["new_connections"]["hidden.weight"] for row in whole.history]
-    periods = np.array([0, *(row["presentations"] for row in whole.history)]) // 7
+    whole = bioae.train(tables, out=tmp_path / "whole")
+    exchanged = [row["new_connections"]["hidden.weight"] for row in whole.records]
+    periods = np.array([0, *(row["presentations"] for row in whole.records)]) // 7
     due = np.diff(periods) > 0
     assert due.any()
     assert not due.all()
@@ -233,9 +231,9 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn_from(tables, tmp_path / "parts", progress=stop)
-    parts = learn_from(tables, tmp_path / "parts", resume=True)
-    assert [row["new_connections"]["hidden.weight"] for row in parts.history] == exchanged
+        bioae.train(tables, out=tmp_path / "parts", progress=stop)
+    parts = bioae.train(tables, out=tmp_path / "parts", resume=True)
+    assert [row["new_connections"]["hidden.weight"] for row in parts.records] == exchanged
     for name, values in whole.network.weights.items():
         np.testing.assert_array_equal(values, parts.network.weights[name])
 
@@ -361,7 +359,7 @@ def test_gradients_do_not_train_connections_that_change(tmp_path: Path) -> None:
         "data": {"train": 20, "test": 10},
     }  # fmt: skip
     with refused(NetworkError):
-        train(tables, tmp_path / "run")
+        bioae.train(tables, out=tmp_path / "run")
 
 
 def test_other_neurons_keep_the_connections() -> None:

@@ -17,12 +17,15 @@ import numpy as np
 
 from bioae.datasets import Data
 from bioae.networks import Network
+from bioae.runs import Report, Trained
+from bioae.runs.run import run
+from bioae.runs.splits import Splits
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import fit
+from bioae.trainers.training.descent import DescentProblem
 from bioae.trainers.training.problem import Problem
-from bioae.trainers.training.progress import Report
+from bioae.trainers.training.trainer import GradientTrainer
 
 SIDE = 6
 #: Bounds so narrow that training meets them.
@@ -80,13 +83,13 @@ def problem(configuration: TrainingConfig) -> Problem:
         trainable=settings.ever_trainable,
         potentials="last",
     )
-    return Problem(
-        config=configuration,
-        mirror=mirror,
-        train=images(20, "train"),
-        validation=images(7, "validation"),
-        test=images(5, "test"),
-    )
+    data = Splits(images(20, "train"), images(7, "validation"), images(5, "test"))
+    return Problem(configuration, mirror, data)
+
+
+def fit(descent: DescentProblem, out: Path | None = None, **options: Any) -> Trained:
+    """Train on a problem, in place of a run in the folder unless it is resumed."""
+    return run(GradientTrainer(descent), out, overwrite=True, **options)
 
 
 def main(out: str, batches: str, options: str = "{}") -> None:

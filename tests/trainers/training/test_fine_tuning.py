@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from builders import dense
 
+import bioae
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.starting import starting_network
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.training import assemble
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 
@@ -54,8 +55,8 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
             "training": {**SETTINGS, "epochs": 6, "learning_rate": 4e-3},
         }
     )
-    trained = train(first, tmp_path / "first")
-    before = trained.history[-1]["validation_sum_squared_error"]
+    trained = bioae.train(first, out=tmp_path / "first")
+    before = trained.records[-1]["validation_sum_squared_error"]
     init = {"model": str(trained.model), "neuron": "adex", "calibrate": "none"}
     second = TrainingConfig.from_mapping(
         {
@@ -67,8 +68,8 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     assert {placed.model.name for placed in start.config.placed} == {"adex"}
     lost = evaluate(assemble(second.with_network(start.config), start))
     assert lost["validation_sum_squared_error"] > BOUND * before
-    tuned = train(second, tmp_path / "second")
-    assert tuned.history[-1]["validation_sum_squared_error"] < BOUND * before
+    tuned = bioae.train(second, out=tmp_path / "second")
+    assert tuned.records[-1]["validation_sum_squared_error"] < BOUND * before
 
 
 def test_a_description_with_the_new_neuron_is_refused(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_description_with_the_new_neuron_is_refused(tmp_path: Path) -> None:
         {"data": {"name": "sample", "train": 40, "validation": 10, "test": 10},
          "network": NETWORK, "training": settings}
     )  # fmt: skip
-    model = str(train(first, tmp_path / "first").model)
+    model = str(bioae.train(first, out=tmp_path / "first").model)
 
     def started(neuron: str, **init: Any) -> Network:
         tables = {
@@ -104,5 +105,5 @@ def test_a_network_that_never_fires_says_so(
         "network": weak, "training": {**SETTINGS, "epochs": 1},
     }  # fmt: skip
     with caplog.at_level("WARNING", logger="bioae"):
-        train(config, tmp_path / "run")
-    assert "no neuron of latent, output fired for any test image" in caplog.messages[-1]
+        bioae.train(config, out=tmp_path / "run")
+    assert "no neuron of latent, output fired for any held-out example" in caplog.messages[-1]

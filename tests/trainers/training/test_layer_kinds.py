@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import bioae
 from bioae import simulate
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.training import train
 
 LAYERS: list[dict[str, Any]] = [
     {"kind": "conv2d", "name": "features", "channels": 3, "kernel": 5, "stride": 3, "bias": True},
@@ -39,7 +39,9 @@ def config(**training: Any) -> TrainingConfig:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Network:
-    return train(config(learning_rate=0.01), tmp_path_factory.mktemp("run") / "run").network
+    return bioae.train(
+        config(learning_rate=0.01), out=tmp_path_factory.mktemp("run") / "run"
+    ).network
 
 
 def test_biases_and_single_parameters_are_trained(trained: Network) -> None:
@@ -75,7 +77,7 @@ def test_a_resumed_run_ends_with_the_same_biases(tmp_path: Path, trained: Networ
 
     options = {"learning_rate": 0.01, "checkpoint_seconds": 0}
     with pytest.raises(Stop):
-        train(config(**options), tmp_path / "run", progress=stop)
-    resumed = train(config(**options), tmp_path / "run", resume=True).network
+        bioae.train(config(**options), out=tmp_path / "run", progress=stop)
+    resumed = bioae.train(config(**options), out=tmp_path / "run", resume=True).network
     for name, values in trained.weights.items():
         assert (resumed.weights[name] == values).all(), name

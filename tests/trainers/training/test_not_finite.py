@@ -15,7 +15,6 @@ from bioae.trainers.mirror import NetworkMirror, diagnosis
 from bioae.trainers.mirror.compiled.build import compiler
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import fit
 
 
 def config(small_run: ModuleType, changes: dict[str, Any], **training: Any) -> TrainingConfig:
@@ -35,7 +34,7 @@ def config(small_run: ModuleType, changes: dict[str, Any], **training: Any) -> T
 def complaint(small_run: ModuleType, configuration: TrainingConfig, out: Path) -> str:
     problem = small_run.problem(configuration)
     with pytest.raises(NetworkError, match="no longer finite") as caught:
-        fit(problem, out)
+        small_run.fit(problem, out)
     return str(caught.value)
 
 
@@ -112,7 +111,7 @@ def test_an_operation_is_named_as_the_model_has_it(
 ) -> None:
     changes, what, place = case
     problem = small_run.problem(config(small_run, changes))
-    batch = problem.batch(problem.train, 0)
+    batch = problem.batch(problem.data.train, 0)
 
     def spikes() -> Tensor:
         return problem.mirror(batch.drive, key=batch.key).layers["output"].spikes.sum()
@@ -133,11 +132,11 @@ def test_a_compiled_step_is_explained_by_the_uncompiled_one(
         problem.mirror.network, derivative=FastSigmoid(), potentials="last", compile=True
     )
     with pytest.raises(NetworkError, match=f"the derivative of 'sqrt' in .*{hint}"):
-        fit(replace(problem, mirror=mirror), tmp_path)
+        small_run.fit(replace(problem, mirror=mirror), tmp_path)
 
 
 def test_a_finite_step_looks_at_no_operation(
     small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnosis, "_Watch", None)
-    fit(small_run.problem(config(small_run, {}, epochs=1)), tmp_path)
+    small_run.fit(small_run.problem(config(small_run, {}, epochs=1)), tmp_path)

@@ -11,12 +11,13 @@ import pytest
 import torch
 from builders import dense
 
+import bioae
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.compiled.build import compiler
 from bioae.trainers.mirror.derivatives import ArcTan, Membrane
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import TrainingRun
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.trainer import GradientTrainer
+from bioae.trainers.training.training import assemble
 
 LAYERS = [dense("hidden", 6, gain=4.0), dense("output", shape=[1, 28, 28], gain=4.0)]
 
@@ -33,9 +34,9 @@ def config(**training: Any) -> TrainingConfig:
 
 def after_one_update(configuration: TrainingConfig, out: Path) -> dict[str, torch.Tensor]:
     problem = assemble(configuration)
-    run = TrainingRun(problem, out)
-    run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
-    return {name: weight.detach().clone() for name, weight in run.state.weights.items()}
+    run = GradientTrainer(problem)
+    run.update(problem.batch(problem.data.train[np.arange(8)], 0), problem.stages[0])
+    return {name: weight.detach().clone() for name, weight in run.weights.items()}
 
 
 def test_weight_decay_is_decoupled_and_acts_on_connections_only(tmp_path: Path) -> None:
@@ -63,13 +64,13 @@ def test_gradient_descent_by_its_definition(momentum: float, tmp_path: Path) -> 
         learning_rate=rate, gradient_clip=0, optimiser={"name": "sgd", "momentum": momentum}
     )
     problem = assemble(given)
-    run = TrainingRun(problem, tmp_path)
-    batch = problem.batch(problem.train[np.arange(8)], 0)
+    run = GradientTrainer(problem)
+    batch = problem.batch(problem.data.train[np.arange(8)], 0)
     weights = problem.mirror.weights
     expected = {name: each.detach().clone() for name, each in weights.items()}
     direction = {name: torch.zeros_like(each) for name, each in expected.items()}
     for _ in range(3):
-        run._update(batch, problem.stages[0])
+        run.update(batch, problem.stages[0])
         for name, each in weights.items():
             assert each.grad is not None
             assert each.grad.any()
@@ -97,7 +98,7 @@ def test_frozen_weights_stay(
         pytest.skip("there is no C++ compiler to compile with")
     given = config(frozen=frozen, trainable=["tau"], optimiser="adamw", compile=compiled)
     before = assemble(given).mirror.to_network().weights
-    after = train(given, tmp_path / "run").network.weights
+    after = bioae.train(given, out=tmp_path / "run").network.weights
     same = {name for name in after if name in before and np.array_equal(after[name], before[name])}
     assert same == still
 
@@ -124,7 +125,7 @@ def test_settings_of_a_layer_reach_the_mirror() -> None:
 def test_bounds_of_a_layer_hold(tmp_path: Path) -> None:
     layers = {"hidden": {"bounds": {"tau": ["99.9*ms", "100.1*ms"]}}}
     given = config(trainable=["tau"], learning_rates={"tau": 1.0}, layers=layers)
-    weights = train(given, tmp_path / "run").network.weights
+    weights = bioae.train(given, out=tmp_path / "run").network.weights
     assert float(weights["hidden.tau"]) in (pytest.approx(0.0999), pytest.approx(0.1001))
     assert abs(float(weights["output.tau"]) - 0.1) > 0.01
 
@@ -136,7 +137,7 @@ def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(
     layers = {"hidden": {"trainable": ["tau"], "bounds": {"tau": ["1*ms", "1*second"]}}}
     values = config(layers=layers).to_mapping()
     values["network"] |= {"neuron": "mine", "neurons": {"mine": neuron}}
-    weights = train(TrainingConfig.from_mapping(values), tmp_path / "run").network.weights
+    weights = bioae.train(TrainingConfig.from_mapping(values), out=tmp_path / "run").network.weights
     assert float(weights["hidden.tau"]) != 0.01
     assert "output.tau" not in weights
 

@@ -15,7 +15,6 @@ from bioae.errors import NetworkError
 from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative, spike
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import fit
 from bioae.trainers.training.regularisers import REGULARISERS, Regulariser, evaluate
 from bioae.trainers.training.stages import build_regularisers, stages_of
 from bioae.trainers.training.terms import RegularisersConfig
@@ -313,9 +312,10 @@ def test_terms_act_on_layers_that_spike(small_run: ModuleType, layers: str | Non
 
 def test_a_layer_that_never_spikes_is_not_dead(small_run: ModuleType, tmp_path: Path) -> None:
     problem = small_run.problem(silent_output(small_run, {"beta2": 0.1}))
-    (metrics,), summary = fit(problem, tmp_path)
-    assert set(metrics["layers"]) == set(summary["test_layers"]) == {"hidden"}
-    activity = problem.mirror(problem.batch(problem.train, 0).drive)
+    result = small_run.fit(problem, tmp_path)
+    (metrics,) = result.records
+    assert set(metrics["layers"]) == set(result.summary["test_layers"]) == {"hidden"}
+    activity = problem.mirror(problem.batch(problem.data.train, 0).drive)
     expected = 0.1 * by_potential(activity.layers["hidden"])
     found = evaluate(problem.stages[0].regularisers, activity, problem.mirror.weights)["beta2"]
     assert found.item() == pytest.approx(expected, rel=1e-5)

@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 
 from bioae.errors import NetworkError
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import TrainingRun
 from bioae.trainers.training.schedules import Schedule, growth
+from bioae.trainers.training.trainer import GradientTrainer
 
 EPOCHS, BATCHES = 6, 5
 
@@ -88,17 +88,17 @@ def test_every_group_follows_in_proportion(
         learning_rate=1e-3,
         learning_rates={"tau": 4e-3},
     )
-    run = TrainingRun(small_run.problem(config), tmp_path)
+    run = GradientTrainer(small_run.problem(config))
     seen = []
-    step = run.state.optimisation.optimiser.step
-    groups = run.state.optimisation.optimiser.param_groups
+    step = run.optimisation.optimiser.step
+    groups = run.optimisation.optimiser.param_groups
 
     def look(*arguments: Any) -> None:
         seen.append(tuple(group["lr"] for group in groups))
         step(*arguments)
 
-    monkeypatch.setattr(run.state.optimisation.optimiser, "step", look)
-    run.train(lambda _: None)
+    monkeypatch.setattr(run.optimisation.optimiser, "step", look)
+    list(run.train())
     assert seen == [(1e-3 * f, 4e-3 * f) for f in (1.0, 0.5, 0.25) for _ in range(4)]
 
 

@@ -10,6 +10,7 @@ import pytest
 from builders import write_arrays
 from numpy.typing import NDArray
 
+import bioae
 from bioae import simulate, simulate_to
 from bioae.analysis import accuracy, analyze, open_result
 from bioae.datasets import Data, load
@@ -18,7 +19,7 @@ from bioae.networks import artefact
 from bioae.simulation import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.training import assemble
 
 STEPS = 20
 
@@ -61,8 +62,8 @@ def config(file: Path, **network: Any) -> TrainingConfig:
 
 
 def test_the_direction_of_a_ramp_is_learnt_and_reported(file: Path, tmp_path: Path) -> None:
-    result = train(config(file), tmp_path / "run")
-    assert result.history[-1]["validation_accuracy"] > 0.9
+    result = bioae.train(config(file), out=tmp_path / "run")
+    assert result.records[-1]["validation_accuracy"] > 0.9
     network = artefact.load(result.model).network
     held_out = load(file, "test")
     simulate_to(tmp_path / "ramps.nc", network, held_out, Backend("numpy", chunk=16))
@@ -71,7 +72,7 @@ def test_the_direction_of_a_ramp_is_learnt_and_reported(file: Path, tmp_path: Pa
     np.testing.assert_array_equal(simulated["output"], mirrored["output"])
     np.testing.assert_array_equal(simulated["input"], rising_and_falling(40, 40)[0])
     assert float(accuracy(simulated)["accuracy"]) == pytest.approx(
-        result.history[-1]["validation_accuracy"]
+        result.records[-1]["validation_accuracy"]
     )
     analyze([tmp_path / "ramps.nc"], tmp_path / "report")
     figures = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
@@ -90,7 +91,7 @@ def test_the_direction_of_a_ramp_is_learnt_and_reported(file: Path, tmp_path: Pa
 )
 def test_training_and_simulation_encode_the_same(file: Path, encoder: dict[str, Any]) -> None:
     problem = assemble(config(file, encoder=encoder))
-    images = problem.train[:7]
+    images = problem.data.train[:7]
     batch = problem.batch(images, seed=5)
     presented = Presentations.of(problem.config.network, images, seed=5)
     assert batch.drive.count_nonzero() > 10
@@ -105,7 +106,7 @@ def test_events_are_trained_on(tmp_path: Path) -> None:
         event_channel=addresses.channel, channels=3, labels=np.arange(24) % 2,
     )  # fmt: skip
     problem = assemble(config(path, input_shape=[3], encoder={"kind": "frames"}))
-    chosen = problem.train[10:13]
+    chosen = problem.data.train[10:13]
     drive = problem.batch(chosen, seed=0).drive
     np.testing.assert_array_equal(drive.numpy(), frames[chosen.indices].swapaxes(0, 1))
 

@@ -14,18 +14,18 @@ from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bioae
 from bioae.datasets import Data, load
 from bioae.errors import DataError, NetworkError
 from bioae.networks import artefact
+from bioae.runs import checkpoint as checkpoints
+from bioae.runs.folder import CHECKPOINT, METRICS, TEST
 from bioae.runs.splits import held_out, splits
 from bioae.runs.tables import DataConfig
-from bioae.trainers.training import checkpoint as checkpoints
-from bioae.trainers.training import loop
+from bioae.trainers.training import trainer as training
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
-from bioae.trainers.training.loop import fit
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.training import assemble
 
 
 def numbered(count: int, classes: int | None) -> Data:
@@ -102,11 +102,8 @@ def test_no_image_is_in_two_splits() -> None:
     layer = dense("output", shape=[1, 28, 28])
     values = {"data": {"train": 50, "test": 20}, "network": {"steps": 3, "layers": [layer]}}
     problem = assemble(TrainingConfig.from_mapping(values))
-    assert [len(each) for each in (problem.train, problem.validation, problem.test)] == [45, 5, 20]
-    pixels = [
-        {row.tobytes() for row in each.values}
-        for each in (problem.train, problem.validation, problem.test)
-    ]
+    assert [len(each) for each in problem.data] == [45, 5, 20]
+    pixels = [{row.tobytes() for row in each.values} for each in problem.data]
     assert len(set.union(*pixels)) == sum(len(each) for each in pixels)
 
 
@@ -120,8 +117,8 @@ def test_the_selected_epoch_is_what_remains(
 ) -> None:
     """With a rate at which the error rises again after its minimum."""
     problem = small_run.problem(small_run.config(select=select, learning_rate=0.1, epochs=4))
-    history, summary = fit(problem, tmp_path)
-    found = errors(history)
+    result = small_run.fit(problem, tmp_path)
+    history, summary, found = result.records, result.summary, errors(result.records)
     best = int(np.argmin(found))
     assert best < 3, found
     chosen = best if select == "best" else 3
@@ -131,14 +128,14 @@ def test_the_selected_epoch_is_what_remains(
     test = json.loads((tmp_path / TEST).read_text())
     assert test == {"epoch": chosen + 1, **tested}
     assert test["test_sum_squared_error"] != found[chosen]
-    stored = checkpoints.load(tmp_path / CHECKPOINT).tensors
+    stored = checkpoints.load(tmp_path / CHECKPOINT)[1]
     assert any(name.startswith("best/") for name in stored) == (select == "best")
 
 
 def test_the_artefact_is_the_best_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held-out errors are made up: the second of three epochs is the best, and ties go first."""
     invented = iter([3.0, 1.0, 1.0])
-    measured = loop.evaluate
+    measured = training.evaluate
 
     def evaluated(problem: Any, split: Any = "validation") -> dict[str, Any]:
         found = measured(problem, split)
@@ -148,13 +145,13 @@ def test_the_artefact_is_the_best_network(tmp_path: Path, monkeypatch: pytest.Mo
         return found
 
     weights: list[Any] = []
-    monkeypatch.setattr(loop, "evaluate", evaluated)
+    monkeypatch.setattr(training, "evaluate", evaluated)
     values = {
         "data": {"train": 20, "validation": 4, "test": 4},
         "network": {"steps": 3, "layers": [dense("output", shape=[1, 28, 28], gain=4.0)]},
         "training": {"epochs": 3, "batch_size": 8, "threads": 1, "compile": False, "grid_bits": 0},
     }
-    result = train(TrainingConfig.from_mapping(values), tmp_path / "run")
+    result = bioae.train(TrainingConfig.from_mapping(values), out=tmp_path / "run")
     assert result.summary["epoch"] == 2
     stored = artefact.load(result.model)
     assert stored.metrics == result.summary
@@ -169,14 +166,14 @@ def test_the_test_split_is_evaluated_once_at_the_end(
     small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits = []
-    measured = loop.evaluate
+    measured = training.evaluate
 
     def evaluated(problem: Any, split: str = "validation") -> dict[str, Any]:
         splits.append(split)
         return measured(problem, split)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "evaluate", evaluated)
-    fit(small_run.problem(small_run.config()), tmp_path)
+    monkeypatch.setattr(training, "evaluate", evaluated)
+    small_run.fit(small_run.problem(small_run.config()), tmp_path)
     assert splits == ["validation"] * 3 + ["test"]
     assert all("test" not in line for line in (tmp_path / METRICS).read_text().splitlines())
 
@@ -197,7 +194,7 @@ def test_the_batch_size_of_evaluations_changes_no_weight(
             return run(mirror, drive, **options)  # noqa: B023
 
         monkeypatch.setattr(type(problem.mirror), "forward", counted)
-        history, _ = fit(problem, tmp_path / str(size))
+        history = small_run.fit(problem, tmp_path / str(size)).records
         monkeypatch.undo()
         assert max(batches) == {None: 6, 2: 2, 100: 7}[size]
         stored.append((errors(history), problem.mirror.to_network().weights["hidden.weight"]))

@@ -10,12 +10,13 @@ import pytest
 import torch
 from builders import dense
 
+import bioae
 from bioae.errors import DataError, NetworkError
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.loop import TrainingRun
 from bioae.trainers.training.reach import check_reached
 from bioae.trainers.training.stages import stages_of
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.trainer import GradientTrainer
+from bioae.trainers.training.training import assemble
 
 SIDE = 4
 LAYERS = [dense("hidden", 6, recurrent=True, bias=True), dense("output", shape=[1, SIDE, SIDE])]
@@ -48,7 +49,7 @@ def config(
 def refused_by_configuration(given: TrainingConfig, out: Path) -> str:
     """Return the line by which a run is refused: the data do not exist, and no folder is made."""
     with pytest.raises(NetworkError) as caught:
-        train(given, out)
+        bioae.train(given, out=out)
     assert not out.exists()
     return str(caught.value)
 
@@ -138,16 +139,16 @@ def test_what_is_accepted_is_reached_in_training(
 ) -> None:
     """The presentation that is tried stands for the batches: the same gradients are missing."""
     problem = assemble(config(data, compile=compiled, **settings))
-    run = TrainingRun(problem, tmp_path)
-    assert all(weight.requires_grad for weight in run.state.weights.values())
-    assert all(weight.grad is None for weight in run.state.weights.values())
-    run.state.optimisation.enter(problem.stages[0])
-    run._update(problem.batch(problem.train[np.arange(4)], 0), problem.stages[0])
-    missing = {name for name, each in run.state.weights.items() if each.grad is None}
+    run = GradientTrainer(problem)
+    assert all(weight.requires_grad for weight in run.weights.values())
+    assert all(weight.grad is None for weight in run.weights.values())
+    run.optimisation.enter(problem.stages[0])
+    run.update(problem.batch(problem.data.train[np.arange(4)], 0), problem.stages[0])
+    missing = {name for name, each in run.weights.items() if each.grad is None}
     assert missing <= {"output.theta"}
-    weights = {name: each.detach().clone() for name, each in run.state.weights.items()}
+    weights = {name: each.detach().clone() for name, each in run.weights.items()}
     check_reached(problem.config, problem.stages, problem.mirror)
-    assert all(torch.equal(each, weights[name]) for name, each in run.state.weights.items())
+    assert all(torch.equal(each, weights[name]) for name, each in run.weights.items())
 
 
 def test_equal_stages_are_tried_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,27 +11,28 @@ import pytest
 import torch
 
 from bioae.errors import NetworkError
+from bioae.runs import Report
 from bioae.trainers.training.averaging import Average, in_place_of
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import TrainingRun, fit
-from bioae.trainers.training.progress import Report
 from bioae.trainers.training.stages import stages_of
+from bioae.trainers.training.trainer import GradientTrainer
 
 
 def rates(small_run: ModuleType, out: Path, **training: Any) -> list[list[float]]:
     """Return the learning rates of the weights in each update, by epoch."""
-    run = TrainingRun(small_run.problem(small_run.config(**training)), out)
+    run = GradientTrainer(small_run.problem(small_run.config(**training)))
     seen: dict[int, list[float]] = {}
 
     def look(report: Report) -> None:
         (group,) = (
             group
-            for group in run.state.optimisation.optimiser.param_groups
-            if any(each is run.state.weights["hidden.weight"] for each in group["params"])
+            for group in run.optimisation.optimiser.param_groups
+            if any(each is run.weights["hidden.weight"] for each in group["params"])
         )
         seen.setdefault(report.epoch, []).append(group["lr"])
 
-    run.train(look)
+    for at, _ in run.train():
+        look(at)
     return list(seen.values())
 
 
@@ -40,7 +41,7 @@ def test_stages_without_changes_are_one_run(small_run: ModuleType, tmp_path: Pat
     weights = []
     for number, stages in enumerate(([], [{"epochs": 1}, {"epochs": 2}])):
         problem = small_run.problem(small_run.config(stages=stages))
-        fit(problem, tmp_path / str(number))
+        small_run.fit(problem, tmp_path / str(number))
         weights.append({name: each.clone() for name, each in problem.mirror.weights.items()})
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
 
@@ -77,7 +78,7 @@ def test_terms_and_warm_ups_of_a_stage(small_run: ModuleType, tmp_path: Path) ->
     assert [[term.symbol for term in s.regularisers] for s in (first, second)] == [["l1"], ["l2"]]
     assert second.regularised_for(2, 1, 4) == 1.25
     problem = small_run.problem(config)
-    history, _ = fit(problem, tmp_path)
+    history = small_run.fit(problem, tmp_path).records
     assert ["l1" in line for line in history] == [True, False, False]
     assert ["l2" in line for line in history] == [False, True, True]
     # The mean factor over an epoch of 6, 6, 6 and 2 images is 0.15, then 0.65.
@@ -91,24 +92,22 @@ def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_
         {"epochs": 1, "trainable": [], "frozen": ["output"]},
         {"epochs": 1, "trainable": ["tau"], "frozen": ["hidden.weight"]},
     ]
-    run = TrainingRun(small_run.problem(small_run.config(trainable=[], stages=stages)), tmp_path)
+    run = GradientTrainer(small_run.problem(small_run.config(trainable=[], stages=stages)))
     moved: list[set[str]] = []
-    before = {name: each.detach().clone() for name, each in run.state.weights.items()}
+    before = {name: each.detach().clone() for name, each in run.weights.items()}
 
-    def look(report: Report) -> None:
-        if report.batch == report.batches:
-            moved.append({n for n, each in run.state.weights.items() if not each.equal(before[n])})
-            before.update({n: each.detach().clone() for n, each in run.state.weights.items()})
-
-    run.train(look)
+    for _, due in run.train():
+        if due:  # at the end of an epoch
+            moved.append({n for n, each in run.weights.items() if not each.equal(before[n])})
+            before.update({n: each.detach().clone() for n, each in run.weights.items()})
     assert moved == [{"hidden.weight"}, {"hidden.tau", "output.tau", "output.weight"}]
 
 
 def test_the_optimiser_continues(small_run: ModuleType, tmp_path: Path) -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
-    run = TrainingRun(small_run.problem(small_run.config(batch_size=5, stages=stages)), tmp_path)
-    run.train(lambda _: None)
-    state = run.state.optimisation.optimiser.state[run.state.weights["hidden.weight"]]
+    run = GradientTrainer(small_run.problem(small_run.config(batch_size=5, stages=stages)))
+    list(run.train())
+    state = run.optimisation.optimiser.state[run.weights["hidden.weight"]]
     assert state["step"].item() == 2 + 4
 
 
@@ -150,19 +149,18 @@ def test_the_average_is_evaluated_and_kept(small_run: ModuleType, tmp_path: Path
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     options = {"stages": stages, "learning_rate": 0.05, "select": "last"}
     plain = small_run.problem(small_run.config(**options))
-    run = TrainingRun(plain, tmp_path / "plain")
-    seen = []
-    run.train(lambda _: seen.append(run.state.weights["hidden.weight"].detach().double().clone()))
+    run = GradientTrainer(plain)
+    seen = [run.weights["hidden.weight"].detach().double().clone() for _ in run.train()]
     averaged = small_run.problem(small_run.config(**options, average=0.5))
-    history, _ = fit(averaged, tmp_path / "averaged")
+    history = small_run.fit(averaged, tmp_path / "averaged").records
     shares = torch.tensor([0.5 ** (len(seen) - k) for k in range(1, len(seen) + 1)])
     expected = (torch.stack(seen) * (shares / shares.sum())[:, None, None]).sum(0)
     found = averaged.mirror.weights["hidden.weight"].detach().double()
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(found, seen[-1], atol=1e-3)
     key = "validation_sum_squared_error"
-    assert history[0]["loss"] == run.state.history[0]["loss"]
-    assert history[0][key] != run.state.history[0][key]
+    assert history[0]["loss"] == run.records[0]["loss"]
+    assert history[0][key] != run.records[0][key]
 
 
 def test_written_and_read(small_run: ModuleType, tmp_path: Path) -> None:

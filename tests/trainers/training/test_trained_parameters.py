@@ -11,15 +11,16 @@ import torch
 from builders import conv, dense
 from safetensors.torch import load_file
 
+import bioae
 from bioae.errors import NetworkError
 from bioae.networks import Network, artefact
+from bioae.runs.folder import CHECKPOINT
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.folder import CHECKPOINT
-from bioae.trainers.training.loop import TrainingRun
 from bioae.trainers.training.reach import check_reached
 from bioae.trainers.training.stages import stages_of
-from bioae.trainers.training.training import assemble, train
+from bioae.trainers.training.trainer import GradientTrainer
+from bioae.trainers.training.training import assemble
 
 LAYERS: list[dict[str, Any]] = [
     conv("outer", 2, 5, stride=4),
@@ -59,11 +60,11 @@ def test_read_and_written(tmp_path: Path) -> None:
 
 def test_groups_of_learning_rates(tmp_path: Path) -> None:
     given = config(**EVERYTHING)
-    run = TrainingRun(assemble(given), tmp_path)
-    names = {id(weight): name for name, weight in run.state.weights.items()}
+    run = GradientTrainer(assemble(given))
+    names = {id(weight): name for name, weight in run.weights.items()}
     rates = {
         names[id(each)]: group["lr"]
-        for group in run.state.optimisation.optimiser.param_groups
+        for group in run.optimisation.optimiser.param_groups
         for each in group["params"]
     }
     assert rates == {
@@ -83,8 +84,8 @@ def test_options_reach_the_mirror() -> None:
 def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
-    run = TrainingRun(problem, tmp_path)
-    run._update(problem.batch(problem.train[np.arange(8)], 0), problem.stages[0])
+    run = GradientTrainer(problem)
+    run.update(problem.batch(problem.data.train[np.arange(8)], 0), problem.stages[0])
     for name, each in problem.mirror.trained.items():
         start, rate = (0.1, 1e-2) if name.endswith("tau") else (1.0, 2e-2)
         # The last layer's potential is read, and its threshold with nothing to do.
@@ -93,7 +94,7 @@ def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
 
 
 def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
-    network = train(config(**EVERYTHING), tmp_path / "run").network
+    network = bioae.train(config(**EVERYTHING), out=tmp_path / "run").network
     stored = artefact.load(tmp_path / "run" / "model").network
     for layer, size in (("outer", 72), ("latent", 12), ("output", 784)):
         tau, theta = (stored.weights[f"{layer}.{name}"] for name in ("tau", "theta"))
@@ -106,16 +107,16 @@ def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
 
 def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    train(config(**EVERYTHING), straight)
+    bioae.train(config(**EVERYTHING), out=straight)
 
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bioae.trainers.training.loop.TrainingRun._finish_epoch", interrupt)
+        patch.setattr("bioae.trainers.training.trainer.GradientTrainer._finish_epoch", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(config(**EVERYTHING), broken)
-    train(config(**EVERYTHING), broken, resume=True)
+            bioae.train(config(**EVERYTHING), out=broken)
+    bioae.train(config(**EVERYTHING), out=broken, resume=True)
     one, other = (load_file(out / CHECKPOINT) for out in (straight, broken))
     assert one.keys() == other.keys()
     assert any(name.startswith("optimiser/exp_avg/latent.tau") for name in one)
@@ -123,11 +124,9 @@ def test_a_resumed_run_is_bitwise_equal(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
-    run = TrainingRun(assemble(config()), tmp_path)
-    assert len(run.state.optimisation.optimiser.param_groups) == 1
-    assert run.state.optimisation.optimiser.param_groups[0]["params"] == [
-        *run.state.weights.values()
-    ]
+    run = GradientTrainer(assemble(config()))
+    assert len(run.optimisation.optimiser.param_groups) == 1
+    assert run.optimisation.optimiser.param_groups[0]["params"] == [*run.weights.values()]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 from bioae.errors import NetworkError
 from bioae.runs.tables import DataConfig
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.loop import fit
 from bioae.trainers.training.regularisers import REGULARISERS
 from bioae.trainers.training.sections import OptimisationConfig
 
@@ -202,7 +201,7 @@ def test_the_metrics_of_the_most_epochs_fit_into_a_checkpoint(
     most = small_run.config(epochs=100_000).training.epochs
     with pytest.raises(NetworkError, match="epochs"):
         small_run.config(epochs=most + 1)
-    (metrics,), _ = fit(small_run.problem(small_run.config(epochs=1)), tmp_path)
+    (metrics,) = small_run.fit(small_run.problem(small_run.config(epochs=1)), tmp_path).records
     # Text in JSON in JSON; safetensors accepts headers of 100 MB.
     assert len(metrics) > 5
     assert most * len(json.dumps(json.dumps(metrics))) < 0.9 * 100_000_000

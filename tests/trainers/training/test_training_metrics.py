@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioae.errors import DataError
+from bioae.runs.folder import write_metrics
 from bioae.runs.splits import encoder_seed, example_order
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.descent import reproducible
-from bioae.trainers.training.folder import write_metrics
 from bioae.trainers.training.problem import LayerTally, on_grid
 
 

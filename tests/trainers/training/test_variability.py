@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,14 +19,15 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from bioae.errors import NetworkError
+from bioae.runs import Report
+from bioae.runs import checkpoint as checkpoints
+from bioae.runs.folder import CHECKPOINT, METRICS, TEST
+from bioae.runs.run import run
 from bioae.runs.splits import encoder_seed, example_order
-from bioae.trainers.training import checkpoint as checkpoints
 from bioae.trainers.training.config import load_config
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.folder import CHECKPOINT, METRICS, TEST
-from bioae.trainers.training.loop import TrainingRun, fit
-from bioae.trainers.training.progress import Report
 from bioae.trainers.training.tables import VariabilityConfig
+from bioae.trainers.training.trainer import GradientTrainer, Position
 from bioae.trainers.training.training import assemble
 from bioae.trainers.training.variability import WeightNoise, noise
 from experiments.baselines import BaselineConfig, train_baseline
@@ -140,14 +138,14 @@ def test_training_equals_a_loop_that_adds_increments(
             weight.data.add_(torch.from_numpy(noise(table, weight.shape, **place)), alpha=sign)
 
     for epoch in range(2):
-        order = example_order(seed, epoch + 1, len(problem.train))
+        order = example_order(seed, epoch + 1, len(problem.data.train))
         batches = math.ceil(len(order) / 6)
         for number in range(batches):
             if not accumulate:
                 add(epoch, number, 1)
                 if number:
                     add(epoch, number - 1, -1)
-            chosen = problem.train[order[6 * number : 6 * number + 6]]
+            chosen = problem.data.train[order[6 * number : 6 * number + 6]]
             batch = problem.batch(chosen, encoder_seed(seed, epoch + 1))
             optimiser.zero_grad()
             problem.terms(batch, stage, 0.0)["loss"].backward()  # type: ignore[no-untyped-call]
@@ -158,7 +156,7 @@ def test_training_equals_a_loop_that_adds_increments(
         if not accumulate:
             add(epoch, batches - 1, -1)
     trained = assemble_baseline(config)
-    fit(trained, tmp_path)
+    run(GradientTrainer(trained), tmp_path)
     for name, weight in problem.weights.items():
         torch.testing.assert_close(trained.weights[name], weight, rtol=1e-9, atol=1e-10)
 
@@ -167,7 +165,7 @@ def test_variability_changes_training(small_run: ModuleType, tmp_path: Path) -> 
     ends = []
     for number, options in enumerate(({}, {"variability": NOISE}, {"variability": {"scale": 0.2}})):
         problem = small_run.problem(small_run.config(**options))
-        fit(problem, tmp_path / str(number))
+        small_run.fit(problem, tmp_path / str(number))
         ends.append(problem.mirror.weights["hidden.weight"].detach().clone())
     assert all(not torch.equal(one, other) for one, other in itertools.combinations(ends, 2))
 
@@ -176,7 +174,7 @@ def test_a_vanishing_scale_is_plain_training(data: Path, tmp_path: Path) -> None
     plain = train_baseline(conventional(data), tmp_path / "plain")
     tables = conventional(data, variability={"scale": 1e-300})
     varied = train_baseline(tables, tmp_path / "varied")
-    assert [line["loss"] for line in plain.history] == [line["loss"] for line in varied.history]
+    assert [line["loss"] for line in plain.records] == [line["loss"] for line in varied.records]
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -204,16 +202,19 @@ def outcome(out: Path) -> tuple[dict[str, bytes], list[str], bytes]:
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_killed_in_an_epoch_and_resumed(small_run: ModuleType, tmp_path: Path, name: str) -> None:
-    options = OPTIONS[name]
-    fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
-    script, out = str(Path(small_run.__file__ or "")), tmp_path / "broken"
-    command = [sys.executable, script, str(out), "7", json.dumps(options)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    position = checkpoints.load(out / CHECKPOINT).position
-    assert position.epoch == 1
-    assert position.batch in (1, 2)
-    fit(small_run.problem(small_run.config(**options)), out, resume=True)
+def test_stopped_in_an_epoch_and_resumed(small_run: ModuleType, tmp_path: Path, name: str) -> None:
+    options, out = OPTIONS[name], tmp_path / "broken"
+    small_run.fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
+
+    def stop(report: Report) -> None:
+        if report.epoch == 2 and report.done >= 32:
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        small_run.fit(small_run.problem(small_run.config(**options)), out, progress=stop)
+    stored, _ = checkpoints.load(out / CHECKPOINT)
+    assert (stored.position["epoch"], stored.position["batch"]) == (1, 1)
+    small_run.fit(small_run.problem(small_run.config(**options)), out, resume=True)
     assert outcome(out) == outcome(tmp_path / "straight")
 
 
@@ -223,8 +224,8 @@ def test_interrupted_while_the_weights_have_noise(
 ) -> None:
     """Nothing with noise reaches a checkpoint, also if the noise is only put in or taken out."""
     options = {"variability": NOISE}
-    fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
-    owner: Any = TrainingRun if place == "terms" else WeightNoise
+    small_run.fit(small_run.problem(small_run.config(**options)), tmp_path / "straight")
+    owner: Any = GradientTrainer if place == "terms" else WeightNoise
     attribute = {"terms": "_terms"}.get(place, place)
     original, calls = getattr(owner, attribute), 0
 
@@ -246,11 +247,11 @@ def test_interrupted_while_the_weights_have_noise(
     with monkeypatch.context() as patch:
         patch.setattr(owner, attribute, wrapped)
         with pytest.raises(KeyboardInterrupt):
-            fit(problem, tmp_path / "broken")
-    position = checkpoints.load(tmp_path / "broken" / CHECKPOINT).position
+            small_run.fit(problem, tmp_path / "broken")
+    position = Position(**checkpoints.load(tmp_path / "broken" / CHECKPOINT)[0].position)
     # With the weights restored, an interrupt keeps the batches since the last checkpoint.
     assert (position.epoch, position.batch) == (1, 1 if place == "terms" else 0)
-    fit(small_run.problem(small_run.config(**options)), tmp_path / "broken", resume=True)
+    small_run.fit(small_run.problem(small_run.config(**options)), tmp_path / "broken", resume=True)
     assert outcome(tmp_path / "broken") == outcome(tmp_path / "straight")
 
 
@@ -264,8 +265,9 @@ def test_evaluation_and_checkpoints_see_clean_weights(
     def remember(report: Report) -> None:
         seen.update({n: w.detach().clone() for n, w in problem.mirror.weights.items()})
 
-    history, _ = fit(problem, tmp_path, progress=remember)
-    stored = checkpoints.load(tmp_path / CHECKPOINT).tensors
+    history = small_run.fit(problem, tmp_path, progress=remember).records
+    _, arrays = checkpoints.load(tmp_path / CHECKPOINT)
+    stored = {name: torch.tensor(array) for name, array in arrays.items()}
     for name, weight in seen.items():
         assert torch.equal(stored[f"weight/{name}"], weight)
     again = small_run.problem(config)
@@ -286,14 +288,14 @@ def test_frozen_and_other_layers_have_no_noise(
     )
     problem = small_run.problem(config)
     before = {n: w.detach().clone() for n, w in problem.mirror.weights.items()}
-    run = TrainingRun(problem, tmp_path)
-    run.state.optimisation.enter(problem.stages[0])
-    assert run.state.variability is not None
-    clean = run.state.variability.add(0, 0)
+    run = GradientTrainer(problem)
+    run.optimisation.enter(problem.stages[0])
+    assert run.variability is not None
+    clean = run.variability.add(0, 0)
     moved = {n for n, w in problem.mirror.weights.items() if not torch.equal(w, before[n])}
     assert moved == {"output.weight"}
-    run.state.variability.restore(clean)
-    fit(problem, tmp_path)
+    run.variability.restore(clean)
+    small_run.fit(problem, tmp_path)
     assert torch.equal(problem.mirror.weights["hidden.weight"], before["hidden.weight"])
     assert not torch.equal(problem.mirror.weights["output.weight"], before["output.weight"])
 
@@ -356,13 +358,13 @@ def test_a_baseline_checks_the_layers(data: Path) -> None:
 
 
 def test_a_changed_scale_is_refused_on_resuming(small_run: ModuleType, tmp_path: Path) -> None:
-    fit(small_run.problem(small_run.config(variability=0.3, epochs=1)), tmp_path)
+    small_run.fit(small_run.problem(small_run.config(variability=0.3, epochs=1)), tmp_path)
     for change, line in (
         ({"variability": 0.2}, r"training\.variability\.scale; expected 0\.3; found 0\.2"),
         ({}, r"training\.variability"),
     ):
         with pytest.raises(NetworkError, match=line):
-            fit(small_run.problem(small_run.config(**change)), tmp_path, resume=True)
+            small_run.fit(small_run.problem(small_run.config(**change)), tmp_path, resume=True)
 
 
 def test_nothing_varies_where_there_is_no_connection() -> None:

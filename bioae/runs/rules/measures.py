@@ -19,12 +19,12 @@ from bioae.analysis import (
 )
 from bioae.datasets import Data
 from bioae.errors import ResultError
-from bioae.learning.config import LearningConfig
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.runs.folder import FIGURES
+from bioae.runs.rules.config import LearningConfig
 from bioae.runs.splits import Splits
 from bioae.simulation.results.chunk import Chunk
-from bioae.trainers.training.folder import FIGURES
 
 __all__ = ["Evaluation", "activity", "draw", "existing", "quantiles"]
 
@@ -65,9 +65,13 @@ class Evaluation:
         return {f"validation_{name}": value for name, value in scores.items()}
 
     def test(self, network: Network) -> dict[str, Any]:
-        """Return measures on the test images, and with labels the class of each neuron."""
-        found = {f"test_{name}": v for name, v in self._scores(network, self._data.test).items()}
-        if "test_assigned_accuracy" in found:
+        """Return measures on the test examples, and with labels the class of each neuron."""
+        found: dict[str, Any] = {}
+        if self._data.test is not None:
+            scores = self._scores(network, self._data.test)
+            found = {f"test_{name}": value for name, value in scores.items()}
+        labelled = self._data.test is None and self._labelled.labels is not None
+        if labelled or "test_assigned_accuracy" in found:
             found["classes"] = self._classes_of(network).to_numpy().tolist()
         return found
 

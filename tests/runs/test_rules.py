@@ -13,12 +13,13 @@ import pytest
 from builders import dense, described, pictures, write_arrays
 
 import bioae
+from bioae.configuration import load_configuration
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
-from bioae.learning import LearningConfig, LearningResult, learn_from, load_learning
-from bioae.learning.measures import quantiles
-from bioae.networks import Network, artefact
+from bioae.networks import Network
+from bioae.runs import LearningConfig, Report, Trained, checkpoint
+from bioae.runs.folder import CHECKPOINT
+from bioae.runs.rules.measures import quantiles
 from bioae.simulation.learned import learner
-from bioae.trainers.training.folder import LEARNING
 
 #: A small network that learns the embedded digits within a second or two.
 TABLES: dict[str, Any] = {
@@ -50,35 +51,39 @@ def tables(**learning: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> LearningResult:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run without interruption."""
-    return learn_from(TABLES, tmp_path_factory.mktemp("learning") / "whole")
+    return bioae.train(TABLES, out=tmp_path_factory.mktemp("learning") / "whole")
 
 
-def assert_same(one: LearningResult, other: LearningResult) -> None:
+def assert_same(one: Trained, other: Trained) -> None:
     for name, weights in one.network.weights.items():
         np.testing.assert_array_equal(weights, other.network.weights[name])
     assert one.summary == other.summary
 
 
-def test_a_run_leaves_its_files(whole: LearningResult) -> None:
+def test_a_run_leaves_its_files(whole: Trained) -> None:
     found = {path.name for path in whole.out.iterdir()}
     assert found == {
-        ".lock", "config.toml", "metrics.jsonl", "checkpoint", "test.json", "model", "weights.svg",
+        ".lock", "config.toml", "metrics.jsonl", CHECKPOINT, "test.json", "model", "weights.svg",
         "fields.svg",
     }  # fmt: skip
-    lines = [json.loads(each) for each in (whole.out / "metrics.jsonl").read_text().splitlines()]
-    assert lines == list(whole.history)
+    lines = [json.loads(each) for each in (whole.metrics).read_text().splitlines()]
+    assert lines == list(whole.records)
     assert [each["presentations"] for each in lines] == [25, 50, 60, 85, 110, 120]
     assert ["validation_assigned_accuracy" in each for each in lines] == [False, False, True] * 2
     stored = bioae.load(whole.model)
-    assert stored.metrics == whole.summary == json.loads((whole.out / "test.json").read_text())
+    assert (
+        stored.metrics
+        == whole.summary
+        == json.loads((whole.model.with_name("test.json")).read_text())
+    )
     assert stored.training["learning"]["rule"] == "stdp_postsynaptic"
-    again = load_learning(whole.out / "config.toml")
+    again = load_configuration(whole.out / "config.toml")
     assert again.to_mapping() == LearningConfig.from_mapping(TABLES).to_mapping()
 
 
-def test_the_network_has_learned(whole: LearningResult) -> None:
+def test_the_network_has_learned(whole: Trained) -> None:
     config = whole.network.config
     start = learner(Network.initialise(config, seed=3))
     weights, learned = start.weights["hidden.weight"], whole.network.weights["hidden.weight"]
@@ -102,56 +107,51 @@ def interrupt(settings: Any, out: Path, *, after: int) -> None:
 
     pieces = 0
 
-    def stop(*_: int) -> None:
+    def stop(_: Report) -> None:
         nonlocal pieces
         pieces += 1
         if pieces == after:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        learn_from(settings, out, progress=stop)
+        bioae.train(settings, out=out, progress=stop)
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2, 4])
 def test_a_run_that_is_resumed_learns_the_same(
-    interrupted_after: int, whole: LearningResult, tmp_path: Path
+    interrupted_after: int, whole: Trained, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     interrupt(TABLES, out, after=interrupted_after)
     assert not (out / "model").exists()
-    assert_same(learn_from(TABLES, out, resume=True), whole)
+    assert_same(bioae.train(TABLES, out=out, resume=True), whole)
 
 
-def test_more_epochs_continue_a_finished_run(whole: LearningResult, tmp_path: Path) -> None:
+def test_more_epochs_continue_a_finished_run(whole: Trained, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    learn_from(tables(epochs=1), out)
-    assert_same(learn_from(TABLES, out, resume=True), whole)
+    bioae.train(tables(epochs=1), out=out)
+    assert_same(bioae.train(TABLES, out=out, resume=True), whole)
     with pytest.raises(NetworkError, match=r"more epochs than requested.*learning.epochs of at l"):
-        learn_from(tables(epochs=1), out, resume=True)
+        bioae.train(tables(epochs=1), out=out, resume=True)
 
 
-def test_the_mirror_learns_the_same(whole: LearningResult, tmp_path: Path) -> None:
-    assert_same(learn_from(tables(target="mirror"), tmp_path / "run"), whole)
+def test_the_mirror_learns_the_same(whole: Trained, tmp_path: Path) -> None:
+    assert_same(bioae.train(tables(target="torch"), out=tmp_path / "run"), whole)
 
 
 @pytest.mark.parametrize(("optimiser", "interrupted_after"), [("adam", 2), ("adam", 4), ("sgd", 2)])
 def test_an_optimiser_goes_on_where_a_run_was_interrupted(
     optimiser: str, interrupted_after: int, tmp_path: Path
 ) -> None:
-    settings = tables(target="mirror", batch_size=5, optimiser=optimiser, learning_rate=0.01)
+    settings = tables(target="torch", batch_size=5, optimiser=optimiser, learning_rate=0.01)
 
-    whole = learn_from(settings, tmp_path / "whole")
+    whole = bioae.train(settings, out=tmp_path / "whole")
     interrupt(settings, tmp_path / "run", after=interrupted_after)
-    assert len(list((tmp_path / "run").glob("moments-*.safetensors"))) == 1
-    assert_same(learn_from(settings, tmp_path / "run", resume=True), whole)
+    assert_same(bioae.train(settings, out=tmp_path / "run", resume=True), whole)
     if optimiser == "sgd":  # it has no state
         return
-    added = learn_from(tables(target="mirror", batch_size=5), tmp_path / "added")
+    added = bioae.train(tables(target="torch", batch_size=5), out=tmp_path / "added")
     assert (added.network.weights["hidden.weight"] != whole.network.weights["hidden.weight"]).any()
-    for path in (tmp_path / "run").glob("moments-*.safetensors"):
-        path.write_bytes(b"nothing")
-    with pytest.raises(ArtefactError, match="state of the optimiser is missing or damaged"):
-        learn_from(settings, tmp_path / "run", resume=True)
 
 
 def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
@@ -160,27 +160,19 @@ def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
     settings = copy.deepcopy(TABLES) | {"data": {"name": str(path), "validation": 5}}
     interrupt(settings, tmp_path / "run", after=1)
     write_arrays(path, images=1 - images)
-    with pytest.raises(DataError, match=r"checkpoint: the train data are not those .* SHA-256"):
-        learn_from(settings, tmp_path / "run", resume=True)
+    with pytest.raises(DataError, match=r"the train data are not those .* SHA-256"):
+        bioae.train(settings, out=tmp_path / "run", resume=True)
     write_arrays(path, images=images)
-    learn_from(settings, tmp_path / "run", resume=True)
+    bioae.train(settings, out=tmp_path / "run", resume=True)
 
 
-def test_a_checkpoint_that_names_no_data_is_refused(whole: LearningResult, tmp_path: Path) -> None:
-    stored = artefact.load(whole.out / LEARNING)
-    metrics = {name: each for name, each in stored.metrics.items() if name != "data"}
-    artefact.save(stored, tmp_path / LEARNING, metrics=metrics)
-    with pytest.raises(ArtefactError, match=r"the key 'data' is missing\. A run of an earlier ver"):
-        learn_from(TABLES, tmp_path, resume=True)
-
-
-def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> None:
+def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        learn_from(TABLES, whole.out)
+        bioae.train(TABLES, out=whole.out)
     with pytest.raises(NetworkError, match=r"started with another learning\.seed"):
-        learn_from(tables(seed=4), whole.out, resume=True)
+        bioae.train(tables(seed=4), out=whole.out, resume=True)
     with pytest.raises(ArtefactError, match="no checkpoint to resume from"):
-        learn_from(TABLES, tmp_path / "none", resume=True)
+        bioae.train(TABLES, out=tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
 
 
@@ -200,7 +192,7 @@ def test_another_run_is_not_replaced(whole: LearningResult, tmp_path: Path) -> N
         ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a modulator"),
         ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
         ({"data": {"validation": 80}}, "no image would remain"),
-        ({"training": {}}, "unknown key 'training'"),
+        ({"training": {}}, r"found both \[learning\] and \[training\]"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(
@@ -210,7 +202,7 @@ def test_what_does_not_fit_is_refused_in_a_line(
     for table, values in changes.items():
         changed[table] = changed.get(table, {}) | values
     with pytest.raises(Exception, match=line) as refused:
-        learn_from(changed, tmp_path / "run")
+        bioae.train(changed, out=tmp_path / "run")
     assert "\n" not in str(refused.value)
 
 
@@ -220,7 +212,7 @@ def test_a_network_without_rules_is_refused(tmp_path: Path) -> None:
     changed["network"]["neuron"] = "lif"
     changed["network"]["layers"][0].pop("parameters")
     with pytest.raises(NetworkError, match="no layer has a synapse model"):
-        learn_from(changed, tmp_path / "run")
+        bioae.train(changed, out=tmp_path / "run")
 
 
 def test_a_task_without_loss_is_not_trained_by_gradients() -> None:
@@ -233,7 +225,8 @@ def test_a_task_without_loss_is_not_trained_by_gradients() -> None:
 
 def test_the_example_reads() -> None:
     path = Path(__file__).parents[2] / "examples" / "learn_digits.toml"
-    config = load_learning(path)
+    config = load_configuration(path)
+    assert isinstance(config, LearningConfig)
     assert config.learning.rule == "stdp_postsynaptic"
     page = (path.parents[1] / "docs" / "learning.md").read_text(encoding="utf-8")
     shown = page.partition("```toml\n")[2].partition("```")[0]
@@ -241,59 +234,54 @@ def test_the_example_reads() -> None:
 
 
 def test_a_run_of_another_kind_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    from bioae.trainers import train
 
     out = tmp_path / "run"
-    learn_from(tables(epochs=1), out)
+    bioae.train(tables(epochs=1), out=out)
     (out / "notes.txt").write_text("mine")
     trained = {
         "data": TABLES["data"],
         "network": {"steps": 5, "layers": [{"kind": "dense", "name": "o", "shape": [1, 28, 28]}]},
         "training": {"epochs": 1},
     }
-    train(trained, out, overwrite=True)
-    files = {".lock", "config.toml", "metrics.jsonl", "test.json", "model", "notes.txt"}
-    assert {path.name for path in out.iterdir()} == files | {"checkpoint.safetensors"}
-    learn_from(tables(epochs=1), out, overwrite=True)
+    bioae.train(trained, out=out, overwrite=True)
+    files = {CHECKPOINT, ".lock", "config.toml", "metrics.jsonl", "test.json", "model", "notes.txt"}
+    assert {path.name for path in out.iterdir()} == files
+    bioae.train(tables(epochs=1), out=out, overwrite=True)
     figures = {"weights.svg", "fields.svg"}
-    assert {path.name for path in out.iterdir()} == files | figures | {"checkpoint"}
+    assert {path.name for path in out.iterdir()} == files | figures
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    "changes",
     [
-        ("done = 0", "done = -5"),
-        ("done = 0", "done = 1000"),
-        ("epoch = 1\ndone", "epoch = -3\ndone"),
-        ("epoch = 1\ndone", 'epoch = "one"\ndone'),
+        {"position": {"epoch": 1, "done": -5}},
+        {"position": {"epoch": 1, "done": 1000}},
+        {"position": {"epoch": "one", "done": 0}},
+        {"records": []},
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused(
-    before: str, after: str, whole: LearningResult, tmp_path: Path
+    changes: dict[str, Any], whole: Trained, tmp_path: Path
 ) -> None:
-    out = tmp_path / "run"
-    learn_from(tables(epochs=1), out)
-    path = out / "checkpoint" / "network.toml"
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after, 1))
-    with pytest.raises(ArtefactError, match="checkpoint") as refused:
-        learn_from(TABLES, out, resume=True)
-    assert "\n" not in str(refused.value)
+    stored, arrays = checkpoint.load(whole.out / CHECKPOINT)
+    checkpoint.save(tmp_path / CHECKPOINT, stored.model_copy(update=changes), arrays)
+    with pytest.raises(ArtefactError) as refused:
+        bioae.train(TABLES, out=tmp_path, resume=True)
+    assert str(refused.value.where).endswith(CHECKPOINT)
 
 
 def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    learn_from(tables(epochs=1), out)
+    bioae.train(tables(epochs=1), out=out)
     before = {path.name for path in out.iterdir()}
     wrong = tables(epochs=1, rule="mine")
     wrong["network"]["synapses"] = {
         "mine": {"description": "A rule.", "synapse": {"on_post": "w = w + foo"}}
     }
     with pytest.raises(NetworkError, match="unknown name 'foo'"):
-        learn_from(wrong, out, overwrite=True)
+        bioae.train(wrong, out=out, overwrite=True)
     with pytest.raises(NetworkError, match="unknown name 'foo'"):
-        learn_from(wrong, tmp_path / "other")
+        bioae.train(wrong, out=tmp_path / "other")
     assert {path.name for path in out.iterdir()} == before
     assert not (tmp_path / "other").exists()
 
@@ -304,18 +292,20 @@ def test_a_rule_that_no_layer_takes_is_refused() -> None:
     del named["learning"]["rule"]
     line = r"no layer takes the rule 'oja'.*found layer 'hidden' with 'stdp_pair'"
     with pytest.raises(NetworkError, match=line) as refused:
-        load_learning(named, rule="oja")
+        load_configuration(named, rule="oja")
     assert "\n" not in str(refused.value)
-    config = load_learning(TABLES, rule="oja")
+    config = load_configuration(TABLES, rule="oja")
     assert [layer.synapse for layer in config.network.layers] == ["oja"]
+    assert isinstance(config, LearningConfig)
     assert config.learning.rule == "oja"
 
 
 def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(bioae.load_synapse("oja").to_toml(), encoding="utf-8")
-    config = load_learning(TABLES, rule=str(path))
+    config = load_configuration(TABLES, rule=str(path))
     path.unlink()
+    assert isinstance(config, LearningConfig)
     assert config.learning.rule == "mine"
     assert LearningConfig.from_mapping(config.to_mapping()) == config
 
@@ -324,9 +314,9 @@ def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
 def test_a_rule_without_batches_is_refused_before_the_folder_is_made(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
-    settings = tables(rule="bcpnn", target="mirror", **options)
+    settings = tables(rule="bcpnn", target="torch", **options)
     with pytest.raises(NetworkError, match=r"'bcpnn'.* cannot be averaged") as refused:
-        learn_from(settings, tmp_path / "run")
+        bioae.train(settings, out=tmp_path / "run")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "run").exists()
 
@@ -349,5 +339,5 @@ def test_a_layer_of_one_neuron_has_no_recurrent_weights_to_measure(tmp_path: Pat
     changed["data"] |= {"train": 6, "validation": 2, "test": 2}
     changed["network"]["layers"][0]["units"] = 1
     changed["network"]["task"]["outputs"] = 1
-    result = learn_from(changed, tmp_path / "run")
-    assert [*result.history[0]["weights"]] == ["hidden.weight", "hidden.h_start"]
+    result = bioae.train(changed, out=tmp_path / "run")
+    assert [*result.records[0]["weights"]] == ["hidden.weight", "hidden.h_start"]

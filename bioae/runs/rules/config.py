@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bioae.documents import read_toml
 from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Count, Table
-from bioae.inputs import check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import LayerBase
 from bioae.networks.rules import check_averaged, check_held, check_rules
 from bioae.runs.tables import DataConfig, NumberOfEpochs, Optimiser, Rate
 
-__all__ = ["LearningConfig", "LearningTable", "load_learning"]
+__all__ = ["LearningConfig", "LearningTable"]
 
 
 def _target(value: object) -> object:
@@ -171,32 +168,3 @@ def _check_taken(rule: str, layers: Iterable[LayerBase]) -> None:
         expected="a dense layer that names no `synapse`", found=", ".join(found),
         hint="Leave the rule out, or remove `synapse` from a layer",
     )  # fmt: skip
-
-
-def load_learning(
-    source: Mapping[str, Any] | Path | str, *, rule: str | None = None
-) -> LearningConfig:
-    """Read a learning configuration.
-
-    Parameters
-    ----------
-    source
-        The file, or the tables that it would hold.
-    rule
-        The synapse model that replaces its `rule`, of layers that name none.
-
-    Raises
-    ------
-    NetworkError
-        If there is no such file, or it is not TOML, or a key or value does not fit, or no layer
-        takes the rule.
-    """
-    if isinstance(source, Mapping):
-        values, where = dict(source), None
-    else:
-        path = check_input(source, NetworkError, "learning configuration")
-        values = read_toml(path, "learning configuration", error=NetworkError)
-        where = str(path)
-    if rule is not None and isinstance(values.get("learning", {}), Mapping):
-        values["learning"] = {**values.get("learning", {}), "rule": rule}
-    return LearningConfig.from_mapping(values, where=where)

@@ -1,0 +1,4 @@
+from .rules.config import LearningConfig as LearningConfig
+from .run import Trained as Trained
+from .trainer import Report as Report
+from .trainer import Trainer as Trainer

@@ -1,0 +1,246 @@
+"""Checkpoints: the state of a run in one safetensors file, from which it resumes bit for bit.
+
+The tensors are those of what is trained, by name, such as ``weight/NAME``. The metadata are one
+entry, ``bioae``: JSON with the format's version, the kind of the run, its configuration, the hashes
+of the data, the position, the metrics so far, and the number of threads, if it matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as save_tensors
+
+from bioae.documents import parse_json
+from bioae.errors import ArtefactError, DataError, NetworkError, describe, key_path
+from bioae.fields import Table, Threads
+from bioae.files import atomic_output
+from bioae.inputs import check_input
+
+__all__ = [
+    "VERSION", "Arrays", "Checkpoint", "arrays_of", "check_config", "check_data", "check_exists",
+    "load", "save",
+]  # fmt: skip
+
+VERSION = 4
+
+# That of safetensors: 1,000 bytes for each of the most epochs.
+_LARGEST_HEADER = 100_000_000
+
+#: Arrays by name.
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Checkpoint(Table):
+    """The state of a run between two updates.
+
+    Attributes
+    ----------
+    kind
+        The kind of what is trained.
+    config
+        The configuration, as plain data.
+    data
+        The hashes of the data, by their part.
+    position
+        The position of the run, as its kind describes it.
+    records
+        The metrics so far.
+    threads
+        The number of threads, on which the last bits of sums depend.
+    """
+
+    version: int = VERSION
+    kind: str = Field(min_length=1)
+    config: dict[str, Any]
+    data: dict[str, str]
+    position: dict[str, Any]
+    records: list[dict[str, Any]]
+    threads: Threads | None = None
+
+
+def save(path: Path, checkpoint: Checkpoint, arrays: Arrays) -> None:
+    """Write a checkpoint atomically.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; an existing checkpoint is then unchanged.
+    """
+    header = json.dumps(checkpoint.model_dump(), allow_nan=False)
+    tensors = {name: np.asarray(each, order="C") for name, each in arrays.items()}
+    content = save_tensors(tensors, metadata={"bioae": header})
+    with atomic_output(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
+
+
+def check_exists(path: Path) -> Path:
+    """Return the path of a checkpoint.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none.
+    """
+    path = check_input(path, ArtefactError, "checkpoint")
+    if not path.is_file():
+        raise ArtefactError(
+            "there is no checkpoint to resume from",
+            where=str(path),
+            hint="Start the run without --resume (resume=True)",
+        )
+    return path
+
+
+def load(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
+    """Read a checkpoint and its arrays.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none, or it is truncated, foreign or of another version.
+    """
+    path = check_exists(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {})["bioae"]
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtefactError(
+            "the checkpoint is truncated or foreign", where=str(path), found=str(error)
+        ) from error
+    return _header(text, str(path)), arrays
+
+
+def _header(text: str, where: str) -> Checkpoint:
+    values = parse_json(text.encode(), where=where, error=ArtefactError, largest=_LARGEST_HEADER)
+    version = values.get("version") if isinstance(values, dict) else None
+    if version != VERSION:
+        raise ArtefactError(
+            "the checkpoint has another version of the format",
+            where=where,
+            expected=str(VERSION),
+            found=str(version),
+            hint="Start the run again, with --overwrite (overwrite=True) or elsewhere",
+        )
+    try:
+        return Checkpoint.model_validate(values)
+    except ValidationError as error:
+        raise ArtefactError(**describe(error, Checkpoint), where=where) from error
+
+
+def arrays_of(
+    kind: str, arrays: Arrays, names: Collection[str], where: str
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a kind by the names that a run needs.
+
+    Parameters
+    ----------
+    kind
+        The first part of their names, such as ``weight``.
+    arrays
+        Those of the checkpoint.
+    names
+        The names.
+    where
+        The checkpoint, named in errors.
+
+    Raises
+    ------
+    ArtefactError
+        If the checkpoint has other ones.
+    """
+    prefix = f"{kind}/"
+    stored = {n.removeprefix(prefix): each for n, each in arrays.items() if n.startswith(prefix)}
+    if stored.keys() != set(names):
+        raise ArtefactError(
+            "the checkpoint belongs to another network",
+            where=where,
+            expected=f"for {kind!r} the arrays {', '.join(sorted(names)) or 'none'}",
+            found=", ".join(sorted(stored)) or "none",
+        )
+    return stored
+
+
+def check_config(
+    stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
+) -> None:
+    """Refuse to resume a run with another configuration than it was started with.
+
+    Parameters
+    ----------
+    stored, current
+        The configurations, as plain data.
+    where
+        The checkpoint, named in errors.
+    free
+        The keys that may differ, because the finished part of the run does not depend on them.
+
+    Raises
+    ------
+    NetworkError
+        Naming the first key that differs.
+    """
+    before, now = dict(_flat(stored)), dict(_flat(current))
+    # The start is named before the network that follows from it.
+    for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
+        if key not in free and before.get(key) != now.get(key):
+            raise NetworkError(
+                f"the run was started with another {key}",
+                where=where,
+                expected=repr(before.get(key)),
+                found=repr(now.get(key)),
+                hint="Resume with the configuration of the run, or start a new one elsewhere",
+            )
+
+
+def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
+    """Refuse to resume a run with other data than it was started with.
+
+    Parameters
+    ----------
+    stored, current
+        The hashes of the data, by the name of their part.
+    where
+        The checkpoint, named in errors.
+
+    Raises
+    ------
+    DataError
+        Naming the first part that differs.
+    """
+    for part, digest in current.items():
+        before = stored.get(part, "none")
+        if before != digest:
+            raise DataError(
+                f"the {part} data are not those that the run was started with",
+                where=where,
+                expected=f"the SHA-256 {before[:12]}",
+                found=digest[:12],
+                hint="Resume with the data of the run, or start a new one elsewhere",
+            )
+
+
+def _flat(
+    mapping: Mapping[str, Any], prefix: str = "", *, in_list: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield the paths of keys and their values; in lists of tables, of empty tables too.
+
+    A stage without a table takes that of the run, and one with an empty table does not.
+    """
+    for key, value in mapping.items():
+        if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            yield f"{prefix}{key}", f"{len(value)} tables"
+            numbered = {key_path(place): each for place, each in enumerate(value)}
+            yield from _flat(numbered, f"{prefix}{key}.", in_list=True)
+        elif isinstance(value, Mapping) and (value or not in_list):
+            yield from _flat(value, f"{prefix}{key}.", in_list=in_list)
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,226 @@
+"""Learning by rules: pieces of the data, presentation after presentation, and their measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from bioae.datasets import Data
+from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.fields import Natural, Table
+from bioae.networks import artefact
+from bioae.networks.network import Network
+from bioae.networks.rules import check_held
+from bioae.runs.checkpoint import Arrays, arrays_of
+from bioae.runs.folder import MODEL
+from bioae.runs.rules.config import LearningConfig
+from bioae.runs.rules.measures import Evaluation, activity, draw, quantiles
+from bioae.runs.splits import Given, encoder_seed, example_order, splits
+from bioae.runs.tables import OptimiserSettings
+from bioae.runs.trainer import Report, Trainer
+from bioae.simulation.backend import Backend
+from bioae.simulation.engine import Engine
+from bioae.simulation.learned import learner
+from bioae.simulation.learning import in_parts
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+from bioae.simulation.run import Simulation
+from bioae.simulation.runner import Learner, Updates
+
+__all__ = ["RuleTrainer"]
+
+
+class Position(Table):
+    """The finished epochs, and the finished presentations of the next one."""
+
+    epoch: Natural = 0
+    done: int = Field(0, ge=0, le=10**9)
+
+
+class RuleTrainer(Trainer):
+    """A network that learns by its synapse models.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    engine
+        Returns the engine of a network on a target.
+    start
+        The network that learns; by default one with drawn weights.
+    given
+        Data in place of those of the configuration.
+
+    Attributes
+    ----------
+    network
+        The network as it is.
+    moments
+        The state of the optimiser, by name; empty if there is none.
+    at
+        The position.
+    """
+
+    kind: ClassVar[str] = "rules"
+    parts: ClassVar[Collection[str]] = ("train", "validation")
+    config: LearningConfig
+    consistent = False  # but when a report is due
+
+    def __init__(
+        self,
+        config: LearningConfig,
+        engine: Callable[[Network, Backend], Engine],
+        start: Network | None = None,
+        given: Given | None = None,
+    ) -> None:
+        settings = config.learning
+        if start is None:
+            start = Network.initialise(config.network, seed=settings.seed)
+        self.network = learner(start)
+        self.data = splits(config.data, config.network, settings.seed, given)
+        if given is not None:
+            described = config.data.of(self.data.train.name)
+            config = config.model_copy(update={"data": described})
+        self.config, self._settings, self._engine = config, settings, engine
+        self.records: list[dict[str, Any]] = []
+        self.moments: Mapping[str, NDArray[np.float64]] = {}
+        self.at = Position()
+        self._evaluation = Evaluation(config, self.data, self._simulated)
+
+    @property
+    def free(self) -> Collection[str]:
+        """The keys on which the finished part of the run does not depend."""
+        keys = ("learning.epochs", "learning.checkpoint", "learning.labelled")
+        return {*keys, "data.name", "data.test"}  # hashes of the data are compared
+
+    def position(self) -> dict[str, Any]:
+        """Return the position of the run."""
+        return self.at.model_dump()
+
+    def arrays(self) -> Arrays:
+        """Return the weights, and the state of the optimiser."""
+        kinds: dict[str, Arrays] = {"weight": self.network.weights, "optimiser": self.moments}
+        return {f"{kind}/{n}": each for kind, named in kinds.items() for n, each in named.items()}
+
+    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+        """Set the state from that of a checkpoint."""
+        try:
+            self.at = Position.model_validate(position)
+        except ValidationError as error:
+            raise ArtefactError(**describe(error, Position), where=where) from error
+        if bool(self.records) != bool(self.at.epoch or self.at.done):
+            raise ArtefactError("the metrics do not fit the finished presentations", where=where)
+        if self.at.epoch > self._settings.epochs:
+            raise NetworkError(
+                "the run has finished more epochs than requested",
+                where=where,
+                expected=f"learning.epochs of at least {self.at.epoch}",
+                found=str(self._settings.epochs),
+            )
+        if self.at.done >= len(self.data.train):
+            raise ArtefactError(
+                "the position of the checkpoint does not fit the run",
+                where=where,
+                expected=f"fewer than {len(self.data.train)} presentations of the epoch",
+                found=str(self.at.done),
+            )
+        stored = arrays_of("weight", arrays, self.network.weights, where)
+        self.network = Network(self.network.config, stored)
+        moments = [name for name in arrays if name.startswith("optimiser/")]
+        self.moments = {name.removeprefix("optimiser/"): arrays[name] for name in moments}
+
+    @property
+    def presentations(self) -> tuple[int, int]:
+        """The finished presentations, and those of the whole run."""
+        examples = len(self.data.train)
+        return self.at.epoch * examples + self.at.done, self._settings.epochs * examples
+
+    def train(self) -> Iterator[tuple[Report, bool]]:
+        """Learn from what is left, in pieces, each of which is stored."""
+        while self.at.epoch < self._settings.epochs:
+            yield from self._epoch()
+
+    def _epoch(self) -> Iterator[tuple[Report, bool]]:
+        epoch, examples, epochs = self.at.epoch, len(self.data.train), self._settings.epochs
+        order = example_order(self._settings.seed, epoch + 1, examples)[self.at.done :]
+        presented = Presentations.of(
+            self.config.network,
+            replace(self.data.train[order], indices=order),
+            seed=encoder_seed(self._settings.seed, epoch + 1),
+        )
+        start, begun = self.at.done, time.monotonic()
+        for part, chunk, learned in self._parts(presented):
+            now = time.monotonic()
+            done = epoch * examples + start + part.stop
+            self._keep(chunk, learned, done, now - begun)
+            begun = now
+            self.at = Position(epoch=epoch, done=start + part.stop)
+            if self.at.done < examples:
+                yield Report(epoch + 1, epochs, *self.presentations), True
+        # Here the target is no longer active, and may simulate.
+        self.records[-1] |= self._evaluation.validation(self.network)
+        self.at = Position(epoch=epoch + 1)
+        yield Report(epoch + 1, epochs, *self.presentations), True
+
+    def _parts(self, presented: Presentations) -> Iterator[tuple[slice, Chunk, Learner]]:
+        settings = self._settings
+        optimiser = OptimiserSettings.of(settings.optimiser, settings.learning_rate)
+        engine = self._engine(self.network, Backend(settings.target))
+        parts = in_parts(
+            engine,
+            presented,
+            settings.checkpoint,
+            held=check_held(self.config.network.placed, settings.held, len(presented)),
+            updates=Updates(settings.batch_size, optimiser, self.moments),
+            before=self.presentations[0],
+        )
+        with closing(parts):
+            yield from parts
+
+    def _keep(self, chunk: Chunk, learned: Learner, done: int, seconds: float) -> None:
+        """Keep what was learned in a piece, and its metrics."""
+        state = learned.state
+        exchanged = self.network.plastic_state().new_connections(state)
+        self.network = self.network.with_state(state)
+        self.moments = dict(learned.moments)
+        self.records.append(
+            {
+                "epoch": self.at.epoch + 1,
+                "presentations": done,
+                "layers": activity(self.config.network, chunk),
+                "weights": quantiles(self.config.network, state.arrays),
+                **({"new_connections": exchanged} if exchanged else {}),
+                "seconds": seconds,
+            }
+        )
+
+    def _simulated(self, network: Network, data: Data) -> xr.DataTree:
+        """Simulate a network on data, with fixed weights."""
+        target = self._settings.target
+        engine = self._engine(network, Backend("numpy" if target == "torch" else target))
+        presented = Presentations.of(network.config, data, seed=self._settings.seed)
+        return Simulation(engine, presented).result(progress=False)
+
+    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the metrics on the test split."""
+        summary = self._evaluation.test(self.network)
+        return summary, summary
+
+    def result(self, summary: Mapping[str, Any]) -> Network:
+        """Return the network that has learned."""
+        return self.network
+
+    def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:
+        """Write the artefact, and figures of what was learned."""
+        draw(self.config, result, self.records, out)
+        record = self.config.record
+        artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)

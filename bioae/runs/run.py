@@ -1,0 +1,250 @@
+"""A run: what is trained is plugged in; its folder, checkpoint and metrics are the same for all.
+
+A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from the
+start, and at the end ``test.json`` and ``model``, the artefact. The checkpoint also holds the
+metrics, and ``metrics.jsonl`` is written from it, so that a run killed at any point resumes without
+a lost or repeated line.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bioae.datasets.hashing import data_sha256
+from bioae.errors import ArtefactError, NetworkError
+from bioae.files import remove, write_text
+from bioae.progress import bar, check_progress
+from bioae.runs import checkpoint
+from bioae.runs.checkpoint import Checkpoint
+from bioae.runs.folder import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    MODEL,
+    START,
+    TEST,
+    alone_in,
+    check_folder,
+    clear,
+    write_metrics,
+    write_summary,
+)
+from bioae.runs.trainer import Report, Reporter, Trainer
+from bioae.showing import Shown, Summary, rows_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame  # type: ignore[import-untyped]
+
+__all__ = ["Trained", "reported", "run"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Trained(Shown):
+    """Result of a run.
+
+    Attributes
+    ----------
+    network
+        The trained network.
+    records
+        The lines of ``metrics.jsonl``: by gradients one per epoch, by rules one per checkpoint.
+    summary
+        The metrics of the network, as in the artefact: of the epoch that it is of, and on the test
+        split.
+    out
+        The run's folder; None of a run without one.
+    """
+
+    network: Any
+    records: tuple[dict[str, Any], ...]
+    summary: dict[str, Any]
+    out: Path | None = None
+
+    @cached_property
+    def history(self) -> DataFrame:
+        """The metrics so far as a table: a row per record, and a column such as ``loss``."""
+        import pandas as pd
+
+        return pd.json_normalize(list(self.records))
+
+    @property
+    def model(self) -> Path:
+        """The artefact of the network.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no folder.
+        """
+        return self._file(MODEL)
+
+    @property
+    def metrics(self) -> Path:
+        """The file of metrics, one line of JSON per record; raises as `model`."""
+        return self._file(METRICS)
+
+    def _file(self, name: str) -> Path:
+        if self.out is None:
+            raise ArtefactError("the run has no folder", hint="Save its network with bioae.save")
+        return self.out / name
+
+    def _summary(self) -> Summary:
+        place = "" if self.out is None else f" in {self.out}"
+        heading = f"Trained: {len(self.records)} records of metrics{place}"
+        numbers = {n: each for n, each in self.summary.items() if isinstance(each, int | float)}
+        return Summary(heading, [("metric", "value"), *rows_of(numbers)])
+
+
+def run(
+    trainer: Trainer,
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Reporter | bool | None = None,
+) -> Trained:
+    """Train to the end, and write the files of the run.
+
+    A resumed run gives bit for bit the result of an uninterrupted one, on the same machine and with
+    the same versions. An interrupted run keeps its progress.
+
+    Parameters
+    ----------
+    trainer
+        What is trained.
+    out
+        The run's folder; None: nothing is written.
+    resume
+        Continue from the folder's checkpoint.
+    overwrite
+        Replace a run in the folder; other files there are left unchanged.
+    progress
+        Called after every update; or whether to show a bar, by default on a terminal and in a
+        notebook.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no checkpoint to resume from, or it does not fit.
+    NetworkError
+        If the configuration or the way of training is not the checkpoint's, or the loss stops being
+        finite.
+    DataError
+        If the data are not those of the checkpoint.
+    OutputError
+        If a file cannot be written, or another process trains in the folder.
+    """
+    check_progress(progress)
+    folder = None if out is None else check_folder(out, resume=resume, overwrite=overwrite)
+    with nullcontext() if folder is None else alone_in(folder):
+        if folder is not None:  # another process may have trained since
+            check_folder(folder, resume=resume, overwrite=overwrite)
+        return _Run(trainer, folder).finish(resume=resume, progress=progress)
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(self, trainer: Trainer, out: Path | None) -> None:
+        self.trainer, self.out = trainer, out
+        self._config: dict[str, Any] = json.loads(json.dumps(trainer.config.to_mapping()))
+        parts = {part: getattr(trainer.data, part) for part in trainer.parts}
+        self._data = {part: data_sha256(each) for part, each in parts.items() if each is not None}
+        self._saved = time.monotonic()
+
+    def finish(self, *, resume: bool, progress: Reporter | bool | None) -> Trained:
+        """Train what is left, test the network, and write it."""
+        trainer, out = self.trainer, self.out
+        if resume:
+            self._restore()
+        if out is not None:
+            if not resume:
+                remove(out / START)
+                trainer.prepare(out)
+            write_text(out / CONFIG, trainer.config.to_toml(), overwrite=True)
+        with trainer.running():
+            self._save()
+            if out is not None and not resume:
+                clear(out, keep=(CHECKPOINT, METRICS))
+            try:
+                self._train(progress)
+            except KeyboardInterrupt:
+                if trainer.consistent:
+                    self._save()
+                raise
+            summary, tested = trainer.finish()
+            result = trainer.result(summary)
+        if out is not None:
+            write_summary(out / TEST, tested)
+            trainer.save(out, result, summary)
+        return Trained(result, tuple(trainer.records), summary, out)
+
+    def _train(self, progress: Reporter | bool | None) -> None:
+        trainer = self.trainer
+        with reported(progress, *trainer.presentations) as report:
+            for at, due in trainer.train():
+                report(at)
+                waited = time.monotonic() - self._saved
+                if due or (trainer.interval is not None and waited >= trainer.interval):
+                    self._save()
+
+    def _restore(self) -> None:
+        """Restore the checkpoint of the folder."""
+        if self.out is None:
+            raise ArtefactError("a run without a folder cannot be resumed", where="resume")
+        path, trainer = self.out / CHECKPOINT, self.trainer
+        stored, arrays = checkpoint.load(path)
+        if stored.kind != trainer.kind:
+            raise NetworkError(
+                "the run was started in another way",
+                where=str(path),
+                expected=trainer.kind,
+                found=stored.kind,
+                hint="Resume with the configuration of the run, or start a new one elsewhere",
+            )
+        checkpoint.check_config(stored.config, self._config, str(path), trainer.free)
+        checkpoint.check_data(stored.data, self._data, str(path))
+        trainer.records, trainer.threads = list(stored.records), stored.threads
+        trainer.restore(stored.position, arrays, str(path))
+
+    def _save(self) -> None:
+        """Write the checkpoint, then the metrics, which follow from it."""
+        if self.out is None:
+            return
+        trainer = self.trainer
+        state = Checkpoint(
+            kind=trainer.kind,
+            config=self._config,
+            data=self._data,
+            position=trainer.position(),
+            records=trainer.records,
+            threads=trainer.threads,
+        )
+        checkpoint.save(self.out / CHECKPOINT, state, trainer.arrays())
+        write_metrics(self.out / METRICS, trainer.records)
+        self._saved = time.monotonic()
+
+
+@contextmanager
+def reported(progress: Reporter | bool | None, done: int, total: int) -> Iterator[Reporter]:
+    """Yield a function that takes reports: `progress` itself, or one that moves a bar."""
+    if callable(progress):
+        yield progress
+        return
+    with bar("training", total, show=progress, unit="examples", done=done) as shown:
+
+        def report(at: Report) -> None:
+            if shown is not None:
+                notes = {} if at.loss is None else {"loss": f"{at.loss:.2f}"}
+                if at.score is not None:
+                    notes["validation"] = f"{at.score:.4g}"
+                shown.reach(at.done, label=f"epoch {at.epoch}/{at.epochs}", notes=notes)
+
+        yield report

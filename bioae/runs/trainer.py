@@ -1,0 +1,147 @@
+"""The interface of what a run trains: by gradients, by rules, or by a fit in one step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from bioae.runs.checkpoint import Arrays
+from bioae.runs.splits import Splits
+
+__all__ = ["Report", "Reporter", "Settings", "Trainer"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Progress of a run after an update.
+
+    Attributes
+    ----------
+    epoch, epochs
+        The current epoch, from 1, and their number.
+    done, total
+        The presentations so far, and those of the whole run.
+    loss
+        The loss of the update, of a run by gradients.
+    score
+        The validation score of the last finished epoch, of a run by gradients.
+    """
+
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    loss: float | None = None
+    score: float | None = None
+
+
+Reporter: TypeAlias = Callable[[Report], None]
+
+
+class Settings(Protocol):
+    """The configuration of a run."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain data that describes the same run."""
+
+    def to_toml(self) -> str:
+        """Return the text of a file."""
+
+
+class Trainer(ABC):
+    """What a run trains, and its state.
+
+    Attributes
+    ----------
+    kind
+        Its name in checkpoints.
+    parts
+        The parts of the data that its state depends on.
+    config
+        The configuration.
+    data
+        The data to train on, and those on which the network is evaluated.
+    records
+        The metrics so far, the lines of ``metrics.jsonl``.
+    threads
+        The number of threads that the result depends on, if it does.
+    consistent
+        Whether all of the state belongs together: false during an update.
+    interval
+        The seconds between two checkpoints; None: one after each report that is due.
+    """
+
+    kind: ClassVar[str]
+    parts: ClassVar[Collection[str]] = ("train", "validation", "test")
+    config: Settings
+    data: Splits
+    records: list[dict[str, Any]]
+    threads: int | None = None
+    consistent: bool = True
+    interval: float | None = None
+
+    @property
+    @abstractmethod
+    def free(self) -> Collection[str]:
+        """The keys of the configuration on which the finished part does not depend."""
+
+    @abstractmethod
+    def position(self) -> dict[str, Any]:
+        """Return the position of the run, as plain data."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """Return all arrays of the state, by a name such as ``weight/NAME``."""
+
+    @abstractmethod
+    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+        """Set the state from that of a checkpoint; `records` and `threads` are set already.
+
+        `where` is the checkpoint, named in errors.
+
+        Raises
+        ------
+        ArtefactError
+            If it does not fit.
+        NetworkError
+            If the run has finished more than is requested.
+        """
+
+    @property
+    @abstractmethod
+    def presentations(self) -> tuple[int, int]:
+        """The finished presentations, and those of the whole run."""
+
+    def prepare(self, out: Path) -> None:
+        """Write what a run that is resumed needs besides the checkpoint."""
+        return
+
+    def running(self) -> AbstractContextManager[None]:
+        """Return the context in which the run takes place."""
+        return nullcontext()
+
+    @abstractmethod
+    def train(self) -> Iterator[tuple[Report, bool]]:
+        """Train what is left, and yield a report after each update, and whether to store it.
+
+        Raises
+        ------
+        NetworkError
+            If the numbers are no longer finite.
+        """
+
+    @abstractmethod
+    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Select the network, test it, and return its metrics, and those of ``test.json``."""
+
+    @abstractmethod
+    def result(self, summary: Mapping[str, Any]) -> Any:
+        """Return what was trained, of which these are the metrics."""
+
+    @abstractmethod
+    def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
+        """Write the result into the folder of the run."""

@@ -1,0 +1,392 @@
+"""Training by gradients: batches, epochs, evaluation and selection."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, ValidationError
+from torch import Tensor
+
+from bioae.datasets.forms.registry import BOTH
+from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.fields import Table
+from bioae.networks import artefact
+from bioae.networks.network import Network
+from bioae.runs.checkpoint import Arrays
+from bioae.runs.folder import START
+from bioae.runs.splits import encoder_seed, example_order
+from bioae.runs.trainer import Report, Trainer
+from bioae.trainers.training.averaging import Average, in_place_of
+from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
+from bioae.trainers.training.optimisation import Optimisation
+from bioae.trainers.training.stages import Stage
+from bioae.trainers.training.state import captured, restore
+from bioae.trainers.training.variability import WeightNoise
+
+__all__ = ["GradientTrainer", "Position"]
+
+
+class Position(Table):
+    """Position of a run.
+
+    Attributes
+    ----------
+    epoch, batch
+        Finished epochs, and finished batches of the current one.
+    examples, seconds
+        Examples seen in the current epoch, and the time spent on them.
+    sums
+        The sum of each term of the loss over those examples.
+    """
+
+    epoch: int = Field(0, ge=0)
+    batch: int = Field(0, ge=0)
+    examples: int = Field(0, ge=0)
+    seconds: float = Field(0.0, ge=0)
+    sums: dict[str, float] = Field(default_factory=dict)
+
+
+class GradientTrainer(Trainer):
+    """Gradient descent on a problem, in stages.
+
+    It ends with the weights of the selected epoch: the best one by validation, or the last. With
+    ``average`` they are the moving averages.
+
+    Parameters
+    ----------
+    problem
+        The problem; its weights are changed.
+    start
+        The trained network from which the run starts, if it does.
+
+    Attributes
+    ----------
+    weights
+        The weights, biases and neuron parameters, by name.
+    optimisation
+        The optimiser.
+    average
+        The moving average of the weights, if the run has one.
+    variability
+        The noise on the weights, if the run has one.
+    best
+        The evaluated weights of the best epoch so far, if the run selects it.
+    at
+        The finished epochs and batches.
+    """
+
+    kind: ClassVar[str] = "gradients"
+
+    def __init__(self, problem: DescentProblem, start: Network | None = None) -> None:
+        settings, stages = problem.config.training, problem.stages
+        self.problem, self.config, self.data = problem, problem.config, problem.data
+        self.records: list[dict[str, Any]] = []
+        self.threads = settings.threads or torch.get_num_threads()
+        self.interval = settings.checkpoint_seconds
+        self.at = Position()
+        self.weights = dict(problem.weights)
+        self.optimisation = Optimisation(
+            self.weights, problem.synaptic, problem.parameters, settings, stages
+        )
+        self.average = Average(self.weights, settings.average) if settings.average else None
+        self.variability: WeightNoise | None = None
+        if settings.variability is not None:
+            self.variability = WeightNoise(
+                self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
+            )
+        self.best: dict[str, Tensor] = {}
+        self._settings, self._start = settings, start
+
+    # The state
+
+    @property
+    def free(self) -> Collection[str]:
+        """The keys on which the finished part of the run does not depend."""
+        settings = self._settings
+        # Hashes of the data are compared.
+        free = {"training.checkpoint_seconds", "data.name"}
+        extensible = not settings.stages and settings.schedule.extensible
+        if extensible or not settings.epochs_apply:
+            free.add("training.epochs")
+        return free
+
+    def position(self) -> dict[str, Any]:
+        """Return the position of the run."""
+        return self.at.model_dump()
+
+    def arrays(self) -> Arrays:
+        """Return the weights, the optimiser's state, the average and the best weights."""
+        return captured(self._kinds(), self.weights, self.optimisation.optimiser)
+
+    def _kinds(self) -> dict[str, Mapping[str, Tensor]]:
+        kinds: dict[str, Mapping[str, Tensor]] = {"weight": self.weights}
+        if self.average:
+            kinds["average"] = self.average.values
+        if self.best:
+            kinds["best"] = self.best
+        return kinds
+
+    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+        """Set the state from that of a checkpoint."""
+        try:
+            self.at = Position.model_validate(position)
+        except ValidationError as error:
+            raise ArtefactError(**describe(error, Position), where=where) from error
+        self._check_position(where)
+        self._check_records(where)
+        if self.records and self._settings.select == "best":
+            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        restore(arrays, self._kinds(), self.weights, self.optimisation.optimiser, where)
+
+    def _check_position(self, where: str) -> None:
+        """Refuse a position that the run cannot have."""
+        begun, epochs = self.at.epoch + (self.at.batch > 0), self.problem.stages[-1].end
+        if begun > epochs:
+            raise NetworkError(
+                "the run has begun more epochs than requested",
+                where=where,
+                expected=f"training.epochs of at least {begun}",
+                found=str(epochs),
+            )
+        stages = (each for each in self.problem.stages if self.at.epoch < each.end)
+        batches = next((each.batches(len(self.data.train)) for each in stages), 0)
+        if self.at.batch > batches:
+            raise ArtefactError(
+                "the position of the checkpoint does not fit the run",
+                where=where,
+                expected=f"at most {batches} finished batches of the epoch",
+                found=str(self.at.batch),
+            )
+
+    def _check_records(self, where: str) -> None:
+        if len(self.records) != self.at.epoch:
+            raise ArtefactError(
+                "the metrics do not fit the finished epochs",
+                where=where,
+                expected=f"metrics of {self.at.epoch} epochs",
+                found=str(len(self.records)),
+            )
+        for number, metrics in enumerate(self.records, start=1):
+            value = metrics.get(self._score_name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ArtefactError(
+                    f"the metrics of epoch {number} do not fit the run",
+                    where=where,
+                    expected=f"a number {self._score_name!r}",
+                    found=str(value)[:40],
+                )
+
+    @property
+    def _score_name(self) -> str:
+        """The name of the score that selects an epoch, in the metrics."""
+        return f"validation_{next(iter(self.problem.task.scores))}"
+
+    # The loop
+
+    @property
+    def presentations(self) -> tuple[int, int]:
+        """The finished presentations, and those of the whole run."""
+        examples = len(self.data.train)
+        return self.at.epoch * examples + self.at.examples, self.problem.stages[-1].end * examples
+
+    def prepare(self, out: Path) -> None:
+        """Write the network from which the run starts: neuron parameters are relative to it."""
+        if self._start is not None:
+            artefact.save(self._start, out / START, overwrite=True)
+
+    def running(self) -> AbstractContextManager[None]:
+        """Return a context in which PyTorch is deterministic."""
+        return reproducible(self.threads or 1)
+
+    def train(self) -> Iterator[tuple[Report, bool]]:
+        """Train the remaining epochs, and report each batch; the state is due after an epoch."""
+        for stage in self.problem.stages:
+            if self.at.epoch < stage.end:
+                self.optimisation.enter(stage)
+            while self.at.epoch < stage.end:
+                yield from self._epoch(stage)
+
+    def _epoch(self, stage: Stage) -> Iterator[tuple[Report, bool]]:
+        settings, epoch, examples = stage.settings, self.at.epoch + 1, self.data.train
+        order = example_order(settings.seed, epoch, len(examples))
+        seed, batches = encoder_seed(settings.seed, epoch), stage.batches(len(examples))
+        loss: float | None = None
+        while self.at.batch < batches:
+            started = time.monotonic()
+            start = self.at.batch * settings.batch_size
+            chosen = examples[order[start : start + settings.batch_size]]
+            values = self.update(self.problem.batch(chosen, seed), stage)
+            self._count(values, len(chosen), time.monotonic() - started)
+            loss = values["loss"]
+            if self.at.batch < batches:
+                yield self._report(epoch, loss), False
+        self._finish_epoch()
+        yield self._report(epoch, loss), True
+
+    def _report(self, epoch: int, loss: float | None) -> Report:
+        score = self.records[-1][self._score_name] if self.records else None
+        return Report(epoch, self.problem.stages[-1].end, *self.presentations, loss, score)
+
+    def update(self, batch: Batch, stage: Stage) -> dict[str, float]:
+        """Update the weights on one batch, and return the terms of its loss."""
+        with self.varied():
+            values = self._differentiate(batch, stage)
+        self.consistent = False
+        self.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
+        if self.variability and self.variability.accumulates:
+            self.variability.add(self.at.epoch, self.at.batch)
+        self.problem.constrain()
+        if self.average:
+            self.average.update(self._updates(stage))
+        return values
+
+    @contextmanager
+    def varied(self) -> Iterator[None]:
+        """Add the noise of the next update to the weights inside the block, if the run has one.
+
+        However the block ends, the weights are then the same as before, bit for bit.
+        """
+        if self.variability is None or self.variability.accumulates:
+            yield
+            return
+        self.consistent = False  # for an interrupt between two arrays
+        clean = self.variability.add(self.at.epoch, self.at.batch)
+        try:
+            yield
+        finally:
+            self.variability.restore(clean)
+            self.consistent = True
+
+    def _differentiate(self, batch: Batch, stage: Stage) -> dict[str, float]:
+        """Compute the clipped gradient of a batch, and return the terms of its loss."""
+        terms = self._terms(batch, stage)
+        # One transfer for all numbers: each one waits for the device.
+        values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
+        self._check_finite(values, (batch, stage))
+        self.optimisation.optimiser.zero_grad()
+        if terms["loss"].requires_grad:
+            terms["loss"].backward()  # type: ignore[no-untyped-call]
+        limit = stage.settings.gradient_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit)
+        self._check_finite({"norm of the gradient": norm.item()}, (batch, stage))
+        return values
+
+    def _time(self, stage: Stage) -> tuple[int, int, int]:
+        """Return the finished epochs, and the finished and all batches of the current one."""
+        return self.at.epoch, self.at.batch, stage.batches(len(self.data.train))
+
+    def _updates(self, current: Stage) -> int:
+        """Return the number of updates of the run, the one in progress included."""
+        epoch, batch, batches = self._time(current)
+        before = (
+            stage.batches(len(self.data.train)) * (stage.end - stage.start)
+            for stage in self.problem.stages[: current.number]
+        )
+        return sum(before) + (epoch - current.start) * batches + batch + 1
+
+    def _terms(self, batch: Batch, stage: Stage) -> dict[str, Tensor]:
+        """Return the loss of a batch, and the terms that it sums."""
+        return self.problem.terms(batch, stage, stage.regularised_for(*self._time(stage)))
+
+    def _count(self, values: dict[str, float], examples: int, seconds: float) -> None:
+        before = self.at
+        self.at = Position(
+            epoch=before.epoch,
+            batch=before.batch + 1,
+            examples=before.examples + examples,
+            seconds=before.seconds + seconds,
+            sums={n: before.sums.get(n, 0.0) + v * examples for n, v in values.items()},
+        )
+        self.consistent = True
+
+    def _finish_epoch(self) -> None:
+        """Evaluate the epoch, and keep its metrics, and its weights if it is the best so far."""
+        done = self.at
+        evaluated = self._evaluated()
+        with in_place_of(self.weights.values(), evaluated.values()):
+            held_out = evaluate(self.problem)
+        self._check_scores(held_out, "held-out")
+        metrics = {
+            "epoch": done.epoch + 1,
+            "presentations": (done.epoch + 1) * len(self.data.train),
+            **{name: total / done.examples for name, total in done.sums.items()},
+            **held_out,
+            "seconds": done.seconds,
+            "images_per_second": done.examples / done.seconds,
+        }
+        self.consistent = False
+        self.records.append(metrics)
+        self.at = Position(epoch=done.epoch + 1)
+        if self._settings.select == "best" and self._selected() is metrics:
+            self.best = {name: each.detach().clone() for name, each in evaluated.items()}
+        self.consistent = True
+
+    def _evaluated(self) -> Mapping[str, Tensor]:
+        """Return the weights that are evaluated: their averages, if there are any."""
+        return self.average.values if self.average else self.weights
+
+    def _selected(self) -> dict[str, Any]:
+        """Return the metrics of the epoch whose network is stored."""
+        if self._settings.select == "last":
+            return self.records[-1]
+        direction = next(iter(self.problem.task.scores.values()))
+        choose = max if direction == "higher" else min
+        return choose(self.records, key=lambda metrics: metrics[self._score_name])
+
+    def _check_scores(self, metrics: Mapping[str, Any], split: str) -> None:
+        """Refuse scores that are not finite, and weights: those of silent sources show nowhere."""
+        scores = {
+            f"{split} {name.partition('_')[2].replace('_', ' ')}": value
+            for name, value in metrics.items()
+            if isinstance(value, float)
+        }
+        for name, weight in self.weights.items():
+            if not torch.isfinite(weight).all():
+                scores[f"array {name}"] = math.nan
+        self._check_finite(scores)
+
+    def _check_finite(
+        self, values: dict[str, float], update: tuple[Batch, Stage] | None = None
+    ) -> None:
+        """Refuse to continue with NaN or infinity; name what made it in a batch."""
+        for name, value in values.items():
+            if math.isfinite(value):
+                continue
+            cause = update and self.problem.cause(lambda: self._terms(*update)["loss"])
+            raise NetworkError(
+                f"the {name} is no longer finite",
+                where=f"epoch {self.at.epoch + 1}, batch {self.at.batch + 1}",
+                found=f"{value}; {cause}" if cause else str(value),
+                hint=(cause and cause.hint)
+                or "Lower training.learning_rate or the regularisers' coefficients; the last "
+                "checkpoint was kept",
+            )
+
+    # The end
+
+    @torch.no_grad()
+    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Let the network have the selected weights, test it, and return its metrics."""
+        for name, value in (self.best or self._evaluated()).items():
+            self.weights[name].copy_(value)
+        selected = self._selected()
+        if self.data.test is None:
+            return dict(selected), {"epoch": selected["epoch"]}
+        test = evaluate(self.problem, "test")
+        self._check_scores(test, "test")
+        test["test_seen"] = self.data.test.split == BOTH
+        return {**selected, **test}, {"epoch": selected["epoch"], **test}
+
+    def result(self, summary: Mapping[str, Any]) -> Any:
+        """Return what was trained."""
+        return self.problem.result(summary)
+
+    def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
+        """Write what was trained."""
+        self.problem.save(out, result, summary)
