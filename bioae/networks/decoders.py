@@ -67,13 +67,7 @@ class _Decoder(Table):
         return self.reads == "potential"
 
     def outputs(self, neurons: int) -> int:
-        """Return the number of outputs, of one step if `in_time`, of a layer of some neurons.
-
-        Raises
-        ------
-        ValueError
-            If the decoder cannot read such a layer.
-        """
+        """Return the number of outputs, of one step if `in_time`, of a layer of some neurons."""
         return neurons
 
     def decode(self, activity: Array, *, default_scale: float) -> Array:
@@ -96,34 +90,14 @@ class _Decoder(Table):
         return self.finish(kept, steps=len(activity), default_scale=default_scale)
 
     def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
-        """Decode the numbers that neurons keep at the end of a presentation.
+        """Decode the numbers that neurons keep at the end of a presentation, (example, ...).
 
-        Parameters
-        ----------
-        kept
-            (example, ...); what `reads` says where spikes are read.
-        steps
-            Steps of the presentation.
-        default_scale
-            As for `decode`.
-
-        Returns
-        -------
-        array
-            As from `decode`.
+        Where spikes are read, they are what `reads` says.
         """
         return kept / (self.scale or default_scale)
 
     def in_finer_steps(self, parts: Fraction, *, default_scale: float) -> Self:
-        """Return the decoder that gives the same outputs when steps are divided.
-
-        Parameters
-        ----------
-        parts
-            The number of parts of each step, below 1 for longer steps.
-        default_scale
-            As for `decode`.
-        """
+        """Return the decoder that gives the same outputs in parts of each step."""
         if not self.sums_steps:
             return self
         return self.model_copy(update={"scale": float((self.scale or default_scale) * parts)})

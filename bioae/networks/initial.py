@@ -29,15 +29,6 @@ def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Va
     """Draw the initial arrays of a layer; each has a separate stream of random numbers.
 
     Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
-
-    Parameters
-    ----------
-    placed
-        The layer.
-    seed
-        The seed of the network's arrays.
-    dt
-        The time step in seconds.
     """
     arrays: dict[str, Values] = {}
     for name, shape in placed.weight_shapes.items():
@@ -62,21 +53,8 @@ def draw_weights(
 ) -> Values:
     """Draw the initial weights of an array of a layer's connections.
 
-    Parameters
-    ----------
-    placed
-        The layer.
-    name
-        The array, one of `PlacedLayer.weight_shapes`.
-    generator
-        The source of random numbers.
-    fan_in
-        The sources of each target; None: those of the layer.
-
-    Returns
-    -------
-    NDArray
-        Of the array's shape; without autapses, the diagonal of recurrent weights is 0.
+    Without autapses, the diagonal of recurrent weights is 0. `fan_in` are the sources of each
+    target; None: those of the layer.
     """
     layer, shape = placed.layer, placed.weight_shapes[name]
     recurrent = name.endswith(".recurrent")
@@ -124,18 +102,7 @@ def _draw_connections(placed: PlacedLayer, name: str, seed: int) -> NDArray[np.b
 
 
 def _draw_spread(placed: PlacedLayer, seed: int) -> dict[str, Values]:
-    """Draw the initial parameters of single neurons that a layer's `spread` names.
-
-    Returns
-    -------
-    dict
-        Arrays (neuron) in base units, by ``LAYER.PARAMETER``.
-
-    Raises
-    ------
-    NetworkError
-        If all neurons share a variable that depends on one of them.
-    """
+    """Draw the parameters (neuron) that a layer's `spread` names, by ``LAYER.PARAMETER``."""
     from bioae.equations.arrays.start import default_parameters
 
     drawn = {}
@@ -159,24 +126,15 @@ def draw_parameters(
 ) -> Values:
     """Draw a parameter of each neuron of a layer from a truncated log-normal distribution.
 
+    Values (neuron) are in base units, within the bounds of the model's ``[trainable]``, else of the
+    sign of the mean; they depend on `key` and `seed` alone.
+
     Parameters
     ----------
-    placed
-        The layer.
-    name
-        The parameter.
-    mean
-        Its mean, a number or an array (neuron).
-    variation
-        Its coefficient of variation.
-    key, seed
-        The values depend on these two alone.
-
-    Returns
-    -------
-    NDArray
-        Values (neuron) in base units, within the bounds of the model's ``[trainable]``, else of
-        the sign of the mean.
+    placed, name
+        The layer and the parameter.
+    mean, variation
+        Its mean, a number or an array (neuron), and its coefficient of variation.
 
     Raises
     ------

@@ -39,18 +39,7 @@ _ROUNDING = 1e-6
 
 
 def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
-    """Check that a delay is a time, not negative, and shorter than a presentation.
-
-    Parameters
-    ----------
-    delay
-        The delay as text, or None.
-    dt
-        The time step in seconds.
-    steps
-        Steps of a presentation.
-    where
-        The layer and key, named in errors.
+    """Check that a delay is a time, not negative, and shorter than a presentation of some steps.
 
     Raises
     ------
@@ -66,12 +55,7 @@ def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
 def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> Steps:
     """Return delays in steps, each rounded to the nearest.
 
-    Parameters
-    ----------
-    delays
-        In seconds (any shape), or a time as text.
-    dt, steps, where
-        As for `check_delay`.
+    They are given in seconds (any shape), or as a time with its unit.
 
     Raises
     ------
@@ -93,24 +77,7 @@ def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> S
 def draw_delays(
     delay: tuple[str, str], shape: tuple[int, ...], generator: Generator, *, dt: float, where: str
 ) -> NDArray[np.float64]:
-    """Draw delays of single connections, uniformly among the multiples of dt between two times.
-
-    Parameters
-    ----------
-    delay
-        The two times.
-    shape
-        The shape of the connection's weights.
-    generator
-        The source of random numbers.
-    dt, where
-        As for `check_delay`.
-
-    Returns
-    -------
-    NDArray
-        Delays in seconds, of that shape.
-    """
+    """Draw delays in seconds, uniformly among the multiples of dt between two times."""
     first, last = _between(delay, dt=dt, where=where)
     steps = generator.integers(first, last, shape, endpoint=True)
     return np.asarray(steps * dt, dtype=np.float64)
@@ -155,13 +122,7 @@ def background_rate(text: str, where: str = "background") -> float:
 
 
 def check_variation(variation: Any, name: str, where: str | None = None) -> None:
-    """Check a coefficient of variation of a parameter.
-
-    Raises
-    ------
-    NetworkError
-        If it is not a number from 0 to 10.
-    """
+    """Check that a coefficient of variation of a parameter is a number from 0 to 10."""
     subject = f"the spread of {name!r}"
     number(
         variation,
@@ -173,13 +134,7 @@ def check_variation(variation: Any, name: str, where: str | None = None) -> None
 
 
 def check_spread(model: NeuronModel, name: str, spread: Spread, *, where: str) -> None:
-    """Check the initial spread of a parameter of a layer.
-
-    Raises
-    ------
-    NetworkError
-        If the model has no such parameter, or the spread does not fit it.
-    """
+    """Check that a model has a parameter, and that its initial spread in a layer fits."""
     if name not in model.parameters:
         raise NetworkError(
             f"neuron model {model.name!r} has no parameter {name!r}",

@@ -23,18 +23,9 @@ _SETTINGS = ("weight", "background", "delay")
 
 
 def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool = True) -> None:
-    """Check that an array may take the place of a parameter of a model.
+    """Check that an array may take the place of a parameter of a layer's model.
 
-    Parameters
-    ----------
-    placed
-        The layer.
-    model
-        Its neuron model, or that of its read-out.
-    name
-        The parameter.
-    alone
-        Whether the model's other parameters stay as they are.
+    Other parameters follow from it if they do not stay as they are (`alone`).
 
     Raises
     ------
@@ -65,14 +56,8 @@ def own_parameters(
 ) -> dict[str, NDArray[np.float64]]:
     """Return arrays of a layer's parameters, in base units, by their names in a network.
 
-    Parameters of the model whose values follow from one of these follow.
-
-    Parameters
-    ----------
-    placed
-        The layer.
-    values
-        By parameter: a value with its unit, or one for each neuron (neuron).
+    Values have their unit, single or (neuron). Parameters whose values follow from one of these
+    follow.
 
     Raises
     ------

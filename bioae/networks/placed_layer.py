@@ -17,7 +17,7 @@ from bioae.errors import NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
 from bioae.networks.structure import Structure
-from bioae.noise import PARAMETER_STEP, draw, population_number
+from bioae.noise import PARAMETER_STEP, Key, draw, population_number
 
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
@@ -312,7 +312,7 @@ class PlacedLayer:
 def _drawn(population: int, size: int, seed: int, each: Draw) -> NDArray[np.float64]:
     """Return the random numbers of one call in a parameter (neuron)."""
     numbers = draw(
-        each.distribution, seed=seed, examples=[0], step=PARAMETER_STEP, call=each.call,
+        each.distribution, Key(seed, [0]), step=PARAMETER_STEP, call=each.call,
         population=population, count=size,
     )  # fmt: skip
     return np.asarray(numbers[0])

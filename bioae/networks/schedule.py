@@ -48,21 +48,12 @@ assert set(SCHEDULES) == set(get_args(ScheduleName))
 
 
 def points_in(steps: int, every: int, owner: str) -> int:
-    """Return the number of points in time of a presentation, each of which lasts some steps.
-
-    Parameters
-    ----------
-    steps
-        Steps of a presentation.
-    every
-        Steps from one point to the next.
-    owner
-        The owner of `every`, named in errors.
+    """Return the number of points in time of a presentation, each of which lasts `every` steps.
 
     Raises
     ------
     ValueError
-        If the last point would be cut off.
+        If the last point would be cut off, naming the owner of `every`.
     """
     if steps % every:
         raise ValueError(f"steps = {steps} is no multiple of the {owner}'s every = {every}")
@@ -135,25 +126,15 @@ class LearningSteps:
     last: int
 
     def since(self, step: int, interval: int | None) -> int:
-        """Return the steps since `regularly` ran before a step, or since the first of them.
-
-        Parameters
-        ----------
-        step, interval
-            As for `blocks`.
-        """
+        """Return the steps since `regularly` ran before a step, or since the first of them."""
         before = step - self.own
         return (before if interval is None else before % interval) + 1
 
     def blocks(self, step: int, interval: int | None) -> frozenset[str]:
-        """Return the names of the blocks of a rule that run in a step.
+        """Return the names of the blocks of a rule that run in a step of the target's window.
 
-        Parameters
-        ----------
-        step
-            The step of the target's window.
-        interval
-            The steps from one run of `regularly` to the next; None: it runs in the last step only.
+        `interval` is the steps from one run of `regularly` to the next; None: it runs in the last
+        step only.
         """
         if not self.first <= step <= self.last:
             return frozenset()

@@ -75,32 +75,13 @@ class _Task(Table):
 
     @abstractmethod
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:
-        """Return the shape of the output for one example.
-
-        Parameters
-        ----------
-        input_shape
-            The shape of the input.
-        steps
-            Steps of a presentation.
-        """
+        """Return the shape of the output for one example."""
 
     def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
         """Check that the last layer, decoded, gives the number of outputs that the task needs.
 
-        Parameters
-        ----------
-        outputs
-            The number of decoded values, of one step where the task has an output for each.
-        shape
-            The shape of the last layer.
-        input_shape
-            The shape of the input.
-
-        Raises
-        ------
-        ValueError
-            If it does not.
+        `outputs` are those of one step where the task has an output for each; `shape` is that of
+        the last layer.
         """
         needed = math.prod(self.output_shape(input_shape, 1))
         if outputs != needed:
@@ -109,39 +90,17 @@ class _Task(Table):
             )
 
     def points(self, steps: int) -> int:
-        """Return the number of targets in time, one per step unless the task says otherwise.
-
-        Raises
-        ------
-        ValueError
-            If the last one would be cut off.
-        """
+        """Return the number of targets in time, one per step unless the task says otherwise."""
         return steps
 
     def default_scale(self, mean_drive: float) -> float:
-        """Return the divisor of the output where the decoder has no `scale`.
-
-        Parameters
-        ----------
-        mean_drive
-            The encoder's, see `bioae.networks.encoders`.
-        """
+        """Return the divisor of the output where the decoder has no `scale`."""
         return 1.0
 
     def known_target(self, data: Data, steps: int) -> NDArray[Any] | None:
         """Return the targets of examples, or None where they are not known.
 
-        Parameters
-        ----------
-        data
-            The examples.
-        steps
-            Steps of a presentation.
-
-        Returns
-        -------
-        NDArray
-            As the output (example, *output_shape), or classes (example,).
+        They are as the output (example, *output_shape), or classes (example,).
 
         Raises
         ------
@@ -172,23 +131,11 @@ class _Task(Table):
         return values
 
     def in_finer_steps(self, parts: Fraction) -> Self:
-        """Return the task with the same targets when steps are divided.
-
-        Parameters
-        ----------
-        parts
-            The number of parts of each step, below 1 for longer steps.
-        """
+        """Return the task with the same targets in parts of each step."""
         return self
 
     def check_target_shape(self, shape: Shape, steps: int) -> None:
-        """Check the shape of the targets of an example, where these are the task's.
-
-        Raises
-        ------
-        DataError
-            If it does not fit.
-        """
+        """Check the shape of the targets of an example, where these are the task's."""
 
     def _check_target(self, values: NDArray[Any], steps: int) -> None:
         """Raise a `DataError` if targets (example, ...) do not fit the task."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bioae.brian2_functions import brian2_function, for_cuda
 from bioae.noise import transforms
-from bioae.noise.streams import Distribution, draw
+from bioae.noise.streams import Distribution, Key, draw
 
 __all__ = [
     "CUDA_HEADER",
@@ -106,7 +106,7 @@ def _drawn(
     step, call, population, seed, example = place
     first, last = int(neuron.min()), int(neuron.max())
     drawn = draw(
-        distribution, seed=seed, examples=[example], step=step, call=call,
+        distribution, Key(seed, [example]), step=step, call=call,
         population=population, count=last - first + 1, first=first,
     )  # fmt: skip
     numbers: NDArray[np.float64] = drawn[0, neuron - first]

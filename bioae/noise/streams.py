@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -54,8 +54,14 @@ class Key(NamedTuple):
     """
 
     seed: int
-    examples: NDArray[np.int64]
+    examples: Sequence[int] | NDArray[np.int64]
     repeats: NDArray[np.int64] | None = None
+
+    def of(self, presentation: int) -> Key:
+        """Return the key of one presentation."""
+        at = slice(presentation, presentation + 1)
+        repeats = None if self.repeats is None else self.repeats[at]
+        return Key(self.seed, self.examples[at], repeats)
 
     def tiled(self, times: int) -> Key:
         """Return the key of the same presentations, several times in a row."""
@@ -113,15 +119,13 @@ def words(
 
 def draw(
     distribution: Distribution,
+    key: Key,
     *,
-    seed: int,
-    examples: Iterable[int],
     step: int,
     call: int,
     population: int,
     count: int,
     first: int = 0,
-    repeats: Iterable[int] | None = None,
 ) -> NDArray[np.float64]:
     """Return random numbers for a population in one step of each example (example, neuron).
 
@@ -129,17 +133,15 @@ def draw(
     ----------
     distribution
         ``"uniform"``, in [0, 1), or ``"normal"``, of mean 0 and variance 1.
-    seed, step, call, population, count, first
+    key
+        The seed and the examples.
+    step, call, population, count, first
         See `words`.
-    examples
-        The numbers of the examples (example).
-    repeats
-        The repeat of each, as in `Key`.
     """
-    read, examples = _Reader(), list(examples)
-    repeated = [0] * len(examples) if repeats is None else repeats
+    read, examples = _Reader(), list(key.examples)
+    repeated = [0] * len(examples) if key.repeats is None else key.repeats
     rows = [
-        read(seed, int(example), (step, call, population + REPEAT * int(repeat)), count, first)
+        read(key.seed, int(example), (step, call, population + REPEAT * int(repeat)), count, first)
         for example, repeat in zip(examples, repeated, strict=True)
     ]
     return _TRANSFORMS[distribution](np.array(rows, dtype=np.uint64).reshape(len(rows), count))
@@ -163,7 +165,7 @@ def settling_noise(draws: Mapping[str, Draw], *, population: int, n: int) -> Noi
     def numbers(site: Draw, step: int) -> NDArray[np.float64]:
         count = 1 if site.shared else n
         drawn = draw(
-            site.distribution, seed=0, examples=[0], step=START_STEP + step, call=site.call,
+            site.distribution, Key(0, [0]), step=START_STEP + step, call=site.call,
             population=population, count=count,
         )  # fmt: skip
         return np.broadcast_to(drawn[0], (n,))

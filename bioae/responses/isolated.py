@@ -21,7 +21,7 @@ from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
 from bioae.equations.quantities import constants, evaluate, text_of, time_in_seconds
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.noise import START_STEP, draw, settling_noise
+from bioae.noise import START_STEP, Key, draw, settling_noise
 
 __all__ = [
     "IsolatedNeuron",
@@ -199,8 +199,7 @@ class IsolatedNeuron:
         return {
             name: draw(
                 site.distribution,
-                seed=self._seed,
-                examples=[0],
+                Key(self._seed, [0]),
                 step=step,
                 call=site.call,
                 population=1,

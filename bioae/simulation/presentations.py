@@ -158,7 +158,11 @@ class Presentations:
         chosen = self[part]
         values, key = chosen.for_each(chosen.values()), chosen.key()
         return self.config.encoder.encode(
-            values, key.examples, steps=self.config.steps, seed=key.seed, repeats=key.repeats
+            values,
+            np.asarray(key.examples),
+            steps=self.config.steps,
+            seed=key.seed,
+            repeats=key.repeats,
         )
 
     def held(self, part: slice = slice(None)) -> NDArray[np.float64]:

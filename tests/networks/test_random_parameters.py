@@ -14,7 +14,7 @@ from bioae.equations.parameters import parameter_values
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.artefact import load, save
-from bioae.noise import draw
+from bioae.noise import Key, draw
 
 FIELDS: dict[str, Any] = {
     "description": "Neurons that differ.",
@@ -53,9 +53,9 @@ def test_each_neuron_draws_its_own_value() -> None:
 
 
 def test_the_numbers_are_those_of_the_keyed_generator() -> None:
-    key: dict[str, Any] = {"seed": 7, "examples": [0], "step": -(2**40), "population": 2}
-    normal = draw("normal", **key, call=0, count=2000)[0]
-    uniform = draw("uniform", **key, call=1, count=2000)[0]
+    place: dict[str, Any] = {"step": -(2**40), "population": 2, "count": 2000}
+    normal = draw("normal", Key(7, [0]), **place, call=0)[0]
+    uniform = draw("uniform", Key(7, [0]), **place, call=1)[0]
     weights = network(seed=7).weights
     np.testing.assert_array_equal(weights["a.theta"], 1 + 0.1 * normal)
     np.testing.assert_array_equal(weights["a.tau"], (20 + 5 * uniform) * 0.001)

@@ -9,7 +9,7 @@ from builders import need
 from numpy.typing import NDArray
 from scipy import special
 
-from bioae.noise import draw
+from bioae.noise import Key, draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
 from bioae.simulation import TARGETS
@@ -74,8 +74,7 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_every_target_draws_the_same_bits(drawn: Numbers, distribution: Distribution) -> None:
     numbers = draw(
         distribution,
-        seed=SEED,
-        examples=EXAMPLES.tolist(),
+        Key(SEED, EXAMPLES.tolist()),
         step=-1,
         call=CALLS[distribution],
         population=POPULATION,

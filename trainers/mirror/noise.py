@@ -69,9 +69,7 @@ class Noise:
                 [
                     draw(
                         site.distribution,
-                        seed=key.seed,
-                        examples=key.examples,
-                        repeats=key.repeats,
+                        key,
                         step=step,
                         call=site.call,
                         population=self._number,

@@ -12,12 +12,11 @@ from torch import Tensor
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.rules import rules_of
-from bioae.noise import Key, pathway_number
+from bioae.noise import Key
 from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.plasticity.synapses import PlasticPathway
-from bioae.trainers.plasticity.traces import TracesMirror
 
 __all__ = ["LayerLearner", "Run"]
 
@@ -54,29 +53,15 @@ class LayerLearner:
     ) -> None:
         self._mirror, self._placed, self.name = mirror, placed, placed.name
         self._timing = network.config.timing
-        self.paths: dict[str, PlasticPathway] = {}
         like = mirror.neuron.start(1)["_spike"].new_zeros(())
         #: What the neurons have learned, by variable (neuron).
         self.learned = dict.fromkeys(placed.persistent, like.new_zeros(placed.size))
-        for name, rule in rules_of(placed).items():
-            recurrent = name.endswith(".recurrent")
-            targets, sources = placed.weight_shapes[name]
-            sizes = {"pre": sources, "post": targets}
-            traces = {
-                side: TracesMirror(
-                    program, sizes[side], network.config.dt_seconds, like, rule.persistent(side)
-                )
-                for side, program in rule.traces.items()
-            }
-            possible, structural = placed.potential_connections(name), name in placed.connections
-            all_exist = possible.all() and not structural
-            connected = None if all_exist else torch.from_numpy(possible.T.copy())
-            self.paths[name] = PlasticPathway(
-                rule, (sources, targets), traces, dt=network.config.dt_seconds, like=like,
-                number=pathway_number(placed.depth, recurrent=recurrent),
-                separate=placed.separate_inhibition, connected=connected, optimiser=optimiser,
-                structural=structural,
-            )  # fmt: skip
+        self.paths = {
+            name: PlasticPathway(
+                placed, name, rule, dt=network.config.dt_seconds, like=like, optimiser=optimiser
+            )
+            for name, rule in rules_of(placed).items()
+        }
 
     def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
         """Run a presentation on the output of the layer before, and learn from it.
@@ -147,17 +132,17 @@ class LayerLearner:
     def _keep_sources(self, number: int) -> None:
         """Keep the persistent traces of sources in their last step of the period."""
         last = self._timing.steps + self._timing.schedule.lead_in - 1
-        for name, path in self.paths.items():
+        for path in self.paths.values():
             # The window of the layer before ends a step earlier.
-            if number == last - (not name.endswith(".recurrent")):
+            if number == last - (not path.recurrent):
                 path.keep("pre")
 
     def _start(self, examples: int, held: Mapping[str, Tensor], key: Key | None) -> None:
         """Start the pathways; the traces of the layer before are a step ahead."""
-        for name, path in self.paths.items():
+        for path in self.paths.values():
             path.start(examples, held, key)
             for side, traces in path.traces.items():
-                ahead = side == "pre" and not name.endswith(".recurrent")
+                ahead = side == "pre" and not path.recurrent
                 # In Brian2's order the input neurons start in the step before the layers' window.
                 if ahead and (self._placed.depth > 1 or not self._timing.schedule.lead_in):
                     traces.integrate()
@@ -172,17 +157,15 @@ class LayerLearner:
         lead_in, steps = self._timing.schedule.lead_in, self._timing.steps
         step = number - lead_in
         inside = step >= 1 - lead_in
-        for name, path in self.paths.items():
-            recurrent = name.endswith(".recurrent")
-            window = self._timing.learning(recurrent=recurrent)
+        for path in self.paths.values():
+            window = self._timing.learning(recurrent=path.recurrent)
             keys = window.blocks(step, path.interval)
             if keys:
                 since = window.since(step, path.interval)
-                path.learn(step, keys, fired if recurrent else sent, fired, since)
-        for name, path in self.paths.items():
-            recurrent = name.endswith(".recurrent")
-            before = fired if recurrent else sent
-            present = inside if recurrent else number < steps - 1 + lead_in
+                path.learn(step, keys, fired if path.recurrent else sent, fired, since)
+        for path in self.paths.values():
+            before = fired if path.recurrent else sent
+            present = inside if path.recurrent else number < steps - 1 + lead_in
             if "pre" in path.traces and before is not None and present:
                 path.traces["pre"].jump(before)
             if "post" in path.traces and inside:

@@ -15,13 +15,13 @@ from bioae.equations.expressions import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
-from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, SideName, named
-from bioae.noise import Key
+from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, named
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.noise import Key, draw, pathway_number
 from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.mirror.connections.pathways import Arrived, by_sign
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.plasticity.averaging import SummedProducts
-from bioae.trainers.plasticity.draws import Draws
 from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
 
@@ -33,53 +33,56 @@ class PlasticPathway:
 
     Parameters
     ----------
+    placed, name
+        The layer, and the name of its weights.
     rule
         The lowered synapse model.
-    shape
-        The number of sources, and of targets.
-    traces
-        The traces of either side, by side.
     dt
         The time step in seconds.
     like
         A tensor of the type to use.
-    number
-        The number of the synapses, see `bioae.noise.pathway_number`.
-    separate
-        Whether inhibition arrives at a separate variable.
-    connected
-        The connections that exist, Booleans (source, target); None: all. The weights of others
-        never change.
-    structural
-        Whether the rule exchanges connections, which then are part of what is learned.
     optimiser
         The optimiser to which the changes of each step are given; None: they are added.
+
+    Attributes
+    ----------
+    traces
+        The traces of either side, by side.
+    recurrent
+        Whether the layer is also the source.
     """
 
     def __init__(
         self,
+        placed: PlacedLayer,
+        name: str,
         rule: Rule,
-        shape: tuple[int, int],
-        traces: Mapping[SideName, TracesMirror],
         *,
         dt: float,
         like: Tensor,
-        number: int,
-        separate: bool,
-        connected: Tensor | None = None,
-        structural: bool = False,
         optimiser: OptimiserSettings | None = None,
     ) -> None:
+        self.recurrent = name.endswith(".recurrent")
+        self._number = pathway_number(placed.depth, recurrent=self.recurrent)
+        self._separate, self._structural = placed.separate_inhibition, name in placed.connections
+        possible = placed.potential_connections(name)
+        every = possible.all() and not self._structural
+        #: The connections that exist (source, target); None: all. Weights of others never change.
+        self._connected = None if every else torch.from_numpy(possible.T.copy())
+        shape = possible.T.shape
+        sizes = dict(zip(("pre", "post"), shape, strict=True))
+        self.traces = {
+            side: TracesMirror(program, sizes[side], dt, like, rule.persistent(side))
+            for side, program in rule.traces.items()
+        }
         self.weights = like.new_zeros(shape)
-        self.traces = dict(traces)
-        self.rule, self._separate, self._connected = rule, separate, connected
-        self._structural, self._dt = structural, dt
+        self.rule, self._dt = rule, dt
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
         self._variables: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
         self._persistent = {name: like.new_zeros(shape) for name in rule.persistent("synapse")}
-        self._draws = Draws(rule, shape, number, like.dtype)
+        self._key: Key | None = None
         functions = torch_functions(like.dtype)
         self._blocks = {}
         for key, each in rule.blocks.items():
@@ -177,7 +180,7 @@ class PlasticPathway:
         self._variables = {n: self.weights.new_full(shape, v) for n, v in self._start.items()}
         for name, values in self._persistent.items():
             self._variables[name][:] = values
-        self._draws.key = key
+        self._key = key
 
     def deliver(self, spikes: Tensor) -> Arrived:
         """Return the sums of the weights of spikes (example, source), (example, target) each."""
@@ -221,7 +224,7 @@ class PlasticPathway:
             return
         layers = self._numbers_of_layers(1) if chosen else {}
         for key in chosen:
-            values = _of(layers, 0) | self._draws(key, step, 0)
+            values = _of(layers, 0) | self._drawn(key, step, 0)
             self._run(key, 0, _place(key, spikes.get(key), 0), values, None)
 
     def _learn_averaged(
@@ -264,7 +267,7 @@ class PlasticPathway:
             return products(values, before, fired, self.weights, examples) / examples
         total = torch.zeros_like(self.weights)
         for example in range(examples):
-            values = _of(layers, example) | self._draws(key, step, example)
+            values = _of(layers, example) | self._drawn(key, step, example)
             self._run(key, example, _place(key, spikes, example), values, total)
         return total / examples if key in self._averages else None
 
@@ -314,6 +317,21 @@ class PlasticPathway:
             self.weights[at] = new
         else:
             total[at] += new - old
+
+    def _drawn(self, block: str, step: int, example: int) -> dict[str, Tensor]:
+        """Return the numbers that a block draws in a step, as Brian2 does (source, target)."""
+        if self._key is None:
+            return {}
+        shape, key = self.weights.shape, self._key.of(example)
+        found = {}
+        for name, each in self.rule.draws.items():
+            if name in self.rule.blocks[block].reads:
+                numbers = draw(
+                    each.distribution, key, step=step, call=each.call,
+                    population=self._number, count=shape.numel(),
+                )  # fmt: skip
+                found[name] = torch.from_numpy(numbers).to(self.weights.dtype).view(shape)
+        return found
 
     def _numbers_of_layers(self, examples: int) -> dict[str, Tensor]:
         """Return modulators, sums over the target's layer, and the numbers that follow.

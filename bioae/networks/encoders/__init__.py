@@ -16,8 +16,7 @@ from pydantic import Field
 
 from bioae.networks.encoders.base import EncoderBase
 from bioae.networks.encoders.pixels import Bernoulli, ConstantCurrent, FirstSpike
-from bioae.networks.encoders.population import Population
-from bioae.networks.encoders.signals import Frames, LevelCrossing
+from bioae.networks.encoders.signals import Frames, LevelCrossing, Population
 
 __all__ = [
     "Bernoulli",

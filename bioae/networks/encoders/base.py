@@ -18,7 +18,7 @@ from bioae.fields import Positive, Steps, Table
 from bioae.networks.schedule import points_in
 from bioae.random import uniform
 
-__all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "drawn", "on_grid"]
+__all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "on_grid"]
 
 Drive = NDArray[np.float32]
 
@@ -104,19 +104,13 @@ class EncoderBase(Table):
         held = self.held(values, steps=steps)
         held = held if self.in_time and values.ndim == 3 else held[:, None]
         if self.draws:
-            return drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
+            return _drawn(held, examples, steps=steps, seed=seed, repeats=repeats)
         return self._emitted(held, steps)
 
     def _emitted(self, held: NDArray[np.float64], steps: int) -> Drive:
         """Return the drive of neurons that draw nothing; by default they emit at every step.
 
-        Parameters
-        ----------
-        held
-            The numbers that neurons hold (example, step, *neurons); the axis of steps may have
-            length 1.
-        steps
-            Steps of a presentation.
+        The axis of steps of `held`, (example, step, *neurons), may have length 1.
         """
         in_order = held.astype(np.float32).swapaxes(0, 1)
         return np.broadcast_to(in_order, (steps, *in_order.shape[1:])).copy()
@@ -125,18 +119,8 @@ class EncoderBase(Table):
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the numbers that input neurons hold; 0 emits nothing.
 
-        Parameters
-        ----------
-        values
-            The values, as in `encode`.
-        steps
-            Steps of a presentation.
-
-        Returns
-        -------
-        NDArray
-            Those of a whole presentation, (example, *neurons), for images; those of each step,
-            (example, step, *neurons), for signals.
+        For images, those of a whole presentation, (example, *neurons); for signals, those of each
+        step, (example, step, *neurons). The arguments are those of `encode`.
         """
 
     @abstractmethod
@@ -144,28 +128,14 @@ class EncoderBase(Table):
         """Return the expected drive of a pixel of value 1, summed over a presentation."""
 
     def in_finer_steps(self, parts: Fraction) -> Self:
-        """Return the encoder that emits the same per unit of time when steps are divided.
+        """Return the encoder that emits the same per unit of time in parts of each step.
 
-        Parameters
-        ----------
-        parts
-            The number of parts of each step, below 1 for longer steps.
-
-        Raises
-        ------
-        NetworkError
-            If a longer step would need a probability of a spike above 1.
+        There are fewer than 1 for longer steps, which may not need a probability above 1.
         """
         return self
 
     def _divided(self, name: str, parts: Fraction) -> float:
-        """Return the rate or gain of a part of a step.
-
-        Raises
-        ------
-        NetworkError
-            If it is a probability of spikes, and above 1 in a longer step.
-        """
+        """Return the rate or gain of a part of a step; probabilities are at most 1."""
         amount = float(getattr(self, name) / parts)
         if self.draws and parts < 1 and amount > 1:
             raise NetworkError(
@@ -234,7 +204,7 @@ def on_grid(events: NDArray[np.floating]) -> NDArray[np.float64]:
     return rounded(events, _GRID_BITS).astype(np.float32).astype(np.float64)
 
 
-def drawn(
+def _drawn(
     probabilities: NDArray[np.float64],
     examples: NDArray[np.int64],
     *,
@@ -244,12 +214,7 @@ def drawn(
 ) -> Drive:
     """Draw spikes, from one stream per example in order of (step, neuron).
 
-    Parameters
-    ----------
-    probabilities
-        Of a spike in each step (example, step, *neurons); the axis of steps may have length 1.
-    examples, steps, seed, repeats
-        As for `EncoderBase.encode`.
+    The axis of steps of the probabilities, (example, step, *neurons), may have length 1.
     """
     shape = steps, *probabilities.shape[2:]
     spikes = np.empty((steps, len(examples), *shape[1:]), dtype=np.float32)
