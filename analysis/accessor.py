@@ -70,4 +70,4 @@ def _takes_a_result(exported: object) -> TypeGuard[Callable[..., Any]]:
     if not inspect.isfunction(exported):
         return False
     first = next(iter(inspect.signature(exported).parameters.values()), None)
-    return first is not None and first.annotation in ("xr.DataTree", xr.DataTree)
+    return first is not None and str(first.annotation).startswith("xr.DataTree")

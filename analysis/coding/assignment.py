@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import wilson_interval
-from bioae.analysis.results.arrays import count_blocks, labels_of, ratio
-from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.results.arrays import as_dataset, count_blocks, described, ratio
+from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.outputs import labels_of
 from bioae.checks import instance
 from bioae.errors import ResultError
 
@@ -21,6 +22,7 @@ __all__ = ["assigned_accuracy", "assigned_classes"]
 NONE = -1
 
 
+@of_result
 def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Class of each neuron, (neuron,): that of the examples for which it fires most.
 
@@ -29,7 +31,7 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If the result has no labels, or one of -1, or no such layer.
+        If the result has no labels, or one of -1.
 
     References
     ----------
@@ -47,6 +49,7 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return described(array, "assigned_class", "class of the largest response")
 
 
+@of_result
 def assigned_accuracy(
     tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
 ) -> xr.Dataset:
@@ -71,8 +74,7 @@ def assigned_accuracy(
     Raises
     ------
     ResultError
-        If the result has no labels, or one of -1, or no such layer, or the classes are not those of
-        its neurons.
+        If the result has no labels, or one of -1, or the classes are not those of its neurons.
     """
     data, labels = layer_data(tree, layer), _labels(tree)
     instance(assigned, "assigned", xr.DataArray, error=ResultError)
@@ -94,16 +96,14 @@ def assigned_accuracy(
         predicted[start : start + len(counts)] = winner
     correct, examples = int((predicted == labels).sum()), len(predicted)
     low, high = wilson_interval(correct, examples, confidence=confidence)
-    scalars = {"accuracy": ratio(correct, examples), "low": low, "high": high}
-    names = {"accuracy": "accuracy", "low": "lower end of the interval", "high": "upper end"}
-    return xr.Dataset(
-        {
-            **{n: ((), v, {"long_name": names[n], "units": "1"}) for n, v in scalars.items()},
-            "predicted_class": ("example", predicted, {"long_name": "predicted class"}),
-        },
-        coords={"example": tree["example"].to_numpy()},
-        attrs={"confidence": confidence},
-    )
+    scalars = {
+        "accuracy": ("accuracy", ratio(correct, examples)),
+        "low": ("lower end of the interval", low),
+        "high": ("upper end", high),
+    }
+    column = "example", predicted, {"long_name": "predicted class"}
+    found = as_dataset(scalars, attrs={"confidence": confidence})
+    return found.assign(predicted_class=column).assign_coords(example=tree["example"].to_numpy())
 
 
 def _labels(tree: xr.DataTree) -> NDArray[Any]:

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.arrays import along, classes, count_blocks, ratio
-from bioae.analysis.results.layers import described, duration_s, layer_data
+from bioae.analysis.results.arrays import along, as_dataset, count_blocks, described, ratio
+from bioae.analysis.results.layers import duration_s, layer_data, of_result
+from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import stimulus_index
 
 __all__ = [
@@ -54,11 +55,6 @@ def class_sums(
 
     With `by_stimulus`, each stimulus that has repeats is a class instead
     (`bioae.analysis.presentations`), if there are any.
-
-    Raises
-    ------
-    ResultError
-        If the result has no labels, or no such layer.
     """
     sizes = layer_data(tree, layer).sizes
     index = np.zeros(sizes["example"], np.int64)
@@ -83,14 +79,9 @@ def class_sums(
     return ClassSums(total, squares, members, index)
 
 
+@of_result
 def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Mean firing rate of each neuron over the examples of each class, (class, neuron) in Hz.
-
-    Raises
-    ------
-    ResultError
-        If the result has no labels, or no such layer.
-    """
+    """Mean firing rate of each neuron over the examples of each class, (class, neuron) in Hz."""
     names, _ = classes(tree)
     sums = class_sums(tree, layer)
     # Equal means of counts are equal numbers, and stay equal when both are divided by the duration.
@@ -123,6 +114,7 @@ def mean_squared_distances(
     return ratio(inside, pairs), float(within), float(between)
 
 
+@of_result
 def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Mean squared distances of spike counts within and between classes, and their ratio.
 
@@ -137,11 +129,6 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
         difference, 0 where each class has one response. ``within_class (class)`` holds the mean
         of each class. NaN where there is no pair; ``ratio`` also where all responses are the same.
 
-    Raises
-    ------
-    ResultError
-        If the result has no labels, or no such layer.
-
     Notes
     -----
     Like the pseudo-F ratio of Caliński & Harabasz (1974), Communications in Statistics 3, 1-27,
@@ -152,19 +139,10 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     sizes = sums.sizes[: names.size]
     squares, total = sums.squares.sum(1)[: names.size], sums.total[: names.size]
     own, within, between = mean_squared_distances(sizes, squares, total)
+    column = {"within_class": ("mean squared distance within the class", own)}
     scalars = {
-        "within": (within, "mean squared distance within classes"),
-        "between": (between, "mean squared distance between classes"),
-        "ratio": (ratio(within, between), "within over between classes"),
+        "within": ("mean squared distance within classes", within),
+        "between": ("mean squared distance between classes", between),
+        "ratio": ("within over between classes", ratio(within, between)),
     }
-    attrs = {"long_name": "mean squared distance within the class", "units": "1"}
-    return xr.Dataset(
-        {
-            "within_class": ("class", own, attrs),
-            **{
-                name: ((), value, {"long_name": text, "units": "1"})
-                for name, (value, text) in scalars.items()
-            },
-        },
-        coords={"class": names},
-    )
+    return as_dataset(column, "class", coords={"class": names}).assign(as_dataset(scalars))

@@ -1,4 +1,4 @@
-"""Classification: predicted classes, accuracy and confusion matrix, with intervals."""
+"""Classification: predicted classes, accuracy, confusion and memorised labels, with intervals."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.arrays import ratio
-from bioae.analysis.results.layers import described, root_of
+from bioae.analysis.results.arrays import as_dataset, described, ratio, whole_numbers
+from bioae.analysis.results.layers import of_result
 from bioae.analysis.results.outputs import check_task, class_labels, output_blocks
 from bioae.checks import real
 from bioae.errors import ResultError
 
-__all__ = ["accuracy", "confusion_matrix", "predicted_class", "wilson_interval"]
+__all__ = [
+    "accuracy",
+    "confusion_matrix",
+    "memorised_labels",
+    "predicted_class",
+    "wilson_interval",
+]
+
+_ENDS = {"low": "lower end of the interval", "high": "upper end of the interval"}
 
 
+@of_result
 def predicted_class(tree: xr.DataTree) -> xr.DataArray:
     """Predicted class of each example, (example,): the largest output, the first of equals.
 
@@ -30,6 +39,7 @@ def predicted_class(tree: xr.DataTree) -> xr.DataArray:
     return described(array, "predicted_class", "predicted class")
 
 
+@of_result
 def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     """Fraction of examples whose class is predicted, with Wilson's interval.
 
@@ -52,23 +62,21 @@ def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     confusion = confusion_matrix(tree, confidence=confidence)["count"].to_numpy()
     examples, correct = int(confusion.sum()), int(confusion.trace())
     low, high = wilson_interval(correct, examples, confidence=confidence)
-    scalars: dict[str, tuple[object, str]] = {
-        "accuracy": (ratio(correct, examples), "accuracy"),
-        "low": (low, "lower end of the interval"),
-        "high": (high, "upper end of the interval"),
-        "examples": (examples, "examples"),
-        "correct": (correct, "correct predictions"),
-        "chance": (ratio(confusion.sum(1).max(), examples), "share of the most frequent class"),
-    }
-    return xr.Dataset(
+    chance = ratio(confusion.sum(1).max(), examples)
+    return as_dataset(
         {
-            name: ((), value, {"long_name": text, "units": "1"})
-            for name, (value, text) in scalars.items()
+            "accuracy": ("accuracy", ratio(correct, examples)),
+            "low": (_ENDS["low"], low),
+            "high": (_ENDS["high"], high),
+            "examples": ("examples", examples),
+            "correct": ("correct predictions", correct),
+            "chance": ("share of the most frequent class", chance),
         },
         attrs={"confidence": confidence},
     )
 
 
+@of_result
 def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     """Confusion matrix: how often each class is predicted as each class, with intervals.
 
@@ -88,26 +96,84 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
     ResultError
         If the network's task is not classification, or the classes are not known.
     """
-    labels, classes = class_labels(tree), root_of(tree).to_dataset().sizes["unit"]
+    labels, classes = class_labels(tree), tree.sizes["unit"]
     place = labels * classes + predicted_class(tree).to_numpy()
     count = np.bincount(place, minlength=classes**2).reshape(classes, classes)
     total = count.sum(1, keepdims=True)
     low, high = wilson_interval(count, total, confidence=confidence)
-    columns = {
-        "count": (count, "examples"),
-        "fraction": (ratio(count, total), "fraction of the true class"),
-        "low": (low, "lower end of the interval"),
-        "high": (high, "upper end of the interval"),
-    }
     names = np.arange(classes)
-    return xr.Dataset(
+    return as_dataset(
         {
-            name: (("true", "predicted"), values, {"long_name": text, "units": "1"})
-            for name, (values, text) in columns.items()
+            "count": ("examples", count),
+            "fraction": ("fraction of the true class", ratio(count, total)),
+            "low": (_ENDS["low"], low),
+            "high": (_ENDS["high"], high),
         },
+        ("true", "predicted"),
         coords={
             "true": ("true", names, {"long_name": "true class"}),
             "predicted": ("predicted", names, {"long_name": "predicted class"}),
+        },
+        attrs={"confidence": confidence},
+    )
+
+
+def memorised_labels(
+    predicted: ArrayLike, given: ArrayLike, true: ArrayLike, *, confidence: float = 0.95
+) -> xr.Dataset:
+    """Memorisation of wrong labels: how often training examples are predicted as mislabelled.
+
+    Parameters
+    ----------
+    predicted
+        The predicted class of each example of the training set, (example,).
+    given
+        The label with which it was trained, (example,).
+    true
+        Its true class, (example,).
+    confidence
+        Confidence level of the interval.
+
+    Returns
+    -------
+    xarray.Dataset
+        Of the examples whose label is wrong, the scalars ``memorised``, the fraction that is
+        predicted as the wrong label, with Wilson's interval from ``low`` to ``high``, and
+        ``recovered``, the fraction that is predicted as the true class. ``correct``: of the other
+        examples, the fraction that is predicted as their label. The numbers of ``examples`` and of
+        those that are ``mislabelled``. A fraction of no examples is NaN.
+
+    Raises
+    ------
+    ResultError
+        If the three are not whole numbers of the same examples.
+    """
+    columns = {"predicted": predicted, "given": given, "true": true}
+    values = {name: whole_numbers(each, f"the {name} classes") for name, each in columns.items()}
+    shapes = [each.shape for each in values.values()]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+        raise ResultError(
+            "the classes are not those of the same examples",
+            where=", ".join(values),
+            expected="three times the shape (example,)",
+            found=", ".join(map(str, shapes)),
+        )
+    guess, label, truth = values.values()
+    wrong = label != truth
+    mislabelled = int(wrong.sum())
+    memorised = int((guess == label)[wrong].sum())
+    low, high = wilson_interval(memorised, mislabelled, confidence=confidence)
+    recovered, correct = (guess == truth)[wrong].sum(), (guess == label)[~wrong].sum()
+    right = len(wrong) - mislabelled
+    return as_dataset(
+        {
+            "memorised": ("wrong labels that are predicted", ratio(memorised, mislabelled)),
+            "low": (_ENDS["low"], low),
+            "high": (_ENDS["high"], high),
+            "recovered": ("true classes predicted in their place", ratio(recovered, mislabelled)),
+            "correct": ("true labels that are predicted", ratio(correct, right)),
+            "examples": ("examples", len(wrong)),
+            "mislabelled": ("examples with a wrong label", mislabelled),
         },
         attrs={"confidence": confidence},
     )

@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.layers import layer_data, layer_names, steps
+from bioae.analysis.results.arrays import as_dataset
+from bioae.analysis.results.layers import layer_data, layer_names, of_result, steps
 from bioae.checks import instance, one_of
 from bioae.errors import ResultError
 
@@ -43,6 +44,7 @@ _OPERATIONS = {
 }
 
 
+@of_result
 def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -> xr.Dataset:
     """Spikes, synaptic events and operations per image, layer by layer.
 
@@ -72,24 +74,12 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
     names = layer_names(tree)
     counts = {} if fan_out is None else fan_out
     instance(counts, "fan_out", Mapping, error=ResultError)
-    unknown = [name for name in counts if name not in names]
-    if unknown:
-        raise ResultError(
-            "there is no such layer",
-            where="fan_out",
-            expected=" or ".join(map(repr, names)),
-            found=repr(unknown[0]),
-        )
-    rows = [_row(tree, name, counts.get(name)) for name in names]
-    return xr.Dataset(
-        {
-            column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
-            for column, text in _COLUMNS.items()
-        },
-        coords={"layer": names},
-    )
+    for name in counts:
+        one_of(name, "a layer of fan_out", names, error=ResultError)
+    return _by_layer(_COLUMNS, {name: _row(tree, name, counts.get(name)) for name in names})
 
 
+@of_result
 def operations(
     tree: xr.DataTree,
     synapses: Mapping[str, Mapping[str, ArrayLike]],
@@ -152,19 +142,21 @@ def operations(
     spikes = [_mean_spikes(layer_data(tree, name)["spike_count"]) for name in names]
     first = synapses[names[0]].get("forward", 0)
     sources = (_events(input_events, first, names[0]), *spikes)
-    rows = []
+    rows = {}
     for name, source, own in zip(names, sources, spikes, strict=False):
         forward = _checked(synapses[name].get("forward", 0), source.size, name, "synapses")
         recurrent = _checked(synapses[name].get("recurrent", 0), own.size, name, "synapses")
         multiplied = graded and name == names[0]
-        rows.append(_incoming((forward, source), (recurrent, own), steps(tree), multiplied))
-    return xr.Dataset(
-        {
-            column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
-            for column, text in _OPERATIONS.items()
-        },
-        coords={"layer": names},
-    )
+        rows[name] = _incoming((forward, source), (recurrent, own), steps(tree), multiplied)
+    return _by_layer(_OPERATIONS, rows)
+
+
+def _by_layer(columns: Mapping[str, str], rows: Mapping[str, Mapping[str, float]]) -> xr.Dataset:
+    """Return the numbers of layers along `layer`, with the long names of the columns."""
+    values = {
+        column: (text, [row[column] for row in rows.values()]) for column, text in columns.items()
+    }
+    return as_dataset(values, "layer", coords={"layer": list(rows)})
 
 
 def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:
@@ -176,8 +168,7 @@ def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:
 
 def _events(events: ArrayLike | None, forward: ArrayLike, layer: str) -> NDArray[np.float64]:
     """Return the events of each input neuron per example, NaN where they are unknown."""
-    counts = _numbers(forward)
-    found = _numbers(np.nan if events is None else events)
+    counts, found = _numbers(forward), _numbers(np.nan if events is None else events)
     if not counts.ndim and not found.ndim and counts > 0:
         raise ResultError(
             "the number of input neurons is unknown",
@@ -239,9 +230,8 @@ def _checked(counts: ArrayLike, neurons: int, layer: str, argument: str) -> NDAr
     """Return one count per neuron, each 0 or more."""
     found = _numbers(counts)
     if found.shape not in {(), (neurons,)} or not (found >= 0).all():
-        what = {"fan_out": "the fan-out does not fit the layer"}
         raise ResultError(
-            what.get(argument, "the counts do not fit the layer"),
+            "the counts do not fit the layer",
             where=f"{argument}[{layer!r}]",
             expected=f"{neurons} numbers of 0 or more, or one for all",
             found=f"an array of shape {found.shape}, the least {found.min(initial=np.inf):g}",

@@ -13,11 +13,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.firing.latencies import first_spikes
-from bioae.analysis.results.arrays import along, classes, count_blocks, whole_steps
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.firing.rates import first_spikes
+from bioae.analysis.results.arrays import count_blocks, of_neurons, whole_steps
+from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import first_presentations
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
 __all__ = ["Correction", "count_information", "latency_information"]
@@ -32,6 +33,7 @@ _Estimate = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CELLS = 2**20
 
 
+@of_result
 def count_information(
     tree: xr.DataTree,
     layer: str,
@@ -69,7 +71,7 @@ def count_information(
     Raises
     ------
     ResultError
-        If the result has no labels or no such layer, or an argument is out of range.
+        If the result has no labels.
 
     Notes
     -----
@@ -87,6 +89,7 @@ def count_information(
     )  # fmt: skip
 
 
+@of_result
 def latency_information(
     tree: xr.DataTree,
     layer: str,
@@ -112,13 +115,8 @@ def latency_information(
     -------
     xarray.Dataset
         As from `count_information`.
-
-    Raises
-    ------
-    ResultError
-        If the result has no labels or no such layer, or an argument is out of range.
     """
-    width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
+    width = whole_steps(tree, "bin_ms", bin_ms)
     bins = -(-steps(tree) // width)
     return _measured(
         tree, layer, lambda: first_spikes(tree, layer, width), bins + 1,
@@ -136,15 +134,11 @@ def _measured(
     shuffles: int,
     seed: int,
 ) -> xr.Dataset:
-    if correction not in {"miller_madow", "none"}:
-        raise ResultError(
-            "there is no such correction", expected="miller_madow or none", found=repr(correction)
-        )
+    one_of(correction, "correction", ("miller_madow", "none"), error=ResultError)
     shuffles = whole(shuffles, "shuffles", error=ResultError)
     whole(seed, "the seed", most=2**64 - 1, error=ResultError)
-    data = layer_data(tree, layer)
+    shape = (layer_data(tree, layer).sizes["neuron"], different)
     _, index = classes(tree)
-    shape = (data.sizes["neuron"], different)
 
     def corrected(labels: NDArray[np.int64]) -> _Estimate:
         plug_in, bias = _information(_response_table(responses(), labels, *shape))
@@ -166,7 +160,7 @@ def _measured(
         columns["shuffled_mean"] = (each.mean(0), "mean information of shuffled classes")
         columns["shuffled_deviation"] = (deviation, "standard deviation of the same")
     arrays = {
-        name: described(along(data, values, "neuron"), name, text, "bit")
+        name: of_neurons((tree, layer), values, name, text, "bit")
         for name, (values, text) in columns.items()
     }
     total = ((), _entropy(index), {"long_name": "entropy of the classes", "units": "bit"})

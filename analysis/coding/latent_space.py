@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.pairs.pair_matrices import centred_counts, pair_blocks
-from bioae.analysis.results.arrays import several_examples
-from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.results.arrays import check_several, described
+from bioae.analysis.results.layers import layer_data, of_result
 from bioae.errors import ResultError
 
 __all__ = ["Plane", "participation_ratio", "principal_plane", "project"]
@@ -36,6 +36,7 @@ class Plane(NamedTuple):
     axes: NDArray[np.float64]
 
 
+@of_result
 def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     """First two principal components of a layer's spike counts over examples.
 
@@ -45,7 +46,7 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     Raises
     ------
     ResultError
-        If there are fewer than two neurons or examples, or no such layer.
+        If there are fewer than two neurons or examples.
     """
     counts = _counts(tree, layer)
     if min(counts.shape) < 2:
@@ -73,6 +74,7 @@ def _right_singular_vectors(counts: NDArray[Any]) -> NDArray[Any]:
     return axes
 
 
+@of_result
 def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
     """Projection of each example's spike counts onto a plane, (example, component).
 
@@ -82,7 +84,7 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
     Raises
     ------
     ResultError
-        If there is no such layer, or the plane is that of another one.
+        If the plane is that of another layer.
     """
     counts = _counts(tree, layer)
     if plane.mean.size != counts.shape[1]:
@@ -111,6 +113,7 @@ def _counts(tree: xr.DataTree, layer: str) -> NDArray[Any]:
     return counts.to_numpy().astype(np.float32)
 
 
+@of_result
 def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Participation ratio: the effective number of dimensions of spike counts over examples.
 
@@ -135,7 +138,7 @@ def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     Rajan, Abbott & Sompolinsky (2010), NIPS 23; Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy &
     Ganguli (2017), bioRxiv 214262.
     """
-    several_examples(layer_data(tree, layer))
+    check_several(layer_data(tree, layer).sizes["example"], "examples")
     sums = class_sums(tree, layer, by_label=False)
     trace = float(sums.around_mean().sum())
     square = _squared(tree, layer, sums.total[0]) if trace else np.nan

@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.arrays import classes, count_blocks
-from bioae.analysis.results.layers import layer_data
+from bioae.analysis.results.arrays import as_dataset, count_blocks
+from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import first_presentations, stimulus_index
-from bioae.checks import real, whole
+from bioae.checks import number, one_of, whole
 from bioae.errors import ResultError
 
 __all__ = ["linear_readout"]
@@ -20,6 +21,7 @@ __all__ = ["linear_readout"]
 _ITERATIONS = 1000
 
 
+@of_result
 def linear_readout(
     tree: xr.DataTree,
     layer: str,
@@ -58,23 +60,17 @@ def linear_readout(
     Raises
     ------
     ResultError
-        If the result has no labels or no such layer, there are fewer than 2 classes, the smallest
-        has fewer examples (stimuli, where there are repeats) than there are folds, or an argument
-        is out of range.
+        If the result has no labels, there are fewer than 2 classes, or the smallest has fewer
+        examples (stimuli, where there are repeats) than there are folds.
 
     Notes
     -----
     All counts are in memory, in single precision, twice.
     """
-    folds = whole(folds, "folds", error=ResultError)
+    folds = whole(folds, "folds", least=2, error=ResultError)
     whole(seed, "the seed", most=2**32 - 1, error=ResultError)
-    real(penalty, "penalty", error=ResultError)
-    if folds < 2 or not 0 < penalty < np.inf or model not in {"logistic", "ridge"}:
-        raise ResultError(
-            "an argument of the read-out is out of range",
-            expected="logistic or ridge, 2 folds or more, and a positive penalty",
-            found=f"{model}, {folds} folds and {penalty:g}",
-        )
+    number(penalty, "penalty", above=0, error=ResultError)
+    one_of(model, "model", ("logistic", "ridge"), error=ResultError)
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     layer_data(tree, layer)
@@ -94,25 +90,17 @@ def linear_readout(
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
     classifier = _classifier(model, penalty)
     division = StratifiedKFold if stimuli is None else StratifiedGroupKFold
-    accuracy, unconverged = _cross_validated(
-        classifier,
-        counts,
-        index,
-        groups=stimuli,
-        cv=division(folds, shuffle=True, random_state=seed),
-    )
-    scalars: dict[str, tuple[float, str]] = {
-        "mean_accuracy": (accuracy.mean(), "mean accuracy of the read-out"),
-        "standard_deviation": (accuracy.std(ddof=1), "standard deviation over folds"),
-        "chance": (np.bincount(index).max() / index.size, "share of the most frequent class"),
-        "unconverged": (unconverged, "folds without convergence"),
+    cv = division(folds, shuffle=True, random_state=seed)
+    accuracy, unconverged = _cross_validated(classifier, counts, index, groups=stimuli, cv=cv)
+    chance = np.bincount(index).max() / index.size
+    scalars = {
+        "mean_accuracy": ("mean accuracy of the read-out", accuracy.mean()),
+        "standard_deviation": ("standard deviation over folds", accuracy.std(ddof=1)),
+        "chance": ("share of the most frequent class", chance),
+        "unconverged": ("folds without convergence", unconverged),
     }
-    rows: dict[str, Any] = {
-        name: ((), value, {"long_name": text, "units": "1"})
-        for name, (value, text) in scalars.items()
-    }
-    attrs = {"long_name": "accuracy of the read-out", "units": "1"}
-    return xr.Dataset({"accuracy": ("fold", accuracy, attrs), **rows})
+    each = as_dataset({"accuracy": ("accuracy of the read-out", accuracy)}, "fold")
+    return each.assign(as_dataset(scalars))
 
 
 def _classifier(model: str, penalty: float) -> Any:

@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import described, images_of
+from bioae.analysis.results.arrays import as_dataset, described
+from bioae.analysis.results.layers import of_result
+from bioae.analysis.results.outputs import images_of
 from bioae.checks import any_array, instance
 from bioae.errors import ResultError
 
@@ -28,6 +30,7 @@ _Measure = Callable[[xr.DataArray, list[Hashable]], xr.DataArray]
 _PIXELS = 2**22
 
 
+@of_result
 def sum_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
@@ -50,6 +53,7 @@ def sum_squared_error(
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
 
 
+@of_result
 def mean_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
@@ -58,6 +62,7 @@ def mean_squared_error(
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
 
 
+@of_result
 def mean_absolute_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
@@ -66,6 +71,7 @@ def mean_absolute_error(
     return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
+@of_result
 def all_zero(tree: xr.DataTree) -> xr.DataArray:
     """Reconstruction of a network that never spikes: zero everywhere."""
     inputs = images_of(tree, "input")
@@ -73,6 +79,7 @@ def all_zero(tree: xr.DataTree) -> xr.DataArray:
     return described(zero, "all_zero", "all zero", "1")
 
 
+@of_result
 def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.DataArray:
     """Mean image for every example: the best reconstruction that ignores the input.
 
@@ -98,6 +105,7 @@ def mean_image(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Data
     return described(mean, "mean_image", "mean image", "1")
 
 
+@of_result
 def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None) -> xr.Dataset:
     """Reconstruction errors of the network and of both baselines, over all examples.
 
@@ -128,13 +136,7 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "mean_squared_error": ("squared error per pixel", [float(x.mean()) for x in means]),
         "mean_absolute_error": ("absolute error per pixel", [float(x.mean()) for x in absolute]),
     }
-    return xr.Dataset(
-        {
-            name: ("predictor", values, {"long_name": long_name, "units": "1"})
-            for name, (long_name, values) in columns.items()
-        },
-        coords={"predictor": list(predictions)},
-    )
+    return as_dataset(columns, "predictor", coords={"predictor": list(predictions)})
 
 
 def _errors(

@@ -1,4 +1,4 @@
-"""Scores of a network's outputs: errors of numbers, and those of its task all at once."""
+"""Scores of a network's outputs, for its task, and the goodness of a layer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bioae.analysis.coding.reconstruction import (
     mean_squared_error,
     sum_squared_error,
 )
-from bioae.analysis.results.arrays import ratio
-from bioae.analysis.results.layers import root_of
+from bioae.analysis.results.arrays import as_dataset, described, ratio
+from bioae.analysis.results.layers import of_result, steps
 from bioae.analysis.results.outputs import (
     check_task,
     class_labels,
@@ -20,9 +20,11 @@ from bioae.analysis.results.outputs import (
     targets_known,
     task_of,
 )
+from bioae.analysis.results.spikes import blocks, trains
+from bioae.checks import number
 from bioae.errors import ResultError
 
-__all__ = ["output_errors", "output_scores", "scores"]
+__all__ = ["goodness", "output_errors", "output_scores", "scores"]
 
 _LABELS = {
     "accuracy": "accuracy",
@@ -37,6 +39,7 @@ _LABELS = {
 _INFINITE = np.errstate(over="ignore", invalid="ignore")
 
 
+@of_result
 @_INFINITE
 def output_errors(tree: xr.DataTree) -> xr.Dataset:
     """Errors of each example of a regression or sequence, averaged over outputs and steps.
@@ -58,19 +61,14 @@ def output_errors(tree: xr.DataTree) -> xr.Dataset:
         error = (output - target).reshape(len(output), -1)
         columns["mean_squared_error"].append((error**2).mean(1))
         columns["mean_absolute_error"].append(np.abs(error).mean(1))
-    return xr.Dataset(
-        {
-            name: (
-                "example",
-                np.concatenate(parts) if parts else np.empty(0),
-                {"long_name": _LABELS[name], "units": "1"},
-            )
-            for name, parts in columns.items()
-        },
-        coords={"example": tree["example"].to_numpy()},
-    )
+    errors = {
+        name: (_LABELS[name], np.concatenate(parts) if parts else np.empty(0))
+        for name, parts in columns.items()
+    }
+    return as_dataset(errors, "example", coords={"example": tree["example"].to_numpy()})
 
 
+@of_result
 @_INFINITE
 def output_scores(tree: xr.DataTree) -> xr.Dataset:
     """Errors and R² of each output of a regression or sequence, over examples and steps.
@@ -88,7 +86,7 @@ def output_scores(tree: xr.DataTree) -> xr.Dataset:
         If the network has another task, or the targets are not known.
     """
     _check_targets(tree)
-    units = root_of(tree).sizes["unit"]
+    units = tree.sizes["unit"]
     squares, absolute, around, mean = (np.zeros(units) for _ in range(4))
     count = 0
     for _, output, target in output_blocks(tree):
@@ -103,23 +101,16 @@ def output_scores(tree: xr.DataTree) -> xr.Dataset:
         mean += shift * (len(values) / total)
         count = total
     columns = {
-        "mean_squared_error": ratio(squares, count),
-        "mean_absolute_error": ratio(absolute, count),
-        "r2": 1 - ratio(squares, around),
+        "mean_squared_error": (_LABELS["mean_squared_error"], ratio(squares, count)),
+        "mean_absolute_error": (_LABELS["mean_absolute_error"], ratio(absolute, count)),
+        "r2": (_LABELS["r2"], 1 - ratio(squares, around)),
     }
-    attrs = {"long_name": "R² over all outputs", "units": "1"}
-    return xr.Dataset(
-        {
-            "r2_all": ((), 1 - ratio(squares.sum(), around.sum()), attrs),
-            **{
-                name: ("unit", values, {"long_name": _LABELS[name], "units": "1"})
-                for name, values in columns.items()
-            },
-        },
-        coords={"unit": np.arange(units)},
-    )
+    whole = {"r2_all": ("R² over all outputs", 1 - ratio(squares.sum(), around.sum()))}
+    own = as_dataset(columns, "unit", coords={"unit": np.arange(units)})
+    return as_dataset(whole).assign(own)
 
 
+@of_result
 def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     """Scores of a network on its task, over all examples.
 
@@ -163,7 +154,7 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
             "score": list(rows),
             "label": ("score", [_LABELS[name] for name in rows]),
         },
-        attrs={"confidence": confidence, "examples": root_of(tree).sizes["example"]},
+        attrs={"confidence": confidence, "examples": tree.sizes["example"]},
     )
 
 
@@ -187,3 +178,37 @@ def _check_targets(tree: xr.DataTree) -> None:
             where="target",
             hint="Simulate images that have targets",
         )
+
+
+@of_result
+def goodness(tree: xr.DataTree, layer: str, *, tau_ms: float = 13.0) -> xr.DataArray:
+    """Goodness of a layer in each example, (example,): the sum of its neurons' squared traces.
+
+    A trace is 1 after a spike, loses a part dt/tau in each step, and is 0 at the start. The result
+    is the mean over the steps of a presentation.
+
+    Parameters
+    ----------
+    tau_ms
+        Time constant of the traces, above the time step.
+
+    References
+    ----------
+    Ororbia (2024), Science Advances 10, eadn6076 (arXiv:2303.18187).
+    """
+    dt, last = float(tree.attrs["dt_ms"]), steps(tree)
+    kept = (1 - dt / number(tau_ms, "tau_ms", above=dt, error=ResultError)) ** 2
+    sums = np.zeros(tree.sizes["example"])
+    for block in blocks(tree, layer):
+        bounds, position, step = trains(block)
+        neuron = np.repeat(np.arange(block.neurons), np.diff(bounds))
+        # A trace lasts until the neuron's next spike, or the end of the presentation.
+        lasts = last - step
+        again = (position[1:] == position[:-1]) & (neuron[1:] == neuron[:-1])
+        lasts[:-1] = np.where(again, np.diff(step), lasts[:-1])
+        squares = (1 - kept**lasts) / (1 - kept)
+        here = slice(block.start, block.start + block.examples)
+        sums[here] = np.bincount(position, squares, minlength=block.examples)
+    example = tree["example"].to_numpy()
+    values = xr.DataArray(sums / last, dims="example", coords={"example": example})
+    return described(values, "goodness", "goodness of the layer", "1")

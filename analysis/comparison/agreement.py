@@ -13,11 +13,13 @@ from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.firing.counts import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
+from bioae.analysis.results.arrays import as_dataset
 from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,
     layer_names,
-    root_of,
+    of_result,
+    result_of,
     steps,
 )
 from bioae.analysis.results.outputs import task_of
@@ -46,6 +48,7 @@ _FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_frac
 _IMAGES = 1000
 
 
+@of_result
 def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
     """Count the spikes at which two results differ, by (example, neuron, step), in each layer.
 
@@ -64,18 +67,15 @@ def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
     ResultError
         If examples, layers, steps or dt differ (`check_comparable`).
     """
+    b = result_of(b)
     check_comparable(a, b)
     names = layer_names(a)
     rows = [_compare_layer(a, b, name) for name in names]
-    return xr.Dataset(
-        {
-            column: ("layer", [row[column] for row in rows], {"long_name": text, "units": "1"})
-            for column, text in _COLUMNS.items()
-        },
-        coords={"layer": names},
-    )
+    columns = {column: (text, [row[column] for row in rows]) for column, text in _COLUMNS.items()}
+    return as_dataset(columns, "layer", coords={"layer": names})
 
 
+@of_result
 def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
     """Reject to compare results of different examples, layers or timing.
 
@@ -84,13 +84,15 @@ def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
     ResultError
         Naming what differs.
     """
+    b = result_of(b)
     for name in ("steps", "dt_ms"):
-        _check_equal(name, root_of(a).attrs[name], root_of(b).attrs[name])
+        _check_equal(name, a.attrs[name], b.attrs[name])
     _check_same_examples_and_layers(a, b)
     sizes = [[layer_data(tree, name).sizes["neuron"] for name in layer_names(a)] for tree in (a, b)]
     _check_equal("layer sizes", *sizes)
 
 
+@of_result
 def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     """Compare the firing of each layer before and after a change of the network.
 
@@ -108,6 +110,7 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     ResultError
         If examples or layers differ.
     """
+    after = result_of(after)
     _check_same_examples_and_layers(before, after)
     finer = float(after.attrs["dt_ms"]) / float(before.attrs["dt_ms"])
     threshold = min(1.0, BURSTING_THRESHOLD * finer)
@@ -124,6 +127,7 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     return xr.Dataset({name: array.reindex(layer=layers) for name, array in columns.items()})
 
 
+@of_result
 def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     """Compare the reconstruction errors before and after a change of the network.
 
@@ -138,19 +142,20 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     ResultError
         If examples or layers differ.
     """
+    after = result_of(after)
     _check_same_examples_and_layers(before, after)
     measures = {"per image": sum_squared_error, "per pixel": mean_squared_error}
     columns = {
         measure.__name__: (
-            "when",
+            f"squared error {unit}",
             [_mean(measure, tree) for tree in (before, after)],
-            {"long_name": f"squared error {unit}", "units": "1"},
         )
         for unit, measure in measures.items()
     }
-    return xr.Dataset(columns, coords={"when": ["before", "after"]})
+    return as_dataset(columns, "when", coords={"when": ["before", "after"]})
 
 
+@of_result
 def score_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     """Compare the scores of the task before and after a change of the network.
 
@@ -164,6 +169,7 @@ def score_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     ResultError
         If examples, layers or tasks differ, or the targets are not known.
     """
+    after = result_of(after)
     _check_same_examples_and_layers(before, after)
     _check_equal("tasks", task_of(before), task_of(after))
     both = [scores(tree) for tree in (before, after)]
@@ -178,7 +184,7 @@ def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> 
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
-    first, second = (np.sort(root_of(tree)["example"].to_numpy()) for tree in (a, b))
+    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
     if not np.array_equal(first, second):
         raise _different("examples", _shorten(first), _shorten(second))
     _check_equal("layers", layer_names(a), layer_names(b))

@@ -15,8 +15,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
+from bioae.analysis.measures.statistics import neuron_statistics
 from bioae.analysis.measures.tables import Table, as_table
-from bioae.analysis.results.layers import firing_layers, layer_data, layer_names, root_of
+from bioae.analysis.results.layers import (
+    firing_layers,
+    layer_data,
+    layer_names,
+    of_result,
+    result_of,
+)
 from bioae.checks import instance, real, whole
 from bioae.errors import ResultError
 
@@ -31,13 +38,16 @@ Statistic = Callable[[xr.DataTree, str], xr.DataArray]
 Values = Mapping[str, xr.Dataset]
 
 
+@of_result
 def compare(
     a: xr.DataTree,
     b: xr.DataTree,
     *,
     statistics: Mapping[str, Statistic] | None = None,
     paired: bool | None = None,
-    **settings: Any,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> xr.Dataset:
     """Compare the neurons of two results, such as mirror and Brian2, two models, or two seeds.
 
@@ -50,8 +60,8 @@ def compare(
         Whether neuron n of one is neuron n of the other. By default it is, if the results are of
         the same network (`network_sha256`) and a layer has as many neurons in both. A network with
         another neuron model, a lesion or a spread is not the same: say so if its neurons are.
-    **settings
-        `level`, `resamples` and `seed`, as in `compare_values`.
+    level, resamples, seed
+        As in `compare_values`.
 
     Returns
     -------
@@ -63,20 +73,22 @@ def compare(
     ResultError
         If no layer is in both, or `paired` is true for layers of different sizes.
     """
+    b = result_of(b)
     if paired is None:
         paired = is_paired(a, b)
     layers = firing_layers if statistics is None else layer_names
     shared = [name for name in layers(a) if name in layers(b)]
     values = [{name: neuron_values(tree, name, statistics) for name in shared} for tree in (a, b)]
-    return compare_values(*values, paired=paired, **settings)
+    return compare_values(*values, paired=paired, level=level, resamples=resamples, seed=seed)
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
     """Return False for results of different networks, else None: it depends on the layer."""
-    networks = {root_of(tree).attrs["network_sha256"] for tree in (a, b)}
+    networks = {tree.attrs["network_sha256"] for tree in (a, b)}
     return None if len(networks) == 1 else False
 
 
+@of_result
 def neuron_values(
     tree: xr.DataTree, layer: str, statistics: Mapping[str, Statistic] | None = None
 ) -> xr.Dataset:
@@ -91,8 +103,6 @@ def neuron_values(
             instance(function, f"the statistic {name!r}", Callable, error=ResultError)
         values = {name: function(tree, layer) for name, function in statistics.items()}
         return xr.Dataset(values).compute()
-    from bioae.analysis.measures.statistics import neuron_statistics
-
     return neuron_statistics(tree, layer)[list(COMPARED)]
 
 
@@ -138,7 +148,7 @@ def compare_values(
         If the two share no layer or statistic, `paired` is true for layers of different sizes, or
         `level` or `resamples` is out of range.
     """
-    _check(level, resamples)
+    _check(level, resamples, seed)
     layers = [name for name in a if name in b]
     names = [
         str(name)
@@ -171,10 +181,11 @@ def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons
     return as_table(caption, frame.to_dict("records"))
 
 
-def _check(level: float, resamples: int) -> None:
+def _check(level: float, resamples: int, seed: int) -> None:
     if not 0 < real(level, "level", error=ResultError) < 1:
         raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
     whole(resamples, "resamples", least=1, error=ResultError)
+    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
 
 
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:

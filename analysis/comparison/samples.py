@@ -1,15 +1,21 @@
 """Comparison of two samples: effect sizes, tests, bootstrap interval and distances.
 
-Samples are one-dimensional and finite. Signs are those of the second sample minus the first:
-positive where the second is greater.
+Samples of effect sizes are one-dimensional and finite. Signs are those of the second sample minus
+the first: positive where the second is greater.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.analysis.results.arrays import as_dataset
+from bioae.errors import ResultError
+from bioae.units import has_unit
 
 __all__ = [
     "COLUMNS",
@@ -19,8 +25,10 @@ __all__ = [
     "compare_samples",
     "hedges_g",
     "holm",
+    "kolmogorov_smirnov",
     "mean_difference_interval",
     "rank_biserial",
+    "wasserstein_distance",
 ]
 
 Sample = NDArray[np.float64]
@@ -62,14 +70,7 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
     a, b
         (neuron,) Finite; of the same length if `paired`.
     """
-    low, high = mean_difference_interval(
-        a,
-        b,
-        paired=paired,
-        level=bootstrap.level,
-        resamples=bootstrap.resamples,
-        rng=np.random.default_rng(bootstrap.seed),
-    )
+    low, high = mean_difference_interval(a, b, paired, bootstrap)
     mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
     smirnov, wasserstein = _distances(a, b)
     return {
@@ -91,13 +92,7 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
 
 
 def mean_difference_interval(
-    a: Sample,
-    b: Sample,
-    *,
-    paired: bool,
-    level: float = 0.95,
-    resamples: int = 2000,
-    rng: np.random.Generator,
+    a: Sample, b: Sample, paired: bool, settings: Bootstrap
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of mean(b) - mean(a).
 
@@ -109,8 +104,6 @@ def mean_difference_interval(
     ----------
     a, b
         (neuron,) Finite; of the same length if `paired`.
-    level
-        The coverage, between 0 and 1.
     """
     from scipy.stats import bootstrap
 
@@ -126,12 +119,12 @@ def mean_difference_interval(
     low, high = bootstrap(
         samples,
         _difference,
-        n_resamples=resamples,
+        n_resamples=settings.resamples,
         batch=max(1, _DRAWN // max(a.size, b.size)),
         vectorized=True,
-        confidence_level=level,
+        confidence_level=settings.level,
         method="percentile",
-        rng=rng,
+        rng=np.random.default_rng(settings.seed),
     ).confidence_interval
     return float(low), float(high)
 
@@ -244,3 +237,92 @@ def _distances(a: Sample, b: Sample) -> tuple[float, float]:
     with np.errstate(divide="ignore"):
         smirnov = ks_2samp(a, b, method="asymp").statistic
     return float(smirnov), float(wasserstein_distance(a, b))
+
+
+def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
+    """Wasserstein-1 (earth mover's) distance between two samples.
+
+    The least mean shift of values that turns one sample into the other, by
+    `scipy.stats.wasserstein_distance`.
+
+    Parameters
+    ----------
+    a, b
+        Samples of any shape, such as `firing_rate`; NaN is an undefined value, and left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``distance``, in the units of `a` (NaN where a sample has no defined value),
+        ``values_a`` and ``values_b``, the numbers of values compared, and ``undefined_a`` and
+        ``undefined_b``, the numbers of values left out.
+
+    References
+    ----------
+    Ramdas, García Trillos & Cuturi (2017), On Wasserstein two-sample testing and related families
+    of nonparametric tests, Entropy 19, 47, doi:10.3390/e19020047.
+    """
+    from scipy.stats import wasserstein_distance as distance_of
+
+    first, second, numbers = _defined(a, b)
+    distance = float(distance_of(first, second)) if first.size and second.size else np.nan
+    units = str(a.attrs.get("units", "1")) if isinstance(a, xr.DataArray) else "1"
+    row = {"distance": ("Wasserstein distance", distance)}
+    return as_dataset(row, units=units).assign(numbers)
+
+
+def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
+    """Two-sample Kolmogorov-Smirnov test.
+
+    The statistic is the largest difference of the two cumulative distributions, by the two-sided
+    `scipy.stats.ks_2samp`.
+
+    Parameters
+    ----------
+    a, b
+        Samples of any shape, such as `firing_rate`; NaN is an undefined value, and left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``statistic`` in [0, 1] and ``p_value``, which is too large where values are
+        often equal, such as rates of few spikes. Both are NaN where a sample has no defined value.
+        ``values_a``, ``values_b``, ``undefined_a`` and ``undefined_b`` are the numbers of values
+        compared and left out.
+
+    References
+    ----------
+    Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik
+    3, 469-486, doi:10.1007/BF02589501.
+    """
+    from scipy.stats import ks_2samp
+
+    first, second, numbers = _defined(a, b)
+    statistic = p_value = float("nan")
+    if first.size and second.size:
+        with warnings.catch_warnings():
+            # Where the exact p value is inaccurate, scipy returns the asymptotic one.
+            warnings.filterwarnings("ignore", "ks_2samp: Exact calc", RuntimeWarning)
+            test = ks_2samp(first, second)
+        statistic, p_value = float(test.statistic), float(test.pvalue)
+    rows = {
+        "statistic": ("Kolmogorov-Smirnov statistic", statistic),
+        "p_value": ("p value", p_value),
+    }
+    return as_dataset(rows).assign(numbers)
+
+
+def _defined(a: ArrayLike, b: ArrayLike) -> tuple[Sample, Sample, xr.Dataset]:
+    """Return the values of two samples that are not NaN, and the numbers of all values."""
+    samples, numbers = [], {}
+    for name, which, values in (("a", "first", a), ("b", "second", b)):
+        if has_unit(values):
+            raise ResultError(
+                "a sample has a unit", expected="bare numbers", hint="Divide both samples by it"
+            )
+        array = np.asarray(values, dtype=np.float64).ravel()
+        samples.append(array[~np.isnan(array)])
+        size = samples[-1].size
+        numbers[f"values_{name}"] = (f"values of the {which}", size)
+        numbers[f"undefined_{name}"] = (f"undefined values of the {which}", array.size - size)
+    return samples[0], samples[1], as_dataset(numbers)

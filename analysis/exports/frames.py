@@ -13,7 +13,13 @@ import xarray as xr
 from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
 from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, layer_names
+from bioae.analysis.results.layers import (
+    check_fires,
+    chosen_layers,
+    layer_data,
+    layer_names,
+    of_result,
+)
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.checks import instance
 from bioae.errors import OutputError, ResultError
@@ -23,6 +29,7 @@ from bioae.inputs import as_path
 __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
 
+@of_result
 def to_pandas(
     tree: xr.DataTree,
     layers: Sequence[str] | None = None,
@@ -69,6 +76,7 @@ def to_pandas(
     }
 
 
+@of_result
 def to_csv(
     tree: xr.DataTree,
     path: Path | str,
@@ -105,6 +113,7 @@ def to_csv(
             table.to_csv(stack.enter_context(output), index=False)
 
 
+@of_result
 def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
     """Return a layer's spikes, one per row: layer, example, neuron and time_ms.
 
@@ -124,6 +133,7 @@ def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
     )
 
 
+@of_result
 def neuron_frame(
     tree: xr.DataTree, layer: str, *, statistics: xr.Dataset | None = None
 ) -> pd.DataFrame:
@@ -168,6 +178,7 @@ def neuron_frame(
     return _frame(columns, tree, layer).astype(dict.fromkeys(position, "Int32"))
 
 
+@of_result
 def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
     """Return the layers that can fire, one per row, with the numbers of `summary`."""
     return summary(tree).to_dataframe()

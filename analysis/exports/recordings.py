@@ -22,9 +22,10 @@ from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
     layer_data,
-    neurons_of,
+    of_result,
     steps,
 )
+from bioae.analysis.results.outputs import neurons_of
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.checks import whole
@@ -35,6 +36,7 @@ from bioae.files import atomic_output, check_output
 __all__ = ["to_neo", "to_nwb"]
 
 
+@of_result
 def to_neo(
     tree: xr.DataTree, layer: str, *, examples: Sequence[int] | None = None, silent: bool = True
 ) -> Any:
@@ -138,6 +140,7 @@ def _provenance(tree: xr.DataTree) -> dict[str, Any]:
     }
 
 
+@of_result
 def to_nwb(
     tree: xr.DataTree,
     path: Path | str,

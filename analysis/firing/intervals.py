@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bioae.analysis.firing.interval_moments import IntervalSums, intervals_of, origin_of, sums_of
+from bioae.analysis.firing.interval_sums import IntervalSums, intervals_of, sums_of
 from bioae.analysis.measures.definitions import DEFINITIONS
-from bioae.analysis.results.arrays import along, in_steps, ratio
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.arrays import along, described, in_steps, of_neurons, ratio
+from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.spikes import blocks
-from bioae.checks import instance, real
+from bioae.checks import number
 from bioae.errors import ResultError
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 
+@of_result
 def interval_histogram(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -54,7 +55,7 @@ def interval_histogram(
     ResultError
         If it would have more than 2**26 entries; `isi_distribution` has no such limit.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
+    sums = sums_of(tree, layer, sums)
     if sums.histogram is None:
         raise ResultError(
             "there are too many neurons and steps for a histogram per neuron",
@@ -66,6 +67,7 @@ def interval_histogram(
     return described(_with_interval(tree, counts), "interval_histogram", "intervals", "1")
 
 
+@of_result
 def isi_distribution(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -73,12 +75,13 @@ def isi_distribution(
 
     The fraction of intervals of each length, which sums to 1; NaN without intervals.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "pooled")
+    sums = sums_of(tree, layer, sums)
     fraction = ratio(sums.pooled[1:], sums.pooled.sum())
     array = _with_interval(tree, xr.DataArray(fraction, dims="interval"))
     return described(array, "isi_distribution", "fraction of intervals", "1")
 
 
+@of_result
 def mean_interval(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -86,12 +89,12 @@ def mean_interval(
 
     At low rates it is shorter than the inverse of the rate, because presentations end.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "total")
+    sums = sums_of(tree, layer, sums)
     mean = ratio(sums.total, sums.intervals) * float(tree.attrs["dt_ms"])
-    array = along(layer_data(tree, layer), mean, "neuron")
-    return described(array, "mean_interval", "mean interval", "ms")
+    return of_neurons((tree, layer), mean, "mean_interval", "mean interval", "ms")
 
 
+@of_result
 def burst_index(
     tree: xr.DataTree, layer: str, *, shorter_than_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -106,20 +109,16 @@ def burst_index(
     Parameters
     ----------
     shorter_than_ms
-        Threshold in milliseconds. There is no default, because it depends on the length of a step
-        and the refractory period.
-
-    Raises
-    ------
-    ResultError
-        If the time is not positive.
+        Threshold in milliseconds, positive. There is no default, because it depends on the length
+        of a step and the refractory period.
     """
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
+    sums = sums_of(tree, layer, sums)
     short = ratio(_shorter(tree, layer, limit, sums), sums.intervals)
-    return _per_neuron(tree, layer, short, "burst_index", DEFINITIONS["burst_index_mean"].label)
+    return _irregularity(tree, layer, short, "burst_index")
 
 
+@of_result
 def refractory_violations(
     tree: xr.DataTree, layer: str, *, period_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -131,19 +130,15 @@ def refractory_violations(
     Parameters
     ----------
     period_ms
-        In milliseconds. An interval of exactly this length is not a violation.
-
-    Raises
-    ------
-    ResultError
-        If the time is not positive.
+        In milliseconds, positive. An interval of exactly this length is not a violation.
     """
     limit = in_steps(tree, "period_ms", period_ms)
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "histogram")
-    count = _shorter(tree, layer, limit, sums)
-    return _per_neuron(tree, layer, count, "refractory_violations", "intervals within the period")
+    count = _shorter(tree, layer, limit, sums_of(tree, layer, sums))
+    name = "refractory_violations"
+    return of_neurons((tree, layer), count, name, "intervals within the period")
 
 
+@of_result
 def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Coefficient of variation of a neuron's interspike intervals, (neuron,).
 
@@ -153,17 +148,17 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     not. Rates that differ between examples raise it, and the end of a presentation lowers it:
     `chance_isi_cv` says by how much.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "total", "squares")
+    sums = sums_of(tree, layer, sums)
     counted = np.maximum(sums.intervals, 1)
     # Around an integer close to the mean, the sum of squares is exact, and 0 for a clock.
     centre, rest = np.divmod(sums.total, counted)
     around = sums.squares - 2 * centre * sums.total + centre**2 * sums.intervals
     variance = around / counted - (rest / counted) ** 2
     cv = ratio(np.sqrt(np.maximum(variance, 0)), sums.total / counted)
-    cv = np.where(sums.intervals > 1, cv, np.nan)
-    return _per_neuron(tree, layer, cv, "isi_cv", DEFINITIONS["isi_cv_mean"].label)
+    return _irregularity(tree, layer, np.where(sums.intervals > 1, cv, np.nan), "isi_cv")
 
 
+@of_result
 def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """CV that a neuron's intervals would have with its spike counts at random times, (neuron,).
 
@@ -183,31 +178,32 @@ def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
     mean = ratio((intervals * means).sum(0), total)
     variance = ratio((intervals * (variances + (means - mean) ** 2)).sum(0), total)
     cv = np.where(total > 1, np.sqrt(np.maximum(variance, 0)) / mean, np.nan)
-    return _per_neuron(tree, layer, cv, "chance_isi_cv", "CV at random times")
+    return of_neurons((tree, layer), cv, "chance_isi_cv", "CV at random times")
 
 
+@of_result
 def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """CV2: the mean of 2 abs(I - J) / (I + J) over successive intervals I and J, (neuron,).
 
     Unlike the CV it is insensitive to slow changes of the rate. NaN without two successive
     intervals. Holt, Softky, Koch & Douglas (1996), J. Neurophysiol. 75:1806.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "difference")
-    cv2 = 2 * ratio(sums.difference, sums.pairs)
-    return _per_neuron(tree, layer, cv2, "isi_cv2", DEFINITIONS["isi_cv2_mean"].label)
+    sums = sums_of(tree, layer, sums)
+    return _irregularity(tree, layer, 2 * ratio(sums.difference, sums.pairs), "isi_cv2")
 
 
+@of_result
 def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Local variation: the mean of 3 (I - J)² / (I + J)² over successive intervals, (neuron,).
 
     0 for a clock, 1 for a Poisson process; NaN without two successive intervals. Shinomoto, Shima
     & Tanji (2003), Neural Comput. 15:2823.
     """
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "squared_difference")
-    variation = 3 * ratio(sums.squared_difference, sums.pairs)
-    return _per_neuron(tree, layer, variation, "lv", DEFINITIONS["lv_mean"].label)
+    sums = sums_of(tree, layer, sums)
+    return _irregularity(tree, layer, 3 * ratio(sums.squared_difference, sums.pairs), "lv")
 
 
+@of_result
 def lvr(
     tree: xr.DataTree,
     layer: str,
@@ -224,30 +220,20 @@ def lvr(
     Parameters
     ----------
     refractoriness_ms
-        The constant R; 5 ms is the paper's value for cortical neurons.
-
-    Raises
-    ------
-    ResultError
-        If R is negative or not finite.
+        The constant R, 0 or more; 5 ms is the paper's value for cortical neurons.
     """
-    if not 0 <= real(refractoriness_ms, "refractoriness_ms", error=ResultError) < np.inf:
-        raise ResultError(
-            "the refractoriness constant must not be negative",
-            where="refractoriness_ms",
-            found=str(refractoriness_ms),
-        )
-    sums = _known(sums, tree, layer) or sums_of(tree, layer, "squared_difference", "per_length")
+    number(refractoriness_ms, "refractoriness_ms", least=0, error=ResultError)
+    sums = sums_of(tree, layer, sums)
     constant = 4 * refractoriness_ms / float(tree.attrs["dt_ms"])
     total = sums.squared_difference + constant * sums.per_length
-    revised = 3 * ratio(total, sums.pairs)
-    return _per_neuron(tree, layer, revised, "lvr", DEFINITIONS["lvr_mean"].label)
+    return _irregularity(tree, layer, 3 * ratio(total, sums.pairs), "lvr")
 
 
-def _per_neuron(
-    tree: xr.DataTree, layer: str, values: ArrayLike, name: str, long_name: str
+def _irregularity(
+    tree: xr.DataTree, layer: str, values: NDArray[np.float64], name: str
 ) -> xr.DataArray:
-    return described(along(layer_data(tree, layer), values, "neuron"), name, long_name, "1")
+    """Return a measure of neurons whose mean is a number of the layer."""
+    return of_neurons((tree, layer), values, name, DEFINITIONS[f"{name}_mean"].label)
 
 
 def _shorter(tree: xr.DataTree, layer: str, limit: int, sums: IntervalSums) -> NDArray[np.int64]:
@@ -265,16 +251,3 @@ def _with_interval(tree: xr.DataTree, array: xr.DataArray) -> xr.DataArray:
     lengths = np.arange(1, array.sizes["interval"] + 1) * float(tree.attrs["dt_ms"])
     attrs = {"long_name": "interval", "units": "ms"}
     return array.assign_coords(interval=("interval", lengths, attrs))
-
-
-def _known(sums: IntervalSums | None, tree: xr.DataTree, layer: str) -> IntervalSums | None:
-    if sums is not None:
-        instance(sums, "sums", IntervalSums, error=ResultError)
-        if sums.origin != origin_of(tree, layer):
-            raise ResultError(
-                "the sums are not of this layer of the result",
-                where="sums",
-                expected=f"interval_sums(tree, {layer!r})",
-                found=f"those of {sums.origin[0]!r}, of {sums.origin[-1]:,} spikes",
-            )
-    return sums

@@ -8,16 +8,16 @@ continuous distribution fits exactly.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.firing.counts import check_reference
+from bioae.analysis.firing.counts import NeuronSet, check_reference
 from bioae.analysis.firing.rate_families import FAMILIES, Family
 from bioae.analysis.firing.rates import firing_rate
-from bioae.analysis.results.layers import duration_s, layer_data, steps
+from bioae.analysis.results.layers import duration_s, layer_data, of_result, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -45,6 +45,7 @@ _MOMENTS = {
 }
 
 
+@of_result
 def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Dataset:
     """Histogram of firing rates over neurons, in bins of equal width on a logarithmic axis.
 
@@ -62,11 +63,6 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     xarray.Dataset
         ``neurons (rate)`` int, with the bins' geometric centres `rate` and edges `rate_low` and
         `rate_high` in Hz, and the scalar ``dead``, the number of neurons without a spike.
-
-    Raises
-    ------
-    ResultError
-        If `bins` is not positive.
     """
     bins = whole(bins, "bins", least=1, error=ResultError)
     data = layer_data(tree, layer)
@@ -76,16 +72,15 @@ def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Da
     highest = steps(tree) / duration_s(tree)
     edges = rate_bins(lowest, highest, bins, lowest)
     neurons, _ = np.histogram(rates[rates > 0], edges)
-    hertz = {"units": "Hz"}
     return xr.Dataset(
         {
-            "neurons": ("rate", neurons, {"long_name": "neurons", "units": "1"}),
-            "dead": ((), int((rates == 0).sum()), {"long_name": "dead neurons", "units": "1"}),
+            "neurons": ("rate", neurons, _attributes("neurons", "1")),
+            "dead": ((), int((rates == 0).sum()), _attributes("dead neurons", "1")),
         },
         coords={
-            "rate": ("rate", np.sqrt(edges[:-1] * edges[1:]), {"long_name": "rate", **hertz}),
-            "rate_low": ("rate", edges[:-1], {"long_name": "lower edge", **hertz}),
-            "rate_high": ("rate", edges[1:], {"long_name": "upper edge", **hertz}),
+            "rate": ("rate", np.sqrt(edges[:-1] * edges[1:]), _attributes("rate", "Hz")),
+            "rate_low": ("rate", edges[:-1], _attributes("lower edge", "Hz")),
+            "rate_high": ("rate", edges[1:], _attributes("upper edge", "Hz")),
         },
     )
 
@@ -114,9 +109,8 @@ def rate_bins(low: float, high: float, bins: int, resolution: float) -> NDArray[
     return np.unique(np.concatenate(([first], inner, [last]))) * resolution
 
 
-def rate_statistics(
-    tree: xr.DataTree, layer: str, *, of: Literal["all", "alive"] = "alive"
-) -> xr.Dataset:
+@of_result
+def rate_statistics(tree: xr.DataTree, layer: str, *, of: NeuronSet = "alive") -> xr.Dataset:
     """Moments and Gini coefficient of the distribution of firing rates over neurons.
 
     Parameters
@@ -135,11 +129,6 @@ def rate_statistics(
         (ddof 1) and ``log_skewness`` of ln(rate), the last 0 for a log-normal distribution. NaN
         with fewer than 1, 2 (standard deviations) or 3 (skewness) neurons, for equal rates
         (skewness), and for rates of 0 (``variation``, ``gini``).
-
-    Raises
-    ------
-    ResultError
-        If `of` is another one.
 
     References
     ----------
@@ -166,10 +155,7 @@ def rate_statistics(
         "log_skewness": _skewness(logarithm),
     }
     return xr.Dataset(
-        {
-            name: ((), values[name], {"long_name": text, "units": units})
-            for name, (text, units) in _MOMENTS.items()
-        }
+        {name: ((), values[name], _attributes(*text)) for name, text in _MOMENTS.items()}
     )
 
 
@@ -198,6 +184,7 @@ def _gini(values: NDArray[np.float64]) -> float:
     return float(weight @ np.sort(values) / (values.size * total))
 
 
+@of_result
 def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 0) -> xr.Dataset:
     """Fit log-normal, gamma and exponential distributions to the rates of neurons that spike.
 
@@ -223,11 +210,6 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
         `resamples` is positive; the scalar ``neurons``, the number of rates. NaN if fewer than 3
         neurons spike, or all at the same rate.
 
-    Raises
-    ------
-    ResultError
-        If `resamples` is negative.
-
     References
     ----------
     Akaike (1974), IEEE Transactions on Automatic Control 19, 716-723, doi:10.1109/TAC.1974.1100705.
@@ -243,16 +225,16 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
         rng = np.random.default_rng(seed)
         fits = [_fit(rates, family, resamples, rng) for family in FAMILIES.values()]
         rows = np.array([[fit[name] for name in names] for fit in fits])
-    data = {
-        name: (
-            "distribution",
-            column,
-            dict(zip(("long_name", "units"), _FITTED[name], strict=True)),
-        )
+    columns: dict[str, Any] = {
+        name: ("distribution", column, _attributes(*_FITTED[name]))
         for name, column in zip(names, rows.T, strict=True)
     }
-    neurons = ((), rates.size, {"long_name": "neurons fitted", "units": "1"})
-    return xr.Dataset({**data, "neurons": neurons}, coords={"distribution": list(FAMILIES)})
+    columns["neurons"] = ((), rates.size, _attributes("neurons fitted", "1"))
+    return xr.Dataset(columns, coords={"distribution": list(FAMILIES)})
+
+
+def _attributes(long_name: str, units: str) -> dict[str, str]:
+    return {"long_name": long_name, "units": units}
 
 
 def _fit(

@@ -20,10 +20,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import class_sums
-from bioae.analysis.firing.counts import check_reference
-from bioae.analysis.results.arrays import along, count_blocks, ratio
-from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.firing.counts import NeuronSet, check_reference
+from bioae.analysis.results.arrays import (
+    along,
+    check_several,
+    count_blocks,
+    described,
+    of_neurons,
+    ratio,
+)
+from bioae.analysis.results.layers import layer_data, of_result
 from bioae.analysis.results.repeats import stimulus_index
+from bioae.checks import one_of
 from bioae.errors import ResultError
 
 __all__ = ["SparsenessMeasure", "lifetime_sparseness", "population_sparseness"]
@@ -38,6 +46,7 @@ _TITLES = {
 _Sums = tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
 
 
+@of_result
 def lifetime_sparseness(
     tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
 ) -> xr.DataArray:
@@ -61,13 +70,13 @@ def lifetime_sparseness(
     Raises
     ------
     ResultError
-        If there are fewer than two examples (stimuli, where there are repeats), or no such measure.
+        If there are fewer than two examples (stimuli, where there are repeats).
     """
     data = layer_data(tree, layer)
     sparseness = _measure(measure)
     stimuli = stimulus_index(tree)
     responses = data.sizes["example"] if stimuli is None else int(stimuli.max()) + 1
-    _check_several("examples" if stimuli is None else "stimuli", responses)
+    check_several(responses, "examples" if stimuli is None else "stimuli")
     total, squares, second, fourth = (np.zeros(data.sizes["neuron"], t) for t in "qqdd")
     for counts in _responses(tree, layer):
         total = total + counts.sum(0)
@@ -78,16 +87,17 @@ def lifetime_sparseness(
             second += squared.sum(0)
             fourth += (squared**2).sum(0)
     values = sparseness((total, squares, second, fourth), responses)
-    array = along(data, values, "neuron")
-    return described(array, "lifetime_sparseness", f"lifetime {_TITLES[measure]}", "1")
+    title = f"lifetime {_TITLES[measure]}"
+    return of_neurons((tree, layer), values, "lifetime_sparseness", title)
 
 
+@of_result
 def population_sparseness(
     tree: xr.DataTree,
     layer: str,
     *,
     measure: SparsenessMeasure = "treves_rolls",
-    of: Literal["all", "alive"] = "all",
+    of: NeuronSet = "all",
 ) -> xr.DataArray:
     """Sparseness of the population's responses to each example, (example,).
 
@@ -110,12 +120,12 @@ def population_sparseness(
     Raises
     ------
     ResultError
-        If the layer has fewer than two neurons, or there is no such measure or population.
+        If the layer has fewer than two neurons.
     """
     check_reference(of)
     data = layer_data(tree, layer)
     sparseness = _measure(measure)
-    _check_several("neurons", data.sizes["neuron"])
+    check_several(data.sizes["neuron"], "neurons")
     chosen = np.full(data.sizes["neuron"], of == "all")
     if of == "alive":
         for counts in _responses(tree, layer):
@@ -178,17 +188,5 @@ _MEASURES: dict[str, Callable[[_Sums, int], NDArray[np.float64]]] = {
 
 
 def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
-    if name not in _MEASURES:
-        raise ResultError(
-            "there is no such measure of sparseness",
-            expected=" or ".join(map(repr, _MEASURES)),
-            found=repr(name),
-        )
+    one_of(name, "measure", tuple(_MEASURES), error=ResultError)
     return _MEASURES[name]
-
-
-def _check_several(what: str, number: int) -> None:
-    if number < 2:
-        raise ResultError(
-            f"sparseness needs several {what}", expected="at least 2", found=str(number)
-        )

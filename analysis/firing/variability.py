@@ -12,14 +12,23 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import class_sums
-from bioae.analysis.results.arrays import along, ratio, runs, several_examples, whole_steps
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.arrays import (
+    along,
+    check_several,
+    described,
+    of_neurons,
+    ratio,
+    runs,
+    whole_steps,
+)
+from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import blocks, trains
 
 __all__ = ["dispersion", "fano_factor"]
 
 
+@of_result
 def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None) -> xr.DataArray:
     """Fano factor: variance of the spike counts over examples, divided by their mean.
 
@@ -50,7 +59,8 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
         presentation.
     """
     data = layer_data(tree, layer)
-    examples = several_examples(data)
+    examples = data.sizes["example"]
+    check_several(examples, "examples")
     stimuli = stimulus_index(tree)
     index = np.zeros(examples, np.int64) if stimuli is None else stimuli
     sizes = np.bincount(index)
@@ -68,6 +78,7 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     return fano.assign_attrs(over="examples" if stimuli is None else "repeats")
 
 
+@of_result
 def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Variance of the spike counts over examples, split into within and between classes.
 
@@ -85,9 +96,9 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     ResultError
         If there are fewer than two examples.
     """
-    data = layer_data(tree, layer)
-    examples = several_examples(data)
-    labelled = "label" in tree.to_dataset()
+    examples = layer_data(tree, layer).sizes["example"]
+    check_several(examples, "examples")
+    labelled = "label" in tree.variables
     sums = class_sums(tree, layer, by_label=labelled)
     total, squares = sums.total.sum(0), sums.squares.sum(0)
     columns = {"total": ("Fano factor", _fano(total[None], squares, np.array([examples])))}
@@ -100,7 +111,7 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
         columns["explained"] = ("fraction of the variance between classes", explained)
     return xr.Dataset(
         {
-            name: described(along(data, values, "neuron"), name, long_name, "1")
+            name: of_neurons((tree, layer), values, name, long_name)
             for name, (long_name, values) in columns.items()
         }
     )

@@ -30,30 +30,26 @@ from bioae.analysis.firing.counts import (
     is_bursting,
     spike_count,
 )
-from bioae.analysis.firing.interval_moments import IntervalSums, interval_sums
-from bioae.analysis.firing.intervals import (
-    burst_index,
-    isi_cv,
-    isi_cv2,
-    isi_distribution,
-    lv,
-    lvr,
-)
-from bioae.analysis.firing.latencies import first_spike_latency
+from bioae.analysis.firing.interval_sums import IntervalSums, interval_sums, sums_of
+from bioae.analysis.firing.intervals import burst_index, isi_cv, isi_cv2, isi_distribution, lv, lvr
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
-from bioae.analysis.firing.rates import firing_rate, rate_per_step, rate_per_step_mean_alive
+from bioae.analysis.firing.rates import (
+    firing_rate,
+    first_spike_latency,
+    rate_per_step,
+    rate_per_step_mean_alive,
+)
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.pairs.correlations import mean_pairwise_correlation
+from bioae.analysis.results.arrays import averaged, described
 from bioae.analysis.results.layers import (
-    averaged,
     check_fires,
-    described,
     firing_layers,
     layer_data,
     layer_names,
-    root_of,
+    of_result,
 )
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
@@ -72,8 +68,20 @@ __all__ = [
 BURST_MS = 6.0
 
 _EVERYTHING = ("example", "neuron")
+#: Numbers of a layer that are means of a measure over its neurons.
+_MEANS = {
+    "isi_cv_mean": "isi_cv",
+    "isi_cv2_mean": "isi_cv2",
+    "lv_mean": "lv",
+    "lvr_mean": "lvr",
+    "burst_index_mean": "burst_index",
+    "fano_mean": "fano_factor",
+    "sparseness_lifetime": "lifetime_sparseness",
+    "class_information_mean": "class_information",
+}
 
 
+@of_result
 def statistics(
     tree: xr.DataTree,
     *,
@@ -100,10 +108,6 @@ def statistics(
         `interval`, ``rate_fit_…`` along `distribution`, and `layer_statistics` as scalars. An
         undefined value is NaN, and the attribute ``undefined`` gives the reason.
 
-    Raises
-    ------
-    ResultError
-        If the threshold is not between 0 and 1.
     """
     nodes: dict[str, xr.Dataset] = {"/": _root(tree), "/layers": xr.Dataset()}
     layers = firing_layers(tree)
@@ -126,6 +130,7 @@ def _all_of(tree: xr.DataTree, layer: str, bursting_threshold: float) -> xr.Data
     return xr.merge(parts, join="exact", compat="no_conflicts")
 
 
+@of_result
 def neuron_statistics(
     tree: xr.DataTree,
     layer: str,
@@ -151,7 +156,7 @@ def neuron_statistics(
         If the layer cannot fire.
     """
     check_fires(tree, layer)
-    sums = sums or interval_sums(tree, layer)
+    sums = sums_of(tree, layer, sums)
     values = {
         "firing_rate": firing_rate(tree, layer),
         "rate_per_step": rate_per_step(tree, layer),
@@ -174,6 +179,7 @@ def neuron_statistics(
     return xr.Dataset({name: array.rename(name) for name, array in values.items()})
 
 
+@of_result
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Statistics of a layer's response to each example, (example,), one variable each.
 
@@ -198,6 +204,7 @@ def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
     )
 
 
+@of_result
 def layer_statistics(
     tree: xr.DataTree, layer: str, *, bursting_threshold: float = BURSTING_THRESHOLD
 ) -> xr.Dataset:
@@ -218,6 +225,7 @@ def layer_statistics(
     return _scalars(tree, layer, neurons, examples, fit_rates(tree, layer))
 
 
+@of_result
 def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.Dataset:
     """Return the numbers of every layer that need spike counts only, along `layer`.
 
@@ -229,11 +237,6 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
     ----------
     bursting_threshold
         As in `statistics`.
-
-    Raises
-    ------
-    ResultError
-        If the threshold is not between 0 and 1.
     """
     firing = firing_layers(tree)
     # Without a layer that can fire, the columns are those of another, without its row.
@@ -247,9 +250,9 @@ def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
     numbers = _of_counts(
         tree,
         layer,
-        bursting=is_bursting(tree, layer, threshold=threshold),
-        spikes=spike_count(tree, layer, dims="neuron"),
-        active=active_fraction(tree, layer),
+        is_bursting(tree, layer, threshold=threshold),
+        spike_count(tree, layer, dims="neuron"),
+        active_fraction(tree, layer),
     )
     columns = {
         name: described(xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units)
@@ -271,25 +274,18 @@ def _scalars(
         **_of_counts(
             tree,
             layer,
-            bursting=neurons["is_bursting"],
-            spikes=examples["spikes_per_example"],
-            active=examples["active_fraction"],
+            neurons["is_bursting"],
+            examples["spikes_per_example"],
+            examples["active_fraction"],
         ),
         "rate_hz_median": neurons["firing_rate"].median(),
         "latency_ms_median": neurons["first_spike_latency"].median(),
-        "isi_cv_mean": _mean(neurons["isi_cv"]),
-        "isi_cv2_mean": _mean(neurons["isi_cv2"]),
-        "lv_mean": _mean(neurons["lv"]),
-        "lvr_mean": _mean(neurons["lvr"]),
-        "burst_index_mean": _mean(neurons["burst_index"]),
-        "fano_mean": _mean(neurons["fano_factor"]),
-        "sparseness_lifetime": _mean(neurons["lifetime_sparseness"]),
+        **{name: _mean(neurons[measure]) for name, measure in _MEANS.items()},
         "sparseness_population": _mean(examples["population_sparseness"]),
         "pairwise_correlation_mean": _or_undefined(
             lambda: mean_pairwise_correlation(tree, layer), nan
         ),
         "dimensionality": _or_undefined(lambda: participation_ratio(tree, layer), nan),
-        "class_information_mean": _mean(neurons["class_information"]),
         "rate_gini": rate_statistics(tree, layer)["gini"],
         "lognormal_sigma": fit["shape"],
         "lognormal_ks": fit["ks_statistic"],
@@ -300,7 +296,6 @@ def _scalars(
 def _of_counts(
     tree: xr.DataTree,
     layer: str,
-    *,
     bursting: xr.DataArray,
     spikes: xr.DataArray,
     active: xr.DataArray,
@@ -331,8 +326,8 @@ def _of_counts(
 
 def _mean(array: xr.DataArray) -> xr.DataArray:
     """Return the mean of the defined values, and why none is defined if none is."""
-    undefined = {key: array.attrs[key] for key in ("undefined",) if key in array.attrs}
-    return array.mean().assign_attrs(undefined)
+    reason = array.attrs.get("undefined")
+    return array.mean().assign_attrs({} if reason is None else {"undefined": reason})
 
 
 def _defined(name: str, value: Any) -> xr.DataArray:
@@ -355,7 +350,6 @@ def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) 
 
 
 def _root(tree: xr.DataTree) -> xr.Dataset:
-    tree = root_of(tree)
     label = {"label": tree["label"]} if "label" in tree.data_vars else {}
     coords = {"example": tree["example"]}
     return xr.Dataset({**_errors(tree), **label}, coords, dict(tree.attrs))

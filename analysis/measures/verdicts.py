@@ -21,7 +21,8 @@ import xarray as xr
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.measures.tables import Table, as_table, format_value
 from bioae.analysis.results.arrays import count_blocks, ratio
-from bioae.analysis.results.layers import duration_s, images_of, root_of, steps
+from bioae.analysis.results.layers import duration_s, of_result, steps
+from bioae.analysis.results.outputs import images_of
 from bioae.analysis.results.repeats import stimulus_index
 
 __all__ = [
@@ -117,9 +118,10 @@ class Verdict:
         }
 
 
+@of_result
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
-    seconds, timing = has_time_constants(str(root_of(tree).attrs.get("neuron_model", "")))
+    seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
     averaged = stimulus_index(tree) is not None
     repeated = averaged or _repeated(tree)
     return Context(seconds, timing, duration_s(tree), steps(tree), repeated, averaged)

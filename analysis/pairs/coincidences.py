@@ -10,12 +10,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.pairs.pair_matrices import check_neurons, chosen_neurons, pair_matrix
-from bioae.analysis.results.arrays import along, ratio, runs, whole_numbers, whole_steps
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.arrays import (
+    along,
+    as_dataset,
+    check_not_negative,
+    described,
+    ratio,
+    runs,
+    whole_numbers,
+    whole_steps,
+)
+from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.rasters import rasters
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import Spikes, blocks, trains
-from bioae.checks import real
 from bioae.errors import ResultError
 
 __all__ = ["cross_correlogram", "spike_time_tiling", "synchrony"]
@@ -26,6 +34,7 @@ _NUMBERS = 2**16
 _MOST_NEURONS = 4096
 
 
+@of_result
 def cross_correlogram(
     tree: xr.DataTree,
     layer: str,
@@ -76,9 +85,7 @@ def cross_correlogram(
     index = np.zeros(data.sizes["example"], np.int64) if stimuli is None else stimuli
     sizes = np.bincount(index)
     response = np.zeros((used.size, sizes.size, steps(tree)), np.int32)
-    # Single precision has more than enough digits for integers below 2**16.
-    each = max(1, 2**16 // steps(tree))
-    shown = 0
+    each, shown = max(1, 2**16 // steps(tree)), 0
     for raster in rasters(tree, layer, used):
         block = index[shown : shown + raster.shape[1]]
         shown += raster.shape[1]
@@ -86,36 +93,30 @@ def cross_correlogram(
             response[:, stimulus] += raster[:, block == stimulus].sum(1, dtype=np.int32)
         for begin in range(0, raster.shape[1], each):
             part = raster[:, begin : begin + each]
+            # Single precision has more than enough digits for integers below 2**16.
             narrow = part.shape[1] * steps(tree) <= 2**16
             dtype: type[np.floating[Any]] = np.float32 if narrow else np.float64
             _add_correlations(count, part.astype(dtype), first, second)
     expected = np.zeros(count.shape)
     for repeats in np.unique(sizes):
         products = np.zeros(count.shape)
-        alike = np.flatnonzero(sizes == repeats)
-        for begin in range(0, alike.size, each):
-            means = response[:, alike[begin : begin + each]].astype(float)
+        equal = np.flatnonzero(sizes == repeats)
+        for begin in range(0, equal.size, each):
+            means = response[:, equal[begin : begin + each]].astype(float)
             _add_correlations(products, means, first, second)
         expected += products / repeats
     lag = np.arange(-longest, longest + 1) * float(tree.attrs["dt_ms"])
-    attrs = {
-        "count": {"long_name": "spikes"},
-        "expected": {
-            "long_name": "expected spikes",
-            "over": "examples" if stimuli is None else "repeats",
-        },
-    }
-    return xr.Dataset(
-        {
-            name: (("pair", "lag"), values, {**attrs[name], "units": "1"})
-            for name, values in (("count", count), ("expected", expected))
-        },
+    found = as_dataset(
+        {"count": ("spikes", count), "expected": ("expected spikes", expected)},
+        ("pair", "lag"),
         coords={
             "lag": ("lag", lag, {"long_name": "lag", "units": "ms"}),
             "neuron": ("pair", chosen[:, 0]),
             "other": ("pair", chosen[:, 1]),
         },
     )
+    found["expected"].attrs["over"] = "examples" if stimuli is None else "repeats"
+    return found
 
 
 def _add_correlations(
@@ -155,11 +156,11 @@ def _longest_lag(tree: xr.DataTree, max_lag_ms: float | None) -> int:
     longest = steps(tree) - 1
     if max_lag_ms is None:
         return longest
-    if not real(max_lag_ms, "max_lag_ms", error=ResultError) >= 0:
-        raise ResultError("a lag must not be negative", where="max_lag_ms", found=str(max_lag_ms))
+    check_not_negative(max_lag_ms, "max_lag_ms")
     return int(min(longest, np.floor(max_lag_ms / float(tree.attrs["dt_ms"]) + 1e-9)))
 
 
+@of_result
 def spike_time_tiling(
     tree: xr.DataTree, layer: str, *, window_ms: float, neurons: Sequence[int] | None = None
 ) -> xr.DataArray:
@@ -194,8 +195,7 @@ def spike_time_tiling(
     ResultError
         If the window is negative, or there is no such neuron, or more than 4096.
     """
-    if not real(window_ms, "window_ms", error=ResultError) >= 0:
-        raise ResultError("a window must not be negative", where="window_ms", found=str(window_ms))
+    check_not_negative(window_ms, "window_ms")
     chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 2.
     reach = int(min(window_ms / float(tree.attrs["dt_ms"]) + 1e-9, steps(tree)))
@@ -237,6 +237,7 @@ def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return near
 
 
+@of_result
 def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> xr.DataArray:
     """Synchrony χ of the population (Golomb & Rinzel 1993) in each presentation, (example,).
 
@@ -266,7 +267,7 @@ def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> 
     Golomb & Rinzel (1993), Phys. Rev. E 48:4810; Golomb (2007), Scholarpedia 2(1):1347.
     """
     data = layer_data(tree, layer)
-    width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
+    width = whole_steps(tree, "bin_ms", bin_ms)
     squared = np.full(data.sizes["example"], np.nan)
     for block in blocks(tree, layer):
         whole, individual = _variances(block, width, steps(tree) // width)

@@ -25,10 +25,11 @@ from bioae.analysis.pairs.pair_matrices import (
     pair_matrix,
     pair_products,
 )
-from bioae.analysis.results.arrays import count_blocks, whole_steps
-from bioae.analysis.results.layers import described, layer_data
+from bioae.analysis.results.arrays import check_several, count_blocks, described, whole_steps
+from bioae.analysis.results.layers import layer_data, of_result
 from bioae.analysis.results.rasters import raster
 from bioae.analysis.results.repeats import stimulus_index
+from bioae.checks import one_of
 from bioae.errors import ResultError
 
 __all__ = [
@@ -43,6 +44,7 @@ _KINDS = ("total", "signal", "noise")
 _MOST_NEURONS = 16_384
 
 
+@of_result
 def correlation_matrix(
     tree: xr.DataTree,
     layer: str,
@@ -75,10 +77,9 @@ def correlation_matrix(
         If the kind needs labels or repeats and there are none, there are fewer than two examples
         (for ``"signal"``, classes), or more than 16384 neurons, whose matrix would take over 2 GiB.
     """
-    _check_kind(kind)
+    one_of(kind, "kind", _KINDS, error=ResultError)
     chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
     sums = _sums(tree, layer, kind)
-    _check_several(kind, sums)
     if kind == "signal":
         deviation, varies = _around_mean(sums.total[:, chosen] / sums.sizes[:, None])
         gram = deviation.T @ deviation
@@ -90,6 +91,7 @@ def correlation_matrix(
     return _over(tree, array, kind)
 
 
+@of_result
 def temporal_correlation_matrix(
     tree: xr.DataTree, layer: str, *, example: int, bin_ms: float | None = None
 ) -> xr.DataArray:
@@ -117,7 +119,7 @@ def temporal_correlation_matrix(
     """
     chosen_neurons(layer_data(tree, layer), layer, None, most=_MOST_NEURONS)
     dense = raster(tree, layer, example=example).to_numpy()
-    width = 1 if bin_ms is None else whole_steps(tree, "bin_ms", bin_ms)
+    width = whole_steps(tree, "bin_ms", bin_ms)
     bins = dense.shape[1] // width
     counts = dense[:, : bins * width].reshape(-1, bins, width).sum(2).astype(float)
     around = counts - counts.mean(1, keepdims=True)
@@ -126,6 +128,7 @@ def temporal_correlation_matrix(
     return pair_matrix(matrix, None, "temporal_correlation_matrix", "correlation over time")
 
 
+@of_result
 def mean_pairwise_correlation(
     tree: xr.DataTree, layer: str, *, kind: CorrelationKind = "total"
 ) -> xr.DataArray:
@@ -151,9 +154,8 @@ def mean_pairwise_correlation(
         If the kind needs labels or repeats and there are none, or there are fewer than two examples
         (for ``"signal"``, classes).
     """
-    _check_kind(kind)
+    one_of(kind, "kind", _KINDS, error=ResultError)
     sums = _sums(tree, layer, kind)
-    _check_several(kind, sums)
     if kind == "signal":
         deviation, varies = _around_mean(sums.total / sums.sizes[:, None])
         length = np.sqrt((deviation**2).sum(0))
@@ -170,8 +172,13 @@ def mean_pairwise_correlation(
 
 
 def _sums(tree: xr.DataTree, layer: str, kind: CorrelationKind) -> ClassSums:
+    """Return the sums of the examples' classes or stimuli, of which there are several."""
     grouped = kind != "total"
-    return class_sums(tree, layer, by_label=grouped, by_stimulus=grouped)
+    sums = class_sums(tree, layer, by_label=grouped, by_stimulus=grouped)
+    if kind == "signal":
+        check_several(sums.sizes.size, "classes")
+    check_several(sums.of_example.size, "examples")
+    return sums
 
 
 def _over(tree: xr.DataTree, array: xr.DataArray, kind: CorrelationKind) -> xr.DataArray:
@@ -223,22 +230,3 @@ def _normalised(gram: NDArray[np.float64], varies: NDArray[np.bool_]) -> NDArray
     gram /= length
     gram /= length[:, None]
     return np.clip(gram, -1, 1, out=gram)
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in _KINDS:
-        raise ResultError(
-            "there is no such correlation",
-            expected=" or ".join(map(repr, _KINDS)),
-            found=repr(kind),
-        )
-
-
-def _check_several(kind: str, sums: ClassSums) -> None:
-    what, number = (
-        ("classes", sums.sizes.size) if kind == "signal" else ("examples", sums.of_example.size)
-    )
-    if number < 2:
-        raise ResultError(
-            f"{kind} correlation needs several {what}", expected="at least 2", found=str(number)
-        )

@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.arrays import count_blocks, whole_numbers
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.arrays import count_blocks, described, whole_numbers
+from bioae.analysis.results.layers import layer_data, steps
 from bioae.errors import ResultError
 
 __all__ = [

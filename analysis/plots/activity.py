@@ -13,7 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.panels import Places, figure_of, head, panels, rows_of, share_legend
+from bioae.analysis.plots.panels import (
+    Places,
+    figure_of,
+    head,
+    panels,
+    results_of,
+    rows_of,
+    share_legend,
+)
 from bioae.analysis.plots.style import (
     INK,
     MOST_MARKERS,
@@ -24,7 +32,7 @@ from bioae.analysis.plots.style import (
     span,
     styled,
 )
-from bioae.analysis.results.layers import chosen_layers, first_example, root_of
+from bioae.analysis.results.layers import chosen_layers, first_example, of_result
 from bioae.analysis.results.outputs import check_task
 from bioae.analysis.results.rasters import raster
 from bioae.checks import whole
@@ -40,6 +48,7 @@ _TRACES = 6
 
 
 @styled
+@of_result
 def rasters(
     tree: xr.DataTree,
     *,
@@ -108,7 +117,7 @@ def population_activity(
     ResultError
         If there is no result, or one has no such layer or example.
     """
-    needed(results, "spikes")
+    results = results_of(results, "spikes")
     first = next(iter(results.values()))
     chosen = first_example(first) if example is None else example
     axes = rows_of(
@@ -141,7 +150,7 @@ def population_activity(
 
 
 def _check_example(tree: xr.DataTree, example: int) -> None:
-    known = root_of(tree)["example"].to_numpy()
+    known = tree["example"].to_numpy()
     if example not in known:
         raise ResultError(
             "there is no such example",
@@ -197,7 +206,7 @@ def input_signals(
     ResultError
         If there is no result, one has images as input, or `examples` is not positive.
     """
-    needed(results, "signals")
+    results = results_of(results, "signals")
     whole(examples, "examples", least=1, error=ResultError)
     inputs = {
         name: _signals(tree, name).isel(example=slice(examples)) for name, tree in results.items()
@@ -259,7 +268,7 @@ def _draw_picture(
 
 
 def _signals(tree: xr.DataTree, name: str) -> xr.DataArray:
-    signals = root_of(tree).to_dataset()["input"]
+    signals = tree.to_dataset()["input"]
     if "time" not in signals.dims:
         raise ResultError(
             "the input is no signal",
@@ -290,12 +299,12 @@ def output_traces(
     ResultError
         If there is no result, or one has another task.
     """
-    needed(results, "outputs")
+    results = results_of(results, "outputs")
     whole(examples, "examples", least=1, error=ResultError)
     rows: dict[str, tuple[dict[str, NDArray[np.float64]], float]] = {}
     for name, tree in results.items():
         check_task(tree, "sequence")
-        root = root_of(tree).to_dataset().isel(unit=slice(_TRACES), example=slice(examples))
+        root = tree.to_dataset().isel(unit=slice(_TRACES), example=slice(examples))
         for place, example in enumerate(root["example"].to_numpy()):
             traces = {
                 each: drawable(root[each][place].transpose("unit", "time").to_numpy())

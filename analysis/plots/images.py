@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.tables import format_value
-from bioae.analysis.plots.panels import Places, figure_of, head, rows_of
+from bioae.analysis.plots.panels import Places, figure_of, head, results_of, rows_of
 from bioae.analysis.plots.style import INK, needed, styled
-from bioae.analysis.results.layers import images_of
+from bioae.analysis.results.outputs import images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -51,7 +51,7 @@ def reconstructions(
     ResultError
         If there is no result, or `images` is not positive.
     """
-    needed(results, "images")
+    results = results_of(results, "images")
     whole(images, "images", least=1, error=ResultError)
     rows = _rows(results, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)

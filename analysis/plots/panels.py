@@ -18,7 +18,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.style import columns_for, line_of, marker_of, new_figure
+from bioae.analysis.plots.style import columns_for, line_of, marker_of, needed, new_figure
+from bioae.analysis.results.layers import result_of
 from bioae.errors import ResultError, shortened
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "layers_in",
     "of_layer",
     "panels",
+    "results_of",
     "rows_of",
     "share_legend",
     "squares",
@@ -280,6 +282,12 @@ def share_legend(
     figure.legend(list(handles.values()), labels, loc=loc, ncols=columns, **style)
     lines = max(label.count("\n") + 1 for label in labels) * -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + 1.4 * size * lines / 72)
+
+
+def results_of(results: Mapping[str, xr.DataTree], name: str) -> dict[str, xr.DataTree]:
+    """Return results to draw, checked; raise a `ResultError` if there is none."""
+    needed(results, name)
+    return {label: result_of(tree) for label, tree in results.items()}
 
 
 def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:

@@ -21,6 +21,7 @@ from bioae.analysis.plots.panels import (
     layers_in,
     of_layer,
     panels,
+    results_of,
     share_legend,
     squares,
 )
@@ -37,7 +38,7 @@ from bioae.analysis.plots.style import (
     span,
     styled,
 )
-from bioae.analysis.results.layers import layer_data, root_of
+from bioae.analysis.results.layers import layer_data
 from bioae.analysis.results.outputs import check_task
 from bioae.errors import ResultError
 
@@ -170,7 +171,7 @@ def latent_maps(
     ResultError
         If there is no result, or a layer has fewer than two neurons or examples.
     """
-    needed(results, "examples")
+    results = results_of(results, "examples")
     labels = {name: _labels(tree) for name, tree in results.items()}
     classes = sorted({each for label in labels.values() for each in label.tolist()})
     several = len(classes) > 1
@@ -230,11 +231,11 @@ def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = 
     ResultError
         If there is no result, or one has no targets or another task.
     """
-    needed(results, "outputs")
+    results = results_of(results, "outputs")
     values = {}
     for name, tree in results.items():
         check_task(tree, "regression")
-        root = root_of(tree).to_dataset()
+        root = tree.to_dataset()
         if "target" not in root:
             raise ResultError("the targets of the examples are not known", where="target")
         root = root.isel(example=slice(_POINTS), unit=slice(_UNITS))

@@ -16,7 +16,7 @@ from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.pictures import Picture
 from bioae.analysis.report.tables import measure_tables
-from bioae.analysis.results.layers import neurons_of
+from bioae.analysis.results.outputs import neurons_of
 from bioae.files import check_output, write_text
 
 __all__ = ["render_report", "write_report"]

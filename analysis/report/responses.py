@@ -9,8 +9,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.coding.receptive_fields import spike_triggered_average
-from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.coding.receptive_fields import spike_triggered_average, transfer_curve
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.report.pictures import Illustration
 from bioae.analysis.results.layers import firing_layers, first_example, layer_data, layer_names

@@ -1,30 +1,97 @@
-"""Arrays along a layer's dimensions: coordinates, ratios, counts by blocks, classes, windows."""
+"""Arrays of measures: names and units, ratios, counts by blocks, windows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.layers import layer_data, root_of, steps
-from bioae.checks import any_array, real
+from bioae.analysis.results.layers import layer_data, steps
+from bioae.checks import any_array, instance, number, real
 from bioae.errors import ResultError
 
 __all__ = [
+    "Dims",
     "along",
-    "classes",
+    "as_dataset",
+    "averaged",
+    "check_dims",
+    "check_not_negative",
+    "check_several",
     "count_blocks",
+    "described",
     "in_steps",
-    "labels_of",
+    "of_neurons",
     "ratio",
     "runs",
-    "several_examples",
     "whole_numbers",
     "whole_steps",
 ]
+
+Dims = str | Collection[Hashable]
+
+
+def as_dataset(
+    columns: Mapping[str, tuple[str, Any]],
+    dims: str | Sequence[str] = (),
+    *,
+    units: str = "1",
+    coords: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Return a dataset of columns, by name the long name and the values, of the same dimensions."""
+    variables = {
+        name: (dims, values, {"long_name": long_name, "units": units})
+        for name, (long_name, values) in columns.items()
+    }
+    return xr.Dataset(variables, coords, attrs)
+
+
+def check_dims(array: xr.DataArray, dims: Dims) -> None:
+    """Raise a `ResultError` for dimensions that an array does not have, and repeated ones."""
+    instance(array, "the array", xr.DataArray, error=ResultError)
+    instance(dims, "dims", (str, Collection), error=ResultError)
+    named = [dims] if isinstance(dims, str) else dims
+    known = all(name in array.dims for name in named)
+    if not known or len(set(named)) < len(named):
+        raise ResultError(
+            "a dimension is named twice" if known else "there is no such dimension",
+            where="dims",
+            expected=f"some of {', '.join(map(str, array.dims))}",
+            found=repr(dims),
+        )
+
+
+def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
+    """Return the mean over some dimensions, NaN without values."""
+    check_dims(array, dims)
+    with np.errstate(invalid="ignore"):
+        return array.mean(dims)
+
+
+def described(
+    array: xr.DataArray, name: str, long_name: str, units: str | None = None
+) -> xr.DataArray:
+    """Name an array, and set its long name and unit."""
+    # `drop_attrs` and `rename` copy the numbers, which may be as many as a result has.
+    labelled = array.copy(deep=False)
+    labelled.attrs = {"long_name": long_name} | ({} if units is None else {"units": units})
+    labelled.name = name
+    return labelled
+
+
+def of_neurons(
+    source: tuple[xr.DataTree, str],
+    values: ArrayLike,
+    name: str,
+    long_name: str,
+    units: str = "1",
+) -> xr.DataArray:
+    """Return a measure of each neuron of a result's layer, (neuron,), with its coordinates."""
+    return described(along(layer_data(*source), values, "neuron"), name, long_name, units)
 
 
 def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:
@@ -73,92 +140,29 @@ def count_blocks(
         yield start, counts[start : start + rows].to_numpy().astype(np.int64)
 
 
-def several_examples(data: xr.Dataset) -> int:
-    """Return the number of examples of a layer.
-
-    Raises
-    ------
-    ResultError
-        If there are fewer than two.
-    """
-    examples = data.sizes["example"]
-    if examples < 2:
-        raise ResultError(
-            "variability over examples needs at least two examples", found=str(examples)
-        )
-    return examples
-
-
-def labels_of(tree: xr.DataTree) -> NDArray[Any]:
-    """Return the class of each example, (example,).
-
-    Raises
-    ------
-    ResultError
-        If the result has no labels.
-    """
-    root = root_of(tree).to_dataset()
-    if "label" not in root:
-        raise ResultError(
-            "the classes of the examples are not known",
-            where="label",
-            hint="Simulate images that have labels",
-        )
-    return root["label"].to_numpy()
-
-
-def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the classes, (class,), and the index of each example's class.
-
-    Raises
-    ------
-    ResultError
-        If the result has no labels.
-    """
-    distinct, index = np.unique(labels_of(tree), return_inverse=True)
-    return distinct, index.astype(np.int64)
+def check_several(count: int, what: str) -> None:
+    """Raise a `ResultError` if there are fewer than two examples, classes or neurons."""
+    if count < 2:
+        raise ResultError(f"there are fewer than two {what}", found=str(count))
 
 
 def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
-    """Return the number of steps that begin before a time.
-
-    Raises
-    ------
-    ResultError
-        If the time, the parameter `name`, is not positive and finite.
-    """
-    dt_ms = float(root_of(tree).attrs["dt_ms"])
-    if not 0 < real(ms, name, error=ResultError) < np.inf:
-        raise ResultError(
-            "a time must be positive", where=name, expected="milliseconds", found=repr(ms)
-        )
+    """Return the number of steps that begin before a time, the positive parameter `name`."""
+    ms = number(ms, name, above=0, error=ResultError)
     # 3 * 0.1 ms is 3 steps of 0.1 ms, not 4.
-    return int(np.ceil(ms / dt_ms - 1e-9))
+    return int(np.ceil(ms / float(tree.attrs["dt_ms"]) - 1e-9))
 
 
-def whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    """Return whole numbers in one dimension or more, unchanged in shape.
-
-    Raises
-    ------
-    ResultError
-        If they are not.
-    """
-    numbers = any_array(values)
-    if numbers.ndim < 1 or (numbers.size and numbers.dtype.kind not in "iu"):
-        raise ResultError(f"{name} do not fit", expected="whole numbers", found=repr(values))
-    return numbers.astype(np.int64)
-
-
-def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:
-    """Return the number of steps of a window.
+def whole_steps(tree: xr.DataTree, name: str, ms: float | None) -> int:
+    """Return the number of steps of a window, the parameter `name`; 1 by default.
 
     Raises
     ------
     ResultError
-        If the window, the parameter `name`, is not a whole number of steps, or longer than a
-        presentation.
+        If the window is not a whole number of steps, or longer than a presentation.
     """
+    if ms is None:
+        return 1
     dt_ms = float(tree.attrs["dt_ms"])
     width = in_steps(tree, name, ms)
     if not np.isclose(width * dt_ms, ms) or width > steps(tree):
@@ -169,3 +173,17 @@ def whole_steps(tree: xr.DataTree, name: str, ms: float) -> int:
             found=f"{ms:g} ms",
         )
     return width
+
+
+def check_not_negative(value: float, name: str) -> None:
+    """Raise a `ResultError` unless a number is 0 or more; it may be infinite."""
+    if not real(value, name, error=ResultError) >= 0:
+        raise ResultError(f"{name} does not fit", expected="0 or more", found=str(value))
+
+
+def whole_numbers(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    """Return whole numbers in one dimension or more, unchanged in shape."""
+    numbers = any_array(values)
+    if numbers.ndim < 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise ResultError(f"{name} do not fit", expected="whole numbers", found=repr(values))
+    return numbers.astype(np.int64)

@@ -1,59 +1,76 @@
-"""Access to the layers of a result, its timing and its images."""
+"""The border of the analysis: a result is checked once, and its layers are read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 
-import numpy as np
 import xarray as xr
 
+from bioae.analysis.results.schema import CAN_FIRE, REPEAT, open_result
 from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.simulation.results.root import check_tree
 
 __all__ = [
-    "CAN_FIRE",
-    "REPEAT",
-    "Dims",
-    "averaged",
-    "check_dims",
+    "Source",
     "check_fires",
     "chosen_layers",
-    "described",
     "duration_s",
     "firing_layers",
     "first_example",
     "has_repeats",
-    "images_of",
     "layer_data",
     "layer_names",
     "layers_of",
-    "neurons_of",
+    "of_result",
     "readout_layers",
     "readout_note",
-    "root_of",
+    "result_of",
     "steps",
-    "still_images_of",
     "structured",
 ]
 
-#: The dimension, and the coordinate, of several presentations of one example.
-REPEAT = "repeat"
-#: The attribute of a layer that is 0 if its neurons have no threshold; older files have none.
-CAN_FIRE = "can_fire"
+P = ParamSpec("P")
+R = TypeVar("R")
 
-Dims = str | Collection[Hashable]
+#: A result, or the path of its file.
+Source: TypeAlias = xr.DataTree | Path | str
 
 
-def root_of(tree: xr.DataTree) -> xr.DataTree:
-    """Return a result as it is; refuse everything else.
+def of_result(
+    measure: Callable[Concatenate[xr.DataTree, P], R],
+) -> Callable[Concatenate[Source, P], R]:
+    """Let a measure take a result or the path of one; refuse everything else once, at the border.
+
+    Every measure raises a `ResultError` for another object, a result that has lost a dimension, a
+    result with repeats (`bioae.analysis.presentations`), and a layer that the result has not.
+    """
+    first = next(iter(signature(measure).parameters))
+
+    @wraps(measure)
+    def measured(*args: Any, **kwargs: Any) -> R:
+        if args:
+            args = result_of(args[0]), *args[1:]
+        elif first in kwargs:
+            kwargs[first] = result_of(kwargs[first])
+        return measure(*args, **kwargs)
+
+    return cast(Callable[Concatenate[Source, P], R], measured)
+
+
+def result_of(source: Source) -> xr.DataTree:
+    """Return a result, read from a file if this is a path, in which presentations are examples.
 
     Raises
     ------
     ResultError
-        If it is not a result, has lost the dimension of its examples, or has repeats of them.
+        As for `of_result`.
     """
-    tree = structured(tree)
+    tree = structured(source)
     if has_repeats(tree):
         raise ResultError(
             "the result has several repeats of each example",
@@ -64,27 +81,15 @@ def root_of(tree: xr.DataTree) -> xr.DataTree:
     return tree
 
 
-def neurons_of(tree: xr.DataTree) -> str:
-    """Return the text of the neuron models, and the parameters of layers that differ from it."""
-    text = str(tree.attrs["neuron_model"]).strip()
-    own = str(tree.attrs.get("parameters", ""))
-    return f"{text}\n\n# Parameters of the network's layers: {own}" if own else text
-
-
-def has_repeats(tree: xr.DataTree) -> bool:
-    """Return whether a result has the dimension `repeat`, or had it before a selection."""
-    layers = tree.children["layers"].children.values()
-    return any("spike_repeat" in layer.variables for layer in layers)
-
-
-def structured(tree: xr.DataTree) -> xr.DataTree:
-    """Return a result, also one with repeats, as it is; refuse everything else.
+def structured(source: Source) -> xr.DataTree:
+    """Return a result, or read it from a file; it may have repeats.
 
     Raises
     ------
     ResultError
         If it is not a result, or has lost the dimension of its examples.
     """
+    tree = open_result(source) if isinstance(source, str | Path) else source
     instance(tree, "the result", xr.DataTree, error=ResultError)
     check_tree(tree, "steps", "dt_ms")
     if "example" not in tree.dims:
@@ -96,28 +101,25 @@ def structured(tree: xr.DataTree) -> xr.DataTree:
     return tree
 
 
+def has_repeats(tree: xr.DataTree) -> bool:
+    """Return whether a result has the dimension `repeat`, or had it before a selection."""
+    layers = tree.children["layers"].children.values()
+    return any("spike_repeat" in layer.variables for layer in layers)
+
+
+@of_result
 def layer_names(tree: xr.DataTree) -> list[str]:
-    """Return the names of the layers, from the input's side.
-
-    Raises
-    ------
-    ResultError
-        If it is not a result.
-    """
-    return list(root_of(tree).children["layers"].children)
+    """Return the names of the layers, from the input's side."""
+    return list(tree.children["layers"].children)
 
 
+@of_result
 def firing_layers(tree: xr.DataTree) -> list[str]:
     """Return the names of the layers that can fire, from the input's side.
 
     A layer whose neurons have no threshold, such as a read-out whose potential the decoder reads,
-    never fires, and statistics of firing leave it out. Files from before bioae 0.3 do not tell
-    it from a silent layer: all their layers are in the list.
-
-    Raises
-    ------
-    ResultError
-        If it is not a result.
+    never fires, and statistics of firing leave it out. Files from before bioae 0.3 do not
+    distinguish it from a silent layer: all their layers are in the list.
     """
     left_out = readout_layers(tree)
     return [name for name in layer_names(tree) if name not in left_out]
@@ -125,7 +127,7 @@ def firing_layers(tree: xr.DataTree) -> list[str]:
 
 def readout_layers(tree: xr.DataTree) -> list[str]:
     """Return the names of the layers that cannot fire, whose potential is read."""
-    layers = root_of(tree).children["layers"].children
+    layers = tree.children["layers"].children
     return [name for name, layer in layers.items() if not layer.attrs.get(CAN_FIRE, True)]
 
 
@@ -138,13 +140,7 @@ def readout_note(layers: Sequence[str]) -> str:
 
 
 def check_fires(tree: xr.DataTree, layer: str) -> None:
-    """Reject a layer that cannot fire.
-
-    Raises
-    ------
-    ResultError
-        If the neurons of the layer have no threshold, or the result has no such layer.
-    """
+    """Raise a `ResultError` if the neurons of a layer have no threshold."""
     layer_data(tree, layer)
     if layer in readout_layers(tree):
         raise ResultError(
@@ -154,6 +150,7 @@ def check_fires(tree: xr.DataTree, layer: str) -> None:
         )
 
 
+@of_result
 def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Return the variables of one layer, with the coordinate `example`.
 
@@ -200,43 +197,9 @@ def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     return {name: layer_data(tree, name) for name in layer_names(tree)}
 
 
-def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
-    """Return the mean over some dimensions, NaN of nothing.
-
-    Raises
-    ------
-    ResultError
-        If the array has no such dimension.
-    """
-    check_dims(array, dims)
-    with np.errstate(invalid="ignore"):
-        return array.mean(dims)
-
-
-def check_dims(array: xr.DataArray, dims: Dims) -> None:
-    """Reject dimensions that an array does not have, and repeated ones.
-
-    Raises
-    ------
-    ResultError
-        If one of `dims` is not a dimension of the array, or is named twice.
-    """
-    instance(array, "the array", xr.DataArray, error=ResultError)
-    instance(dims, "dims", (str, Collection), error=ResultError)
-    named = [dims] if isinstance(dims, str) else dims
-    known = all(name in array.dims for name in named)
-    if not known or len(set(named)) < len(named):
-        raise ResultError(
-            "a dimension is named twice" if known else "there is no such dimension",
-            where="dims",
-            expected=f"some of {', '.join(map(str, array.dims))}",
-            found=repr(dims),
-        )
-
-
 def steps(tree: xr.DataTree) -> int:
     """Return the number of steps of a presentation."""
-    return int(root_of(tree).attrs["steps"])
+    return int(tree.attrs["steps"])
 
 
 def duration_s(tree: xr.DataTree) -> float:
@@ -245,69 +208,8 @@ def duration_s(tree: xr.DataTree) -> float:
 
 
 def first_example(tree: xr.DataTree) -> int:
-    """Return the number of the first example.
-
-    Raises
-    ------
-    ResultError
-        If there is none.
-    """
-    known = root_of(tree)["example"].to_numpy()
+    """Return the number of the first example; raise a `ResultError` if there is none."""
+    known = tree["example"].to_numpy()
     if not known.size:
         raise ResultError("there are no examples", expected="at least one")
     return int(known[0])
-
-
-def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
-    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x).
-
-    Raises
-    ------
-    ResultError
-        If the network does not reconstruct images.
-    """
-    root = root_of(tree).to_dataset()
-    if name not in root:
-        raise ResultError(
-            f"the result has no {name}",
-            where="task",
-            expected="reconstruction",
-            found=str(tree.attrs.get("task")),
-        )
-    return root[name]
-
-
-def still_images_of(tree: xr.DataTree, what: str) -> xr.DataArray:
-    """Return the input images, (example, [channel,] y, x); refuse input that varies in time.
-
-    Parameters
-    ----------
-    what
-        The measure that needs them, for the message.
-
-    Raises
-    ------
-    ResultError
-        If the input varies in time, or there are no input images.
-    """
-    images = images_of(tree, "input")
-    if "time" in images.dims:
-        raise ResultError(
-            f"the input varies in time: {what} is one of images",
-            where="input",
-            expected="(example, y, x) or (example, channel, y, x)",
-            found=str(images.dims),
-        )
-    return images
-
-
-def described(
-    array: xr.DataArray, name: str, long_name: str, units: str | None = None
-) -> xr.DataArray:
-    """Name an array, and set its long name and unit."""
-    attrs = {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}
-    # `drop_attrs` and `rename` copy the numbers, which may be as many as a result has.
-    labelled = array.copy(deep=False)
-    labelled.attrs = attrs
-    labelled.name = name
-    return labelled

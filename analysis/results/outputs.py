@@ -1,4 +1,4 @@
-"""Access to the outputs of a network: its task, and outputs with their targets by blocks."""
+"""Inputs, outputs and labels of a result, and the task of its network."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.arrays import labels_of
-from bioae.analysis.results.layers import root_of
 from bioae.errors import ResultError
 
 __all__ = [
     "check_task",
     "class_labels",
+    "classes",
     "has_images",
+    "images_of",
+    "labels_of",
+    "neurons_of",
     "output_blocks",
+    "still_images_of",
     "targets_known",
     "task_of",
 ]
@@ -26,19 +29,20 @@ __all__ = [
 _ENTRIES = 2**22
 
 
+def neurons_of(tree: xr.DataTree) -> str:
+    """Return the text of the neuron models, and the parameters of layers that differ from it."""
+    text = str(tree.attrs["neuron_model"]).strip()
+    own = str(tree.attrs.get("parameters", ""))
+    return f"{text}\n\n# Parameters of the network's layers: {own}" if own else text
+
+
 def task_of(tree: xr.DataTree) -> str:
     """Return the kind of the network's task; results of version 1 are reconstructions."""
-    return str(root_of(tree).attrs.get("task", "reconstruction"))
+    return str(tree.attrs.get("task", "reconstruction"))
 
 
 def check_task(tree: xr.DataTree, *tasks: str) -> None:
-    """Reject results of networks with another task.
-
-    Raises
-    ------
-    ResultError
-        If the task is none of `tasks`.
-    """
+    """Raise a `ResultError` if the network has none of some tasks."""
     if task_of(tree) not in tasks:
         raise ResultError(
             "the network has another task",
@@ -46,6 +50,71 @@ def check_task(tree: xr.DataTree, *tasks: str) -> None:
             expected=" or ".join(tasks),
             found=task_of(tree),
         )
+
+
+def targets_known(tree: xr.DataTree) -> bool:
+    """Return whether the result holds the targets of its outputs."""
+    needed = {"reconstruction": "input", "classification": "label"}.get(task_of(tree), "target")
+    return needed in tree.variables
+
+
+def has_images(tree: xr.DataTree) -> bool:
+    """Return whether the input is images, and not signals."""
+    return "y" in tree["input"].dims
+
+
+def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
+    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x).
+
+    Raises
+    ------
+    ResultError
+        If the network does not reconstruct images.
+    """
+    if name not in tree.variables:
+        raise ResultError(
+            f"the result has no {name}",
+            where="task",
+            expected="reconstruction",
+            found=str(tree.attrs.get("task")),
+        )
+    return tree.to_dataset()[name]
+
+
+def still_images_of(tree: xr.DataTree, measure: str) -> xr.DataArray:
+    """Return the input images, (example, [channel,] y, x), for a measure that needs them.
+
+    Raises
+    ------
+    ResultError
+        If the input varies in time, or there are no input images.
+    """
+    images = images_of(tree, "input")
+    if "time" in images.dims:
+        raise ResultError(
+            f"the input varies in time: {measure} is one of images",
+            where="input",
+            expected="(example, y, x) or (example, channel, y, x)",
+            found=str(images.dims),
+        )
+    return images
+
+
+def labels_of(tree: xr.DataTree) -> NDArray[Any]:
+    """Return the class of each example, (example,); raise a `ResultError` without labels."""
+    if "label" not in tree.variables:
+        raise ResultError(
+            "the classes of the examples are not known",
+            where="label",
+            hint="Simulate images that have labels",
+        )
+    return tree["label"].to_numpy()
+
+
+def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the classes, (class,), and the index of each example's class."""
+    distinct, index = np.unique(labels_of(tree), return_inverse=True)
+    return distinct, index.astype(np.int64)
 
 
 def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
@@ -58,26 +127,15 @@ def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
         outputs.
     """
     check_task(tree, "classification")
-    labels, classes = labels_of(tree).astype(np.int64), root_of(tree).sizes["unit"]
-    if not ((labels >= 0) & (labels < classes)).all():
+    labels, number = labels_of(tree).astype(np.int64), tree.sizes["unit"]
+    if not ((labels >= 0) & (labels < number)).all():
         raise ResultError(
             "a label is not that of an output",
             where="label",
-            expected=f"0 to {classes - 1}",
+            expected=f"0 to {number - 1}",
             found=f"{labels.min()} to {labels.max()}",
         )
     return labels
-
-
-def has_images(tree: xr.DataTree) -> bool:
-    """Return whether the input is images, and not signals."""
-    return "y" in root_of(tree).to_dataset()["input"].dims
-
-
-def targets_known(tree: xr.DataTree) -> bool:
-    """Return whether the result holds what its outputs should be."""
-    needed = {"reconstruction": "input", "classification": "label"}.get(task_of(tree), "target")
-    return needed in root_of(tree).to_dataset()
 
 
 def output_blocks(
@@ -91,13 +149,13 @@ def output_blocks(
         The position of the block's first example; its outputs, (example, unit) or
         (example, time, unit); and its targets, of the same shape.
     """
-    root = root_of(tree).to_dataset()
+    if "output" not in tree.variables:
+        raise ResultError("the result has no output", expected="a task other than reconstruction")
     output, target = (
-        root[name].transpose("example", ...).variable if name in root else None
+        tree[name].transpose("example", ...).variable if name in tree.variables else None
         for name in ("output", "target")
     )
-    if output is None:
-        raise ResultError("the result has no output", expected="a task other than reconstruction")
+    assert output is not None
     examples = output.shape[0]
     rows = max(1, _ENTRIES * examples // max(1, output.size))
 

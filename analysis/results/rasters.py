@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import described, layer_data, steps
+from bioae.analysis.results.arrays import described
+from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.spikes import blocks, find_run, read_runs, steps_of
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -19,6 +20,7 @@ __all__ = ["raster", "rasters"]
 _PLACES = 2**23
 
 
+@of_result
 def raster(
     tree: xr.DataTree, layer: str, *, example: int | None = None, neuron: int | None = None
 ) -> xr.DataArray:
@@ -45,14 +47,10 @@ def raster(
     if (example is None) == (neuron is None):
         raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
     if example is not None:
-        number = "a whole number"
-        example = whole(example, "example", least=-(2**63), expected=number, error=ResultError)
+        example = whole(example, "example", least=-(2**63), error=ResultError)
         return _with_time(tree, _of_example(tree, layer, example), "neuron")
-    return _with_time(
-        tree,
-        _of_neuron(tree, layer, whole(neuron, "neuron", least=-(2**63), error=ResultError)),
-        "example",
-    )
+    neuron = whole(neuron, "neuron", least=-(2**63), error=ResultError)
+    return _with_time(tree, _of_neuron(tree, layer, neuron), "example")
 
 
 def rasters(

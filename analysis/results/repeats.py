@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import REPEAT, has_repeats, root_of, structured
+from bioae.analysis.results.layers import has_repeats, structured
+from bioae.analysis.results.schema import REPEAT
 from bioae.errors import ResultError
 
 __all__ = [
@@ -25,7 +27,7 @@ STIMULUS = "stimulus"
 _LARGEST = 2**63 - 1
 
 
-def presentations(tree: xr.DataTree) -> xr.DataTree:
+def presentations(tree: xr.DataTree | Path | str) -> xr.DataTree:
     """Return a result in which each presentation is an example, for all other functions.
 
     Where a result has several repeats of each example (``simulate(..., repeats=20)``), they become
@@ -80,7 +82,7 @@ def stimulus_index(tree: xr.DataTree) -> NDArray[np.int64] | None:
 
     None if no stimulus was presented more than once, as far as `presentations` tells.
     """
-    root = root_of(tree).to_dataset()
+    root = tree.to_dataset()
     if STIMULUS not in root.coords:
         return None
     stimuli, index = np.unique(root[STIMULUS].to_numpy(), return_inverse=True)
@@ -95,14 +97,14 @@ def first_presentations(
     Without repeats each example is a stimulus.
     """
     stimuli = stimulus_index(tree)
-    index = np.arange(root_of(tree).sizes["example"]) if stimuli is None else stimuli
+    index = np.arange(tree.sizes["example"]) if stimuli is None else stimuli
     _, first, of_example = np.unique(index, return_index=True, return_inverse=True)
     return first.astype(np.int64), of_example.astype(np.int64)
 
 
 def presentation_numbers(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     """Return the example, and the label, stimulus and repeat where known, each (example,)."""
-    root = root_of(tree).to_dataset()
+    root = tree.to_dataset()
     names = ("example", "label", STIMULUS, REPEAT)
     return {name: root[name] for name in names if name in root}
 

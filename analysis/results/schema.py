@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 from pydantic import ConfigDict, Field, ValidationError
 
-from bioae.analysis.results.layers import CAN_FIRE, REPEAT
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
@@ -22,7 +21,12 @@ from bioae.inputs import check_input
 from bioae.simulation.results.root import SCHEMA_VERSION
 from bioae.simulation.results.tree import check_shape
 
-__all__ = ["SCHEMA_VERSION", "check_result", "open_result", "readable"]
+__all__ = ["CAN_FIRE", "REPEAT", "SCHEMA_VERSION", "check_result", "open_result", "readable"]
+
+#: The dimension, and the coordinate, of several presentations of one example.
+REPEAT = "repeat"
+#: The attribute of a layer that is 0 if its neurons have no threshold; older files have none.
+CAN_FIRE = "can_fire"
 
 #: The versions of the format that can be read; 2 added tasks other than reconstruction.
 _VERSIONS = (1, SCHEMA_VERSION)

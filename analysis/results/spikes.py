@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data, steps
+from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -85,6 +85,7 @@ class Trains(NamedTuple):
     step: NDArray[np.int64]
 
 
+@of_result
 def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Spikes]:
     """Read a layer's spikes by blocks of whole examples, in their order.
 
@@ -105,7 +106,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     Raises
     ------
     ResultError
-        If there is no such layer, or neurons were selected, whose spikes are those of all.
+        If neurons of the layer were selected: its spikes are those of all.
     """
     data = layer_data(tree, layer)
     _check_neurons(data)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
-from bioae.analysis.results.layers import neurons_of
+from bioae.analysis.results.outputs import neurons_of
 from bioae.equations import load_neuron
 from bioae.errors import InputError
 from bioae.networks import Network

@@ -60,15 +60,6 @@ def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one(make: Make) -
     assert float(found["events_per_dense_operation"]) == 7
 
 
-def test_fan_outs_that_do_not_fit_are_refused(make: Make) -> None:
-    tree = make(np.ones((2, 3, 4), bool))
-    with pytest.raises(ResultError, match="no such layer"):
-        cost(tree, fan_out={"input": 3})
-    for wrong in ([1, 2], -1, [1, 2, 3, np.nan]):
-        with pytest.raises(ResultError, match="does not fit"):
-            cost(tree, fan_out={"latent": wrong})
-
-
 @given(raster=RASTERS, data=st.data())
 def test_operations_of_a_layer_against_a_walk_over_its_synapses(
     make: Make, raster: NDArray[np.bool_], data: st.DataObject

@@ -18,8 +18,7 @@ from bioae.analysis.coding import information
 from bioae.analysis.coding.class_responses import class_separation
 from bioae.analysis.coding.information import count_information, latency_information
 from bioae.analysis.coding.readout import linear_readout
-from bioae.analysis.firing import latencies
-from bioae.errors import ResultError
+from bioae.analysis.firing import rates as latencies
 
 Make = Callable[..., xr.DataTree]
 
@@ -163,27 +162,6 @@ def test_a_silent_layer_is_decoded_at_chance(make: Make) -> None:
     found = linear_readout(silent, "latent", folds=4)
     assert float(found["mean_accuracy"]) == float(found["chance"]) == 0.6
     assert float(class_separation(silent, "latent")["within"]) == 0
-
-
-def test_invalid_arguments_are_refused(make: Make) -> None:
-    raster = np.ones((6, 3, 4), bool)
-    unlabelled = make(raster)
-    for ask in (count_information, latency_information, linear_readout, class_separation):
-        with pytest.raises(ResultError, match="classes of the examples are not known"):
-            ask(unlabelled, "latent")
-        with pytest.raises(ResultError, match="no such layer"):
-            ask(make(raster, label=np.arange(6)), "conv")
-    labelled = make(raster, label=np.array([0, 0, 0, 1, 1, 1]))
-    with pytest.raises(ResultError, match="too few examples"):
-        linear_readout(labelled, "latent")
-    with pytest.raises(ResultError, match="argument of the read-out"):
-        linear_readout(labelled, "latent", penalty=-1)
-    with pytest.raises(ResultError, match="no such correction"):
-        count_information(labelled, "latent", correction="best")  # type: ignore[arg-type]
-    with pytest.raises(ResultError, match="shuffles"):
-        count_information(labelled, "latent", shuffles=-1)
-    with pytest.raises(ResultError, match="bin_ms"):
-        latency_information(labelled, "latent", bin_ms=0.7)
 
 
 def test_arrays_have_names_and_units(make: Make) -> None:

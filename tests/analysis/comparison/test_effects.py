@@ -24,6 +24,7 @@ from bioae.analysis.comparison.effects import (
     neuron_values,
 )
 from bioae.analysis.comparison.samples import (
+    Bootstrap,
     cliffs_delta,
     cohens_d,
     hedges_g,
@@ -147,14 +148,14 @@ def test_the_interval_is_scipys_and_covers_the_truth(paired: bool) -> None:
         method="percentile",
         rng=rng,
     ).confidence_interval
-    found = mean_difference_interval(a, b, paired=paired, resamples=20_000, rng=rng)
+    found = mean_difference_interval(a, b, paired, Bootstrap(resamples=20_000))
     width = expected.high - expected.low
     np.testing.assert_allclose(found, expected, atol=0.03 * width)
 
     covered = 0
-    for _ in range(200):
+    for seed in range(200):
         x, y = rng.standard_normal((2, 30))
-        low, high = mean_difference_interval(x, y + 0.5, paired=paired, resamples=300, rng=rng)
+        low, high = mean_difference_interval(x, y + 0.5, paired, Bootstrap(0.95, 300, seed))
         covered += low <= 0.5 <= high
     assert 0.86 < covered / 200 < 0.99
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, layer_names, summary
 from bioae.analysis.coding.latent_space import principal_plane, project
-from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.coding.receptive_fields import transfer_curve
 from bioae.analysis.comparison.effects import compare, neuron_values
 from bioae.analysis.exports import (
     layer_frame,

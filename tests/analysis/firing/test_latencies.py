@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import first_spike_latency, layer_statistics, neuron_statistics
-from bioae.analysis.firing import latencies
+from bioae.analysis.firing import rates as latencies
 
 Make = Callable[..., xr.DataTree]
 

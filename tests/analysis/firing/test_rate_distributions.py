@@ -23,7 +23,6 @@ from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
 from bioae.analysis.firing.rate_families import FAMILIES
 from bioae.analysis.firing.rates import firing_rate, population_rate
-from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
 DT_S = 0.5e-3
@@ -206,19 +205,6 @@ def test_rates_by_class_are_means_over_its_examples(
         expected = raster[label == own].mean((0, 1)) / DT_S
         np.testing.assert_allclose(found.sel({"class": own}), expected, rtol=1e-12)
     assert set(found["class"].to_numpy()) == set(label)
-
-
-def test_invalid_arguments_are_refused(make: Make) -> None:
-    tree = make(np.ones((2, 3, 4), bool))
-    with pytest.raises(ResultError, match="classes"):
-        rates_by_class(tree, "latent")
-    with pytest.raises(ResultError, match="width"):
-        population_rate(tree, "latent", sigma_ms=0)
-    with pytest.raises(ResultError, match="resamples"):
-        fit_rates(tree, "latent", resamples=-1)
-    for ask in (fit_rates, rate_statistics, population_rate):
-        with pytest.raises(ResultError, match="no such layer"):
-            ask(tree, "conv")
 
 
 def test_arrays_have_names_and_units(make: Make) -> None:

@@ -19,7 +19,6 @@ from bioae.analysis.firing.sparseness import (
     lifetime_sparseness,
     population_sparseness,
 )
-from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
 Raster = NDArray[np.bool_]
@@ -120,16 +119,6 @@ def test_the_population_may_be_the_neurons_that_are_alive(
         assert (everyone > expected).all()
     one = make(among_dead[:, :, 4:])
     assert np.isnan(population_sparseness(one, "latent", measure=measure, of="alive")).all()
-
-
-def test_invalid_arguments_are_refused(make: Make, counted: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match="needs several examples; expected at least 2; found 1"):
-        lifetime_sparseness(counted.isel(example=[1]), "latent")
-    with pytest.raises(ResultError, match="needs several neurons; expected at least 2; found 1"):
-        population_sparseness(make(np.ones((3, 2, 1), bool)), "latent")
-    for sparseness in (lifetime_sparseness, population_sparseness):
-        with pytest.raises(ResultError, match="expected 'treves_rolls' or 'hoyer' or 'kurtosis'"):
-            sparseness(counted, "latent", measure="gini")  # type: ignore[arg-type]
 
 
 def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:

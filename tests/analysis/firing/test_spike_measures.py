@@ -115,9 +115,7 @@ def test_a_nearly_empty_result_is_measured_or_refused(
         few |= OVER_NEURONS
     tree = labelled(make, shown)
     if name in few:
-        with pytest.raises(
-            ResultError, match=r"needs several .*at least 2; found 1|examples; foun"
-        ):
+        with pytest.raises(ResultError):
             MEASURES[name](tree, "latent")
     else:
         found = MEASURES[name](tree, "latent")

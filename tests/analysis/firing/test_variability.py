@@ -14,7 +14,6 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis.firing.variability import dispersion, fano_factor
-from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
 Raster = NDArray[np.bool_]
@@ -101,18 +100,6 @@ def test_planted_classes_explain_all_or_nothing(make: Make) -> None:
     assert found["explained"].to_numpy().tolist() == [1, 0]
     assert found["within"][0] == 0
     assert set(dispersion(make(raster), "latent").data_vars) == {"total"}
-
-
-def test_invalid_arguments_are_refused(counted: xr.DataTree) -> None:
-    one = counted.isel(example=[0])
-    for measure in (fano_factor, dispersion):
-        with pytest.raises(ResultError, match="at least two examples; found 1"):
-            measure(one, "latent")
-    for window in (0.75, 2.5, 0.1):
-        with pytest.raises(ResultError, match=r"a multiple of 0.5 ms up to 2 ms; found"):
-            fano_factor(counted, "latent", window_ms=window)
-    with pytest.raises(ResultError, match="window_ms: a time must be positive"):
-        fano_factor(counted, "latent", window_ms=0)
 
 
 def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:

@@ -69,24 +69,6 @@ def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
         assert float(fraction) == pytest.approx(sum(bursting) / neurons)
 
 
-@pytest.mark.parametrize(
-    "measure", [analysis.bursting_fraction, analysis.active_fraction, analysis.rate_statistics]
-)
-def test_an_unknown_reference_is_refused(
-    counted: xr.DataTree, measure: Callable[..., object]
-) -> None:
-    with pytest.raises(ResultError, match=r"of: .*; expected 'all' or 'alive'; found 'living'"):
-        measure(counted, "latent", of="living")
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
-def test_a_threshold_that_nothing_can_reach_is_refused(
-    counted: xr.DataTree, threshold: float
-) -> None:
-    with pytest.raises(ResultError, match="threshold is out of range"):
-        analysis.is_bursting(counted, "latent", threshold=threshold)
-
-
 def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero(make: Make) -> None:
     dead = make(np.zeros((2, 3, 4), bool))
     row = analysis.summary(dead).isel(layer=0)

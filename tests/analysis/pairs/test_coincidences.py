@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from bioae.analysis.pairs import coincidences
 from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 from bioae.analysis.results import rasters
-from bioae.errors import ResultError
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
@@ -204,26 +203,6 @@ def test_results_do_not_depend_on_the_size_of_blocks(
         monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
     for expected, in_blocks in zip(whole, everything(), strict=True):
         np.testing.assert_allclose(expected, in_blocks)
-
-
-def test_invalid_arguments_are_refused(
-    counted: xr.DataTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ResultError, match="no such neuron; expected 0 to 4; found 5"):
-        cross_correlogram(counted, "latent", [(0, 5)])
-    with pytest.raises(ResultError, match="a lag must not be negative"):
-        cross_correlogram(counted, "latent", [(0, 1)], max_lag_ms=-1)
-    with pytest.raises(ResultError, match="bin_ms: a window must be a whole number of steps"):
-        synchrony(counted, "latent", bin_ms=0.7)
-    with pytest.raises(ResultError, match="a window must not be negative"):
-        spike_time_tiling(counted, "latent", window_ms=-1)
-    with pytest.raises(ResultError, match="no such neuron; expected 0 to 4"):
-        spike_time_tiling(counted, "latent", window_ms=1, neurons=[-1])
-    with pytest.raises(ResultError, match="a neuron is chosen twice"):
-        spike_time_tiling(counted, "latent", window_ms=1, neurons=[1, 1])
-    monkeypatch.setattr(coincidences, "_MOST_NEURONS", 4)
-    with pytest.raises(ResultError, match="at most 4; found 5"):
-        spike_time_tiling(counted, "latent", window_ms=1)
 
 
 def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:

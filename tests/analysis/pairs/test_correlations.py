@@ -19,14 +19,13 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import participation_ratio
-from bioae.analysis.pairs import correlations, pair_matrices
+from bioae.analysis.pairs import pair_matrices
 from bioae.analysis.pairs.correlations import (
     CorrelationKind,
     correlation_matrix,
     mean_pairwise_correlation,
     temporal_correlation_matrix,
 )
-from bioae.errors import ResultError
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
@@ -210,30 +209,6 @@ def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
     assert signal == pytest.approx(-1, abs=0.02)
     assert noise == pytest.approx(1)
     assert signal < float(correlation_matrix(tree, "latent")[0, 1]) < noise
-
-
-def test_invalid_arguments_are_refused(
-    make: Make, counted: xr.DataTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = counted.isel(example=[0])
-    for measure in (correlation_matrix, mean_pairwise_correlation):
-        with pytest.raises(ResultError, match="needs several examples; expected at least 2"):
-            measure(one, "latent")
-        with pytest.raises(ResultError, match="the classes of the examples are not known"):
-            measure(counted, "latent", kind="noise")
-        with pytest.raises(ResultError, match="needs several classes; expected at least 2"):
-            measure(make(np.ones((3, 2, 2), bool), label=np.zeros(3, int)), "latent", kind="signal")
-        with pytest.raises(ResultError, match="expected 'total' or 'signal' or 'noise'"):
-            measure(counted, "latent", kind="spike")
-    with pytest.raises(ResultError, match="at least two examples; found 1"):
-        participation_ratio(one, "latent")
-    with pytest.raises(ResultError, match="no such neuron; expected 0 to 4"):
-        correlation_matrix(counted, "latent", neurons=[0, 5])
-    with pytest.raises(ResultError, match="there is no such example"):
-        temporal_correlation_matrix(counted, "latent", example=7)
-    monkeypatch.setattr(correlations, "_MOST_NEURONS", 4)
-    with pytest.raises(ResultError, match="at most 4; found 5"):
-        correlation_matrix(counted, "latent")
 
 
 def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:

@@ -22,8 +22,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
+from bioae import analysis as distances
 from bioae.analysis import example_result, firing_rate
-from bioae.analysis.pairs import distances
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
@@ -195,23 +195,18 @@ def test_the_order_of_dimensions_does_not_matter() -> None:
 def test_data_other_than_rasters_are_refused(distance: Distance) -> None:
     trains = trains_of(np.eye(4, dtype=bool))
     for wrong in (trains.astype(int), trains[0], trains.rename(time="step")):
-        with pytest.raises(ResultError, match="not a raster"):
+        with pytest.raises(ResultError):
             distance(wrong)
-    with pytest.raises(ResultError, match="no time"):
+    with pytest.raises(ResultError):
         distance(trains[:, :0])
 
 
-def test_times_and_costs_are_checked() -> None:
+def test_times_are_a_regular_grid() -> None:
     trains = trains_of(np.eye(4, dtype=bool))
-    with pytest.raises(ResultError, match="time constant"):
-        distances.van_rossum_distance(trains, tau_ms=-1)
-    with pytest.raises(ResultError, match="cost"):
-        distances.victor_purpura_distance(trains, cost_per_ms=float("nan"))
-    with pytest.raises(ResultError, match="no coordinate"):
-        distances.van_rossum_distance(trains.drop_vars("time"), tau_ms=1)
-    uneven = trains.assign_coords(time=[0, 1, 3, 4])
-    with pytest.raises(ResultError, match="not a regular grid"):
-        distances.van_rossum_distance(uneven, tau_ms=1)
+    for wrong in (trains.drop_vars("time"), trains.assign_coords(time=[0, 1, 3, 4])):
+        with pytest.raises(ResultError) as caught:
+            distances.van_rossum_distance(wrong, tau_ms=1)
+        assert caught.value.where == "time"
 
 
 def test_distances_never_loop_over_the_pairs_of_trains() -> None:

@@ -16,12 +16,12 @@ from scipy import stats
 
 from bioae.analysis import example_result, firing_rate, layer_names
 from bioae.analysis.coding.latent_space import principal_plane, project
-from bioae.analysis.coding.transfer import transfer_curve
+from bioae.analysis.coding.receptive_fields import transfer_curve
 from bioae.analysis.comparison.effects import neuron_values
-from bioae.analysis.firing.interval_moments import interval_sums
+from bioae.analysis.firing.interval_sums import interval_sums
 from bioae.analysis.firing.intervals import isi_distribution
-from bioae.analysis.firing.latencies import first_spike_latency
 from bioae.analysis.firing.rate_distributions import fit_rates
+from bioae.analysis.firing.rates import first_spike_latency
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.plots import (
     correlation_matrices,
@@ -35,7 +35,7 @@ from bioae.analysis.plots import (
     to_svg,
     transfer_curves,
 )
-from bioae.analysis.results.layers import images_of
+from bioae.analysis.results.outputs import images_of
 from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]

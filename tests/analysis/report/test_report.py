@@ -156,7 +156,7 @@ def test_the_command_prints_whole_numbers_on_a_narrow_terminal(
     assert command(small_results[:1], out=tmp_path / "out") == 0
     printed = capsys.readouterr().out
     assert "…" not in printed
-    assert "density of alive neurons" in printed
+    assert "mean rate per step" in printed
     assert f"Report: {tmp_path / 'out' / 'report.html'}\n" in printed
 
 

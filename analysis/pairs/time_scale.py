@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.pairs.distances.trains import as_matrix, raster_of, step_ms
-from bioae.checks import real
-from bioae.errors import ResultError
+from bioae.analysis.pairs.trains import as_matrix, raster_of, step_ms
+from bioae.analysis.results.arrays import check_not_negative
 
 __all__ = ["van_rossum_distance", "victor_purpura_distance"]
 
@@ -32,11 +31,6 @@ def van_rossum_distance(trains: xr.DataArray, *, tau_ms: float) -> xr.DataArray:
         not shared; with infinity it compares spike counts. At 0, elephant treats all spikes as
         different, which is not the limit of its values.
 
-    Raises
-    ------
-    ResultError
-        If `tau_ms` is negative or not a number, or the trains are not a raster.
-
     Notes
     -----
     The integral over the time after the last step has a closed form, so the squared distance is a
@@ -52,10 +46,7 @@ def van_rossum_distance(trains: xr.DataArray, *, tau_ms: float) -> xr.DataArray:
     from scipy.signal import lfilter
     from scipy.spatial.distance import pdist, squareform
 
-    if not real(tau_ms, "tau_ms", error=ResultError) >= 0:
-        raise ResultError(
-            "the time constant is out of range", expected="0 ms or more", found=str(tau_ms)
-        )
+    check_not_negative(tau_ms, "tau_ms")
     raster = raster_of(trains)
     step = step_ms(trains)
     decay = 0.0 if tau_ms == 0 else float(np.exp(-step / tau_ms))
@@ -82,18 +73,12 @@ def victor_purpura_distance(trains: xr.DataArray, *, cost_per_ms: float) -> xr.D
         spikes that are not shared. At infinity, elephant treats all spikes as different, which is
         not the limit of its values.
 
-    Raises
-    ------
-    ResultError
-        If the cost is negative or not a number, or the trains are not a raster.
-
     References
     ----------
     Victor & Purpura (1996), Nature and precision of temporal coding in visual cortex: a
     metric-space analysis, Journal of Neurophysiology 76, 1310-1326, doi:10.1152/jn.1996.76.2.1310.
     """
-    if not real(cost_per_ms, "cost_per_ms", error=ResultError) >= 0:
-        raise ResultError("the cost is out of range", expected="0 or more", found=str(cost_per_ms))
+    check_not_negative(cost_per_ms, "cost_per_ms")
     raster = raster_of(trains)
     # Above a cost of 2, deleting and inserting is cheaper than shifting.
     cost = min(cost_per_ms * step_ms(trains), 2.0)

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.pairs.distances.trains import (
+from bioae.analysis.pairs.trains import (
     Intervals,
     Span,
     as_matrix,
@@ -30,11 +30,6 @@ def isi_distance(trains: xr.DataArray) -> xr.DataArray:
     trains
         (train, time) bool, as from `raster`. Edges are treated as in PySpike; a train without a
         spike is one interval.
-
-    Raises
-    ------
-    ResultError
-        If the trains are not a raster.
 
     References
     ----------
@@ -72,11 +67,6 @@ def spike_distance(trains: xr.DataArray) -> xr.DataArray:
     ----------
     trains
         (train, time) bool, as from `raster`. Edges are treated as in PySpike.
-
-    Raises
-    ------
-    ResultError
-        If the trains are not a raster.
 
     Notes
     -----
@@ -148,11 +138,6 @@ def spike_synchronization(trains: xr.DataArray) -> xr.DataArray:
     trains
         (train, time) bool, as from `raster`. The intervals before the first and after the last
         spike are as long as the presentation, as in PySpike.
-
-    Raises
-    ------
-    ResultError
-        If the trains are not a raster.
 
     References
     ----------

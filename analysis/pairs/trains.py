@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import described
+from bioae.analysis.results.arrays import described
 from bioae.errors import ResultError
 
 __all__ = [
@@ -139,21 +139,13 @@ def sum_over_intervals(
 
 def raster_of(trains: xr.DataArray) -> NDArray[np.bool_]:
     """Return the trains as an array (train, time) bool; raise a `ResultError` for other data."""
-    if not isinstance(trains, xr.DataArray):
+    array = isinstance(trains, xr.DataArray)
+    fits = array and trains.ndim == 2 and "time" in trains.dims and trains.dtype == bool
+    if not fits or not trains.sizes["time"]:
         raise ResultError(
             "the trains are not a raster",
-            expected="bool (train, time), as from `raster`",
-            found=type(trains).__name__,
-        )
-    if trains.ndim != 2 or "time" not in trains.dims or trains.dtype != bool:
-        raise ResultError(
-            "the trains are not a raster",
-            expected="bool (train, time), as from `raster`",
-            found=f"{trains.dtype} {trains.dims}",
-        )
-    if not trains.sizes["time"]:
-        raise ResultError(
-            "the trains have no time steps", expected="at least one step", found="none"
+            expected="bool (train, time), as from `raster`, with at least one step",
+            found=f"{trains.dtype} {dict(trains.sizes)}" if array else type(trains).__name__,
         )
     dense: NDArray[np.bool_] = trains.transpose(..., "time").to_numpy()
     return dense
@@ -167,14 +159,13 @@ def step_ms(trains: xr.DataArray) -> float:
     ResultError
         If the coordinate `time` is missing, or its steps are not equal.
     """
-    if "time" not in trains.coords:
-        raise ResultError("the trains have no coordinate `time`", expected="milliseconds")
-    lengths = np.diff(trains["time"].to_numpy().astype(np.float64))
+    time = trains["time"].to_numpy() if "time" in trains.coords else np.zeros(2)
+    lengths = np.diff(time.astype(np.float64))
     if not lengths.size:
         return 1.0
     if not (lengths[0] > 0 and np.allclose(lengths, lengths[0])):
         raise ResultError(
-            "the coordinate `time` of the trains is not a regular grid", expected="equal steps"
+            "the trains have no regular grid of times", where="time", expected="equal steps in ms"
         )
     return float(lengths.mean())
 
