@@ -112,8 +112,7 @@ from .pairs.time_scale import van_rossum_distance as van_rossum_distance
 from .pairs.time_scale import victor_purpura_distance as victor_purpura_distance
 from .report.measures import Measures as Measures
 from .report.measures import measure as measure
-from .report.pipeline import analyze as analyze
-from .report.report import write_report as write_report
+from .report.pipeline import write_report as write_report
 from .results.layers import firing_layers as firing_layers
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names

@@ -439,12 +439,17 @@ def analyze(
 ) -> dict[str, Any]:
     """Measure firing and outputs, and write the report, tables and figures into a folder.
 
+    ``report.html`` is self-contained; ``statistics.nc`` holds every number of every
+    neuron, example and layer (`bioae.analysis.statistics`; several results are in groups by their
+    names); ``statistics.json`` the numbers of the layers and the comparisons; ``tables/`` the same
+    as CSV; ``figures/`` each picture as PNG and SVG. Other files in the folder stay.
+
     Parameters
     ----------
     source
-        Results: one or several, each the path of a file or a tree in memory, see
-        `bioae.analysis.analyze`. Or a network, which is simulated first: with its record, or the
-        path or name of one.
+        One or several results, each a file of any size (large ones are read by blocks) or the tree
+        of a simulation in memory; a mapping gives them names. The first is compared with each other
+        one. Or a network, which is simulated first: with its record, or the path or name of one.
     data, options
         For a network: data in any of the forms of `bioae.datasets.convert`; by
         default the embedded digits.
@@ -460,18 +465,21 @@ def analyze(
     Returns
     -------
     dict
-        See `bioae.analysis.analyze`.
+        The content of ``statistics.json``: the numbers of each result and layer, the comparisons,
+        and the paths of the other outputs.
 
     Raises
     ------
+    ResultError
+        If a file or a tree is not a result.
     InputError
         If there are data, a backend or a seed for results, or the source is of no such form.
     OutputError
         If an output exists and `overwrite` is false, or it cannot be written.
     """
-    from bioae import analysis
-    from bioae.analysis.report.pipeline import check_outputs
+    from bioae.analysis.report.pipeline import analyze_results, check_outputs
 
+    results = source
     if not _is_network(source):
         given = {"data": data, **options, "backend": backend, "seed": seed}
         useless = next((name for name, value in given.items() if value is not None), None)
@@ -482,15 +490,15 @@ def analyze(
                 expected=f"a network, if there is {useless}",
                 found=type(source).__name__,
             )
-        return analysis.analyze(source, out, overwrite=overwrite, progress=progress)
-    check_outputs(out, overwrite=overwrite)
-    name = str(source) if isinstance(source, str | os.PathLike) else "network"
-    shown = _DEFAULT if data is None else data
-    result = simulate(
-        source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **options
-    )
-    results = {Path(name).stem: result}
-    return analysis.analyze(results, out, overwrite=overwrite, progress=progress)
+    else:
+        check_outputs(out, overwrite=overwrite)
+        name = str(source) if isinstance(source, str | os.PathLike) else "network"
+        shown = _DEFAULT if data is None else data
+        result = simulate(
+            source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **options
+        )
+        results = {Path(name).stem: result}
+    return analyze_results(results, out, overwrite=overwrite, progress=progress)[1]
 
 
 def parity(

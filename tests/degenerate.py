@@ -110,7 +110,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
-    "analyze", "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
+    "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
     "memorised_labels", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
     "training_curves", "verdict", "verdict_table", "wasserstein_distance", "weight_fields",

@@ -110,7 +110,7 @@ def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:
         (lambda: bioae.simulate("sae-mnist", DIGITS, "numpy"), "NumPy"),
         (lambda: simulate("sae-mnist", DIGITS, "torch"), "PyTorch"),
         (lambda: bioae.analysis.statistics(bioae.analysis.example_result()), "statistics"),
-        (lambda: bioae.analysis.analyze(bioae.analysis.example_result(), "out"), "figures"),
+        (lambda: bioae.analyze(bioae.analysis.example_result(), out="out"), "figures"),
     ],
 )
 def test_long_calls_have_a_bar(

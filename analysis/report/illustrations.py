@@ -1,23 +1,89 @@
-"""Figures of a report, each with its caption: outputs, firing and training."""
+"""Figures of a report, each with its caption: outputs, firing, responses and training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import confusion_matrix
-from bioae.analysis.report.pictures import Illustration
-from bioae.analysis.report.responses import illustrate_responses
-from bioae.analysis.results.layers import firing_layers, layers_of
+from bioae.analysis.coding.receptive_fields import spike_triggered_average, transfer_curve
+from bioae.analysis.pairs.correlations import correlation_matrix
+from bioae.analysis.results.layers import (
+    firing_layers,
+    first_example,
+    layer_data,
+    layer_names,
+    layers_of,
+)
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
-__all__ = ["illustrate", "illustrate_firing", "illustrate_outputs"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Illustration", "Picture", "illustrate"]
 
 Results = Mapping[str, xr.DataTree]
+
+#: The largest number of neurons of a readable matrix.
+_MOST_NEURONS = 1000
+#: The neurons of the first layer whose fields are drawn.
+_FIELDS = 20
+#: The largest number of examples that a map or an average needs.
+_MOST_EXAMPLES = 2000
+
+_CAPTIONS = Path(__file__).resolve().with_name("captions.toml")
+
+
+class Picture(NamedTuple):
+    """An illustration as it is stored: its figure's width in inches, and the figure as files.
+
+    `png` is empty unless it was asked for.
+    """
+
+    name: str
+    heading: str
+    caption: str
+    width: float
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure to `draw`, the `name` of its file without suffix, its heading and its caption."""
+
+    name: str
+    heading: str
+    caption: str
+    draw: Callable[[], Figure]
+
+    def picture(self, *, png: bool = False) -> Picture:
+        """Draw the figure, and store it as SVG and, if asked for, as PNG."""
+        from bioae.analysis.plots.style import render, to_svg
+
+        figure = self.draw()
+        files = to_svg(figure), render(figure, "png") if png else b""
+        return Picture(self.name, self.heading, self.caption, figure.get_figwidth(), *files)
+
+
+def _shown(name: str, draw: Callable[[], Figure], file: str = "", **words: Any) -> Illustration:
+    """Return an illustration with the heading and caption of a name, and the words in them."""
+    texts = {key: text.strip().format(**words) for key, text in _captions()[name].items()}
+    return Illustration(file or name, **texts, draw=draw)
+
+
+@cache
+def _captions() -> dict[str, dict[str, str]]:
+    return tomllib.loads(_CAPTIONS.read_text(encoding="utf-8"))
 
 
 def illustrate(
@@ -45,116 +111,57 @@ def illustrate(
     """
     from bioae.analysis import plots
 
-    drawn = [
-        *illustrate_outputs(results, images=images),
-        *illustrate_firing(measured),
-        *illustrate_responses(results),
-    ]
+    drawn = [*_outputs(results, images), *_firing(measured), *_code(results), *_first(results)]
+    for place, (name, tree) in enumerate(results.items(), 1):
+        if firing_layers(tree):
+            example = first_example(tree)
+            # The place separates names that differ only in what a file's name cannot hold.
+            slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "result"
+            draw = partial(plots.rasters, tree, example=example)
+            file = f"raster-{place}-{slug}"
+            drawn.append(_shown("raster", draw, file, result=name, example=example))
     if metrics:
         draw = partial(plots.training_curves, metrics, keys=metrics_keys)
-        drawn.append(
-            Illustration("training", "Training", "The metrics of training, by epoch.", draw)
-        )
+        drawn.append(_shown("training", draw))
     return drawn
 
 
-def illustrate_outputs(results: Results, *, images: int = 10) -> list[Illustration]:
-    """Illustrate input signals, and the outputs of the networks, as their tasks have them.
-
-    Parameters
-    ----------
-    results, images
-        As for `illustrate`.
-    """
-    return [*_signals(results), *_outputs(results, images)]
-
-
-def illustrate_firing(measured: Results) -> list[Illustration]:
-    """Illustrate rates, intervals between spikes, and irregularity.
-
-    Parameters
-    ----------
-    measured
-        As for `illustrate`.
-    """
-    return list(_firing(measured))
-
-
-def _signals(results: Results) -> Iterator[Illustration]:
-    from bioae.analysis import plots
-
-    some = {name: tree for name, tree in results.items() if not has_images(tree)}
-    if some:
-        yield Illustration(
-            "signals",
-            "Input signals",
-            "Input of the first examples over time; a colour per channel, or with more than six "
-            "channels a row per channel.",
-            partial(plots.input_signals, some),
-        )
-
-
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:
+    """Illustrate input signals, and the outputs of the networks, as their tasks have them."""
     from bioae.analysis import plots
 
+    signals = {name: tree for name, tree in results.items() if not has_images(tree)}
+    if signals:
+        yield _shown("signals", partial(plots.input_signals, signals))
     of: dict[str, dict[str, xr.DataTree]] = {}
     for name, tree in results.items():
         if targets_known(tree) or task_of(tree) == "sequence":
             of.setdefault(task_of(tree), {})[name] = tree
-    if "reconstruction" in of:
-        yield Illustration(
-            "reconstructions",
-            "Inputs and reconstructions",
-            "Inputs above their reconstructions, each with its squared error summed over pixels.",
-            partial(plots.reconstructions, of["reconstruction"], images=images),
-        )
-    if "classification" in of:
-        yield from _classes(of["classification"])
-    if "regression" in of:
-        yield Illustration(
-            "outputs",
-            "Outputs and targets",
-            "Each output against its target; on the line they are equal.",
-            partial(plots.predicted_values, of["regression"]),
-        )
-    if "sequence" in of:
-        yield Illustration(
-            "traces",
-            "Outputs over time",
-            "Outputs of some examples over time, and their targets (dashed); a colour per output.",
-            partial(plots.output_traces, of["sequence"]),
-        )
-
-
-def _classes(results: Results) -> Iterator[Illustration]:
-    from bioae.analysis import plots
-
-    yield Illustration(
-        "confusion",
-        "Confusion matrix",
-        "Fraction of the examples of each class that is predicted as each class; numbers are per "
-        "cent.",
-        lambda: plots.confusion_matrices(
-            {name: confusion_matrix(tree) for name, tree in results.items()}
-        ),
-    )
-    last = {name: layers[-1] for name, tree in results.items() if (layers := firing_layers(tree))}
-    if last:
-        yield Illustration(
-            "class-rates",
-            "Firing rate by class",
-            "Mean firing rate of each neuron of the last layer that fires, in response to each "
-            "class.",
-            lambda: plots.class_rates(
-                {
-                    f"{name}: {layer}": rates_by_class(results[name], layer)
-                    for name, layer in last.items()
-                }
+    if encoders := of.get("reconstruction"):
+        yield _shown("reconstructions", partial(plots.reconstructions, encoders, images=images))
+    if classifiers := of.get("classification"):
+        yield _shown(
+            "confusion",
+            lambda: plots.confusion_matrices(
+                {name: confusion_matrix(tree) for name, tree in classifiers.items()}
             ),
         )
+        last = {n: layers[-1] for n, tree in classifiers.items() if (layers := firing_layers(tree))}
+        if last:
+            yield _shown(
+                "class-rates",
+                lambda: plots.class_rates(
+                    {f"{n}: {each}": rates_by_class(results[n], each) for n, each in last.items()}
+                ),
+            )
+    if "regression" in of:
+        yield _shown("outputs", partial(plots.predicted_values, of["regression"]))
+    if "sequence" in of:
+        yield _shown("traces", partial(plots.output_traces, of["sequence"]))
 
 
 def _firing(measured: Results) -> Iterator[Illustration]:
+    """Illustrate rates, intervals between spikes, and irregularity."""
     from bioae.analysis import plots
 
     layers = {name: own for name, tree in measured.items() if (own := layers_of(tree))}
@@ -171,39 +178,75 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         result: {layer: _fits(data) for layer, data in own.items()}
         for result, own in layers.items()
     }
-    yield Illustration(
-        "rates",
-        "Firing rates",
-        "Number of neurons by firing rate, averaged over all examples, and the best fit (least "
-        "AIC) of the log-normal, gamma and exponential distributions; above, the median and the "
-        "quartiles of the neurons that fire. Dead neurons have no place on a logarithmic axis.",
-        partial(plots.fitted_rates, column("firing_rate"), fits),
-    )
-    yield Illustration(
-        "intervals",
-        "Intervals between spikes",
-        "Distribution of the intervals of each layer, its median and its quartiles. Intervals are "
-        "within one presentation, which cuts off long ones.",
-        partial(plots.interval_histograms, column("isi_distribution")),
-    )
-    yield Illustration(
-        "latencies",
-        "Response latency",
-        "Time from a presentation's arrival at the layer to a neuron's first spike: median and "
-        "quartiles over the neurons that fire. It arrives at each layer a step after the one "
-        "before it.",
-        partial(plots.response_latencies, column("first_spike_latency")),
-    )
-    yield Illustration(
-        "irregularity",
-        "Irregularity and rate",
-        "Coefficient of variation of each neuron's intervals against its rate. The line is that of "
-        "a Poisson process; on a grid of steps, chance gives less than that at high rates. The "
-        "numbers of neurons are of those that have two intervals; the others are left out.",
-        partial(plots.cv_against_rate, layers),
-    )
+    yield _shown("rates", partial(plots.fitted_rates, column("firing_rate"), fits))
+    yield _shown("intervals", partial(plots.interval_histograms, column("isi_distribution")))
+    yield _shown("latencies", partial(plots.response_latencies, column("first_spike_latency")))
+    yield _shown("irregularity", partial(plots.cv_against_rate, layers))
 
 
 def _fits(data: xr.Dataset) -> xr.Dataset:
-    names = ("shape", "scale", "aic")
-    return xr.Dataset({name: data[f"rate_fit_{name}"] for name in names})
+    return xr.Dataset({name: data[f"rate_fit_{name}"] for name in ("shape", "scale", "aic")})
+
+
+def _code(results: Results) -> Iterator[Illustration]:
+    """Illustrate the hidden layer with the fewest neurons, which all information passes."""
+    from bioae.analysis import plots
+
+    first = next(iter(results.values()))
+    # The last layer is the output, unless there is no other.
+    names = layer_names(first)
+    hidden = [name for name in firing_layers(first) if name in names[:-1] or len(names) == 1]
+    if not hidden:
+        return
+    sizes = {name: layer_data(first, name).sizes["neuron"] for name in hidden}
+    layer = min(sizes, key=lambda name: sizes[name])
+    with_it = {name: tree for name, tree in results.items() if layer in firing_layers(tree)}
+    some = {name: _some(tree) for name, tree in with_it.items()}
+    shown = first["example"].to_numpy()[:1]
+    of_one = {name: tree for name, tree in with_it.items() if np.isin(shown, tree["example"]).all()}
+    draw = partial(plots.population_activity, of_one, layer)
+    yield _shown("code-activity", draw, layer=layer)
+    if all(min(layer_data(tree, layer)["spike_count"].shape) > 1 for tree in some.values()):
+        yield _shown("code-map", partial(plots.latent_maps, some, layer), layer=layer)
+        if sizes[layer] <= _MOST_NEURONS:
+            yield _shown(
+                "code-correlations",
+                lambda: plots.correlation_matrices(
+                    {name: correlation_matrix(tree, layer) for name, tree in some.items()}
+                ),
+                layer=layer,
+            )
+
+
+def _first(results: Results) -> Iterator[Illustration]:
+    """Illustrate the responses of the first layer, which receives the images."""
+    from bioae.analysis import plots
+
+    layer = layer_names(next(iter(results.values())))[0]
+    some = {
+        name: _some(tree)
+        for name, tree in results.items()
+        if layer in firing_layers(tree) and has_images(tree)
+    }
+    if not some:
+        return
+
+    def of_each(measure: Callable[[xr.DataTree, str], Any]) -> dict[str, Any]:
+        return {name: measure(tree, layer) for name, tree in some.items()}
+
+    yield _shown("fields", lambda: plots.filter_grid(of_each(_fields)), layer=layer)
+    draw = lambda: plots.transfer_curves(of_each(transfer_curve))  # noqa: E731
+    yield _shown("transfer", draw, layer=layer)
+
+
+def _fields(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    average = spike_triggered_average(tree, layer)["average"]
+    last = average.sizes["neuron"] - 1
+    chosen = np.unique(np.linspace(0, last, _FIELDS).round().astype(int))
+    return average.isel(neuron=chosen).assign_coords(neuron=chosen)
+
+
+def _some(tree: xr.DataTree) -> xr.DataTree:
+    if tree.sizes["example"] <= _MOST_EXAMPLES:
+        return tree
+    return tree.isel(example=slice(_MOST_EXAMPLES))

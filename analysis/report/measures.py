@@ -34,6 +34,7 @@ from bioae.analysis.results.layers import (
     layers_of,
     readout_layers,
     readout_note,
+    result_of,
 )
 from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.analysis.results.repeats import stimulus_index
@@ -212,6 +213,7 @@ def measure(
     instance(results, "results", Mapping, error=ResultError)
     if not results:
         raise ResultError("there are no results to measure", expected="at least one")
+    results = {name: result_of(tree) for name, tree in results.items()}
     first, *rest = results
     pairs = [(first, other) for other in rest] if compare is None else [*compare]
     pair: Any

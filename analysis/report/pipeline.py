@@ -1,75 +1,52 @@
-"""Analysis of files: from results to a folder with the report, figures, tables and numbers."""
+"""Analysis of results: measures, figures and tables in a folder, or in one file."""
 
 from __future__ import annotations
 
 import json
-import posixpath
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain, count, permutations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import xarray as xr
+from numpy.typing import NDArray
 
-from bioae.analysis.report.illustrations import illustrate_firing, illustrate_outputs
+from bioae.analysis.measures.tables import Rows, as_table
+from bioae.analysis.report.illustrations import Picture, illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
-from bioae.analysis.report.pictures import Illustration, Picture
-from bioae.analysis.report.report import render_report
-from bioae.analysis.report.responses import illustrate_responses
-from bioae.analysis.results.repeats import presentations
-from bioae.analysis.results.schema import check_result, open_result, readable
-from bioae.errors import OutputError, ResultError, shortened
-from bioae.files import Kind, atomic_output, check_output
+from bioae.analysis.report.page import render_page
+from bioae.analysis.report.sources import Sources, named_sources, opened
+from bioae.analysis.report.tables import measure_tables
+from bioae.errors import OutputError
+from bioae.files import Kind, atomic_output, check_output, write_text
 from bioae.inputs import as_path
 from bioae.progress import counted
 
-__all__ = ["analyze", "analyze_files", "check_outputs"]
+__all__ = ["analyze_results", "check_outputs", "write_report"]
 
-#: A result: a file, or the tree of a simulation.
-Result: TypeAlias = Path | str | xr.DataTree
-#: Several of them, named or not.
-Results: TypeAlias = Sequence[Result] | Mapping[str, Result]
-
-#: The largest file in bytes that is read into memory as a whole.
-_SMALL = 2**24
 _FOLDERS = ("tables", "figures")
 _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
-def analyze(
-    results: Results | Result,
+def analyze_results(
+    sources: Sources,
     out: Path | str,
     *,
     overwrite: bool = False,
     progress: bool | None = None,
-) -> dict[str, Any]:
-    """Analyse results, and write the report, statistics, tables and figures into a folder.
-
-    ``report.html`` is self-contained; ``statistics.nc`` holds every number of every
-    neuron, example and layer (`bioae.analysis.statistics`; several results are in groups by their
-    names); ``statistics.json`` the numbers of the layers and the comparisons; ``tables/`` the same
-    as CSV; ``figures/`` each picture as PNG and SVG. Other files in the folder stay.
+) -> tuple[Measures, dict[str, Any]]:
+    """Analyse results, and write the outputs of `bioae.analyze` into a folder.
 
     Parameters
     ----------
-    results
-        One or several results, each a file of any size (large ones are read by blocks) or the tree
-        of a simulation in memory; a mapping gives them names. The first is compared with each other
-        one.
-    out
-        The folder to write to.
-    overwrite
-        Whether to replace an earlier analysis.
-    progress
-        Whether to show bars; by default on a terminal and in a notebook.
+    sources, out, overwrite, progress
+        As for `bioae.analyze`.
 
     Returns
     -------
-    dict
-        The content of ``statistics.json``: the numbers of each result and layer, the comparisons,
-        and the paths of the other outputs.
+    tuple
+        The measures, and what `bioae.analyze` returns.
 
     Raises
     ------
@@ -78,32 +55,20 @@ def analyze(
     OutputError
         If an output exists and `overwrite` is false, or it cannot be written.
     """
-    _, numbers = analyze_files(results, out, overwrite=overwrite, progress=progress)
-    return numbers
-
-
-def analyze_files(
-    sources: Results | Result,
-    out: Path | str,
-    *,
-    overwrite: bool = False,
-    progress: bool | None = None,
-) -> tuple[Measures, dict[str, Any]]:
-    """Do what `analyze` does, and return the measures too."""
     out = check_outputs(out, overwrite=overwrite)
-    given = _named(sources)
+    named = named_sources(sources)
     with ExitStack() as stack:
-        results = _opened(given, stack)
+        results = opened(named, stack)
         measures = measure(results, progress=progress)
         tables = measures.csv_files()
         statistics = bytes(_joined(measures.statistics).to_netcdf(engine="h5netcdf"))
-        illustrations = [
-            *illustrate_outputs(results),
-            *illustrate_firing(measures.statistics),
-            *illustrate_responses(results),
-        ]
-        pictures = _draw(illustrations, progress)
-        html = render_report(results, measures, pictures, title=_title(results))
+        illustrations, pictures = illustrate(results, measures.statistics), []
+        with counted("figures", len(illustrations), progress, unit="figures") as report:
+            for illustration in illustrations:
+                pictures.append(illustration.picture(png=True))
+                report(len(pictures))
+        shown = measure_tables(measures)
+        html = render_page(results, measures, pictures, title=_title(results), tables=shown)
     with _outputs(out, overwrite=overwrite) as outputs:
         figures = _save_pictures(outputs["figures"], pictures)
         for name, text in tables.items():
@@ -115,7 +80,7 @@ def analyze_files(
             "figures": [str(out / "figures" / name) for name in figures],
             **to_numbers(measures),
         }
-        for name, source in given.items():
+        for name, source in named.items():
             if not isinstance(source, xr.DataTree):
                 numbers["results"][name] = {"path": str(source), **numbers["results"][name]}
         # On a full disk the HDF5 library prints lines to standard error.
@@ -127,13 +92,7 @@ def analyze_files(
 
 
 def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
-    """Reject outputs that exist, as `analyze` does, and return the folder.
-
-    Raises
-    ------
-    OutputError
-        If an output exists and `overwrite` is false, or it cannot be written.
-    """
+    """Return the folder of an analysis; raise an `OutputError` for outputs that exist."""
     out = as_path(out, OutputError, "output")
     for name in _OUTPUTS:
         kind: Kind = "folder" if name in _FOLDERS else "file"
@@ -141,100 +100,66 @@ def check_outputs(out: Path | str, *, overwrite: bool = False) -> Path:
     return out
 
 
-def _draw(illustrations: Sequence[Illustration], progress: bool | None) -> list[Picture]:
-    pictures = []
-    with counted("figures", len(illustrations), progress, unit="figures") as report:
-        for illustration in illustrations:
-            pictures.append(illustration.picture(png=True))
-            report(len(pictures))
-    return pictures
+def write_report(
+    path: Path | str,
+    results: Mapping[str, xr.DataTree],
+    *,
+    title: str,
+    tables: Sequence[tuple[str, Rows | xr.Dataset]] = (),
+    metrics: Mapping[str, Path | str] | None = None,
+    metrics_keys: Sequence[str] | None = None,
+    compare: Sequence[tuple[str, str]] | None = None,
+    notes: Sequence[str] = (),
+    training_images: NDArray[Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Measure results, draw them, and write both as one self-contained HTML file.
 
+    The caller's tables come first, then the figures, then all measures. The spikes of the first
+    result are compared with those of each other one that has the same examples and layers.
 
-def _named(sources: Any) -> dict[str, Result]:
-    """Return results by their names; those in memory are numbered, unless they have names."""
-    if isinstance(sources, xr.DataTree):  # a mapping, too
-        named: dict[str, Any] = {"result": sources}
-    elif isinstance(sources, Mapping):
-        named = {str(name): each for name, each in sources.items()}
-        _check_names(named, len(sources))
-    else:
-        single = isinstance(sources, Path | str) or not isinstance(sources, Iterable)
-        several = [sources] if single else list(sources)
-        trees = [each for each in several if isinstance(each, xr.DataTree)]
-        files = [each for each in several if isinstance(each, Path | str)]
-        by_path = _by_path(files) if files else {}
-        one = ["result"] if len(trees) == 1 else []
-        numbered = chain(one, map("result {}".format, count(1)))
-        taken = {part for name in by_path for part in (name, name.partition("/")[0])}
-        names, numbers = iter(by_path), (each for each in numbered if each not in taken)
-        named = {}
-        for each in several:
-            named[next(numbers if isinstance(each, xr.DataTree) else names, "")] = each
-    if not named:
-        raise ResultError("there are no results to analyse", expected="at least one file")
-    for name, each in named.items():
-        if not isinstance(each, Path | str | xr.DataTree):
-            raise ResultError(
-                "this is not the result of a simulation",
-                where=name or None,
-                expected="the path of a file, or the xarray.DataTree of bioae.simulate",
-                found=shortened(type(each).__name__),
-            )
-    return named
+    Parameters
+    ----------
+    path
+        The file to write.
+    results
+        The results by the names in tables and figures.
+    title
+        The heading.
+    tables
+        Further tables, shown before the figures: a caption, and rows or a one-dimensional dataset
+        (`bioae.analysis.as_table`).
+    metrics
+        Files of training metrics, one JSON object per line, by the names of the runs.
+    metrics_keys
+        The metrics to draw; by default all that change.
+    compare
+        Pairs of results to compare instead.
+    notes
+        Paragraphs of plain text below the title.
+    training_images
+        For the baseline of the mean image (`bioae.analysis.mean_image`).
 
-
-def _check_names(names: Collection[str], results: int) -> None:
-    """Reject names that are the same as groups, or of which one is a group within another."""
-    groups = {posixpath.normpath(f"/{name}".replace("//", "/")) for name in names}
-    if len(groups) < results:
-        raise ResultError("two results have the same name", found=shortened(", ".join(names)))
-    for one, other in permutations(groups, 2):
-        if other.startswith(f"{one}/"):
-            raise ResultError(
-                "the name of a result begins with that of another one and '/'",
-                where=other,
-                hint=f"Rename {one!r}",
-            )
-
-
-def _opened(sources: Mapping[str, Result], stack: ExitStack) -> dict[str, xr.DataTree]:
-    """Open files of results; trees are as they are."""
-    results = {}
-    for name, source in sources.items():
-        if isinstance(source, xr.DataTree):
-            check_result(source, where=name)
-            results[name] = presentations(source)
-            continue
-        # Damage within a file is found when it is read.
-        stack.enter_context(readable(source))
-        # Reading a variable of an open file again and again takes longer than all else.
-        opened = stack.enter_context(open_result(source, lazy=not _is_small(source)))
-        results[name] = presentations(opened)
-    return results
-
-
-def _by_path(paths: Sequence[Path | str]) -> dict[str, Path | str]:
-    """Return files by the shortest ends of their paths that differ."""
-    files = [Path(path).absolute() for path in paths]
-    if len(set(files)) < len(files):
-        repeated = next(file for file in files if files.count(file) > 1)
-        raise ResultError("a result is given twice", where=str(repeated))
-    depth = 1
-    while len({_name(file, depth) for file in files}) < len(files):
-        depth += 1
-    return {_name(file, depth): path for file, path in zip(files, paths, strict=True)}
-
-
-def _is_small(result: Result) -> bool:
-    if isinstance(result, xr.DataTree):
-        return True
-    return Path(result).is_file() and Path(result).stat().st_size <= _SMALL
-
-
-def _name(file: Path, depth: int) -> str:
-    # Beyond a file's depth only its suffix tells it from another.
-    whole = file if depth > len(file.parts) else file.with_suffix("")
-    return "/".join(whole.parts[-depth:])
+    Raises
+    ------
+    OutputError
+        If `path` exists and `overwrite` is false, or it cannot be written.
+    ResultError
+        If there is no result, or an argument does not fit.
+    """
+    check_output(path, overwrite=overwrite, kind="file")
+    measures = measure(results, training_images=training_images, compare=compare)
+    illustrations = illustrate(results, measures.statistics, metrics, metrics_keys=metrics_keys)
+    html = render_page(
+        results,
+        measures,
+        [each.picture() for each in illustrations],
+        title=title,
+        tables=measure_tables(measures),
+        first_tables=[as_table(caption, data) for caption, data in tables],
+        notes=notes,
+    )
+    write_text(path, html, overwrite=overwrite)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ Source: TypeAlias = xr.DataTree | Path | str
 def of_result(
     measure: Callable[Concatenate[xr.DataTree, P], R],
 ) -> Callable[Concatenate[Source, P], R]:
-    """Let a measure take a result or the path of one; refuse everything else once, at the border.
+    """Let a measure take a result or the path of one; reject everything else once, at the border.
 
     Every measure raises a `ResultError` for another object, a result that has lost a dimension, a
     result with repeats (`bioae.analysis.presentations`), and a layer that the result has not.

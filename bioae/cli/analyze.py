@@ -29,11 +29,11 @@ def analyze(
     """
     from rich.console import Console
 
-    from bioae.analysis.report.pipeline import analyze_files
+    from bioae.analysis.report.pipeline import analyze_results
     from bioae.analysis.report.tables import measure_tables
     from bioae.cli.tables import print_table
 
-    measures, numbers = analyze_files(results, out, overwrite=overwrite)
+    measures, numbers = analyze_results(results, out, overwrite=overwrite)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0

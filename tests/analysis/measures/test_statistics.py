@@ -14,10 +14,9 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae import analysis
+from bioae import analysis, analyze
 from bioae.analysis import (
     DEFINITIONS,
-    analyze,
     example_result,
     layer_statistics,
     open_result,
@@ -137,7 +136,7 @@ def analysed_kinds(make: Make, kinds: Iterable[str], folder: Path) -> dict[str, 
     """Analyse results of next to nothing together, and check their numbers and the report."""
     for kind in kinds:
         write_result(lonely(make, kind), folder / f"{kind}.nc")
-    found = analyze([folder / f"{kind}.nc" for kind in kinds], folder / "out")
+    found = analyze([folder / f"{kind}.nc" for kind in kinds], out=folder / "out")
     assert json.loads((folder / "out" / "statistics.json").read_text()) == found
     for kind in kinds:
         result = found["results"][kind]
@@ -170,7 +169,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("analysed")
     for seed, name in enumerate(("a", "b")):
         write_result(example_result(seed), folder / f"{name}.nc")
-    return folder / "out", analyze([folder / "a.nc", folder / "b.nc"], folder / "out")
+    return folder / "out", analyze([folder / "a.nc", folder / "b.nc"], out=folder / "out")
 
 
 def test_the_file_of_several_results_has_a_group_for_each(
@@ -223,5 +222,5 @@ def test_damage_within_a_file_is_one_line(tmp_path: Path) -> None:
         file.seek(place)
         file.write(b"\xff" * 40)
     with pytest.raises(ResultError, match=f"{path}: the file cannot be read"):
-        analyze([path], tmp_path / "out")
+        analyze([path], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

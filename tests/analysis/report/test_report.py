@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae.analysis import analyze, example_result, open_result, write_report
+from bioae import analyze
+from bioae.analysis import example_result, open_result, write_report
 from bioae.analysis.report import measures
-from bioae.analysis.report.pipeline import analyze_files
+from bioae.analysis.report.pipeline import analyze_results
 from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
 from bioae.simulation.results.netcdf import write_result
@@ -170,12 +171,12 @@ def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
     tmp_path: Path, small_results: list[Path]
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    analyze(small_results[:1], tmp_path)
+    analyze(small_results[:1], out=tmp_path)
     before = dict(kept(tmp_path))
     with pytest.raises(OutputError, match="kept"):
-        analyze(small_results[1:], tmp_path)
+        analyze(small_results[1:], out=tmp_path)
     assert dict(kept(tmp_path)) == before
-    analyze(small_results[1:], tmp_path, overwrite=True)
+    analyze(small_results[1:], out=tmp_path, overwrite=True)
     after = dict(kept(tmp_path))
     assert after[str(tmp_path / "mine.txt")] == b"mine"
     assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]
@@ -185,17 +186,17 @@ def test_every_result_keeps_a_name_of_its_own(tmp_path: Path, small_results: lis
     path = tmp_path / "result.nc"
     shutil.copy(small_results[0], path)
     tree = open_result(path)
-    measures, _ = analyze_files([tree, path], tmp_path / "out")
+    measures, _ = analyze_results([tree, path], tmp_path / "out")
     assert [*measures.statistics] == ["result 1", "result"]
     for place in ("result", "other"):
         (tmp_path / place).mkdir()
         shutil.copy(path, tmp_path / place / "run.nc")
     files = [tmp_path / place / "run.nc" for place in ("result", "other")]
-    measures, _ = analyze_files([tree, *files], tmp_path / "three")
+    measures, _ = analyze_results([tree, *files], tmp_path / "three")
     assert [*measures.statistics] == ["result 1", "result/run", "other/run"]
     for names in ({1: tree, "1": tree}, {"a": tree, "a/layers": tree}, {"a": tree, "./a": tree}):
         with pytest.raises(ResultError, match="name"):
-            analyze(names, tmp_path / "refused")
+            analyze(names, out=tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
 
 
@@ -207,7 +208,7 @@ def test_bad_results_write_nothing(tmp_path: Path, results: list[Path]) -> None:
         ([], "no results"),
     ):
         with pytest.raises(ResultError, match=message):
-            analyze(paths, tmp_path / "out")
+            analyze(paths, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

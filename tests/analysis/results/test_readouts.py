@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bioae import analyze
 from bioae.analysis import (
-    analyze,
     blocks,
     check_result,
     compare,
@@ -249,7 +249,7 @@ def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="layers: there is no layer; expected one that can fire"):
         plots.rasters(tree)
     write_result(tree, tmp_path / "r.nc")
-    numbers = analyze([tmp_path / "r.nc"], tmp_path / "out")
+    numbers = analyze([tmp_path / "r.nc"], out=tmp_path / "out")
     assert numbers["layers"] == {}
     assert numbers["results"]["r"]["not_firing"] == ["output"]
     assert numbers["results"]["r"]["scores"]["accuracy"]["value"] == 1
