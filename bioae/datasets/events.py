@@ -74,19 +74,16 @@ class Addresses:
         lengths = [each.shape[0] for each in declared]
         if len(set(lengths)) > 1:
             expected = "an example, a time and a channel for each event"
-            found = "{}, {} and {}".format(*lengths)
-            raise DataError(
-                "the lists of events differ in length", where=where, expected=expected, found=found
-            )
-        places, ports = (_whole_numbers(declared[each], names[each]) for each in (0, 2))
-        times = _times(declared[1], unit, names[1])
+            what, found = "the lists of events differ in length", "{}, {} and {}".format(*lengths)
+            raise DataError(what, where=where, expected=expected, found=found)
         if examples is None:
+            places = _whole_numbers(declared[0], names[0], _MOST_EXAMPLES)
             examples = int(places.max(initial=-1)) + 1
-        examples = whole(
-            examples, f"{where}: examples", least=1, most=_MOST_EXAMPLES, error=DataError
-        )
-        _check_below(places, examples, names[0])
-        _check_below(ports, channels, names[2])
+        options: dict[str, Any] = {"least": 1, "most": _MOST_EXAMPLES, "error": DataError}
+        examples = whole(examples, f"{where}: examples", **options)
+        places = _whole_numbers(declared[0], names[0], examples)
+        times = _times(declared[1], unit, names[1])
+        ports = _whole_numbers(declared[2], names[2], channels)
         order = np.lexsort((ports, times, places))
         counts = np.bincount(places, minlength=examples).astype(np.int64)
         return cls(counts, times[order], ports[order].astype(np.int32), channels, unit)
@@ -193,37 +190,27 @@ def _list(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
     return declared
 
 
-def _whole_numbers(array: NDArray[Any] | FileArray, where: str) -> NDArray[np.int64]:
-    expected = f"whole numbers of at most {_MOST}, shape (event,)"
+def _whole_numbers(array: NDArray[Any] | FileArray, where: str, end: int) -> NDArray[np.int64]:
+    """Return whole numbers from 0, below an end."""
+    expected = f"whole numbers from 0 to {end - 1}"
     if array.dtype.kind not in "iu" and array.shape != (0,):
         raise misfit("the list of events does not fit", where, expected, array)
     values = np.asarray(array)
-    if (values > _MOST).any():
-        found = str(values.max())
-        raise DataError(
-            "a number of an event is too large", where=where, expected=expected, found=found
-        )
+    wrong = (values < 0) | (values >= end)
+    if wrong.any():
+        what, found = "a number of an event is outside the range", str(values[wrong][0])
+        raise DataError(what, where=where, expected=expected, found=found)
     return values.astype(np.int64)
 
 
 def _times(array: NDArray[Any] | FileArray, unit: TimeUnit, where: str) -> NDArray[Any]:
     """Return times as floats of this machine, or whole steps; short floats show their precision."""
     if unit == "step":
-        times: NDArray[Any] = _whole_numbers(array, where)
-    else:
-        times = np.asarray(array)
-        short = times.dtype.kind == "f" and times.dtype.itemsize < np.dtype(np.float64).itemsize
-        times = times.astype(f"f{times.dtype.itemsize}" if short else np.float64)
+        return _whole_numbers(array, where, _MOST)
+    times = np.asarray(array)
+    short = times.dtype.kind == "f" and times.dtype.itemsize < np.dtype(np.float64).itemsize
+    times = times.astype(f"f{times.dtype.itemsize}" if short else np.float64)
     wrong = ~(np.isfinite(times) & (times >= 0))
     if wrong.any():
         raise DataError("a time is negative or not finite", where=where, found=f"{times[wrong][0]}")
     return times
-
-
-def _check_below(values: NDArray[np.int64], end: int, where: str) -> None:
-    wrong = (values < 0) | (values >= end)
-    if wrong.any():
-        expected, found = f"whole numbers from 0 to {end - 1}", str(values[wrong][0])
-        raise DataError(
-            "an event is outside the range", where=where, expected=expected, found=found
-        )

@@ -150,6 +150,7 @@ REFUSED: list[tuple[Any, dict[str, Any]]] = [
     # events
     (lambda: events(example=[0, 1]), {"where": "events", "found": "2, 5 and 5"}),
     (lambda: events(example=[0, 1, 2, 3, -1]), {"where": "events: examples of events"}),
+    (lambda: events(example=[], time=[], channel=[]), {"found": "0"}),
     (lambda: events(examples=2), {"expected": "whole numbers from 0 to 1", "found": "2"}),
     (lambda: events(labels=[0, 1]), {"expected": "whole numbers from 0 to 1"}),
     (lambda: events(labels=[0.5, 1, 2]), {"where": "labels"}),
