@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bioae.cli.demo import firing
-from bioae.cli.demo_runs import RUNS, recipe
+from bioae.cli.demo import recipe
+from bioae.cli.demo_report import RUNS, firing
 from experiments.common.agreement import fewest_spikes
 from experiments.common.figures import dots
 from experiments.common.recipes import changed

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Mapping
+import os
+import signal
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from importlib.resources import files
+from multiprocessing import active_children, get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioae.cli.demo_runs import RUNS, train_all
+from bioae.cli.demo_report import BRIAN2, MAIN, MIRROR, RUNS, numbers_of, print_numbers, write
 from bioae.cli.options import Positive, Steps
+from bioae.progress import bar
 from bioae.simulation.backend import LABELS, Target
 
 if TYPE_CHECKING:
@@ -18,21 +28,18 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.runs import Trained
 
-__all__ = ["demo", "firing"]
-
-#: The run that Brian2 simulates.
-MAIN = "regularised"
-BRIAN2, MIRROR = "regularised (Brian2)", "regularised (mirror)"
+__all__ = ["demo", "recipe"]
 
 REPORT, SUMMARY = "report.html", "summary.json"
 
-_CURVES = (
-    "reconstruction",
-    "validation_sum_squared_error",
-    "layers.latent.dead_fraction",
-    "layers.latent.bursting_fraction",
-    "layers.latent.rate_per_step_mean",
-)
+#: The result of each network in the mirror.
+MIRRORED = {"regularised": "mirror.nc", "unregularised": "unregularised.nc", "paper": "paper.nc"}
+
+#: Seconds between two looks at the progress of the runs.
+_INTERVAL = 0.5
+
+#: In a process of training: the queue that takes a name at the end of each epoch.
+_ENDED: list[SimpleQueue[str]] = []
 
 
 def demo(
@@ -69,6 +76,7 @@ def demo(
 
     from bioae.datasets import load
     from bioae.extras import need_torch
+    from bioae.files import write_text
     from bioae.simulation.targets.activation import check_target
 
     need_torch("bioae demo")
@@ -76,30 +84,29 @@ def demo(
     check_target(target)
     _check_outputs(out, overwrite)
     digits = load("sample", "test", limit)
-    runs = train_all(out, epochs=epochs, overwrite=overwrite, console=console)
-    results = _simulate(runs, digits, out, target, console)
+    console.print(f"Training {len(RUNS)} networks side by side …")
+    with _training(out, limit, epochs=epochs, overwrite=overwrite) as finished:
+        (main,) = finished([MAIN])
+        brian2 = _simulate(main, digits, out, target, console)
+        runs = dict(zip(RUNS, finished(RUNS), strict=True))
+    results = {BRIAN2: brian2} | _mirrored(out)
     report = out / REPORT
-    numbers = _numbers(results, load("sample", "train").as_float())
-    _write_report(report, runs, results, numbers)
-    _write_json(out / SUMMARY, numbers)
+    numbers = numbers_of(results, load("sample", "train").as_float())
+    write(report, runs, results, numbers)
+    write_text(out / SUMMARY, json_format.dumps(numbers, indent=2) + "\n", overwrite=True)
     if json:
         print(json_format.dumps(numbers))
     else:
-        _print(numbers, report)
+        print_numbers(numbers, report)
     return 0 if numbers["differing_spikes"] == 0 else 1
 
 
-def firing(result: xr.DataTree) -> dict[str, float]:
-    """Return the fractions of dead and bursting latent neurons, and the latent density."""
-    from bioae.analysis import summary
-
-    table = summary(result).sel(layer="latent")
-    columns = {
-        "dead": "dead_fraction",
-        "bursting": "bursting_fraction",
-        "density": "rate_per_step_mean",
-    }
-    return {name: float(table[column]) for name, column in columns.items()}
+def recipe(run: str) -> dict[str, Any]:
+    """Return the training configuration of a run as plain data."""
+    _, file, regularised = RUNS[run]
+    text = (files("bioae") / "data" / "demo" / f"{file}.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    return values if regularised else {**values, "regularisers": {}}
 
 
 def _check_outputs(out: Path, overwrite: bool) -> None:
@@ -109,159 +116,117 @@ def _check_outputs(out: Path, overwrite: bool) -> None:
     check_output(out, overwrite=overwrite, kind="folder")
     for name in RUNS:
         check_output(out / name, overwrite=True, kind="folder")
-    for name in (REPORT, SUMMARY, *(f"{each}.nc" for each in _stored())):
+    for name in (REPORT, SUMMARY, "brian2.nc", *MIRRORED.values()):
         check_output(out / name, overwrite=True, kind="file")
 
 
-def _stored() -> list[str]:
-    """Return the names of the stored results, in their order."""
-    return ["brian2", "mirror", *(name for name in RUNS if name != MAIN)]
+@contextmanager
+def _training(
+    out: Path, limit: int | None, *, epochs: int | None, overwrite: bool
+) -> Iterator[Callable[[Iterable[str]], list[Trained]]]:
+    """Train all networks, one per core at a time, and simulate each in the mirror.
+
+    Parameters
+    ----------
+    out
+        The folder of the demo. It holds a folder for each run, and its result, `MIRRORED`.
+    limit
+        The number of held-out digits to simulate; all by default.
+    epochs
+        The number of epochs; that of each configuration by default.
+    overwrite
+        Replace runs in the folder.
+
+    Yields
+    ------
+    callable
+        Waits for some of the runs, by name, and returns their results.
+    """
+    recipes = {name: recipe(name) for name in RUNS}
+    for values in recipes.values():
+        values["training"] |= {} if epochs is None else {"epochs": epochs}
+    total = sum(values["training"]["epochs"] for values in recipes.values())
+    spawn = get_context("spawn")  # threads of PyTorch do not survive a fork
+    ended = spawn.SimpleQueue()
+    workers = min(len(RUNS), _cores())
+    with ProcessPoolExecutor(workers, spawn, initializer=_settle, initargs=(ended,)) as pool:
+        try:
+            runs = {
+                name: pool.submit(_trained, name, values, out, limit, overwrite)
+                for name, values in recipes.items()
+            }
+            counted: list[str] = []
+
+            def finished(names: Iterable[str]) -> list[Trained]:
+                awaited = [runs[name] for name in names]
+                with bar("training", total, unit="epochs") as shown:
+                    while wait(awaited, _INTERVAL, FIRST_EXCEPTION).not_done:
+                        for run in runs.values():
+                            if run.done():
+                                run.result()
+                        while not ended.empty():
+                            counted.append(ended.get())
+                        if shown is not None:
+                            shown.reach(len(counted))
+                return [run.result() for run in awaited]
+
+            yield finished
+        except BaseException:
+            for process in active_children():
+                process.terminate()
+            raise
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _settle(ended: SimpleQueue[str]) -> None:
+    """Prepare a process of training; interruptions are left to its parent, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    _ENDED.append(ended)
+
+
+def _trained(
+    name: str, values: Mapping[str, Any], out: Path, limit: int | None, overwrite: bool
+) -> Trained:
+    """Train a network in a process of the pool, and write its result in the mirror."""
+    from bioae.api import simulate, train
+    from bioae.datasets import load
+    from bioae.simulation import write_result
+    from bioae.trainers import TrainingConfig
+
+    def report(at: Any) -> None:
+        if at.done * at.epochs % at.total == 0:
+            _ENDED[0].put(name)
+
+    config = TrainingConfig.from_mapping(values, where=f"demo, {name}")
+    trained = train(config, out=out / name, overwrite=overwrite, progress=report)
+    result = simulate(trained.network, load("sample", "test", limit), "torch", progress=False)
+    write_result(result, out / MIRRORED[name], overwrite=True)
+    return trained
 
 
 def _simulate(
-    runs: Mapping[str, Trained],
-    digits: Data,
-    out: Path,
-    target: Target,
-    console: Console,
-) -> dict[str, xr.DataTree]:
-    """Run the regularised network in Brian2 and the mirror, the others in the mirror only."""
+    trained: Trained, digits: Data, out: Path, target: Target, console: Console
+) -> xr.DataTree:
+    """Run the regularised network in Brian2."""
     from bioae.api import simulate
     from bioae.simulation import write_result
 
     first = "" if target == "numpy" else ", the compiler first"
     console.print(f"Running the regularised network in Brian2 ({LABELS[target]}){first} …")
-    results = {BRIAN2: simulate(runs[MAIN].network, digits, target)}
-    console.print("Running all networks in the mirror …")
-    for name, trained in runs.items():
-        shown = MIRROR if name == MAIN else RUNS[name][0]
-        results[shown] = simulate(trained.network, digits, "torch")
-    for name, result in zip(_stored(), results.values(), strict=True):
-        write_result(result, out / f"{name}.nc", overwrite=True)
-    return results
+    result = simulate(trained.network, digits, target)
+    write_result(result, out / "brian2.nc", overwrite=True)
+    return result
 
 
-def _numbers(results: Mapping[str, xr.DataTree], training_images: Any) -> dict[str, Any]:
-    """Return the demo's numbers as plain data."""
-    from bioae.analysis import differing_spikes, reconstruction_errors
+def _mirrored(out: Path) -> dict[str, xr.DataTree]:
+    """Return the results of all networks in the mirror."""
+    from bioae.analysis import open_result
 
-    regularised = results[BRIAN2]
-    networks = {
-        name: regularised if name == MAIN else results[text] for name, (text, *_) in RUNS.items()
-    }
-    errors = {
-        name: reconstruction_errors(result, training_images)["sum_squared_error"]
-        for name, result in networks.items()
-    }
-    spikes = differing_spikes(regularised, results[MIRROR])
-    parity = {
-        str(layer): {
-            "brian2": int(spikes["spikes_a"].sel(layer=layer)),
-            "mirror": int(spikes["spikes_b"].sel(layer=layer)),
-            "differing": int(spikes["differing"].sel(layer=layer)),
-        }
-        for layer in spikes["layer"].values
-    }
-    return {
-        "target": regularised.attrs["target"],
-        "examples": int(regularised.sizes["example"]),
-        "networks": {
-            name: {"error": float(errors[name].sel(predictor="network")), **firing(result)}
-            for name, result in networks.items()
-        },
-        "predictors": {
-            name: float(errors[MAIN].sel(predictor=name)) for name in ("mean_image", "all_zero")
-        },
-        "parity": parity,
-        "spikes": sum(layer["brian2"] for layer in parity.values()),
-        "differing_spikes": sum(layer["differing"] for layer in parity.values()),
-    }
-
-
-def _tables(numbers: Mapping[str, Any]) -> list[tuple[str, list[dict[str, object]]]]:
-
-    networks = [
-        {
-            "": RUNS[name][0],
-            "squared error per digit": each["error"],
-            "latent neurons dead": each["dead"],
-            "bursting": each["bursting"],
-            "latent density": each["density"],
-        }
-        for name, each in numbers["networks"].items()
-    ]
-    predictors = [
-        {"": name.replace("_", " "), "squared error per digit": error}
-        for name, error in numbers["predictors"].items()
-    ]
-    parity = [{"layer": layer, **counts} for layer, counts in numbers["parity"].items()]
-    columns = ("brian2", "mirror", "differing")
-    total = {name: sum(row[name] for row in numbers["parity"].values()) for name in columns}
-    target = LABELS[numbers["target"]]
-    return [
-        (f"Reconstruction of {numbers['examples']} held-out digits", [*networks, *predictors]),
-        (
-            f"Spikes in Brian2 ({target}) and in the mirror, float64",
-            [*parity, {"layer": "all", **total}],
-        ),
-    ]
-
-
-def _verdicts(numbers: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each result that the run does or does not reproduce."""
-    ours, same, paper = (numbers["networks"][name] for name in (MAIN, "unregularised", "paper"))
-    lines = []
-    for what in ("dead", "bursting"):
-        figures = f"{paper[what]:.0%} by the rule of the paper without regularisers"
-        figures += f", {same[what]:.0%} with our recipe without one, {ours[what]:.0%} with it"
-        seen = "shows" if paper[what] >= 0.1 else "does not show"
-        lines.append(f"Latent neurons {what}: {figures}. This run {seen} the paper's pathology.")
-    density = f"{same['density']:.3f} without the regulariser, {ours['density']:.3f} with it"
-    errors = f"{same['error']:.1f} and {ours['error']:.1f}"
-    lines.append(f"Latent density of ours: {density}, at squared errors of {errors}.")
-    spikes, differing = numbers["spikes"], numbers["differing_spikes"]
-    lines.append(f"Differing spikes between mirror and Brian2: {differing:,} of {spikes:,}.")
-    return lines
-
-
-def _write_report(
-    path: Path,
-    runs: Mapping[str, Trained],
-    results: Mapping[str, xr.DataTree],
-    numbers: Mapping[str, Any],
-) -> None:
-    from bioae.analysis import write_report
-    from bioae.datasets import load
-
-    write_report(
-        path,
-        results,
-        title="A spiking auto-encoder, trained in PyTorch, run in Brian2",
-        tables=_tables(numbers),
-        metrics={RUNS[name][0]: run.metrics for name, run in runs.items()},
-        metrics_keys=_CURVES,
-        compare=[(BRIAN2, MIRROR)],
-        notes=_verdicts(numbers),
-        training_images=load("sample", "train").as_float(),
-        overwrite=True,
-    )
-
-
-def _write_json(path: Path, numbers: Mapping[str, Any]) -> None:
-    from bioae.files import write_text
-
-    write_text(path, json_format.dumps(numbers, indent=2) + "\n", overwrite=True)
-
-
-def _print(numbers: Mapping[str, Any], report: Path) -> None:
-    from rich.console import Console
-
-    from bioae.analysis import as_table
-    from bioae.cli.tables import print_table
-
-    console = Console()
-    for caption, rows in _tables(numbers):
-        print_table(as_table(caption, rows), console)
-    for line in _verdicts(numbers):
-        console.print(line, markup=False)
-    console.print(f"Report: {report}", markup=False, soft_wrap=True)
+    names = {name: MIRROR if name == MAIN else text for name, (text, *_) in RUNS.items()}
+    return {shown: open_result(out / MIRRORED[name]) for name, shown in names.items()}

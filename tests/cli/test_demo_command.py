@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import bioae
-from bioae.cli import demo_runs
+from bioae.cli import demo
 from bioae.networks import artefact
 from bioae.trainers import TrainingConfig
 
@@ -27,7 +27,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
     def tiny(name: str) -> dict[str, Any]:
         return tables if name == "regularised" else {**tables, "regularisers": {}}
 
-    monkeypatch.setattr("bioae.cli.demo_runs.recipe", tiny)
+    monkeypatch.setattr("bioae.cli.demo.recipe", tiny)
 
 
 @pytest.mark.medium
@@ -56,7 +56,7 @@ def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
     assert [each.training["regularisers"] != {} for each in trained] == [True, False, False]
     assert tuple(numbers["networks"]) == runs
     # Side by side or alone, training gives the same weights.
-    values = {**demo_runs.recipe("regularised"), "training": trained[0].training["training"]}
+    values = {**demo.recipe("regularised"), "training": trained[0].training["training"]}
     alone = bioae.train(TrainingConfig.from_mapping(values), out=here / "alone").network.weights
     assert all((alone[name] == each).all() for name, each in trained[0].network.weights.items())
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from bioae import simulation
 from bioae.cli import main
-from bioae.cli.demo_runs import recipe
+from bioae.cli.demo import recipe
 from bioae.simulation.targets.activation import check_target
 from experiments.common.recipes import changed
 
@@ -50,15 +49,11 @@ def test_a_small_demo(
         sizes = {"train": 42, "validation": 10, "test": 10}
         return changed(recipe(name), {"data": sizes})
 
-    run = simulation.simulate
-    monkeypatch.setattr("bioae.cli.demo_runs.recipe", few)
-    monkeypatch.setattr(
-        simulation,
-        "simulate",
-        lambda network, digits, target, **options: run(network, digits, "numpy", **options),
-    )
+    monkeypatch.setattr("bioae.cli.demo.recipe", few)
     out = tmp_path / "bioae-demo"
-    assert main(["demo", "--out", str(out), "--epochs", "1", "--limit", "5"]) == 0
+    assert (
+        main(["demo", "--out", str(out), "--epochs", "1", "--limit", "5", "--target", "numpy"]) == 0
+    )
     printed = capsys.readouterr().out
     assert "Differing spikes between mirror and Brian2: 0 of" in printed
     assert printed.endswith(f"Report: {out / 'report.html'}\n")

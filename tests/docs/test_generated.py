@@ -25,7 +25,7 @@ from benchmarks.stored import RESULTS as BENCHMARKS
 from benchmarks.stored import Table
 from bioae import analysis
 from bioae.analysis import plots
-from bioae.cli.demo_runs import RUNS
+from bioae.cli.demo_report import RUNS
 from bioae.equations import available, available_synapses, load_neuron
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
