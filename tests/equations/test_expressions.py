@@ -93,13 +93,6 @@ def test_hoisting_constants_changes_no_bit(expression: str) -> None:
     np.testing.assert_array_equal(result[kept], expected[kept])
 
 
-def test_a_part_that_depends_only_on_refractoriness_becomes_two_constants() -> None:
-    hoist = Hoist(CONSTANT, {}, {})
-    taken = hoist(Expression("v*exp(-dt*int(not_refractory)/tau)/(1/int(not_refractory))"))
-    assert "exp" not in taken.text
-    assert [*map(str, hoist.constants.values())] == ["exp(-dt * 1 / tau)", "exp(-dt * 0 / tau)"]
-
-
 @pytest.mark.parametrize("operation", ["0.5/0", "1//0", "1 % 0", "0**-1", "10.0**400"])
 @pytest.mark.parametrize("form", ["{}", "tau + {}", "int(tau > {})", "exp(tau*({}))"])
 def test_numbers_that_python_refuses_are_infinite(form: str, operation: str) -> None:
@@ -107,15 +100,6 @@ def test_numbers_that_python_refuses_are_infinite(form: str, operation: str) -> 
     value = value_of(Expression(form.format(operation)), VALUES)
     assert value.shape == (4,)
     assert form == "int(tau > {})" or not np.isfinite(value).any()
-
-
-def test_conditions_are_not_hoisted() -> None:
-    """Brian2 accepts no number in place of a condition."""
-    hoist = Hoist(CONSTANT, {}, {})
-    tree = hoist(Expression("v > theta and (tau > 2*dt or not theta < 1)")).tree
-    assert isinstance(tree, ast.BoolOp)
-    assert all(isinstance(value, ast.Compare | ast.BoolOp) for value in tree.values)
-    assert [*map(str, hoist.constants.values())] == ["2 * dt"]
 
 
 @pytest.mark.parametrize("name", sorted(set(SUPPORTED) - {"clip", "timestep", "int"}))
@@ -197,31 +181,6 @@ def test_accepted_expressions_keep_their_value_when_rendered(text: str) -> None:
     np.testing.assert_array_equal(value_of(rendered, VALUES), value_of(expression, VALUES))
 
 
-def test_expressions_are_equal_if_their_texts_are() -> None:
-    a, b = Expression("v +\n  u"), Expression("v + u")
-    assert a == b
-    assert len({a, b, Expression.of(a.tree)}) == 1
-    assert a != Expression("v+u")
-    assert str(a) == a.text == "v + u"
-
-
-def test_no_change_to_a_tree_reaches_its_expression() -> None:
-    expression = Expression("v > theta and exp(u) > v")
-    tree = expression.tree
-    assert isinstance(tree, ast.BoolOp)
-    tree.values.pop()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            node.id = "x"
-    assert ast.unparse(expression.tree) == expression.text == "v > theta and exp(u) > v"
-    assert expression.names == {"v", "theta", "u"}
-
-
-def test_substituted_expressions_keep_their_parentheses() -> None:
-    replaced = Expression("v*g - u").substituted({"g": Expression("a + u"), "u": Expression("2*g")})
-    assert replaced.text == "v * (a + u) - 2 * g"
-
-
 @pytest.mark.parametrize(
     ("value", "line"),
     [
@@ -233,12 +192,6 @@ def test_substituted_expressions_keep_their_parentheses() -> None:
 def test_statements_add_in_place_where_they_add_one_term(value: str, line: str) -> None:
     """Brian2 rewrites ``v = v + a + b``, so that it rounds otherwise, but not ``v += a + b``."""
     assert str(Statement("v", Expression(value))) == line
-
-
-def test_names_of_units_do_not_depend_on_units_made_before() -> None:
-    made = mV / ms  # Brian2 registers it under the dimensions of volt / second
-    assert unit_name(made) == "volt / second"
-    assert unit_name(mV) == "volt"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from typing import Any
 import builders
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bioae.equations import NeuronModel, load_neuron, lower
@@ -108,30 +106,3 @@ def test_refractory_steps_lengthen_the_interval(refractory: int) -> None:
             assert set(np.diff(ours)) == {again + refractory}, w
             compared += len(ours)
     assert compared > 200
-
-
-@pytest.mark.parametrize("refractory", [1, 2, 5])
-def test_a_neuron_that_drives_itself_waits_a_step_longer_in_the_papers_order(
-    refractory: int,
-) -> None:
-    fields = lif(20.0, refractory).to_mapping()
-    fields["equations"] = "dv/dt = (50 - v)/tau : 1 (unless refractory)"
-    model = builders.model(fields)
-    shortest = [
-        set(np.diff(spike_steps(model, np.zeros(1), order, 100)[0])) for order in (BRIAN2, PAPER)
-    ]
-    assert shortest == [{refractory}, {refractory + 1}]
-
-
-@pytest.mark.medium
-@given(w=st.floats(0.01, 2.0), tau=st.floats(2.0, 200.0), order=st.sampled_from([BRIAN2, PAPER]))
-def test_any_drive(w: float, tau: float, order: tuple[str, ...]) -> None:
-    leak, brian2 = np.exp(-1 / tau), order is BRIAN2
-    n = inputs_to_fire(w, leak, leaks_first=brian2)
-    (mine,) = spike_steps(lif(tau), np.array([w]), order, 60)
-    period = None if n is None else n + brian2
-    # If the closed form is exactly at threshold, rounding decides.
-    level = None if n is None else w * (1 - leak ** np.array([n - 1, n])) / (1 - leak)
-    if level is not None and np.abs(level * (leak if brian2 else 1) - 1).min() < 1e-9:
-        return
-    assert mine == ([] if period is None or n is None else list(range(n - 1 + brian2, 60, period)))

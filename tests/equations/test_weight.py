@@ -11,11 +11,10 @@ from builders import COBA, SCHEDULES, dense, drawn, model, pictures
 from refusals import refused
 
 from bioae import simulate
-from bioae.equations import NeuronModel, load_neuron, lower
+from bioae.equations import NeuronModel, lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.responses import rate_curve
-from bioae.responses.calibration import calibrate
 
 PULSES: dict[str, Any] = {
     "description": "A spike is a pulse of current of one step.",
@@ -51,18 +50,6 @@ def test_a_constant_current_has_the_same_effect_in_steps_of_any_length() -> None
     ]
     assert rates == pytest.approx([expected] * 3, rel=0.2)
     assert rates[-1] == pytest.approx(expected, abs=1)  # a spike more or less, and the steps
-
-
-def test_calibration_uses_the_time_step() -> None:
-    lif = load_neuron("lif")
-    found = calibrate(lif, pulses("dt/tau"), dt="1*ms", target_dt="0.5*ms", by="psp")
-    assert found == calibrate(lif, pulses("0.025"), dt="1*ms", target_dt="0.5*ms", by="psp")
-
-
-def test_a_weight_that_is_1_by_chance_still_depends_on_dt() -> None:
-    program = lower(pulses("dt/(0.12345*ms)"))
-    assert any("dt" in value.names for value in program.constants.values())
-    assert float(rate_curve(pulses("dt/(0.12345*ms)"), [0.1], dt="1*ms")[0]) > 0
 
 
 def network(weight: str, schedule: str) -> Network:

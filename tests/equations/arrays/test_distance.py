@@ -100,14 +100,6 @@ def test_distance_and_scale_of_a_condition(threshold: str, distance: str, scale:
     assert scale == str(program.scale)
 
 
-@pytest.mark.parametrize("threshold", ["up", "not up", "True"])
-def test_a_condition_without_comparisons_has_no_gradient(threshold: str) -> None:
-    up = np.array([True, False])
-    fires, distance, scale = evaluated(model_of(threshold), up=up)
-    np.testing.assert_array_equal(np.broadcast_to(distance, 2), np.where(fires, 0.5, -0.5))
-    assert scale == 1
-
-
 @pytest.mark.parametrize(
     ("threshold", "start", "expected"),
     [("v > 0*mV", "-65*mV", 65e-3), ("v > -50*mV", "-65*mV", 50e-3), ("v > 0*mV", "0*mV", 1.0)],
@@ -123,26 +115,6 @@ def test_a_threshold_of_zero_is_measured_from_where_the_neuron_starts(
     _, distance, scale = evaluated(model, v=np.array([0.03]), I=np.array([0.0]))
     assert distance == pytest.approx(0.03 if threshold[4:] == "0*mV" else 0.08)
     assert float(scale) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("threshold", ["v < inf*mV and v > -50*mV", "v > -50*mV or v > inf*mV"])
-def test_an_infinite_bound_changes_neither_distance_nor_gradient(threshold: str) -> None:
-    model = model_of(
-        threshold,
-        equations="dv/dt = (I - v)/tau : volt\nI : volt",
-        reset="v = -65*mV", input="v", weight="1*mV", initial={"v": "0*mV"},
-    )  # fmt: skip
-    program = lower(model)
-    parameters = default_parameters(program)
-    constants = constant_values(program, parameters, dt=1e-3, n=1)
-    v = torch.tensor([-0.04], dtype=torch.float64, requires_grad=True)
-    values = {name: torch.as_tensor(value) for name, value in {**parameters, **constants}.items()}
-    stepper = Stepper(program, array_functions(torch))
-    distance = stepper.distance({**values, "v": v}) / stepper.scale(values)
-    distance.sum().backward()
-    assert distance.tolist() == pytest.approx([10 / 50])
-    assert v.grad is not None
-    assert v.grad.tolist() == pytest.approx([1 / 50e-3])
 
 
 def test_the_nearer_condition_gets_the_gradient() -> None:

@@ -90,11 +90,6 @@ def test_shipped_models_and_uncoupled_equations_start_no_process(no_process: Non
     assert all(update(model) for model in models if "/dt" in model.equations)
 
 
-def test_equations_that_are_not_linear_start_no_process(no_process: None) -> None:
-    equations = str(RING["equations"]).replace("c*x", "c*x*x")
-    assert "0.5" not in update(builders.model(RING, equations=equations))  # Brian2 takes euler
-
-
 @pytest.mark.medium
 def test_a_process_gives_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
     equations = "dx/dt = (a - E*x)/tau_x : 1\nE : 1 (constant)"  # SymPy has another E

@@ -12,10 +12,9 @@ from refusals import place, refused
 
 from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import constant_values, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
-from bioae.noise import settling_noise
 from bioae.simulation.backend import Target
 from bioae.trainers import model_parity
 
@@ -120,24 +119,6 @@ def test_shared_noise_is_the_same_for_all_neurons_and_other_noise_is_not() -> No
     assert {draw.shared for draw in draws} == {True, False}
     assert sum(draw.shared for draw in draws) == 3  # common, walk, bias
     assert len({draw.call for draw in draws}) == len(draws)
-
-
-def test_a_noisy_model_settles_differently_in_each_neuron_and_population() -> None:
-    program = lower(model_of(NOISE))
-    start = [
-        initial_state(
-            program,
-            default_parameters(program),
-            dt=1e-3,
-            n=8,
-            noise=settling_noise(program.draws, population=number, n=8),
-        )
-        for number in (1, 1, 2)
-    ]
-    np.testing.assert_array_equal(start[0]["v"], start[1]["v"])
-    assert len({*start[0]["v"], *start[2]["v"]}) == 16
-    for name in ("common", "walk", "bias"):
-        assert len(set(start[0][name])) == 1
 
 
 NAMES = ["E", "S", "Q", "O", "N_", "I", "C", "beta", "gamma", "zeta", "sum", "w", "lastupdate"]

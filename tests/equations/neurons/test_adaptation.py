@@ -38,14 +38,6 @@ def test_fast_spiking_does_not(simulate: Simulate) -> None:
     assert len(fast) > 4 * len(regular)
 
 
-def test_intrinsically_bursting_starts_with_a_burst(simulate: Simulate) -> None:
-    """A few spikes at short intervals, then single ones at long intervals."""
-    intervals = izhikevich("izhikevich_ib", simulate).intervals(0)
-    assert len(intervals) > 6
-    assert intervals[0] < 8e-3
-    assert intervals[-5:].min() > 3 * intervals[0]
-
-
 def test_chattering_bursts_again_and_again(simulate: Simulate) -> None:
     intervals = izhikevich("izhikevich_ch", simulate).intervals(0)
     within, between = intervals < 7e-3, intervals > 15e-3
@@ -70,11 +62,6 @@ def test_low_threshold_spiking_fires_where_regular_spiking_does_not(simulate: Si
         assert fires.tolist() == [False, True, kind.endswith("lts")]
 
 
-def test_low_threshold_spiking_adapts(simulate: Simulate) -> None:
-    intervals = izhikevich("izhikevich_lts", simulate).intervals(0)
-    assert intervals[-1] > 1.5 * intervals[0]
-
-
 def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
     """The largest current with a fixed point, (g_L + a)(V* - E_L) - g_L Delta_T (1 + a/g_L).
 
@@ -93,16 +80,6 @@ def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
     assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
-def test_the_exponential_neuron_adapts_by_its_own_current(simulate: Simulate) -> None:
-    hold = {"I": np.full(2, 1e-9)}
-    b = np.array([80.5e-12, 0.0])
-    result = simulate("adex", 0.6, hold=hold, parameters={"b": b, "a": np.array([4e-9, 0.0])})
-    adapting, constant = result.intervals(0), result.intervals(1)
-    assert len(adapting) > 4
-    assert adapting[-1] > 1.5 * adapting[0]
-    np.testing.assert_allclose(constant, constant[0], atol=2e-4)
-
-
 def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
     """u and w as in the paper, a spike's effects between steps, and (1 - beta) tau_w a for a."""
     steps, dt = 300, 1e-3
@@ -119,14 +96,6 @@ def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
         assert (spike == result.spikes[step]).all()
         u, w = u + train[step] - spike, w + spike
     assert result.spikes.sum() > 20
-
-
-def test_adlif_fires_less_the_more_a_spike_adds_to_w(simulate: Simulate) -> None:
-    b = np.array([0.0, 0.5, 1.0, 2.0])
-    result = simulate("adlif", 1.0, dt=1e-3, weights=0.3, parameters={"b": b})
-    counts = result.spikes.sum(axis=0)
-    assert (np.diff(counts) < 0).all()
-    assert counts[-1] > 5
 
 
 @pytest.mark.medium
@@ -150,24 +119,6 @@ def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
     }
     for name, value in expected.items():
         np.testing.assert_allclose(states[name][held], value, rtol=1e-12, err_msg=name)
-
-
-@pytest.mark.medium
-def test_glif_adapts(simulate: Simulate) -> None:
-    """After-spike currents and threshold both slow it; without them it is regular."""
-    none = {
-        name: np.array([value, 0.0])
-        for name, value in (
-            ("delta_I1", -9.18e-12), ("delta_I2", -198.94e-12),
-            ("delta_theta", 0.37e-3), ("a_v", 5.0),
-        )
-    }  # fmt: skip
-    result = simulate("glif", 0.5, hold={"I": np.full(2, 500e-12)}, parameters=none)
-    adapting, regular = result.intervals(0), result.intervals(1)
-    assert len(adapting) > 5
-    assert adapting[-1] > 1.2 * adapting[0]
-    np.testing.assert_allclose(regular, regular[0], atol=2e-4)
-    assert regular.mean() < adapting.mean()
 
 
 def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate: Simulate) -> None:

@@ -59,15 +59,6 @@ def test_its_gates_end_in_their_steady_state(simulate: Simulate) -> None:
         np.testing.assert_allclose(result.states[name][-1], gate, rtol=1e-6, err_msg=name)
 
 
-def test_beyond_its_bounds_the_rates_stay_as_they_are_there(simulate: Simulate) -> None:
-    clamp = {"v": np.array([-1.0, -0.120, 0.080, 1.0])}
-    result = simulate("hodgkin_huxley", 0.05, hold=clamp)
-    for name in "mhn":
-        last = result.states[name][-1]
-        assert last[0] == last[1]
-        assert last[2] == last[3]
-
-
 @pytest.mark.medium
 def test_its_threshold_current(simulate: Simulate) -> None:
     """Above the largest current with a fixed point it fires repetitively; below it rests."""
@@ -122,12 +113,3 @@ def test_its_spikes_converge_to_those_of_its_equations(simulate: Simulate) -> No
     np.testing.assert_allclose((result[0] - 6 * result[1] + 8 * result[2]) / 3, exact, atol=0.02)
     assert 20 < potential.max() < 50
     np.testing.assert_allclose(heights, potential.max(), atol=1.0)
-
-
-def test_a_spike_counts_once(simulate: Simulate) -> None:
-    """While the potential is above threshold the neuron is refractory."""
-    result = simulate("hodgkin_huxley", 0.1, hold={"I": 300e-12})
-    above = result.states["v"][:, 0] > -20e-3
-    assert result.spikes.sum() >= 3
-    assert result.spikes.sum() == (above[1:] & ~above[:-1]).sum()
-    assert above.sum() > 2 * result.spikes.sum()

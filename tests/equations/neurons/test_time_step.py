@@ -37,21 +37,11 @@ def test_a_longer_step_is_refused_in_one_line() -> None:
         assert part in message
 
 
-def test_models_without_a_largest_step_take_any_step() -> None:
-    assert load_neuron("lif").dt is None
-    assert network("5*ms", load_neuron("lif").to_mapping()).placed
-
-
 @pytest.mark.parametrize("dt", ["0.1", "-1*ms", "1*mV", "fast"])
 def test_the_largest_step_must_be_a_time(dt: str) -> None:
     model = builders.model(FAST, "fast", dt=dt)
     with pytest.raises(ModelError, match="dt"):
         lower(model)
-
-
-def test_the_largest_step_is_kept_in_the_file() -> None:
-    model = builders.model(FAST, "fast")
-    assert 'dt = "0.2*ms"' in model.to_toml()
 
 
 def test_parity_runs_at_it() -> None:

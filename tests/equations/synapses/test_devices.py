@@ -64,23 +64,6 @@ def test_whole_levels_are_written_exactly_up_to_the_bounds() -> None:
     assert [changes(down, k, weight=0.5)[0] for k in (1, 4)] == [-0.375, -1.5]
 
 
-def test_a_pair_that_goes_up_and_down_keeps_its_range() -> None:
-    """Both conductances rise to the highest level; the weight still follows the rule."""
-    model = with_devices(
-        jump("0.25*rise_post", post={"equations": "ds/dt = -s/(1*ms) : 1\nrise = 1 : 1"}), 9
-    )
-    there_and_back = model.model_copy(
-        update={"synapse": model.synapse.model_copy(update={
-            "on_post": (model.synapse.on_pre or "").replace("0.25", "-0.25")
-        })}
-    )  # fmt: skip
-    fired = np.zeros((2, 1, 202), bool)
-    fired[0, 0, :200:2] = fired[1, 0, 1:200:2] = True  # up, down, up, ...
-    assert weight_changes(there_and_back, *fired, dt="1*ms", weight=0.0)[0] == 0
-    fired[1, 0, 193:] = False  # four times up without down
-    assert weight_changes(there_and_back, *fired, dt="1*ms", weight=0.0)[0] == 1.0
-
-
 @pytest.mark.medium
 def test_conductances_stay_within_their_levels() -> None:
     start = network(recurrent=False, recurrent_synapse=None)

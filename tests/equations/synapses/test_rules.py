@@ -38,18 +38,6 @@ def test_shipped_models_name_what_is_inexact_and_survive_a_round_trip(
     assert load_synapse(path) == model
 
 
-def test_functions_that_libraries_round_differently_are_named() -> None:
-    found = lower_synapse(rule(synapse={"on_post": "w = w + exp(-x_pre)"}))
-    assert found.inexact == ("exp",)
-
-
-def test_parameters_may_end_as_traces_do() -> None:
-    pre = {"equations": "dx/dt = -x/tau_pre : 1", "on_spike": "x += step_post"}
-    found = lower_synapse(rule(pre=pre, parameters={"tau_pre": "2*tau_post", "tau_post": "9*ms",
-                                                    "step_post": "0.5"}))  # fmt: skip
-    assert found.parameters["tau_pre"] == pytest.approx(0.018)
-
-
 def test_subexpressions_and_temporary_variables_are_written_out() -> None:
     pre = {"equations": "dx/dt = -x/tau : 1\nslope = 2*x + gain : 1"}
     code = {"on_post": "half = slope_pre/2; w = w + half"}
@@ -75,22 +63,11 @@ def test_synapses_may_have_variables() -> None:
     assert rule_start(lower_synapse(model), 1e-3) == {"c": 1.0}
 
 
-def test_conditions_among_numbers_are_made_numbers() -> None:
-    code = {"on_post": "high = x_pre > 0.5; w = clip(0.1*high + (w > 0)*0.25, 0, 1)"}
-    found = lower_synapse(rule(synapse=code)).on_post.statements[1].value.text
-    assert found.count("int(") == 2
-
-
 def test_intervals_are_whole_numbers_of_steps() -> None:
     found = lower_synapse(rule(synapse={"regularly": "w = 0.5*w", "every": "10*ms"}))
     assert found.interval(1e-3) == 10
     with refused(ModelError, where="mine.toml, [synapse] every", expected="a multiple of 3 ms"):
         found.interval(3e-3)
-
-
-def test_traces_may_have_units() -> None:
-    pre = {"equations": "dx/dt = -x/tau : volt", "on_spike": "x += 1*mV"}
-    assert lower_synapse(rule(pre=pre, synapse={"on_post": "w = w + x_pre/mV"})).reproducible
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from refusals import refused
 
 from bioae.equations import (
     SynapseModel,
-    available_synapses,
     learning_window,
     load_synapse,
     weight_changes,
@@ -54,14 +53,6 @@ def test_the_window_of_a_reward_is_that_of_pairs_times_the_reward() -> None:
     for reward in (1.0, -2.0):
         found = learning_window(unbounded("stdp_reward"), INTERVALS, held={"reward": reward})
         np.testing.assert_allclose(found, reward * pairs_only * until, rtol=0, atol=1e-12)
-
-
-def test_an_eligibility_decays_until_the_reward() -> None:
-    fired = np.zeros((2, 1, 3000), bool)
-    fired[0, 0, 100], fired[1, 0, 200] = True, True
-    (found,) = weight_changes(unbounded("stdp_reward"), *fired, dt="0.1*ms")
-    expected = 0.005 * np.exp(-10 / 20) * np.exp(-(299.9 - 20) / 1000)
-    assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_ojas_rule_has_its_closed_form() -> None:
@@ -116,17 +107,6 @@ def test_soft_bounds_have_their_closed_form() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-@pytest.mark.medium
-def test_soft_bounds_lead_to_the_share_of_the_trace() -> None:
-    """With spikes of the source in a fifth of the target's, x/(x + x_target) for the mean trace."""
-    fired = np.zeros((2, 1, 100_000), bool)
-    fired[1, 0, 50::100] = True
-    fired[0, 0, 49::500] = True
-    (change,) = weight_changes(load_synapse("stdp_postsynaptic"), *fired, dt="1*ms", weight=0.1)
-    trace = np.mean(np.exp(-(1 + 100 * np.arange(5)) / 20))
-    assert 0.1 + change == pytest.approx(trace / (trace + 0.6), rel=0.1)
-
-
 @pytest.mark.parametrize("every", [None, 1, 4, 9, 40])
 def test_what_is_due_regularly_runs_in_the_last_step_too(every: int | None) -> None:
     fields = {"regularly": "w = w + 1"} | ({} if every is None else {"every": f"{every}*ms"})
@@ -135,16 +115,6 @@ def test_what_is_due_regularly_runs_in_the_last_step_too(every: int | None) -> N
     )
     (change,) = weight_changes(model, *np.zeros((2, 1, 10), bool), dt="1*ms")
     assert change == {None: 1, 1: 10, 4: 3, 9: 2, 40: 1}[every]
-
-
-@pytest.mark.parametrize("every", [1, 4, 9, 40])
-def test_the_last_interval_ends_with_the_presentation(every: int) -> None:
-    fields = {"regularly": "w = w + every/(1*ms)", "every": f"{every}*ms"}
-    model = SynapseModel.from_mapping(
-        "mine", {"description": "A rule.", "synapse": fields}, where="mine.toml"
-    )
-    (change,) = weight_changes(model, *np.zeros((2, 1, 10), bool), dt="1*ms")
-    assert change == pytest.approx(10, rel=1e-12)
 
 
 @pytest.mark.parametrize("truth", [0.0, 1.0])
@@ -167,14 +137,6 @@ def test_csdp_descends_the_loss_of_the_goodness(truth: float) -> None:
 def test_held_numbers_that_are_unknown_are_refused() -> None:
     with refused(InputError, expected="reward", found="'rewards'"):
         learning_window(load_synapse("stdp_reward"), [1.0], held={"rewards": 1.0})
-
-
-def test_the_usual_weight_lies_within_the_bounds() -> None:
-    assert {usual_weight(load_synapse(name)) for name in available_synapses()} == {0.5}
-    below = {"w_min": "-1", "w_max": "0"}
-    model = load_synapse("stdp_pair")
-    inhibiting = model.model_copy(update={"parameters": {**model.parameters, **below}})
-    assert usual_weight(inhibiting) == -0.5
 
 
 @pytest.mark.parametrize(
@@ -243,15 +205,6 @@ def test_triplets_depend_on_the_frequency_of_pairs(interval: float) -> None:
         assert found == pytest.approx(triplets(pre, post), rel=0, abs=1e-9)
         changes.append(found)
     assert changes[0] < 1e-4 < changes[-1] == max(changes)
-
-
-def test_bounds_hold_and_nothing_else_is_rounded() -> None:
-    fired = np.ones((2, 1, 400), bool)
-    for weight in (0.0, 1.0):
-        change = weight_changes(load_synapse("stdp_triplet"), *fired, weight=weight)
-        assert 0 <= weight + change[0] <= 1
-    small = unbounded("stdp_pair", A_plus="1e-12")
-    assert learning_window(small, [1.0])[0] == pytest.approx(1e-12 * np.exp(-1 / 20), rel=1e-3)
 
 
 def test_spikes_that_do_not_fit_are_refused() -> None:

@@ -36,15 +36,6 @@ def test_gradients_of_remainders_are_those_of_the_floor() -> None:
     assert not FUNCTIONS["floordiv"](leaf(5.5), leaf(2.0)).requires_grad
 
 
-def test_square_roots_are_rounded_as_ieee_754_says() -> None:
-    values = np.random.default_rng(0).uniform(0, 10, 10_000)
-    assert np.array_equal(FUNCTIONS["sqrt"](torch.from_numpy(values)).numpy(), np.sqrt(values))
-    root = leaf(4.0)
-    FUNCTIONS["sqrt"](root).sum().backward()
-    assert root.grad is not None
-    assert root.grad.tolist() == [0.25]
-
-
 def moment(x: float, order: int) -> float:
     """Return the derivative of (exp(x) - 1)/x of some order, by its series in exact fractions."""
     exact = Fraction(x)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from builders import conv, dense, described
+from finite_differences import Surrogate
 from torch import Tensor
 
 from bioae.networks import Network
@@ -143,21 +143,6 @@ def central_difference(
     return (found[0] - found[1]) / (2 * step)
 
 
-class Surrogate(torch.autograd.Function):
-    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the oracle only."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return (x > 0).double()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        slope: Tensor = 1 / (1 + 10 * x.abs()) ** 2
-        return gradients[0] * slope
-
-
 def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor:
     """Both layers of LIF neurons at once, step by step: spikes reach the second layer at once."""
     decay = math.exp(-1 / 100)
@@ -243,21 +228,3 @@ def test_a_refractory_neuron_passes_no_gradient_and_no_nan(schedule: str) -> Non
         assert values.grad is not None
         assert values.grad.isfinite().all()
         assert values.grad.any()
-
-
-def test_a_parameter_shared_with_the_readout_gets_both_gradients() -> None:
-    described = network("lif", "paper")
-    grads = []
-    for parts in (("spikes",), ("potential",), ("spikes", "potential")):
-        mirror = NetworkMirror(
-            described,
-            derivative=ArcTan(),
-            trainable=("tau",),
-            potentials="all",
-            dtype=torch.float64,
-        )
-        last = mirror(drive()).layers["last"]
-        sum(getattr(last, part).sum() for part in parts).backward()
-        grads.append(float(mirror.weights["last.tau"].grad or 0))
-    assert grads[0] != 0 != grads[1]
-    assert grads[0] + grads[1] == pytest.approx(grads[2])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +10,15 @@ import pytest
 import torch
 from builders import SCHEDULES, conv, dense, described
 from numpy.typing import NDArray
-from refusals import refused
 from torch import Tensor
 
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network, PlacedLayer
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan
-from bioae.trainers.mirror.layer import LayerOptions
 
 MODELS = ["alif", "cuba", "lif", "lif_subtract"]
 STEPS = 15
@@ -193,36 +188,7 @@ def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     assert moved.weights["first.weight"].grad.dtype == torch.float64
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_mirror_that_has_run_is_copied_and_trained(*, compiled: bool) -> None:
-    """Also if it ran without gradients first, in inference mode."""
-    mirror = NetworkMirror(network(), derivative=ArcTan(), trainable=("tau",), compile=compiled)
-    with torch.inference_mode():
-        before = mirror(drive()).reconstruction
-    other = copy.deepcopy(mirror)
-    for each in (mirror, other):
-        found = each(drive()).reconstruction
-        assert torch.equal(found, before)
-        found.sum().backward()
-        gradient = each.weights["first.tau"].grad
-        assert gradient is not None
-        assert gradient.abs().sum() > 0
-
-
 # Trained parameters
-
-
-def test_a_changed_parameter_takes_effect() -> None:
-    mirror = NetworkMirror(network(), trainable=("tau",), dtype=torch.float64)
-    before = states(mirror, drive(), "v")["v"]
-    with torch.no_grad():
-        mirror.trained["first.tau"].raw.fill_(-1.5)
-    after = states(mirror, drive(), "v")["v"]
-    tau = f"{float(mirror.trained['first.tau'].values())!r}*second"
-    described = network(layers=[{**layer, "parameters": {"tau": tau}} for layer in LAYERS])
-    expected = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")["v"]
-    assert not torch.equal(before, after)
-    assert torch.equal(after, expected)
 
 
 def test_each_neuron_may_have_its_own_parameter() -> None:
@@ -261,21 +227,6 @@ def test_clamp_moves_parameters_to_their_bounds() -> None:
     assert readout is mirror.trained["last.tau"]
 
 
-def test_bounds_of_another_unit_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "odd.toml"
-    path.write_text("""
-description = "Bounds that are no times."
-equations = "dv/dt = -v/tau : 1"
-threshold = "v > 1"
-reset = "v = 0"
-input = "v"
-parameters = {tau = "10*ms"}
-trainable = {tau = ["1", "2"]}
-""")
-    with refused(ModelError, "'1'", where="odd.toml, [trainable] tau"):
-        NetworkMirror(network(str(path)), trainable=("tau",))
-
-
 def test_only_requested_and_allowed_parameters_are_trained() -> None:
     mirror = NetworkMirror(network("cuba"), trainable=("tau_syn", "beta"))
     assert mirror.weights.keys() == {
@@ -305,24 +256,6 @@ def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
 # What is returned
 
 
-def test_shapes_and_requested_records() -> None:
-    described = network("cuba")
-    activity = NetworkMirror(described)(drive(), record=["I", "not_refractory", "nothing"])
-    assert list(activity.layers) == ["first", "last"]
-    first, last = activity.layers.values()
-    assert first.spikes.shape == (STEPS, 3, 2, 2, 2)
-    assert first.states.keys() == {"I", "not_refractory"}
-    assert first.states["not_refractory"].dtype == torch.bool
-    assert first.potential is None
-    assert last.potential is not None
-    assert last.potential.shape == (STEPS, 3, 1, 3, 3)
-    assert activity.reconstruction.shape == (3, 1, 3, 3)
-    everywhere = NetworkMirror(described, potentials="all")(drive()).layers["first"]
-    assert everywhere.potential is not None
-    counted = NetworkMirror(network(decoder={"kind": "count"}))(drive()).layers["last"]
-    assert counted.potential is None
-
-
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str) -> None:
     mirror = NetworkMirror(network("lif", schedule), potentials="all", dtype=torch.float64)
@@ -346,32 +279,3 @@ def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str
     assert first.potential is not None
     assert first.spikes.any()
     torch.testing.assert_close(first.potential.flatten(2), expected, rtol=1e-13, atol=1e-13)
-
-
-LAYERS = [layer.model_dump(exclude_none=True) for layer in network().config.layers]
-
-
-def test_options_of_an_unknown_layer_are_refused() -> None:
-    with refused(NetworkError, found="'nope'"):
-        NetworkMirror(network(), layers={"nope": LayerOptions()})
-
-
-def test_a_parameter_of_another_unit_is_not_shared_with_the_read_out() -> None:
-    neuron = {
-        "description": "A neuron whose tau has no unit.", "equations": "dv/dt = -tau*v/(10*ms) : 1",
-        "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v", "weight": "1",
-        "parameters": {"tau": "0.5"}, "trainable": {"tau": ["0.1", "2"]},
-    }  # fmt: skip
-    layers = [{**LAYERS[0], "neuron": "mine"}, {**LAYERS[-1], "neuron": "mine"}]
-    described = network(layers=layers, neurons={"mine": neuron})
-    stored = Network(described.config, {**described.weights, "last.tau": np.asarray(0.5)})
-    placed = described.config.placed[-1]
-    assert "tau" in placed.readout.parameters
-    assert "tau" not in placed.shared_parameters
-    plain = NetworkMirror(described, dtype=torch.float64)(drive()).output
-    assert plain.any()
-    for mirror in (
-        NetworkMirror(stored, dtype=torch.float64),
-        NetworkMirror(described, trainable=("tau",), dtype=torch.float64),
-    ):
-        assert torch.equal(mirror(drive()).output, plain)

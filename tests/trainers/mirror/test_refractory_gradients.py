@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from builders import dense, described
+from finite_differences import Surrogate
 from torch import Tensor
 
 from bioae.networks import Network
@@ -22,21 +21,6 @@ SLOTS = {
 }
 #: What the loop starts from, in base units.
 VALUES = {"tau": 0.02, "theta": 0.02, "v_r": 0.01}
-
-
-class Surrogate(torch.autograd.Function):
-    """A step with the derivative 1 / (1 + 10 |x|)^2, written for the loop only."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return (x > 0).double()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        slope: Tensor = 1 / (1 + 10 * x.abs()) ** 2
-        return gradients[0] * slope
 
 
 def loop(

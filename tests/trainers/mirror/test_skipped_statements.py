@@ -9,12 +9,9 @@ import pytest
 import torch
 from compiled_mirror import DENSE, compare, firing, learn, needs_compiler
 
-from bioae.equations import load_neuron
-from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan
-from bioae.trainers.mirror.skipped import with_skipped
 
 LEAKY: dict[str, Any] = {
     "description": "Leaky integrate-and-fire neuron.",
@@ -118,9 +115,3 @@ def test_compiled_gradients_are_the_same(case: str, attached: bool) -> None:
     network = firing(config(CASES[case][0]))
     options: dict[str, Any] = {"detach_reset": not attached, "detach_refractory": not attached}
     compare(network, trainable=("tau", "w"), **options)
-
-
-@pytest.mark.parametrize("name", ["lif", "lif_refractory", "adex", "izhikevich"])
-def test_models_that_are_defined_everywhere_are_as_they_were(name: str) -> None:
-    program = lower(load_neuron(name))
-    assert with_skipped(program) == program

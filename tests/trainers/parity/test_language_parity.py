@@ -12,7 +12,6 @@ from refusals import refused
 from torch import Tensor
 
 from bioae import simulate
-from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
@@ -190,13 +189,6 @@ def _check(name: str, target: Target) -> None:
     assert report.max_state_error == 0
 
 
-@pytest.mark.parametrize("name", ["copies and temporary variables", "random constants"])
-def test_layers_of_one_neuron(name: str) -> None:
-    (report,) = model_parities(model(MODELS[name], "mine"), ["numpy"], **{**SMALL, "neurons": 2})
-    assert report.passed
-    assert report.spikes > 2
-
-
 @pytest.mark.parametrize("threshold", ["(v > 1) == True", "(v > 1) > (w > 3)"])
 def test_conditions_may_be_compared(threshold: str) -> None:
     fields = {**MODELS["copies and temporary variables"], "threshold": threshold}
@@ -239,15 +231,6 @@ def _learned(network: Network, examples: int, **options: Any) -> tuple[list[Tens
     (output * weighting).sum().backward()  # type: ignore[no-untyped-call]
     assert drive.grad is not None
     return [layer.spikes for layer in activity.layers.values()], drive.grad
-
-
-def test_every_variable_gets_its_amount() -> None:
-    counting = {**COUNTING, "weight": "2", "inputs": {"y": "-3*mV"}}
-    network, images = parity_network(model(counting, "mine"), **SMALL, seed=0)
-    layer = simulate(network, images, Backend("numpy", record=["x", "y"]))["/layers/second"]
-    x, y = layer["state_x"].to_numpy(), layer["state_y"].to_numpy()
-    assert x.max() > 3
-    np.testing.assert_allclose(y, -1.5e-3 * x, rtol=1e-12)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -295,26 +278,3 @@ def test_an_interval_is_a_multiple_of_the_time_step(dt: str) -> None:
         Network(network.config.varied(dt=dt), network.weights)
     finer = Network(network.config.varied(dt="0.1*ms"), network.weights)
     assert finer.config.dt_seconds == 1e-4
-
-
-def test_a_last_spike_without_refractoriness_is_as_with_a_period_of_zero() -> None:
-    fields = {**MODELS["steps and last spikes"]}
-    written = lower(model({**fields, "refractory": "0*second"}, "mine"))
-    assert lower(model(fields, "mine")).update == written.update
-    assert lower(model(fields, "mine")).on_spike == written.on_spike
-    commented = {**COUNTING, "equations": f"{COUNTING['equations']}  # no lastspike here"}
-    assert not lower(model(commented, "mine")).refractory
-
-
-def test_a_layers_weight_scales_all_of_them() -> None:
-    twice = model(SEVERAL, "mine").with_weight("2*1")
-    program = lower(twice)
-    assert [str(each) for each in program.receive][:2] == [
-        "g_f += bioae_input * " + _constant(program, "2 * 1"),
-        "g_s += bioae_input * " + _constant(program, "0.25 * (2 * 1 / 1)"),
-    ]
-
-
-def _constant(program: Any, text: str) -> str:
-    (name,) = (name for name, value in program.constants.items() if value.text == text)
-    return str(name)

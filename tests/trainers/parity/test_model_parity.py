@@ -18,7 +18,7 @@ from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
 from bioae.trainers.parity import AGREEMENT, Parity, compare, model_parity, parity_network
-from bioae.trainers.parity.networks import ACTIVE, BURSTING, PERTURBATION, perturbed, scaled
+from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
@@ -64,22 +64,6 @@ def test_the_same_map_without_chaos_must_agree() -> None:
     assert report.spike_agreement >= AGREEMENT
     assert report.passed
     assert not replace(report, spike_agreement=0.99).passed
-
-
-def test_brian2_is_perturbed_only_if_requested_or_needed() -> None:
-    assert model_parity(load_neuron("lif"), **SMALL).self_agreement is None
-    assert model_parity(load_neuron("lif"), **SMALL, perturb=True).self_agreement == 1.0
-
-
-def test_a_perturbation_moves_every_weight_by_its_last_bits() -> None:
-    network, _ = parity_network(load_neuron("lif"), **SMALL, seed=0)
-    other = perturbed(network)
-    for placed in network.config.placed:
-        for name in placed.weight_shapes:
-            before, after = network.weights[name], other.weights[name]
-            moved = np.abs(after - before)[before != 0] / np.abs(before)[before != 0]
-            assert (moved > 0).all()
-            assert moved.max() < 1.5 * PERTURBATION
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0**-8, 2.0**8])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import dense, drawn, pictures
 
-from bioae import simulate, simulate_to
-from bioae.analysis import firing_layers, open_result
+from bioae import simulate
 from bioae.networks import Network
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import compare
@@ -54,20 +52,6 @@ def test_a_read_out_that_differs_fails(neuron: str) -> None:
     assert 0 < parity.max_state_error < 1e-3
     assert parity.one_step < 1
     assert not parity.passed
-
-
-def test_both_sides_say_which_layers_can_fire() -> None:
-    network, images = read_out(), pictures(3, 1, 6, 6)
-    for result in (simulate(network, images, "numpy"), simulate(network, images, "torch")):
-        assert firing_layers(result) == ["hidden"]
-        assert [layer.attrs["can_fire"] for layer in result["layers"].children.values()] == [1, 0]
-        assert int(result["layers/hidden/spike_count"].sum()) > 5
-
-
-def test_a_file_written_in_parts_says_it_too(tmp_path: Path) -> None:
-    network, images = read_out(), pictures(3, 1, 6, 6)
-    simulate_to(tmp_path / "r.nc", network, images, Backend("numpy", chunk=1))
-    assert open_result(tmp_path / "r.nc").identical(simulate(network, images, "numpy"))
 
 
 def test_a_network_without_spikes() -> None:

@@ -147,23 +147,6 @@ def test_adam_moves_weights_by_its_rate_where_changes_are_constant() -> None:
     assert not learned[:, INPUTS // 2 :].any()
 
 
-def test_bounds_of_the_rule_hold_after_the_step_of_an_optimiser() -> None:
-    learned = learn(
-        network(), always(), "torch", batch_size=2, optimiser="adam", learning_rate=0.25
-    ).network.weights["hidden.weight"]
-    assert (learned[:, : INPUTS // 2] == 0.75).all()
-
-
-def test_descent_at_a_rate_of_1_adds_the_changes() -> None:
-    start = network(a="0.0078125", w_max="10")
-    added = learn(start, signals(), "torch", batch_size=2)
-    descended = learn(start, signals(), "torch", batch_size=2, optimiser="sgd", learning_rate=1.0)
-    for name, weights in added.network.weights.items():
-        assert (weights != start.weights[name]).any()
-        np.testing.assert_allclose(weights, descended.network.weights[name], atol=2**-20)
-    assert added.moments == {}
-
-
 def test_the_state_of_an_optimiser_continues_another_call() -> None:
     start, options = network("stdp_pair"), {"batch_size": 2, "optimiser": "adam"}
     whole = learn(start, signals(4), "torch", **options)
@@ -191,22 +174,6 @@ def changed(start: Network, rule: dict[str, Any]) -> Network:
     layers = [{**each.model_dump(), "recurrent_synapse": None} for each in start.config.layers]
     synapses = {"constant": {**CONSTANT, **rule}}
     return Network(start.config.varied(layers=layers, synapses=synapses), start.weights)
-
-
-def test_only_synapses_that_learn_are_reckoned() -> None:
-    """Sources that never fire keep weights of 0, whose logarithm is not finite, and of 0.7."""
-    rule = {"synapse": {"on_pre": "w = clip(w - a*log(w), 0, w_max)"}}
-    start = changed(network(), rule)
-    weights = start.weights["hidden.weight"].copy()
-    weights[:, :6], weights[:, :3], weights[:, 6:] = 0.7, 0.0, 0.5
-    start = start.with_weights({"hidden.weight": weights})
-    values = signals(4).as_float().copy()
-    values[..., :6] = 0
-    quiet = Data.of_signals(values, labels=np.zeros(4, int))
-    for batch in (1, 2):
-        after = learn(start, quiet, "torch", batch_size=batch).network.weights["hidden.weight"]
-        np.testing.assert_array_equal(after[:, :6], weights[:, :6].round(7).astype(np.float32))
-        assert (after[:, 6:] != weights[:, 6:]).mean() > 0.5
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])

@@ -55,16 +55,6 @@ def test_inhibition_may_arrive_separately() -> None:
     check_equal(learn(start, signals(), "numpy"), learn(start, signals(), "torch"), start)
 
 
-def test_presentations_do_not_depend_on_the_one_before_but_for_the_weights() -> None:
-    """Traces are reset: what an example teaches depends on it and on the weights alone."""
-    start = network("paper")
-    whole = learn(start, signals(2), "numpy")
-    first = learn(start, signals(2)[:1], "numpy")
-    second = learn(first.network, signals(2)[1:], "numpy")
-    for name, weights in whole.network.weights.items():
-        np.testing.assert_array_equal(weights, second.network.weights[name])
-
-
 def by_hand(weights: NDArray[np.float64], drive: NDArray[Any]) -> NDArray[np.float64]:
     """Learn one presentation by the rule `stdp_pair` in plain Brian2; return the weights.
 
@@ -276,12 +266,6 @@ def test_the_intervals_of_a_presentation_last_as_long_as_it(
         assert change == pytest.approx(2 / batch_size * each / 8, abs=2**-16)
 
 
-def test_presentations_that_are_too_short_are_refused() -> None:
-    with refused(NetworkError, where="layer 'hidden', synapse", found="2"):
-        _ = network().config.varied(steps=2, encoder={"kind": "bernoulli"}, input_shape=[1, 3, 4],
-                                    decoder={"kind": "count"}).placed  # fmt: skip
-
-
 def test_a_batch_averages_all_that_is_learned() -> None:
     """Two equal examples learn what one of them does, in variables of synapses and of neurons."""
     start, held = all_features()
@@ -330,16 +314,6 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, name: str) -> None:
             learn(start, signals(), target, held=held)
 
 
-@pytest.mark.parametrize(("low", "high"), [(-1.0, 0.0), (-0.2, -0.1), (0.0, 0.2), (3.0, 5.0)])
-def test_rules_with_any_bounds_have_parity(low: float, high: float) -> None:
-    model = custom(synapse={"on_post": f"w = clip(w - 0.02*x_pre, {low}, {high})"})
-    (report,) = rule_parities(
-        model, ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
-    )
-    assert report.changed > 0.2
-    assert report.passed
-
-
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(b2.prefs, "codegen.target", target)
@@ -382,16 +356,6 @@ def test_conditions_among_numbers_have_parity() -> None:
         assert report.exact
         assert report.passed
         assert report.changed > 0.2
-
-
-def test_weights_that_grow_without_bounds_are_refused() -> None:
-    growing = custom(synapse={"on_post": "w = 1e6*(w + x_pre)"})
-    given = network()
-    layers = [{**each.model_dump(), "synapse": "mine"} for each in given.config.layers]
-    config = given.config.varied(layers=layers, synapses={"mine": growing.to_mapping()})
-    for target in ("cpp_standalone", "torch"):
-        with refused(NetworkError, "'mine'", where="synapse model 'mine'"):
-            learn(Network(config, given.weights), signals(), target)
 
 
 def test_networks_that_cannot_learn_are_refused() -> None:

@@ -15,13 +15,11 @@ from refusals import refused
 import bioae
 from bioae import learn
 from bioae.datasets import Data
-from bioae.equations import load_neuron, lower_synapse
-from bioae.equations.synapses.changes import change_of
-from bioae.errors import ModelError, NetworkError
+from bioae.equations import lower_synapse
+from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import draw, pathway_number
 from bioae.simulation import Backend, Learned, build
-from bioae.trainers.parity import rule_parities
 
 MEMORY: dict[str, Any] = {
     "persistent": ["x_pre", "y_post", "c"],
@@ -190,26 +188,6 @@ def test_values_are_exchanged_and_conditions_combined_alike(
         assert (c + d == 0.75).all()
 
 
-def test_long_rules_are_lowered_at_once() -> None:
-    lines = ["a0 = x_pre", *(f"a{k + 1} = a{k}*a{k}*0.5" for k in range(40))]
-    rule = custom(synapse={"on_pre": "; ".join([*lines, "w = clip(w + 0.01*a40, 0, 1)"])})
-    (block,) = lower_synapse(rule).blocks.values()
-    change = change_of(block)
-    assert change is not None
-    assert change.products is None
-    assert change.high is not None
-
-
-@pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
-def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> None:
-    (report,) = rule_parities(
-        custom(**changes), ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
-    )
-    assert report.exact
-    assert report.passed
-    assert report.changed > 0.2
-
-
 @pytest.mark.parametrize(
     ("names", "name"),
     [(["z_pre"], "'z_pre'"), (["x"], "'x'"), (["w"], "w"), (["x_pre", "x_pre"], "'x_pre'")],
@@ -217,25 +195,3 @@ def test_rules_that_remember_or_draw_have_parity(changes: dict[str, Any]) -> Non
 def test_what_cannot_persist_is_refused(names: list[str], name: str) -> None:
     with refused(ModelError, name):
         lower_synapse(custom(persistent=names))
-
-
-def test_arrays_of_rules_must_not_have_the_name_of_another() -> None:
-    start, lif = learner(MEMORY), load_neuron("lif").to_mapping()
-    lif["threshold"] = "v > theta*weight_c"
-    lif["parameters"]["weight_c"] = "1"
-    layers = [{**each.model_dump(), "neuron": "other"} for each in start.config.layers]
-    config = start.config.varied(layers=layers, neurons={"other": lif})
-    with refused(NetworkError, where="synapse model mine", found="hidden.weight_c"):
-        learn(Network(config, start.weights), signals(), "torch")
-
-
-@pytest.mark.parametrize("place", ["layer", "post", "synapse"])
-def test_only_statements_of_synapses_draw(place: str) -> None:
-    changes: dict[str, Any] = {
-        "layer": {"post": {"equations": "dy/dt = -y/(10*ms) : 1"},
-                  "layer": {"sum": {"G": "y*rand()"}}},
-        "post": {"post": {"equations": "dy/dt = -y/(10*ms) + xi*ms**-0.5 : 1"}},
-        "synapse": {"synapse": {"equations": "c = rand() : 1\nd : 1", "on_pre": "w = c"}},
-    }[place]  # fmt: skip
-    with refused(ModelError):
-        lower_synapse(custom(**changes))

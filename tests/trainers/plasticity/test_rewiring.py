@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import bioae
 from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.equations.synapses.lowering import lower_synapse
-from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.structure import rewired
@@ -159,15 +157,6 @@ def test_periods_go_on_from_earlier_calls() -> None:
         assert min(moved(start, after).values()) > 0
 
 
-def test_potential_connections_learn_no_weight_but_remember() -> None:
-    start = learner(period=100)
-    after = learn(start, signals(), "numpy").network.weights
-    for name in CONNECTIONS:
-        absent = start.weights[f"{name}_connected"] == 0
-        assert not after[name][absent].any()
-        assert after[f"{name}_c"][absent].any()
-
-
 @pytest.mark.parametrize("optimiser", [None, "adam"])
 def test_a_batch_is_rewired_after_it_by_all_periods_that_end_in_it(optimiser: str | None) -> None:
     settings: dict[str, Any] = {"optimiser": optimiser, "batch_size": 6}
@@ -291,12 +280,6 @@ def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], name: str) 
         lower_synapse(custom(**RULE, structure={**STRUCTURE, **changes}))
 
 
-def test_a_variable_is_not_called_as_the_connections() -> None:
-    synapse = {"equations": "connected : 1", "on_pre": "w = 0.5"}
-    with refused(ModelError, "'connected'"):
-        lower_synapse(custom(synapse=synapse, structure={**STRUCTURE, "score": "w"}))
-
-
 @pytest.mark.parametrize("target", ["numpy", "torch"])
 @pytest.mark.parametrize(
     ("changes", "found"),
@@ -360,30 +343,3 @@ def test_gradients_do_not_train_connections_that_change(tmp_path: Path) -> None:
     }  # fmt: skip
     with refused(NetworkError):
         bioae.train(tables, out=tmp_path / "run")
-
-
-def test_other_neurons_keep_the_connections() -> None:
-    start = learn(learner(), signals(), "numpy").network
-    other = start.with_neuron("lif_subtract", calibrate={"hidden": 1.0, "output": 1.0})
-    for name in CONNECTIONS:
-        for array in (f"{name}_connected", f"{name}_c"):
-            np.testing.assert_array_equal(other.weights[array], start.weights[array])
-
-
-@pytest.mark.slow
-def test_the_scores_of_the_documentation_exchange_connections() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "synapse-models.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r'```toml\n(score = """.*?)```', page, re.DOTALL)
-    (weakest,) = re.findall(r'`score = "(connected\*w.*?)"`', page, re.DOTALL)
-    table = {"fan_in": 0.25, "period": 3, "swaps": 20, **tomllib.loads(block)}
-    bcpnn = bioae.load_synapse("bcpnn").to_mapping() | {"structure": table}
-    pruned = bioae.load_synapse("stdp_pair").to_mapping()
-    pruned["parameters"] |= {"theta": "0.6"}
-    pruned["structure"] = {**table, "score": weakest.replace("\n", " ")}
-    for fields in (bcpnn, pruned):
-        rule = SynapseModel.from_mapping("mine", fields, where="mine.toml")
-        (report,) = rule_parities(
-            rule, ["numpy"], neuron=bioae.load_neuron("lif"), neurons=20, examples=7
-        )
-        assert report.passed
-        assert report.exchanged

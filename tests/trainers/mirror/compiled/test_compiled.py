@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from builders import SCHEDULES, conv, deconv
@@ -25,14 +23,12 @@ from refusals import refused
 
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
-from bioae.noise import Key
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, unsupported
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
     ArcTan,
     FastSigmoid,
-    Membrane,
     MultiGaussian,
     derivative,
 )
@@ -65,37 +61,9 @@ def test_every_model(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("attached", [False, True])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", COMPILED)
-def test_every_model_in_every_way(model: str, schedule: str, attached: bool, own: bool) -> None:
-    trainable = load_neuron(model).trainable
-    options: dict[str, Any] = {"detach_refractory": not attached, "trainable": trainable}
-    compare(firing(described(model, schedule)), per_neuron=trainable if own else (), **options)
-
-
-@needs_compiler
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", [name for name in DERIVATIVES if name != ArcTan.name])
 def test_every_derivative(rule: str) -> None:
     compare(firing(described("lif")), derivative=derivative(rule))
-
-
-@pytest.mark.slow
-@needs_compiler
-def test_parameters_that_no_gradient_reaches() -> None:
-    """Straight through the leak: a gradient of 0 would say that there is one."""
-    network = firing(described("lif"))
-    options: dict[str, Any] = {"derivative": Membrane(), "trainable": ("tau", "theta")}
-    for fused in (False, True):
-        mirror = NetworkMirror(network, compile=fused, **options)
-        drive = drive_of(network.config).float()
-        mirror(drive).layers["first"].spikes.sum().backward()  # type: ignore[no-untyped-call]
-        gradients = {name: weights.grad is not None for name, weights in mirror.weights.items()}
-        assert gradients["first.weight"]
-        assert gradients["first.theta"]
-        assert not gradients["first.tau"]
 
 
 @needs_compiler
@@ -146,24 +114,6 @@ def test_the_threads_do_not_matter() -> None:
         torch.set_num_threads(before)
     assert found[0].any()
     assert torch.equal(*found)
-
-
-@pytest.mark.slow
-@needs_compiler
-def test_last_potentials_are_those_of_all_steps() -> None:
-    network = firing(described("lif"))
-    options: dict[str, Any] = {"derivative": Membrane(), "dtype": torch.float64, "compile": True}
-    every, _ = learn(NetworkMirror(network, potentials="all", **options))
-    mirror = NetworkMirror(network, potentials="last", **options)
-    last, _ = learn(mirror)
-    for name, layer in every.layers.items():
-        assert layer.potential is not None
-        found = last.layers[name].final_potential
-        assert found is not None
-        assert layer.potential[-1].any()
-        assert torch.equal(found, layer.potential[-1])
-    assert last.layers["first"].potential is None
-    compare(network, potentials="last")
 
 
 # What is not compiled
@@ -250,32 +200,7 @@ def test_compiled_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.medium
 @needs_compiler
-def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "file"))
-    build.compile_cpp.cache_clear()
-    assert build.compile_cpp(SOURCE).answer() == 42
-
-
-@pytest.mark.medium
-@needs_compiler
 def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(unsupported.Unsupported):
         build.compile_cpp("this is no C++")
-
-
-@pytest.mark.medium
-def test_the_reason_why_a_layer_is_not_compiled_keeps_no_tensors() -> None:
-    """An error that was kept and raised again held the tensors of all calls."""
-    mirror = NetworkMirror(firing(described("noisy_lif", layers=DENSE)), compile="auto")
-    drive = torch.ones(mirror.config.steps, 2, *mirror.config.encoded_shape)
-
-    def alive() -> int:
-        with torch.no_grad():
-            mirror(drive, key=Key(0, np.arange(2)))
-        return sum(issubclass(type(each), torch.Tensor) for each in gc.get_objects())
-
-    gc.collect()
-    first, *_, last = [alive() for _ in range(4)]
-    assert last <= first

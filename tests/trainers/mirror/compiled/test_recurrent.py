@@ -14,14 +14,11 @@ from compiled_mirror import (
     compare,
     described,
     firing,
-    learn,
     needs_compiler,
 )  # fmt: skip
-from refusals import refused
 
 from bioae import simulate
 from bioae.equations import load_neuron
-from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
 from bioae.simulation.backend import Backend
@@ -151,43 +148,6 @@ def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", [None, 2.5, 0.1])
-def test_gradients_of_many_delays_take_bounded_memory(
-    most: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fewer threads accumulate gradients where those of all would exceed the limit."""
-    drawn = network(every=False, recurrent_delay=["0*ms", "3*ms"])
-    padded = recurrent._padded(5, "double")
-    if most is not None:  # in accumulators of a thread, for four delays
-        monkeypatch.setattr(recurrent, "_MOST_ACCUMULATED", int(most * 4 * 5 * padded * 8))
-    used: list[tuple[int, int]] = []
-    sizes = recurrent.RecurrentKernel.sizes
-
-    def watched(kernel: Any, *arguments: Any) -> Any:
-        made = sizes(kernel, *arguments)
-        used.append((arguments[-1], made[0].threads))
-        return made
-
-    monkeypatch.setattr(recurrent.RecurrentKernel, "sizes", watched)
-    drive = (16 * torch.from_numpy(stream(1, 0).random((15, 20, 1, 1, 3)))).round() / 16
-    grads, before = [], torch.get_num_threads()
-    try:
-        torch.set_num_threads(4)
-        for compiled in (False, True):
-            mirror = NetworkMirror(
-                drawn, dtype=torch.float64, derivative=FastSigmoid(), compile=compiled
-            )
-            mirror(drive).layers["first"].counts.square().sum().backward()  # type: ignore[no-untyped-call]
-            grads.append(mirror.weights["first.recurrent"].grad)
-    finally:
-        torch.set_num_threads(before)
-    assert used == [(4, {None: 4, 2.5: 2, 0.1: 1}[most])]
-    assert grads[0] is not None
-    assert grads[0].any()
-    torch.testing.assert_close(grads[1], grads[0], rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("delay", ["0*ms", ["0*ms", "3*ms"]])
 def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
@@ -209,34 +169,3 @@ def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
             assert np.array_equal(node[f"spike_{variable}"], values[order])
         dt = drawn.config.dt_seconds * 1000
         assert np.allclose(node["spike_time_ms"], step[order] * dt)
-
-
-@pytest.mark.slow
-def test_a_constant_input_is_stored_once() -> None:
-    drawn = network()
-    config = drawn.config.varied(encoder={"kind": "constant_current"})
-    image = torch.from_numpy(stream(4, 0).random((1, 2, 1, 1, 3))).expand(
-        config.steps, -1, -1, -1, -1
-    )
-    grads = []
-    for compiled in (False, True):
-        mirror = NetworkMirror(
-            Network(config, drawn.weights), derivative=FastSigmoid(), dtype=torch.float64,
-            compile=compiled,
-        )  # fmt: skip
-        activity = mirror(image)
-        assert activity.layers["first"].spikes.any()
-        activity.layers["last"].counts.square().sum().backward()  # type: ignore[no-untyped-call]
-        grads.append({name: weights.grad for name, weights in mirror.weights.items()})
-    for name, grad in grads[0].items():
-        torch.testing.assert_close(grads[1][name], grad)
-
-
-def test_noisy_layers_run_uncompiled() -> None:
-    drawn = network(model="noisy_lif")
-    with refused(NetworkError, "layer first", "auto"):
-        learn(NetworkMirror(drawn, compile=True))
-    _, expected = learn(NetworkMirror(drawn, potentials="all"))
-    _, found = learn(NetworkMirror(drawn, potentials="all", compile="auto"))
-    for name, grad in expected.items():
-        assert torch.equal(found[name], grad)

@@ -16,9 +16,9 @@ from torch.nn import functional
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.random import stream
 from bioae.trainers.mirror.compiled import build
-from bioae.trainers.mirror.connections import dense_events, events
+from bioae.trainers.mirror.connections import dense_events
 from bioae.trainers.mirror.connections.dense_events import event_linear
-from bioae.trainers.mirror.connections.events import EventConnection, element_order, runs
+from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 
 needs_compiler = pytest.mark.skipif(
@@ -124,33 +124,6 @@ def test_pytorch_computes_dense_output() -> None:
         emitted = sent(2, density=density)
         connection, weight = made(layer, emitted)
         assert dense(connection, emitted, weight) == expected
-
-
-def test_pytorch_computes_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "compiled_functions", lambda _: None)
-    layer = Conv2d(name="layer", channels=4, kernel=3)
-    emitted = sent(2)
-    connection, weight = made(layer, emitted)
-    assert dense(connection, emitted, weight)
-    assert torch.equal(connection(emitted, weight), connect(layer, emitted, weight))
-
-
-def test_other_layers_have_no_event_driven_form() -> None:
-    assert EventConnection.for_layer(Dense(name="layer", units=2), (1, 2, 2), (2,)) is None
-    grouped = Conv2d(name="layer", channels=4, kernel=3, groups=2)
-    assert EventConnection.for_layer(grouped, (2, 5, 5), (4, 3, 3)) is None
-
-
-def test_adjacent_elements_are_one_run() -> None:
-    """Far from the edges a position has one run: all elements that its stride lets it reach."""
-    strided = Conv2d(name="layer", channels=1, kernel=5, stride=2)
-    assert element_order(strided).tolist() == [4, 2, 0, 3, 1]
-    found = runs(strided, 13, 5)
-    inner = slice(found.start[4], found.start[8])
-    assert found.length[inner].tolist() == [3, 2, 3, 2]
-    transposed = ConvTranspose2d(name="layer", channels=1, kernel=5, stride=2)
-    assert runs(transposed, 5, 13).length.tolist() == [5] * 5
-    assert runs(transposed, 5, 13, longest=1).length.tolist() == [1] * 25
 
 
 @pytest.mark.parametrize("product", [functional.linear, partial(event_linear, None)])

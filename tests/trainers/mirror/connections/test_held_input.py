@@ -97,20 +97,3 @@ def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
     assert found.layers["only"].spikes.any()
     scale = config.encoder.mean_drive(config.steps)
     torch.testing.assert_close(found.reconstruction * scale, expected, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("compiled", COMPILED)
-def test_the_first_connections_see_each_image_once(
-    monkeypatch: pytest.MonkeyPatch, compiled: bool
-) -> None:
-    seen: list[int] = []
-
-    def watch(*given: Any) -> Tensor:
-        seen.append(len(given[-2]))
-        return connect(*given[-3:])
-
-    monkeypatch.setattr("bioae.trainers.mirror.connections.layer_pathways.connect", watch)
-    monkeypatch.setattr("bioae.trainers.mirror.connections.events.connect", watch)
-    network = Network.initialise(described())
-    NetworkMirror(network, compile=compiled)(shown(network.config))
-    assert seen[0] == 4

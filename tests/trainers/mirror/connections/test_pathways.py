@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from builders import COBA, conv, dense, described, multiplied
@@ -71,17 +70,6 @@ def test_gradients_through_delays_and_signs_are_finite_differences(schedule: str
         expected = float((values.grad * direction).sum())
         assert abs(expected) > 1e-5
         assert (found[0] - found[1]) / 2e-5 == pytest.approx(expected, rel=1e-4)
-
-
-def test_a_weight_of_zero_may_grow_to_either_sign() -> None:
-    described = network("brian2")
-    zero = np.zeros_like(described.weights["first.weight"])
-    silent = Network(described.config, {**described.weights, "first.weight": zero})
-    mirror = NetworkMirror(silent, derivative=Gaussian(sigma=0.5), dtype=torch.float64)
-    loss(mirror).backward()  # type: ignore[no-untyped-call]
-    gradient = mirror.weights["first.weight"].grad
-    assert gradient is not None
-    assert gradient.all()
 
 
 @pytest.mark.parametrize("autapses", [False, True])
