@@ -16,7 +16,7 @@ from bioae.simulation.presentations import check_fit, converted
 
 __all__ = ["Given", "Splits", "encoder_seed", "example_order", "held_out", "splits"]
 
-#: The third number of the seed of the split; the order of images and input spikes have 0 and 1.
+#: The third number of the seed of the split; the order of examples and input spikes have 0 and 1.
 _STREAM = 2
 
 
@@ -83,52 +83,52 @@ def splits(
     return Splits(train, validation, test)
 
 
-def held_out(images: Data, part: float, seed: int) -> tuple[Data, Data]:
-    """Cut a validation split from images.
+def held_out(data: Data, part: float, seed: int) -> tuple[Data, Data]:
+    """Cut a validation split from examples.
 
-    Where there are labels it is stratified: each class contributes its share, up to one image.
+    Where there are labels it is stratified: each class contributes its share, up to one example.
 
     Parameters
     ----------
-    images
-        The images to cut from.
+    data
+        The data to cut from.
     part
-        The number of images to hold out (an integer), or their fraction (below 1).
+        The number of examples to hold out (an integer), or their fraction (below 1).
     seed
-        The seed of the choice, which depends on nothing else but the images.
+        The seed of the choice, which depends on nothing else but the examples.
 
     Returns
     -------
     tuple
-        The remaining images in their order, and those held out.
+        The remaining examples in their order, and those held out.
 
     Raises
     ------
     DataError
-        If no image would remain.
+        If no example would remain.
     """
-    total = len(images)
+    total = len(data)
     count = part if isinstance(part, int) else max(round(part * total), 1)
     if count >= total:
         raise DataError(
-            "no image would remain to train on",
+            "no example would remain to train on",
             where="data.validation",
-            expected=f"a part of the {total} training images",
+            expected=f"a part of the {total} training examples",
             found=str(part),
         )
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 0, _STREAM))))
     order = generator.permutation(total)
-    if images.labels is not None:
-        order = order[np.argsort(images.labels[order], kind="stable")]
+    if data.labels is not None:
+        order = order[np.argsort(data.labels[order], kind="stable")]
     # Equal distances in an order by class take an equal share of each.
     places = ((np.arange(count) + 0.5) * total / count).astype(np.int64)
     chosen = np.zeros(total, dtype=bool)
     chosen[order[places]] = True
-    return images[~chosen], images[chosen]
+    return data[~chosen], data[chosen]
 
 
 def example_order(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
-    """Return the order of the images in an epoch, a permutation of their positions.
+    """Return the order of the examples in an epoch, a permutation of their positions.
 
     Drawn from a counter-based generator (Philox 4x64; Salmon et al. 2011, SC '11).
     """

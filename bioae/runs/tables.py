@@ -40,27 +40,29 @@ def _part(value: object) -> object:
         return value
     if value == 0 and not isinstance(value, bool):
         raise ValueError(
-            "every run needs images for validation, which are evaluated after each epoch: expected "
-            "a number of images, 1 or more, or a fraction between 0 and 1, found 0"
+            "every run needs examples for validation, evaluated after each epoch: expected "
+            "a number of examples, 1 or more, or a fraction between 0 and 1, found 0"
         )
-    raise ValueError(f"expected a number of images, or a fraction between 0 and 1, found {value!r}")
+    raise ValueError(
+        f"expected a number of examples, or a fraction between 0 and 1, found {value!r}"
+    )
 
 
 class DataConfig(Table):
-    """The images to train on, to validate on, and to test on."""
+    """The examples to train on, to validate on, and to test on."""
 
     name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
     train: Count | None = Field(
         default=None,
-        description="images of the training split, those for validation included; none: all",
+        description="examples of the training split, those for validation included; none: all",
     )
     validation: Annotated[int | float, BeforeValidator(_part)] = Field(
         default=0.1,
-        description="images of these that are held out to validate: a number, or a fraction",
+        description="examples of these that are held out to validate: a number, or a fraction",
     )
     test: Count | None = Field(
         default=None,
-        description="images of the test split, evaluated once at the end; none: all",
+        description="examples of the test split, evaluated once at the end; none: all",
     )
 
     def of(self, name: str) -> DataConfig:
@@ -71,7 +73,7 @@ class DataConfig(Table):
     def _leaves_images(self) -> Self:
         if self.train is not None and self.validation >= self.train:
             raise ValueError(
-                f"validation = {self.validation} of {self.train} training images: no image would "
+                f"validation = {self.validation} of {self.train} training examples: none would "
                 "remain to train on"
             )
         return self

@@ -191,7 +191,7 @@ def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
         ),
         ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a modulator"),
         ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
-        ({"data": {"validation": 80}}, "no image would remain"),
+        ({"data": {"validation": 80}}, "would remain to train on"),
         ({"training": {}}, r"found both \[learning\] and \[training\]"),
     ],
 )

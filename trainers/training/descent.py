@@ -1,4 +1,4 @@
-"""Problems of gradient descent: weights, images and objective; reproducible batches; evaluation.
+"""Problems of gradient descent: weights, examples and objective; reproducible batches; evaluation.
 
 Randomness follows from the run's seed and the epoch's number. No generator has a state that a
 checkpoint would have to store.
@@ -40,10 +40,10 @@ __all__ = [
     "torch_device",
 ]
 
-#: Images that a network is evaluated on.
+#: Examples that a network is evaluated on.
 Split: TypeAlias = Literal["validation", "test"]
 
-#: The epoch whose random input the held-out images receive every time; training counts from 1.
+#: The epoch whose random input the held-out examples receive every time; training counts from 1.
 _VALIDATION = 0
 
 
@@ -94,12 +94,12 @@ def targets_of(
 
 
 class Batch(NamedTuple):
-    """Images as a network receives them, with their targets.
+    """Examples as a network receives them, with their targets.
 
     Attributes
     ----------
     drive
-        The input: the output of the encoder (time, example, ...), or images (example, ...).
+        The input: the output of the encoder (time, example, ...), or the values (example, ...).
     targets
         The targets of the task: images, numbers (example, ...), or classes (example,).
     key
@@ -142,7 +142,7 @@ class Cause(Protocol):
 
 
 class DescentProblem(ABC):
-    """A network, the images to train it on, and its objective.
+    """A network, the examples to train it on, and its objective.
 
     Attributes
     ----------
@@ -191,15 +191,15 @@ class DescentProblem(ABC):
         return loss_function(self.config.loss)
 
     @abstractmethod
-    def batch(self, images: Data, seed: int) -> Batch:
-        """Return images as the network receives them.
+    def batch(self, data: Data, seed: int) -> Batch:
+        """Return examples as the network receives them.
 
         Parameters
         ----------
-        images
-            The images.
+        data
+            The examples.
         seed
-            The seed of random input, which depends on it and on the number of each image.
+            The seed of random input, which depends on it and on the number of each example.
         """
 
     @abstractmethod
@@ -264,7 +264,7 @@ class DescentProblem(ABC):
 
 
 def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, Any]:
-    """Evaluate a network on held-out images, with its weights as they are stored.
+    """Evaluate a network on held-out examples, with its weights as they are stored.
 
     Returns
     -------
@@ -274,14 +274,14 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
         figures of the problem's tallies, by the layers' names.
     """
     settings = problem.config.training
-    images: Data = getattr(problem.data, split)
+    data: Data = getattr(problem.data, split)
     size = settings.evaluation_batch_size or settings.batch_size
     seed = encoder_seed(settings.seed, _VALIDATION)
     tallies = problem.tallies()
     scores = Scores(problem.task)
     with problem.as_stored(), torch.no_grad():
-        for start in range(0, len(images), size):
-            batch = problem.batch(images[start : start + size], seed)
+        for start in range(0, len(data), size):
+            batch = problem.batch(data[start : start + size], seed)
             outputs = problem.evaluated(batch)
             scores.add(outputs.output, batch.targets)
             for name, tally in tallies.items():

@@ -1,4 +1,4 @@
-"""The problem of training a spiking network: its mirror, encoded images and regularisers."""
+"""The problem of training a spiking network: its mirror, encoded examples and regularisers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["LayerTally", "Problem", "on_grid"]
 
 @dataclass(frozen=True)
 class Problem(DescentProblem):
-    """A spiking network, the images to train it on, and its objective.
+    """A spiking network, the examples to train it on, and its objective.
 
     Parameters
     ----------
@@ -76,16 +76,16 @@ class Problem(DescentProblem):
         }
         return {n: torch.from_numpy(~each) for n, each in potential.items() if not each.all()}
 
-    def batch(self, images: Data, seed: int) -> Batch:
-        """Encode images; random input depends on the seed and on the number of each image."""
+    def batch(self, data: Data, seed: int) -> Batch:
+        """Encode examples; random input depends on the seed and on the number of each example."""
         network, settings = self.config.network, self.config.training
-        values = values_of(network, images)
-        drive = network.encoder.encode(values, images.indices, steps=network.steps, seed=seed)
+        values = values_of(network, data)
+        drive = network.encoder.encode(values, data.indices, steps=network.steps, seed=seed)
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
         return Batch(
             torch.from_numpy(drive).to(**options),
-            targets_of(network.task, images, network.steps, **options),
-            Key(seed, images.indices),
+            targets_of(network.task, data, network.steps, **options),
+            Key(seed, data.indices),
         )
 
     def run(self, batch: Batch) -> Activity:

@@ -61,11 +61,11 @@ class DescentConfig(Table):
 
     epochs: NumberOfEpochs = Field(
         default=10,
-        description="passes over the training images; with stages: of each stage without `epochs`",
+        description="passes over the training data; with stages: of each stage without `epochs`",
     )
-    batch_size: Count = Field(default=32, description="images of one update")
+    batch_size: Count = Field(default=32, description="examples of one update")
     evaluation_batch_size: Count | None = Field(
-        default=None, description="images evaluated at once; none: `batch_size`"
+        default=None, description="examples evaluated at once; none: `batch_size`"
     )
     optimiser: Optimiser = Field(
         default=AdamConfig(),
@@ -79,7 +79,7 @@ class DescentConfig(Table):
         default=1.0, description="largest norm of the gradient, all weights"
     )
     seed: int = Field(
-        default=0, ge=0, lt=2**63, description="seed of weights, order of images and random input"
+        default=0, ge=0, lt=2**63, description="seed of weights, order of examples and random input"
     )
     learning_rates: Rates = Field(
         default_factory=dict,

@@ -79,7 +79,7 @@ def _check_calibration(network: Network, described: NetworkConfig | None, init: 
 
 
 def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], model: str) -> None:
-    """Say in one line if images that are held out now may have been trained on before."""
+    """Say in one line if examples that are held out now may have been trained on before."""
     data, training, learning = (
         _table(before.get(name)) for name in ("data", "training", "learning")
     )
@@ -93,7 +93,7 @@ def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], mode
     for key, (then, value) in now.items():
         if then != value:
             logging.getLogger("bioae").warning(
-                "bioae: %s was trained with %s = %s, now it is %s: images that are held out for "
+                "bioae: %s was trained with %s = %s, now it is %s: examples that are held out for "
                 "validation may have been trained on",
                 model, key, *("all" if each is None else each for each in (then, value)),
             )  # fmt: skip

@@ -146,9 +146,9 @@ class StageConfig(Table):
     """A stage of a run: the keys that differ from those of the run."""
 
     epochs: NumberOfEpochs | None = Field(
-        default=None, description="passes over the training images"
+        default=None, description="passes over the training examples"
     )
-    batch_size: Count | None = Field(default=None, description="images of one update")
+    batch_size: Count | None = Field(default=None, description="examples of one update")
     learning_rate: Rate | None = Field(default=None, description="the step size")
     learning_rates: Rates | None = Field(default=None, description="the step sizes of some weights")
     schedule: Schedule | None = Field(

@@ -29,7 +29,7 @@ class LearningTable(Table):
         None, min_length=1, description="the synapse model of layers that name none: a name, or "
         "the path of a TOML file",
     )  # fmt: skip
-    epochs: NumberOfEpochs = Field(1, description="passes over the training images")
+    epochs: NumberOfEpochs = Field(1, description="passes over the training examples")
     target: Annotated[
         Literal["cpp_standalone", "cython", "numpy", "torch"], BeforeValidator(_target)
     ] = Field("cpp_standalone", description="the target: of Brian2, or `torch`")
@@ -52,10 +52,11 @@ class LearningTable(Table):
         1000, description="presentations from one checkpoint and line of metrics to the next"
     )
     labelled: Count = Field(
-        10_000, description="the most training images by whose responses neurons get their classes"
+        10_000,
+        description="the most training examples by whose responses neurons get their classes",
     )
     seed: int = Field(
-        0, ge=0, lt=2**63, description="seed of weights, order of images and random input"
+        0, ge=0, lt=2**63, description="seed of weights, order of examples and random input"
     )
 
     @model_validator(mode="after")

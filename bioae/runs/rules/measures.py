@@ -60,7 +60,7 @@ class Evaluation:
         self._classes: tuple[Network, xr.DataArray] | None = None
 
     def validation(self, network: Network) -> dict[str, Any]:
-        """Return measures on the images for validation."""
+        """Return measures on the examples for validation."""
         scores = self._scores(network, self._data.validation)
         return {f"validation_{name}": value for name, value in scores.items()}
 

@@ -87,8 +87,8 @@ def test_the_sample_is_held_out_in_equal_parts() -> None:
 
 
 @pytest.mark.parametrize("part", [5, 10**9, 0.95])
-def test_some_image_must_remain(part: float) -> None:
-    with pytest.raises(DataError, match=r"data\.validation: no image would remain"):
+def test_some_example_must_remain(part: float) -> None:
+    with pytest.raises(DataError, match=r"data\.validation: no example would remain"):
         held_out(numbered(5, None), part, 0)
 
 
