@@ -22,15 +22,7 @@ from bioae.datasets.store import fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = [
-    "array_files",
-    "folders",
-    "named_array_files",
-    "names",
-    "others",
-    "paths",
-    "recording_files",
-]
+__all__ = ["array_files", "folders", "names", "npy_files", "others", "paths", "recordings"]
 
 _ALL = ("split", "layout", "white", "sensor", "time_unit")
 
@@ -86,19 +78,19 @@ def folders(source: _Input, request: Request) -> Data:
 
 
 @form(_file(lambda path: path.suffix == ".npy" and not path.is_dir()), *_ALL)
-def array_files(source: _Input, request: Request) -> Data:
+def npy_files(source: _Input, request: Request) -> Data:
     """Convert the array in an ``.npy`` file."""
     return request.named(str(source.path)).convert(read_array(source.path))
 
 
 @form(_file(lambda path: path.suffix in ARRAY_FILES and not path.is_dir()), "split")
-def named_array_files(source: _Input, request: Request) -> Data:
+def array_files(source: _Input, request: Request) -> Data:
     """Load the images, signals or events in a file of named arrays."""
     return load_arrays(source.path, request)
 
 
 @form(_file(lambda path: path.suffix == ".npz" and path.is_file() and _is_recording(path)), *_ALL)
-def recording_files(source: _Input, request: Request) -> Data:
+def recordings(source: _Input, request: Request) -> Data:
     """Convert the recording of an event camera in an ``.npz`` file."""
     path = source.path
     fields = [name for name in ("t", "x", "y", "p") if name in array_names(path)]
