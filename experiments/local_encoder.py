@@ -68,10 +68,11 @@ def _encoder(trial: Trial) -> Network:
     if settings["kind"] == "gradient":
         training = {"epochs": sizes["gradient_epochs"]}
         tables = read("local_encoder_gradient", {"data": data, "training": training})
-        return trial.train(changed(tables, steps)).network
+        trained: Network = trial.train(changed(tables, steps)).network
+        return trained
     learning = {"epochs": sizes["epochs"], "target": trial.target, "labelled": sizes["few"]}
     tables = changed(settings["tables"], {"data": data, "learning": learning, **steps})
-    network = trial.train(tables, settings["name"], share=True).network
+    network: Network = trial.train(tables, settings["name"], share=True).network
     if settings["kind"] != "shuffled":
         return network
     weights = np.array(network.weights[f"{LAYER}.weight"])

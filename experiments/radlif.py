@@ -94,7 +94,7 @@ def classify(trial: Trial) -> dict[str, float]:
     tables["data"] |= trial.data(train, test)
     if settings["classifier"] == "radlif":
         return in_brian2(trial, trial.train(tables).network, test)
-    outputs = trial.baseline(tables).baseline.predict(test)
+    outputs = trial.baseline(tables).network.predict(test)
     return {"accuracy": float((outputs.argmax(axis=1) == test.labels).mean())}
 
 

@@ -124,7 +124,8 @@ def _network(trial: Trial, tables: Mapping[str, Any]) -> Network:
     if not trial.settings.get("training", True):
         return trial.untrained(tables["network"])
     parts = [trial.settings["task"], str(tables["network"]["steps"]), *trial.settings["changes"]]
-    return trial.train(tables, "-".join(parts), share=True).network
+    trained: Network = trial.train(tables, "-".join(parts), share=True).network
+    return trained
 
 
 def _measured(trial: Trial, network: Network, test: Data) -> dict[str, float]:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bioae.noise import Key, draw, population_number
-from experiments.baselines.config import LOG_VARIANCE
-from experiments.baselines.kinds import AutoencoderKind, VariationalKind
+from experiments.baselines.config import LOG_VARIANCE, AutoencoderKind, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
 
 __all__ = ["AutoencoderModule", "kl_divergence"]
@@ -98,7 +97,7 @@ class AutoencoderModule(ConventionalModule):
 
     def _normal(self, key: Key, like: Tensor) -> Tensor:
         numbers = draw(
-            "normal", seed=key.seed, examples=key.examples, step=0, call=0,
-            population=population_number(self.depth), count=math.prod(like.shape[1:]),
+            "normal", key, step=0, call=0, population=population_number(self.depth),
+            count=math.prod(like.shape[1:]),
         )  # fmt: skip
         return torch.from_numpy(numbers).to(like).reshape(like.shape)

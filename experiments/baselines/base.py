@@ -1,7 +1,8 @@
-"""Interface of baselines."""
+"""Interface of baselines, and predictors that are fitted in one step."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.datasets import Data
-from bioae.errors import NetworkError
+from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.presentations import Presentations, values_of
 
-__all__ = ["Arrays", "Baseline"]
+__all__ = ["Arrays", "Baseline", "Linear", "principal_components"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,74 +37,30 @@ class Baseline(ABC):
         self.network = network
 
     def predict(self, data: Data | ArrayLike) -> NDArray[np.float64]:
-        """Predict the outputs of examples.
+        """Predict the outputs of examples (example, *output_shape).
 
         Parameters
         ----------
         data
             A data set; or an array of images in [0, 1], (example, channel, y, x) or
             (example, y, x), or of signals (example, time, channel).
-
-        Returns
-        -------
-        NDArray
-            (example, *output_shape), of the shape that the task gives: reconstructed images,
-            an output for each class, numbers, or numbers at each step.
-
-        Raises
-        ------
-        DataError
-            If the data do not fit.
         """
         parts = [self._predict(part) for part in self._parts(data)]
         return np.concatenate(parts).reshape(-1, *self.network.output_shape)
 
     def reconstruct(self, images: Data | ArrayLike) -> NDArray[np.float64]:
-        """Reconstruct images.
-
-        Parameters
-        ----------
-        images
-            A data set, or an array (example, channel, y, x) or (example, y, x) in [0, 1].
-
-        Returns
-        -------
-        NDArray
-            (example, channel, y, x).
-
-        Raises
-        ------
-        DataError
-            If the images do not fit.
-        NetworkError
-            If the task of the network is another one than reconstruction.
-        """
-        self._check_reconstructs()
+        """Reconstruct images (example, channel, y, x), of a network of this task."""
         return self.predict(images)
 
     def latent(self, images: Data | ArrayLike) -> NDArray[np.float64]:
         """Return the latent numbers of images, from which they are reconstructed.
-
-        Parameters
-        ----------
-        images
-            As for `reconstruct`.
 
         Returns
         -------
         NDArray
             (example, number), of C order where the latent layer is an image; without numbers where
             a baseline ignores the image.
-
-        Raises
-        ------
-        DataError
-            If the images do not fit.
-        NetworkError
-            If the task of the network is another one than reconstruction, or the network of a
-            trained baseline names no latent layer.
         """
-        self._check_reconstructs()
         return np.concatenate([self._latent(part) for part in self._parts(images)])
 
     @abstractmethod
@@ -123,13 +80,72 @@ class Baseline(ABC):
         for start in range(0, len(checked), _PART):
             yield values_of(self.network, checked[start : start + _PART])
 
-    def _check_reconstructs(self) -> None:
-        task = self.network.task.kind
-        if task != "reconstruction":
-            raise NetworkError(
-                "the baseline does not reconstruct",
-                where="network.task",
-                expected="the task 'reconstruction'",
-                found=repr(task),
-                hint="Its outputs are those of `predict`",
-            )
+
+class Linear(Baseline):
+    """The mean image and its components: ``mean + (image - mean) C^T C`` with orthonormal rows C.
+
+    Without components it is the mean image, and zero if that is zero.
+
+    Parameters
+    ----------
+    network
+        See `Baseline`.
+    mean, components
+        The mean image (pixel), and the components (component, pixel).
+    """
+
+    def __init__(
+        self, network: NetworkConfig, mean: NDArray[np.float64], components: NDArray[np.float64]
+    ) -> None:
+        super().__init__(network)
+        self.mean = mean
+        self.components = components
+
+    @classmethod
+    def zero(cls, network: NetworkConfig) -> Linear:
+        """Return the prediction of zero everywhere."""
+        pixels = math.prod(network.input_shape)
+        return cls(network, np.zeros(pixels), np.zeros((0, pixels)))
+
+    @classmethod
+    def fitted(cls, network: NetworkConfig, images: NDArray[np.float64], components: int) -> Linear:
+        """Return the principal components of training images (example, channel, y, x)."""
+        flat = images.reshape(len(images), -1)
+        if not components:
+            return cls(network, flat.mean(0), np.zeros((0, flat.shape[1])))
+        return cls(network, *principal_components(flat, components))
+
+    def arrays(self) -> Arrays:
+        """Return ``mean`` and ``components``."""
+        return {"mean": self.mean, "components": self.components}
+
+    def _predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.mean + self._latent(values) @ self.components
+
+    def _latent(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (images.reshape(len(images), -1) - self.mean) @ self.components.T
+
+
+def principal_components(
+    samples: NDArray[np.float64], components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean of samples (sample, feature), and their first principal components.
+
+    Raises
+    ------
+    DataError
+        If there are fewer samples than components.
+    """
+    from sklearn.decomposition import PCA
+
+    if components > len(samples):
+        raise DataError(
+            "there are fewer training images than principal components",
+            where="baseline.components",
+            expected=f"at most {len(samples)}",
+            found=str(components),
+        )
+    # The faster one of two exact methods, for many samples or for few.
+    solver = "covariance_eigh" if len(samples) >= samples.shape[1] else "full"
+    fit = PCA(components, svd_solver=solver).fit(samples)
+    return np.asarray(fit.mean_, np.float64), np.asarray(fit.components_, np.float64)

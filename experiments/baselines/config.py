@@ -6,33 +6,115 @@ This file imports no PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field
 
+from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
-from bioae.networks.layers import Dense, LayerBase, Pool2d, Shape
+from bioae.networks.layers import LayerBase, Pool2d, Shape
 from bioae.trainers.training.config import RunConfig
-from bioae.trainers.training.terms import WEIGHT_TERMS, RegularisersConfig
-from experiments.baselines.kinds import (
-    FeedforwardKind,
-    Kind,
-    PcaKind,
-    RecurrentKind,
-    TrainedKind,
-    VariationalKind,
-)
 
-__all__ = ["LOG_VARIANCE", "BaselineConfig", "Place", "places"]
-
+__all__ = [
+    "LOG_VARIANCE", "AutoencoderKind", "BaselineConfig", "FeedforwardKind", "PcaKind", "Place",
+    "RecurrentKind", "TrainedKind", "VariationalKind", "ZeroKind", "places",
+]  # fmt: skip
 
 #: Before ``weight`` and ``bias`` in the names of the arrays that give the latent log-variance.
 LOG_VARIANCE = "log_variance_"
 
 #: The input, forget, cell and output gates of long short-term memory, in the order of PyTorch.
 _GATES = 4
+
+#: The activation function of a unit; ``erf`` is erf(x / sqrt 2).
+ActivationName = Literal["relu", "tanh", "erf"]
+
+
+class TrainedKind(Table):
+    """Keys of the kinds that have the layers of the network, and are trained.
+
+    Attributes
+    ----------
+    output
+        The activation function of the last layer.
+    bias
+        Whether all layers with weights have biases; false: those of which the network's description
+        says so.
+    initial
+        A file of arrays to start from, by names such as ``LAYER.weight``; the others are drawn.
+    """
+
+    output: Literal["linear", "sigmoid"] = "linear"
+    bias: bool = True
+    initial: str | None = None
+
+
+class AutoencoderKind(TrainedKind):
+    """An auto-encoder: the layers of the network with rectified linear units; those of `latent`."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    latent: Literal["relu", "linear"] = "relu"
+
+
+class VariationalKind(TrainedKind):
+    """A variational auto-encoder; `beta` is the factor of the Kullback-Leibler divergence."""
+
+    kind: Literal["variational"] = "variational"
+    beta: float = Field(1.0, ge=0, le=1e6)
+
+
+class FeedforwardKind(TrainedKind):
+    """A multilayer perceptron or a convolutional network of the network's layers, of any task."""
+
+    kind: Literal["feedforward"] = "feedforward"
+    activation: ActivationName = "relu"
+
+
+class RecurrentKind(TrainedKind):
+    """A recurrent network for signals: dense layers with ``recurrent = true`` have a `cell`.
+
+    `activation` is that of the other layers, but of the last one.
+    """
+
+    kind: Literal["recurrent"] = "recurrent"
+    cell: Literal["relu", "tanh", "lstm"] = "tanh"
+    activation: ActivationName = "relu"
+
+
+class PcaKind(Table):
+    """The first principal components of the training images; as many as latent units by default."""
+
+    kind: Literal["pca"] = "pca"
+    components: Size | None = None
+
+
+class MeanImageKind(Table):
+    """The mean of the training images, whatever the image."""
+
+    kind: Literal["mean_image"] = "mean_image"
+
+
+class ZeroKind(Table):
+    """Zero everywhere, whatever the image."""
+
+    kind: Literal["zero"] = "zero"
+
+
+#: A baseline by its name, or a table.
+Kind = Annotated[
+    Annotated[
+        AutoencoderKind
+        | VariationalKind
+        | FeedforwardKind
+        | RecurrentKind
+        | PcaKind
+        | MeanImageKind
+        | ZeroKind,
+        Field(discriminator="kind"),
+    ],
+    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
+]
 
 
 class Place(NamedTuple):
@@ -57,46 +139,9 @@ class BaselineConfig(RunConfig):
 
     baseline: Kind
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        network, kind = self.network, self.baseline
-        for terms in (self.regularisers, *(each.regularisers for each in self.training.stages)):
-            _check_terms(terms)
-        if any(stage.trainable for stage in self.training.stages):
-            raise ValueError("`trainable` of a stage: a baseline has no neuron parameters")
-        if isinstance(kind, FeedforwardKind):
-            _check_feedforward(network)
-        elif isinstance(kind, RecurrentKind):
-            _check_recurrent(network, kind)
-        else:
-            self._check_reconstruction()
-        return self
-
-    def _check_reconstruction(self) -> None:
-        network, kind = self.network, self.baseline
-        if network.task.kind != "reconstruction":
-            raise ValueError(
-                f"the baseline {kind.kind!r} reconstructs images: expected a network of the task "
-                f"'reconstruction', found {network.task.kind!r}; the baselines 'feedforward' and "
-                "'recurrent' do other tasks"
-            )
-        if isinstance(kind, PcaKind) and self.components > math.prod(network.input_shape):
-            raise ValueError(
-                f"an image has {math.prod(network.input_shape)} pixels, fewer than the "
-                f"{self.components} principal components"
-            )
-        if isinstance(kind, TrainedKind):
-            self._check_latent(kind)
-
     @property
     def components(self) -> int:
-        """The number of principal components.
-
-        Raises
-        ------
-        ValueError
-            If neither the kind nor a latent layer gives it.
-        """
+        """The number of principal components."""
         if isinstance(self.baseline, PcaKind) and self.baseline.components is not None:
             return self.baseline.components
         return math.prod(self.latent.shape)
@@ -113,10 +158,7 @@ class BaselineConfig(RunConfig):
         for place in places(self.network):
             if place.layer.name == self.network.latent:
                 return place
-        raise ValueError(
-            f"the baseline {self.baseline.kind!r} needs the latent layer, and the network names "
-            'none; set latent = "LAYER" in [network]'
-        )
+        raise ValueError('the network names no latent layer; set latent = "LAYER" in [network]')
 
     @property
     def sources(self) -> list[tuple[str, Place]]:
@@ -159,20 +201,6 @@ class BaselineConfig(RunConfig):
                 shapes[f"{name}bias"] = (gates * layer.bias_shape(shape)[0],)
         return shapes
 
-    def _check_latent(self, kind: TrainedKind) -> None:
-        latent, last = self.latent, places(self.network)[-1]
-        if latent == last:
-            raise ValueError(
-                f"the latent layer {latent.layer.name!r} is the last one: an auto-encoder has "
-                "a decoder after it"
-            )
-        if isinstance(kind, VariationalKind) and isinstance(latent.layer, Pool2d):
-            raise ValueError(
-                f"the latent layer {latent.layer.name!r} has no weights, from which mean and "
-                "variance could be learned"
-            )
-        _check_outputs(self.network)
-
 
 def places(network: NetworkConfig) -> tuple[Place, ...]:
     """Return the layers of a network with their shapes, for inputs without an encoder.
@@ -180,91 +208,10 @@ def places(network: NetworkConfig) -> tuple[Place, ...]:
     They are those of the spiking network, unless its encoder gives a pixel several neurons: its
     first layer then has that many input channels per channel here. The channels of signals have the
     `shape` of the encoder ``frames``, if it has one.
-
-    Raises
-    ------
-    ValueError
-        If a layer does not fit.
     """
-    return tuple(_places(network))
-
-
-def _places(network: NetworkConfig) -> Iterator[Place]:
-    encoder = network.encoder
-    arranged = encoder.shape if isinstance(encoder, Frames) else None
-    shape: Shape = arranged or network.input_shape
+    encoder, found = network.encoder, []
+    shape: Shape = (encoder.shape if isinstance(encoder, Frames) else None) or network.input_shape
     for layer in network.layers:
-        try:
-            place = Place(layer, shape, layer.output_shape(shape))
-        except ValueError as error:
-            raise ValueError(f"layer {layer.name!r}: {error}") from None
-        yield place
-        shape = place.shape
-
-
-def _check_outputs(network: NetworkConfig) -> None:
-    """Reject a last layer from which each output is not read from one unit."""
-    units = math.prod(places(network)[-1].shape)
-    outputs = math.prod(network.output_shape)
-    if units != outputs:
-        what = "pixels" if network.task.kind == "reconstruction" else "outputs of the task"
-        raise ValueError(
-            f"the last layer has {units} outputs for {outputs} {what}: a baseline reads each "
-            "output from one neuron"
-        )
-
-
-def _check_feedforward(network: NetworkConfig) -> None:
-    if network.task.in_time:
-        raise ValueError(
-            f"the task {network.task.kind!r} has an output for each step, and the baseline "
-            "'feedforward' one output: choose the baseline 'recurrent'"
-        )
-    if network.in_time and network.points > 1:
-        raise ValueError(
-            f"the baseline 'feedforward' reads one point in time, and signals have "
-            f"{network.points}: choose the baseline 'recurrent', or, for signals with one point, "
-            f"every = {network.steps} in the encoder"
-        )
-    _check_outputs(network)
-
-
-def _check_recurrent(network: NetworkConfig, kind: RecurrentKind) -> None:
-    if not network.in_time:
-        raise ValueError(
-            "the baseline 'recurrent' is for signals, and input_shape = "
-            f"{list(network.input_shape)} for images: choose the baseline 'feedforward'"
-        )
-    recurrent = [layer for layer in network.layers if layer.recurrent]
-    others = [layer.name for layer in recurrent if not isinstance(layer, Dense)]
-    if others:
-        raise ValueError(f"layer {others[0]!r}: in baselines only dense layers are recurrent")
-    if not recurrent:
-        raise ValueError(
-            "the baseline 'recurrent' needs a recurrent layer: set recurrent = true in a dense one"
-        )
-    if network.layers[-1].recurrent and kind.output != "linear":
-        raise ValueError(
-            f"baseline.output = {kind.output!r} has no effect: the last layer is recurrent, and "
-            "its units are those of `cell`"
-        )
-    default = RecurrentKind.model_fields["activation"].default
-    if kind.activation != default and all(layer.recurrent for layer in network.layers[:-1]):
-        raise ValueError(
-            f"baseline.activation = {kind.activation!r} has no effect: all layers but the last one "
-            "are recurrent, and their units are those of `cell`"
-        )
-    if network.decoder.reads == "latency":
-        raise ValueError(
-            f"the decoder {network.decoder.kind!r} reads the times of spikes, which a baseline "
-            "does not have"
-        )
-
-
-def _check_terms(terms: RegularisersConfig | None) -> None:
-    for symbol in terms.model_fields_set if terms else ():
-        if symbol not in WEIGHT_TERMS:
-            raise ValueError(
-                f"the regulariser {symbol} acts on spikes, which a baseline does not have; "
-                f"expected one of {', '.join(WEIGHT_TERMS)}"
-            )
+        found.append(Place(layer, shape, layer.output_shape(shape)))
+        shape = found[-1].shape
+    return tuple(found)

@@ -15,8 +15,14 @@ from torch import Tensor, nn
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.mirror.connections.functional import connect
-from experiments.baselines.config import BaselineConfig, Place, places
-from experiments.baselines.kinds import FeedforwardKind, RecurrentKind, TrainedKind
+from experiments.baselines.config import (
+    BaselineConfig,
+    FeedforwardKind,
+    Place,
+    RecurrentKind,
+    TrainedKind,
+    places,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -24,7 +30,6 @@ __all__ = [
     "Connections",
     "ConventionalLayer",
     "ConventionalModule",
-    "FeedforwardModule",
 ]
 
 #: The activation functions by name.
@@ -214,7 +219,3 @@ class ConventionalModule(nn.Module):
         scale = gain / math.sqrt(place.layer.fan_in(place.input_shape))
         weight = arrays["weight"]
         weight.copy_(torch.from_numpy(generator.normal(0.0, scale, weight.shape)))
-
-
-class FeedforwardModule(ConventionalModule):
-    """A multilayer perceptron or a convolutional network; the last layer is linear by default."""

@@ -22,10 +22,9 @@ from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 from experiments.baselines.autoencoder import kl_divergence
-from experiments.baselines.config import BaselineConfig
-from experiments.baselines.kinds import RecurrentKind, VariationalKind
+from experiments.baselines.config import BaselineConfig, RecurrentKind, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
-from experiments.baselines.stored import Trained, save_baseline
+from experiments.baselines.stored import Conventional, save_baseline
 
 __all__ = ["ActivationTally", "BaselineProblem"]
 
@@ -101,11 +100,11 @@ class BaselineProblem(DescentProblem):
         """Leave the weights as they are: they have no bounds."""
         return
 
-    def result(self, summary: Mapping[str, Any]) -> Trained:
+    def result(self, summary: Mapping[str, Any]) -> Conventional:
         """Return the baseline, which predicts the outputs of examples."""
-        return Trained(self.module)
+        return Conventional(self.module)
 
-    def save(self, out: Path, result: Trained, summary: Mapping[str, Any]) -> None:
+    def save(self, out: Path, result: Conventional, summary: Mapping[str, Any]) -> None:
         """Write the baseline."""
         save_baseline(result, self.config, out / MODEL)
 

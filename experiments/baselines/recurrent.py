@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from bioae.networks.initial import orthogonal
 from bioae.noise import Key
-from experiments.baselines.config import Place
-from experiments.baselines.kinds import RecurrentKind
+from experiments.baselines.config import Place, RecurrentKind
 from experiments.baselines.layers import Activations, ConventionalLayer, ConventionalModule
 
 __all__ = ["RecurrentLayer", "RecurrentModule"]

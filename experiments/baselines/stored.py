@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,18 +14,21 @@ from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
 from bioae.documents import read_toml
-from bioae.errors import ArtefactError, NetworkError
+from bioae.errors import ArtefactError
 from bioae.files import atomic_output
 from bioae.inputs import check_input, read_input
 from experiments.baselines.autoencoder import AutoencoderModule
-from experiments.baselines.base import Arrays, Baseline
-from experiments.baselines.config import BaselineConfig
-from experiments.baselines.kinds import FeedforwardKind, RecurrentKind, TrainedKind
-from experiments.baselines.layers import Activations, ConventionalModule, FeedforwardModule
-from experiments.baselines.predictors import Linear
+from experiments.baselines.base import Arrays, Baseline, Linear
+from experiments.baselines.config import (
+    BaselineConfig,
+    FeedforwardKind,
+    RecurrentKind,
+    TrainedKind,
+)
+from experiments.baselines.layers import Activations, ConventionalModule
 from experiments.baselines.recurrent import RecurrentModule
 
-__all__ = ["Trained", "conventional_module", "load_baseline", "save_baseline", "set_initial"]
+__all__ = ["Conventional", "conventional_module", "load_baseline", "save_baseline", "set_initial"]
 
 _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
 
@@ -34,28 +36,16 @@ _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
 def conventional_module(
     config: BaselineConfig, arrays: Mapping[str, Tensor] | None = None
 ) -> ConventionalModule:
-    """Return the conventional network of a configuration, of a kind that is trained.
-
-    Parameters
-    ----------
-    config, arrays
-        See `ConventionalModule`.
-    """
+    """Return the conventional network of a configuration, see `ConventionalModule`."""
     if isinstance(config.baseline, FeedforwardKind):
-        return FeedforwardModule(config, arrays)
+        return ConventionalModule(config, arrays)
     if isinstance(config.baseline, RecurrentKind):
         return RecurrentModule(config, arrays)
     return AutoencoderModule(config, arrays)
 
 
-class Trained(Baseline):
-    """A trained conventional network; a variational auto-encoder decodes the latent mean.
-
-    Parameters
-    ----------
-    module
-        Its layers.
-    """
+class Conventional(Baseline):
+    """A trained conventional network; a variational auto-encoder decodes the latent mean."""
 
     def __init__(self, module: ConventionalModule) -> None:
         super().__init__(module.config.network)
@@ -69,10 +59,7 @@ class Trained(Baseline):
         return _numpy(self._run(values).output)
 
     def _latent(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
-        try:
-            latent = self.module.config.latent.layer.name
-        except ValueError as error:
-            raise NetworkError(str(error)) from error
+        latent = self.module.config.latent.layer.name
         return _numpy(self._run(images).layers[latent].flatten(1))
 
     @torch.no_grad()
@@ -86,13 +73,7 @@ def _numpy(values: Tensor) -> NDArray[np.float64]:
 
 
 def save_baseline(baseline: Baseline, config: BaselineConfig, path: Path) -> None:
-    """Write a baseline atomically, in place of one that is there.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
+    """Write a baseline atomically, in place of one that is there."""
     arrays = {name: np.ascontiguousarray(each) for name, each in baseline.arrays().items()}
     with atomic_output(path, overwrite=True) as temporary:
         temporary.mkdir()
@@ -113,86 +94,44 @@ def load_baseline(path: Path | str) -> Baseline:
     path = check_input(path, ArtefactError, "baseline")
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
     config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
-    arrays = _arrays(path / _WEIGHTS)
-    _check_shapes(arrays, config.array_shapes, path / _WEIGHTS)
+    arrays = _arrays(path / _WEIGHTS, config.array_shapes, whole=True)
     if not isinstance(config.baseline, TrainedKind):
         return Linear(config.network, arrays["mean"], arrays["components"])
     tensors = {name: torch.from_numpy(each) for name, each in arrays.items()}
-    return Trained(conventional_module(config, tensors))
+    return Conventional(conventional_module(config, tensors))
 
 
 @torch.no_grad()
 def set_initial(module: ConventionalModule, path: Path) -> None:
     """Let a network start from the arrays of a file; those that it lacks keep their values.
 
-    Parameters
-    ----------
-    module
-        The network.
-    path
-        A file of safetensors, whose arrays have names of ``module.arrays``.
-
     Raises
     ------
     ArtefactError
         If there is no such file, or an array does not fit the network.
     """
-    arrays = _arrays(check_input(path, ArtefactError, "file of initial arrays"))
     named = module.arrays
-    if not arrays:
-        raise ArtefactError(
-            "the file holds no array",
-            where=str(path),
-            expected=f"some of {', '.join(named)}",
-        )
-    _check_shapes(
-        arrays, {name: tuple(named[name].shape) for name in arrays if name in named}, path
-    )
-    for name, array in arrays.items():
-        values = torch.from_numpy(array).to(named[name].dtype)
-        if not values.isfinite().all():
-            raise ArtefactError(
-                f"the array {name!r} has values that are not finite as {values.dtype}",
-                where=str(path),
-            )
-        named[name].copy_(values)
+    shapes = {name: tuple(each.shape) for name, each in named.items()}
+    path = check_input(path, ArtefactError, "file of initial arrays")
+    for name, array in _arrays(path, shapes, whole=False).items():
+        named[name].copy_(torch.from_numpy(array).to(named[name].dtype))
 
 
-def _arrays(path: Path) -> Arrays:
+def _arrays(path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole: bool) -> Arrays:
+    """Read arrays of some shapes, all of them or some."""
     try:
-        return load_tensors(read_input(path, None))
-    except KeyError as error:
-        raise ArtefactError(
-            "the arrays have a type that cannot be read",
-            where=str(path),
-            expected="F64 or F32",
-            found=str(error.args[0]),
-        ) from error
-    except (SafetensorError, TypeError, ValueError, OSError) as error:
+        arrays = load_tensors(read_input(path, None))
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "the arrays of the baseline are missing or damaged", where=str(path), found=str(error)
         ) from error
-
-
-def _check_shapes(arrays: Arrays, shapes: dict[str, tuple[int, ...]], path: Path) -> None:
-    for name in sorted({*arrays, *shapes}):
-        array: NDArray[Any] | None = arrays.get(name)
-        shape = None if array is None else array.shape
-        if shape != shapes.get(name):
+    for name in sorted({*arrays, *(shapes if whole else ())}):
+        shape = arrays[name].shape if name in arrays else None
+        if shape != shapes.get(name) or not np.isfinite(arrays[name]).all():
             raise ArtefactError(
                 f"the array {name!r} does not fit the baseline",
                 where=str(path),
-                expected=str(shapes.get(name, "no such array")),
-                found="none" if shape is None else str(shape),
+                expected=f"finite numbers of the shape {shapes.get(name, 'of no array')}",
+                found=str(shape),
             )
-        if array is not None and array.dtype.kind not in "iufb":
-            raise ArtefactError(
-                f"the array {name!r} does not fit the baseline",
-                where=str(path),
-                expected="real numbers",
-                found=str(array.dtype),
-            )
-        if array is not None and not np.isfinite(array).all():
-            raise ArtefactError(
-                f"the array {name!r} has values that are not finite", where=str(path)
-            )
+    return arrays

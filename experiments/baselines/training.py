@@ -23,10 +23,8 @@ from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
 from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.trainer import GradientTrainer
-from experiments.baselines.base import Baseline
-from experiments.baselines.config import BaselineConfig
-from experiments.baselines.kinds import PcaKind, TrainedKind, ZeroKind
-from experiments.baselines.predictors import Linear
+from experiments.baselines.base import Baseline, Linear
+from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
 from experiments.baselines.problem import BaselineProblem
 from experiments.baselines.stored import conventional_module, save_baseline, set_initial
 
@@ -110,6 +108,7 @@ class _FittedOnce(Trainer):
     """A predictor that is fitted in one step, in no time worth a checkpoint."""
 
     kind: ClassVar[str] = "fitted"
+    config: BaselineConfig
 
     def __init__(self, config: BaselineConfig) -> None:
         self.config = config

@@ -20,9 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import instance, number, whole
 from bioae.errors import NetworkError
-from experiments.spike_response.events import as_numbers
 from experiments.spike_response.network import LONGEST, SpikeTimeLayer, SpikeTimeNetwork, TimeCode
 
 __all__ = ["compile_relu", "relu_outputs"]
@@ -42,14 +40,8 @@ def relu_outputs(
     values
         Numbers (example, input).
 
-    Raises
-    ------
-    NetworkError
-        If a shape does not fit, or a number is not finite.
     """
-    layers = _checked(weights, biases)
-    outputs = as_numbers(values, "the values", axes=2)
-    _check_inputs(outputs.shape[1], layers)
+    layers, outputs = _layers(weights, biases), np.asarray(values, np.float64)
     for matrix, bias in layers[:-1]:
         outputs = np.maximum(outputs @ matrix.T + bias, 0.0)
     matrix, bias = layers[-1]
@@ -87,23 +79,13 @@ def compile_relu(
     Raises
     ------
     NetworkError
-        If a shape does not fit, a number is not finite, or a bound is not below the other; or if
-        spike times would not be numbers, or too late.
+        If spike times would not be numbers, or too late.
     """
-    layers = _checked(weights, biases)
-    number(window, "the window", least=1e-9, most=1e6, error=NetworkError)
-    grid = (
-        None if bits is None else 2.0 ** whole(bits, "bits", least=1, most=40, error=NetworkError)
-    )
-    inputs = layers[0][0].shape[1]
-    low = as_numbers(low, "the lower bounds", shape=(inputs,))
-    high = as_numbers(high, "the upper bounds", shape=(inputs,))
-    if not (low < high).all():
-        raise NetworkError("the bounds do not fit", expected="low below high, for every input")
-    with np.errstate(over="ignore"):
-        widest = float((high - low).max())
-    number(widest, "the largest range of the inputs", least=1e-300, error=NetworkError)
-    slope = window / widest
+    layers = _layers(weights, biases)
+    grid = None if bits is None else 2.0**bits
+    shape = layers[0][0].shape[1:]
+    low, high = (np.broadcast_to(np.asarray(each, np.float64), shape) for each in (low, high))
+    slope = window / float((high - low).max())
     code = TimeCode(-slope * low, slope)
     reference = float(math.ceil(window))
     signal = _Signal(code, low, high, reference)
@@ -220,33 +202,11 @@ def _rounded(values: Numbers, grid: float | None) -> Numbers:
     return values if grid is None else np.rint(values * grid) / grid
 
 
-def _checked(
+def _layers(
     weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]
 ) -> list[tuple[Numbers, Numbers]]:
-    """Return the layers of a ReLU network, which fit together."""
-    for name, arrays in (("weights", weights), ("biases", biases)):
-        instance(arrays, name, (Sequence, np.ndarray), error=NetworkError)
-    if len(weights) != len(biases) or not len(weights):
-        raise NetworkError(
-            "the layers do not fit",
-            expected="as many arrays of biases as of weights, at least one",
-            found=f"{len(weights)} of weights, {len(biases)} of biases",
-        )
-    layers: list[tuple[Numbers, Numbers]] = []
-    for place, arrays in enumerate(zip(weights, biases, strict=True)):
-        matrix = as_numbers(arrays[0], f"the weights of layer {place}", axes=2)
-        name = f"the biases of layer {place}"
-        bias = as_numbers(as_numbers(arrays[1], name, axes=1), name, shape=matrix.shape[:1])
-        layers.append((matrix, bias))
-        if place:
-            found = len(layers[-2][0])
-            _check_inputs(found, layers[-1:], f"the weights of layer {place}")
-    return layers
-
-
-def _check_inputs(
-    found: int, layers: list[tuple[Numbers, Numbers]], name: str = "the values"
-) -> None:
-    inputs = layers[0][0].shape[1]
-    if found != inputs:
-        raise NetworkError(f"{name} do not fit", expected=f"{found} inputs", found=f"{inputs}")
+    """Return the weights and biases of each layer in float64."""
+    return [
+        (np.asarray(matrix, np.float64), np.asarray(bias, np.float64))
+        for matrix, bias in zip(weights, biases, strict=True)
+    ]

@@ -9,9 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.errors import NetworkError
-
-__all__ = ["as_numbers", "causal_sets", "first_crossings", "spike_times"]
+__all__ = ["causal_sets", "first_crossings", "spike_times"]
 
 Times = NDArray[np.float64]
 
@@ -41,10 +39,6 @@ def spike_times(
     NDArray
         (example, neuron), infinite where the threshold is never reached.
 
-    Raises
-    ------
-    NetworkError
-        If a shape does not fit, a number is not finite, or a threshold is not positive.
     """
     return first_crossings(times, weights, thresholds, delays)[0]
 
@@ -65,12 +59,10 @@ def first_crossings(
         (example, neuron) each. A spike follows the arrival, even if both round to one number; the
         arrival is arbitrary where the threshold is never reached.
 
-    Raises
-    ------
-    NetworkError
-        As for `spike_times`.
     """
-    arriving, weights, thresholds, delays = _checked(times, weights, thresholds, delays)
+    arriving, weights = np.asarray(times, np.float64), np.asarray(weights, np.float64)
+    thresholds = np.broadcast_to(np.asarray(thresholds, np.float64), len(weights))
+    delays = np.broadcast_to(np.asarray(delays, np.float64), weights.shape)
     spikes, arrivals = np.empty((2, len(arriving), len(weights)))
     rows = max(1, _BLOCK // weights.size)
     for start in range(0, len(arriving), rows):
@@ -98,14 +90,10 @@ def causal_sets(
     NDArray
         (example, neuron, input); no input belongs to a neuron that does not fire.
 
-    Raises
-    ------
-    NetworkError
-        As for `spike_times`.
     """
     spikes = spike_times(times, weights, thresholds, delays)[..., None]
-    arriving, _, _, delays = _checked(times, weights, thresholds, delays)
-    return np.isfinite(spikes) & (arriving[:, None] + delays < spikes)
+    arriving = np.asarray(times, np.float64)[:, None] + np.asarray(delays, np.float64)
+    return np.asarray(np.isfinite(spikes) & (arriving < spikes))
 
 
 def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> tuple[Times, Times]:
@@ -135,72 +123,3 @@ def _first_crossings(arrivals: Times, weights: Times, thresholds: Times) -> tupl
     crossing = np.clip(crossing, begin, end)
     spikes = np.where(fires, offset + crossing, np.inf)[..., 0]
     return spikes, np.asarray(offset + begin)[..., 0]
-
-
-def _checked(
-    times: ArrayLike, weights: ArrayLike, thresholds: ArrayLike, delays: ArrayLike
-) -> tuple[Times, Times, Times, Times]:
-    """Return checked arrays: times, weights, thresholds (neuron,) and delays, as weights."""
-    weights = as_numbers(weights, "the weights", axes=2)
-    neurons, inputs = weights.shape
-    thresholds = as_numbers(thresholds, "the thresholds", shape=(neurons,))
-    delays = as_numbers(delays, "the delays", shape=(neurons, inputs))
-    if (thresholds <= 0).any():
-        raise NetworkError(
-            "the thresholds do not fit", expected="positive numbers", found=f"{thresholds.min():g}"
-        )
-    if (delays < 0).any():
-        raise NetworkError("the delays do not fit", expected="0 or more", found=f"{delays.min():g}")
-    times = as_numbers(times, "the spike times", axes=2, silent=True)
-    if times.shape[1] != inputs:
-        raise NetworkError(
-            "the spike times do not fit the weights",
-            expected=f"{inputs} inputs",
-            found=f"{times.shape[1]}",
-        )
-    return times, weights, thresholds, delays
-
-
-def as_numbers(
-    values: ArrayLike,
-    name: str,
-    *,
-    axes: int | None = None,
-    shape: tuple[int, ...] | None = None,
-    silent: bool = False,
-) -> Times:
-    """Return an array of finite numbers with some axes, or broadcast to a shape.
-
-    Parameters
-    ----------
-    values, name
-        The numbers, and their name in errors.
-    axes
-        The number of axes, none of which is empty.
-    shape
-        The shape to broadcast to.
-    silent
-        Whether numbers may be infinite, which means no spike.
-
-    Raises
-    ------
-    NetworkError
-        If they are not.
-    """
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise NetworkError(f"{name} do not fit", expected="an array of numbers") from None
-    if axes is not None and (array.ndim != axes or 0 in array.shape):
-        expected = f"{axes} axes, none of them empty"
-        raise NetworkError(f"{name} do not fit", expected=expected, found=f"shape {array.shape}")
-    if not (~np.isnan(array) & (array > -np.inf) if silent else np.isfinite(array)).all():
-        raise NetworkError(f"{name} do not fit", expected="finite numbers", found="another one")
-    if shape is None:
-        return array
-    try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        raise NetworkError(
-            f"{name} do not fit", expected=f"the shape {shape}", found=f"{array.shape}"
-        ) from None

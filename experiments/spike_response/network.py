@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import instance, number
-from bioae.errors import NetworkError, shortened
-from experiments.spike_response.events import as_numbers, first_crossings
+from bioae.errors import NetworkError
+from experiments.spike_response.events import first_crossings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,12 +41,6 @@ class SpikeTimeLayer:
         Positive thresholds of the potential (neuron,), or one for all.
     delays
         Delays in milliseconds (neuron, input), or one for all.
-
-    Raises
-    ------
-    NetworkError
-        If a shape does not fit, a number is not finite, a threshold is not positive, or a delay is
-        negative.
     """
 
     weights: Numbers
@@ -57,18 +48,17 @@ class SpikeTimeLayer:
     delays: Numbers = field(default_factory=lambda: np.zeros(()))
 
     def __post_init__(self) -> None:
-        weights = as_numbers(self.weights, "the weights", axes=2)
+        weights = np.asarray(self.weights, np.float64)
         object.__setattr__(self, "weights", weights)
         for name, shape in (("thresholds", weights.shape[:1]), ("delays", weights.shape)):
-            values = as_numbers(getattr(self, name), f"the {name}", shape=shape)
-            object.__setattr__(self, name, values)
-        first_crossings(np.zeros((1, weights.shape[1])), self.weights, self.thresholds, self.delays)
+            values = np.asarray(getattr(self, name), np.float64)
+            object.__setattr__(self, name, np.broadcast_to(values, shape))
 
     def spike_times(self, times: ArrayLike, dt: float | None = None) -> Numbers:
         """Return the layer's spike times; see `SpikeTimeNetwork.spike_times`."""
         if dt is None:
             return first_crossings(times, self.weights, self.thresholds, self.delays)[0]
-        delays = np.rint(self.delays / _time_step(dt)) * dt
+        delays = np.rint(self.delays / dt) * dt
         spikes, arrivals = first_crossings(times, self.weights, self.thresholds, delays)
         # In the step in which its last causal input arrives a neuron does not integrate it yet.
         earliest = np.floor(arrivals / dt + _ROUNDING) + 1
@@ -85,29 +75,18 @@ class TimeCode:
         The spike time of 0, in milliseconds: one for all neurons, or (neuron,).
     slope
         Milliseconds per unit; if it is negative, a larger value spikes earlier.
-
-    Raises
-    ------
-    NetworkError
-        If a number is not finite, or the slope is 0.
     """
 
     zero: float | Numbers = 0.0
     slope: float = 1.0
 
-    def __post_init__(self) -> None:
-        as_numbers(self.zero, "the spike times of 0")
-        if not number(self.slope, "the slope", error=NetworkError):
-            raise NetworkError("the slope does not fit", expected="a number other than 0")
-
     def encode(self, values: ArrayLike) -> Numbers:
         """Return the spike times of values (..., neuron)."""
-        return np.asarray(self.zero + self.slope * as_numbers(values, "the values"))
+        return np.asarray(self.zero + self.slope * np.asarray(values, np.float64))
 
     def decode(self, times: ArrayLike) -> Numbers:
         """Return the values of spike times (..., neuron)."""
-        times = as_numbers(times, "the spike times", silent=True)
-        return np.asarray((times - self.zero) / self.slope)
+        return np.asarray((np.asarray(times, np.float64) - self.zero) / self.slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +108,6 @@ class SpikeTimeNetwork:
     bounds
         The smallest and the largest values that the network is made for, (input,) each; by default
         any.
-
-    Raises
-    ------
-    NetworkError
-        If the layers do not fit together, or a number is not one.
     """
 
     layers: tuple[SpikeTimeLayer, ...]
@@ -142,45 +116,6 @@ class SpikeTimeNetwork:
     output_code: TimeCode = field(default_factory=TimeCode)
     reference: float | None = None
     bounds: tuple[Numbers, Numbers] | None = None
-
-    def __post_init__(self) -> None:
-        instance(self.layers, "layers", Iterable, error=NetworkError)
-        object.__setattr__(self, "layers", tuple(self.layers))
-        if not self.layers:
-            raise NetworkError("the network has no layer")
-        for place, layer in enumerate(self.layers):
-            instance(layer, f"layer {place}", SpikeTimeLayer, error=NetworkError)
-        number(self.duration, "the duration", above=0, most=LONGEST, error=NetworkError)
-        if self.reference is not None:
-            number(self.reference, "the time of the reference spike", least=0, error=NetworkError)
-        sizes = [layer.weights.shape for layer in self.layers]
-        for place, ((neurons, _), (_, inputs)) in enumerate(pairwise(sizes)):
-            if neurons != inputs:
-                raise NetworkError(
-                    f"layers {place} and {place + 1} do not fit together",
-                    expected=f"{neurons} inputs, one per neuron of layer {place}",
-                    found=f"{inputs}",
-                )
-        self._check_codes()
-
-    def _check_codes(self) -> None:
-        outputs = len(self.layers[-1].weights)
-        codes = (("code", self.code, self.inputs), ("output_code", self.output_code, outputs))
-        for name, code, size in codes:
-            instance(code, name, TimeCode, error=NetworkError)
-            as_numbers(code.zero, f"the spike times of 0 of {name}", shape=(size,))
-        if self.bounds is not None:
-            instance(self.bounds, "bounds", tuple, error=NetworkError)
-            ends = tuple(
-                as_numbers(each, "the bounds", shape=(self.inputs,)) for each in self.bounds
-            )
-            if len(ends) != 2 or not (ends[0] <= ends[1]).all():
-                raise NetworkError(
-                    "the bounds do not fit",
-                    expected="two, the smallest values and the largest ones",
-                    found=shortened(repr(self.bounds)),
-                )
-            object.__setattr__(self, "bounds", ends)
 
     @property
     def inputs(self) -> int:
@@ -203,15 +138,9 @@ class SpikeTimeNetwork:
         Raises
         ------
         NetworkError
-            If the shape does not fit, or a value is not finite or out of bounds.
+            If a value is out of bounds.
         """
-        values = as_numbers(values, "the values", axes=2)
-        if values.shape[1] != self.inputs:
-            raise NetworkError(
-                "the values do not fit the network",
-                expected=f"{self.inputs} per example",
-                found=f"{values.shape[1]}",
-            )
+        values = np.asarray(values, np.float64)
         self._check_bounds(values)
         times = self.code.encode(values)
         if self.reference is None:
@@ -221,7 +150,7 @@ class SpikeTimeNetwork:
     def _check_bounds(self, values: Numbers) -> None:
         if self.bounds is None:
             return
-        low, high = self.bounds
+        low, high = (np.broadcast_to(each, self.inputs) for each in self.bounds)
         outside = np.argwhere((values < low) | (values > high))
         if len(outside):
             example, place = outside[0]
@@ -247,15 +176,10 @@ class SpikeTimeNetwork:
             otherwise a spike may differ by a step. Potentials that cross up to 1e-9 steps after a
             step count as crossing in it. By default times are exact. A spike after `duration` is
             given here, and does not come in a simulation, which has ended.
-
-        Raises
-        ------
-        NetworkError
-            If the values do not fit, or dt is not positive.
         """
         times = self.encode(values)
         if dt is not None:
-            times = np.rint(times / _time_step(dt)) * dt
+            times = np.rint(times / dt) * dt
         spikes = []
         for layer in self.layers:
             times = layer.spike_times(times, dt)
@@ -270,11 +194,6 @@ class SpikeTimeNetwork:
         Parameters
         ----------
         values, dt
-            As for `spike_times`.
-
-        Raises
-        ------
-        NetworkError
             As for `spike_times`.
         """
         return self.output_code.decode(self.spike_times(values, dt)[-1])
@@ -292,11 +211,6 @@ class SpikeTimeNetwork:
         dt
             The time step. If it is a millisecond divided by a power of two, and weights and
             thresholds are on a dyadic grid, all targets agree to the last bit.
-
-        Raises
-        ------
-        NetworkError
-            If it is no time.
         """
         from bioae.networks import Network, NetworkConfig
 
@@ -344,8 +258,7 @@ class SpikeTimeNetwork:
         Raises
         ------
         NetworkError
-            If a spike would be before the start of a presentation, or in its last step, or
-            `network` is no network.
+            If a spike would be before the start of a presentation, or in its last step.
         """
         dt, steps = _timing(network)
         times = self.encode(values)
@@ -368,14 +281,9 @@ class SpikeTimeNetwork:
             Steps from the spike to the end of the presentation (example, output).
         network
             The network of `to_network`.
-
-        Raises
-        ------
-        NetworkError
-            If an output is not a finite number, or `network` is no network.
         """
         dt, steps = _timing(network)
-        left = as_numbers(outputs, "the outputs")
+        left = np.asarray(outputs, np.float64)
         times = np.where(left > 0, (steps - left) * dt, np.inf)
         return self.output_code.decode(times)
 
@@ -393,33 +301,11 @@ class SpikeTimeNetwork:
             Milliseconds (example, neuron), in the order of the result's examples; infinite without
             a spike. Compare `spike_times`.
 
-        Raises
-        ------
-        NetworkError
-            If it is no such result.
         """
-        import xarray as xr
-
-        instance(result, "the result", xr.DataTree, error=NetworkError)
-        paths = {node.path.lstrip("/") for node in result.subtree}
         read = []
         for place in range(1, len(self.layers) + 1):
-            path = f"layers/layer{place}"
-            layer: Any = result[path] if path in paths else {}
-            if "spike_time_ms" not in layer:
-                raise NetworkError(
-                    "the result is not that of the network",
-                    expected=f"the spikes of {path}",
-                    hint="Simulate the network of to_network",
-                )
-            counts = layer["spike_count"]
-            if counts.dims != ("example", "neuron"):
-                raise NetworkError(
-                    "the result is not that of the network",
-                    expected="counts of (example, neuron)",
-                    found=f"({', '.join(map(str, counts.dims))})",
-                )
-            times = np.full(counts.shape, np.inf)
+            layer: Any = result[f"layers/layer{place}"]
+            times = np.full(layer["spike_count"].shape, np.inf)
             example, neuron, time = (
                 layer[f"spike_{name}"].to_numpy() for name in ("example", "neuron", "time_ms")
             )
@@ -445,15 +331,8 @@ class SpikeTimeNetwork:
         return described
 
 
-def _time_step(dt: float) -> float:
-    return number(dt, "dt", above=0, error=NetworkError)
-
-
 def _timing(network: Network) -> tuple[float, int]:
     """Return the time step in milliseconds and the number of steps."""
-    from bioae.networks import Network
-
-    instance(network, "network", Network, error=NetworkError)
     return network.config.dt_seconds * 1e3, network.config.steps
 
 

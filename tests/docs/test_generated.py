@@ -34,6 +34,9 @@ from bioae.trainers.training.sections import OptimisationConfig
 from experiments.runner import page
 from experiments.runner.experiment import load as load_experiment
 
+#: Pages on what experiments use.
+TOOLS = ("baselines", "spike-response", "synthetic-data")
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
@@ -109,7 +112,8 @@ def test_pages_of_experiments() -> None:
         figures |= {make_experiments.PAGES / page.FIGURES / name for name in names}
     for path, content in pages.items():
         assert rows(content) == rows(path.read_text("utf-8")), "run docs/make_experiments.py"
-    assert set(make_experiments.PAGES.glob("*.md")) == set(pages) - {make_experiments.README}
+    tools = {make_experiments.PAGES / f"{name}.md" for name in TOOLS}
+    assert {*make_experiments.PAGES.glob("*.md"), make_experiments.README} == {*pages} | tools
     assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
 
 

@@ -33,6 +33,7 @@ def run(name: str, *options: str) -> int:
     return main([name, "--quick", "--target", "numpy", *options])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_the_quick_form_holds_and_can_fail(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

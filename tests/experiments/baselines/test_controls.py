@@ -14,13 +14,12 @@ from finite_differences import assert_gradients
 from torch import Tensor, nn
 
 from bioae.datasets import Data
-from bioae.errors import NetworkError
 from bioae.runs.splits import Splits
 from experiments.baselines.config import BaselineConfig
-from experiments.baselines.layers import FeedforwardModule
+from experiments.baselines.layers import ConventionalModule
 from experiments.baselines.problem import BaselineProblem
 from experiments.baselines.recurrent import RecurrentModule
-from experiments.baselines.stored import Trained, conventional_module
+from experiments.baselines.stored import Conventional, conventional_module
 
 STEPS, INPUTS, UNITS, CLASSES = 7, 3, 5, 4
 CLASSIFICATION = {"kind": "classification", "classes": CLASSES}
@@ -124,7 +123,7 @@ def test_a_recurrence_by_numpy() -> None:
             first @ arrays["hidden.weight"].T + state @ arrays["hidden.recurrent"].T, 0
         )
         total += state @ arrays["output.weight"].T
-    np.testing.assert_allclose(Trained(ours).predict(signals), total / STEPS, rtol=1e-12)
+    np.testing.assert_allclose(Conventional(ours).predict(signals), total / STEPS, rtol=1e-12)
 
 
 def test_values_are_held_for_the_steps_of_a_point() -> None:
@@ -136,12 +135,12 @@ def test_values_are_held_for_the_steps_of_a_point() -> None:
     }  # fmt: skip
     quick = {**slow, "encoder": {"kind": "frames"}}
     signals = values(3, 4, INPUTS)
-    found = Trained(module(slow, "recurrent")).predict(signals)
-    repeated = Trained(module(quick, "recurrent")).predict(signals.repeat(2, axis=1))
+    found = Conventional(module(slow, "recurrent")).predict(signals)
+    repeated = Conventional(module(quick, "recurrent")).predict(signals.repeat(2, axis=1))
     assert found.shape == (3, 8, CLASSES)
     np.testing.assert_array_equal(found, repeated)
     plain = {**quick, "decoder": {"kind": "trajectory"}}
-    twice = Trained(module(plain, "recurrent")).predict(signals.repeat(2, axis=1))
+    twice = Conventional(module(plain, "recurrent")).predict(signals.repeat(2, axis=1))
     np.testing.assert_allclose(found, twice / 2, rtol=1e-12)
 
 
@@ -162,14 +161,14 @@ def test_a_perceptron_by_numpy(activation: str) -> None:
         "erf": np.vectorize(lambda x: math.erf(x / math.sqrt(2))),
     }
     ours = module(POINT, {"kind": "feedforward", "activation": activation})
-    assert isinstance(ours, FeedforwardModule)
+    assert isinstance(ours, ConventionalModule)
     arrays = {name: each.detach().numpy() for name, each in ours.arrays.items()}
     signals = values(6, 1, INPUTS)
     hidden = functions[activation](
         signals[:, 0] @ arrays["hidden.weight"].T + arrays["hidden.bias"]
     )
     expected = hidden @ arrays["output.weight"].T + arrays["output.bias"]
-    np.testing.assert_allclose(Trained(ours).predict(signals), expected, rtol=1e-10)
+    np.testing.assert_allclose(Conventional(ours).predict(signals), expected, rtol=1e-10)
     images = {
         "input_shape": [1, 1, INPUTS], "task": CLASSIFICATION, "layers": POINT["layers"]
     }  # fmt: skip
@@ -179,7 +178,7 @@ def test_a_perceptron_by_numpy(activation: str) -> None:
             each.copy_(ours.arrays[name])
     pixels = np.random.default_rng(2).uniform(size=(6, 1, 1, INPUTS))
     np.testing.assert_array_equal(
-        Trained(same).predict(pixels), Trained(ours).predict(pixels[:, 0])
+        Conventional(same).predict(pixels), Conventional(ours).predict(pixels[:, 0])
     )
 
 
@@ -208,8 +207,8 @@ def test_channels_of_signals_as_an_image() -> None:
     ours = module(network, "feedforward")
     images = {"input_shape": [1, 4, 4], "task": CLASSIFICATION, "layers": layers}
     pixels = np.random.default_rng(0).uniform(size=(3, 1, 4, 4))
-    expected = Trained(module(images, "feedforward")).predict(pixels)
-    np.testing.assert_array_equal(Trained(ours).predict(pixels.reshape(3, 1, 16)), expected)
+    expected = Conventional(module(images, "feedforward")).predict(pixels)
+    np.testing.assert_array_equal(Conventional(ours).predict(pixels.reshape(3, 1, 16)), expected)
     steps = {
         **network, "encoder": {"kind": "frames", "shape": [1, 4, 4]},
         "layers": [layers[0], dense("output", CLASSES, recurrent=True)],
@@ -275,7 +274,7 @@ def test_losses_and_targets_are_those_of_the_task() -> None:
     data = signals(1)
     task = problem(POINT, "feedforward", data)
     batch = task.batch(data, 0)
-    output = torch.from_numpy(Trained(task.module).predict(data))
+    output = torch.from_numpy(Conventional(task.module).predict(data))
     expected = nn.functional.cross_entropy(output, torch.from_numpy(data.labels))
     assert task.terms(batch, task.stages[0], 0.0)["loss"].item() == pytest.approx(expected.item())
     figures = task.tallies()
@@ -291,60 +290,4 @@ def test_a_unit_is_active_if_it_is_at_some_step() -> None:
     assert tally.figures() == {"active_fraction_mean": 0.25, "dead_fraction": 0.5}
 
 
-def test_only_reconstructions_are_reconstructed() -> None:
-    classifier = Trained(module(POINT, "feedforward"))
-    for call in (classifier.reconstruct, classifier.latent):
-        with pytest.raises(NetworkError, match=r"does not reconstruct.*'classification'.*predict"):
-            call(values(2, 1, INPUTS))
-    network = {"input_shape": [1, 3, 3], "layers": [dense("output", shape=[1, 3, 3])]}
-    perceptron = Trained(module(network, "feedforward"))
-    images = np.random.default_rng(0).uniform(size=(2, 1, 3, 3))
-    np.testing.assert_array_equal(perceptron.reconstruct(images), perceptron.predict(images))
-    with pytest.raises(NetworkError, match="needs the latent layer"):
-        perceptron.latent(Data.of_images(images, name="noise"))
-
-
 SEQUENCE = {"task": {"kind": "sequence", "outputs": CLASSES}, "decoder": {"kind": "trajectory"}}
-
-
-@pytest.mark.parametrize(
-    ("network", "baseline", "message"),
-    [
-        (RECURRENT, "feedforward", "reads one point in time, and signals have 7.*every = 7"),
-        ({**POINT, **SEQUENCE}, "feedforward", "'sequence' has an output for each step.*recurrent"),
-        (
-            {**POINT, "decoder": {"kind": "population", "neurons": 2},
-             "layers": [dense("output", 2 * CLASSES)]},
-            "feedforward", "8 outputs for 4 outputs of the task",
-        ),
-        (POINT, {"kind": "feedforward", "activation": "sine"}, "baseline.*activation"),
-        (POINT, "recurrent", "needs a recurrent layer: set recurrent = true"),
-        (
-            {"input_shape": [1, 3, 3], "task": CLASSIFICATION, "layers": POINT["layers"]},
-            "recurrent", "is for signals, and input_shape = .1, 3, 3. for images",
-        ),
-        ({**RECURRENT, "decoder": {"kind": "first_spike"}}, "recurrent", "the times of spikes"),
-        (
-            {**RECURRENT, "layers": [dense("output", CLASSES, recurrent=True)]},
-            {"kind": "recurrent", "output": "sigmoid"}, "baseline.output = 'sigmoid' has no effect",
-        ),
-        (
-            {**RECURRENT, "layers": RECURRENT["layers"][1:]},
-            {"kind": "recurrent", "activation": "tanh"},
-            "baseline.activation = 'tanh' has no effect",
-        ),
-        (
-            {**RECURRENT, "input_shape": [16], "encoder": {"kind": "frames", "shape": [1, 4, 4]},
-             "layers": [conv("first", 1, 3, recurrent=True), dense("output", CLASSES)]},
-            "recurrent", "layer 'first': in baselines only dense layers are recurrent",
-        ),
-        (POINT, "pca", "the baseline 'pca' reconstructs images.*'feedforward'"),
-        (POINT, "autoencoder", "'reconstruction', found 'classification'"),
-    ],
-)  # fmt: skip
-def test_descriptions_that_are_refused(
-    network: dict[str, Any], baseline: Any, message: str
-) -> None:
-    with pytest.raises(NetworkError, match=message) as caught:
-        config(network, baseline)
-    assert "\n" not in str(caught.value)

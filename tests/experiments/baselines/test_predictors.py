@@ -15,7 +15,7 @@ from bioae.errors import DataError
 from bioae.networks import NetworkConfig
 from bioae.runs import Trained
 from experiments.baselines import load_baseline, train_baseline
-from experiments.baselines.predictors import Linear, principal_components
+from experiments.baselines.base import Linear
 
 Array = NDArray[np.float64]
 SHAPE = (1, 4, 5)
@@ -69,15 +69,6 @@ def test_components_are_the_optimum_of_the_singular_values(count: int) -> None:
     assert len(errors) >= 7
     assert all(after < before for before, after in pairwise(errors))
     assert errors[0] == pytest.approx(images.var(0).sum())  # the mean image
-
-
-def test_components_are_orthonormal_and_the_same_every_time() -> None:
-    flat = correlated(60).reshape(60, -1)
-    mean, components = principal_components(flat, 4)
-    assert np.allclose(components @ components.T, np.eye(4))
-    again = principal_components(flat, 4)
-    assert np.array_equal(mean, again[0])
-    assert np.array_equal(components, again[1])
 
 
 def test_zero_and_the_mean_of_training_images(data: Path, tmp_path: Path) -> None:

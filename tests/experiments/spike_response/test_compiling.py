@@ -1,4 +1,4 @@
-"""Compiled ReLU networks: against the forward pass, on a grid, and wrong arguments."""
+"""Compiled ReLU networks: against the forward pass, and on a grid."""
 
 from __future__ import annotations
 
@@ -96,34 +96,8 @@ def test_weights_on_a_grid_keep_their_sum(bits: int) -> None:
     assert 1e-3 * 2.0**-bits < error < 100 * 2.0**-bits
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"weights": []}, "as many arrays of biases as of weights.*found 0 of weights"),
-        ({"biases": [[0.0]]}, "found 2 of weights, 1 of biases"),
-        ({"weights": [[[1.0, np.inf]], [[1.0]]]}, "the weights of layer 0 do not fit; .* finite"),
-        ({"weights": [[1.0], [[1.0]]]}, "the weights of layer 0 do not fit; expected 2 axes"),
-        ({"weights": [[[1.0]], [[1.0, 2.0]]]}, "weights of layer 1 do not fit; expected 1 inputs"),
-        ({"biases": [[0.0, 1.0], [0.0]]}, r"biases of layer 0 do not fit; expected the shape"),
-        ({"biases": [[0.0], [np.nan]]}, "the biases of layer 1 do not fit"),
-        ({"low": 1.0}, "expected low below high"),
-        ({"high": [1.0, 2.0]}, "the upper bounds do not fit"),
-        ({"window": 0.0}, "the window does not fit"),
-        ({"window": 1e-320}, "the window does not fit; expected a number of 1e-09 or more"),
-        ({"window": 1e6}, "layer 1 does not compile to spike times; .* within 4e"),
-        ({"low": 0.0, "high": 1e-320}, "the largest range of the inputs does not fit"),
-        ({"low": -1e308, "high": 1e308}, "the largest range of the inputs does not fit"),
-        ({"weights": [[[1e-320]], [[1.0]]]}, "layer 0 does not compile to spike times"),
-        ({"weights": [[[1e308] * 2], [[1.0]]]}, "layer 0 does not compile to spike times"),
-        ({"biases": [[1e30], [0.0]]}, r"layer 0 .*; found values from 1e\+30 to 1e\+30"),
-        ({"biases": [[0.0], [10**400]]}, "the biases of layer 1 do not fit"),
-        ({"weights": 3}, "weights does not fit; expected Sequence or ndarray; found 3"),
-        ({"weights": None}, "weights does not fit"),
-        ({"biases": iter(())}, "biases does not fit"),
-        ({"bits": 2.5}, "bits does not fit"),
-    ],
-)
-def test_wrong_arguments(change: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize("change", [{"window": 1e6}, {"biases": [[1e30], [0.0]]}])
+def test_spike_times_that_are_too_late_are_refused(change: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"weights": [[[1.0]], [[1.0]]], "biases": [[0.0], [0.0]]}
-    with pytest.raises(NetworkError, match=message):
+    with pytest.raises(NetworkError, match="does not compile to spike times"):
         compile_relu(**arguments | change)

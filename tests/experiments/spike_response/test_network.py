@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from numpy.typing import NDArray
 
 import bioae
 from bioae.analysis import differing_spikes
+from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.random import stream
 from experiments.spike_response import (
@@ -128,75 +128,10 @@ def test_codes() -> None:
     np.testing.assert_array_equal(code.decode([[3.0, 3.0]]), [[0.0, 0.5]])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0.0, 0.0), "the slope does not fit; expected a number other than 0"),
-        ((0.0, np.nan), "the slope does not fit"),
-        (("x", 1.0), "the spike times of 0 do not fit"),
-    ],
-)
-def test_wrong_codes(arguments: tuple[Any, ...], message: str) -> None:
-    with pytest.raises(NetworkError, match=message):
-        TimeCode(*arguments)
-
-
-ONE = (SpikeTimeLayer(np.ones((2, 3)), np.ones(2)),)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (((), 5.0), "the network has no layer"),
-        ((ONE * 2, 5.0), "layers 0 and 1 do not fit"),
-        ((ONE, 0.0), "the duration does not fit"),
-        ((ONE, 4.1e6), "of at most 4e.06; found 4100000"),
-        ((3, 5.0), "layers does not fit; expected Iterable; found 3"),
-        (((3,), 5.0), "layer 0 does not fit; expected SpikeTimeLayer; found 3"),
-        ((ONE, 5.0, "x"), "code does not fit; expected TimeCode; found 'x'"),
-        ((ONE, 5.0, TimeCode(np.ones(4))), "the spike times of 0 of code do not fit"),
-        ((ONE, 5.0, TimeCode(), 3), "output_code does not fit"),
-        ((ONE, 5.0, TimeCode(), TimeCode(), None, 3), "bounds does not fit"),
-    ],
-)
-def test_wrong_networks(arguments: tuple[Any, ...], message: str) -> None:
-    with pytest.raises(NetworkError, match=message):
-        SpikeTimeNetwork(*arguments)
-
-
-def test_wrong_layers() -> None:
-    with pytest.raises(NetworkError, match="the weights do not fit; expected finite numbers"):
-        SpikeTimeLayer(np.array([[np.nan]]), np.ones(1))
-    with pytest.raises(NetworkError, match="the thresholds do not fit; expected positive"):
-        SpikeTimeLayer(np.ones((1, 1)), np.zeros(1))
-    with pytest.raises(NetworkError, match=r"the delays do not fit; expected the shape \(1, 2\)"):
-        SpikeTimeLayer(np.ones((1, 2)), np.ones(1), np.ones((2, 2)))
-
-
-def test_wrong_values() -> None:
-    network = compiled()
-    ordinary = network.to_network()
-    with pytest.raises(NetworkError, match="expected 3 per example; found 2"):
-        network.run_events([[0.0, 1.0]])
-    with pytest.raises(NetworkError, match="the values do not fit; expected finite"):
-        network.run_events([[0.0, 1.0, np.inf]])
-    network = replace(network, bounds=None)
+def test_a_spike_outside_the_presentation_is_refused() -> None:
+    network = replace(compiled(), bounds=None)
     with pytest.raises(NetworkError, match="a spike is outside the presentation"):
-        network.images([[-9.0, 0.0, 0.0]], ordinary)
-    with pytest.raises(NetworkError, match="dt does not fit; expected a number above 0"):
-        network.run_events(VALUES, 0)
-    with pytest.raises(NetworkError, match="dt does not fit; expected a number above 0"):
-        network.layers[0].spike_times(np.ones((1, 4)), -1)
-    with pytest.raises(NetworkError, match="network does not fit; expected Network; found 3"):
-        network.images(VALUES, 3)  # type: ignore[arg-type]
-    with pytest.raises(NetworkError, match="the outputs do not fit; expected an array of numbers"):
-        network.decode("abc", ordinary)  # type: ignore[arg-type]
-    with pytest.raises(NetworkError, match="the result does not fit; expected DataTree; found 3"):
-        network.read_times(3)  # type: ignore[arg-type]
-    with pytest.raises(NetworkError, match="expected the spikes of layers/layer1"):
-        network.read_times(xr.DataTree())
-    with pytest.raises(NetworkError, match="dt"):
-        network.to_network("3*mV")
+        network.images([[-9.0, 0.0, 0.0]], network.to_network())
 
 
 def test_spike_times_are_read_in_the_order_of_a_result() -> None:
@@ -206,7 +141,7 @@ def test_spike_times_are_read_in_the_order_of_a_result() -> None:
     images = network.images(values, inputs)
     expected = network.spike_times(values, 1.0)
     assert np.isfinite(expected[1]).any()
-    images = replace(images, indices=np.array([12, 3, 10, 7]))
+    images = Data.of_images(images, indices=np.array([12, 3, 10, 7]))
     numbered = bioae.simulate(inputs, images, "numpy")
     for result, order in (
         (numbered, [0, 1, 2, 3]),
@@ -215,17 +150,9 @@ def test_spike_times_are_read_in_the_order_of_a_result() -> None:
     ):
         for found, wanted in zip(network.read_times(result), expected, strict=True):
             np.testing.assert_allclose(found, wanted[order])
-    turned = numbered.map_over_datasets(
-        lambda data: data.transpose("neuron", ..., missing_dims="ignore")
-    )
-    with pytest.raises(NetworkError, match=r"expected counts of \(example, neuron\)"):
-        network.read_times(turned)
 
 
-@pytest.mark.parametrize("bounds", [(0.0,), (1.0, 0.0), (0.0, 1.0, 2.0)])
-def test_bounds_are_two_in_order(bounds: Any) -> None:
-    with pytest.raises(NetworkError, match="the bounds do not fit; expected two"):
-        replace(delayed(), bounds=bounds)
+def test_values_have_bounds() -> None:
     network = replace(delayed(), bounds=(0.0, 1.0))
     with pytest.raises(NetworkError, match="value 1 of example 0 is out of the bounds"):
         network.encode([[0.5, 2.0, 0.5]])
