@@ -33,6 +33,12 @@ def form(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return str(path) if request.param == "text" else path
 
 
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    save(NETWORK, tmp_path / "model.zip")
+    return tmp_path / "model.zip"
+
+
 def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> None:
     result = bioae.simulate(form, IMAGES.reshape(3, 16), "numpy")
     assert int(PLAIN["layers"].children["first"]["spike_count"].sum()) > 0
@@ -99,19 +105,19 @@ def test_options_that_torch_does_not_have_are_refused(options: Any) -> None:
         bioae.simulate(NETWORK, IMAGES, bioae.Backend("torch", **options))
 
 
-def test_build_takes_a_network_in_every_form(form: Any) -> None:
-    built = bioae.build(form, presentations=2)
+def test_build_takes_a_network_on_disk(stored: Path) -> None:
+    built = bioae.build(stored, presentations=2)
     assert built.source.sha256 == NETWORK.sha256
     with refused(InputError, found="int"):
         bioae.build(3)  # type: ignore[arg-type]
 
 
-def test_input_events_takes_a_network_in_every_form(form: Any) -> None:
-    events = input_events(form, IMAGES.reshape(3, 16))
+def test_input_events_takes_a_network_on_disk(stored: Path) -> None:
+    events = input_events(stored, IMAGES.reshape(3, 16))
     assert events.sum() > 0
     np.testing.assert_array_equal(events, input_events(NETWORK, IMAGES))
     with refused(InputError, "'limt'"):
-        input_events(form, IMAGES, limt=1)
+        input_events(stored, IMAGES, limt=1)
 
 
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
@@ -125,8 +131,8 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
         bioae.parity(name, IMAGES)
 
 
-def test_evaluate_gives_the_scores_of_a_simulation(form: Any) -> None:
-    scores = bioae.trainers.evaluate(form, IMAGES, batch_size=2)
+def test_evaluate_gives_the_scores_of_a_simulation(stored: Path) -> None:
+    scores = bioae.trainers.evaluate(stored, IMAGES, batch_size=2)
     expected = bioae.analysis.scores(PLAIN)["value"]
     assert scores["sum_squared_error"] > 0
     for name in expected["score"].values:
@@ -139,13 +145,13 @@ def test_evaluate_gives_the_scores_of_a_simulation(form: Any) -> None:
         assert figures["dead_fraction"] == pytest.approx(
             float(numbers["dead_fraction"].sel(layer=layer))
         )
-    whole = bioae.trainers.evaluate(form, IMAGES, batch_size=3)
+    whole = bioae.trainers.evaluate(stored, IMAGES, batch_size=3)
     assert whole["layers"] == scores["layers"]
     assert whole["sum_squared_error"] == pytest.approx(scores["sum_squared_error"], rel=1e-12)
 
 
-def test_parity_takes_networks_with_data_and_neuron_models(form: Any) -> None:
-    report = bioae.parity(form, IMAGES[..., None], layout="NHWC")
+def test_parity_takes_networks_with_data_and_neuron_models(stored: Path) -> None:
+    report = bioae.parity(stored, IMAGES[..., None], layout="NHWC")
     assert report.spikes > 0
     assert report.passed
     assert report.examples == 3
@@ -154,9 +160,10 @@ def test_parity_takes_networks_with_data_and_neuron_models(form: Any) -> None:
     with refused(InputError, where="data"):
         bioae.parity("lif", IMAGES)
     with refused(DataError, "'NHWC'", where="an array"):
-        bioae.parity(form, IMAGES[..., None])
+        bioae.parity(stored, IMAGES[..., None])
 
 
+@pytest.mark.medium
 def test_analyze_takes_results_in_every_form(tmp_path: Path) -> None:
     bioae.write_result(PLAIN, tmp_path / "a.nc")
     numbers = bioae.analyze(PLAIN, out=tmp_path / "tree")
@@ -170,14 +177,15 @@ def test_analyze_takes_results_in_every_form(tmp_path: Path) -> None:
     assert both["comparisons"]
 
 
-def test_analyze_simulates_a_network(form: Any, tmp_path: Path) -> None:
+@pytest.mark.medium
+def test_analyze_simulates_a_network(stored: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
-    numbers = bioae.analyze(form, IMAGES.reshape(3, 16), out=out, backend="numpy")
+    numbers = bioae.analyze(stored, IMAGES.reshape(3, 16), out=out, backend="numpy")
     (result,) = numbers["results"].values()
     expected = bioae.analyze(PLAIN, out=tmp_path / "plain")["results"]["result"]
     assert result == expected
     with refused(OutputError):
-        bioae.analyze(form, "no such data", out=out)  # refused before it is simulated
+        bioae.analyze(stored, "no such data", out=out)  # refused before it is simulated
 
 
 @pytest.mark.parametrize(
@@ -200,6 +208,7 @@ def test_an_unknown_argument_names_the_function(call: Any, wrong: str, right: st
         call(*data, **{wrong: 1})
 
 
+@pytest.mark.medium
 def test_parity_takes_synapse_models(tmp_path: Path) -> None:
     file = tmp_path / "my_rule.toml"
     file.write_text(bioae.load_synapse("stdp_pair").to_toml())
@@ -252,6 +261,7 @@ def test_a_neuron_model_is_named_for_synapse_models_only(model: Any) -> None:
         bioae.parity(model, neuron="adex")
 
 
+@pytest.mark.medium
 def test_analyze_takes_the_target_third_as_simulate_does(tmp_path: Path) -> None:
     bioae.analyze(NETWORK, IMAGES, "numpy", out=tmp_path / "out", progress=False)
     assert (tmp_path / "out" / "report.html").is_file()

@@ -12,8 +12,7 @@ from scipy import special
 from bioae.noise import Key, draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, signed
 from bioae.noise.streams import Distribution
-from bioae.simulation import TARGETS
-from bioae.simulation.backend import STANDALONE, Target
+from bioae.simulation.backend import BRIAN2_TARGETS, STANDALONE, Target
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import activated
 from bioae.simulation.targets.compiling import compile_project
@@ -54,7 +53,7 @@ def network() -> tuple[Network, NeuronGroup]:
     return Network(group), group
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=BRIAN2_TARGETS)
 def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Numbers:
     """Return the numbers of the last step, which is step -1 (neuron)."""
     target: Target = request.param

@@ -103,6 +103,7 @@ def intervals(owner: NDArray[Any], step: NDArray[Any]) -> NDArray[Any]:
     return np.diff(step[order])[same]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
 def test_rates_intervals_and_potentials(name: str) -> None:
     fields = {**COMMON, **MODELS[name]}

@@ -10,8 +10,8 @@ from typing import Any
 import builders
 import pytest
 
-from bioae.equations import NeuronModel, load_neuron, lower
-from bioae.equations.program import TEMPORARY, Draw
+from bioae.equations import NeuronModel, lower
+from bioae.equations.program import TEMPORARY
 from bioae.errors import ModelError
 
 NOISY: dict[str, Any] = {
@@ -49,13 +49,6 @@ def test_every_call_has_a_number_and_xi_is_one_call() -> None:
     ]
     assert sorted(named) == sorted(program.draws)
     assert program.reproducible
-
-
-def test_a_draw_is_not_taken_for_a_constant() -> None:
-    program = lower(load_neuron("noisy_lif"))
-    assert program.draws == {"bioae_draw0": Draw("normal", 0)}
-    assert not any("draw" in text.text for text in program.constants.values())
-    assert any("bioae_draw0" in statement.value.text for statement in program.update)
 
 
 def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
@@ -106,6 +99,7 @@ tau = "10*ms"
 """
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("method", ["euler", "heun"])
 def test_the_order_of_draws_does_not_depend_on_the_hash_seed(method: str) -> None:
     text = SEVERAL.replace("METHOD", method)

@@ -10,16 +10,10 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from brian2 import Network as Brian2Network
-from brian2 import NeuronGroup, SpikeMonitor, ms, prefs, seed, start_scope
-from builders import dense, described, drawn, numbered
+from builders import dense, drawn, numbered
 from numpy.typing import NDArray
-from refusals import refused
-from scipy import stats
 
 from bioae import simulate
-from bioae.equations import load_neuron
-from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.noise import Key
 from bioae.simulation.backend import Backend
@@ -67,6 +61,7 @@ def blank(examples: int, units: int = 4) -> NDArray[np.float64]:
     return np.zeros((examples, 1, 1, units))
 
 
+@pytest.mark.medium
 def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
     model = builders.model(EVERYWHERE, "everywhere")
     report = model_parity(model, target="numpy", neurons=40, steps=100, examples=3, seed=2**64 - 3)
@@ -129,50 +124,6 @@ def test_the_variance_is_the_eulers_schemes() -> None:
     assert correlation == pytest.approx((1 - a) ** 10, abs=4 / np.sqrt(v.shape[1]))
 
 
-def brians_own(neurons: int, steps: int, theta: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return potentials at the end and spike counts, with Brian2's own random numbers."""
-    start_scope()
-    before, prefs.codegen.target = prefs.codegen.target, "numpy"
-    try:
-        seed(7)
-        model = load_neuron("noisy_lif")
-        constants = {"tau": TAU * 1e3 * ms, "sigma": SIGMA, "theta": theta}
-        group = NeuronGroup(
-            neurons,
-            model.equations,
-            threshold=model.threshold,
-            reset=model.reset,
-            method=model.method,
-            namespace=constants,
-            dt=DT * 1e3 * ms,
-        )
-        spikes = SpikeMonitor(group)
-        Brian2Network(group, spikes).run(steps * ms)
-        return np.array(group.v), np.array(spikes.count)
-    finally:
-        prefs.codegen.target = before
-
-
-def test_potentials_and_spike_counts_are_distributed_as_brian2s() -> None:
-    theta, steps, neurons = 0.25, 150, 2000
-    model = load_neuron("noisy_lif").with_parameters({"theta": str(theta)})
-    noisy = network("only", units=neurons // 10, steps=steps)
-    mapping = {**noisy.config.to_mapping(), "neurons": {"noisy_lif": model.to_mapping()}}
-    config = described(*mapping.pop("layers"), **mapping)
-    result = simulate(
-        Network(config, noisy.weights), blank(10, neurons // 10), Backend("torch", record=["v"])
-    )
-    mine = potentials(result, "only")[:, -1].ravel()
-    # The presentation starts one step before its window.
-    v, counts = brians_own(neurons, steps + 1, theta)
-    actual = result["/layers/only/spike_count"].values.ravel()
-    assert actual.mean() > 1
-    assert stats.ks_2samp(mine, v).pvalue > 1e-3
-    table = np.stack([np.bincount(each, minlength=30)[:6] for each in (actual, counts)])
-    assert table.sum() > 0.9 * 2 * neurons
-    assert stats.chi2_contingency(table[:, table.sum(0) > 10]).pvalue > 1e-3
-
-
 def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -190,10 +141,3 @@ def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     assert gradient is not None
     # It is trained in units of itself.
     assert float(gradient.sum()) == pytest.approx(total.item(), rel=1e-12)
-
-
-def test_noise_without_a_key_is_refused() -> None:
-    noisy = network("only")
-    mirror = NetworkMirror(noisy)
-    with refused(InputError):
-        mirror(torch.zeros((noisy.config.steps, 1, 1, 1, 4)))
