@@ -5,6 +5,7 @@ from . import trainers as trainers
 from .analysis import open_result as open_result
 from .analysis import plots as plots
 from .api import analyze as analyze
+from .api import build as build
 from .api import learn as learn
 from .api import parity as parity
 from .api import simulate as simulate
@@ -21,7 +22,6 @@ from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
 from .networks.trained.loading import load as load
 from .simulation import Backend as Backend
-from .simulation import build as build
 from .simulation import write_result as write_result
 
 __version__: str

@@ -6,11 +6,11 @@ They take a network in any form, and data in any form of `bioae.datasets.convert
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, get_args
 
 from bioae.errors import InputError
 from bioae.extras import need_torch
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from bioae.runs.splits import Given
     from bioae.runs.tables import Optimiser
     from bioae.runs.trainer import Reporter, Trainer
-    from bioae.simulation.backend import Backend, Target
+    from bioae.simulation.backend import Backend, Connectivity, Target
     from bioae.simulation.engine import Engine
     from bioae.simulation.learned import Learned
+    from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.run import Simulation
     from bioae.trainers.parity import Parity
     from bioae.trainers.training.config import TrainingConfig
 
-__all__ = ["analyze", "learn", "parity", "simulate", "simulate_to", "train"]
+__all__ = ["analyze", "build", "learn", "parity", "simulate", "simulate_to", "train"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,12 +193,12 @@ def _simulation(
 ) -> Simulation:
     """Check the arguments of `simulate` before any work is done."""
     from bioae.networks.trained.loading import network_of
-    from bioae.simulation.backend import Backend, check_record
+    from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.presentations import Presentations
     from bioae.simulation.run import Simulation
 
     network, backend = network_of(network), Backend.of(backend)
-    check_record(backend.record, network.config.placed)
+    recorded(backend.record, network.config.placed)
     engine = _engine(network, backend)
     if isinstance(backend.workers, int):
         engine.check()
@@ -265,7 +266,7 @@ def learn(
     from bioae.networks.rules import check_held
     from bioae.networks.trained.loading import network_of
     from bioae.runs.tables import OptimiserSettings
-    from bioae.simulation.backend import Backend, check_record
+    from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.learned import Learned, learner
     from bioae.simulation.learning import learned_from
     from bioae.simulation.presentations import Presentations
@@ -276,7 +277,7 @@ def learn(
         before, network = network, network.network
     start = learner(network_of(network))
     backend = Backend.of(backend)
-    check_record(backend.record, start.config.placed)
+    recorded(backend.record, start.config.placed)
     updates = Updates(
         whole(batch_size, "batch_size", least=1),
         OptimiserSettings.of(optimiser, learning_rate),
@@ -423,6 +424,73 @@ def _trainer(
     from bioae.trainers.training.training import gradient_trainer
 
     return gradient_trainer(config, start=start, stored=stored, given=given)
+
+
+def build(
+    network: NetworkLike,
+    presentations: int = 1,
+    *,
+    record: Collection[str] | Mapping[str, Collection[str]] = (),
+    connectivity: Connectivity = "shared",
+    compact: bool = False,
+    prefix: str = "",
+    learning: bool = False,
+) -> BrianNetwork:
+    """Make Brian2 objects of a network, on the active device.
+
+    Two optimisations that reorder arithmetic are switched off for the session: Brian2's of loop
+    invariants, as constant subexpressions have already been taken out of the equations, and the
+    compiler's ``-ffast-math``.
+
+    Parameters
+    ----------
+    network
+        The network; or an artefact, or the path or name of a trained network.
+    presentations
+        The number of presentations of one run.
+    record
+        Variables to record at the end of each step, in the layers that have them; or those of
+        each layer, by its name.
+    connectivity
+        ``"shared"`` keeps each weight once, as `bioae.simulation.sharing.SharedSynapses`;
+        ``"unrolled"`` creates a `brian2.Synapses` synapse per connection. Pathways whose
+        connections differ in delay are always unrolled. Spikes are the same.
+    compact
+        Whether to record spikes with `bioae.simulation.code_runners.SpikeRecorder`, in a fifth of
+        the memory, instead of a `brian2.SpikeMonitor` per layer.
+    prefix
+        Prefix of all objects' names, where several networks share a project.
+    learning
+        Whether the weights of layers with a synapse model learn while the network runs. They begin
+        on the grid of weights that learn, as in `bioae.learn`.
+
+    Returns
+    -------
+    BrianNetwork
+
+    Raises
+    ------
+    ArtefactError
+        If there is no trained network of this name or at this path.
+    InputError
+        If an argument does not fit, or the network has nothing to learn.
+    """
+    from bioae.checks import one_of, whole
+    from bioae.networks.trained.loading import network_of
+    from bioae.simulation.backend import Connectivity, recorded
+    from bioae.simulation.learned import learner
+    from bioae.simulation.objects.brian_network import BrianNetwork
+    from bioae.simulation.targets.activation import without_fast_math
+
+    one_of(connectivity, "connectivity", get_args(Connectivity))
+    without_fast_math()
+    source = network_of(network)
+    source = learner(source) if learning else source
+    return BrianNetwork(
+        source, whole(presentations, "presentations", least=1),
+        connectivity=connectivity, compact=compact, prefix=prefix,
+        record=recorded(record, source.config.placed), learning=learning,
+    )  # fmt: skip
 
 
 @_verb

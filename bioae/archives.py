@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from bioae.inputs import open_input
+from bioae.inputs import open_input, read_input
 
-__all__ = ["DAMAGED", "MOST_INFLATED", "member_of", "open_archive"]
+__all__ = ["DAMAGED", "MOST_INFLATED", "member_of", "open_archive", "read_members"]
 
 #: The most bytes that one byte of deflated data can hold: the limit of zlib's format.
 MOST_INFLATED = 1032
@@ -61,3 +62,44 @@ def member_of(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     if member.file_size > _SIZES[member.compress_type] * member.compress_size:
         raise ValueError(f"{name} declares {member.file_size} bytes, more than the file can hold")
     return member
+
+
+def read_members(path: Path, limits: Mapping[str, int | None]) -> list[bytes]:
+    """Read files of a folder, or of an uncompressed archive of it.
+
+    Parameters
+    ----------
+    path
+        The folder or the archive.
+    limits
+        The most bytes of each file, by name; None: any number.
+
+    Raises
+    ------
+    ValueError, zipfile.BadZipFile
+        If a file is missing, compressed or too large, or cannot be read; see `DAMAGED`.
+    """
+    if path.is_dir():
+        readers = {name: partial(read_input, path / name, most) for name, most in limits.items()}
+        return [_content(name, read) for name, read in readers.items()]
+    with open_archive(path) as archive:
+        readers = {name: partial(_stored, archive, name, most) for name, most in limits.items()}
+        return [_content(name, read) for name, read in readers.items()]
+
+
+def _content(name: str, read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except (KeyError, FileNotFoundError) as error:
+        raise ValueError(f"{name} is missing") from error
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _stored(archive: zipfile.ZipFile, name: str, most: int | None) -> bytes:
+    member = member_of(archive, name)
+    if member.compress_type != zipfile.ZIP_STORED:  # a stored file cannot grow
+        raise ValueError(f"{name} is compressed, and only uncompressed archives are read")
+    if most is not None and member.file_size > most:
+        raise ValueError(f"{name} is larger than {most // 2**20} MiB")
+    return archive.read(member)

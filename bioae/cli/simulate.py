@@ -153,7 +153,7 @@ def simulate(
 
     from bioae.cli.changes import changed_network
     from bioae.simulation import Backend
-    from bioae.simulation.backend import check_record
+    from bioae.simulation.backend import recorded
     from bioae.simulation.run import check_free
 
     check_free(out, resume=resume, overwrite=overwrite)
@@ -168,7 +168,7 @@ def simulate(
         network.config, data, split=split, limit=limit, examples=examples or None, layout=layout,
         white=white, sensor=sensor or None, time_unit=time_unit,
     )  # fmt: skip
-    check_record(record, network.config.placed, where="--record")
+    recorded(record, network.config.placed, where="--record")
     with _workers(workers, cluster) as sharing:
         backend = Backend(target, dtype, connectivity, record, workers=sharing)
         simulation = _Simulation(loaded, seed, repeats)

@@ -20,18 +20,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from bioae.archives import DAMAGED, member_of, open_archive
+from bioae.archives import DAMAGED, read_members
 from bioae.documents import parse_toml
 from bioae.errors import ArtefactError, InputError, OutputError, describe, shortened
 from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.firing_names import with_current_names
-from bioae.inputs import LARGEST_TEXT, as_path, check_input, read_input
+from bioae.inputs import LARGEST_TEXT, as_path, check_input
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.showing import Shown, Summary
 
-__all__ = ["FORMAT_VERSION", "Artefact", "load", "save"]
+__all__ = ["FORMAT_VERSION", "Artefact", "load", "read", "save"]
 
 FORMAT_VERSION = 1
 
@@ -165,8 +165,15 @@ def load(path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    path = check_input(path, ArtefactError, "trained network")
-    text, weights = _read(path, _DESCRIPTION, LARGEST_TEXT), _read(path, _WEIGHTS)
+    return read(check_input(path, ArtefactError, "trained network"))
+
+
+def read(path: Path) -> Artefact:
+    """Read an artefact at the path of an input, see `load`."""
+    try:
+        text, weights = read_members(path, {_DESCRIPTION: LARGEST_TEXT, _WEIGHTS: None})
+    except (*DAMAGED, OSError) as error:
+        raise _no_network(path, error) from error
     where = f"{path}, {_DESCRIPTION}"
     description = _parse(text, where)
     arrays = _arrays(weights, description.arrays, f"{path}, {_WEIGHTS}")
@@ -195,40 +202,20 @@ def _check_replaced(path: Path) -> None:
         )
 
 
-def _read(path: Path, name: str, most: int | None = None) -> bytes:
-    try:
-        if path.is_dir():
-            return read_input(path / name, most)
-        if path.is_file():
-            with open_archive(path) as archive:
-                member = member_of(archive, name)
-                if member.compress_type != zipfile.ZIP_STORED:  # a stored file cannot grow
-                    raise ValueError(
-                        f"{name} is compressed, and only uncompressed archives are read"
-                    )
-                if most is not None and member.file_size > most:
-                    raise ValueError(f"{name} is larger than {most // 2**20} MiB")
-                return archive.read(member)
-    except (*DAMAGED, KeyError, OSError) as error:
-        missing = isinstance(error, KeyError | FileNotFoundError)
-        reason = f"{name} is missing" if missing else _reason(name, error)
-        near = sorted(path.glob(f"*/{_DESCRIPTION}")) + sorted(path.glob(f"*/*/{_DESCRIPTION}"))
-        raise ArtefactError(
-            f"this is not a trained network: {reason}",
+def _no_network(path: Path, error: Exception) -> ArtefactError:
+    if not path.exists():
+        return ArtefactError(
+            "there is no trained network",
             where=str(path),
-            hint=f"Did you mean {near[0].parent}?" if near else _MEND,
-        ) from error
-    raise ArtefactError(
-        "there is no trained network",
+            hint="bioae demo and bioae train each write one, in the folder 'model'",
+        )
+    near = sorted(path.glob(f"*/{_DESCRIPTION}")) + sorted(path.glob(f"*/*/{_DESCRIPTION}"))
+    reason = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+    return ArtefactError(
+        f"this is not a trained network: {reason or 'it is truncated'}",
         where=str(path),
-        hint="bioae demo and bioae train each write one, in the folder 'model'",
+        hint=f"Did you mean {near[0].parent}?" if near else _MEND,
     )
-
-
-def _reason(name: str, error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{name} cannot be read: {error.strerror}"
-    return str(error) or "it is truncated"
 
 
 def _parse(text: bytes, where: str) -> _Description:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,16 @@ if TYPE_CHECKING:
 
     from bioae.responses.calibration import Calibration
 
-__all__ = ["Network"]
+__all__ = ["LayerArrays", "Network"]
+
+
+class LayerArrays(NamedTuple):
+    """The arrays by which a layer runs, see the methods of `Network` of these names."""
+
+    parameters: Mapping[str, NDArray[Any]]
+    biases: NDArray[Any] | None
+    weights: Mapping[str, NDArray[Any]]
+    delays: Mapping[str, Steps]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -138,6 +147,15 @@ class Network(Shown):
         names = (n for each in self.config.placed for n in (*each.weight_shapes, *each.bias_shapes))
         on_grid = {name: rounded(self.weights[name], bits) for name in names}
         return replace(self, weights={**self.weights, **on_grid})
+
+    def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
+        """Return the arrays by which a layer runs."""
+        return LayerArrays(
+            self.parameters(placed),
+            self.biases(placed),
+            self.connection_weights(placed),
+            self.delays(placed),
+        )
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""

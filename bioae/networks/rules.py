@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
@@ -40,7 +40,7 @@ def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
     return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
-def first_state(layers: Iterable[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
+def first_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
     """Return what a network has learned as learning starts, on the grid of weights that learn.
 
     Parameters
@@ -56,10 +56,16 @@ def first_state(layers: Iterable[PlacedLayer], arrays: Arrays, *, dt: float) -> 
     Raises
     ------
     NetworkError
-        If the connections of a rule with a ``[structure]`` are missing, or a weight is outside the
-        bounds of its rule, so that the first update would clip it.
+        If no layer learns, the connections of a rule with a ``[structure]`` are missing, or a
+        weight is outside the bounds of its rule, so that the first update would clip it.
     """
-    layers, values = tuple(layers), {}
+    check_rules(layers, dt)
+    if not any(placed.synapses or placed.persistent for placed in layers):
+        raise NetworkError(
+            "no layer has a synapse model, by which it could learn",
+            expected='a layer with `synapse = "stdp_pair"` or another one',
+        )
+    values = {}
     rules = {placed.name: rules_of(placed) for placed in layers}
     for placed in layers:
         _need_connections(placed, arrays)

@@ -3,7 +3,6 @@ from .backend import Backend as Backend
 from .counting import input_events as input_events
 from .learned import Learned as Learned
 from .objects.brian_network import BrianNetwork as BrianNetwork
-from .objects.building import build as build
 from .objects.plastic_synapses import PlasticSynapses as PlasticSynapses
 from .results.chunk import LayerSpikes as LayerSpikes
 from .results.netcdf import write_result as write_result

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.errors import InputError, TargetError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ __all__ = [
     "Connectivity",
     "Dtype",
     "Target",
-    "check_record",
     "known_target",
     "record_names",
+    "recorded",
 ]
 
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone", "torch"]
@@ -169,16 +169,43 @@ def record_names(record: object) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def check_record(
-    names: Collection[str], layers: Iterable[PlacedLayer], *, where: str = "record"
-) -> None:
-    """Check that each variable to record is a state of one of the layers.
+def recorded(
+    record: Collection[str] | Mapping[str, Collection[str]],
+    layers: Iterable[PlacedLayer],
+    *,
+    where: str = "record",
+) -> dict[str, list[str]]:
+    """Return the variables to record of each layer that has them, by its name.
+
+    Parameters
+    ----------
+    record
+        The names of variables; or those of each layer, by its name.
+    layers
+        The layers of a network.
 
     Raises
     ------
     InputError
-        If no layer has such a variable.
+        If there is no such layer, or no layer has such a variable.
     """
+    placed = {each.name: each for each in layers}
+    if not isinstance(record, Mapping):
+        names = record_names(record)
+        _check_record(names, placed.values(), where)
+        record = dict.fromkeys(placed, names)
+    else:
+        for layer, variables in record.items():
+            one_of(layer, where, tuple(placed))
+            _check_record(record_names(variables), [placed[layer]], f"{where}, layer {layer!r}")
+    chosen = {name: each for name, each in placed.items() if record.get(name)}
+    return {
+        name: [state for state in each.program.states if state in record[name]]
+        for name, each in chosen.items()
+    }
+
+
+def _check_record(names: Collection[str], layers: Collection[PlacedLayer], where: str) -> None:
     known = {state for placed in layers for state in placed.program.states} if names else {}
     for name in names:
         if name not in known:

@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.errors import NetworkError
 from bioae.networks.network import Network
-from bioae.networks.rules import check_rules, first_state
+from bioae.networks.rules import first_state
 
 __all__ = ["Learned", "learner"]
 
@@ -47,15 +46,9 @@ def learner(network: Network) -> Network:
         If no layer has a synapse model, or neurons with persistent variables, or a weight is
         outside the bounds of its rule.
     """
-    layers, dt = network.config.placed, network.config.dt_seconds
-    check_rules(layers, dt)
-    if not any(placed.synapses or placed.persistent for placed in layers):
-        raise NetworkError(
-            "no layer has a synapse model, by which it could learn",
-            expected='a layer with `synapse = "stdp_pair"` or another one',
-        )
-    # One value per neuron from the start: a network that has learned needs no other build.
     arrays = dict(network.weights)
-    for placed in layers:
+    for placed in network.config.placed:
         arrays |= network.persistent(placed)
-    return network.with_state(first_state(layers, arrays, dt=dt))
+    # One value per neuron from the start: a network that has learned needs no other build.
+    state = first_state(network.config.placed, arrays, dt=network.config.dt_seconds)
+    return network.with_state(state)

@@ -23,12 +23,13 @@ from builders import dense, described
 from one_build import Simulation, simulate_several
 
 from bioae import simulate
+from bioae.api import build
 from bioae.equations.arrays import compiling
 from bioae.equations.names import check_name
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
-from bioae.simulation import Backend, build
+from bioae.simulation import Backend
 from bioae.simulation.backend import Target
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources
 from bioae.simulation.targets import activation

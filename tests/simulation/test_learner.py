@@ -10,9 +10,10 @@ from plastic_networks import custom, network, signals
 from refusals import refused
 
 from bioae import learn
+from bioae.api import build
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
-from bioae.simulation import Backend, build
+from bioae.simulation import Backend
 from bioae.simulation.learned import learner
 
 STRUCTURE = {"fan_in": 3, "period": 2, "swaps": 2, "score": "w", "new_weight": "0.2"}

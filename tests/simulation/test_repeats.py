@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from bioae import simulate, simulate_to
 from bioae.analysis import open_result
+from bioae.api import build
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.networks import Network
 from bioae.noise import draw
 from bioae.random import stream, uniform
-from bioae.simulation import build, write_result
+from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.targets.activation import activated

@@ -70,7 +70,7 @@ def load(name_or_path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    return artefact.load(locate(name_or_path))
+    return artefact.read(locate(name_or_path))
 
 
 def network_of(source: NetworkLike) -> Network:

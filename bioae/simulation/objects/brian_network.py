@@ -19,7 +19,7 @@ from bioae.equations.program import INPUT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError
 from bioae.networks.inputs import Steps
-from bioae.networks.network import Network
+from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import PlasticState
 from bioae.networks.rules import Held, check_held, rules_of
@@ -54,8 +54,10 @@ class BrianNetwork(Shown):
 
     Parameters
     ----------
-    network, presentations, connectivity, compact, prefix, record, learning
+    network, presentations, connectivity, compact, prefix, learning
         As for `bioae.build`, which checks them; objects are made on the active device.
+    record
+        Variables to record, by layer, see `bioae.simulation.backend.recorded`.
 
     Attributes
     ----------
@@ -100,7 +102,7 @@ class BrianNetwork(Shown):
         connectivity: Connectivity = "shared",
         compact: bool = False,
         prefix: str = "",
-        record: Collection[str] | Mapping[str, Collection[str]] = (),
+        record: Mapping[str, Collection[str]] | None = None,
         learning: bool = False,
     ) -> None:
         # It reorders arithmetic; constant subexpressions are out of the equations already.
@@ -124,14 +126,18 @@ class BrianNetwork(Shown):
         self.synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = self.input
         for placed in config.placed:
-            population = self._population(placed)
-            self.synapses |= self._pathways(placed, before, population, rules)
+            arrays = network.layer_arrays(placed)
+            population = self._population(placed, arrays.parameters, arrays.biases)
+            self.synapses |= self._pathways(placed, arrays, before, population, rules)
             self.populations[placed.name] = before = population
         self.readout: Population | None = None
         if config.decoder.reads_potential:
-            self.readout = self._population(placed, shares_input=population)
+            parameters = network.parameters(placed, readout=True)
+            self.readout = self._population(
+                placed, parameters, arrays.biases, shares_input=population
+            )
         self.spikes = self._spikes(compact=compact)
-        self.states = self._states(record)
+        self.states = self._states(record or {})
         self.decoded = self.readout and collect(
             self.readout, placed.readout.decoded, config.decoder, self.timing
         )
@@ -344,18 +350,22 @@ class BrianNetwork(Shown):
             )
 
     def _population(
-        self, placed: PlacedLayer, shares_input: Population | None = None
+        self,
+        placed: PlacedLayer,
+        parameters: Mapping[str, NDArray[Any]],
+        biases: NDArray[Any] | None,
+        shares_input: Population | None = None,
     ) -> Population:
         """Return a layer's neurons, or its read-out, which shares the input of its neurons."""
         readout = shares_input is not None
         neurons = Neurons(
             placed.readout_program if readout else placed.program,
-            self.source.parameters(placed, readout=readout),
+            parameters,
             placed.size,
             placed.depth,
             population_number(placed.depth, readout=readout),
             placed.separate_inhibition,
-            self.source.biases(placed),
+            biases,
             placed.persistent if self.learning and not readout else (),
         )
         name = self._name(placed.name, "readout" if readout else "neurons")
@@ -364,21 +374,21 @@ class BrianNetwork(Shown):
     def _pathways(
         self,
         placed: PlacedLayer,
+        arrays: LayerArrays,
         before: NeuronGroup,
         population: Population,
         rules: Mapping[str, Rule],
     ) -> dict[str, AnySynapses]:
         graded = self.source.config.encoder.graded and not isinstance(before, Population)
-        weights = self.source.connection_weights(placed)
         pathways: dict[str, AnySynapses] = {}
-        for name, delay in self.source.delays(placed).items():
+        for name, delay in arrays.delays.items():
             kind = name.rpartition(".")[-1]
             recurrent = kind == "recurrent"
             pathway = Pathway(
                 self._name(placed.name, kind),
                 placed,
                 recurrent,
-                weights[name],
+                arrays.weights[name],
                 delay,
                 self.clock,
                 self._factor(delay) if graded and not recurrent else None,
@@ -413,20 +423,15 @@ class BrianNetwork(Shown):
             if "spike" in population.events
         }
 
-    def _states(
-        self, record: Collection[str] | Mapping[str, Collection[str]]
-    ) -> dict[str, StateMonitor]:
-        monitors = {}
-        for placed in self.source.config.placed:
-            requested = record.get(placed.name, ()) if isinstance(record, Mapping) else record
-            names = [name for name in placed.program.states if name in requested]
-            if names:
-                population = self.populations[placed.name]
-                monitors[placed.name] = StateMonitor(
-                    population, names, record=True, when="end", clock=self.clock.clock,
-                    name=f"{population.name}__states",
-                )  # fmt: skip
-        return monitors
+    def _states(self, record: Mapping[str, Collection[str]]) -> dict[str, StateMonitor]:
+        return {
+            layer: StateMonitor(
+                self.populations[layer], list(names), record=True, when="end",
+                clock=self.clock.clock, name=f"{self.populations[layer].name}__states",
+            )
+            for layer, names in record.items()
+            if names
+        }  # fmt: skip
 
     def _assembled(self) -> Brian2Network:
         """Return all objects in a Brian2 network, in the order of the schedule."""

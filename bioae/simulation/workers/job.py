@@ -22,7 +22,7 @@ from bioae.errors import NetworkError, TargetError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.plasticity import PlasticState
 from bioae.progress import activity, ahead
-from bioae.simulation.backend import STANDALONE
+from bioae.simulation.backend import STANDALONE, recorded
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
 from bioae.simulation.engine import Engine
@@ -140,8 +140,9 @@ class Brian2Engine(Engine):
     def _build(self, presentations: int, learning: bool, *, compact: bool = True) -> BrianNetwork:
         backend = self.backend
         with activity("building"):
+            record = recorded(backend.record, self.network.config.placed)
             return BrianNetwork(
-                self.network, presentations, record=backend.record,
+                self.network, presentations, record=record,
                 connectivity=backend.connectivity, compact=compact, learning=learning,
             )  # fmt: skip
 

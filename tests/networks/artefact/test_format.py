@@ -23,7 +23,7 @@ NAMES = ["network.toml", "weights.safetensors"]
 @pytest.mark.parametrize("name", ["model", "model.zip"])
 def test_round_trip(name: str, network: Network, tmp_path: Path) -> None:
     training = {"training": {"epochs": 3, "threads": None}, "data": {"name": "sample"}}
-    metrics = {"loss": np.float64(0.1), "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
+    metrics = {"loss": np.float64(0.1), "layers": {"hidden": {"dead_fraction": 0.0}}, "epoch": 3}
     save(network, tmp_path / name, training=training, metrics=metrics)
     loaded = load(tmp_path / name)
     assert loaded.network.config == network.config.self_contained()
@@ -34,7 +34,7 @@ def test_round_trip(name: str, network: Network, tmp_path: Path) -> None:
         assert actual.tobytes() == array.tobytes(), key
     assert loaded.network.sha256 == network.sha256
     assert loaded.training == {"training": {"epochs": 3}, "data": {"name": "sample"}}
-    assert loaded.metrics == {"loss": 0.1, "layers": {"hidden": {"dead": 0.0}}, "epoch": 3}
+    assert loaded.metrics == {"loss": 0.1, "layers": {"hidden": {"dead_fraction": 0.0}}, "epoch": 3}
 
 
 def test_an_artefact_keeps_its_record(network: Network, tmp_path: Path) -> None:

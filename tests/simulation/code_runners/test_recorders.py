@@ -14,10 +14,11 @@ from refusals import refused
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import Backend, build
+from bioae.simulation import Backend
 from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets.activation import activated

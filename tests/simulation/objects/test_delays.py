@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation import TARGETS, Backend, build
+from bioae.simulation import TARGETS, Backend
 from bioae.simulation.backend import Target
 from bioae.simulation.targets.activation import activated
 

@@ -13,9 +13,10 @@ from builders import dense, described, need, numbered
 from numpy.typing import NDArray
 
 from bioae import simulate
+from bioae.api import build
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import TARGETS, Backend, build
+from bioae.simulation import TARGETS, Backend
 from bioae.simulation.backend import Dtype, Target
 from bioae.simulation.brian2_internals.groups import float32_allowed
 from bioae.simulation.objects.brian_network import BrianNetwork

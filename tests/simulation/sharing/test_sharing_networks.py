@@ -12,8 +12,8 @@ from builders import conv, deconv, dense, drawn, need, pictures
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.networks import Network
-from bioae.simulation import build
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.sharing import SharedSynapses
 from bioae.simulation.targets.activation import activated

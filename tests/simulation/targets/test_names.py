@@ -11,11 +11,11 @@ from builders import dense, described
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation import build
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets.activation import activated
 

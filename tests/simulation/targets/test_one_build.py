@@ -12,9 +12,9 @@ from builders import conv, dense, drawn, need, numbered
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.errors import TargetError
 from bioae.networks import Network
-from bioae.simulation import build
 from bioae.simulation.backend import Backend
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets import compiling

@@ -15,11 +15,12 @@ from refusals import refused
 import bioae
 from bioae import learn
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.datasets import Data
 from bioae.equations import available_synapses, load_neuron, load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
-from bioae.simulation import Backend, Learned, build
+from bioae.simulation import Backend, Learned
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.parity import rule_parities
 

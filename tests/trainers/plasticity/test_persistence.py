@@ -14,12 +14,13 @@ from refusals import refused
 
 import bioae
 from bioae import learn
+from bioae.api import build
 from bioae.datasets import Data
 from bioae.equations import lower_synapse
 from bioae.errors import ModelError
 from bioae.networks import Network
-from bioae.noise import draw, pathway_number
-from bioae.simulation import Backend, Learned, build
+from bioae.noise import Key, draw, pathway_number
+from bioae.simulation import Backend, Learned
 
 MEMORY: dict[str, Any] = {
     "persistent": ["x_pre", "y_post", "c"],
@@ -146,7 +147,7 @@ def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> N
         start, replace(signals(2), indices=np.array([4, 9])), "torch", seed=7
     ).network.weights
     numbers = draw(
-        "uniform", seed=7, examples=[9], step=start.config.steps - 2, call=0,
+        "uniform", Key(7, [9]), step=start.config.steps - 2, call=0,
         population=pathway_number(1, recurrent=False), count=HIDDEN * INPUTS,
     )  # fmt: skip
     expected = np.rint(numbers.reshape(INPUTS, HIDDEN).T * 2**24) / 2**24

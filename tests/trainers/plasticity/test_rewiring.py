@@ -14,11 +14,12 @@ from refusals import refused
 import bioae
 from bioae import learn
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.structure import rewired
-from bioae.simulation import Backend, Learned, build
+from bioae.simulation import Backend, Learned
 from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {

@@ -19,11 +19,12 @@ from builders import conv, dense, drawn, three_layers
 
 from bioae import simulate
 from bioae.analysis import differing_spikes, layer_names
+from bioae.api import build
 from bioae.datasets import load
 from bioae.errors import TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
-from bioae.simulation import build, run
+from bioae.simulation import run
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import activated, check_target
