@@ -21,22 +21,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import array, number, one_of, whole
 from bioae.datasets.data import Data
 from bioae.datasets.store import Split
-from bioae.errors import DataError, shortened
 from bioae.random import named_stream
-from experiments.synthetic.splits import check_split
 
 __all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
 Numbers = NDArray[np.float64]
 Negative = Literal["zero", "magnitude"]
-
-#: Bounds of gains and scales, whose squares are finite and not 0.
-_LEAST, _MOST = 1e-100, 1e100
-#: The error by which a covariance of 1 may exceed it.
-_ROUNDING = 1e-9
 
 
 def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -> Numbers:
@@ -60,17 +52,9 @@ def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -
     -------
     NDArray
         The covariance of a place with the place 0, (place).
-
-    Raises
-    ------
-    DataError
-        If the length or the scale does not fit.
     """
-    length = whole(length, "length", least=2, error=DataError)
-    scale = number(scale, "scale", above=0.0, error=DataError)
     places = np.arange(length)
     distance = np.minimum(places, length - places)
-    one_of(negative, "negative", ("zero", "magnitude"), error=DataError)
     with np.errstate(over="ignore"):  # to infinity, of which the exponential is 0
         powers = np.fft.fft(np.exp(-((distance / scale) ** 2))).real
     powers = powers.clip(min=0.0) if negative == "zero" else abs(powers)
@@ -86,24 +70,12 @@ def erf_covariance(covariance: ArrayLike, gain: float) -> Numbers:
     covariance
         That of z, whose variance is 1.
     gain
-        The gain g, from 1e-100 to 1e100.
-
-    Raises
-    ------
-    DataError
-        If the covariance is not between -1 and 1, or the gain does not fit.
+        The gain g.
     """
-    gain = _gain(gain)
-    largest = 1.0 + _ROUNDING
-    covariances = array(
-        covariance, "covariance does not fit", least=-largest, most=largest, error=DataError
-    )
     share = gain**2 / (1.0 + gain**2)
-    return np.asarray(np.arcsin(np.clip(share * covariances, -1.0, 1.0)) / np.arcsin(share))
-
-
-def _gain(gain: float) -> float:
-    return number(gain, "gain", least=_LEAST, most=_MOST, error=DataError)
+    return np.asarray(
+        np.arcsin(np.clip(share * np.asarray(covariance), -1.0, 1.0)) / np.arcsin(share)
+    )
 
 
 def ring_fields(
@@ -128,7 +100,7 @@ def ring_fields(
     scales
         The length scale of each class, relative to the length.
     gain
-        The gain g, from 1e-100 to 1e100.
+        The gain g.
     gaussian
         Whether the fields are Gaussian, with the covariance of the non-linear ones.
     negative
@@ -142,22 +114,7 @@ def ring_fields(
     -------
     Data
         Signals with one point in time, (example, 1, place), and the class of each as its label.
-
-    Raises
-    ------
-    DataError
-        If an argument does not fit.
     """
-    examples = whole(examples, "examples", least=1, error=DataError)
-    length = whole(length, "length", least=2, error=DataError)
-    gain = _gain(gain)
-    split = check_split(split)
-    expected = "a list of length scales, one for each class"
-    shape = array(scales, "scales does not fit", expected=expected, error=DataError).shape
-    if len(shape) != 1 or not shape[0]:
-        raise DataError("scales does not fit", expected=expected, found=shortened(repr(scales)))
-    for place, scale in enumerate(scales):
-        number(scale, f"scales[{place}]", above=0.0, most=_MOST, error=DataError)
     covariances = [ring_covariance(length, scale * length, negative=negative) for scale in scales]
     generator = named_stream(seed, "ring_fields", split)
     labels = generator.permutation(np.arange(examples) % len(covariances))

@@ -11,19 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import number, one_of, whole
 from bioae.datasets.data import Data
 from bioae.datasets.store import Split
-from bioae.errors import DataError
 from bioae.random import named_stream
-from experiments.synthetic.splits import check_split
 
 __all__ = ["Family", "genz", "genz_values"]
 
 #: A family of functions.
 Family = Literal["oscillatory", "gaussian", "continuous"]
-
-_FAMILIES = ("oscillatory", "gaussian", "continuous")
 
 
 def genz(
@@ -60,17 +55,7 @@ def genz(
     -------
     Data
         Points as images of the shape ``(1, 1, inputs)``; values as targets ``(example, 1)``.
-
-    Raises
-    ------
-    DataError
-        If an argument does not fit.
     """
-    whole(examples, "examples", least=1, error=DataError)
-    whole(inputs, "inputs", least=1, error=DataError)
-    number(difficulty, "difficulty", above=0, most=1e6, error=DataError)
-    one_of(family, "family", _FAMILIES, error=DataError)
-    check_split(split)
     drawn = named_stream(seed, "genz", "function")
     coefficients, centre = drawn.random(inputs) + 0.1, drawn.random(inputs)
     coefficients *= difficulty / coefficients.sum()

@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bioae.checks import number, one_of, whole
-from bioae.datasets.conversion import check_data
 from bioae.datasets.data import Data
-from bioae.errors import DataError
 from bioae.random import stream
 
 __all__ = ["flip_labels"]
-
-_KINDS = ("symmetric", "pair")
 
 #: The stream of random numbers.
 _FLIPS = int.from_bytes(b"flips", "big")
@@ -39,26 +34,9 @@ def flip_labels(
     kind
         ``"symmetric"``: a flipped label is any of the other classes with the same probability.
         ``"pair"``: it is the next class, and the first one after the last (asymmetric noise).
-
-    Raises
-    ------
-    DataError
-        If this is no data set, or it has no labels, or a value does not fit.
     """
-    check_data(data, "data")
-    if data.labels is None:
-        raise DataError("the data set has no labels, which could be flipped", where=data.name)
-    number(fraction, "fraction", least=0, most=1, error=DataError)
-    whole(classes, "classes", least=2, error=DataError)
-    one_of(kind, "kind", _KINDS, error=DataError)
+    assert data.labels is not None
     labels = data.labels
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise DataError(
-            "a label is not one of the classes",
-            where=data.name,
-            expected=f"whole numbers from 0 to {classes - 1}",
-            found=f"from {labels.min()} to {labels.max()}",
-        )
     generator = stream(seed, _FLIPS)
     order = generator.permutation(len(labels))
     shifts = generator.integers(1, classes, len(labels)) if kind == "symmetric" else 1

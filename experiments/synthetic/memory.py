@@ -7,20 +7,11 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.checks import number, whole
-from bioae.datasets.conversion import check_data
 from bioae.datasets.data import Data
 from bioae.datasets.store import Split
-from bioae.errors import DataError
 from bioae.random import named_stream
-from experiments.synthetic.splits import check_split
 
 __all__ = ["ordered_segments", "permuted_rows", "store_recall"]
-
-#: The largest number of segments: their orders are the classes.
-_MOST_SEGMENTS = 5
-#: The largest deviation of noise, which keeps signals within their bounds.
-_MOST_NOISE = 1e11
 
 
 def store_recall(
@@ -74,20 +65,8 @@ def store_recall(
     Data
         Shape ``(example, time, channel)``, channels by population: the values 0 and 1, the store
         cue, the recall cue. Labels are 0 and 1, with equal probability.
-
-    Raises
-    ------
-    DataError
-        If the cues and the delay are longer than an example, or a number is out of its bounds.
     """
-    sizes = {"examples": examples, "steps": steps, "cue": cue, "neurons": neurons}
-    for name, value in sizes.items():
-        whole(value, name, least=1, error=DataError)
-    whole(delay, "delay", error=DataError)
-    number(rate, "rate", least=0, most=1, error=DataError)
-    number(distractors, "distractors", least=0, most=1, error=DataError)
-    check_split(split)
-    room = _room(steps, 2 * cue + delay, f"two cues of {cue} points and the delay")
+    room = steps - 2 * cue - delay
     values = named_stream(seed, "store_recall", "values", split).integers(0, 2, examples)
     onsets = named_stream(seed, "store_recall", "onsets", split).integers(0, room + 1, examples)
     windows = delay // cue
@@ -156,20 +135,8 @@ def ordered_segments(
     Data
         Shape ``(example, time, channel)``. The label is the place of the order in the list of all
         orders, sorted lexicographically; all are equally probable.
-
-    Raises
-    ------
-    DataError
-        If segments and gaps are longer than an example, or a number is out of its bounds.
     """
-    sizes = {"examples": examples, "steps": steps, "channels": channels, "length": length}
-    for name, value in sizes.items():
-        whole(value, name, least=1, error=DataError)
-    whole(segments, "segments", least=2, most=_MOST_SEGMENTS, error=DataError)
-    whole(gap, "gap", error=DataError)
-    number(noise, "noise", least=0, most=_MOST_NOISE, error=DataError)
-    check_split(split)
-    room = _room(steps, segments * (length + gap), "segments and gaps")
+    room = steps - segments * (length + gap)
     times, background = (
         named_stream(seed, "ordered_segments", each, split) for each in ("times", "noise")
     )
@@ -205,15 +172,7 @@ def permuted_rows(images: Data, *, seed: int | None = 0) -> Data:
     Data
         Shape ``(example, y, x)`` as ``(example, time, channel)``, values from 0 to 1, with the
         labels, split and indices of the images.
-
-    Raises
-    ------
-    DataError
-        If these are not images of one channel.
     """
-    check_data(images, "images")
-    if images.kind != "images" or images.shape[0] != 1:
-        raise DataError("these are not images of one channel", where="images", found=f"{images!r}")
     _, height, width = images.shape
     pixels = images.as_float().reshape(len(images), -1)
     if seed is not None:
@@ -223,18 +182,6 @@ def permuted_rows(images: Data, *, seed: int | None = 0) -> Data:
         rows, labels=images.labels, indices=images.indices, name=f"{images.name} rows",
         split=images.split,
     )  # fmt: skip
-
-
-def _room(steps: int, needed: int, what: str) -> int:
-    """Return the points of an example that are to spare."""
-    if steps < needed:
-        raise DataError(
-            "the example is too short",
-            where="steps",
-            expected=f"at least {needed}: {what}",
-            found=str(steps),
-        )
-    return steps - needed
 
 
 def _spectra(seed: int, segments: int, channels: int) -> NDArray[np.float32]:

@@ -20,9 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import array, one_of, whole
 from bioae.datasets.data import Data
-from bioae.errors import DataError
 from bioae.random import stream
 
 __all__ = ["NEIGHBOURHOODS", "NKLandscape", "Neighbourhood", "nk_landscape"]
@@ -32,8 +30,6 @@ Neighbourhood = Literal["random", "cyclic"]
 #: Ways to choose the K other loci of a locus: at random, or the next K, cyclically.
 NEIGHBOURHOODS: tuple[Neighbourhood, ...] = ("random", "cyclic")
 
-_MOST_LOCI = 62  # a genotype is a number of 63 bits
-_MOST_NEIGHBOURS = 20  # tables of 2^21 numbers per locus
 #: Streams of random numbers, far from those of a network's weights, which are small numbers.
 _TABLES, _NEIGHBOURS, _GENOTYPES = range(2**41, 2**41 + 3)
 
@@ -78,22 +74,8 @@ class NKLandscape:
         ----------
         genotypes
             Alleles 0 and 1, shape ``(genotype, locus)``.
-
-        Raises
-        ------
-        DataError
-            If they have another shape or other values.
         """
-        alleles = array(genotypes, "genotypes do not fit the landscape", error=DataError)
-        if alleles.ndim != 2 or alleles.shape[1] != self.loci:
-            raise DataError(
-                "genotypes do not fit the landscape",
-                expected=f"the shape (genotype, {self.loci})",
-                found=f"the shape {alleles.shape}",
-            )
-        if not np.isin(alleles, (0, 1)).all():
-            raise DataError("genotypes do not fit the landscape", expected="alleles 0 and 1")
-        digits = alleles.astype(np.int64)[:, self.neighbours]
+        digits = np.asarray(genotypes, np.int64)[:, self.neighbours]
         index = digits @ (1 << np.arange(self.epistasis + 1))
         found: NDArray[np.float64] = self.tables[np.arange(self.loci), index]
         return found
@@ -115,13 +97,7 @@ class NKLandscape:
             The number of genotypes, at most 2^N.
         repeat
             The number of the sample, below 2^32: samples with different numbers are independent.
-
-        Raises
-        ------
-        InputError
-            If there are fewer genotypes, or a number does not fit.
         """
-        whole(count, "the number of genotypes", least=1, most=2**self.loci)
         generator = stream(self.seed, _GENOTYPES, repeat=repeat)
         numbers = generator.choice(2**self.loci, count, replace=False)
         alleles = numbers[:, None] >> np.arange(self.loci) & 1
@@ -149,15 +125,7 @@ def nk_landscape(
     neighbourhood
         Whether these are drawn for each locus, uniformly and without repetition, or are the K loci
         that follow it on a ring.
-
-    Raises
-    ------
-    InputError
-        If an argument does not fit.
     """
-    whole(loci, "the number of loci", least=1, most=_MOST_LOCI)
-    whole(epistasis, "the epistasis", most=min(loci - 1, _MOST_NEIGHBOURS))
-    one_of(neighbourhood, "the neighbourhood", NEIGHBOURHOODS)
     steps = np.tile(np.arange(1, loci), (loci, 1))
     if neighbourhood == "random":
         steps = stream(seed, _NEIGHBOURS).permuted(steps, axis=1)

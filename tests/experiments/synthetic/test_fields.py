@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 from bioae.datasets import Data
-from bioae.errors import DataError
 from experiments.synthetic import erf_covariance, ring_covariance, ring_fields
 
 
@@ -105,40 +104,3 @@ def test_seeds_splits_and_labels() -> None:
     assert (labels[1:] != labels[:-1]).mean() == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(999))
     for each in (other, test):
         assert (abs(one.as_float() - each.as_float()).max(axis=(1, 2)) > 0.01).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"examples": 0}, "examples does not fit"),
-        ({"length": 1}, "length does not fit"),
-        ({"length": None}, "length does not fit"),
-        *(({"gain": gain}, "gain does not fit") for gain in (0.0, 1e-200, 1e308, math.nan, "3")),
-        *(
-            ({"scales": scales}, "scales does not fit; expected a list of length scales, one for")
-            for scales in ((), 0.1, None, "3", b"x", ["a"], [[0.1]], {0.1: 1})
-        ),
-        (
-            {"scales": (0.1, 0.0)},
-            r"scales\[1\] does not fit; expected a number above 0 .*found 0.0",
-        ),
-        ({"scales": [1e308]}, r"scales\[0\] does not fit.*found 1e\+308"),
-        ({"scales": [True]}, r"scales\[0\] does not fit.*found True"),
-        ({"split": "all"}, "split does not fit"),
-    ],
-)
-def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        ring_fields(**{"examples": 4, **options})
-
-
-@pytest.mark.parametrize("gain", [0, -1.0, math.nan, None, 1e-200, 1e308])
-def test_gains_of_a_covariance_that_are_refused(gain: Any) -> None:
-    with pytest.raises(DataError, match="gain does not fit"):
-        erf_covariance(np.ones(3), gain)
-
-
-@pytest.mark.parametrize("covariance", [[1.0, 1.5], [math.nan], "1", None, [1j], [[1.0], 0.5]])
-def test_covariances_that_are_refused(covariance: Any) -> None:
-    with pytest.raises(DataError, match="covariance does not fit"):
-        erf_covariance(covariance, 3.0)

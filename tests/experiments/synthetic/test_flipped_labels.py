@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioae.datasets import Data
-from bioae.errors import DataError, InputError
 from experiments.synthetic import flip_labels
 
 
@@ -76,40 +71,3 @@ def test_signals_and_events_keep_their_kind() -> None:
         flipped = flip_labels(data, 1.0, classes=2, seed=0)
         assert type(flipped) is type(data)
         assert flipped.labels.tolist() == [1, 0, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        ({"fraction": 1.5}, "fraction"),
-        ({"fraction": float("nan")}, "fraction"),
-        ({"classes": 1}, "classes"),
-        ({"classes": 2}, "a label is not one of the classes.*from 0 to 1; found from 0 to 2"),
-        ({"kind": "random"}, "kind does not fit; expected symmetric or pair"),
-        *(({"fraction": value}, "fraction does not fit") for value in ("a", None, True, [0.1])),
-        *(({"classes": value}, "classes does not fit") for value in ("a", None, True, 2.5)),
-        *(({"kind": value}, "kind does not fit") for value in (None, 1, ["pair"])),
-    ],
-)
-def test_faulty_arguments_are_refused(change: dict[str, Any], line: str) -> None:
-    arguments: dict[str, Any] = {"fraction": 0.4, "classes": 3, "seed": 0} | change
-    fraction = arguments.pop("fraction")
-    with pytest.raises(DataError, match=line):
-        flip_labels(images(9, 3), fraction, **arguments)
-
-
-@pytest.mark.parametrize("seed", ["a", None, True, 1.5, -1])
-def test_what_is_no_seed(seed: Any) -> None:
-    with pytest.raises(InputError, match="the seed does not fit"):
-        flip_labels(images(9, 3), 0.4, classes=3, seed=seed)
-
-
-@pytest.mark.parametrize("data", [None, 3, "mnist", np.zeros((2, 4, 4))])
-def test_what_is_no_data_set(data: Any) -> None:
-    with pytest.raises(DataError, match=r"data does not fit; expected Data.*datasets\.convert"):
-        flip_labels(data, 0.4, classes=3, seed=0)
-
-
-def test_data_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match="no labels"):
-        flip_labels(replace(images(9, 3), labels=None), 0.4, classes=3, seed=0)

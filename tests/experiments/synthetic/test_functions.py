@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.errors import DataError
 from experiments.synthetic import genz
 from experiments.synthetic.functions import genz_values
 
@@ -52,12 +51,3 @@ def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> Non
     assert drawn.targets is not None
     fitted = np.linalg.lstsq(terms, -np.log(drawn.targets[:, 0]))[0]
     assert np.sqrt(fitted[:3]).sum() == pytest.approx(difficulty)
-
-
-@pytest.mark.parametrize("change", [
-    {"examples": 0}, {"inputs": 0}, {"difficulty": 0.0}, {"family": "corner"}, {"split": "all"},
-])  # fmt: skip
-def test_wrong_arguments(change: dict[str, Any]) -> None:
-    arguments: dict[str, Any] = {"examples": 3, "inputs": 2, "seed": 0}
-    with pytest.raises(DataError, match=f"{next(iter(change))} does not fit"):
-        genz(**arguments | change)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.datasets import Data, load, save
-from bioae.errors import InputError
+from bioae.datasets import Data
 from experiments.synthetic import (
     elasticity,
     elastoplastic_history,
@@ -169,10 +166,6 @@ def test_limits_of_ramberg_and_osgood() -> None:
     assert (stress[1:, 1] > stress[1:, 0]).all()
 
 
-def test_no_strain_has_no_stress() -> None:
-    assert ramberg_osgood_stress([]).shape == elastoplastic_history([]).stress.shape == (0,)
-
-
 def test_turning_points_are_random() -> None:
     paths = strain_paths(4000, 50, seed=1)
     assert np.abs(paths).max() <= 1
@@ -246,43 +239,3 @@ def test_the_stress_of_plasticity_is_no_function_of_strain_and_time() -> None:
     assert unexplained(bins) > 0.8
     assert unexplained(clock) > 0.99
     assert unexplained(bins + 20 * clock) > 0.6
-
-
-def test_a_set_becomes_a_file_of_training(tmp_path: Any) -> None:
-    path = save(tmp_path / "data.npz", plasticity(4, 6), plasticity(3, 6, split="test"))
-    loaded = load(path, "test")
-    assert isinstance(loaded, Data)
-    assert loaded.targets is not None
-    np.testing.assert_array_equal(loaded.targets, plasticity(3, 6, split="test").targets)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: plasticity(0), "examples does not fit"),
-        (lambda: elasticity(3, 0), "points does not fit"),
-        (lambda: ramberg_osgood(3, seed=-1), "seed"),
-        (lambda: plasticity(3, split="all"), "split does not fit"),  # type: ignore[arg-type]
-        (lambda: elastoplastic_history([0.1], young=0.0), "young does not fit"),
-        (lambda: elastoplastic_history([0.1], hardening=-1.0), "hardening does not fit"),
-        (lambda: ramberg_osgood_stress([0.1], [0.0]), "yield_stress does not fit"),
-        (lambda: ramberg_osgood_stress([0.1], exponent=0.5), "exponent does not fit"),
-        (lambda: elastoplastic_history(0.01), "strain does not fit; expected an axis of points"),
-        *(
-            (partial(law, strain), "strain does not fit")
-            for law in (elastoplastic_history, ramberg_osgood_stress)
-            for strain in ([0.0, np.nan, 0.001], [1e308], [np.inf], "3", b"x", None, [1j], {})
-        ),
-        *(
-            (partial(ramberg_osgood_stress, [0.1], limit), "yield_stress does not fit")
-            for limit in (np.nan, 1e-320, [[1], 2], "3", None)
-        ),
-        (
-            lambda: ramberg_osgood_stress([0.1, 0.2], [1.0, 2.0, 3.0]),
-            r"strain and yield_stress do not fit each other.*found \(2,\) and \(3,\)",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        call()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from bioae.datasets import Data, load
-from bioae.errors import DataError, InputError
 from experiments.synthetic import permuted_rows, store_recall
 
 
@@ -85,22 +82,6 @@ def test_examples_follow_from_seed_and_split() -> None:
         assert (one.as_float() != other.as_float()).any()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"steps": 239}, "too short.*240"),
-        ({"rate": 1.5}, "rate"),
-        ({"distractors": -0.1}, "distractors"),
-        ({"split": "validation"}, "split"),
-        ({"delay": -1}, "delay"),
-        ({"cue": 0}, "cue"),
-    ],
-)
-def test_tasks_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        store_recall(5, seed=0, **changes)  # type: ignore[arg-type]
-
-
 def test_rows_hold_the_permuted_pixels_of_their_image() -> None:
     digits = load("sample", "test", 20)
     rows, other, plain = (permuted_rows(digits, seed=seed) for seed in (0, 1, None))
@@ -117,15 +98,3 @@ def test_rows_hold_the_permuted_pixels_of_their_image() -> None:
     # One permutation for all images, whichever they are.
     later = permuted_rows(digits[10:], seed=0)
     np.testing.assert_array_equal(later.as_float(), rows.as_float()[10:])
-
-
-@pytest.mark.parametrize("images", [None, 3, np.zeros((2, 4, 4)), store_recall(2, seed=0)])
-def test_what_has_no_rows(images: Any) -> None:
-    with pytest.raises(DataError, match="images"):
-        permuted_rows(images)
-
-
-@pytest.mark.parametrize("seed", ["a", -1, 1.5, True, 2**64, [0]])
-def test_what_is_no_seed_of_a_permutation(seed: Any) -> None:
-    with pytest.raises(InputError, match="the seed does not fit"):
-        permuted_rows(load("sample", "test", 2), seed=seed)

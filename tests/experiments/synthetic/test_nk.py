@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.datasets import load, save
-from bioae.errors import DataError, InputError
 from experiments.synthetic import NEIGHBOURHOODS, NKLandscape, nk_landscape
 from experiments.synthetic.nk import Neighbourhood
 
@@ -138,43 +136,3 @@ def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
     np.testing.assert_array_equal(drawn.targets[:, 0], landscape.fitness(alleles))
     share = nk_landscape(20, 2, seed=2).sample(5000).as_float().mean(axis=(0, 1))
     assert np.abs(share).max() < 4 / np.sqrt(5000)  # both alleles are equally frequent
-
-
-def test_a_sample_can_be_saved(tmp_path: object) -> None:
-    drawn = nk_landscape(20, 2, seed=2).sample(30)
-    save(f"{tmp_path}/nk.npz", drawn[:20], drawn[20:])
-    found = load(f"{tmp_path}/nk.npz", "test")
-    np.testing.assert_array_equal(found.targets, drawn[20:].targets)
-
-
-@pytest.mark.parametrize(
-    ("loci", "epistasis", "changes", "message"),
-    [
-        (0, 0, {}, "the number of loci does not fit"),
-        (63, 0, {}, "the number of loci does not fit"),
-        (5, 5, {}, "the epistasis does not fit; expected a whole number from 0 to 4; found 5"),
-        (30, 21, {}, "the epistasis does not fit"),
-        (5, -1, {}, "the epistasis does not fit"),
-        (5, 2, {"neighbourhood": "near"}, "the neighbourhood does not fit"),
-        (5, 2, {"seed": -1}, "the seed does not fit"),
-    ],
-)
-def test_landscapes_that_do_not_exist(
-    loci: int, epistasis: int, changes: dict[str, object], message: str
-) -> None:
-    with pytest.raises(InputError) as caught:
-        nk_landscape(loci, epistasis, **{"seed": 0, **changes})  # type: ignore[arg-type]
-    assert message in str(caught.value)
-
-
-def test_genotypes_that_do_not_fit() -> None:
-    landscape = nk_landscape(5, 2, seed=0)
-    for wrong in (np.zeros((2, 4)), np.zeros(5), np.full((2, 5), -1), np.full((1, 5), 0.5),
-                  [[1, 2], [3]], None, "01010", [[1j] * 5]):  # fmt: skip
-        with pytest.raises(DataError, match="genotypes do not fit the landscape"):
-            landscape.fitness(wrong)
-    with pytest.raises(InputError, match="the number of genotypes"):
-        landscape.sample(33)
-    for repeat in (-1, 2**32, "a", 1.5, True):
-        with pytest.raises(InputError, match="repeat does not fit"):
-            landscape.sample(3, repeat=repeat)  # type: ignore[arg-type]

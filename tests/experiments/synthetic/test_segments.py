@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bioae.errors import DataError
 from experiments.synthetic import ordered_segments
 
 
@@ -61,20 +60,3 @@ def test_bumps_are_a_tenth_of_the_channels_wide() -> None:
     made = ordered_segments(1, seed=6, steps=3, channels=400, length=1, gap=0, noise=0)
     bend = np.diff(np.log(made.as_float()[0]), n=2, axis=-1)
     assert bend.min() == pytest.approx(-1 / 40**2, rel=0.02)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"segments": 1},
-        {"segments": 6},
-        {"gap": 30},
-        {"noise": -1.0},
-        {"noise": 1e308},
-        {"split": "all"},
-        {"gap": -1},
-    ],
-)
-def test_refusals(wrong: dict[str, Any]) -> None:
-    with pytest.raises(DataError):
-        ordered_segments(2, **({"seed": 0} | wrong))
