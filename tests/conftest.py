@@ -79,6 +79,16 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Lengthen limits of time, so that no outcome depends on the load of the machine."""
+    from bioae.equations.lowering import exact
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "LIMIT", 600.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the compiled networks of a session in one folder, shared by all processes."""
     folder = tmp_path_factory.getbasetemp()
