@@ -54,7 +54,7 @@ class Accessor:
         raise AttributeError(message, name=name, obj=None)  # or Python appends its guess to ours
 
     def __dir__(self) -> list[str]:
-        return [*dir(type(self)), *_names()]
+        return _names()
 
     def __repr__(self) -> str:
         return f"<bioae.analysis of this result: {len(_names())} functions, see dir(tree.bioae)>"
@@ -62,7 +62,7 @@ class Accessor:
 
 def _names() -> list[str]:
     modules = {each.name for each in iter_modules(_PACKAGE.__path__)}  # not imported for a listing
-    names = [name for name in dir(_PACKAGE) if name not in modules]
+    names = [name for name in dir(_PACKAGE) if name not in modules and "check" not in name]
     return [name for name in names if _takes_a_result(getattr(_PACKAGE, name))]
 
 

@@ -1,4 +1,4 @@
-"""Responses by class: sums of spike counts, mean rates, and the separation of classes."""
+"""Responses by class: spike counts, rates and separation; classes of neurons as predictions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.analysis.coding.classification import wilson_interval
 from bioae.analysis.results.arrays import along, as_dataset, count_blocks, described, ratio
 from bioae.analysis.results.layers import duration_s, layer_data, of_result
-from bioae.analysis.results.outputs import classes
+from bioae.analysis.results.outputs import classes, labels_of
 from bioae.analysis.results.repeats import stimulus_index
+from bioae.checks import instance
+from bioae.errors import ResultError
 
 __all__ = [
     "ClassSums",
+    "assigned_accuracy",
+    "assigned_classes",
     "class_separation",
     "class_sums",
     "mean_squared_distances",
@@ -146,3 +151,104 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
         "ratio": ("within over between classes", ratio(within, between)),
     }
     return as_dataset(column, "class", coords={"class": names}).assign(as_dataset(scalars))
+
+
+#: The class of a neuron that never fires, and of an example for which no neuron does.
+NONE = -1
+
+
+@of_result
+def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    """Class of each neuron, (neuron,): that of the examples for which it fires most.
+
+    It is the first of equals, and -1 for a neuron that never fires.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or one of -1.
+
+    References
+    ----------
+    Diehl & Cook (2015), Frontiers in Computational Neuroscience 9, 99,
+    doi:10.3389/fncom.2015.00099.
+    """
+    _labels(tree)
+    rates = rates_by_class(tree, layer).transpose("class", "neuron")
+    numbers = rates["class"].to_numpy().astype(np.int64)
+    values = rates.to_numpy()
+    chosen = np.full(values.shape[1], NONE)
+    if numbers.size:
+        chosen = np.where(values.max(0) > 0, numbers[values.argmax(0)], NONE)
+    array = xr.DataArray(chosen, dims="neuron", coords=layer_data(tree, layer)["neuron"].coords)
+    return described(array, "assigned_class", "class of the largest response")
+
+
+@of_result
+def assigned_accuracy(
+    tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
+) -> xr.Dataset:
+    """Fraction of examples whose class is that of the neurons that fire most, with its interval.
+
+    The predicted class of an example is that whose neurons have the most spikes on average, the
+    first of equals; -1, and wrong, if none of them fires.
+
+    Parameters
+    ----------
+    assigned
+        The classes of the layer's neurons, of another result: that of training examples
+        (`assigned_classes`).
+    confidence
+        Confidence level of Wilson's interval.
+
+    Returns
+    -------
+    xarray.Dataset
+        The scalars ``accuracy``, ``low`` and ``high``, and ``predicted_class (example)``.
+
+    Raises
+    ------
+    ResultError
+        If the result has no labels, or one of -1, or the classes are not those of its neurons.
+    """
+    data, labels = layer_data(tree, layer), _labels(tree)
+    instance(assigned, "assigned", xr.DataArray, error=ResultError)
+    if dict(assigned.sizes) != {"neuron": data.sizes["neuron"]}:
+        raise ResultError(
+            "the classes are not those of the layer's neurons",
+            where="assigned",
+            expected=f"(neuron: {data.sizes['neuron']})",
+            found=str(dict(assigned.sizes)),
+        )
+    of_neuron = assigned.to_numpy()
+    numbers = np.unique(of_neuron[of_neuron != NONE])
+    members = (of_neuron[None] == numbers[:, None]).astype(np.int64)
+    predicted = np.full(data.sizes["example"], NONE)
+    for start, counts in count_blocks(tree, layer) if numbers.size else ():
+        # Quotients of whole numbers: equal means are equal numbers.
+        means = (counts @ members.T) / members.sum(1)
+        winner = np.where(means.max(1) > 0, numbers[means.argmax(1)], NONE)
+        predicted[start : start + len(counts)] = winner
+    correct, examples = int((predicted == labels).sum()), len(predicted)
+    low, high = wilson_interval(correct, examples, confidence=confidence)
+    scalars = {
+        "accuracy": ("accuracy", ratio(correct, examples)),
+        "low": ("lower end of the interval", low),
+        "high": ("upper end", high),
+    }
+    column = "example", predicted, {"long_name": "predicted class"}
+    found = as_dataset(scalars, attrs={"confidence": confidence})
+    return found.assign(predicted_class=column).assign_coords(example=tree["example"].to_numpy())
+
+
+def _labels(tree: xr.DataTree) -> NDArray[Any]:
+    """Return the labels, none of which means that there is no class."""
+    labels = labels_of(tree)
+    if (labels == NONE).any():
+        raise ResultError(
+            f"the label {NONE} would be that of neurons without a class",
+            where="label",
+            expected="classes from 0",
+            hint="Select the examples that have a class",
+        )
+    return labels

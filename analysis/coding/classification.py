@@ -12,26 +12,14 @@ from bioae.analysis.results.outputs import check_task, class_labels, output_bloc
 from bioae.checks import real
 from bioae.errors import ResultError
 
-__all__ = [
-    "accuracy",
-    "confusion_matrix",
-    "memorised_labels",
-    "predicted_class",
-    "wilson_interval",
-]
+__all__ = ["accuracy", "confusion_matrix", "memorised_labels", "predicted_class", "wilson_interval"]
 
 _ENDS = {"low": "lower end of the interval", "high": "upper end of the interval"}
 
 
 @of_result
 def predicted_class(tree: xr.DataTree) -> xr.DataArray:
-    """Predicted class of each example, (example,): the largest output, the first of equals.
-
-    Raises
-    ------
-    ResultError
-        If the network's task is not classification.
-    """
+    """Predicted class of each example, (example,): the largest output, the first of equals."""
     check_task(tree, "classification")
     parts = [output.argmax(1) for _, output, _ in output_blocks(tree)]
     values = np.concatenate(parts) if parts else np.empty(0, np.int64)
@@ -53,11 +41,6 @@ def accuracy(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     xarray.Dataset
         The scalars ``accuracy``, ``low`` and ``high``, the numbers of ``examples`` and of
         ``correct`` ones, and ``chance``, the share of the most frequent class.
-
-    Raises
-    ------
-    ResultError
-        If the network's task is not classification, or the classes are not known.
     """
     confusion = confusion_matrix(tree, confidence=confidence)["count"].to_numpy()
     examples, correct = int(confusion.sum()), int(confusion.trace())
@@ -90,11 +73,6 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
     xarray.Dataset
         Along ``true`` and ``predicted``: ``count``; ``fraction`` of the examples of the true class,
         with Wilson's interval from ``low`` to ``high``. NaN for a class without examples.
-
-    Raises
-    ------
-    ResultError
-        If the network's task is not classification, or the classes are not known.
     """
     labels, classes = class_labels(tree), tree.sizes["unit"]
     place = labels * classes + predicted_class(tree).to_numpy()

@@ -68,11 +68,6 @@ def count_information(
         is the upper bound. With shuffles also ``shuffled_mean`` and ``shuffled_deviation`` (ddof
         1; NaN for a single shuffle) of the same measure. NaN without examples.
 
-    Raises
-    ------
-    ResultError
-        If the result has no labels.
-
     Notes
     -----
     The correction takes responses as independent. Repeats of a stimulus are not: with few stimuli

@@ -42,11 +42,6 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
 
     The signs make the largest entry of each axis positive, so that equal results have equal
     planes. A direction without variance is arbitrary.
-
-    Raises
-    ------
-    ResultError
-        If there are fewer than two neurons or examples.
     """
     counts = _counts(tree, layer)
     if min(counts.shape) < 2:
@@ -80,11 +75,6 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
 
     The coordinate `fraction (component)` is the fraction of the variance of the counts that each
     direction explains; NaN where the counts do not vary.
-
-    Raises
-    ------
-    ResultError
-        If the plane is that of another layer.
     """
     counts = _counts(tree, layer)
     if plane.mean.size != counts.shape[1]:
@@ -127,11 +117,6 @@ def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     xarray.DataArray
         A scalar; NaN where no count varies. Finite samples make it too small: n examples span at
         most n - 1 dimensions.
-
-    Raises
-    ------
-    ResultError
-        If there are fewer than two examples.
 
     References
     ----------

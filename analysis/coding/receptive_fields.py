@@ -65,11 +65,6 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
         and the neuron's weights w, which sum to 1. NaN where a neuron never spikes; the z score
         also where its counts or the pixel are the same in all images.
 
-    Raises
-    ------
-    ResultError
-        If the input varies in time.
-
     References
     ----------
     Chichilnisky (2001), A simple white noise analysis of neuronal light responses, Network 12,
@@ -118,11 +113,6 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     -------
     xarray.DataArray
         (neuron, [channel,] y, x), in network weights.
-
-    Raises
-    ------
-    ResultError
-        If they do not fit.
     """
     values = any_array(weights)
     fits = values.ndim == 2 and values.dtype.kind in "iuf" and len(shape) in (2, 3)
@@ -244,11 +234,6 @@ def transfer_curve(
         each the mean rate over the examples in which it sees this intensity; the mean `rate` over
         pairs of an example and a neuron, and their standard deviation `spread`; the number of
         `pairs`. NaN in bins without a pair.
-
-    Raises
-    ------
-    ResultError
-        If the input varies in time.
     """
     patch = whole(patch, "patch", least=1, error=ResultError)
     bins = whole(bins, "bins", least=1, error=ResultError)

@@ -221,8 +221,6 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
         mean = mean[0]
     if mean.shape != like.shape:
         raise ResultError(
-            "the training images have another size",
-            expected=str(like.shape),
-            found=str(mean.shape),
+            "the training images have another size", expected=str(like.shape), found=str(mean.shape)
         )
     return xr.DataArray(mean, dims=like.dims)

@@ -48,11 +48,6 @@ def output_errors(tree: xr.DataTree) -> xr.Dataset:
     -------
     xarray.Dataset
         ``mean_squared_error`` and ``mean_absolute_error``, (example,).
-
-    Raises
-    ------
-    ResultError
-        If the network has another task, or the targets are not known.
     """
     _check_targets(tree)
     columns: dict[str, list[np.ndarray]] = {"mean_squared_error": [], "mean_absolute_error": []}
@@ -79,11 +74,6 @@ def output_scores(tree: xr.DataTree) -> xr.Dataset:
         Along ``unit``: ``mean_squared_error``; ``mean_absolute_error``; ``r2``, the coefficient of
         determination 1 - Σ(y - f)² / Σ(y - mean y)², NaN where the targets do not vary. The scalar
         ``r2_all`` takes both sums over all outputs.
-
-    Raises
-    ------
-    ResultError
-        If the network has another task, or the targets are not known.
     """
     _check_targets(tree)
     units = tree.sizes["unit"]
@@ -126,11 +116,6 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
         none. Of a reconstruction the errors, as in `reconstruction_errors`; of a classification
         ``accuracy`` and ``cross_entropy``; of a regression or sequence ``mean_squared_error``,
         ``mean_absolute_error`` and ``r2``.
-
-    Raises
-    ------
-    ResultError
-        If the targets are not known.
     """
     undefined = float("nan")
     rows: dict[str, tuple[float, float, float]] = {}
@@ -150,10 +135,7 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     columns = zip(("value", "low", "high"), zip(*rows.values(), strict=True), strict=True)
     return xr.Dataset(
         {name: ("score", list(values), {"units": "1"}) for name, values in columns},
-        coords={
-            "score": list(rows),
-            "label": ("score", [_LABELS[name] for name in rows]),
-        },
+        coords={"score": list(rows), "label": ("score", [_LABELS[name] for name in rows])},
         attrs={"confidence": confidence, "examples": tree.sizes["example"]},
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
 from bioae.analysis.coding.scores import scores
-from bioae.analysis.firing.counts import BURSTING_THRESHOLD
+from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.arrays import as_dataset
 from bioae.analysis.results.layers import (
@@ -104,11 +104,6 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     xarray.Dataset
         Along `layer`, the mean rate in Hz and in spikes per step, and the fractions of dead and of
         bursting neurons, as ``NAME_before`` and ``NAME_after``; NaN where a layer cannot fire.
-
-    Raises
-    ------
-    ResultError
-        If examples or layers differ.
     """
     after = result_of(after)
     _check_same_examples_and_layers(before, after)
@@ -136,11 +131,6 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     xarray.Dataset
         `sum_squared_error` and `mean_squared_error`, means over examples, along `when`: before,
         after.
-
-    Raises
-    ------
-    ResultError
-        If examples or layers differ.
     """
     after = result_of(after)
     _check_same_examples_and_layers(before, after)

@@ -15,8 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
+from bioae.analysis.measures.definitions import Table, as_table
 from bioae.analysis.measures.statistics import neuron_statistics
-from bioae.analysis.measures.tables import Table, as_table
 from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 
-from bioae.analysis.firing.counts import is_alive, is_bursting, spike_count
-from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.firing.rates import firing_rate, is_alive, is_bursting, spike_count
 from bioae.analysis.measures.statistics import summary
 from bioae.analysis.results.layers import (
     check_fires,
@@ -31,10 +30,7 @@ __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
 @of_result
 def to_pandas(
-    tree: xr.DataTree,
-    layers: Sequence[str] | None = None,
-    *,
-    statistics: xr.Dataset | None = None,
+    tree: xr.DataTree, layers: Sequence[str] | None = None, *, statistics: xr.Dataset | None = None
 ) -> dict[str, pd.DataFrame]:
     """Return a result as four tables, by name.
 
@@ -144,11 +140,6 @@ def neuron_frame(
     statistics
         Further columns, (neuron,), by the names of the variables, such as from
         `bioae.analysis.neuron_statistics`. Undefined values are NaN.
-
-    Raises
-    ------
-    ResultError
-        If there is no such layer, or it cannot fire.
     """
     check_fires(tree, layer)
     data = layer_data(tree, layer)

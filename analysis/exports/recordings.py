@@ -18,13 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import (
-    check_fires,
-    chosen_layers,
-    layer_data,
-    of_result,
-    steps,
-)
+from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, of_result, steps
 from bioae.analysis.results.outputs import neurons_of
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains

@@ -106,13 +106,7 @@ def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
 
 
 def sums_of(tree: xr.DataTree, layer: str, sums: IntervalSums | None) -> IntervalSums:
-    """Return the sums of a layer, computed unless they are given.
-
-    Raises
-    ------
-    ResultError
-        If they are those of another layer or result.
-    """
+    """Return the sums of a layer, computed unless they are given."""
     if sums is None:
         return interval_sums(tree, layer)
     instance(sums, "sums", IntervalSums, error=ResultError)

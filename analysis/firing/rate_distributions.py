@@ -14,9 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.firing.counts import NeuronSet, check_reference
 from bioae.analysis.firing.rate_families import FAMILIES, Family
-from bioae.analysis.firing.rates import firing_rate
+from bioae.analysis.firing.rates import NeuronSet, check_reference, firing_rate
 from bioae.analysis.results.layers import duration_s, layer_data, of_result, steps
 from bioae.checks import whole
 from bioae.errors import ResultError

@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.class_responses import class_sums
-from bioae.analysis.firing.counts import NeuronSet, check_reference
+from bioae.analysis.firing.rates import NeuronSet, check_reference
 from bioae.analysis.results.arrays import (
     along,
     check_several,
@@ -116,11 +116,6 @@ def population_sparseness(
     xarray.DataArray
         NaN if no neuron spikes, if fewer than two are alive and `of` is ``"alive"``, and, for the
         kurtosis, if all neurons respond equally.
-
-    Raises
-    ------
-    ResultError
-        If the layer has fewer than two neurons.
     """
     check_reference(of)
     data = layer_data(tree, layer)

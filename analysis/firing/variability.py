@@ -51,12 +51,6 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
         (neuron,), or (neuron, window) with the windows' starts in milliseconds as coordinate
         `window`. NaN without a spike (of a stimulus with repeats, if there are any). The attribute
         `over` is ``"repeats"`` or ``"examples"``.
-
-    Raises
-    ------
-    ResultError
-        If there are fewer than two examples, or the window is not a whole number of steps within a
-        presentation.
     """
     data = layer_data(tree, layer)
     examples = data.sizes["example"]
@@ -90,11 +84,6 @@ def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
         their n examples; and `explained`, the fraction of the sum of squares between classes (η²
         of an analysis of variance). NaN without a spike; `within` also without one in a class of
         two examples or more, `explained` also if the counts do not vary.
-
-    Raises
-    ------
-    ResultError
-        If there are fewer than two examples.
     """
     examples = layer_data(tree, layer).sizes["example"]
     check_several(examples, "examples")

@@ -22,22 +22,20 @@ from bioae.analysis.coding.reconstruction import (
     sum_squared_error,
 )
 from bioae.analysis.coding.scores import output_errors
-from bioae.analysis.firing.counts import (
-    BURSTING_THRESHOLD,
-    active_fraction,
-    bursting_fraction,
-    dead_fraction,
-    is_bursting,
-    spike_count,
-)
 from bioae.analysis.firing.interval_sums import IntervalSums, interval_sums, sums_of
 from bioae.analysis.firing.intervals import burst_index, isi_cv, isi_cv2, isi_distribution, lv, lvr
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
 from bioae.analysis.firing.rates import (
+    BURSTING_THRESHOLD,
+    active_fraction,
+    bursting_fraction,
+    dead_fraction,
     firing_rate,
     first_spike_latency,
+    is_bursting,
     rate_per_step,
     rate_per_step_mean_alive,
+    spike_count,
 )
 from bioae.analysis.firing.sparseness import lifetime_sparseness, population_sparseness
 from bioae.analysis.firing.variability import fano_factor
@@ -149,11 +147,6 @@ def neuron_statistics(
         As in `statistics`.
     sums
         The `interval_sums` of this layer, if they are computed already.
-
-    Raises
-    ------
-    ResultError
-        If the layer cannot fire.
     """
     check_fires(tree, layer)
     sums = sums_of(tree, layer, sums)
@@ -181,13 +174,7 @@ def neuron_statistics(
 
 @of_result
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Statistics of a layer's response to each example, (example,), one variable each.
-
-    Raises
-    ------
-    ResultError
-        If the layer cannot fire.
-    """
+    """Statistics of a layer's response to each example, (example,), one variable each."""
     check_fires(tree, layer)
     spikes = spike_count(tree, layer, dims="neuron")
     size = spikes.sizes["example"]
@@ -214,11 +201,6 @@ def layer_statistics(
     ----------
     bursting_threshold
         As in `statistics`.
-
-    Raises
-    ------
-    ResultError
-        If the layer cannot fire.
     """
     neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold)
     examples = example_statistics(tree, layer)

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from bioae.analysis.measures.definitions import Table, as_table, format_value
 from bioae.analysis.measures.reference import Reference, references
-from bioae.analysis.measures.tables import Table, as_table, format_value
 from bioae.analysis.results.arrays import count_blocks, ratio
 from bioae.analysis.results.layers import duration_s, of_result, steps
 from bioae.analysis.results.outputs import images_of

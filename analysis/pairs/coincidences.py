@@ -65,11 +65,6 @@ def cross_correlogram(
         explain. In the result of `presentations` only repeats of one stimulus are shifted: the
         mean responses are those to each stimulus. The attribute `over` of ``expected`` is
         ``"repeats"`` or ``"examples"``. Coordinates `neuron` and `other` along `pair`.
-
-    Raises
-    ------
-    ResultError
-        If there is no such neuron, or the lag is negative.
     """
     data = layer_data(tree, layer)
     chosen = whole_numbers(pairs, "pairs")
@@ -189,11 +184,6 @@ def spike_time_tiling(
     xarray.DataArray
         From -1 to 1; NaN, on the diagonal too, for a neuron without a spike. With `neurons`, the
         coordinates `neuron` and `other` hold their indices.
-
-    Raises
-    ------
-    ResultError
-        If the window is negative, or there is no such neuron, or more than 4096.
     """
     check_not_negative(window_ms, "window_ms")
     chosen = chosen_neurons(layer_data(tree, layer), layer, neurons, most=_MOST_NEURONS)
@@ -256,11 +246,6 @@ def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> 
     -------
     xarray.DataArray
         NaN for a presentation in which no neuron's signal varies, for example without a spike.
-
-    Raises
-    ------
-    ResultError
-        If the bin is not a whole number of steps, or is longer than a presentation.
 
     References
     ----------

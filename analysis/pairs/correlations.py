@@ -111,11 +111,6 @@ def temporal_correlation_matrix(
     -------
     xarray.DataArray
         (neuron, other). NaN, on the diagonal too, for a train with equal counts in all bins.
-
-    Raises
-    ------
-    ResultError
-        If there is no such example, the bin does not fit, or there are too many neurons.
     """
     chosen_neurons(layer_data(tree, layer), layer, None, most=_MOST_NEURONS)
     dense = raster(tree, layer, example=example).to_numpy()

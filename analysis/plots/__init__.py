@@ -2,23 +2,15 @@
 
 A function makes a new figure, or draws into the axes `ax` and returns their figure: one axes, a
 sequence in the order of the panels, or a mapping from names of panels, of which some may be left
-out. A new kind of figure belongs here; fonts, colours and files are in `style`, panels with their
-titles and legends in `panels`.
+out. It raises a `ResultError` if there is nothing to draw: no result, no such layer or example, or
+no images, labels, targets or neurons of which the figure is. A new kind of figure belongs here;
+fonts, colours and files are in `style`, panels with their titles and legends in `panels`.
 """
 
 from __future__ import annotations
 
-from bioae.analysis.plots.activity import (
-    input_signals,
-    output_traces,
-    population_activity,
-    rasters,
-)
-from bioae.analysis.plots.distributions import (
-    fitted_rates,
-    interval_histograms,
-    response_latencies,
-)
+from bioae.analysis.plots.activity import input_signals, output_traces, population_activity, rasters
+from bioae.analysis.plots.distributions import fitted_rates, interval_histograms, response_latencies
 from bioae.analysis.plots.images import filter_grid, reconstructions
 from bioae.analysis.plots.learning import training_curves, weight_courses, weight_histograms
 from bioae.analysis.plots.matrices import class_rates, confusion_matrices, correlation_matrices

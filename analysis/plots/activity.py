@@ -68,11 +68,6 @@ def rasters(
         The layers, in order; by default all that can fire.
     ax
         Axes to draw into, by layer.
-
-    Raises
-    ------
-    ResultError
-        If the result has no such example or layer, or no layer that can fire.
     """
     chosen = first_example(tree) if example is None else example
     _check_example(tree, chosen)
@@ -111,11 +106,6 @@ def population_activity(
     ax
         Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
         from names of results and ``"population rate"``.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or one has no such layer or example.
     """
     results = results_of(results, "spikes")
     first = next(iter(results.values()))
@@ -200,11 +190,6 @@ def input_signals(
         The number of examples of each, one panel each.
     ax
         Axes to draw into, by title of a panel, ``"NAME, example 0"``.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, one has images as input, or `examples` is not positive.
     """
     results = results_of(results, "signals")
     whole(examples, "examples", least=1, error=ResultError)
@@ -293,11 +278,6 @@ def output_traces(
         The number of examples, one panel each; 6 outputs at most are drawn.
     ax
         Axes to draw into, by title of a panel, ``"NAME, example 0"``.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or one has another task.
     """
     results = results_of(results, "outputs")
     whole(examples, "examples", least=1, error=ResultError)

@@ -78,11 +78,6 @@ def fitted_rates(
         none is widened. Results of other numbers of examples have other resolutions, and bins.
     ax
         Axes to draw into, by layer.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(rates, "rates")
     bins = whole(bins, "bins", least=1, error=ResultError)
@@ -181,11 +176,6 @@ def interval_histograms(
         line, and lengths that did not occur are not drawn.
     ax
         Axes to draw into, by layer.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(distributions, "intervals")
     axes = panels(layers_in(distributions), 2.2, "interval (ms)", ax=ax)
@@ -232,11 +222,6 @@ def response_latencies(
         `bioae.analysis.first_spike_latency`. Neurons that never spike are left out.
     ax
         Axes to draw into.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(latencies, "latencies")
     names = layers_in(latencies)

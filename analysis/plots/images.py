@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
-from bioae.analysis.measures.tables import format_value
+from bioae.analysis.measures.definitions import format_value
 from bioae.analysis.plots.panels import Places, figure_of, head, results_of, rows_of
 from bioae.analysis.plots.style import INK, needed, styled
 from bioae.analysis.results.outputs import images_of
@@ -45,11 +45,6 @@ def reconstructions(
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from ``"input"`` and
         the names of results.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or `images` is not positive.
     """
     results = results_of(results, "images")
     whole(images, "images", least=1, error=ResultError)
@@ -154,11 +149,6 @@ def filter_grid(
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from the names of
         results, ``"NAME, row 2"`` and so on.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or none has a filter.
     """
     needed(filters, "filters")
     columns = whole(columns, "columns", least=1, error=ResultError)

@@ -115,11 +115,6 @@ def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = N
         By array, (presentation, quantile), with both as coordinates.
     ax
         Axes to draw into, by array.
-
-    Raises
-    ------
-    ResultError
-        If there is no course.
     """
     needed(courses, "weights")
     axes = panels([*courses], _HEIGHT, "presentations", ax=ax)
@@ -150,11 +145,6 @@ def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = N
         By array, in any shape.
     ax
         Axes to draw into, by array.
-
-    Raises
-    ------
-    ResultError
-        If there are no weights, or one is not finite.
     """
     needed(weights, "weights")
     values = {name: np.ravel(np.asarray(each, np.float64)) for name, each in weights.items()}

@@ -45,11 +45,6 @@ def correlation_matrices(
         Limit of the colour scale on both sides; by default it includes 99 % of the correlations.
     ax
         Axes to draw into, by result.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or one is no matrix.
     """
     needed(matrices, "correlations")
     values = {}
@@ -150,11 +145,6 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | Non
         By result, as from `bioae.analysis.confusion_matrix`.
     ax
         Axes to draw into, by result.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(confusions, "confusion matrices")
     grid = squares([*confusions], (3.5, 3.5), (0.7, 0.4), ax=ax)
@@ -191,11 +181,6 @@ def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = No
         By result, as from `bioae.analysis.rates_by_class`.
     ax
         Axes to draw into, by result.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(responses, "responses")
     for name, array in responses.items():

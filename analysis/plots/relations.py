@@ -65,11 +65,6 @@ def cv_against_rate(
         `bioae.analysis.neuron_values`.
     ax
         Axes to draw into, by layer.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(values, "neurons")
     axes = panels(layers_in(values), 2.4, "firing rate (Hz)", ax=ax)
@@ -114,11 +109,6 @@ def transfer_curves(
         By result, as from `bioae.analysis.transfer_curve`.
     ax
         Axes to draw into.
-
-    Raises
-    ------
-    ResultError
-        If there is no result.
     """
     needed(curves, "rates")
     (axes,) = panels(
@@ -165,11 +155,6 @@ def latent_maps(
         Number of examples to draw, from the first; the components are those of all examples.
     ax
         Axes to draw into, by result.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or a layer has fewer than two neurons or examples.
     """
     results = results_of(results, "examples")
     labels = {name: _labels(tree) for name, tree in results.items()}
@@ -225,11 +210,6 @@ def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = 
         The results by name, with targets; 5,000 examples and 6 outputs at most are drawn.
     ax
         Axes to draw into, by result.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or one has no targets or another task.
     """
     results = results_of(results, "outputs")
     values = {}

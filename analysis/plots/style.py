@@ -133,11 +133,6 @@ def print_style(
         The width of the figures: one column of a journal's page, or two.
     font
         The font family, one that is installed.
-
-    Raises
-    ------
-    ResultError
-        If there is no such column.
     """
     if column not in _COLUMNS:
         raise ResultError(

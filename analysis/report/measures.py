@@ -23,7 +23,7 @@ from bioae.analysis.coding.reconstruction import reconstruction_errors
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.comparison.agreement import differing_spikes
 from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
-from bioae.analysis.firing.counts import BURSTING_THRESHOLD
+from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.firing.sparseness import population_sparseness
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.measures.statistics import statistics
@@ -204,11 +204,6 @@ def measure(
         Pairs of results to compare instead.
     progress
         Whether to show bars; by default on a terminal and in a notebook.
-
-    Raises
-    ------
-    ResultError
-        If there is no result, or an argument does not fit.
     """
     instance(results, "results", Mapping, error=ResultError)
     if not results:

@@ -8,8 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from bioae.analysis.measures.definitions import DEFINITIONS, anchor
-from bioae.analysis.measures.tables import Table, as_table
+from bioae.analysis.measures.definitions import DEFINITIONS, Table, anchor, as_table
 from bioae.analysis.report.illustrations import Picture
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.outputs import neurons_of

@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.measures.tables import Rows, as_table
+from bioae.analysis.measures.definitions import Rows, as_table
 from bioae.analysis.report.illustrations import Picture, illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
@@ -30,11 +30,7 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
 def analyze_results(
-    sources: Sources,
-    out: Path | str,
-    *,
-    overwrite: bool = False,
-    progress: bool | None = None,
+    sources: Sources, out: Path | str, *, overwrite: bool = False, progress: bool | None = None
 ) -> tuple[Measures, dict[str, Any]]:
     """Analyse results, and write the outputs of `bioae.analyze` into a folder.
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from bioae.analysis.measures.definitions import DEFINITIONS, anchor
-from bioae.analysis.measures.tables import Table, as_table, format_value
+from bioae.analysis.measures.definitions import DEFINITIONS, Table, anchor, as_table, format_value
 from bioae.analysis.measures.verdicts import Verdict
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of

@@ -84,11 +84,7 @@ def described(
 
 
 def of_neurons(
-    source: tuple[xr.DataTree, str],
-    values: ArrayLike,
-    name: str,
-    long_name: str,
-    units: str = "1",
+    source: tuple[xr.DataTree, str], values: ArrayLike, name: str, long_name: str, units: str = "1"
 ) -> xr.DataArray:
     """Return a measure of each neuron of a result's layer, (neuron,), with its coordinates."""
     return described(along(layer_data(*source), values, "neuron"), name, long_name, units)

@@ -63,13 +63,7 @@ def of_result(
 
 
 def result_of(source: Source) -> xr.DataTree:
-    """Return a result, read from a file if this is a path, in which presentations are examples.
-
-    Raises
-    ------
-    ResultError
-        As for `of_result`.
-    """
+    """Return a result, read from a file if this is a path, in which presentations are examples."""
     tree = structured(source)
     if has_repeats(tree):
         raise ResultError(
@@ -177,13 +171,7 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
-    """Return the names of some layers, by default of all that can fire.
-
-    Raises
-    ------
-    ResultError
-        If `layers` is not a list of names, or there is none.
-    """
+    """Return the names of some layers, by default of all that can fire."""
     if layers is not None:
         instance(layers, "layers", (list, tuple), error=ResultError)
     names = firing_layers(tree) if layers is None else list(layers)

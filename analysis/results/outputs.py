@@ -64,13 +64,7 @@ def has_images(tree: xr.DataTree) -> bool:
 
 
 def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
-    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x).
-
-    Raises
-    ------
-    ResultError
-        If the network does not reconstruct images.
-    """
+    """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x)."""
     if name not in tree.variables:
         raise ResultError(
             f"the result has no {name}",
@@ -82,13 +76,7 @@ def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
 
 
 def still_images_of(tree: xr.DataTree, measure: str) -> xr.DataArray:
-    """Return the input images, (example, [channel,] y, x), for a measure that needs them.
-
-    Raises
-    ------
-    ResultError
-        If the input varies in time, or there are no input images.
-    """
+    """Return the input images, (example, [channel,] y, x), for a measure that needs them."""
     images = images_of(tree, "input")
     if "time" in images.dims:
         raise ResultError(

@@ -38,11 +38,6 @@ def raster(
     -------
     xarray.DataArray
         bool, with the coordinate `time` in milliseconds.
-
-    Raises
-    ------
-    ResultError
-        If not exactly one of the two is given, or the result does not have it.
     """
     if (example is None) == (neuron is None):
         raise ResultError("a raster is of one example or of one neuron", expected="one of the two")

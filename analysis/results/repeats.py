@@ -89,9 +89,7 @@ def stimulus_index(tree: xr.DataTree) -> NDArray[np.int64] | None:
     return index.astype(np.int64) if stimuli.size < index.size else None
 
 
-def first_presentations(
-    tree: xr.DataTree,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def first_presentations(tree: xr.DataTree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each stimulus is first presented (stimulus), and the stimulus of each example.
 
     Without repeats each example is a stimulus.

@@ -86,7 +86,7 @@ class Trains(NamedTuple):
 
 
 @of_result
-def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Spikes]:
+def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Iterator[Spikes]:
     """Read a layer's spikes by blocks of whole examples, in their order.
 
     Every example is in exactly one block, also an example without spikes. Spikes of examples that
@@ -96,8 +96,8 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     Parameters
     ----------
     spikes
-        The largest number of spikes of a block, and of steps of its examples. A block of one
-        example may hold more.
+        The largest number of spikes of a block, and of steps of its examples; if None, `BLOCK`. A
+        block of one example may hold more.
 
     Yields
     ------
@@ -110,7 +110,7 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int = BLOCK) -> Iterator[Sp
     """
     data = layer_data(tree, layer)
     _check_neurons(data)
-    spikes = whole(spikes, "spikes", least=1, error=ResultError)
+    spikes = whole(BLOCK if spikes is None else spikes, "spikes", least=1, error=ResultError)
     runs = _find_runs(data, spikes)
     examples = data.sizes["example"]
     counts = np.zeros(examples, np.int64)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    from bioae.analysis.measures.tables import Table
+    from bioae.analysis.measures.definitions import Table
 
 __all__ = ["print_table", "print_wrapped"]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from bioae.analysis.measures.tables import format_value
+from bioae.analysis.measures.definitions import format_value
 from experiments.runner.criteria import Criterion, Estimate, quantity_of
 from experiments.runner.experiment import SPIKES, Key, Plan
 from experiments.runner.rows import Document, table_of

@@ -14,9 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import bioae.analysis.accessor
 from bioae import analysis
-from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 
 
@@ -54,12 +52,6 @@ def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTre
     assert not others & set(offered(result))
 
 
-def test_no_name_is_typed_twice() -> None:
-    source = Path(bioae.analysis.accessor.__file__).read_text(encoding="utf-8")
-    code = source.partition('"""')[2].partition('"""')[2]
-    assert [name for name in analysis.__all__ if f'"{name}"' in code] == []
-
-
 @pytest.mark.parametrize(
     ("name", "arguments", "options"),
     [
@@ -92,11 +84,6 @@ def test_it_passes_the_result_on_as_the_first_of_two(result: xr.DataTree) -> Non
     )
 
 
-def test_errors_are_those_of_the_function(result: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match="nowhere"):
-        of(result).isi_cv("nowhere")
-
-
 def test_every_method_has_the_text_and_the_signature_without_the_result(
     result: xr.DataTree,
 ) -> None:
@@ -106,13 +93,6 @@ def test_every_method_has_the_text_and_the_signature_without_the_result(
         assert method.__doc__, name
         own, whole = (list(inspect.signature(each).parameters) for each in (method, function))
         assert own == whole[1:], name
-
-
-def test_help_is_that_of_the_function(result: xr.DataTree, capsys: Any) -> None:
-    help(of(result).isi_cv)
-    printed = capsys.readouterr().out
-    assert "isi_cv(layer: 'str', *, sums:" in printed
-    assert "Coefficient of variation of a neuron's interspike intervals" in printed
 
 
 def test_an_unknown_name_is_refused_with_the_closest_one(result: xr.DataTree) -> None:

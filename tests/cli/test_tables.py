@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from bioae.analysis.measures.tables import Table
+from bioae.analysis.measures.definitions import Table
 from bioae.cli.tables import print_table
 
 LAYERS = [f"encoder{place}" for place in range(9)]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from bioae.analysis import goodness
-from bioae.errors import InputError, ResultError
 
 Make = Callable[..., xr.DataTree]
 
@@ -42,11 +39,3 @@ def test_examples_have_any_numbers_in_any_order(make: Make) -> None:
     np.testing.assert_array_equal(found, plain)
     assert found["example"].to_numpy().tolist() == [613, 7, 9580, 8]
     np.testing.assert_array_equal(goodness(named.isel(example=[2, 0]), "latent"), plain[[2, 0]])
-
-
-def test_what_does_not_fit_is_refused(make: Make) -> None:
-    tree: Any = make(np.ones((1, 3, 2), bool))
-    with pytest.raises(InputError, match="tau_ms"):
-        goodness(tree, "latent", tau_ms=0.5)
-    with pytest.raises(ResultError, match="other"):
-        goodness(tree, "other")

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis import example_result
-from bioae.analysis.coding import receptive_fields
 from bioae.analysis.coding.receptive_fields import (
     inverse_participation_ratio,
     spike_triggered_average,
@@ -137,14 +135,6 @@ def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
     assert inverse_participation_ratio(found, dims=("channel", "y", "x")).shape == (7,)
 
 
-def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = spike_triggered_average(example_result(), "conv")
-    monkeypatch.setattr(receptive_fields, "_ENTRIES", 300)
-    xr.testing.assert_allclose(spike_triggered_average(example_result(), "conv"), whole)
-    assert np.isfinite(whole["average"]).all()
-    assert whole["average"].attrs["long_name"]
-
-
 def test_input_that_varies_in_time_is_refused(make: Make) -> None:
     raster = np.ones((2, 3, 4), bool)
     tree = make(raster)
@@ -152,11 +142,6 @@ def test_input_that_varies_in_time_is_refused(make: Make) -> None:
     tree.dataset = tree.to_dataset().assign(input=signal)
     with pytest.raises(ResultError, match="input: the input varies in time: a spike-triggered"):
         spike_triggered_average(tree, "latent")
-
-
-def test_an_unknown_layer_is_refused(make: Make) -> None:
-    with pytest.raises(ResultError, match="no such layer"):
-        spike_triggered_average(make(np.ones((2, 3, 4), bool)), "conv")
 
 
 def test_weights_of_neurons_that_see_images_are_images() -> None:

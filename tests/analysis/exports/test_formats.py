@@ -22,9 +22,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae.analysis import example_result, firing_rate, layer_names, summary
-from bioae.analysis.coding.latent_space import principal_plane, project
-from bioae.analysis.coding.receptive_fields import transfer_curve
-from bioae.analysis.comparison.effects import compare, neuron_values
+from bioae.analysis.comparison.effects import neuron_values
 from bioae.analysis.exports import (
     layer_frame,
     neuron_frame,
@@ -34,11 +32,9 @@ from bioae.analysis.exports import (
     to_nwb,
     to_pandas,
 )
-from bioae.analysis.measures.verdicts import context_of, cortical_values, layer_verdicts
 from bioae.analysis.results.repeats import presentations
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.tree import build_result
 
 Make = Callable[..., xr.DataTree]
@@ -80,32 +76,6 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
             assert train.annotations["y"] == int(data["y"][neuron])
     with pytest.raises(ResultError, match="no such layer"):
         to_neo(tree, "none")
-
-
-@pytest.mark.parametrize("examples", [[999999], 103, [], [103, 103], ["103"], np.array(103)])
-def test_examples_that_are_none_are_refused(examples: Any) -> None:
-    with pytest.raises(ResultError, match=r"^examples") as caught:
-        to_neo(example_result(), "conv", examples=examples)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([], "layers: there is no layer; expected one that can fire"),
-        ("conv", "layers does not fit"),
-        (["none"], "there is no such layer"),
-    ],
-)
-def test_layers_that_are_none_are_refused(
-    layers: Any, message: str, tmp_path: Path, written: list[_Recorder]
-) -> None:
-    with pytest.raises(ResultError, match=message):
-        to_pandas(example_result(), layers)
-    for write in (to_csv, to_nwb):
-        with pytest.raises(ResultError, match=message):
-            write(example_result(), tmp_path / "out", layers=layers)
-    assert not list(tmp_path.iterdir())
 
 
 def test_elephant_takes_the_trains() -> None:
@@ -389,24 +359,3 @@ def test_nwb_files_of_other_content_have_other_identifiers(
     first, same, *others = (file.fields["identifier"] for file in written)
     assert first == same
     assert len({first, *others}) == 7
-
-
-@pytest.mark.parametrize("chunks", [None, {}])
-def test_a_result_on_disk_is_compared_judged_and_exported(
-    chunks: dict[str, int] | None, tmp_path: Path
-) -> None:
-    whole, path = example_result(), tmp_path / "result.nc"
-    write_result(whole, path)
-    with xr.open_datatree(path, engine="h5netcdf", chunks=chunks) as lazy:
-        effects = compare(lazy, whole, resamples=10)
-        assert float(abs(effects["difference"]).max()) == 0
-        values = neuron_values(lazy, "conv")
-        numbers = cortical_values(lazy, "conv", values)
-        assert numbers == cortical_values(whole, "conv", values)
-        assert layer_verdicts({"conv": numbers}, context_of(lazy))["conv"]
-        xr.testing.assert_allclose(transfer_curve(lazy), transfer_curve(whole))
-        plane = principal_plane(lazy, "conv")
-        xr.testing.assert_allclose(project(lazy, "conv", plane), project(whole, "conv", plane))
-        pd.testing.assert_frame_equal(spike_frame(lazy, "conv"), spike_frame(whole, "conv"))
-        assert to_neo(lazy, "conv", examples=[101]).segments[0].spiketrains
-        to_csv(lazy, tmp_path / "tables")

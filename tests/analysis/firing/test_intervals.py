@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis import example_result
 from bioae.analysis.firing import interval_sums as sums_module
 from bioae.analysis.firing.interval_sums import interval_sums
 from bioae.analysis.firing.intervals import (
@@ -174,20 +173,6 @@ def test_an_interval_equal_to_the_period_is_no_violation(
         assert int(refractory_violations(tree, "latent", period_ms=period_ms)[0]) == expected
 
 
-def test_sums_do_not_depend_on_the_size_of_blocks(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raster = np.random.default_rng(6).random((9, 40, 5)) < 0.3
-    whole = interval_sums(make(raster), "latent")
-    read = sums_module.blocks
-    monkeypatch.setattr(sums_module, "blocks", lambda *layer: read(*layer, spikes=70))
-    found = interval_sums(make(raster), "latent")
-    assert found.origin == whole.origin
-    assert {"latent", 5, 40, raster.sum()} <= {*found.origin}
-    for expected, in_blocks in zip(whole[:-1], found[:-1], strict=True):
-        np.testing.assert_allclose(expected, in_blocks, rtol=1e-12)
-
-
 def test_sums_of_another_layer_or_result_are_refused(make: Make) -> None:
     rasters = [np.random.default_rng(seed).random((4, 30, 3)) < 0.3 for seed in range(2)]
     first, second = (make(raster) for raster in rasters)
@@ -266,37 +251,3 @@ def test_regular_spikes_have_no_variation(make: Make) -> None:
     assert mean_interval(tree, "latent").item() == 3.5
     assert burst_index(tree, "latent", shorter_than_ms=3.5).item() == 0
     assert burst_index(tree, "latent", shorter_than_ms=4).item() == 1
-
-
-def test_measures_follow_a_selection_of_examples(make: Make) -> None:
-    raster = np.random.default_rng(8).random((5, 30, 3)) < 0.3
-    chosen = make(raster).isel(example=[4, 1])
-    alone = make(raster[[4, 1]])
-    for measure in (isi_cv, lv, interval_histogram):
-        np.testing.assert_allclose(measure(chosen, "latent"), measure(alone, "latent"))
-
-
-def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
-    measures: list[Callable[..., xr.DataArray]] = [
-        interval_histogram,
-        isi_distribution,
-        mean_interval,
-        isi_cv,
-        isi_cv2,
-        lv,
-        lvr,
-    ]
-    for measure in measures:
-        array = measure(counted, "latent")
-        assert array.name == measure.__name__
-        assert array.attrs["long_name"]
-        assert array.attrs["units"] == ("ms" if array.name == "mean_interval" else "1")
-
-
-def test_sums_of_other_examples_are_refused() -> None:
-    tree = example_result()
-    first, second = (tree.isel(example=slice(start, start + 4)) for start in (0, 4))
-    sums = interval_sums(first, "conv")
-    np.testing.assert_array_equal(isi_cv(first, "conv", sums=sums), isi_cv(first, "conv"))
-    with pytest.raises(ResultError, match="the sums are not of this layer of the result"):
-        isi_cv(second, "conv", sums=sums)

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from bioae.analysis import first_spike_latency, layer_statistics, neuron_statistics
-from bioae.analysis.firing import rates as latencies
 
 Make = Callable[..., xr.DataTree]
 
 
-@pytest.mark.parametrize("entries", [2**22, 7])
-def test_latency_is_the_median_time_of_first_spikes(
-    make: Make, monkeypatch: pytest.MonkeyPatch, entries: int
-) -> None:
-    monkeypatch.setattr(latencies, "_ENTRIES", entries)
+def test_latency_is_the_median_time_of_first_spikes(make: Make) -> None:
     raster = np.random.default_rng(0).random((9, 12, 30)) < np.linspace(0, 0.3, 30)
     found = first_spike_latency(make(raster), "latent")
     expected = np.full(30, np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import neo
@@ -152,14 +151,6 @@ def test_a_single_active_neuron_has_the_largest_gini_coefficient(make: Make) -> 
     assert float(rate_statistics(make(raster), "latent")["gini"]) == 0
 
 
-def test_a_log_normal_layer_is_symmetric_in_its_logarithms(make: Make) -> None:
-    rates = np.random.default_rng(2).lognormal(1.0, 1.2, 3000)
-    found = rate_statistics(with_rates(make, rates), "latent")
-    assert float(found["log_standard_deviation"]) == pytest.approx(1.2, rel=0.05)
-    assert abs(float(found["log_skewness"])) < 4 * np.sqrt(6 / 3000)
-    assert float(found["skewness"]) > 2
-
-
 @modest
 @given(raster=RASTERS)
 def test_the_population_rate_equals_the_time_histogram_of_elephant(
@@ -205,13 +196,3 @@ def test_rates_by_class_are_means_over_its_examples(
         expected = raster[label == own].mean((0, 1)) / DT_S
         np.testing.assert_allclose(found.sel({"class": own}), expected, rtol=1e-12)
     assert set(found["class"].to_numpy()) == set(label)
-
-
-def test_arrays_have_names_and_units(make: Make) -> None:
-    tree = make(np.random.default_rng(0).random((4, 9, 5)) < 0.4, label=np.array([0, 1, 1, 0]))
-    datasets = (fit_rates(tree, "latent", resamples=2), rate_statistics(tree, "latent"))
-    single = (population_rate(tree, "latent"), rates_by_class(tree, "latent"))
-    for array in itertools.chain(*(data.values() for data in datasets), single):
-        assert array.attrs["long_name"]
-        assert array.attrs["units"] in {"1", "Hz"}
-        assert np.isfinite(array).any()

@@ -119,11 +119,3 @@ def test_the_population_may_be_the_neurons_that_are_alive(
         assert (everyone > expected).all()
     one = make(among_dead[:, :, 4:])
     assert np.isnan(population_sparseness(one, "latent", measure=measure, of="alive")).all()
-
-
-def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
-    for sparseness in (lifetime_sparseness, population_sparseness):
-        array = sparseness(counted, "latent")
-        assert array.name == sparseness.__name__
-        assert array.attrs["long_name"].endswith("sparseness (Treves-Rolls)")
-        assert array.attrs["units"] == "1"

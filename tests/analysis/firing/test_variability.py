@@ -100,11 +100,3 @@ def test_planted_classes_explain_all_or_nothing(make: Make) -> None:
     assert found["explained"].to_numpy().tolist() == [1, 0]
     assert found["within"][0] == 0
     assert set(dispersion(make(raster), "latent").data_vars) == {"total"}
-
-
-def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
-    for window in (None, 1.0):
-        array = fano_factor(counted, "latent", window_ms=window)
-        assert array.name == "fano_factor"
-        expected = {"long_name": "Fano factor", "units": "1", "over": "examples"}
-        assert array.attrs == expected

@@ -160,35 +160,3 @@ def test_averages_are_over_the_dimensions_asked_for(
 ) -> None:
     for measure in (analysis.firing_rate, analysis.rate_per_step, analysis.spike_count):
         assert set(measure(counted, "latent", dims=dims).dims) == left
-
-
-def test_arrays_have_long_names(counted: xr.DataTree) -> None:
-    measures = (
-        analysis.spike_count,
-        analysis.firing_rate,
-        analysis.rate_per_step,
-        analysis.rate_per_step_mean_alive,
-        analysis.dead_fraction,
-        analysis.active_fraction,
-        analysis.silent_fraction,
-        analysis.bursting_fraction,
-    )
-    for measure in measures:
-        array = measure(counted, "latent")
-        assert array.name == measure.__name__
-        assert array.attrs["long_name"]
-        units = {"firing_rate": "Hz"} | dict.fromkeys(
-            ("rate_per_step", "rate_per_step_mean_alive"), "spikes/step"
-        )
-        assert array.attrs["units"] == units.get(str(array.name), "1")
-
-
-def test_an_unknown_layer_is_named_with_the_known_ones(counted: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match="expected 'latent'; found 'conv'"):
-        analysis.firing_rate(counted, "conv")
-
-
-def test_measures_survive_a_choice_of_examples(counted: xr.DataTree) -> None:
-    chosen = counted.isel(example=[2, 1])
-    assert values(analysis.spike_count(chosen, "latent", dims="neuron")) == [0, 2]
-    assert values(analysis.is_alive(chosen, "latent")) == [False, True, False, True, False]

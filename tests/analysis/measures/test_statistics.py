@@ -15,13 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae import analysis, analyze
-from bioae.analysis import (
-    DEFINITIONS,
-    example_result,
-    layer_statistics,
-    open_result,
-    statistics,
-)
+from bioae.analysis import DEFINITIONS, example_result, layer_statistics, open_result, statistics
 from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from bioae.analysis import as_table, example_result, measure, read_metrics
-from bioae.analysis.measures.tables import format_value
+from bioae.analysis.measures.definitions import format_value
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.tables import measure_tables
 from bioae.errors import ResultError
@@ -74,12 +74,7 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
 
 def test_baselines_are_listed_once_for_results_of_the_same_images() -> None:
     same = measure_tables(measure({"a": example_result(), "b": example_result()}))[0]
-    assert [row[0] for row in same.rows] == [
-        "a",
-        "b",
-        "baseline: all zero",
-        "baseline: mean image",
-    ]
+    assert [row[0] for row in same.rows] == ["a", "b", "baseline: all zero", "baseline: mean image"]
     different = measure_tables(measure({"a": example_result(), "b": example_result(1)}))[0]
     assert [row[0] for row in different.rows[2:]] == [
         f"baseline: {name}, inputs of {result}"

@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from bioae.analysis.pairs import coincidences
 from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
-from bioae.analysis.results import rasters
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
@@ -180,39 +178,3 @@ def test_tiling_does_not_depend_on_the_rate(make: Make) -> None:
     independent = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)
     assert independent.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.03)
     np.testing.assert_allclose(np.diagonal(independent), 1)
-
-
-def test_results_do_not_depend_on_the_size_of_blocks(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree = make(np.random.default_rng(35).random((9, 12, 4)) < 0.4)
-    chosen = [3, 1]
-
-    def everything() -> list[NDArray[np.float64]]:
-        return [
-            cross_correlogram(tree, "latent", [(0, 1), (2, 2)]).to_array().to_numpy(),
-            synchrony(tree, "latent", bin_ms=1.5).to_numpy(),
-            spike_time_tiling(tree, "latent", window_ms=1, neurons=chosen).to_numpy(),
-        ]
-
-    whole = everything()
-    full = spike_time_tiling(tree, "latent", window_ms=1)
-    np.testing.assert_allclose(whole[2], full.to_numpy()[np.ix_(chosen, chosen)])
-    for module in (rasters, coincidences):
-        read = module.blocks
-        monkeypatch.setattr(module, "blocks", lambda *layer, read=read: read(*layer, spikes=50))
-    for expected, in_blocks in zip(whole, everything(), strict=True):
-        np.testing.assert_allclose(expected, in_blocks)
-
-
-def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
-    found = cross_correlogram(counted, "latent", [(1, 2)])
-    arrays_ = [
-        found["count"],
-        found["expected"],
-        synchrony(counted, "latent"),
-        spike_time_tiling(counted, "latent", window_ms=1),
-    ]
-    for array in arrays_:
-        assert array.attrs["long_name"]
-        assert array.attrs["units"] == "1"

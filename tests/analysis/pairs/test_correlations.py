@@ -146,27 +146,6 @@ def test_correlation_over_time_equals_that_of_elephant(
     np.testing.assert_allclose(inside, np.atleast_2d(expected), atol=1e-9)
 
 
-def test_results_do_not_depend_on_the_size_of_blocks_and_the_precision(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(21)
-    for examples, neurons in ((40, 25), (25, 40)):
-        raster = rng.random((examples, 30, neurons)) < 0.7
-        tree = make(raster, label=labels(raster))
-        before = [correlation_matrix(tree, "latent", kind=kind) for kind in KINDS]
-        dimensions = float(participation_ratio(tree, "latent"))
-        read = pair_matrices.pair_blocks
-        with monkeypatch.context() as patch:
-            patch.setattr(pair_matrices, "pair_blocks", lambda rows, read=read: read(rows, 7))
-            patch.setattr(
-                "bioae.analysis.coding.latent_space.pair_blocks", pair_matrices.pair_blocks
-            )
-            for kind, expected in zip(KINDS, before, strict=True):
-                found = correlation_matrix(tree, "latent", kind=kind)
-                np.testing.assert_allclose(found, expected, atol=1e-12)
-            assert float(participation_ratio(tree, "latent")) == pytest.approx(dimensions)
-
-
 @pytest.mark.parametrize("size", [50, 5000])
 def test_products_of_integers_are_exact(size: int) -> None:
     # With counts up to 100, single precision holds 50 of them and not 5000.
@@ -209,18 +188,3 @@ def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
     assert signal == pytest.approx(-1, abs=0.02)
     assert noise == pytest.approx(1)
     assert signal < float(correlation_matrix(tree, "latent")[0, 1]) < noise
-
-
-def test_arrays_have_names_and_units(counted: xr.DataTree) -> None:
-    measures: list[Callable[..., xr.DataArray]] = [
-        correlation_matrix,
-        mean_pairwise_correlation,
-        participation_ratio,
-        lambda *layer: temporal_correlation_matrix(*layer, example=0),
-    ]
-    names = [measure(counted, "latent").name for measure in measures]
-    assert names == [measure.__name__ for measure in measures[:3]] + ["temporal_correlation_matrix"]
-    for measure in measures:
-        array = measure(counted, "latent")
-        assert array.attrs["long_name"]
-        assert array.attrs["units"] == "1"

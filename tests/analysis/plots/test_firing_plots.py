@@ -144,24 +144,6 @@ def test_a_fit_that_is_narrower_than_a_bin_is_as_high_as_its_bar() -> None:
     assert density.max() < curve.max() < 1.3 * density.max()
 
 
-def test_bins_of_a_result_are_those_of_its_number_of_examples() -> None:
-    """A result of few examples has wide bins; another in the figure does not narrow them."""
-    rng = np.random.default_rng(3)
-    many = xr.DataArray(0.0625 * rng.poisson(160, 300), dims="neuron", attrs={"resolution": 0.0625})
-    few = xr.DataArray(15.625 * rng.poisson(3, 300), dims="neuron", attrs={"resolution": 15.625})
-    figure = fitted_rates({"many": {"latent": many}, "few": {"latent": few}})
-    (axes,) = figure.axes
-    drawn = {patch.get_label(): patch for patch in axes.patches if patch.get_label()}
-    for name, rates, resolution in (("many", many, 0.0625), ("few", few, 15.625)):
-        density, edges, _ = drawn[name].get_data()  # type: ignore[attr-defined]
-        counts = density * np.diff(np.log2(edges))
-        assert counts.sum() == pytest.approx(int((rates > 0).sum()))
-        assert np.diff(edges).min() >= resolution * (1 - 1e-9)
-    low, high = axes.get_xlim()
-    assert low < float(many.where(many > 0).min()) < float(few.max()) < high
-    assert (counts[: counts.argmax()] > 0).all()  # no gaps between multiples of one spike
-
-
 def test_intervals_of_other_time_steps_are_drawn_on_one_scale() -> None:
     """An exponential distribution has one density, whatever the width of a step."""
     drawn = {}
@@ -346,34 +328,3 @@ def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, dens
     ]
     for figure in figures:
         assert to_svg(figure).startswith("<?xml")
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda: population_activity({}, "latent"),
-        lambda: fitted_rates({}),
-        lambda: interval_histograms({}),
-        lambda: cv_against_rate({}),
-        lambda: response_latencies({}),
-        lambda: correlation_matrices({}),
-        lambda: latent_maps({}, "latent"),
-        lambda: filter_grid({}),
-        lambda: transfer_curves({}),
-    ],
-)
-def test_drawing_nothing_is_refused(draw: Callable[[], Figure]) -> None:
-    with pytest.raises(ResultError, match="to draw"):
-        draw()
-
-
-@pytest.mark.parametrize(
-    "draw", [fitted_rates, interval_histograms, cv_against_rate, response_latencies]
-)
-@pytest.mark.parametrize(
-    "measure", [xr.DataArray([1.0, 2.0]), xr.Dataset({"rate": 1.0}), [1.0], None]
-)
-def test_a_measure_without_its_layer_is_refused(draw: Any, measure: object) -> None:
-    message = f"by result and layer.*found {type(measure).__name__}"
-    with pytest.raises(ResultError, match=message):
-        draw({"a": measure})

@@ -42,28 +42,6 @@ def test_signals_have_one_legend_and_equal_axes(make: Make) -> None:
     assert first.get_ylim()[0] < signals.min() < signals.max() < first.get_ylim()[1]
 
 
-def test_pictures_of_signals_have_one_scale_and_one_bar(make: Make) -> None:
-    tree = sequence(make, np.zeros((3, STEPS, 2)), channels=9)
-    *rows, bar = plots.input_signals({"r": tree}).axes
-    limits = {row.images[0].get_clim() for row in rows}
-    assert len(rows) == 3
-    assert limits == {(tree["input"].min().item(), tree["input"].max().item())}
-    assert bar.get_ylabel() == "input"
-
-
-def test_outputs_over_time_have_one_legend_and_equal_axes(make: Make) -> None:
-    output = np.arange(3 * STEPS * 2.0).reshape(3, STEPS, 2)
-    figure = plots.output_traces({"r": sequence(make, output)})
-    first, *others = figure.axes
-    (legend,) = figure.legends
-    texts = [text.get_text() for text in legend.get_texts()]
-    assert texts == ["output 0", "output 1", "target"]
-    assert [each.get_legend() for each in figure.axes] == [None] * 3
-    assert {each.get_ylim() for each in (first, *others)} == {span([output, output + 1])}
-    (unknown,) = plots.output_traces({"r": sequence(make, output, desired=None)}).legends
-    assert [text.get_text() for text in unknown.get_texts()] == texts[:2]
-
-
 @pytest.mark.parametrize("value", [1e308, 1e300, 1e-300, 0.0])
 def test_outputs_of_any_size_are_drawn(make: Make, value: float) -> None:
     signs = np.where(np.arange(3 * STEPS * 2) % 3 == 0, -1, 1).reshape(3, STEPS, 2)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
@@ -138,14 +137,6 @@ def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) 
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.bmpp")
     with pytest.raises(OutputError, match="kept"):
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.svg")
-
-
-def test_figures_follow_our_style_and_keep_the_users_settings() -> None:
-    with mpl.rc_context({"font.size": 31.0, "axes.titlesize": 40}):
-        before = dict(mpl.rcParams)
-        figure = plots.rasters(example_result())
-        assert dict(mpl.rcParams) == before
-    assert float(figure.axes[0].title.get_fontsize()) < 12
 
 
 def test_drawing_never_imports_pyplot() -> None:

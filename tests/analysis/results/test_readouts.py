@@ -12,10 +12,8 @@ import xarray as xr
 
 from bioae import analyze
 from bioae.analysis import (
-    blocks,
     check_result,
     compare,
-    differing_spikes,
     example_statistics,
     firing_change,
     firing_layers,
@@ -23,19 +21,15 @@ from bioae.analysis import (
     layer_frame,
     layer_names,
     layer_statistics,
-    measure,
     neuron_frame,
     neuron_statistics,
     open_result,
     plots,
-    presentations,
     statistics,
     summary,
     to_neo,
-    to_nwb,
     to_pandas,
 )
-from bioae.analysis.report.tables import measure_tables
 from bioae.cli.analyze import analyze as command
 from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
@@ -94,13 +88,6 @@ def test_a_layer_says_whether_it_can_fire(tree: xr.DataTree, tmp_path: Path) -> 
     assert firing_layers(built(spiking("first", 8), readout(can_fire=True)))[-1] == "output"
 
 
-def test_repeats_keep_it() -> None:
-    layers = (spiking("first", 8), readout())
-    changes = {"images": np.zeros((3, 1, 4, 4)), "example": np.arange(3), "repeats": 2}
-    found = built(*layers, **changes, output=np.eye(6), label=np.arange(3))
-    assert firing_layers(presentations(found)) == ["first"]
-
-
 def test_in_older_files_all_layers_can_fire(tree: xr.DataTree) -> None:
     older = tree.copy()
     for layer in older["layers"].children.values():
@@ -152,18 +139,8 @@ def test_a_layer_that_fires_after_a_change(tree: xr.DataTree) -> None:
     assert np.isfinite(firing_change(tree, after)["rate_hz_mean_after"]).all()
 
 
-def test_the_comparison_of_spikes_is_of_all_layers(tree: xr.DataTree) -> None:
-    found = differing_spikes(tree, tree)
-    assert list(found["layer"]) == layer_names(tree)
-    spikes = found["spikes_a"].to_numpy()
-    assert spikes[-1] == 0 < spikes[0]
-    assert (found["compared"] > 0).all()
-    assert [block.neuron.size for block in blocks(tree, "output")] == [0]
-
-
 @pytest.mark.parametrize(
-    "function",
-    [neuron_statistics, example_statistics, layer_statistics, neuron_frame],
+    "function", [neuron_statistics, example_statistics, layer_statistics, neuron_frame, to_neo]
 )
 def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> None:
     message = "layer 'output' does not fire: its neurons have no threshold; expected 'first' or "
@@ -179,20 +156,6 @@ def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
         assert sorted(frames[name]["layer"].unique()) == ["first", "second"]
     with pytest.raises(ResultError, match="does not fire"):
         to_pandas(tree, ["output"])
-
-
-def test_recordings_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
-    pytest.importorskip("neo")
-    assert len(to_neo(tree, "second").segments) == 6
-    with pytest.raises(ResultError, match="does not fire"):
-        to_neo(tree, "output")
-    pynwb = pytest.importorskip("pynwb")
-    to_nwb(tree, tmp_path / "r.nwb")
-    with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "r") as file:
-        assert set(file.read().units["layer"][:]) == {"first", "second"}
-    with pytest.raises(ResultError, match="does not fire"):
-        to_nwb(tree, tmp_path / "s.nwb", layers=["output"])
-    assert not (tmp_path / "s.nwb").exists()
 
 
 def test_figures_leave_it_out(tree: xr.DataTree) -> None:
@@ -221,21 +184,6 @@ def test_the_report_says_so_once(
     assert list(numbers["comparisons"][0]["layers"]) == layer_names(tree)
     with xr.open_datatree(tmp_path / "out" / "statistics.nc", engine="h5netcdf") as stored:
         assert list(stored["a/layers"].children) == ["first", "second"]
-
-
-def test_tables_leave_it_out(tree: xr.DataTree) -> None:
-    other = built(spiking("first", 8), spiking("second", 5), spiking("output", 10))
-    measures = measure({"a": tree, "b": other})
-    tables = {table.caption: table for table in measure_tables(measures)}
-    assert tables["Firing: a"].columns[1:] == ("first", "second")
-    assert tables["Firing: b"].columns[1:] == ("first", "second", "output")
-    assert tables["Compared with cortex: a"].columns[1:3] == ("first", "second")
-    assert tables["Firing rate by class (Hz): a"].columns == ("class", "first", "second")
-    assert "output" not in {
-        row[0] for row in tables["Neurons of a (first) against b (second)"].rows
-    }
-    assert [row[0] for row in tables["Spikes of a (first) against b (second)"].rows][-1] == "output"
-    assert measures.left_out() == [f"a: {NOTE}"]
 
 
 def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:

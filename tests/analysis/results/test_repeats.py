@@ -30,7 +30,6 @@ from bioae.analysis import (
     statistics,
 )
 from bioae.analysis.measures.verdicts import context_of
-from bioae.analysis.results.repeats import stimulus_index
 from bioae.errors import ResultError
 from bioae.networks import Network
 from bioae.simulation.results.chunk import LayerSpikes
@@ -114,9 +113,7 @@ def test_selections(chosen: dict[str, Any], spikes: NDArray[np.bool_]) -> None:
 
 
 @pytest.mark.parametrize(
-    "chosen",
-    [{"repeat": [4, 2]}, {"example": [2, 0]}, {"example": [1, 3], "repeat": [7]}],
-    ids=str,
+    "chosen", [{"repeat": [4, 2]}, {"example": [2, 0]}, {"example": [1, 3], "repeat": [7]}], ids=str
 )
 def test_selections_are_written_in_their_order(
     chosen: dict[str, Any], spikes: NDArray[np.bool_], tmp_path: Path
@@ -175,12 +172,6 @@ def test_fano_factor_of_repeats_that_are_unequal_in_number(
     np.testing.assert_allclose(fano_factor(some, "only"), expected)
 
 
-def test_equal_repeats_have_no_variability(spikes: NDArray[np.bool_]) -> None:
-    tree = presentations(result(np.repeat(spikes[:, :1], 3, axis=1)))
-    for width in (None, 5):
-        assert float(fano_factor(tree, "only", window_ms=width).max()) == 0.0
-
-
 def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
     counts = spikes.sum(2)
     deviation = (counts - counts.mean(1, keepdims=True)).reshape(-1, NEURONS)
@@ -217,13 +208,6 @@ def test_sparseness_is_that_of_mean_responses(
     found = population_sparseness(some, "only", measure=measure)
     expected = population_sparseness(once, "only", measure=measure).to_numpy()[stimulus]
     np.testing.assert_allclose(found, expected, atol=1e-9)
-
-
-def test_equal_responses_to_unequal_repeats_have_no_kurtosis(spikes: NDArray[np.bool_]) -> None:
-    same = np.repeat(np.repeat(spikes[:1, :1], 3, axis=0), 7, axis=1)
-    tree = presentations(result(same)).isel(example=slice(0, 17))
-    assert np.isnan(lifetime_sparseness(tree, "only", measure="kurtosis")).all()
-    np.testing.assert_allclose(lifetime_sparseness(tree, "only"), 0, atol=1e-12)
 
 
 def test_untuned_neurons_are_not_sparse_over_repeats() -> None:
@@ -307,16 +291,6 @@ def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
     assert abs(off.mean()) < 0.03
     total = mean_pairwise_correlation(tree, "relay")
     assert float(total) > 0.2  # the images differ in brightness
-
-
-def test_a_file_of_presentations_keeps_their_stimuli(tree: xr.DataTree, tmp_path: Path) -> None:
-    write_result(tree, tmp_path / "r.nc")
-    again = open_result(tmp_path / "r.nc")
-    expected = stimulus_index(tree)
-    assert expected is not None
-    np.testing.assert_array_equal(stimulus_index(again), expected)
-    for found, original in zip(fano_factor(again, "only"), fano_factor(tree, "only"), strict=True):
-        xr.testing.assert_identical(found, original)
 
 
 def test_repeats_of_an_image_are_one_image_of_a_spike_triggered_average() -> None:

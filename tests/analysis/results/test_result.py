@@ -92,13 +92,7 @@ def test_counts_are_those_of_the_spikes(data: st.DataObject) -> None:
     places = st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(0, 23))
     spikes = data.draw(st.lists(places, unique=True, max_size=40))
     example, step, neuron = (
-        (list(column) for column in zip(*spikes, strict=True))
-        if spikes
-        else (
-            [],
-            [],
-            [],
-        )
+        (list(column) for column in zip(*spikes, strict=True)) if spikes else ([], [], [])
     )
     found = build(layer(example, step, neuron))["layers/conv"].dataset
     expected = np.zeros((2, 24), int)

@@ -1,17 +1,30 @@
-"""Every public function on degenerate results and wrong objects: an answer, or one line."""
+"""The common contract of the measures: sources, names and units, blocks, refusals in one line."""
 
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 from brian2 import ms
-from degenerate import RESULTS, functions, refusal
+from degenerate import RESULTS, call, functions, refusal
+
+from bioae import analysis
+from bioae.errors import ResultError
+from bioae.simulation.results.netcdf import write_result
 
 FUNCTIONS = functions()
+
+#: Functions of one result or several; some are not defined for the usual result.
+MEASURES = [
+    name
+    for name, function in FUNCTIONS.items()
+    if function is getattr(analysis, name, None)
+    and {"tree", "a", "before"} & set(inspect.signature(function).parameters)
+]
 
 WRONG = ({}, None, 3, "x", xr.DataTree(), xr.Dataset(), np.zeros(3), xr.DataArray(1.0))
 
@@ -83,6 +96,36 @@ def test_a_degenerate_result_gives_an_answer_or_one_line(kind: str) -> None:
     lines = [refusal(function, tree) for function in FUNCTIONS.values()]
     assert lines.count(None) > 30
     assert not any("\n" in line for line in lines if line)
+
+
+def measured(name: str, source: Any) -> xr.Dataset | None:
+    """Measure a usual result, given as this source in place of the tree; None if undefined."""
+    measure = FUNCTIONS[name]
+    names = {"tree", "a", "b", "before", "after"} & set(inspect.signature(measure).parameters)
+    try:
+        found = call(measure, RESULTS["usual"](), **dict.fromkeys(names, source))
+    except ResultError:
+        return None
+    found = found.to_dataset(name="value") if isinstance(found, xr.DataArray) else found
+    return found.compute() if isinstance(found, xr.Dataset) else None
+
+
+@pytest.mark.medium
+def test_a_measure_has_names_and_units_and_takes_each_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, path = RESULTS["usual"](), tmp_path / "r.nc"
+    write_result(tree, path)
+    expected = {name: found for name in MEASURES if (found := measured(name, tree)) is not None}
+    assert len(expected) > 40
+    monkeypatch.setattr("bioae.analysis.results.spikes.BLOCK", 3)
+    with analysis.open_result(path, lazy=True) as lazy:
+        for name, values in expected.items():
+            for array in values.values():
+                assert "long_name" in array.attrs, name
+                assert "units" in array.attrs or array.dtype.kind in "biu", name
+            for source in (tree, path, lazy):
+                xr.testing.assert_allclose(measured(name, source), values)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)
