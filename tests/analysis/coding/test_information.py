@@ -92,14 +92,6 @@ def test_the_bias_of_chance_is_removed(make: Make) -> None:
     assert np.isnan(count_information(tree, "latent", shuffles=1)["shuffled_deviation"]).all()
 
 
-def test_constant_neurons_carry_no_information(make: Make) -> None:
-    label = np.array([0, 1, 2, 0])
-    for raster in (np.zeros((4, 3, 2), bool), np.ones((4, 3, 2), bool)):
-        for measure in (count_information, latency_information):
-            found = measure(make(raster, label=label), "latent")
-            np.testing.assert_allclose(found["mutual_information"], 0, atol=1e-12)
-
-
 @modest
 @given(given_=LABELLED)
 def test_separation_equals_that_of_all_pairs(

@@ -32,13 +32,6 @@ def shown(make: Make, raster: NDArray[np.bool_], images: NDArray[np.float64]) ->
     return make(raster, images=whole, reconstruction=whole)
 
 
-def all_images_of(pixels: tuple[int, int]) -> NDArray[np.float64]:
-    """Return every image of black and white pixels, so that no two are correlated."""
-    number = pixels[0] * pixels[1]
-    bits = np.arange(2**number)[:, None] >> np.arange(number) & 1
-    return np.asarray(bits.reshape(-1, *pixels), float)
-
-
 @given(raster=RASTERS, seed=st.integers(0, 99))
 def test_the_average_is_a_mean_over_the_images_of_all_spikes(
     make: Make, raster: NDArray[np.bool_], seed: int
@@ -74,21 +67,6 @@ def test_the_z_score_equals_that_of_all_permutations_of_the_images(make: Make) -
     np.testing.assert_allclose(
         found["z_score"], found["average"].to_numpy() / every.std(0), rtol=1e-9
     )
-
-
-def test_a_neuron_that_fires_for_one_pixel_has_a_field_of_one_pixel(make: Make) -> None:
-    images = all_images_of((2, 3))
-    raster = np.zeros((len(images), 4, 2), bool)
-    raster[:, :, 0] = images[:, 1, 2, None] > 0
-    # The sum of all pixels, as a count.
-    raster = np.concatenate([raster, np.zeros((len(images), 4, 2), bool)], axis=1)
-    raster[:, :, 1] = np.arange(8) < images.sum((1, 2))[:, None]
-    found = spike_triggered_average(shown(make, raster, images), "latent")
-    assert float(found["average"][0, 1, 2]) == pytest.approx(0.5)
-    ratio = inverse_participation_ratio(found["average"])
-    np.testing.assert_allclose(ratio, [1, 1 / 6], rtol=1e-9)
-    assert float(found["z_score"][0, 1, 2]) > 7
-    assert abs(float(found["z_score"][0, 0, 0])) < 1e-9
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-120, 1e120])

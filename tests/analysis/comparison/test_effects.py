@@ -205,15 +205,6 @@ def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
         assert cell(found, "p_value") == 1
 
 
-def test_chance_is_rejected_as_often_as_promised() -> None:
-    rng = np.random.default_rng(11)
-    layers = {str(i): xr.Dataset({"x": ("neuron", rng.random(30))}) for i in range(200)}
-    others = {str(i): xr.Dataset({"x": ("neuron", rng.random(30))}) for i in range(200)}
-    found = compare_values(layers, others, paired=False, resamples=2)
-    assert 0.01 < float((found["p_value"] < 0.05).mean()) < 0.1
-    assert int((found["p_holm"] < 0.05).sum()) == 0
-
-
 def test_undefined_values_are_left_out_in_pairs_or_individually() -> None:
     nan = np.nan
     a, b = np.array([1.0, nan, 3.0, nan]), np.array([2.0, 5.0, nan, nan])

@@ -186,26 +186,6 @@ def test_sums_of_another_layer_or_result_are_refused(make: Make) -> None:
         isi_cv(named, "other", sums=sums)
 
 
-def test_random_spikes_have_the_statistics_of_a_bernoulli_process(make: Make) -> None:
-    density = 0.05
-    raster = np.random.default_rng(7).random((200, 1000, 1)) < density
-    tree = make(raster)
-    sums = interval_sums(tree, "latent")
-    assert sums.intervals[0] > 9000
-    # On a grid the intervals are geometric; the cut at 1000 steps is 50 mean intervals away.
-    assert isi_cv(tree, "latent", sums=sums).item() == pytest.approx(np.sqrt(1 - density), abs=0.03)
-    steps = np.arange(1, 400)
-    chance = density * (1 - density) ** (steps - 1)
-    pair = np.outer(chance, chance)
-    relative = np.subtract.outer(steps, steps) / np.add.outer(steps, steps)
-    assert isi_cv2(tree, "latent", sums=sums).item() == pytest.approx(
-        2 * float((pair * np.abs(relative)).sum()), abs=0.03
-    )
-    assert lv(tree, "latent", sums=sums).item() == pytest.approx(
-        3 * float((pair * relative**2).sum()), abs=0.03
-    )
-
-
 def test_the_cv_of_chance_is_that_of_all_placements_of_the_spikes(make: Make) -> None:
     steps, counts = 7, (0, 1, 2, 4, 7)
     raster = np.zeros((len(counts), steps, 1), bool)

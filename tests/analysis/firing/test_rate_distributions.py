@@ -23,60 +23,16 @@ from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
 from bioae.analysis.firing.rate_families import FAMILIES
 from bioae.analysis.firing.rates import firing_rate, population_rate
 
+# Elephant's construction of quantities.
+pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
+
 Make = Callable[..., xr.DataTree]
 DT_S = 0.5e-3
 
-# Elephant's own use of quantities.
-pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
 # (example, step, neuron)
 RASTERS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 8), st.integers(1, 7)))
 modest = settings(max_examples=40)
-
-
-def with_rates(make: Make, rates: NDArray[np.float64]) -> xr.DataTree:
-    """Return a layer with specified rates, in spikes per step, over 5 examples."""
-    tree = make(np.zeros((5, 2, rates.size), bool))
-    layer = tree["layers"].children["latent"].to_dataset(inherit=False)
-    # More spikes than steps: measures of counts do not depend on the steps.
-    count = np.broadcast_to(np.rint(rates * 1000), (5, rates.size)).astype(np.int32)
-    layer["spike_count"] = layer["spike_count"].copy(data=count)
-    tree["layers/latent"] = xr.DataTree(layer)
-    return tree
-
-
-@pytest.mark.parametrize(
-    ("best", "drawn", "shape"),
-    [
-        ("lognormal", lambda rng: rng.lognormal(2.0, 0.9, 800), 0.9),
-        ("gamma", lambda rng: rng.gamma(4.0, 5.0, 800), 4.0),
-        ("exponential", lambda rng: rng.exponential(20.0, 800), None),
-    ],
-)
-def test_planted_distributions_are_recovered(
-    make: Make,
-    best: str,
-    drawn: Callable[[np.random.Generator], NDArray[np.float64]],
-    shape: float | None,
-) -> None:
-    rates = drawn(np.random.default_rng(4))
-    found = fit_rates(with_rates(make, rates), "latent", resamples=20)
-    assert int(found["neurons"]) == (np.rint(rates * 1000) > 0).sum()
-    own = found.sel(distribution=best)
-    # An exponential is a gamma distribution too.
-    others = (
-        {"lognormal", "gamma", "exponential"}
-        - {best}
-        - ({"gamma"} if best == "exponential" else set())
-    )
-    for other in others:
-        assert float(own["aic"]) < float(found["aic"].sel(distribution=other)) - 10
-        assert float(found["p_value"].sel(distribution=other)) < 0.06
-    assert float(own["p_value"]) > 0.06
-    if shape is not None:
-        assert float(own["shape"]) == pytest.approx(shape, rel=0.1)
-    else:
-        assert np.isnan(own["shape"])
 
 
 @modest

@@ -87,16 +87,3 @@ def test_dispersion_splits_the_variance_by_class(
         assert np.isnan(explained) == bool((counts[:, neuron] == counts[0, neuron]).all())
         if not np.isnan(explained):
             assert explained == pytest.approx(1 - inside[neuron] / around[neuron], abs=1e-12)
-
-
-def test_planted_classes_explain_all_or_nothing(make: Make) -> None:
-    label = np.arange(12) % 3
-    raster = np.zeros((12, 6, 2), bool)
-    # The first neuron spikes once more for each class, the second by the place in the class.
-    for number in range(12):
-        raster[number, : 1 + label[number], 0] = True
-        raster[number, : 1 + number // 3, 1] = True
-    found = dispersion(make(raster, label=label), "latent")
-    assert found["explained"].to_numpy().tolist() == [1, 0]
-    assert found["within"][0] == 0
-    assert set(dispersion(make(raster), "latent").data_vars) == {"total"}

@@ -13,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from bioae import analysis
-from bioae.errors import ResultError
 
 Make = Callable[..., xr.DataTree]
 
@@ -85,19 +84,6 @@ def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero(make: Mak
     assert [float(row[name]) for name in zero] == [0] * len(zero)
 
 
-def test_a_layer_that_always_fires_has_every_number_at_its_limit(make: Make) -> None:
-    row = analysis.summary(make(np.ones((2, 3, 4), bool))).isel(layer=0)
-    ones = (
-        "rate_per_step_mean",
-        "rate_per_step_mean_alive",
-        "bursting_fraction",
-        "bursting_of_alive",
-    )
-    assert [float(row[name]) for name in (*ones, "active_fraction_mean")] == [1] * 5
-    assert float(row["rate_hz_mean"]) == pytest.approx(2000)
-    assert float(row["dead_fraction"]) == 0
-
-
 @given(raster=RASTERS)
 def test_every_measure_agrees_with_the_dense_raster(make: Make, raster: NDArray[np.bool_]) -> None:
     tree = make(raster)
@@ -138,25 +124,3 @@ def test_the_distribution_holds_every_living_neuron_once(
     assert int(found["neurons"].sum()) + int(found["dead"]) == raster.shape[2]
     assert int(found["dead"]) == (~raster.any((0, 1))).sum()
     np.testing.assert_allclose(found["rate_low"][1:], found["rate_high"][:-1])
-
-
-def test_a_rate_is_in_the_bin_that_holds_it(counted: xr.DataTree) -> None:
-    found = analysis.rate_distribution(counted, "latent", bins=10)
-    rates = [rate for rate in values(analysis.firing_rate(counted, "latent")) if rate > 0]
-    low, high = found["rate_low"].to_numpy(), found["rate_high"].to_numpy()
-    expected = [sum(a <= rate < b for rate in rates) for a, b in zip(low, high, strict=True)]
-    assert sum(expected) == 4
-    assert values(found["neurons"]) == expected
-    with pytest.raises(ResultError, match="bins does not fit"):
-        analysis.rate_distribution(counted, "latent", bins=0)
-
-
-@pytest.mark.parametrize(
-    ("dims", "left"),
-    [((), {"example", "neuron"}), ("example", {"neuron"}), (("example", "neuron"), set())],
-)
-def test_averages_are_over_the_dimensions_asked_for(
-    counted: xr.DataTree, dims: tuple[str, ...], left: set[str]
-) -> None:
-    for measure in (analysis.firing_rate, analysis.rate_per_step, analysis.spike_count):
-        assert set(measure(counted, "latent", dims=dims).dims) == left

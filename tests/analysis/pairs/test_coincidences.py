@@ -88,18 +88,6 @@ def test_the_expected_correlogram_is_a_mean_over_all_pairs_of_presentations(make
     np.testing.assert_allclose(found, expected / 5)
 
 
-def test_a_delayed_copy_of_a_train_peaks_at_its_lag(make: Make) -> None:
-    rng = np.random.default_rng(32)
-    raster = np.zeros((100, 60, 2), bool)
-    raster[:, :, 0] = rng.random((100, 60)) < 0.1
-    raster[:, 3:, 1] = raster[:, :-3, 0]
-    found = cross_correlogram(make(raster), "latent", [(0, 1)], max_lag_ms=5)
-    excess = (found["count"] - found["expected"]).isel(pair=0)
-    assert float(excess.idxmax("lag")) == 1.5
-    assert int(found["count"].isel(pair=0).max()) == raster[:, :, 1].sum()
-    assert abs(excess.where(excess["lag"] != 1.5)).max() < 0.2 * excess.max()
-
-
 @odd_cases
 def test_synchrony_is_the_ratio_of_variances(make: Make, raster: Raster, width: int) -> None:
     width = min(width, raster.shape[1])

@@ -154,22 +154,6 @@ def test_products_of_integers_are_exact(size: int) -> None:
     assert (pair_matrices.pair_products(rows) == expected).all()
 
 
-def test_a_planted_correlation_is_recovered(make: Make) -> None:
-    rng = np.random.default_rng(23)
-    shared, share = rng.random((2500, 20, 1)) < 0.3, 0.6
-    own = rng.random((2500, 20, 6)) < 0.3
-    tree = make(np.where(rng.random(own.shape) < np.sqrt(share), shared, own))
-    matrix = correlation_matrix(tree, "latent").to_numpy()
-    assert matrix[np.triu_indices(6, 1)] == pytest.approx(share, abs=0.05)
-    mean = float(mean_pairwise_correlation(tree, "latent"))
-    assert mean == pytest.approx(share, abs=0.03)
-    # Eigenvalues 1 + 5 r once and 1 - r five times.
-    expected = 36 / ((1 + 5 * share) ** 2 + 5 * (1 - share) ** 2)
-    assert float(participation_ratio(tree, "latent")) == pytest.approx(expected, rel=0.08)
-    independent = float(participation_ratio(make(own), "latent"))
-    assert independent == pytest.approx(6, rel=0.05)
-
-
 def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
     rng = np.random.default_rng(24)
     label = np.arange(600) % 3

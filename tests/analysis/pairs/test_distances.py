@@ -12,7 +12,6 @@ import pyspike
 import pytest
 import quantities as pq
 import xarray as xr
-from brian2 import ms, mV
 from elephant import spike_train_dissimilarity as elephant
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bioae import analysis as distances
-from bioae.analysis import example_result, firing_rate
+from bioae.analysis import example_result
 from bioae.analysis.results.rasters import raster
 from bioae.errors import ResultError
 
@@ -81,18 +80,6 @@ def test_van_rossum_loses_no_digits_where_trains_are_nearly_equal() -> None:
     assert found[0, 1] == pytest.approx(1, rel=1e-12)
 
 
-def test_van_rossum_of_two_spikes_equals_the_closed_form() -> None:
-    dense = np.zeros((3, 30), bool)
-    dense[0, 4] = dense[1, 14] = True
-    found = distances.van_rossum_distance(trains_of(dense), tau_ms=2.5).to_numpy()
-    assert found[0, 1] == pytest.approx(np.sqrt(2 * (1 - np.exp(-10 * DT_MS / 2.5))))
-    assert found[0, 2] == pytest.approx(1)
-    # Without memory, only spikes at the same step coincide.
-    sharp = distances.van_rossum_distance(trains_of(dense), tau_ms=0).to_numpy()
-    assert sharp[0, 1] == pytest.approx(np.sqrt(2))
-    assert sharp[0, 0] == 0
-
-
 @modest
 @given(dense=RASTERS, cost=st.sampled_from([0.0, 0.1, 0.77, 3.0, 50.0]))
 @example(dense=np.eye(6, dtype=bool), cost=0.5)
@@ -138,17 +125,6 @@ def test_parameter_free_distances_equal_those_of_pyspike(
 ) -> None:
     found = mine(trains_of(dense))
     np.testing.assert_allclose(found, theirs(in_pyspike(dense)), rtol=1e-9, atol=1e-9)
-
-
-def test_regular_trains_differ_by_their_intervals() -> None:
-    dense = np.zeros((3, 120), bool)
-    dense[0, ::4] = dense[1, ::6] = dense[2, 2::4] = True
-    found = distances.isi_distance(trains_of(dense)).to_numpy()
-    assert found[0, 1] == pytest.approx(1 - 4 / 6)
-    assert found[0, 2] == pytest.approx(0, abs=1e-12)
-    # Half an interval is the largest distance; half of it is too far for a coincidence.
-    assert distances.spike_distance(trains_of(dense))[0, 2] == pytest.approx(0.5, abs=0.02)
-    assert distances.spike_synchronization(trains_of(dense))[0, 2] == pytest.approx(0, abs=0.02)
 
 
 def test_spikes_one_step_from_each_other_coincide() -> None:
@@ -229,14 +205,3 @@ def test_distances_of_samples_equal_those_of_scipy_for_defined_values(
         assert float(largest["p_value"]) == expected.pvalue
     else:
         assert np.isnan([moved["distance"], largest["statistic"], largest["p_value"]]).all()
-
-
-def test_a_shift_of_rates_equals_their_distance_in_hertz() -> None:
-    rates = firing_rate(example_result(), "conv")
-    with pytest.raises(ResultError, match="a sample has a unit"):
-        distances.wasserstein_distance([1, 2] * ms, [1, 2] * mV)
-    shifted = distances.wasserstein_distance(rates, rates + 5)
-    assert float(shifted["distance"]) == pytest.approx(5)
-    assert shifted["distance"].attrs["units"] == "Hz"
-    separate = distances.kolmogorov_smirnov(rates, rates + 1e6)
-    assert float(separate["statistic"]) == 1

@@ -21,7 +21,6 @@ from bioae.analysis import example_result, firing_rate, first_spike_latency, isi
 from bioae.analysis.results.layers import layer_names
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
 MM = 1 / 25.4
 
 
@@ -174,36 +173,3 @@ def test_latencies_have_a_median_and_quartiles_per_layer_and_result() -> None:
         np.testing.assert_array_equal(line.get_ydata(), expected[:, 1])
         ends = [path.vertices[:, 1].tolist() for path in bars.get_paths()]
         assert ends == expected[:, [0, 2]].tolist()
-
-
-def test_bins_of_rates_are_no_narrower_than_one_spike(make: Make) -> None:
-    rng = np.random.default_rng(0)
-    tree = make(rng.random((4, 50, 300)) < rng.random(300) * 0.2)
-    rates = firing_rate(tree, "latent")
-    spike = rates.attrs["resolution"]
-    assert spike == pytest.approx(1000 / (4 * 50 * 0.5))
-    (axes,) = plots.fitted_rates({"a": {"latent": rates}}, bins=60).axes
-    density, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
-    assert np.diff(edges).min() > spike * (1 - 1e-9)
-    # Each bin holds every multiple of a spike's rate between its edges, so none is empty by chance.
-    np.testing.assert_allclose(edges / spike % 1, 0.5)
-    assert density @ np.diff(np.log2(edges)) == pytest.approx((rates > 0).sum().item())
-    unknown = rates.drop_attrs()
-    (free,) = plots.fitted_rates({"a": {"latent": unknown}}, bins=60).axes
-    assert np.diff(free.patches[0].get_data()[1]).min() < spike / 2  # type: ignore[attr-defined]
-
-
-def test_each_matrix_leaves_out_its_own_dead_neurons() -> None:
-    rng = np.random.default_rng(1)
-    full = np.corrcoef(rng.standard_normal((20, 50)))
-    dead = full.copy()
-    dead[4:], dead[:, 4:] = np.nan, np.nan
-    silent = np.full_like(full, np.nan)
-    figure = plots.correlation_matrices(
-        {n: xr.DataArray(m, dims=("neuron", "other")) for n, m in
-         {"full": full, "dead": dead, "silent": silent}.items()}
-    )  # fmt: skip
-    shapes = [np.shape(axes.images[0].get_array()) for axes in figure.axes[:3]]
-    assert shapes == [(20, 20), (4, 4), (1, 1)]
-    shown = np.ma.filled(np.ma.asarray(figure.axes[1].images[0].get_array()), np.nan)
-    assert np.isfinite(shown).sum() == 12

@@ -128,35 +128,6 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
     assert axes.get_xscale() == "log"
 
 
-def test_a_fit_that_is_narrower_than_a_bin_is_as_high_as_its_bar() -> None:
-    rates = xr.DataArray(np.full(300, 40.0), dims="neuron", attrs={"resolution": 20.0})
-    rates[:3] = 60.0
-    data = {"shape": [0.02], "scale": [40.0], "aic": [1.0]}
-    fit = xr.Dataset(
-        {name: ("distribution", values) for name, values in data.items()},
-        coords={"distribution": ["lognormal"]},
-    )
-    (axes,) = fitted_rates({"a": {"latent": rates}}, {"a": {"latent": fit}}).axes
-    density, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
-    at, curve = np.array(axes.lines[0].get_xydata()).T
-    centre = np.sqrt(edges[:-1] * edges[1:])[density.argmax()]
-    assert np.interp(centre, at, curve) == pytest.approx(300 / 297 * density.max(), rel=2e-3)
-    assert density.max() < curve.max() < 1.3 * density.max()
-
-
-def test_intervals_of_other_time_steps_are_drawn_on_one_scale() -> None:
-    """An exponential distribution has one density, whatever the width of a step."""
-    drawn = {}
-    for dt in (1.0, 0.1):
-        length = dt * np.arange(1, round(40 / dt))
-        fraction = np.exp(-length / 5) / np.exp(-length / 5).sum()
-        array = xr.DataArray(fraction, dims="interval", coords={"interval": length})
-        axes = panel(interval_histograms({"a": {"latent": array}}), "latent")
-        drawn[dt] = np.interp(5.0, *np.array(axes.lines[0].get_xydata()).T)
-    assert drawn[1.0] == pytest.approx(np.exp(-1) / 5, rel=0.15)
-    assert drawn[0.1] == pytest.approx(drawn[1.0], rel=0.15)
-
-
 def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:
     distributions = of_layers(two, isi_distribution)
     figure = interval_histograms(distributions)
