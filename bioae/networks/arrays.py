@@ -18,13 +18,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def check_arrays(layers: Iterable[PlacedLayer], arrays: Arrays) -> None:
-    """Check that a network has the arrays that its layers need, and that all of them fit.
-
-    Raises
-    ------
-    NetworkError
-        Naming the array.
-    """
+    """Check that a network has the arrays that its layers need, and that all of them fit."""
     known = {placed.name: placed for placed in layers}
     required: dict[str, Shape] = {}
     for placed in known.values():
@@ -97,13 +91,7 @@ def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:
 
 
 def _check_connections(placed: PlacedLayer, arrays: Arrays) -> None:
-    """Reject connections that do not fit the rule or the weights; some may be missing.
-
-    Raises
-    ------
-    NetworkError
-        Naming the array.
-    """
+    """Reject connections that do not fit the rule or the weights; some may be missing."""
     for name, array in placed.connections.items():
         if array not in arrays:
             continue

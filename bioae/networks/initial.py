@@ -135,11 +135,6 @@ def draw_parameters(
         The layer and the parameter.
     mean, variation
         Its mean, a number or an array (neuron), and its coefficient of variation.
-
-    Raises
-    ------
-    NetworkError
-        If the mean is 0, or all neurons share a variable that depends on the parameter.
     """
     from scipy.special import ndtr, ndtri
 

@@ -39,13 +39,7 @@ _ROUNDING = 1e-6
 
 
 def check_delay(delay: Delay, *, dt: float, steps: int, where: str) -> None:
-    """Check that a delay is a time, not negative, and shorter than a presentation of some steps.
-
-    Raises
-    ------
-    NetworkError
-        If it is not, or a pair has no multiple of dt between its ends.
-    """
+    """Check that a delay is a time, not negative, and shorter than a presentation of some steps."""
     if isinstance(delay, tuple):
         _between(delay, dt=dt, where=where)
     for text in (delay,) if isinstance(delay, str) else delay or ():
@@ -56,11 +50,6 @@ def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> S
     """Return delays in steps, each rounded to the nearest.
 
     They are given in seconds (any shape), or as a time with its unit.
-
-    Raises
-    ------
-    NetworkError
-        If one is negative, not finite, or not shorter than a presentation.
     """
     seconds = np.asarray(_seconds(delays, where) if isinstance(delays, str) else delays, float)
     wrong = ~((seconds >= 0) & (np.rint(seconds / dt) < steps))
@@ -84,14 +73,7 @@ def draw_delays(
 
 
 def check_background(background: Background, *, dt: float, where: str) -> None:
-    """Check that background input can be drawn in steps of `dt` seconds.
-
-    Raises
-    ------
-    NetworkError
-        If the standard deviation is negative, a number is not finite, or there would be more than
-        one background spike per step.
-    """
+    """Check that background input can be drawn in steps of `dt` seconds."""
     if background is None:
         return
     number = background[0] if isinstance(background, tuple) else background
@@ -150,13 +132,7 @@ def check_spread(model: NeuronModel, name: str, spread: Spread, *, where: str) -
 def spread_ends(
     model: NeuronModel, name: str, spread: tuple[str, str], *, where: str
 ) -> tuple[float, float]:
-    """Return the ends of a uniform distribution of a parameter, in base units.
-
-    Raises
-    ------
-    NetworkError
-        If they are not in order, have another unit, or are not within the bounds of training.
-    """
+    """Return the ends of a uniform distribution of a parameter, in base units."""
     from bioae.equations.parameters import parameter_values, trained_bounds
     from bioae.equations.quantities import evaluate
 

@@ -26,11 +26,6 @@ def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool
     """Check that an array may take the place of a parameter of a layer's model.
 
     Other parameters follow from it if they do not stay as they are (`alone`).
-
-    Raises
-    ------
-    NetworkError
-        If an array of weights or biases has its name, or another parameter follows from it.
     """
     where = f"layer {placed.name!r}, neuron model {model.name}"
     if f"{placed.name}.{name}" in {*placed.array_shapes, *placed.fixed_weights}:
@@ -58,11 +53,6 @@ def own_parameters(
 
     Values have their unit, single or (neuron). Parameters whose values follow from one of these
     follow.
-
-    Raises
-    ------
-    NetworkError
-        If a value is no quantity of the parameter's unit.
     """
     from brian2.units import get_dimensions
 

@@ -218,13 +218,7 @@ class PlacedLayer:
         return possible
 
     def structure(self, name: str) -> Structure:
-        """Return the structural plasticity of some weights, whose rule has a ``[structure]``.
-
-        Raises
-        ------
-        NetworkError
-            If there are fewer potential sources than each target needs.
-        """
+        """Return the structural plasticity of some weights, whose rule has a ``[structure]``."""
         model = self.synapses[name]
         table, sources = model.structure, int(self.potential_connections(name)[0].sum())
         if table is None:
@@ -247,13 +241,7 @@ class PlacedLayer:
         return {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}
 
     def random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
-        """Draw the parameters that are random in the files of the models, by name (neuron).
-
-        Raises
-        ------
-        NetworkError
-            If one has the name of an array of weights.
-        """
+        """Draw the parameters that are random in the files of the models, by name (neuron)."""
         if not self.model.drawn and not self.readout.drawn:
             return {}
         from bioae.equations.arrays.start import drawn_parameters

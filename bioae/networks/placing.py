@@ -50,15 +50,7 @@ _FEWEST_STEPS = 3
 
 
 def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, NeuronModel]:
-    """Return the neuron model of a layer and that of its potential U, which fit its place.
-
-    Raises
-    ------
-    NetworkError
-        If the neuron model, its parameters or the layer's input do not fit.
-    ModelError
-        If there is no such neuron model.
-    """
+    """Return the neuron model of a layer and that of its potential U, which fit its place."""
     model = config.model(layer.neuron or config.neuron).with_parameters(layer.parameters)
     if layer.weight is not None:
         model = model.with_weight(layer.weight)
@@ -78,15 +70,7 @@ def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, Neur
 
 
 def synapses_of(config: _Description, layer: LayerBase, depth: int) -> dict[str, SynapseModel]:
-    """Return the synapse models of a layer's pathways that learn, by the name of their weights.
-
-    Raises
-    ------
-    NetworkError
-        If a pathway cannot learn.
-    ModelError
-        If there is no such synapse model.
-    """
+    """Return the synapse models of a layer's pathways that learn, by the name of their weights."""
     found = {}
     pathways = {
         "synapse": ("weight", layer.delay),

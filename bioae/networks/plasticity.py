@@ -99,13 +99,7 @@ class PlasticState:
         return possible
 
     def check_range(self) -> None:
-        """Reject weights beyond the range of the grid, which no rule can bound but its own `clip`.
-
-        Raises
-        ------
-        NetworkError
-            Naming the weights and their rule.
-        """
+        """Reject weights beyond the range of the grid, which only a rule's own `clip` can bound."""
         rules = {name: model for each in self._layers for name, model in each.synapses.items()}
         for name, slot in self._slots.items():
             if slot.kind == "neuron":

@@ -30,13 +30,7 @@ _ROUNDING = 2.0**-23
 
 
 def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
-    """Return the rules of the pathways that learn, by the name of their weights.
-
-    Raises
-    ------
-    ModelError
-        If Brian2 refuses a synapse model.
-    """
+    """Return the rules of the pathways that learn, by the name of their weights."""
     return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
@@ -52,12 +46,6 @@ def first_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> 
         start from the values in the synapse model where they have no array.
     dt
         The time step in seconds.
-
-    Raises
-    ------
-    NetworkError
-        If no layer learns, the connections of a rule with a ``[structure]`` are missing, or a
-        weight is outside the bounds of its rule, so that the first update would clip it.
     """
     check_rules(layers, dt)
     if not any(placed.synapses or placed.persistent for placed in layers):
@@ -85,20 +73,7 @@ def first_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> 
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
-    """Check that Brian2 accepts the rules of layers, and that intervals and bounds fit.
-
-    Parameters
-    ----------
-    layers
-        The layers.
-    dt
-        The time step in seconds.
-
-    Raises
-    ------
-    ModelError
-        Naming the rule.
-    """
+    """Check that Brian2 accepts the rules of layers, and that intervals and bounds fit."""
     for placed in layers:
         _ = placed.slots
         for rule in rules_of(placed).values():
@@ -107,13 +82,7 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
 
 
 def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
-    """Reject batches and optimisers for rules that learn from one example at a time.
-
-    Raises
-    ------
-    NetworkError
-        Naming the rule, see `Rule.sequential`.
-    """
+    """Reject batches and optimisers for rules that learn from one example at a time."""
     if batch_size == 1 and not optimiser:
         return
     for rule in (rule for placed in layers for rule in rules_of(placed).values()):
@@ -129,13 +98,7 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
 def check_held(
     layers: Iterable[PlacedLayer], held: Held | None, presentations: int, *, where: str = "held"
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the modulators of the layers' rules for some presentations.
-
-    Raises
-    ------
-    InputError
-        If one is missing, unknown, or not one finite number for each presentation.
-    """
+    """Return the modulators of the layers' rules for some presentations."""
     models = [model for placed in layers for model in placed.synapses.values()]
     rules = {name: model.name for model in models for name in model.held}
     instance(held, where, (Mapping, NoneType), hint='Give for instance {"reward": numbers}')

@@ -48,13 +48,7 @@ assert set(SCHEDULES) == set(get_args(ScheduleName))
 
 
 def points_in(steps: int, every: int, owner: str) -> int:
-    """Return the number of points in time of a presentation, each of which lasts `every` steps.
-
-    Raises
-    ------
-    ValueError
-        If the last point would be cut off, naming the owner of `every`.
-    """
+    """Return the number of points in time of a presentation, each of which lasts `every` steps."""
     if steps % every:
         raise ValueError(f"steps = {steps} is no multiple of the {owner}'s every = {every}")
     return steps // every

@@ -101,11 +101,6 @@ class _Task(Table):
         """Return the targets of examples, or None where they are not known.
 
         They are as the output (example, *output_shape), or classes (example,).
-
-        Raises
-        ------
-        DataError
-            If the targets do not fit the task.
         """
         values = data.as_float() if self.target == "images" else getattr(data, str(self.target))
         if values is not None and len(values):
@@ -113,13 +108,7 @@ class _Task(Table):
         return values
 
     def target_of(self, data: Data, steps: int) -> NDArray[Any]:
-        """Return the targets of examples, as `known_target` does.
-
-        Raises
-        ------
-        DataError
-            If they are not known, or do not fit the task.
-        """
+        """Return the targets of examples, as `known_target` does."""
         values = self.known_target(data, steps)
         if values is None:
             raise DataError(

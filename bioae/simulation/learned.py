@@ -38,14 +38,7 @@ class Learned:
 
 
 def learner(network: Network) -> Network:
-    """Return a network as it starts to learn, its weights on the grid of weights that learn.
-
-    Raises
-    ------
-    NetworkError
-        If no layer has a synapse model, or neurons with persistent variables, or a weight is
-        outside the bounds of its rule.
-    """
+    """Return a network as it starts to learn, its weights on the grid of weights that learn."""
     arrays = dict(network.weights)
     for placed in network.config.placed:
         arrays |= network.persistent(placed)

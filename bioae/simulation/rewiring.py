@@ -84,11 +84,6 @@ class NetworkRewiring:
             Everything that the network has learned.
         before, after
             The numbers.
-
-        Raises
-        ------
-        NetworkError
-            If scores, or weights of new connections, do not fit.
         """
         state = state.copy()
         for each in self._pathways:

@@ -20,7 +20,7 @@ from bioae.analysis import open_result
 from bioae.api import build
 from bioae.errors import InputError, OutputError, ResultError
 from bioae.networks import Network
-from bioae.noise import draw
+from bioae.noise import Key, draw
 from bioae.random import stream, uniform
 from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
@@ -250,8 +250,8 @@ def test_the_keys_of_repeats() -> None:
     np.testing.assert_array_equal(drawn_numbers[0], stream(3, 7).random(6))
     philox = np.random.Philox(key=[3, 7], counter=[0, 0, 0, 2 * 2**32])
     np.testing.assert_array_equal(drawn_numbers[1], np.random.Generator(philox).random(6))
-    place: dict[str, Any] = {"seed": 3, "step": 0, "call": 0, "count": 6}
-    noise = draw("uniform", examples=[7, 7], repeats=[0, 2], population=0, **place)
+    place: dict[str, Any] = {"step": 0, "call": 0, "count": 6}
+    noise = draw("uniform", Key(3, np.array([7, 7]), np.array([0, 2])), population=0, **place)
     np.testing.assert_array_equal(noise, drawn_numbers)
 
 

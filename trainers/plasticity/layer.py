@@ -64,17 +64,7 @@ class LayerLearner:
         }
 
     def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
-        """Run a presentation on the output of the layer before, and learn from it.
-
-        Parameters
-        ----------
-        emitted
-            The output of the layer before (time, example, ...).
-        held
-            The modulators of rules (example,), by name.
-        key
-            The key of the neurons' noise.
-        """
+        """Run a presentation on the output of the layer before, and learn from it."""
         neuron, lead_in = self._mirror.neuron, self._timing.schedule.lead_in
         steps, examples = self._timing.steps, emitted.shape[1]
         values = self._started(examples, key)

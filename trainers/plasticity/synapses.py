@@ -162,17 +162,7 @@ class PlasticPathway:
             self.traces[kind].keep()
 
     def start(self, examples: int, held: Mapping[str, Tensor], key: Key | None) -> None:
-        """Start a presentation of some examples.
-
-        Parameters
-        ----------
-        examples
-            Their number.
-        held
-            Modulators by name (example,).
-        key
-            The key of the random numbers that the rule draws.
-        """
+        """Start a presentation of some examples."""
         for traces in self.traces.values():
             traces.start(examples)
         self._held = {named("held", name): held[name] for name in self.rule.model.held}

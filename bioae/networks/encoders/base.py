@@ -63,13 +63,7 @@ class EncoderBase(Table):
         return input_shape
 
     def points(self, steps: int) -> int:
-        """Return the number of points in time of a signal that lasts `steps`.
-
-        Raises
-        ------
-        ValueError
-            If the last point would be cut off.
-        """
+        """Return the number of points in time of a signal that lasts `steps`."""
         return steps
 
     def encode(

@@ -30,13 +30,7 @@ class Frames(ValueEncoder):
     )
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return one neuron per channel, in `shape`.
-
-        Raises
-        ------
-        ValueError
-            If the channels do not have that shape.
-        """
+        """Return one neuron per channel, in `shape`."""
         if self.shape is None:
             return input_shape
         if (math.prod(self.shape),) != input_shape:

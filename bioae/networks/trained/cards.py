@@ -158,13 +158,7 @@ def card(name: str) -> Card:
 
 
 def read_card(path: Path) -> Card:
-    """Read the file of a card.
-
-    Raises
-    ------
-    ArtefactError
-        If there is none, it is not TOML, or a key or a value does not fit.
-    """
+    """Read the file of a card."""
     values = read_toml(path, "model card", error=ArtefactError)
     try:
         return Card.model_validate(values)

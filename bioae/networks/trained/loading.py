@@ -33,11 +33,6 @@ def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
     name_or_path
         A name or a path. The name of a model takes precedence over the path of a network. What is
         neither a name nor a path was meant as the name that is nearest to it.
-
-    Raises
-    ------
-    ModelError
-        If there is no such TOML file, or it cannot be read.
     """
     from bioae.equations import available as neurons
     from bioae.equations import available_synapses
@@ -104,11 +99,6 @@ def locate(name_or_path: Path | str) -> Path:
     name_or_path
         As for `load`. What is neither a path that exists nor a name, and has no folder and no
         ``.zip`` in it, was meant as a name.
-
-    Raises
-    ------
-    ArtefactError
-        If there is no network of that name, or the path is that of a device or a pipe.
     """
     path = check_input(name_or_path, ArtefactError, "trained network")
     if os.path.lexists(path):  # a link that leads nowhere, too

@@ -193,13 +193,7 @@ class PlasticSynapses(TemplateGroup):
     def held_arrays(
         self, held: Mapping[str, NDArray[np.float64]]
     ) -> dict[str, NDArray[np.floating]]:
-        """Return the modulators of all presentations of a run, by the names of their variables.
-
-        Parameters
-        ----------
-        held
-            Those of the first presentations, by name.
-        """
+        """Return the modulators of all presentations of a run, by the names of their variables."""
         arrays = {}
         for name in self.rule.model.held:
             values = np.zeros(self._clock_of.presentations, self._dtype)

@@ -304,17 +304,6 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
 
     The recorder has a row per presentation, or a row per step of the presentations where the
     decoder needs every step.
-
-    Parameters
-    ----------
-    readout
-        The read-out's neurons.
-    potential
-        The variable that is the potential U.
-    decoder
-        The decoder of the potential.
-    timing
-        The times of presentations in the run.
     """
     name = f"{readout.name}__collected"
     if decoder.collects is None:

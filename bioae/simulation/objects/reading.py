@@ -39,18 +39,7 @@ class Monitors:
     decoded: ValueRecorder | None
 
     def read(self, examples: int) -> Chunk:
-        """Read the monitors of a finished run.
-
-        Parameters
-        ----------
-        examples
-            The number of presentations that count; the rest were padding.
-
-        Raises
-        ------
-        ValueError
-            If recorded spikes are incomplete.
-        """
+        """Read the monitors of a finished run."""
         layers = tuple(self._layer(placed, examples) for placed in self.config.placed)
         return Chunk(layers, self._output(layers[-1], examples))
 

@@ -64,17 +64,7 @@ def conditions(
 
 
 def elapsed(rule: Rule, window: LearningSteps, dt: float) -> str:
-    """Return a statement of the time since `regularly` ran before; empty without an interval.
-
-    Parameters
-    ----------
-    rule
-        Its lowered rule.
-    window
-        The steps in which the pathway learns.
-    dt
-        The time step in seconds.
-    """
+    """Return a statement of the time since `regularly` ran before; empty without an interval."""
     interval = rule.interval(dt)
     if interval is None:
         return ""

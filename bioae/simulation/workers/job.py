@@ -88,11 +88,6 @@ class Brian2Engine(Engine):
             Whether the weights of layers with a synapse model learn. Chunks then run one after
             another, in one process: each begins with the weights with which the one before it
             ended.
-
-        Raises
-        ------
-        TargetError
-            If the target's compiler is missing or fails, or the run does.
         """
         backend = self.backend
         check_target(backend.target)

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bioae.noise import draw
+from bioae.noise import Key, draw
 from bioae.noise.brian import FUNCTIONS, brian2_functions, cuda_source, signed
 from bioae.noise.streams import Distribution
 
@@ -48,7 +48,7 @@ def test_cuda_source_gives_numpys_bits(
     command = ["g++", "-std=c++17", "-Wall", "-Werror", "-Wno-unused", "-ffp-contract=off"]
     subprocess.run([*command, "main.cpp", "-o", "main"], cwd=tmp_path, check=True)
     printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
-    expected = draw(distribution, seed=SEED, examples=[EXAMPLE], count=NEURONS, **PLACE)
+    expected = draw(distribution, Key(SEED, [EXAMPLE]), count=NEURONS, **PLACE)
     np.testing.assert_array_equal([float.fromhex(line) for line in printed.split()], expected[0])
 
 
