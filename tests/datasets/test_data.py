@@ -173,7 +173,7 @@ REFUSED: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "fields"), REFUSED, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("make", "fields"), REFUSED)
 def test_arrays_that_do_not_fit(make: Any, fields: dict[str, Any]) -> None:
     with refused(DataError, **fields) as caught:
         make()

@@ -76,7 +76,7 @@ def frames_of(recordings: list[np.ndarray]) -> np.ndarray:
         ("one.npy", 1, {"sensor": SENSOR}),
         ("one.npz", 1, {"sensor": SENSOR}),
     ],
-    ids=str,
+    ids=["list", "one", "tonic", "part", "fields", "npy", "npz"],
 )
 def test_structured_arrays_of_events(
     source: Any, count: int, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

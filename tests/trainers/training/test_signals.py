@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import bioae
 from bioae import simulate, simulate_to
-from bioae.analysis import accuracy, analyze, open_result
+from bioae.analysis import accuracy, open_result
 from bioae.datasets import Data, load
 from bioae.errors import DataError
 from bioae.networks import artefact
@@ -74,7 +74,7 @@ def test_the_direction_of_a_ramp_is_learnt_and_reported(file: Path, tmp_path: Pa
     assert float(accuracy(simulated)["accuracy"]) == pytest.approx(
         result.records[-1]["validation_accuracy"]
     )
-    analyze([tmp_path / "ramps.nc"], tmp_path / "report")
+    bioae.analyze([tmp_path / "ramps.nc"], out=tmp_path / "report")
     figures = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
     assert {"signals.svg", "confusion.svg"} <= figures
     assert not {"fields.svg", "transfer.svg"} & figures
