@@ -81,10 +81,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
     """Lengthen limits of time, so that no outcome depends on the load of the machine."""
-    from bioae.equations.lowering import exact
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "LIMIT", 600.0)
+        patch.setattr("bioae.equations.lowering.exact.LIMIT", 600.0)
+        patch.setattr("bioae.simulation.workers.dask_cluster.CONNECT_SECONDS", 60.0)
         yield
 
 

@@ -30,12 +30,7 @@ IMAGES = np.linspace(0.05, 1, 5 * 12).reshape(5, 1, 3, 4)[:, :, ::-1]
 
 RUNS = [
     *(("numpy", decoder) for decoder in DECODERS),
-    ("cpp_standalone", "last"),
-    *(
-        pytest.param("cpp_standalone", decoder, marks=pytest.mark.slow)
-        for decoder in DECODERS
-        if decoder != "last"
-    ),
+    *(pytest.param("cpp_standalone", decoder, marks=pytest.mark.slow) for decoder in DECODERS),
     pytest.param("cython", "max", marks=pytest.mark.slow),  # seconds for each code object
 ]
 
@@ -110,7 +105,11 @@ def layer_start(period: int, depth: int, presentation: Any) -> Any:
 @pytest.mark.parametrize(
     ("target", "connectivity", "schedule"),
     [
-        *(("numpy", way, name) for way in ("shared", "unrolled") for name in SCHEDULES),
+        ("numpy", "shared", "paper"),
+        *(
+            pytest.param("numpy", way, name, marks=pytest.mark.slow)
+            for way, name in (("shared", "brian2"), ("unrolled", "brian2"), ("unrolled", "paper"))
+        ),
         pytest.param("cython", "shared", "paper", marks=pytest.mark.slow),
     ],
 )

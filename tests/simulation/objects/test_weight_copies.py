@@ -180,7 +180,10 @@ def network(schedule: str) -> Network:
     return Network(config, weights).quantised()
 
 
-@pytest.mark.parametrize(("schedule", "dtype"), [("brian2", "float64"), ("paper", "float32")])
+@pytest.mark.parametrize(
+    ("schedule", "dtype"),
+    [("brian2", "float64"), pytest.param("paper", "float32", marks=pytest.mark.slow)],
+)
 def test_cpp_learns_as_numpy_where_copies_deliver(
     schedule: str, dtype: Dtype, quick_compiler: None
 ) -> None:
