@@ -12,9 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import dense, drawn
-
-from bioae.networks.artefact import save
 
 Limited = Callable[..., str]
 
@@ -78,25 +75,3 @@ def test_a_run(limited: Limited, here: Path, tiny_text: str, run: Callable[..., 
         after = files(here / "out")
         assert after.keys() == before.keys()
         assert all(after[name] == before[name] for name in kept)
-
-
-@pytest.mark.medium
-def test_a_report(
-    limited: Limited, here: Path, tiny_model: Path, run: Callable[..., object]
-) -> None:
-    run("simulate", tiny_model, "--out", "r.nc", "--limit", 1, "--target", "numpy")
-    run("analyze", "r.nc", "--out", "out")
-    before = files(here / "out")
-    assert len(before) > 3
-    line = limited(4096, "analyze", "r.nc", "--out", "out", "--overwrite")
-    assert "writing failed: File too large" in line
-    assert files(here / "out") == before
-
-
-@pytest.mark.medium
-def test_a_graph(limited: Limited, here: Path) -> None:
-    network = drawn(dense("a", 9), schedule="paper", neuron="lif", input_shape=[1, 3, 3])
-    save(network, here / "model")
-    line = limited(2048, "export-nir", "model", "--out", "new/net.nir")
-    assert "new/net.nir: writing failed: File too large" in line
-    assert [path.name for path in here.iterdir()] == ["model"]

@@ -118,12 +118,3 @@ def test_the_compiled_network(workers: int, start: Start, here: Path, tiny_model
     session.wait_for(lambda: sum("./main" in line for line in session.running()) == workers)
     assert_ended(session, session.interrupt())
     assert not (here / "r.nc").exists()
-
-
-@pytest.mark.medium
-def test_an_analysis(start: Start, run: Run, here: Path, tiny_model: Path) -> None:
-    run("simulate", tiny_model, "--out", "r.nc", "--limit", 3, "--target", "numpy")
-    session = start("analyze", "r.nc", "--out", "out")
-    session.wait_for(session.loading("matplotlib"))
-    assert_ended(session, session.interrupt())
-    assert list(here.rglob("*.part")) == []

@@ -14,7 +14,6 @@ import pytest
 
 from bioae.cli.simulate import simulate
 from bioae.equations import load_neuron
-from bioae.networks.artefact import save
 from bioae.simulation.targets import activation
 from bioae.trainers import parity as library
 from bioae.trainers.parity import comparison
@@ -139,16 +138,6 @@ def test_options_without_effect_on_a_trained_network_are_refused(
     option: tuple[object, ...], refused: Callable[..., str], tiny_model: Path
 ) -> None:
     assert refused("parity", tiny_model, *option).startswith(f"{option[0]}: no effect")
-
-
-def test_a_split_of_random_signals_is_refused(refused: Callable[..., str], here: Path) -> None:
-    task = {"kind": "classification", "classes": 4}
-    network = builders.drawn(
-        builders.dense("last", 4), input_shape=[3], steps=6, encoder={"kind": "frames"}, task=task
-    )
-    save(network, here / "signals")
-    line = refused("parity", "./signals", "--split", "train", "--target", "numpy")
-    assert line.startswith("--split: no effect")
 
 
 @pytest.mark.parametrize(

@@ -98,27 +98,6 @@ def test_options_that_do_not_fit_the_signals(
     assert quoted in refused("simulate", "model", "--target", "numpy", "--out", "r.nc", *options)
 
 
-def test_images_of_another_size(refused: Refused, here: Path) -> None:
-    small = drawn(dense("only", shape=[1, 3, 4]), input_shape=[1, 3, 4])
-    artefact.save(small, here / "model")
-    for command in (("simulate", "model", "--out", "r.nc"), ("parity", "./model")):
-        assert "(1, 3, 4)" in refused(*command, "--target", "numpy")
-
-
-@pytest.mark.medium
-@pytest.mark.usefixtures("files")
-def test_parity_on_your_data(run: Run) -> None:
-    reports = []
-    for options in ((), ("--data", "mine.npz"), ("--data", "mine.npz", "--examples", 5)):
-        done = run("parity", "./model", "--target", "numpy", "--json", *options)
-        assert (done.status, done.err) == (0, "")
-        reports.append(json.loads(done.out))
-    assert [report["differing"] for report in reports] == [0, 0, 0]
-    spikes = [report["spikes"] for report in reports]
-    assert min(spikes) > 0
-    assert len(set(spikes)) == 3
-
-
 @pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -> None:

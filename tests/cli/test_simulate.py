@@ -44,21 +44,6 @@ def test_the_result_is_that_of_the_library(
 
 
 @pytest.mark.medium
-def test_steps_and_time_step(run: Run, here: Path, command: tuple[object, ...]) -> None:
-    assert run(*command, "--limit", 1, "--steps", 3, "--dt", "0.5*ms").status == 0
-    attributes = opened(here / "r.nc").attrs
-    assert (attributes["steps"], attributes["dt_ms"]) == (3, 0.5)
-
-
-@pytest.mark.medium
-def test_a_file_of_images(run: Run, here: Path, command: tuple[object, ...]) -> None:
-    images = np.random.default_rng(0).random((2, 28, 28))
-    np.save(here / "mine.npy", images)
-    assert run(*command, "--data", "mine.npy").status == 0
-    np.testing.assert_array_equal(opened(here / "r.nc")["input"], images)
-
-
-@pytest.mark.medium
 def test_another_neuron_and_its_effects(
     run: Run, here: Path, command: tuple[object, ...], tiny_network: Network
 ) -> None:
@@ -130,18 +115,6 @@ def test_spread_background_and_delay(
     result = opened(here / "r.nc")
     assert int(result["/layers/output/spike_count"].sum()) > 0
     assert expected.identical(result)
-
-
-@pytest.mark.medium
-def test_repeats(run: Run, here: Path, command: tuple[object, ...], tiny_network: Network) -> None:
-    options = ("--limit", 3, "--repeats", 4, "--delay", "1*ms", "--compare")
-    done = run(*command, *options)
-    assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("r.nc\nSquared error per image: ")
-    changed = tiny_network.with_delay("1*ms")
-    expected = simulate(changed, load("sample", "test", 3), "numpy", repeats=4)
-    assert expected.sizes["repeat"] == 4
-    assert expected.identical(opened(here / "r.nc"))
 
 
 @pytest.mark.parametrize(

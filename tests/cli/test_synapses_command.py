@@ -89,13 +89,3 @@ def test_a_refused_picture_does_not_keep_the_rule_back(run: Run, mine: str, here
         assert line in done.err
         assert "on_post" in done.out
     assert (here / "window.svg").read_text() == "mine"
-
-
-@pytest.mark.medium
-def test_a_rule_in_devices_is_a_file_like_any_other(run: Run, mine: str, here: Path) -> None:
-    shown = run("synapses", "show", mine, "--levels", 16, "--write-noise", 0.2)
-    assert shown.status == 0, shown
-    (here / "devices.toml").write_text(shown.out)
-    assert load_synapse(here / "devices.toml").persistent == ("g_common",)
-    small = ("--target", "numpy", "--neurons", 10, "--steps", 30, "--examples", 3)
-    assert run("parity", "devices.toml", *small).status == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from model_pages import responses
 
-from bioae.equations import available, load_neuron
+from bioae.equations import load_neuron
 
 pytestmark = pytest.mark.slow
 
@@ -41,21 +41,6 @@ v = "E_L"
 [trainable]
 tau_m = ["6*ms", "100*ms"]
 """
-
-
-def test_stored_numbers_show_spikes_and_moving_states() -> None:
-    for name in available():
-        numbers = responses.read(make_models.numbers_of(name))
-        step = numbers["step"]
-        for state in step["states"].values():
-            assert len(state["values"]) == len(step["time_ms"]) > 300, name
-        assert any(max(s["values"]) > min(s["values"]) for s in step["states"].values()), name
-        if load_neuron(name).threshold is not None:
-            rates = np.array(numbers["rate"]["rate_hz"])
-            assert rates[0] == 0, name
-            assert rates.max() > 20, name
-            assert len(step["spikes_ms"]) >= 3, name
-            assert min(step["spikes_ms"]) >= step["off_on_off_ms"][0], name
 
 
 def test_stored_numbers_are_reproduced() -> None:

@@ -16,12 +16,11 @@ import shipping
 from shipping import Words, ship
 
 import bioae
-from bioae import analysis, simulate
 from bioae.datasets import load
 from bioae.errors import BioaeError
 from bioae.networks import artefact
 from bioae.networks.trained.cards import CARD, Card, read_card
-from bioae.trainers import TrainingConfig, load_config
+from bioae.trainers import load_config
 
 pytestmark = pytest.mark.slow
 
@@ -98,26 +97,6 @@ def test_the_card_has_the_numbers_of_the_run(
     assert again.network == stored.network.config
 
 
-def test_a_classifier_has_its_accuracy(shipped: Callable[..., Card], tmp_path: Path) -> None:
-    config = load_config(CONFIG).to_mapping()
-    output = {"kind": "dense", "name": "output", "units": 10, "gain": 4.0}
-    config["network"] |= {
-        "task": {"kind": "classification", "classes": 10},
-        "decoder": {"kind": "summed_softmax"},
-        "layers": [config["network"]["layers"][0], output],
-    }
-    del config["training"]["loss"], config["network"]["latent"]
-    result = bioae.train(TrainingConfig.from_mapping(config), out=tmp_path / "run")
-    card = shipped(tmp_path / "run")
-    assert (card.network.task, card.test.score) == ("classification", "accuracy")
-    assert (card.network.latent, card.rate_per_step_mean) == (None, None)
-    assert card.test.value == result.summary["test_accuracy"]
-    digits = load("sample", "test", DIGITS)
-    measured = analysis.scores(simulate(result.network, digits, "numpy"))
-    assert card.sample is not None
-    assert card.sample.value == float(measured["value"].sel(score="accuracy"))
-
-
 def test_the_spread_is_that_of_the_runs(runs: list[Path], shipped: Callable[..., Card]) -> None:
     card = shipped(runs[0], seeds=runs[1:])
     errors = [scores(run)["test_sum_squared_error"] for run in runs]
@@ -159,13 +138,6 @@ def test_a_network_that_is_too_large_is_refused(
     with pytest.raises(BioaeError):
         shipped(runs[1])
     assert (tmp_path / "small" / CARD).read_bytes() == before
-
-
-@pytest.mark.parametrize("name", ["lif", "../small", "", "a--b"])
-def test_names_that_do_not_fit(name: str, runs: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(BioaeError):
-        ship(runs[0], name, WORDS, target="numpy", folder=tmp_path / "models")
-    assert not (tmp_path / "models").exists()
 
 
 def test_a_new_network_needs_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

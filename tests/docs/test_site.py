@@ -45,12 +45,6 @@ def cells(page: Path) -> list[str]:
     ]
 
 
-def test_there_are_notebooks() -> None:
-    names = {title(page) for page in NOTEBOOKS}
-    tutorials = {f"tutorials/{name}.md" for name in ("simulate", "own-neuron", "lif-adex", "nir")}
-    assert names == {"index.md", "gallery/index.md", *tutorials}
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of snnTorch
 @pytest.mark.parametrize("page", NOTEBOOKS, ids=title)

@@ -12,7 +12,7 @@ from refusals import refused
 
 from bioae.errors import InputError
 from bioae.exchange.nir import from_nir
-from bioae.exchange.nir.folding import Fold, broadcast, folded
+from bioae.exchange.nir.folding import Fold, folded
 
 torch = pytest.importorskip("torch")
 
@@ -75,20 +75,6 @@ def test_random_chains_are_those_of_torch(dimensions: int) -> None:
     assert kernels > 15
 
 
-def test_a_scale_of_each_channel_stays_in_the_kernel() -> None:
-    drawn = Drawn(0)
-    line = nir.Conv1d(None, drawn.weights(3, 2, 3), 1, 1, 1, 1, np.ones(3))
-    image = nir.Conv2d(None, drawn.weights(3, 2, 3, 3), 1, 1, 1, 1, np.ones(3))
-    for conv, shape in ((line, (2, 5)), (image, (2, 5, 5))):
-        scale = nir.Scale(np.array([1.0, 2, 3]).reshape(3, *[1] * (len(shape) - 1)))
-        given = shape if len(shape) == 3 else (2, 1, 5)
-        fold = folded((("c", conv), ("s", scale)), shape, image=given)
-        assert fold.kernel is not None
-        x = torch.as_tensor(drawn.rng.normal(size=shape))
-        expected = in_torch(scale, in_torch(conv, x))
-        np.testing.assert_allclose(applied(fold, x.numpy()), expected.ravel(), atol=1e-12)
-
-
 def test_a_scale_of_each_pixel_is_refused_before_it_takes_the_memory() -> None:
     shape = (1, 256, 256)
     conv = nir.Conv2d(None, np.ones((1, 1, 3, 3)), 1, 1, 1, 1, np.zeros(1))
@@ -98,10 +84,3 @@ def test_a_scale_of_each_pixel_is_refused_before_it_takes_the_memory() -> None:
     graph = nir.NIRGraph.from_list(*nodes, type_check=False)
     with refused(InputError, "'scale'", where="NIR node 'scale'"):
         from_nir(graph, dt="1*ms")
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (1, 1, 2, 3), (6,), (1, 6)])
-def test_parameters_may_have_a_batch_axis_or_be_flat(shape: Shape) -> None:
-    values = np.arange(6.0).reshape(shape)
-    assert (broadcast("n", "tau", values, (2, 3)) == np.arange(6.0).reshape(2, 3)).all()
-    assert (broadcast("n", "tau", np.ones((1, 1)), (2, 3)) == np.ones((2, 3))).all()
