@@ -619,7 +619,7 @@ def parity(
     from bioae.datasets.conversion import DataOptions, check_options
     from bioae.equations import NeuronModel, SynapseModel, load_neuron
     from bioae.networks.trained.loading import network_of
-    from bioae.trainers.parity import compare, model_parity, rule_parities
+    from bioae.trainers.parity import compare, model_parities, rule_parities
     from bioae.trainers.parity.networks import random_signals
 
     model = _loaded(model)
@@ -641,11 +641,10 @@ def parity(
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
             neuron = load_neuron("lif" if neuron is None else neuron)
-        (report,) = rule_parities(model, [target], neuron=neuron, **options)
-        return report
-    options |= {"target": target, "perturb": perturb}
+        return rule_parities(model, [target], neuron=neuron, **options)[0]
+    options["perturb"] = perturb
     if isinstance(model, NeuronModel):
-        return model_parity(model, **options)
+        return model_parities(model, [target], **options)[0]
     if data is None:
         config = network_of(model).config
         data = _DEFAULT
@@ -653,7 +652,7 @@ def parity(
             data = random_signals(config, options.get("limit", _COMPARED), seed)
         if "examples" not in options:
             options.setdefault("limit", _COMPARED)
-    return compare(model, data, **options)
+    return compare(model, data, target=target, **options)
 
 
 def _loaded(model: Any) -> Any:

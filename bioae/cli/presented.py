@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from bioae.errors import DataError
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, DataOptions
-    from bioae.datasets.data import Declared
     from bioae.networks import NetworkConfig
 
 __all__ = ["DEFAULT_DATA", "check_default", "presented"]
@@ -21,8 +19,6 @@ DEFAULT_DATA = "sample"
 def presented(
     config: NetworkConfig,
     data: str | None,
-    *,
-    check_targets: bool = True,
     **options: Unpack[DataOptions],
 ) -> Data:
     """Load data for a network.
@@ -33,8 +29,6 @@ def presented(
         The network.
     data
         A name or a path; the embedded digits by default.
-    check_targets
-        Whether targets must be those of the network's task.
     options
         As for `bioae.datasets.convert`.
 
@@ -43,18 +37,11 @@ def presented(
     DataError
         If they do not fit the network, or an option does not fit them.
     """
-    from bioae.datasets import convert
-    from bioae.simulation.presentations import check_declared
-
-    def check(declared: Declared) -> None:
-        check_declared(config, declared if check_targets else replace(declared, targets=None))
+    from bioae.simulation.presentations import converted
 
     if data is None:
         check_default(config)
-    points = config.points if config.in_time else None
-    return convert(
-        data or DEFAULT_DATA, config.input_shape, points=points, check=check, **options
-    )  # fmt: skip
+    return converted(config, data or DEFAULT_DATA, **options)
 
 
 def check_default(config: NetworkConfig) -> None:

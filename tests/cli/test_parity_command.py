@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -43,10 +44,9 @@ def test_a_neuron_model_as_json(run: Run) -> None:
 def test_a_model_whose_last_bits_differ_between_libraries(run: Run) -> None:
     done = run("parity", "eif", *SMALL, "--perturb")
     assert (done.status, done.err) == (0, "")
-    assert "agreement step by step: 1, 0 within rounding\n" in done.out
-    assert "Brian2 with itself, perturbed: 1, not chaotic\n" in done.out
-    required = "equal step by step, up to rounding in libraries, and 0.999 of the spikes; passed"
-    assert f"required: {required}\n" in done.out
+    assert re.search(r"one_step +1\n", done.out)
+    assert re.search(r"self_agreement +1\n", done.out)
+    assert re.search(r"required +each step, up to rounding; 0.999 of the spikes", done.out)
 
 
 def test_a_trained_network(run: Run, tiny_model: Path) -> None:
@@ -72,10 +72,11 @@ def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
     targets: list[str] = []
 
     def compared(_: object, each: Iterable[str], **__: object) -> list[library.Parity]:
-        targets[:] = each
+        names = list(each)
+        targets.extend(names)
         # The C++ target disagrees, if it is tried.
         failing = {"numpy": 0, "cython": 0, "cpp_standalone": 3}
-        return [replace(report, target=name, differing=failing[name]) for name in targets]
+        return [replace(report, target=name, differing=failing[name]) for name in names]
 
     monkeypatch.setattr(library, "model_parities", compared)
     return targets
@@ -96,10 +97,10 @@ def test_the_target_of_simulate_is_tried_too(
     assert "Targets tried: numpy, cpp_standalone\n" in done.out
     report = json.loads(run(*command, "--json").out)
     report = report.get("parity", report)
-    assert (report["target"], report["targets"]) == ("cpp_standalone", tried)
+    assert (report["target"], report["targets"]) == ("cpp_standalone", tried[:2])
     assert not report["passed"]
     done = run(*command, "--target", "cython")
-    assert tried == ["cython"]
+    assert tried[4:] == ["cython"]
     assert done.status == 0
     assert "Targets tried: cython\n" in done.out
 
@@ -127,7 +128,7 @@ def test_a_model_is_compared_in_cpp(run: Run) -> None:
     builders.need("cpp_standalone")
     done = run("parity", "lif", *SIZE)
     assert (done.status, done.err) == (0, "")
-    assert done.out.count("differing (neuron, step) pairs: 0\n") == 2
+    assert len(re.findall(r"differing +0\n", done.out)) == 2
     assert done.out.endswith("Targets tried: numpy, cpp_standalone\n")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -149,7 +150,8 @@ def compare(
     """
     name = name or (str(network) if isinstance(network, str | Path) else "network")
     network = network_of(network)
-    data = converted(network.config, data, **options)
+    # Without labels and targets, which need not be those of the network's task.
+    data = replace(converted(network.config, data, **options), labels=None, targets=None)
     if not _spiking(network):
         return _compare_states(network, data, name=name, target=target, seed=seed)
     brian = _in_brian2(network, data, Backend(target, record=recorded(network)), seed)

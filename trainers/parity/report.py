@@ -77,7 +77,15 @@ class Parity(Shown):
         fields = self.to_json()
         model, target, passed = (fields.pop(name) for name in ("model", "target", "passed"))
         heading = f"Parity of {model} on {target}: {'passed' if passed else 'FAILED'}"
-        return Summary(heading, [("measure", "value"), *rows_of(fields)])
+        rows = rows_of({"required": self.requirement, **fields})
+        return Summary(heading, [("measure", "value"), *rows])
+
+    @property
+    def requirement(self) -> str:
+        """The agreement that is required, as text."""
+        if self.exact:
+            return "every spike and state"
+        return f"each step, up to rounding; {AGREEMENT} of the spikes, unless chaotic"
 
     @property
     def chaotic(self) -> bool | None:

@@ -78,6 +78,13 @@ class RuleParity(Parity):
     exchanged: int | None = None
 
     @property
+    def requirement(self) -> str:
+        """The agreement that is required, as text."""
+        if self.exact:
+            return "every spike and weight"
+        return f"{AGREEMENT} of the presentations, and weights up to rounding"
+
+    @property
     def passed(self) -> bool:
         """Return whether the comparison meets its requirement."""
         if not self.spikes or not self.changed:
