@@ -70,18 +70,10 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A condition that the rows have to meet.
+    """A condition that the rows have to meet: a quantity in words, a statistic and its threshold.
 
-    Attributes
-    ----------
-    kind, text
-        See `Kind`; the quantity in words.
-    statistic, relation, threshold
-        The condition; the relation is <=, >=, < or >.
-    quick
-        The threshold of the quick form, whose networks are small; that of the full one by default.
-    in_quick
-        Whether the quick form has it; a test between conditions needs more than one seed.
+    `quick` is the threshold of the quick form, whose networks are small, if it is another one. With
+    `in_quick` false the quick form does not have it: a test between conditions needs several seeds.
     """
 
     kind: Kind

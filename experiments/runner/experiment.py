@@ -34,18 +34,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of an experiment.
+    """A condition of an experiment: what differs, in words and as plain data (``trial.settings``).
 
-    Attributes
-    ----------
-    text, settings
-        The difference from other conditions, in words and as plain data (``trial.settings``).
-    seeds
-        The number of seeds, if it is not that of the experiment.
-    quick
-        Whether the quick form has it. Criteria that need another one are left out there.
-    may_be_silent
-        Whether silence is no failure: there is no spiking network, or it is expected to die.
+    It has the experiment's number of seeds unless `seeds` is set. The quick form has it if `quick`;
+    criteria that need another one are left out there. Silence is no failure if `may_be_silent`:
+    there is no spiking network, or it is expected to die.
     """
 
     text: str
@@ -68,28 +61,12 @@ class Column:
 class Experiment:
     """A claim, and the rows that show whether it holds.
 
-    Attributes
-    ----------
-    title, source, claim
-        The heading, the citation, and the claim in a sentence.
-    conditions, columns
-        The conditions, and the numbers of a row, by name. A condition need not have all columns;
-        ``spikes`` is required unless all may be silent.
-    run
-        Computes a row: takes a `Trial` and returns numbers by the names of columns.
-    sizes, quick
-        The sizes of the full and of the quick form by name: plain data with the same names.
-    criteria
-        The claim and its controls.
-    seeds, quick_seeds
-        The number of seeds per condition of either form.
-    figures
-        Functions of the rows by the figures' names; a caption is the docstring's first line.
-    groups
-        The conditions of each table of results, by the table's heading; one table by default.
-    name, recipe, notes
-        Filled in by `load`: the name of the file, the hash of the tables in NAME.toml, and the
-        text of NAME.md, with fields for numbers of the rows (see `page`).
+    `run` computes a row: it takes a `Trial` and returns numbers by the names of columns, not
+    necessarily all; ``spikes`` is required unless all conditions may be silent. `sizes` and `quick`
+    are the sizes of both forms. `figures` are functions of the rows, and their captions the first
+    lines of their docstrings. `groups` are the conditions of each table of results, by its heading.
+    `load` fills in the name of the file, the hash of the tables in NAME.toml, and the text of
+    NAME.md with fields for numbers of the rows (see `page`).
 
     Raises
     ------
@@ -124,14 +101,12 @@ class Experiment:
             raise ValueError("an experiment needs criteria of the claim and of a control")
         if self.groups and sorted(chain(*self.groups.values())) != sorted(self.conditions):
             raise ValueError("the groups do not have each condition once")
+        statistics = [each.statistic for each in self.criteria]
         silent = all(each.may_be_silent for each in self.conditions.values())
-        needed = {SPIKES} - ({SPIKES} if silent else set())
-        for criterion in self.criteria:
-            needed |= {criterion.statistic.column}
-            if unknown := set(criterion.statistic.conditions) - set(self.conditions):
-                raise ValueError(f"{criterion.text!r} needs {min(unknown)!r}, which is none")
-        if unknown := needed - set(self.columns):
-            raise ValueError(f"the column {min(unknown)!r} is missing")
+        columns = {each.column for each in statistics} | ({SPIKES} if not silent else set())
+        conditions = {name for each in statistics for name in each.conditions}
+        if unknown := (columns - set(self.columns)) | (conditions - set(self.conditions)):
+            raise ValueError(f"the criteria need {min(unknown)!r}, which is none")
 
 
 @dataclass(frozen=True)

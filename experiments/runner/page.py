@@ -14,8 +14,8 @@ import hashlib
 import inspect
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ __all__ = ["FIGURES", "draw_figures", "export", "figure_mark", "figure_names", "
 
 #: The folder of figures, next to the page.
 FIGURES = "figures"
+
+_FIELD = re.compile(r"(?<!\{)\{([\w.-]+)\[([\w.-]+)\]:([^{}]+)\}(?!\})")
 
 
 def plan_of(experiment: Experiment, document: Document) -> Plan:
@@ -58,8 +60,7 @@ def page_of(experiment: Experiment, document: Document) -> str:
           for name, caption in _captions(experiment).items()),
     ]  # fmt: skip
     if experiment.notes and not plan.small:  # what they say is said of the full form
-        fields = {name: _Columns(experiment, table, name) for name in plan.conditions}
-        parts.append(experiment.notes.strip().format_map(fields))
+        parts.append(filled(experiment.notes.strip(), experiment, table))
     return "\n\n".join([*parts, "## Run", _run(plan, document)]) + "\n"
 
 
@@ -218,46 +219,29 @@ def _plain(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The columns of a condition, for the fields of notes."""
+def filled(notes: str, experiment: Experiment, rows: Rows) -> str:
+    """Return notes with their fields filled in, see above."""
 
-    experiment: Experiment
-    rows: Rows
-    condition: str
-
-    def __getitem__(self, column: str) -> _Field:
-        self.experiment.columns[column]
-        return _Field(self.rows, column, self.condition)
-
-    def __format__(self, form: str) -> str:
-        raise KeyError(f"{self.condition}[COLUMN]")
-
-
-@dataclass(frozen=True)
-class _Field:
-    rows: Rows
-    column: str
-    condition: str
-
-    def __format__(self, form: str) -> str:
-        values = values_of(self.rows, self.column, self.condition)
+    def text(field: re.Match[str]) -> str:
+        condition, column, form = field.groups()
+        experiment.conditions[condition], experiment.columns[column]
+        values = values_of(rows, column, condition)
         estimate = Estimate.of(values)
-        match form[:2], form[:4]:
-            case "n", _:
-                return str(len(values))
-            case "p ", _:
-                estimate = welch_p(self.column, self.condition, form[2:]).estimate(self.rows)
-                return _text(estimate.value, ".1g")
-            case _, "min " | "max ":
-                extreme = np.min if form.startswith("min") else np.max
-                return _text(float(extreme(values)) if len(values) else math.nan, form[4:])
-        value = _text(estimate.value, form.removeprefix("±"))
+        if form == "n":
+            return str(len(values))
+        if form.startswith("p "):
+            return _number(welch_p(column, condition, form[2:]).estimate(rows).value, ".1g")
+        if form[:4] in ("min ", "max "):
+            extreme = np.min if form[:3] == "min" else np.max
+            return _number(float(extreme(values)) if len(values) else math.nan, form[4:])
+        value = _number(estimate.value, form.removeprefix("±"))
         if not form.startswith("±") or math.isnan(estimate.sd):
             return value
-        return f"{value} ± {_text(estimate.sd, form.removeprefix('±'))}"
+        return f"{value} ± {_number(estimate.sd, form.removeprefix('±'))}"
+
+    return _FIELD.sub(text, notes).replace("{{", "{").replace("}}", "}")
 
 
-def _text(value: float, form: str) -> str:
+def _number(value: float, form: str) -> str:
     text = format(value, form).replace("%", " %")  # a faulty format is an error without rows, too
     return "–" if math.isnan(value) else text

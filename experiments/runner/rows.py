@@ -31,17 +31,10 @@ T = TypeVar("T", bound=Table)
 
 
 class Row(Table):
-    """A finished row.
+    """A finished row: its numbers, None where one is undefined (not finite), and its provenance.
 
-    Attributes
-    ----------
-    condition, seed
-        Its place in the table.
-    numbers
-        Its columns; None where a number is undefined: not finite.
-    provenance
-        Versions, commit, machine, and ``seconds`` of the process that finished it; in ``later``, by
-        column, how numbers were measured or converted that were not then.
+    The provenance are versions, commit, machine, and ``seconds`` of the process that finished it;
+    in ``later``, by column, how numbers were measured or converted that were not then.
     """
 
     condition: str
@@ -56,7 +49,7 @@ class Row(Table):
 
 
 class Identity(Table):
-    """The form of an experiment as a run began: all that rows depend on, and the criteria.
+    """The form of an experiment as a run began: everything that rows depend on, and the criteria.
 
     `conditions` are the settings of each, `recipe` is the hash of the recipe, if there is one.
     """
@@ -91,13 +84,7 @@ def identity_of(plan: Plan, target: str) -> Identity:
 def row_of(
     plan: Plan, key: Key, numbers: Mapping[str, float], provenance: Mapping[str, Any]
 ) -> Row:
-    """Return a finished row; numbers that are not finite become undefined.
-
-    Raises
-    ------
-    ValueError
-        If a number has no column, or there are none.
-    """
+    """Return a finished row; raise ValueError if there are no numbers, or one has no column."""
     columns = plan.experiment.columns
     if not numbers or numbers.keys() - columns.keys():
         found = ", ".join(sorted(numbers.keys() - columns.keys())) or "nothing"
@@ -131,13 +118,7 @@ def write_json(path: Path, model: Table) -> None:
 
 
 def read_json(kind: type[T], path: Path, error: type[InputError] = ResultError) -> T:
-    """Read a document of some kind.
-
-    Raises
-    ------
-    InputError
-        Of the given class, if it cannot be read or does not fit.
-    """
+    """Read a document of some kind; raise an error of the class if that fails."""
     try:
         content = read_input(path, _LARGEST)
         values = parse_json(content, where=str(path), error=error, largest=_LARGEST)
@@ -149,46 +130,31 @@ def read_json(kind: type[T], path: Path, error: type[InputError] = ResultError) 
 
 
 def check_rows(document: Document, plan: Plan, identity: Identity, where: Path) -> None:
-    """Raise if rows of another run cannot be taken over.
+    """Raise ResultError if rows of another run cannot be taken over.
 
-    Settings of conditions without rows may differ.
-
-    Raises
-    ------
-    ResultError
-        If they are of another experiment, form, size, target or settings, or of an unknown
-        condition; or if a row has no numbers, unknown ones, or is there twice.
+    They must be of the same experiment, form, sizes, target and settings; settings of conditions
+    without rows may differ.
     """
-    ran = {row.condition for row in document.rows}
     times = Counter(row.key for row in document.rows)
+    columns = plan.experiment.columns.keys()
     for row in document.rows:
         fits = {
             "a known condition": row.condition in identity.conditions,
             "a condition with settings": row.condition in document.conditions,
-            "numbers of known columns": row.numbers
-            and row.numbers.keys() <= plan.experiment.columns.keys(),
+            "numbers of known columns": row.numbers and row.numbers.keys() <= columns,
             "each row once": times[row.key] == 1,
         }
-        for expected, holds in fits.items():
-            if not holds:
-                found = f"condition {row.condition!r}, seed {row.seed}: {', '.join(row.numbers)}"
-                raise ResultError(
-                    "a row does not fit", where=str(where), expected=expected,
-                    found=shortened(found),
-                )  # fmt: skip
-    conditions = {name: document.conditions[name] for name in ran}
+        if missing := next((expected for expected, holds in fits.items() if not holds), None):
+            text = f"condition {row.condition!r}, seed {row.seed}: {', '.join(row.numbers)}"
+            found = shortened(text)
+            raise ResultError("a row does not fit", where=str(where), expected=missing, found=found)
+    conditions = {row.condition: document.conditions[row.condition] for row in document.rows}
     document = document.model_copy(update={"conditions": conditions})
     check_same(identity, document, where, ResultError)
 
 
 def check_same(expected: Identity, found: Identity, where: Path, error: type[InputError]) -> None:
-    """Raise if rows are of another run; criteria may differ, and either may have more conditions.
-
-    Raises
-    ------
-    InputError
-        Of the given class.
-    """
+    """Raise if rows are of another run; criteria may differ, and conditions may be added."""
     common = expected.conditions.keys() & found.conditions.keys()
     for name in ("format", "experiment", "quick", "sizes", "target", "conditions", "recipe"):
         before, now = getattr(expected, name), getattr(found, name)

@@ -38,13 +38,7 @@ class Store:
 
     @classmethod
     def reading(cls, folder: Path, identity: Identity) -> Store:
-        """Return the rows in a folder, on any target; none if there is no such folder.
-
-        Raises
-        ------
-        OutputError
-            If the folder holds other rows, or something else.
-        """
+        """Return the rows in a folder, on any target; none if there is no such folder."""
         if _is_empty(folder):
             return cls(folder, identity)
         stored = _stored(folder)
@@ -116,14 +110,7 @@ class Store:
 
 
 def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: bool) -> None:
-    """Raise if a folder cannot hold the run, or holds one already, before any work is done.
-
-    Raises
-    ------
-    OutputError
-        If it has files and neither `resume` nor `overwrite` is set; or if they are not those of
-        a run, or, to resume, of another run.
-    """
+    """Raise if a folder cannot hold the run, or holds one already, before any work is done."""
     check_output(folder, overwrite=True, kind="folder")
     if _is_empty(folder):
         return
@@ -138,13 +125,7 @@ def check_folder(folder: Path, identity: Identity, *, resume: bool, overwrite: b
 
 
 def opened(folder: Path, identity: Identity, *, resume: bool) -> Store:
-    """Open a checked folder for work; make it if there is none, and replace what is not resumed.
-
-    Raises
-    ------
-    OutputError
-        If the run is another one by now, or another process works on rows to be replaced.
-    """
+    """Open a checked folder for work; make it if there is none, and replace what is not resumed."""
     if not resume and not _is_empty(folder):
         _clear(folder)
     with locked(folder / _LOCKS / "identity.lock"):

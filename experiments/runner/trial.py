@@ -33,20 +33,9 @@ __all__ = ["Trial", "run_rows"]
 class Trial:
     """One condition with one seed.
 
-    Attributes
-    ----------
-    condition, settings, seed, sizes
-        The condition's name and settings, the seed from 0, and the sizes of the form.
-    folder
-        The trial's folder. Training runs in it are kept; results of simulations and checkpoints
-        are removed when the row is finished.
-    shared
-        A folder that all trials of this seed share; its checkpoints are removed when all their rows
-        are finished.
-    target
-        The Brian2 target.
-    results
-        Closes results when the trial has ended.
+    Training runs in `folder` are kept; results of simulations and checkpoints are removed when the
+    row is finished. All trials of a seed share the folder `shared`; its checkpoints are removed
+    when all their rows are finished. `results` closes results when the trial has ended.
     """
 
     condition: str
@@ -84,15 +73,9 @@ class Trial:
     ) -> Trained:
         """Train a network by gradients or rules, or continue an interrupted run.
 
-        Parameters
-        ----------
-        tables
-            The tables of a configuration. The trial's seed takes the place of its seed.
-        name
-            The folder of the run in that of the trial.
-        share
-            Whether other conditions need the same network: the first that asks for this name
-            trains it, in the folder that they share, and the others get it.
+        The trial's seed takes the place of that in the tables. With `share` other conditions need
+        the same network: the first that asks for this name trains it, in the folder that they
+        share, and the others get it.
         """
         from bioae.api import train
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache
-from itertools import chain, permutations
-from pathlib import Path
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,6 @@ from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.networks import trained
 from bioae.trainers import TrainingConfig
 from bioae.trainers.training.training import assemble
-from experiments.__main__ import main
 from experiments.autoencoders.measures import (
     CLASSES,
     class_structure,
@@ -58,12 +54,6 @@ def test_conditions_differ(name: str) -> None:
     texts = {json.dumps(each.settings, sort_keys=True) for each in conditions}
     # The sweep over sizes contains the size of the other rows.
     assert len(texts) == len(conditions)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_condition_is_in_a_table_of_the_page(name: str) -> None:
-    experiment = load(name)
-    assert sorted(chain(*experiment.groups.values())) == sorted(experiment.conditions)
 
 
 def test_conventional_networks_are_trained_alike_in_both_experiments() -> None:
@@ -138,56 +128,3 @@ def test_errors_with_noise_are_to_the_clean_images() -> None:
         noise = np.random.default_rng(3).random(images.as_float().shape)
         error = (fraction * (noise - images.as_float())) ** 2
         np.testing.assert_allclose(found[name], error.sum() / len(images), rtol=1e-12)
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Run the quick form of an experiment, once."""
-
-    @cache
-    def run(name: str) -> Path:
-        folder = tmp_path_factory.mktemp(name) / "out"
-        assert main([name, "--quick", "--target", "numpy", "--out", str(folder)]) == 0
-        return folder
-
-    return run
-
-
-@pytest.mark.parametrize(("name", "number"), [("hubotter2021", 3), ("sparse_code", 1)])
-def test_the_quick_form(quick: Callable[[str], Path], name: str, number: int) -> None:
-    folder = quick(name)
-    assert "**Verdict: the quick form holds.**" in (folder / f"{name}.md").read_text()
-    rows = json.loads((folder / f"{name}.json").read_text())["rows"]
-    spiking = [row["numbers"] for row in rows if "differing_spikes" in row["numbers"]]
-    assert len(spiking) == number
-    assert all(row["spikes"] > 0 and row["error_difference"] == 0 for row in spiking)
-    # The whole presentation, in the mirror in float64, on the first of the images.
-    assert all(0 < row["time_1"] < row["time_0.25"] for row in spiking)
-    for figure in load(name).figures:
-        assert (folder / f"figures/{name}-{figure}.svg").read_text().endswith("-->\n")
-
-
-@pytest.mark.parametrize(
-    ("condition", "change"),
-    [
-        ("dense", lambda numbers: {**numbers, "differing_spikes": 1}),
-        ("sparse", lambda numbers: {**numbers, "density": 0.9}),
-        ("mean-image", lambda numbers: {**numbers, "error": 1.0}),
-    ],
-)
-def test_it_can_fail(
-    condition: str,
-    change: Callable[[dict[str, Any]], dict[str, Any]],
-    quick: Callable[[str], Path],
-    tmp_path: Path,
-) -> None:
-    name = "hubotter2021"
-    document = json.loads((quick(name) / f"{name}.json").read_text())
-    for row in document["rows"]:
-        if row["condition"] == condition:
-            row["numbers"] = change(row["numbers"])
-    known = tmp_path / "known.json"
-    known.write_text(json.dumps(document))
-    command = [name, "--quick", "--target", "numpy", "--rows", str(known)]
-    # The rows are taken over, so that nothing is trained.
-    assert main([*command, "--out", str(tmp_path / "out")]) == 1

@@ -74,7 +74,7 @@ def test_localisation_in_closed_form() -> None:
 
 
 def test_untrained_weights_need_no_training(tmp_path: Path) -> None:
-    found = run(trial(tmp_path, "untrained", None))
+    found = run(trial(tmp_path, "untrained"))
     assert found.keys() == {"median", "localised"}
     assert 0.05 < found["median"] < 0.08
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bioae.random import stream
-from experiments.__main__ import main
 from experiments.autoencoders import hill_climbing
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
-from experiments.neurons_as_autoencoders import EPISTASIS, EXPERIMENT, STEPS, climbed, points
+from experiments.neurons_as_autoencoders import EXPERIMENT, STEPS, climbed, points
 
 Numbers = NDArray[np.float64]
 
@@ -188,39 +186,3 @@ def test_points_of_landscapes() -> None:
         errors.append(np.mean((new @ weights - unseen) ** 2) / np.mean(unseen**2))
     assert errors[0] < 1e-20
     assert errors[1] > 0.9
-
-
-def test_conditions() -> None:
-    assert len(EXPERIMENT.conditions) == len(EPISTASIS) * len(STEPS) == 16
-    assert all(each.may_be_silent for each in EXPERIMENT.conditions.values())
-    assert EXPERIMENT.seeds == 20
-
-
-def quick(folder: Path) -> int:
-    return main(["neurons_as_autoencoders", "--quick", "--out", str(folder / "out")])
-
-
-def test_the_quick_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert quick(tmp_path) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert sum(line.endswith(": holds") for line in lines) == 3
-    figure = tmp_path / "out/figures/neurons_as_autoencoders-errors.svg"
-    assert figure.read_text().endswith("-->\n")
-
-
-@pytest.mark.parametrize(
-    ("method", "line"),
-    [("step", "additive, error: 1."), ("reconstruct", "additive, error of reconstruction: 1.")],
-)
-def test_it_can_fail(
-    method: str,
-    line: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Steps of one kind are all refused."""
-    monkeypatch.setattr(hill_climbing._State, method, lambda *_: False)
-    assert quick(tmp_path) == 1
-    missed = [each for each in capsys.readouterr().out.splitlines() if each.endswith(": misses")]
-    assert any(line in each for each in missed), missed

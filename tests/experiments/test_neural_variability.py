@@ -64,8 +64,8 @@ class _Trial:
         history = [{"validation_accuracy": n / 10} for n in range(1, epochs + 1)]
         return SimpleNamespace(
             summary={"test_accuracy": epochs / 100, "validation_accuracy": 0.5, "epoch": epochs},
-            history=history,
-            baseline=f"after {epochs}",
+            records=history,
+            network=f"after {epochs}",
         )
 
 

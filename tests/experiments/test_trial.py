@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 import xarray as xr
 
 from bioae import Network, NetworkConfig, simulate
-from experiments.__main__ import main
 from experiments.common.agreement import DIFFERING, Agreement
 from experiments.runner.criteria import Criterion, mean
 from experiments.runner.experiment import Column, Condition, Experiment, Plan
@@ -203,67 +201,3 @@ def test_baselines_in_rows(run: Run, write: Write, here: Path) -> None:
 
 def lines(training: Path) -> int:
     return len((training / "metrics.jsonl").read_text().splitlines())
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the quick form of the demo's experiment, which holds."""
-    folder = tmp_path_factory.mktemp("demo")
-    assert main(["demo", "--quick", "--out", str(folder / "out")]) == 0
-    return folder / "out"
-
-
-@pytest.fixture
-def changed(quick: Path) -> Iterator[Callable[..., None]]:
-    """Change numbers in the rows of the demo; they are restored afterwards."""
-    files = {path: path.read_bytes() for path in (quick / "rows").rglob("*.json")}
-    assert len(files) == 3
-
-    def change(condition: str, **numbers: float) -> None:
-        path = quick / "rows" / condition / "0.json"
-        row = json.loads(path.read_text())
-        assert numbers.keys() <= row["numbers"].keys()
-        row["numbers"] |= numbers
-        path.write_text(json.dumps(row))
-
-    yield change
-    for path, content in files.items():
-        path.write_bytes(content)
-
-
-def numbers_of(quick: Path, condition: str) -> dict[str, float]:
-    row = json.loads((quick / "rows" / condition / "0.json").read_text())
-    numbers: dict[str, float] = row["numbers"]
-    return numbers
-
-
-def test_the_quick_demo(quick: Path) -> None:
-    paper, ours = (numbers_of(quick, name) for name in ("paper", "regularised"))
-    assert paper["pathological"] == paper["dead"] + paper["bursting"] > ours["dead"]
-    assert min(paper["spikes"], ours["spikes"]) > 100
-    assert (quick / "figures/demo-firing.svg").read_text().endswith("-->\n")
-
-
-def test_a_control_of_the_demo_wins(quick: Path, changed: Callable[..., None], run: Run) -> None:
-    status = ("demo", "--quick", "--status", "--out", quick)
-    assert run(*status).status == 0
-    changed("paper", pathological=0.0, dead=0.0, bursting=0.0)
-    done = run(*status)
-    assert done.status == 1
-    assert "control: dead or bursting by the rule of the paper: 0 (n = 1)" in done.out
-
-
-def test_the_conditions_of_the_demo_are_swapped(
-    quick: Path, changed: Callable[..., None], run: Run
-) -> None:
-    paper, ours = (numbers_of(quick, name) for name in ("paper", "regularised"))
-    changed("paper", **ours)
-    changed("regularised", **paper)
-    assert run("demo", "--quick", "--status", "--out", quick).status == 1
-
-
-def test_a_silent_network_of_the_demo(quick: Path, changed: Callable[..., None], run: Run) -> None:
-    changed("regularised", spikes=0)
-    done = run("demo", "--quick", "--status", "--out", quick)
-    assert done.status == 1
-    assert "silent: regularised, seed 0" in done.out
