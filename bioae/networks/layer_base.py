@@ -126,7 +126,7 @@ class LayerBase(Table):
         "[spread](#spread)",
     )
     weight: str | None = Field(
-        None, min_length=1, description="the unit of weight: replaces the model's `weight`"
+        None, pattern=r"\S", description="the unit of weight: replaces the model's `weight`"
     )
     background: Background = Field(
         None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import signal
 import sys
 import time
@@ -54,8 +53,7 @@ class Command:
     logs
         The folder of its standard output and error.
     environment
-        Further variables of its environment. ``IMAGE_PER_CHUNK`` simulates an image per chunk,
-        ``CLOCK_JUMPS`` makes the clock jump by up to three years at each look.
+        Further variables of its environment. ``EXAMPLE_PER_CHUNK`` simulates an example per chunk.
     """
 
     def __init__(
@@ -114,12 +112,8 @@ def _run(
     from bioae.cli import main
     from bioae.simulation.workers import job
 
-    if "IMAGE_PER_CHUNK" in variables:
+    if "EXAMPLE_PER_CHUNK" in variables:
         job._CHUNK_BYTES = 1
-    if "CLOCK_JUMPS" in variables:
-        jumps = random.Random(0)
-        clock = time.time
-        time.time = lambda: clock() + jumps.uniform(-1e8, 1e8)
     sys.argv = ["bioae", *words]  # as in a separate process, which hushes libraries
     sys.exit(main())
 

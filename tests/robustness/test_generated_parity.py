@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from builders import need
 from generated_cases import check, draw_cases, states_needed
@@ -18,7 +16,7 @@ TARGETS: tuple[Target, ...] = ("numpy", "cpp_standalone", "cython")
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_generated_models_on_every_target(quick_compiler: None, figures: Any) -> None:
+def test_generated_models_on_every_target(quick_compiler: None) -> None:
     need("cpp_standalone")
     cases = draw_cases(COUNT)
     exact = sum(case.reproducible for case in cases)
@@ -30,5 +28,3 @@ def test_generated_models_on_every_target(quick_compiler: None, figures: Any) ->
         results = simulate_several(simulations, target=target)
         for case, result in zip(cases, results, strict=True):
             check(case, result)
-    counts = dict.fromkeys(TARGETS, COUNT)
-    figures("generated models", exact=exact, differing=0, **counts)

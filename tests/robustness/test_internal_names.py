@@ -250,11 +250,10 @@ def test_names_of_macros_with_an_integer(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["cpp_standalone", "cython"])
 def test_names_of_every_target(
-    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, figures: Any
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     builders.need(target)
     monkeypatch.setattr(activation, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     net = network(["q0", "q1"])
     names = free(of_mirror(net, monkeypatch) | of_brian2(net, target, tmp_path) | MACROS)
     assert_same(names, target)
-    figures(f"internal names, {target}", names=len(names), roles=len(ROLES), differing=0)

@@ -268,7 +268,7 @@ def runs(names: list[str], program: Program, values: Arrays, folder: Path) -> di
     ],
 )
 def test_every_target_gives_the_same_bits(
-    names: list[str], tmp_path: Path, request: pytest.FixtureRequest, figures: Any
+    names: list[str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     builders.need("cpp_standalone")
     if "cython" not in names:
@@ -283,13 +283,6 @@ def test_every_target_gives_the_same_bits(
         for each in compare(EXACT, expected, found, values)
     ]
     assert not wrong, "\n".join(wrong)
-    figures(
-        "operators",
-        statements=len(EXACT),
-        values=len(values["a"]),
-        targets=", ".join(names),
-        differing=0,
-    )
 
 
 def test_functions_of_libraries_differ_by_little(tmp_path: Path, quick_compiler: None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ bioae.simulate_to(
     "r.nc",
     two_layers(),
     pictures(presentations, 4, 4),
-    chunk=presentations // 20,
+    bioae.Backend(chunk=presentations // 20),
     progress=lambda done, whole: curve.append((done, resident())),
 )
 finished = resident()
@@ -40,7 +39,7 @@ print(json.dumps({"curve": curve, "finished": finished, "program": children}))
     "presentations",
     [4_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
 )
-def test_memory_is_flat(presentations: int, tmp_path: Path, figures: Callable[..., None]) -> None:
+def test_memory_is_flat(presentations: int, tmp_path: Path) -> None:
     tests = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.append({str(tests)!r})\n{SIMULATION}",
@@ -53,10 +52,3 @@ def test_memory_is_flat(presentations: int, tmp_path: Path, figures: Callable[..
     # The first chunks allocate what later ones use again.
     assert memory[4:].max() < memory[2] + 20
     assert report["finished"] < memory[2] + 40
-    figures(
-        "soak",
-        presentations=presentations,
-        curve_mib=[round(each, 1) for each in memory],
-        finished_mib=round(report["finished"], 1),
-        program_mib=round(report["program"], 1),
-    )

@@ -1,0 +1,207 @@
+"""Bad inputs: one line and status 2 on the command line, and one class of errors in Python."""
+
+from __future__ import annotations
+
+import copy
+import math
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from robustness.forked import Command
+
+from bioae.equations import load_neuron, lower
+from bioae.errors import InputError
+from bioae.trainers.training.config import load_config
+
+#: A configuration with every table, whose leaves are changed one by one.
+TRAINING = """
+[data]
+name = "images.npy"
+train = 2
+validation = 1
+test = 2
+[network]
+input_shape = [1, 4, 4]
+dt = "1*ms"
+steps = 3
+schedule = "brian2"
+neuron = "lif"
+latent = "hidden"
+encoder = { kind = "bernoulli", rate = 0.5 }
+decoder = { kind = "max", scale = 2.0 }
+[[network.layers]]
+kind = "dense"
+name = "hidden"
+units = 3
+gain = 2.0
+recurrent = true
+autapses = false
+delay = "1*ms"
+recurrent_delay = "1*ms"
+weight = "1"
+background = 0.1
+parameters = { tau = "20*ms" }
+readout = "leaky_readout"
+spread = { tau = 0.1 }
+bias = true
+initial = "orthogonal"
+[[network.layers]]
+kind = "dense"
+name = "output"
+shape = [1, 4, 4]
+[training]
+epochs = 1
+batch_size = 2
+learning_rate = 0.001
+gradient_clip = 1.0
+seed = 1
+threads = 1
+compile = false
+dtype = "float32"
+grid_bits = 12
+checkpoint_seconds = 20.0
+loss = "sum_squared_error"
+optimiser = { name = "adamw", weight_decay = 0.1 }
+variability = { scale = 0.1, distribution = "normal", layers = ["hidden"] }
+schedule = { name = "step", every = 1, factor = 0.5, warm_up = 0.5 }
+stages = [{ epochs = 1, learning_rate = 0.001 }, { batch_size = 2 }]
+derivative = { name = "membrane", detach_reset = true }
+[regularisers]
+beta1 = { coefficient = 0.1, target = 0.0, layers = ["hidden"], over = "batch" }
+lambda1 = { coefficient = 0.1, window = [0.1, 0.5], warm_up = 0.5 }
+"""
+NEURON = """
+description = "Leaky integrate-and-fire neuron."
+equations = "dv/dt = -v/tau : 1"
+threshold = "v > theta"
+reset = "v = 0"
+refractory = "1*ms"
+method = "exact"
+input = "v"
+weight = "1"
+parameters = { tau = "100*ms", theta = "1" }
+initial = { v = "0", settle = "1*ms" }
+surrogate = { distance = "v - theta", scale = "theta" }
+trainable = { tau = ["5*ms", "500*ms"] }
+"""
+#: Of no field: of another type, or nobody's name.
+NONSENSE = ({"nobody": 1}, [[[]]], math.nan, -1e400, "\t", "nobody's", "é" * 5000)
+#: Of some fields; whatever is not accepted is refused in a line.
+VALUES = (*NONSENSE, True, 0, -1, 2**63 - 1, 1e308, "", "1", "nan*ms", "2*mV", [], ["1*ms"], {})
+#: Texts that may be anything, or are parsed later than a configuration is read.
+FREE = {"description", "name", "equations", "threshold", "reset", "distance"}
+
+
+def leaves(document: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths of all values, of tables too."""
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from leaves(value, *path, key)
+
+
+def changed(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> str:
+    document = copy.deepcopy(document)
+    inner: Any = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return tomli_w.dumps(document)
+
+
+def read_training(path: Path) -> None:
+    for placed in load_config(path).network.placed:
+        _ = placed.program
+
+
+def read_neuron(path: Path) -> None:
+    lower(load_neuron(path))
+
+
+def refusal(read: Callable[[Path], None], path: Path) -> InputError | None:
+    try:
+        read(path)
+    except InputError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(("text", "read"), [(TRAINING, read_training), (NEURON, read_neuron)])
+@pytest.mark.parametrize(
+    ("values", "every"), [(NONSENSE[:2], 4), pytest.param(VALUES, 1, marks=pytest.mark.slow)]
+)
+def test_no_value_of_a_field_raises_another_error(
+    text: str, read: Callable[[Path], None], values: tuple[Any, ...], every: int, tmp_path: Path
+) -> None:
+    document, path = tomllib.loads(text), tmp_path / "mine.toml"
+    path.write_text(text)
+    read(path)
+    places = list(leaves(document))[::every]
+    assert len(places) * every > 15
+    for place in places:
+        for value in values:
+            path.write_text(changed(document, place, value), encoding="utf-8")
+            refused = refusal(read, path)
+            if refused is not None:
+                assert refused.where is not None
+                assert "\n" not in str(refused)
+            elif place[-1] not in FREE:
+                assert value not in NONSENSE[:2], place
+
+
+@pytest.mark.parametrize("read", [read_training, read_neuron])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa = 1", "a = 1".encode("utf-16"), b"a = '\xe9'", b"a = 1\n\0", b"[[",
+        b"a = 1\na = 2", b".".join([b"a"] * 3000) + b" = 1", b"a = " + b"[" * 100_000,
+        b"[" + b".".join([b"a"] * 33) + b"]", b"a = 1e400", b"a = " + b"9" * 5000, b"a = inf",
+        b'a = "\\u0000"', b"#" * 5_000_000, bytes(range(256)),
+    ],
+)  # fmt: skip
+def test_documents_that_are_not_plain(content: bytes, read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+COMMANDS = (
+    "nothing", "--nothing", "simulate", "simulate nobody --out r.nc", "simulate {} --out {}",
+    *(
+        f"simulate {{}} --out r.nc --target numpy --{option}"
+        for option in (
+            "limit 0", "limit x", "examples -1", "examples 1,1", "target gpu", "neuron nobody",
+            "spread tau", "delay 1*mV", "steps 0", "dt 0*ms", "dtype int8", "record nobody",
+            "workers 0", "seed -1", "data nobody", "split best", "out /dev/full", "nothing",
+        )
+    ),
+    "train missing.toml --out out", "train {} --out out", "train run.toml --out {}",
+    "train run.toml --out out --init nobody", "train run.toml --out out --neuron nobody",
+    "analyze --out out", "analyze {} --out out", "analyze missing.nc --out out",
+    "parity nobody", "parity lif --neurons 0", "parity lif --target gpu", "parity lif --seed 1e3",
+    "neurons show nobody", "neurons show lif --dt 1", "neurons check {}", "synapses show nobody",
+    "networks show nobody", "data fetch nobody", "data path nobody", "cache show --jsn",
+    "demo --out {}", "demo --out out --target gpu", "export-nir nobody --out a.nir",
+    "import-nir missing.nir --dt 1*ms --out out",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_bad_commands(
+    every: int, model: Path, config: str, here: Path, start: Callable[..., Command]
+) -> None:
+    (here / "run.toml").write_text(config)
+    for command in COMMANDS[::every]:
+        done = start(*command.format(model, model).split()).wait(60)
+        assert (done.status, done.out) == (2, ""), (command, done)
+        assert done.err.startswith("bioae: error: "), (command, done)
+        assert done.err.count("\n") == 1, (command, done)
+        assert [path.name for path in here.iterdir()] == ["run.toml"], command
