@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import Quantity, ms
+from brian2 import ms
 from builders import dense, drawn
 
 from bioae import simulate
@@ -70,26 +70,6 @@ def test_parameters_that_follow_from_another_follow() -> None:
     assert float(given.weights["first.theta"]) == 0.25
 
 
-@pytest.mark.parametrize(
-    ("parameters", "layers", "line"),
-    [
-        ({"tau": "3"}, None, "layer 'first', tau: '3' has the wrong unit; expected second"),
-        ({"tau": 3.0}, None, "'3.0' has the wrong unit"),
-        ({"tau": np.ones(6)}, ["first"], "one for each neuron, with the unit second"),
-        ({"tau": np.ones(5) * ms}, ["first"], r"wrong shape; expected \(\) or \(6,\)"),
-        ({"tau": "-1*ms"}, None, "divide by the array 'first.tau'; expected positive times"),
-        ({"tau": "2*tau"}, None, "unknown name 'tau'"),
-        ({"nothing": "1"}, None, "no layer's neuron model has a parameter 'nothing'"),
-        ({"tau": "1*ms"}, ["middle"], "layers does not fit; expected first or last"),
-        ({"tau": "1*ms"}, "first", "layers"),
-        ("tau", None, 'Give for instance {"tau": "10'),
-    ],
-)
-def test_parameters_that_are_refused(parameters: Any, layers: Any, line: str) -> None:
-    with pytest.raises(NetworkError, match=line):
-        network().with_parameters(parameters, layers=layers)
-
-
 def test_a_lesion_leaves_the_network_as_it_was() -> None:
     net = network()
     weights = net.weights["last.weight"].copy()
@@ -98,19 +78,6 @@ def test_a_lesion_leaves_the_network_as_it_was() -> None:
     assert lesion.sha256 != net.sha256
     np.testing.assert_array_equal(lesion.weights["last.weight"], weights)
     assert net.weights["last.weight"][:, [1, 3]].any()
-    with pytest.raises(NetworkError, match=r"no array 'last\.weights'"):
-        net.with_weights({"last.weights": weights})
-    for wrong in ([["a"]], [["1"]], weights + 1j, [[1], [1, 2]], None):
-        with pytest.raises(NetworkError, match="does not hold numbers; expected real numbers"):
-            net.with_weights({"last.weight": wrong})
-    with pytest.raises(NetworkError, match=r"masked numbers are no weights.*filled"):
-        net.with_weights({"last.weight": np.ma.masked_less(weights, 0)})
-    with pytest.raises(NetworkError, match=r"weights, last\.weight: an array has a unit"):
-        net.with_weights({"last.weight": weights * ms})
-    with pytest.raises(NetworkError, match="the name of an array does not fit; expected str"):
-        net.with_weights({3: weights})
-    with pytest.raises(NetworkError, match="wrong shape"):
-        net.with_weights({"last.weight": weights.T})
 
 
 def test_arrays_cannot_be_changed() -> None:
@@ -135,12 +102,7 @@ def test_arrays_cannot_be_changed() -> None:
     assert net.weights["last.weight"][0, 0] == 1.0
 
 
-def test_quantities_have_the_unit_of_the_parameter() -> None:
-    assert isinstance(3 * ms, Quantity)
-    with pytest.raises(NetworkError, match="wrong unit"):
-        network().with_parameters({"theta": 3 * ms})
-    with pytest.raises(NetworkError):
-        network().with_parameters({"theta": True})
+def test_numbers_of_any_type_are_the_same() -> None:
     same = [network().with_parameters({"theta": value}) for value in (2, np.float32(2), np.int8(2))]
     assert len({each.sha256 for each in same}) == 1
 

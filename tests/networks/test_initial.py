@@ -42,13 +42,6 @@ def test_singular_values_of_orthogonal_weights_are_the_gain(
     assert np.linalg.svd(matrix, compute_uv=False) == pytest.approx(gain, rel=1e-12)
 
 
-def test_more_rows_than_columns_have_orthonormal_columns() -> None:
-    wide = dense("b", shape=[2, 6, 6], initial="orthogonal")
-    weights = Network.initialise(config(dense("a", 5), wide)).weights["b.weight"]
-    assert weights.shape == (72, 5)
-    assert weights.T @ weights == pytest.approx(4.0 * np.eye(5), abs=1e-12)
-
-
 def test_orthogonal_recurrent_weights_without_autapses(network: Network) -> None:
     weights = network.weights["a.recurrent"]
     assert not weights.diagonal().any()
@@ -81,21 +74,6 @@ def test_numbers_and_bounds_of_initial_weights() -> None:
     assert (found.weights["c.weight"] == 1).all()
 
 
-@pytest.mark.parametrize(
-    ("initial", "line"),
-    [
-        ([1.0, 0.0], r"\[least, largest\], found \[1.0, 0.0\]"),
-        ("uniform", '"normal", "orthogonal", a number from .*found \'uniform\''),
-        ([1.0], "initial"),
-        (1e9, "initial"),
-        (True, "initial"),
-    ],
-)
-def test_other_initial_weights_are_refused(initial: Any, line: str) -> None:
-    with pytest.raises(NetworkError, match=line):
-        config(dense("b", 5, initial=initial), dense("c", shape=[2, 6, 6]))
-
-
 def test_the_gain_of_recurrent_weights(network: Network) -> None:
     values = network.weights["c.recurrent"]
     drawn = values[~np.eye(72, dtype=bool)]
@@ -122,11 +100,6 @@ def test_biases_of_neurons_are_those_of_their_channel(network: Network) -> None:
     assert (biases.reshape(a.shape) == np.arange(8.0)[:, None, None]).all()
     assert (varied.biases(b) == np.arange(30.0)).all()
     assert varied.biases(c) is None
-
-
-def test_biases_are_rounded_to_the_grid(network: Network) -> None:
-    rounded = Network(network.config, {**network.weights, "b.bias": np.full(30, 0.3)}).quantised(2)
-    assert (rounded.weights["b.bias"] == 0.25).all()
 
 
 # Spread
@@ -179,42 +152,6 @@ def test_spread_depends_on_the_seed_alone() -> None:
 
 # What is refused
 
-POOL = {"kind": "avg_pool2d", "name": "a", "kernel": 2}
-
-
-@pytest.mark.parametrize(
-    ("layer", "line"),
-    [
-        (dense("a", 3, recurrent_gain=0.5), "`recurrent_gain` needs `recurrent = true`"),
-        (dense("a", 3, recurrent_initial=0.5), "`recurrent_initial` needs `recurrent = true`"),
-        (dense("a", 3, initial="xavier"), 'initial: expected "normal", "orthogonal", a number'),
-        (dense("a", 3, bias=1), "bias does not fit"),
-        (dense("a", 3, spread={"mass": 0.1}), "'lif' has no parameter 'mass'; expected one of"),
-        (dense("a", 3, spread={"tau": -0.1}), "'a', the spread of 'tau' does not fit"),
-        (dense("a", 3, spread={"tau": "1*ms"}), "expected a coefficient of variation such as 0.2"),
-        (dense("a", 3, spread={"tau": ["1*ms"]}), "or a pair such as"),
-        (dense("a", 3, spread={"tau": ["1*ms", "2*ms"]}), r"within 5\*ms to 500\*ms; found 1\*ms"),
-        (dense("a", 3, spread={"tau": ["9*ms", "8*ms"]}), "expected the smaller one first"),
-        (dense("a", 3, spread={"tau": ["9*mV", "8*mV"]}), "has the wrong unit; expected second"),
-        ({**POOL, "gain": 2.0}, "`gain` has no effect: the weights of a pooling layer are fixed"),
-        ({**POOL, "initial": "orthogonal"}, "`initial` has no effect"),
-        ({**POOL, "padding": 2}, "`padding` is at most half of the kernel, 1, found 2"),
-        ({**POOL, "kernel": 7}, r"would have the shape \(2, 0, 0\): its input is too small"),
-        ({**POOL, "delay": ["1*ms", "2*ms"]}, "have one delay, found a pair"),
-        ({**POOL, "channels": 3}, "unknown key 'layers.1st.channels'"),
-    ],
-    ids=lambda value: str(value)[:60],
-)
-def test_refused_in_one_line(layer: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError, match=line) as caught:
-        _ = config(layer, dense("b", shape=[2, 6, 6])).placed
-    assert "\n" not in str(caught.value)
-
-
-def test_a_pooling_layer_needs_an_image() -> None:
-    with pytest.raises(NetworkError, match=r"'a': expected an input of \(channel, y, x\)"):
-        config(dense("d", 8), POOL, dense("b", shape=[2, 6, 6]))
-
 
 def test_a_shared_parameter_has_no_spread() -> None:
     shared = {
@@ -232,16 +169,3 @@ common = theta*t/second : 1 (shared, constant over dt)
     own = config(*layers, neuron="shared", neurons={"shared": shared})
     with pytest.raises(NetworkError, match=r"'a'.*variables that all neurons share depend"):
         Network.initialise(own)
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        ({"b.bias": np.zeros(29)}, r"'b.bias' has the wrong shape; expected \(30,\); found \(29,"),
-        ({"c.bias": np.zeros(72)}, "the network has no array 'c.bias'"),
-        ({"b.bias": np.full(30, np.inf)}, "'b.bias' has values that are not finite"),
-    ],
-)
-def test_refused_biases(network: Network, changes: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError, match=line):
-        Network(network.config, {**network.weights, **changes})

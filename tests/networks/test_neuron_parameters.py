@@ -11,12 +11,10 @@ import xarray as xr
 from builders import conv, dense, drawn
 
 from bioae import simulate
-from bioae.equations import available, load_neuron
 from bioae.errors import NetworkError
-from bioae.networks import Network, artefact
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.simulation.backend import Backend
-from bioae.trainers.mirror import NetworkMirror
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
 LAYERS: list[dict[str, Any]] = [
@@ -123,14 +121,6 @@ def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
     xr.testing.assert_equal(actual["reconstruction"], expected["reconstruction"])
 
 
-def exact() -> list[str]:
-    """Return the shipped models that fire, and of which all libraries compute the same bits."""
-    from bioae.equations.lowering.lowering import lower
-
-    models = [load_neuron(name) for name in available()]
-    return [m.name for m in models if m.threshold is not None and lower(m).reproducible]
-
-
 @pytest.fixture
 def everywhere(tmp_path: Path) -> str:
     path = tmp_path / "everywhere.toml"
@@ -164,57 +154,9 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(
             assert not actual[trace].equals(before[trace]), name
 
 
-def test_each_neuron_fires_like_a_population_with_its_values(everywhere: str) -> None:
-    own = firing(with_own(network(everywhere, layers=LAYERS[1:]), seed=2))
-    (placed,) = own.config.placed
-
-    def trace(described: Network, neuron: int) -> xr.DataArray:
-        result = simulate(described, IMAGES, Backend("numpy", record=["v"]))
-        return result["/layers/last/state_v"].isel(neuron=neuron)
-
-    for neuron in (0, 7):
-        uniform_values = {
-            name: np.full(placed.size, own.weights[name][neuron])
-            for name in placed.parameter_shapes.keys() & own.weights.keys()
-        }
-        assert len(uniform_values) == 7
-        actual = trace(Network(own.config, {**own.weights, **uniform_values}), neuron)
-        assert len(np.unique(actual)) > 10
-        xr.testing.assert_identical(trace(own, neuron), actual)
-        assert not trace(own, neuron + 1).equals(actual)
-
-
-#: Adaptation, a synaptic current, refractoriness, and noise.
-QUICK = ["alif", "cuba", "glif", "noisy_lif"]
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow, id=name)
-        for name in exact()
-    ],
-)
-def test_shipped_models_with_parameters_of_each_neuron(model: str) -> None:
-    own = firing(with_own(network(model), seed=3))
-    assert len(own.weights) > 3
-    assert_same(simulate(own, IMAGES, "torch"), simulate(own, IMAGES, "numpy"))
-
-
 def test_parameters_of_each_neuron_compiled(everywhere: str, quick_compiler: None) -> None:
     own = firing(with_own(network(everywhere), seed=2))
     assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate(own, IMAGES, "torch"))
-
-
-def test_parameters_per_neuron_are_stored(everywhere: str, tmp_path: Path) -> None:
-    own = with_own(network(everywhere), seed=2)
-    artefact.save(own, tmp_path / "model")
-    again = artefact.load(tmp_path / "model").network
-    assert again.sha256 == own.sha256 != network(everywhere).sha256
-    for placed in again.config.placed:
-        tau = again.parameters(placed)["tau"]
-        assert tau.shape == (placed.size,)
-        np.testing.assert_array_equal(tau, own.parameters(placed)["tau"])
 
 
 def test_one_value_applies_to_all_neurons(everywhere: str) -> None:
@@ -237,62 +179,3 @@ def test_parameters_of_shared_variables_have_one_value(shared: str) -> None:
     for name in ("slow", "level"):
         with pytest.raises(NetworkError, match=rf"'first.{name}' has .* expected \(\);"):
             Network(described.config, {**described.weights, f"first.{name}": np.full(8, 0.01)})
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "line"),
-    [
-        ("first.tau", np.full(7, 0.01), "expected () or (8,); found (7,)"),
-        ("first.tau", np.full((2, 2, 2), 0.01), "expected () or (8,); found (2, 2, 2)"),
-        ("first.tau", np.array([0.01] * 7 + [np.nan]), "has values that are not finite"),
-        ("first.v", np.zeros(8), "the network has no array 'first.v'"),
-        ("first.mass", np.zeros(8), "the network has no array 'first.mass'"),
-        ("third.tau", np.zeros(8), "the network has no array 'third.tau'"),
-        ("tau", np.zeros(8), "the network has no array 'tau'"),
-    ],
-)
-def test_refused_values(everywhere: str, name: str, values: Any, line: str) -> None:
-    described = network(everywhere)
-    with pytest.raises(NetworkError) as caught:
-        Network(described.config, {**described.weights, name: values})
-    assert line in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["bias", "weight"])
-def test_a_parameter_with_the_name_of_an_array_is_not_replaced(name: str) -> None:
-    described = one_layer(name, {name: "0.5"})
-    before = described.weights[f"hidden.{name}"]
-    for change in (
-        lambda: described.with_spread({name: 0.1}),
-        lambda: described.with_parameters({name: "0.75"}),
-        lambda: NetworkMirror(described, trainable=[name]),
-    ):
-        with pytest.raises(NetworkError, match=f"name of an array of weights or .* found {name}"):
-            change()
-    np.testing.assert_array_equal(described.weights[f"hidden.{name}"], before)
-
-
-def test_a_parameter_that_another_follows_is_not_replaced_alone() -> None:
-    described = one_layer("rate", {"rate": "0.5", "twice": "2*rate"})
-    changed = described.with_parameters({"rate": "0.75"})
-    assert changed.parameters(changed.config.placed[0])["twice"] == 1.5
-    for change in (
-        lambda: described.with_spread({"rate": 0.1}),
-        lambda: described.with_parameters({"rate": np.full(4, 0.75)}),
-        lambda: NetworkMirror(described, trainable=["rate"]),
-    ):
-        with pytest.raises(NetworkError, match=r"'twice' follows from 'rate'.*in the equations"):
-            change()
-
-
-def one_layer(name: str, parameters: dict[str, str]) -> Network:
-    fields = {
-        "description": "A leaky neuron with a constant drive.",
-        "equations": f"dv/dt = ({'+'.join(parameters)} - v)/(10*ms) : 1",
-        "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v",
-        "parameters": parameters, "trainable": {name: ["0.1", "2"]},
-    }  # fmt: skip
-    return drawn(
-        dense("hidden", shape=[1, 2, 2], bias=True),
-        input_shape=[1, 2, 2], steps=5, neuron="mine", neurons={"mine": fields},
-    )  # fmt: skip

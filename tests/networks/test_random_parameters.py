@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from builders import dense, described, model
+from refusals import refused
 
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.parameters import parameter_values
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
-from bioae.networks.artefact import load, save
 from bioae.noise import Key, draw
 
 FIELDS: dict[str, Any] = {
@@ -71,14 +70,6 @@ def test_the_seed_decides() -> None:
     assert again.sha256 != one.sha256
 
 
-def test_an_artefact_stores_them(tmp_path: Path) -> None:
-    saved = network(3)
-    save(saved, tmp_path / "saved.bioae")
-    loaded = load(tmp_path / "saved.bioae").network
-    assert loaded.sha256 == saved.sha256
-    np.testing.assert_array_equal(loaded.weights["a.theta"], saved.weights["a.theta"])
-
-
 def test_another_neuron_model_draws_with_seed_0() -> None:
     plain = Network.initialise(
         described(
@@ -104,39 +95,26 @@ def test_times_must_be_positive() -> None:
         network(tau="(20 + 20*randn())*ms")
 
 
+RATES = {"gain": "1", "tau": "1*ms"}
+
+
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    ("changes", "names"),
     [
-        (
-            {"trainable": {"tau": ["5*ms", "50*ms"]}},
-            "mine.toml, [trainable] tau: training cannot move a random parameter",
-        ),
-        (
-            {"equations": "dv/dt = -v/tau : 1\ntheta : 1"},
-            "mine.toml, [parameters] theta: only constants that are no integers or booleans can",
-        ),
+        ({"trainable": {"tau": ["5*ms", "50*ms"]}}, ("mine.toml, [trainable] tau",)),
+        ({"equations": "dv/dt = -v/tau : 1\ntheta : 1"}, ("mine.toml, [parameters] theta",)),
         (
             {"equations": "dv/dt = -v/tau : 1\ntheta : integer (constant)"},
-            "mine.toml, [parameters] theta: only constants that are no integers or booleans can",
+            ("mine.toml, [parameters] theta",),
         ),
-        (
-            {"parameters": {"theta": "1", "gain": "1", "tau": "xi*ms"}},
-            "mine.toml, [parameters] tau: unknown name 'xi'",
-        ),
-        (
-            {"parameters": {"theta": "rand(2)", "gain": "1", "tau": "1*ms"}},
-            "mine.toml, [parameters] theta: rand() takes no arguments",
-        ),
-        (
-            {"parameters": {"theta": "1 + 1*mV*randn()", "gain": "1", "tau": "1*ms"}},
-            "mine.toml, [parameters] theta: the expression",
-        ),
+        ({"parameters": {**RATES, "theta": "1", "tau": "xi*ms"}}, ("[parameters] tau", "'xi'")),
+        ({"parameters": {**RATES, "theta": "rand(2)"}}, ("[parameters] theta", "rand()")),
+        ({"parameters": {**RATES, "theta": "1 + 1*mV*randn()"}}, ("[parameters] theta",)),
     ],
 )
-def test_refused(changes: dict[str, Any], line: str) -> None:
-    with pytest.raises(ModelError) as caught:
+def test_refused(changes: dict[str, Any], names: tuple[str, ...]) -> None:
+    with refused(ModelError, *names) as caught:
         lower(model({**FIELDS, **changes}))
-    assert line in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -13,7 +13,6 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.networks.encoders import Frames, LevelCrossing, Population
 from bioae.random import stream
@@ -50,9 +49,6 @@ def test_frames_of_images_are_those_of_their_channels(random: bool) -> None:
     assert np.count_nonzero(drive) > 10
     expected = flat.encode(values, np.arange(4), steps=5, seed=1)
     np.testing.assert_array_equal(drive, expected.reshape(5, 4, 2, 3, 4))
-    encoder = {"kind": "frames", "shape": [2, 3, 4]}
-    with pytest.raises(NetworkError, match=r"\[2, 3, 4\] has 24 channels, input_shape = \[25\]"):
-        described(dense("one", 3), input_shape=[25], encoder=encoder)
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -171,27 +167,3 @@ def test_finer_steps_bring_the_same_signal_in_the_same_time(encoder: Any) -> Non
             for config in (coarse.config, fine)
         ]
         np.testing.assert_allclose(*sums, atol=2.5 / 4096)
-
-
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({}, "the encoder 'bernoulli' is for images, input_shape = .3. is of signals"),
-    ({"encoder": {"kind": "first_spike"}}, "the encoder 'first_spike' is for images"),
-    ({"encoder": {"kind": "frames"}, "input_shape": [1, 3, 1]}, "'frames' is for signals, input"),
-    ({"encoder": {"kind": "frames"}, "input_shape": [3, 4]}, "expected .channel, y, x. of images"),
-    ({"encoder": {"kind": "frames", "every": 4}}, "steps = 6 is no multiple of .* every = 4"),
-    ({"encoder": {"kind": "frames", "gain": 0.0}}, "encoder.gain does not fit"),
-    ({"encoder": {"kind": "population", "neurons": 2}}, "encoder.neurons does not fit"),
-    ({"encoder": {"kind": "population", "low": 1.0}}, "low = 1 is not below high = 1"),
-    ({"encoder": {"kind": "level_crossing", "delta": -1.0}}, "encoder.delta does"),
-    (
-        {"encoder": {"kind": "frames"}, "task": {"kind": "reconstruction"}},
-        "is of images, and input",
-    ),
-]
-
-
-@pytest.mark.parametrize(("fields", "line"), REFUSED, ids=lambda value: str(value)[:40])
-def test_refused_in_one_line(fields: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError, match=line) as caught:
-        network(**fields)
-    assert "\n" not in str(caught.value)

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from builders import conv, dense, described
 
-from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import load, save
 
@@ -36,18 +34,6 @@ def test_delays_are_drawn_uniformly_among_multiples_of_the_time_step() -> None:
         # Five standard deviations of a binomial count.
         expected = drawn[name].size / len(steps)
         assert (abs(counts - expected) < 5 * np.sqrt(expected)).all()
-
-
-def test_drawing_delays_does_not_change_weights() -> None:
-    network = Network.initialise(config(), seed=1)
-    layers = [layer.model_copy(update={"delay": None}) for layer in config().layers]
-    plain = Network.initialise(config(layers=layers), seed=1)
-    for name in plain.weights:
-        np.testing.assert_array_equal(network.weights[name], plain.weights[name])
-    again = Network.initialise(config(), seed=1).weights
-    other = Network.initialise(config(), seed=2).weights
-    assert (network.weights["a.weight_delay"] == again["a.weight_delay"]).all()
-    assert (network.weights["a.weight_delay"] != other["a.weight_delay"]).any()
 
 
 def test_delays_are_rounded_to_steps() -> None:
@@ -84,65 +70,3 @@ def test_without_autapses_no_neuron_projects_to_itself() -> None:
         synapses = placed.layer.recurrent_connections(placed.input_shape)
         assert len(synapses.source) == count
         assert (synapses.source == synapses.target).any() == placed.layer.autapses
-    fed = {**network.weights, "b.recurrent": np.eye(40)}
-    with pytest.raises(NetworkError, match="contains autapses; expected a diagonal of"):
-        Network(network.config, fed)
-
-
-B = dense("b", shape=[1, 9, 9])
-
-
-@pytest.mark.parametrize(
-    ("layer", "line"),
-    [
-        (
-            {"delay": "-1*ms"},
-            "layer 'b', delay: the delay does not fit; expected not negative, and",
-        ),
-        ({"delay": "25*ms"}, "less than a presentation's 25 ms; found 25 ms"),
-        (
-            {"delay": "2*mV"},
-            "layer 'b', delay: '2*mV' has the wrong unit; expected second; found volt",
-        ),
-        (
-            {"delay": ["3*ms", "1*ms"]},
-            "there is no delay between the two; expected the shorter",
-        ),
-        ({"delay": ["1.2*ms", "1.8*ms"]}, "a multiple of dt = 1 ms between them"),
-        ({"delay": ["1*ms", "30*ms"]}, "less than a presentation's 25 ms; found 30 ms"),
-        (
-            {"delay": 2},
-            'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found 2',
-        ),
-        ({"delay": ["1*ms"]}, "found ['1*ms']"),
-        (
-            {"recurrent_delay": "1*ms"},
-            "`recurrent_delay` needs `recurrent = true`",
-        ),
-        ({"autapses": True}, "`autapses` needs `recurrent = true`"),
-    ],
-)
-def test_refused_keys(layer: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError) as caught:
-        _ = config(layers=[{**B, **layer}]).placed
-    assert line in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("values", "line"),
-    [
-        (np.full((8, 1, 5, 5), -0.001), "the array 'a.weight_delay': the delay does not fit"),
-        (np.full((8, 1, 5, 5), 0.025), "less than a presentation's 25 ms; found 25 ms"),
-        (np.full((8, 1, 5), 0.001), "the array 'a.weight_delay' has the wrong shape"),
-        (None, "'a.weight_delay' are missing"),
-    ],
-)
-def test_refused_arrays(values: Any, line: str) -> None:
-    weights = dict(Network.initialise(config(), seed=1).weights)
-    weights.pop("a.weight_delay")
-    if values is not None:
-        weights["a.weight_delay"] = values
-    with pytest.raises(NetworkError) as caught:
-        Network(config(), weights)
-    assert line in str(caught.value)

@@ -9,7 +9,6 @@ import pytest
 from builders import dense, described
 
 from bioae.datasets import Data
-from bioae.errors import DataError, NetworkError
 from bioae.networks import Network, NetworkConfig, artefact
 from bioae.networks.tasks import (
     Classification,
@@ -50,28 +49,6 @@ def examples(labels: Any = None, targets: Any = None) -> Data:
 )
 def test_shapes_of_outputs(fields: dict[str, Any], shape: tuple[int, ...]) -> None:
     assert network(**fields).output_shape == shape
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({}, r"shape \(3,\), the images \(1, 2, 2\): .*as many outputs as inputs"),
-        ({"task": {**CLASSES, "classes": 4}}, "gives 3 outputs: the task 'classification' needs 4"),
-        ({"task": {**NUMBERS, "outputs": 2}}, "gives 3 outputs: the task 'regression' needs 2"),
-        ({"task": TRACE}, "'sequence' has an output for each step, the decoder 'max' gives one"),
-        ({"task": CLASSES, "decoder": EACH_STEP}, "'trajectory' gives an output for each step"),
-        (
-            {"task": CLASSES, "decoder": {"kind": "population", "neurons": 2}},
-            "groups of 2 neurons do not divide the 3",
-        ),
-        ({"task": {"kind": "classification"}}, "'task.classes' is missing"),
-        ({"task": {**CLASSES, "outputs": 3}}, "unknown key 'task.outputs'"),
-        ({"task": {"kind": "dreaming"}}, "expected one of reconstruction, classification"),
-    ],
-)
-def test_what_does_not_fit_is_refused(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(NetworkError, match=message):
-        network(**fields)
 
 
 def test_the_scale_of_an_auto_encoder_alone_follows_the_encoder() -> None:
@@ -123,25 +100,6 @@ def test_targets() -> None:
     assert Regression(outputs=3).target_of(known, 5) is known.targets
     in_time = examples(None, traces)
     assert Sequence(outputs=3).target_of(in_time, 5) is in_time.targets
-
-
-@pytest.mark.parametrize(
-    ("task", "known", "message"),
-    [
-        (Classification(classes=3), {}, "the labels of the examples are not known"),
-        (Regression(outputs=3), {}, "the targets of the examples are not known"),
-        (Representation(outputs=3), {}, "are not known"),
-        (Classification(classes=2), {"labels": np.array([0, 2])}, "expected 0 to 1.*found 0 to 2"),
-        (Classification(classes=2), {"labels": np.array([-1, 1])}, "found -1 to 1"),
-        (Regression(outputs=2), {"targets": np.ones((2, 3))}, r"shape \(2,\) .*found \(3,\)"),
-        (Sequence(outputs=3), {"targets": np.ones((2, 4, 3))}, r"\(5, 3\) .*found \(4, 3\)"),
-    ],
-)
-def test_targets_that_do_not_fit_are_refused(
-    task: Any, known: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        task.target_of(examples(**known), 5)
 
 
 def test_names_of_losses_and_scores_are_used() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import dense, described, model
+from refusals import refused
 
 from bioae import simulate
 from bioae.datasets import Data
@@ -103,18 +104,17 @@ def test_steps_are_those_of_the_new_time_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "dt", "expected"),
+    ("every", "dt", "names"),
     [
-        (1, "2*ms", "expected 1 ms, which each point lasts, divided by a whole number; found 2 ms"),
-        (1, "0.4*ms", "found 0.4 ms"),
-        (4, "3*ms", "expected 4 ms"),
-        (1, "1e-6*ms", "steps"),
+        (1, "2*ms", ("1 ms", "found 2 ms")),
+        (1, "0.4*ms", ("found 0.4 ms",)),
+        (4, "3*ms", ("4 ms",)),
+        (1, "1e-6*ms", ("steps",)),
     ],
 )
-def test_other_time_steps_are_refused_in_one_line(every: int, dt: str, expected: str) -> None:
-    with pytest.raises(NetworkError, match=expected) as caught:
+def test_other_time_steps_are_refused(every: int, dt: str, names: tuple[str, ...]) -> None:
+    with refused(NetworkError, *names):
         network(every).with_time(dt=dt)
-    assert "\n" not in str(caught.value)
 
 
 RANDOM: list[tuple[dict[str, Any], str, list[int]]] = [
@@ -139,20 +139,12 @@ def test_a_step_that_is_too_long_for_random_spikes_is_refused(
     )  # fmt: skip
     assert getattr(fits.with_time(dt="4*ms").config.encoder, name) == 1
     assert getattr(exceeds.with_time(dt="2*ms").config.encoder, name) == pytest.approx(0.6)
-    with pytest.raises(NetworkError, match=f"dt: .*at most 1 per step; found {name} = 1.2") as line:
+    with refused(NetworkError, where="dt", found=f"{name} = 1.2"):
         exceeds.with_time(dt="4*ms")
-    assert f"shorter dt or a smaller {name}" in str(line.value)
-    assert "\n" not in str(line.value)
 
 
 def test_a_graded_event_may_exceed_1_in_a_longer_step() -> None:
     assert network(4).with_time(dt="4*ms").config.encoder.gain == pytest.approx(2.8)  # type: ignore[union-attr]
-
-
-def test_targets_must_fit_into_the_steps() -> None:
-    task = {"kind": "sequence", "outputs": 2, "every": 4}
-    with pytest.raises(NetworkError, match="steps = 6 is no multiple of the task's every = 4"):
-        network(task=task)
 
 
 def test_the_least_common_point_of_signals_and_targets_counts() -> None:
@@ -162,12 +154,6 @@ def test_the_least_common_point_of_signals_and_targets_counts() -> None:
     assert (coarse.steps, coarse.points, coarse.task.points(coarse.steps)) == (12, 6, 4)
     with pytest.raises(NetworkError, match="expected 2 ms"):
         mixed.with_time(dt="4*ms")
-
-
-def test_images_have_no_time_that_could_change() -> None:
-    still = Network.initialise(described(dense("only", shape=[1, 2, 2]), input_shape=[1, 2, 2]))
-    changed = still.with_time(dt="0.3*ms").config
-    assert changed == still.config.varied(dt="0.3*ms")
 
 
 @pytest.mark.parametrize("dt", ["0.5*ms", "1.5*ms", "3*ms"])

@@ -16,7 +16,6 @@ from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.analysis.results.outputs import neurons_of
 from bioae.equations import load_neuron
-from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.artefact import load, save
 from bioae.simulation.backend import Backend
@@ -65,13 +64,6 @@ def test_the_variation_of_two_spreads_is_that_of_their_product() -> None:
     assert twice.with_spread({"theta": 0.0}).spread == pytest.approx(twice.spread)
 
 
-def test_spread_stays_within_the_bounds_of_training() -> None:
-    tau = values(make(dense("a", 5_000), neuron="cuba").with_spread({"tau_syn": 0.3}), "a.tau_syn")
-    assert 1e-3 <= tau.min() < 2.2e-3
-    assert 5.8e-3 < tau.max() <= 5.9e-3
-    assert len(np.unique(tau)) == 5_000  # drawn within them, and not cut off at them
-
-
 def test_spread_keeps_the_sign_of_a_parameter() -> None:
     rest = values(make(dense("a", 5_000), neuron="adex").with_spread({"E_L": 1.0}), "a.E_L")
     assert rest.max() < 0
@@ -104,12 +96,6 @@ def test_a_network_knows_its_spread_and_its_hash_does_not_depend_on_it(network: 
     assert varied.quantised().spread == {"tau": 0.1, "theta": 0.05}
     assert varied.sha256 == Network(varied.config, varied.weights).sha256
     assert varied.with_neuron("alif", calibrate="none").spread == {}
-
-
-def test_only_layers_that_have_a_parameter_are_spread() -> None:
-    actual = make(dense("a", 6, neuron="alif"), dense("b", 6)).with_spread({"beta": 0.1})
-    assert "a.beta" in actual.weights
-    assert "b.beta" not in actual.weights
 
 
 # Background
@@ -154,18 +140,6 @@ def test_background_spikes_come_at_their_rate() -> None:
     # 50 steps bring input, the last of them too late for the threshold but in time for v.
     assert float(count.mean()) == pytest.approx(50 * 0.04, rel=0.1)
     assert float(count.var()) == pytest.approx(50 * 0.04 * 0.96, rel=0.2)
-
-
-def test_background_does_not_depend_on_other_images(network: Network) -> None:
-    noisy = network.with_background(0.4)
-    every = simulate(noisy, IMAGES, "torch", seed=3)
-    single = simulate(noisy, IMAGES, "torch", examples=[3], seed=3)
-    for layer in ("a", "b", "out"):
-        counts = every[f"/layers/{layer}/spike_count"].sel(example=3)
-        assert int(counts.sum()) > 10
-        assert (counts == single[f"/layers/{layer}/spike_count"].sel(example=3)).all()
-    other = simulate(noisy, IMAGES, "torch", seed=4)
-    assert int(differing_spikes(every, other)["differing"].sum()) > 0
 
 
 # Both sides
@@ -268,48 +242,3 @@ def test_parameters_of_layers_are_recorded_beside_the_model(network: Network) ->
         f"{model.to_toml().strip()}\n\n# Parameters of the network's layers: "
         "a: tau 7. ms; b: tau 9. ms, theta 2.0"
     )
-
-
-# Refusals
-
-
-@pytest.mark.parametrize(
-    ("ask", "message"),
-    [
-        (
-            lambda n: n.with_spread({"taw": 0.1}),
-            "no layer's neuron model has a parameter 'taw'; expected one of tau, theta",
-        ),
-        (lambda n: n.with_spread({"tau": -0.1}), "the spread of 'tau' does not fit"),
-        (
-            lambda n: n.with_spread({"tau": np.nan}),
-            "expected a number of 0 or more and of at most 10; found nan",
-        ),
-        (
-            lambda n: n.with_neuron(ZERO, calibrate="none").with_spread({"shift": 0.1}),
-            "layer 'a', spread of 'shift': a parameter of 0 has no relative spread",
-        ),
-        (lambda n: n.with_background(-0.1), "background: the background does not fit; expected a"),
-        (
-            lambda n: n.with_background(np.inf),
-            "background is not finite: expected a finite number",
-        ),
-        (lambda n: n.with_background((0.1, "2*kHz")), "expected from 0 to one per step, 1000 Hz"),
-        (lambda n: n.with_background((0.1, "2*ms")), "'2*ms' has the wrong unit"),
-        (lambda n: n.with_delay("-1*ms"), "the delay does not fit"),
-        (lambda n: n.with_delay("1*second"), "the delay does not fit"),
-        (lambda n: n.with_delay("1*mV"), "wrong unit"),
-    ],
-)
-def test_wrong_changes_are_refused(
-    ask: Callable[[Network], object], message: str, network: Network
-) -> None:
-    with pytest.raises(InputError) as raised:
-        ask(network)
-    assert message in str(raised.value)
-
-
-ZERO = builders.model(
-    load_neuron("lif").to_mapping(), "zero", threshold="v > theta + shift",
-    parameters={"tau": "10*ms", "theta": "1", "shift": "0"},
-)  # fmt: skip

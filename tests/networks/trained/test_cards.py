@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tomli_w
+from refusals import refused
 
 from bioae.errors import ArtefactError
 from bioae.networks import trained
@@ -51,41 +52,18 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "message"),
+    ("key", "value"),
     [
-        ("title", None, "the key 'title' is missing"),
-        ("title", "", "title does not fit"),
-        ("title", 1, "title does not fit"),
-        ("limits", [], "limits does not fit"),
-        ("author", "x", "unknown key 'author'; expected one of title, licence, limits"),
-        ("data.licence", None, "the key 'data.licence' is missing"),
-        ("test.value", float("nan"), "finite"),
-        ("test.value", "5.2", "test.value does not fit"),
-        ("test.score", "loss", "test.score does not fit"),
-        ("test.spread", 0.1, "spread belongs to two or more seeds"),
-        ("test.seeds", 3, "spread belongs to two or more seeds"),
-        ("test.layers", {"latent": {"rate_per_step_mean": 2.0}}, "rate_per_step_mean"),
-        ("sample.examples", 1, "sample.examples does not fit"),
-        ("training.seed", -1, "training.seed does not fit"),
-        ("training.presentations", 1.5, "training.presentations does not fit"),
+        ("title", None), ("title", ""), ("limits", []), ("author", "x"), ("data.licence", None),
+        ("test.value", float("nan")), ("test.score", "loss"), ("test.spread", 0.1),
+        ("test.seeds", 3), ("sample.examples", 1), ("training.seed", -1),
     ],
-)
+)  # fmt: skip
 def test_a_card_that_does_not_fit_is_refused(
-    key: str, value: object, message: str, values: dict[str, Any], tmp_path: Path
+    key: str, value: object, values: dict[str, Any], tmp_path: Path
 ) -> None:
     path = written(changed(values, key, value), tmp_path / CARD)
-    with pytest.raises(ArtefactError) as caught:
-        read_card(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert message in str(caught.value)
-
-
-def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / CARD
-    with pytest.raises(ArtefactError, match="there is no such model card"):
-        read_card(path)
-    path.write_bytes(b"\x80\x04cposix\nsystem\n.")  # a pickle
-    with pytest.raises(ArtefactError, match="not a text file in UTF-8"):
+    with refused(ArtefactError, key.partition(".")[2], where=path):
         read_card(path)
 
 
@@ -119,6 +97,7 @@ def test_a_name_leads_nowhere_but_into_the_folder(name: str) -> None:
     assert FOLDER.name == "networks"
 
 
+@pytest.mark.medium
 def test_names_and_cards_need_no_heavy_library() -> None:
     code = (
         "import sys; from bioae.networks import trained\n"

@@ -12,11 +12,10 @@ from brian2 import SpikeMonitor, StateMonitor
 from builders import dense, described, need, numbered
 from numpy.typing import NDArray
 
-from bioae import simulate
 from bioae.api import build
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import TARGETS, Backend
+from bioae.simulation import TARGETS
 from bioae.simulation.backend import Dtype, Target
 from bioae.simulation.brian2_internals.groups import float32_allowed
 from bioae.simulation.objects.brian_network import BrianNetwork
@@ -167,19 +166,6 @@ def test_blocks_of_random_words_that_steps_share_are_drawn_once(
     np.testing.assert_array_equal(raster, expected)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder["kind"]))
-def test_arguments_of_a_run_are_no_larger_than_its_images(encoder: dict[str, Any]) -> None:
-    net = network(encoder, "brian2")
-    with activated("numpy"):
-        built = build(net, len(IMAGES))
-        built.present(numbered(IMAGES, EXAMPLES))
-        assert built.presented is not None
-        arrays = built.input_arrays(built.presented)
-    # What each input neuron holds; the seed, and the number of each example.
-    neurons = built.input.N
-    assert sum(values.size for values in arrays.values()) <= len(IMAGES) * (neurons + 1) + 1
-
-
 def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
     net = network(IN_TIME[0], "brian2")
     with activated("numpy"):
@@ -192,14 +178,3 @@ def test_arguments_of_signals_are_a_number_per_neuron_and_step() -> None:
     assert built.held.values.shape == (4 * 10 + 1, 5)
     np.testing.assert_array_equal(built.held.values[:20], values)
     assert not built.held.values[20:].any()
-
-
-def test_earlier_images_have_no_effect() -> None:
-    net = network(ENCODERS[0], "brian2")
-    images = numbered(IMAGES, EXAMPLES)
-    both = simulate(net, images, Backend("numpy", chunk=3))
-    single = simulate(net, images[3:], "numpy")
-    assert single["/layers/only"]["spike_count"].sum() > 0
-    np.testing.assert_array_equal(
-        both["/layers/only"]["spike_count"][3:], single["/layers/only"]["spike_count"]
-    )

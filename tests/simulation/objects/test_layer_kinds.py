@@ -158,14 +158,6 @@ def test_a_refractory_neuron_loses_its_bias_and_u_does_not(
 # Changes of a network
 
 
-def test_another_neuron_keeps_the_biases() -> None:
-    network = combined("paper")
-    changed = network.with_neuron("lif", calibrate="none")
-    for name in ("conv.bias", "average.bias", "output.bias"):
-        assert changed.weights[name] is network.weights[name]
-    assert not any(layer.spread for layer in changed.config.layers)
-
-
 def test_finer_steps_keep_the_bias_per_millisecond() -> None:
     network = silent(1 / 16, "paper").in_finer_steps(4)
     assert network.weights["only.bias"].tolist() == [1 / 64]

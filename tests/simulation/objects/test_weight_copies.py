@@ -20,6 +20,8 @@ from bioae.simulation import objects
 from bioae.simulation.backend import Backend, Dtype
 from bioae.simulation.targets.activation import IEEE_FLAGS
 
+pytestmark = pytest.mark.medium
+
 SOURCES, TARGETS, STEPS = 12, 9, 40
 UNIT = 2.0**-GRID_BITS
 
