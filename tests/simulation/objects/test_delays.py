@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
+from bioae.api import build
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation import TARGETS, Backend
 from bioae.simulation.backend import Target
+from bioae.simulation.targets.activation import activated
 
 STEPS = 6
 
@@ -277,3 +279,21 @@ def test_any_delays_equal_the_mirrors(
     brian = simulate(delayed, IMAGES, Backend("numpy", chunk=3))
     assert train(brian, "a")
     assert_parity(delayed, brian, least=0.0)
+
+
+# Runs
+
+
+def test_delays_in_seconds_of_objects_that_a_user_runs() -> None:
+    delayed = network("brian2", MIXED)
+    finer = delayed.with_time(dt="0.5*ms", steps=20)
+    for placed in delayed.config.placed:
+        for name, delay in delayed.delays(placed).items():
+            assert delay.any() or name == "c.weight"
+            np.testing.assert_array_equal(finer.delays(placed)[name], 2 * delay)
+    with activated("numpy"):
+        built = build(finer, presentations=3)
+        built.present(IMAGES)
+        built.run()
+        result = built.result()
+    assert_parity(finer, result, least=0.3)

@@ -14,6 +14,7 @@ from one_build import Simulation, simulate_several
 from bioae import simulate, simulate_to
 from bioae.analysis import open_result
 from bioae.datasets import Data
+from bioae.errors import DataError
 from bioae.networks import Network
 from bioae.random import stream
 from bioae.simulation import write_result
@@ -103,10 +104,25 @@ def test_compiled_targets(target: Target) -> None:
         assert_same(result, simulate(each.network, each.images, "torch"), decoder)
 
 
+def test_float32() -> None:
+    net, images = network("trajectory"), examples("trajectory")
+    single = simulate(net, images, Backend("numpy", "float32"))
+    assert single["output"].dtype == np.float64
+    expected = simulate(net, images, "torch")["output"]
+    np.testing.assert_allclose(single["output"], expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_memory_of_a_chunk_counts_the_recorded_potential() -> None:
     sizes = {name: chunk_size(network(name, steps=STEPS).config, ()) for name in DECODERS}
     assert sizes["trajectory"] < sizes["count"]
     assert sizes["summed_softmax"] < sizes["max"] <= sizes["count"]
+
+
+def test_examples_without_targets() -> None:
+    net, images = network("max"), examples("max").as_float()
+    result = simulate(net, images, "numpy")
+    assert "target" not in result
+    assert result["output"].shape == (5, OUTPUTS)
 
 
 def test_labels_of_a_classifier() -> None:
@@ -117,3 +133,13 @@ def test_labels_of_a_classifier() -> None:
     result = simulate(net, known, "numpy")
     assert result["label"].to_numpy().tolist() == [0, 2, 1, 1, 0]
     assert "target" not in result
+    foreign = Data.of_images(pixels, labels=np.array([0, 3, 1, 1, 0]), name="noise", split="test")
+    for target in ("torch", "numpy"):
+        with pytest.raises(DataError, match="a label is not that of a class; expected 0 to 2"):
+            simulate(net, foreign, target)
+
+
+def test_targets_that_do_not_fit_are_refused() -> None:
+    wrong = examples("trajectory")
+    with pytest.raises(DataError, match=r"expected the shape \(3,\) for each.*found \(8, 3\)"):
+        simulate(network("max"), wrong, "numpy")

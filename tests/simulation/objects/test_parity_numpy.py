@@ -20,10 +20,16 @@ MODELS = ["alif", "cuba", "lif", "lif_subtract"]
 ENCODERS = ["bernoulli", "first_spike", "constant_current"]
 DECODERS = ["max", "last", "mean", "count"]
 
-#: Each model, each encoder and each decoder in each schedule.
+#: Each model, each encoder and each decoder in each schedule; slow: each encoder with each decoder.
 CASES = [
-    (model, schedule, ENCODERS[n % 3], DECODERS[(n + n // 4) % 4])
-    for n, (model, schedule) in enumerate(product(MODELS, SCHEDULES))
+    *(
+        (model, schedule, ENCODERS[n % 3], DECODERS[(n + n // 4) % 4])
+        for n, (model, schedule) in enumerate(product(MODELS, SCHEDULES))
+    ),
+    *(
+        pytest.param("lif", SCHEDULES[n % 2], encoder, decoder, marks=pytest.mark.slow)
+        for n, (encoder, decoder) in enumerate(product(ENCODERS, DECODERS))
+    ),
 ]
 
 IMAGES = pictures(5, 1, 8, 8) ** 2
@@ -97,7 +103,15 @@ def test_mirror_equals_brian2(model: str, schedule: str, encoder: str, decoder: 
     assert_same(simulate(network, IMAGES, "torch"), simulate(network, IMAGES, "numpy"))
 
 
-@pytest.mark.parametrize(("schedule", "model"), [("brian2", "cuba"), ("paper", "lif")])
+@pytest.mark.parametrize(
+    ("schedule", "model"),
+    [
+        ("brian2", "cuba"),
+        ("paper", "lif"),
+        pytest.param("brian2", "lif", marks=pytest.mark.slow),
+        pytest.param("paper", "cuba", marks=pytest.mark.slow),
+    ],
+)
 def test_recurrent_layers(schedule: str, model: str) -> None:
     network = recurrent(schedule, model)
     mirrored = simulate(network, IMAGES, "torch")
@@ -106,7 +120,17 @@ def test_recurrent_layers(schedule: str, model: str) -> None:
     assert_same(mirrored, simulate(network, IMAGES, "numpy"))
 
 
-@pytest.mark.parametrize(("schedule", "chunk"), [("brian2", 2), ("paper", 1)])
+@pytest.mark.parametrize(
+    ("schedule", "chunk"),
+    [
+        ("brian2", 2),
+        ("paper", 1),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("brian2", 1), ("brian2", 8), ("paper", 2), ("paper", 8))
+        ),
+    ],
+)
 def test_chunks_do_not_matter(schedule: str, chunk: int) -> None:
     network = recurrent(schedule, "cuba")
     expected = simulate(network, IMAGES, "torch")
@@ -127,12 +151,28 @@ def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
         assert raster(other_seed, "outer", 17) != raster(everything, "outer", 17)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_recorded_states(model: str) -> None:
+    network = strided(neuron=model, steps=6)
+    states = network.config.placed[0].program.states.keys()
+    mirrored = simulate(network, IMAGES[:2], Backend("torch", record=states))
+    brian = simulate(network, IMAGES[:2], Backend("numpy", record=states))
+    for layer in LAYERS:
+        data = brian[f"/layers/{layer['name']}"]
+        for name in states:
+            assert data[f"state_{name}"].dims == ("example", "time", "neuron")
+            assert len(np.unique(data[f"state_{name}"])) > 1
+            # Brian2 keeps conditions as numbers.
+            actual = mirrored[f"/layers/{layer['name']}/state_{name}"].astype(float)
+            xr.testing.assert_equal(actual, data[f"state_{name}"].astype(float))
+
+
 SPONTANEOUS = """
 description = "Fires without input, at times that depend on the neuron; refractory."
 equations = "dv/dt = (drift - v)/tau : 1 (unless refractory)\\ndrift : 1 (constant)"
 threshold = "v > 1"
 reset = "v = 0"
-refractory = "3*ms"
+refractory = "{refractory}*ms"
 method = "exact"
 input = "v"
 
@@ -150,10 +190,20 @@ v = "i/N"
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_nothing_leaks_into_the_next_presentation(schedule: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("refractory", "recur"),
+    [
+        (3, True),
+        pytest.param(1, False, marks=pytest.mark.slow),
+        pytest.param(3, False, marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_leaks_into_the_next_presentation(
+    schedule: str, refractory: int, recur: bool, tmp_path: Path
+) -> None:
     path = tmp_path / "spontaneous.toml"
-    path.write_text(SPONTANEOUS)
-    layers = [{**layer, "recurrent": True} for layer in LAYERS]
+    path.write_text(SPONTANEOUS.format(refractory=refractory))
+    layers = [{**layer, "recurrent": recur} for layer in LAYERS]
     network = strided(neuron=str(path), schedule=schedule, layers=layers)
     first = raster(simulate(network, 0 * IMAGES, "torch"), "outer", 0)
     assert min(time for _, time in first) < 3
