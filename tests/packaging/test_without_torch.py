@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.medium
 
 # Python code that hides PyTorch, as if it were not installed, before anything else is imported.
 HIDDEN = "import sys; sys.modules['torch'] = None\n"
+ROOT = Path(__file__).resolve().parents[2]
 CPU_WHEEL = "https://download.pytorch.org/whl/cpu"
 
 Run = subprocess.CompletedProcess[str]
@@ -31,23 +33,25 @@ def bioae(*arguments: str, folder: Path) -> Run:
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        ("train", ["missing.toml", "--out", "out"]),
+        ("train", ["small.toml", "--out", "out"]),
         ("demo", ["--out", "out"]),
         ("parity", ["lif"]),
-        ("experiment", ["demo", "--out", "out"]),
     ],
 )
 def test_commands_that_train_are_refused_in_one_line(
     command: str, arguments: list[str], tmp_path: Path
 ) -> None:
+    if command == "train":
+        shutil.copy(ROOT / "examples" / "train_small.toml", tmp_path / "small.toml")
+    before = {*tmp_path.iterdir()}
     done = bioae(command, *arguments, folder=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"bioae: error: bioae {command} needs PyTorch, which is not installed.")
+    assert " needs PyTorch, which is not installed." in line
     assert "pip install 'bioae[train]'" in line
     assert CPU_WHEEL in line
-    assert list(tmp_path.iterdir()) == []
+    assert {*tmp_path.iterdir()} == before
 
 
 def test_a_neuron_model_is_checked_without_the_comparison(tmp_path: Path) -> None:
@@ -58,7 +62,6 @@ def test_a_neuron_model_is_checked_without_the_comparison(tmp_path: Path) -> Non
     assert "Not compared with PyTorch, which is not installed" in done.stdout
     done = bioae("neurons", "check", "my.toml", "--json", folder=tmp_path)
     assert '"parity": null' in done.stdout
-    assert bioae("experiment", "list", folder=tmp_path).returncode == 0
 
 
 def test_names_of_trainers_say_what_is_missing(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
         ({"learning": {"learning_rate": 0.1}}, "learning_rate = 0.1 is the step size of .* eta"),
         (
             {"learning": {"rule": "stdp_reward"}},
-            r"'stdp_reward' needs the held .*learning\.held a num",
+            "'stdp_reward' needs the modulator 'reward'",
         ),
         ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a modulator"),
         ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
