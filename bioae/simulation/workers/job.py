@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import shutil
@@ -191,30 +190,13 @@ class _Runtime(BuiltRunner):
         self.built.set_input(presented, part)
         for group, name, values in self._starts(part):
             group.variables[name].set_value(values)
-        with _uncollected():
-            self.built.run(**_reporting(self.built, part.stop - part.start))
+        self.built.run(**_reporting(self.built, part.stop - part.start))
         _check_compiled(self.built)
         self.built.keep_state()
         return self.built.read(part.stop - part.start)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Spare a run the collection of garbage with which Brian2 begins it, to find unused objects.
-
-    In a process with many objects, such as those of PyTorch, it takes longer than a short run.
-    """
-    frozen = gc.get_freeze_count() > 0  # by someone else, who alone may end it
-    if not frozen:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        if not frozen:
-            gc.unfreeze()
 
 
 def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
