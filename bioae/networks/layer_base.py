@@ -241,7 +241,7 @@ class LayerBase(Table):
 
     @property
     def shares_weights(self) -> bool:
-        """Whether several synapses from the layer before have one weight in common."""
+        """True if several synapses from the layer before share one weight."""
         return True
 
     @abstractmethod

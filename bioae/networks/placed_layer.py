@@ -89,7 +89,7 @@ class PlacedLayer:
 
     @property
     def can_fire(self) -> bool:
-        """Whether its neurons have a threshold; else the decoder reads their potential."""
+        """True if its neurons have a threshold; else the decoder reads their potential."""
         return self.model.threshold is not None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a network learns by the rules of its layers."""
+"""Learned state of a network: what the rules of its layers change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["PlasticState"]
 
 
 class PlasticState:
-    """What a network learns: weights, connections, and persistent variables.
+    """Learned state of a network: weights, connections, and persistent variables.
 
     Parameters
     ----------

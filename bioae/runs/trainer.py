@@ -53,7 +53,7 @@ class Settings(Protocol):
 
 
 class Trainer(ABC):
-    """What a run trains, and its state.
+    """Subject of a run, and its state.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ class Learner(ABC):
     @property
     @abstractmethod
     def state(self) -> PlasticState:
-        """What the network has learned."""
+        """The learned state of the network."""
 
     @state.setter
     @abstractmethod

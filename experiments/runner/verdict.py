@@ -28,7 +28,7 @@ class Judgement:
 
     @property
     def holds(self) -> bool:
-        """Whether all rows are there and meet the threshold."""
+        """True if all rows are there and meet the threshold."""
         return not self.missing and self.criterion.holds(self.estimate.value)
 
     @property
@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the claim and all controls hold, and no network is silent."""
+        """True if the claim and all controls hold, and no network is silent."""
         return not self.silent and all(each.holds for each in self.judgements)
 
     @property

@@ -58,7 +58,7 @@ class NetworkLearner(Learner):
 
     @property
     def state(self) -> PlasticState:
-        """What the network has learned."""
+        """The learned state of the network."""
         state = PlasticState(self._config.placed)
         for owner, kind, part in self._learning_parts():
             values = {name: each.double().numpy() for name, each in part.learned.items()}

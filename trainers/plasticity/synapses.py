@@ -138,7 +138,7 @@ class PlasticPathway:
 
     @property
     def learned(self) -> dict[str, Tensor]:
-        """What the synapses have learned, by variable (target, source)."""
+        """The learned arrays of the synapses, by variable (target, source)."""
         own = {WEIGHT: self.weights, **self._persistent}
         if self._structural and self._connected is not None:
             own[CONNECTED] = self._connected.to(self.weights.dtype)

@@ -103,7 +103,7 @@ class WeightNoise:
 
     @property
     def accumulates(self) -> bool:
-        """Whether noise stays in the weights."""
+        """True if noise stays in the weights."""
         return self._settings.accumulate
 
     @torch.no_grad()

@@ -45,7 +45,7 @@ def is_recording(source: Any) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What is known of data besides the source, see `bioae.datasets.convert`.
+    """Facts about data that the source does not state, see `bioae.datasets.convert`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Request:
 
     @property
     def in_time(self) -> bool:
-        """Whether arrays are signals."""
+        """True if arrays are signals."""
         signals = self.shape is not None and len(self.shape) == 1
         return signals or "T" in (self.layout or "")
 
