@@ -387,8 +387,8 @@ def test_other_images_are_held_out_than_in_the_training_before(
     assert run("train", other, "--out", "other", *START).status == 0
     (line,) = caplog.messages
     assert line == (
-        "bioae: first/model was trained with training.seed = 0, now it is 3: images that are held "
-        "out for validation may have been trained on"
+        "bioae: first/model was trained with training.seed = 0, now it is 3: examples that are "
+        "held out for validation may have been trained on"
     )
     assert run("train", other, "--out", "other", *START, "--resume").status == 0
     assert len(caplog.messages) == 1

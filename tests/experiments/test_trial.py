@@ -113,8 +113,7 @@ def test_what_a_finished_row_needs_no_more_is_removed(tmp_path: Path) -> None:
     trial = store.trial(("a", 0))
     kept = {"learning/model/weights.safetensors", "learning/metrics.jsonl"}
     removed = {
-        "learning/checkpoint/network.toml", "learning/moments-1-0.safetensors",
-        "training/checkpoint.safetensors", "few.nc", "data.npz",
+        "learning/checkpoint.safetensors", "training/checkpoint.safetensors", "few.nc", "data.npz",
     }  # fmt: skip
     for name in (*kept, *removed):
         (trial / name).parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,6 @@ import h5py
 import hdf5_changes
 import numpy as np
 import pytest
-import torch
 from builders import two_layers
 
 from bioae.analysis import example_result
@@ -25,8 +24,8 @@ from bioae.datasets import load as load_data
 from bioae.datasets.idx import write_idx
 from bioae.errors import BioaeError
 from bioae.networks import artefact
+from bioae.runs import checkpoint
 from bioae.simulation.results.netcdf import write_result
-from bioae.trainers.training import checkpoint
 
 Random = np.random.Generator
 SECONDS = 10
@@ -59,11 +58,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_result(example_result(), folder / "r.nc")
     artefact.save(two_layers(), folder / "model", training={"epochs": 3}, metrics={"loss": 0.5})
     artefact.save(two_layers(), folder / "model.zip")
-    tensors = {"weight/a": torch.ones(3, 4), "optimiser/step/a": torch.ones(())}
-    position = checkpoint.Position(epoch=1, batch=1, examples=2, sums={"loss": 1.0})
-    history = [{"epoch": 1, "loss": 0.5}]
-    made = checkpoint.Checkpoint(tensors, position, history, {"training": {"seed": 0}}, {}, 2)
-    checkpoint.save(folder / "checkpoint.safetensors", made)
+    made = checkpoint.Checkpoint(
+        kind="training", config={"training": {"seed": 0}}, data={}, position={"epoch": 1},
+        records=[{"epoch": 1, "loss": 0.5}], threads=2,
+    )  # fmt: skip
+    arrays = {"weight/a": np.ones((3, 4)), "optimiser/step/a": np.ones(())}
+    checkpoint.save(folder / "checkpoint.safetensors", made, arrays)
     pixels = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
     np.savez_compressed(folder / "images.npz", images=pixels, labels=np.arange(3))
     with h5py.File(folder / "images.h5", "w") as file:

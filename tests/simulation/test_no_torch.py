@@ -31,7 +31,7 @@ assert main(["analyze", "r.nc", "--out", "report"]) == 0
 assert main(["neurons", "show", "lif"]) == 0
 assert main(["data", "list"]) == 0
 assert main(["networks", "list"]) == 0
-assert main(["networks", "show", available()[0]]) == 0
+assert main(["networks", "show", "sae-mnist"]) == 0
 assert {"brian2", "xarray"} <= sys.modules.keys()
 assert "torch" not in sys.modules
 """

@@ -93,8 +93,9 @@ def shared(
                 yield running.pop(future), future.result()
     except BaseException as error:
         for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # it may not have its group yet
+                with suppress(ProcessLookupError):
+                    kill(process, signal.SIGKILL)
         if isinstance(error, BrokenProcessPool):
             raise TargetError(
                 "a worker process was killed",

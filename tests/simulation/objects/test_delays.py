@@ -227,7 +227,7 @@ def test_every_target_delays_spikes_as_the_mirror_does(
     target: Target, schedule: str, quick_compiler: None
 ) -> None:
     need(target)
-    assert set(TARGETS) == {"numpy", "cython", "cpp_standalone", "cuda_standalone"}
+    assert {"numpy", "cython", "cpp_standalone", "torch"} < set(TARGETS)
     layers = MIXED if target != "cython" else MIXED[2:]
     delayed = network(schedule, layers, encoder={"kind": "constant_current"})
     # Two runs of one build; the last steps' spikes of each presentation are still under way.

@@ -19,6 +19,7 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.networks.structure import rewired
+from bioae.runs import Report
 from bioae.simulation import Backend, Learned
 from bioae.trainers.parity import rule_parities
 
@@ -216,8 +217,8 @@ def test_a_run_goes_on_in_the_period_in_which_it_stopped(tmp_path: Path, target:
     assert not np.array(exchanged)[~due].any()
     assert (np.array(exchanged)[due] > 0).sum() > 2
 
-    def stop(done: int, _total: int) -> None:
-        if done == 15:
+    def stop(report: Report) -> None:
+        if report.done == 15:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -212,7 +212,7 @@ def test_times_that_fit() -> None:
 
 @pytest.mark.parametrize("value", [0, 0.0])
 def test_a_run_needs_images_for_validation(value: float) -> None:
-    with pytest.raises(NetworkError, match=r"data.validation: every run needs images for valid"):
+    with pytest.raises(NetworkError, match=r"data.validation: every run needs examples for valid"):
         TrainingConfig.from_mapping({"data": {"validation": value}})
 
 
