@@ -172,9 +172,9 @@ def run(trial):
     kind = {"ours": "autoencoder", "chance": "zero"}[trial.condition]
     result = trial.baseline({**tables, "baseline": kind})
     pca = trial.baseline({**tables, "baseline": "pca"}, "pca", share=True)
-    assert pca.baseline.latent(digits).shape == (20, 8)
+    assert pca.network.latent(digits).shape == (20, 8)
     assert [each["presentations"] for each in result.records] == [50, 100][: len(result.records)]
-    error = ((result.baseline.reconstruct(digits) - digits.as_float()) ** 2).sum() / 20
+    error = ((result.network.reconstruct(digits) - digits.as_float()) ** 2).sum() / 20
     assert np.isclose(error, result.summary["test_sum_squared_error"], rtol=1e-5)
     return {"score": float(error), "spikes": 1}
 
@@ -183,7 +183,8 @@ def former(trial):"""
 
 def test_baselines_in_rows(run: Run, write: Write, here: Path) -> None:
     write(("\ndef run(trial):", BASELINES))
-    run("toy", "--quick", "--seeds", 2, "--out", "out")
+    done = run("toy", "--quick", "--seeds", 2, "--out", "out")
+    assert (here / "out/toy.csv").exists(), done
     rows = [line.split(",") for line in (here / "out/toy.csv").read_text().splitlines()[1:]]
     scores = {tuple(row[:2]): row[2] for row in rows}
     assert len(scores) == 4
