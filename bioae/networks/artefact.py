@@ -37,7 +37,7 @@ FORMAT_VERSION = 1
 
 _DESCRIPTION = "network.toml"
 _WEIGHTS = "weights.safetensors"
-_MEND = "docs/artefact.md says what an artefact holds"
+_HINT = "docs/artefact.md says what an artefact holds"
 _FLOATS = ("float32", "float64")
 
 
@@ -214,12 +214,12 @@ def _no_network(path: Path, error: Exception) -> ArtefactError:
     return ArtefactError(
         f"this is not a trained network: {reason or 'it is truncated'}",
         where=str(path),
-        hint=f"Did you mean {near[0].parent}?" if near else _MEND,
+        hint=f"Did you mean {near[0].parent}?" if near else _HINT,
     )
 
 
 def _parse(text: bytes, where: str) -> _Description:
-    values = parse_toml(text, where=where, error=ArtefactError, hint=_MEND)
+    values = parse_toml(text, where=where, error=ArtefactError, hint=_HINT)
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
@@ -227,12 +227,12 @@ def _parse(text: bytes, where: str) -> _Description:
             where=where,
             expected=f"format_version = {FORMAT_VERSION}",
             found="none" if version is None else repr(version),
-            hint=_MEND if version is None else "Read it with the version of bioae that wrote it",
+            hint=_HINT if version is None else "Read it with the version of bioae that wrote it",
         )
     try:
         return _Description.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, _Description), where=where, hint=_MEND) from error
+        raise ArtefactError(**describe(error, _Description), where=where, hint=_HINT) from error
 
 
 def _check_self_contained(config: NetworkConfig, where: str) -> None:
@@ -248,7 +248,7 @@ def _check_self_contained(config: NetworkConfig, where: str) -> None:
                 f"the {what} model {min(missing)!r} is not in the file",
                 where=where,
                 expected=f"a table [network.{table}.{min(missing)}]",
-                hint=_MEND,
+                hint=_HINT,
             )
 
 
@@ -276,7 +276,7 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
             where=where,
             expected=f"the shape {shapes[name]}" if name in shapes else "no such array",
             found=f"{stored[name]}" if name in stored else "none",
-            hint=_MEND,
+            hint=_HINT,
         )
     for name, array in arrays.items():
         if array.dtype.name not in _FLOATS:
@@ -285,7 +285,7 @@ def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, 
                 where=where,
                 expected=" or ".join(_FLOATS),
                 found=array.dtype.name,
-                hint=_MEND,
+                hint=_HINT,
             )
     return arrays
 

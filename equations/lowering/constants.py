@@ -181,13 +181,13 @@ def _refusal(
     method = program.model.method
     text = culprit.substituted(program.constants)
     parameters = sorted(text.names & program.parameters.keys())
-    mends = [f"Change {' or '.join(parameters)}"] if parameters else []
+    hints = [f"Change {' or '.join(parameters)}"] if parameters else []
     if method in _ALGEBRAIC and not written:
-        mends.append('use method = "euler" or "rk4", which divide by nothing else')
+        hints.append('use method = "euler" or "rk4", which divide by nothing else')
     where = f"{program.model.name}.toml, {'method' if method else 'equations'}"
     return ModelError(
         f"with these parameters {what}",
         where=where,
         found=str(text),
-        hint=", or ".join(mends) or None,
+        hint=", or ".join(hints) or None,
     )

@@ -35,7 +35,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
 
 _RANDOM = {"uniform": Expression("rand()"), "normal": Expression("randn()")}
 
-_MEND = {
+_HINT = {
     "sqrt": "Add a small number under the root, as in sqrt(x + 1e-9)",
     "**": "Keep the base of the power away from 0 and infinity, as in clip(x, 1e-9, 1e9)",
     **dict.fromkeys(("/", "//", "%"), "Keep the divisor away from 0, as in x/(y + 1e-9)"),
@@ -82,7 +82,7 @@ class Culprit(NamedTuple):
     @property
     def hint(self) -> str | None:
         """The change of the model that keeps it finite; None if it is that of no function."""
-        return _MEND.get(self.function)
+        return _HINT.get(self.function)
 
 
 def first_not_finite(mirror: NetworkMirror, loss: Callable[[], Tensor]) -> Culprit | None:
