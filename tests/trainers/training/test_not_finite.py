@@ -122,6 +122,7 @@ def test_an_operation_is_named_as_the_model_has_it(
 
 
 @pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler to compile with")
+@pytest.mark.medium
 def test_a_compiled_step_is_explained_by_the_uncompiled_one(
     small_run: ModuleType, tmp_path: Path
 ) -> None:
