@@ -17,10 +17,10 @@ from .equations import load_neuron as load_neuron
 from .equations import load_synapse as load_synapse
 from .exchange import from_nir as from_nir
 from .exchange import to_nir as to_nir
+from .networks.artefact import load as load
 from .networks.artefact import save as save
 from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
-from .networks.trained.loading import load as load
 from .simulation import Backend as Backend
 from .simulation import write_result as write_result
 

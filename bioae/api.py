@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, get_args
 
 from bioae.errors import InputError
 from bioae.extras import need_torch
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data, DataOptions
     from bioae.equations import NeuronModel
+    from bioae.networks.artefact import NetworkLike
     from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
     from bioae.networks.rules import Held
-    from bioae.networks.trained.loading import NetworkLike
     from bioae.progress import Progress
     from bioae.runs.rules.config import LearningConfig
     from bioae.runs.run import Trained
@@ -38,13 +39,26 @@ if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
     from bioae.trainers.training.config import TrainingConfig
 
-__all__ = ["analyze", "build", "learn", "parity", "simulate", "simulate_to", "train"]
+__all__ = [
+    "ModelKind",
+    "analyze",
+    "build",
+    "kind_of",
+    "learn",
+    "parity",
+    "simulate",
+    "simulate_to",
+    "train",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 #: The data where none are given, and their number in a comparison.
 _DEFAULT, _COMPARED = "sample", 4
+#: What a name or a path means where models and networks are accepted.
+ModelKind: TypeAlias = Literal["neuron", "synapse", "network"]
+
 #: The options of a comparison of a neuron model.
 _COMPARISON = ("neurons", "steps", "examples")
 
@@ -192,7 +206,7 @@ def _simulation(
     options: DataOptions,
 ) -> Simulation:
     """Check the arguments of `simulate` before any work is done."""
-    from bioae.networks.trained.loading import network_of
+    from bioae.networks.artefact import network_of
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.presentations import Presentations
     from bioae.simulation.run import Simulation
@@ -263,8 +277,8 @@ def learn(
         As `bioae.simulate`; or if modulators do not fit, or the target does not learn this way.
     """
     from bioae.checks import whole
+    from bioae.networks.artefact import network_of
     from bioae.networks.rules import check_held
-    from bioae.networks.trained.loading import network_of
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.learned import Learned, learner
@@ -387,8 +401,8 @@ def _configured(
 ) -> tuple[TrainingConfig | LearningConfig, Network | None]:
     """Return the configuration of a run, and the network object from which it starts, if any."""
     from bioae.configuration import load_configuration
+    from bioae.networks.artefact import network_of
     from bioae.networks.config import NetworkConfig
-    from bioae.networks.trained.loading import network_of
     from bioae.runs.rules.config import LearningConfig
     from bioae.trainers.training.config import TrainingConfig
 
@@ -476,7 +490,7 @@ def build(
         If an argument does not fit, or the network has nothing to learn.
     """
     from bioae.checks import one_of, whole
-    from bioae.networks.trained.loading import network_of
+    from bioae.networks.artefact import network_of
     from bioae.simulation.backend import Connectivity, recorded
     from bioae.simulation.learned import learner
     from bioae.simulation.objects.brian_network import BrianNetwork
@@ -618,7 +632,7 @@ def parity(
     need_torch("parity")
     from bioae.datasets.conversion import DataOptions, check_options
     from bioae.equations import NeuronModel, SynapseModel, load_neuron
-    from bioae.networks.trained.loading import network_of
+    from bioae.networks.artefact import network_of
     from bioae.trainers.parity import compare, model_parities, rule_parities
     from bioae.trainers.parity.networks import random_signals
 
@@ -658,7 +672,6 @@ def parity(
 def _loaded(model: Any) -> Any:
     """Return the neuron model or synapse model that this names, or else what it is."""
     from bioae.equations import load_neuron, load_synapse
-    from bioae.networks.trained.loading import kind_of
 
     if not isinstance(model, str | os.PathLike):
         return model
@@ -667,6 +680,33 @@ def _loaded(model: Any) -> Any:
         return model
     path = os.fspath(model)
     return load_synapse(path) if kind == "synapse" else load_neuron(path)
+
+
+def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
+    """Return whether a neuron model, a synapse model or a trained network is meant.
+
+    Parameters
+    ----------
+    name_or_path
+        A name or a path. The name of a model takes precedence over the path of a network. What is
+        neither a name nor a path was meant as the name that is nearest to it.
+    """
+    from bioae.equations import available as neurons
+    from bioae.equations import available_synapses
+    from bioae.equations.synapses.library import is_synapse
+    from bioae.networks.trained import available
+
+    text, path = os.fspath(name_or_path), Path(name_or_path)
+    if text not in neurons() and is_synapse(text):
+        return "synapse"
+    if text in neurons() or path.suffix == ".toml":
+        return "neuron"
+    if path.exists() or path.suffix == ".zip" or len(path.parts) > 1:
+        return "network"
+    near = get_close_matches(text, (*neurons(), *available_synapses(), *available()), n=1)
+    if set(near) & {*available()}:
+        return "network"
+    return "synapse" if set(near) & {*available_synapses()} else "neuron"
 
 
 def _is_network(source: Any) -> bool:

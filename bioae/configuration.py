@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioae.documents import read_toml
 from bioae.errors import NetworkError
-from bioae.inputs import check_input
+from bioae.inputs import check_input, read_toml
 
 if TYPE_CHECKING:
     from bioae.runs.rules.config import LearningConfig

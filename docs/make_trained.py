@@ -16,7 +16,8 @@ import marked
 from shipping import Words, ship
 
 from bioae.errors import BioaeError
-from bioae.networks.trained import available, card, load
+from bioae.networks.artefact import load
+from bioae.networks.trained import available, card
 from bioae.networks.trained.cards import CARD, FOLDER
 from bioae.networks.trained.describing import facts, layer_table, network_table, parameter_facts
 from bioae.showing import markdown_table

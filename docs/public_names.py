@@ -45,7 +45,7 @@ PACKAGES = (
 
 #: Types that signatures name and that no package exports.
 TYPES = (
-    "bioae.networks.trained.loading.NetworkLike",
+    "bioae.networks.artefact.NetworkLike",
     "bioae.simulation.backend.Target",
     "bioae.simulation.backend.Dtype",
     "bioae.simulation.backend.Connectivity",

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bioae.documents import read_toml
 from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, did_you_mean
-from bioae.inputs import as_path, check_input, read_input
+from bioae.inputs import as_path, check_input, read_input, read_toml
 
 __all__ = ["available", "find", "load_neuron", "names_in"]
 

@@ -117,7 +117,7 @@ def autoencoder(trial: Trial) -> dict[str, float]:
 def digits(trial: Trial) -> dict[str, float]:
     """Measure the first kernels of the auto-encoder of digits that comes with bioae."""
     from bioae.networks import Network
-    from bioae.networks.trained import load
+    from bioae.networks.artefact import load
 
     network = load("sae-mnist").network
     if not trial.settings["trained"]:

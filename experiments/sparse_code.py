@@ -124,7 +124,7 @@ def _calibrated(trial: Trial, neuron: str, images: Data) -> dict[str, float]:
     """Simulate the shipped network with another neuron, its weights calibrated to match rates."""
     from bioae.analysis import summary
     from bioae.analysis.coding.reconstruction import sum_squared_error
-    from bioae.networks.trained import load
+    from bioae.networks.artefact import load
 
     result = trial.simulate(load(SHIPPED).network.with_neuron(neuron), images, "calibrated")
     latent = summary(result).sel(layer="latent")

@@ -10,7 +10,7 @@ from bioae.progress import Progress, counted
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, DataOptions
-    from bioae.networks.trained.loading import NetworkLike
+    from bioae.networks.artefact import NetworkLike
     from bioae.simulation.backend import Dtype
 
 __all__ = ["evaluate"]
@@ -64,7 +64,7 @@ def evaluate(
     import torch
 
     from bioae.datasets.conversion import check_options
-    from bioae.networks.trained.loading import network_of
+    from bioae.networks.artefact import network_of
     from bioae.simulation.backend import Backend
     from bioae.simulation.presentations import Presentations
     from bioae.trainers.mirror.network import NetworkMirror

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
-from bioae.documents import read_toml
 from bioae.errors import ResultError, describe
 from bioae.fields import Table
+from bioae.inputs import read_toml
 
 __all__ = ["Reference", "load_references", "references"]
 

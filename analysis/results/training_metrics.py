@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bioae.documents import parse_json
 from bioae.errors import ResultError
 from bioae.firing_names import with_current_names
-from bioae.inputs import check_input, read_input
+from bioae.inputs import check_input, parse_json, read_input
 
 __all__ = ["read_metrics"]
 

@@ -35,7 +35,7 @@ def export_nir(
     """
     from bioae.exchange.nir import to_nir, write_graph
     from bioae.files import check_output
-    from bioae.networks.trained import load
+    from bioae.networks.artefact import load
 
     check_output(out, overwrite=overwrite, kind="file")
     write_graph(to_nir(load(model), dt=dt, fold_r=fold_r), out, overwrite=overwrite)

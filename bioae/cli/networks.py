@@ -46,7 +46,8 @@ def show_networks(name: str, /, *, json: bool = False) -> None:
     json
         Print one JSON object.
     """
-    from bioae.networks.trained import card, load
+    from bioae.networks.artefact import load
+    from bioae.networks.trained import card
     from bioae.networks.trained.cards import FOLDER
     from bioae.networks.trained.describing import facts, layer_table, parameter_facts
 

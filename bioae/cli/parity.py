@@ -67,10 +67,10 @@ def parity(
     json
         Print one JSON object: of the first target that failed, or else of the last one tried.
     """
+    from bioae.api import kind_of
     from bioae.api import parity as compared
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
-    from bioae.networks.trained.loading import kind_of
 
     kind = kind_of(model)
     options: dict[str, Any] = {"seed": seed, "perturb": perturb}

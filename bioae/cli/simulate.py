@@ -184,7 +184,7 @@ def simulate(
 def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, str]:
     """Return a trained network with the steps that options ask for, and a line on its duration."""
     from bioae.equations.quantities import time_in_seconds
-    from bioae.networks.trained import load
+    from bioae.networks.artefact import load
 
     if dt is not None:
         time_in_seconds(dt, where="--dt")

@@ -19,10 +19,9 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.archives import MOST_INFLATED
 from bioae.errors import DataError
 from bioae.files import atomic_output
-from bioae.inputs import open_input
+from bioae.inputs import MOST_INFLATED, open_input
 
 __all__ = ["read_idx", "write_idx"]
 

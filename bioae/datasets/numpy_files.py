@@ -18,10 +18,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from bioae.archives import DAMAGED, member_of, open_archive
 from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
-from bioae.inputs import open_input
+from bioae.inputs import DAMAGED, member_of, open_archive, open_input
 
 __all__ = ["ZippedArray", "array_names", "read_array"]
 

@@ -6,11 +6,12 @@ It is a folder, or an uncompressed zip archive, of two files: ``network.toml`` a
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tomli_w
@@ -20,18 +21,25 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from bioae.archives import DAMAGED, read_members
-from bioae.documents import parse_toml
-from bioae.errors import ArtefactError, InputError, OutputError, describe, shortened
+from bioae.checks import instance
+from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.firing_names import with_current_names
-from bioae.inputs import LARGEST_TEXT, as_path, check_input
+from bioae.inputs import (
+    DAMAGED,
+    LARGEST_TEXT,
+    as_path,
+    check_input,
+    parse_toml,
+    read_members,
+)
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.networks.trained.cards import FOLDER, available, unknown_name
 from bioae.showing import Shown, Summary
 
-__all__ = ["FORMAT_VERSION", "Artefact", "load", "read", "save"]
+__all__ = ["FORMAT_VERSION", "Artefact", "NetworkLike", "load", "network_of", "save"]
 
 FORMAT_VERSION = 1
 
@@ -80,6 +88,10 @@ class Artefact(Shown):
         return Summary(f"Trained on {data}{shown}. {heading}", rows)
 
 
+#: A network, a trained network with its record, or the path or the name of one.
+NetworkLike: TypeAlias = Network | Artefact | Path | str
+
+
 def save(
     network: Network | Artefact,
     path: Path | str,
@@ -112,12 +124,7 @@ def save(
         training = network.training if training is None else training
         metrics = network.metrics if metrics is None else metrics
         network = network.network
-    if not isinstance(network, Network):
-        raise ArtefactError(  # type: ignore[unreachable, unused-ignore]
-            "this is not a network",
-            expected="a bioae.Network, or an artefact",
-            found=shortened(type(network).__name__),
-        )
+    instance(network, "the network", (Network, Artefact), error=ArtefactError)
     path = as_path(path, OutputError, "output")
     description = {
         "format_version": FORMAT_VERSION,
@@ -152,34 +159,34 @@ def save(
                 (temporary / name).write_bytes(content)
 
 
-def load(path: Path | str) -> Artefact:
-    """Read an artefact; nothing in it is executed.
+def load(name_or_path: Path | str) -> Artefact:
+    """Load a trained network; nothing in it is executed.
 
     Parameters
     ----------
-    path
-        A folder, or an archive of one.
+    name_or_path
+        The path of a folder or of an archive of one, or the name of a network that comes with
+        bioae (`bioae.networks.trained.available`). A path that exists takes precedence over a name.
 
     Raises
     ------
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    return read(check_input(path, ArtefactError, "trained network"))
-
-
-def read(path: Path) -> Artefact:
-    """Read an artefact at the path of an input, see `load`."""
-    try:
-        text, weights = read_members(path, {_DESCRIPTION: LARGEST_TEXT, _WEIGHTS: None})
-    except (*DAMAGED, OSError) as error:
-        raise _no_network(path, error) from error
+    path = _located(name_or_path)
+    description, arrays = _read(path)
     where = f"{path}, {_DESCRIPTION}"
-    description = _parse(text, where)
-    arrays = _arrays(weights, description.arrays, f"{path}, {_WEIGHTS}")
     try:
         config = NetworkConfig.from_mapping(description.network, where=where)
-        _check_self_contained(config, where)
+        missing = config.models_elsewhere()
+        if missing:
+            kind, name = missing[0]
+            raise ArtefactError(
+                f"the {kind} model {name!r} is not in the file",
+                where=where,
+                expected=f"a table [network.{kind}s.{name}]",
+                hint=_HINT,
+            )
         where = f"{path}, {_WEIGHTS}"
         network = Network(config, arrays)
     except ArtefactError:
@@ -187,6 +194,95 @@ def read(path: Path) -> Artefact:
     except InputError as error:
         raise ArtefactError(str(error), where=None if str(path) in str(error) else where) from error
     return Artefact(network, description.training, with_current_names(description.metrics))
+
+
+def _located(name_or_path: Path | str) -> Path:
+    """Return the path of a trained network; a word without a folder was meant as a name."""
+    path, text = check_input(name_or_path, ArtefactError, "trained network"), str(name_or_path)
+    if os.path.lexists(path):
+        return path
+    if text in available():
+        return FOLDER / text
+    if text == path.name and path.suffix != ".zip":
+        raise unknown_name(text, "a folder, a .zip file, or one of")
+    raise ArtefactError(
+        "there is no trained network",
+        where=text,
+        hint="bioae demo and bioae train each write one, in the folder 'model'",
+    )
+
+
+def network_of(source: NetworkLike) -> Network:
+    """Return a network: as it is, that of an artefact, or loaded by a name or a path.
+
+    Raises
+    ------
+    ArtefactError
+        If there is none of this name or at this path, or it does not fit.
+    InputError
+        If it is anything else.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = load(source)
+    if isinstance(source, Artefact):
+        return source.network
+    instance(source, "the network", (Network, Artefact, Path, str))
+    return source
+
+
+def _read(path: Path) -> tuple[_Description, dict[str, NDArray[Any]]]:
+    """Return the description and the arrays at a path, which fit each other."""
+    try:
+        text, weights = read_members(path, {_DESCRIPTION: LARGEST_TEXT, _WEIGHTS: None})
+    except (*DAMAGED, OSError) as error:
+        near = [*path.glob(f"*/{_DESCRIPTION}"), *path.glob(f"*/*/{_DESCRIPTION}")]
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ArtefactError(
+            f"this is not a trained network: {reason or 'it is truncated'}",
+            where=str(path),
+            hint=f"Did you mean {min(near).parent}?" if near else _HINT,
+        ) from error
+    where = f"{path}, {_DESCRIPTION}"
+    values = parse_toml(text, where=where, error=ArtefactError, hint=_HINT)
+    version = values.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ArtefactError(
+            "the format version does not fit",
+            where=where,
+            expected=f"format_version = {FORMAT_VERSION}",
+            found="none" if version is None else repr(version),
+            hint=_HINT if version is None else "Read it with the version of bioae that wrote it",
+        )
+    try:
+        description = _Description.model_validate(values)
+    except ValidationError as error:
+        raise ArtefactError(**describe(error, _Description), where=where, hint=_HINT) from error
+    where = f"{path}, {_WEIGHTS}"
+    try:
+        # Sorted, because the library's order differs between reads.
+        arrays = dict(sorted(load_tensors(weights).items()))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(
+            f"the weights are truncated or damaged: {error}",
+            where=where,
+            hint="Copy the artefact again, or train it again",
+        ) from error
+    shapes = description.arrays
+    for name in sorted({*arrays, *shapes}):
+        expected = f"the shape {shapes[name]}" if name in shapes else "no such array"
+        found = str(list(arrays[name].shape)) if name in arrays else "none"
+        if name in arrays and (kind := arrays[name].dtype.name) not in _FLOATS:
+            expected, found = " or ".join(_FLOATS), kind
+        elif found == str(shapes.get(name)):
+            continue
+        raise ArtefactError(
+            f"the array {name!r} does not fit the description",
+            where=where,
+            expected=expected,
+            found=found,
+            hint=_HINT,
+        )
+    return description, arrays
 
 
 def _check_replaced(path: Path) -> None:
@@ -202,92 +298,10 @@ def _check_replaced(path: Path) -> None:
         )
 
 
-def _no_network(path: Path, error: Exception) -> ArtefactError:
-    if not path.exists():
-        return ArtefactError(
-            "there is no trained network",
-            where=str(path),
-            hint="bioae demo and bioae train each write one, in the folder 'model'",
-        )
-    near = sorted(path.glob(f"*/{_DESCRIPTION}")) + sorted(path.glob(f"*/*/{_DESCRIPTION}"))
-    reason = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-    return ArtefactError(
-        f"this is not a trained network: {reason or 'it is truncated'}",
-        where=str(path),
-        hint=f"Did you mean {near[0].parent}?" if near else _HINT,
-    )
-
-
-def _parse(text: bytes, where: str) -> _Description:
-    values = parse_toml(text, where=where, error=ArtefactError, hint=_HINT)
-    version = values.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtefactError(
-            "the format version does not fit",
-            where=where,
-            expected=f"format_version = {FORMAT_VERSION}",
-            found="none" if version is None else repr(version),
-            hint=_HINT if version is None else "Read it with the version of bioae that wrote it",
-        )
-    try:
-        return _Description.model_validate(values)
-    except ValidationError as error:
-        raise ArtefactError(**describe(error, _Description), where=where, hint=_HINT) from error
-
-
-def _check_self_contained(config: NetworkConfig, where: str) -> None:
-    layers = config.layers
-    neurons = {name or config.neuron for each in layers for name in (each.neuron, each.readout)}
-    synapses = {name for each in layers for name in (each.synapse, each.recurrent_synapse) if name}
-    for what, table, missing in (
-        ("neuron", "neurons", neurons - config.neurons.keys()),
-        ("synapse", "synapses", synapses - config.synapses.keys()),
-    ):
-        if missing:
-            raise ArtefactError(
-                f"the {what} model {min(missing)!r} is not in the file",
-                where=where,
-                expected=f"a table [network.{table}.{min(missing)}]",
-                hint=_HINT,
-            )
-
-
 def _stored(array: NDArray[Any]) -> NDArray[Any]:
     """Return an array as it is written: C order, little-endian, single or double precision."""
     kind = "<f4" if np.asarray(array).dtype == np.float32 else "<f8"
     return np.asarray(array, dtype=kind, order="C")
-
-
-def _arrays(content: bytes, shapes: Mapping[str, Any], where: str) -> dict[str, NDArray[Any]]:
-    try:
-        # Sorted, because the library's order differs between reads.
-        arrays = dict(sorted(load_tensors(content).items()))
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ArtefactError(
-            f"the weights are truncated or damaged: {error}",
-            where=where,
-            hint="Copy the artefact again, or train it again",
-        ) from error
-    stored = {name: list(array.shape) for name, array in arrays.items()}
-    if stored != shapes:
-        name = min(name for name in {*stored, *shapes} if stored.get(name) != shapes.get(name))
-        raise ArtefactError(
-            f"the array {name!r} does not fit the description",
-            where=where,
-            expected=f"the shape {shapes[name]}" if name in shapes else "no such array",
-            found=f"{stored[name]}" if name in stored else "none",
-            hint=_HINT,
-        )
-    for name, array in arrays.items():
-        if array.dtype.name not in _FLOATS:
-            raise ArtefactError(
-                f"the array {name!r} has the wrong type",
-                where=where,
-                expected=" or ".join(_FLOATS),
-                found=array.dtype.name,
-                hint=_HINT,
-            )
-    return arrays
 
 
 def _plain(value: Any) -> Any:

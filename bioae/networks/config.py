@@ -218,6 +218,15 @@ class NetworkConfig(Shown, Table):
             return SynapseModel.from_mapping(name, self.synapses[name], where=where)
         return load_synapse(name)
 
+    def models_elsewhere(self) -> list[tuple[str, str]]:
+        """Return the models that are not part of the description, by kind (neuron, synapse)."""
+        layers = self.layers
+        names = {name or self.neuron for each in layers for name in (each.neuron, each.readout)}
+        rules = {name for each in layers for name in (each.synapse, each.recurrent_synapse)}
+        return [("neuron", name) for name in sorted(names - self.neurons.keys())] + [
+            ("synapse", name) for name in rules - self.synapses.keys() if name is not None
+        ]
+
     def self_contained(self) -> NetworkConfig:
         """Return the same description, with the full text of every model in it.
 

@@ -18,11 +18,10 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from bioae.documents import parse_json
 from bioae.errors import ArtefactError, DataError, NetworkError, describe, key_path
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
-from bioae.inputs import check_input
+from bioae.inputs import check_input, parse_json
 
 __all__ = [
     "VERSION", "Arrays", "Checkpoint", "arrays_of", "check_config", "check_data", "check_exists",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
-from bioae.networks.trained.loading import NetworkLike, network_of
+from bioae.networks.artefact import NetworkLike, network_of
 from bioae.simulation.presentations import Presentations
 
 __all__ = ["input_events"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bioae.documents import read_toml
 from bioae.equations.library import find, names_in
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError
+from bioae.inputs import read_toml
 
 __all__ = ["available_synapses", "is_synapse", "load_synapse"]
 

@@ -13,10 +13,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
-from bioae.documents import read_toml
 from bioae.errors import ArtefactError
 from bioae.files import atomic_output
-from bioae.inputs import check_input, read_input
+from bioae.inputs import check_input, read_input, read_toml
 from experiments.baselines.autoencoder import AutoencoderModule
 from experiments.baselines.base import Arrays, Baseline, Linear
 from experiments.baselines.config import (

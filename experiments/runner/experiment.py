@@ -14,8 +14,8 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 import experiments
-from bioae.documents import read_toml
 from bioae.errors import InputError, did_you_mean
+from bioae.inputs import read_toml
 from experiments.runner.criteria import Criterion, Rows
 
 if TYPE_CHECKING:

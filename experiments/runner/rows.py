@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import Field, ValidationError
 
-from bioae.documents import parse_json
 from bioae.errors import InputError, ResultError, describe, shortened
 from bioae.fields import Table
 from bioae.files import write_text
-from bioae.inputs import read_input
+from bioae.inputs import parse_json, read_input
 from experiments.runner.criteria import Rows
 from experiments.runner.experiment import Key, Plan
 

@@ -38,7 +38,7 @@ def test_show(run: Run) -> None:
     *lines, place = done.out.splitlines()
     assert Path(place) == FOLDER / NAME
     assert all(len(line) <= 80 for line in lines)
-    card, network = trained.card(NAME), trained.load(NAME).network
+    card, network = trained.card(NAME), artefact.load(NAME).network
     text = " ".join(done.out.split())
     for part in (card.title, *card.limits, card.licence, card.data.licence, card.training.command):
         assert part in text
@@ -72,7 +72,7 @@ def test_simulate_by_name(run: Run, here: Path) -> None:
     done = run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy")
     assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
     result = open_result(here / "r.nc")
-    assert result.attrs["network_sha256"] == trained.load(NAME).network.sha256
+    assert result.attrs["network_sha256"] == artefact.load(NAME).network.sha256
     assert int(result["layers/latent"]["spike_count"].sum()) > 0
 
 
@@ -94,4 +94,4 @@ def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
     done = run("train", "config.toml", "--out", "run", *arguments)
     assert (done.status, done.err) == (0, "")
     start = artefact.load(here / "run/start").network
-    assert start.sha256 == trained.load(NAME).network.sha256
+    assert start.sha256 == artefact.load(NAME).network.sha256

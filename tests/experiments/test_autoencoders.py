@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bioae import load as load_network
 from bioae import simulate
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.networks import trained
@@ -66,7 +67,7 @@ def test_conventional_networks_are_trained_alike_in_both_experiments() -> None:
 def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:
     from bioae.datasets import load as images_of
 
-    network, images = trained.load("sae-mnist").network, images_of("sample", "test", 3)
+    network, images = load_network("sae-mnist").network, images_of("sample", "test", 3)
     shown: list[int] = []
 
     class Mirror:

@@ -33,7 +33,6 @@ COMMON = (
     "bioae.checks",
     "bioae.errors",
     "bioae.extras",
-    "bioae.documents",
     "bioae.fields",
     "bioae.files",
     "bioae.firing_names",

@@ -19,9 +19,9 @@ from bioae.datasets import Data, DataOptions
 from bioae.equations.arrays.functions import rounded
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
+from bioae.networks.artefact import NetworkLike, network_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.trained.loading import NetworkLike, network_of
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
 from bioae.simulation.presentations import Presentations, converted

@@ -9,10 +9,9 @@ from typing import Any, Self
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from bioae.documents import read_toml
 from bioae.errors import InputError, NetworkError, describe, key_path
 from bioae.fields import Table
-from bioae.inputs import check_input
+from bioae.inputs import check_input, read_toml
 from bioae.networks.config import NetworkConfig
 from bioae.networks.tasks import LossName
 from bioae.runs.tables import DataConfig

@@ -9,7 +9,7 @@ from typing import Any
 
 from bioae.equations.library import load_neuron
 from bioae.errors import NetworkError
-from bioae.networks import artefact, trained
+from bioae.networks import artefact
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
@@ -47,7 +47,7 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
         return Network.initialise(config.network, seed=config.training.seed)
     described = config.network if config.gives_network else None
     if stored is None:
-        before = trained.load(init.model)
+        before = artefact.load(init.model)
         _warn_of_seen_images(config, before.training, init.model)
         _check_calibration(before.network, described, init)
         start = _changed(before.network, described, init)

@@ -14,10 +14,10 @@ from bioae.errors import NetworkError
 from bioae.exchange.nir.exported_neurons import ExportedNeurons, exported_neurons
 from bioae.exchange.nir.kernels import MOST_UNROLLED, ungrouped
 from bioae.exchange.nir.library import Graph, library
+from bioae.networks.artefact import NetworkLike, network_of
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.trained.loading import NetworkLike, network_of
 
 if TYPE_CHECKING:
     from brian2 import Quantity

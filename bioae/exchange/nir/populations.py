@@ -9,13 +9,13 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.documents import parse_toml
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.exchange.nir.folding import broadcast
 from bioae.exchange.nir.graphs import NEURONS
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.exchange.nir.resets import Reset
+from bioae.inputs import parse_toml
 
 __all__ = ["Population", "model_of", "population_of"]
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
-from bioae.documents import read_toml
 from bioae.errors import ArtefactError, describe, shortened
 from bioae.fields import Count, Size, Table
+from bioae.inputs import read_toml
 from bioae.networks.tasks import ScoreName
 from bioae.showing import Shown, Summary, rows_of
 

@@ -11,6 +11,7 @@ import pytest
 from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 from safetensors.numpy import load_file
 
 from bioae.errors import OutputError
@@ -98,14 +99,11 @@ def test_neuron_models_survive_their_files(network: Network, mine: Path, tmp_pat
     mine.unlink()
     loaded = load(tmp_path / "model").network
     assert loaded.config.model("mine") == model
-    placed = {each.name: each for each in loaded.config.placed}
-    assert placed["hidden"].model.equations == model.equations
-    assert placed["hidden"].model.reference == model.reference
-    assert placed["hidden"].model.parameters["theta"] == "2*mV"
-    np.testing.assert_array_equal(
-        loaded.parameters(placed["hidden"])["tau"], np.linspace(0.01, 0.03, 5)
-    )
-    assert float(loaded.parameters(placed["hidden"])["theta"]) == 0.0015
+    hidden = next(each for each in loaded.config.placed if each.name == "hidden")
+    assert hidden.model.parameters["theta"] == "2*mV"
+    parameters = loaded.parameters(hidden)
+    np.testing.assert_array_equal(parameters["tau"], np.linspace(0.01, 0.03, 5))
+    assert float(parameters["theta"]) == 0.0015
 
 
 def test_arrays_of_other_types_and_layouts(network: Network, tmp_path: Path) -> None:
@@ -142,7 +140,7 @@ def test_replacing(network: Network, tmp_path: Path) -> None:
     path = tmp_path / "model"
     save(network, path)
     before = (path / "network.toml").read_bytes()
-    with pytest.raises(OutputError, match="the output exists already and was kept"):
+    with refused(OutputError, where=path):
         save(network, path, training={"new": 1})
     assert (path / "network.toml").read_bytes() == before
     save(network, path, training={"new": 1}, overwrite=True)
@@ -154,9 +152,9 @@ def test_a_folder_of_other_files_is_never_replaced(network: Network, tmp_path: P
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "chapter1.tex").write_text("mine")
-    with pytest.raises(OutputError, match=r"holds more than a trained network.*chapter1\.tex"):
+    with refused(OutputError, where=folder, found="chapter1.tex"):
         save(network, folder, overwrite=True)
-    with pytest.raises(OutputError, match="expected a folder; found a file"):
+    with refused(OutputError, expected="a folder", found="a file"):
         save(network, folder / "chapter1.tex", overwrite=True)
     assert [path.name for path in folder.iterdir()] == ["chapter1.tex"]
     assert (folder / "chapter1.tex").read_text() == "mine"

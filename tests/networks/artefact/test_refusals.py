@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from safetensors.numpy import load_file, save_file
 
 from bioae.errors import ArtefactError
@@ -29,15 +30,6 @@ def model(network: Network, tmp_path: Path) -> Path:
     path = tmp_path / "model"
     save(network, path)
     return path
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(ArtefactError) as caught:
-        load(path)
-    line = str(caught.value)
-    assert str(path) in line
-    assert "\n" not in line
-    return line
 
 
 def edited(before: str, after: str) -> Spoil:
@@ -77,84 +69,86 @@ def replaced_by_pipe(path: Path) -> None:
     os.mkfifo(path / WEIGHTS)
 
 
-NAN = np.full((36, 5), np.nan)
+def without(name: str) -> Spoil:
+    return lambda path: (path / name).unlink()
 
-CASES: dict[str, tuple[Spoil, str]] = {
+
+NAN = np.full((36, 5), np.nan)
+HUGE = b"#" * (2**22 + 1)
+
+#: Spoilt files; names in the error's line, and its fields.
+CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "a newer version": (
         edited("format_version = 1", "format_version = 2"),
-        "expected format_version = 1; found 2. Read it with the version of bioae that wrote it",
+        (TEXT,),
+        {"expected": "format_version = 1", "found": "2"},
     ),
-    "no version": (edited("format_version = 1", ""), "expected format_version = 1; found none"),
-    "a version in words": (edited("format_version = 1", 'format_version = "1"'), "found '1'"),
-    "an empty description": (written(""), "found none"),
-    "binary garbage": (written(bytes(range(256))), f"{TEXT}: this is not a text file in UTF-8"),
-    "a truncated description": (cut(TEXT, 300), f"{TEXT}: this is not valid TOML"),
-    "a deep description": (written("x = " + "[" * 100_000), "this is not valid TOML"),
-    "a huge number": (written("x = " + "1" * 5_000), "this is not valid TOML"),
-    "a huge description": (
-        written(b"#" * (2**22 + 1)),
-        f"{TEXT} cannot be read: it is larger than 4 MiB",
-    ),
-    "no tables": (written("format_version = 1"), "the key 'network' is missing"),
-    "a table that is none": (
-        written("format_version = 1\nnetwork = 3\narrays = {}\ntraining = {}\nmetrics = {}"),
-        "network does not fit",
-    ),
-    "an unknown table": (
-        edited("[training]", "[trainign]"),
-        "unknown key 'trainign'",
-    ),
-    "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), "unknown key 'stepz'"),
-    "a key out of bounds": (edited("steps = 4", "steps = -4"), "steps does not fit"),
-    "layers that do not fit": (edited("units = 5", "units = 6"), "expected (6, 6); found (5, 5)"),
+    "no version": (edited("format_version = 1", ""), (TEXT,), {"found": "none"}),
+    "an empty description": (written(""), (TEXT,), {"found": "none"}),
+    "a text version": (edited("format_version = 1", 'format_version = "1"'), (), {"found": "'1'"}),
+    "binary garbage": (written(bytes(range(256))), (TEXT, "UTF-8"), {}),
+    "a truncated description": (cut(TEXT, 300), (TEXT, "TOML"), {}),
+    "a huge description": (written(HUGE), (TEXT, "4 MiB"), {}),
+    "no tables": (written("format_version = 1"), ("'network'",), {}),
+    "an unknown table": (edited("[training]", "[trainign]"), ("'trainign'",), {}),
+    "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), ("'stepz'",), {}),
+    "a key out of bounds": (edited("steps = 4", "steps = -4"), ("steps",), {}),
+    "layers that do not fit": (edited("units = 5", "units = 6"), ("(6, 6)", "(5, 5)"), {}),
     "a neuron model that is not there": (
         edited('neuron = "mine"', 'neuron = "alif"'),
-        "the neuron model 'alif' is not in the file; expected a table [network.neurons.alif]",
+        ("'alif'",),
+        {"expected": "a table [network.neurons.alif]"},
     ),
     "a synapse model that is not there": (
         edited("units = 5", 'units = 5\nsynapse = "stdp_pair"'),
-        "the synapse model 'stdp_pair' is not in the file; expected a table [network.synapses.",
+        ("'stdp_pair'",),
+        {"expected": "a table [network.synapses.stdp_pair]"},
     ),
     "a neuron model elsewhere": (
-        edited('neuron = "mine"', 'neuron = "../mine.toml"'),
-        "the neuron model '../mine.toml' is not in the file",
+        edited('neuron = "mine"', 'neuron = "../mine.toml"'), ("'../mine.toml'",), {},
     ),
-    "a model with an unknown key": (edited("threshold =", "treshold ="), "treshold"),
-    "truncated weights": (cut(WEIGHTS, 1000), f"{WEIGHTS}: the weights are truncated or damaged"),
-    "empty weights": (cut(WEIGHTS, 0), f"{WEIGHTS}: the weights are truncated or damaged"),
+    "a model with an unknown key": (edited("threshold =", "treshold ="), ("treshold",), {}),
+    "truncated weights": (cut(WEIGHTS, 1000), (WEIGHTS,), {}),
+    "empty weights": (cut(WEIGHTS, 0), (WEIGHTS,), {}),
     "a missing array": (
         arrays(lambda actual: actual.pop("first.weight")),
-        "'first.weight' does not fit the description; expected the shape [2, 1, 3, 3]; found none",
+        ("'first.weight'",),
+        {"expected": "the shape [2, 1, 3, 3]", "found": "none"},
     ),
     "an array too many": (
         arrays(lambda actual: actual.update(more=np.zeros(2))),
-        "the array 'more' does not fit the description; expected no such array; found [2]",
+        ("'more'",),
+        {"expected": "no such array", "found": "[2]"},
     ),
     "an array of another shape": (
         arrays(lambda actual: actual.update({"output.weight": np.zeros((5, 36))})),
-        "expected the shape [36, 5]; found [5, 36]",
+        ("'output.weight'",),
+        {"expected": "the shape [36, 5]", "found": "[5, 36]"},
     ),
     "an array of whole numbers": (
         arrays(lambda actual: actual.update({"output.weight": np.zeros((36, 5), int)})),
-        "expected float32 or float64; found int64",
+        ("'output.weight'",),
+        {"expected": "float32 or float64", "found": "int64"},
     ),
     "NaN": (
         arrays(lambda actual: actual.update({"output.weight": NAN})),
-        f"{WEIGHTS}: the array 'output.weight' has values that are not finite",
+        (WEIGHTS, "'output.weight'"),
+        {},
     ),
-    "no description": (lambda path: (path / TEXT).unlink(), f"{TEXT} is missing"),
-    "no weights": (lambda path: (path / WEIGHTS).unlink(), f"{WEIGHTS} is missing"),
-    "a folder for a file": (replaced_by_folder, f"{TEXT} cannot be read: Is a directory"),
-    "a pipe for a file": (replaced_by_pipe, f"{WEIGHTS} cannot be read: it is a pipe"),
-}
+    "no description": (without(TEXT), (TEXT,), {}),
+    "no weights": (without(WEIGHTS), (WEIGHTS,), {}),
+    "a folder for a file": (replaced_by_folder, (TEXT, "Is a directory"), {}),
+    "a pipe for a file": (replaced_by_pipe, (WEIGHTS, "pipe"), {}),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_spoilt_folder(case: str, model: Path) -> None:
-    spoil, message = CASES[case]
+    spoil, names, fields = CASES[case]
     load(model)
     spoil(model)
-    assert message in refusal(model)
+    with refused(ArtefactError, model, *names, **fields):
+        load(model)
 
 
 @pytest.mark.parametrize("kind", ["nothing", "an empty folder", "a text", "a pipe", "no zip"])
@@ -168,10 +162,8 @@ def test_files_that_are_not_artefacts(kind: str, tmp_path: Path) -> None:
         "no zip": lambda: path.write_bytes(b"PK\x03\x04" + bytes(100)),
     }
     make[kind]()
-    if kind == "a pipe":
-        assert refusal(path).endswith("expected a file or a folder; found a pipe")
-        return
-    assert "a trained network" in refusal(path) or "no trained network" in refusal(path)
+    with refused(ArtefactError, where=path, found="a pipe" if kind == "a pipe" else None):
+        load(path)
 
 
 def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
@@ -195,62 +187,53 @@ def test_other_members_are_never_read(members: dict[str, bytes], tmp_path: Path)
     assert [path.name for path in (tmp_path / "inner").iterdir()] == ["model.zip"]
 
 
-def test_a_member_that_is_not_at_the_top_does_not_count(
-    members: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_archives_that_are_not_read(members: dict[str, bytes], tmp_path: Path) -> None:
     for prefix in ("../", "/", "model/", "./"):
         path = archive(tmp_path / "m.zip", {f"{prefix}{n}": each for n, each in members.items()})
-        assert f"{TEXT} is missing" in refusal(path)
-
-
-def test_a_zip_bomb_is_not_opened(members: dict[str, bytes], tmp_path: Path) -> None:
+        with refused(ArtefactError, TEXT, where=path):
+            load(path)
     bomb = {**members, WEIGHTS: bytes(2**26)}
     path = archive(tmp_path / "bomb.zip", bomb, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 2**17
-    assert "only uncompressed archives are read" in refusal(path)
-
-
-def test_a_member_with_a_false_size(members: dict[str, bytes], tmp_path: Path) -> None:
-    path = archive(tmp_path / "liar.zip", members)
+    with refused(ArtefactError, where=path):
+        load(path)
+    path = archive(tmp_path / "false size.zip", members)
     size = len(members[WEIGHTS]).to_bytes(4, "little")
     content = path.read_bytes()
     assert content.count(size) >= 2
     path.write_bytes(content.replace(size, (2**31 - 1).to_bytes(4, "little")))
-    assert "this is not a trained network: it is truncated" in refusal(path)
-
-
-def test_an_encrypted_member(members: dict[str, bytes], tmp_path: Path) -> None:
-    content = bytearray(archive(tmp_path / "secret.zip", members).read_bytes())
+    with refused(ArtefactError, where=path):
+        load(path)
+    secret = bytearray(archive(tmp_path / "secret.zip", members).read_bytes())
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        for actual in re.finditer(re.escape(signature), bytes(content)):
-            content[actual.start() + flags] |= 1
-    (tmp_path / "secret.zip").write_bytes(content)
-    assert "encrypted" in refusal(tmp_path / "secret.zip")
+        for actual in re.finditer(re.escape(signature), bytes(secret)):
+            secret[actual.start() + flags] |= 1
+    (tmp_path / "secret.zip").write_bytes(secret)
+    with refused(ArtefactError, "encrypted"):
+        load(tmp_path / "secret.zip")
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_a_pickle_is_refused_and_never_executed(protocol: int, model: Path, tmp_path: Path) -> None:
+def test_a_pickle_is_refused_and_never_executed(model: Path, tmp_path: Path) -> None:
     import pickle  # noqa: TID251 - the attack itself
 
     class Attack:
         def __reduce__(self) -> tuple[object, ...]:
             return os.mkdir, (str(tmp_path / "owned"),)
 
-    attack = pickle.dumps(Attack(), protocol=protocol)
-    assert b"mkdir" in attack
-    (model / WEIGHTS).write_bytes(attack)
-    assert "the weights are truncated or damaged" in refusal(model)
-    # NumPy's own files may hold one too.
-    file = io.BytesIO()
+    file = io.BytesIO()  # NumPy's own files may hold one too
     np.save(file, np.array([Attack()], dtype=object), allow_pickle=True)
-    (model / WEIGHTS).write_bytes(file.getvalue())
-    assert "the weights are truncated or damaged" in refusal(model)
+    pickles = [pickle.dumps(Attack(), protocol=each) for each in (0, 2, 4)]
+    for attack in (*pickles, file.getvalue()):
+        assert b"mkdir" in attack
+        (model / WEIGHTS).write_bytes(attack)
+        with refused(ArtefactError, WEIGHTS):
+            load(model)
     assert not (tmp_path / "owned").exists()
 
 
 @given(data=st.data())
 @settings(
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the original is only read
 )
 def test_damage_anywhere_is_refused_or_does_not_matter(

@@ -44,7 +44,7 @@ def card(name: str) -> Card:
 
 @pytest.fixture
 def artefact(folder: Path) -> Artefact:
-    return trained.load(folder)
+    return artefact.load(folder)
 
 
 def test_there_is_one_and_names_are_not_those_of_neuron_models() -> None:
