@@ -1,4 +1,4 @@
-"""The grammar of expressions on Python's syntax trees: the constructs that a model may use."""
+"""Grammar of a model's expressions on Python's syntax trees, and the names with a meaning."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 __all__ = [
+    "BUILT_IN",
     "EXTREMES",
     "RANDOM",
+    "REFRACTORINESS",
+    "RESERVED_PREFIX",
     "SUPPORTED",
     "RefusedError",
     "check",
     "is_condition",
     "names_in",
 ]
+
+#: Names that every model may use without declaring them.
+BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
+
+#: The variables that Brian2 gives a model with a refractory period.
+REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
+
+#: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
+RESERVED_PREFIX = "bioae_"
 
 #: Brian2's functions that statements may use, with the number of arguments of each.
 SUPPORTED: Mapping[str, int] = {

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
+from bioae.equations.grammar import BUILT_IN, RESERVED_PREFIX
 from bioae.equations.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -16,7 +17,6 @@ from bioae.equations.limits import (
     MOST_VALUES,
     MOST_VALUES_IN_ALL,
 )
-from bioae.equations.names import BUILT_IN, RESERVED_PREFIX
 from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of

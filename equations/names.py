@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import keyword
 
+from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, RESERVED_PREFIX
 from bioae.equations.limits import LONGEST_NAME
 from bioae.errors import ModelError
 
-__all__ = ["BUILT_IN", "REFRACTORINESS", "RESERVED_PREFIX", "check_name"]
-
-#: Names that every model may use without declaring them.
-BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
-
-#: Names with this prefix belong to bioae inside Brian2 objects; a model may not use them.
-RESERVED_PREFIX = "bioae_"
-
-#: The variables that Brian2 gives a model with a refractory period.
-REFRACTORINESS = frozenset({"lastspike", "not_refractory"})
+__all__ = ["allowed", "check_name"]
 
 #: Arguments of Brian2's templates in addition to a group's variables, and attributes by which
 #: groups are asked for the group that they are part of.
@@ -62,6 +54,10 @@ _RESERVED = (
 )
 
 
+#: What Brian2 refuses as the end of a variable's name, and what stands for it in programs.
+_SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
+
+
 def check_name(name: str, *, where: str) -> None:
     """Reject a name that a variable cannot have.
 
@@ -88,3 +84,11 @@ def check_name(name: str, *, where: str) -> None:
         Equations.check_identifier(name)
     except (SyntaxError, ValueError) as error:
         raise ModelError(str(error).rstrip("."), where=where, hint="Choose another name") from None
+
+
+def allowed(name: str) -> str:
+    """Return a name that Brian2 allows for a parameter."""
+    for suffix, other in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix) + other
+    return name

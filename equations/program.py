@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from bioae.equations.arrays.timed import Timed
 from bioae.equations.expressions import Expression, Statement
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.model import NeuronModel
-from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 
 __all__ = [

@@ -176,7 +176,7 @@ def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:
     """Return a model that fits in every respect, and its program."""
     from bioae.equations import load_neuron, lower
-    from bioae.equations.parameters import trained_bounds
+    from bioae.equations.declarations import trained_bounds
 
     model = load_neuron(name)
     program = lower(model)

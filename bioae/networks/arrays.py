@@ -75,13 +75,10 @@ def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:
     names = {each for each in arrays if each.startswith(layer)} - placed.array_shapes.keys()
     if not names:
         return
-    from bioae.equations.declarations import brian2_equations
-    from bioae.equations.lowering.constants import positive_times
-    from bioae.equations.parameters import parameter_values
+    from bioae.equations.lowering.lowering import positive_times
 
     for prefix, model in ((layer, placed.model), (f"{layer}readout.", placed.readout)):
-        times = positive_times(brian2_equations(model), parameter_values(model))
-        for name in sorted({prefix + time for time in times} & names):
+        for name in sorted({prefix + time for time in positive_times(model)} & names):
             if (arrays[name] <= 0).any():
                 raise NetworkError(
                     f"the equations divide by the array {name!r}",

@@ -133,7 +133,7 @@ def spread_ends(
     model: NeuronModel, name: str, spread: tuple[str, str], *, where: str
 ) -> tuple[float, float]:
     """Return the ends of a uniform distribution of a parameter, in base units."""
-    from bioae.equations.parameters import parameter_values, trained_bounds
+    from bioae.equations.declarations import parameter_values, trained_bounds
     from bioae.equations.quantities import evaluate
 
     values, where = parameter_values(model), f"{where}, spread of {name!r}"

@@ -720,7 +720,7 @@ class Network(Shown):
 
     def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
         """Return the parameters of a read-out that would otherwise change with the neuron."""
-        from bioae.equations.parameters import parameter_values
+        from bioae.equations.declarations import parameter_values
 
         values = self.parameters(before, readout=True)
         new = parameter_values(after.readout)

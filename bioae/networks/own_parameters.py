@@ -56,7 +56,7 @@ def own_parameters(
     """
     from brian2.units import get_dimensions
 
-    from bioae.equations.parameters import parameter_values
+    from bioae.equations.declarations import parameter_values
     from bioae.equations.quantities import evaluate, text_of, unit_name
 
     before = parameter_values(placed.model)
@@ -103,7 +103,7 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
         return []
     from brian2.units import Quantity, get_dimensions, in_best_unit
 
-    from bioae.equations.parameters import parameter_values
+    from bioae.equations.declarations import parameter_values
 
     defaults, texts = parameter_values(placed.model), []
     for name in names:

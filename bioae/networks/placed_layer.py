@@ -95,7 +95,7 @@ class PlacedLayer:
     @cached_property
     def shared_parameters(self) -> frozenset[str]:
         """The parameters that the read-out takes over from the neuron."""
-        from bioae.equations.parameters import shared_parameters
+        from bioae.equations.declarations import shared_parameters
 
         return shared_parameters(self.model, self.readout)
 
@@ -245,7 +245,7 @@ class PlacedLayer:
         if not self.model.drawn and not self.readout.drawn:
             return {}
         from bioae.equations.arrays.start import drawn_parameters
-        from bioae.equations.parameters import random_parameters
+        from bioae.equations.declarations import random_parameters
 
         arrays: dict[str, NDArray[np.float64]] = {}
         own = random_parameters(self.model)

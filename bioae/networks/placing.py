@@ -165,8 +165,8 @@ def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
     texts = readout.parameters.items()
     if all(model.parameters.get(name, text) == text for name, text in texts):
         return {}
+    from bioae.equations.declarations import parameter_values, random_parameters, shared_parameters
     from bioae.equations.expressions import Expression
-    from bioae.equations.parameters import parameter_values, random_parameters, shared_parameters
     from bioae.equations.quantities import text_of
 
     shared = shared_parameters(model, readout)

@@ -14,9 +14,9 @@ from bioae.checks import instance, number, one_of
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.declarations import parameter_values
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import parameter_values
 from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
 from bioae.equations.quantities import constants, evaluate, text_of, time_in_seconds
 from bioae.errors import InputError, ModelError

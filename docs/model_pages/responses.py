@@ -76,7 +76,8 @@ def measure(model: NeuronModel) -> dict[str, Any]:
 
 def _abbreviations(model: NeuronModel, response: xr.Dataset) -> dict[str, Any]:
     """Return the subexpressions that the threshold names."""
-    program, equations = lower(model), brian2_equations(model)
+    program = lower(model)
+    equations = brian2_equations(program.model)
     if model.threshold is None or program.draws:
         return {}
     values: dict[str, Any] = {name: np.asarray(float(v)) for name, v in constants().items()}

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.stepping import Stepper
+from bioae.equations.declarations import parameter_order, parameter_values, random_parameters
 from bioae.equations.expressions import Expression
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import parameter_order, parameter_values, random_parameters
 from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Draw, Noise, Program
 from bioae.equations.quantities import constants, time_in_seconds
 from bioae.equations.timed_arrays import check_interval

@@ -164,7 +164,8 @@ def symbols(model: NeuronModel) -> tuple[Symbol, ...]:
     ModelError
         If the equations cannot be read.
     """
-    return tuple(_symbol(model, equation) for equation in brian2_equations(model).values())
+    equations = brian2_equations(without_timed_arrays(model))
+    return tuple(_symbol(model, equation) for equation in equations.values())
 
 
 def _equation(equation: SingleEquation, own: Collection[str]) -> str:

@@ -23,9 +23,10 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.expressions import Expression, check_names, parse_expression
+from bioae.equations.grammar import BUILT_IN, REFRACTORINESS
 from bioae.equations.language import complaint
 from bioae.equations.model import NeuronModel
-from bioae.equations.names import BUILT_IN, REFRACTORINESS, check_name
+from bioae.equations.names import check_name
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError, did_you_mean
 

@@ -18,7 +18,7 @@ from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Program
 from bioae.equations.quantities import SHORTEST, constants, evaluate
 from bioae.errors import ModelError
 
-__all__ = ["check_constants", "positive_times"]
+__all__ = ["check_constants", "divided_times"]
 
 _Function = Callable[[Mapping[str, Any]], Any]
 
@@ -69,7 +69,7 @@ def check_constants(
             raise _refusal(program, "a constant is not finite", used[name])
 
 
-def positive_times(equations: Equations, parameters: Mapping[str, Quantity]) -> set[str]:
+def divided_times(equations: Equations, parameters: Mapping[str, Quantity]) -> set[str]:
     """Return the parameters that are times and that the equations divide by."""
     names = {divisor.text for divisor in _written(equations)} & parameters.keys()
     return {name for name in names if have_same_dimensions(parameters[name], second)}
@@ -78,7 +78,7 @@ def positive_times(equations: Equations, parameters: Mapping[str, Quantity]) -> 
 def _check_times(
     model: NeuronModel, equations: Equations, parameters: Mapping[str, Quantity]
 ) -> None:
-    for name in sorted(positive_times(equations, parameters)):
+    for name in sorted(divided_times(equations, parameters)):
         if float(parameters[name]) < SHORTEST:
             raise ModelError(
                 "the equations divide by this parameter",

@@ -10,9 +10,8 @@ from typing import Any
 
 from bioae.equations.assignments import ACTIVE, Activity
 from bioae.equations.expressions import Expression
-from bioae.equations.grammar import is_condition, names_in
+from bioae.equations.grammar import RESERVED_PREFIX, is_condition, names_in
 from bioae.equations.lowering.conditions import with_numbers
-from bioae.equations.names import RESERVED_PREFIX
 from bioae.equations.program import REFRACTORY_PREFIX
 
 __all__ = ["Hoist"]

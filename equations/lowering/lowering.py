@@ -15,20 +15,25 @@ from brian2.utils.stringtools import get_identifiers
 from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.assignments import Assignment, parse_assignments, without_refractory
-from bioae.equations.declarations import brian2_equations, copied_variables
+from bioae.equations.declarations import (
+    brian2_equations,
+    check_trainable,
+    copied_variables,
+    in_order,
+    parameter_values,
+)
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import is_condition
 from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
-from bioae.equations.lowering.constants import check_constants
+from bioae.equations.lowering.constants import check_constants, divided_times
 from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.surrogate import read_surrogate
 from bioae.equations.model import NeuronModel, without_comments
 from bioae.equations.operators import LEAST_INTEGER
-from bioae.equations.parameters import check_trainable, in_order, parameter_values
 from bioae.equations.program import (
     INHIBITION,
     INPUT,
@@ -44,7 +49,7 @@ from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
 from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
 from bioae.errors import ModelError
 
-__all__ = ["lower"]
+__all__ = ["lower", "positive_times"]
 
 
 def lower(model: NeuronModel) -> Program:
@@ -79,6 +84,12 @@ def _lower(name: str, fields: str) -> Program:
     compiled = partial(compile_expression, functions=array_functions(np))
     check_constants(program, lowering.equations, lowering.values, compiled)
     return program
+
+
+def positive_times(model: NeuronModel) -> set[str]:
+    """Return the parameters of a model that are times and that its equations divide by."""
+    model = without_timed_arrays(model)
+    return divided_times(brian2_equations(model), parameter_values(model))
 
 
 class _Lowering:

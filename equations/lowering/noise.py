@@ -11,7 +11,7 @@ from typing import Literal
 
 from bioae.equations.assignments import Assignment
 from bioae.equations.expressions import Expression
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Draw, Program
 
 __all__ = [

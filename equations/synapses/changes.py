@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bioae.equations.expressions import Expression
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Block, named
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from brian2 import second
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
@@ -12,14 +13,15 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from bioae.equations.expressions import Expression, Statement, parse_expression
 from bioae.equations.language import declared_equations
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.lowering.noise import Draws
-from bioae.equations.names import check_name
+from bioae.equations.names import allowed, check_name
 from bioae.equations.program import Program, Statements
 from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
 from bioae.equations.synapses.program import EVERY, SIDES, Block, Exchange, Rule, SideName, named
-from bioae.equations.synapses.scope import Scope, allowed
-from bioae.equations.synapses.tables import Tables
+from bioae.equations.synapses.scope import Scope
+from bioae.equations.synapses.tables import Tables, without_firing
 from bioae.errors import ModelError
 
 __all__ = ["lower_synapse"]
@@ -157,10 +159,20 @@ class _Lowering:
             equations = self.tables.parsed(side.equations, name)
             if name == "post":
                 equations = self._without_late(equations)
-            traces[name] = self.tables.program(
+            traces[name] = self._program(
                 name, equations, method=side.method, initial=side.initial, on_spike=side.on_spike
             )
         return traces
+
+    def _program(self, table: str, equations: Equations, **texts: Any) -> Program:
+        """Lower the equations of a table; `texts` are the keys of `Tables.neuron`."""
+        neuron = self.tables.neuron(table, equations, **texts)
+        with self.tables.placed(table):
+            program = lower(neuron)
+        if program.draws:
+            kind = "traces" if table in SIDES else "variables"
+            raise ModelError(f"{kind} cannot be random", where=f"{self.where}, [{table}]")
+        return without_firing(program)
 
     def _without_late(self, equations: Equations) -> Equations:
         """Keep the subexpressions that depend on the layer or on modulators; return the rest."""
@@ -268,9 +280,7 @@ class _Lowering:
         if code.equations is None:
             return None, Block()
         equations = self.tables.parsed(code.equations, "synapse")
-        program = self.tables.program(
-            "synapse", equations, method=code.method, initial=code.initial
-        )
+        program = self._program("synapse", equations, method=code.method, initial=code.initial)
         known = {n: Expression(named("constant", n)) for n in program.parameters}
         known |= {n: Expression(named("constant", n)) for n in program.constants}
         known["dt"] = Expression(named("constant", "dt"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bioae.equations.expressions import Expression, Statement
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 from bioae.equations.program import Draw, Program, Statements
 from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel

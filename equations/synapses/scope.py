@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from brian2.equations.equations import SUBEXPRESSION, Equations
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import Dimension
-from brian2.utils.stringtools import word_substitute
 
 from bioae.equations.assignments import Assignment, parse_assignments
 from bioae.equations.expressions import Expression, Statement, check_names, parse_expression
@@ -23,16 +21,13 @@ from bioae.equations.grammar import RANDOM
 from bioae.equations.language import complaint
 from bioae.equations.lowering.conditions import is_true_or_false, with_numbers
 from bioae.equations.lowering.noise import Draws
-from bioae.equations.names import check_name
+from bioae.equations.names import allowed, check_name
 from bioae.equations.quantities import constants, unit_name
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Block, named
 from bioae.errors import ModelError
 
-__all__ = ["Scope", "allowed", "placed"]
-
-#: What Brian2 refuses as the end of a variable's name, and what stands for it in programs.
-_SUFFIXES = {"_pre": "_presynaptic", "_post": "_postsynaptic"}
+__all__ = ["Scope"]
 
 
 class Scope:
@@ -266,44 +261,3 @@ class Scope:
                 f"{text!r} has the wrong unit", where=where, expected=unit_name(expected),
                 found=unit_name(unit),
             )  # fmt: skip
-
-
-def allowed(name: str) -> str:
-    """Return a name that Brian2 allows for a parameter."""
-    for suffix, other in _SUFFIXES.items():
-        if name.endswith(suffix):
-            return name.removesuffix(suffix) + other
-    return name
-
-
-#: Keys of a neuron model that are those of a side by another name.
-_KEYS = {"reset": "on_spike"}
-
-
-@contextmanager
-def placed(table: str, where: str, names: Mapping[str, str]) -> Iterator[None]:
-    """Name the table of the file in errors of the lowering of its equations.
-
-    Parameters
-    ----------
-    table
-        The table.
-    where
-        The file.
-    names
-        The parameters' names in the file, by those in the equations.
-    """
-    try:
-        yield
-    except ModelError as error:
-
-        def renamed(text: str | None) -> str | None:
-            return None if text is None else str(word_substitute(text, names))
-
-        _, comma, key = (error.where or "").partition(", ")
-        if not key.startswith(("[parameters]", f"[{table}]")):
-            key = f"[{table}]{f' {_KEYS.get(key, key)}' if comma else ''}"
-        raise ModelError(
-            renamed(error.what) or "", where=f"{where}, {renamed(key)}",
-            expected=renamed(error.expected), found=renamed(error.found), hint=renamed(error.hint),
-        ) from error  # fmt: skip

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION, Equations
 from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
+from bioae.equations.declarations import parameter_values
 from bioae.equations.expressions import Expression, parse_expression
+from bioae.equations.grammar import BUILT_IN
 from bioae.equations.language import complaint, declared_equations
-from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.names import BUILT_IN, check_name
-from bioae.equations.parameters import parameter_values
+from bioae.equations.names import allowed, check_name
 from bioae.equations.program import Program
 from bioae.equations.quantities import unit_name
 from bioae.equations.synapses.model import SynapseModel
 from bioae.equations.synapses.program import SIDES
-from bioae.equations.synapses.scope import allowed, placed
 from bioae.errors import ModelError
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "without_firing"]
+
+#: Keys of a neuron model that are those of a side by another name.
+_KEYS = {"reset": "on_spike"}
 
 
 class Tables:
@@ -77,7 +79,7 @@ class Tables:
         model = NeuronModel(
             name=self.model.name, description="-", equations=self.renamed(text), input="-"
         )
-        with self._placed(table):
+        with self.placed(table):
             try:
                 return declared_equations(model)
             except ModelError:
@@ -85,7 +87,7 @@ class Tables:
             except Exception as error:  # Brian2's parser raises many kinds
                 raise ModelError(complaint(error), where=f"{self.where}, equations") from error
 
-    def program(
+    def neuron(
         self,
         table: str,
         equations: Equations,
@@ -93,8 +95,8 @@ class Tables:
         method: str | None,
         initial: Mapping[str, str],
         on_spike: str | None = None,
-    ) -> Program:
-        """Lower the equations of a table as those of a neuron that never fires by itself.
+    ) -> NeuronModel:
+        """Return the equations of a table as a neuron that never fires by itself.
 
         Raises
         ------
@@ -119,7 +121,7 @@ class Tables:
                 where=f"{self.where}, [{table}]",
                 found=name,
             )
-        model = NeuronModel(
+        return NeuronModel(
             name=self.model.name,
             description=self.model.description,
             equations=_text(equations),
@@ -132,11 +134,6 @@ class Tables:
             parameters=_needed(self._parameters, used),
             initial=starts,
         )
-        with self._placed(table):
-            program = lower(model)
-        if program.draws:
-            raise ModelError(f"{kind}s cannot be random", where=f"{self.where}, [{table}]")
-        return _without_firing(program)
 
     def _states(self, equations: Equations, table: str, kind: str) -> list[str]:
         """Return the names of the numbers that equations declare."""
@@ -169,12 +166,29 @@ class Tables:
                 "a parameter of a synapse cannot be random",
                 where=f"{self.where}, [parameters] {min(model.drawn)}",
             )
-        with self._placed("parameters"):
+        with self.placed("parameters"):
             values = parameter_values(model)
         return {name: values[stand_in.text] for name, stand_in in self.names.items()}
 
-    def _placed(self, table: str) -> AbstractContextManager[None]:
-        return placed(table, self.where, {each.text: n for n, each in self.names.items()})
+    @contextmanager
+    def placed(self, table: str) -> Iterator[None]:
+        """Name a table and its parameters in errors as the file does."""
+        names = {each.text: name for name, each in self.names.items()}
+
+        def renamed(text: str | None) -> str | None:
+            return None if text is None else str(word_substitute(text, names))
+
+        try:
+            yield
+        except ModelError as error:
+            _, comma, key = (error.where or "").partition(", ")
+            if not key.startswith(("[parameters]", f"[{table}]")):
+                key = f"[{table}]{f' {_KEYS.get(key, key)}' if comma else ''}"
+            raise ModelError(
+                renamed(error.what) or "", where=f"{self.where}, {renamed(key)}",
+                expected=renamed(error.expected), found=renamed(error.found),
+                hint=renamed(error.hint),
+            ) from error  # fmt: skip
 
 
 def _text(equations: Equations) -> str:
@@ -187,7 +201,7 @@ def _text(equations: Equations) -> str:
     return "\n".join(lines)
 
 
-def _without_firing(program: Program) -> Program:
+def without_firing(program: Program) -> Program:
     """Return a program that receives nothing and fires never; its reset stays."""
     program = replace(program, threshold=None, distance=None, scale=None, receive=())
     blocks = (*program.update, *program.reset, *program.prepare)

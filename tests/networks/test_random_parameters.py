@@ -9,8 +9,8 @@ import pytest
 from builders import dense, described, model
 from refusals import refused
 
+from bioae.equations.declarations import parameter_values
 from bioae.equations.lowering.lowering import lower
-from bioae.equations.parameters import parameter_values
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.noise import Key, draw

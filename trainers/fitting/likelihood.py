@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bioae.equations.arrays.start import default_parameters
+from bioae.equations.declarations import parameter_values
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import parameter_values
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from bioae.equations.declarations import trained_bounds
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import trained_bounds
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.own_parameters import check_own
 from bioae.networks.placed_layer import PlacedLayer

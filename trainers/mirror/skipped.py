@@ -13,8 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from bioae.equations.expressions import Expression, Statement
-from bioae.equations.grammar import names_in
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX, names_in
 from bioae.equations.program import DUE, Event, Program, Statements
 
 __all__ = ["TAKEN", "may_be_undefined", "with_skipped"]

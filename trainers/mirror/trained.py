@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bioae.equations.declarations import parameter_values, trained_bounds
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import parameter_values, trained_bounds
 
 __all__ = ["Scale", "TrainedParameter", "as_array"]
 

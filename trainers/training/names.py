@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
-from bioae.equations.declarations import brian2_equations
-from bioae.equations.lowering.constants import positive_times
+from bioae.equations.lowering.lowering import positive_times
 from bioae.equations.model import NeuronModel
-from bioae.equations.parameters import parameter_values
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
@@ -119,7 +117,7 @@ def _check_trainable(
 def _check_bounds(
     bounds: Mapping[str, tuple[str, str]], model: NeuronModel, trained: Collection[str], where: str
 ) -> None:
-    times = positive_times(brian2_equations(model), parameter_values(model))
+    times = positive_times(model)
     for name, (low, _) in bounds.items():
         if name in times:  # training must not move it to 0, by which the equations divide
             time_in_seconds(low, where=f"{where}, bounds.{name}", error=NetworkError)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bioae.equations.parameters import trained_bounds
+from bioae.equations.declarations import trained_bounds
 from bioae.networks.network import Network
 from bioae.runs.splits import Given, splits
 from bioae.trainers.mirror.derivatives import derivative

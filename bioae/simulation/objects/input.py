@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import TimedArray, second
 from brian2.utils.stringtools import word_substitute
 
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.networks.config import NetworkConfig
 from bioae.noise.brian import FUNCTIONS, brian2_functions, cpp_source
 from bioae.simulation.brian2_internals.groups import VariablesGroup, use_template

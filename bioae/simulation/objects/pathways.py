@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps

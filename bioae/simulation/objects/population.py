@@ -15,7 +15,7 @@ from bioae.arithmetic import brian2_arithmetic, rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression, Statement
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program
 from bioae.equations.quantities import physical_constants
 from bioae.equations.timed_arrays import varying

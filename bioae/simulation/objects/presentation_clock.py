@@ -12,7 +12,7 @@ import numpy as np
 from brian2 import Clock, NeuronGroup, second
 from numpy.typing import NDArray
 
-from bioae.equations.names import RESERVED_PREFIX
+from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.networks.config import NetworkConfig
 from bioae.networks.schedule import Timing
 from bioae.noise import Key

@@ -24,7 +24,7 @@ from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
-from bioae.equations.parameters import parameter_values
+from bioae.equations.declarations import parameter_values
 from bioae.equations.quantities import evaluate, physical_constants
 
 Array = NDArray[Any]

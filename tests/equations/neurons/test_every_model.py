@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bioae.equations import NeuronModel, available, load_neuron, lower
-from bioae.equations.parameters import parameter_values
+from bioae.equations.declarations import parameter_values
 from bioae.equations.quantities import evaluate, time_in_seconds
 
 MODELS = available()
