@@ -73,7 +73,7 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
     tried = set()
     for stage in stages:
         trained = stage.trained(mirror.weights, mirror.trained)
-        key = trained, tuple((each.symbol, each.layers) for each in stage.regularisers)
+        key = trained, tuple((symbol, each.layers) for symbol, each in stage.regularisers.items())
         if key not in tried:
             tried.add(key)
             let_train(stage, mirror.weights, mirror.trained)

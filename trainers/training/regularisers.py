@@ -21,11 +21,10 @@ its potential has one.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -35,17 +34,9 @@ from bioae.trainers.training.schedules import growth
 
 if TYPE_CHECKING:
     from bioae.trainers.mirror.activity import Activity, LayerActivity
+    from bioae.trainers.training.terms import TermConfig
 
-__all__ = [
-    "REGULARISERS",
-    "WEIGHT_KINDS",
-    "ActivityRegulariser",
-    "Regulariser",
-    "TargetedRegulariser",
-    "WeightRegulariser",
-    "evaluate",
-]
-
+__all__ = ["ACTIVITY_TERMS", "POTENTIAL_TERMS", "WEIGHT_KINDS", "WEIGHT_TERMS", "evaluate"]
 
 #: The last parts of the names of weights: of spiking layers, and of variational auto-encoders.
 WEIGHT_KINDS = ("weight", "recurrent", "log_variance_weight")
@@ -66,253 +57,78 @@ class LayerReading:
     def potential(self) -> Tensor:
         """Cumulative potential after the last step over the steps, U_T / T: (example, neuron)."""
         potential = self._layer.final_potential
-        if potential is None:
-            raise NetworkError(
-                "a regulariser acts on a potential that was not computed",
-                where=f"layer {self._layer.name}",
-                hint="Ask the mirror for the cumulative potential of the layer",
-            )
+        assert potential is not None  # the mirror computes it where a term needs it
         return potential.flatten(1) / len(self._layer.spikes)
 
 
-@dataclass(frozen=True)
-class Regulariser(ABC):
-    """A term of the loss.
+#: Returns the term of one layer, without its coefficient, from its table in the configuration.
+_ActivityTerm: TypeAlias = Callable[[LayerReading, Any], Tensor]
 
-    Parameters
-    ----------
-    coefficient
-        The factor of the term; any finite number.
-    layers
-        The names of the layers that the term acts on; None for all.
-    warm_up
-        The epochs over which the coefficient grows linearly from 0.
+
+def _towards(quantity: str, cost: Callable[[Tensor], Tensor]) -> _ActivityTerm:
+    """Return a term that pulls a quantity of each neuron towards a target, or into a window.
+
+    With ``over = "batch"`` the quantity is its mean over the batch: a neuron may then fire for some
+    examples and be silent for others.
     """
+    read = attrgetter(quantity)
 
-    symbol: ClassVar[str]
-    coefficient: float
-    layers: tuple[str, ...] | None = None
-    warm_up: float = 0.0
+    def term(reading: LayerReading, config: Any) -> Tensor:
+        values: Tensor = read(reading)
+        if config.over == "batch":
+            values = values.mean(0, keepdim=True)
+        if config.window is None:
+            distance = values - config.target
+        else:
+            low, high = config.window
+            distance = (low - values).relu() + (values - high).relu()
+        return cost(distance).sum(1).mean()
 
-    def acts_on(self, layer: str) -> bool:
-        """Return whether the term acts on the layer of that name."""
-        return self.layers is None or layer in self.layers
-
-    @abstractmethod
-    def __call__(
-        self, readings: Mapping[str, LayerReading], weights: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Return the coefficient times the term, a number.
-
-        Parameters
-        ----------
-        readings
-            One for each spiking layer, by the layer's name.
-        weights
-            By ``LAYER.weight`` and so on: `WEIGHT_KINDS`, on which terms of weights act, biases
-            and neuron parameters.
-        """
-
-    def _total(self, terms: Sequence[Tensor]) -> Tensor:
-        if not terms:
-            raise NetworkError(
-                "a regulariser acts on no layer",
-                expected="the name of at least one layer that it can act on",
-            )
-        return self.coefficient * torch.stack(list(terms)).sum()
+    return term
 
 
-class ActivityRegulariser(Regulariser):
-    """A term on the activity of each layer that it acts on."""
-
-    needs_potential: ClassVar[bool] = False
-
-    def __call__(
-        self, readings: Mapping[str, LayerReading], weights: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Return the coefficient times the sum of the term over layers."""
-        return self._total([self._term(r) for name, r in readings.items() if self.acts_on(name)])
-
-    @abstractmethod
-    def _term(self, reading: LayerReading) -> Tensor:
-        """Return the term of one layer, without the coefficient."""
+def _neuron1(reading: LayerReading, _: TermConfig) -> Tensor:
+    """Return ``sum s / T``: equal to lambda1 where both act on the same layer."""
+    return reading.rate.sum(1).mean()
 
 
-@dataclass(frozen=True)
-class TargetedRegulariser(ActivityRegulariser):
-    """A term that pulls a quantity of each neuron towards a target, 0 in the paper.
+def _example2(reading: LayerReading, _: TermConfig) -> Tensor:
+    """Return ``(sum over neurons of s / T)^2``: few neurons should fire for an example."""
+    return reading.rate.sum(1).square().mean()
 
-    Parameters
-    ----------
-    target
-        The value where the term is 0.
-    window
-        Bounds between which the term is 0, instead of a target.
-    over
-        Whether the quantity is that of each example, or its mean over the batch: a neuron may then
-        fire for some examples and be silent for others.
+
+def _neuron2(reading: LayerReading, _: TermConfig) -> Tensor:
+    """Return ``sum over neurons of (sum over examples of s / T)^2 / examples``.
+
+    No neuron should fire for all. At constant activity it grows in proportion to the batch size.
     """
-
-    target: float = 0.0
-    window: tuple[float, float] | None = None
-    over: Literal["example", "batch"] = "example"
-
-    def _term(self, reading: LayerReading) -> Tensor:
-        quantity = self._quantity(reading)
-        if self.over == "batch":
-            quantity = quantity.mean(0, keepdim=True)
-        return self._cost(self._distance(quantity)).sum(1).mean()
-
-    def _distance(self, quantity: Tensor) -> Tensor:
-        """Return the distance from the target, or from the window, where it is not negative."""
-        if self.window is None:
-            return quantity - self.target
-        low, high = self.window
-        return (low - quantity).relu() + (quantity - high).relu()
-
-    @abstractmethod
-    def _quantity(self, reading: LayerReading) -> Tensor:
-        """Return the quantity (example, neuron)."""
-
-    @abstractmethod
-    def _cost(self, distance: Tensor) -> Tensor:
-        """Return the cost of each distance."""
+    return reading.rate.sum(0).square().sum() / len(reading.rate)
 
 
-class _OfPotential(TargetedRegulariser):
-    """A term on the cumulative potential, U_T / T."""
+#: The terms of the activity of a layer, by symbol. With a window, over the batch and with a
+#: coefficient of 0.5, lambda1 is the rate regulariser of Bittar, Garner 2022 (arXiv:2212.01187).
+ACTIVITY_TERMS: dict[str, _ActivityTerm] = {
+    "beta1": _towards("potential", torch.abs),
+    "beta2": _towards("potential", torch.square),
+    "lambda1": _towards("rate", torch.abs),
+    "lambda2": _towards("rate", torch.square),
+    "neuron1": _neuron1,
+    "example2": _example2,
+    "neuron2": _neuron2,
+}
 
-    needs_potential = True
+#: Those that need the cumulative potential.
+POTENTIAL_TERMS = frozenset({"beta1", "beta2"})
 
-    def _quantity(self, reading: LayerReading) -> Tensor:
-        return reading.potential
-
-
-class _OfRate(TargetedRegulariser):
-    """A term on the rate, s / T."""
-
-    def _quantity(self, reading: LayerReading) -> Tensor:
-        return reading.rate
-
-
-class Beta1(_OfPotential):
-    """``sum |U_T / T - target|``: the potential, linearly."""
-
-    symbol = "beta1"
-
-    def _cost(self, distance: Tensor) -> Tensor:
-        return distance.abs()
-
-
-class Beta2(_OfPotential):
-    """``sum (U_T / T - target)^2``: the potential, squared."""
-
-    symbol = "beta2"
-
-    def _cost(self, distance: Tensor) -> Tensor:
-        return distance.square()
-
-
-class Lambda1(_OfRate):
-    """``sum |s / T - target|``: the rate, linearly.
-
-    With a window, over the batch and with a coefficient of 0.5 it is the rate regulariser of
-    Bittar, Garner 2022 (arXiv:2212.01187): ``0.5 sum [relu(low - r) + relu(r - high)]``.
-    """
-
-    symbol = "lambda1"
-
-    def _cost(self, distance: Tensor) -> Tensor:
-        return distance.abs()
-
-
-class Lambda2(_OfRate):
-    """``sum (s / T - target)^2``: the rate, squared."""
-
-    symbol = "lambda2"
-
-    def _cost(self, distance: Tensor) -> Tensor:
-        return distance.square()
-
-
-class Neuron1(ActivityRegulariser):
-    """``sum s / T``: the layer's activity; equal to lambda1 where both act on the same layer."""
-
-    symbol = "neuron1"
-
-    def _term(self, reading: LayerReading) -> Tensor:
-        return reading.rate.sum(1).mean()
-
-
-class Example2(ActivityRegulariser):
-    """``(sum over neurons of s / T)^2``: few neurons should fire for an example."""
-
-    symbol = "example2"
-
-    def _term(self, reading: LayerReading) -> Tensor:
-        return reading.rate.sum(1).square().mean()
-
-
-class Neuron2(ActivityRegulariser):
-    """``sum over neurons of (sum over examples of s / T)^2 / examples``: no neuron fires for all.
-
-    At constant activity it grows in proportion to the batch size.
-    """
-
-    symbol = "neuron2"
-
-    def _term(self, reading: LayerReading) -> Tensor:
-        return reading.rate.sum(0).square().sum() / len(reading.rate)
-
-
-class WeightRegulariser(Regulariser):
-    """A term on the weights into each layer that it acts on, all `WEIGHT_KINDS` included."""
-
-    def __call__(
-        self, readings: Mapping[str, LayerReading], weights: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Return the coefficient times the sum of the term over weight arrays."""
-        names = (name.rpartition(".") for name in weights)
-        return self._total(
-            [
-                self._term(weights[f"{layer}.{kind}"])
-                for layer, _, kind in names
-                if kind in WEIGHT_KINDS and self.acts_on(layer)
-            ]
-        )
-
-    @abstractmethod
-    def _term(self, weight: Tensor) -> Tensor:
-        """Return the term of one array of weights, without the coefficient."""
-
-
-class L1(WeightRegulariser):
-    """``sum |w|``."""
-
-    symbol = "l1"
-
-    def _term(self, weight: Tensor) -> Tensor:
-        return weight.abs().sum()
-
-
-class L2(WeightRegulariser):
-    """``sum w^2``, without the factor 1/2 of weight decay."""
-
-    symbol = "l2"
-
-    def _term(self, weight: Tensor) -> Tensor:
-        return weight.square().sum()
-
-
-#: Every term by its symbol.
-REGULARISERS: dict[str, type[Regulariser]] = {
-    term.symbol: term
-    for term in (Beta1, Beta2, Lambda1, Lambda2, L1, L2, Neuron1, Example2, Neuron2)
+#: The terms of an array of weights, by symbol; l2 is without the factor 1/2 of weight decay.
+WEIGHT_TERMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "l1": lambda weight: weight.abs().sum(),
+    "l2": lambda weight: weight.square().sum(),
 }
 
 
 def evaluate(
-    regularisers: Sequence[Regulariser],
+    terms: Mapping[str, TermConfig],
     activity: Activity,
     weights: Mapping[str, Tensor],
     elapsed: float = math.inf,
@@ -321,22 +137,45 @@ def evaluate(
 
     Parameters
     ----------
-    regularisers
-        The terms; no symbol twice.
+    terms
+        The tables of the terms, by symbol.
     activity
         The mirror's activity for the batch.
     weights
-        The mirror's weights, by ``LAYER.weight``.
+        The mirror's weights, by ``LAYER.weight``; terms of weights act on `WEIGHT_KINDS`.
     elapsed
         The time since the terms came into force, in epochs, for their warm-ups.
 
     Raises
     ------
     NetworkError
-        If a term acts on a potential that the mirror did not compute, or on no layer at all.
+        If a term acts on no layer at all.
     """
     readings = {name: LayerReading(layer) for name, layer in activity.layers.items()}
     return {
-        each.symbol: growth(elapsed, each.warm_up) * each(readings, weights)
-        for each in regularisers
+        symbol: growth(elapsed, term.warm_up)
+        * (term.coefficient * _summed(symbol, term, readings, weights))
+        for symbol, term in terms.items()
     }
+
+
+def _summed(
+    symbol: str,
+    term: TermConfig,
+    readings: Mapping[str, LayerReading],
+    weights: Mapping[str, Tensor],
+) -> Tensor:
+    """Return the sum of a term over the layers, or the arrays of weights, that it acts on."""
+    if symbol in ACTIVITY_TERMS:
+        read = ACTIVITY_TERMS[symbol]
+        found = [read(each, term) for name, each in readings.items() if term.acts_on(name)]
+    else:
+        names = (name.rpartition(".") for name in weights)
+        found = [
+            WEIGHT_TERMS[symbol](weights[f"{layer}.{kind}"])
+            for layer, _, kind in names
+            if kind in WEIGHT_KINDS and term.acts_on(layer)
+        ]
+    if not found:
+        raise NetworkError("a regulariser acts on no layer", where=f"regularisers.{symbol}")
+    return torch.stack(found).sum()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bioae.errors import NetworkError, key_path
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.config import RunConfig
-from bioae.trainers.training.regularisers import (
-    REGULARISERS,
-    ActivityRegulariser,
-    Regulariser,
-)
+from bioae.trainers.training.regularisers import ACTIVITY_TERMS
 from bioae.trainers.training.sections import DescentConfig
-from bioae.trainers.training.terms import RegularisersConfig
+from bioae.trainers.training.terms import RegularisersConfig, TermConfig
 
 __all__ = ["Stage", "build_regularisers", "stages_of"]
 
@@ -32,7 +28,7 @@ class Stage:
     settings
         The settings in the stage.
     regularisers
-        The terms that its loss adds to the reconstruction.
+        The terms that its loss adds to the reconstruction, by symbol.
     scheduled
         The epochs of the learning-rate schedule: of the run, or of the stage if it has its own.
     regularised
@@ -43,7 +39,7 @@ class Stage:
     start: int
     end: int
     settings: DescentConfig
-    regularisers: tuple[Regulariser, ...]
+    regularisers: Mapping[str, TermConfig]
     scheduled: range
     regularised: int
 
@@ -95,48 +91,37 @@ def stages_of(config: RunConfig) -> tuple[Stage, ...]:
     NetworkError
         As `build_regularisers`.
     """
-    return tuple(_stages(config))
-
-
-def _stages(config: RunConfig) -> Iterator[Stage]:
-    run = config.training
-    lengths = run.lengths
+    run, lengths = config.training, config.training.lengths
     terms = build_regularisers(config.regularisers, config.network)
     whole, start = range(sum(lengths)), 0
     if not run.stages:
-        yield Stage(0, 0, run.epochs, run, terms, whole, 0)
-    for number, stage in enumerate(run.stages):
-        own, end = stage.regularisers, start + lengths[number]
-        yield Stage(
-            number,
-            start,
-            end,
-            run.model_copy(update=stage.settings()),
-            terms if own is None else build_regularisers(own, config.network, _key(number)),
-            whole if stage.schedule is None else range(start, end),
-            0 if own is None else start,
+        return (Stage(0, 0, run.epochs, run, terms, whole, 0),)
+    stages = []
+    for number, (stage, length) in enumerate(zip(run.stages, lengths, strict=True)):
+        own, end = stage.regularisers, start + length
+        key = key_path("training", "stages", number, "regularisers")
+        stages.append(
+            Stage(
+                number,
+                start,
+                end,
+                run.model_copy(update=stage.settings()),
+                terms if own is None else build_regularisers(own, config.network, key),
+                whole if stage.schedule is None else range(start, end),
+                0 if own is None else start,
+            )
         )
         start = end
-
-
-def _key(number: int) -> str:
-    return key_path("training", "stages", number, "regularisers")
+    return tuple(stages)
 
 
 def build_regularisers(
     config: RegularisersConfig, network: NetworkConfig, where: str = "regularisers"
-) -> tuple[Regulariser, ...]:
-    """Return the regularisers of a configuration.
+) -> dict[str, TermConfig]:
+    """Return the tables of the terms that are set, by symbol, with the layers that they act on.
 
-    Parameters
-    ----------
-    config
-        The terms, with their coefficients and layers.
-    network
-        The network. Terms of the activity act on the layers that spike, those of weights on the
-        layers with trained ones.
-    where
-        The key of their table, named in errors.
+    Terms of the activity act on the layers that spike, those of weights on the layers with trained
+    ones. `where` is the key of the table, named in errors.
 
     Raises
     ------
@@ -146,27 +131,18 @@ def build_regularisers(
     """
     spiking = tuple(each.name for each in network.placed if each.can_fire)
     weighted = tuple(each.name for each in network.placed if each.weight_shapes)
-    terms = []
-    for symbol, values in config.terms(network.latent).items():
-        kind, options = REGULARISERS[symbol], dict(values)
-        allowed, lack = weighted, "without trained weights"
-        if issubclass(kind, ActivityRegulariser):
-            allowed, lack = spiking, "that never spikes"
-            options["layers"] = values.layers or spiking
-        _check_layers(values.layers, allowed, lack, f"{where}.{symbol}")
-        terms.append(kind(**options))
-    return tuple(terms)
-
-
-def _check_layers(
-    layers: tuple[str, ...] | None, allowed: tuple[str, ...], lack: str, where: str
-) -> None:
-    """Reject a term that acts on a layer which is not one of the allowed ones, or on none."""
-    wrong = [name for name in layers or () if name not in allowed]
-    if wrong or not allowed:
-        which = f"{wrong[0]!r}, a layer {lack}" if wrong else f"no layer: each is one {lack}"
-        raise NetworkError(
-            f"the regulariser acts on {which}",
-            where=where,
-            expected=f"one of {', '.join(allowed)}" if allowed else None,
-        )
+    terms = {}
+    for symbol, term in config.terms(network.latent).items():
+        allowed, lack, layers = weighted, "without trained weights", term.layers
+        if symbol in ACTIVITY_TERMS:
+            allowed, lack, layers = spiking, "that never spikes", term.layers or spiking
+        wrong = [name for name in term.layers or () if name not in allowed]
+        if wrong or not allowed:
+            which = f"{wrong[0]!r}, a layer {lack}" if wrong else f"no layer: each is one {lack}"
+            raise NetworkError(
+                f"the regulariser acts on {which}",
+                where=f"{where}.{symbol}",
+                expected=f"one of {', '.join(allowed)}" if allowed else None,
+            )
+        terms[symbol] = term.model_copy(update={"layers": layers})
+    return terms

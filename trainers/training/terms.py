@@ -9,14 +9,11 @@ from pydantic import BeforeValidator, Field, Strict, model_validator
 from bioae.fields import Table
 from bioae.trainers.training.schedules import Epochs
 
-__all__ = ["WEIGHT_TERMS", "RegularisersConfig", "TargetTermConfig", "TermConfig"]
+__all__ = ["RegularisersConfig", "TargetTermConfig", "TermConfig"]
 
 #: A factor of a term of the loss.
 _Factor: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
 _Names: TypeAlias = Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
-
-#: The terms that act on weights, not on the activity of neurons.
-WEIGHT_TERMS = ("l1", "l2")
 
 #: The terms that act on the latent layer by default.
 _LATENT = ("neuron1", "example2", "neuron2")
@@ -40,6 +37,10 @@ class TermConfig(Table):
     warm_up: Epochs = Field(
         default=0.0, description="epochs over which the coefficient grows linearly from 0"
     )
+
+    def acts_on(self, layer: str) -> bool:
+        """Return whether the term acts on the layer of that name."""
+        return self.layers is None or layer in self.layers
 
 
 class TargetTermConfig(TermConfig):

@@ -20,7 +20,7 @@ from bioae.trainers.training.descent import reproducible, torch_device
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.reach import check_reached, check_trained
-from bioae.trainers.training.regularisers import ActivityRegulariser
+from bioae.trainers.training.regularisers import POTENTIAL_TERMS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import starting_network
@@ -108,10 +108,7 @@ def assemble(
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
     settings = config.training
-    terms = (term for stage in stages_of(config) for term in stage.regularisers)
-    potentials = any(
-        isinstance(each, ActivityRegulariser) and each.needs_potential for each in terms
-    )
+    symbols = {symbol for stage in stages_of(config) for symbol in stage.regularisers}
     layers = {
         name: LayerOptions(
             backward=_backward(layer.derivative, settings) if layer.derivative else None,
@@ -126,7 +123,7 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         trainable=settings.ever_trainable,
         per_neuron=settings.own,
         layers=layers,
-        potentials="last" if potentials else "decoded",
+        potentials="last" if symbols & POTENTIAL_TERMS else "decoded",
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )

@@ -75,7 +75,7 @@ def test_terms_and_warm_ups_of_a_stage(small_run: ModuleType, tmp_path: Path) ->
     )
     first, second = stages_of(config)
     assert [(s.start, s.end, s.regularised) for s in (first, second)] == [(0, 1, 0), (1, 3, 1)]
-    assert [[term.symbol for term in s.regularisers] for s in (first, second)] == [["l1"], ["l2"]]
+    assert [[*stage.regularisers] for stage in (first, second)] == [["l1"], ["l2"]]
     assert second.regularised_for(2, 1, 4) == 1.25
     problem = small_run.problem(config)
     history = small_run.fit(problem, tmp_path).records

@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from bioae.errors import NetworkError
 from bioae.runs.tables import DataConfig
 from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.regularisers import REGULARISERS
 from bioae.trainers.training.sections import OptimisationConfig
+from bioae.trainers.training.terms import RegularisersConfig
 
 FULL = """
 [data]
@@ -185,7 +185,11 @@ def test_reading_a_configuration_imports_no_pytorch() -> None:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
-    keys = [*DataConfig.model_fields, *OptimisationConfig.model_fields, *REGULARISERS]
+    keys = [
+        *DataConfig.model_fields,
+        *OptimisationConfig.model_fields,
+        *RegularisersConfig.model_fields,
+    ]
     assert [key for key in keys if f"| `{key}` |" not in page] == []
     for model in (DataConfig, OptimisationConfig):
         for name, field in model.model_fields.items():
