@@ -107,13 +107,7 @@ DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
 
 
 def data_set(name: str) -> DataSet:
-    """Return the data set of that name.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """Return the data set of that name, or raise DataError."""
     if name in DATA_SETS:
         return DATA_SETS[name]
     raise unknown_data_set(name, f"one of {', '.join(DATA_SETS)}")

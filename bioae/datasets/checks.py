@@ -5,7 +5,8 @@ All raise `DataError`, which names `where` the array comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -50,6 +51,8 @@ class FileArray:
 
     #: Whether data hold the array itself, and read its rows where they are used.
     lazy: ClassVar[bool] = False
+    #: The number of rows that are compressed together.
+    piece: int = 1
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -60,10 +63,6 @@ class FileArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the values."""
-        raise NotImplementedError
-
-    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read the whole array in parts of at most so many numbers, each with its place."""
         raise NotImplementedError
 
     def with_channel(self) -> Self:
@@ -146,15 +145,7 @@ def check_pixels(
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
     """Return images (example, channel, y, x) as bytes, or as numbers in [0, 1].
 
-    Parameters
-    ----------
-    array
-        Shape ``(example, y, x)`` or ``(example, channel, y, x)``: bytes from 0 to 255, or numbers
-        in [0, 1]. A largest byte of 1 is refused: it is rather meant as white than as 1/255.
-    where
-        The file or argument that an error names.
-    white
-        The value of a pixel of full intensity, where it is another one.
+    See `Data.of_images`. A largest byte of 1 is refused: it is rather meant as white than as 1/255.
     """
     declared = as_declared(array, where)
     check_image_shape(declared.shape, where)
@@ -192,44 +183,32 @@ def _check_range(pixels: NDArray[Any], white: float, where: str) -> None:
 
 
 def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Return signals (example, time, channel), whose values are checked by blocks.
+    """Return signals (example, time, channel): finite numbers of at most 1e12, checked by blocks.
 
-    Lazy arrays in files stay there.
-
-    Parameters
-    ----------
-    array
-        Shape ``(example, time, channel)`` or ``(example, time)``: finite numbers of at most 1e12.
-    where
-        The file or argument that an error names.
+    Those of one channel may have the shape (example, time). Lazy arrays stay in their files.
     """
     declared = as_declared(array, where)
-    check_signal_shape(declared.shape, where)
+    numbers = math.prod(check_signal_shape(declared.shape, where))
     _check_numeric(declared, where, "real numbers")
-    if isinstance(declared, FileArray) and declared.lazy:
-        for place, block in declared.blocks(_BLOCK):
-            _check_values(block, place, where)
-        return declared if len(declared.shape) == 3 else declared.with_channel()
-    values = np.asarray(declared)
-    _check_values(values, (0, 0, 0), where)
-    return values if values.ndim == 3 else values[..., None]
-
-
-def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> None:
-    """Check a part of the signals, whose first number has a place in the whole array."""
-    flat = block.reshape(-1)
-    for start in range(0, len(flat), _BLOCK):
-        inside = np.abs(flat[start : start + _BLOCK].astype(np.float64)) <= _LARGEST
-        if inside.all():  # NaN compares false
-            continue
-        first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
-        numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
-        raise DataError(
-            "a value does not fit",
-            where=where,
-            expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
-            found=_placed(block[first], [*numbers, 0], ("example", "time", "channel")),
-        )
+    in_file = isinstance(declared, FileArray) and declared.lazy
+    signals = declared if in_file else np.asarray(declared)
+    piece = signals.piece if isinstance(signals, FileArray) else 1
+    rows = piece * max(1, _BLOCK // (piece * numbers))
+    for start in range(0, len(signals), rows):
+        block = np.asarray(signals[start : start + rows])
+        inside = np.abs(block.astype(np.float64)) <= _LARGEST
+        if not inside.all():  # NaN compares false
+            first = np.unravel_index(np.argmin(inside), block.shape)
+            place = (start + first[0], *first[1:], 0)
+            raise DataError(
+                "a value does not fit",
+                where=where,
+                expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
+                found=_placed(block[first], place, ("example", "time", "channel")),
+            )
+    if len(signals.shape) == 3:
+        return signals
+    return signals.with_channel() if isinstance(signals, FileArray) else signals[..., None]
 
 
 def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:

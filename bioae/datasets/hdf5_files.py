@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +39,8 @@ class StoredArray(FileArray):
         The rows that are selected.
     shape
         The shape of the selected rows.
+    piece
+        The number of rows that the file compresses together.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class StoredArray(FileArray):
     dtype: np.dtype[Any]
     rows: NDArray[np.int64] = field(repr=False)
     shape: tuple[int, ...]
+    piece: int = 1
 
     lazy = True
 
@@ -56,8 +58,8 @@ class StoredArray(FileArray):
         """Return all rows of an array, or raise DataError."""
         with _opened(path, check=True) as file:
             found = _array(file, name, path)
-            shape, dtype = found.shape, found.dtype
-        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape)
+            shape, dtype, piece = found.shape, found.dtype, (found.chunks or (1,))[0]
+        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape, piece)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,24 +73,6 @@ class StoredArray(FileArray):
         """Return the array with a last axis of length 1."""
         return replace(self, shape=(*self.shape, 1))
 
-    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read the whole array in parts of so many numbers, or of a compressed piece of the file.
-
-        Yields the place of each part's first number, and its values in the shape of the file.
-        """
-        with _opened(self.path) as file:
-            found = self._found(file)
-            rows, row = (found.chunks or (1,))[0], max(1, math.prod(found.shape[1:]))
-            if found.chunks and rows * row > numbers:
-                parts = found.iter_chunks()
-            else:
-                rows *= max(1, numbers // (rows * row))
-                parts = ((slice(k, k + rows),) for k in range(0, len(found), rows))
-            for part in parts:
-                values = np.asarray(found[part])
-                place = tuple(axis.start for axis in part)
-                yield (*place, *(0 for _ in range(values.ndim - len(place)))), values
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the selected rows, or raise DataError if the file has another array."""
         with _opened(self.path) as file:
@@ -100,11 +84,8 @@ class StoredArray(FileArray):
         """Return the array, if it is still the same."""
         found = _array(file, self.name, self.path)
         if found.shape != self.stored or found.dtype != self.dtype:
-            raise DataError(
-                "the file has changed since it was loaded",
-                where=str(self.path),
-                hint="Load it again",
-            )
+            what, hint = "the file has changed since it was loaded", "Load it again"
+            raise DataError(what, where=str(self.path), hint=hint)
         return found
 
 

@@ -17,8 +17,6 @@ from bioae.files import atomic_output, check_output
 
 __all__ = ["save"]
 
-_SUFFIX = ".npz"
-
 
 def save(
     path: Path | str, train: Data, test: Data | None = None, *, overwrite: bool = False
@@ -49,13 +47,14 @@ def save(
         If the file exists and `overwrite` is not set, or it cannot be written.
     """
     path = check_output(path, overwrite=overwrite, kind="file")
-    if path.suffix != _SUFFIX:
-        raise DataError("the file has another suffix", where=str(path), expected=_SUFFIX)
+    if path.suffix != ".npz":
+        raise DataError("the file has another suffix", where=str(path), expected=".npz")
     sets = {BOTH: train} if test is None else {"train": train, "test": test}
     for split, data in sets.items():
         check_data(data, "test" if split == "test" else "train")
-    if test is not None:
-        _check_pair(train, test)
+    if test is not None and (one := _kind(train)) != (other := _kind(test)):
+        what, expected, found = "the test set does not fit", str(one), str(other)
+        raise DataError(what, where="test", expected=expected, found=found)
     arrays = {
         name if split == BOTH else f"{name}_{split}": array
         for split, data in sets.items()
@@ -64,13 +63,6 @@ def save(
     with atomic_output(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]  # NumPy's stubs
     return path
-
-
-def _check_pair(train: Data, test: Data) -> None:
-    one, other = (_kind(each) for each in (train, test))
-    if one != other:
-        what, expected, found = "the test set does not fit", str(one), str(other)
-        raise DataError(what, where="test", expected=expected, found=found)
 
 
 def _kind(data: Data) -> tuple[object, ...]:

@@ -264,7 +264,7 @@ def test_files_of_events(tmp_path: Path, suffix: str) -> None:
         ({"event_channel": None}, "event_channel"),
         ({"channels": None}, "channels"),
         ({"event_step": np.ones(6, int)}, "event_step"),
-        ({"event_step_test": np.ones(6, int)}, "event_step_test"),
+        ({"event_step_test": np.ones(6, int)}, "event_step"),
         ({"channels": [3, 4]}, "channels"),
         ({"event_channel": np.full(6, 2**64 - 1, np.uint64)}, 2**64 - 1),
         ({"event_channel": np.zeros(5, int)}, "6, 6 and 5"),
@@ -297,7 +297,6 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ZippedArray, "__array__", read)
     monkeypatch.setattr(StoredArray, "__array__", read)
-    monkeypatch.setattr(StoredArray, "blocks", read)
 
 
 @each_suffix
@@ -430,34 +429,6 @@ def test_a_file_that_changes_is_refused(tmp_path: Path) -> None:
     write_arrays(path, signals=SIGNALS[:3])
     with refused(DataError, where=path, hint="Load it again"):
         signals.as_float()
-
-
-@pytest.mark.parametrize(
-    ("chunks", "numbers", "parts"),
-    [
-        ((6, 5, 3), 10, 1),  # one piece, larger than a part
-        ((6, 2, 3), 10, 3),
-        ((2, 5, 3), 60, 2),  # two rows of pieces each, then what is left
-        ((1, 1, 1), 15, 6),
-        (None, 30, 3),
-    ],
-)
-def test_each_compressed_piece_is_read_once(
-    chunks: tuple[int, ...] | None, numbers: int, parts: int, tmp_path: Path
-) -> None:
-    with h5py.File(tmp_path / "mine.h5", "w") as file:
-        options = {} if chunks is None else {"chunks": chunks, "compression": "gzip"}
-        file.create_dataset("signals", data=SIGNALS, **options)
-    copied, read = np.full(SIGNALS.shape, np.nan), 0
-    for place, block in StoredArray.of(tmp_path / "mine.h5", "signals").blocks(numbers):
-        into = tuple(slice(at, at + size) for at, size in zip(place, block.shape, strict=True))
-        if chunks is not None:
-            assert all(at % step == 0 for at, step in zip(place, chunks, strict=True))
-        assert np.isnan(copied[into]).all()
-        copied[into] = block
-        read += 1
-    np.testing.assert_array_equal(copied, SIGNALS)
-    assert read == parts
 
 
 @pytest.mark.parametrize("chunks", [(6, 2, 2), (1, 5, 3)])

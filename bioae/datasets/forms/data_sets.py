@@ -28,7 +28,11 @@ def data_sets(source: Any, request: Request) -> Data:
     name = type(source).__name__
     request = request.named(name)
     if hasattr(source, "tensors"):
-        values, *known = _tensors(source.tensors, name)
+        if len(source.tensors) not in (1, 2):
+            what = "the data set does not have the form of examples with labels"
+            expected, found = "one or two tensors", str(len(source.tensors))
+            raise DataError(what, where=name, expected=expected, found=found)
+        values, *known = source.tensors
         labels = as_array(known[0], name) if known else None
         return _with_known(request.convert(values), labels, request)
     count = len(source) if request.limit is None else min(len(source), request.limit)
@@ -51,18 +55,6 @@ def loaders(source: Any, _: Request) -> Data:
         where=type(source).__name__,
         hint="Give its data set, loader.dataset",
     )
-
-
-def _tensors(tensors: Any, where: str) -> Any:
-    """Return the examples, and the labels or targets, of a `TensorDataset`."""
-    if len(tensors) not in (1, 2):
-        raise DataError(
-            "the data set does not have the form of examples with labels",
-            where=where,
-            expected="one or two tensors",
-            found=str(len(tensors)),
-        )
-    return tensors
 
 
 def _example_of(item: Any, where: str) -> tuple[Any, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,22 +20,33 @@ from bioae.datasets.store import fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["array_files", "folders", "names", "npy_files", "others", "paths", "recordings"]
-
-_ALL = ("split", "layout", "white", "sensor", "time_unit")
+__all__ = ["names", "paths"]
 
 
-@dataclass(frozen=True)
-class _Input:
-    """A checked path, which has one of the forms below."""
-
-    path: Path
-
-
-@form(lambda source: isinstance(source, str | os.PathLike), *_ALL)
+@form(
+    lambda source: isinstance(source, str | os.PathLike),
+    "split", "layout", "white", "sensor", "time_unit",
+)  # fmt: skip
 def paths(source: Any, request: Request) -> Data:
-    """Convert what is at a path."""
-    return request.convert(_Input(check_input(source, DataError, "data set")))
+    """Load a file or a folder, or the data set whose name a path has."""
+    path = check_input(source, DataError, "data set")
+    file = not path.is_dir()
+    if file and path.suffix == ".npy":
+        return request.named(str(path)).convert(read_array(path))
+    if path.is_file() and path.suffix == ".npz" and not holds_data_set(array_names(path)):
+        fields = [name for name in ("t", "x", "y", "p") if name in array_names(path)]
+        if {"t", "x"} <= set(fields):  # the recording of an event camera
+            events = {name: np.asarray(ZippedArray.of(path, name)) for name in fields}
+            return request.named(str(path)).convert(events)
+    if file and path.suffix not in ARRAY_FILES:
+        return _other(path, request)
+    request.refuse("layout", "white", "sensor", "time_unit")
+    if file:
+        return load_arrays(path, request)
+    has_idx = any(find_file(path, split, "images") for split in get_args(Split))
+    if not has_idx and has_pictures(path):
+        return load_pictures(path, request)
+    return _load_idx(path, str(path), request)
 
 
 @form(lambda source: isinstance(source, str) and source in DATA_SETS, "split")
@@ -46,15 +55,8 @@ def names(source: str, request: Request) -> Data:
     return _load_idx(fetch(source), source, request)
 
 
-def _file(recognise: Callable[[Path], bool]) -> Callable[[Any], bool]:
-    """Recognise a kind of file or folder."""
-    return lambda source: isinstance(source, _Input) and recognise(source.path)
-
-
-@form(_file(lambda _: True), *_ALL)
-def others(source: _Input, request: Request) -> Data:
-    """Reject other files."""
-    path = source.path
+def _other(path: Path, request: Request) -> Data:
+    """Load the data set of a name that is given as a path, or reject the path."""
     if path.exists():
         raise DataError(
             "the kind of file is unknown",
@@ -62,45 +64,9 @@ def others(source: _Input, request: Request) -> Data:
             expected="a folder of IDX or PNG files, or an .npz, .npy, .h5 or .hdf5 file",
         )
     if str(path) in DATA_SETS:
-        return names(str(path), request)
+        return request.convert(str(path))
     expected = f"{', '.join(DATA_SETS)}, a folder, or an .npz, .npy or HDF5 file"
     raise unknown_data_set(str(path), expected)
-
-
-@form(_file(Path.is_dir), "split")
-def folders(source: _Input, request: Request) -> Data:
-    """Load a folder of IDX files under MNIST's names, or of PNG files."""
-    path = source.path
-    has_idx = any(find_file(path, split, "images") for split in get_args(Split))
-    if not has_idx and has_pictures(path):
-        return load_pictures(path, request)
-    return _load_idx(path, str(path), request)
-
-
-@form(_file(lambda path: path.suffix == ".npy" and not path.is_dir()), *_ALL)
-def npy_files(source: _Input, request: Request) -> Data:
-    """Convert the array in an ``.npy`` file."""
-    return request.named(str(source.path)).convert(read_array(source.path))
-
-
-@form(_file(lambda path: path.suffix in ARRAY_FILES and not path.is_dir()), "split")
-def array_files(source: _Input, request: Request) -> Data:
-    """Load the images, signals or events in a file of named arrays."""
-    return load_arrays(source.path, request)
-
-
-@form(_file(lambda path: path.suffix == ".npz" and path.is_file() and _is_recording(path)), *_ALL)
-def recordings(source: _Input, request: Request) -> Data:
-    """Convert the recording of an event camera in an ``.npz`` file."""
-    path = source.path
-    fields = [name for name in ("t", "x", "y", "p") if name in array_names(path)]
-    arrays = {name: np.asarray(ZippedArray.of(path, name)) for name in fields}
-    return request.named(str(path)).convert(arrays)
-
-
-def _is_recording(path: Path) -> bool:
-    names = set(array_names(path))
-    return {"t", "x"} <= names and not holds_data_set(names)
 
 
 def _load_idx(folder: Path, name: str, request: Request) -> Data:

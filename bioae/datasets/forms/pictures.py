@@ -79,10 +79,9 @@ def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
     key = picture.info.get("transparency")  # a colour that stands for it
     if picture.mode in _DEEP:
         values = np.asarray(picture)
-        if key is not None and (values == key).any():
-            raise _transparent(where)
-        return values[None] / _DEEP[picture.mode]
-    if picture.mode in ("F", "I"):
+        pixels = values[None] / _DEEP[picture.mode]
+        transparent = key is not None and (values == key).any()
+    elif picture.mode in ("F", "I"):
         raise DataError(
             "the numbers of this image have no range",
             where=where,
@@ -90,21 +89,16 @@ def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
             found=f"mode {picture.mode}",
             hint="Give numpy.asarray(image), with white= if 1 is not white",
         )
-    mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
-    if key is not None:
-        mode = "RGBA"
-    pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-    if pixels.ndim == 2:
-        return pixels[None]
-    if mode == "RGBA" and (pixels[..., 3] != 255).any():
-        raise _transparent(where)
-    grey = (pixels[..., :1] == pixels[..., 1:3]).all()
-    return np.moveaxis(pixels[..., : 1 if grey else 3], -1, 0)
-
-
-def _transparent(where: str) -> DataError:
-    hint = "Put it on a background first"
-    return DataError("the image is transparent", where=where, expected="opaque", hint=hint)
+    else:
+        mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
+        values = np.atleast_3d(np.asarray(picture.convert("RGBA" if key is not None else mode)))
+        transparent = (values[..., 3:] != 255).any()
+        grey = (values[..., :1] == values[..., 1:3]).all()
+        pixels = np.moveaxis(values[..., : 1 if grey else 3], -1, 0)
+    if transparent:
+        hint = "Put it on a background first"
+        raise DataError("the image is transparent", where=where, expected="opaque", hint=hint)
+    return pixels
 
 
 def _classes(root: Path) -> list[Path]:

@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from bioae.checks import one_of, whole
 from bioae.datasets.checks import as_array
 from bioae.datasets.data import Data
-from bioae.datasets.forms.registry import (
-    RecordedUnit,
-    Request,
-    form,
-    is_list,
-    is_recording,
-)
+from bioae.datasets.forms.registry import RecordedUnit, Request, form, is_list, is_recording
 from bioae.errors import DataError
 from bioae.units import has_unit, in_ms
 
@@ -34,9 +28,7 @@ _FIELDS = {
 }
 
 
-@form(
-    lambda source: is_recording(source) or is_list(source, is_recording), "sensor", "time_unit"
-)  # fmt: skip
+@form(lambda source: is_recording(source) or is_list(source, is_recording), "sensor", "time_unit")
 def recordings(source: Any, request: Request) -> Data:
     """Return the events of recordings of event cameras, one for each example.
 
@@ -50,21 +42,19 @@ def recordings(source: Any, request: Request) -> Data:
     channels = request.shape[0] if request.shape is not None and len(request.shape) == 1 else None
     fields = [_fields(each, unit, where) for each in ([source] if is_recording(source) else source)]
     columns, rows, polarities = _size(fields[0], request.sensor, channels, where)
-    ports, times, counts = [], [], []
+    ports = []
     for each in fields:
         x = _below(each, "x", columns, where)
         y = _below(each, "y", rows, where)
         p = _below(each, "p", polarities, where) if polarities > 1 else 0
         ports.append(np.broadcast_to((p * rows + y) * columns + x, each["t"].shape))
-        times.append(each["t"])
-        counts.append(len(each["t"]))
     return Data.of_events(
-        np.repeat(np.arange(len(counts)), counts),
-        np.concatenate(times),
+        np.repeat(np.arange(len(fields)), list(map(len, ports))),
+        np.concatenate([each["t"] for each in fields]),
         np.concatenate(ports),
         channels=columns * rows * polarities,
         unit="step" if unit == "step" else "ms",
-        examples=len(counts),
+        examples=len(fields),
         **request.source,
     )
 
@@ -142,8 +132,12 @@ def _fields(
     for short, known in _FIELDS.items():
         name = next((each for each in known if each in names), None)
         if name is not None:
-            read = _time if short == "t" else _field
-            fields[short] = read(recording[name], unit, f"{where}: {name}")
+            place = f"{where}: {name}"
+            fields[short] = (
+                _time(recording[name], unit, place)
+                if short == "t"
+                else as_array(recording[name], place)
+            )
     missing = [short for short in ("t", "x") if short not in fields]
     shapes = {each.shape for each in fields.values()}
     if missing or len(shapes) != 1 or any(len(shape) != 1 for shape in shapes):
@@ -156,10 +150,6 @@ def _fields(
             found=", ".join(map(str, names if missing else shapes)),
         )
     return fields
-
-
-def _field(values: Any, _: RecordedUnit, where: str) -> NDArray[Any]:
-    return as_array(values, where)
 
 
 def _time(times: Any, unit: RecordedUnit, where: str) -> NDArray[Any]:
