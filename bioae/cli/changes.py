@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bioae.cli.options import check_effect, decimal
+from bioae.errors import InputError
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
 
-__all__ = ["changed_network", "print_change", "score_lines"]
+__all__ = ["changed", "print_change", "score_lines", "with_neuron"]
 
 Value = TypeVar("Value")
 
@@ -22,63 +23,16 @@ Value = TypeVar("Value")
 _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
 
 
-def changed_network(
-    network: Network,
-    *,
-    neuron: str | None,
-    calibrate: Calibration | None,
-    parameters: Sequence[str],
-    spread: Sequence[str],
-    background: str | None,
-    delay: str | None,
-    seed: int,
+def with_neuron(
+    network: Network, neuron: str | None, calibrate: Calibration | None
 ) -> tuple[Network, str]:
-    """Return a network with the changes that options request, and a line about its weights.
-
-    The network itself is returned where there are none.
-
-    Parameters
-    ----------
-    network
-        The network.
-    neuron, calibrate, parameters, spread, background, delay, seed
-        Options of `bioae simulate`.
-
-    Raises
-    ------
-    InputError
-        If an option cannot be read, or has no effect.
-    NetworkError, ModelError
-        If a change does not fit the network.
-    """
-    from bioae.networks.inputs import check_background, check_delay
-
-    coefficients, noise, message = _spread(spread), _background(background), ""
+    """Return a network with another neuron, if one is given, and a line about its weights."""
     if neuron is None:
         check_effect("without --neuron no weights are scaled", calibrate=calibrate)
-    else:
-        network, message = _with_neuron(network, neuron, calibrate or "rate")
-    # Values of one layer come last, whatever the order of the options.
-    for name, value in sorted(_parameters(parameters).items(), key=lambda item: "." in item[0]):
-        layer, _, parameter = name.rpartition(".")
-        layers = [layer] if layer else None
-        network = network.with_parameters({parameter: value}, layers=layers)
-    if coefficients:
-        network = network.with_spread(coefficients, seed=seed)
-    dt, steps = network.config.dt_seconds, network.config.steps
-    if noise is not None:
-        check_background(noise, dt=dt, where="--background")
-        network = network.with_background(noise)
-    if delay is not None:
-        check_delay(delay, dt=dt, steps=steps, where="--delay")
-        network = network.with_delay(delay)
-    return network, message
-
-
-def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple[Network, str]:
-    """Return a network with another neuron, and a line about its weights."""
-    factors = network.calibration_factors(neuron, calibrate)
-    changed = network.with_neuron(neuron, calibrate=factors)
+        return network, ""
+    by = calibrate or "rate"
+    factors = network.calibration_factors(neuron, by)
+    other = network.with_neuron(neuron, calibrate=factors)
     texts = {name: f"{factor:.3g}" for name, factor in factors.items()}
     text = next(iter(texts.values()))
     if len(set(texts.values())) > 1:
@@ -88,34 +42,58 @@ def _with_neuron(network: Network, neuron: str, calibrate: Calibration) -> tuple
         "psp": f"times {text}, so that single spikes match",
         "none": "as they are",
     }
-    message = f"Weights of {changed.config.neuron}: {scaling[calibrate]}"
-    kept = [placed for placed in changed.config.placed if placed.name not in factors]
+    message = f"Weights of {other.config.neuron}: {scaling[by]}"
+    kept = [placed for placed in other.config.placed if placed.name not in factors]
     if kept:
         names = ", ".join(f"{placed.name} ({placed.model.name})" for placed in kept)
         message += f"; unchanged, because it never fires: {names}"
-    if changed.config.dt_seconds != network.config.dt_seconds:
-        message += f"; dt {changed.config.dt_seconds * 1e3:g} ms, {changed.config.steps} steps"
-    return changed, message
+    if other.config.dt_seconds != network.config.dt_seconds:
+        message += f"; dt {other.config.dt_seconds * 1e3:g} ms, {other.config.steps} steps"
+    return other, message
 
 
-def _parameters(texts: Sequence[str]) -> dict[str, str]:
-    """Read values of parameters such as ``tau=10*ms`` or ``latent.tau=10*ms``."""
+def changed(
+    network: Network,
+    *,
+    parameters: Sequence[str],
+    spread: Sequence[str],
+    background: str | None,
+    delay: str | None,
+    seed: int,
+) -> Network:
+    """Return a network with the changes that options of `bioae simulate` request.
+
+    The network itself is returned where there are none. Raise InputError if an option cannot be
+    read, or NetworkError if a change does not fit.
+    """
+    from bioae.networks.inputs import check_background, check_delay
+
     expected = "a parameter and its value, such as tau=10*ms or latent.tau=10*ms"
-    return _assigned(texts, str, what="parameter", where="--parameter", expected=expected)
-
-
-def _spread(texts: Sequence[str]) -> dict[str, float]:
-    """Read coefficients of variation such as ``tau=0.1``."""
+    values = _assigned(parameters, str, where="--parameter", expected=expected)
     expected = "a parameter and its coefficient of variation, such as tau=0.1"
-    return _assigned(texts, decimal, what="spread", where="--spread", expected=expected)
+    coefficients = _assigned(spread, decimal, where="--spread", expected=expected)
+    # Values of one layer come last, whatever the order of the options.
+    for name, value in sorted(values.items(), key=lambda item: "." in item[0]):
+        layer, _, parameter = name.rpartition(".")
+        layers = [layer] if layer else None
+        network = network.with_parameters({parameter: value}, layers=layers)
+    if coefficients:
+        network = network.with_spread(coefficients, seed=seed)
+    dt, steps = network.config.dt_seconds, network.config.steps
+    if background is not None:
+        noise = _background(background)
+        check_background(noise, dt=dt, where="--background")
+        network = network.with_background(noise)
+    if delay is not None:
+        check_delay(delay, dt=dt, steps=steps, where="--delay")
+        network = network.with_delay(delay)
+    return network
 
 
 def _assigned(
-    texts: Sequence[str], read: Callable[[str], Value], *, what: str, where: str, expected: str
+    texts: Sequence[str], read: Callable[[str], Value], *, where: str, expected: str
 ) -> dict[str, Value]:
     """Read texts such as ``name=value``."""
-    from bioae.errors import InputError
-
     values: dict[str, Value] = {}
     for text in texts:
         name, _, value = map(str.strip, text.partition("="))
@@ -124,21 +102,16 @@ def _assigned(
                 raise ValueError
             read_value = read(value)
         except ValueError:
-            raise InputError(
-                f"the {what} cannot be read", where=where, expected=expected, found=repr(text)
-            ) from None
+            what = "the option cannot be read"
+            raise InputError(what, where=where, expected=expected, found=repr(text)) from None
         if name in values:
             raise InputError("a parameter is named twice", where=where, found=repr(name))
         values[name] = read_value
     return values
 
 
-def _background(text: str | None) -> float | tuple[float, str] | None:
+def _background(text: str) -> float | tuple[float, str]:
     """Read a background such as ``0.1``, or ``0.1,20*Hz``."""
-    from bioae.errors import InputError
-
-    if text is None:
-        return None
     number, comma, rate = text.partition(",")
     try:
         return (decimal(number), rate) if comma else decimal(number)
@@ -181,7 +154,7 @@ def print_change(before: Path, after: Path) -> None:
     for line in lines:
         print_wrapped(line, indent=2)
     if rows:
-        print_table(as_table("Firing before and after", rows), console, heading_width=7)
+        print_table(as_table("Firing before and after", rows), console)
 
 
 def score_lines(path: Path) -> list[str]:

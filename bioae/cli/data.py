@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 from pathlib import Path
 
-from bioae.cli.tables import print_wrapped
+from bioae.cli.tables import print_entries
 from bioae.datasets import DATA_SETS, DataSet, fetch, locate
 from bioae.errors import DataError
 
@@ -24,13 +24,13 @@ def list_data(*, json: bool = False) -> None:
     if json:
         print(json_format.dumps([_entry(known, folder) for known, folder in rows]))
         return
-    width = max(map(len, DATA_SETS))
+    entries = []
     for known, folder in rows:
         place = folder or f"not fetched yet: bioae data fetch {known.name}"
-        print_wrapped(known.description, start=f"{known.name:{width}}  ", indent=width + 2)
         counts = ", ".join(f"{count:,} {split}" for split, count in known.examples.items())
-        text = f"{counts}; {known.licence}; {place}"
-        print_wrapped(text, start=" " * (width + 2), indent=width + 2)
+        about = f"{counts}; {known.licence}; {place}"
+        entries.append((known.name, (known.description, about)))
+    print_entries(entries)
 
 
 def fetch_data(name: str, /) -> None:

@@ -12,13 +12,13 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from importlib.resources import files
 from multiprocessing import active_children, get_context
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioae.cli.demo_report import BRIAN2, MAIN, MIRROR, RUNS, numbers_of, print_numbers, write
 from bioae.cli.options import Positive, Steps
 from bioae.progress import bar
+from bioae.runs.folder import METRICS
 from bioae.simulation.backend import LABELS, Target
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ MIRRORED = {"regularised": "mirror.nc", "unregularised": "unregularised.nc", "pa
 
 #: Seconds between two looks at the progress of the runs.
 _INTERVAL = 0.5
-
-#: In a process of training: the queue that takes a name at the end of each epoch.
-_ENDED: list[SimpleQueue[str]] = []
 
 
 def demo(
@@ -126,36 +123,20 @@ def _training(
 ) -> Iterator[Callable[[Iterable[str]], list[Trained]]]:
     """Train all networks, one per core at a time, and simulate each in the mirror.
 
-    Parameters
-    ----------
-    out
-        The folder of the demo. It holds a folder for each run, and its result, `MIRRORED`.
-    limit
-        The number of held-out digits to simulate; all by default.
-    epochs
-        The number of epochs; that of each configuration by default.
-    overwrite
-        Replace runs in the folder.
-
-    Yields
-    ------
-    callable
-        Waits for some of the runs, by name, and returns their results.
+    Yield a function that waits for some of the runs, by name, and returns their results.
     """
     recipes = {name: recipe(name) for name in RUNS}
     for values in recipes.values():
         values["training"] |= {} if epochs is None else {"epochs": epochs}
     total = sum(values["training"]["epochs"] for values in recipes.values())
     spawn = get_context("spawn")  # threads of PyTorch do not survive a fork
-    ended = spawn.SimpleQueue()
-    workers = min(len(RUNS), _cores())
-    with ProcessPoolExecutor(workers, spawn, initializer=_settle, initargs=(ended,)) as pool:
+    ignored = signal.SIGINT, signal.SIG_IGN  # this process ends the others
+    with ProcessPoolExecutor(min(len(RUNS), _cores()), spawn, signal.signal, ignored) as pool:
         try:
             runs = {
                 name: pool.submit(_trained, name, values, out, limit, overwrite)
                 for name, values in recipes.items()
             }
-            counted: list[str] = []
 
             def finished(names: Iterable[str]) -> list[Trained]:
                 awaited = [runs[name] for name in names]
@@ -164,10 +145,8 @@ def _training(
                         for run in runs.values():
                             if run.done():
                                 run.result()
-                        while not ended.empty():
-                            counted.append(ended.get())
                         if shown is not None:
-                            shown.reach(len(counted))
+                            shown.reach(sum(_epochs(out / name) for name in runs))
                 return [run.result() for run in awaited]
 
             yield finished
@@ -183,11 +162,10 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _settle(ended: SimpleQueue[str]) -> None:
-    """Prepare a process of training; interruptions are left to its parent, which ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore")
-    _ENDED.append(ended)
+def _epochs(run: Path) -> int:
+    """Return the number of epochs that a run has finished."""
+    path = run / METRICS
+    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
 
 
 def _trained(
@@ -199,12 +177,9 @@ def _trained(
     from bioae.simulation import write_result
     from bioae.trainers import TrainingConfig
 
-    def report(at: Any) -> None:
-        if at.done * at.epochs % at.total == 0:
-            _ENDED[0].put(name)
-
+    warnings.simplefilter("ignore")
     config = TrainingConfig.from_mapping(values, where=f"demo, {name}")
-    trained = train(config, out=out / name, overwrite=overwrite, progress=report)
+    trained = train(config, out=out / name, overwrite=overwrite, progress=False)
     result = simulate(trained.network, load("sample", "test", limit), "torch", progress=False)
     write_result(result, out / MIRRORED[name], overwrite=True)
     return trained

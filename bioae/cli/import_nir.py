@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioae.cli.options import Several, Steps, check_effect, integer
+from bioae.cli.options import Sizes, Steps, check_effect
 from bioae.errors import InputError
 from bioae.exchange.nir.resets import Reset
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from bioae.exchange.nir import Translation
 
 __all__ = ["import_nir"]
-
-_WIDTH = 80
 
 
 def import_nir(
@@ -29,7 +26,7 @@ def import_nir(
     encoder: str = "constant_current",
     reset: Reset = "zero",
     decoder: str | None = None,
-    input_shape: Several = (),
+    input_shape: Sizes = (),
     dry_run: bool = False,
     overwrite: bool = False,
     json: bool = False,
@@ -77,10 +74,10 @@ def import_nir(
         raise InputError("the output is missing", where="--out", hint="Or give --dry-run")
     else:
         check_output(out, overwrite=overwrite, kind="file" if out.suffix == ".zip" else "folder")
-    shape = _shape(input_shape)
     translation = translate(
-        graph, dt=dt, steps=steps, encoder=encoder, reset=reset, decoder=decoder, input_shape=shape
-    )
+        graph, dt=dt, steps=steps, encoder=encoder, reset=reset, decoder=decoder,
+        input_shape=input_shape or None,
+    )  # fmt: skip
     if out is not None:
         save(translation.network, out, overwrite=overwrite)
     if json:
@@ -92,30 +89,18 @@ def import_nir(
         print(out)
 
 
-def _shape(texts: Sequence[str]) -> tuple[int, ...] | None:
-    try:
-        return tuple(map(integer, texts)) or None
-    except ValueError as error:
-        raise InputError(str(error), where="--input-shape", expected="such as 1,28,28") from None
-
-
 def _printable(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _print_rows(translation: Translation) -> None:
     """Print a table of nodes; what each becomes may take several lines."""
-    from textwrap import wrap
+    from bioae.cli.tables import print_wrapped
 
-    heading = ("node", "type", "becomes")
     # Names from a file may hold what moves the cursor.
-    rows = [heading, *(tuple(map(_printable, row)) for row in translation.rows)]
+    rows = [tuple(map(_printable, row)) for row in translation.rows]
+    rows.insert(0, ("node", "type", "becomes"))
     first, second = (min(max(len(row[k]) for row in rows), 24) for k in (0, 1))
     for node, kind, becomes in rows:
-        lines = wrap(becomes, max(_WIDTH - first - second - 4, 20)) or [""]
-        fits = len(node) <= first
-        if not fits:  # whole, on a separate line
-            print(node)
-        print(f"{node if fits else '':{first}}  {kind:{second}}  {lines[0]}".rstrip())
-        for line in lines[1:]:
-            print(f"{'':{first + second + 4}}{line}")
+        start = f"{node:{first}}  {kind:{second}}  "
+        print_wrapped(becomes, start=start, indent=first + second + 4)

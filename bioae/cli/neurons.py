@@ -5,12 +5,12 @@ from __future__ import annotations
 import json as json_format
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from bioae.equations import NeuronModel, Program
     from bioae.trainers.parity import Parity
@@ -29,19 +29,19 @@ def list_neurons(*, json: bool = False) -> None:
     json
         Print one JSON list.
     """
-    from bioae.cli.tables import print_wrapped
+    from bioae.cli.tables import print_entries
     from bioae.equations import available, load_neuron
 
     models = [load_neuron(name) for name in available()]
     if json:
         print(json_format.dumps([{"name": m.name, **m.to_mapping()} for m in models]))
         return
-    width = max(len(model.name) for model in models)
+    entries = []
     for model in models:
         fires = "fires" if model.threshold is not None else "never fires"
         trained = f"trainable: {', '.join(model.trainable)}" if model.trainable else "not trainable"
-        print_wrapped(model.description, start=f"{model.name:{width}}  ", indent=width + 2)
-        print_wrapped(f"{fires}; {trained}", start=" " * (width + 2), indent=width + 2)
+        entries.append((model.name, (model.description, f"{fires}; {trained}")))
+    print_entries(entries)
 
 
 def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> None:
@@ -58,19 +58,14 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
     json
         Print one JSON object.
     """
+    from bioae.cli.tables import print_model
     from bioae.equations.quantities import time_in_seconds
 
     model, program = _loaded(name)
     dt = model.dt or "1*ms" if dt is None else dt
     derived = _derived(program, time_in_seconds(dt, where="--dt"))
-    if json:
-        print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
-        return
-    print(model.to_toml())
-    print(f"# Derived by Brian2, for dt = {dt}; constants are in base units.")
-    for heading, lines in derived.items():
-        for place, line in enumerate(lines if isinstance(lines, list) else [lines]):
-            print(f"# {heading if place == 0 else '':14} {line}".rstrip())
+    heading = f"Derived by Brian2, for dt = {dt}; constants are in base units."
+    print_model(model, derived, heading, json=json)
 
 
 def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
@@ -132,7 +127,9 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             print_wrapped(
                 "Not compared with PyTorch, which is not installed: pip install 'bioae[train]'"
             )
-        print_wrapped(_trainable(model), indent=2)
+        ranges = ", ".join(_ranges(model))
+        none = "No parameter is trainable: the file has no [trainable]."
+        print_wrapped(f"Trainable: {ranges}." if ranges else none, indent=2)
     return 0 if passed else 1
 
 
@@ -212,35 +209,33 @@ def _derived(program: Program, dt: float) -> dict[str, str | list[str]]:
 
     defaults = default_parameters(program)
     values = constant_values(program, defaults, dt=dt, n=1)
-    constants = [
-        f"{name} = {text} = {float(values[name].ravel()[0]):.6g}"
-        for name, text in program.constants.items()
-    ]
+    known = {
+        name: f"{name} = {float(value.ravel()[0]):.6g}"
+        for name, value in {**defaults, **values}.items()
+    }
+    scale = program.scale.text if program.scale else ""
     parts: dict[str, str | list[str]] = {
         "variables": [f"{name} : {state.unit}" for name, state in program.states.items()],
-        "parameters": [
-            f"{name} = {float(defaults[name]):.6g} : {parameter.unit}"
-            for name, parameter in program.parameters.items()
+        "parameters": [f"{known[name]} : {each.unit}" for name, each in program.parameters.items()],
+        "constants": [
+            known[name].replace("=", f"= {text} =", 1) for name, text in program.constants.items()
         ],
-        "constants": constants,
-        "before a step": [str(statement) for statement in program.prepare],
-        f"every {program.model.run_every}" if program.due else "in each step": [
-            str(statement) for statement in program.regularly
-        ],
-        "update": [str(s) for s in (*program.refractoriness, *program.update)],
+        "before a step": list(map(str, program.prepare)),
+        f"every {program.model.run_every}" if program.due else "in each step": list(
+            map(str, program.regularly)
+        ),
+        "update": list(map(str, (*program.refractoriness, *program.update))),
         "fires if": str(program.condition or ""),
-        "reset": [str(statement) for statement in (*program.on_spike, *program.reset)],
-        "input": [str(statement) for statement in program.receive],
+        "reset": list(map(str, (*program.on_spike, *program.reset))),
+        "input": list(map(str, program.receive)),
         "events": [
             line
             for name, event in program.events.items()
             for line in (f"{name} if {event.condition}", *(f"  {s}" for s in event.statements))
         ],
         "distance": str(program.distance or ""),
-        "scale": _with_value(program.scale.text, {**defaults, **values}) if program.scale else "",
-        "trainable": [
-            f"{name} from {low} to {high}" for name, (low, high) in program.model.trainable.items()
-        ],
+        "scale": known.get(scale, scale),
+        "trainable": _ranges(program.model),
         "weight": _weight(program.model),
         "parity": _class(program),
     }
@@ -253,14 +248,5 @@ def _weight(model: NeuronModel) -> str:
     return adds if model.inhibition is None else f"{adds}, one of -1 to {model.inhibition}"
 
 
-def _with_value(expression: str, values: Mapping[str, Any]) -> str:
-    if expression not in values:
-        return expression
-    return f"{expression} = {float(values[expression].ravel()[0]):.6g}"
-
-
-def _trainable(model: NeuronModel) -> str:
-    if not model.trainable:
-        return "No parameter is trainable: the file has no [trainable]."
-    ranges = (f"{name} from {low} to {high}" for name, (low, high) in model.trainable.items())
-    return f"Trainable: {', '.join(ranges)}."
+def _ranges(model: NeuronModel) -> list[str]:
+    return [f"{name} from {low} to {high}" for name, (low, high) in model.trainable.items()]

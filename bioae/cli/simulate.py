@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from bioae.cli.options import (
-    Decimal,
-    Positive,
-    Seed,
-    Several,
-    Sizes,
-    Split,
-    Steps,
-    Workers,
-)
+from bioae.cli.options import Decimal, Positive, Seed, Several, Sizes, Split, Steps, Workers
 from bioae.cli.presented import presented
 from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
@@ -26,9 +17,7 @@ from bioae.simulation.backend import Connectivity, Dtype, Target
 if TYPE_CHECKING:
     from distributed import Client
 
-    from bioae.datasets import Data
     from bioae.networks.network import Network
-    from bioae.simulation import Backend
 
 __all__ = ["simulate"]
 
@@ -151,17 +140,19 @@ def simulate(
     """
     from dataclasses import replace
 
-    from bioae.cli.changes import changed_network
+    from bioae.api import simulate_to
+    from bioae.cli.changes import changed, print_change, score_lines, with_neuron
+    from bioae.cli.tables import print_wrapped
     from bioae.simulation import Backend
     from bioae.simulation.backend import recorded
-    from bioae.simulation.run import check_free
+    from bioae.simulation.run import check_free, parts_folder
 
     check_free(out, resume=resume, overwrite=overwrite)
     original, duration = _loaded(model, steps=steps, dt=dt)
-    network, message = changed_network(
-        original, neuron=neuron, calibrate=calibrate, parameters=parameter, spread=spread,
-        background=background, delay=delay, seed=seed,
-    )  # fmt: skip
+    network, message = with_neuron(original, neuron, calibrate)
+    network = changed(
+        network, parameters=parameter, spread=spread, background=background, delay=delay, seed=seed
+    )
     if compare:
         _check_comparison(original, network, repeats)
     loaded = presented(
@@ -171,13 +162,24 @@ def simulate(
     recorded(record, network.config.placed, where="--record")
     with _workers(workers, cluster) as sharing:
         backend = Backend(target, dtype, connectivity, record, workers=sharing)
-        simulation = _Simulation(loaded, seed, repeats)
-        if not simulation.finish(out, network, backend, resume=resume, overwrite=overwrite):
+        options: dict[str, Any] = {"seed": seed, "repeats": repeats}
+        try:
+            continued: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
+            simulate_to(out, network, loaded, backend, **options, **continued)
+        except KeyboardInterrupt:
+            if not parts_folder(out).exists():
+                raise
+            line = "bioae: interrupted; continue with the same command and --resume"
+            print(line, file=sys.stderr)
             return 130
-        _print_result(out, (duration, message))
+        print(out)  # on one line, so that it can be copied
+        for line in filter(None, (*score_lines(out), duration, message)):
+            print_wrapped(line, indent=2)
         if compare:
-            backend = replace(backend, record=())
-            _compare(out, original, simulation, backend)
+            with TemporaryDirectory(prefix=".bioae-", dir=out.parent) as folder:
+                unchanged = Path(folder) / "unchanged.nc"
+                simulate_to(unchanged, original, loaded, replace(backend, record=()), **options)
+                print_change(unchanged, out)
     return 0
 
 
@@ -216,65 +218,6 @@ def _check_comparison(original: Network, changed: Network, repeats: int) -> None
             where="--compare",
             hint="Leave out --repeats or --compare",
         )
-
-
-class _Simulation(NamedTuple):
-    """Simulation of the same examples in one network or another.
-
-    Attributes
-    ----------
-    data
-        The examples.
-    seed, repeats
-        As for `bioae.simulate_to`.
-    """
-
-    data: Data
-    seed: int
-    repeats: int
-
-    def run(self, out: Path, network: Network, backend: Backend, **options: Any) -> None:
-        """Write a result."""
-        from bioae.api import simulate_to
-
-        simulate_to(
-            out, network, self.data, backend, seed=self.seed, repeats=self.repeats, **options
-        )
-
-    def finish(self, out: Path, network: Network, backend: Backend, **options: Any) -> bool:
-        """Write a result; if it is interrupted, tell how to continue, and return False."""
-        from bioae.simulation.run import parts_folder
-
-        try:
-            self.run(out, network, backend, **options)
-        except KeyboardInterrupt:
-            if not parts_folder(out).exists():
-                raise
-            line = "bioae: interrupted; continue with the same command and --resume"
-            print(line, file=sys.stderr)
-            return False
-        return True
-
-
-def _print_result(out: Path, messages: Sequence[str]) -> None:
-    """Print the name of a result, its scores, and lines about changes of the network, if any."""
-    from bioae.cli.changes import score_lines
-    from bioae.cli.tables import print_wrapped
-
-    # A path stays on one line, so that it can be copied.
-    print(out)
-    for line in (*score_lines(out), *filter(None, messages)):
-        print_wrapped(line, indent=2)
-
-
-def _compare(changed: Path, network: Network, simulation: _Simulation, backend: Backend) -> None:
-    """Simulate the unchanged network into a temporary file, and print the differences."""
-    from bioae.cli.changes import print_change
-
-    with TemporaryDirectory(prefix=".bioae-", dir=changed.parent) as folder:
-        unchanged = Path(folder) / "unchanged.nc"
-        simulation.run(unchanged, network, backend)
-        print_change(unchanged, changed)
 
 
 @contextmanager

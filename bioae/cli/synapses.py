@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,17 +28,14 @@ def list_synapses(*, json: bool = False) -> None:
     json
         Print one JSON list.
     """
-    from bioae.cli.tables import print_wrapped
+    from bioae.cli.tables import print_entries
     from bioae.equations import available_synapses, load_synapse
 
     models = [load_synapse(name) for name in available_synapses()]
     if json:
         print(json_format.dumps([{"name": m.name, **m.to_mapping()} for m in models]))
         return
-    width = max(len(model.name) for model in models)
-    for model in models:
-        print_wrapped(model.description, start=f"{model.name:{width}}  ", indent=width + 2)
-        print_wrapped(model.reference, start=" " * (width + 2), indent=width + 2)
+    print_entries((m.name, (m.description, m.reference)) for m in models)
 
 
 def show_synapses(
@@ -76,6 +72,7 @@ def show_synapses(
     json
         Print one JSON object.
     """
+    from bioae.cli.tables import print_model
     from bioae.equations import load_synapse, lower_synapse, with_devices
 
     if window is None:
@@ -100,23 +97,10 @@ def show_synapses(
         },
         "parity": [_class(rule.inexact)],
     }
-    if json:
-        print(json_format.dumps({"name": model.name, **model.to_mapping(), "derived": derived}))
-    else:
-        _print(model, derived)
+    heading = "Derived by Brian2 and bioae; constants are in base units."
+    print_model(model, derived, heading, json=json)
     if window is not None:  # afterwards: a picture that is refused must not empty a file
         _draw(model, window, overwrite=overwrite)
-
-
-def _print(model: SynapseModel, derived: Mapping[str, list[str]]) -> None:
-    """Print a model's file, with the derived statements in its comments."""
-    print(model.to_toml())
-    print("# Derived by Brian2 and bioae; constants are in base units.")
-    width = max(8, *(len(heading) for heading, lines in derived.items() if lines))
-    for heading, lines in derived.items():
-        for place, line in enumerate(lines):
-            start = heading if place == 0 else ""
-            print(f"# {start:{width}} {line}".rstrip())
 
 
 def _class(inexact: tuple[str, ...]) -> str:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+import json as json_format
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
 
     from bioae.analysis.measures.definitions import Table
+    from bioae.equations import NeuronModel, SynapseModel
 
-__all__ = ["print_table", "print_wrapped"]
+__all__ = ["print_entries", "print_model", "print_table", "print_wrapped"]
 
-_SPACE = 3  # between two columns
-_EDGES = 4
-_ROW_HEADING = 28  # characters that are left to headings of rows
-_TEXT = 24  # and to columns of texts
-_CELL = 12
+_SPACE, _EDGES = 3, 4  # characters between two columns, and around all
+#: Characters to which cells are wrapped: in the first column, of texts, of numbers, and headings.
+_FIRST, _TEXT, _CELL, _HEADING = 28, 24, 12, 7
 
 
 class _Column(NamedTuple):
-    """The heading and the cells of a column, its width, and the least after wrapping words.
+    """Wrapped cells, the heading first; texts start at the left, numbers end at the right."""
 
-    Texts start at the left, numbers end at the right.
-    """
-
-    heading: str
-    cells: tuple[str, ...]
-    width: int
-    least: int
+    cells: Sequence[str]
     left: bool
+
+    @property
+    def width(self) -> int:
+        return max(len(line) for cell in self.cells for line in cell.split("\n"))
 
 
 def print_wrapped(text: str, *, start: str = "", indent: int = 0) -> None:
@@ -46,92 +43,88 @@ def print_wrapped(text: str, *, start: str = "", indent: int = 0) -> None:
     indent
         The spaces before its other lines.
     """
-    if not sys.stdout.isatty():
-        print(f"{start}{text}")
+    if sys.stdout.isatty():
+        text = fill(
+            text, shutil.get_terminal_size().columns, initial_indent=start,
+            subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        start = ""
+    print(f"{start}{text}")
+
+
+def print_entries(entries: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Print names, each with texts that start on separate lines."""
+    entries = list(entries)
+    width = max(len(name) for name, _ in entries) + 2
+    for name, texts in entries:
+        for place, text in enumerate(texts):
+            print_wrapped(text, start=f"{'' if place else name:{width}}", indent=width)
+
+
+def print_model(
+    model: NeuronModel | SynapseModel, derived: Mapping[str, Sequence[str]], heading: str, *,
+    json: bool,
+) -> None:  # fmt: skip
+    """Print the file of a model, with what follows from it as comments; or all as one object."""
+    if json:
+        fields = {"name": model.name, **model.to_mapping(), "derived": derived}
+        print(json_format.dumps(fields))
         return
-    width = shutil.get_terminal_size().columns
-    print(
-        fill(
-            text, width, initial_indent=start, subsequent_indent=" " * indent,
-            break_long_words=False, break_on_hyphens=False,
-        )
-    )  # fmt: skip
+    print(model.to_toml())
+    print(f"# {heading}")
+    for name, lines in derived.items():
+        for place, line in enumerate([lines] if isinstance(lines, str) else lines):
+            print(f"# {'' if place else name:14} {line}".rstrip())
 
 
-def print_table(table: Table, console: Console, *, heading_width: int = _CELL) -> None:
-    """Print a table. One that is too wide is wrapped between words, and then cut into parts.
+def print_table(table: Table, console: Console) -> None:
+    """Print a table, with cells wrapped between words; one that is too wide is cut into parts.
 
     Numbers are never cut: a table is wider than the terminal if one of its words is.
-
-    Parameters
-    ----------
-    heading_width
-        The characters to which headings of columns are wrapped in any case.
     """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    columns = [
-        _column(
-            _wrapped(heading, heading_width) if place else heading,
-            cells,
-            (_TEXT if heading in table.texts else _CELL) if place else _ROW_HEADING,
-            left=place == 0 or heading in table.texts,
-        )
-        for place, (heading, *cells) in enumerate(zip(table.columns, *table.rows, strict=True))
-    ]
+    columns = []
+    for place, (heading, *cells) in enumerate(zip(table.columns, *table.rows, strict=True)):
+        left = place == 0 or heading in table.texts
+        width = _TEXT if place else _FIRST
+        texts = [_wrapped(heading, width if left else _HEADING)]
+        texts += [_wrapped(cell, width if left else _CELL) for cell in cells]
+        columns.append(_Column(texts, left))
     for number, part in enumerate(_parts(columns, console.width)):
         caption = f"{table.caption} (continued)" if number else table.caption
-        console.print(_drawn(caption, part, console.width), crop=False)
+        drawn = RichTable(title=caption, title_justify="left", box=SIMPLE_HEAD)
+        drawn.width = max(_total(part), min(console.width, len(caption)))
+        for column in part:
+            drawn.add_column(
+                Text(column.cells[0]), justify="left" if column.left else "right", no_wrap=True,
+                width=column.width,
+            )  # fmt: skip
+        for row in zip(*(column.cells[1:] for column in part), strict=True):
+            drawn.add_row(*map(Text, row))
+        console.print(drawn, crop=False)
     for line in table.footnotes:
         console.print(Text(fill(line, console.width, subsequent_indent="  ")))
     if table.footnotes:
         console.print()
 
 
-def _column(heading: str, cells: Sequence[str], wrapped: int, *, left: bool) -> _Column:
-    texts = (heading, *cells)
-    width = max(len(line) for text in texts for line in text.split("\n"))
-    word = max((len(word) for text in texts for word in text.split()), default=0)
-    return _Column(heading, tuple(cells), width, min(width, max(word, wrapped)), left)
-
-
 def _parts(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     """Divide columns into parts that fit, each with the first column."""
     first, *others = columns
     part = [first]
-    whole = _total(column.width for column in columns) <= width
     for column in others:
-        if len(part) > 1 and not whole and _total(c.least for c in (*part, column)) > width:
+        if len(part) > 1 and _total([*part, column]) > width:
             yield part
             part = [first]
         part.append(column)
     yield part
 
 
-def _total(widths: Iterable[int]) -> int:
-    widths = list(widths)
-    return sum(widths) + _SPACE * (len(widths) - 1) + _EDGES
-
-
-def _drawn(caption: str, columns: Sequence[_Column], width: int) -> RichTable:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    spare = max(0, width - _total(column.least for column in columns))
-    widths = []
-    for column in columns:
-        widths.append(min(column.width, column.least + spare))
-        spare -= widths[-1] - column.least
-    drawn = RichTable(title=caption, title_justify="left", box=SIMPLE_HEAD)
-    drawn.width = max(_total(widths), min(width, len(caption)))
-    for column, own in zip(columns, widths, strict=True):
-        heading = Text(_wrapped(column.heading, own))
-        justify: Literal["left", "right"] = "left" if column.left else "right"
-        drawn.add_column(heading, justify=justify, no_wrap=True, width=own)
-    for row in zip(*(column.cells for column in columns), strict=True):
-        drawn.add_row(*(Text(_wrapped(cell, own)) for cell, own in zip(row, widths, strict=True)))
-    return drawn
+def _total(columns: Sequence[_Column]) -> int:
+    return sum(column.width for column in columns) + _SPACE * (len(columns) - 1) + _EDGES
 
 
 def _wrapped(text: str, width: int) -> str:
