@@ -281,10 +281,10 @@ def learn(
     from bioae.networks.rules import check_held
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
+    from bioae.simulation.engine import Updates
     from bioae.simulation.learned import Learned, learner
     from bioae.simulation.learning import learned_from
     from bioae.simulation.presentations import Presentations
-    from bioae.simulation.runner import Updates
 
     before = None
     if isinstance(network, Learned):

@@ -1,4 +1,4 @@
-"""The interface of engines: what a target does to run a network, and to let it learn.
+"""The interface of engines: a target builds a network, which runs chunks or learns from them.
 
 An engine is derived from `Engine`: that of Brian2's targets is in
 `bioae.simulation.workers.job`, that of PyTorch in `bioae.trainers.mirror.engine`.
@@ -7,14 +7,117 @@ An engine is derived from `Engine`: that of Brian2's targets is in
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bioae.networks.network import Network
+from bioae.networks.plasticity import PlasticState
 from bioae.simulation.backend import Backend
-from bioae.simulation.runner import Learner, Runner, Updates
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
 
-__all__ = ["Engine"]
+if TYPE_CHECKING:
+    from bioae.runs.tables import OptimiserSettings
+
+__all__ = ["Build", "Engine", "Finished", "Learner", "Runner", "Updates"]
+
+Arrays = Mapping[str, NDArray[np.float64]]
+
+
+class Runner(ABC):
+    """A built network that runs chunks; a run may be read in another process."""
+
+    @abstractmethod
+    def run(self, presented: Presentations, part: slice) -> Any:
+        """Run some presentations, and return the argument of `read`, small enough for a pipe.
+
+        Raises
+        ------
+        TargetError
+            If the run fails.
+        """
+
+    @abstractmethod
+    def read(self, ran: Any, part: slice) -> Chunk:
+        """Return the network's activity in a run, once.
+
+        Raises
+        ------
+        TargetError
+            If the files of the run are incomplete.
+        """
+
+    def __call__(self, presented: Presentations, part: slice) -> Chunk:
+        """Run some presentations, and return the network's activity."""
+        return self.read(self.run(presented, part), part)
+
+
+class Learner(ABC):
+    """A built network that learns."""
+
+    @property
+    @abstractmethod
+    def state(self) -> PlasticState:
+        """The learned state of the network."""
+
+    @state.setter
+    @abstractmethod
+    def state(self, state: PlasticState) -> None: ...
+
+    @property
+    def moments(self) -> Arrays:
+        """The state of the optimiser, by name; empty without one."""
+        return {}
+
+    @abstractmethod
+    def present(self, presented: Presentations, part: slice, held: Arrays) -> Chunk:
+        """Present some examples, learn from them, and return the network's activity.
+
+        Parameters
+        ----------
+        presented, part
+            The examples, and those of them to present.
+        held
+            The modulators of rules, (example) each, of all examples.
+
+        Raises
+        ------
+        NetworkError
+            If weights grow without bounds.
+        TargetError
+            If the run fails.
+        """
+
+
+@dataclass(frozen=True)
+class Updates:
+    """The updates of weights that learn by rules.
+
+    Attributes
+    ----------
+    batch_size
+        The number of presentations that learn at once, whose changes are averaged.
+    optimiser
+        The optimiser that takes the changes as its negative gradient; None: they are added.
+    moments
+        The state of the optimiser, with which an earlier run ended.
+    """
+
+    batch_size: int = 1
+    optimiser: OptimiserSettings | None = None
+    moments: Arrays = field(default_factory=dict)
+
+
+#: Builds a network, and runs chunks on it within a block; sent to the workers of a cluster.
+Build = Callable[[], AbstractContextManager[Runner]]
+
+#: Parts of the presentations and the network's activity, as they are finished.
+Finished = Generator[tuple[slice, Chunk], None, None]
 
 
 @dataclass(frozen=True, eq=False)

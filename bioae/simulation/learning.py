@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from bioae.networks.network import Network
 from bioae.progress import Progress, counted
 from bioae.simulation.backend import LABELS
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engine, Learner, Updates
 from bioae.simulation.learned import Learned
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.rewiring import NetworkRewiring
-from bioae.simulation.runner import Learner, Updates
 
 __all__ = ["in_parts", "learned_from"]
 

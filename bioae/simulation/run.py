@@ -16,7 +16,7 @@ from bioae.files import check_output
 from bioae.networks.network import Network
 from bioae.progress import Progress, counted
 from bioae.simulation.backend import LABELS, Backend
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engine, Finished
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
@@ -24,7 +24,6 @@ from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
-from bioae.simulation.runner import Finished
 from bioae.simulation.workers.processes import run_in_processes
 
 __all__ = ["Simulation", "check_free", "parts_folder"]

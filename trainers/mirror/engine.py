@@ -9,10 +9,9 @@ import torch
 
 from bioae.errors import InputError
 from bioae.networks.rules import check_averaged
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.runner import Learner, Runner, Updates
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.network import NetworkLearner

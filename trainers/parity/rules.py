@@ -23,12 +23,12 @@ from bioae.networks.network import Network
 from bioae.networks.rules import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
+from bioae.simulation.engine import Updates
 from bioae.simulation.learned import learner as prepared
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.rewiring import NetworkRewiring
-from bioae.simulation.runner import Updates
 from bioae.simulation.workers.job import Brian2Engine
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.networks import ACTIVE, GRID_BITS

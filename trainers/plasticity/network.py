@@ -13,9 +13,9 @@ from bioae.errors import InputError
 from bioae.networks.network import Network
 from bioae.networks.plasticity import PlasticState
 from bioae.simulation.backend import Dtype
+from bioae.simulation.engine import Learner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.runner import Learner, Updates
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes

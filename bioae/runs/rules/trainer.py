@@ -28,13 +28,12 @@ from bioae.runs.splits import Given, encoder_seed, example_order, splits
 from bioae.runs.tables import OptimiserSettings
 from bioae.runs.trainer import Report, Trainer
 from bioae.simulation.backend import Backend
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engine, Learner, Updates
 from bioae.simulation.learned import learner
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.run import Simulation
-from bioae.simulation.runner import Learner, Updates
 
 __all__ = ["RuleTrainer"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import partial
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -36,6 +35,7 @@ from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Neurons, Population, collect
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, PresentationClock
 from bioae.simulation.objects.reading import Monitors
+from bioae.simulation.objects.traces import Traces
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
@@ -119,7 +119,9 @@ class BrianNetwork(Shown):
         draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
         self.state = network.plastic_state() if learning else PlasticState(())
-        self.clock = PresentationClock.of(config, presentations, draws=draws, prefix=prefix)
+        self.clock = PresentationClock(
+            config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
+        )
         self.held = held_array(presentations, config, name=self._name("input", "held"))
         self.input = InputNeurons(config, self.held, self.clock, self._name("input"))
         self.populations: dict[str, Population] = {}
@@ -191,9 +193,19 @@ class BrianNetwork(Shown):
             The modulators of these presentations, by name.
         """
         for owner, kind, group in self.learners:
-            start = group.start_arrays(self.state.get(owner, kind), presentations, held)
-            for name, values in start.items():
+            for name, values in group.start_arrays(self.state.get(owner, kind)).items():
                 yield group, name, values
+        yield from self._lesson(presentations, held)
+
+    def _lesson(
+        self, presentations: int, held: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
+        """Yield the values of `start_arrays` that do not depend on what was learned before."""
+        for *_, group in self.learners:  # what follows the last example teaches nothing
+            yield group, LEARNED, np.array([presentations], np.int32)
+        for synapses in self.plastic.values():
+            for name, values in synapses.held_arrays(held).items():
+                yield synapses, name, values
 
     def keep_state(self) -> None:
         """Set `state` to what the groups have learned in a finished run."""
@@ -268,11 +280,8 @@ class BrianNetwork(Shown):
         numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
         self.presented = checked
         self.set_input(checked)
-        for *_, group in self.learners:  # what follows the last example teaches nothing
-            group.variables[LEARNED].set_value([len(checked)])
-        for synapses in self.plastic.values():
-            for name, values in synapses.held_arrays(numbers).items():
-                synapses.variables[name].set_value(values)
+        for group, name, values in self._lesson(len(checked), numbers):
+            group.variables[name].set_value(values)
 
     def set_input(self, presented: Presentations, part: slice = slice(None)) -> None:
         """Set the held values of the input and the keys of the noise to those of presentations."""
@@ -396,13 +405,28 @@ class BrianNetwork(Shown):
             )
             source = population if recurrent else before
             if name in rules:
-                start = partial(self.state.get, name)
-                pathways[name] = PlasticSynapses(pathway, rules[name], source, population, start)
+                pathways[name] = self._plastic(name, pathway, rules[name], source, population)
             elif self._connectivity == "shared" and not delay.ndim:
                 pathways[name] = pathway.shared(source, population)
             else:  # synapses that differ in delay share no weights
                 pathways[name] = pathway.unrolled(source, population)
         return pathways
+
+    def _plastic(
+        self, name: str, pathway: Pathway, rule: Rule, source: NeuronGroup, target: Population
+    ) -> PlasticSynapses:
+        """Return synapses that learn, and their traces: those of the source, and of the target."""
+        depth = pathway.placed.depth
+        ends = {"pre": (source, depth - (not pathway.recurrent)), "post": (target, depth)}
+        traces = {
+            side: Traces(
+                program, *ends[side], self.clock,
+                name=f"{pathway.name}__{side}", persistent=self.state.get(name, side),
+            )
+            for side, program in rule.traces.items()
+        }  # fmt: skip
+        learned = self.state.get(name, "synapse")
+        return PlasticSynapses(pathway, rule, source, target, traces=traces, learned=learned)
 
     def _factor(self, delay: Steps) -> str:
         """Return Brian2 code of the graded event that arrives after a delay."""

@@ -17,7 +17,6 @@ from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Pool2d
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.brian2_internals.standalone import active_target
-from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 from bioae.simulation.sharing import (
     Arrival,
@@ -87,7 +86,7 @@ class Pathway:
             conditions.append(f"{STEP}_post <= {delay} + {last}")
         return conditions
 
-    def shared(self, source: NeuronGroup, target: Population) -> SharedSynapses:
+    def shared(self, source: NeuronGroup, target: NeuronGroup) -> SharedSynapses:
         """Make synapses that share weights; all have the same delay."""
         return SharedSynapses(
             source,
@@ -95,7 +94,7 @@ class Pathway:
             self._layout(),
             self.weights,
             variable=INPUT,
-            negative=INHIBITION if target.separate_inhibition else None,
+            negative=INHIBITION if self.placed.separate_inhibition else None,
             delay=int(self.delay) * self.clock.dt * second,
             arrival=Arrival(
                 " and ".join(self.conditions) or None, self.factor, dict(self.namespace)
@@ -119,7 +118,7 @@ class Pathway:
             return conv_transpose2d(image, layer.channels, **geometry)
         return conv2d(image, layer.channels, **geometry)
 
-    def unrolled(self, source: NeuronGroup, target: Population) -> Synapses:
+    def unrolled(self, source: NeuronGroup, target: NeuronGroup) -> Synapses:
         """Make a synapse for each connection."""
         varied, dt = bool(self.delay.ndim), self.clock.dt
         self._check_delays()
@@ -127,7 +126,7 @@ class Pathway:
             source,
             target,
             f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if varied else ""),
-            on_pre="\n".join(self._adds(target)),
+            on_pre="\n".join(self._adds()),
             delay=None if varied else int(self.delay) * dt * second,
             namespace=dict(self.namespace),
             clock=self.clock.clock,
@@ -163,11 +162,11 @@ class Pathway:
         layer, shape = self.placed.layer, self.placed.input_shape
         return layer.recurrent_connections(shape) if self.recurrent else layer.connections(shape)
 
-    def _adds(self, target: Population) -> list[str]:
+    def _adds(self) -> list[str]:
         factor = self.factor
         factors = [f"int({condition})" for condition in self.conditions]
         factors = factors if factor is None else [factor, *factors]
-        if not target.separate_inhibition:
+        if not self.placed.separate_inhibition:
             return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
         excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
         inhibits = "*".join([f"(-{WEIGHT})", f"int({WEIGHT} < 0)", *factors])

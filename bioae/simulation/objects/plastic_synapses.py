@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from bioae.noise.brian import brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
 from bioae.simulation.objects.pathways import WEIGHT as VARIABLE
 from bioae.simulation.objects.pathways import Pathway
-from bioae.simulation.objects.population import Population
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
     LEARNED,
@@ -54,14 +53,10 @@ class PlasticSynapses(TemplateGroup):
         The lowered learning rule.
     source, target
         The groups.
-    start
-        Returns what the rule has learned by kind, see `PlasticState.get`: the values from which a
-        run starts. Weights are multiples of 2**-24.
-
-    Attributes
-    ----------
     traces
         The traces of either side, by side.
+    learned
+        The values from which a run starts, see `learned`. Weights are multiples of 2**-24.
     """
 
     add_to_magic_network = True
@@ -72,21 +67,17 @@ class PlasticSynapses(TemplateGroup):
         pathway: Pathway,
         rule: Rule,
         source: NeuronGroup,
-        target: Population,
-        start: Callable[[str], Mapping[str, NDArray[np.float64]]],
+        target: NeuronGroup,
+        *,
+        traces: Mapping[SideName, Traces],
+        learned: Mapping[str, NDArray[np.float64]],
     ) -> None:
         super().__init__(pathway.name)
-        clock, depth, recurrent = pathway.clock, pathway.placed.depth, pathway.recurrent
+        clock, placed, recurrent = pathway.clock, pathway.placed, pathway.recurrent
         self.rule, self.source, self.target, self._clock_of = rule, source, target, clock
-        self.traces: dict[SideName, Traces] = {}
-        for side, program in rule.traces.items():
-            group, own = (source, depth - (not recurrent)) if side == "pre" else (target, depth)
-            name = f"{pathway.name}__{side}"
-            self.traces[side] = Traces(
-                program, group, own, clock, name=name, persistent=start(side)
-            )
+        self.traces, self._separate = traces, placed.separate_inhibition
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
-        learned, timing, dt = start("synapse"), clock.timing, clock.dt
+        timing, dt = clock.timing, clock.dt
         self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
         self._add_groups()
@@ -104,7 +95,7 @@ class PlasticSynapses(TemplateGroup):
         code = {
             "when": conditions(delivers, window, interval, clock.presentations)
             + elapsed(rule, window, dt),
-            **code_of(rule, blocks, pathway_number(depth, recurrent=recurrent)),
+            **code_of(rule, blocks, pathway_number(placed.depth, recurrent=recurrent)),
         }
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
@@ -121,16 +112,16 @@ class PlasticSynapses(TemplateGroup):
                 "_spikespace",
                 "_spikes_post",
                 "_target",
-                *(["_negative"] if target.separate_inhibition else []),
+                *(["_negative"] if self._separate else []),
                 *([_CONNECTED] if structural else []),
                 *(_array(each) for each in self._given() if each in used),
                 *(_array(each) for each in self._keys),
             ],
             options={
                 "weight_variable": self.variables[VARIABLE],
-                "separate": target.separate_inhibition,
+                "separate": self._separate,
                 "connected": self.variables[_CONNECTED] if structural else None,
-                "no_autapses": recurrent and not pathway.placed.layer.autapses and not structural,
+                "no_autapses": recurrent and not placed.layer.autapses and not structural,
                 "start": {
                     self.variables[self._arrays[each]]: value
                     for each, value in starts.items()
@@ -166,29 +157,12 @@ class PlasticSynapses(TemplateGroup):
         values = np.asarray(self.variables[self._learned[name]].get_value(), np.float64)
         return values.reshape(len(self.source), len(self.target)).T.copy()
 
-    def start_arrays(
-        self,
-        values: Mapping[str, NDArray[np.float64]],
-        learned: int,
-        held: Mapping[str, NDArray[np.float64]],
-    ) -> dict[str, NDArray[Any]]:
-        """Return the values of a run's start, by the names of their variables.
-
-        Parameters
-        ----------
-        values
-            Those of `learned`, by name (target, source).
-        learned
-            How many presentations learn; those that follow are padding.
-        held
-            The modulators of the presentations that learn, by name.
-        """
-        arrays: dict[str, NDArray[Any]] = {
+    def start_arrays(self, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
+        """Return values of `learned` by the names of their variables, for a run's start."""
+        return {
             self._learned[name]: np.ascontiguousarray(each.T, self._dtype).ravel()
             for name, each in values.items()
         }
-        arrays[LEARNED] = np.array([learned], np.int32)
-        return arrays | self.held_arrays(held)
 
     def held_arrays(
         self, held: Mapping[str, NDArray[np.float64]]
@@ -206,7 +180,7 @@ class PlasticSynapses(TemplateGroup):
         add.add_reference("_spikespace", self.source)
         add.add_reference("_spikes_post", target, "_spikespace")
         add.add_reference("_target", target, INPUT)
-        if target.separate_inhibition:
+        if self._separate:
             add.add_reference("_negative", target, INHIBITION)
         self._dtype = target.variables[INPUT].dtype
         for name in (STEP, PRESENTATION):

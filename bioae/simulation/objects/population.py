@@ -217,26 +217,12 @@ class Population(VariablesGroup):
         }
         return {name: np.array(each, np.float64) for name, each in values.items()}
 
-    def start_arrays(
-        self,
-        values: Mapping[str, NDArray[np.float64]],
-        learned: int,
-        _held: Mapping[str, NDArray[np.float64]] | None = None,
-    ) -> dict[str, NDArray[Any]]:
-        """Return the values of a run's start, by the names of their variables.
-
-        Parameters
-        ----------
-        values
-            Those of the persistent variables, by name (neuron).
-        learned
-            How many presentations learn; those that follow are padding.
-        """
-        arrays: dict[str, NDArray[Any]] = {LEARNED: np.array([learned], np.int32)}
-        for name in self._described.persistent:
-            dtype = self.variables[_start_name(name)].dtype
-            arrays[_start_name(name)] = np.asarray(values[name], dtype)
-        return arrays
+    def start_arrays(self, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
+        """Return values of `learned` by the names of their variables, for a run's start."""
+        return {
+            _start_name(name): np.asarray(values[name], self.variables[_start_name(name)].dtype)
+            for name in self._described.persistent
+        }
 
     def _arriving(self) -> tuple[str, ...]:
         return (INPUT, INHIBITION) if self.separate_inhibition else (INPUT,)

@@ -5,7 +5,6 @@ Random numbers depend on a seed, on the number of the example that is presented,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from brian2 import Clock, NeuronGroup, second
 from numpy.typing import NDArray
 
 from bioae.equations.grammar import RESERVED_PREFIX
-from bioae.networks.config import NetworkConfig
 from bioae.networks.schedule import Timing
 from bioae.noise import Key
 from bioae.noise.brian import signed
@@ -36,16 +34,24 @@ OFFSET = f"{RESERVED_PREFIX}offset"
 _EXAMPLE_INDEX = f"{RESERVED_PREFIX}shown"
 
 
-@dataclass(frozen=True, eq=False)
 class PresentationClock:
     """The times of presentations in a run, which all groups of a built network share.
 
-    Attributes
+    Parameters
     ----------
     timing
         The windows of presentations.
     presentations
         Their number in a run.
+    dt
+        The time step in seconds.
+    draws
+        Whether a part of the network draws random numbers.
+    prefix
+        Prefix of the names of the objects.
+
+    Attributes
+    ----------
     clock
         The network's `brian2.Clock`.
     keys
@@ -54,26 +60,19 @@ class PresentationClock:
         of one build, and 64-bit integers, which a `TimedArray` cannot hold.
     """
 
-    timing: Timing
-    presentations: int
-    clock: Clock
-    keys: Any
-
-    @classmethod
-    def of(
-        cls, config: NetworkConfig, presentations: int, *, draws: bool, prefix: str
-    ) -> PresentationClock:
-        """Make the clock of a network, and the keys of its noise if it `draws` random numbers."""
-        clock = Clock(config.dt_seconds * second, name=f"{prefix}network__clock")
-        keys = None
+    def __init__(
+        self, timing: Timing, presentations: int, dt: float, *, draws: bool, prefix: str
+    ) -> None:
+        self.timing, self.presentations = timing, presentations
+        self.clock = Clock(dt * second, name=f"{prefix}network__clock")
+        self.keys: Any = None
         if draws:
             variables = ("seed : integer (shared)", "example : integer", "offset : integer")
-            keys = NeuronGroup(
-                presentations, "\n".join(variables), namespace={}, clock=clock,
+            self.keys = NeuronGroup(
+                presentations, "\n".join(variables), namespace={}, clock=self.clock,
                 dtype=dict.fromkeys(("seed", "example", "offset"), np.int64),
                 name=f"{prefix}noise__keys",
             )  # fmt: skip
-        return cls(config.timing, presentations, clock, keys)
 
     @property
     def dt(self) -> float:

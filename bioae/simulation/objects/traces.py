@@ -50,23 +50,21 @@ class Traces(Population):
         parameters, size = default_parameters(program), len(neurons)
         traces = Neurons(program, parameters, size, depth, persistent=persistent)
         super().__init__(traces, clock, name)
-        if persistent:
-            for variable, values in self.start_arrays(persistent, 2**31 - 1).items():
-                self.variables[variable].set_value(values)
-        lines = (
-            str(rendered_statement(each, program.integers, program.floats))
-            for each in program.reset
-        )
-        timing = clock.timing
-        first = 1 - timing.schedule.lead_in
+        for variable, values in self.start_arrays(persistent).items():
+            self.variables[variable].set_value(values)
         self.variables.add_reference("_spikes_of", neurons, "_spikespace")
-        self.variables.add_constant("_neurons", len(neurons))
+        self.variables.add_constant("_neurons", size)
         if program.reset:
+            lines = (
+                str(rendered_statement(each, program.integers, program.floats))
+                for each in program.reset
+            )
+            first, end = 1 - clock.timing.schedule.lead_in, clock.timing.steps
             jumps = _OnSpikes(
                 self,
                 "on_spikes",
                 code={
-                    "condition": f"_holds = {STEP} >= {first} and {STEP} < {timing.steps}",
+                    "condition": f"_holds = {STEP} >= {first} and {STEP} < {end}",
                     "statement": "\n".join(lines),
                 },
                 clock=clock.clock,

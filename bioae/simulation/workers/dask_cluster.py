@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
+from bioae.simulation.engine import Build, Finished, Runner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.root import versions
-from bioae.simulation.runner import Build, Finished, Runner
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -24,11 +24,10 @@ from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, recorded
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
 from bioae.simulation.brian2_internals.standalone import read_results_from
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engine, Learner, Runner, Updates
 from bioae.simulation.objects.brian_network import BrianNetwork
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.runner import Learner, Runner, Updates
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 

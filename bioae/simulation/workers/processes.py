@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
+from bioae.simulation.engine import Build, Finished
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.runner import Build, Finished
 
 __all__ = ["run_in_processes", "shared"]
 
