@@ -91,7 +91,7 @@ import bioae
 import numpy as np
 from bioae.datasets import load
 from bioae.simulation.backend import Backend
-from bioae.simulation.learned import learner
+from bioae.networks.plasticity import PlasticState, learner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.job import Brian2Engine
 given = json.loads(sys.argv[1])
@@ -103,7 +103,7 @@ times = []
 engine = Brian2Engine(network, Backend("cpp_standalone"))
 with engine.runner(len(presented), learning=True) as runner:
     for _ in range(given["runs"] + 1):
-        runner.built.state = network.plastic_state()
+        runner.built.state = PlasticState(network.config.placed, network.weights)
         start = spent()
         chunk = runner(presented, slice(0, len(presented)))
         times.append(spent() - start)

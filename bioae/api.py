@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bioae.networks.artefact import NetworkLike
     from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
-    from bioae.networks.rules import Held
+    from bioae.networks.plasticity import Held
     from bioae.progress import Progress
     from bioae.runs.rules.config import LearningConfig
     from bioae.runs.run import Trained
@@ -278,11 +278,11 @@ def learn(
     """
     from bioae.checks import whole
     from bioae.networks.artefact import network_of
-    from bioae.networks.rules import check_held
+    from bioae.networks.plasticity import check_held, learner
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.engine import Updates
-    from bioae.simulation.learned import Learned, learner
+    from bioae.simulation.learned import Learned
     from bioae.simulation.learning import learned_from
     from bioae.simulation.presentations import Presentations
 
@@ -491,8 +491,8 @@ def build(
     """
     from bioae.checks import one_of, whole
     from bioae.networks.artefact import network_of
+    from bioae.networks.plasticity import learner
     from bioae.simulation.backend import Connectivity, recorded
-    from bioae.simulation.learned import learner
     from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.targets.activation import without_fast_math
 

@@ -34,7 +34,6 @@ from bioae.networks.inputs import (
 from bioae.networks.layers import Background, Dense, Layer, as_text
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import PlasticState
 from bioae.random import check_key
 from bioae.showing import Shown, Summary
 from bioae.units import has_unit
@@ -212,26 +211,6 @@ class Network(Shown):
             if array in self.weights and array not in placed.array_shapes:
                 values[name] = np.asarray(self.weights[array], np.float64)
         return values
-
-    def persistent(self, placed: PlacedLayer) -> dict[str, NDArray[np.float64]]:
-        """Return the values with which a layer's persistent variables start, by array (neuron)."""
-        if not placed.persistent:
-            return {}
-        values = self.parameters(placed)
-        return {
-            array: np.broadcast_to(values[placed.model.initial[name]], placed.size).astype(float)
-            for name, array in placed.persistent.items()
-        }
-
-    def plastic_state(self) -> PlasticState:
-        """Return what a network that learns has learned, see `bioae.simulation.learned.learner`."""
-        layers = self.config.placed
-        arrays = {name: self.weights[name] for placed in layers for name in placed.slots}
-        return PlasticState(layers, arrays)
-
-    def with_state(self, state: PlasticState) -> Network:
-        """Return the network with what it has learned."""
-        return replace(self, weights={**self.weights, **state.arrays})
 
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
         """Count the synapses that leave each neuron, by layer (neuron,).

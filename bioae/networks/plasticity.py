@@ -1,20 +1,78 @@
-"""Learned state of a network: what the rules of its layers change."""
+"""Plasticity of a network: the rules of its layers, and its learned state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bioae.checks import array, instance
 from bioae.equations.arrays.functions import rounded
-from bioae.equations.synapses.model import WEIGHT
-from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS
-from bioae.errors import NetworkError
+from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.numbers import persistent_start, usual_range, weight_bounds
+from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule
+from bioae.errors import InputError, NetworkError
+from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["PlasticState"]
+__all__ = [
+    "Held",
+    "PlasticState",
+    "check_averaged",
+    "check_held",
+    "check_rules",
+    "learner",
+    "rules_of",
+]
+
+#: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
+#: or one number for all.
+Held = Mapping[str, ArrayLike]
+
+#: The part of a bound, or of 1, by which rounding may exceed it.
+_ROUNDING = 2.0**-23
+
+
+def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
+    """Return the rules of the pathways that learn, by the name of their weights."""
+    return {name: lower_synapse(model) for name, model in placed.synapses.items()}
+
+
+def learner(network: Network) -> Network:
+    """Return a network as it starts to learn.
+
+    Weights are on the grid of weights that learn, and persistent variables have arrays: those of
+    the network, or else their initial values in the model.
+    """
+    layers, dt = network.config.placed, network.config.dt_seconds
+    check_rules(layers, dt)
+    if not any(placed.slots for placed in layers):
+        raise NetworkError(
+            "no layer has a synapse model, by which it could learn",
+            expected='a layer with `synapse = "stdp_pair"` or another one',
+        )
+    arrays: dict[str, Any] = {}
+    for placed in layers:
+        for weights, rule in rules_of(placed).items():
+            starts = persistent_start(rule, dt).items()
+            arrays |= {f"{weights}_{name}": value for name, value in starts}
+    arrays |= network.weights
+    for placed in layers:
+        _need_connections(placed, arrays)
+        for variable, name in placed.persistent.items():
+            arrays[name] = network.parameters(placed)[placed.model.initial[variable]]
+        for name, slot in placed.slots.items():
+            arrays[name] = np.broadcast_to(arrays[name], slot.shape)
+            if name in placed.synapses:
+                arrays[name] = rounded(np.asarray(arrays[name], np.float64), GRID_BITS)
+    state = PlasticState(layers, arrays)
+    for placed in layers:
+        for name, rule in rules_of(placed).items():
+            _check_bounds(name, rule, state.arrays[name][state.existing(placed, name)], dt)
+    return network.with_weights(state.arrays)
 
 
 class PlasticState:
@@ -25,12 +83,14 @@ class PlasticState:
     layers
         The layers of the network.
     arrays
-        Values by the names of arrays in the network, see `shapes`.
+        Its arrays.
 
     Attributes
     ----------
     arrays
-        The values, in double precision.
+        Those that learn, in double precision: ``LAYER.weight`` and ``LAYER.weight_VARIABLE`` of
+        synapses (target, source), of traces (source,) or (target,), and ``LAYER.PARAMETER`` of
+        neurons (neuron,).
     """
 
     def __init__(
@@ -38,16 +98,8 @@ class PlasticState:
     ) -> None:
         self._layers = tuple(layers)
         self._slots = {name: slot for each in self._layers for name, slot in each.slots.items()}
-        self.arrays = {name: np.array(each, np.float64) for name, each in (arrays or {}).items()}
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the arrays by name.
-
-        ``LAYER.weight`` and ``LAYER.weight_VARIABLE`` of synapses are (target, source), those of
-        traces (source,) or (target,), and ``LAYER.PARAMETER`` of neurons (neuron,).
-        """
-        return {name: slot.shape for name, slot in self._slots.items()}
+        known = arrays or {}
+        self.arrays = {n: np.array(known[n], np.float64) for n in self._slots if n in known}
 
     def copy(self) -> PlasticState:
         """Return a copy with separate arrays."""
@@ -74,14 +126,6 @@ class PlasticState:
         for name, slot in self._slots.items():
             if (slot.owner, slot.kind) == (owner, kind) and slot.variable in values:
                 self.arrays[name] = np.array(values[slot.variable], np.float64)
-
-    def on_grid(self) -> PlasticState:
-        """Return the state with weights rounded to the grid of weights that learn."""
-        found = self.copy()
-        for name, slot in self._slots.items():
-            if (slot.kind, slot.variable) == ("synapse", WEIGHT):
-                found.arrays[name] = rounded(found.arrays[name], GRID_BITS)
-        return found
 
     def new_connections(self, after: PlasticState) -> dict[str, int]:
         """Return how many connections are new in a later state, by the name of the weights."""
@@ -119,3 +163,87 @@ class PlasticState:
                     expected=f"magnitudes below 2^{RANGE_BITS}",
                     hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
                 )
+
+
+def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
+    """Check that Brian2 accepts the rules of layers, and that intervals and bounds fit."""
+    for placed in layers:
+        _ = placed.slots
+        for rule in rules_of(placed).values():
+            rule.interval(dt)
+            weight_bounds(rule, dt)
+
+
+def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
+    """Reject batches and optimisers for rules that learn from one example at a time."""
+    if batch_size == 1 and not optimiser:
+        return
+    for rule in (rule for placed in layers for rule in rules_of(placed).values()):
+        if rule.sequential:
+            raise NetworkError(
+                "the rule sets weights together with what it remembers, which cannot be averaged",
+                where=f"synapse model {rule.model.name!r}",
+                expected="a batch size of 1 and no optimiser",
+                found=f"a batch of {batch_size}" if batch_size > 1 else "an optimiser",
+            )
+
+
+def check_held(
+    layers: Iterable[PlacedLayer], held: Held | None, presentations: int, *, where: str = "held"
+) -> dict[str, NDArray[np.float64]]:
+    """Return the modulators of the layers' rules for some presentations."""
+    models = [model for placed in layers for model in placed.synapses.values()]
+    rules = {name: model.name for model in models for name in model.held}
+    instance(held, where, (Mapping, NoneType), hint='Give for instance {"reward": numbers}')
+    given = dict(held or {})
+    for name in [name for name in given if name not in rules]:
+        raise InputError(
+            f"no rule of the network has a modulator {name!r}", where=where,
+            expected=f"one of {', '.join(rules)}" if rules else "none",
+        )  # fmt: skip
+    values = {}
+    for name, rule in rules.items():
+        if name not in given:
+            raise InputError(
+                f"the synapse model {rule!r} needs the modulator {name!r} of each presentation",
+                where=where, hint=f"Give {where} a number or numbers {name}",
+            )  # fmt: skip
+        numbers = array(given[name], f"held {name!r}")
+        values[name] = np.full(presentations, numbers) if numbers.ndim == 0 else numbers
+        if values[name].shape != (presentations,):
+            raise InputError(
+                f"held {name!r} does not fit", expected=f"{presentations} numbers",
+                found=f"an array of the shape {numbers.shape}",
+            )  # fmt: skip
+    return values
+
+
+def _check_bounds(name: str, rule: Rule, weights: NDArray[np.float64], dt: float) -> None:
+    low, high = weight_bounds(rule, dt)
+    # Numbers of 32 bits and the grid round a bound itself.
+    least = low - _ROUNDING * max(1.0, abs(low))
+    most = high + _ROUNDING * max(1.0, abs(high))
+    outside = int(((weights < least) | (weights > most)).sum())
+    if outside:
+        key = "recurrent_initial" if name.endswith(".recurrent") else "initial"
+        start, end = usual_range(low, high)
+        raise NetworkError(
+            f"{outside} of {weights.size} weights {name!r} begin outside the bounds of their "
+            "rule, whose first update would clip them",
+            where=f"layer {name.partition('.')[0]!r}, synapse model {rule.model.name!r}",
+            expected=f"weights from {low:g} to {high:g}",
+            found=f"{weights.min():g} to {weights.max():g}",
+            hint=f"Set {key} = [{start:g}, {end:g}] in the layer, or other bounds in the rule",
+        )
+
+
+def _need_connections(placed: PlacedLayer, arrays: Mapping[str, Any]) -> None:
+    for name, connected in placed.connections.items():
+        if connected not in arrays:
+            raise NetworkError(
+                f"the connections {connected!r} are missing",
+                where=f"synapse model {placed.synapses[name].name!r}",
+                expected=f"an array {placed.weight_shapes[name]}: 1 for those that exist, else 0",
+                hint="Network.initialise draws them; or use random_connections of "
+                "bioae.networks.structure, and set other weights to 0",
+            )

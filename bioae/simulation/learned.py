@@ -10,9 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.networks.network import Network
-from bioae.networks.rules import first_state
 
-__all__ = ["Learned", "learner"]
+__all__ = ["Learned"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +34,3 @@ class Learned:
     result: xr.DataTree
     moments: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     presentations: int = 0
-
-
-def learner(network: Network) -> Network:
-    """Return a network as it starts to learn, its weights on the grid of weights that learn."""
-    arrays = dict(network.weights)
-    for placed in network.config.placed:
-        arrays |= network.persistent(placed)
-    # One value per neuron from the start: a network that has learned needs no other build.
-    state = first_state(network.config.placed, arrays, dt=network.config.dt_seconds)
-    return network.with_state(state)

@@ -38,7 +38,7 @@ def learned_from(
     engine
         The engine of the network.
     network
-        The network as learning starts, see `bioae.simulation.learned.learner`.
+        The network as learning starts, see `bioae.networks.plasticity.learner`.
     presented, held, updates, before
         See `in_parts`.
     progress
@@ -54,7 +54,7 @@ def learned_from(
     ):
         for part, activity, learner in parts:
             chunks.append(activity)
-            learned, moments = network.with_state(learner.state), dict(learner.moments)
+            learned, moments = network.with_weights(learner.state.arrays), dict(learner.moments)
             report(part.stop)
     result = result_of(
         network.described(),
@@ -87,7 +87,7 @@ def in_parts(
         The number of presentations of a part, rounded up to whole batches; None: chosen to bound
         memory.
     held
-        The modulators (example), see `bioae.networks.rules.check_held`.
+        The modulators (example), see `bioae.networks.plasticity.check_held`.
     updates
         The batches and the optimiser.
     before

@@ -14,8 +14,7 @@ from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import PlasticState
-from bioae.networks.rules import rules_of
+from bioae.networks.plasticity import PlasticState, rules_of
 from bioae.networks.structure import rewired
 from bioae.random import named_stream
 

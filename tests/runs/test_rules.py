@@ -16,10 +16,10 @@ import bioae
 from bioae.configuration import load_configuration
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.networks import Network
+from bioae.networks.plasticity import learner
 from bioae.runs import LearningConfig, Report, Trained, checkpoint
 from bioae.runs.folder import CHECKPOINT
 from bioae.runs.rules.measures import quantiles
-from bioae.simulation.learned import learner
 
 #: A small network that learns the embedded digits within a second or two.
 TABLES: dict[str, Any] = {

@@ -13,8 +13,8 @@ from bioae import learn
 from bioae.api import build
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
+from bioae.networks.plasticity import learner
 from bioae.simulation import Backend
-from bioae.simulation.learned import learner
 
 STRUCTURE = {"fan_in": 3, "period": 2, "swaps": 2, "score": "w", "new_weight": "0.2"}
 

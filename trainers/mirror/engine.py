@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from bioae.errors import InputError
-from bioae.networks.rules import check_averaged
+from bioae.networks.plasticity import check_averaged
 from bioae.simulation.engine import Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk

@@ -20,11 +20,11 @@ from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
-from bioae.networks.rules import rules_of
+from bioae.networks.plasticity import learner as prepared
+from bioae.networks.plasticity import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
 from bioae.simulation.engine import Updates
-from bioae.simulation.learned import learner as prepared
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import LayerSpikes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.rules import rules_of
+from bioae.networks.plasticity import rules_of
 from bioae.noise import Key
 from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.mirror.connections.pathways import Arrived, add

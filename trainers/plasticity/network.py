@@ -35,7 +35,7 @@ class NetworkLearner(Learner):
     Parameters
     ----------
     network
-        The network as learning starts, see `bioae.simulation.learned.learner`.
+        The network as learning starts, see `bioae.networks.plasticity.learner`.
     dtype
         The type of numbers.
     updates
@@ -53,7 +53,7 @@ class NetworkLearner(Learner):
             LayerLearner(network, placed, self._mirror.layers[placed.name], updates.optimiser)
             for placed in network.config.placed
         ]
-        self.state = network.plastic_state()
+        self.state = PlasticState(network.config.placed, network.weights)
         self.moments = {name: np.asarray(each) for name, each in updates.moments.items()}
 
     @property

@@ -12,7 +12,7 @@ from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Count, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import LayerBase
-from bioae.networks.rules import check_averaged, check_held, check_rules
+from bioae.networks.plasticity import check_averaged, check_held, check_rules
 from bioae.runs.tables import DataConfig, NumberOfEpochs, Optimiser, Rate
 
 __all__ = ["LearningConfig", "LearningTable"]

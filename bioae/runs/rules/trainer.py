@@ -19,7 +19,7 @@ from bioae.errors import ArtefactError, NetworkError, describe
 from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.networks.rules import check_held
+from bioae.networks.plasticity import PlasticState, check_held, learner
 from bioae.runs.checkpoint import Arrays, arrays_of
 from bioae.runs.folder import MODEL
 from bioae.runs.rules.config import LearningConfig
@@ -29,7 +29,6 @@ from bioae.runs.tables import OptimiserSettings
 from bioae.runs.trainer import Report, Trainer
 from bioae.simulation.backend import Backend
 from bioae.simulation.engine import Engine, Learner, Updates
-from bioae.simulation.learned import learner
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -188,8 +187,9 @@ class RuleTrainer(Trainer):
     def _keep(self, chunk: Chunk, learned: Learner, done: int, seconds: float) -> None:
         """Keep what was learned in a piece, and its metrics."""
         state = learned.state
-        exchanged = self.network.plastic_state().new_connections(state)
-        self.network = self.network.with_state(state)
+        before = PlasticState(self.network.config.placed, self.network.weights)
+        exchanged = before.new_connections(state)
+        self.network = self.network.with_weights(state.arrays)
         self.moments = dict(learned.moments)
         self.records.append(
             {

@@ -20,8 +20,7 @@ from bioae.errors import DataError, InputError
 from bioae.networks.inputs import Steps
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import PlasticState
-from bioae.networks.rules import Held, check_held, rules_of
+from bioae.networks.plasticity import Held, PlasticState, check_held, rules_of
 from bioae.networks.schedule import Timing
 from bioae.noise import population_number
 from bioae.showing import Shown, Summary
@@ -118,7 +117,7 @@ class BrianNetwork(Shown):
         }
         draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
-        self.state = network.plastic_state() if learning else PlasticState(())
+        self.state = PlasticState(config.placed if learning else (), network.weights)
         self.clock = PresentationClock(
             config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
         )
