@@ -19,7 +19,6 @@ from bioae.analysis.plots.panels import (
     head,
     panels,
     results_of,
-    rows_of,
     share_legend,
 )
 from bioae.analysis.plots.style import (
@@ -72,13 +71,11 @@ def rasters(
     chosen = first_example(tree) if example is None else example
     _check_example(tree, chosen)
     names = chosen_layers(tree, layers)
-    axes = panels(names, 1.15 + 0.6 / len(names), _TIME, ax=ax, most=1, width=7.2)
+    axes = panels(names, (7.2, 1.15 + 0.6 / len(names)), _TIME, ax=ax)
     for name, panel in axes.items():
         _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
         panel.set_xlim(*_ends([tree]))
         panel.set_ylabel("neuron")
-        if ax is None and name != names[-1]:
-            panel.tick_params(labelbottom=False)
     return figure_of(axes.values())
 
 
@@ -110,10 +107,9 @@ def population_activity(
     results = results_of(results, "spikes")
     first = next(iter(results.values()))
     chosen = first_example(first) if example is None else example
-    axes = rows_of(
-        [*results, _RATE], (7.2, 1.5 + 1.6 * len(results)), ax=ax, sharex=True,
-        height_ratios=[*[1.2] * len(results), 1.0],
-    )  # fmt: skip
+    rows = [*results, _RATE]
+    size = 7.2, (1.5 + 1.6 * len(results)) / len(rows)
+    axes = panels(rows, size, _TIME, ax=ax, height_ratios=[*[1.2] * len(results), 1.0])
     below = axes.get(_RATE)
     for index, (name, tree) in enumerate(results.items()):
         _check_example(tree, chosen)
@@ -135,7 +131,6 @@ def population_activity(
         below.set_ylabel("rate (Hz)")
         below.yaxis.set_major_locator(MaxNLocator(3))
         head(below, f"mean rate of {layer}", [*enumerate(results)])
-    [*axes.values()][-1].set_xlabel(_TIME)
     return figure_of(axes.values())
 
 
@@ -206,7 +201,7 @@ def input_signals(
     }
     needed(rows, "signals")
     every = [values for values, _ in rows.values()]
-    grid = rows_of([*rows], (6.2, 0.4 + 1.7 * len(rows)), ax=ax, sharex=True)
+    grid = panels([*rows], (6.2, 1.7 + 0.4 / len(rows)), "time (ms)", ax=ax)
     pictures = []
     longest = max(values.shape[1] * dt_ms for values, dt_ms in rows.values())
     for title, axes in grid.items():
@@ -218,7 +213,6 @@ def input_signals(
         head(axes, title)
         axes.set_xlim(0, longest)
     drawn = [*grid.values()]
-    drawn[-1].set_xlabel("time (ms)")
     share_legend(drawn, ax=ax)
     if pictures:
         figure_of(drawn).colorbar(pictures[0], ax=drawn, label="input", aspect=15 * len(drawn))
@@ -293,7 +287,7 @@ def output_traces(
             }
             rows[f"{name}, example {example}"] = traces, float(tree.attrs["dt_ms"])
     needed(rows, "outputs")
-    grid = panels([*rows], 1.9 + 0.3 / len(rows), "time (ms)", ax=ax, most=1, width=6.2)
+    grid = panels([*rows], (6.2, 1.9 + 0.3 / len(rows)), "time (ms)", ax=ax)
     ends = span([each for traces, _ in rows.values() for each in traces.values()])
     for title, axes in grid.items():
         _draw_traces(axes, *rows[title])

@@ -81,7 +81,7 @@ def fitted_rates(
     """
     needed(rates, "rates")
     bins = whole(bins, "bins", least=1, error=ResultError)
-    axes = panels(layers_in(rates), 2.3, "firing rate (Hz)", ax=ax)
+    axes = panels(layers_in(rates), (3.6, 2.3), "firing rate (Hz)", ax=ax, most=2)
     pooled = [each.to_numpy() for layers in rates.values() for each in layers.values()]
     ends = _range(np.concatenate([np.zeros(0), *pooled]))
     families: dict[str, Any] = {}
@@ -178,7 +178,7 @@ def interval_histograms(
         Axes to draw into, by layer.
     """
     needed(distributions, "intervals")
-    axes = panels(layers_in(distributions), 2.2, "interval (ms)", ax=ax)
+    axes = panels(layers_in(distributions), (3.6, 2.2), "interval (ms)", ax=ax, most=2)
     for name, panel in axes.items():
         marked = []
         for index, label, fraction in of_layer(distributions, name):
@@ -226,7 +226,7 @@ def response_latencies(
     needed(latencies, "latencies")
     names = layers_in(latencies)
     width = max(3.6, 0.9 + 0.25 * len(names) * (len(latencies) + 1))
-    (axes,) = panels(["latency"], 2.5, "", ax=ax, width=min(width, 7.2), most=1).values()
+    (axes,) = panels(["latency"], (min(width, 7.2), 2.5), ax=ax).values()
     step = 0.7 / len(latencies)
     for index, (label, layers) in enumerate(latencies.items()):
         rows = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.definitions import format_value
-from bioae.analysis.plots.panels import Places, figure_of, head, results_of, rows_of
+from bioae.analysis.plots.panels import Places, figure_of, head, panels, results_of
 from bioae.analysis.plots.style import INK, needed, styled
 from bioae.analysis.results.outputs import images_of
 from bioae.checks import whole
@@ -51,8 +51,8 @@ def reconstructions(
     rows = _rows(results, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
-    size = 1.1 + 0.8 * columns, 0.15 + 0.95 * len(rows)
-    grid = rows_of([name for name, *_ in rows], size, ax=ax, pictures=True)
+    size = 1.1 + 0.8 * columns, 0.95 + 0.15 / len(rows)
+    grid = panels([name for name, *_ in rows], size, ax=ax, pictures=True)
     for name, pictures, errors in rows:
         if name not in grid:
             continue
@@ -163,8 +163,8 @@ def filter_grid(
         for name, (neurons, pictures) in drawn.items()
         for place in range(0, len(pictures), columns)
     }
-    size = 0.2 + 0.68 * columns, 0.35 * len(drawn) + 0.85 * len(rows)
-    grid = rows_of([*rows], size, ax=ax, pictures=True)
+    size = 0.2 + 0.68 * columns, 0.85 + 0.35 * len(drawn) / len(rows)
+    grid = panels([*rows], size, ax=ax, pictures=True)
     for name, axes in grid.items():
         neurons, pictures = rows[name]
         _draw_filters(axes, pictures, [str(neuron) for neuron in neurons], columns)

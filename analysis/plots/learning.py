@@ -19,7 +19,7 @@ from bioae.errors import ResultError
 
 __all__ = ["training_curves", "weight_courses", "weight_histograms"]
 
-_BINS, _HEIGHT = 60, 2.3
+_BINS, _SIZE = 60, (3.6, 2.3)
 # The metrics of each epoch, in order.
 _Epochs = dict[float, Mapping[str, float]]
 
@@ -62,7 +62,7 @@ def training_curves(
             expected=" or ".join(sorted(present - {x})) or "numbers",
             found=", ".join(requested) or "no number that changes",
         )
-    axes = panels(drawn, _HEIGHT, x, ax=ax)
+    axes = panels(drawn, _SIZE, x, ax=ax, most=2)
     for key, panel in axes.items():
         _draw_metric(panel, runs, key)
     if len(runs) > 1:
@@ -117,7 +117,7 @@ def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = N
         Axes to draw into, by array.
     """
     needed(courses, "weights")
-    axes = panels([*courses], _HEIGHT, "presentations", ax=ax)
+    axes = panels([*courses], _SIZE, "presentations", ax=ax, most=2)
     for name, panel in axes.items():
         course = courses[name].transpose("presentation", "quantile").sortby("quantile")
         time, values = course["presentation"].to_numpy(), course.to_numpy()
@@ -151,7 +151,7 @@ def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = N
     for name, each in values.items():
         if not np.isfinite(each).all():
             raise ResultError("a weight is not finite", where=name)
-    axes = panels([*values], _HEIGHT, "value", ax=ax)
+    axes = panels([*values], _SIZE, "value", ax=ax, most=2)
     for name, panel in axes.items():
         panel.hist(values[name], bins=_BINS, color=INK)
         head(panel, name)

@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.panels import Places, figure_of, head, squares
+from bioae.analysis.plots.panels import Places, figure_of, head, panels
 from bioae.analysis.plots.style import INK, needed, styled
 from bioae.checks import instance
 from bioae.errors import ResultError
@@ -54,7 +54,7 @@ def correlation_matrices(
         np.fill_diagonal(values[name], np.nan)
     most = _limit([*values.values()]) if limit is None else limit
     orders = dict(zip(values, _orders([*values.values()]), strict=True))
-    axes = squares([*values], (2.7, 3.1), (0.9, 0.2), ax=ax)
+    axes = panels([*values], (2.7, 3.1), ax=ax, most=3, margin=(0.9, 0.2), pictures=True)
     for name, panel in axes.items():
         image = _draw_matrix(panel, values[name], orders[name], most)
         head(panel, name)
@@ -147,7 +147,7 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | Non
         Axes to draw into, by result.
     """
     needed(confusions, "confusion matrices")
-    grid = squares([*confusions], (3.5, 3.5), (0.7, 0.4), ax=ax)
+    grid = panels([*confusions], (3.5, 3.5), ax=ax, most=3, margin=(0.7, 0.4), pictures=True)
     for name, axes in grid.items():
         fraction = confusions[name]["fraction"].transpose("true", "predicted").to_numpy()
         drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
@@ -187,7 +187,7 @@ def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = No
         instance(array, f"responses, {name}", xr.DataArray, error=ResultError)
         if not array.size:
             raise ResultError("there is no class or neuron to draw", where=name)
-    grid = squares([*responses], (4.6, 2.4), (0.6, 0.6), ax=ax, most=1)
+    grid = panels([*responses], (4.6, 2.4), ax=ax, margin=(0.6, 0.6), pictures=True)
     # One scale for all results, so that colours can be compared.
     highest = max(float(np.nan_to_num(array.to_numpy()).max()) for array in responses.values())
     for name, axes in grid.items():

@@ -26,15 +26,12 @@ __all__ = [
     "Places",
     "figure_of",
     "from_zero",
-    "given_axes",
     "head",
     "layers_in",
     "of_layer",
     "panels",
     "results_of",
-    "rows_of",
     "share_legend",
-    "squares",
 ]
 
 T = TypeVar("T")
@@ -43,17 +40,57 @@ T = TypeVar("T")
 Places: TypeAlias = Axes | Sequence[Axes] | NDArray[Any] | Mapping[str, Axes]
 
 _LETTER = 0.6  # mean width of a letter over its size
-_NAMED = 6  # panels whose names an error lists
 
 
-def given_axes(ax: Places, names: Sequence[str]) -> dict[str, Axes]:
-    """Return the user's axes by the names of the panels that they are for.
+def panels(
+    names: Sequence[str],
+    size: tuple[float, float],
+    xlabel: str = "",
+    *,
+    ax: Places | None,
+    most: int = 1,
+    margin: tuple[float, float] = (0, 0),
+    pictures: bool = False,
+    **options: Any,
+) -> dict[str, Axes]:
+    """Return a panel per name, in rows of a new figure or the user's axes.
 
-    Raises
-    ------
-    ResultError
-        If they are no axes, or not one for each panel, or not of one figure.
+    Parameters
+    ----------
+    size, margin
+        Width and height in inches on a screen: of a panel, and what the figure has in addition.
+    xlabel
+        The label of the horizontal axis, which panels of a new figure then share.
+    ax
+        The user's axes.
+    most
+        The largest number of panels per row.
+    pictures
+        As for `new_figure`.
+    options
+        Of `Figure.subplots`.
     """
+    if ax is not None:
+        axes, lowest = _of_user(ax, names), len(names)
+    else:
+        lowest = columns_for(len(names), size[0], most)
+        rows = -(-len(names) // lowest)
+        width, height = size[0] * lowest + margin[0], size[1] * rows + margin[1]
+        figure = new_figure(width, height, pictures=pictures)
+        options = {"sharex": bool(xlabel), "squeeze": False} | options
+        places = list(figure.subplots(rows, lowest, **options).flat)
+        for unused in places[len(names) :]:
+            unused.set_axis_off()
+        axes = dict(zip(names, places, strict=False))
+    for panel in [*axes.values()][-lowest:] if xlabel else ():
+        panel.set_xlabel(xlabel)
+        if ax is None:
+            panel.tick_params(labelbottom=True)
+    return axes
+
+
+def _of_user(ax: Places, names: Sequence[str]) -> dict[str, Axes]:
+    """Return the user's axes, of one figure, by the names of the panels that they are for."""
     chosen: dict[str, Any] = {}
     if isinstance(ax, Mapping):
         found, chosen = f"axes for {', '.join(ax) or 'none'}", dict(ax)
@@ -70,8 +107,7 @@ def given_axes(ax: Places, names: Sequence[str]) -> dict[str, Axes]:
     raise ResultError(
         "the axes do not fit the panels",
         where="ax",
-        expected=f"matplotlib axes of one figure, for {', '.join(names[:_NAMED])}"
-        + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""),
+        expected=f"matplotlib axes of one figure, for {shortened(', '.join(names))}",
         found=shortened(found),
         hint="Give axes for each panel, or for some by name: ax={name: axes}",
     )
@@ -82,103 +118,6 @@ def figure_of(axes: Iterable[Axes]) -> Figure:
     figure = next(iter(axes)).get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def panels(
-    names: Sequence[str],
-    height: float,
-    xlabel: str,
-    *,
-    ax: Places | None = None,
-    most: int = 2,
-    width: float = 3.6,
-) -> dict[str, Axes]:
-    """Return a panel per name, in a new figure with a shared horizontal axis, or the user's axes.
-
-    Parameters
-    ----------
-    height, width
-        Of a panel of a new figure, in inches on a screen.
-    xlabel
-        The label of the horizontal axis.
-    ax
-        The user's axes.
-    most
-        The largest number of panels per row.
-    """
-    if ax is not None:
-        axes = given_axes(ax, names)
-        for panel in axes.values():
-            panel.set_xlabel(xlabel)
-        return axes
-    columns = columns_for(len(names), width, most)
-    rows = -(-len(names) // columns)
-    axes = _arranged(new_figure(width * columns, height * rows), names, columns, sharex=True)
-    for lowest in [*axes.values()][-columns:]:
-        lowest.set_xlabel(xlabel)
-        lowest.tick_params(labelbottom=True)
-    return axes
-
-
-def rows_of(
-    names: Sequence[str],
-    size: tuple[float, float],
-    *,
-    ax: Places | None,
-    pictures: bool = False,
-    **options: Any,
-) -> dict[str, Axes]:
-    """Return a row per name, in a new figure of a size in inches or the user's axes.
-
-    Parameters
-    ----------
-    pictures
-        As for `new_figure`.
-    options
-        Of `Figure.subplots`.
-    """
-    if ax is not None:
-        return given_axes(ax, names)
-    return _arranged(new_figure(*size, pictures=pictures), names, 1, **options)
-
-
-def squares(
-    names: Sequence[str],
-    size: tuple[float, float],
-    margin: tuple[float, float] = (0, 0),
-    *,
-    ax: Places | None = None,
-    most: int = 3,
-    shared: bool = False,
-) -> dict[str, Axes]:
-    """Return a panel per name of about equal sides, in a new figure or the user's axes.
-
-    Parameters
-    ----------
-    size, margin
-        Width and height in inches on a screen: of a panel, and what the figure has in addition.
-    ax, most
-        As for `panels`.
-    shared
-        Whether panels of a new figure share both axes.
-    """
-    if ax is not None:
-        return given_axes(ax, names)
-    columns = columns_for(len(names), size[0], most)
-    rows = -(-len(names) // columns)
-    figure = new_figure(size[0] * columns + margin[0], size[1] * rows + margin[1], pictures=True)
-    return _arranged(figure, names, columns, sharex=shared, sharey=shared)
-
-
-def _arranged(
-    figure: Figure, names: Sequence[str], columns: int, **options: Any
-) -> dict[str, Axes]:
-    """Return a panel per name in rows and columns of a figure; the others stay empty."""
-    rows = -(-len(names) // columns)
-    places = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
-    for unused in places[len(names) :]:
-        unused.set_axis_off()
-    return dict(zip(names, places, strict=False))
 
 
 def head(
@@ -193,7 +132,11 @@ def head(
     marks
         Whether results have markers instead of lines.
     """
-    title = fill(title, _letters(axes, "axes.titlesize"))
+    grid, figure = _grid_of(axes), figure_of([axes])
+    width = figure.get_figwidth()
+    # The layout will leave less than a panel's part of a new figure.
+    width = axes.get_position().width * width if grid is None else width / grid.ncols - 0.5
+    title = fill(title, _letters(width, "axes.titlesize"))
     if not values:
         axes.set_title(title)
         return
@@ -201,20 +144,20 @@ def head(
         Line2D([], [], **(marker_of(index) if marks else line_of(index) | {"linewidth": 1.5}))
         for index, _ in values
     ]
-    longest = max(len(text) for _, text in values) + (4 if marks else 7)
-    columns = min(len(values), max(1, _letters(axes, "legend.fontsize") // longest))
+    texts = [text for _, text in values]
+    longest = max(map(len, texts)) + (4 if marks else 7)
+    columns = min(len(values), max(1, _letters(width, "legend.fontsize") // longest))
     note = Legend(
-        axes, keys, [text for _, text in values], ncols=columns, loc="lower left",
-        bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0, frameon=False,
-        handlelength=1 if marks else 2, columnspacing=1, labelspacing=0.2,
+        axes, keys, texts, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1),
+        borderaxespad=0.2, borderpad=0, frameon=False, handlelength=1 if marks else 2,
+        columnspacing=1, labelspacing=0.2,
     )  # fmt: skip
     axes.add_artist(note)
     rows, line = -(-len(values) // columns), 1.4 * _points("legend.fontsize")
     axes.set_title(title, pad=line * rows + 4)
-    spec, figure = _grid_of(axes), figure_of([axes])
-    if spec is not None:
+    if grid is not None:
         # The figure grows by the mean height of further lines in its rows of panels.
-        figure.set_figheight(figure.get_figheight() + line * (rows - 1) / 72 / spec.ncols)
+        figure.set_figheight(figure.get_figheight() + line * (rows - 1) / 72 / grid.ncols)
 
 
 def _grid_of(axes: Axes) -> GridSpecBase | None:
@@ -225,15 +168,12 @@ def _grid_of(axes: Axes) -> GridSpecBase | None:
     return spec.get_gridspec()
 
 
-def _letters(axes: Axes, size: Any) -> int:
-    """Return the number of letters of a size, by its setting, that fit the width of a panel."""
-    spec, width = _grid_of(axes), figure_of([axes]).get_figwidth()
-    # The layout will leave less than a panel's part of a new figure.
-    width = axes.get_position().width * width if spec is None else width / spec.ncols - 0.5
+def _letters(width: float, size: str) -> int:
+    """Return the number of letters of a size, by its setting, in a line of a width in inches."""
     return max(8, int(72 * width / (_LETTER * _points(size))))
 
 
-def _points(size: Any) -> float:
+def _points(size: str) -> float:
     """Return a size of letters in points, whether its setting is a number or a name."""
     return float(FontProperties(size=mpl.rcParams[size]).get_size_in_points())
 
@@ -265,23 +205,22 @@ def share_legend(
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     handles |= {str(entry.get_label()): entry for entry in more}
-    if not handles:
+    labels, figure = [*handles], figure_of(several)
+    if not labels:
         return
     if ax is not None:
-        several[0].legend(list(handles.values()), list(handles), **style)
+        several[0].legend([*handles.values()], labels, **style)
         return
-    figure = figure_of(several)
-    if loc != "outside upper left":
-        figure.legend(list(handles.values()), list(handles), loc=loc, **style)
-        return
-    size = _points("legend.fontsize")
-    letters = int(72 * figure.get_figwidth() / (_LETTER * size))
-    labels = [fill(label, max(8, letters - 8)) for label in handles]
-    longest = max(len(line) for label in labels for line in label.split("\n"))
-    columns = max(1, min(len(labels), letters // (longest + 7)))
-    figure.legend(list(handles.values()), labels, loc=loc, ncols=columns, **style)
-    lines = max(label.count("\n") + 1 for label in labels) * -(-len(labels) // columns)
-    figure.set_figheight(figure.get_figheight() + 1.4 * size * lines / 72)
+    if loc == "outside upper left":
+        letters = _letters(figure.get_figwidth(), "legend.fontsize")
+        labels = [fill(label, max(8, letters - 8)) for label in labels]
+        longest = max(len(line) for label in labels for line in label.split("\n"))
+        columns = max(1, min(len(labels), letters // (longest + 7)))
+        lines = max(label.count("\n") + 1 for label in labels) * -(-len(labels) // columns)
+        height = 1.4 * _points("legend.fontsize") * lines / 72
+        figure.set_figheight(figure.get_figheight() + height)
+        style |= {"ncols": columns}
+    figure.legend([*handles.values()], labels, loc=loc, **style)
 
 
 def results_of(results: Mapping[str, xr.DataTree], name: str) -> dict[str, xr.DataTree]:
@@ -291,23 +230,16 @@ def results_of(results: Mapping[str, xr.DataTree], name: str) -> dict[str, xr.Da
 
 
 def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return the layers that any result has, in their order.
-
-    Raises
-    ------
-    ResultError
-        If there is a result or a measure itself in place of the measures of its layers.
-    """
+    """Return the layers that any result has, in their order; reject results without measures."""
     for layers in results.values():
         tree = isinstance(layers, xr.DataTree)
         if tree or isinstance(layers, xr.Dataset) or not isinstance(layers, Mapping):
+            measure = "Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
             raise ResultError(
                 "this figure draws a measure of layers",
                 expected="a mapping by result and layer, such as {'mine': {'latent': measure}}",
                 found="a result" if tree else type(layers).__name__,
-                hint="Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
-                if tree
-                else None,
+                hint=measure if tree else None,
             )
     return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
 

@@ -23,7 +23,6 @@ from bioae.analysis.plots.panels import (
     panels,
     results_of,
     share_legend,
-    squares,
 )
 from bioae.analysis.plots.style import (
     INK,
@@ -67,7 +66,7 @@ def cv_against_rate(
         Axes to draw into, by layer.
     """
     needed(values, "neurons")
-    axes = panels(layers_in(values), 2.4, "firing rate (Hz)", ax=ax)
+    axes = panels(layers_in(values), (3.6, 2.4), "firing rate (Hz)", ax=ax, most=2)
     drawn = 0
     for name, panel in axes.items():
         medians = []
@@ -111,9 +110,8 @@ def transfer_curves(
         Axes to draw into.
     """
     needed(curves, "rates")
-    (axes,) = panels(
-        ["curve"], 2.7, "mean intensity of the input (0 black, 1 white)", ax=ax, width=4.6
-    ).values()
+    label = "mean intensity of the input (0 black, 1 white)"
+    (axes,) = panels(["curve"], (4.6, 2.7), label, ax=ax).values()
     for index, (name, curve) in enumerate(curves.items()):
         data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
         x, low, median, high = (
@@ -160,7 +158,8 @@ def latent_maps(
     labels = {name: _labels(tree) for name, tree in results.items()}
     classes = sorted({each for label in labels.values() for each in label.tolist()})
     several = len(classes) > 1
-    axes = squares([*results], (2.9, 2.9), (0.9 if several else 0.2, 0), ax=ax)
+    margin = 0.9 if several else 0.2, 0
+    axes = panels([*results], (2.9, 2.9), ax=ax, most=3, margin=margin, pictures=True)
     plane: Plane | None = None
     for name, tree in results.items():
         same = plane is not None and plane.mean.size == layer_data(tree, layer).sizes["neuron"]
@@ -224,7 +223,8 @@ def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = 
             for each in ("target", "output")
         ]
     ends = span(itertools.chain.from_iterable(values.values()))
-    grid = squares([*results], (3.2, 3.1), (0.2, 0.2), ax=ax, shared=True)
+    options: dict[str, Any] = {"most": 3, "margin": (0.2, 0.2), "pictures": True}
+    grid = panels([*results], (3.2, 3.1), ax=ax, sharex=True, sharey=True, **options)
     for name, axes in grid.items():
         target, output = values[name]
         axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)

@@ -21,7 +21,7 @@ from bioae.analysis.results.tutorial import example_result
 def _panels() -> Figure:
     """Return panels with labels of very different widths."""
     names = [f"layer {place}" for place in range(5)]
-    axes = panels(names, 2.2, "time (ms)")
+    axes = panels(names, (3.6, 2.2), "time (ms)", ax=None, most=2)
     for place, (name, panel) in enumerate(axes.items()):
         panel.plot([0, 1], [0, 10.0 ** (2 * place)], label="a result")
         panel.set_ylabel("neurons")
