@@ -59,13 +59,13 @@ class Intervals(NamedTuple):
     Attributes
     ----------
     neuron, length
-        (interval,) int32 or int64
+        (interval,) int64
     first
         (pair,) int64. Index of the first interval of each pair; the second is the next one.
     """
 
-    neuron: NDArray[np.signedinteger[Any]]
-    length: NDArray[np.signedinteger[Any]]
+    neuron: NDArray[np.int64]
+    length: NDArray[np.int64]
     first: NDArray[np.int64]
 
 
@@ -83,7 +83,7 @@ def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
     histogram = np.zeros((neurons, length), np.int64) if fits else None
     for block in blocks(tree, layer):
         measured = intervals_of(block)
-        neuron, real = measured.neuron.astype(np.intp), measured.length.astype(float)
+        neuron, real = measured.neuron, measured.length.astype(float)
         intervals += np.bincount(neuron, minlength=neurons)
         # Sums of weights are exact: they are integers far below 2**53.
         total += np.bincount(neuron, real, neurons).astype(np.int64)

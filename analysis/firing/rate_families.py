@@ -1,8 +1,4 @@
-"""Families of distributions that are fitted to firing rates: log-normal, gamma, exponential.
-
-The location is 0. `scipy.stats` has all of this too, and the tests compare with it; loading it
-takes as long as measuring a small result.
-"""
+"""Families of distributions that are fitted to firing rates: log-normal, gamma, exponential."""
 
 from __future__ import annotations
 
@@ -12,21 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import digamma, gammainc, gammaln, ndtr, xlogy, zeta
 
 __all__ = ["FAMILIES", "Family", "Fit"]
 
 Rates = NDArray[np.float64]
+_ROOT = np.sqrt(2 * np.pi)
 
 
 class Family(NamedTuple):
-    """A family with a scale and at most one shape.
+    """A family with a scale and at most one shape; the location is 0.
 
     Attributes
     ----------
-    label
-        Its name in legends.
-    scipy_name
-        Its name in `scipy.stats`, where it has the same parameters.
+    label, scipy_name
+        Its name in legends, and in `scipy.stats`, where it has the same parameters.
     parameters
         The number of fitted parameters.
     estimate
@@ -70,31 +66,19 @@ class Fit(NamedTuple):
         return float(max((steps[1:] - below).max(), (below - steps[:-1]).max()))
 
 
-def _estimate_lognormal(rates: Rates) -> tuple[float, float]:
+def _lognormal(rates: Rates) -> tuple[float, float]:
     """Return the standard deviation of ln(rate), and the median."""
     logarithm = np.log(rates)
     scale = np.exp(logarithm.mean())
     return float(np.sqrt(np.mean((logarithm - np.log(scale)) ** 2))), float(scale)
 
 
-def _lognormal_log_density(x: Rates, shape: float) -> Rates:
-    return np.asarray(-(np.log(x) ** 2) / (2 * shape**2) - np.log(shape * x * np.sqrt(2 * np.pi)))
-
-
-def _lognormal_distribution(x: Rates, shape: float) -> Rates:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(np.log(x) / shape))
-
-
-def _estimate_gamma(rates: Rates) -> tuple[float, float]:
+def _gamma(rates: Rates) -> tuple[float, float]:
     """Return the order, and the mean over the order.
 
     Newton's iteration in 1 / order (Minka 2002, Estimating a gamma distribution) converges to the
     last digits in a few steps.
     """
-    from scipy.special import digamma, zeta
-
     spread = np.log(rates.mean()) - np.log(rates).mean()
     order = (3 - spread + np.sqrt((spread - 3) ** 2 + 24 * spread)) / (12 * spread)
     for _ in range(20):
@@ -107,31 +91,20 @@ def _estimate_gamma(rates: Rates) -> tuple[float, float]:
     return float(order), float(rates.mean() / order)
 
 
-def _gamma_log_density(x: Rates, shape: float) -> Rates:
-    from scipy.special import gammaln, xlogy
-
-    return np.asarray(xlogy(shape - 1, x) - x - gammaln(shape))
-
-
-def _gamma_distribution(x: Rates, shape: float) -> Rates:
-    from scipy.special import gammainc
-
-    return np.asarray(gammainc(shape, x))
-
-
 #: The families by their names in datasets.
 FAMILIES: dict[str, Family] = {
     "lognormal": Family(
-        "log-normal", "lognorm", 2,
-        _estimate_lognormal, _lognormal_log_density, _lognormal_distribution,
+        "log-normal", "lognorm", 2, _lognormal,
+        lambda x, shape: -(np.log(x) ** 2) / (2 * shape**2) - np.log(shape * x * _ROOT),
+        lambda x, shape: ndtr(np.log(x) / shape),
     ),
     "gamma": Family(
-        "gamma", "gamma", 2, _estimate_gamma, _gamma_log_density, _gamma_distribution
+        "gamma", "gamma", 2, _gamma,
+        lambda x, shape: xlogy(shape - 1, x) - x - gammaln(shape),
+        lambda x, shape: gammainc(shape, x),
     ),
     "exponential": Family(
-        "exponential", "expon", 1,
-        estimate=lambda rates: (float("nan"), float(rates.mean())),
-        log_density=lambda x, _: -x,
-        distribution=lambda x, _: -np.expm1(-x),
+        "exponential", "expon", 1, lambda rates: (math.nan, float(rates.mean())),
+        lambda x, _: -x, lambda x, _: -np.expm1(-x),
     ),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import described
 from bioae.analysis.results.layers import layer_data, of_result, steps
-from bioae.analysis.results.spikes import blocks, find_run, read_runs, steps_of
+from bioae.analysis.results.spikes import blocks
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -41,11 +41,29 @@ def raster(
     """
     if (example is None) == (neuron is None):
         raise ResultError("a raster is of one example or of one neuron", expected="one of the two")
+    data, name, dims = layer_data(tree, layer), "example", ("neuron", "time")
+    if example is None:
+        name, dims = "neuron", ("example", "time")
+    index = whole(neuron if example is None else example, name, least=-(2**63), error=ResultError)
+    known = data.indexes["example"] if example is not None else range(data.sizes["neuron"])
+    if index not in known:
+        expected = None if example is not None else f"0 to {len(known) - 1}"
+        message = f"there is no such {name}"
+        raise ResultError(message, where=layer, expected=expected, found=str(index))
+    dense = np.zeros((data.sizes[dims[0]], steps(tree)), bool)
     if example is not None:
-        example = whole(example, "example", least=-(2**63), error=ResultError)
-        return _with_time(tree, _of_example(tree, layer, example), "neuron")
-    neuron = whole(neuron, "neuron", least=-(2**63), error=ResultError)
-    return _with_time(tree, _of_neuron(tree, layer, neuron), "example")
+        like = data["spike_count"].sel(example=index)
+        for block in blocks(tree.sel(example=[index]), layer):
+            dense[block.neuron, block.step] = True
+    else:
+        like = data["spike_count"].isel(neuron=index)
+        for block in blocks(tree, layer):
+            own = block.neuron == index
+            dense[block.start + block.position[own], block.step[own]] = True
+    attrs = {"long_name": "time", "units": "ms"}
+    time = np.arange(steps(tree)) * float(tree.attrs["dt_ms"])
+    array = xr.DataArray(dense, coords=like.coords, dims=dims)
+    return described(array.assign_coords(time=("time", time, attrs)), "raster", "spikes")
 
 
 def rasters(
@@ -74,37 +92,3 @@ def rasters(
             raster = np.zeros((chosen.size, examples, length), bool)
             raster[index[part], position[part] - begin, step[part]] = True
             yield raster
-
-
-def _of_example(tree: xr.DataTree, layer: str, example: int) -> xr.DataArray:
-    data = layer_data(tree, layer)
-    if example not in data.indexes["example"]:
-        raise ResultError("there is no such example", where=layer, found=str(example))
-    run = find_run(data, example)
-    neuron, time = (read_runs(data[name], run) for name in ("spike_neuron", "spike_time_ms"))
-    dense = np.zeros((data.sizes["neuron"], steps(tree)), bool)
-    dense[neuron, steps_of(tree, time)] = True
-    like = data["spike_count"].sel(example=example)
-    return xr.DataArray(dense, coords=like.coords, dims=("neuron", "time"))
-
-
-def _of_neuron(tree: xr.DataTree, layer: str, neuron: int) -> xr.DataArray:
-    data = layer_data(tree, layer)
-    if not 0 <= neuron < data.sizes["neuron"]:
-        expected = f"0 to {data.sizes['neuron'] - 1}"
-        raise ResultError(
-            "there is no such neuron", where=layer, expected=expected, found=str(neuron)
-        )
-    dense = np.zeros((data.sizes["example"], steps(tree)), bool)
-    for block in blocks(tree, layer):
-        own = block.neuron == neuron
-        dense[block.start + block.position[own], block.step[own]] = True
-    like = data["spike_count"].isel(neuron=neuron)
-    return xr.DataArray(dense, coords=like.coords, dims=("example", "time"))
-
-
-def _with_time(tree: xr.DataTree, dense: xr.DataArray, dim: str) -> xr.DataArray:
-    time = np.arange(dense.sizes["time"]) * float(tree.attrs["dt_ms"])
-    attrs = {"long_name": "time", "units": "ms"}
-    dense = dense.assign_coords(time=("time", time, attrs))
-    return described(dense.transpose(dim, "time"), "raster", "spikes")

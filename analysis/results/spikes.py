@@ -10,7 +10,6 @@ were selected or reordered, the runs are still there, in another order and among
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -28,10 +27,7 @@ __all__ = [
     "Spikes",
     "Trains",
     "blocks",
-    "find_run",
-    "read_runs",
     "spike_keys",
-    "steps_of",
     "trains",
 ]
 
@@ -109,7 +105,14 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Itera
         If neurons of the layer were selected: its spikes are those of all.
     """
     data = layer_data(tree, layer)
-    _check_neurons(data)
+    size = int(np.prod(np.asarray(data.attrs.get("shape", data.sizes["neuron"]))))
+    if size != data.sizes["neuron"]:
+        raise ResultError(
+            "neurons of the layer were selected, and spikes are those of all neurons",
+            expected=f"{size} neurons",
+            found=str(data.sizes["neuron"]),
+            hint="Select from the answer, not from the result",
+        )
     spikes = whole(BLOCK if spikes is None else spikes, "spikes", least=1, error=ResultError)
     runs = _find_runs(data, spikes)
     examples = data.sizes["example"]
@@ -118,8 +121,8 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Itera
     for start, stop in _cuts(counts, spikes, max(1, spikes // steps(tree))):
         chosen = slice(*np.searchsorted(runs.position, (start, stop)))
         part = Runs(*(column[chosen] for column in runs))
-        neuron, time = (read_runs(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
-        step = steps_of(tree, time)
+        neuron, time = (_read(data[name], part) for name in ("spike_neuron", "spike_time_ms"))
+        step = np.rint(time / float(tree.attrs["dt_ms"])).astype(np.int64)
         position = np.repeat(np.arange(stop - start), counts[start:stop])
         sizes = (start, stop - start, data.sizes["neuron"], steps(tree))
         yield Spikes(*sizes, position, neuron.astype(np.int64), step)
@@ -133,45 +136,22 @@ def trains(block: Spikes) -> Trains:
     neuron = place // block.examples
     position = place - neuron * block.examples
     bounds = np.concatenate(([0], np.cumsum(np.bincount(neuron, minlength=block.neurons))))
-    return Trains(bounds, position.astype(np.int64), step.astype(np.int64))
+    return Trains(bounds, position, step)
 
 
-def spike_keys(block: Spikes) -> tuple[NDArray[np.signedinteger[Any]], int]:
+def spike_keys(block: Spikes) -> tuple[NDArray[np.int64], int]:
     """Return one number per spike, sorted, that orders a block by neuron, example and time.
 
     It is (neuron * examples + position) * stride + step. The stride, the second value, is so large
     that numbers of one train differ by less than `steps`, and those of two trains do not.
     """
     stride = 2 * block.steps - 1
-    # NumPy sorts narrow integers twice as fast.
-    narrow = block.neurons * block.examples * stride < 2**31
-    dtype: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
-    keys: NDArray[np.signedinteger[Any]] = block.neuron.astype(dtype)
-    for factor, added in ((block.examples, block.position), (stride, block.step)):
-        keys *= factor
-        keys += added.astype(dtype)
+    keys = (block.neuron * block.examples + block.position) * stride + block.step
     keys.sort()
     return keys, stride
 
 
-def find_run(data: xr.Dataset, example: int) -> Runs:
-    """Find the spikes of one example by its value, with few reads where the values ascend."""
-    _check_neurons(data)
-    variable = data["spike_example"].variable
-
-    def at(index: int) -> int:
-        return int(variable[index])
-
-    places = range(variable.size)
-    begin = bisect_left(places, example, key=at)
-    end = bisect_right(places, example, lo=begin, key=at)
-    if begin < end and at(begin) == at(end - 1) == example:
-        return Runs(*(np.array([value]) for value in (0, begin, end)))
-    # The values do not ascend, or the example is silent.
-    return _find_runs(data.sel(example=[example]))
-
-
-def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
+def _read(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
     """Read runs in sequence, those that are adjacent in the file together."""
     separate = np.append(True, runs.begin[1:] != runs.end[:-1])[: runs.begin.size]
     first = np.flatnonzero(separate)
@@ -182,24 +162,6 @@ def read_runs(array: xr.DataArray, runs: Runs) -> NDArray[Any]:
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.zeros(0, array.dtype)
-
-
-def steps_of(tree: xr.DataTree, time_ms: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the steps of times within a presentation."""
-    step = time_ms / float(tree.attrs["dt_ms"])
-    return np.rint(step, out=step).astype(np.int64)
-
-
-def _check_neurons(data: xr.Dataset) -> None:
-    """Reject a layer of which neurons were selected: spikes still name and count all of them."""
-    known = data.attrs.get("shape")
-    if known is not None and np.prod(np.asarray(known)) != data.sizes["neuron"]:
-        raise ResultError(
-            "neurons of the layer were selected, and spikes are those of all neurons",
-            expected=f"{np.prod(np.asarray(known))} neurons",
-            found=str(data.sizes["neuron"]),
-            hint="Select from the answer, not from the result",
-        )
 
 
 def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
