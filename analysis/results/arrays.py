@@ -150,17 +150,10 @@ def in_steps(tree: xr.DataTree, name: str, ms: float) -> int:
 
 
 def whole_steps(tree: xr.DataTree, name: str, ms: float | None) -> int:
-    """Return the number of steps of a window, the parameter `name`; 1 by default.
-
-    Raises
-    ------
-    ResultError
-        If the window is not a whole number of steps, or longer than a presentation.
-    """
+    """Return the whole number of steps of a window, the parameter `name`; 1 by default."""
     if ms is None:
         return 1
-    dt_ms = float(tree.attrs["dt_ms"])
-    width = in_steps(tree, name, ms)
+    dt_ms, width = float(tree.attrs["dt_ms"]), in_steps(tree, name, ms)
     if not np.isclose(width * dt_ms, ms) or width > steps(tree):
         raise ResultError(
             "a window must be a whole number of steps",

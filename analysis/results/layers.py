@@ -76,13 +76,7 @@ def result_of(source: Source) -> xr.DataTree:
 
 
 def structured(source: Source) -> xr.DataTree:
-    """Return a result, or read it from a file; it may have repeats.
-
-    Raises
-    ------
-    ResultError
-        If it is not a result, or has lost the dimension of its examples.
-    """
+    """Return a result with its examples, or read it from a file; it may have repeats."""
     tree = open_result(source) if isinstance(source, str | Path) else source
     instance(tree, "the result", xr.DataTree, error=ResultError)
     check_tree(tree, "steps", "dt_ms")
@@ -128,9 +122,9 @@ def readout_layers(tree: xr.DataTree) -> list[str]:
 def readout_note(layers: Sequence[str]) -> str:
     """Return the sentence on layers that cannot fire, for readers of tables without them."""
     *others, last = layers
-    if not others:
-        return f"{last} does not fire: its potential is read."
-    return f"{', '.join(others)} and {last} do not fire: their potential is read."
+    if others:
+        return f"{', '.join(others)} and {last} do not fire: their potential is read."
+    return f"{last} does not fire: its potential is read."
 
 
 def check_fires(tree: xr.DataTree, layer: str) -> None:
@@ -146,13 +140,7 @@ def check_fires(tree: xr.DataTree, layer: str) -> None:
 
 @of_result
 def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Return the variables of one layer, with the coordinate `example`.
-
-    Raises
-    ------
-    ResultError
-        If the result has no such layer, or the layer has lost a dimension.
-    """
+    """Return the variables of one layer, and the coordinate `example`."""
     names = layer_names(tree)
     instance(layer, "the layer", str, error=ResultError)
     if layer not in names:

@@ -106,14 +106,7 @@ def classes(tree: xr.DataTree) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
-    """Return the true classes of a classification's examples.
-
-    Raises
-    ------
-    ResultError
-        If the network's task is not classification, or the classes are not known, or not those of
-        outputs.
-    """
+    """Return the true classes of a classification's examples, each that of an output."""
     check_task(tree, "classification")
     labels, number = labels_of(tree).astype(np.int64), tree.sizes["unit"]
     if not ((labels >= 0) & (labels < number)).all():
@@ -137,19 +130,13 @@ def output_blocks(
         The position of the block's first example; its outputs, (example, unit) or
         (example, time, unit); and its targets, of the same shape.
     """
-    if "output" not in tree.variables:
+    names = [name for name in ("output", "target") if name in tree.variables]
+    if "output" not in names:
         raise ResultError("the result has no output", expected="a task other than reconstruction")
-    output, target = (
-        tree[name].transpose("example", ...).variable if name in tree.variables else None
-        for name in ("output", "target")
-    )
-    assert output is not None
-    examples = output.shape[0]
-    rows = max(1, _ENTRIES * examples // max(1, output.size))
-
-    def read(values: Any, part: slice) -> NDArray[np.float64]:
-        return np.asarray(values[part].to_numpy(), np.float64)
-
+    variables = [tree[name].transpose("example", ...).variable for name in names]
+    examples = variables[0].shape[0]
+    rows = max(1, _ENTRIES * examples // max(1, variables[0].size))
     for start in range(0, examples, rows):
         part = slice(start, start + rows)
-        yield start, read(output, part), None if target is None else read(target, part)
+        output, *target = (np.asarray(each[part].to_numpy(), np.float64) for each in variables)
+        yield start, output, target[0] if target else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from traceback import walk_tb
@@ -39,15 +39,7 @@ _OUTPUT_DIMS = (("example", "unit"), ("example", "time", "unit"))
 #: Numbers of the presentations; `stimulus` is that of repeats as examples.
 _NUMBERS = ("example", "repeat", "stimulus", "label")
 
-#: The variables of a layer: dimensions, and kinds of number by NumPy's letters. The dimension
-#: `repeat` and the variables of it are those of results with several presentations per example.
-_LAYER: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "spike_count": (("example", "repeat", "neuron"), "iu"),
-    "spike_example": (("spike",), "iu"),
-    "spike_repeat": (("spike",), "iu"),
-    "spike_neuron": (("spike",), "iu"),
-    "spike_time_ms": (("spike",), "f"),
-}
+#: Kinds of number by NumPy's letters.
 _KINDS = {"iu": "whole numbers", "f": "floating-point numbers"}
 
 
@@ -93,7 +85,7 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
             expected="the result of a simulation",
         )
     with ExitStack() as opened:
-        with readable(path, Exception), warnings.catch_warnings():
+        with readable(path, anywhere=True), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of attributes that are none of ours
             check_hdf5(path)
             # Nothing is a date.
@@ -103,34 +95,26 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         if lazy:
             opened.pop_all()
             return tree
-        with readable(path, Exception):
+        with readable(path, anywhere=True):
             return tree.load()
 
 
 @contextmanager
-def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
+def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
     """Turn errors of reading a file into a `ResultError` that calls it damaged.
 
     Parameters
     ----------
-    path
-        The file.
-    errors
-        The classes of the errors; by default those of the libraries that read values, from within
-        them.
-
-    Raises
-    ------
-    ResultError
-        If reading fails.
+    anywhere
+        Whether all errors count, and not only those within the libraries that read values.
     """
-    foreign = errors or (OSError, ValueError, KeyError, RuntimeError)
     try:
         yield
     except (BioaeError, MemoryError):
         raise
-    except foreign as error:
-        if not errors and not _is_of_file(error):
+    except Exception as error:
+        modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+        if not anywhere and not {"h5netcdf", "h5py"} & {name.split(".")[0] for name in modules}:
             raise
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
@@ -141,48 +125,35 @@ def readable(path: Path | str, *errors: type[Exception]) -> Iterator[None]:
         ) from error
 
 
-def _is_of_file(error: Exception) -> bool:
-    """Return whether a library that reads files raised an error, or called what did."""
-    modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
-    return any(name.split(".")[0] in {"h5netcdf", "h5py"} for name in modules)
-
-
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
-    """Check that a tree is a result of the supported version.
-
-    Raises
-    ------
-    ResultError
-        Naming the first attribute, variable or dimension that is missing or wrong.
-    """
+    """Raise a `ResultError` that names what is missing or wrong in a tree, if it is no result."""
     _check_version(tree, where)
     try:
         _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from error
-    _check_root(tree, where)
+    repeat = (REPEAT,) if REPEAT in tree.dims else ()
+    _check_root(tree, repeat, where)
     for name in _NUMBERS:
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
     if "example" not in tree.coords or tree["example"].dims != ("example",):
         raise ResultError("a coordinate is missing", where=where, expected="'example'")
-    for name in {"example", REPEAT} & tree.dims.keys():
+    for name in ("example", *repeat):
         index = tree[name].to_index()
         if not index.is_unique:
             repeated = index[index.duplicated()][0]
             raise ResultError(f"the {name} {repeated} is there twice", where=where)
     if "layers" not in tree.children or not tree["layers"].children:
         raise ResultError("there are no layers", where=where, expected="groups /layers/NAME")
-    repeated = REPEAT in tree.dims
     for name, node in tree["layers"].children.items():
-        _check_layer(node, f"{where}, layer {name!r}", repeated=repeated)
+        _check_layer(node, repeat, f"{where}, layer {name!r}")
 
 
-def _check_root(tree: xr.DataTree, where: str) -> None:
-    """Check the dimensions of the input, the outputs and their targets."""
+def _check_root(tree: xr.DataTree, repeat: tuple[str, ...], where: str) -> None:
+    """Check the dimensions of the input, the outputs and their targets, in any order."""
     _check_dims(tree, "input", _INPUT_DIMS, where)
     task = tree.attrs.get("task", "reconstruction")
-    repeat = (REPEAT,) if REPEAT in tree.dims else ()
     if task == "reconstruction":
         _check_dims(tree, "reconstruction", ((*tree["input"].dims, *repeat),), where)
         return
@@ -195,17 +166,23 @@ def _check_root(tree: xr.DataTree, where: str) -> None:
 
 
 def _check_dims(
-    tree: xr.DataTree, name: str, allowed: Sequence[tuple[Hashable, ...]], where: str
+    tree: xr.DataTree,
+    name: str,
+    allowed: Sequence[tuple[Hashable, ...]],
+    where: str,
+    *,
+    kind: str = "f",
+    key: Callable[[Any], Any] = set,
 ) -> None:
     present = name in tree.data_vars
-    if not present or set(tree[name].dims) not in [set(dims) for dims in allowed]:
+    if not present or key(tree[name].dims) not in [key(dims) for dims in allowed]:
         raise ResultError(
             f"{name!r} is missing or has other dimensions",
             where=where,
             expected=" or ".join(f"({', '.join(map(str, dims))})" for dims in allowed),
             found=str(tree[name].dims) if present else None,
         )
-    _check_kind(tree, name, "f", where)
+    _check_kind(tree, name, kind, where)
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
@@ -227,19 +204,13 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
         )
 
 
-def _check_layer(node: xr.DataTree, where: str, *, repeated: bool) -> None:
-    for name, (every, kind) in _LAYER.items():
-        dims = every if repeated else tuple(dim for dim in every if dim != "repeat")
-        if name == "spike_repeat" and not repeated:
-            continue
-        if name not in node.data_vars or node[name].dims != dims:
-            raise ResultError(
-                f"{name!r} is missing or has other dimensions",
-                where=where,
-                expected=str(dims),
-                found=str(node[name].dims) if name in node.data_vars else None,
-            )
-        _check_kind(node, name, kind, where)
+def _check_layer(node: xr.DataTree, repeat: tuple[str, ...], where: str) -> None:
+    """Check the variables of a layer, whose dimensions are in order."""
+    _check_dims(node, "spike_count", (("example", *repeat, "neuron"),), where, kind="iu", key=tuple)
+    spikes = ("spike_example", *[f"spike_{name}" for name in repeat], "spike_neuron")
+    for name in (*spikes, "spike_time_ms"):
+        kind = "iu" if name in spikes else "f"
+        _check_dims(node, name, (("spike",),), where, kind=kind, key=tuple)
     can_fire = _plain(node.attrs.get(CAN_FIRE, 1))
     if not isinstance(can_fire, int) or can_fire not in (0, 1):
         raise ResultError(

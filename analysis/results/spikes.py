@@ -95,10 +95,6 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Itera
         The largest number of spikes of a block, and of steps of its examples; if None, `BLOCK`. A
         block of one example may hold more.
 
-    Yields
-    ------
-    Spikes
-
     Raises
     ------
     ResultError

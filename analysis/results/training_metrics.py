@@ -36,34 +36,26 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
             expected="a text file with one JSON object per line",
             found=str(error),
         ) from error
-    rows = [
-        dict(_numbers(with_current_names(record)))
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and (record := _parse(line, path, number, last=number == len(lines)))
-    ]
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = parse_json(line.encode(), where=str(path), error=ResultError, finite=False)
+        except ResultError:
+            if number == len(lines):
+                break
+            record = None
+        if not isinstance(record, dict):
+            where = f"{path}, line {number}"
+            raise ResultError("the line is not a JSON object", where=where, found=repr(line[:40]))
+        if record:
+            rows.append(dict(_numbers(with_current_names(record))))
     if not rows:
         raise ResultError(
             "there are no metrics", where=str(path), expected="one JSON object per epoch"
         )
     return rows
-
-
-def _parse(line: str, path: Path | str, number: int, *, last: bool) -> dict[str, Any] | None:
-    try:
-        record = parse_json(line.encode(), where=str(path), error=ResultError, finite=False)
-    except ResultError as error:
-        if last:
-            return None
-        raise _not_json(path, number, line) from error
-    if not isinstance(record, dict):
-        raise _not_json(path, number, line)
-    return record
-
-
-def _not_json(path: Path | str, number: int, line: str) -> ResultError:
-    return ResultError(
-        "the line is not a JSON object", where=f"{path}, line {number}", found=repr(line[:40])
-    )
 
 
 def _numbers(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
