@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.results.arrays import as_dataset
+from bioae.analysis.results.arrays import by_layer
 from bioae.analysis.results.layers import layer_data, layer_names, of_result, steps
 from bioae.checks import instance, one_of
 from bioae.errors import ResultError
@@ -76,7 +76,7 @@ def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -
     instance(counts, "fan_out", Mapping, error=ResultError)
     for name in counts:
         one_of(name, "a layer of fan_out", names, error=ResultError)
-    return _by_layer(_COLUMNS, {name: _row(tree, name, counts.get(name)) for name in names})
+    return by_layer(_COLUMNS, {name: _row(tree, name, counts.get(name)) for name in names})
 
 
 @of_result
@@ -148,15 +148,7 @@ def operations(
         recurrent = _checked(synapses[name].get("recurrent", 0), own.size, name, "synapses")
         multiplied = graded and name == names[0]
         rows[name] = _incoming((forward, source), (recurrent, own), steps(tree), multiplied)
-    return _by_layer(_OPERATIONS, rows)
-
-
-def _by_layer(columns: Mapping[str, str], rows: Mapping[str, Mapping[str, float]]) -> xr.Dataset:
-    """Return the numbers of layers along `layer`, with the long names of the columns."""
-    values = {
-        column: (text, [row[column] for row in rows.values()]) for column, text in columns.items()
-    }
-    return as_dataset(values, "layer", coords={"layer": list(rows)})
+    return by_layer(_OPERATIONS, rows)
 
 
 def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.pairs.pair_matrices import centred_counts, pair_blocks
 from bioae.analysis.results.arrays import check_several, described
+from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import layer_data, of_result
 from bioae.errors import ResultError
 

@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import (
     Dims,
     along,
@@ -20,6 +19,7 @@ from bioae.analysis.results.arrays import (
     described,
     ratio,
 )
+from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import duration_s, layer_data, layer_names, of_result
 from bioae.analysis.results.outputs import still_images_of
 from bioae.analysis.results.repeats import first_presentations, stimulus_index

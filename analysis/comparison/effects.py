@@ -8,7 +8,6 @@ neurons are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -148,7 +147,12 @@ def compare_values(
         If the two share no layer or statistic, `paired` is true for layers of different sizes, or
         `level` or `resamples` is out of range.
     """
-    _check(level, resamples, seed)
+    if not 0 < real(level, "level", error=ResultError) < 1:
+        raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
+    whole(resamples, "resamples", least=1, error=ResultError)
+    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
+    # Each comparison starts from the seed, whatever else is compared.
+    bootstrap = Bootstrap(level, resamples, seed)
     layers = [name for name in a if name in b]
     names = [
         str(name)
@@ -158,15 +162,22 @@ def compare_values(
     if not names:
         raise ResultError("the two have no layer and statistic in common to compare")
     pairs = [_paired(layer, a[layer], b[layer], paired) for layer in layers]
+    dims = ("layer", "statistic")
     table = np.full((len(COLUMNS), len(layers), len(names)), np.nan)
     for i, layer in enumerate(layers):
         for j, name in enumerate(names):
             if name in a[layer] and name in b[layer]:
                 samples = _samples(a[layer][name], b[layer][name], pairs[i])
-                # Each comparison starts from the seed, whatever else is compared.
-                bootstrap = Bootstrap(level, resamples, seed)
                 table[:, i, j] = list(compare_samples(*samples, pairs[i], bootstrap).values())
-    return _dataset(table, layers, names, pairs)
+    values = dict(zip(COLUMNS, table, strict=True))
+    for column in ("neurons_a", "neurons_b"):
+        values[column] = np.nan_to_num(values[column]).astype(np.int64)
+    effects = {column: (dims, values[column], {"long_name": COLUMNS[column]}) for column in COLUMNS}
+    corrected = {"long_name": "p, corrected for all tests"}
+    effects["p_holm"] = (dims, holm(values["p_value"]), corrected)
+    paired_layers = "layer", pairs, {"long_name": "neurons were compared in pairs"}
+    coords = {"layer": layers, "statistic": names}
+    return xr.Dataset({**effects, "paired": paired_layers}, coords)
 
 
 def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
@@ -179,13 +190,6 @@ def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons
     long_names = {name: array.attrs["long_name"] for name, array in effects.data_vars.items()}
     frame = frame.rename(columns=long_names).assign(test=test)
     return as_table(caption, frame.to_dict("records"))
-
-
-def _check(level: float, resamples: int, seed: int) -> None:
-    if not 0 < real(level, "level", error=ResultError) < 1:
-        raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
-    whole(resamples, "resamples", least=1, error=ResultError)
-    whole(seed, "the seed", most=2**64 - 1, error=ResultError)
 
 
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:
@@ -218,20 +222,3 @@ def _samples(
         both = np.isfinite(first) & np.isfinite(second)
         return first[both], second[both]
     return first[np.isfinite(first)], second[np.isfinite(second)]
-
-
-def _dataset(
-    table: NDArray[np.float64], layers: list[str], names: list[str], pairs: list[bool]
-) -> xr.Dataset:
-    dims = ("layer", "statistic")
-    columns: dict[str, Any] = {
-        column: (dims, table[i], {"long_name": text})
-        for i, (column, text) in enumerate(COLUMNS.items())
-    }
-    for column in ("neurons_a", "neurons_b"):
-        counts = np.nan_to_num(columns[column][1]).astype(np.int64)
-        columns[column] = (dims, counts, columns[column][2])
-    p_holm = holm(columns["p_value"][1])
-    columns["p_holm"] = (dims, p_holm, {"long_name": "p, corrected for all tests"})
-    columns["paired"] = ("layer", pairs, {"long_name": "neurons were compared in pairs"})
-    return xr.Dataset(columns, coords={"layer": layers, "statistic": names})

@@ -70,14 +70,17 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
     a, b
         (neuron,) Finite; of the same length if `paired`.
     """
-    low, high = mean_difference_interval(a, b, paired, bootstrap)
+    from scipy.stats import ks_2samp, wasserstein_distance
+
     mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
-    smirnov, wasserstein = _distances(a, b)
-    return {
-        "neurons_a": a.size,
-        "neurons_b": b.size,
-        "mean_a": mean_a,
-        "mean_b": mean_b,
+    row = {"neurons_a": a.size, "neurons_b": b.size, "mean_a": mean_a, "mean_b": mean_b}
+    if not a.size or not b.size:
+        return dict.fromkeys(COLUMNS, np.nan) | row
+    low, high = mean_difference_interval(a, b, paired, bootstrap)
+    # The p-value is not used: the exact one takes long, and that of two values divides by zero.
+    with np.errstate(divide="ignore"):
+        smirnov = ks_2samp(a, b, method="asymp").statistic
+    return row | {
         "difference": mean_b - mean_a,
         "difference_low": low,
         "difference_high": high,
@@ -86,8 +89,8 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
         "cliffs_delta": cliffs_delta(a, b),
         "rank_biserial": rank_biserial(b - a) if paired else np.nan,
         "p_value": _p_value(a, b, paired),
-        "kolmogorov_smirnov": smirnov,
-        "wasserstein": wasserstein,
+        "kolmogorov_smirnov": float(smirnov),
+        "wasserstein": float(wasserstein_distance(a, b)),
     }
 
 
@@ -96,19 +99,11 @@ def mean_difference_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of mean(b) - mean(a).
 
-    Neurons are drawn with replacement, in pairs if the samples are paired. NaN if a sample is
-    empty; the interval of a single neuron has no width. Efron & Tibshirani (1993), An Introduction
-    to the Bootstrap, chapter 13.
-
-    Parameters
-    ----------
-    a, b
-        (neuron,) Finite; of the same length if `paired`.
+    Neurons are drawn with replacement, in pairs if the samples are paired. The interval of a single
+    neuron has no width. Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
     from scipy.stats import bootstrap
 
-    if not a.size or not b.size:
-        return np.nan, np.nan
     # A constant sample has one mean, which drawing it again would only round.
     if paired or (a == a[0]).all():
         samples: tuple[Sample, ...] = (b - (a if paired else a[0]),)
@@ -168,13 +163,11 @@ def hedges_g(a: Sample, b: Sample) -> float:
 
 
 def cliffs_delta(a: Sample, b: Sample) -> float:
-    """Cliff's delta: P(b > a) - P(b < a), in [-1, 1]; NaN if a sample is empty.
+    """Cliff's delta: P(b > a) - P(b < a), in [-1, 1].
 
     It is the rank-biserial correlation of the Mann-Whitney test. Cliff (1993), Psychol. Bull.
     114:494, doi:10.1037/0033-2909.114.3.494.
     """
-    if not a.size or not b.size:
-        return np.nan
     ordered = np.sort(a)
     below = np.searchsorted(ordered, b, side="left").sum(dtype=np.int64)
     above = (a.size - np.searchsorted(ordered, b, side="right")).sum(dtype=np.int64)
@@ -185,13 +178,11 @@ def rank_biserial(differences: Sample) -> float:
     """Matched-pairs rank-biserial correlation of differences, in [-1, 1].
 
     The ranks of the positive differences minus those of the negative ones, over all ranks; zeros
-    are dropped, as in the Wilcoxon test. 0 if all are zero, NaN if there are none. Kerby (2014),
-    Compr. Psychol. 3:11.IT.3.1, doi:10.2466/11.IT.3.1.
+    are dropped, as in the Wilcoxon test. 0 if all are zero. Kerby (2014), Compr. Psychol.
+    3:11.IT.3.1, doi:10.2466/11.IT.3.1.
     """
     from scipy.stats import rankdata
 
-    if not differences.size:
-        return np.nan
     moved = differences[differences != 0]
     if not moved.size:
         return 0.0
@@ -218,25 +209,12 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _p_value(a: Sample, b: Sample, paired: bool) -> float:
     from scipy.stats import mannwhitneyu, wilcoxon
 
-    if not a.size or not b.size:
-        return np.nan
     if paired:
         return float(wilcoxon(b, a).pvalue) if (a != b).any() else 1.0
     # The test divides by the spread of the ranks, which is 0 if all values are equal.
     if (a == a[0]).all() and (b == a[0]).all():
         return 1.0
     return float(mannwhitneyu(b, a).pvalue)
-
-
-def _distances(a: Sample, b: Sample) -> tuple[float, float]:
-    from scipy.stats import ks_2samp, wasserstein_distance
-
-    if not a.size or not b.size:
-        return np.nan, np.nan
-    # The p-value is not used: the exact one takes long, and that of two values divides by zero.
-    with np.errstate(divide="ignore"):
-        smirnov = ks_2samp(a, b, method="asymp").statistic
-    return float(smirnov), float(wasserstein_distance(a, b))
 
 
 def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
@@ -305,11 +283,8 @@ def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
             warnings.filterwarnings("ignore", "ks_2samp: Exact calc", RuntimeWarning)
             test = ks_2samp(first, second)
         statistic, p_value = float(test.statistic), float(test.pvalue)
-    rows = {
-        "statistic": ("Kolmogorov-Smirnov statistic", statistic),
-        "p_value": ("p value", p_value),
-    }
-    return as_dataset(rows).assign(numbers)
+    smirnov = "Kolmogorov-Smirnov statistic", statistic
+    return as_dataset({"statistic": smirnov, "p_value": ("p value", p_value)}).assign(numbers)
 
 
 def _defined(a: ArrayLike, b: ArrayLike) -> tuple[Sample, Sample, xr.Dataset]:
@@ -321,8 +296,8 @@ def _defined(a: ArrayLike, b: ArrayLike) -> tuple[Sample, Sample, xr.Dataset]:
                 "a sample has a unit", expected="bare numbers", hint="Divide both samples by it"
             )
         array = np.asarray(values, dtype=np.float64).ravel()
-        samples.append(array[~np.isnan(array)])
-        size = samples[-1].size
-        numbers[f"values_{name}"] = (f"values of the {which}", size)
-        numbers[f"undefined_{name}"] = (f"undefined values of the {which}", array.size - size)
+        undefined = np.isnan(array)
+        samples.append(array[~undefined])
+        numbers[f"values_{name}"] = (f"values of the {which}", samples[-1].size)
+        numbers[f"undefined_{name}"] = (f"undefined values of the {which}", int(undefined.sum()))
     return samples[0], samples[1], as_dataset(numbers)

@@ -96,15 +96,15 @@ FAMILIES: dict[str, Family] = {
     "lognormal": Family(
         "log-normal", "lognorm", 2, _lognormal,
         lambda x, shape: -(np.log(x) ** 2) / (2 * shape**2) - np.log(shape * x * _ROOT),
-        lambda x, shape: ndtr(np.log(x) / shape),
+        lambda x, shape: np.asarray(ndtr(np.log(x) / shape), np.float64),
     ),
     "gamma": Family(
         "gamma", "gamma", 2, _gamma,
         lambda x, shape: xlogy(shape - 1, x) - x - gammaln(shape),
-        lambda x, shape: gammainc(shape, x),
+        lambda x, shape: np.asarray(gammainc(shape, x), np.float64),
     ),
     "exponential": Family(
         "exponential", "expon", 1, lambda rates: (math.nan, float(rates.mean())),
-        lambda x, _: -x, lambda x, _: -np.expm1(-x),
+        lambda x, _: -x, lambda x, _: np.asarray(-np.expm1(-x)),
     ),
 }  # fmt: skip

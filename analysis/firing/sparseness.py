@@ -19,7 +19,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.firing.rates import NeuronSet, check_reference
 from bioae.analysis.results.arrays import (
     along,
@@ -29,6 +28,7 @@ from bioae.analysis.results.arrays import (
     of_neurons,
     ratio,
 )
+from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import layer_data, of_result
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import one_of

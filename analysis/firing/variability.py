@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_responses import class_sums
 from bioae.analysis.results.arrays import (
     along,
     check_several,
@@ -21,6 +20,7 @@ from bioae.analysis.results.arrays import (
     runs,
     whole_steps,
 )
+from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import blocks, trains

@@ -116,15 +116,30 @@ def statistics(
     return xr.DataTree.from_dict(nodes)
 
 
-def _all_of(tree: xr.DataTree, layer: str, bursting_threshold: float) -> xr.Dataset:
-    sums = interval_sums(tree, layer)
-    neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold, sums=sums)
+def _all_of(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
+    """Return the statistics of a layer's neurons and examples, and the numbers that follow."""
+    sums, fits = interval_sums(tree, layer), fit_rates(tree, layer)
+    neurons = neuron_statistics(tree, layer, bursting_threshold=threshold, sums=sums)
     examples = example_statistics(tree, layer)
-    fits = fit_rates(tree, layer)
-    scalars = _scalars(tree, layer, neurons, examples, fits)
+    fit, nan = fits.sel(distribution="lognormal"), xr.DataArray(np.nan)
+    numbers = {
+        **_of_counts(tree, layer, threshold),
+        "rate_hz_median": neurons["firing_rate"].median(),
+        "latency_ms_median": neurons["first_spike_latency"].median(),
+        **{name: _mean(neurons[measure]) for name, measure in _MEANS.items()},
+        "sparseness_population": _mean(examples["population_sparseness"]),
+        "pairwise_correlation_mean": _or_undefined(
+            lambda: mean_pairwise_correlation(tree, layer), nan
+        ),
+        "dimensionality": _or_undefined(lambda: participation_ratio(tree, layer), nan),
+        "rate_gini": rate_statistics(tree, layer)["gini"],
+        "lognormal_sigma": fit["shape"],
+        "lognormal_ks": fit["ks_statistic"],
+    }
+    scalars = xr.Dataset({name: _defined(name, numbers[name]) for name in DEFINITIONS})
     fits = fits.rename({name: f"rate_fit_{name}" for name in fits.data_vars})
-    distribution = isi_distribution(tree, layer, sums=sums)
-    parts = [neurons, examples, scalars, fits, distribution.to_dataset()]
+    intervals = isi_distribution(tree, layer, sums=sums).to_dataset()
+    parts = [neurons, examples, scalars, fits, intervals]
     return xr.merge(parts, join="exact", compat="no_conflicts")
 
 
@@ -202,9 +217,7 @@ def layer_statistics(
     bursting_threshold
         As in `statistics`.
     """
-    neurons = neuron_statistics(tree, layer, bursting_threshold=bursting_threshold)
-    examples = example_statistics(tree, layer)
-    return _scalars(tree, layer, neurons, examples, fit_rates(tree, layer))
+    return _all_of(tree, layer, bursting_threshold)[list(DEFINITIONS)]
 
 
 @of_result
@@ -222,76 +235,28 @@ def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD
     """
     firing = firing_layers(tree)
     # Without a layer that can fire, the columns are those of another, without its row.
-    names = firing or layer_names(tree)[:1]
-    rows = [_counted(tree, name, bursting_threshold) for name in names]
+    names, rows = firing or layer_names(tree)[:1], []
+    for layer in names:
+        numbers = {
+            name: described(
+                xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units
+            )
+            for name, value in _of_counts(tree, layer, bursting_threshold).items()
+        }
+        active = active_fraction(tree, layer, of="alive")
+        numbers["bursting_of_alive"] = bursting_fraction(
+            tree, layer, threshold=bursting_threshold, of="alive"
+        )
+        numbers["active_of_alive"] = active.mean().assign_attrs(active.attrs)
+        rows.append(xr.Dataset(numbers))
     table = xr.concat(rows, xr.Variable("layer", names), coords="minimal", join="exact")
     return table.isel(layer=slice(len(firing)))
 
 
-def _counted(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
-    numbers = _of_counts(
-        tree,
-        layer,
-        is_bursting(tree, layer, threshold=threshold),
-        spike_count(tree, layer, dims="neuron"),
-        active_fraction(tree, layer),
-    )
-    columns = {
-        name: described(xr.DataArray(value), name, DEFINITIONS[name].label, DEFINITIONS[name].units)
-        for name, value in numbers.items()
-    }
-    active = active_fraction(tree, layer, of="alive")
-    columns["bursting_of_alive"] = bursting_fraction(tree, layer, threshold=threshold, of="alive")
-    columns["active_of_alive"] = active.mean().assign_attrs(active.attrs)
-    return xr.Dataset(columns)
-
-
-def _scalars(
-    tree: xr.DataTree, layer: str, neurons: xr.Dataset, examples: xr.Dataset, fits: xr.Dataset
-) -> xr.Dataset:
-    """Return the numbers of a layer from the statistics of its neurons and examples."""
-    fit = fits.sel(distribution="lognormal")
-    nan = xr.DataArray(np.nan)
-    numbers = {
-        **_of_counts(
-            tree,
-            layer,
-            neurons["is_bursting"],
-            examples["spikes_per_example"],
-            examples["active_fraction"],
-        ),
-        "rate_hz_median": neurons["firing_rate"].median(),
-        "latency_ms_median": neurons["first_spike_latency"].median(),
-        **{name: _mean(neurons[measure]) for name, measure in _MEANS.items()},
-        "sparseness_population": _mean(examples["population_sparseness"]),
-        "pairwise_correlation_mean": _or_undefined(
-            lambda: mean_pairwise_correlation(tree, layer), nan
-        ),
-        "dimensionality": _or_undefined(lambda: participation_ratio(tree, layer), nan),
-        "rate_gini": rate_statistics(tree, layer)["gini"],
-        "lognormal_sigma": fit["shape"],
-        "lognormal_ks": fit["ks_statistic"],
-    }
-    return xr.Dataset({name: _defined(name, numbers[name]) for name in DEFINITIONS})
-
-
-def _of_counts(
-    tree: xr.DataTree,
-    layer: str,
-    bursting: xr.DataArray,
-    spikes: xr.DataArray,
-    active: xr.DataArray,
-) -> dict[str, Any]:
-    """Return the numbers of a layer that need spike counts only.
-
-    Parameters
-    ----------
-    bursting
-        `is_bursting` of each neuron.
-    spikes, active
-        The spikes of each example, and its fraction of active neurons.
-    """
+def _of_counts(tree: xr.DataTree, layer: str, threshold: float) -> dict[str, Any]:
+    """Return the numbers of a layer that need spike counts only."""
     sizes = layer_data(tree, layer).sizes
+    spikes = spike_count(tree, layer, dims="neuron")
     return {
         "neurons": sizes["neuron"],
         "examples": sizes["example"],
@@ -299,9 +264,9 @@ def _of_counts(
         "rate_per_step_mean": rate_per_step(tree, layer, dims=_EVERYTHING),
         "rate_hz_mean": firing_rate(tree, layer, dims=_EVERYTHING),
         "dead_fraction": dead_fraction(tree, layer),
-        "bursting_fraction": bursting.mean(),
+        "bursting_fraction": is_bursting(tree, layer, threshold=threshold).mean(),
         "rate_per_step_mean_alive": rate_per_step_mean_alive(tree, layer),
-        "active_fraction_mean": active.mean(),
+        "active_fraction_mean": active_fraction(tree, layer).mean(),
         "silent_fraction": averaged(spikes == 0, "example"),
     }
 

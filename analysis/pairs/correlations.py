@@ -18,7 +18,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.class_responses import ClassSums, class_sums
 from bioae.analysis.pairs.pair_matrices import (
     centred_counts,
     chosen_neurons,
@@ -26,6 +25,7 @@ from bioae.analysis.pairs.pair_matrices import (
     pair_products,
 )
 from bioae.analysis.results.arrays import check_several, count_blocks, described, whole_steps
+from bioae.analysis.results.class_sums import ClassSums, class_sums
 from bioae.analysis.results.layers import layer_data, of_result
 from bioae.analysis.results.rasters import raster
 from bioae.analysis.results.repeats import stimulus_index

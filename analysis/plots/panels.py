@@ -168,12 +168,12 @@ def _grid_of(axes: Axes) -> GridSpecBase | None:
     return spec.get_gridspec()
 
 
-def _letters(width: float, size: str) -> int:
+def _letters(width: float, size: Any) -> int:
     """Return the number of letters of a size, by its setting, in a line of a width in inches."""
     return max(8, int(72 * width / (_LETTER * _points(size))))
 
 
-def _points(size: str) -> float:
+def _points(size: Any) -> float:
     """Return a size of letters in points, whether its setting is a number or a name."""
     return float(FontProperties(size=mpl.rcParams[size]).get_size_in_points())
 

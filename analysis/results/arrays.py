@@ -18,6 +18,7 @@ __all__ = [
     "along",
     "as_dataset",
     "averaged",
+    "by_layer",
     "check_dims",
     "check_not_negative",
     "check_several",
@@ -48,6 +49,14 @@ def as_dataset(
         for name, (long_name, values) in columns.items()
     }
     return xr.Dataset(variables, coords, attrs)
+
+
+def by_layer(columns: Mapping[str, str], rows: Mapping[str, Mapping[str, float]]) -> xr.Dataset:
+    """Return rows of numbers by layer as a dataset along `layer`, with the columns' long names."""
+    values = {
+        column: (text, [row[column] for row in rows.values()]) for column, text in columns.items()
+    }
+    return as_dataset(values, "layer", coords={"layer": list(rows)})
 
 
 def check_dims(array: xr.DataArray, dims: Dims) -> None:

@@ -23,8 +23,8 @@ from bioae.checks import instance
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-from bioae.simulation.results.root import check_tree
-from bioae.simulation.results.tree import check_shape, group_of, in_order
+from bioae.simulation.results.root import check_shape, check_tree
+from bioae.simulation.results.tree import group_of, in_order
 
 __all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
 

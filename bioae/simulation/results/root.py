@@ -17,6 +17,7 @@ __all__ = [
     "Root",
     "by_repeat",
     "cf_attributes",
+    "check_shape",
     "check_tree",
     "presentation_dims",
     "root_dataset",
@@ -42,6 +43,18 @@ def check_tree(tree: xr.DataTree, *attributes: str) -> None:
             "this is not the result of a simulation",
             expected="the xarray.DataTree of bioae.simulate or open_result",
             found=f"the groups {', '.join(tree.children)}" if tree.children else "no group",
+        )
+
+
+def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
+    """Raise a `ResultError` for a layer of which some neurons are missing."""
+    size = np.prod(np.asarray(layer.attrs.get("shape", layer.sizes["neuron"])))
+    if size != layer.sizes["neuron"]:
+        raise ResultError(
+            "the shape does not fit the neurons",
+            where=f"{where}, attribute 'shape'",
+            expected=f"{layer.sizes['neuron']} neurons",
+            found=f"{layer.attrs['shape']}",
         )
 
 

@@ -27,7 +27,7 @@ from bioae.simulation.results.root import (
     root_dataset,
 )
 
-__all__ = ["build_result", "check_shape", "group_of", "in_order", "layer_dataset"]
+__all__ = ["build_result", "group_of", "in_order", "layer_dataset"]
 
 # Results have its functions as methods; by name, since a simulation needs none of them.
 import_module("bioae.analysis")
@@ -133,24 +133,6 @@ def layer_dataset(
         )
         data["spike_repeat"] = numbers
     return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
-
-
-def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
-    """Reject a layer of which some neurons are missing.
-
-    Raises
-    ------
-    ResultError
-        If its shape has another number of neurons.
-    """
-    size = np.prod(np.asarray(layer.attrs.get("shape", layer.sizes["neuron"])))
-    if size != layer.sizes["neuron"]:
-        raise ResultError(
-            "the shape does not fit the neurons",
-            where=f"{where}, attribute 'shape'",
-            expected=f"{layer.sizes['neuron']} neurons",
-            found=f"{layer.attrs['shape']}",
-        )
 
 
 def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
