@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from benchmarks.analysis import compared_with_elephant, large
+from benchmarks.analysis import large
 from benchmarks.random_results import RandomSpikes, random_result, write_random_result
 from bioae.analysis import open_result, rate_per_step
 
@@ -34,14 +34,3 @@ def test_the_large_table_has_time_and_memory() -> None:
     assert table.row("all")["megabytes"] > 0
     assert table.median("all") > table.median("information") > 0
     assert "is below 4,096" in "".join(table.notes)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
-def test_elephant_agrees_in_every_row() -> None:
-    table = compared_with_elephant(RandomSpikes(1, 20, 60, 0.1), runs=1, sample=5, lagged=9)
-    assert len(table.rows) == 28
-    for row in table.rows:
-        assert row["difference"] <= 1e-9, row["what"]
-    assert any(note.startswith("all agree") for note in table.notes)
-    assert "| elephant s | bioae s |" in table.markdown()

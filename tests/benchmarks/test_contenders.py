@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import CASES, brian2, mirror, spikes_of, to_file
+from benchmarks.contenders import brian2, mirror, spikes_of, to_file
 from benchmarks.least_work import simulation_work
 from bioae.networks import Network, NetworkConfig, artefact
-from bioae.trainers.training.config import load_config
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +34,3 @@ def test_compiled_contenders(model: Path) -> None:
     assert spikes_of(counts) > 0
     assert 0 < work.density < 1
     assert work.milliseconds > 0
-
-
-@pytest.mark.slow
-def test_every_case_can_be_trained() -> None:
-    assert len({case.name for case in CASES}) == len(CASES) == 2
-    assert all(load_config(case.config).network is not None for case in CASES)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import builders
 import numpy as np
 import pytest
 from brian2 import SpikeMonitor, StateMonitor, prefs
@@ -13,22 +11,10 @@ from builders import dense, described
 
 import bioae
 from bioae.networks.schedule import ScheduleName
-from bioae.trainers import model_parity
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_models_of_the_page_agree_on_both_sides(place: int) -> None:
-    page = (ROOT / "docs/neuron-models.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
-    model = builders.model(blocks[place])
-    parity = model_parity(model, steps=100, neurons=30, examples=2)
-    assert parity.active_fraction >= 0.5
-    assert parity.passed
 
 
 @pytest.mark.parametrize("schedule", ["paper", "brian2"])

@@ -20,9 +20,6 @@ import make_trained
 import pytest
 from model_pages import responses
 
-from benchmarks.__main__ import NAMES
-from benchmarks.stored import RESULTS as BENCHMARKS
-from benchmarks.stored import Table
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.cli.demo_report import RUNS
@@ -115,16 +112,6 @@ def test_pages_of_experiments() -> None:
     tools = {make_experiments.PAGES / f"{name}.md" for name in TOOLS}
     assert {*make_experiments.PAGES.glob("*.md"), make_experiments.README} == {*pages} | tools
     assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
-
-
-@pytest.mark.slow
-def test_pages_of_benchmarks() -> None:
-    assert {path.stem for path in BENCHMARKS.glob("*.json")} == {*NAMES}
-    for name in ("analysis", "learning", "simulation", "starting"):
-        page = rows((BENCHMARKS / f"{name}.md").read_text(encoding="utf-8"))
-        for each in stored(f"benchmarks/results/{name}.json")["tables"]:
-            table = rows(Table(each["title"], each["rows"], each["notes"]).markdown())
-            assert all(row in page for row in table)
 
 
 @pytest.mark.slow

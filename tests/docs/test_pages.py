@@ -67,13 +67,6 @@ def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         Path(output).write_text(printed.out, encoding="utf-8")
 
 
-def test_there_is_something_to_run() -> None:
-    assert len(commands(ROOT / "README.md")) >= 5
-    assert len(commands(ROOT / "docs/command-line.md")) >= 10
-    assert sum(len(blocks(page, "python")) for page in PAGES) >= 7
-    assert sum(len(blocks(page, "toml")) for page in PAGES) >= 3
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=ids)
 def test_commands(page: Path, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

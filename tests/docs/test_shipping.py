@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-import make_trained
 import numpy as np
 import pytest
 import shipping
@@ -138,11 +137,3 @@ def test_a_network_that_is_too_large_is_refused(
     with pytest.raises(BioaeError):
         shipped(runs[1])
     assert (tmp_path / "small" / CARD).read_bytes() == before
-
-
-def test_a_new_network_needs_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    page = make_trained.PAGE.read_bytes()
-    with pytest.raises(SystemExit):
-        make_trained.main(str(tmp_path), "new-network", "--title", "A network.")
-    assert "--limit" in capsys.readouterr().err
-    assert make_trained.PAGE.read_bytes() == page

@@ -104,17 +104,6 @@ def test_every_package_that_exports_names_is_public() -> None:
     assert missing == []
 
 
-def test_every_page_is_in_a_table_of_contents() -> None:
-    listed = {DOCS / "index.md"}
-    for page in PAGES:
-        for tree in re.findall(
-            r"```\{toctree\}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
-        ):
-            entries = [line for line in tree.split() if not line.startswith(":")]
-            listed |= {path for entry in entries for path in page.parent.glob(f"{entry}.md")}
-    assert set(PAGES) <= listed
-
-
 def test_names_on_pages_exist() -> None:
     names = [
         (title(page), name)

@@ -22,7 +22,7 @@ from experiments.autoencoders.measures import (
     time_errors,
 )
 from experiments.baselines import BaselineConfig
-from experiments.common.recipes import changed, read
+from experiments.common.recipes import changed
 from experiments.runner.experiment import load
 
 NAMES = ("hubotter2021", "sparse_code")
@@ -47,21 +47,6 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     assert sizes["latent"] == int(condition.partition("latent")[2] or 100)
     named = condition.partition("-t")[2]
     assert network.steps == int(named) if named else network.steps >= 24
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_conditions_differ(name: str) -> None:
-    conditions = load(name).conditions.values()
-    texts = {json.dumps(each.settings, sort_keys=True) for each in conditions}
-    # The sweep over sizes contains the size of the other rows.
-    assert len(texts) == len(conditions)
-
-
-def test_conventional_networks_are_trained_alike_in_both_experiments() -> None:
-    tuned = read("autoencoders/conventional")["training"]
-    assert tuned
-    for name in NAMES:
-        assert load(name).conditions["ae"].settings["tables"]["training"] == tuned
 
 
 def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:

@@ -72,13 +72,6 @@ def test_the_counter_keeps_probabilities_unbiased(counts: float | None) -> None:
     np.testing.assert_allclose(constant.target / constant.counter, 1 / 3, rtol=1e-12)
 
 
-def test_random_starts_have_the_spread_of_their_counts() -> None:
-    network = Hypercolumns(hypercolumns=3, minicolumns=50, counts=10.0)
-    traces = Traces.initial(network, 40, 2, 0.01, np.random.default_rng(3))
-    relative = traces.joint * 100 / 0.01  # 1 + counts, by their mean of 11
-    assert relative.std() == pytest.approx(np.sqrt(10) / 11, rel=0.03)
-
-
 def exact(target: Numbers, source: Numbers, joint: Numbers) -> Traces:
     """Return traces whose averages are probabilities, with a counter of 0.5."""
     return Traces(0.1, 0.5, 0.5 * target, 0.5 * source, 0.5 * joint)
@@ -128,11 +121,6 @@ def test_only_connections_count() -> None:
     np.testing.assert_allclose(activity.sum(-1), 1.0, rtol=1e-12)
     quotient = np.exp(expected) / np.exp(expected).sum(-1, keepdims=True)
     np.testing.assert_allclose(activity, quotient, rtol=1e-12)
-
-
-def test_pixels_as_units() -> None:
-    units = binary_units(np.array([[[[0.2, 0.6]]]]))
-    np.testing.assert_array_equal(units, [[[0, 1], [1, 0]]])
 
 
 def bars(count: int) -> Numbers:

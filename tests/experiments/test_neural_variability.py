@@ -13,9 +13,6 @@ from builders import dense
 from bioae.networks import Network, NetworkConfig
 from experiments import neural_variability
 from experiments.neural_variability import (
-    EXPERIMENT,
-    SPIKING_SCALE,
-    autoencoder,
     perceptron,
     with_noise,
 )
@@ -36,16 +33,6 @@ def test_noise_moves_connections_only_and_stays_on_the_grid() -> None:
     again, other = (with_noise(network, 0.05, seed=seed).weights for seed in (1, 2))
     assert (again["hidden.weight"] == noisy.weights["hidden.weight"]).all()
     assert (other["hidden.weight"] != noisy.weights["hidden.weight"]).any()
-
-
-def test_the_autoencoders_differ_in_their_variability_alone() -> None:
-    plain, varied = (
-        autoencoder(EXPERIMENT.sizes, EXPERIMENT.conditions[name].settings)
-        for name in ("autoencoder", "autoencoder-variability")
-    )
-    assert varied["training"].pop("variability") == {"scale": SPIKING_SCALE}
-    assert plain == varied
-    assert plain["training"]["derivative"]["name"] == "arctan"
 
 
 class _Trial:

@@ -84,66 +84,6 @@ method = "euler"
 weight = "0.5"
 parameters = {tau = "10*ms"}
 """,
-    "current with a refractory membrane": """
-equations = '''
-dv/dt = (R*I - v)/tau : volt (unless refractory)
-dI/dt = -I/tau_s : amp
-'''
-threshold = "v > 10*mV"
-reset = "v = 0*mV"
-refractory = "2*ms"
-input = "I"
-weight = "0.4*nA"
-parameters = {R = "80*Mohm", tau = "20*ms", tau_s = "5*ms"}
-""",
-    "conductance": """
-equations = '''
-dv/dt = (g_l*(E_l - v) + g_e*(E_e - v))/C : volt (unless refractory)
-dg_e/dt = -g_e/tau_e : siemens
-'''
-threshold = "v > -50*mV"
-reset = "v = E_l"
-refractory = "2*ms"
-method = "exponential_euler"
-input = "g_e"
-weight = "8*nS"
-parameters = {C = "200*pF", g_l = "C/(20*ms)", E_l = "-65*mV", E_e = "0*mV", tau_e = "5*ms"}
-initial = {v = "E_l + i*mV/10"}
-""",
-    "exponential integrate-and-fire": """
-equations = '''
-exponential = g_l*D*exp((v - v_t)/D) : amp
-leak = g_l*(E_l - v) : amp
-dv/dt = (leak + exponential - w + I)/C : volt
-dw/dt = (a*(v - E_l) - w)/tau_w : amp
-I : amp
-'''
-threshold = "v > -20*mV"
-reset = '''
-v = E_l
-w += b
-'''
-method = "euler"
-weight = "3*mV"
-[parameters]
-C = "281*pF"
-g_l = "30*nS"
-E_l = "-70.6*mV"
-v_t = "-50.4*mV"
-D = "2*mV"
-tau_w = "144*ms"
-a = "4*nS"
-b = "80.5*pA"
-[initial]
-v = "E_l"
-""",
-    "quadratic": """
-equations = "dv/dt = (v*(v - 0.6) + drive)/tau : 1"
-threshold = "v > 3"
-reset = "v = -0.5"
-method = "euler"
-parameters = {tau = "8*ms", drive = "0.08"}
-""",
     "gates with unit-like names": """
 equations = '''
 dv/dt = (m**2*s*(1 - v) - 0.2*v)/ms : 1
@@ -384,19 +324,21 @@ initial = {v = "rest"}
 """,
 }
 
+#: Methods of integration, the first in `make test`, and all in `make test-all`.
 METHODS: dict[str, list[str | None]] = {
     "refractory time": ["exact", "linear", "euler", "exponential_euler", "rk2", "rk4", "heun"],
-    "current with a refractory membrane": ["exact", "exponential_euler", "rk2"],
-    "conductance": ["euler", "exponential_euler", "rk4"],
-    "exponential integrate-and-fire": ["euler", "rk2", "milstein"],
-    "quadratic": ["euler", "rk4"],
     "soft threshold below zero": ["independent"],
+    "cuba": ["exact", "exponential_euler", "rk2"],
+    "coba": ["exponential_euler", "euler", "rk4"],
+    "adex": ["euler", "rk2", "milstein"],
+    "qif": ["euler", "rk4"],
 }
 
 
 def model_of(case: str, method: str | None = None) -> NeuronModel:
     if case in available():
-        return load_neuron(case)
+        model = load_neuron(case)
+        return model if method is None else model.model_copy(update={"method": method})
     fields: dict[str, Any] = {**DEFAULTS, **tomllib.loads(CASES[case])}
     if method is not None:
         fields["method"] = method
@@ -407,13 +349,10 @@ def model_of(case: str, method: str | None = None) -> NeuronModel:
 SHIPPED = [name for name in available() if load_neuron(name).threshold and "noisy" not in name]
 #: A case of each construct in `make test`, of each shipped model and method in `make test-all`.
 EVERY = [
-    *(pytest.param(name, METHODS.get(name, [None])[0], marks=pytest.mark.medium) for name in CASES),
-    *(pytest.param(name, None, marks=pytest.mark.slow) for name in SHIPPED),
-    *(
-        pytest.param(name, method, marks=pytest.mark.slow)
-        for name, methods in METHODS.items()
-        for method in methods[1:]
-    ),
+    pytest.param(name, method, marks=pytest.mark.medium if first else pytest.mark.slow)
+    for name in dict.fromkeys((*CASES, *METHODS, *SHIPPED))
+    for place, method in enumerate(METHODS.get(name, [None]))
+    for first in [place == 0 and name in {*CASES, *METHODS}]
 ]
 
 

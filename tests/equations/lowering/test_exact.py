@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import builders
@@ -101,21 +97,3 @@ def test_a_process_gives_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "_answer", lambda *each: (asked.append(each[0]), answer(*each))[1])
     assert update(model) == here
     assert asked
-
-
-@pytest.mark.slow
-def test_the_whole_limit_on_the_command_line(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(builders.model(RING, method="exact").to_toml(), encoding="utf-8")
-    command = [sys.executable, "-m", "bioae", "neurons", "show", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
-    assert done.returncode == 2
-    assert done.stderr == f"bioae: error: {LINE.format(key='method', limit=20)}\n"
-
-
-@pytest.mark.slow
-def test_a_daemonic_worker_may_integrate_coupled_equations() -> None:
-    equations = "dx/dt = (a*y - x)/tau_x : 1\ndy/dt = (-x - y)/tau_y : 1"
-    model = builders.model(RING, method="exact", equations=equations)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(update, (model,)) == update(model)

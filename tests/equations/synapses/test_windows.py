@@ -87,19 +87,6 @@ def test_the_window_of_bcpnn_is_the_log_odds_of_its_traces() -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.medium
-@pytest.mark.parametrize("dt", [1.0, 0.25])
-def test_bcpnn_gives_independent_neurons_the_weight_w_0(dt: float) -> None:
-    """The start is stationary: at 20 Hz the mean of z is 20 Hz / f_max."""
-    model = unbounded("bcpnn", p_start="0.4")
-    rng, steps = np.random.default_rng(0), round(20_000 / dt)
-    pre, post = rng.random((2, round(100 * dt), steps)) < 20 * dt / 1000
-    changes = weight_changes(model, pre, post, dt=f"{dt}*ms", weight=0.5)
-    error = changes.std(ddof=1) / len(changes) ** 0.5
-    assert error < 0.0025
-    assert abs(changes.mean()) < 3 * error
-
-
 def test_soft_bounds_have_their_closed_form() -> None:
     trace = np.where(INTERVALS > 0, np.exp(-INTERVALS / 20), 0.0)
     expected = 0.05 * (trace * (1 - 0.3) - 0.6 * 0.3)
@@ -189,22 +176,6 @@ def test_spike_trains_change_the_weight_by_the_sums_over_spikes(
     found = weight_changes(unbounded(name), *fired, dt="0.5*ms")
     expected = CHANGES[name](0.5 * np.sort(pre).astype(float), 0.5 * np.sort(post).astype(float))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("interval", [-10.0, 10.0])
-def test_triplets_depend_on_the_frequency_of_pairs(interval: float) -> None:
-    """Sixty pairs at 1 to 50 Hz, as in figure 2 of Pfister & Gerstner 2006."""
-    changes = []
-    for rate in (1, 10, 20, 50):
-        pre = 100.0 + np.arange(60) * 1e3 / rate
-        post = pre + interval
-        fired = np.zeros((2, 1, int(pre[-1] + 200)), bool)
-        fired[0, 0, pre.astype(int)], fired[1, 0, post.astype(int)] = True, True
-        (found,) = weight_changes(unbounded("stdp_triplet"), *fired, dt="1*ms")
-        assert found == pytest.approx(triplets(pre, post), rel=0, abs=1e-9)
-        changes.append(found)
-    assert changes[0] < 1e-4 < changes[-1] == max(changes)
 
 
 def test_spikes_that_do_not_fit_are_refused() -> None:

@@ -111,21 +111,6 @@ def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
 
-def test_a_recurrence_by_numpy() -> None:
-    ours = module(RECURRENT, {"kind": "recurrent", "cell": "relu", "bias": False})
-    arrays = {name: each.detach().numpy() for name, each in ours.arrays.items()}
-    assert not any(name.endswith("bias") for name in arrays)
-    signals = values(2, STEPS, INPUTS)
-    state, total = np.zeros((2, UNITS)), np.zeros((2, CLASSES))
-    for step in range(STEPS):
-        first = np.maximum(signals[:, step] @ arrays["first.weight"].T, 0)
-        state = np.maximum(
-            first @ arrays["hidden.weight"].T + state @ arrays["hidden.recurrent"].T, 0
-        )
-        total += state @ arrays["output.weight"].T
-    np.testing.assert_allclose(Conventional(ours).predict(signals), total / STEPS, rtol=1e-12)
-
-
 def test_values_are_held_for_the_steps_of_a_point() -> None:
     """A signal with a point every 2 steps gives what its values, repeated, give."""
     task = {"kind": "sequence", "outputs": CLASSES}
@@ -142,14 +127,6 @@ def test_values_are_held_for_the_steps_of_a_point() -> None:
     plain = {**quick, "decoder": {"kind": "trajectory"}}
     twice = Conventional(module(plain, "recurrent")).predict(signals.repeat(2, axis=1))
     np.testing.assert_allclose(found, twice / 2, rtol=1e-12)
-
-
-def test_a_recurrent_last_layer() -> None:
-    network = {**RECURRENT, "layers": [dense("output", CLASSES, recurrent=True)]}
-    ours = module({**network, "decoder": {"kind": "last"}}, "recurrent")
-    found = ours(ours.inputs(values(2, STEPS, INPUTS)))
-    assert torch.equal(found.output, found.layers["output"][-1])
-    assert (found.output.abs() < 1).all()
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "erf"])
@@ -288,6 +265,3 @@ def test_a_unit_is_active_if_it_is_at_some_step() -> None:
     layer[0, 0, 1] = layer[2, 0, 1] = layer[1, 1, 2] = 1.0
     tally.add(layer)
     assert tally.figures() == {"active_fraction_mean": 0.25, "dead_fraction": 0.5}
-
-
-SEQUENCE = {"task": {"kind": "sequence", "outputs": CLASSES}, "decoder": {"kind": "trajectory"}}

@@ -103,28 +103,3 @@ def test_more_components_than_images(tmp_path: Path) -> None:
     few = write_arrays(tmp_path / "few.npz", images=correlated(25))
     with pytest.raises(DataError, match=r"baseline\.components.*at most 5.*found 6"):
         run(few, tmp_path / "out", {"kind": "pca", "components": 6})
-
-
-def test_a_linear_autoencoder_approaches_principal_components(data: Path, tmp_path: Path) -> None:
-    """All minima of a linear auto-encoder span the principal components (Baldi, Hornik 1989)."""
-    trained = run(
-        data, tmp_path / "trained", {"kind": "autoencoder", "latent": "linear"},
-        epochs=60, batch_size=2, learning_rate=0.05, gradient_clip=0, dtype="float64",
-        schedule="cosine", select="last", threads=1,
-    )  # fmt: skip
-    best = run(data, tmp_path / "best", "pca")
-    mean = run(data, tmp_path / "mean", "mean_image")
-    images = load_training_images(data)
-    errors = [squares(each.network.reconstruct(images), images) for each in (best, trained, mean)]
-    assert errors[0] * (1 - 1e-9) <= errors[1] <= errors[0] * 1.02
-    assert errors[2] > 3 * errors[0]  # there was something to learn
-
-
-def load_training_images(data: Path) -> Array:
-    """Return the 100 images that are not held out."""
-    from bioae.datasets import load
-    from bioae.runs.splits import held_out
-
-    train, _ = held_out(load(data, "train"), 20, 0)
-    found: Array = train.as_float()  # type: ignore[union-attr]
-    return found

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,8 @@ import numpy as np
 import pytest
 from builders import dense, pictures, write_arrays
 
-from bioae.errors import DataError, NetworkError, OutputError
+from bioae.errors import DataError
 from bioae.runs import Trained
-from bioae.trainers.training import trainer as training
 from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 
 LAYERS = [
@@ -27,19 +23,6 @@ LAYERS = [
 NETWORK = {"input_shape": [1, 6, 6], "latent": "latent", "layers": LAYERS}
 TIMES = ("seconds", "images_per_second")
 FILES = ("config.toml", "metrics.jsonl", "test.json")
-
-KILLED = """
-import json, os, signal, sys
-from bioae.runs import Trained
-from experiments.baselines import train_baseline
-left = int(sys.argv[3])
-def kill(_):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-train_baseline(json.loads(sys.argv[1]), sys.argv[2], progress=kill)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +59,6 @@ def metrics(out: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def assert_same(out: Path, straight: Path) -> None:
-    assert metrics(out) == metrics(straight)
-    for name in ("test.json", "config.toml", "model/weights.safetensors", "model/config.toml"):
-        assert (out / name).read_bytes() == (straight / name).read_bytes(), name
-
-
 def test_files_and_metrics(straight: Trained) -> None:
     lines = metrics(straight.out)
     assert [line["presentations"] for line in lines] == [20, 40, 60]
@@ -101,62 +78,6 @@ def test_files_and_metrics(straight: Trained) -> None:
     latent = again.latent(images)
     assert latent.shape == (26, 4)
     assert np.array_equal(latent, straight.network.latent(images))
-
-
-@pytest.mark.parametrize("batches", [6, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_and_resumed(
-    tables: dict[str, Any], straight: Trained, tmp_path: Path, batches: int
-) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-c", KILLED, json.dumps(tables), str(out), str(batches)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert not (out / "test.json").exists()
-    train_baseline(tables, out, resume=True)
-    assert_same(out, straight.out)
-
-
-def test_the_same_again_after_the_end(
-    tables: dict[str, Any], straight: Trained, tmp_path: Path
-) -> None:
-    train_baseline(tables, tmp_path / "run")
-    assert_same(tmp_path / "run", straight.out)
-    weights = (tmp_path / "run/model/weights.safetensors").read_bytes()
-    again = train_baseline(tables, tmp_path / "run", resume=True)
-    assert (again.model / "weights.safetensors").read_bytes() == weights
-    with pytest.raises(OutputError, match="exists already"):
-        train_baseline(tables, tmp_path / "run")
-    other = {**tables, "training": {**tables["training"], "seed": 1}}
-    with pytest.raises(NetworkError, match=r"another training\.seed"):
-        train_baseline(other, tmp_path / "run", resume=True)
-
-
-def test_a_name_of_a_layer_makes_no_baseline_variational(tmp_path: Path, data: Path) -> None:
-    tables = {
-        "baseline": "feedforward",
-        "network": {
-            "input_shape": [1, 6, 6],
-            "layers": [dense("log_variance_a", 4), dense("output", shape=[1, 6, 6])],
-        },
-        "training": {"epochs": 1, "threads": 1},
-        "data": {"name": str(data), "validation": 6},
-    }
-    arrays = train_baseline(tables, tmp_path / "run").network.arrays()
-    assert {name.partition(".")[0] for name in arrays} == {"log_variance_a", "output"}
-
-
-def test_the_test_split_is_evaluated_once(
-    tables: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    measured = training.evaluate
-
-    def evaluated(problem: Any, split: Any = "validation") -> dict[str, Any]:
-        seen.append(split)
-        return measured(problem, split)
-
-    monkeypatch.setattr(training, "evaluate", evaluated)
-    train_baseline(tables, tmp_path / "run")
-    assert seen == ["validation"] * 3 + ["test"]
 
 
 @pytest.mark.parametrize("kind", ["autoencoder", "variational", "pca", "mean_image", "zero"])

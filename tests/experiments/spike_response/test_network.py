@@ -18,7 +18,6 @@ from bioae.random import stream
 from experiments.spike_response import (
     SpikeTimeLayer,
     SpikeTimeNetwork,
-    TimeCode,
     compile_relu,
     relu_outputs,
 )
@@ -120,12 +119,6 @@ def test_an_artefact_keeps_every_bit(tmp_path: Path) -> None:
     ordinary = compiled(bits=24).to_network("1*ms/8")
     bioae.save(ordinary, tmp_path / "model")
     assert bioae.load(tmp_path / "model").network.sha256 == ordinary.sha256
-
-
-def test_codes() -> None:
-    code = TimeCode(np.array([3.0, 4.0]), -2.0)
-    np.testing.assert_array_equal(code.encode([[0.0, 0.5]]), [[3.0, 3.0]])
-    np.testing.assert_array_equal(code.decode([[3.0, 3.0]]), [[0.0, 0.5]])
 
 
 def test_a_spike_outside_the_presentation_is_refused() -> None:

@@ -59,20 +59,6 @@ def test_distractors_come_in_the_delay_and_say_nothing_of_the_label() -> None:
     assert not parts(store_recall(50, seed=2, distractors=0.0))[:, 31:230, :2].any()
 
 
-def test_the_onset_says_nothing_of_the_label() -> None:
-    made = store_recall(4000, seed=2, delay=40, steps=90)
-    active = parts(made)
-    store, each = first(active[:, :, 2]), np.arange(4000)
-    windows = [active[each, store + 20 + start, :2] for start in (0, 20)]
-    drawn = [
-        made.labels, store, store % 2, *(each.any(axis=1) for each in windows),
-        *(each @ [-1, 1] for each in windows),
-    ]  # fmt: skip
-    others = np.corrcoef(drawn) - np.eye(len(drawn))
-    others[1, 2] = others[2, 1] = 0  # the onset and its parity
-    assert abs(others).max() < 5 / np.sqrt(4000)
-
-
 def test_examples_follow_from_seed_and_split() -> None:
     one, same = store_recall(50, seed=3), store_recall(50, seed=3)
     np.testing.assert_array_equal(one.as_float(), same.as_float())

@@ -46,21 +46,6 @@ def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Nei
     assert len(set(expected)) == 2**loci
 
 
-@pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
-def test_a_contribution_depends_on_its_neighbours_only(neighbourhood: Neighbourhood) -> None:
-    loci, epistasis = 8, 3
-    landscape = nk_landscape(loci, epistasis, seed=1, neighbourhood=neighbourhood)
-    values = landscape.contributions(genotypes(loci))  # (genotype, contribution)
-    changed = values[mutants(loci)] != values[:, None, :]  # (genotype, locus, contribution)
-    depends = changed.any(axis=0)
-    expected = np.zeros((loci, loci), np.bool_)
-    for locus, others in enumerate(landscape.neighbours):
-        assert others[0] == locus
-        assert len(set(others.tolist())) == epistasis + 1
-        expected[others, locus] = True
-    np.testing.assert_array_equal(depends, expected)
-
-
 def test_neighbourhoods() -> None:
     ring = nk_landscape(5, 2, seed=0, neighbourhood="cyclic").neighbours
     assert ring.tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 0], [4, 0, 1]]
@@ -71,17 +56,6 @@ def test_neighbourhoods() -> None:
     assert (np.diag(counts) == 300).all()
     # Each of the 4 other loci is one of the 2 with the probability 1/2: 150, sd 8.7.
     assert np.abs(counts[~np.eye(5, dtype=bool)] - 150).max() < 40
-
-
-def test_without_epistasis_the_landscape_is_additive() -> None:
-    landscape = nk_landscape(7, 0, seed=5)
-    effects = (landscape.tables[:, 1] - landscape.tables[:, 0]) / 7
-    expected = landscape.fitness(np.zeros((1, 7))) + genotypes(7) @ effects
-    np.testing.assert_allclose(landscape.fitness(genotypes(7)), expected, rtol=1e-13)
-    rugged = nk_landscape(7, 1, seed=5)
-    effects = rugged.fitness(np.eye(7)) - rugged.fitness(np.zeros((1, 7)))
-    expected = rugged.fitness(np.zeros((1, 7))) + genotypes(7) @ effects
-    assert np.abs(rugged.fitness(genotypes(7)) - expected).max() > 0.01
 
 
 @pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)

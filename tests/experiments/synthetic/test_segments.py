@@ -53,10 +53,3 @@ def test_seeds_and_splits() -> None:
     quiet = [ordered_segments(1, seed=4, split=split, noise=0) for split in ("train", "test")]
     sums = [each.as_float().sum(axis=(0, 1)) for each in quiet]
     np.testing.assert_allclose(*sums, rtol=1e-6, err_msg="the spectra are those of the seed")
-
-
-def test_bumps_are_a_tenth_of_the_channels_wide() -> None:
-    """The logarithm of a sum of bumps is bent by -1 / width^2 where one of them is alone."""
-    made = ordered_segments(1, seed=6, steps=3, channels=400, length=1, gap=0, noise=0)
-    bend = np.diff(np.log(made.as_float()[0]), n=2, axis=-1)
-    assert bend.min() == pytest.approx(-1 / 40**2, rel=0.02)
