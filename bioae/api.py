@@ -693,7 +693,7 @@ def kind_of(name_or_path: str | os.PathLike[str]) -> ModelKind:
     """
     from bioae.equations import available as neurons
     from bioae.equations import available_synapses
-    from bioae.equations.synapses.library import is_synapse
+    from bioae.equations.library import is_synapse
     from bioae.networks.trained import available
 
     text, path = os.fspath(name_or_path), Path(name_or_path)

@@ -21,7 +21,6 @@ __all__ = [
     "checked_size",
     "parse_expression",
     "quoted",
-    "sized_expression",
 ]
 
 #: Brian2 nests the text of a model deeper, and integration methods do.
@@ -189,22 +188,6 @@ def parse_expression(
         (or `error`) If it is not an expression, contains a construct that Brian2's expressions
         lack, or is beyond a limit (`bioae.equations.limits`).
     """
-    return sized_expression(text, where=where, random=random, error=error, expected=expected)[0]
-
-
-def sized_expression(
-    text: str,
-    *,
-    where: str,
-    random: bool = False,
-    error: type[InputError] = ModelError,
-    expected: str | None = None,
-    sizes: Mapping[str, Size] | None = None,
-) -> tuple[Expression, Size]:
-    """Do what `parse_expression` does, and return the size too.
-
-    `sizes` are those of subexpressions, which Brian2 puts in place of their names.
-    """
     check_length(text, where=where, error=error)
     if not text.isascii() or "#" in text:
         raise error(
@@ -219,7 +202,8 @@ def sized_expression(
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
-    return expression, checked_size(tree, where=where, random=random, error=error, sizes=sizes)
+    checked_size(tree, where=where, random=random, error=error)
+    return expression
 
 
 def check_names(
@@ -275,8 +259,10 @@ def checked_size(
     ----------
     tree
         The syntax tree of an expression.
-    where, random, error, sizes
-        See `sized_expression`.
+    where, random, error
+        See `parse_expression`.
+    sizes
+        The sizes of subexpressions, which Brian2 puts in place of their names.
     derived
         Whether Brian2 derived it from text that is within the limits: it has no size then.
 

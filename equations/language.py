@@ -13,7 +13,7 @@ from brian2.equations.equations import (
 )
 from pyparsing import ParseException
 
-from bioae.equations.expressions import parse_expression, sized_expression
+from bioae.equations.expressions import checked_size, parse_expression
 from bioae.equations.limits import MOST_EQUATIONS, Size
 from bioae.equations.model import NeuronModel
 from bioae.equations.names import check_name
@@ -71,17 +71,17 @@ def parsed_equations(model: NeuronModel) -> list[Any]:
 
 def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) -> None:
     """Measure equations with all subexpressions put in."""
-    needed = {
-        name: parse_expression(text, where=where, random=True).names & subexpressions
-        for name, text in texts.items()
+    parsed = {
+        name: parse_expression(text, where=where, random=True) for name, text in texts.items()
     }
+    needed = {name: each.names & subexpressions for name, each in parsed.items()}
     sizes: dict[str, Size] = {}
     try:
         order = [*TopologicalSorter(needed).static_order()]
     except CycleError:
         return  # Brian2 names the circle
     for name in order:
-        _, size = sized_expression(texts[name], where=where, random=True, sizes=sizes)
+        size = checked_size(parsed[name].tree, where=where, random=True, sizes=sizes)
         if name in subexpressions:
             # Brian2 keeps the name where it evaluates no constants.
             sizes[name] = size._replace(value=None)

@@ -1,4 +1,4 @@
-"""Find neuron models: shipped ones by name, others by the path of a file."""
+"""Find neuron and synapse models: shipped ones by name, others by the path of a file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import numpy as np
 
 from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel
+from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input, read_toml
 
-__all__ = ["available", "find", "load_neuron", "names_in"]
+__all__ = ["available", "available_synapses", "is_synapse", "load_neuron", "load_synapse"]
 
-_FOLDER = Path(__file__).resolve().parent / "neurons"
+_NEURONS, _SYNAPSES = (Path(__file__).resolve().parent / name for name in ("neurons", "synapses"))
 
 
 def available() -> tuple[str, ...]:
     """Return the names of the shipped neuron models."""
-    return names_in(_FOLDER)
+    return _names_in(_NEURONS)
+
+
+def available_synapses() -> tuple[str, ...]:
+    """Return the names of the shipped synapse models."""
+    return _names_in(_SYNAPSES)
 
 
 def load_neuron(name_or_path: str | Path) -> NeuronModel:
@@ -36,37 +42,59 @@ def load_neuron(name_or_path: str | Path) -> NeuronModel:
     ModelError
         If there is no such model, or its file cannot be read or has the wrong keys.
     """
-    path, where = find(name_or_path, _FOLDER, "neuron model")
+    path, where = _find(name_or_path, _NEURONS, "neuron model")
     fields = read_toml(path, "neuron model file", error=ModelError)
     fields = _with_values(fields, path.parent, where)
     return NeuronModel.from_mapping(path.stem, fields, where=where)
 
 
-def names_in(folder: Path) -> tuple[str, ...]:
-    """Return the names of the models whose files are in a folder."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
-
-
-def find(name_or_path: str | Path, folder: Path, kind: str) -> tuple[Path, str]:
-    """Return the path of a model's file, and its name in errors.
+def load_synapse(name_or_path: str | Path) -> SynapseModel:
+    """Load a synapse model; nothing in its file is executed.
 
     Parameters
     ----------
     name_or_path
-        The name of a model in the folder, or the path of a TOML file.
-    folder
-        The folder of the shipped models.
-    kind
-        The kind of model, named in errors, such as ``"neuron model"``.
+        The name of a shipped model (see `available_synapses`), or the path of a TOML file.
 
     Raises
     ------
     ModelError
-        If there is no such model.
+        If there is no such model, or its file cannot be read or has the wrong keys.
     """
+    path, where = _find(name_or_path, _SYNAPSES, "synapse model")
+    fields = read_toml(path, "synapse model file", error=ModelError)
+    return SynapseModel.from_mapping(path.stem, fields, where=where)
+
+
+def is_synapse(name_or_path: str | Path) -> bool:
+    """Return whether this names a synapse model: a shipped one, or a file with ``[synapse]``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such TOML file, or it cannot be read.
+    """
+    if str(name_or_path) in available_synapses():
+        return True
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        return False
+    if not path.exists():
+        raise ModelError(
+            "there is no such file", where=str(path), expected="a neuron model or a synapse model"
+        )
+    return path.is_file() and "synapse" in read_toml(path, "model file", error=ModelError)
+
+
+def _names_in(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def _find(name_or_path: str | Path, folder: Path, kind: str) -> tuple[Path, str]:
+    """Return the path of a model's file, shipped or the user's, and its name in errors."""
     path = as_path(name_or_path, ModelError, kind)
     text = str(name_or_path)  # ./lif is no name
-    names = names_in(folder)
+    names = _names_in(folder)
     if text in names:
         return folder / f"{text}.toml", f"{text}.toml"
     if text.endswith(".toml"):

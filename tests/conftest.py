@@ -62,6 +62,7 @@ def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         if "not medium" in request.config.option.markexpr:
+            patch.setenv("CXX", "none")  # so that mirrors are not compiled
             for owner, name in _PROCESSES:
                 patch.setattr(owner, name, refuse)
         yield

@@ -20,9 +20,8 @@ from pydantic import (
 )
 
 from bioae.equations.expressions import Expression
-from bioae.equations.library import load_neuron
+from bioae.equations.library import load_neuron, load_synapse
 from bioae.equations.model import NeuronModel, TomlModel
-from bioae.equations.synapses.library import load_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table

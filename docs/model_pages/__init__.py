@@ -1,1 +1,1 @@
-"""The page of a neuron model: numbers (`responses`), a picture (`pictures`), the text (`pages`)."""
+"""The page of a neuron model: numbers, a picture, LaTeX of its equations, and the text."""

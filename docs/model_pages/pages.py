@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from bioae.equations import NeuronModel, lower
-from bioae.equations.describing.description import Rule, Symbol, dynamics, firing, rules, symbols
-from bioae.equations.describing.typesetting import latex, symbol
 from bioae.showing import markdown_table
+from model_pages.description import Rule, Symbol, dynamics, firing, rules, symbols
+from model_pages.typesetting import latex, symbol
 
 __all__ = ["index", "page"]
 

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from bioae.analysis.plots.style import COLOURS, INK, new_figure, styled, to_svg
 from bioae.equations import NeuronModel
-from bioae.equations.describing.description import symbols
-from bioae.equations.describing.typesetting import symbol
 from bioae.equations.quantities import evaluate
 from bioae.files import write_text
+from model_pages.description import symbols
+from model_pages.typesetting import symbol
 
 __all__ = ["mark", "responses", "save", "thumbnail"]
 

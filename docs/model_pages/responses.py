@@ -18,11 +18,11 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.declarations import brian2_equations
-from bioae.equations.describing.description import Symbol, symbols
 from bioae.equations.expressions import Expression
 from bioae.equations.quantities import constants, unit_name
 from bioae.files import write_text
 from bioae.responses import rate_curve, step_response, time_step
+from model_pages.description import Symbol, symbols
 
 __all__ = ["COMMAND", "digest", "measure", "read", "write"]
 

@@ -50,13 +50,7 @@ def _declared(program: Program, defaults: Mapping[str, Any]) -> Values:
 def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float64]]) -> Values:
     """Return the parameters that are random in the model's file, in base units (neuron).
 
-    Parameters
-    ----------
-    model
-        The neuron model.
-    draw
-        Returns the random numbers of a call of ``rand()`` or ``randn()`` (neuron); calls are
-        counted in the order of the file.
+    `draw` returns the random numbers (neuron) of a call, counted in the order of the file.
     """
     random = random_parameters(model)
     draws = Draws()
@@ -76,7 +70,7 @@ def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float
 def constant_values(
     program: Program, parameters: Mapping[str, Any], *, dt: float, n: int
 ) -> Values:
-    """Return the values of the program's constants in float64.
+    """Return the values of the program's constants in float64: scalars, or arrays (neuron).
 
     Parameters
     ----------
@@ -84,15 +78,8 @@ def constant_values(
         The lowered neuron model.
     parameters
         Its parameters in base units: scalars, or arrays (neuron).
-    dt
-        The time step in seconds.
-    n
-        The number of neurons.
-
-    Returns
-    -------
-    dict
-        By name, a scalar array or an array (neuron).
+    dt, n
+        The time step in seconds, and the number of neurons.
     """
     return Start(program, dt, n).constants(parameters)
 
@@ -228,26 +215,8 @@ class Start:
         return np.trunc(start) if state.dtype == "integer" else start.astype(float)
 
 
-def settle(
-    stepper: Stepper,
-    values: dict[str, Array],
-    *,
-    dt: float,
-    noise: Noise | None,
-) -> None:
-    """Run a model without input for its settling time.
-
-    Parameters
-    ----------
-    stepper
-        The model's blocks.
-    values
-        The arrays that they read; those that they write are replaced.
-    dt
-        The time step in seconds.
-    noise
-        See `initial_state`.
-    """
+def settle(stepper: Stepper, values: dict[str, Array], *, dt: float, noise: Noise | None) -> None:
+    """Run a model without input for its settling time; `values` that it writes are replaced."""
     model = stepper.program.model
     where = f"{model.name}.toml, [initial] settle"
     steps = round(time_in_seconds(str(model.settle), where=where, error=ModelError) / dt)

@@ -30,6 +30,7 @@ CONDITIONS = [(name, condition) for name in NAMES for condition in load(name).co
 DATA = {"data": {"name": "sample", "train": 20, "validation": 4, "test": 4}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "condition"), CONDITIONS)
 def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     tables = changed(load(name).conditions[condition].settings["tables"], DATA)
@@ -49,6 +50,7 @@ def test_every_condition_can_be_trained(name: str, condition: str) -> None:
     assert network.steps == int(named) if named else network.steps >= 24
 
 
+@pytest.mark.medium
 def test_the_error_in_time_is_that_of_a_shorter_presentation() -> None:
     from bioae.datasets import load as images_of
 

@@ -14,6 +14,9 @@ import pytest
 
 from experiments.runner.experiment import available
 
+# Each run asks git for the commit.
+pytestmark = pytest.mark.medium
+
 Run = Callable[..., Any]
 Write = Callable[..., None]
 Start = Callable[..., subprocess.Popen[str]]

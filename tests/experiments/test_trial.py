@@ -19,6 +19,8 @@ from experiments.runner.experiment import Column, Condition, Experiment, Plan
 from experiments.runner.rows import identity_of, row_of
 from experiments.runner.store import opened
 
+pytestmark = pytest.mark.medium
+
 Run = Callable[..., Any]
 Write = Callable[..., None]
 Start = Callable[..., subprocess.Popen[str]]

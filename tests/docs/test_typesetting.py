@@ -9,10 +9,10 @@ import re
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from model_pages.description import dynamics, firing, symbols
+from model_pages.typesetting import latex, symbol
 
 from bioae.equations import available, load_neuron
-from bioae.equations.describing.description import dynamics, firing, symbols
-from bioae.equations.describing.typesetting import latex, symbol
 
 VALUES = {"a": 1.375, "b": -0.6875, "x": 2.5, "tau": 0.8125}
 NAMES = st.sampled_from(sorted(VALUES))

@@ -18,12 +18,12 @@ from brian2.equations.equations import (
 
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.declarations import brian2_equations
-from bioae.equations.describing.typesetting import latex, symbol
 from bioae.equations.expressions import Expression
 from bioae.equations.grammar import is_condition
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import unit_name
 from bioae.equations.timed_arrays import without_timed_arrays
+from model_pages.typesetting import latex, symbol
 
 __all__ = ["Firing", "Rule", "Symbol", "dynamics", "firing", "rules", "symbols"]
 

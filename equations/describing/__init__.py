@@ -1,1 +1,0 @@
-"""Descriptions of neuron models for readers: equations in LaTeX, and tables of symbols."""
