@@ -156,8 +156,8 @@ def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, An
 @pytest.mark.parametrize(
     ("call", "quoted"),
     [
-        (lambda: NETWORK.with_delay((1 * ms, 3 * ms)), "delay: "),
-        (lambda: NETWORK.with_delay(2), 'delay: '),
+        (lambda: NETWORK.with_delay((1 * ms, 3 * ms)), "delay"),
+        (lambda: NETWORK.with_delay(2), "delay"),
         (lambda: NETWORK.with_background("x"), "background: "),
         (lambda: NETWORK.with_time(dt="0.1"), "dt: '0.1'"),
         (lambda: NETWORK.with_spread([("tau", 0.1)]), '{"tau": 0.1}'),

@@ -66,8 +66,6 @@ def changed(
     The network itself is returned where there are none. Raise InputError if an option cannot be
     read, or NetworkError if a change does not fit.
     """
-    from bioae.networks.inputs import check_background, check_delay
-
     expected = "a parameter and its value, such as tau=10*ms or latent.tau=10*ms"
     values = _assigned(parameters, str, where="--parameter", expected=expected)
     expected = "a parameter and its coefficient of variation, such as tau=0.1"
@@ -79,15 +77,9 @@ def changed(
         network = network.with_parameters({parameter: value}, layers=layers)
     if coefficients:
         network = network.with_spread(coefficients, seed=seed)
-    dt, steps = network.config.dt_seconds, network.config.steps
     if background is not None:
-        noise = _background(background)
-        check_background(noise, dt=dt, where="--background")
-        network = network.with_background(noise)
-    if delay is not None:
-        check_delay(delay, dt=dt, steps=steps, where="--delay")
-        network = network.with_delay(delay)
-    return network
+        network = network.with_background(_background(background))
+    return network if delay is None else network.with_delay(delay)
 
 
 def _assigned(

@@ -27,7 +27,7 @@ def check_arrays(layers: Iterable[PlacedLayer], arrays: Arrays) -> None:
         raise NetworkError(f"the weights {name!r} are missing", expected=str(required[name]))
     for name, values in arrays.items():
         # Models are lowered for the shapes of parameters, which few networks need.
-        layer = known.get(name.partition(".")[0])
+        layer = known.get(str(name).partition(".")[0])
         allowed = (required[name],) if name in required else _parameter_shapes(layer, name)
         _check_array(name, values, allowed)
     for placed in known.values():

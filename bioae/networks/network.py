@@ -14,24 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import ValidationError
 
-from bioae.checks import instance, number, one_of, whole
+from bioae.checks import array, instance, number, one_of, whole
 from bioae.equations.arrays.functions import rounded
 from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError, describe, shortened
+from bioae.errors import ModelError, NetworkError, shortened
 from bioae.networks.arrays import FrozenArrays, check_arrays
 from bioae.networks.config import NetworkConfig
 from bioae.networks.initial import draw_parameters, initial_arrays
-from bioae.networks.inputs import (
-    Steps,
-    check_background,
-    check_delay,
-    check_variation,
-    in_steps,
-)
-from bioae.networks.layers import Background, Dense, Layer, as_text
+from bioae.networks.inputs import Steps, check_variation, in_steps
+from bioae.networks.layers import Background, Dense, as_text
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import check_key
@@ -150,11 +143,9 @@ class Network(Shown):
     def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
         """Return the arrays by which a layer runs."""
         return LayerArrays(
-            self.parameters(placed),
-            self.biases(placed),
-            self.connection_weights(placed),
-            self.delays(placed),
-        )
+            self.parameters(placed), self.biases(placed),
+            self.connection_weights(placed), self.delays(placed),
+        )  # fmt: skip
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""
@@ -181,13 +172,11 @@ class Network(Shown):
         """
         steps = {}
         for name, delay in placed.delays.items():
-            array = f"{name}_delay"
+            own = f"{name}_delay"
             steps[name] = in_steps(
-                self.weights[array] if isinstance(delay, tuple) else delay or 0.0,
-                dt=self.config.dt_seconds,
-                steps=self.config.steps,
-                where=f"the array {array!r}",
-            )
+                self.weights[own] if isinstance(delay, tuple) else delay or 0.0,
+                dt=self.config.dt_seconds, steps=self.config.steps, where=f"the array {own!r}",
+            )  # fmt: skip
         return steps
 
     def parameters(self, placed: PlacedLayer, *, readout: bool = False) -> dict[str, NDArray[Any]]:
@@ -203,13 +192,13 @@ class Network(Shown):
         from bioae.equations.arrays.start import default_parameters
 
         values = default_parameters(placed.readout_program if readout else placed.program)
-        arrays = [(f"{placed.name}.{name}", name) for name in values]
-        if readout:
-            arrays = [each for each in arrays if each[1] in placed.shared_parameters]
-            arrays += [(f"{placed.name}.readout.{name}", name) for name in values]
-        for array, name in arrays:
-            if array in self.weights and array not in placed.array_shapes:
-                values[name] = np.asarray(self.weights[array], np.float64)
+        for prefix in ("", "readout.") if readout else ("",):
+            for name in values:
+                own = f"{placed.name}.{prefix}{name}"
+                if readout and not prefix and name not in placed.shared_parameters:
+                    continue
+                if own in self.weights and own not in placed.array_shapes:
+                    values[name] = np.asarray(self.weights[own], np.float64)
         return values
 
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
@@ -242,9 +231,9 @@ class Network(Shown):
         counts = {}
         for placed in self.config.placed:
             existing = {
-                weights.removeprefix(f"{placed.name}."): self.weights[array].sum(0).astype(np.int64)
-                for weights, array in placed.connections.items()
-                if array in self.weights
+                weights.removeprefix(f"{placed.name}."): self.weights[mask].sum(0).astype(np.int64)
+                for weights, mask in placed.connections.items()
+                if mask in self.weights
             }
             sources = math.prod(placed.input_shape)
             if isinstance(placed.layer, Dense):
@@ -512,12 +501,7 @@ class Network(Shown):
         """
         hint = 'Give for instance {"tau": "10*ms"}'
         instance(parameters, "parameters", Mapping, hint=hint, error=NetworkError)
-        placed = {each.name: each for each in self.config.placed}
-        if layers is not None:
-            instance(layers, "layers", (list, tuple, set, frozenset), error=NetworkError)
-            for name in layers:
-                one_of(name, "layers", tuple(placed), error=NetworkError)
-            placed = {name: each for name, each in placed.items() if name in layers}
+        placed = self._named(layers)
         weights = dict(self.weights)
         for name in parameters:
             if not any(name in each.model.parameters for each in placed.values()):
@@ -543,28 +527,14 @@ class Network(Shown):
         instance(weights, "weights", Mapping, error=NetworkError)
         arrays = {}
         for name, values in weights.items():
-            instance(name, "the name of an array", str, error=NetworkError)
-            where = f"weights, {name}"
-            if isinstance(values, np.ma.MaskedArray):
-                hint = "Fill them first: values.filled(0)"
-                raise NetworkError("masked numbers are no weights", where=where, hint=hint)
-            if has_unit(values):
+            if has_unit(values) or isinstance(values, np.ma.MaskedArray):
                 raise NetworkError(
-                    "an array has a unit", where=where, expected="bare numbers, in base units",
-                    found=shortened(repr(values)),
-                )  # fmt: skip
-            try:
-                given = np.asarray(values)
-            except (TypeError, ValueError):
-                given = np.asarray(None)
-            if given.dtype.kind not in "buif":
-                raise NetworkError(
-                    "an array does not hold numbers",
-                    where=where,
-                    expected="real numbers",
+                    "an array has a unit or a mask",
+                    where=f"weights, {name}",
+                    expected="bare numbers, in base units",
                     found=shortened(repr(values)),
                 )
-            arrays[name] = given.astype(np.float64)
+            arrays[name] = array(values, f"the array {name!r} does not fit", error=NetworkError)
         return replace(self, weights={**self.weights, **arrays})
 
     def with_spread(self, spread: Mapping[str, float], *, seed: int = 0) -> Network:
@@ -599,9 +569,9 @@ class Network(Shown):
                 raise _no_parameter(name, self.config.placed)
             for placed in layers:
                 check_own(placed, placed.model, name)
-                array, mean = f"{placed.name}.{name}", self.parameters(placed)[name]
-                weights[array] = draw_parameters(
-                    placed, name, mean, variation, key=f"spread {array}", seed=seed
+                own, mean = f"{placed.name}.{name}", self.parameters(placed)[name]
+                weights[own] = draw_parameters(
+                    placed, name, mean, variation, key=f"spread {own}", seed=seed
                 )
         # Log-normal factors multiply, and with them 1 + CV^2.
         combined = {
@@ -626,9 +596,7 @@ class Network(Shown):
         NetworkError
             If it does not fit.
         """
-        changed = self._layers_with(background=background)
-        check_background(changed[0].background, dt=self.config.dt_seconds, where="background")
-        return self._with_layers(changed)
+        return self._with_keys(background=background)
 
     def with_delay(self, delay: str | Quantity) -> Network:
         """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``.
@@ -639,31 +607,27 @@ class Network(Shown):
             If it is no time, or does not fit into a presentation.
         """
         text = as_text(delay)
-        if not isinstance(text, str):
-            raise NetworkError(
-                "this is no delay of all connections",
-                where="delay",
-                expected='one time, such as "2*ms"',
-                found=repr(delay)[:80],
-                hint="Only the configuration of a new network can give a pair of times"
-                if isinstance(text, list | tuple)
-                else None,
-            )
-        check_delay(text, dt=self.config.dt_seconds, steps=self.config.steps, where="delay")
-        return self._with_layers(self._layers_with(delay=text))
+        hint = "Only the configuration of a new network can give a pair of times"
+        instance(text, "the delay", str, hint=hint, error=NetworkError)
+        return self._with_keys(delay=text)
+
+    def _named(self, layers: Collection[str] | None) -> dict[str, PlacedLayer]:
+        """Return the layers of these names, or all."""
+        placed = {each.name: each for each in self.config.placed}
+        if layers is None:
+            return placed
+        instance(layers, "layers", (list, tuple, set, frozenset), error=NetworkError)
+        for name in layers:
+            one_of(name, "layers", tuple(placed), error=NetworkError)
+        return {name: each for name, each in placed.items() if name in layers}
 
     def _changed_layers(
         self, model: NeuronModel, names: Collection[str] | None
     ) -> dict[str, PlacedLayer]:
         """Return the layers that another neuron model is for, by name."""
-        placed = {each.name: each for each in self.config.placed}
+        chosen, placed = self._named(names), self._named(None)
         if names is None:
             chosen = {name: each for name, each in placed.items() if each.can_fire}
-        else:
-            instance(names, "layers", (list, tuple, set, frozenset), error=NetworkError)
-            chosen = {name: each for name, each in placed.items() if name in names}
-            for name in names:
-                one_of(name, "layers", tuple(placed), error=NetworkError)
         if not chosen:
             raise NetworkError(
                 "no layer gets the neuron model",
@@ -680,21 +644,15 @@ class Network(Shown):
                 )
         return chosen
 
-    def _layers_with(self, **changes: Any) -> tuple[Layer, ...]:
-        """Return the layers with other values of some keys, which errors name as the caller did."""
-        try:
-            return tuple(
-                type(layer).model_validate(layer.model_copy(update=changes))
-                for layer in self.config.layers
-            )
-        except ValidationError as error:
-            raise NetworkError(**describe(error)) from error
-
-    def _with_layers(self, layers: tuple[Layer, ...]) -> Network:
+    def _with_keys(self, **changes: Any) -> Network:
+        """Return the network with other values of some keys of all layers."""
+        layers = tuple(layer.model_copy(update=changes) for layer in self.config.layers)
         config = self.config.varied(layers=layers)
-        former = {name for placed in self.config.placed for name in placed.delay_shapes}
-        latter = {name for placed in config.placed for name in placed.delay_shapes}
-        weights = {n: v for n, v in self.weights.items() if n not in former - latter}
+        delays = [
+            {n for each in c.placed for n in each.delay_shapes} for c in (self.config, config)
+        ]
+        unused = delays[0] - delays[1]
+        weights = {name: each for name, each in self.weights.items() if name not in unused}
         return replace(self, config=config, weights=weights)
 
     def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
