@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 __all__ = [
     "DEEPEST",
@@ -43,6 +43,19 @@ class Table(BaseModel):
     """A table: no unknown key, no conversion of types, plain values only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    #: Keys that are younger than the format: documents, and their hashes, have them only where
+    #: they differ from the default.
+    newer: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = serialise(self)
+        for name in self.newer & fields.keys():
+            default = type(self).model_fields[name].get_default(call_default_factory=True)
+            if getattr(self, name) == default:
+                del fields[name]
+        return fields
 
     @model_validator(mode="before")
     @classmethod

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import (
     Field,
     Strict,
     ValidationError,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -58,6 +57,8 @@ class NetworkConfig(Shown, Table):
     NetworkError
         If a key is unknown, or the layers do not fit together.
     """
+
+    newer: ClassVar[frozenset[str]] = frozenset({"task", "synapses"})
 
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
         (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
@@ -122,19 +123,9 @@ class NetworkConfig(Shown, Table):
                 f"the task {self.task.kind!r} is of images, and input_shape = "
                 f"{list(self.input_shape)} for signals: choose another kind in [task]"
             )
-        self.task.check_size(outputs, shape, self.input_shape)
+        self.task.check_size(outputs, self.input_shape)
         self.task.points(self.steps)
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
-        # Descriptions of auto-encoders, and their hashes, are older than tasks and synapses.
-        fields: dict[str, Any] = serialise(self)
-        if self.task == Reconstruction():
-            fields.pop("task", None)
-        if not self.synapses:
-            fields.pop("synapses", None)
-        return fields
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -150,10 +150,7 @@ class CountDecoder(_Decoder):
 
     kind: Literal["count"] = "count"
 
-    @property
-    def reads(self) -> Reads:
-        """The numbers of spikes."""
-        return "count"
+    reads: ClassVar[Reads] = "count"
 
     def _reduce(self, activity: Array) -> Array:
         return activity.sum(0)
@@ -171,11 +168,7 @@ class FirstSpikeDecoder(_Decoder):
     kind: Literal["first_spike"] = "first_spike"
 
     sums_steps: ClassVar[bool] = True
-
-    @property
-    def reads(self) -> Reads:
-        """The steps from the first spike on."""
-        return "latency"
+    reads: ClassVar[Reads] = "latency"
 
     def _reduce(self, activity: Array) -> Array:
         silent, steps = 1.0 - activity[0], activity[0]

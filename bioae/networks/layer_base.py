@@ -10,7 +10,7 @@ import math
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from pydantic import (
     Field,
     Strict,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -59,6 +58,26 @@ def as_text(value: Any) -> Any:
     from bioae.equations.quantities import text_of
 
     return text_of(value)
+
+
+def _as_texts(value: Any) -> Any:
+    """Return quantities of Brian2 as text, in lists and tables too."""
+    if isinstance(value, Mapping):
+        return {name: _as_texts(each) for name, each in value.items()}
+    return [*map(_as_texts, value)] if isinstance(value, list | tuple) else as_text(value)
+
+
+def _of_form(value: Any, forms: set[str], complaint: str) -> Any:
+    """Return a value of one of some forms: a text t, a number n, none -, or a list of these."""
+    value = _as_texts(value)
+    entries = value if isinstance(value, list) else [value]
+    form = "".join(
+        "t" if type(each) is str else "n" if _is_number(each) else "-" if each is None else "?"
+        for each in entries
+    )
+    if (f"[{form}]" if isinstance(value, list) else form) not in forms:
+        raise ValueError(f"{complaint}, found {value!r}")
+    return value
 
 
 def _is_number(value: Any) -> bool:
@@ -166,70 +185,43 @@ class LayerBase(Table):
         None, description="scale of the initial recurrent weights; `gain` by default"
     )
 
-    @model_serializer(mode="wrap")
-    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
-        # Descriptions, and their hashes, are older than these keys.
-        fields: dict[str, Any] = serialise(self)
-        newer = {
-            "spread": {}, "bias": False, "initial": "normal",
-            "synapse": None, "recurrent_synapse": None, "recurrent_initial": None,
-        }  # fmt: skip
-        return {name: value for name, value in fields.items() if newer.get(name, ...) != value}
+    newer: ClassVar[frozenset[str]] = frozenset(
+        {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial"}
+    )
+
+    #: Whether several synapses from the layer before share one weight.
+    shares_weights: ClassVar[bool] = True
+
+    @field_validator("weight", "parameters", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        return _as_texts(value)
 
     @field_validator("delay", "recurrent_delay", mode="before")
     @classmethod
     def _time_or_pair(cls, value: Any) -> Any:
-        value = [*map(as_text, value)] if isinstance(value, list | tuple) else as_text(value)
-        pair = isinstance(value, list | tuple) and [type(text) for text in value] == [str, str]
-        if value is None or isinstance(value, str) or pair:
-            return value
-        raise ValueError(
-            f'expected a time such as "2*ms", or a pair such as ["1*ms", "5*ms"], found {value!r}'
-        )
-
-    @field_validator("weight", mode="before")
-    @classmethod
-    def _text(cls, value: Any) -> Any:
-        return as_text(value)
-
-    @field_validator("parameters", mode="before")
-    @classmethod
-    def _texts(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        return {name: as_text(value) for name, value in values.items()}
+        expected = 'a time such as "2*ms", or a pair such as ["1*ms", "5*ms"]'
+        return _of_form(value, {"-", "t", "[tt]"}, f"expected {expected}")
 
     @field_validator("spread", mode="before")
     @classmethod
     def _variations_or_ends(cls, spread: Any) -> Any:
+        expected = 'a coefficient of variation such as 0.2, or a pair such as ["20*ms", "200*ms"]'
         if not isinstance(spread, Mapping):
             return spread
-        checked = {}
-        for name, entry in spread.items():
-            value = [*map(as_text, entry)] if isinstance(entry, list | tuple) else entry
-            pair = isinstance(value, list) and [type(text) for text in value] == [str, str]
-            if not pair and not _is_number(value):
-                raise ValueError(
-                    f"{name}: expected a coefficient of variation such as 0.2, or a pair such as "
-                    f'["20*ms", "200*ms"], found {value!r}'
-                )
-            checked[name] = value
-        return checked
+        return {
+            name: _of_form(value, {"n", "[tt]"}, f"{name}: expected {expected}")
+            for name, value in spread.items()
+        }
 
     @field_validator("background", mode="before")
     @classmethod
     def _noise_or_spikes(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            value = [*map(as_text, value)]
-            fits = [_is_number(each) for each in value] == [True, False] and type(value[1]) is str
-        else:
-            fits = value is None or _is_number(value)
-        if not fits:
-            raise ValueError(
-                "expected a standard deviation such as 0.1, or the weight and rate of spikes, such "
-                f'as [0.1, "20*Hz"], found {value!r}'
-            )
-        return value
+        expected = (
+            "a standard deviation such as 0.1, or the weight and rate of spikes, such as "
+            '[0.1, "20*Hz"]'
+        )
+        return _of_form(value, {"-", "n", "[nt]"}, f"expected {expected}")
 
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:
@@ -238,11 +230,6 @@ class LayerBase(Table):
             if not self.recurrent and getattr(self, key) not in (None, False):
                 raise ValueError(f"`{key}` needs `recurrent = true`")
         return self
-
-    @property
-    def shares_weights(self) -> bool:
-        """True if several synapses from the layer before share one weight."""
-        return True
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:

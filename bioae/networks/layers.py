@@ -46,6 +46,8 @@ class Dense(LayerBase):
     """A fully connected layer; weights (neuron, input)."""
 
     kind: Literal["dense"] = "dense"
+    shares_weights: ClassVar[bool] = False
+
     units: Size | None = Field(None, description="the number of neurons; or give `shape`")
     shape: Annotated[tuple[Size, Size, Size], Strict(False)] | None = Field(
         None, description="(channel, y, x) of the population, if it is an image"
@@ -57,11 +59,6 @@ class Dense(LayerBase):
         if (self.units is None) == (self.shape is None):
             raise ValueError("a dense layer has either `units` or `shape`")
         return self
-
-    @property
-    def shares_weights(self) -> bool:
-        """Return False: each synapse has a separate weight."""
-        return False
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (neuron,), or the image's shape."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_serializer
+from pydantic import Field
 
 from bioae.errors import DataError
 from bioae.fields import Size, Steps, Table
@@ -77,12 +77,8 @@ class _Task(Table):
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:
         """Return the shape of the output for one example."""
 
-    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
-        """Check that the last layer, decoded, gives the number of outputs that the task needs.
-
-        `outputs` are those of one step where the task has an output for each; `shape` is that of
-        the last layer.
-        """
+    def check_size(self, outputs: int, input_shape: Shape) -> None:
+        """Check that the last layer, decoded, gives the outputs of a step that the task needs."""
         needed = math.prod(self.output_shape(input_shape, 1))
         if outputs != needed:
             raise ValueError(
@@ -144,14 +140,6 @@ class Reconstruction(_Task):
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:
         """Return the shape of the image."""
         return input_shape
-
-    def check_size(self, outputs: int, shape: Shape, input_shape: Shape) -> None:
-        """Check that there is an output for each pixel."""
-        if outputs != math.prod(input_shape):
-            raise ValueError(
-                f"the last layer has the shape {shape}, the images {input_shape}: an "
-                "auto-encoder needs as many outputs as inputs"
-            )
 
     def default_scale(self, mean_drive: float) -> float:
         """Return the drive of a pixel of 1, so that a network that passes it on gives 1."""
@@ -232,12 +220,7 @@ class Sequence(_Valued):
     kind: Literal["sequence"] = "sequence"
     every: Steps = Field(1, description="steps from one target to the next")
 
-    @model_serializer(mode="wrap")
-    def _without_newer_defaults(self, serialise: Any) -> dict[str, Any]:
-        # Descriptions of sequences, and their hashes, are older than `every`.
-        fields: dict[str, Any] = serialise(self)
-        return {k: v for k, v in fields.items() if (k, v) != ("every", 1)}
-
+    newer: ClassVar[frozenset[str]] = frozenset({"every"})
     in_time: ClassVar[bool] = True
 
     def output_shape(self, input_shape: Shape, steps: int) -> Shape:

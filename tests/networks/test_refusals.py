@@ -83,7 +83,7 @@ DESCRIPTIONS: list[Case] = [
     (first(groups=2), ("layer 'a'", "2 groups", "1 input")),
     (last(groups=2), ("layer 'b'", "2 groups", "3 input")),
     (last(output_padding=2), ("output_padding", "stride", "dilation")),
-    (last(channels=2), ("(2, 8, 8)", "(1, 8, 8)")),
+    (last(channels=2), ("128 outputs", "needs 64")),
     ({"layers": [dense("d", 64), *LAYERS]}, ("layer 'a'", "(channel, y, x)", "(64,)")),
     ({"layers": [dense("d", 64, shape=[1, 8, 8])]}, ("units", "shape")),
     ({"layers": [dense("d")]}, ("units", "shape")),
@@ -132,7 +132,7 @@ DESCRIPTIONS: list[Case] = [
     ({"dt": "soon"}, ("'soon'",)),
     ({"dt": "1*"}, ("network, dt",)),
     # Tasks
-    (three(), ("(3,)", "(1, 2, 2)")),
+    (three(), ("3 outputs", "needs 4")),
     (three(task={**CLASSES, "classes": 4}), ("3 outputs", "'classification'", "needs 4")),
     (three(task={"kind": "regression", "outputs": 2}), ("3 outputs", "'regression'", "needs 2")),
     (three(task=TRACE), ("'sequence'", "'max'")),

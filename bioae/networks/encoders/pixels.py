@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,7 @@ class Bernoulli(EncoderBase):
     kind: Literal["bernoulli"] = "bernoulli"
     rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
 
-    @property
-    def emits(self) -> str:
-        """A random number is below the probability."""
-        return "uniform < held"
+    emits: ClassVar[str] = "uniform < held"
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the probability of a spike."""
@@ -47,10 +44,7 @@ class FirstSpike(EncoderBase):
 
     kind: Literal["first_spike"] = "first_spike"
 
-    @property
-    def emits(self) -> str:
-        """It is the pixel's step."""
-        return "step + 1 == held"
+    emits: ClassVar[str] = "step + 1 == held"
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the step of the spike, counted from 1."""
@@ -78,20 +72,9 @@ class ConstantCurrent(EncoderBase):
     kind: Literal["constant_current"] = "constant_current"
     gain: Positive = Field(0.2, description="the event of a pixel of 1")
 
-    @property
-    def graded(self) -> bool:
-        """True: events are those of `held`."""
-        return True
-
-    @property
-    def emits(self) -> str:
-        """Every step."""
-        return "True"
-
-    @property
-    def constant(self) -> bool:
-        """True: all steps are the same."""
-        return True
+    graded: ClassVar[bool] = True
+    emits: ClassVar[str] = "True"
+    constant: ClassVar[bool] = True
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the event, rounded to 32 bits."""

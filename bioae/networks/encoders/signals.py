@@ -68,15 +68,8 @@ class LevelCrossing(TimedEncoder):
     delta: Positive = Field(0.1, description="the distance of two levels")
     gain: Positive = Field(1.0, description="the event of a crossed level")
 
-    @property
-    def graded(self) -> bool:
-        """True: several levels may be crossed in a step."""
-        return True
-
-    @property
-    def emits(self) -> str:
-        """Every step in which a neuron does not hold 0."""
-        return "True"
+    graded: ClassVar[bool] = True  # several levels may be crossed in a step
+    emits: ClassVar[str] = "True"
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return two neurons per channel."""
