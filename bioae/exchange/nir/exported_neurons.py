@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from bioae.exchange.nir.populations import model_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["ExportedNeurons", "exported_neurons", "no_node"]
+__all__ = ["ExportedNeurons", "exported_neurons"]
 
 Array = NDArray[np.float64]
 
@@ -36,23 +35,14 @@ Array = NDArray[np.float64]
 _ROUNDING = 2.0**-48
 
 
-@dataclass(frozen=True)
-class ExportedNeurons:
-    """A node of neurons.
-
-    Attributes
-    ----------
-    kind
-        The type, such as ``LIF``.
-    fields
-        The fields of the node (neuron).
-    """
+class ExportedNeurons(NamedTuple):
+    """The type of a node of neurons, such as ``LIF``, and its fields (neuron)."""
 
     kind: str
     fields: Mapping[str, Array]
 
 
-def no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> NetworkError:
+def _no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> NetworkError:
     """Return the error that refuses the neurons of a layer."""
     return NetworkError(
         f"NIR has no node for the neuron model {placed.model.name!r}: {reason}",
@@ -62,15 +52,9 @@ def no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> Networ
 
 
 def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
-    """Return the neurons of a layer as the fields of a node.
-
-    Raises
-    ------
-    NetworkError
-        If NIR has no such neurons.
-    """
+    """Return the neurons of a layer as the fields of a node, or raise NetworkError."""
     if placed.layer.background is not None:
-        raise no_node(placed, "it receives random background input")
+        raise _no_node(placed, "it receives random background input")
     parameters = network.parameters(placed)
     schedule = network.config.schedule
     for kind in NEURONS:
@@ -79,7 +63,7 @@ def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
             return ExportedNeurons(kind, fields)
     _check(placed)
     if schedule != "paper":
-        raise no_node(
+        raise _no_node(
             placed,
             f"in the order of a step {schedule!r}, input that arrives with a spike is lost",
             "Export a network in the order of the paper, or one that was imported",
@@ -117,7 +101,7 @@ def _check(placed: PlacedLayer) -> None:
     }
     for reason, found in has.items():
         if found:
-            raise no_node(placed, reason)
+            raise _no_node(placed, reason)
 
 
 def _names(program: Program) -> set[str]:
@@ -159,13 +143,13 @@ def _measured(placed: PlacedLayer, parameters: Mapping[str, Any], dt: float) -> 
     offset = step.update(0.0)
     kept = step.update(1.0) - offset
     if (offset != step.start).any() or (offset != 0).any():
-        raise no_node(placed, "its potential does not start at rest, at 0")
+        raise _no_node(placed, "its potential does not start at rest, at 0")
     gain = step.receive()
     if not ((kept > 0) & (kept <= 1)).all():
-        raise no_node(placed, "its potential does not decay")
+        raise _no_node(placed, "its potential does not decay")
     leaks = kept < 1
     if leaks.any() and not leaks.all():
-        raise no_node(placed, "some of its neurons leak and others do not")
+        raise _no_node(placed, "some of its neurons leak and others do not")
     # exp(-dt/tau) = 1 - dt/tau' holds for this tau'.
     tau = dt / (1 - kept) if leaks.all() else np.full(placed.size, dt)
     fields = {"r": gain * tau / dt if leaks.all() else gain / dt}
@@ -187,9 +171,9 @@ class _Step:
         self._placed, self._program = placed, program
         (self._state,) = program.states
         if _degree(program.update, self._state) > 1:
-            raise no_node(placed, "its steps are not linear")
+            raise _no_node(placed, "its steps are not linear")
         if program.threshold is not None and _degree(program.reset, self._state):
-            raise no_node(placed, "it is not reset to a constant")
+            raise _no_node(placed, "it is not reset to a constant")
         self._functions = array_functions(np)
         self._stepper = Stepper(program, self._functions)
         size = placed.size
@@ -227,7 +211,7 @@ class _Step:
                 return _each(
                     self._placed, compile_expression(expression, self._functions)(self._values)
                 )
-        raise no_node(
+        raise _no_node(
             self._placed,
             f"its threshold is {self._program.threshold.text!r}, not one comparison "
             f"'{self._state} > ...'",

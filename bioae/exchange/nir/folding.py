@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from bioae.exchange.nir.kernels import MOST_UNROLLED, Kernel, Taps, unrolled
+from bioae.exchange.nir.kernels import MOST_UNROLLED, Kernel
 from bioae.exchange.nir.library import Graph, array_of, nir_error
-from bioae.exchange.nir.spatial import pairs, taps_of
+from bioae.exchange.nir.spatial import kernel_of, pairs
 
 __all__ = ["Fold", "broadcast", "check_unrolled", "folded"]
 
@@ -75,16 +75,9 @@ class Fold:
         return self.kernel is None and self.matrix is None
 
     def as_matrix(self, name: str) -> Fold:
-        """Return the fold with a matrix.
-
-        Raises
-        ------
-        InputError
-            If the node `name` would make the layer too large.
-        """
-        if self.matrix is not None:
-            return self
-        check_unrolled(name, self.size, self.source)
+        """Return the fold with a matrix, unless the node `name` would make the layer too large."""
+        if self.matrix is None:
+            check_unrolled(name, self.size, self.source)
         return self._unrolled()
 
     def _unrolled(self) -> Fold:
@@ -126,22 +119,10 @@ class Fold:
 def folded(
     operations: tuple[tuple[str, Graph], ...], source: Shape, *, image: Shape | None
 ) -> Fold:
-    """Return operations as the connections of one layer.
+    """Return operations, names and nodes in order, as the connections of one layer.
 
-    Parameters
-    ----------
-    operations
-        Names and nodes, in order.
-    source
-        The shape of their input, as NIR has it.
-    image
-        The shape of the layer before, (channel, y, x), over which a kernel may slide; None if it is
-        no image.
-
-    Raises
-    ------
-    InputError
-        If a node does not fit its input, or the layer would be too large.
+    `source` is the shape of their input, as NIR has it, `image` that of the layer before, see
+    `Fold`. Raise InputError if a node does not fit its input, or the layer would be too large.
     """
     fold = Fold(source, math.prod(source), image)
     for name, node in operations:
@@ -186,18 +167,29 @@ def _linear(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
     fold = fold.then(name, weight, (targets,))
     becomes = "weights"
     if type(node).__name__ == "Affine":
-        bias = array_of(name, node, "bias")
-        if bias.size not in (1, targets):
-            raise nir_error(name, "the bias does not fit", expected=f"{targets} numbers",
-                            found=f"the shape {bias.shape}")  # fmt: skip
-        fold = fold.plus(np.broadcast_to(bias.ravel(), targets).copy())
+        bias = _bias(name, node, targets)
+        fold = fold.plus(bias)
         becomes += " and bias" if bias.any() else ""
     return fold, f"{becomes}, multiplied by those before" if composed else becomes
 
 
+def _bias(name: str, node: Graph, count: int) -> Array:
+    bias = array_of(name, node, "bias")
+    if bias.size not in (1, count):
+        raise nir_error(name, "the bias does not fit", expected=f"{count} numbers",
+                        found=f"the shape {bias.shape}")  # fmt: skip
+    return np.broadcast_to(bias.ravel(), count).copy()
+
+
 def _convolution(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
-    bias = None if node.bias is None else array_of(name, node, "bias")
-    return _slide(fold, name, taps_of(name, node, fold.shape), bias)
+    kernel = kernel_of(name, node, fold.shape)
+    fold, becomes = _slide(fold, name, kernel)
+    if node.bias is None:
+        return fold, becomes
+    channels = len(kernel.weight)
+    bias = _bias(name, node, channels)
+    each = 1 if fold.kernel is not None else math.prod(kernel.output_shape) // channels
+    return fold.plus(np.repeat(bias, each)), f"{becomes} and bias" if bias.any() else becomes
 
 
 def _pool(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
@@ -208,42 +200,29 @@ def _pool(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
     value = 1.0 if type(node).__name__ == "SumPool2d" else 1 / math.prod(size)
     weight = np.full((channels, 1, *size), value)
     around = tuple((each, each) for each in padding)
-    taps = Taps(weight, fold.shape, stride, around, (1, 1), channels)
-    return _slide(fold, name, taps, None)
+    return _slide(fold, name, Kernel(weight, fold.shape, stride, around, (1, 1), channels))
 
 
-def _slide(fold: Fold, name: str, taps: Taps, bias: Array | None) -> tuple[Fold, str]:
+def _slide(fold: Fold, name: str, sliding: Kernel) -> tuple[Fold, str]:
     """Return a fold followed by a kernel that slides over its output."""
-    taps.check(name)
-    shape = taps.output_shape
-    channels = taps.weight.shape[0]
-    becomes = "unrolled into weights"
+    sliding.check(name)
+    shape = sliding.output_shape
     fold._check_mixing(name)
     source = fold.image if fold.kernel is None else fold.kernel.output_shape
-    kernel = Kernel.of(taps) if taps.shape == source else None
+    kernel = sliding.squared() if sliding.shape == source else None
     if kernel is not None and fold.is_identity:
-        fold, becomes = replace(fold, kernel=kernel, shape=shape), "kernel"
-    elif (
+        return replace(fold, kernel=kernel, shape=shape), "kernel"
+    if (
         kernel is not None
         and fold.kernel is not None
-        and (fold.bias is None or not kernel.padding)
+        and (fold.bias is None or not any(kernel.padding[0]))
         and (joined := fold.kernel.followed_by(kernel))
     ):
-        before = None if fold.bias is None else kernel.passed(fold.bias)
-        fold = replace(fold, kernel=joined, shape=shape, bias=before)
-        becomes = "kernel, joined with the one before"
-    else:
-        check_unrolled(name, math.prod(shape), fold.source)
-        fold = fold.then(name, unrolled(taps), shape)
-    if bias is not None:
-        if bias.size not in (1, channels):
-            raise nir_error(name, "the bias does not fit", expected=f"{channels} numbers",
-                            found=f"the shape {bias.shape}")  # fmt: skip
-        values = np.broadcast_to(bias.ravel(), channels)
-        each = 1 if fold.kernel is not None else math.prod(shape) // channels
-        fold = fold.plus(np.repeat(values, each))
-        becomes += " and bias" if bias.any() else ""
-    return fold, becomes
+        bias = None if fold.bias is None else kernel.passed(fold.bias)
+        fold = replace(fold, kernel=joined, shape=shape, bias=bias)
+        return fold, "kernel, joined with the one before"
+    check_unrolled(name, math.prod(shape), fold.source)
+    return fold.then(name, sliding.matrix(), shape), "unrolled into weights"
 
 
 def _scale(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
@@ -286,26 +265,15 @@ def _delay(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
             hint="Put the delay before the operation with the bias",
         )
     if (values == values[0]).all():
-        fold = replace(fold, delay=fold.delay + float(values[0]))
-    elif fold.is_identity:
-        fold = replace(fold, source_delay=_sum(fold.source_delay, values))
-    else:
-        fold = replace(fold, target_delay=_sum(fold.target_delay, values))
-    return fold, "delay"
-
-
-def _sum(one: Array | None, other: Array) -> Array:
-    return other if one is None else one + other
+        return replace(fold, delay=fold.delay + float(values[0])), "delay"
+    place = "source_delay" if fold.is_identity else "target_delay"
+    before = getattr(fold, place)
+    changes: dict[str, Any] = {place: values if before is None else before + values}
+    return replace(fold, **changes), "delay"
 
 
 def broadcast(name: str, field_name: str, values: Array, shape: Shape) -> Array:
-    """Return a parameter of every neuron, in their shape: it may have a batch axis, or be flat.
-
-    Raises
-    ------
-    InputError
-        If it does not fit.
-    """
+    """Return a parameter of every neuron, in their shape: it may have a batch axis, or be flat."""
     if values.size == 1:
         return np.broadcast_to(values.reshape(()), shape)
     each = values

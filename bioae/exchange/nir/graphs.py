@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bioae.errors import InputError
 from bioae.exchange.nir.library import Graph, nir_error
@@ -26,18 +26,11 @@ _ONE = "a chain of nodes; only a neuron may also lead back to itself"
 Node = tuple[str, Graph]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A population of neurons, and the operations on its way.
+class Stage(NamedTuple):
+    """A population of neurons, and the operations that lead to it, in order.
 
-    Attributes
-    ----------
-    name, node
-        The neurons.
-    operations
-        From the neurons before, or the input: names and nodes in order.
-    recurrent
-        From the neurons back to themselves; None if there is no such way.
+    `operations` are those from the neurons before, or the input; `recurrent` those from the neurons
+    back to themselves, None if there is no such way.
     """
 
     name: str
@@ -46,19 +39,8 @@ class Stage:
     recurrent: tuple[Node, ...] | None
 
 
-@dataclass(frozen=True)
-class Chain:
-    """A graph in order.
-
-    Attributes
-    ----------
-    source
-        The input.
-    stages
-        The neurons.
-    sink
-        The output.
-    """
+class Chain(NamedTuple):
+    """A graph in order: input, neurons and output."""
 
     source: Node
     stages: tuple[Stage, ...]
@@ -71,13 +53,9 @@ def kind_of_node(node: Graph) -> str:
 
 
 def chain_of(graph: Graph) -> Chain:
-    """Return a graph in order; subgraphs take the place of their nodes.
+    """Return a graph in order, with subgraphs in place of their nodes.
 
-    Raises
-    ------
-    InputError
-        If it is no chain of neurons, each with at most one way back to itself, or has a node
-        without a rule.
+    Raise InputError unless it is a chain of neurons, each with at most one way back to itself.
     """
     nodes: dict[str, Graph] = {}
     edges: list[tuple[str, str]] = []

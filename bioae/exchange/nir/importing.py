@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.graphs import Chain, Stage, chain_of, kind_of_node
 from bioae.exchange.nir.inputs import GraphInput, encoder_of, input_of, table
 from bioae.exchange.nir.library import Graph, array_of, library, nir_error, read_graph
-from bioae.exchange.nir.populations import Population, population_of
-from bioae.exchange.nir.resets import RESETS, Reset
+from bioae.exchange.nir.populations import Population, Reset, population_of
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import EncoderBase
 from bioae.networks.layers import as_text
@@ -123,7 +122,7 @@ def translate(
     input_shape: Sequence[int] | None = None,
 ) -> Translation:
     """Return the network of a NIR graph, with what each node becomes; see `from_nir`."""
-    one_of(reset, "reset", RESETS)
+    one_of(reset, "reset", get_args(Reset))
     if isinstance(graph, str | Path):
         graph = read_graph(graph)
     elif not isinstance(graph, library().NIRGraph):

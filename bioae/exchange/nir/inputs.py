@@ -40,13 +40,7 @@ class GraphInput(NamedTuple):
 
 
 def table(value: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of a name, or a table itself.
-
-    Raises
-    ------
-    NetworkError
-        If it is neither.
-    """
+    """Return the table of a name, or a table itself."""
     if not isinstance(value, str | Mapping):
         raise NetworkError(
             "this is neither a name nor a table of keys", found=shortened(repr(value))
@@ -55,13 +49,7 @@ def table(value: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
-    """Return the encoder of a name, a table or itself.
-
-    Raises
-    ------
-    NetworkError
-        If there is none, or a key does not fit.
-    """
+    """Return the encoder of a name, a table or itself."""
     if isinstance(value, EncoderBase):
         return value
     keys = table(value)
@@ -75,21 +63,9 @@ def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
 
 
 def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | None) -> GraphInput:
-    """Return the input of a network.
+    """Return the input of a network; an axis of examples in the graph's shape is left out.
 
-    Parameters
-    ----------
-    chain
-        The graph; an axis of examples in its shape is left out.
-    encoder
-        The encoder.
-    input_shape
-        The shape of images or signals, if it is not the graph's.
-
-    Raises
-    ------
-    InputError
-        If a shape does not fit.
+    `input_shape` is the shape of images or signals, if it is not the graph's.
     """
     shape = _shape(*chain.source)
     size = math.prod(shape)

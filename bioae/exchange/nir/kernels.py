@@ -1,4 +1,4 @@
-"""Kernels that slide over images: their taps, and those that a layer `conv2d` can express."""
+"""Kernels that slide over images, and those of them that a layer `conv2d` can express."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import sparse
 
 from bioae.exchange.nir.library import nir_error
 
-__all__ = ["MOST_UNROLLED", "Kernel", "Taps", "ungrouped", "unrolled"]
+__all__ = ["MOST_UNROLLED", "Kernel", "ungrouped"]
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -23,7 +23,7 @@ MOST_UNROLLED = 2**24
 
 
 @dataclass(frozen=True)
-class Taps:
+class Kernel:
     """A kernel of any form, and the images that it slides over.
 
     Attributes
@@ -45,7 +45,7 @@ class Taps:
     weight: Array
     shape: tuple[int, ...]
     stride: Pair
-    padding: tuple[tuple[int, int], ...]
+    padding: tuple[Pair, ...]
     dilation: Pair
     groups: int
     along_line: bool = False
@@ -70,13 +70,7 @@ class Taps:
         return (channels, columns) if self.along_line else (channels, rows, columns)
 
     def check(self, name: str) -> None:
-        """Reject a kernel that does not fit the images.
-
-        Raises
-        ------
-        InputError
-            Naming the node.
-        """
+        """Reject a kernel that does not fit the images, by the name of its node."""
         out, per_group = self.weight.shape[:2]
         channels = self.shape[0]
         if per_group * self.groups != channels or out % self.groups:
@@ -90,90 +84,63 @@ class Taps:
                             expected=f"at most {MOST_UNROLLED:,} neurons",
                             found=f"the shape {self.output_shape}")  # fmt: skip
 
+    def matrix(self) -> Any:
+        """Return the sparse matrix (target, source)."""
+        out, per_group = self.weight.shape[:2]
+        reached = [
+            _reached(n, positions, k, stride=s, padding=pad[0], dilation=d)
+            for n, positions, k, s, pad, d in zip(
+                self.shape[1:], self.sizes, self.weight.shape[2:], self.stride, self.padding,
+                self.dilation, strict=True,
+            )
+        ]  # fmt: skip
+        (y, row, tap_y), (x, column, tap_x) = reached
+        channel, within = np.divmod(np.arange(out * per_group), per_group)
+        source_channel = channel // (out // self.groups) * per_group + within
+        c, r, l = np.ix_(np.arange(out * per_group), np.arange(len(y)), np.arange(len(x)))  # noqa: E741
+        targets = (channel[c] * self.sizes[0] + row[r]) * self.sizes[1] + column[l]
+        sources = (source_channel[c] * self.shape[1] + y[r]) * self.shape[2] + x[l]
+        weights = self.weight[channel[c], within[c], tap_y[r], tap_x[l]]
+        size = (out * math.prod(self.sizes), math.prod(self.shape))
+        entries = (weights.ravel(), (targets.ravel(), sources.ravel()))
+        return sparse.coo_array(entries, shape=size).tocsr()
 
-def unrolled(taps: Taps) -> Any:
-    """Return the sparse matrix (target, source) of a kernel that slides over images."""
-    out, per_group = taps.weight.shape[:2]
-    reached = [
-        _reached(n, positions, k, stride=s, padding=pad[0], dilation=d)
-        for n, positions, k, s, pad, d in zip(
-            taps.shape[1:], taps.sizes, taps.weight.shape[2:], taps.stride, taps.padding,
-            taps.dilation, strict=True,
-        )
-    ]  # fmt: skip
-    (y, row, tap_y), (x, column, tap_x) = reached
-    channel, within = np.divmod(np.arange(out * per_group), per_group)
-    source_channel = channel // (out // taps.groups) * per_group + within
-    c, r, l = np.ix_(np.arange(out * per_group), np.arange(len(y)), np.arange(len(x)))  # noqa: E741
-    targets = (channel[c] * taps.sizes[0] + row[r]) * taps.sizes[1] + column[l]
-    sources = (source_channel[c] * taps.shape[1] + y[r]) * taps.shape[2] + x[l]
-    weights = taps.weight[channel[c], within[c], tap_y[r], tap_x[l]]
-    size = (out * math.prod(taps.sizes), math.prod(taps.shape))
-    entries = (weights.ravel(), (targets.ravel(), sources.ravel()))
-    return sparse.coo_array(entries, shape=size).tocsr()
+    def squared(self) -> Kernel | None:
+        """Return the kernel as a layer `conv2d` has it, or None if there is none.
 
-
-def _reached(
-    size: int, positions: int, taps: int, *, stride: int, padding: int, dilation: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the place, the position and the tap of each tap inside, along an axis."""
-    position, tap = np.divmod(np.arange(positions * taps), taps)
-    place = position * stride - padding + tap * dilation
-    inside = (place >= 0) & (place < size)
-    return place[inside], position[inside], tap[inside]
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel that a layer `conv2d` can express: square, with one stride, padding and dilation.
-
-    Attributes
-    ----------
-    weight
-        (out, in / groups, y, x).
-    shape
-        (channel, y, x) of the images.
-    stride, padding, dilation, groups
-        As those of the layer.
-    """
-
-    weight: Array
-    shape: tuple[int, ...]
-    stride: int
-    padding: int
-    dilation: int
-    groups: int
-
-    @classmethod
-    def of(cls, taps: Taps) -> Kernel | None:
-        """Return a kernel of the same taps, with zeros around them, or None if there is none."""
-        rows, columns = taps.weight.shape[2:]
+        It is square, with zeros around the taps, and has one stride, padding and dilation.
+        """
+        rows, columns = self.weight.shape[2:]
         # The dilation of a single tap has no effect.
-        dilations = {d for k, d in zip((rows, columns), taps.dilation, strict=True) if k > 1}
-        (stride, other), dilation = taps.stride, max(dilations, default=1)
+        dilations = {d for k, d in zip((rows, columns), self.dilation, strict=True) if k > 1}
+        (stride, other), dilation = self.stride, max(dilations, default=1)
         if stride != other or len(dilations) > 1:
             return None
-        pairs = math.prod(taps.weight.shape[:2])
+        pairs = math.prod(self.weight.shape[:2])
         for size in range(max(rows, columns), 2 * max(rows, columns) + 1):
             if pairs * size**2 > MOST_UNROLLED:
                 return None
-            for padding in _paddings(taps, size, stride, dilation):
+            for padding in self._paddings(size, stride, dilation):
                 # The zeros before the taps, which move the first one.
-                before = [divmod(padding - pad[0], dilation) for pad in taps.padding]
+                before = [divmod(padding - pad[0], dilation) for pad in self.padding]
                 (first, _), (second, _) = before
                 fits = all(not rest for _, rest in before)
                 if fits and 0 <= first <= size - rows and 0 <= second <= size - columns:
-                    weight = np.zeros((*taps.weight.shape[:2], size, size))
-                    weight[:, :, first : first + rows, second : second + columns] = taps.weight
-                    return cls(weight, taps.shape, stride, padding, dilation, taps.groups)
+                    weight = np.zeros((*self.weight.shape[:2], size, size))
+                    weight[:, :, first : first + rows, second : second + columns] = self.weight
+                    around = ((padding, padding),) * 2
+                    return Kernel(
+                        weight, self.shape, self.stride, around, (dilation,) * 2, self.groups
+                    )
         return None
 
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """(channel, y, x) of the output."""
-        reach = self.dilation * (self.weight.shape[2] - 1) + 1
-        sizes = ((n + 2 * self.padding - reach) // self.stride + 1 for n in self.shape[1:])
-        return (self.weight.shape[0], *sizes)
+    def _paddings(self, size: int, stride: int, dilation: int) -> range:
+        """Return the paddings with which a square kernel of a size has the same output."""
+        reach = dilation * (size - 1) + 1
+        shape = zip(self.shape[1:], self.sizes, strict=True)
+        least = [stride * (m - 1) + reach - n for n, m in shape]
+        first = max(0, *(-(-each // 2) for each in least))
+        return range(first, min((each + stride - 1) // 2 for each in least) + 1)
 
     def scaled(self, factors: Array) -> Kernel:
         """Return the kernel times a factor per output channel."""
@@ -185,27 +152,28 @@ class Kernel:
         return np.asarray(per_channel @ values)
 
     def followed_by(self, last: Kernel) -> Kernel | None:
-        """Return one kernel for this one and another after it, or None if there is none."""
-        size, stride = self.weight.shape[2], self.stride
+        """Return one kernel for this one and another after it, both square; None without one."""
+        size, stride, around = self.weight.shape[2], self.stride[0], self.padding[0][0]
         # Zeros around the image in between stand for windows of zeros, if windows do not overlap.
-        left = [(n + 2 * self.padding - size) % stride for n in self.shape[1:]]
-        alone = self.groups == len(self.weight) == self.shape[0] and self.dilation == 1
-        if last.padding and (not alone or self.padding or size > stride or any(left)):
+        left = [(n + 2 * around - size) % stride for n in self.shape[1:]]
+        alone = self.groups == len(self.weight) == self.shape[0] and self.dilation == (1, 1)
+        if any(last.padding[0]) and (not alone or around or size > stride or any(left)):
             return None
-        reach = (size - 1) * self.dilation + 1
-        taps, apart = last.weight.shape[2], last.dilation * stride
+        reach = (size - 1) * self.dilation[0] + 1
+        taps, apart = last.weight.shape[2], last.dilation[0] * stride
         groups, product = self._product(last)
         sizes = ((taps - 1) * apart + reach,) * 2
         weight = np.zeros((*product(last.weight[..., 0, 0]).shape[:2], *sizes))
         for row in range(taps):
             for column in range(taps):
                 rows, columns = (
-                    slice(each * apart, each * apart + reach, self.dilation)
+                    slice(each * apart, each * apart + reach, self.dilation[0])
                     for each in (row, column)
                 )
                 weight[:, :, rows, columns] += product(last.weight[..., row, column])
-        padding = self.padding + last.padding * stride
-        joined = Kernel(weight, self.shape, stride * last.stride, padding, 1, groups)
+        padding = ((around + last.padding[0][0] * stride,) * 2,) * 2
+        strides = (stride * last.stride[0],) * 2
+        joined = Kernel(weight, self.shape, strides, padding, (1, 1), groups)
         return joined if joined.output_shape == last.output_shape else None
 
     def _product(self, last: Kernel) -> tuple[int, Callable[[Array], Array]]:
@@ -231,22 +199,26 @@ class Kernel:
         return 1, product
 
     def table(self) -> dict[str, Any]:
-        """Return the keys of the layer with these connections."""
+        """Return the keys of the layer `conv2d` with these connections, of a square kernel."""
         return {
             "kind": "conv2d",
             "channels": self.weight.shape[0],
             "kernel": self.weight.shape[2],
-            "stride": self.stride,
-            "padding": self.padding,
-            "dilation": self.dilation,
+            "stride": self.stride[0],
+            "padding": self.padding[0][0],
+            "dilation": self.dilation[0],
             "groups": self.groups,
         }
 
-    def matrix(self) -> Any:
-        """Return the sparse matrix (target, source)."""
-        around = ((self.padding, self.padding),) * 2
-        one, tall = (self.stride,) * 2, (self.dilation,) * 2
-        return unrolled(Taps(self.weight, self.shape, one, around, tall, self.groups))
+
+def _reached(
+    size: int, positions: int, taps: int, *, stride: int, padding: int, dilation: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place, the position and the tap of each tap inside, along an axis."""
+    position, tap = np.divmod(np.arange(positions * taps), taps)
+    place = position * stride - padding + tap * dilation
+    inside = (place >= 0) & (place < size)
+    return place[inside], position[inside], tap[inside]
 
 
 def ungrouped(weight: Array, groups: int) -> Array:
@@ -257,11 +229,3 @@ def ungrouped(weight: Array, groups: int) -> Array:
         start = each // (out // groups) * per_group
         full[each, start : start + per_group] = weight[each]
     return full
-
-
-def _paddings(taps: Taps, size: int, stride: int, dilation: int) -> range:
-    """Return the paddings with which a square kernel of a size gives outputs of the same size."""
-    reach = dilation * (size - 1) + 1
-    least = [stride * (m - 1) + reach - n for n, m in zip(taps.shape[1:], taps.sizes, strict=True)]
-    first = max(0, *(-(-each // 2) for each in least))
-    return range(first, min((each + stride - 1) // 2 for each in least) + 1)

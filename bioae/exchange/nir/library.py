@@ -24,13 +24,7 @@ Graph = Any
 
 
 def library() -> ModuleType:
-    """Return the module ``nir``.
-
-    Raises
-    ------
-    LibraryError
-        If it is not installed.
-    """
+    """Return the module ``nir``, or raise LibraryError."""
     module: ModuleType = needs("nir", '"bioae[nir]"')
     return module
 
@@ -104,22 +98,7 @@ def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> N
 
 
 def array_of(name: str, node: Graph, field: str) -> NDArray[np.float64]:
-    """Return a field of a node as finite numbers.
-
-    Parameters
-    ----------
-    name
-        The node's name, for errors.
-    node
-        The node.
-    field
-        The field, a number, an array, or a tensor of PyTorch.
-
-    Raises
-    ------
-    InputError
-        If it holds anything else.
-    """
+    """Return a field of a node as finite numbers: it is a number, an array or a tensor."""
     value = getattr(node, field, None)
     detach = getattr(value, "detach", None)  # frameworks put tensors into graphs
     values = np.asarray(value if detach is None else detach().cpu().numpy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,13 @@ from bioae.errors import ModelError
 from bioae.exchange.nir.folding import broadcast
 from bioae.exchange.nir.graphs import NEURONS
 from bioae.exchange.nir.library import Graph, array_of, nir_error
-from bioae.exchange.nir.resets import Reset
 from bioae.inputs import parse_toml
 
-__all__ = ["Population", "model_of", "population_of"]
+__all__ = ["Population", "Reset", "model_of", "population_of"]
+
+#: To ``v_reset``, as NIR defines it; or by subtraction of the threshold, at once or after the leak
+#: of the next step.
+Reset = Literal["zero", "subtract", "subtract_delayed"]
 
 _TIMES = ("tau", "tau_mem", "tau_syn")
 _SUBTRACTED = "v_threshold - v_reset"
@@ -45,15 +49,7 @@ class Population:
 
 
 def model_of(kind: str, reset: Reset = "zero") -> NeuronModel:
-    """Return the model of a type of node, such as ``nir_lif``.
-
-    Parameters
-    ----------
-    kind
-        The type, such as ``LIF``.
-    reset
-        The reset, if it has a threshold.
-    """
+    """Return the model of a type of node such as ``LIF``, with a reset if it has a threshold."""
     stem = NEURONS[kind]
     text = (files("bioae") / "exchange" / "nir" / "neurons" / f"{stem}.toml").read_bytes()
     fields = parse_toml(text, where=f"{stem}.toml", error=ModelError)
@@ -71,24 +67,7 @@ def model_of(kind: str, reset: Reset = "zero") -> NeuronModel:
 def population_of(
     name: str, node: Graph, shape: tuple[int, ...], *, dt: float, reset: Reset
 ) -> Population:
-    """Return the neurons of a node.
-
-    Parameters
-    ----------
-    name, node
-        The node.
-    shape
-        The shape of its input.
-    dt
-        The time step in seconds.
-    reset
-        The reset of spiking neurons.
-
-    Raises
-    ------
-    InputError
-        If a parameter does not fit, or a time constant is not positive.
-    """
+    """Return the neurons of a node, whose input has a shape; the time step is in seconds."""
     kind = type(node).__name__
     model = model_of(kind, reset)
     parameters: dict[str, str] = {}

@@ -7,23 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from bioae.exchange.nir.kernels import Taps
+from bioae.exchange.nir.kernels import Kernel
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 
-__all__ = ["pairs", "taps_of"]
+__all__ = ["kernel_of", "pairs"]
 
 #: The largest size of a field.
 _MOST = 10**6
 
 
 def pairs(name: str, node: Graph, field: str, axes: int = 2) -> tuple[int, int]:
-    """Return a field of a node for rows and columns; one number holds for both.
-
-    Raises
-    ------
-    InputError
-        If it is no whole number, or negative.
-    """
+    """Return a field of a node for rows and columns; one number holds for both."""
     values = array_of(name, node, field).ravel()
     if values.size not in (1, axes) or (values != np.trunc(values)).any():
         raise nir_error(name, f"{field} does not fit", expected=f"{axes} whole numbers",
@@ -34,24 +28,16 @@ def pairs(name: str, node: Graph, field: str, axes: int = 2) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
-def taps_of(name: str, node: Graph, shape: tuple[int, ...]) -> Taps:
-    """Return the taps of a convolution; one along a line is one of images of one row.
+def kernel_of(name: str, node: Graph, shape: tuple[int, ...]) -> Kernel:
+    """Return the kernel of a convolution; one along a line is one of images of one row.
 
-    Parameters
-    ----------
-    name, node
-        A node `Conv1d` or `Conv2d`.
-    shape
-        The shape of its input: (channel, x) or (channel, y, x).
-
-    Raises
-    ------
-    InputError
-        If a field does not fit.
+    The shape of the input is (channel, x) or (channel, y, x), perhaps after an axis of examples.
     """
     axes = 1 if type(node).__name__ == "Conv1d" else 2
     weight = array_of(name, node, "weight")
-    shape = _without_batch(shape, axes + 1)
+    leading = len(shape) - axes - 1
+    if leading > 0 and math.prod(shape[:leading]) == 1:
+        shape = shape[leading:]
     if len(shape) != axes + 1 or weight.ndim != axes + 2:
         raise nir_error(name, "the weights do not fit the input",
                         expected=f"(out, in, {'y, x' if axes == 2 else 'x'}) for an input {shape}",
@@ -63,12 +49,7 @@ def taps_of(name: str, node: Graph, shape: tuple[int, ...]) -> Taps:
         weight = weight[:, :, None]
         around = ((0, 0), around[1])
         shape = (shape[0], 1, shape[1])
-    return Taps(weight, shape, stride, around, dilation, groups, along_line=axes == 1)
-
-
-def _without_batch(shape: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
-    leading = len(shape) - dimensions
-    return shape[leading:] if leading > 0 and math.prod(shape[:leading]) == 1 else shape
+    return Kernel(weight, shape, stride, around, dilation, groups, along_line=axes == 1)
 
 
 def _padding(
