@@ -1,4 +1,7 @@
-"""Checks of arguments: whole numbers, numbers, choices and types, each refused in one line."""
+"""Checks of arguments: whole numbers, numbers, choices and types, each refused in one line.
+
+All raise `InputError`, or the class `error`, with the argument's `name`.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +32,7 @@ def whole(
 ) -> int:
     """Return a whole number within bounds; neither text, a fraction nor a Boolean is one.
 
-    Parameters
-    ----------
-    value
-        An integer of Python or NumPy.
-    name
-        The argument, named in errors.
-    least, most
-        The bounds.
-    expected
-        The description of the type in errors.
-    error
-        The class of error to raise.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not one.
+    `expected` describes the type in errors.
     """
     try:
         truth = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
@@ -72,13 +59,7 @@ def number(
     most: float = math.inf,
     error: type[InputError] = InputError,
 ) -> float:
-    """Return a finite number that is at least `least`, more than `above` and at most `most`.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not one.
-    """
+    """Return a finite number that is at least `least`, more than `above` and at most `most`."""
     as_float = real(value, name, error=error)
     if not (math.isfinite(as_float) and least <= as_float <= most and as_float > above):
         expected = _bounds(least, above, most, "a number")
@@ -100,13 +81,7 @@ def _bounds(least: float, above: float, most: float, kind: str) -> str:
 
 
 def real(value: Any, name: str, *, error: type[InputError] = InputError) -> float:
-    """Return a number of any value; neither text, a Boolean nor a quantity is one.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not one.
-    """
+    """Return a number of any value; neither text, a Boolean nor a quantity is one."""
     dtype, unit = getattr(value, "dtype", None), getattr(value, "dim", None)
     numeric = isinstance(value, int | float)
     if dtype is not None:
@@ -130,25 +105,9 @@ def array(
     most: float = math.inf,
     error: type[InputError] = InputError,
 ) -> NDArray[np.float64]:
-    """Return an array of finite numbers, within bounds as for `number`.
+    """Return an array of finite numbers, within bounds as for `number`, or of Booleans.
 
-    Parameters
-    ----------
-    values
-        Anything that NumPy makes an array of real numbers or Booleans of.
-    what
-        The problem in errors, such as ``"strain does not fit"``.
-    expected
-        The description of the array in errors.
-    least, most
-        The bounds.
-    error
-        The class of error to raise.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not one.
+    `what` is the problem in errors, such as ``"strain does not fit"``.
     """
     import numpy as np
 
@@ -181,13 +140,7 @@ def any_array(values: Any) -> NDArray[Any]:
 def one_of(
     value: Any, name: str, options: Sequence[str], *, error: type[InputError] = InputError
 ) -> None:
-    """Reject a text that is not one of some options.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is not.
-    """
+    """Reject a text that is not one of some options."""
     if not isinstance(value, str) or value not in options:
         raise error(
             f"{name} does not fit", expected=" or ".join(options), found=shortened(repr(value))
@@ -202,13 +155,7 @@ def instance(
     hint: str | None = None,
     error: type[InputError] = InputError,
 ) -> None:
-    """Reject an object that is not of a class, or of one of several.
-
-    Raises
-    ------
-    InputError
-        (or `error`) If it is of another.
-    """
+    """Reject an object that is not of a class, or of one of several."""
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         raise error(

@@ -95,17 +95,7 @@ def shortened(text: str, most: int = 80) -> str:
 def did_you_mean(
     name: str, known: Iterable[str], *, shown: Callable[[str], str] = repr
 ) -> str | None:
-    """Return a hint at the known name that is nearest to an unknown one; None if none is near.
-
-    Parameters
-    ----------
-    name
-        The unknown name.
-    known
-        The names that there are.
-    shown
-        Returns a name as the hint writes it.
-    """
+    """Return a hint at the known name that is nearest to an unknown one; None if none is near."""
     near = get_close_matches(name, known, n=1)
     return f"Did you mean {shown(near[0])}?" if near else None
 
@@ -167,24 +157,18 @@ class Complaint(TypedDict, total=False):
 def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Complaint:
     """Describe the first failure of a validation by pydantic.
 
-    Parameters
-    ----------
-    error
-        The error that pydantic raised.
-    model
-        The class that was validated; its keys are listed where one is unknown.
+    The keys of `model`, the class that was validated, are listed where one is unknown.
     """
     errors = error.errors(include_url=False)
     # A misspelt key is also missing: its name says more.
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-    loc = _without_tags(first["loc"], model)
-    key = key_path(*loc)
+    place, tables = _located(first["loc"], model)
+    key = key_path(*place)
     match first["type"]:
         case "missing":
             return {"what": f"the key {key!r} is missing"}
         case "extra_forbidden":
             complaint: Complaint = {"what": f"unknown key {key!r}"}
-            tables = [] if model is None else _tables_at(loc[:-1], model)
             if len(tables) == 1:
                 complaint["expected"] = f"one of {', '.join(tables[0].model_fields)}"
             return complaint
@@ -217,32 +201,26 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
             }
 
 
-def _without_tags(
+def _located(
     parts: tuple[str | int, ...], model: type[BaseModel] | None
-) -> tuple[str | int, ...]:
-    """Leave out the names by which pydantic tells the tables of a union: no document has them."""
+) -> tuple[list[str | int], list[type[BaseModel]]]:
+    """Return the path of a key, and the tables that may have it.
+
+    Pydantic also names the tables of a union, which no document does.
+    """
     kept: list[str | int] = []
-    tables = [] if model is None else [model]
+    tables = owners = [] if model is None else [model]
     for part in parts:
         tagged = [table for table in tables if part in _tags(table)] if len(tables) > 1 else []
         if tagged:
             tables = tagged
             continue
         kept.append(part)
+        owners = tables
         fields = [table.model_fields[part] for table in tables if part in table.model_fields]
         if fields:
             tables = [table for field in fields for table in _tables(field.annotation)]
-    return tuple(kept)
-
-
-def _tables_at(parts: tuple[str | int, ...], model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Return the tables that a document may have at a place."""
-    tables = [model]
-    for part in parts:
-        if isinstance(part, str):
-            fields = [table.model_fields[part] for table in tables if part in table.model_fields]
-            tables = [table for field in fields for table in _tables(field.annotation)]
-    return tables
+    return kept, owners
 
 
 def _tags(table: type[BaseModel]) -> tuple[object, ...]:
@@ -258,13 +236,7 @@ def _tables(annotation: object) -> list[type[BaseModel]]:
 
 
 def key_path(*parts: str | int) -> str:
-    """Return the path of a key in a document; entries of lists are counted from 1, as ``2nd``.
-
-    Parameters
-    ----------
-    parts
-        Keys, and the places of entries of lists, from 0.
-    """
+    """Return the path of a key in a document; entries of lists are counted from 1, as ``2nd``."""
     return ".".join(part if isinstance(part, str) else _ordinal(part + 1) for part in parts)
 
 

@@ -12,19 +12,9 @@ __all__ = ["has_torch", "need_torch", "needs"]
 
 
 def needs(library: str, install: str) -> Any:
-    """Import an optional library.
+    """Import an optional library, or raise LibraryError.
 
-    Parameters
-    ----------
-    library
-        The name of its module.
-    install
-        What pip installs: a package, or an extra of bioae in quotes.
-
-    Raises
-    ------
-    LibraryError
-        If it is not installed or cannot be imported; the message names the package to install.
+    `install` is what pip installs: a package, or an extra of bioae in quotes.
     """
     try:
         return import_module(library)
@@ -46,18 +36,7 @@ def has_torch() -> bool:
 
 
 def need_torch(what: str) -> None:
-    """Reject to go on without PyTorch.
-
-    Parameters
-    ----------
-    what
-        The command or name that needs it.
-
-    Raises
-    ------
-    LibraryError
-        If it is not installed.
-    """
+    """Raise LibraryError if PyTorch, which a command or name needs, is not installed."""
     if not has_torch():
         raise LibraryError(
             f"{what} needs PyTorch, which is not installed",

@@ -170,13 +170,7 @@ def activity(text: str) -> Iterator[None]:
 
 
 def check_progress(progress: object) -> None:
-    """Reject an argument `progress` of another type.
-
-    Raises
-    ------
-    InputError
-        If it is neither a function, nor true, false or None.
-    """
+    """Raise InputError unless `progress` is a function, true, false or None."""
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
             "progress cannot be reported this way",

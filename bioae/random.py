@@ -26,13 +26,7 @@ REPEAT = 2**32
 
 
 def check_key(value: int, name: str) -> None:
-    """Reject a number that is not an unsigned 64-bit integer.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
+    """Raise InputError unless a number is an unsigned 64-bit integer."""
     whole(value, f"the {name}", most=MAX_SEED)
 
 
@@ -41,11 +35,6 @@ def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
 
     Its n-th block of four 64-bit words, counted from 1, is Philox 4x64-10 of the counter
     (n, 0, 0, 2^32 repeat), lowest word first, under the key (seed, key).
-
-    Raises
-    ------
-    InputError
-        If the seed or the key is not an unsigned 64-bit integer, or the repeat not one of 32 bits.
     """
     check_key(seed, "seed")
     check_key(key, "key of random numbers")
@@ -58,19 +47,8 @@ def named_stream(seed: int, *purpose: str, repeat: int = 0) -> Generator:
     """Return the generator of a purpose: numbers that nothing else draws with this seed.
 
     Its key is the number in the first eight bytes of the SHA-256 of the words, little-endian, with
-    the highest bit set: initial weights and examples have the keys below 2^63.
-
-    Parameters
-    ----------
-    seed, repeat
-        As for `stream`.
-    purpose
-        Words, such as ``"genz", "points", "train"``.
-
-    Raises
-    ------
-    InputError
-        If the seed is not an unsigned 64-bit integer.
+    the highest bit set: initial weights and examples have the keys below 2^63. The purpose is words
+    such as ``"genz", "points", "train"``.
     """
     digest = hashlib.sha256("\n".join(purpose).encode()).digest()
     key = int.from_bytes(digest[:8], "little") | 2**63

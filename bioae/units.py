@@ -24,12 +24,7 @@ _NO_UNIT = ("", "1", "dimensionless")
 def has_unit(values: Any, *, attributes: bool = False) -> bool:
     """Return whether values, or any of nested lists of them, are quantities with a unit.
 
-    Parameters
-    ----------
-    values
-        The values.
-    attributes
-        Whether an attribute of xarray that names a unit counts, too.
+    With `attributes`, one of xarray that names a unit counts, too.
     """
     if isinstance(values, list | tuple):
         return any(has_unit(each, attributes=attributes) for each in values)
@@ -40,18 +35,8 @@ def has_unit(values: Any, *, attributes: bool = False) -> bool:
 def in_ms(times: Any, where: str) -> ArrayLike:
     """Return times in milliseconds as bare numbers; those without a unit stay as they are.
 
-    Parameters
-    ----------
-    times
-        Quantities of Brian2, Neo, pint or astropy, an array of xarray with the attribute ``units``,
-        a list of them, or numbers.
-    where
-        The name that an error gives.
-
-    Raises
-    ------
-    DataError
-        If the unit is not one of time, or only some of the times have one.
+    They are quantities of Brian2, Neo, pint or astropy, an array of xarray with the attribute
+    ``units``, a list of them, or numbers. Another unit, or one of some times only, is refused.
     """
     if not has_unit(times, attributes=True):
         bare: ArrayLike = times

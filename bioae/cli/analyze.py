@@ -5,11 +5,13 @@ from __future__ import annotations
 import json as json_format
 from pathlib import Path
 
+from bioae.cli.options import Json
+
 __all__ = ["analyze"]
 
 
 def analyze(
-    results: list[Path], /, *, out: Path, json: bool = False, overwrite: bool = False
+    results: list[Path], /, *, out: Path, json: Json = False, overwrite: bool = False
 ) -> int:
     """Measure firing and reconstruction in one or more results, and write a report.
 
@@ -22,8 +24,6 @@ def analyze(
         Results of `bioae simulate`.
     out
         The folder to write to.
-    json
-        Print the numbers as one JSON object.
     overwrite
         Replace an earlier analysis.
     """

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json as json_format
 from datetime import UTC, datetime
 
+from bioae.cli.options import Json
 from bioae.cli.tables import print_wrapped
 from bioae.simulation.targets.build_cache import BuildCache, KeptBuild
 
 __all__ = ["clear_cache", "show_cache"]
 
 
-def show_cache(*, json: bool = False) -> None:
-    """Show the cached networks, the most recently used first.
-
-    Parameters
-    ----------
-    json
-        Print one JSON object.
-    """
+def show_cache(*, json: Json = False) -> None:
+    """Show the cached networks, the most recently used first."""
     cache = BuildCache.of_user()
     builds = cache.kept()
     if json:
@@ -33,14 +28,8 @@ def show_cache(*, json: bool = False) -> None:
         print(f"{build.key[:12]}  {_megabytes(build.bytes):>9}  last used {used:%Y-%m-%d %H:%M}")
 
 
-def clear_cache(*, json: bool = False) -> None:
-    """Remove all cached networks; they are compiled again when needed.
-
-    Parameters
-    ----------
-    json
-        Print one JSON object.
-    """
+def clear_cache(*, json: Json = False) -> None:
+    """Remove all cached networks; they are compiled again when needed."""
     cache = BuildCache.of_user()
     removed = cache.clear()
     if json:

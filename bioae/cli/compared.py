@@ -25,13 +25,7 @@ class Tried(NamedTuple):
 
 
 def to_try(chosen: Target | None) -> Tried:
-    """Return the chosen target; by default NumPy, and that of `simulate` if it can be compiled.
-
-    Raises
-    ------
-    TargetError
-        If the chosen target cannot run here.
-    """
+    """Return the chosen target; by default NumPy, and that of `simulate` if it can be compiled."""
     from bioae.errors import TargetError
     from bioae.simulation import Backend
     from bioae.simulation.targets.activation import check_target

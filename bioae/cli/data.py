@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 from pathlib import Path
 
+from bioae.cli.options import Json
 from bioae.cli.tables import print_entries
 from bioae.datasets import DATA_SETS, DataSet, fetch, locate
 from bioae.errors import DataError
@@ -12,14 +13,8 @@ from bioae.errors import DataError
 __all__ = ["fetch_data", "list_data", "path_data"]
 
 
-def list_data(*, json: bool = False) -> None:
-    """List the named data sets.
-
-    Parameters
-    ----------
-    json
-        Print one JSON list.
-    """
+def list_data(*, json: Json = False) -> None:
+    """List the named data sets."""
     rows = [(known, locate(known.name)) for known in DATA_SETS.values()]
     if json:
         print(json_format.dumps([_entry(known, folder) for known, folder in rows]))

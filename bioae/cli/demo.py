@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioae.cli.demo_report import BRIAN2, MAIN, MIRROR, RUNS, numbers_of, print_numbers, write
-from bioae.cli.options import Positive, Steps
+from bioae.cli.options import Json, Positive, Steps
 from bioae.progress import bar
 from bioae.runs.folder import METRICS
 from bioae.simulation.backend import LABELS, Target
@@ -46,7 +46,7 @@ def demo(
     epochs: Steps | None = None,
     target: Target = "cpp_standalone",
     overwrite: bool = False,
-    json: bool = False,
+    json: Json = False,
 ) -> int:
     """Train on the embedded digits, run in Brian2, compare, and write a report.
 
@@ -66,8 +66,6 @@ def demo(
         Brian2's target.
     overwrite
         Replace an earlier demo in the folder.
-    json
-        Print the numbers as one JSON object.
     """
     from rich.console import Console
 

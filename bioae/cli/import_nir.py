@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioae.cli.options import Sizes, Steps, check_effect
+from bioae.cli.options import Json, Sizes, Steps, check_effect
 from bioae.errors import InputError
 from bioae.exchange.nir.populations import Reset
 
@@ -29,7 +29,7 @@ def import_nir(
     input_shape: Sizes = (),
     dry_run: bool = False,
     overwrite: bool = False,
-    json: bool = False,
+    json: Json = False,
 ) -> None:
     """Make a trained network of a NIR graph, from snnTorch, norse and others.
 
@@ -61,8 +61,6 @@ def import_nir(
         Only list the nodes of the graph, and what each of them becomes.
     overwrite
         Replace an existing network.
-    json
-        Print one JSON object.
     """
     from bioae.exchange.nir import translate
     from bioae.files import check_output

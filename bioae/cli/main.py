@@ -27,20 +27,10 @@ _BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_app) -> int:
-    """Run a command.
+    """Run a command, by default that of this process, and return the exit status.
 
-    Parameters
-    ----------
-    arguments
-        The words after ``bioae`` on the command line; those of this process by default.
-    make
-        Makes the application; that of ``bioae`` by default.
-
-    Returns
-    -------
-    int
-        The exit status: 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130
-        interrupted, 141 the reader closed the output.
+    It is 0 done, 1 a comparison failed, 2 bad input, 70 a defect of bioae, 130 interrupted, 141 the
+    reader closed the output.
     """
     if arguments is None:
         _silence_libraries()

@@ -6,21 +6,18 @@ import json as json_format
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
+from bioae.cli.options import Json
+
 __all__ = ["list_networks", "show_networks"]
 
 _WIDTH = 80
 
 
-def list_networks(*, json: bool = False) -> None:
+def list_networks(*, json: Json = False) -> None:
     """List the trained networks that come with bioae.
 
     The column test has the error (squared, summed over an image) or the accuracy on the test split,
     rate/step the spikes per neuron and step of the latent layer.
-
-    Parameters
-    ----------
-    json
-        Print one JSON list.
     """
     from bioae.networks.trained import available, card
     from bioae.networks.trained.describing import network_table, size_of
@@ -36,15 +33,13 @@ def list_networks(*, json: bool = False) -> None:
         print(line)
 
 
-def show_networks(name: str, /, *, json: bool = False) -> None:
+def show_networks(name: str, /, *, json: Json = False) -> None:
     """Show a trained network's card, its layers, and its folder.
 
     Parameters
     ----------
     name
         A name from bioae networks list.
-    json
-        Print one JSON object.
     """
     from bioae.networks.artefact import load
     from bioae.networks.trained import card

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bioae.cli.options import Json
 from bioae.simulation.backend import Target
 
 if TYPE_CHECKING:
@@ -21,14 +22,8 @@ __all__ = ["check_neurons", "list_neurons", "show_neurons"]
 _GREATEST = 1000
 
 
-def list_neurons(*, json: bool = False) -> None:
-    """List the shipped neuron models.
-
-    Parameters
-    ----------
-    json
-        Print one JSON list.
-    """
+def list_neurons(*, json: Json = False) -> None:
+    """List the shipped neuron models."""
     from bioae.cli.tables import print_entries
     from bioae.equations import available, load_neuron
 
@@ -44,7 +39,7 @@ def list_neurons(*, json: bool = False) -> None:
     print_entries(entries)
 
 
-def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> None:
+def show_neurons(name: str, /, *, dt: str | None = None, json: Json = False) -> None:
     """Show a neuron model's equations and parameters.
 
     The output is a neuron model file, with the derived statements in its comments.
@@ -55,8 +50,6 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: bool = False) -> 
         A shipped model's name, or the path of a TOML file.
     dt
         The time step of derived constants; the model's largest, or 1 ms, by default.
-    json
-        Print one JSON object.
     """
     from bioae.cli.tables import print_model
     from bioae.equations.quantities import time_in_seconds

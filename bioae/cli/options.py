@@ -13,6 +13,7 @@ from bioae.errors import InputError, shortened
 
 __all__ = [
     "Decimal",
+    "Json",
     "Positive",
     "Seed",
     "Several",
@@ -22,7 +23,6 @@ __all__ = [
     "Workers",
     "check_effect",
     "decimal",
-    "integer",
     "whole",
 ]
 
@@ -36,20 +36,7 @@ def whole(least: int, most: int = 10**9) -> Parameter:
 
 
 def check_effect(reason: str, **options: object) -> None:
-    """Reject options that would be ignored.
-
-    Parameters
-    ----------
-    reason
-        The reason why they have no effect.
-    options
-        The values of such options, by name; None, False and () are not given.
-
-    Raises
-    ------
-    InputError
-        If one of them is given.
-    """
+    """Reject options that would be ignored for a reason; None, False and () are not given."""
     names = [
         f"--{name.replace('_', '-')}"
         for name, value in options.items()
@@ -63,38 +50,22 @@ def check_effect(reason: str, **options: object) -> None:
         )
 
 
-def integer(text: str) -> int:
-    """Return a whole number; of what libraries read too, refuse 1.5, "1_0" and other scripts.
-
-    Raises
-    ------
-    ValueError
-        If the text is no whole number.
-    """
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is no whole number")
-    return int(text)
-
-
 def decimal(text: str) -> float:
-    """Return a number; of what Python reads too, refuse inf, nan, "1_0" and other scripts.
-
-    Raises
-    ------
-    ValueError
-        If the text is no number.
-    """
+    """Return a number; of what Python reads too, refuse inf, nan, "1_0" and other scripts."""
     if not _DECIMAL.fullmatch(text):
         raise ValueError(f"{text!r} is no number")
     return float(text)
 
 
+def _integer(text: str) -> int:
+    """Return a whole number; of what libraries read too, refuse 1.5, "1_0" and other scripts."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.")
+    return int(text)
+
+
 def _whole(_: object, tokens: Sequence[Token]) -> int:
-    text = tokens[0].value
-    try:
-        return integer(text)
-    except ValueError:
-        raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.") from None
+    return _integer(tokens[0].value)
 
 
 def _decimal(_: object, tokens: Sequence[Token]) -> float:
@@ -102,7 +73,7 @@ def _decimal(_: object, tokens: Sequence[Token]) -> float:
 
 
 def _sizes(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
-    return tuple(map(integer, _separated(_, tokens)))
+    return tuple(map(_integer, _separated(_, tokens)))
 
 
 def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -125,6 +96,9 @@ Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1, converter=_se
 
 #: A number.
 Decimal = Annotated[float, Parameter(converter=_decimal)]
+
+#: Whether to print plain data for other programs.
+Json = Annotated[bool, Parameter(help="Print one line of JSON.")]
 
 #: Whole numbers after one option, separated by spaces or commas.
 Sizes = Annotated[tuple[int, ...], Parameter(consume_multiple=1, converter=_sizes)]

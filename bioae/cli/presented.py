@@ -16,27 +16,8 @@ __all__ = ["DEFAULT_DATA", "check_default", "presented"]
 DEFAULT_DATA = "sample"
 
 
-def presented(
-    config: NetworkConfig,
-    data: str | None,
-    **options: Unpack[DataOptions],
-) -> Data:
-    """Load data for a network.
-
-    Parameters
-    ----------
-    config
-        The network.
-    data
-        A name or a path; the embedded digits by default.
-    options
-        As for `bioae.datasets.convert`.
-
-    Raises
-    ------
-    DataError
-        If they do not fit the network, or an option does not fit them.
-    """
+def presented(config: NetworkConfig, data: str | None, **options: Unpack[DataOptions]) -> Data:
+    """Load data for a network, by a name or a path; the embedded digits by default."""
     from bioae.simulation.presentations import converted
 
     if data is None:
@@ -45,13 +26,7 @@ def presented(
 
 
 def check_default(config: NetworkConfig) -> None:
-    """Check that the default data fit a network.
-
-    Raises
-    ------
-    DataError
-        If they do not, naming what the network receives.
-    """
+    """Raise DataError, naming what a network receives, if the default data do not fit it."""
     from bioae.datasets import load
     from bioae.simulation.presentations import needed_input
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from bioae.checks import number
-from bioae.cli.options import Decimal, check_effect, whole
+from bioae.cli.options import Decimal, Json, check_effect, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,14 +20,8 @@ __all__ = ["list_synapses", "show_synapses"]
 _WIDEST, _POINTS = 100.0, 201
 
 
-def list_synapses(*, json: bool = False) -> None:
-    """List the shipped synapse models: learning rules.
-
-    Parameters
-    ----------
-    json
-        Print one JSON list.
-    """
+def list_synapses(*, json: Json = False) -> None:
+    """List the shipped synapse models: learning rules."""
     from bioae.cli.tables import print_entries
     from bioae.equations import available_synapses, load_synapse
 
@@ -47,7 +41,7 @@ def show_synapses(
     write_noise: Decimal | None = None,
     window: Path | None = None,
     overwrite: bool = False,
-    json: bool = False,
+    json: Json = False,
 ) -> None:
     """Show a synapse model's equations, and draw its learning window.
 
@@ -69,8 +63,6 @@ def show_synapses(
         against the interval between them. An .svg, .png or .pdf file.
     overwrite
         Replace an existing picture.
-    json
-        Print one JSON object.
     """
     from bioae.cli.tables import print_model
     from bioae.equations import load_synapse, lower_synapse, with_devices

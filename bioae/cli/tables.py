@@ -36,12 +36,7 @@ class _Column(NamedTuple):
 def print_wrapped(text: str, *, start: str = "", indent: int = 0) -> None:
     """Print a text, in a terminal wrapped between words. In files and pipes it stays one line.
 
-    Parameters
-    ----------
-    start
-        What precedes the text on its first line.
-    indent
-        The spaces before its other lines.
+    `start` precedes it on the first line, and `indent` spaces on the others.
     """
     if sys.stdout.isatty():
         text = fill(

@@ -21,11 +21,6 @@ def data_sha256(data: Data) -> str:
 
     Name and split are no part of it: a copy elsewhere has the same hash. Arrays in files are read
     in parts.
-
-    Raises
-    ------
-    DataError
-        If a file can no longer be read, or has changed.
     """
     hashed = hashlib.sha256()
     if isinstance(data.values, Addresses):

@@ -38,13 +38,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
-    """Read an IDX file of `ndim` dimensions, gzipped or not, in the byte order of the machine.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, truncated, longer than its header says, or not such a file.
-    """
+    """Read an IDX file of `ndim` dimensions, gzipped or not, in the byte order of the machine."""
     path = Path(path)
     with _opened(path) as (file, most):
         dtype, shape = _header(path, file.read(_MAGIC.size + 4 * ndim), ndim)
@@ -62,15 +56,7 @@ def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
 
 
 def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False) -> None:
-    """Write an array as an IDX file, gzipped where the name ends in ``.gz``; always the same bytes.
-
-    Raises
-    ------
-    DataError
-        If IDX has no code for the type of `values`.
-    OutputError
-        If the file exists and `overwrite` is false, or cannot be written.
-    """
+    """Write an array as an IDX file, gzipped where the name ends in ``.gz``: always the same."""
     path = Path(path)
     codes = {dtype: code for code, dtype in _TYPES.items()}
     dtype = values.dtype.newbyteorder(">")

@@ -52,18 +52,9 @@ def as_batch(
 ) -> NDArray[Any]:
     """Return an array of examples of a known shape with an axis for each of their axes.
 
-    Parameters
-    ----------
-    array
-        Images of the shape (example, channel, y, x) or, of one channel, (example, y, x); flat ones
-        (example, pixel); or a single image in one of these forms. Signals (example, time, channel)
-        or, of one channel, (example, time); or a single signal. Other orders are refused.
-    shape
-        The shape of an image (channel, y, x), or of a signal at one time (channel,).
-    points
-        The number of points in time of a signal, if known.
-    where
-        The name of the data in errors.
+    Images have the shape (example, channel, y, x) or, of one channel, (example, y, x), or are flat,
+    (example, pixel). Signals have the shape (example, time, channel) or, of one channel, (example,
+    time). A single example has no axis of examples. Other orders are refused.
     """
     if 0 in array.shape:
         return array  # refused by the checks of its kind
