@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -250,6 +251,15 @@ def test_an_empty_or_damaged_result_is_replaced(
         file.write(bytes(1000))
     assert run(*command, "--limit", 1, "--overwrite").status == 0
     assert opened(here / "r.nc").sizes["example"] == 1
+
+
+def test_files_of_other_software_are_kept(
+    refused: Refused, here: Path, command: tuple[object, ...]
+) -> None:
+    with h5py.File(here / "r.nc", "w") as file:
+        file["acquisition"] = [1.0]
+    for options in ((), ("--resume",), ("--overwrite",)):
+        assert refused(*command, "--limit", 1, *options).startswith("r.nc: ")
 
 
 @pytest.mark.parametrize("out", ["folder", ".", "pipe", "file/r.nc", "/proc/deep/r.nc"])

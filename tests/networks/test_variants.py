@@ -163,7 +163,9 @@ VARIANTS: dict[str, Callable[[Network], Network]] = {
     "gaussian": lambda network: network.with_background(0.3),
     "spikes": lambda network: network.with_background((0.375, "80*Hz")),
     "delay": lambda network: network.with_delay("2*ms"),
-    "another neuron": lambda network: network.with_neuron("lif_refractory"),
+    "refractory": lambda network: network.with_neuron("lif_refractory").with_background(
+        (0.375, "80*Hz")
+    ),
     "separate inhibition": lambda network: network.with_neuron(COBA).with_background(0.3),
     "all": lambda network: (
         network.with_neuron("alif")
@@ -185,7 +187,7 @@ COBA = builders.model(
         ("gaussian", "brian2"),
         ("spikes", "paper"),
         ("delay", "brian2"),
-        ("another neuron", "brian2"),
+        ("refractory", "brian2"),
         ("separate inhibition", "brian2"),
         ("all", "brian2"),
         ("all", "paper"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from bioae.simulation.brian2_internals.groups import (
     set_subexpression_code,
     skip_unit_checks,
 )
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import (
     ConditionalRunner,
     SpikeCounter,
@@ -274,7 +275,15 @@ class Population(VariablesGroup):
 
     def _add_input(self, program: Program) -> None:
         whole = {name: f"({name} + {BIASES[name]})" for name in _by_input(self._described)}
-        code = word_substitute(_code(program, program.receive), whole)
+        draws: dict[str, str] = {}
+        if active_target() == "numpy":
+            # In a conditional write Brian2 would index the scalar arguments of a draw.
+            names = {name for each in program.receive for name in each.value.names}
+            draws = {name: text for name, text in _draws(program).items() if name in names}
+        lines = [f"{name} = {text}" for name, text in draws.items()]
+        inline = {name: each for name, each in program.draws.items() if name not in draws}
+        lines.append(_code(replace(program, draws=inline), program.receive))
+        code = word_substitute("\n".join(lines), whole)
         if self.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:

@@ -77,21 +77,26 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
 
 
 def check_replaced(path: Path | str) -> None:
-    """Reject to replace a file of another format.
-
-    Raises
-    ------
-    OutputError
-        If it is no HDF5 file, and not empty.
-    """
+    """Raise OutputError unless a file is missing, empty, or the result of a simulation."""
     path = as_path(path, OutputError, "output")
-    if path.is_file() and path.stat().st_size and not h5py.is_hdf5(path):
+    if path.is_file() and path.stat().st_size and not _is_result(path):
         raise OutputError(
             "the output would replace a file that is no result, which was kept",
             where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
             hint="Choose another path, or remove the file",
         )
+
+
+def _is_result(path: Path) -> bool:
+    """Return whether a file is a result, or one that is damaged."""
+    if not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path) as file:
+            return "schema_version" in file.attrs
+    except (OSError, RuntimeError, KeyError):
+        return True
 
 
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
