@@ -110,7 +110,7 @@ def test_the_target_of_simulate_is_tried_too(
 def test_without_a_compiler_only_numpy_is_tried(
     command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activation.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     done = run(*command)
     assert tried == ["numpy"]
     assert (done.status, done.err) == (0, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -11,23 +10,20 @@ import numpy as np
 from brian2 import get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
-from bioae.errors import TargetError
 from bioae.simulation.backend import BRIAN2_TARGETS, STANDALONE, Dtype, Target, known_target
 from bioae.simulation.brian2_internals.cython import ieee_cache
 from bioae.simulation.brian2_internals.groups import fresh_names
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
-from bioae.simulation.targets.cuda.requirements import check_cuda
+from bioae.simulation.targets.cuda.requirements import check_cuda, check_programs
 
-__all__ = [
-    "IEEE_FLAGS",
-    "activated",
-    "check_target",
-    "without_fast_math",
-]
+__all__ = ["IEEE_FLAGS", "activated", "check_target", "without_fast_math"]
 
 #: Flags of the C++ compiler: Brian2's defaults add -ffast-math, which lets it reorder sums.
 IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
+
+#: Programs that a target needs.
+_PROGRAMS = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}
 
 
 def check_target(target: str) -> Target:
@@ -41,15 +37,8 @@ def check_target(target: str) -> Target:
     target = known_target(target, BRIAN2_TARGETS)
     if target == "cuda_standalone":
         check_cuda()
-        return target
-    required = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}[target]
-    missing = [program for program in required if shutil.which(program) is None]
-    if missing:
-        raise TargetError(
-            f"the target {target!r} needs {' and '.join(missing)}, which cannot be found",
-            hint="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
-            "conda: cxx-compiler make), or use --target numpy, which needs none",
-        )
+    else:
+        check_programs(target, *_PROGRAMS[target])
     return target
 
 

@@ -29,17 +29,7 @@ _LOCKS = ".locks"
 
 @dataclass(frozen=True)
 class KeptBuild:
-    """A compiled network in the cache.
-
-    Attributes
-    ----------
-    key
-        The hash of everything that it was built from.
-    bytes
-        Its size.
-    used
-        The time of its last use, in seconds since 1970.
-    """
+    """A compiled network in the cache: its size, and its last use in seconds since 1970."""
 
     key: str
     bytes: int
@@ -76,9 +66,9 @@ class BuildCache:
         key
             The hash of everything that the program is built from.
         program
-            The file, which `build` writes.
+            The file.
         build
-            Called if the program is not in the cache.
+            Writes it, if it is not in the cache.
         """
         if self._fetch(key, program):
             return
@@ -87,7 +77,8 @@ class BuildCache:
                 with activity("compiling"):
                     build()
                 with suppress(OSError, OutputError):
-                    self._keep(key, program)
+                    with atomic_output(self.folder / key, overwrite=True) as kept:
+                        shutil.copyfile(program, kept)
                     self._shrink(keep=key)
 
     def kept(self) -> list[KeptBuild]:
@@ -101,13 +92,7 @@ class BuildCache:
         return sorted(builds, key=lambda build: build.used, reverse=True)
 
     def clear(self) -> list[KeptBuild]:
-        """Remove all builds, and return them.
-
-        Raises
-        ------
-        OSError
-            If a build cannot be removed.
-        """
+        """Remove all builds, and return them."""
         builds = self.kept()
         for path in self._inside():
             remove(path)
@@ -128,10 +113,6 @@ class BuildCache:
         with suppress(OSError):  # a cache that is read-only can still be used
             os.utime(self.folder / key)
         return True
-
-    def _keep(self, key: str, program: Path) -> None:
-        with atomic_output(self.folder / key, overwrite=True) as kept:
-            shutil.copyfile(program, kept)
 
     def _shrink(self, *, keep: str) -> None:
         builds = self.kept()

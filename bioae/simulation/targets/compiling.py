@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from bioae.simulation.brian2_internals.sources import merge_cpp_sources, prepare
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.build_cache import BuildCache
-from bioae.simulation.targets.cuda.building import compile_cuda
+from bioae.simulation.targets.cuda.building import prepare_cuda
 
 __all__ = ["compile_project"]
 
@@ -36,33 +37,30 @@ def compile_project(device: Any, folder: Path) -> None:
     Raises
     ------
     TargetError
-        If the compiler fails.
+        If the compiler is missing or fails.
     """
     if active_target() == "cuda_standalone":
-        compile_cuda(device, folder)
-        return
-    device.build(directory=str(folder), compile=False, run=False)
-    sources = merge_cpp_sources(folder)
-    key = _key(folder, sources)
+        sources, compiler = None, prepare_cuda(device, folder)
+    else:
+        device.build(directory=str(folder), compile=False, run=False)
+        sources = merge_cpp_sources(folder)
+        # Prints the compiler's version and, for -march=native, the processor.
+        command = [*_compiler(), *targets.IEEE_FLAGS, "-E", "-v", "-x", "c++", os.devnull]
+        printed = subprocess.run(command, capture_output=True, check=False).stderr
+        compiler = [*(part.encode() for part in (*sources, *command)), printed]
+    key = _key(folder, compiler)
     BuildCache.of_user().obtain(key, folder / "main", lambda: _compile(folder, sources))
 
 
-def _key(folder: Path, sources: Sequence[str]) -> str:
+def _key(folder: Path, compiler: Sequence[bytes]) -> str:
     """Return the hash of everything that the program depends on, which includes no value."""
-    texts = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".cpp", ".c", ".h") or path.name == "makefile"
-    }
-    # Prints the compiler's version and, for -march=native, the processor.
-    command = [*_compiler(), *targets.IEEE_FLAGS, "-E", "-v", "-x", "c++", os.devnull]
-    printed = subprocess.run(command, capture_output=True, check=False)
-    parts = [brian2.__version__, *sources, *command]
     hashed = hashlib.sha256()
-    for part in [*(part.encode() for part in parts), printed.stderr]:
+    parts = [brian2.__version__.encode(), *compiler]
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".cu", ".cpp", ".c", ".h") or path.name == "makefile":
+            parts += [str(path.relative_to(folder)).encode(), path.read_bytes()]
+    for part in parts:
         hashed.update(hashlib.sha256(part).digest())
-    for name, text in texts.items():
-        hashed.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(text).digest())
     return hashed.hexdigest()
 
 
@@ -71,18 +69,20 @@ def _compiler() -> list[str]:
     return shlex.split(os.environ.get("CXX", "")) or ["g++"]
 
 
-def _compile(folder: Path, sources: Sequence[str]) -> None:
-    prepare_cpp_makefile(folder, _known_flags())
-    jobs = prefs["devices.cpp_standalone.extra_make_args_unix"]
-    command = ["make", *jobs, f"SRCS={' '.join(sources)}"]
+def _compile(folder: Path, sources: Sequence[str] | None) -> None:
+    """Run make, on a project of C++ for some sources only."""
+    command = ["make", *prefs["devices.cpp_standalone.extra_make_args_unix"]]
+    compiler, hint = "nvcc", "C++17 for this GPU, or use --target cpp_standalone"
+    if sources is not None:
+        prepare_cpp_makefile(folder, _known_flags())
+        command.append(f"SRCS={' '.join(sources)}")
+        compiler, hint = "the C++ compiler", "C++11, or use --target numpy"
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = done.stderr.splitlines()
-        first = next((line for line in lines if "error" in line.lower()), "it printed nothing")
-        raise TargetError(
-            f"the C++ compiler failed: {first}",
-            hint="Check that g++ compiles C++11, or use --target numpy",
-        )
+        lines = (done.stderr + done.stdout).splitlines()
+        errors = (line for line in lines if re.search(r"\b(error|fatal)\b", line))
+        first = next(errors, lines[-1] if lines else "it printed nothing")
+        raise TargetError(f"{compiler} failed: {first}", hint=f"Check that it compiles {hint}")
 
 
 def _known_flags() -> list[str]:

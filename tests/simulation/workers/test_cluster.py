@@ -115,7 +115,7 @@ def test_a_worker_builds_once(
 def test_an_error_of_a_worker_is_raised(
     threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bioae.simulation.targets.activation.shutil.which", lambda program: None)
+    monkeypatch.setattr("shutil.which", lambda program: None)
     with pytest.raises(TargetError, match=r"'cpp_standalone' needs g\+\+"):
         simulate(network, images, Backend(workers=threads))
     assert module._Bench.name is None

@@ -1,5 +1,5 @@
 """Brian2 on NVIDIA's GPUs, through brian2cuda.
 
 `requirements` checks for brian2cuda, the CUDA toolkit and the GPU. `building`
-writes and compiles projects. Neither needs brian2cuda to be imported.
+writes projects. Neither needs brian2cuda to be imported.
 """

@@ -15,14 +15,7 @@ from pathlib import Path
 
 from bioae.errors import TargetError
 
-__all__ = [
-    "LEAST_CAPABILITY",
-    "Toolkit",
-    "check_cuda",
-    "check_packages",
-    "check_toolkit",
-    "compute_capability",
-]
+__all__ = ["LEAST_CAPABILITY", "Toolkit", "check_cuda", "check_programs", "compute_capability"]
 
 #: The lowest compute capability with atomic addition of 64-bit numbers.
 LEAST_CAPABILITY = 6.0
@@ -35,34 +28,49 @@ _OTHERWISE = "or use --target cpp_standalone"
 
 @dataclass(frozen=True)
 class Toolkit:
-    """NVIDIA's CUDA toolkit: the compiler and its libraries.
-
-    Attributes
-    ----------
-    folder
-        Its folder; the compiler is ``bin/nvcc`` in it.
-    """
+    """NVIDIA's CUDA toolkit: the compiler ``bin/nvcc`` and its libraries, in a folder."""
 
     folder: Path
 
     @classmethod
     def find(cls) -> Toolkit | None:
         """Return the toolkit of ``CUDA_HOME``, ``CUDA_PATH``, ``nvcc``, or the system."""
-        for folder in _folders():
-            if (folder / "bin" / "nvcc").is_file():
-                return cls(folder)
-        return None
+        nvcc = (folder for folder in _folders() if (folder / "bin" / "nvcc").is_file())
+        folder = next(nvcc, None)
+        return None if folder is None else cls(folder)
 
-    @property
-    def nvcc(self) -> Path:
-        """The compiler."""
-        return self.folder / "bin" / "nvcc"
+    @classmethod
+    def whole(cls) -> Toolkit:
+        """Return the toolkit that compiles projects.
+
+        Raises
+        ------
+        TargetError
+            If the toolkit, a part of it, g++ or make is missing.
+        """
+        check_programs("cuda_standalone", "g++", "make")
+        toolkit = cls.find()
+        if toolkit is None:
+            raise _missing(
+                "nvcc, the compiler of NVIDIA's CUDA toolkit, which cannot be found",
+                "Install the toolkit (Debian, Ubuntu: apt install nvidia-cuda-toolkit; conda: "
+                "cuda-toolkit; or https://developer.nvidia.com/cuda-downloads), set CUDA_HOME to "
+                "where it is",
+            )
+        if not toolkit.has_random and toolkit.random_folder is None:
+            package = f"nvidia-curand{'' if toolkit.version >= 13 else '-cu12'}"
+            raise _missing(
+                "cuRAND, which the CUDA toolkit lacks",
+                f"pip install {package}, or install the whole toolkit",
+                where=str(toolkit.folder),
+            )
+        return toolkit
 
     @cached_property
     def version_text(self) -> str:
         """The compiler's description of its version."""
-        done = subprocess.run([self.nvcc, "--version"], capture_output=True, text=True, check=False)
-        return done.stdout
+        command = [self.folder / "bin" / "nvcc", "--version"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     @property
     def version(self) -> float:
@@ -70,114 +78,73 @@ class Toolkit:
         match = re.search(r"release (\d+\.\d+)", self.version_text)
         return float(match[1]) if match else 0.0
 
+    @property
+    def has_random(self) -> bool:
+        """Whether the toolkit or the system has cuRAND.
+
+        brian2cuda always includes it, even if a network draws no random numbers.
+        """
+        includes = (self.folder / "include", *self.folder.glob("targets/*/include"))
+        system = Path("/usr/include")  # where Debian installs them
+        return any((folder / "curand.h").is_file() for folder in (*includes, system))
+
     @cached_property
     def random_folder(self) -> Path | None:
-        """The folder with the headers and the library of cuRAND, if they are not in the toolkit.
-
-        brian2cuda always includes them, even if a network draws no random numbers.
-        """
-        if self._has_random:
-            return None
-        spec = find_spec("nvidia")  # NVIDIA's packages on PyPI
+        """The folder of cuRAND in NVIDIA's packages on PyPI, if the toolkit lacks it."""
+        spec = None if self.has_random else find_spec("nvidia")
         for place in () if spec is None else spec.submodule_search_locations or ():
             for header in sorted(Path(place).glob("*/include/curand.h")):
                 return header.parent.parent
         return None
 
-    @property
-    def _has_random(self) -> bool:
-        includes = (self.folder / "include", *self.folder.glob("targets/*/include"))
-        system = Path("/usr/include")  # where Debian installs them
-        return any((folder / "curand.h").is_file() for folder in (*includes, system))
 
-    @property
-    def is_whole(self) -> bool:
-        """True if cuRAND is installed."""
-        return self._has_random or self.random_folder is not None
-
-
-def check_packages() -> None:
-    """Raise an error if brian2cuda is not installed.
+def check_programs(target: str, *programs: str) -> None:
+    """Check that the compilers of a target are on the path.
 
     Raises
     ------
     TargetError
-        If it is missing.
+        If one is not.
     """
-    if find_spec("brian2cuda") is not None:
-        return
-    if sys.version_info < (3, 12):
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
         raise TargetError(
-            "the target 'cuda_standalone' needs brian2cuda, and that needs Python 3.12 or later",
-            found=f"Python {'.'.join(map(str, sys.version_info[:2]))}",
-            hint="Install 'bioae[cuda]' in an environment of a newer Python (from bioae's sources: "
-            f"make test-cuda makes one), {_OTHERWISE}",
+            f"the target {target!r} needs {' and '.join(missing)}, which cannot be found",
+            hint="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make; "
+            "conda: cxx-compiler make), or use --target numpy, which needs none",
         )
-    raise TargetError(
-        "the target 'cuda_standalone' needs brian2cuda, which is not installed",
-        hint=f"pip install 'bioae[cuda]', {_OTHERWISE}",
-    )
 
 
-def check_cuda() -> Toolkit:
-    """Return the CUDA toolkit, if everything is installed that a simulation on a GPU needs.
+def check_cuda() -> None:
+    """Check that everything is installed that a simulation on a GPU needs.
 
     Raises
     ------
     TargetError
         If brian2cuda, a compiler, cuRAND or a GPU is missing.
     """
-    check_packages()
-    toolkit = check_toolkit()
+    if find_spec("brian2cuda") is None:
+        if sys.version_info < (3, 12):
+            raise _missing(
+                "brian2cuda, and that needs Python 3.12 or later",
+                "Install 'bioae[cuda]' in an environment of a newer Python (from bioae's sources: "
+                "make test-cuda makes one)",
+                found=f"Python {'.'.join(map(str, sys.version_info[:2]))}",
+            )
+        raise _missing("brian2cuda, which is not installed", "pip install 'bioae[cuda]'")
+    Toolkit.whole()
     capability = compute_capability()
     if capability is None:
-        raise TargetError(
-            "the target 'cuda_standalone' needs an NVIDIA GPU, and nvidia-smi finds none",
-            hint="Run it on a machine with a GPU and NVIDIA's driver "
-            f"(Debian, Ubuntu: apt install nvidia-driver), {_OTHERWISE}",
+        raise _missing(
+            "an NVIDIA GPU, and nvidia-smi finds none",
+            "Run it on a machine with a GPU and NVIDIA's driver (Debian, Ubuntu: apt install "
+            "nvidia-driver)",
         )
     if capability < LEAST_CAPABILITY:
-        raise TargetError(
-            "the GPU is too old for the target 'cuda_standalone'",
-            expected=f"compute capability {LEAST_CAPABILITY} or more",
-            found=str(capability),
-            hint=f"Use a newer one, {_OTHERWISE}",
-        )
-    return toolkit
-
-
-def check_toolkit() -> Toolkit:
-    """Return the CUDA toolkit.
-
-    Raises
-    ------
-    TargetError
-        If the toolkit, a part of it, g++ or make is missing.
-    """
-    missing = [program for program in ("g++", "make") if shutil.which(program) is None]
-    if missing:
-        raise TargetError(
-            f"the target 'cuda_standalone' needs {' and '.join(missing)}, which cannot be found",
-            hint="Install a C++ compiler and make (Debian, Ubuntu: apt install g++ make), "
-            "or use --target numpy, which needs none",
-        )
-    toolkit = Toolkit.find()
-    if toolkit is None:
-        raise TargetError(
-            "the target 'cuda_standalone' needs nvcc, the compiler of NVIDIA's CUDA toolkit, which "
-            "cannot be found",
-            hint="Install the toolkit (Debian, Ubuntu: apt install nvidia-cuda-toolkit; conda: "
-            "cuda-toolkit; or https://developer.nvidia.com/cuda-downloads), set CUDA_HOME to where "
-            f"it is, {_OTHERWISE}",
-        )
-    if not toolkit.is_whole:
-        package = f"nvidia-curand{'' if toolkit.version >= 13 else '-cu12'}"
-        raise TargetError(
-            "the target 'cuda_standalone' needs cuRAND, which the CUDA toolkit lacks",
-            where=str(toolkit.folder),
-            hint=f"pip install {package}, or install the whole toolkit, {_OTHERWISE}",
-        )
-    return toolkit
+        raise _missing(
+            "a newer GPU", "Use another one",
+            expected=f"compute capability {LEAST_CAPABILITY} or more", found=str(capability),
+        )  # fmt: skip
 
 
 def compute_capability() -> float | None:
@@ -192,6 +159,11 @@ def compute_capability() -> float | None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     match = re.match(r"\s*(\d+\.\d+)", done.stdout)
     return float(match[1]) if match and done.returncode == 0 else None
+
+
+def _missing(needed: str, hint: str, **fields: str) -> TargetError:
+    message = f"the target 'cuda_standalone' needs {needed}"
+    return TargetError(message, hint=f"{hint}, {_OTHERWISE}", **fields)
 
 
 def _folders() -> Iterator[Path]:

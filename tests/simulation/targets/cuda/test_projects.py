@@ -24,11 +24,11 @@ from bioae.datasets import load
 from bioae.errors import TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.noise.brian import cuda_source
-from bioae.simulation import run
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import activated, check_target
-from bioae.simulation.targets.cuda.requirements import check_toolkit
+from bioae.simulation.targets.compiling import compile_project
+from bioae.simulation.targets.cuda.requirements import Toolkit
 from bioae.simulation.workers import job as runners
 
 pytest.importorskip("brian2cuda", reason="brian2cuda is not installed: make test-cuda")
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 
-from bioae.simulation.targets.cuda import building  # noqa: E402
-from bioae.simulation.targets.cuda.building import compile_cuda, write_cuda  # noqa: E402
+from bioae.simulation.targets import compiling  # noqa: E402
+from bioae.simulation.targets.cuda.building import write_cuda  # noqa: E402
 
 
 def demo(seed: int = 0) -> Network:
@@ -63,7 +63,7 @@ def write(
         built = build(network, 3, **options)
         assert active_target() == "cuda_standalone"
         built.run()
-        (compile_cuda if compiled else write_cuda)(device, folder)
+        (compile_project if compiled else write_cuda)(device, folder)
     return {path.name: path.read_text() for path in folder.glob("*.[ch]*")}
 
 
@@ -138,7 +138,7 @@ def test_nvcc_compiles_it(
 ) -> None:
     """The demo's network; and a small one of ordinary synapses, noise and recorded states."""
     try:
-        check_toolkit()
+        Toolkit.whole()
     except TargetError as error:
         pytest.skip(str(error))
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
@@ -195,10 +195,11 @@ def test_emulated_it_gives_every_spike(
         pytest.skip("there is no C++ compiler")
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path))
     machine = SimpleNamespace(version_text="emulated", random_folder=None)
-    monkeypatch.setattr(building, "check_toolkit", lambda: machine)
-    monkeypatch.setattr(building, "_compile", cuda_emulator.compile_project)
-    for module in (run, runners):
-        monkeypatch.setattr(module, "check_target", lambda target: target)
+    monkeypatch.setattr(Toolkit, "whole", lambda: machine)
+    monkeypatch.setattr(
+        compiling, "_compile", lambda folder, _: cuda_emulator.compile_project(folder)
+    )
+    monkeypatch.setattr(runners, "check_target", lambda target: target)
     check_every_spike(name)
 
 

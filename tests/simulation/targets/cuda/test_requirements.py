@@ -2,153 +2,108 @@
 
 from __future__ import annotations
 
-import subprocess
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
+from refusals import refused
 
-import bioae
-from bioae.cli import main
 from bioae.errors import TargetError
 from bioae.simulation.targets.activation import check_target
 from bioae.simulation.targets.cuda import requirements
-from bioae.simulation.targets.cuda.requirements import Toolkit, check_cuda, compute_capability
+from bioae.simulation.targets.cuda.requirements import Toolkit, compute_capability
 
-GPU = "#!/bin/sh\necho 9.0\n"
+pytestmark = pytest.mark.medium  # starts programs that stand for NVIDIA's
+
 NVCC = "#!/bin/sh\necho 'Cuda compilation tools, release 12.4, V12.4.131'\n"
+GPU = "#!/bin/sh\necho {}\n"
+
+
+class Machine:
+    """A machine that has everything; its programs and the toolkit are in folders."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.patch, self.programs, self.toolkit = patch, folder / "programs", folder / "cuda"
+        for name in ("g++", "make"):
+            self.program(self.programs / name, "#!/bin/sh\n")
+        self.program(self.programs / "nvidia-smi", GPU.format("9.0"))
+        self.program(self.toolkit / "bin" / "nvcc", NVCC)
+        self.program(self.toolkit / "include" / "curand.h", "")
+        patch.setenv("PATH", str(self.programs))
+        patch.setenv("CUDA_HOME", str(self.toolkit))
+        for name in ("CUDA_PATH", "CUDA_VISIBLE_DEVICES"):
+            patch.delenv(name, raising=False)
+        patch.setattr(requirements, "_SYSTEM", (folder / "nowhere",))
+        patch.setattr(requirements, "find_spec", lambda name: name if name != "nvidia" else None)
+
+    @staticmethod
+    def program(path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def without_brian2cuda(self, *python: int) -> None:
+        self.patch.setattr(requirements, "find_spec", lambda name: None)
+        self.patch.setattr(sys, "version_info", (*python, 1, "final", 0))
+
+    def gpu(self, text: str) -> None:
+        self.program(self.programs / "nvidia-smi", text)
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that has all but the toolkit and a GPU; programs may be put into the folder."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("g++", "make"):
-        program(programs / name, "#!/bin/sh\n")
-    monkeypatch.setenv("PATH", str(programs))
-    for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(requirements, "_SYSTEM", (tmp_path / "nowhere",))
-    monkeypatch.setattr(requirements, "find_spec", lambda name: name if name != "nvidia" else None)
-    return programs
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path, monkeypatch)
 
 
-def program(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
+MISSING: dict[str, tuple[Callable[[Machine], object], tuple[str, ...], dict[str, Any]]] = {
+    "old Python": (
+        lambda m: m.without_brian2cuda(3, 11), ("brian2cuda", "3.12"), {"found": "Python 3.11"}
+    ),
+    "no brian2cuda": (
+        lambda m: m.without_brian2cuda(3, 12), ("pip install 'bioae[cuda]'",), {"found": None}
+    ),
+    "no compiler": (lambda m: (m.programs / "g++").unlink(), ("g++",), {}),
+    "no nvcc": (
+        lambda m: m.patch.delenv("CUDA_HOME"), ("nvcc",), {"hint": re.compile("CUDA_HOME")}
+    ),
+    "no cuRAND": (
+        lambda m: (m.toolkit / "include" / "curand.h").unlink(), ("cuRAND",),
+        {"where": re.compile("cuda$"), "hint": re.compile("pip install nvidia-curand-cu12")},
+    ),
+    "no driver": (lambda m: (m.programs / "nvidia-smi").unlink(), ("GPU", "driver"), {}),
+    "no GPU": (lambda m: m.gpu("#!/bin/sh\necho 'No devices'\nexit 6\n"), ("GPU",), {}),
+    "old GPU": (
+        lambda m: m.gpu(GPU.format("5.2")), (),
+        {"expected": "compute capability 6.0 or more", "found": "5.2"},
+    ),
+}  # fmt: skip
 
 
-@pytest.fixture
-def toolkit(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine with a toolkit."""
-    home = machine.parent / "cuda"
-    program(home / "bin" / "nvcc", NVCC)
-    program(home / "include" / "curand.h", "")
-    monkeypatch.setenv("CUDA_HOME", str(home))
-    return home
-
-
-def complaint() -> str:
-    with pytest.raises(TargetError) as caught:
+@pytest.mark.parametrize("case", MISSING)
+def test_what_is_missing_is_named(case: str, machine: Machine) -> None:
+    remove, names, fields = MISSING[case]
+    remove(machine)
+    with refused(TargetError, *names, **fields) as caught:
         check_target("cuda_standalone")
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
+    assert "\n" not in str(caught.value)
 
 
-def test_an_old_python(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
-    monkeypatch.setattr(sys, "version_info", (3, 11, 2, "final", 0))
-    line = complaint()
-    assert "brian2cuda" in line
-    assert "Python 3.12 or later" in line
-    assert "Python 3.11" in line
-
-
-def test_a_new_python_without_brian2cuda(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
-    monkeypatch.setattr(sys, "version_info", (3, 12, 1, "final", 0))
-    assert "pip install 'bioae[cuda]'" in complaint()
-
-
-def test_no_cxx_compiler(machine: Path) -> None:
-    (machine / "g++").unlink()
-    assert "needs g++, which cannot be found" in complaint()
-
-
-def test_no_nvcc(machine: Path) -> None:
-    line = complaint()
-    assert "nvcc" in line
-    assert "apt install nvidia-cuda-toolkit" in line
-    assert "CUDA_HOME" in line
-
-
-def test_no_random_numbers_in_the_toolkit(toolkit: Path) -> None:
-    (toolkit / "include" / "curand.h").unlink()
-    line = complaint()
-    assert "cuRAND" in line
-    assert "pip install nvidia-curand-cu12" in line
-    assert str(toolkit) in line
-
-
-def test_no_gpu(toolkit: Path, machine: Path) -> None:
-    assert "GPU" in complaint()
-    program(machine / "nvidia-smi", "#!/bin/sh\necho 'No devices were found'\nexit 6\n")
-    line = complaint()
-    assert "nvidia-smi finds none" in line
-    assert "driver" in line
-
-
-def test_an_old_gpu(toolkit: Path, machine: Path) -> None:
-    program(machine / "nvidia-smi", GPU.replace("9.0", "5.2"))
-    line = complaint()
-    assert "6.0" in line
-    assert "5.2" in line
-
-
-def test_complete_machine(toolkit: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(machine / "nvidia-smi", '#!/bin/sh\ncase "$*" in *--id=3) echo 8.6;; *) echo 9.0; esac')
+def test_complete_machine(machine: Machine) -> None:
+    machine.gpu('#!/bin/sh\ncase "$*" in *--id=3) echo 8.6;; *) echo 9.0; esac')
     assert check_target("cuda_standalone") == "cuda_standalone"
-    assert check_cuda() == Toolkit(toolkit)
-    assert Toolkit(toolkit).version == 12.4
+    assert Toolkit.find() == Toolkit(machine.toolkit)
+    assert Toolkit(machine.toolkit).version == 12.4
     assert compute_capability() == 9.0
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
+    machine.patch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
     assert compute_capability() == 8.6
 
 
-def test_a_compiler_on_the_path_that_calls_another(machine: Path, toolkit: Path) -> None:
+def test_a_compiler_on_the_path_that_calls_another(machine: Machine) -> None:
     """As distributions install it; the headers are where the other is."""
-    home = Path(str(toolkit))
-    program(machine / "nvcc", f"#!/bin/sh\necho '#$ _HERE_={home}/bin' >&2\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CUDA_HOME")
-        assert Toolkit.find() == Toolkit(home)
-
-
-def test_simulate_reports_missing_requirements(
-    machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    network = bioae.Network.initialise(bioae.NetworkConfig.preset("strided"))
-    with pytest.raises(TargetError, match="nvcc"):
-        bioae.simulate(network, np.zeros((1, 28, 28)), "cuda_standalone")
-    bioae.save(network, tmp_path / "model")
-    model, out = (str(tmp_path / name) for name in ("model", "result.nc"))
-    assert main(["simulate", model, "--out", out, "--target", "cuda_standalone"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert "nvcc" in captured.err
-
-
-def test_requirements_import_neither_torch_nor_brian2cuda() -> None:
-    code = (
-        "import sys; from bioae.simulation.targets.cuda.requirements import check_packages\n"
-        "try: check_packages()\n"
-        "except Exception as error: print(error)\n"
-        "assert not {'brian2cuda', 'torch'} & sys.modules.keys()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    here = f"#!/bin/sh\necho '#$ _HERE_={machine.toolkit}/bin' >&2\n"
+    machine.program(machine.programs / "nvcc", here)
+    machine.patch.delenv("CUDA_HOME")
+    assert Toolkit.find() == Toolkit(machine.toolkit)
