@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bioae.runs.trainer import Reporter, Trainer
     from bioae.simulation.backend import Backend, Connectivity, Target
     from bioae.simulation.engine import Engine
-    from bioae.simulation.learned import Learned
+    from bioae.simulation.learning import Learned
     from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.run import Simulation
     from bioae.trainers.parity import Parity
@@ -282,8 +282,7 @@ def learn(
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.engine import Updates
-    from bioae.simulation.learned import Learned
-    from bioae.simulation.learning import learned_from
+    from bioae.simulation.learning import Learned, learned_from
     from bioae.simulation.presentations import Presentations
 
     before = None
@@ -301,7 +300,7 @@ def learn(
     presented = Presentations.of(start.config, data, seed=seed, **options)
     values = check_held(start.config.placed, held, len(presented))
     return learned_from(
-        engine, start, presented,
+        engine, presented,
         held=values, updates=updates, before=0 if before is None else before.presentations,
         progress=progress,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 from .backend import TARGETS as TARGETS
 from .backend import Backend as Backend
 from .counting import input_events as input_events
-from .learned import Learned as Learned
+from .learning import Learned as Learned
 from .objects.brian_network import BrianNetwork as BrianNetwork
 from .objects.plastic_synapses import PlasticSynapses as PlasticSynapses
 from .results.chunk import LayerSpikes as LayerSpikes

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.networks.network import Network
 from bioae.progress import Progress, counted
 from bioae.simulation.backend import LABELS
 from bioae.simulation.engine import Engine, Learner, Updates
-from bioae.simulation.learned import Learned
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.rewiring import NetworkRewiring
 
-__all__ = ["in_parts", "learned_from"]
+__all__ = ["Learned", "in_parts", "learned_from"]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A network after learning.
+
+    Attributes
+    ----------
+    network
+        The network, with the weights that it has learned.
+    result
+        Its activity while it learned, see `docs/result.md`.
+    moments
+        The state of the optimiser, by name; empty if there was none.
+    presentations
+        The presentations from which it has learned, in this call and those that it continued.
+    """
+
+    network: Network
+    result: xr.DataTree
+    moments: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    presentations: int = 0
 
 
 def learned_from(
     engine: Engine,
-    network: Network,
     presented: Presentations,
     *,
     held: Mapping[str, NDArray[np.float64]],
@@ -31,37 +53,18 @@ def learned_from(
     before: int = 0,
     progress: Progress | bool | None = None,
 ) -> Learned:
-    """Let a network learn from examples, and collect its activity.
-
-    Parameters
-    ----------
-    engine
-        The engine of the network.
-    network
-        The network as learning starts, see `bioae.networks.plasticity.learner`.
-    presented, held, updates, before
-        See `in_parts`.
-    progress
-        See `bioae.simulate`.
-    """
-    backend, chunks = engine.backend, []
-    learned, moments = network, dict(updates.moments)
+    """Let a network learn from examples, and collect its activity; arguments as for `in_parts`."""
+    network, backend, chunks = engine.network, engine.backend, []
+    learned, moments, total = network, dict(updates.moments), len(presented)
     parts = in_parts(engine, presented, backend.chunk, held=held, updates=updates, before=before)
-    total = len(presented)
-    with (
-        counted(LABELS[backend.target], total, progress, unit="examples") as report,
-        closing(parts),
-    ):
+    label = LABELS[backend.target]
+    with counted(label, total, progress, unit="examples") as report, closing(parts):
         for part, activity, learner in parts:
             chunks.append(activity)
             learned, moments = network.with_weights(learner.state.arrays), dict(learner.moments)
             report(part.stop)
     result = result_of(
-        network.described(),
-        presented,
-        join_chunks(chunks),
-        target=backend.target,
-        dtype=backend.dtype,
+        network, presented, join_chunks(chunks), target=backend.target, dtype=backend.dtype
     )
     return Learned(learned, result, moments, before + total)
 
@@ -80,7 +83,8 @@ def in_parts(
     Parameters
     ----------
     engine
-        The engine of the network that learns.
+        The engine of the network that learns, see
+        `bioae.networks.plasticity.learner`.
     presented
         The examples, in the order of their presentations.
     size

@@ -57,15 +57,7 @@ def parts_folder(path: Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """A network on a target, and the presentations that it runs.
-
-    Attributes
-    ----------
-    engine
-        The engine of the network.
-    presented
-        The presentations.
-    """
+    """The engine of a network, and the presentations that it runs."""
 
     engine: Engine
     presented: Presentations
@@ -158,9 +150,7 @@ class Simulation:
     def tree(self, chunk: Chunk) -> xr.DataTree:
         """Return the result of all presentations."""
         target, dtype = self.backend.target, self.backend.dtype
-        return result_of(
-            self.network.described(), self.presented, chunk, target=target, dtype=dtype
-        )
+        return result_of(self.network, self.presented, chunk, target=target, dtype=dtype)
 
 
 def _pieces(simulation: Simulation, parts: Parts) -> list[_Piece]:
@@ -190,19 +180,15 @@ class _Piece:
 
     def dataset(self, group: str) -> xr.Dataset:
         # No tree: its nodes refer to each other, and would stay in memory for a while.
-        network, presented = self.simulation.network, self._presented
-        if group != "/":
-            layer = self.parts.layer(self.part, self._number(group))
-            config, repeats = network.config, presented.repeats
-            return layer_dataset(
-                layer, presented.examples, config.dt_seconds * 1e3, config.steps, repeats
-            )
-        backend = self.simulation.backend
-        output = self.parts.output(self.part)
-        root = describe_run(
-            network.described(), presented, output, target=backend.target, dtype=backend.dtype
-        )
-        return root_dataset(**root)
+        network, backend = self.simulation.network, self.simulation.backend
+        config, presented = network.config, self._presented
+        if group == "/":
+            output = self.parts.output(self.part)
+            root = describe_run(network, presented, output, backend.target, backend.dtype)
+            return root_dataset(**root)
+        layer = self.parts.layer(self.part, self._number(group))
+        dt_ms, examples, repeats = config.dt_seconds * 1e3, presented.examples, presented.repeats
+        return layer_dataset(layer, examples, dt_ms, config.steps, repeats)
 
     @property
     def _presented(self) -> Presentations:

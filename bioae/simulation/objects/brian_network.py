@@ -327,9 +327,7 @@ class BrianNetwork(Shown):
             raise DataError("no data were presented", hint="Call present(data) before the run")
         chunk = self.read(len(self.presented))
         dtype = str(next(iter(self.populations.values())).variables[INPUT].dtype)
-        return result_of(
-            self.source.described(), self.presented, chunk, target=active_target(), dtype=dtype
-        )
+        return result_of(self.source, self.presented, chunk, target=active_target(), dtype=dtype)
 
     def run(self, presentations: int | None = None, **options: object) -> None:
         """Run all presentations, or the first few; `options` are those of `brian2.Network.run`.

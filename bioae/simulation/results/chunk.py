@@ -73,10 +73,10 @@ class LayerSpikes:
         name, shape, states, can_fire
             As for the class.
         example, step, neuron
-            (spike,) The position of the spike's example among the images, its step since the
-            start of the presentation, and its neuron, all from 0.
+            (spike,) The position of the spike's example, its step since the start of the
+            presentation, and its neuron, all from 0.
         examples, steps
-            The number of images, and of steps of a presentation.
+            The number of examples, and of steps of a presentation.
 
         Raises
         ------

@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.networks.network import Network
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.root import Root
 from bioae.simulation.results.tree import build_result
 
-#: Texts that describe a network, by attribute.
-Description = Mapping[str, str]
-
 __all__ = ["describe_run", "result_of"]
 
 
 def result_of(
-    network: Description, presented: Presentations, chunk: Chunk, *, target: str, dtype: str
+    network: Network, presented: Presentations, chunk: Chunk, *, target: str, dtype: str
 ) -> xr.DataTree:
-    """Build the result of a network on data, from either side.
+    """Build the result of a network from its activity in all presentations.
 
-    Parameters
-    ----------
-    network
-        Its description, from `Network.described`.
-    presented
-        The presentations.
-    chunk
-        The activity in all presentations.
-    target, dtype
-        The side that ran the network, and its type of state variables.
+    `target` and `dtype` are the side that ran it, and its type of state variables.
     """
-    root = describe_run(network, presented, chunk.output, target=target, dtype=dtype)
+    root = describe_run(network, presented, chunk.output, target, dtype)
     return build_result(layers=chunk.layers, **root)
 
 
 def describe_run(
-    network: Description,
-    presented: Presentations,
-    output: NDArray[np.float64],
-    *,
-    target: str,
-    dtype: str,
+    network: Network, presented: Presentations, output: NDArray[np.float64], target: str, dtype: str
 ) -> Root:
     """Return the contents of a result's root; the arguments are those of `result_of`."""
-    config, settings = presented.config, dict(network)
+    config, settings = presented.config, dict(network.described())
     root: Root = {
         "images": presented.inputs(),
         "repeats": presented.repeats,

@@ -119,10 +119,10 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     ResultError
         If the parts do not fit together, or an example is repeated.
     """
-    index: NDArray[np.int64] = np.asarray(root["example"], dtype=np.int64)
-    images, outputs, repeats = root["images"], _outputs(root), root.get("repeats", 1)
-    _check_images(images, outputs, index, root.get("label"), repeats)
-    data = _root(images, outputs, index, root.get("label"), repeats)
+    outputs = _outputs(root)
+    _check_outputs(root, outputs)
+    _check_numbers(root)
+    data = _variables(root, outputs)
     data.attrs = {
         "schema_version": SCHEMA_VERSION,
         "task": root.get("task", "reconstruction"),
@@ -151,26 +151,17 @@ def _outputs(root: Root) -> dict[str, NDArray[Any]]:
     return {"output": root["output"], **({} if desired is None else {"target": desired})}
 
 
-def _root(
-    images: NDArray[Any],
-    outputs: Mapping[str, NDArray[Any]],
-    example: NDArray[np.int64],
-    label: NDArray[Any] | None,
-    repeats: int,
-) -> xr.Dataset:
+def _variables(root: Root, outputs: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    images, label, repeats = root["images"], root.get("label"), root.get("repeats", 1)
+    example = np.asarray(root["example"], dtype=np.int64)
     dims = _input_dims(images)
-    root = xr.Dataset(
-        {
-            "input": (
-                dims,
-                images[:, 0] if len(dims) < images.ndim else images,
-                cf_attributes("input", "1"),
-            )
-        },
+    shown = images[:, 0] if len(dims) < images.ndim else images
+    data = xr.Dataset(
+        {"input": (dims, shown, cf_attributes("input", "1"))},
         coords={"example": ("example", example, cf_attributes("index in the data set"))},
     )
     if repeats > 1:
-        root = root.assign_coords(repeat=("repeat", np.arange(repeats), cf_attributes("repeat")))
+        data = data.assign_coords(repeat=("repeat", np.arange(repeats), cf_attributes("repeat")))
     for name, values in outputs.items():
         if name == "reconstruction":
             axes, stored = dims[1:], values[:, 0] if len(dims) < values.ndim else values
@@ -178,10 +169,10 @@ def _root(
             axes, stored = ("time", "unit")[3 - values.ndim :], values
         times = repeats if name != "target" else 1
         variable = (*presentation_dims(times), *axes), by_repeat(stored, times)
-        root[name] = (*variable, cf_attributes(name, "1"))
+        data[name] = (*variable, cf_attributes(name, "1"))
     if label is not None:
-        root["label"] = ("example", np.asarray(label), cf_attributes("class of the image"))
-    return root
+        data["label"] = ("example", np.asarray(label), cf_attributes("class of the image"))
+    return data
 
 
 def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
@@ -191,13 +182,8 @@ def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
     return ("example", "y", "x") if images.shape[1] == 1 else ("example", "channel", "y", "x")
 
 
-def _check_images(
-    images: NDArray[Any],
-    outputs: Mapping[str, NDArray[Any]],
-    example: NDArray[np.int64],
-    label: NDArray[Any] | None,
-    repeats: int,
-) -> None:
+def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
+    images, repeats = root["images"], root.get("repeats", 1)
     axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
     if "reconstruction" in outputs:  # of images only
         del axes[3]
@@ -222,14 +208,17 @@ def _check_images(
                 hint="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt",
             )
-    for name, numbers in (("example", example), ("label", label)):
-        if numbers is not None and np.shape(numbers) != images.shape[:1]:
+
+
+def _check_numbers(root: Root) -> None:
+    expected = root["images"].shape[:1]
+    for name, numbers in (("example", root["example"]), ("label", root.get("label"))):
+        if numbers is not None and np.shape(numbers) != expected:
             raise ResultError(
                 f"{name} does not fit the images",
-                expected=str(images.shape[:1]),
-                found=str(np.shape(numbers)),
-            )
-    ordered = np.sort(example)
+                expected=str(expected), found=str(np.shape(numbers)),
+            )  # fmt: skip
+    ordered = np.sort(root["example"])
     repeated = ordered[1:][np.diff(ordered) == 0]
     if repeated.size:
         raise ResultError(
