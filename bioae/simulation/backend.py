@@ -25,7 +25,6 @@ __all__ = [
     "Dtype",
     "Target",
     "known_target",
-    "record_names",
     "recorded",
 ]
 
@@ -53,13 +52,7 @@ STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
 
 
 def known_target(name: str, targets: tuple[Target, ...] = TARGETS) -> Target:
-    """Return the name of a target, if it is one of those in `targets`.
-
-    Raises
-    ------
-    TargetError
-        If it is not.
-    """
+    """Return the name of a target, or raise a `TargetError` if it is none of `targets`."""
     if not _is_one(name, targets):
         raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(targets)}")
     return cast(Target, name)
@@ -150,13 +143,7 @@ def _dtype_name(dtype: object) -> object:
 
 
 def record_names(record: object) -> tuple[str, ...]:
-    """Return the names of variables to record, in order.
-
-    Raises
-    ------
-    InputError
-        If they are no names.
-    """
+    """Return the names of variables to record, in order, or raise an `InputError`."""
     listed = isinstance(record, Collection) and not isinstance(record, (str, bytes, Mapping))
     names = list(record) if isinstance(record, Collection) else []
     if not listed or not all(isinstance(name, str) for name in names):
@@ -177,12 +164,7 @@ def recorded(
 ) -> dict[str, list[str]]:
     """Return the variables to record of each layer that has them, by its name.
 
-    Parameters
-    ----------
-    record
-        The names of variables; or those of each layer, by its name.
-    layers
-        The layers of a network.
+    `record` are names of variables; or those of each layer, by its name.
 
     Raises
     ------

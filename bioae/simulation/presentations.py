@@ -49,7 +49,7 @@ class Presentations:
     seed
         The seed of random input and of the noise of neurons.
     repeats
-        The number of presentations of each example.
+        The number of presentations of each example, which differ in their noise.
     cut
         The number of presentations that are left out, of the first example and of the last.
     """
@@ -74,17 +74,10 @@ class Presentations:
 
         Parameters
         ----------
-        config
-            The network's description.
-        data
-            Data in any of the forms of `bioae.datasets.convert`; their
-            indices key random input.
-        seed
-            The seed of random input and of the noise of neurons.
-        repeats
-            The number of presentations of each example, which differ in their noise.
-        options
-            Labels, layout and others, see `bioae.datasets.convert`.
+        config, seed, repeats
+            As for the class.
+        data, options
+            Data in any of the forms of `bioae.datasets.convert`, and its options.
 
         Raises
         ------
@@ -99,11 +92,17 @@ class Presentations:
         check_fit(config, data)
         check_indices(data.indices, len(data), "examples")
         check_key(seed, "seed")
-        repeats = _checked_repeats(config, repeats)
-        presented = cls(config, data, int(seed), repeats)
+        repeats = whole(repeats, "repeats", least=1, most=_MOST_REPEATS)
+        if repeats > 1 and not config.noisy:
+            raise InputError(
+                "the network has no noise: all repeats of an example would be equal",
+                where="repeats",
+                expected="1, or a network with a random encoder, noisy neurons or background",
+                found=str(repeats),
+            )
         if config.task.target != "images":
             config.task.known_target(data, config.steps)
-        return presented
+        return cls(config, data, int(seed), repeats)
 
     def __len__(self) -> int:
         return len(self.data) * self.repeats - sum(self.cut)
@@ -131,16 +130,6 @@ class Presentations:
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The place of each presentation's example in the data, and its repeat (presentation)."""
         return np.divmod(self.cut[0] + np.arange(len(self)), self.repeats)
-
-    @property
-    def labels(self) -> NDArray[np.int64] | None:
-        """The class of each example (example), where known."""
-        return self.data.labels
-
-    @property
-    def targets(self) -> NDArray[np.float64] | None:
-        """The targets of the outputs (example, ..., output), where known."""
-        return self.data.targets
 
     def values(self) -> NDArray[np.float64]:
         """Return images in [0, 1] (example, channel, y, x), or signals (example, time, channel)."""
@@ -207,13 +196,6 @@ class Presentations:
 def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOptions]) -> Data:
     """Return data in any form as those that a network receives; their shapes are checked later.
 
-    Parameters
-    ----------
-    config
-        The network, whose input has the shape of the examples.
-    data, options
-        As for `bioae.datasets.convert`.
-
     Raises
     ------
     DataError
@@ -229,15 +211,7 @@ def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOpt
 
 
 def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
-    """Return what an encoder encodes: images, or signals (example, time, channel).
-
-    Parameters
-    ----------
-    config
-        The network, whose time step tells the frame of an event.
-    data
-        Examples that fit it.
-    """
+    """Return what an encoder encodes of data that fit: images, or signals (see `Presentations`)."""
     if data.kind == "events":
         return data.frames(config.points, point_ms=_point_ms(config))
     return data.as_float()
@@ -299,18 +273,6 @@ def needed_input(config: NetworkConfig) -> str:
         return f"images of the shape (channel, y, x) = {config.input_shape}"
     shape = (config.points, *config.input_shape)
     return f"signals of the shape (time, channel) = {shape}, or events of {shape[-1]} channels"
-
-
-def _checked_repeats(config: NetworkConfig, repeats: int) -> int:
-    repeats = whole(repeats, "repeats", least=1, most=_MOST_REPEATS)
-    if repeats > 1 and not config.noisy:
-        raise InputError(
-            "the network has no noise: all repeats of an example would be equal",
-            where="repeats",
-            expected="1, or a network with a random encoder, noisy neurons or background",
-            found=str(repeats),
-        )
-    return repeats
 
 
 def _point_ms(config: NetworkConfig) -> float:

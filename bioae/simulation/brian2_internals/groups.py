@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numpy as np
-from brian2 import BrianObject, Clock, Group, Network, NeuronGroup, second
+from brian2 import BrianObject, Group, Network, NeuronGroup, second
 from brian2.core.names import Nameable
 from brian2.core.tracking import InstanceTrackerSet, Trackable
 from brian2.core.variables import Variable, Variables
@@ -159,13 +159,22 @@ def _has_template(chosen: Any, name: str) -> bool:
 
 
 class TemplateRunner(CodeRunner):  # type: ignore[misc]
-    """A `CodeRunner` with a template of a package."""
+    """Code that a group runs, with a template of a package; arguments as for `CodeRunner`."""
 
     #: The package with the template, in its folder `templates`.
     _template_package: str
 
     #: A class of code objects to use instead of the target's.
     _chosen_class: Any = None
+
+    def __init__(
+        self, group: Group, template: str, code: str | Mapping[str, str], **options: Any
+    ) -> None:
+        super().__init__(
+            group, template, code=code, clock=group.clock, check_units=False, **options
+        )
+        self._chosen_class = group.codeobj_class
+        group.contained_objects.append(self)
 
     def create_default_code_object(self, run_namespace: Mapping[str, Any]) -> Any:
         """Make the code object for the target that is active when code is generated."""
@@ -177,48 +186,28 @@ class TemplateGroup(Group, TemplateRunner):  # type: ignore[misc]
     """A Brian2 object with variables, and with code from a template of a package.
 
     Make the object, add to its `variables`, then call `_run_template`.
-
-    Parameters
-    ----------
-    name, codeobj_class
-        As for any Brian2 object.
     """
 
-    def __init__(self, name: str, codeobj_class: Any = None) -> None:
+    def __init__(self, name: str) -> None:
         Nameable.__init__(self, name=name)
-        self.codeobj_class = self._chosen_class = codeobj_class
+        self.codeobj_class = None
         self.variables = Variables(self)
 
     def _run_template(
         self,
         template: str,
         code: str | Mapping[str, str],
-        *,
-        clock: Clock,
-        when: str,
-        order: int,
-        dependencies: Iterable[Group],
-        needed_variables: list[str],
-        options: Mapping[str, Any],
-        check_units: bool = True,
+        *dependencies: Group,
+        template_kwds: Mapping[str, Any],
+        **options: Any,
     ) -> None:
-        """Run a template in each step; arguments as for `CodeRunner`.
+        """Run a template in each step; options as for `CodeRunner`.
 
-        The groups that it depends on have to be in the same network. `options` are values for the
-        template.
+        The groups that it depends on have to be in the same network.
         """
+        # It has a name.
         CodeRunner.__init__(
-            self,
-            group=self,
-            template=template,
-            code=code,
-            clock=clock,
-            when=when,
-            order=order,
-            name=None,  # it has one
-            check_units=check_units,
-            needed_variables=needed_variables,
-            template_kwds=dict(options),
+            self, self, template, code=code, name=None, template_kwds=dict(template_kwds), **options
         )
         for group in dependencies:
             self.add_dependency(group)

@@ -44,39 +44,25 @@ class ConditionalRunner(TemplateRunner):
         Brian2 code of its shared variables.
     code
         Brian2 code of its variables.
-    when, order, name
-        As for any Brian2 object.
     overrides
         Whether it may set variables that neurons keep while they are refractory, unlike
         `run_regularly`.
+    options
+        `when`, `order` and `name`, as for any Brian2 object.
     """
 
     _template_package = __package__
 
     def __init__(
-        self,
-        group: Group,
-        condition: str,
-        code: str,
-        *,
-        when: str,
-        order: int = 0,
-        name: str,
-        overrides: bool = True,
+        self, group: Group, condition: str, code: str, *, overrides: bool = True, **options: Any
     ) -> None:
         super().__init__(
             group,
             "conditional",
-            code={"condition": f"_holds = {condition}", "statement": code},
-            clock=group.clock,
-            when=when,
-            order=order,
-            name=name,
-            check_units=False,
+            {"condition": f"_holds = {condition}", "statement": code},
             override_conditional_write=["not_refractory"] if overrides else None,
+            **options,
         )
-        self._chosen_class = group.codeobj_class
-        group.contained_objects.append(self)
 
 
 class SpikeCounter(TemplateRunner):
@@ -90,29 +76,21 @@ class SpikeCounter(TemplateRunner):
         The shared variable of the group that is set to the number.
     condition
         Brian2 code of its shared variables.
-    when, order, name
-        As for any Brian2 object.
+    options
+        `when`, `order` and `name`, as for any Brian2 object.
     """
 
     _template_package = __package__
 
-    def __init__(
-        self, group: Group, variable: str, condition: str, *, when: str, order: int = 0, name: str
-    ) -> None:
+    def __init__(self, group: Group, variable: str, condition: str, **options: Any) -> None:
         super().__init__(
             group,
             "spike_counter",
-            code=f"_holds = {condition}",
-            clock=group.clock,
-            when=when,
-            order=order,
-            name=name,
-            check_units=False,
+            f"_holds = {condition}",
             needed_variables=[variable],
             template_kwds={"count_variable": group.variables[variable]},
+            **options,
         )
-        self._chosen_class = group.codeobj_class
-        group.contained_objects.append(self)
 
 
 class _Recorder(TemplateGroup):
@@ -128,9 +106,8 @@ class _Recorder(TemplateGroup):
         *,
         recorded: str,
         condition: str = "",
-        when: str,
-        order: int = 0,
         name: str,
+        **options: Any,
     ) -> None:
         super().__init__(name)
         self.source = source
@@ -141,13 +118,12 @@ class _Recorder(TemplateGroup):
         self._run_template(
             template,
             f"_holds = {condition}" if condition else "",
+            source,
             clock=source.clock,
-            when=when,
-            order=order,
-            dependencies=[source],
             needed_variables=[*arrays, recorded],
-            options={"recorded_variable": self.variables[recorded]},
+            template_kwds={"recorded_variable": self.variables[recorded]},
             check_units=False,
+            **options,
         )
 
     def append(self, array: str, values: NDArray[Any]) -> None:
@@ -163,26 +139,16 @@ class SpikeRecorder(_Recorder):
 
     A `brian2.SpikeMonitor` takes 12 bytes per spike, and 8 more for each further variable. In a
     C++ or CUDA program this recorder takes 2, or 4 for a group of more than 65,536 neurons.
-
-    Parameters
-    ----------
-    source
-        The group.
-    name
-        As for any Brian2 object.
     """
 
     def __init__(self, source: Group, *, name: str) -> None:
         # Code of Cython supports no shorter type.
         short = active_target().endswith("_standalone") and len(source) <= 2**16
+        arrays = {"i": np.uint16 if short else np.int32, "count": np.int32}
         super().__init__(
-            source,
-            "spike_recorder",
-            {"i": np.uint16 if short else np.int32, "count": np.int32},
-            recorded="_spikespace",
-            when="after_thresholds",
-            name=name,
-        )
+            source, "spike_recorder", arrays,
+            recorded="_spikespace", when="after_thresholds", name=name,
+        )  # fmt: skip
 
 
 class ValueRecorder(_Recorder):
@@ -196,22 +162,14 @@ class ValueRecorder(_Recorder):
         The variable.
     condition
         Brian2 code of the group's shared variables.
-    when, order, name
-        As for any Brian2 object.
+    options
+        `when`, `order` and `name`, as for any Brian2 object.
     """
 
-    def __init__(
-        self, source: Group, variable: str, condition: str, *, when: str, order: int = 0, name: str
-    ) -> None:
+    def __init__(self, source: Group, variable: str, condition: str, **options: Any) -> None:
+        arrays = {"values": source.variables[variable].dtype}
         super().__init__(
-            source,
-            "value_recorder",
-            {"values": source.variables[variable].dtype},
-            recorded=variable,
-            condition=condition,
-            when=when,
-            order=order,
-            name=name,
+            source, "value_recorder", arrays, recorded=variable, condition=condition, **options
         )
 
     @property

@@ -103,10 +103,12 @@ class PlasticSynapses(TemplateGroup):
         self._run_template(
             "plastic_synapses",
             code,
+            source,
+            target,
+            *self.traces.values(),
             clock=clock.clock,
             when="synapses",
             order=-1,
-            dependencies=[source, target, *self.traces.values()],
             needed_variables=[
                 *self._arrays.values(),
                 "_spikespace",
@@ -117,7 +119,7 @@ class PlasticSynapses(TemplateGroup):
                 *(_array(each) for each in self._given() if each in used),
                 *(_array(each) for each in self._keys),
             ],
-            options={
+            template_kwds={
                 "weight_variable": self.variables[VARIABLE],
                 "separate": self._separate,
                 "connected": self.variables[_CONNECTED] if structural else None,

@@ -67,15 +67,12 @@ class Traces(Population):
                     "condition": f"_holds = {STEP} >= {first} and {STEP} < {end}",
                     "statement": "\n".join(lines),
                 },
-                clock=clock.clock,
                 when="synapses",
                 order=5,
                 name=f"{name}__on_spike",
-                check_units=False,
                 needed_variables=["_spikes_of"],
             )
             jumps.add_dependency(neurons)
-            self.contained_objects.append(jumps)
 
     def _arriving(self) -> tuple[str, ...]:
         return ()  # no synapse reaches a trace

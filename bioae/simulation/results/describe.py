@@ -41,7 +41,7 @@ def describe_run(
         "seed": presented.seed,
         "neuron_model": settings.pop("neuron_model"),
         "network_sha256": settings.pop("network_sha256"),
-        "label": presented.labels,
+        "label": presented.data.labels,
         "attrs": {"schedule": config.schedule, "dtype": dtype, **settings},
         "task": config.task.kind,
     }

@@ -127,12 +127,13 @@ class SharedSynapses(TemplateGroup):
         self._run_template(
             "shared_synapses",
             "\n".join(f"{name} = {text}" for name, text in code.items()),
+            source,
+            target,
             clock=clock,
             when=arrival.when,
             order=arrival.order,
-            dependencies=[source, target],
             needed_variables=needed,
-            options={
+            template_kwds={
                 "eventspace_variable": source.variables[f"_{event}space"],
                 "weight_variable": self.variables[weight],
                 "conditional": condition is not None,

@@ -69,7 +69,7 @@ class Toolkit:
     @cached_property
     def version_text(self) -> str:
         """The compiler's description of its version."""
-        command = [self.folder / "bin" / "nvcc", "--version"]
+        command = [str(self.folder / "bin" / "nvcc"), "--version"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     @property
