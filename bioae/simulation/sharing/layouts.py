@@ -23,15 +23,7 @@ Shape = tuple[int, int, int]
 
 
 class Unrolled(NamedTuple):
-    """Connections, one entry each.
-
-    Attributes
-    ----------
-    source, target
-        Indices of neurons (synapse).
-    weight
-        Indices into the flattened weights (synapse).
-    """
+    """Connections one by one: indices of neurons, and into the flattened weights (synapse)."""
 
     source: Index
     target: Index
@@ -176,17 +168,7 @@ def conv_transpose2d(
 ) -> Layout:
     """Return the layout of PyTorch's transposed convolution, weights (in, out / groups, y, x).
 
-    Parameters
-    ----------
-    input_shape, channels, kernel, stride, padding, dilation, groups
-        As for `conv2d`.
-    output_padding
-        Additional size of the target at its end.
-
-    Raises
-    ------
-    ValueError
-        If the groups do not divide the channels, or the target would be empty.
+    See `conv2d`; `output_padding` is an additional size of the target at its end.
     """
     axes = [
         _Axis(n, (n - 1) * s - 2 * p + d * (k - 1) + 1 + o, k, s, p, d, transposed=True)

@@ -117,7 +117,7 @@ class SharedSynapses(TemplateGroup):
         if weight in used:
             raise ValueError(f"{self.name}: the weight {weight!r} cannot be used in {code}")
         self._add_ends(variable, negative, event, steps)
-        self._add_weights(weight, np.asarray(weights), variable)
+        self._add_weights(weight, np.ravel(weights), variable)
         self._add_layout(negative is not None)
         self._add_names(clock)
         needed = [weight, f"_{event}space"]
@@ -150,10 +150,8 @@ class SharedSynapses(TemplateGroup):
             },
         )
 
-    @property
-    def start(self) -> int:
-        """The first weight, 0; Brian2 asks for the range of an array that is an argument."""
-        return 0
+    #: The first weight; Brian2 asks for the range of an array that is an argument.
+    start = 0
 
     @property
     def stop(self) -> int:
@@ -179,16 +177,12 @@ class SharedSynapses(TemplateGroup):
             add.add_array("_now", size=1, dtype=np.int32, scalar=True, read_only=True)
 
     def _add_weights(self, weight: str, values: NDArray[Any], variable: str) -> None:
-        target = self.target.variables[variable]
-        self.variables.add_constant("N", values.size)
+        target, size = self.target.variables[variable], values.size
+        self.variables.add_constant("N", size)
         self.variables.add_array(
-            weight,
-            size=values.size,
-            values=np.asarray(values, dtype=target.dtype).ravel(),
-            dimensions=target.dim,
-            dtype=target.dtype,
-            constant=True,
-        )
+            weight, size=size, values=values.astype(target.dtype),
+            dimensions=target.dim, dtype=target.dtype, constant=True,
+        )  # fmt: skip
 
     def _add_layout(self, separate: bool) -> None:
         add, layout = self.variables, self.layout

@@ -36,12 +36,7 @@ _AHEAD = 2
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Connect to a Dask cluster for the length of a block.
-
-    Parameters
-    ----------
-    address
-        The address of its scheduler, such as ``tcp://127.0.0.1:8786``.
+    """Connect to the scheduler of a Dask cluster for the length of a block.
 
     Raises
     ------
@@ -87,7 +82,7 @@ def count_workers(client: Client) -> int:
     except TimeoutError as error:
         raise TargetError(
             "the Dask cluster has no workers",
-            where=_address(client),
+            where=str(client.scheduler.address),
             hint="Start some: dask worker --nthreads 1 ADDRESS",
         ) from error
     return max(1, len(client.nthreads()))
@@ -101,14 +96,7 @@ def run_on_cluster(
     Dask gives the work of a worker that dies to another, as often as its configuration allows
     (``distributed.scheduler.allowed-failures``).
 
-    Parameters
-    ----------
-    build
-        Builds the network, once per worker.
-    presented, parts
-        The presentations, and the parts to run.
-    client
-        The client of the cluster.
+    The network is built once per worker.
 
     Raises
     ------
@@ -151,10 +139,6 @@ def run_on_cluster(
             wait(released, timeout=PATIENCE_SECONDS)
 
 
-def _address(client: Client) -> str:
-    return str(client.scheduler.address)
-
-
 def _result(client: Client, future: Future) -> Chunk:
     """Fetch a finished chunk, waiting for its repetition if a worker left with it."""
     timeout = _POLL_SECONDS
@@ -169,7 +153,7 @@ def _result(client: Client, future: Future) -> Chunk:
         except Exception as error:
             raise TargetError(
                 f"a worker of the Dask cluster failed: {type(error).__name__}: {error}",
-                where=_address(client),
+                where=str(client.scheduler.address),
                 hint="Check that the same bioae is installed on the scheduler and all workers, "
                 "and that they have enough memory",
             ) from error

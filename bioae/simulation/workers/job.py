@@ -49,10 +49,10 @@ def chunk_size(config: NetworkConfig, record: Collection[str]) -> int:
     another; a spike takes half a number, and a trace one per step, as does a potential that is
     decoded from every step.
     """
-    each_step = 0.0
-    for placed in config.placed:
-        recorded = placed.program.states.keys() & set(record)
-        each_step += placed.size * (len(recorded) + _DENSITY / 2)
+    each_step = sum(
+        placed.size * (len(placed.program.states.keys() & set(record)) + _DENSITY / 2)
+        for placed in config.placed
+    )
     if config.decoder.reads_potential and config.decoder.collects is None:
         each_step += config.placed[-1].size
     period = config.timing.period
@@ -117,14 +117,13 @@ class Brian2Engine(Engine):
                 where="cuda_standalone",
                 hint="Use --target cpp_standalone",
             )
-        if updates.batch_size > 1 or updates.optimiser is not None:
+        several = updates.batch_size > 1
+        if several or updates.optimiser is not None:
             raise NetworkError(
                 "in Brian2 presentations learn one after another, by the statements of the rule",
                 where=self.backend.target,
                 expected="a batch size of 1 and no optimiser",
-                found=f"a batch size of {updates.batch_size}"
-                if updates.batch_size > 1
-                else "an optimiser",
+                found=f"a batch size of {updates.batch_size}" if several else "an optimiser",
                 hint='Use the target "torch"',
             )
         with self.runner(presentations, learning=True) as runner:
@@ -163,15 +162,7 @@ class _Brian2Learner(Learner):
 
 @dataclass(frozen=True, eq=False)
 class BuiltRunner(Runner):
-    """A network that is built.
-
-    Attributes
-    ----------
-    built
-        Its objects.
-    held
-        Modulators of learning rules, by name: (example) each, of all examples.
-    """
+    """A network that is built, and the modulators of its learning rules (example) by name."""
 
     built: BrianNetwork
     held: dict[str, NDArray[np.float64]] = field(default_factory=dict, kw_only=True)
@@ -190,7 +181,12 @@ class _Runtime(BuiltRunner):
         for group, name, values in self._starts(part):
             group.variables[name].set_value(values)
         self.built.run(**_reporting(self.built, part.stop - part.start))
-        _check_compiled(self.built)
+        for name in uncompiled_objects(self.built.network):
+            raise TargetError(
+                "a part of the network could not be compiled, and Brian2 left it out",
+                where=name,
+                hint="Use --target numpy",
+            )
         self.built.keep_state()
         return self.built.read(part.stop - part.start)
 
@@ -209,16 +205,6 @@ def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
         show(min(presentations, max(0, steps // built.timing.period)))
 
     return {"report": report, "report_period": _REPORT_SECONDS * second}
-
-
-def _check_compiled(built: BrianNetwork) -> None:
-    """Reject results without the part of a code object that Cython could not compile."""
-    for name in uncompiled_objects(built.network):
-        raise TargetError(
-            "a part of the network could not be compiled, and Brian2 left it out",
-            where=name,
-            hint="Use --target numpy",
-        )
 
 
 @dataclass(frozen=True, eq=False)

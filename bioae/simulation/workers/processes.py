@@ -28,19 +28,12 @@ def run_in_processes(
 ) -> Finished:
     """Yield parts of the presentations and the network's activity, as they are finished.
 
-    Parameters
-    ----------
-    build
-        Builds the network, once for all processes.
-    presented, parts
-        The presentations, and the parts to run.
-    workers
-        The number of processes; 1 is this one.
+    The network is built once for all processes; see `shared`.
 
     Raises
     ------
     TargetError
-        As `shared`; or if the network cannot be built or run.
+        If a process is killed, or the network cannot be built or run.
     """
     if not parts:
         return
