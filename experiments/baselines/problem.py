@@ -11,13 +11,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from bioae.datasets import Data
-from bioae.errors import DataError
 from bioae.noise import Key
 from bioae.runs.folder import MODEL
 from bioae.runs.splits import Splits
 from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
+from bioae.trainers.training.problem import LayerTally
 from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
@@ -109,7 +109,7 @@ class BaselineProblem(DescentProblem):
         save_baseline(result, self.config, out / MODEL)
 
 
-class ActivationTally:
+class ActivationTally(LayerTally):
     """Counts of the units of a layer whose activation is not 0.
 
     Parameters
@@ -120,34 +120,15 @@ class ActivationTally:
     """
 
     def __init__(self, in_time: bool = False) -> None:
+        super().__init__()
         self._in_time = in_time
-        self._examples = 0
-        self._active: Tensor | None = None
 
-    def add(self, layer: Tensor) -> None:
+    def add(self, layer: Tensor) -> None:  # type: ignore[override]
         """Count in a batch of activations (example, *shape), or (time, example, *shape)."""
         units = (layer != 0).any(0) if self._in_time else layer != 0
-        active = units.flatten(1).sum(0)
-        self._examples += len(units)
-        self._active = active if self._active is None else self._active + active
+        self.count(units.flatten(1), steps=1)
 
     def figures(self) -> dict[str, float]:
-        """Return the layer's figures, defined as those of spiking layers.
-
-        Returns
-        -------
-        dict
-            ``active``: the fraction of units that are not 0 for an example, averaged over examples;
-            ``dead``: the fraction of units that are 0 for every example.
-
-        Raises
-        ------
-        DataError
-            If nothing was counted.
-        """
-        if self._active is None:
-            raise DataError("no activity was counted", expected="at least one batch")
-        return {
-            "active_fraction_mean": (self._active.double() / self._examples).mean().item(),
-            "dead_fraction": (self._active == 0).double().mean().item(),
-        }
+        """Return ``active_fraction_mean`` and ``dead_fraction``, as those of spiking layers."""
+        figures = super().figures()
+        return {name: figures[name] for name in ("active_fraction_mean", "dead_fraction")}

@@ -170,10 +170,13 @@ class LayerTally:
 
     def add(self, layer: LayerActivity) -> None:
         """Count the spikes of a batch, shape (time, example, *shape)."""
-        counts = layer.counts.flatten(1)
+        self.count(layer.counts.flatten(1), steps=len(layer.spikes))
+
+    def count(self, counts: Tensor, *, steps: int) -> None:
+        """Add the spikes of a batch in its time steps, (example, neuron)."""
         spikes = counts.sum(0, dtype=torch.float64)
         active = (counts > 0).sum(0)
-        self._steps = len(layer.spikes)
+        self._steps = steps
         self._examples += len(counts)
         self._spikes = spikes if self._spikes is None else self._spikes + spikes
         self._active = active if self._active is None else self._active + active
