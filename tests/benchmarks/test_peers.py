@@ -58,13 +58,6 @@ def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
 
 
 @pytest.mark.slow
-def test_other_networks_are_refused(peer: str) -> None:
-    network = Network.initialise(NetworkConfig.preset("strided", neuron="lif_subtract"))
-    with pytest.raises(ValueError, match="no equivalent of the layer 'encoder1'"):
-        build(peer, network)
-
-
-@pytest.mark.slow
 def test_recurrent_layers(peer: str) -> None:
     """The same spikes, and the same gradients where the peer's reset is not detached."""
     sizes = Sizes(channels=30, neurons=20, outputs=4, steps=12, batch=3, active=0.3)

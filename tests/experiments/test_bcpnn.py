@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from experiments.bcpnn import EXPERIMENT, RINGS, _places, _readouts, _use
-
-
-def flat(tables: Any, prefix: str = "") -> dict[str, Any]:
-    """Return tables of tables as keys with dots."""
-    found = {}
-    for key, value in tables.items():
-        found |= (
-            flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return found
-
-
-@pytest.mark.parametrize(
-    ("condition", "reference", "keys"),
-    [
-        ("fixed", "learned", {"tables.structure.swaps"}),
-        ("shuffled", "learned", {"kind"}),
-        ("untrained", "learned", {"kind", "scale"}),
-        ("untrained-weak", "untrained", {"scale"}),
-        ("no-bias", "learned", {"tables.network.bias_gain"}),
-        ("noisy-start", "learned", {"tables.network.counts"}),
-        ("noisy-start-fixed", "noisy-start", {"tables.structure.swaps"}),
-        ("large", "learned", {"tables.network.hypercolumns", "tables.network.minicolumns"}),
-        ("large-fixed", "large", {"tables.structure.swaps"}),
-    ],
-)
-def test_conditions_differ_as_they_say(condition: str, reference: str, keys: set[str]) -> None:
-    one, other = (flat(EXPERIMENT.conditions[name].settings) for name in (condition, reference))
-    assert len(other) > 8
-    assert {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)} == keys
+from experiments.bcpnn import RINGS, _places, _readouts, _use
 
 
 def test_places_of_all_pixels_and_of_the_corners() -> None:

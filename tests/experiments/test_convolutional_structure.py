@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -71,19 +70,3 @@ def test_localisation_in_closed_form() -> None:
     gaussian = np.random.default_rng(0).normal(size=(4000, LENGTH))
     # E w^4 / (n (E w^2)^2) = 3/n, up to terms in 1/n^2.
     assert _localisation(gaussian)["median"] == pytest.approx(3 / LENGTH, rel=0.15)
-
-
-def test_untrained_weights_need_no_training(tmp_path: Path) -> None:
-    found = run(trial(tmp_path, "untrained"))
-    assert found.keys() == {"median", "localised"}
-    assert 0.05 < found["median"] < 0.08
-
-
-def test_conditions_differ() -> None:
-    texts = {json.dumps(each.settings, sort_keys=True) for each in EXPERIMENT.conditions.values()}
-    assert len(texts) == len(EXPERIMENT.conditions)
-    reversed_, usual = (
-        EXPERIMENT.conditions[name].settings["fields"]["scales"]
-        for name in ("relu-reversed", "relu")
-    )
-    assert reversed_ == usual[::-1]

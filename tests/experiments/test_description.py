@@ -6,16 +6,15 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from scipy import stats
 
 from bioae.errors import InputError
 from experiments.common.figures import dots
-from experiments.runner.criteria import Criterion, mean, values_of
+from experiments.runner.criteria import Criterion, mean
 from experiments.runner.experiment import Column, Condition, Experiment, Plan, available, load
 from experiments.runner.page import page_of
-from experiments.runner.rows import Document, Row, identity_of, row_of, table_of
+from experiments.runner.rows import Document, identity_of, row_of, table_of
 from experiments.runner.verdict import judge
 
 CLAIM = Criterion("claim", "score", mean("score", "a"), ">=", 0.5)
@@ -176,19 +175,6 @@ def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
     assert "{" not in page_of(replace(each, criteria=each.criteria), stored).partition("## Run")[0]
 
 
-def test_numbers_are_stored_as_they_are() -> None:
-    numbers = {"score": 0.1 + 0.2, "spikes": 2**53 + 1}
-    plan = Plan(experiment())
-    row = row_of(plan, ("a", 0), numbers, {"seconds": 1.5})
-    again = Row.model_validate_json(row.model_dump_json())
-    assert again == row
-    assert again.numbers == numbers
-    for undefined in (math.nan, math.inf):
-        assert row_of(plan, ("a", 0), {"score": undefined}, {}).numbers == {"score": None}
-    with pytest.raises(ValueError, match="found nothing"):
-        row_of(plan, ("a", 0), {}, {})
-
-
 def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
     columns = {"score": Column("score"), "other": Column("other"), "spikes": Column("spikes")}
     grouped = experiment(columns=columns, groups={"One": ("a",), "Two": ("b",)}, seeds=1)
@@ -200,32 +186,6 @@ def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
     assert [line.split("|")[1].strip() for line in one.splitlines()[2:4]] == ["score", "spikes"]
     assert "other" not in one
     assert "| other | 2.00 |" in two
-
-
-def test_a_page_leaves_out_conditions_without_rows_in_its_results() -> None:
-    grouped = experiment(groups={"One": ("a",), "Two": ("b",)}, seeds=1)
-    plan = Plan(grouped)
-    page = page_of(grouped, document(plan, {("a", 0): {"score": 0.5, "spikes": 5}}))
-    assert "| `a` | one | 1 |\n\nNo rows yet: `b`.\n" in page
-    assert "### One" in page
-    assert "### Two" not in page
-    together = experiment(seeds=1)
-    page = page_of(together, document(Plan(together), {("b", 0): {"score": 0.5, "spikes": 5}}))
-    assert "|  | `b` |\n" in page
-
-
-def test_a_page_says_which_rows_are_from_which_commit() -> None:
-    stored = document(Plan(experiment()), {("a", s): {"score": 0.5} for s in range(3)})
-    first, *others = stored.rows
-    rows = (
-        first.model_copy(update={"provenance": {"commit": "1a"}}),
-        *(row.model_copy(update={"provenance": {"commit": "2b"}}) for row in others),
-    )
-    page = page_of(experiment(), stored.model_copy(update={"rows": rows}))
-    assert "- Commit: 1a (`a` 0); 2b (`a` 1 2).\n" in page
-    page = page_of(experiment(), stored.model_copy(update={"rows": rows[:1]}))
-    assert "- Commit: 1a.\n" in page
-    assert "- Machine: not known." in page
 
 
 def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
@@ -260,15 +220,3 @@ def test_a_page_says_how_many_planned_rows_there_are_and_which_numbers_came_late
     assert "- Later: `score` measured again by 3c (`a` 0 1).\n" in page
     assert "| `a` | one | 2 of 3 |" in page
     assert f", 2 of {len(plan.keys())} rows." in page
-
-
-def test_rows_that_lack_a_number_are_left_out_of_its_mean() -> None:
-    plan = Plan(experiment(seeds=3))
-    numbers = [{"score": 0.25, "spikes": 5}, {"spikes": 5}, {"score": 0.75, "spikes": 5}]
-    rows = {("a", seed): each for seed, each in enumerate(numbers)}
-    table = table_of(plan, document(plan, rows).rows)
-    assert values_of(table, "score", "a").tolist() == [0.25, 0.75]
-    assert len(values_of(table, "spikes", "a")) == 3
-    assert not len(values_of(table, "score", "b"))
-    undefined = document(plan, rows | {("a", 1): {"score": math.nan, "spikes": 5}})
-    assert np.isnan(values_of(table_of(plan, undefined.rows), "score", "a")).any()

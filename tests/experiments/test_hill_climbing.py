@@ -124,38 +124,3 @@ def test_reconstruction_is_learnt_and_shuffled_inputs_are_not() -> None:
     # A neuron cannot reconstruct more than the first principal component.
     first = np.linalg.svd(INPUTS)[1][0] ** 2 / np.sum(INPUTS**2)
     assert finished("autoencoding").network.unexplained(INPUTS, best=True).min() >= 1 - first
-
-
-def test_jitter_moves_the_same_weights_by_the_same_amounts() -> None:
-    own = climber(400)
-    kept = own.autoencoding().kept
-    still = Climber(INPUTS, TARGETS, neurons=4, evaluations=400, size=0.3, seed=3)
-    still.task = [(0, 0.0)] * len(own.task)  # steps that change nothing
-    moved = still.jitter(kept).network.hidden - own.network.hidden
-    size = own.network.hidden.size
-    steps = [step for step, keep in zip(own.code, kept, strict=True) if keep and step[0] < size]
-    largest = np.zeros(size)
-    for place, change in steps:
-        largest[place] += abs(change)
-    once = [place for place in range(size) if sum(at == place for at, _ in steps) == 1]
-    assert len(once) > 3
-    np.testing.assert_allclose(np.abs(moved).reshape(-1)[once], largest[once], rtol=1e-9)
-    assert (np.abs(moved).reshape(-1) <= largest + 1e-12).all()
-    signs = np.sign(moved.reshape(-1)[once]) * np.sign(
-        [change for place in once for at, change in steps if at == place]
-    )
-    assert set(signs) == {-1.0, 1.0}
-    assert not still.jitter(np.zeros_like(kept)).kept.any()
-
-
-def test_climbs_share_their_start_and_differ_by_seed() -> None:
-    for name in ("hidden", "output", "decoder"):
-        assert (getattr(climber().network, name) == getattr(climber().network, name)).all()
-    again, other = climber(400).plain().network, climber(400, seed=4).plain().network
-    np.testing.assert_array_equal(climber(400).plain().network.hidden, again.hidden)
-    assert (again.hidden != other.hidden).all()
-    # A climb leaves the initial weights as they are.
-    own = climber(400)
-    start = own.network.hidden.copy()
-    own.plain()
-    np.testing.assert_array_equal(own.network.hidden, start)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bioae.networks.structure import Structure, random_connections
+from bioae.networks.structure import Structure
 from experiments.hypercolumns.learning import (
     Learning,
     by_information,
     by_shuffled_information,
     learn,
 )
-from experiments.hypercolumns.network import Hypercolumns, Weights, binary_units, sources_of
+from experiments.hypercolumns.network import Hypercolumns, binary_units
 from experiments.hypercolumns.traces import Traces
 
 NETWORK = Hypercolumns(hypercolumns=2, minicolumns=3)
@@ -56,22 +56,6 @@ def test_traces_are_exponential_averages(batch: int) -> None:
     np.testing.assert_allclose(traces.joint, first / 6 + products, rtol=1e-12)
 
 
-@pytest.mark.parametrize("counts", [None, 10.0])
-def test_the_counter_keeps_probabilities_unbiased(counts: float | None) -> None:
-    """Divided by it, probabilities have the sum 1 from the start, and constants stay."""
-    traces, rng = start(0.01, counts), np.random.default_rng(2)
-    for _ in range(30):
-        p = traces.joint / traces.counter
-        np.testing.assert_allclose(p.sum((1, 3)), 1.0, rtol=1e-12)
-        np.testing.assert_allclose((traces.target / traces.counter).sum(1), 1.0, rtol=1e-12)
-        np.testing.assert_allclose((traces.source / traces.counter).sum(1), 1.0, rtol=1e-12)
-        traces.update(drawn(rng, 1, (4, 2)), drawn(rng, 1, (2, 3)))
-    assert traces.counter < 0.3  # without it all averages were this small
-    constant = start(0.01)
-    constant.update(np.full((1, 4, 2), 0.5), np.full((1, 2, 3), 1 / 3))
-    np.testing.assert_allclose(constant.target / constant.counter, 1 / 3, rtol=1e-12)
-
-
 def exact(target: Numbers, source: Numbers, joint: Numbers) -> Traces:
     """Return traces whose averages are probabilities, with a counter of 0.5."""
     return Traces(0.1, 0.5, 0.5 * target, 0.5 * source, 0.5 * joint)
@@ -103,24 +87,6 @@ def test_activity_is_the_posterior_of_a_naive_bayes_mixture() -> None:
     posterior = likelihood / likelihood.sum(1, keepdims=True)
     weights = traces.weights(np.ones((1, 4), bool))
     np.testing.assert_allclose(weights.activity(inputs)[:, 0], posterior, rtol=1e-12)
-
-
-def test_only_connections_count() -> None:
-    """Against the sum over all sources with weights of 0 where there is no connection."""
-    rng = np.random.default_rng(6)
-    connected = random_connections(2, 4, 2, rng)
-    dense = rng.normal(size=(2, 3, 4, 2))
-    sources = sources_of(connected)
-    values = np.stack([each[:, own] for each, own in zip(dense, sources, strict=True)])
-    weights = Weights(rng.normal(size=(2, 3)), values, sources)
-    inputs = rng.random((5, 4, 2))
-    masked = dense * connected[:, None, :, None]
-    expected = np.einsum("hmiu,eiu->ehm", masked, inputs) + weights.bias
-    np.testing.assert_allclose(weights.support(inputs), expected, rtol=1e-12)
-    activity = weights.activity(inputs)
-    np.testing.assert_allclose(activity.sum(-1), 1.0, rtol=1e-12)
-    quotient = np.exp(expected) / np.exp(expected).sum(-1, keepdims=True)
-    np.testing.assert_allclose(activity, quotient, rtol=1e-12)
 
 
 def bars(count: int) -> Numbers:

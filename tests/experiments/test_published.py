@@ -152,14 +152,3 @@ def test_conditions_differ_as_they_say(
     differing = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
     assert differing <= keys
     assert bool(differing) == bool(keys)
-
-
-def test_layers_of_conventional_networks_are_those_of_spiking_ones() -> None:
-    from experiments.radlif import EXPERIMENT, recipe
-
-    task = {"name": "rows", "points": 28, "channels": 28, "classes": 10}
-    spiking, lstm = (recipe(name, task, EXPERIMENT.sizes) for name in ("radlif", "lstm"))
-    units = [[each["units"] for each in t["network"]["layers"]] for t in (spiking, lstm)]
-    assert units[0] == units[1]
-    for key in ("optimiser", "learning_rate", "epochs", "batch_size", "schedule"):
-        assert spiking["training"][key] == lstm["training"][key]

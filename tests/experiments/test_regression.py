@@ -18,8 +18,6 @@ from experiments.regression import (
     silenced,
 )
 
-MATERIALS = ("elasticity", "ramberg_osgood", "plasticity")
-
 
 def untrained(material: str) -> tuple[Network, Data]:
     """Return a network of the quick form with initial weights, and its test set."""
@@ -27,14 +25,6 @@ def untrained(material: str) -> tuple[Network, Data]:
     tables = recipe(material, EXPERIMENT.quick, train.shape[0])["network"]
     config = NetworkConfig.from_mapping(tables, where=material)
     return Network.initialise(config, seed=0).quantised(), test
-
-
-@pytest.mark.parametrize("material", MATERIALS)
-def test_networks_have_three_spiking_layers_and_a_read_out(material: str) -> None:
-    network, _ = untrained(material)
-    assert [layer.can_fire for layer in network.config.placed] == [True, True, True, False]
-    recurrent = [layer.layer.recurrent for layer in network.config.placed]
-    assert recurrent == [material != "elasticity"] * 3 + [False]
 
 
 def test_points_keep_no_history() -> None:

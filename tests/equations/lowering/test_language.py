@@ -153,19 +153,6 @@ rest_{name} = "0.5"
     assert stepper.condition(values).all()
 
 
-@pytest.mark.parametrize(
-    "name", ["x_post", "tau_pre", "lambda", "source", "xi", "xi_1", "refractory", "_v"]
-)
-def test_names_that_brian2_reserves(name: str) -> None:
-    fields = {
-        "description": "A model of the tests.",
-        "equations": f"d{name}/dt = -{name}/(20*ms) : 1\nv : 1",
-        "input": "v",
-    }
-    with refused(ModelError, name, where="mine.toml, equations"):
-        lower(builders.model(fields))
-
-
 REFUSED: list[tuple[str, str, str]] = [
     ('run_regularly = {code = "v = 0", dt = "10*ms"}', "", "'code'"),
     ('run_every = "10*ms"', "", ""),

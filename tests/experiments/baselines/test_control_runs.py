@@ -141,25 +141,6 @@ def without_times(result: Trained) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("frozen", "still"),
-    [
-        (["output"], {"output.weight", "output.bias"}),
-        (["hidden.weight", "bias"], {"hidden.weight", "hidden.bias", "output.bias"}),
-    ],
-)
-def test_frozen_arrays_keep_their_values(
-    sums: Path, tmp_path: Path, frozen: list[str], still: set[str]
-) -> None:
-    described = tables(
-        without_targets(sums, tmp_path), "recurrent", CLASSIFIER, epochs=1, frozen=frozen
-    )
-    result = train_baseline(described, tmp_path / "run")
-    start = conventional_module(BaselineConfig.from_mapping(described)).arrays
-    arrays = result.network.arrays()
-    assert {n for n in arrays if np.array_equal(arrays[n], start[n].detach())} == still
-
-
 def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
     """Some arrays of a file, the others drawn; and all those of another baseline."""
     signs = np.where(np.arange(8) % 2, 1.0, -1.0) / 8

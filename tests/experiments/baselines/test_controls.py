@@ -111,24 +111,6 @@ def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
 
-def test_values_are_held_for_the_steps_of_a_point() -> None:
-    """A signal with a point every 2 steps gives what its values, repeated, give."""
-    task = {"kind": "sequence", "outputs": CLASSES}
-    slow = {
-        **RECURRENT, "steps": 8, "encoder": {"kind": "frames", "every": 2}, "task": task,
-        "decoder": {"kind": "trajectory", "scale": 2.0},
-    }  # fmt: skip
-    quick = {**slow, "encoder": {"kind": "frames"}}
-    signals = values(3, 4, INPUTS)
-    found = Conventional(module(slow, "recurrent")).predict(signals)
-    repeated = Conventional(module(quick, "recurrent")).predict(signals.repeat(2, axis=1))
-    assert found.shape == (3, 8, CLASSES)
-    np.testing.assert_array_equal(found, repeated)
-    plain = {**quick, "decoder": {"kind": "trajectory"}}
-    twice = Conventional(module(plain, "recurrent")).predict(signals.repeat(2, axis=1))
-    np.testing.assert_allclose(found, twice / 2, rtol=1e-12)
-
-
 @pytest.mark.parametrize("activation", ["relu", "tanh", "erf"])
 def test_a_perceptron_by_numpy(activation: str) -> None:
     """Images, and signals with one point in time, enter as they are."""
@@ -157,24 +139,6 @@ def test_a_perceptron_by_numpy(activation: str) -> None:
     np.testing.assert_array_equal(
         Conventional(same).predict(pixels), Conventional(ours).predict(pixels[:, 0])
     )
-
-
-def test_a_convolutional_classifier_against_modules_of_torch() -> None:
-    layers = [
-        conv("first", 4, 3, stride=2), {"kind": "avg_pool2d", "name": "pooled", "kernel": 2},
-        dense("output", CLASSES),
-    ]  # fmt: skip
-    network = {"input_shape": [2, 12, 12], "task": CLASSIFICATION, "layers": layers}
-    ours = module(network, "feedforward", dtype="float32")
-    oracle = nn.Sequential(
-        nn.Conv2d(2, 4, 3, 2), nn.ReLU(), nn.AvgPool2d(2), nn.ReLU(), nn.Flatten(),
-        nn.Linear(16, CLASSES),
-    )  # fmt: skip
-    with torch.no_grad():
-        for theirs, each in zip(oracle.parameters(), ours.arrays.values(), strict=True):
-            theirs.copy_(each)
-        images = torch.rand(5, 2, 12, 12, generator=torch.Generator().manual_seed(1))
-        assert torch.allclose(ours(images).output, oracle(images), atol=1e-6)
 
 
 def test_channels_of_signals_as_an_image() -> None:
@@ -245,17 +209,6 @@ def test_the_gradient_reaches_all_arrays(cell: str) -> None:
         assert weight.grad.any(), name
     assert_gradients(loss, task.weights, every=7, tolerance=1e-7)
     assert [*task.synaptic] == [name for name in task.weights if not name.endswith(".bias")]
-
-
-def test_losses_and_targets_are_those_of_the_task() -> None:
-    data = signals(1)
-    task = problem(POINT, "feedforward", data)
-    batch = task.batch(data, 0)
-    output = torch.from_numpy(Conventional(task.module).predict(data))
-    expected = nn.functional.cross_entropy(output, torch.from_numpy(data.labels))
-    assert task.terms(batch, task.stages[0], 0.0)["loss"].item() == pytest.approx(expected.item())
-    figures = task.tallies()
-    assert [*figures] == ["hidden", "output"]
 
 
 def test_a_unit_is_active_if_it_is_at_some_step() -> None:

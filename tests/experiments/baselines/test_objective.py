@@ -18,7 +18,7 @@ from bioae.noise import Key
 from bioae.runs.splits import Splits
 from experiments.baselines.autoencoder import AutoencoderModule, kl_divergence
 from experiments.baselines.config import BaselineConfig
-from experiments.baselines.problem import ActivationTally, BaselineProblem
+from experiments.baselines.problem import BaselineProblem
 
 LINEAR: dict[str, Any] = {
     "input_shape": [1, 3, 4],
@@ -113,23 +113,6 @@ def test_noise_depends_on_the_example_and_the_seed_alone() -> None:
     assert drawn.equal(whole)
 
 
-def test_weight_decay_and_penalties_reach_weights_only() -> None:
-    data = images(4)
-    config = BaselineConfig.from_mapping(
-        {
-            "baseline": "autoencoder", "network": LINEAR, "training": {"dtype": "float64"},
-            "regularisers": {"l2": 0.5},
-        }
-    )  # fmt: skip
-    task = BaselineProblem(config, AutoencoderModule(config), Splits(data, data, data))
-    with torch.no_grad():
-        task.weights["latent.bias"].fill_(3.0)
-    found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
-    squares = sum(task.weights[name].square().sum().item() for name in task.synaptic)
-    assert [*task.synaptic] == ["latent.weight", "output.weight"]
-    assert found["l2"].item() == pytest.approx(0.5 * squares)
-
-
 @pytest.mark.parametrize("symbol", ["l1", "l2"])
 def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> None:
     data = images(4)
@@ -147,10 +130,3 @@ def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> N
     expected = sum(task.weights[name].abs().pow(power).sum().item() for name in names)
     found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
     assert found[symbol].item() == pytest.approx(0.5 * expected)
-
-
-def test_figures_of_activations() -> None:
-    tally = ActivationTally()
-    tally.add(torch.tensor([[0.0, 2.0, 0.0]]))
-    tally.add(torch.tensor([[0.0, -1.0, 1.0]]))
-    assert tally.figures() == pytest.approx({"active_fraction_mean": 0.5, "dead_fraction": 1 / 3})

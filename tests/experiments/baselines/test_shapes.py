@@ -134,14 +134,6 @@ def test_activations_of_a_linear_latent_layer() -> None:
     assert (linear.output < 0).any()
 
 
-def test_biases_of_the_description() -> None:
-    # A name that is also that of a method of PyTorch's containers.
-    layers = [dense("values", 4, bias=True), dense("output", shape=[1, 5, 5])]
-    network = {"input_shape": [1, 5, 5], "latent": "values", "layers": layers}
-    found = module(network, {"kind": "autoencoder", "bias": False}).arrays
-    assert [*found] == ["values.weight", "values.bias", "output.weight"]
-
-
 def test_equal_seeds_give_equal_weights() -> None:
     first, again, other = (
         module({"preset": "strided"}, "variational", seed=seed).arrays for seed in (3, 3, 4)

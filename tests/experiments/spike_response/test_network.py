@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 import bioae
 from bioae.analysis import differing_spikes
-from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.random import stream
 from experiments.spike_response import (
@@ -115,34 +113,10 @@ def test_a_silent_output_is_infinite() -> None:
     assert network.run_events([[0.0]]) == np.inf
 
 
-def test_an_artefact_keeps_every_bit(tmp_path: Path) -> None:
-    ordinary = compiled(bits=24).to_network("1*ms/8")
-    bioae.save(ordinary, tmp_path / "model")
-    assert bioae.load(tmp_path / "model").network.sha256 == ordinary.sha256
-
-
 def test_a_spike_outside_the_presentation_is_refused() -> None:
     network = replace(compiled(), bounds=None)
     with pytest.raises(NetworkError, match="a spike is outside the presentation"):
         network.images([[-9.0, 0.0, 0.0]], network.to_network())
-
-
-def test_spike_times_are_read_in_the_order_of_a_result() -> None:
-    network = delayed()
-    values = 4 * (VALUES[:4] + 1)
-    inputs = network.to_network()
-    images = network.images(values, inputs)
-    expected = network.spike_times(values, 1.0)
-    assert np.isfinite(expected[1]).any()
-    images = Data.of_images(images, indices=np.array([12, 3, 10, 7]))
-    numbered = bioae.simulate(inputs, images, "numpy")
-    for result, order in (
-        (numbered, [0, 1, 2, 3]),
-        (numbered.isel(example=[3, 2, 1, 0]), [3, 2, 1, 0]),
-        (numbered.isel(example=[2, 0]), [2, 0]),
-    ):
-        for found, wanted in zip(network.read_times(result), expected, strict=True):
-            np.testing.assert_allclose(found, wanted[order])
 
 
 def test_values_have_bounds() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bioae.datasets import Data
 from experiments.synthetic import erf_covariance, ring_covariance, ring_fields
@@ -51,30 +50,6 @@ def test_both_kinds_of_fields_have_the_same_covariance(gain: float, gaussian: bo
         assert expected[0] == pytest.approx(1.0)
         # At most one independent value of variance 2 per field.
         np.testing.assert_allclose(lags, expected, atol=5 * math.sqrt(2 / count))
-
-
-def test_a_small_gain_changes_nothing() -> None:
-    covariance = ring_covariance(40, 4.0)
-    np.testing.assert_allclose(erf_covariance(covariance, 1e-3), covariance, atol=1e-6)
-
-
-def test_only_the_non_linear_fields_are_far_from_gaussian() -> None:
-    def kurtosis(**options: Any) -> float:
-        values = ring_fields(4000, scales=(0.1,), seed=2, **options).as_float()[:, 0, 0]
-        return float(stats.kurtosis(values))
-
-    error = 5 * math.sqrt(24 / 4000)
-    assert abs(kurtosis(gaussian=True)) < error
-    assert abs(kurtosis(gain=0.1)) < error
-    # E x^4 / (E x^2)^2 - 3 of x = erf(3 z / sqrt 2), by quadrature.
-    from scipy.integrate import quad
-    from scipy.special import erf
-
-    moments = [
-        quad(lambda z, n=n: erf(3 * z / math.sqrt(2)) ** n * stats.norm.pdf(z), -9, 9)[0]
-        for n in (2, 4)
-    ]
-    assert kurtosis(gain=3.0) == pytest.approx(moments[1] / moments[0] ** 2 - 3, abs=0.05)
 
 
 def test_seeds_splits_and_labels() -> None:
