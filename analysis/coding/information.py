@@ -158,7 +158,9 @@ def _measured(
         name: of_neurons((tree, layer), values, name, text, "bit")
         for name, (values, text) in columns.items()
     }
-    total = ((), _entropy(index), {"long_name": "entropy of the classes", "units": "bit"})
+    share = np.bincount(index) / max(index.size, 1)
+    entropy = float(-(share * np.log2(share)).sum()) if index.size else np.nan
+    total = ((), entropy, {"long_name": "entropy of the classes", "units": "bit"})
     return xr.Dataset({**arrays, "class_entropy": total})
 
 
@@ -198,11 +200,3 @@ def _information(table: NDArray[np.int32]) -> _Estimate:
         plug_in[left : left + width] = (terms[-1] + sums) / examples
         bias[left : left + width] = excess / (2 * examples)
     return plug_in / np.log(2), bias / np.log(2)
-
-
-def _entropy(index: NDArray[np.int64]) -> float:
-    """Return the entropy of the classes of examples (example,) in bits; NaN without any."""
-    if not index.size:
-        return float("nan")
-    share = np.bincount(index) / index.size
-    return float(-(share * np.log2(share)).sum())

@@ -52,21 +52,15 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
         )
     mean = counts.mean(0, dtype=np.float64)
     counts -= mean.astype(counts.dtype)
-    axes = _right_singular_vectors(counts)
-    largest = np.abs(axes).argmax(1)
-    return Plane(mean, axes * np.where(axes[[0, 1], largest] < 0, -1, 1)[:, None])
-
-
-def _right_singular_vectors(counts: NDArray[Any]) -> NDArray[Any]:
-    """Return the first two, (2, neuron)."""
     if counts.size * min(counts.shape) <= _EXACT:
-        axes: NDArray[Any] = np.linalg.svd(counts, full_matrices=False)[2][:2]
+        axes = np.linalg.svd(counts, full_matrices=False)[2][:2]
     else:
         # It takes long to import.
         from sklearn.utils.extmath import randomized_svd
 
         axes = randomized_svd(counts, 2, n_iter=7, random_state=0)[2]
-    return axes
+    largest = np.abs(axes).argmax(1)
+    return Plane(mean, axes * np.where(axes[[0, 1], largest] < 0, -1, 1)[:, None])
 
 
 @of_result

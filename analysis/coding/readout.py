@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import as_dataset, count_blocks
 from bioae.analysis.results.layers import layer_data, of_result
@@ -71,7 +70,11 @@ def linear_readout(
     whole(seed, "the seed", most=2**32 - 1, error=ResultError)
     number(penalty, "penalty", above=0, error=ResultError)
     one_of(model, "model", ("logistic", "ridge"), error=ResultError)
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_validate
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     layer_data(tree, layer)
     _, index = classes(tree)
@@ -88,10 +91,24 @@ def linear_readout(
             hint=f"Choose fewer folds or more {what}",
         )
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
-    classifier = _classifier(model, penalty)
+    linear = (
+        LogisticRegression(C=1 / penalty, max_iter=_ITERATIONS)
+        if model == "logistic"
+        else RidgeClassifier(alpha=penalty)
+    )
     division = StratifiedKFold if stimuli is None else StratifiedGroupKFold
     cv = division(folds, shuffle=True, random_state=seed)
-    accuracy, unconverged = _cross_validated(classifier, counts, index, groups=stimuli, cv=cv)
+    with warnings.catch_warnings():
+        # These folds are counted instead.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        tested = cross_validate(
+            make_pipeline(StandardScaler(), linear), counts, index, groups=stimuli, cv=cv,
+            return_estimator=True, error_score="raise",
+        )  # fmt: skip
+    accuracy = tested["test_score"]
+    # Ridge's is None.
+    iterations = [getattr(fitted[-1], "n_iter_", None) for fitted in tested["estimator"]]
+    unconverged = sum(int(np.max(n) >= _ITERATIONS) for n in iterations if n is not None)
     chance = np.bincount(index).max() / index.size
     scalars = {
         "mean_accuracy": ("mean accuracy of the read-out", accuracy.mean()),
@@ -101,34 +118,3 @@ def linear_readout(
     }
     each = as_dataset({"accuracy": ("accuracy of the read-out", accuracy)}, "fold")
     return each.assign(as_dataset(scalars))
-
-
-def _classifier(model: str, penalty: float) -> Any:
-    from sklearn.linear_model import LogisticRegression, RidgeClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    linear = (
-        LogisticRegression(C=1 / penalty, max_iter=_ITERATIONS)
-        if model == "logistic"
-        else RidgeClassifier(alpha=penalty)
-    )
-    return make_pipeline(StandardScaler(), linear)
-
-
-def _cross_validated(
-    classifier: Any, counts: NDArray[np.float32], index: NDArray[np.int64], **division: Any
-) -> tuple[NDArray[np.float64], int]:
-    """Return the accuracy of each fold, and the number of folds without convergence."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import cross_validate
-
-    with warnings.catch_warnings():
-        # These folds are counted instead.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        tested = cross_validate(
-            classifier, counts, index, return_estimator=True, error_score="raise", **division
-        )
-    iterations = [getattr(fitted[-1], "n_iter_", None) for fitted in tested["estimator"]]
-    unconverged = sum(np.max(each) >= _ITERATIONS for each in iterations if each is not None)
-    return tested["test_score"], int(unconverged)

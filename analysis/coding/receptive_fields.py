@@ -286,10 +286,9 @@ def _bounds(
 def _quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return lower quartile, median and upper quartile of what is defined in each row."""
     each = [row[np.isfinite(row)] for row in values]
-    quartiles = [
-        np.quantile(row, [0.25, 0.5, 0.75]) if row.size else np.full(3, np.nan) for row in each
-    ]
-    return np.array(quartiles).T
+    undefined = np.full(3, np.nan)
+    rows = [np.quantile(row, [0.25, 0.5, 0.75]) if row.size else undefined for row in each]
+    return np.array(rows).T
 
 
 def _curve(

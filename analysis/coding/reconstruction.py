@@ -143,9 +143,8 @@ def _errors(
     tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: _Measure
 ) -> list[xr.DataArray]:
     """Return errors of each image, (example,), from blocks of images."""
-    inputs, guess = images_of(tree, "input"), reconstruction
-    if guess is None:
-        guess = images_of(tree, "reconstruction")
+    inputs = images_of(tree, "input")
+    guess = images_of(tree, "reconstruction") if reconstruction is None else reconstruction
     instance(guess, "the reconstruction", xr.DataArray, error=ResultError)
     if "example" in guess.dims:
         guess = _of_examples(guess, inputs)
@@ -165,12 +164,8 @@ def _of_examples(guess: xr.DataArray, inputs: xr.DataArray) -> xr.DataArray:
     index, wanted = guess.indexes.get("example"), inputs.indexes["example"]
     if index is None and guess.sizes["example"] == wanted.size:
         return guess.assign_coords(example=wanted)
-    if (
-        index is None
-        or not index.is_unique
-        or index.size != wanted.size
-        or len(index.difference(wanted))
-    ):
+    same = index is not None and index.is_unique and set(index) == set(wanted)
+    if not same:
         raise ResultError(
             "the reconstruction is of other examples",
             expected=f"those of the result, {wanted.size}",
@@ -217,7 +212,7 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
             found=f"numbers from {pixels.min():g} to {pixels.max():g}",
         )
     mean = pixels.mean(axis=0) / white
-    if mean.shape[:1] == (1,) and mean.ndim == like.ndim + 1:
+    if mean.shape == (1, *like.shape):
         mean = mean[0]
     if mean.shape != like.shape:
         raise ResultError(

@@ -50,17 +50,15 @@ def output_errors(tree: xr.DataTree) -> xr.Dataset:
         ``mean_squared_error`` and ``mean_absolute_error``, (example,).
     """
     _check_targets(tree)
-    columns: dict[str, list[np.ndarray]] = {"mean_squared_error": [], "mean_absolute_error": []}
+    parts = [np.empty((2, 0))]
     for _, output, target in output_blocks(tree):
         assert target is not None
         error = (output - target).reshape(len(output), -1)
-        columns["mean_squared_error"].append((error**2).mean(1))
-        columns["mean_absolute_error"].append(np.abs(error).mean(1))
-    errors = {
-        name: (_LABELS[name], np.concatenate(parts) if parts else np.empty(0))
-        for name, parts in columns.items()
-    }
-    return as_dataset(errors, "example", coords={"example": tree["example"].to_numpy()})
+        parts.append(np.stack([(error**2).mean(1), np.abs(error).mean(1)]))
+    squared, absolute = np.concatenate(parts, axis=1)
+    values = {"mean_squared_error": squared, "mean_absolute_error": absolute}
+    columns = {name: (_LABELS[name], column) for name, column in values.items()}
+    return as_dataset(columns, "example", coords={"example": tree["example"].to_numpy()})
 
 
 @of_result
@@ -117,25 +115,23 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
         ``accuracy`` and ``cross_entropy``; of a regression or sequence ``mean_squared_error``,
         ``mean_absolute_error`` and ``r2``.
     """
-    undefined = float("nan")
-    rows: dict[str, tuple[float, float, float]] = {}
-    task = task_of(tree)
+    task, low, high = task_of(tree), np.nan, np.nan
     if task == "classification":
         found = accuracy(tree, confidence=confidence)
-        rows["accuracy"] = (float(found["accuracy"]), float(found["low"]), float(found["high"]))
-        rows["cross_entropy"] = (_cross_entropy(tree), undefined, undefined)
+        low, high = float(found["low"]), float(found["high"])
+        values = {"accuracy": float(found["accuracy"]), "cross_entropy": _cross_entropy(tree)}
     elif task == "reconstruction":
-        for measure in (sum_squared_error, mean_squared_error, mean_absolute_error):
-            rows[measure.__name__] = (float(measure(tree).mean()), undefined, undefined)
+        measures = (sum_squared_error, mean_squared_error, mean_absolute_error)
+        values = {measure.__name__: float(measure(tree).mean()) for measure in measures}
     else:
-        found = output_scores(tree)
-        for name in ("mean_squared_error", "mean_absolute_error"):
-            rows[name] = (float(found[name].mean()), undefined, undefined)
-        rows["r2"] = (float(found["r2_all"]), undefined, undefined)
-    columns = zip(("value", "low", "high"), zip(*rows.values(), strict=True), strict=True)
+        found, errors = output_scores(tree), ("mean_squared_error", "mean_absolute_error")
+        values = {name: float(found[name].mean()) for name in errors}
+        values["r2"] = float(found["r2_all"])
+    others = [np.nan] * (len(values) - 1)
+    columns = {"value": [*values.values()], "low": [low, *others], "high": [high, *others]}
     return xr.Dataset(
-        {name: ("score", list(values), {"units": "1"}) for name, values in columns},
-        coords={"score": list(rows), "label": ("score", [_LABELS[name] for name in rows])},
+        {name: ("score", column, {"units": "1"}) for name, column in columns.items()},
+        coords={"score": list(values), "label": ("score", [_LABELS[name] for name in values])},
         attrs={"confidence": confidence, "examples": tree.sizes["example"]},
     )
 

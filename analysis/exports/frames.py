@@ -120,13 +120,10 @@ def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
     # Spikes of examples that were not selected stay in the result's arrays.
     selected = np.isin(data["spike_example"].to_numpy(), data["example"].to_numpy())
     columns = {
-        "example": data["spike_example"],
-        "neuron": data["spike_neuron"],
-        "time_ms": data["spike_time_ms"],
+        name: data[f"spike_{name}"].to_numpy()[selected]
+        for name in ("example", "neuron", "time_ms")
     }
-    return _frame(
-        {name: array.to_numpy()[selected] for name, array in columns.items()}, tree, layer
-    )
+    return _frame(columns, tree, layer)
 
 
 @of_result
@@ -153,9 +150,9 @@ def neuron_frame(
         "bursting": is_bursting(tree, layer),
     }
     columns |= {name: array.to_numpy() for name, array in measures.items()}
-    if statistics is not None:
-        instance(statistics, "statistics", xr.Dataset, error=ResultError)
-    for name, array in ({} if statistics is None else statistics.data_vars).items():
+    statistics = xr.Dataset() if statistics is None else statistics
+    instance(statistics, "statistics", xr.Dataset, error=ResultError)
+    for name, array in statistics.data_vars.items():
         if array.sizes != {"neuron": data.sizes["neuron"]}:
             raise ResultError(
                 f"the statistic {name!r} is not one of the layer's neurons",
@@ -177,8 +174,7 @@ def layer_frame(tree: xr.DataTree) -> pd.DataFrame:
 
 def _frame(columns: dict[str, np.ndarray], tree: xr.DataTree, layer: str) -> pd.DataFrame:
     # A category takes a byte per row, a text a pointer.
-    names = layer_names(tree)
-    codes = np.full(
-        len(next(iter(columns.values()))), names.index(layer), np.min_scalar_type(-len(names))
-    )
-    return pd.DataFrame({"layer": pd.Categorical.from_codes(codes, names), **columns})
+    frame = pd.DataFrame(columns)
+    category = pd.CategoricalDtype(layer_names(tree))
+    frame.insert(0, "layer", pd.Series(layer, frame.index, category))
+    return frame

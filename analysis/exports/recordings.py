@@ -64,7 +64,9 @@ def to_neo(
         {name: int(data[name][neuron]) for name in ("channel", "y", "x") if name in data.coords}
         for neuron in range(data.sizes["neuron"])
     ]
-    result = neo.Block(name=layer, **_provenance(tree))
+    # Neo annotates with plain numbers and text.
+    plain = {str(k): v.item() if isinstance(v, np.generic) else v for k, v in tree.attrs.items()}
+    result = neo.Block(name=layer, **{k: v for k, v in plain.items() if np.ndim(v) == 0})
     for block in blocks(chosen, layer):
         bounds = np.searchsorted(block.position, np.arange(block.examples + 1))
         for k, (begin, end) in enumerate(pairwise(bounds)):
@@ -101,7 +103,7 @@ def _trains(
     places: Sequence[dict[str, int]],
 ) -> Iterator[Any]:
     """Yield a train for each neuron, from the neurons and steps of one example's spikes."""
-    dt_ms = float(tree.attrs["dt_ms"])
+    dt_ms, milliseconds = float(tree.attrs["dt_ms"]), needs("quantities", "'bioae[neo]'").ms
     neuron, step = spikes
     order = np.argsort(neuron, kind="stable")  # times stay in order
     times = step[order] * dt_ms
@@ -112,26 +114,12 @@ def _trains(
             units="ms",
             t_start=0.0,
             t_stop=steps(tree) * dt_ms,
-            sampling_rate=_per_ms(1 / dt_ms),
+            sampling_rate=1 / dt_ms / milliseconds,
             name=f"{layer} {number}",
             layer=layer,
             neuron=number,
             **place,
         )
-
-
-def _per_ms(rate: float) -> Any:
-    quantities = needs("quantities", "'bioae[neo]'")
-    return rate / quantities.ms
-
-
-def _provenance(tree: xr.DataTree) -> dict[str, Any]:
-    """Return the result's attributes as Neo annotates: plain numbers and text."""
-    return {
-        str(key): value.item() if isinstance(value, np.generic) else value
-        for key, value in tree.attrs.items()
-        if np.ndim(value) == 0
-    }
 
 
 @of_result
@@ -177,16 +165,26 @@ def to_nwb(
     for name in names:
         check_fires(tree, name)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
+    packages = ("bioae", "brian2", "numpy")
+    versions = ", ".join(f"{each} {tree.attrs[f'{each}_version']}" for each in packages)
     file = pynwb.NWBFile(
         session_description="simulated spiking network",
         identifier=_identifier(tree, names, when),
         session_start_time=when,
-        source_script=_source(tree),
+        source_script=f"target {tree.attrs['target']}, seed {tree.attrs['seed']}, {versions}",
         source_script_file_name="bioae",
         notes=neurons_of(tree),
     )
-    _add_trials(file, tree)
-    _add_units(file, tree, names)
+    dt_s = float(tree.attrs["dt_ms"]) / 1000
+    # Rounded as the times of spikes are: a spike at step 0 is not before its presentation.
+    bounds = (np.arange(tree.sizes["example"] + 1) * steps(tree) * dt_s).tolist()
+    _add_trials(file, tree, bounds)
+    file.add_unit_column("layer", "the layer of the neuron")
+    file.add_unit_column("neuron", "the index of the neuron in its layer")
+    observed = {"obs_intervals": [[0.0, bounds[-1]]]}
+    for name in names:
+        for neuron, times in enumerate(_times(tree, name, dt_s)):
+            file.add_unit(spike_times=times, layer=name, neuron=neuron, **observed)
     # pynwb asks for the suffix .nwb.
     memory = h5py.File("result.nwb", "w", driver="core", backing_store=False)
     with memory, pynwb.NWBHDF5IO("result.nwb", "w", file=memory) as out:
@@ -210,49 +208,20 @@ def _identifier(tree: xr.DataTree, names: Sequence[str], start: datetime) -> str
     return digest.hexdigest()
 
 
-def _add_trials(file: Any, tree: xr.DataTree) -> None:
+def _add_trials(file: Any, tree: xr.DataTree, bounds: Sequence[float]) -> None:
     numbers = presentation_numbers(tree)
     for name, array in numbers.items():
         file.add_trial_column(name, str(array.attrs.get("long_name", name)))
     columns = (array.to_numpy().tolist() for array in numbers.values())
-    for (start, stop), *row in zip(pairwise(_bounds(tree)), *columns, strict=True):
+    for (start, stop), *row in zip(pairwise(bounds), *columns, strict=True):
         file.add_trial(start_time=start, stop_time=stop, **dict(zip(numbers, row, strict=True)))
 
 
-def _add_units(file: Any, tree: xr.DataTree, names: Sequence[str]) -> None:
-    file.add_unit_column("layer", "the layer of the neuron")
-    file.add_unit_column("neuron", "the index of the neuron in its layer")
-    whole = [[0.0, _bounds(tree)[-1]]]
-    for name in names:
-        for neuron, times in _times(tree, name):
-            file.add_unit(spike_times=times, obs_intervals=whole, layer=name, neuron=neuron)
-
-
-def _bounds(tree: xr.DataTree) -> list[float]:
-    """Return the start of each presentation in seconds, and the end of the last."""
-    # Rounded as the times of spikes are: a spike at step 0 is not before its presentation.
-    starts = np.arange(tree.sizes["example"] + 1) * steps(tree) * _dt_s(tree)
-    bounds: list[float] = starts.tolist()
-    return bounds
-
-
-def _dt_s(tree: xr.DataTree) -> float:
-    return float(tree.attrs["dt_ms"]) / 1000
-
-
-def _times(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield each neuron and its spikes in seconds, with presentations in sequence."""
-    neurons = layer_data(tree, layer).sizes["neuron"]
+def _times(tree: xr.DataTree, layer: str, dt_s: float) -> list[NDArray[np.float64]]:
+    """Return the spikes of each neuron in seconds, with presentations in sequence."""
     pieces = []
     for block in blocks(tree, layer):
         bounds, position, step = trains(block)
-        at = ((block.start + position) * block.steps + step) * _dt_s(tree)
+        at = ((block.start + position) * block.steps + step) * dt_s
         pieces.append(np.split(at, bounds[1:-1]))
-    for neuron in range(neurons):
-        yield neuron, np.concatenate([parts[neuron] for parts in pieces])
-
-
-def _source(tree: xr.DataTree) -> str:
-    versions = ("bioae", "brian2", "numpy")
-    known = [f"{name} {tree.attrs[f'{name}_version']}" for name in versions]
-    return f"target {tree.attrs['target']}, seed {tree.attrs['seed']}, {', '.join(known)}"
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]

@@ -123,8 +123,9 @@ def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
     seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
     averaged = stimulus_index(tree) is not None
-    repeated = averaged or _repeated(tree)
-    return Context(seconds, timing, duration_s(tree), steps(tree), repeated, averaged)
+    images = images_of(tree, "input")
+    same = images.sizes["example"] > 1 and bool((images == images.isel(example=0)).all())
+    return Context(seconds, timing, duration_s(tree), steps(tree), averaged or same, averaged)
 
 
 def has_time_constants(neuron_model: str) -> tuple[bool, str]:
@@ -229,22 +230,21 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
 
 def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:
     """Return the verdicts of each layer as a table."""
-    rows = []
-    for layer, verdicts in found.items():
-        for each in verdicts:
-            row = each.row()
-            rows.append(
-                {
-                    "layer": layer,
-                    "statistic": row["statistic"].replace("_", " "),
-                    "network": format_value(row["value"]),
-                    "cortex": each.reference.range,
-                    "verdict": row["verdict"],
-                    "why": row["reason"],
-                    "animal, area, state": f"{row['animal']}, {row['area']}, {row['state']}",
-                    "source": row["source"],
-                }
-            )
+    rows = [
+        {
+            "layer": layer,
+            "statistic": known.statistic.replace("_", " "),
+            "network": format_value(float(each.value)),
+            "cortex": known.range,
+            "verdict": each.outcome,
+            "why": each.reason,
+            "animal, area, state": f"{known.animal}, {known.area}, {known.state}",
+            "source": known.citation,
+        }
+        for layer, verdicts in found.items()
+        for each in verdicts
+        for known in [each.reference]
+    ]
     return as_table("Compared with cortex", rows)
 
 
@@ -259,15 +259,6 @@ def _named_dynamics(model: str) -> tuple[str, str]:
     parameters = fields.get("parameters", {})
     texts = [*equations, *map(str, parameters.values()), str(fields.get("refractory", ""))]
     return str(fields.get("description", "")).rstrip("."), "\n".join(texts)
-
-
-def _repeated(tree: xr.DataTree) -> bool:
-    images = images_of(tree, "input")
-    if images.sizes["example"] < 2:
-        return False
-    first = images.isel(example=0)
-    # Most often the second image differs already, and the others need not be read.
-    return bool((images.isel(example=1) == first).all()) and bool((images == first).all())
 
 
 def _obstacle(value: float, reference: Reference, context: Context) -> str:
@@ -293,9 +284,7 @@ def _outcome(value: float, reference: Reference) -> Outcome:
     low, high = reference.low, reference.high
     if low is not None and low == high:
         digit = 10 ** (math.floor(math.log10(abs(low))) - 1) if low else 0.0
-        if abs(value - low) <= digit / 2:
-            return "within"
-        return "below" if value < low else "above"
+        low, high = (value, value) if abs(value - low) <= digit / 2 else (low, high)
     if low is not None and value < low:
         return "below"
     return "above" if high is not None and value > high else "within"

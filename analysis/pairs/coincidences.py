@@ -72,7 +72,10 @@ def cross_correlogram(
         raise ResultError("pairs do not fit", expected="pairs of neurons", found=repr(pairs))
     chosen = chosen.reshape(-1, 2)
     check_neurons(layer, chosen, data.sizes["neuron"])
-    longest = _longest_lag(tree, max_lag_ms)
+    longest, dt_ms = steps(tree) - 1, float(tree.attrs["dt_ms"])
+    if max_lag_ms is not None:
+        check_not_negative(max_lag_ms, "max_lag_ms")
+        longest = int(min(longest, np.floor(max_lag_ms / dt_ms + 1e-9)))
     used, place = np.unique(chosen, return_inverse=True)
     first, second = place.reshape(-1, 2).T
     count = np.zeros((len(chosen), 2 * longest + 1), np.int64)
@@ -100,7 +103,7 @@ def cross_correlogram(
             means = response[:, equal[begin : begin + each]].astype(float)
             _add_correlations(products, means, first, second)
         expected += products / repeats
-    lag = np.arange(-longest, longest + 1) * float(tree.attrs["dt_ms"])
+    lag = np.arange(-longest, longest + 1) * dt_ms
     found = as_dataset(
         {"count": ("spikes", count), "expected": ("expected spikes", expected)},
         ("pair", "lag"),
@@ -145,14 +148,6 @@ def _add_correlations(
         lags = np.rint(irfft(product.sum(1), size)).astype(total.dtype)
         total[part, longest:] += lags[:, : longest + 1]
         total[part, :longest] += lags[:, size - longest :]
-
-
-def _longest_lag(tree: xr.DataTree, max_lag_ms: float | None) -> int:
-    longest = steps(tree) - 1
-    if max_lag_ms is None:
-        return longest
-    check_not_negative(max_lag_ms, "max_lag_ms")
-    return int(min(longest, np.floor(max_lag_ms / float(tree.attrs["dt_ms"]) + 1e-9)))
 
 
 @of_result

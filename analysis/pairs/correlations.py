@@ -188,16 +188,11 @@ def _around_mean(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     return means - means.mean(0), ~(means == means[0]).all(0)
 
 
-def _integer_mean(sums: ClassSums) -> NDArray[np.int64]:
-    """Return an integer close to each neuron's mean, (neuron,)."""
-    return np.asarray(sums.total.sum(0) // sums.sizes.sum(), np.int64)
-
-
 def _gram_around_class(
     tree: xr.DataTree, layer: str, sums: ClassSums, chosen: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Sum, over examples, the products of deviations from the class means, (chosen, chosen)."""
-    centre = _integer_mean(sums)[chosen]
+    centre = (sums.total.sum(0) // sums.sizes.sum())[chosen]  # integers close to the means
     gram = pair_products(centred_counts(tree, layer, centre, chosen).T)
     total = sums.total[:, chosen] - sums.sizes[:, None] * centre.astype(float)
     means = total / sums.sizes[:, None]
@@ -211,7 +206,7 @@ def _around_class(
     tree: xr.DataTree, layer: str, sums: ClassSums, scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Sum the scaled deviations from the class mean over neurons, (example,)."""
-    centre = _integer_mean(sums)
+    centre = sums.total.sum(0) // sums.sizes.sum()
     summed = np.empty(sums.of_example.size)
     for start, counts in count_blocks(tree, layer):
         summed[start : start + len(counts)] = (counts - centre) @ scale

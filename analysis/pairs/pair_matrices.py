@@ -31,13 +31,7 @@ __all__ = [
 def chosen_neurons(
     data: xr.Dataset, layer: str, neurons: Sequence[int] | None, *, most: int
 ) -> NDArray[np.int64]:
-    """Return the indices of the neurons to compare: by default all.
-
-    Raises
-    ------
-    ResultError
-        If a neuron does not exist or is chosen twice, or there are more than `most`.
-    """
+    """Return the indices of the neurons to compare, by default all, but `most` at the most."""
     total = data.sizes["neuron"]
     chosen = np.arange(total) if neurons is None else whole_numbers(neurons, "neurons")
     check_neurons(layer, chosen, total)

@@ -140,8 +140,8 @@ def sum_over_intervals(
 def raster_of(trains: xr.DataArray) -> NDArray[np.bool_]:
     """Return the trains as an array (train, time) bool; raise a `ResultError` for other data."""
     array = isinstance(trains, xr.DataArray)
-    fits = array and trains.ndim == 2 and "time" in trains.dims and trains.dtype == bool
-    if not fits or not trains.sizes["time"]:
+    fits = array and trains.ndim == 2 and trains.dtype == bool
+    if not fits or not trains.sizes.get("time"):
         raise ResultError(
             "the trains are not a raster",
             expected="bool (train, time), as from `raster`, with at least one step",
@@ -152,13 +152,7 @@ def raster_of(trains: xr.DataArray) -> NDArray[np.bool_]:
 
 
 def step_ms(trains: xr.DataArray) -> float:
-    """Return the length of a step; 1 for trains of a single step, which have no interval.
-
-    Raises
-    ------
-    ResultError
-        If the coordinate `time` is missing, or its steps are not equal.
-    """
+    """Return the length of a step; 1 for trains of a single step, which have no interval."""
     time = trains["time"].to_numpy() if "time" in trains.coords else np.zeros(2)
     lengths = np.diff(time.astype(np.float64))
     if not lengths.size:

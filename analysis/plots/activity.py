@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -69,13 +68,11 @@ def rasters(
         Axes to draw into, by layer.
     """
     chosen = first_example(tree) if example is None else example
-    _check_example(tree, chosen)
     names = chosen_layers(tree, layers)
     axes = panels(names, (7.2, 1.15 + 0.6 / len(names)), _TIME, ax=ax)
     for name, panel in axes.items():
         _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
-        panel.set_xlim(*_ends([tree]))
-        panel.set_ylabel("neuron")
+        panel.set(xlim=_ends([tree]), ylabel="neuron")
     return figure_of(axes.values())
 
 
@@ -112,12 +109,10 @@ def population_activity(
     axes = panels(rows, size, _TIME, ax=ax, height_ratios=[*[1.2] * len(results), 1.0])
     below = axes.get(_RATE)
     for index, (name, tree) in enumerate(results.items()):
-        _check_example(tree, chosen)
+        spikes = raster(tree, layer, example=chosen)
         if name in axes:
-            spikes = raster(tree, layer, example=chosen)
             _draw_spikes(axes[name], spikes, name, colour_of(index))
-            axes[name].set_ylabel("neuron")
-            axes[name].set_xlim(*_ends(results.values()))
+            axes[name].set(xlim=_ends(results.values()), ylabel="neuron")
         if below is not None:
             rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
             # Dots are at the start of their steps, and so is the middle of each stair of the rate.
@@ -126,22 +121,11 @@ def population_activity(
                 rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
             )
     if below is not None:
-        below.set_xlim(*_ends(results.values()))
+        below.set(xlim=_ends(results.values()), ylabel="rate (Hz)")
         below.set_ylim(bottom=0)
-        below.set_ylabel("rate (Hz)")
         below.yaxis.set_major_locator(MaxNLocator(3))
         head(below, f"mean rate of {layer}", [*enumerate(results)])
     return figure_of(axes.values())
-
-
-def _check_example(tree: xr.DataTree, example: int) -> None:
-    known = tree["example"].to_numpy()
-    if example not in known:
-        raise ResultError(
-            "there is no such example",
-            expected=f"one of the {known.size}, such as {known[0]}",
-            found=str(example),
-        )
 
 
 def _ends(results: Iterable[xr.DataTree]) -> tuple[float, float]:
@@ -188,17 +172,16 @@ def input_signals(
     """
     results = results_of(results, "signals")
     whole(examples, "examples", least=1, error=ResultError)
-    inputs = {
-        name: _signals(tree, name).isel(example=slice(examples)) for name, tree in results.items()
-    }
-    rows = {
-        f"{name}, example {int(signal['example'])}": (
-            drawable(signal.transpose("channel", "time").to_numpy()),
-            float(results[name].attrs["dt_ms"]),
-        )
-        for name, signals in inputs.items()
-        for signal in signals
-    }
+    rows = {}
+    for name, tree in results.items():
+        signals = tree.to_dataset()["input"]
+        if "time" not in signals.dims:
+            expected, found = "(example, time, channel)", str(signals.dims)
+            raise ResultError("the input is no signal", where=name, expected=expected, found=found)
+        for signal in signals.isel(example=slice(examples)):
+            values = drawable(signal.transpose("channel", "time").to_numpy())
+            title = f"{name}, example {int(signal['example'])}"
+            rows[title] = values, float(tree.attrs["dt_ms"])
     needed(rows, "signals")
     every = [values for values, _ in rows.values()]
     grid = panels([*rows], (6.2, 1.7 + 0.4 / len(rows)), "time (ms)", ax=ax)
@@ -207,7 +190,14 @@ def input_signals(
     for title, axes in grid.items():
         values, dt_ms = rows[title]
         if len(values) > _TRACES:
-            pictures.append(_draw_picture(axes, values, dt_ms, span(every, margin=0)))
+            low, high = span(every, margin=0)
+            pictures.append(
+                axes.imshow(
+                    values, cmap="viridis", aspect="auto", interpolation="nearest", vmin=low,
+                    vmax=high, extent=(0, values.shape[1] * dt_ms, len(values) - 0.5, -0.5),
+                )
+            )  # fmt: skip
+            axes.set_ylabel("channel")
         else:
             _draw_channels(axes, values, dt_ms, span(every))
         head(axes, title)
@@ -229,33 +219,7 @@ def _draw_channels(
             trace, edges, baseline=None, color=colour_of(channel), linewidth=1.1,
             label=f"channel {channel}",
         )  # fmt: skip
-    axes.set_ylim(ends)
-    axes.set_ylabel("input")
-
-
-def _draw_picture(
-    axes: Axes, values: NDArray[np.float64], dt_ms: float, ends: tuple[float, float]
-) -> AxesImage:
-    """Draw a row of pixels per channel, (channel, time)."""
-    channels, steps = values.shape
-    image = axes.imshow(
-        values, cmap="viridis", aspect="auto", interpolation="nearest", vmin=ends[0], vmax=ends[1],
-        extent=(0, steps * dt_ms, channels - 0.5, -0.5),
-    )  # fmt: skip
-    axes.set_ylabel("channel")
-    return image
-
-
-def _signals(tree: xr.DataTree, name: str) -> xr.DataArray:
-    signals = tree.to_dataset()["input"]
-    if "time" not in signals.dims:
-        raise ResultError(
-            "the input is no signal",
-            where=name,
-            expected="(example, time, channel)",
-            found=str(signals.dims),
-        )
-    return signals
+    axes.set(ylim=ends, ylabel="input")
 
 
 @styled

@@ -82,13 +82,18 @@ def fitted_rates(
     needed(rates, "rates")
     bins = whole(bins, "bins", least=1, error=ResultError)
     axes = panels(layers_in(rates), (3.6, 2.3), "firing rate (Hz)", ax=ax, most=2)
-    pooled = [each.to_numpy() for layers in rates.values() for each in layers.values()]
-    ends = _range(np.concatenate([np.zeros(0), *pooled]))
+    pooled = [each.to_numpy().ravel() for own in rates.values() for each in own.values()]
+    every = np.concatenate([np.zeros(0), *pooled])
+    positive = every[every > 0]
+    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
     families: dict[str, Any] = {}
     for name, panel in axes.items():
         dead, marked, limits = [], [], []
         for index, label, data in of_layer(rates, name):
-            edges = _edges(data, *ends, bins)
+            # The bins are those of all results of this resolution.
+            resolution = float(data.attrs.get("resolution", 0))
+            lowest = max(low, resolution)
+            edges = rate_bins(lowest, max(lowest, high), bins, resolution)
             limits += [edges[0], edges[-1]]
             alive = data.to_numpy()[data > 0]
             dead.append((index, f"{data.size - alive.size:,} of {data.size:,} dead"))
@@ -138,19 +143,6 @@ def _expected(
     half = 2 ** (octaves / 2)
     within = curve.distribution(rates * half) - curve.distribution(rates / half)
     return rates, within / octaves * neurons
-
-
-def _range(rates: NDArray[Any]) -> tuple[float, float]:
-    """Return the lowest and the highest rate of neurons that spike."""
-    positive = rates[rates > 0]
-    return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
-
-
-def _edges(rates: xr.DataArray, low: float, high: float, bins: int) -> NDArray[np.float64]:
-    """Return the edges of one result's bins, which are those of all results of its resolution."""
-    resolution = float(rates.attrs.get("resolution", 0))
-    low = max(low, resolution)
-    return rate_bins(low, max(low, high), bins, resolution)
 
 
 @styled
@@ -257,9 +249,7 @@ def response_latencies(
 def _quartiles_of(values: NDArray[Any]) -> Quartiles:
     """Return the quartiles of the defined values, NaN without any."""
     defined = values[np.isfinite(values)]
-    if not defined.size:
-        return (np.nan, np.nan, np.nan)
-    low, median, high = np.quantile(defined, _QUARTILES)
+    low, median, high = np.quantile(defined, _QUARTILES) if defined.size else (np.nan,) * 3
     return float(low), float(median), float(high)
 
 
@@ -283,9 +273,7 @@ def _draw_quartiles(axes: Axes, rows: Sequence[tuple[int, Quartiles]], *, result
     results
         The number of all results.
     """
-    for index, (low, median, high) in rows:
-        if not np.isfinite(median):
-            continue
+    for index, (low, median, high) in rows:  # NaN is not drawn
         height = 1 - (index + 0.5) * 0.06
         style: dict[str, Any] = {
             "transform": axes.get_xaxis_transform(), "color": colour_of(index), "zorder": 4,

@@ -98,12 +98,11 @@ def _draw_row(
     return np.asarray(left[:count])
 
 
-# The name, the pictures, and their errors.
-_Row = tuple[str, NDArray[Any], NDArray[Any] | None]
-
-
-def _rows(results: Mapping[str, xr.DataTree], images: int) -> list[_Row]:
-    rows: list[_Row] = []
+def _rows(
+    results: Mapping[str, xr.DataTree], images: int
+) -> list[tuple[str, NDArray[Any], NDArray[Any] | None]]:
+    """Return the name, the pictures and their errors of each row."""
+    rows: list[tuple[str, NDArray[Any], NDArray[Any] | None]] = []
     current: NDArray[Any] | None = None
     for name, tree in results.items():
         first = {"example": slice(images)}

@@ -53,10 +53,13 @@ def correlation_matrices(
         values[name] = np.array(matrix.to_numpy(), float)
         np.fill_diagonal(values[name], np.nan)
     most = _limit([*values.values()]) if limit is None else limit
-    orders = dict(zip(values, _orders([*values.values()]), strict=True))
+    first = next(iter(values.values()))
+    shared = _clustered(first)
     axes = panels([*values], (2.7, 3.1), ax=ax, most=3, margin=(0.9, 0.2), pictures=True)
     for name, panel in axes.items():
-        image = _draw_matrix(panel, values[name], orders[name], most)
+        same = values[name].shape == first.shape
+        order = _ordered(values[name], shared) if same else _clustered(values[name])
+        image = _draw_matrix(panel, values[name], order, most)
         head(panel, name)
     drawn = [*axes.values()]
     bar = figure_of(drawn).colorbar(image, ax=drawn, shrink=0.8, aspect=25, extend="both")
@@ -65,25 +68,11 @@ def correlation_matrices(
     return figure_of(drawn)
 
 
-def _orders(matrices: list[Matrix]) -> list[NDArray[np.int64]]:
-    """Return the neurons of each panel, in order."""
-    first = matrices[0]
-    shared = _clustered(first)
-    return [
-        _ordered(matrix, shared) if matrix.shape == first.shape else _clustered(matrix)
-        for matrix in matrices
-    ]
-
-
-def _defined(matrix: Matrix) -> NDArray[np.bool_]:
-    """Return the mask of neurons with any defined correlation, (neuron,)."""
-    return np.asarray(np.isfinite(matrix).any(1))
-
-
 def _ordered(matrix: Matrix, shared: NDArray[np.int64]) -> NDArray[np.int64]:
     """Order the defined neurons: those that have a place in a shared order, then the others."""
-    placed = shared[_defined(matrix)[shared]]
-    others = np.setdiff1d(np.flatnonzero(_defined(matrix)), shared)
+    defined = np.flatnonzero(np.isfinite(matrix).any(1))
+    placed = shared[np.isin(shared, defined)]
+    others = np.setdiff1d(defined, shared)
     return np.concatenate((placed, others[_clustered(matrix[np.ix_(others, others)])]))
 
 
@@ -92,7 +81,7 @@ def _clustered(matrix: Matrix) -> NDArray[np.int64]:
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
 
-    own = np.flatnonzero(_defined(matrix))
+    own = np.flatnonzero(np.isfinite(matrix).any(1))
     if own.size > 2:
         distance = 1 - np.nan_to_num(matrix[np.ix_(own, own)])
         np.fill_diagonal(distance, 0)

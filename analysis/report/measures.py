@@ -124,24 +124,18 @@ class Measures:
     @cached_property
     def differences(self) -> pd.DataFrame | None:
         """The effects, by the two results, layer and statistic, if any were compared."""
-        frames = {
-            pair: data.to_dataframe(dim_order=["layer", "statistic"])
-            for pair, data in self.effects.items()
-            if isinstance(data, xr.Dataset)
-        }
-        return pd.concat(frames, names=["first", "second"]) if frames else None
+        effects = {pair: e for pair, e in self.effects.items() if isinstance(e, xr.Dataset)}
+        return _joined(effects, "first", "second", dim_order=["layer", "statistic"])
 
     @cached_property
     def outcomes(self) -> pd.DataFrame | None:
         """The scores, by result and score, if any task has some."""
-        frames = {name: data.to_dataframe() for name, data in self.scores.items()}
-        return pd.concat(frames, names=["result"]) if frames else None
+        return _joined(self.scores, "result")
 
     @cached_property
     def confusions(self) -> pd.DataFrame | None:
         """The confusion matrices, by result, true and predicted class, if there are any."""
-        frames = {name: data.to_dataframe() for name, data in self.confusion.items()}
-        return pd.concat(frames, names=["result"]) if frames else None
+        return _joined(self.confusion, "result")
 
     def csv_files(self) -> dict[str, str]:
         """Return the tables as CSV by file name, in full precision; undefined cells are empty."""
@@ -224,13 +218,13 @@ def measure(
         for name, tree in results.items():
             trees[name] = statistics(tree, bursting_threshold=bursting_threshold, progress=progress)
             report(len(trees))
-    neurons = {
-        name: {layer: data[list(COMPARED)] for layer, data in layers_of(tree).items()}
-        for name, tree in trees.items()
-    }
 
     def effects(a: str, b: str) -> xr.Dataset:
-        return compare_values(neurons[a], neurons[b], paired=is_paired(results[a], results[b]))
+        values = (
+            {layer: data[list(COMPARED)] for layer, data in layers_of(trees[name]).items()}
+            for name in (a, b)
+        )
+        return compare_values(*values, paired=is_paired(results[a], results[b]))
 
     def spikes(a: str, b: str) -> xr.Dataset:
         return differing_spikes(results[a], results[b])
@@ -257,6 +251,12 @@ def measure(
     )
 
 
+def _joined(data: Mapping[Any, xr.Dataset], *names: str, **options: Any) -> pd.DataFrame | None:
+    """Return datasets as one table with the keys as the first levels of its index."""
+    frames = {key: each.to_dataframe(**options) for key, each in data.items()}
+    return pd.concat(frames, names=[*names]) if frames else None
+
+
 def _neurons(data: xr.Dataset) -> pd.DataFrame:
     own = [str(name) for name, array in data.variables.items() if array.dims == ("neuron",)]
     position = [name for name in ("channel", "y", "x") if name in own]
@@ -272,30 +272,19 @@ def _class_rates(tree: xr.DataTree) -> xr.DataArray:
 
 
 def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdict]]:
-    values = {
-        layer: {
-            **cortical_values(tree, layer, data[list(COMPARED)]),
-            "population_sparseness": _population_sparseness(tree, layer, data),
-            "noise_correlation": _noise_correlation(tree, layer, data),
-        }
-        for layer, data in layers_of(measured).items()
-    }
+    values = {}
+    for layer, data in layers_of(measured).items():
+        numbers = cortical_values(tree, layer, data[list(COMPARED)])
+        numbers["population_sparseness"] = float("nan")
+        if data.sizes["neuron"] > 1:  # over the neurons that spike: recordings find no others
+            sparseness = population_sparseness(tree, layer, of="alive")
+            numbers["population_sparseness"] = float(sparseness.mean())
+        # Over repeats of a stimulus; where all examples show one image, all correlation is noise.
+        noise = data["pairwise_correlation_mean"]
+        if stimulus_index(tree) is not None:
+            noise = mean_pairwise_correlation(tree, layer, kind="noise")
+        values[layer] = numbers | {"noise_correlation": float(noise)}
     return layer_verdicts(values, context_of(tree))
-
-
-def _population_sparseness(tree: xr.DataTree, layer: str, data: xr.Dataset) -> float:
-    """Return the mean sparseness over the neurons that spike: recordings find no others."""
-    if data.sizes["neuron"] < 2:
-        return float("nan")
-    return float(population_sparseness(tree, layer, of="alive").mean())
-
-
-def _noise_correlation(tree: xr.DataTree, layer: str, data: xr.Dataset) -> float:
-    """Return the correlation over repeats of a stimulus, which is what references are about."""
-    if stimulus_index(tree) is not None:
-        return float(mean_pairwise_correlation(tree, layer, kind="noise"))
-    # Where all examples show one image, all correlation is noise.
-    return float(data["pairwise_correlation_mean"])
 
 
 def _or_reason(compare: Callable[[str, str], xr.Dataset], a: str, b: str) -> xr.Dataset | str:

@@ -59,19 +59,18 @@ def to_numbers(measures: Measures) -> Record:
 
 def _result(measures: Measures, name: str) -> Record:
     layers = layers_of(measures.statistics[name])
-    numbers = measures.layers.loc[name].to_dict("index") if layers else {}
+    numbers = {layer: {key: data[key] for key in DEFINITIONS} for layer, data in layers.items()}
     return {
         "attributes": measures.attributes[name],
         **_outcome(measures, name),
-        "layers": {layer: _plain_values(numbers[layer], DEFINITIONS) for layer in layers},
+        "layers": {
+            layer: {key: _plain(value.item()) for key, value in row.items()}
+            for layer, row in numbers.items()
+        },
         "not_firing": list(measures.readouts[name]),
         "undefined": {
-            layer: {
-                key: data[key].attrs["undefined"]
-                for key in DEFINITIONS
-                if "undefined" in data[key].attrs
-            }
-            for layer, data in layers.items()
+            layer: {k: v.attrs["undefined"] for k, v in row.items() if "undefined" in v.attrs}
+            for layer, row in numbers.items()
         },
         "cortex": {
             layer: [_plain_values(each.row(), _CORTEX) for each in verdicts]
@@ -94,12 +93,11 @@ def _outcome(measures: Measures, name: str) -> Record:
 
 
 def _reconstruction(errors: xr.Dataset) -> Record:
-    def numbers(predictor: str) -> Record:
-        chosen = errors.sel(predictor=predictor)
-        return {key: _plain(chosen[name].item()) for key, name in _ERRORS.items()}
-
-    baselines = [str(each) for each in errors["predictor"].to_numpy() if each != "network"]
-    return {**numbers("network"), "baselines": {name: numbers(name) for name in baselines}}
+    rows = {
+        str(each): {key: _plain(errors[k].sel(predictor=each).item()) for key, k in _ERRORS.items()}
+        for each in errors["predictor"].to_numpy()
+    }
+    return {**rows.pop("network"), "baselines": rows}
 
 
 def _comparison(measures: Measures, a: str, b: str) -> Record:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import Rows, as_table
-from bioae.analysis.report.illustrations import Picture, illustrate
+from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.page import render_page
@@ -32,25 +32,7 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 def analyze_results(
     sources: Sources, out: Path | str, *, overwrite: bool = False, progress: bool | None = None
 ) -> tuple[Measures, dict[str, Any]]:
-    """Analyse results, and write the outputs of `bioae.analyze` into a folder.
-
-    Parameters
-    ----------
-    sources, out, overwrite, progress
-        As for `bioae.analyze`.
-
-    Returns
-    -------
-    tuple
-        The measures, and what `bioae.analyze` returns.
-
-    Raises
-    ------
-    ResultError
-        If a file or a tree is not a result.
-    OutputError
-        If an output exists and `overwrite` is false, or it cannot be written.
-    """
+    """Analyse results as `bioae.analyze` does; return the measures, and what that returns."""
     out = check_outputs(out, overwrite=overwrite)
     named = named_sources(sources)
     with ExitStack() as stack:
@@ -63,10 +45,18 @@ def analyze_results(
             for illustration in illustrations:
                 pictures.append(illustration.picture(png=True))
                 report(len(pictures))
-        shown = measure_tables(measures)
-        html = render_page(results, measures, pictures, title=_title(results), tables=shown)
+        names = [*results]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        title = f"Analysis of {', '.join(names[:3])}{more}"
+        html = render_page(
+            results, measures, pictures, title=title, tables=measure_tables(measures)
+        )
     with _outputs(out, overwrite=overwrite) as outputs:
-        figures = _save_pictures(outputs["figures"], pictures)
+        figures = []
+        for each in pictures:
+            (outputs["figures"] / f"{each.name}.png").write_bytes(each.png)
+            (outputs["figures"] / f"{each.name}.svg").write_text(each.svg, encoding="utf-8")
+            figures += [f"{each.name}.png", f"{each.name}.svg"]
         for name, text in tables.items():
             (outputs["tables"] / name).write_text(text, encoding="utf-8")
         numbers = {
@@ -172,13 +162,6 @@ def _outputs(out: Path, *, overwrite: bool) -> Iterator[dict[str, Path]]:
         yield outputs
 
 
-def _save_pictures(folder: Path, pictures: Sequence[Picture]) -> list[str]:
-    for picture in pictures:
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
-        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-    return [f"{each.name}{suffix}" for each in pictures for suffix in (".png", ".svg")]
-
-
 def _joined(trees: Mapping[str, xr.DataTree]) -> xr.DataTree:
     """Return the statistics of one result as they are, and those of several by their names."""
     if len(trees) == 1:
@@ -189,9 +172,3 @@ def _joined(trees: Mapping[str, xr.DataTree]) -> xr.DataTree:
         for node in tree.subtree
     }
     return xr.DataTree.from_dict(groups)
-
-
-def _title(results: Mapping[str, xr.DataTree]) -> str:
-    names = list(results)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Analysis of {', '.join(names[:3])}{more}"

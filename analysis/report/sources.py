@@ -26,13 +26,7 @@ _SMALL = 2**24
 
 
 def named_sources(sources: Any) -> dict[str, Source]:
-    """Return results by their names; those in memory are numbered, unless they have names.
-
-    Raises
-    ------
-    ResultError
-        If there is none, one is neither a file nor a tree, or names are the same.
-    """
+    """Return results by their names; those in memory are numbered, unless they have names."""
     if isinstance(sources, xr.DataTree):  # a mapping, too
         named: dict[str, Any] = {"result": sources}
     elif isinstance(sources, Mapping):
@@ -41,16 +35,14 @@ def named_sources(sources: Any) -> dict[str, Source]:
     else:
         single = isinstance(sources, Path | str) or not isinstance(sources, Iterable)
         several = [sources] if single else list(sources)
-        trees = [each for each in several if isinstance(each, xr.DataTree)]
-        files = [each for each in several if isinstance(each, Path | str)]
-        by_path = _by_path(files) if files else {}
-        one = ["result"] if len(trees) == 1 else []
-        numbered = chain(one, map("result {}".format, count(1)))
+        by_path = _names_of([each for each in several if isinstance(each, Path | str)])
         taken = {part for name in by_path for part in (name, name.partition("/")[0])}
+        one = ["result"] if sum(isinstance(each, xr.DataTree) for each in several) == 1 else []
+        numbered = chain(one, map("result {}".format, count(1)))
         names, numbers = iter(by_path), (each for each in numbered if each not in taken)
-        named = {}
-        for each in several:
-            named[next(numbers if isinstance(each, xr.DataTree) else names, "")] = each
+        named = {
+            next(numbers if isinstance(each, xr.DataTree) else names, ""): each for each in several
+        }
     if not named:
         raise ResultError("there are no results to analyse", expected="at least one file")
     for name, each in named.items():
@@ -95,19 +87,14 @@ def opened(sources: Mapping[str, Source], stack: ExitStack) -> dict[str, xr.Data
     return results
 
 
-def _by_path(paths: Sequence[Path | str]) -> dict[str, Path | str]:
-    """Return files by the shortest ends of their paths that differ."""
+def _names_of(paths: Sequence[Path | str]) -> list[str]:
+    """Return the shortest ends of paths that differ, without suffixes."""
     files = [Path(path).absolute() for path in paths]
     if len(set(files)) < len(files):
         repeated = next(file for file in files if files.count(file) > 1)
         raise ResultError("a result is given twice", where=str(repeated))
-    depth = 1
-    while len({_name(file, depth) for file in files}) < len(files):
-        depth += 1
-    return {_name(file, depth): path for file, path in zip(files, paths, strict=True)}
-
-
-def _name(file: Path, depth: int) -> str:
-    # Beyond a file's depth only its suffix tells it from another.
-    whole = file if depth > len(file.parts) else file.with_suffix("")
-    return "/".join(whole.parts[-depth:])
+    for depth in range(1, max((len(file.parts) for file in files), default=0) + 1):
+        names = ["/".join(file.with_suffix("").parts[-depth:]) for file in files]
+        if len(set(names)) == len(names):
+            return names
+    return [str(file) for file in files]  # only their suffixes differ

@@ -85,8 +85,8 @@ def _outcomes(measures: Measures) -> Iterator[Table]:
         yield replace(errors, notes=(_ERRORS,))
     if measures.scores:
         rows = [
-            {"": name, **{str(each["label"].item()): _with_interval(each) for each in _rows(data)}}
-            for name, data in measures.scores.items()
+            {"": name, **{row["label"]: _with_interval(row) for _, row in table.iterrows()}}
+            for name, table in ((n, data.to_dataframe()) for n, data in measures.scores.items())
         ]
         yield replace(as_table("Scores", rows), notes=(_SCORES,))
     for name, matrix in measures.confusion.items():
@@ -94,36 +94,24 @@ def _outcomes(measures: Measures) -> Iterator[Table]:
             yield _confusion(name, matrix)
         if name not in measures.class_rates:
             continue
-        rates = measures.class_rates[name]
-        layers = [str(layer) for layer in rates["layer"].to_numpy()]
-        rows = [
-            {"class": str(label), **dict(zip(layers, row, strict=True))}
-            for label, row in zip(rates["class"].to_numpy(), rates.to_numpy(), strict=True)
-        ]
+        rates = measures.class_rates[name].to_dataset("layer").to_dataframe()
+        rows = [{"class": str(label), **row} for label, row in rates.to_dict("index").items()]
         yield as_table(f"Firing rate by class (Hz): {name}", rows)
 
 
-def _rows(data: xr.Dataset) -> list[xr.Dataset]:
-    return [data.isel(score=place) for place in range(data.sizes["score"])]
-
-
-def _with_interval(score: xr.Dataset) -> str:
+def _with_interval(score: Mapping[str, float]) -> str:
     value, low, high = (format_value(float(score[name])) for name in ("value", "low", "high"))
     return value if low == high == format_value(None) else f"{value} ({low} to {high})"
 
 
 def _confusion(name: str, matrix: xr.Dataset) -> Table:
     """Return a row per true class, a column per predicted class."""
-    rows: Rows = []
-    for label in matrix["true"].to_numpy():
-        row: dict[str, Any] = {"true class": str(label)}
-        for other in matrix["predicted"].to_numpy():
-            cell = matrix.sel(true=label, predicted=other)
-            low, high = (100 * float(cell[end]) for end in ("low", "high"))
-            interval = f" ({low:.0f}–{high:.0f} %)" if int(cell["count"]) else ""
-            row[str(other)] = f"{int(cell['count']):,}{interval}"
-        rows.append(row)
-    return replace(as_table(f"Confusion matrix: {name}", rows), notes=(_CONFUSION,))
+    rows: dict[str, dict[str, Any]] = {}
+    for (label, other), cell in matrix.to_dataframe().iterrows():
+        interval = f" ({100 * cell['low']:.0f}–{100 * cell['high']:.0f} %)" if cell["count"] else ""
+        row = rows.setdefault(str(label), {"true class": str(label)})
+        row[str(other)] = f"{int(cell['count']):,}{interval}"
+    return replace(as_table(f"Confusion matrix: {name}", [*rows.values()]), notes=(_CONFUSION,))
 
 
 def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:
@@ -132,7 +120,7 @@ def _reconstruction(errors: Mapping[str, xr.Dataset]) -> Rows:
     distinct: dict[str, xr.Dataset] = {}
     for name, data in errors.items():
         baselines = data.drop_sel(predictor="network")
-        if not any(baselines.equals(other) for other in distinct.values()):
+        if not any(map(baselines.equals, distinct.values())):
             distinct[name] = baselines
     for name, data in distinct.items():
         suffix = f", inputs of {name}" if len(distinct) > 1 else ""
