@@ -18,6 +18,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
+from benchmarks.trained_population import Parameters, TrainedPopulation
 from bioae.equations.library import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
@@ -27,7 +28,6 @@ from bioae.files import write_text
 from bioae.noise import Key
 from bioae.progress import counted
 from bioae.random import stream
-from bioae.trainers.fitting.likelihood import Parameters, TrainedPopulation
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 
