@@ -36,7 +36,7 @@ from bioae.simulation.targets import activation
 from bioae.simulation.targets.activation import activated
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import kernel
-from bioae.trainers.mirror.compiled.build import compiler
+from bioae.trainers.mirror.compiled.build import compile_cpp, compiler
 from bioae.trainers.mirror.derivatives import ArcTan
 
 ROLES = ("variable", "parameter", "subexpression", "temporary")
@@ -114,10 +114,13 @@ def of_mirror(net: Network, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         texts.append(text)
         return compile(text, *arguments)
 
-    build_library = kernel.compile_cpp
+    def build_library(text: str, **options: Any) -> Any:
+        texts.append(text)
+        return compile_cpp(text, **options)
+
     with monkeypatch.context() as patched:
         patched.setattr(compiling, "compile", spy, raising=False)
-        patched.setattr(kernel, "compile_cpp", lambda t: (texts.append(t), build_library(t))[1])
+        patched.setattr(kernel, "compile_cpp", build_library)
         gradients(net, compile=compiler() is not None)
         if compiler() is not None:
             gradients(net, compile=False)

@@ -19,9 +19,9 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.compiled.kernel import Path
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.plan import SUM, Timeline
-from bioae.trainers.mirror.compiled.recurrent import Path
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.connections.layer_pathways import layer_pathways
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held

@@ -2,6 +2,6 @@
 
 `layer` records the mirror's own statements on symbols (`graph`), so that the compiled operations
 are those of the mirror, one by one; `adjoint` differentiates them as PyTorch does; `source` writes
-C++, and `recurrent_source` for recurrent layers; `build` compiles it once; `kernel` and `recurrent`
-run it as an operation of PyTorch. Nothing here depends on a particular neuron model.
+C++; `build` compiles it once; `kernel` runs it as an operation of PyTorch. Nothing here depends on
+a particular neuron model.
 """

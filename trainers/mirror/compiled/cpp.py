@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bioae.arithmetic import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "FUNCTIONS", "GROUP", "LOOP", "function", "head", "kind_of", "name_of", "sizes"]
+__all__ = ["FORMS", "FUNCTIONS", "GROUP", "head", "kind_of", "name_of"]
 
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
@@ -34,7 +32,6 @@ _HEAD = """\
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 typedef {real} R;
 {arithmetic}
 static const R MOST = std::numeric_limits<R>::max();
@@ -54,39 +51,17 @@ static inline R exprel_slope(R x) {{
 }}
 """
 
-_SIZES = """\
-enum {{ W = {width}, K = {carried} }};
-struct Sizes {{ long steps, lead, examples, size, sent, delay, cut, held, threads; }};
-"""
-
-_BLOCK = """\
-  const long per = (s.size + W - 1) / W, blocks = per * s.examples, M = s.size * s.examples;
-  #pragma omp parallel for num_threads(s.threads) schedule(static)
-  for (long block = 0; block < blocks; ++block) {{
-    const long n = block % per * W, j = block / per * s.size + n;
-    const int w = int(std::min<long>(W, s.size - n));
-    R nothing[W] = {{}}, waste[W];
-{body}
-  }}
-"""
-
-#: The loop over the neurons of a block.
-LOOP = '_Pragma("omp simd") for (int i = 0; i < w; ++i) {'
-
-
-#: The functions of a step of a recurrent layer, in the order of the fields of ``Steps`` in
-#: ``templates/recurrent.cpp``.
+#: The functions of a step, in the order of the fields of ``Steps`` in ``templates/layer.cpp``.
 FUNCTIONS = ("start", "fire", "step", "replay", "arriving", "backward")
 
-#: Their argument. Arrays are (example, neuron), those with two stars of several
-#: names; `more` has rows of `padded` numbers.
+#: Their argument: a block of neurons, from the neuron `first` of each example on. Arrays are
+#: (example, neuron), those with two stars of several names; `more` has rows of `padded` numbers.
 GROUP = """\
 struct Group {
-  long examples, size, padded;
-  R now;
-  const R* const* par;
+  long examples, size, padded, first, steps;
+  const R *time, *const *par;
   R *carried, *spikes, *later;
-  const R *const *in, *const *read, *const *every, *more;
+  const R *const *in, *const *read, *const *every, *const *before, *more;
   R *const *out, *const *sums, *const *to;
 };
 """
@@ -95,26 +70,6 @@ struct Group {
 def head(real: str) -> str:
     """Return the beginning of the source for a type of numbers."""
     return _HEAD.format(real=real, arithmetic=cpp_source("R"))
-
-
-def sizes(width: int, carried: int) -> str:
-    """Return the declarations for `function`.
-
-    Parameters
-    ----------
-    width
-        Neurons of a block.
-    carried
-        The number of values that a neuron carries from step to step.
-    """
-    return _SIZES.format(width=width, carried=max(carried, 1))
-
-
-def function(name: str, arguments: str, body: Sequence[str]) -> str:
-    """Return a function that runs its body for each block of neurons."""
-    inside = "\n".join(f"    {line}" for line in body)
-    block = _BLOCK.format(body=inside)
-    return f'extern "C" void {name}(const Sizes& s, {arguments}) {{\n{block}}}\n'
 
 
 def kind_of(node: Node) -> str:

@@ -3,62 +3,121 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
 from bioae.trainers.mirror.compiled.build import compile_cpp
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
 from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
+from bioae.trainers.mirror.compiled.source import Source
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "Path"]
+
+#: Examples of a recurrent layer whose steps run together: weights are read once for all of them.
+_GROUP = 32
+
+#: Neurons of another layer whose steps run together.
+_WIDTH = 512
+
+#: Bytes of a panel of weights, see the template.
+_PANEL = 128
+
+#: The most bytes of gradients of weights that threads accumulate separately.
+_MOST_ACCUMULATED = 2**30
+
+
+class Path(NamedTuple):
+    """Recurrent connections of one input and one delay.
+
+    Attributes
+    ----------
+    name
+        The name of the input.
+    delay
+        The delay in steps.
+    weight
+        The weights (target, source).
+    """
+
+    name: str
+    delay: int
+    weight: Tensor
+
+
+class _Path(ctypes.Structure):
+    _fields_ = [
+        ("input", ctypes.c_long),
+        ("delay", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in ("rows", "panels", "gradient")),
+    ]
 
 
 class _Sizes(ctypes.Structure):
     _fields_ = [
-        (name, ctypes.c_long)
-        for name in ("steps", "lead", "examples", "size", "sent", "delay", "cut", "held", "threads")
-    ]
+        *(
+            (name, ctypes.c_long)
+            for name in (
+                "steps", "lead", "examples", "size", "padded", "sent", "delay", "cut", "held",
+                "threads", "group", "width", "inputs", "recorded", "final", "summed", "carried",
+                "later", "accumulated", "learned", "latency", "paths",
+            )
+        ),
+        *((name, ctypes.c_void_p) for name in ("final_carried", "final_later", "learned_place")),
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A compiled plan."""
+    """A compiled plan.
+
+    Attributes
+    ----------
+    plan
+        The plan.
+    library
+        Its functions of a step.
+    loop
+        The functions of all steps, which are the same for every plan.
+    """
 
     plan: Plan
     library: ctypes.CDLL
+    loop: ctypes.CDLL
 
     @classmethod
-    def build(cls, plan: Plan, source: str) -> Kernel:
-        """Compile the source of a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(source))
+    def build(cls, plan: Plan) -> Kernel:
+        """Compile a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(Source(plan).text()), _loop(plan.real))
 
     def __call__(
         self,
         arriving: Mapping[str, Tensor],
         initial: Mapping[str, Tensor],
-        times: Tensor,
-        timeline: Timeline,
-        arrays: Arrays | None = None,
+        run: Run,
+        paths: Sequence[Path] = (),
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
         Parameters
         ----------
         arriving
-            The input by name (step and example, *shape); of one step if it is held.
+            The input from other layers by name (step and example, *shape); of one step if it is
+            held.
         initial
             The values before the first step, scalars or (*shape).
-        times
-            The time of each step (time).
-        timeline
-            The timing of the steps and input.
-        arrays
-            The source of memory.
+        run
+            The timing, and the source of memory.
+        paths
+            The recurrent connections.
 
         Returns
         -------
@@ -67,12 +126,77 @@ class Kernel:
             the sums (example, *shape), with the prefix `SUM`.
         """
         plan = self.plan
-        inputs = [arriving[name] for name in plan.step.inputs]
-        parameters = [initial[name] for name in plan.parameters]
-        tensors = (*inputs, *parameters)
-        outputs = _Presentation.apply(self, arrays, times, timeline, *tensors)  # type: ignore[no-untyped-call]
+        names = [*plan.step.inputs]
+        wired = [(names.index(path.name), path.delay) for path in paths]
+        tensors = (
+            *(arriving[name] for name in names),
+            *(initial[name] for name in plan.parameters),
+            *(path.weight for path in paths),
+        )
+        outputs = _Presentation.apply(self, run, wired, *tensors)  # type: ignore[no-untyped-call]
         sums = [SUM + name for name in plan.summed]
         return dict(zip((*plan.recorded, *plan.final, *sums), outputs, strict=True))
+
+    def steps(self) -> Any:
+        """Return the addresses of the functions of a step."""
+        kind = ctypes.c_void_p * len(FUNCTIONS)
+        return kind(*(ctypes.cast(self.library[n], ctypes.c_void_p).value for n in FUNCTIONS))
+
+    def sizes(
+        self, shape: torch.Size, timeline: Timeline, paths: int, trained: int
+    ) -> tuple[_Sizes, Any]:
+        """Return the sizes of a presentation, and the arrays that they point to.
+
+        Parameters
+        ----------
+        shape
+            The shape of the input.
+        timeline
+            The timing of the steps and input.
+        paths, trained
+            The number of recurrent connections, and of those whose weights need gradients.
+        """
+        plan, (steps, lead_in, sent, delay, cut, held) = self.plan, timeline
+        examples, size = shape[0] // (1 if held else sent), shape[1:].numel()
+        threads, group, width, padded = torch.get_num_threads(), 1, _WIDTH, size
+        if plan.latency is not None:
+            padded, width = _padded(size, plan.real), size
+            threads = min(threads, examples, _most_threads(trained * size * padded, plan.real))
+            threads = max(1, threads)
+            group = _group(examples, threads)
+        ordered = [*plan.later, *plan.accumulated]
+        places = [
+            _longs([plan.carried.index(name) for name in plan.final]),
+            _longs([plan.later.index(name) for name in plan.final]),
+            _longs([ordered.index(name) for name in plan.learned]),
+        ]
+        sizes = _Sizes(
+            steps, lead_in, examples, size, padded, sent, delay, cut, held,
+            threads, group, width, len(plan.step.inputs),
+            len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
+            len(plan.later), len(plan.accumulated), len(plan.learned),
+            -1 if plan.latency is None else plan.latency, paths,
+            *(ctypes.addressof(each) for each in places),
+        )  # fmt: skip
+        return sizes, places
+
+
+class Run(NamedTuple):
+    """The timing of a presentation, and the source of memory.
+
+    Attributes
+    ----------
+    times
+        The time of each step, and timed arrays (row, step).
+    timeline
+        The timing of the steps and input.
+    arrays
+        The source of memory; None: PyTorch.
+    """
+
+    times: Tensor
+    timeline: Timeline
+    arrays: Arrays | None = None
 
 
 class _Presentation(torch.autograd.Function):
@@ -80,75 +204,148 @@ class _Presentation(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        kernel: Kernel,
-        arrays: Arrays | None,
-        times: Tensor,
-        timeline: Timeline,
-        *tensors: Tensor,
+        ctx: Any, kernel: Kernel, run: Run, wired: Sequence[tuple[int, int]], *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        """Return the recorded values, the final values and the sums."""
+        """Return the recorded values, the final values and the sums.
+
+        `wired` are the places of the input, and the delays, of the recurrent connections.
+        """
+        times, timeline, arrays = run
         plan, count = kernel.plan, len(kernel.plan.step.inputs)
-        layout = _layout(tensors[0])
+        recurrent = plan.latency is not None
+        first = len(tensors) - len(wired)
+        layout = torch.contiguous_format if recurrent else _layout(tensors[0])
         inputs = [tensor.contiguous(memory_format=layout) for tensor in tensors[:count]]
-        parameters = [_laid_out(tensor, layout, times) for tensor in tensors[count:]]
-        shape = inputs[0].shape
-        ctx.kernel, ctx.layout, ctx.timeline, ctx.times = kernel, layout, timeline, times
-        ctx.arrays = arrays
-        ctx.shapes = [tensor.shape for tensor in tensors[count:]]
-        ctx.save_for_backward(*inputs, *parameters)
-        ctx.set_materialize_grads(False)
-        sizes = _sizes(inputs[0], timeline)
-        recorded = timeline.steps - timeline.lead_in
-        outputs = [
-            empty(arrays, (rows * sizes.examples, *shape[1:]), inputs[0], layout)
-            for names, rows in ((plan.recorded, recorded), (plan.final, 1), (plan.summed, 1))
-            for _ in names
-        ]
-        kernel.library.forward(
-            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
-            ctypes.c_void_p(times.data_ptr()), pointers(outputs),
+        parameters = [_laid_out(tensor, layout, times) for tensor in tensors[count:first]]
+        weights = tensors[first:]
+        trained = sum(ctx.needs_input_grad[3 + first :])
+        sizes, places = kernel.sizes(inputs[0].shape, timeline, len(wired), trained)
+        rows = [_rows(weight, sizes.padded) for weight in weights]
+        shape = inputs[0].shape[1:]
+
+        def arrays_of(number: int, steps: int) -> list[Tensor]:
+            whole = (steps * sizes.examples, *shape)
+            return [empty(arrays, whole, times, layout) for _ in range(number)]
+
+        outputs = arrays_of(len(plan.recorded), timeline.steps - timeline.lead_in)
+        outputs += arrays_of(len(plan.final) + len(plan.summed), 1)
+        # The input of each step, with that from the layer itself.
+        total = arrays_of(count, timeline.steps) if recurrent else inputs
+        kernel.loop.forward(
+            ctypes.byref(sizes), kernel.steps(), *map(pointers, (inputs, parameters)),
+            ctypes.c_void_p(times.data_ptr()), pointers(outputs), pointers(total),
+            _paths(wired, rows=rows),
         )  # fmt: skip
+        ctx.kernel, ctx.run, ctx.wired, ctx.arrays_of = kernel, run, wired, arrays_of
+        ctx.sizes, ctx.places, ctx.layout = sizes, places, layout
+        ctx.shapes = [tensor.shape for tensor in tensors[count:first]]
+        ctx.save_for_backward(*total, *parameters, *weights)
+        ctx.set_materialize_grads(False)
         return tuple(outputs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the input and of the initial values."""
-        plan: Plan = ctx.kernel.plan
-        count = len(plan.step.inputs)
-        saved = ctx.saved_tensors
-        inputs, parameters = saved[:count], saved[count:]
+        """Return the gradients of the input, of the initial values and of the weights."""
+        kernel, sizes, wired = ctx.kernel, ctx.sizes, ctx.wired
+        times, timeline, arrays = ctx.run
+        plan: Plan = kernel.plan
+        count, first = len(plan.step.inputs), len(ctx.saved_tensors) - len(wired)
+        total, parameters = ctx.saved_tensors[:count], ctx.saved_tensors[count:first]
+        weights = ctx.saved_tensors[first:]
         incoming = [g if g is None else g.contiguous(memory_format=ctx.layout) for g in gradients]
-        sizes = _sizes(inputs[0], ctx.timeline)
-        needed = ctx.needs_input_grad[4 : 4 + count]
-        to = [
-            empty(ctx.arrays, tensor.shape, tensor, ctx.layout) if need else None
-            for tensor, need in zip(inputs, needed, strict=True)
+        to: list[Tensor | None]
+        if plan.latency is not None:
+            to = [*ctx.arrays_of(count, timeline.steps)]
+        else:
+            to = [
+                empty(arrays, tensor.shape, tensor, ctx.layout) if need else None
+                for tensor, need in zip(total, ctx.needs_input_grad[3 : 3 + count], strict=True)
+            ]
+            for each in to:
+                if timeline.held and each is not None:
+                    each.zero_()  # the steps add to it
+        learned = ctx.arrays_of(len(plan.learned), 1)
+        parts = [
+            weight.new_zeros((sizes.threads, sizes.size, sizes.padded)) if need else None
+            for weight, need in zip(weights, ctx.needs_input_grad[3 + first :], strict=True)
         ]
-        for tensor in to:
-            if ctx.timeline.held and tensor is not None:
-                tensor.zero_()  # the steps add to it
-        learned = [
-            empty(ctx.arrays, (sizes.examples, *inputs[0].shape[1:]), inputs[0], ctx.layout)
-            for _ in plan.learned
-        ]
-        ctx.kernel.library.backward(
-            ctypes.byref(sizes), *map(pointers, (inputs, parameters)),
-            ctypes.c_void_p(ctx.times.data_ptr()), pointers(incoming), pointers([*to, *learned]),
+        panels = [_panels(weight, sizes.padded, plan.real) for weight in weights]
+        kernel.loop.backward(
+            ctypes.byref(sizes), kernel.steps(), pointers(parameters),
+            ctypes.c_void_p(times.data_ptr()), pointers(incoming), pointers(total),
+            _paths(wired, panels=panels, gradient=parts), pointers(to), pointers(learned),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
         reduced = [
             sums[name].sum_to_size(shape) if name in sums else None
             for name, shape in zip(plan.parameters, ctx.shapes, strict=True)
         ]
-        return None, None, None, None, *to, *reduced
+        own = [None if p is None else p.sum(0)[:, : sizes.size].T for p in parts]
+        if plan.latency is not None:
+            to = [_sent(each, timeline, sizes.examples) for each in to if each is not None]
+        return None, None, None, *to, *reduced, *own
 
 
-def _sizes(tensor: Tensor, timeline: Timeline) -> _Sizes:
-    steps, lead_in, sent, delay, cut, held = timeline
-    examples, threads = len(tensor) // (1 if held else sent), torch.get_num_threads()
-    return _Sizes(steps, lead_in, examples, tensor[0].numel(), sent, delay, cut, held, threads)
+def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
+    """Return the gradient of the input from that of the whole input in each step."""
+    each = gradient.view(timeline.steps, examples, *gradient.shape[1:])
+    sent = each[timeline.delay : timeline.delay + timeline.sent]
+    return sent.sum(0) if timeline.held else sent.flatten(0, 1)
+
+
+def _group(examples: int, threads: int) -> int:
+    """Return the examples of a group, at most `_GROUP`, with as many groups for each thread."""
+    each = max(1, -(-examples // threads))
+    return -(-each // -(-each // _GROUP))
+
+
+def _padded(size: int, real: str) -> int:
+    panel = _PANEL // _bytes(real)
+    return -(-size // panel) * panel
+
+
+def _most_threads(numbers: int, real: str) -> int:
+    """Return the threads that may accumulate some numbers each, in bounded memory."""
+    return _MOST_ACCUMULATED // max(1, numbers * _bytes(real))
+
+
+def _bytes(real: str) -> int:
+    return ctypes.sizeof(ctypes.c_float if real == "float" else ctypes.c_double)
+
+
+def _rows(weight: Tensor, padded: int) -> Tensor:
+    """Return weights as (source, target), targets padded."""
+    return functional.pad(weight.T, (0, padded - len(weight))).contiguous()
+
+
+def _panels(weight: Tensor, padded: int, real: str) -> Tensor:
+    """Return weights as (panel of sources, target, source), sources padded."""
+    rows = functional.pad(weight, (0, padded - weight.shape[1]))
+    return rows.view(len(weight), -1, _padded(1, real)).movedim(1, 0).contiguous()
+
+
+def _paths(wired: Sequence[tuple[int, int]], **arrays: Sequence[Tensor | None]) -> Any:
+    """Return the connections with the addresses of their arrays."""
+    paths = (_Path * max(len(wired), 1))()
+    for k, (place, delay) in enumerate(wired):
+        present = {name: each[k] for name, each in arrays.items()}
+        addresses = {n: None if t is None else t.data_ptr() for n, t in present.items()}
+        paths[k] = _Path(place, delay, **addresses)
+    return paths
+
+
+def _longs(values: Sequence[int]) -> Any:
+    return (ctypes.c_long * max(len(values), 1))(*values)
+
+
+@functools.cache
+def _loop(real: str) -> ctypes.CDLL:
+    template = files("bioae.trainers.mirror.compiled") / "templates" / "layer.cpp"
+    text = template.read_text(encoding="utf-8")
+    # Contraction changes no spike: the forward pass adds weights, without a product. Gradients are
+    # rounded once per term in place of twice.
+    return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)
 
 
 def _layout(tensor: Tensor) -> torch.memory_format:

@@ -14,11 +14,8 @@ from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
-from bioae.trainers.mirror.compiled.kernel import Kernel
+from bioae.trainers.mirror.compiled.kernel import Kernel, Path, Run
 from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
-from bioae.trainers.mirror.compiled.recurrent import Path, RecurrentKernel
-from bioae.trainers.mirror.compiled.recurrent_source import RecurrentSource
-from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.functions import torch_functions
@@ -51,7 +48,7 @@ class CompiledLayer:
     def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
         self._arrays = arrays
         self._populations = {"": neuron, READOUT: readout}
-        self._kernels: dict[Any, Kernel | RecurrentKernel | str] = {}
+        self._kernels: dict[Any, Kernel | str] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledLayer:
         # Libraries cannot be copied, and are loaded again at once.
@@ -109,12 +106,8 @@ class CompiledLayer:
         latency = None if recurrent is None else self._latency
         kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
         neuron = self._populations[""]
-        times, arrays = self._rows(timeline.steps, prefixes), self._arrays.in_training()
-        if isinstance(kernel, RecurrentKernel):
-            assert recurrent is not None
-            results = kernel(send(), values, times, timeline, arrays, paths=recurrent())
-        else:
-            results = kernel(send(), values, times, timeline, arrays)
+        run = Run(self._rows(timeline.steps, prefixes), timeline, self._arrays.in_training())
+        results = kernel(send(), values, run, recurrent() if recurrent else ())
         for name in record:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
@@ -138,7 +131,7 @@ class CompiledLayer:
         arriving: tuple[str, ...],
         requested: _Requested,
         latency: int | None,
-    ) -> Kernel | RecurrentKernel:
+    ) -> Kernel:
         like = values["dt"]
         if like.device.type != "cpu" or like.dtype not in REALS:
             raise Unsupported(f"{like.dtype} on {like.device.type}")
@@ -148,10 +141,8 @@ class CompiledLayer:
         if key not in self._kernels:
             try:
                 step = self._trace(initial, arriving)
-                if latency is not None and step.timed:
-                    raise Unsupported("timed arrays in a recurrent layer")
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
-                self._kernels[key] = _built(plan)
+                self._kernels[key] = Kernel.build(plan)
             except Unsupported as reason:
                 self._kernels[key] = str(reason)
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
@@ -177,12 +168,6 @@ class CompiledLayer:
         for prefix, values in initial.items():
             _record(step, prefix, self._populations[prefix], values, arrived)
         return step
-
-
-def _built(plan: Plan) -> Kernel | RecurrentKernel:
-    if plan.latency is None:
-        return Kernel.build(plan, Source(plan).text())
-    return RecurrentKernel.build(plan, RecurrentSource(plan).text())
 
 
 def _prefixed(initial: _Initial) -> dict[str, Tensor]:

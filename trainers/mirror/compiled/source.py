@@ -1,150 +1,226 @@
-"""C++ of all steps of a presentation for a block of neurons, forward and backward.
+"""C++ of single steps of a layer, for a block of neurons of some examples.
 
-Each block stores the values that its neurons carry from step to step, so that memory is read once
-for the input and written once for the recorded values. No intermediate value is stored for the
-backward pass: it is recomputed, bit for bit, from the input.
+``templates/layer.cpp`` calls these functions step by step, and computes the recurrent input in
+between. Memory is read once for the input and written once for the recorded values. Of the forward
+pass nothing but the input is stored: the values that neurons carry from step to step are computed
+again before the backward pass, bit for bit.
 """
 
 from __future__ import annotations
 
-from bioae.trainers.mirror.compiled.cpp import LOOP, function, head, name_of, sizes
-from bioae.trainers.mirror.compiled.plan import Statements
+from collections.abc import Iterable, Sequence
+
+from bioae.trainers.mirror.compiled.cpp import FORMS, FUNCTIONS, GROUP, head, kind_of, name_of
+from bioae.trainers.mirror.compiled.graph import Node
+from bioae.trainers.mirror.compiled.plan import SPIKE, STARTS, Plan
 
 __all__ = ["Source"]
 
-#: Neurons of a block.
-_WIDTH = 256
+_FUNCTION = """\
+extern "C" void {name}(const Group& s) {{
+  const long M = s.examples * s.size, n = s.first;
+  const int w = int(s.size);
+  const R now = *s.time;
+  const R* const* par = s.par;
+  {shared}
+  for (long e = 0; e < s.examples; ++e) {{
+    const long j = e * s.size;
+    {pointers}
+    _Pragma("omp simd") for (int i = 0; i < w; ++i) {{
+      {body}
+    }}
+  }}
+}}
+"""
 
 
-class Source(Statements):
-    """The source of a layer whose neurons do not interact."""
+class Source:
+    """The source of the steps of a layer.
+
+    Within a loop over neurons ``i``, arrays have one-letter names with a number: carried values
+    ``b``, input ``x``, its gradient ``d`` and what was added to it before ``e``, gradients of
+    recorded values ``r`` and of sums ``q``, gradients from the later step ``l``, those that are
+    summed over the steps ``a``, recorded values ``o`` and their sums ``m``; ``p`` are initial
+    values that all neurons share, ``par`` the others. In recurrent layers ``z`` are the spikes, and
+    ``more`` is their gradient through recurrent connections.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._recurrent = plan.latency is not None
 
     def text(self) -> str:
         """Return the source."""
         assert self.plan.gradients  # they add to the graph
-        beginning = head(self.plan.real), sizes(_WIDTH, len(self.plan.carried))
-        return "\n".join([*beginning, self._forward(), self._backward()])
+        functions = (getattr(self, f"_{name}")() for name in FUNCTIONS)
+        return "\n".join([head(self.plan.real), GROUP, *functions])
 
-    def _forward(self) -> str:
+    def _start(self) -> str:
+        values = []
+        for k, name in enumerate(self.plan.carried):
+            plain = name.rpartition(" ")[2]
+            start = f"R({float(STARTS[plain])!r})" if plain in STARTS else self._initial(name)
+            values.append(f"b{k}[i] = {start};")
+        return self._function("start", values)
+
+    def _fire(self) -> str:
+        """Return the spikes, if they do not depend on the input of the step."""
+        if self.plan.latency != 0:
+            return self._function("fire", [])
+        return self._function("fire", self._fired, ends=[self._spike])
+
+    def _step(self) -> str:
         plan = self.plan
-        reached = plan.ends
-        body = [
-            *self._start(),
-            *(f"R sum{k}[W] = {{}};" for k in range(len(plan.summed))),
-            "for (long t = 0; t < s.steps; ++t) {",
-            *self._at(),
-            *(
-                f"R* o{k} = t < s.lead ? waste : out[{k}] + (t - s.lead) * M + j;"
-                for k in range(len(plan.recorded))
-            ),
-            LOOP,
-            *self.load(reached),
-            *self.compute(reached),
-            *(f"o{k}[i] = R({name_of(plan.step.values[r])});" for k, r in enumerate(plan.recorded)),
-            *self.hand_on(),
-            "}",
-            *(
-                f"if (t >= s.lead) {{ {LOOP} sum{k}[i] += o{plan.recorded.index(name)}[i]; }} }}"
-                for k, name in enumerate(plan.summed)
-            ),
-            "}",
+        recorded = [plan.step.values[name] for name in plan.recorded]
+        values = [f"o{k}[i] = R({name_of(node)});" for k, node in enumerate(recorded)]
+        values += [
+            f"m{k}[i] += R({name_of(plan.step.values[name])});"
+            for k, name in enumerate(plan.summed)
         ]
-        ends = [f"b{plan.carried.index(name)}" for name in plan.final]
-        ends += [f"sum{k}" for k in range(len(plan.summed))]
-        for k, end in enumerate(ends, len(plan.recorded)):
-            body.append(f"{LOOP} out[{k}][j + i] = {end}[i]; }}")
-        arguments = "const R* const* in, const R* const* par, const R* times, R* const* out"
-        return function("forward", arguments, body)
+        pointers = _pointers("R", "o", "s.out", len(plan.recorded))
+        pointers += _pointers("R", "m", "s.sums", len(plan.summed))
+        return self._advance("step", recorded, values, pointers)
+
+    def _replay(self) -> str:
+        return self._advance("replay")
+
+    def _advance(
+        self,
+        name: str,
+        ends: Sequence[Node] = (),
+        values: Sequence[str] = (),
+        pointers: Sequence[str] = (),
+    ) -> str:
+        """Return the assignments of the carried values after the step, and of the spikes."""
+        after = self.plan.after
+        values = [*values, *(self._fired if self._recurrent else [])]
+        values += [f"b{k}[i] = R({name_of(node)});" for k, node in enumerate(after)]
+        spike = [self._spike] if self._recurrent else []
+        return self._function(name, values, ends=[*ends, *after, *spike], pointers=pointers)
+
+    def _arriving(self) -> str:
+        """Return the gradients of the input, if spikes do not depend on the input of the step."""
+        if self.plan.latency != 0:
+            return self._function("arriving", [])
+        return self._function("arriving", self._to_input(), ends=self._input_gradients())
 
     def _backward(self) -> str:
-        plan, step = self.plan, self.plan.step
+        plan, leaf = self.plan, self.plan.step.graph.leaf
         earlier, others = plan.gradients
-        inputs = [*step.inputs.values()]
-        ends = [*earlier.values(), *others.values()]
-        summed = plan.accumulated
-        after = plan.after
-        later = plan.later
-        body = [
-            "std::vector<R> kept(s.steps * K * W);",
-            *self._start(),
-            "for (long t = 0; t < s.steps; ++t) {",
-            *self._at(),
-            "R* keep = kept.data() + t * K * W;",
-            LOOP,
-            *self.load(after),
-            *(f"keep[{k} * W + i] = R(b{k}[i]);" for k in range(len(plan.carried))),
-            *self.compute(after),
-            *self.hand_on(),
-            "}",
-            "}",
-            *(f"R l{k}[W] = {{}};" for k in range(len(later))),
-            *(f"R a{k}[W] = {{}};" for k in range(len(summed))),
-            *(
-                f"if (grad[{k}]) {{ {LOOP} l{later.index(name)}[i] = grad[{k}][j + i]; }} }}"
-                for k, name in enumerate(plan.final, len(plan.recorded))
-            ),
-            "for (long t = s.steps - 1; t >= 0; --t) {",
-            *(
-                f"if (s.cut && t + 1 < s.steps && (t + 1) % s.cut == 0) {{ {LOOP} "
-                f"l{k}[i] = 0; }} }}"
-                for k in range(len(later))
-            ),
-            *self._at(),
-            "const R* keep = kept.data() + t * K * W;",
-            *(
-                f"const R* r{k} = t < s.lead || !grad[{k}] ? nothing : "
-                f"grad[{k}] + (t - s.lead) * M + j;"
-                for k in range(len(plan.recorded))
-            ),
-            *(
-                f"const R* q{k} = t < s.lead || !grad[{place}] ? nothing : grad[{place}] + j;"
-                for k, place in enumerate(range(len(plan.recorded + plan.final), plan.outputs))
-            ),
-            *(
-                f"R* d{k} = there && to[{k}] ? to[{k}] + since * M + j : waste; "
-                f"const R* e{k} = s.held ? d{k} : nothing;"
-                for k in range(len(inputs))
-            ),
-            LOOP,
-            *self.load(ends, stored=True),
-            *self.compute(ends),
-            *(
-                f"d{k}[i] = e{k}[i] + {name_of(others[node]) if node in others else 'R(0)'};"
-                for k, node in enumerate(inputs)
-            ),
-            *(
-                f"a{k}[i] += {name_of(others[step.graph.leaf(name)])};"
-                for k, name in enumerate(summed)
-            ),
-            *(
-                f"l{k}[i] = {name_of(earlier[name]) if name in earlier else 'R(0)'};"
-                for k, name in enumerate(later)
-            ),
-            "}",
-            "}",
+        summed = [others[leaf(name)] for name in plan.accumulated]
+        values = self._to_input() if plan.latency != 0 else []
+        values += [f"a{k}[i] += {name_of(node)};" for k, node in enumerate(summed)]
+        values += [
+            f"l{k}[i] = {name_of(earlier[name]) if name in earlier else 'R(0)'};"
+            for k, name in enumerate(plan.later)
         ]
-        for k, name in enumerate(plan.learned, len(inputs)):
-            known = name in summed
-            variable = f"a{summed.index(name)}" if known else f"l{later.index(name)}"
-            body.append(f"{LOOP} to[{k}][j + i] = {variable}[i]; }}")
-        arguments = (
-            "const R* const* in, const R* const* par, const R* times, const R* const* grad, "
-            "R* const* to"
-        )
-        return function("backward", arguments, body)
+        ends = [*earlier.values(), *summed]
+        ends += self._input_gradients() if plan.latency != 0 else []
+        return self._function("backward", values, ends=ends)
 
-    def _at(self) -> list[str]:
-        """Return the values of a step that all neurons share."""
+    @property
+    def _spike(self) -> Node:
+        return self.plan.step.values[SPIKE]
+
+    @property
+    def _fired(self) -> list[str]:
+        return [f"z[i] = R({name_of(self._spike)});"]
+
+    def _input_gradients(self) -> list[Node]:
+        others = self.plan.gradients[1]
+        return [others[node] for node in self.plan.step.inputs.values() if node in others]
+
+    def _to_input(self) -> list[str]:
+        others = self.plan.gradients[1]
+        # Held input gets the sum of the gradients of all steps.
         return [
-            "const R now = times[t];",
-            "const bool there = t >= s.delay && t - s.delay < s.sent;",
-            "const long since = s.held ? 0 : t - s.delay;",
-            *(
-                f"const R* x{k} = there ? in[{k}] + since * M + j : nothing;"
-                for k in range(len(self.plan.step.inputs))
-            ),
-            *self.shared(),
+            f"d{k}[i] = {'' if self._recurrent else f'e{k}[i] + '}"
+            f"{name_of(others[node]) if node in others else 'R(0)'};"
+            for k, node in enumerate(self.plan.step.inputs.values())
         ]
 
-    def _start(self) -> list[str]:
-        return [f"R b{k}[W]; {LOOP} b{k}[i] = {value}; }}" for k, value in enumerate(self.start())]
+    def _function(
+        self,
+        name: str,
+        values: Sequence[str],
+        *,
+        ends: Iterable[Node] = (),
+        pointers: Sequence[str] = (),
+    ) -> str:
+        plan, ends = self.plan, [*ends]
+        inputs, later = len(plan.step.inputs), len(plan.later)
+        pointers = [
+            *(f"R* b{k} = s.carried + {k} * M + j;" for k in range(len(plan.carried))),
+            *(f"R* l{k} = s.later + {k} * M + j;" for k in range(later)),
+            *(f"R* a{k} = s.later + {later + k} * M + j;" for k in range(len(plan.accumulated))),
+            *_pointers("const R", "x", "s.in", inputs),
+            *pointers,
+        ]
+        if self._recurrent:
+            pointers += ["R* z = s.spikes + j;", "const R* more = s.more + e * s.padded;"]
+        if name in ("arriving", "backward"):
+            pointers += _pointers("const R", "r", "s.read", len(plan.recorded))
+            pointers += _pointers("const R", "q", "s.every", len(plan.summed))
+            pointers += _pointers("R", "d", "s.to", inputs)
+            pointers += _pointers("const R", "e", "s.before", 0 if self._recurrent else inputs)
+        reached = plan.step.graph.reached(ends)
+        return _FUNCTION.format(
+            name=name,
+            shared="\n  ".join(
+                f"const R p{k} = par[{k}][0];"
+                for k, parameter in enumerate(plan.parameters)
+                if not plan.initial[parameter]
+            ),
+            pointers="\n    ".join(pointers),
+            body="\n      ".join([*map(self._declared, reached), *values]),
+        )
+
+    def _declared(self, node: Node) -> str:
+        """Return the declaration of a node's value."""
+        if node.operation == "literal":
+            return ""
+        if node.operation == "leaf":
+            value = self._leaf(node) + (" != 0" if node.kind == "condition" else "")
+        else:
+            value = FORMS[node.operation].format(*map(name_of, node.arguments))
+        return f"const {kind_of(node)} {name_of(node)} = {value};"
+
+    def _leaf(self, node: Node) -> str:
+        plan = self.plan
+        for k, name in enumerate(plan.carried):
+            if plan.step.carried[name][0] is node:
+                return f"b{k}[i]"
+        inputs = [*plan.step.inputs.values()]
+        if node in inputs:
+            return f"x{inputs.index(node)}[i]"
+        match node.text.split(" ", 1):
+            case ["t"]:
+                return "now"
+            case ["timed", name]:
+                return f"s.time[{1 + plan.step.timed.index(name)} * s.steps]"
+            case ["gradient", name]:
+                return self._read(name)
+            case ["later", name]:
+                return f"l{plan.later.index(name)}[i]"
+        return self._initial(node.text)
+
+    def _initial(self, name: str) -> str:
+        place = self.plan.parameters.index(name)
+        return f"par[{place}][n + i]" if self.plan.initial[name] else f"p{place}"
+
+    def _read(self, name: str) -> str:
+        """Return the gradient of a recorded value."""
+        plan = self.plan
+        value = f"r{plan.recorded.index(name)}[i]"
+        value += f" + q{plan.summed.index(name)}[i]" if name in plan.summed else ""
+        return f"{value} + more[i]" if name == SPIKE and self._recurrent else value
+
+
+def _pointers(kind: str, name: str, source: str, count: int) -> list[str]:
+    """Return the declarations of the rows of an example; of no array, of a row of zeros."""
+    return [f"{kind}* {name}{k} = {source}[{k}] + j;" for k in range(count)]

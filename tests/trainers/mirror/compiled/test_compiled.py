@@ -35,7 +35,7 @@ from bioae.trainers.mirror.derivatives import (
 
 #: Two channels of more neurons than a block holds, so that blocks are cut.
 CONVOLUTIONS: list[dict[str, Any]] = [
-    conv("first", 3, 3, padding=1),
+    conv("first", 4, 3, padding=1),
     deconv("last", 2, 3, padding=1),
 ]
 

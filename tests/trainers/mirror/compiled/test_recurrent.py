@@ -24,7 +24,7 @@ from bioae.random import stream
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror import NetworkMirror
-from bioae.trainers.mirror.compiled import recurrent
+from bioae.trainers.mirror.compiled import kernel
 from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, derivative
 
 pytestmark = [needs_compiler, pytest.mark.medium]
@@ -119,7 +119,7 @@ def test_convolutions() -> None:
 @pytest.mark.parametrize("size", [37, 128])
 def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups, panels and tiles that are full and that are not."""
-    monkeypatch.setattr(recurrent, "_GROUP", 9)
+    monkeypatch.setattr(kernel, "_GROUP", 9)
     own = [dense("first", size, recurrent=True, gain=1.0), DENSE[1]]
     config = described("lif", layers=own)
     drawn = firing(config).quantised()

@@ -1,5 +1,6 @@
-// All steps of a recurrent layer. The neurons of an example interact in each step, but examples do
-// not: each thread runs all steps of its examples, in groups, without waiting for the others.
+// All steps of a layer. Each thread runs all steps of a block without waiting for the others. In a
+// recurrent layer the neurons of an example interact in each step, and a block is a group of
+// examples; else it is some neurons of an example, whose values stay in the cache.
 #include <algorithm>
 #include <vector>
 
@@ -13,12 +14,17 @@ enum { ROWS = 3 };
 typedef R Vector __attribute__((vector_size(64), aligned(sizeof(R)), may_alias));
 
 struct Sizes {
-  long steps, lead, examples, size, padded, sent, delay, cut, held, threads, group;
+  long steps, lead, examples, size, padded, sent, delay, cut, held, threads, group, width;
+  // `latency` is -1 if the layer is not recurrent.
   long inputs, recorded, final, summed, carried, later, accumulated, learned, latency, paths;
   const long *final_carried, *final_later, *learned_place;
+
+  bool alone() const { return latency < 0; }
+  // The row of the input that arrives in a step, or -1.
+  long row(long t) const { return t < delay || t - delay >= sent ? -1 : held ? 0 : t - delay; }
 };
 
-// The functions of a step, see `recurrent_source.py`.
+// The functions of a step, see `source.py`.
 struct Steps { void (*start)(const Group&), (*fire)(const Group&), (*step)(const Group&),
                     (*replay)(const Group&), (*arriving)(const Group&), (*backward)(const Group&); };
 
@@ -125,46 +131,57 @@ static void project(const R* from, long examples, long size, const R* panels, R*
   }
 }
 
-// Calls `run(thread, first example, examples)` for each group.
+// Calls `run(thread, first example, examples, first neuron, neurons)` for each block.
 template <class Run>
-static void groups(const Sizes& s, Run run) {
-  const long all = (s.examples + s.group - 1) / s.group;
+static void blocks(const Sizes& s, Run run) {
+  const long per = (s.size + s.width - 1) / s.width;
+  const long all = per * ((s.examples + s.group - 1) / s.group);
   #pragma omp parallel for num_threads(s.threads) schedule(static)
   for (long thread = 0; thread < s.threads; ++thread)
-    for (long k = thread * all / s.threads; k < (thread + 1) * all / s.threads; ++k)
-      run(thread, k * s.group, std::min(s.group, s.examples - k * s.group));
+    for (long k = thread * all / s.threads; k < (thread + 1) * all / s.threads; ++k) {
+      const long begin = k / per * s.group, n = k % per * s.width;
+      run(thread, begin, std::min(s.group, s.examples - begin), n, std::min(s.width, s.size - n));
+    }
 }
 
 typedef std::vector<R> Row;
 typedef std::vector<R*> Rows;
 typedef std::vector<const R*> Read;
 
+static Group group(const Sizes& s, long count, long n, long w, const R* const* par) {
+  Group g = {};
+  g.examples = count, g.size = w, g.padded = s.padded, g.first = n, g.steps = s.steps, g.par = par;
+  return g;
+}
+
 extern "C" void forward(const Sizes& s, const Steps& f, const R* const* in, const R* const* par,
                         const R* times, R* const* out, R* const* total, const Path* paths) {
   const long M = s.size * s.examples, P = s.padded;
-  groups(s, [&](long, long begin, long count) {
-    const long at = begin * s.size, width = count * s.size;
-    Row carried(s.carried * width), z(width), arriving(count * P), waste(width);
-    Spikes spikes(s.size);
+  blocks(s, [&](long, long begin, long count, long n, long w) {
+    const long at = begin * s.size + n, width = count * w;
+    Row carried(s.carried * width), z(width), zero(width), waste(width);
+    Row arriving(s.alone() ? 0 : count * P);
+    Spikes spikes(s.alone() ? 0 : s.size);
     Rows o(s.recorded), sums(s.summed), unread(s.summed, waste.data());
     Read x(s.inputs);
     for (long k = 0; k < s.summed; ++k) {
       sums[k] = out[s.recorded + s.final + k] + at;
       std::fill_n(sums[k], width, R(0));
     }
-    Group g{count, s.size, P, 0, par, carried.data(), z.data(), nullptr, x.data(), nullptr, nullptr,
-            nullptr, o.data(), nullptr, nullptr};
+    Group g = group(s, count, n, w, par);
+    g.carried = carried.data(), g.spikes = z.data(), g.in = x.data(), g.out = o.data();
     f.start(g);
     for (long t = 0; t < s.steps; ++t) {
-      g.now = times[t];
+      g.time = times + t;
       if (s.latency == 0) { f.fire(g); spikes.add(z.data(), count, s.size); }
-      const bool there = t >= s.delay && t - s.delay < s.sent;
-      const long since = s.held ? 0 : t - s.delay;
+      const long row = s.row(t);
       for (long k = 0; k < s.inputs; ++k) {
+        const R* arrived = row < 0 ? zero.data() : in[k] + row * M + at;
+        x[k] = arrived;
+        if (s.alone()) continue;
         R* to = total[k] + t * M + at;
         x[k] = to;
-        if (there) std::copy_n(in[k] + since * M + at, width, to);
-        else std::fill_n(to, width, R(0));
+        std::copy_n(arrived, width, to);
         R* sum = P == s.size ? to : arriving.data();
         if (sum != to) std::fill(arriving.begin(), arriving.end(), R(0));
         for (const Path* p = paths; p < paths + s.paths; ++p) {
@@ -181,33 +198,42 @@ extern "C" void forward(const Sizes& s, const Steps& f, const R* const* in, cons
         o[k] = t < s.lead ? waste.data() : out[k] + (t - s.lead) * M + at;
       g.sums = t < s.lead ? unread.data() : sums.data();
       f.step(g);
-      if (s.latency) spikes.add(z.data(), count, s.size);
+      if (s.latency > 0) spikes.add(z.data(), count, s.size);
     }
     for (long k = 0; k < s.final; ++k)
       std::copy_n(&carried[s.final_carried[k] * width], width, out[s.recorded + k] + at);
   });
 }
 
+// `total` is the whole input of each step if the layer is recurrent, else that of other layers, and
+// `to` are its gradients, null where none is needed.
 extern "C" void backward(const Sizes& s, const Steps& f, const R* const* par, const R* times,
                          const R* const* grad, R* const* total, const Path* paths, R* const* to,
                          R* const* learned) {
   const long M = s.size * s.examples, P = s.padded;
-  groups(s, [&](long thread, long begin, long count) {
-    const long at = begin * s.size, width = count * s.size;
-    Row carried(s.carried * width), keep(s.steps * s.carried * width), z(width), more(count * P);
-    Row later((s.later + s.accumulated) * width), nothing(width), copy(count * P);
-    Spikes spikes(s.size);
+  blocks(s, [&](long thread, long begin, long count, long n, long w) {
+    const long at = begin * s.size + n, width = count * w, wired = s.alone() ? 0 : count * P;
+    Row carried(s.carried * width), keep(s.steps * s.carried * width), z(width), more(wired);
+    Row later((s.later + s.accumulated) * width), nothing(width), waste(width), copy(wired);
+    Spikes spikes(s.alone() ? 0 : s.size);
     Rows d(s.inputs);
-    Read x(s.inputs), r(s.recorded), q(s.summed);
-    Group g{count, s.size, P, 0, par, carried.data(), z.data(), later.data(), x.data(), r.data(),
-            q.data(), more.data(), nullptr, nullptr, d.data()};
+    Read x(s.inputs), before(s.inputs), r(s.recorded), q(s.summed);
+    Group g = group(s, count, n, w, par);
+    g.carried = carried.data(), g.spikes = z.data(), g.later = later.data(), g.in = x.data();
+    g.read = r.data(), g.every = q.data(), g.more = more.data(), g.to = d.data();
+    g.before = before.data();
+    const auto row = [&](long t) { return s.alone() ? s.row(t) : t; };
+    const auto arrive = [&](long t) {
+      g.time = times + t;
+      for (long k = 0; k < s.inputs; ++k)
+        x[k] = row(t) < 0 ? nothing.data() : total[k] + row(t) * M + at;
+    };
     f.start(g);
     for (long t = 0; t < s.steps; ++t) {
-      g.now = times[t];
-      for (long k = 0; k < s.inputs; ++k) x[k] = total[k] + t * M + at;
-      std::copy(carried.begin(), carried.end(), &keep[t * s.carried * width]);
+      arrive(t);
+      std::copy(carried.begin(), carried.end(), keep.data() + t * s.carried * width);
       f.replay(g);
-      spikes.add(z.data(), count, s.size);
+      if (!s.alone()) spikes.add(z.data(), count, s.size);
     }
     for (long k = 0; k < s.final; ++k)
       if (const R* from = grad[s.recorded + k])
@@ -215,11 +241,11 @@ extern "C" void backward(const Sizes& s, const Steps& f, const R* const* par, co
     for (long t = s.steps - 1; t >= 0; --t) {
       if (s.cut && t + 1 < s.steps && (t + 1) % s.cut == 0)
         std::fill_n(later.begin(), s.later * width, R(0));
-      g.now = times[t];
-      g.carried = &keep[t * s.carried * width];
+      g.carried = keep.data() + t * s.carried * width;
+      arrive(t);
       for (long k = 0; k < s.inputs; ++k) {
-        x[k] = total[k] + t * M + at;
-        d[k] = to[k] + t * M + at;
+        d[k] = row(t) < 0 || !to[k] ? waste.data() : to[k] + row(t) * M + at;
+        before[k] = s.held ? d[k] : nothing.data();
       }
       for (long k = 0; k < s.recorded; ++k)
         r[k] = t < s.lead || !grad[k] ? nothing.data() : grad[k] + (t - s.lead) * M + at;
