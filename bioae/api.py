@@ -43,6 +43,7 @@ __all__ = [
     "ModelKind",
     "analyze",
     "build",
+    "engine_of",
     "kind_of",
     "learn",
     "parity",
@@ -79,7 +80,7 @@ def _verb(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def _engine(network: Network, backend: Backend) -> Engine:
+def engine_of(network: Network, backend: Backend) -> Engine:
     """Return the engine that runs a network on a target."""
     if backend.target == "torch":
         need_torch('the target "torch"')
@@ -213,7 +214,7 @@ def _simulation(
 
     network, backend = network_of(network), Backend.of(backend)
     recorded(backend.record, network.config.placed)
-    engine = _engine(network, backend)
+    engine = engine_of(network, backend)
     if isinstance(backend.workers, int):
         engine.check()
     config = network.config
@@ -296,7 +297,7 @@ def learn(
         OptimiserSettings.of(optimiser, learning_rate),
         {} if before is None else before.moments,
     )
-    engine = _engine(start, backend)
+    engine = engine_of(start, backend)
     presented = Presentations.of(start.config, data, seed=seed, **options)
     values = check_held(start.config.placed, held, len(presented))
     return learned_from(
@@ -432,7 +433,7 @@ def _trainer(
     if isinstance(config, LearningConfig):
         from bioae.runs.rules.trainer import RuleTrainer
 
-        return RuleTrainer(config, _engine, start, given)
+        return RuleTrainer(config, engine_of, start, given)
     need_torch("train")
     from bioae.trainers.training.training import gradient_trainer
 
@@ -612,9 +613,8 @@ def parity(
     neuron
         The neuron model of the network in which a synapse model is compared; lif by default.
     options
-        For a neuron model or a synapse model `neurons`, `steps` and `examples`, see
-        `bioae.trainers.parity.model_parities` and `rule_parities`; for a network the options of
-        `bioae.datasets.convert`.
+        For a neuron model or a synapse model `neurons` in both layers together, and `steps` of
+        `examples` presentations; for a network the options of `bioae.datasets.convert`.
 
     Returns
     -------
@@ -632,8 +632,9 @@ def parity(
     from bioae.datasets.conversion import DataOptions, check_options
     from bioae.equations import NeuronModel, SynapseModel, load_neuron
     from bioae.networks.artefact import network_of
-    from bioae.trainers.parity import compare, model_parities, rule_parities
+    from bioae.trainers.parity.comparison import compare, model_parity
     from bioae.trainers.parity.networks import random_signals
+    from bioae.trainers.parity.rules import rule_parity
 
     model = _loaded(model)
     random = isinstance(model, NeuronModel | SynapseModel)
@@ -648,16 +649,16 @@ def parity(
         raise InputError(
             "a neuron model is named for synapse models only", where="neuron", hint="Leave it out"
         )
-    options |= {"seed": seed}
+    options |= {"target": target, "seed": seed}
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
             neuron = load_neuron("lif" if neuron is None else neuron)
-        return rule_parities(model, [target], neuron=neuron, **options)[0]
+        return rule_parity(model, engine_of, neuron=neuron, **options)
     options["perturb"] = perturb
     if isinstance(model, NeuronModel):
-        return model_parities(model, [target], **options)[0]
+        return model_parity(model, engine_of, **options)
     if data is None:
         config = network_of(model).config
         data = _DEFAULT
@@ -665,7 +666,7 @@ def parity(
             data = random_signals(config, options.get("limit", _COMPARED), seed)
         if "examples" not in options:
             options.setdefault("limit", _COMPARED)
-    return compare(model, data, target=target, **options)
+    return compare(model, data, engine_of, **options)
 
 
 def _loaded(model: Any) -> Any:

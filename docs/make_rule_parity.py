@@ -15,11 +15,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bioae.equations import available_synapses, load_neuron, load_synapse
+from bioae import parity
+from bioae.equations import available_synapses, load_synapse
 from bioae.files import write_text
 from bioae.provenance import provenance
 from bioae.showing import markdown_table
-from bioae.trainers.parity.rules import rule_parities
 
 PATH = Path(__file__).resolve().parent / "results" / "rule_parity.json"
 TABLE = PATH.with_name("rule_parity-table.inc")
@@ -35,7 +35,7 @@ def main(targets: Sequence[str]) -> None:
     for target, neuron, rule in product(targets or TARGETS, NEURONS, available_synapses()):
         if (rule, neuron, target) in done:
             continue
-        (report,) = rule_parities(load_synapse(rule), [target], neuron=load_neuron(neuron), **SIZE)
+        report = parity(load_synapse(rule), target=target, neuron=neuron, **SIZE)
         reports.append({**report.to_json(), "commit": provenance()["commit"]})
         write_text(PATH, json.dumps(reports, indent=1) + "\n", overwrite=True)
         write_text(TABLE, table(reports), overwrite=True)

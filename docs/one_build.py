@@ -20,12 +20,13 @@ from brian2.utils.logger import catch_logs
 from numpy.typing import ArrayLike
 
 from bioae import Backend, Network, NeuronModel, build, simulate
+from bioae.api import engine_of
 from bioae.datasets import Data
 from bioae.simulation.backend import STANDALONE, Target
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 from bioae.trainers.parity import Parity, parity_network
-from bioae.trainers.parity.comparison import recorded, report
+from bioae.trainers.parity.comparison import Comparison, recorded
 
 __all__ = ["Simulation", "simulate_several", "survey"]
 
@@ -165,7 +166,7 @@ def survey(
     models
         The neuron models.
     target, neurons, steps, examples, seed, perturb
-        See `bioae.trainers.parity.model_parity`.
+        See `bioae.parity`.
 
     Returns
     -------
@@ -186,6 +187,8 @@ def survey(
         [Simulation(n, images, seed, recorded(n)) for n, images in networks], target=target
     )
     return [
-        report(network, images, result, name=model.name, seed=seed, perturb=perturb)
+        Comparison(network, images, engine_of, name=model.name, seed=seed).with_result(
+            result, perturb=perturb
+        )
         for model, (network, images), result in zip(models, networks, results, strict=True)
     ]

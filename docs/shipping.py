@@ -17,7 +17,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from bioae import Network, analysis, simulate
+from bioae import Network, analysis, parity, simulate
 from bioae.datasets import DATA_SETS, load
 from bioae.equations import available as neuron_models
 from bioae.errors import ArtefactError, DataError, InputError, NetworkError
@@ -28,7 +28,6 @@ from bioae.runs.folder import METRICS, MODEL, TEST
 from bioae.runs.splits import held_out
 from bioae.simulation.backend import Target
 from bioae.trainers import TrainingConfig, load_config
-from bioae.trainers.parity import compare
 
 __all__ = ["LARGEST", "Words", "measured_card", "ship", "stored_network"]
 
@@ -250,7 +249,7 @@ def _on_sample(network: Network, target: Target) -> dict[str, Any]:
     values = _scores(network, simulate(network, digits, target))
     # A comparison records every state, which takes gigabytes for all digits at once.
     parts = [digits[start : start + _COMPARED] for start in range(0, len(digits), _COMPARED)]
-    compared = [compare(network, part, name="the network", target=target) for part in parts]
+    compared = [parity(network, part, target=target) for part in parts]
     return {
         "examples": len(values),
         "target": target,

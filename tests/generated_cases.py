@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
-from bioae.trainers.parity.comparison import recorded, report
+from bioae.api import engine_of
+from bioae.trainers.parity.comparison import Comparison, recorded
 
 SLOW_TO_DRAW = {"suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
@@ -29,7 +30,7 @@ def check(case: Any, brian: xr.DataTree) -> None:
         spikes = differing_spikes(brian, simulate(case.network, case.images, "torch"))
         assert spikes["differing"].values.tolist() == [0], case
     else:
-        found = report(case.network, case.images, brian, name="drawn")
+        found = Comparison(case.network, case.images, engine_of, name="drawn").with_result(brian)
         assert found.one_step == 1.0, (found, case)
 
 

@@ -12,7 +12,6 @@ from .mirror.derivatives import derivative as derivative
 from .mirror.derivatives import spike as spike
 from .mirror.network import NetworkMirror as NetworkMirror
 from .parity import Parity as Parity
-from .parity import model_parity as model_parity
 from .training.config import TrainingConfig as TrainingConfig
 from .training.config import load_config as load_config
 from .training.losses import loss_function as loss_function

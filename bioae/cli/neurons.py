@@ -158,9 +158,9 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
-    from bioae.trainers.parity import model_parities
+    from bioae.api import parity
 
-    return model_parities(model, targets)
+    return [parity(model, target=target) for target in targets]
 
 
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:

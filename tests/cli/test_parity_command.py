@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 import builders
 import pytest
 
+from bioae import api
 from bioae.cli.simulate import simulate
 from bioae.equations import load_neuron
 from bioae.simulation.targets import activation
 from bioae.trainers import parity as library
-from bioae.trainers.parity import comparison
 
 Run = Callable[..., Any]
 
@@ -68,17 +68,16 @@ def test_a_comparison_that_fails_has_status_1(run: Run, monkeypatch: pytest.Monk
 def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
     """The targets of all comparisons, none of which is compiled."""
     (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
-    (report,) = comparison.model_parities(load_neuron("lif"), ["numpy"], neurons=6, steps=20)
+    report = api.parity("lif", neurons=6, steps=20)
     targets: list[str] = []
 
-    def compared(_: object, each: Iterable[str], **__: object) -> list[library.Parity]:
-        names = list(each)
-        targets.extend(names)
+    def compared(_: object, target: str = "numpy", **__: object) -> library.Parity:
+        targets.append(target)
         # The C++ target disagrees, if it is tried.
         failing = {"numpy": 0, "cython": 0, "cpp_standalone": 3}
-        return [replace(report, target=name, differing=failing[name]) for name in names]
+        return replace(report, target=target, differing=failing[target])
 
-    monkeypatch.setattr(library, "model_parities", compared)
+    monkeypatch.setattr(api, "parity", compared)
     return targets
 
 

@@ -13,13 +13,12 @@ import xarray as xr
 from builders import dense, drawn, numbered
 from numpy.typing import NDArray
 
-from bioae import simulate
+from bioae import parity, simulate
 from bioae.networks import Network
 from bioae.noise import Key
 from bioae.simulation.backend import Backend
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.parity import model_parity
 
 TAU, DT, SIGMA = 20e-3, 1e-3, 0.2
 EVERYWHERE: dict[str, Any] = {
@@ -64,7 +63,7 @@ def blank(examples: int, units: int = 4) -> NDArray[np.float64]:
 @pytest.mark.medium
 def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
     model = builders.model(EVERYWHERE, "everywhere")
-    report = model_parity(model, target="numpy", neurons=40, steps=100, examples=3, seed=2**64 - 3)
+    report = parity(model, neurons=40, steps=100, examples=3, seed=2**64 - 3)
     assert report.exact
     assert report.spikes > 500
     assert report.active_fraction >= 0.5

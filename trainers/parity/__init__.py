@@ -1,4 +1,4 @@
-"""Parity: comparison of the mirror with Brian2, spike for spike.
+"""Parity: comparison of the mirror with Brian2, spike for spike, see `bioae.parity`.
 
 `comparison` runs both sides, and `rules` those of a learning rule; `networks` makes networks of a
 neuron model, and perturbs them; `one_step` restarts the mirror from Brian2's state at every step;
@@ -7,12 +7,8 @@ neuron model, and perturbs them; `one_step` restarts the mirror from Brian2's st
 
 from __future__ import annotations
 
-from bioae.trainers.parity.comparison import compare, model_parities, model_parity
 from bioae.trainers.parity.networks import parity_network
 from bioae.trainers.parity.report import AGREEMENT, Parity
-from bioae.trainers.parity.rules import RuleParity, rule_parities
+from bioae.trainers.parity.rules import RuleParity
 
-__all__ = [
-    "AGREEMENT", "Parity", "RuleParity", "compare", "model_parities", "model_parity",
-    "parity_network", "rule_parities",
-]  # fmt: skip
+__all__ = ["AGREEMENT", "Parity", "RuleParity", "parity_network"]

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bioae.datasets import Data
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.noise import Key
 from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.network import NetworkMirror
@@ -24,6 +26,8 @@ __all__ = [
     "BURSTING",
     "GRID_BITS",
     "PERTURBATION",
+    "firing",
+    "never_fires",
     "parity_network",
     "perturbed",
     "random_signals",
@@ -172,24 +176,47 @@ def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
     ModelError
         If no input makes half of a layer's neurons fire.
     """
-    trial = _Trial(network, images, seed)
+    steps = min(network.config.steps, _TRIAL_STEPS)
+    presented = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
+    drive = torch.from_numpy(presented.drive()).double()
+    # One mirror for all trials, so that a model settles only once.
+    mirror = NetworkMirror(network, dtype=torch.float64)
     scales = {
         placed.name: _Scale(float(np.abs(network.weights[f"{placed.name}.weight"]).max()))
         for placed in network.config.placed
     }
     for _ in range(_MOST_TRIALS):
         candidate = _rescaled(network, scales)
-        firing = trial(candidate)
-        moved = [scale.move(*firing[name]) for name, scale in scales.items()]
+        for name in mirror.synaptic:
+            mirror.weights[name].data = torch.tensor(candidate.weights[name])
+        found = firing(mirror, drive, presented.key())
+        moved = [scale.move(*found[name]) for name, scale in scales.items()]
         if not any(moved):
             break
     for placed in network.config.placed:
-        if firing[placed.name][0] < ACTIVE:
-            raise ModelError(
-                f"no input makes half of the neurons of {placed.model.name!r} fire",
-                hint="Give `weight` the size of an input that moves the neuron, in its unit",
-            )
+        if found[placed.name][0] < ACTIVE:
+            raise never_fires(placed.model)
     return candidate
+
+
+def never_fires(model: NeuronModel) -> ModelError:
+    """Return the error of a model that no input makes fire."""
+    return ModelError(
+        f"no input makes half of the neurons of {model.name!r} fire",
+        hint="Give `weight` the size of an input that moves the neuron, in its unit",
+    )
+
+
+@torch.no_grad()
+def firing(mirror: NetworkMirror, drive: Tensor, key: Key) -> dict[str, tuple[float, float]]:
+    """Return each layer's fraction of firing neurons, and its spikes per neuron and step."""
+    return {
+        name: (
+            float(activity.spikes.flatten(2).amax((0, 1)).mean()),
+            float(activity.spikes.mean()),
+        )
+        for name, activity in mirror(drive, key=key).layers.items()
+    }
 
 
 @dataclass
@@ -226,32 +253,6 @@ def _rescaled(network: Network, scales: dict[str, _Scale]) -> Network:
             if f"{name}.{kind}" in weights:
                 weights[f"{name}.{kind}"] = weights[f"{name}.{kind}"] * getattr(scale, kind)
     return Network(network.config, weights).quantised(GRID_BITS)
-
-
-class _Trial:
-    """Short runs of a network's mirror with changing weights."""
-
-    def __init__(self, network: Network, images: NDArray[Any], seed: int) -> None:
-        steps = min(network.config.steps, _TRIAL_STEPS)
-        presentations = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)
-        # One mirror for all trials, so that a model settles only once.
-        self._mirror = NetworkMirror(network, dtype=torch.float64)
-        self._drive = torch.from_numpy(presentations.drive()).double()
-        self._key = presentations.key()
-
-    @torch.no_grad()
-    def __call__(self, network: Network) -> dict[str, tuple[float, float]]:
-        """Return each layer's fraction of firing neurons, and its spikes per neuron and step."""
-        for name in self._mirror.synaptic:
-            self._mirror.weights[name].copy_(torch.tensor(network.weights[name]))
-        layers = self._mirror(self._drive, key=self._key).layers
-        return {
-            name: (
-                float(activity.spikes.flatten(2).amax((0, 1)).mean()),
-                float(activity.spikes.mean()),
-            )
-            for name, activity in layers.items()
-        }
 
 
 def random_signals(config: NetworkConfig, examples: int, seed: int) -> Data:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -24,18 +23,18 @@ from bioae.networks.plasticity import learner as prepared
 from bioae.networks.plasticity import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
-from bioae.simulation.engine import Updates
+from bioae.simulation.engine import Engine, Updates
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
-from bioae.simulation.results.chunk import LayerSpikes
+from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.rewiring import NetworkRewiring
-from bioae.simulation.workers.job import Brian2Engine
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.parity.networks import ACTIVE, GRID_BITS
+from bioae.trainers.parity.comparison import Engines
+from bioae.trainers.parity.networks import ACTIVE, GRID_BITS, firing, never_fires
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.plasticity.network import NetworkLearner
 
-__all__ = ["RuleParity", "rule_network", "rule_parities"]
+__all__ = ["RuleParity", "rule_network", "rule_parity"]
 
 #: The largest difference of a weight after a presentation that begins with equal weights, where
 #: libraries round differently: some units of the grid of weights.
@@ -117,56 +116,50 @@ def rule_network(
             return network
         units[quiet] *= 2
         if units[quiet] > 2.0**_MOST_TRIALS:
-            raise ModelError(
-                f"no input makes half of the neurons of {neuron.name!r} fire",
-                hint="Give `weight` the size of an input that moves the neuron, in its unit",
-            )
+            raise never_fires(neuron)
 
 
-def rule_parities(
+def rule_parity(
     model: SynapseModel,
-    targets: Iterable[Target],
+    engines: Engines,
     *,
     neuron: NeuronModel,
-    neurons: int = 40,
-    steps: int = 50,
-    examples: int = 20,
+    target: Target = "numpy",
     seed: int = 0,
-) -> list[RuleParity]:
-    """Compare a learning rule in the mirror with Brian2 on several targets.
+    **size: int,
+) -> RuleParity:
+    """Compare a learning rule in the mirror with Brian2.
 
     Parameters
     ----------
     model
         The synapse model. The period of its ``[structure]`` is at most half of the presentations.
-    targets
-        Brian2's targets.
+    engines, target
+        See `bioae.trainers.parity.comparison.compare`.
     neuron
         The neuron model of the network, see `rule_network`.
-    neurons, steps, examples
-        The number of neurons in both layers together, of steps of a presentation, and of
-        presentations.
     seed
         The seed of weights and input.
+    size
+        `neurons` in both layers together (40), and `steps` (50) of `examples` (20) presentations.
 
     Raises
     ------
     ModelError
         If no input makes half of the neurons fire.
     """
-    targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
-    whole(neurons, "neurons", least=4)
-    whole(steps, "steps", least=2)
-    whole(examples, "examples", least=1)
+    target = known_target(target, BRIAN2_TARGETS)
+    size = {"neurons": 40, "steps": 50, "examples": 20, **size}
+    for name, least in (("neurons", 4), ("steps", 2), ("examples", 1)):
+        whole(size[name], name, least=least)
     whole(seed, "the seed", most=MAX_SEED)
-    model = _exchanging(model, neurons, examples)
-    network = prepared(rule_network(model, neuron, neurons=neurons, steps=steps, seed=seed))
+    examples = size.pop("examples")
+    model = _exchanging(model, size["neurons"], examples)
+    network = prepared(rule_network(model, neuron, seed=seed, **size))
     presented = _presented(network, examples, seed)
     draw = named_stream(seed, "rule_network", "held")
     held = {name: draw.integers(0, 2, examples).astype(np.float64) for name in model.held}
-    return [
-        _compare(model, neuron, network, presented, held=held, target=target) for target in targets
-    ]
+    return _compare(model, neuron, engines(network, Backend(target)), presented, held)
 
 
 def _exchanging(model: SynapseModel, neurons: int, examples: int) -> SynapseModel:
@@ -188,68 +181,57 @@ def _exchanging(model: SynapseModel, neurons: int, examples: int) -> SynapseMode
 def _compare(
     model: SynapseModel,
     neuron: NeuronModel,
-    network: Network,
+    engine: Engine,
     presented: Presentations,
-    *,
     held: dict[str, NDArray[np.float64]],
-    target: Target,
 ) -> RuleParity:
-    placed = network.config.placed
+    network, placed = engine.network, engine.network.config.placed
     mirror, rewiring = NetworkLearner(network), NetworkRewiring(network, presented.seed)
     state = before = mirror.state
-    counts = {"spikes": 0, "common": 0, "ours": 0, "whole": 0, "weights": 0, "exchanged": 0}
-    alive = [np.zeros(each.size, bool) for each in placed]
+    alive = np.zeros(sum(each.size for each in placed), bool)
+    spikes = common = differing = equal = differing_weights = exchanged = 0
     worst = 0.0
-    engine = Brian2Engine(network, Backend(target))
     with closing(in_parts(engine, presented, 1, held=held, updates=Updates())) as parts:
         for part, brian, learner in parts:
             after, mirror.state = learner.state, state
             ours = mirror.present(presented, part, held)
             if rewiring.due(part.start, part.stop):
                 mirror.state = rewiring(mirror.state, part.start, part.stop)
-            pairs = [
-                (_raster(one), _raster(other))
-                for one, other in zip(brian.layers, ours.layers, strict=True)
-            ]
-            for place, (raster, _) in enumerate(pairs):
-                alive[place] |= raster.any(axis=0)
-            counts["spikes"] += sum(int(one.sum()) for one, _ in pairs)
-            counts["ours"] += sum(int(other.sum()) for _, other in pairs)
-            counts["common"] += sum(int((one & other).sum()) for one, other in pairs)
-            counts["whole"] += all((one == other).all() for one, other in pairs)
+            one, other = _raster(brian), _raster(ours)
+            alive |= one.any(axis=0)
+            spikes += int(one.sum())
+            common += int((one & other).sum())
+            differing += int((one != other).sum())
+            equal += int((one == other).all())
             learned = mirror.state.arrays
             errors = [np.abs(after.arrays[name] - values) for name, values in learned.items()]
-            counts["weights"] += sum(int((each > 0).sum()) for each in errors)
+            differing_weights += sum(int((each > 0).sum()) for each in errors)
             worst = max(worst, *(float(each.max()) for each in errors))
-            counts["exchanged"] += sum(state.new_connections(after).values())
+            exchanged += sum(state.new_connections(after).values())
             state = after
-    differing = counts["spikes"] + counts["ours"] - 2 * counts["common"]
-    either = counts["common"] + differing
-    neurons = sum(each.size for each in placed)
-    steps = network.config.steps
-    rules = [rule for each in placed for rule in rules_of(each).values()]
+    reproducible = [each.program.reproducible for each in placed]
+    reproducible += [rule.reproducible for each in placed for rule in rules_of(each).values()]
     return RuleParity(
         model=model.name,
-        target=target,
-        steps=steps,
-        neurons=neurons,
+        target=engine.backend.target,
+        steps=network.config.steps,
+        neurons=alive.size,
         examples=len(presented),
-        spikes=counts["spikes"],
-        active_fraction=float(np.concatenate(alive).mean()),
+        spikes=spikes,
+        active_fraction=float(alive.mean()),
         differing=differing,
-        identical=1.0 - differing / (len(presented) * steps * neurons),
-        spike_agreement=counts["common"] / either if either else 1.0,
-        one_step=counts["whole"] / len(presented),
+        identical=1.0 - differing / (len(presented) * network.config.steps * alive.size),
+        spike_agreement=common / (common + differing) if common + differing else 1.0,
+        one_step=equal / len(presented),
         excused=0,
         explained=0,
         max_state_error=worst,
-        exact=all(each.program.reproducible for each in placed)
-        and all(rule.reproducible for rule in rules),
+        exact=all(reproducible),
         neuron=neuron.name,
         weights=sum(each.size for each in state.arrays.values()),
         changed=_fraction(before.arrays, state.arrays),
-        differing_weights=counts["weights"],
-        exchanged=None if model.structure is None else counts["exchanged"],
+        differing_weights=differing_weights,
+        exchanged=None if model.structure is None else exchanged,
     )
 
 
@@ -310,25 +292,23 @@ def _presented(network: Network, examples: int, seed: int) -> Presentations:
     return Presentations.of(network.config, images, seed=seed)
 
 
-@torch.no_grad()
 def _quiet(network: Network, seed: int) -> str | None:
     """Return the first layer that hardly fires, or None."""
     presented = _presented(network, 4, seed)
     drive = torch.from_numpy(presented.drive()).double()
-    activity = NetworkMirror(network, dtype=torch.float64)(drive, key=presented.key())
-    for name, each in activity.layers.items():
-        active = float(each.spikes.flatten(2).amax((0, 1)).mean())
-        if active < ACTIVE or float(each.spikes.mean()) < _FIRING:
-            return str(name)
-    return None
+    found = firing(NetworkMirror(network, dtype=torch.float64), drive, presented.key())
+    return next((n for n, (active, r) in found.items() if active < ACTIVE or r < _FIRING), None)
 
 
-def _raster(layer: LayerSpikes) -> NDArray[np.bool_]:
-    """Return the spikes of a layer in one presentation (step, neuron)."""
-    (counts,) = layer.counts
-    raster = np.zeros((len(counts), layer.size), bool)
-    raster[np.repeat(np.arange(len(counts)), counts), layer.neuron] = True
-    return raster
+def _raster(chunk: Chunk) -> NDArray[np.bool_]:
+    """Return the spikes of all layers in one presentation (step, neuron)."""
+    rasters = []
+    for layer in chunk.layers:
+        (counts,) = layer.counts
+        raster = np.zeros((len(counts), layer.size), bool)
+        raster[np.repeat(np.arange(len(counts)), counts), layer.neuron] = True
+        rasters.append(raster)
+    return np.concatenate(rasters, axis=1)
 
 
 def _fraction(

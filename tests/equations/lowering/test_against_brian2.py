@@ -471,9 +471,9 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
-    from bioae.trainers import model_parity
+    from bioae import parity
 
-    result = model_parity(model_of(case), neurons=16, steps=60, examples=2)
+    result = parity(model_of(case), neurons=16, steps=60, examples=2)
     assert result.spikes > 0
     assert result.active_fraction >= 0.5
     assert result.passed
@@ -481,12 +481,12 @@ def test_networks_of_unusual_models_agree_on_both_sides(case: str) -> None:
 
 @pytest.mark.medium
 def test_functions_of_random_initial_values_agree_on_both_sides() -> None:
-    from bioae.trainers import model_parity
+    from bioae import parity
 
     start = "0.3*expm1(rand()) + 0.2*exprel(randn()) + 0.1*log1p(rand()) + rand() % 0.3"
     fields = DEFAULTS | tomllib.loads(CASES["functions in conditions"])
     fields["initial"] = {"v": start}
-    result = model_parity(builders.model(fields), neurons=16, steps=40, examples=2)
+    result = parity(builders.model(fields), neurons=16, steps=40, examples=2)
     assert result.spikes > 0
     assert result.passed
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from refusals import place, refused
 
+from bioae import parity
 from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 from bioae.simulation.backend import Target
-from bioae.trainers import model_parity
 
 HEAD = """
 description = "A model of the tests."
@@ -92,7 +92,7 @@ def model_of(text: str) -> NeuronModel:
 
 
 def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
-    result = model_parity(model, target=target, neurons=12, steps=50, examples=3)
+    result = parity(model, target=target, neurons=12, steps=50, examples=3)
     assert result.spikes > 0
     assert result.active_fraction >= 0.5
     assert result.differing == 0

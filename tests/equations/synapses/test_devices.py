@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from plastic_networks import network, signals
 from refusals import refused
 
-from bioae import learn
-from bioae.equations import SynapseModel, load_neuron, load_synapse, weight_changes, with_devices
+from bioae import learn, parity
+from bioae.equations import SynapseModel, load_synapse, weight_changes, with_devices
 from bioae.errors import InputError, ModelError
 from bioae.networks import Network
-from bioae.trainers.parity import rule_parities
 
 
 def jump(change: str, **more: Any) -> SynapseModel:
@@ -85,9 +84,7 @@ def test_conductances_stay_within_their_levels() -> None:
 @pytest.mark.parametrize("name", ["stdp_pair", "csdp"])
 def test_devices_have_parity(name: str) -> None:
     model = with_devices(load_synapse(name), 16, noise=0.2)
-    (report,) = rule_parities(
-        model, ["numpy"], neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
-    )
+    report = parity(model, neurons=16, steps=30, examples=3)
     assert report.passed
     assert report.differing_weights == 0
     assert report.changed > 0.2

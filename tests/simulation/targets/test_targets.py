@@ -13,13 +13,14 @@ from one_build import Simulation, simulate_several
 
 from bioae import simulate
 from bioae.analysis import differing_spikes, is_alive, layer_names
+from bioae.api import engine_of
 from bioae.equations import available, load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.networks import Network
 from bioae.simulation import TARGETS, Backend
 from bioae.simulation.backend import Target
 from bioae.trainers.parity import parity_network
-from bioae.trainers.parity.comparison import recorded, report
+from bioae.trainers.parity.comparison import Comparison, recorded
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -95,7 +96,7 @@ def test_every_spike_and_state_equals_the_mirrors(results: Results) -> None:
 def test_every_step_equals_the_mirrors_up_to_rounding_of_libraries(results: Results) -> None:
     for name in set(INEXACT) & set(results):
         network, images = example_of(name)
-        actual = report(network, images, results[name], name=name)
+        actual = Comparison(network, images, engine_of, name=name).with_result(results[name])
         assert not actual.exact
         assert actual.one_step == 1.0, actual
         assert actual.passed, actual

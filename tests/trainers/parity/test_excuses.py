@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from bioae import simulate
+from bioae.api import engine_of
 from bioae.equations import Expression
 from bioae.networks import Network
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import Parity, parity_network
-from bioae.trainers.parity.comparison import recorded, report
+from bioae.trainers.parity.comparison import Comparison, recorded
 from bioae.trainers.parity.threshold import ULPS, WIDER, explained, undecided
 
 ULP = np.spacing(1.0)
@@ -87,7 +88,7 @@ class Counted:
             for name, value in parameters.items()
         }
         other = Network(self.network.config, {**self.network.weights, **moved})
-        return report(other, self.images, self.brian, name="counter")
+        return Comparison(other, self.images, engine_of, name="counter").with_result(self.brian)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from builders import SCHEDULES, model, need
 from refusals import refused
 from torch import Tensor
 
-from bioae import simulate
+from bioae import parity, simulate
 from bioae.errors import ModelError
 from bioae.networks import Network
 from bioae.noise import Key
@@ -20,7 +20,7 @@ from bioae.simulation.backend import Backend, Target
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
-from bioae.trainers.parity import model_parities, parity_network
+from bioae.trainers.parity import parity_network
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
@@ -182,7 +182,7 @@ def test_spikes_and_states_are_equal_in_cpp(name: str) -> None:
 
 def _check(name: str, target: Target) -> None:
     need(target)
-    (report,) = model_parities(model(MODELS[name], "mine"), [target], **SMALL)
+    report = parity(model(MODELS[name]), target=target, **SMALL)
     assert report.exact
     assert report.passed
     assert report.spikes > 10
@@ -192,7 +192,7 @@ def _check(name: str, target: Target) -> None:
 @pytest.mark.parametrize("threshold", ["(v > 1) == True", "(v > 1) > (w > 3)"])
 def test_conditions_may_be_compared(threshold: str) -> None:
     fields = {**MODELS["copies and temporary variables"], "threshold": threshold}
-    (report,) = model_parities(model(fields, "mine"), ["numpy"], **SMALL)
+    report = parity(model(fields), **SMALL)
     assert report.exact
     assert report.passed
     assert report.spikes > 2

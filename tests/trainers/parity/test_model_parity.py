@@ -11,13 +11,13 @@ from builders import dense, drawn, model, pictures
 from one_build import survey
 from refusals import refused
 
-from bioae import simulate
+from bioae import parity, simulate
 from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import ModelError, TargetError
 from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
-from bioae.trainers.parity import AGREEMENT, Parity, compare, model_parity, parity_network
+from bioae.trainers.parity import AGREEMENT, Parity, parity_network
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
@@ -46,7 +46,7 @@ def map_model(growth: float) -> NeuronModel:
 
 def test_chaos_is_detected_by_perturbing_brian2() -> None:
     # Whether the two sides agree is left to chance: on some processors their exponentials do.
-    report = model_parity(map_model(3.99), neurons=10, steps=200, perturb=True)
+    report = parity(map_model(3.99), neurons=10, steps=200, perturb=True)
     assert not report.exact
     assert report.self_agreement is not None
     assert report.self_agreement < AGREEMENT
@@ -57,7 +57,7 @@ def test_chaos_is_detected_by_perturbing_brian2() -> None:
 
 
 def test_the_same_map_without_chaos_must_agree() -> None:
-    report = model_parity(map_model(2.7), neurons=10, steps=200, perturb=True)
+    report = parity(map_model(2.7), neurons=10, steps=200, perturb=True)
     assert report.self_agreement is not None
     assert report.self_agreement >= AGREEMENT
     assert report.chaotic is False
@@ -89,7 +89,7 @@ def test_a_model_that_cannot_fire_is_refused() -> None:
     fields["surrogate"] = {"distance": "v - theta", "scale": "theta"}
     never = model(fields, "never")
     with refused(ModelError, "'never'"):
-        model_parity(never, **SMALL)
+        parity(never, **SMALL)
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O0", "-ffp-contract=off"])
     models = [load_neuron(name) for name in ("eif", "noisy_lif")]
     together = survey(models, target="cpp_standalone", **SMALL)
-    separate = [model_parity(model, **SMALL) for model in models]
+    separate = [parity(model, **SMALL) for model in models]
     for found, expected in zip(together, separate, strict=True):
         assert (found.target, expected.target) == ("cpp_standalone", "numpy")
         assert found.passed
@@ -113,7 +113,7 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_report_passes_if_it_meets_its_requirement() -> None:
-    report = model_parity(load_neuron("lif"), **SMALL)
+    report = parity(load_neuron("lif"), **SMALL)
     assert isinstance(report, Parity)
     assert report.passed
     assert report.to_json()["passed"] is True
@@ -128,7 +128,7 @@ def test_a_report_passes_if_it_meets_its_requirement() -> None:
 def test_a_network_of_one_step() -> None:
     network = drawn(dense("hidden", 8, gain=40.0), dense("output", shape=[1, 6, 6], gain=40.0),
                     input_shape=[1, 6, 6], steps=1)  # fmt: skip
-    parity = compare(network, pictures(3, 1, 6, 6))
-    assert parity.spikes > 0
-    assert parity.passed
-    assert parity.one_step == 1.0
+    report = parity(network, pictures(3, 1, 6, 6))
+    assert report.spikes > 0
+    assert report.passed
+    assert report.one_step == 1.0

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from builders import dense, drawn, pictures
 
+import bioae
 from bioae import simulate
+from bioae.api import engine_of
 from bioae.networks import Network
 from bioae.simulation.backend import Backend
-from bioae.trainers.parity import compare
-from bioae.trainers.parity.comparison import recorded, report
+from bioae.trainers.parity.comparison import Comparison, recorded
 
 SIZE: dict[str, Any] = {"input_shape": [1, 6, 6], "steps": 8}
 
@@ -27,7 +28,7 @@ def read_out(neuron: str = "lif", last: str = "leaky_readout", gain: float = 4.0
 
 @pytest.mark.parametrize("neuron", ["lif", "eif"])
 def test_a_read_out_layer(neuron: str) -> None:
-    parity = compare(read_out(neuron), pictures(3, 1, 6, 6), name="mine")
+    parity = bioae.parity(read_out(neuron), pictures(3, 1, 6, 6))
     assert parity.passed
     assert parity.exact == (neuron == "lif")
     assert not parity.silent
@@ -47,7 +48,7 @@ def test_a_read_out_that_differs_fails(neuron: str) -> None:
         {**network.weights, "output.weight": network.weights["output.weight"] * (1 + 1e-6)},
     )
     brian = simulate(other, images, Backend("numpy", record=recorded(network)))
-    parity = report(network, images, brian, name="mine")
+    parity = Comparison(network, images, engine_of, name="mine").with_result(brian)
     assert parity.differing == 0
     assert 0 < parity.max_state_error < 1e-3
     assert parity.one_step < 1
@@ -56,7 +57,7 @@ def test_a_read_out_that_differs_fails(neuron: str) -> None:
 
 def test_a_network_without_spikes() -> None:
     layer = dense("output", shape=[1, 6, 6], neuron="leaky_readout")
-    parity = compare(drawn(layer, **SIZE), pictures(2, 1, 6, 6), name="mine")
+    parity = bioae.parity(drawn(layer, **SIZE), pictures(2, 1, 6, 6))
     assert (parity.silent, parity.spikes, parity.differing) == (True, 0, 0)
     assert (parity.neurons, parity.active_fraction) == (36, 1.0)
     assert parity.passed

@@ -17,12 +17,11 @@ from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.api import build
 from bioae.datasets import Data
-from bioae.equations import available_synapses, load_neuron, load_synapse
+from bioae.equations import available_synapses, load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation import Backend, Learned
 from bioae.simulation.presentations import Presentations
-from bioae.trainers.parity import rule_parities
 
 
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
@@ -164,9 +163,7 @@ def test_contrastive_learning_written_by_hand_gives_the_same_weights(truth: floa
     ],
 )
 def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
-    (report,) = rule_parities(
-        load_synapse(name), ["numpy"], neuron=load_neuron("adex"), neurons=16, steps=30, examples=4
-    )
+    report = bioae.parity(name, neuron="adex", neurons=16, steps=30, examples=4)
     assert report.passed
     assert not report.exact
     assert report.spikes > 20
@@ -349,11 +346,8 @@ CONDITIONS = {
 
 @pytest.mark.medium
 def test_conditions_among_numbers_have_parity() -> None:
-    targets = ["numpy", "cpp_standalone"]
-    reports = rule_parities(
-        custom(**CONDITIONS), targets, neuron=load_neuron("lif"), neurons=16, steps=30, examples=3
-    )
-    for report in reports:
+    for target in ("numpy", "cpp_standalone"):
+        report = bioae.parity(custom(**CONDITIONS), target=target, neurons=16, steps=30, examples=3)
         assert report.exact
         assert report.passed
         assert report.changed > 0.2

@@ -21,7 +21,6 @@ from bioae.networks import Network
 from bioae.networks.structure import rewired
 from bioae.runs import Report
 from bioae.simulation import Backend, Learned
-from bioae.trainers.parity import rule_parities
 
 STRUCTURE: dict[str, Any] = {
     "fan_in": 4, "period": 2, "swaps": 5, "score": "c + 0.125*x_pre",
@@ -250,17 +249,12 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
 
 def test_rules_with_a_structure_pass_parity() -> None:
     rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 100, "swaps": 40})
-    (report,) = rule_parities(
-        rule, ["numpy"], neuron=bioae.load_neuron("lif"), neurons=20, examples=7
-    )
+    report = bioae.parity(rule, neurons=20, examples=7)
     assert report.passed
     assert report.exact
     assert report.exchanged
     with refused(ModelError, "42"):
-        rule_parities(
-            custom(**RULE, structure={**STRUCTURE, "fan_in": 20}), ["numpy"], neurons=20,
-            neuron=bioae.load_neuron("lif"),
-        )  # fmt: skip
+        bioae.parity(custom(**RULE, structure={**STRUCTURE, "fan_in": 20}), neurons=20)
 
 
 @pytest.mark.parametrize(
