@@ -27,7 +27,7 @@ from benchmarks.stored import RESULTS, Stored, parser
 from bioae.files import write_text
 from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
-from bioae.trainers import NetworkMirror, derivative
+from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
 
 __all__ = ["OURS", "UNCOMPILED", "Sizes", "layers", "main", "table", "training"]
 
@@ -104,8 +104,8 @@ def layers(
 
 
 def _ours(network: Network, *, compiled: bool) -> tuple[Layer, list[nn.Parameter]]:
-    rule = derivative("fast_sigmoid", slope=SLOPE)
-    layer = NetworkMirror(network, derivative=rule, compile=compiled).layers["hidden"]
+    options = LayerOptions(Backward(derivative("fast_sigmoid", slope=SLOPE)))
+    layer = NetworkMirror(network, options, compile=compiled).layers["hidden"]
 
     def run(drive: Tensor) -> Tensor:
         counts: Tensor = layer(drive.unflatten(-1, (1, 1, -1)), potential=None).counts

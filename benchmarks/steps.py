@@ -12,7 +12,7 @@ from benchmarks.peers.common import SLOPE
 from bioae.datasets import load
 from bioae.networks import Network
 from bioae.simulation.presentations import Presentations
-from bioae.trainers import NetworkMirror, derivative
+from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
 from bioae.trainers.mirror.connections.functional import connect
 
 __all__ = ["CONVOLUTIONS", "NAMES", "OURS", "Step", "driven", "step"]
@@ -73,8 +73,8 @@ def _network(
     if name != OURS:
         peer = build(name, network)
         return peer, peer.parameters()
-    rule = derivative("fast_sigmoid", slope=SLOPE)
-    mirror = NetworkMirror(network, derivative=rule, compile=True)
+    options = LayerOptions(Backward(derivative("fast_sigmoid", slope=SLOPE)))
+    mirror = NetworkMirror(network, options, compile=True)
 
     def run(drive: Tensor) -> Outcome:
         activity = mirror(drive)

@@ -21,7 +21,6 @@ from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, ModelError
-from bioae.networks.schedule import SCHEDULES
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.trainers.fitting import ForcedNeuron
@@ -29,6 +28,7 @@ from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["Parameters", "TrainedPopulation"]
@@ -74,7 +74,8 @@ class TrainedPopulation:
         self.program = lower(model)
         self.names = tuple(parameters)
         self.dt = time_in_seconds(dt, where="dt")
-        self._shape = (neurons,)
+        self._population = Population(self.program, (neurons,), self.dt)
+        self._backward = Backward(FastSigmoid())
         values = parameter_values(model)
         where = f"{model.name}.toml"
         self.origins = {
@@ -115,7 +116,7 @@ class TrainedPopulation:
 
     def free(self, values: Parameters) -> NeuronMirror:
         """Return a population that runs freely."""
-        return NeuronMirror(self.program, self._shape, values, trained={}, **self._common)
+        return NeuronMirror(self._population, values, self._backward, dtype=torch.float64)
 
     def forced(self, values: Parameters) -> ForcedNeuron:
         """Return a teacher-forced population with trained parameters."""
@@ -123,16 +124,8 @@ class TrainedPopulation:
             name: TrainedParameter(self.program.model, name, values[name], torch.float64)
             for name in self.names
         }
-        return ForcedNeuron(self.program, self._shape, values, trained=trained, **self._common)
-
-    @property
-    def _common(self) -> dict[str, Any]:
-        return {
-            "dt": self.dt,
-            "schedule": SCHEDULES["brian2"],
-            "backward": Backward(derivative=FastSigmoid()),
-            "dtype": torch.float64,
-        }
+        parameters = {**values, **trained}
+        return ForcedNeuron(self._population, parameters, self._backward, dtype=torch.float64)
 
     def descend(
         self,

@@ -114,9 +114,7 @@ TYPES = (
     "bioae.runs.trainer.Reporter",
     "bioae.runs.trainer.Settings",
     "bioae.runs.splits.Splits",
-    "bioae.trainers.mirror.gradients.Backward",
     "bioae.trainers.mirror.layer.LayerMirror",
-    "bioae.trainers.mirror.layer.LayerOptions",
     "bioae.trainers.mirror.neuron.PopulationRun",
     "bioae.trainers.mirror.trained.TrainedParameter",
 )

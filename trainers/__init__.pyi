@@ -10,6 +10,8 @@ from .mirror.activity import LayerActivity as LayerActivity
 from .mirror.derivatives import SpikeDerivative as SpikeDerivative
 from .mirror.derivatives import derivative as derivative
 from .mirror.derivatives import spike as spike
+from .mirror.gradients import Backward as Backward
+from .mirror.layer_parameters import LayerOptions as LayerOptions
 from .mirror.network import NetworkMirror as NetworkMirror
 from .parity import Parity as Parity
 from .training.config import TrainingConfig as TrainingConfig

@@ -149,7 +149,7 @@ def _layer(trial: Trial, gain: float) -> Any:
     import torch
 
     from bioae.networks import Network, NetworkConfig
-    from bioae.trainers import NetworkMirror, derivative
+    from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
     from experiments.baselines import BaselineConfig
     from experiments.baselines.recurrent import RecurrentModule
 
@@ -179,7 +179,7 @@ def _layer(trial: Trial, gain: float) -> Any:
     network |= {"schedule": "paper", "decoder": {"kind": "count"}}
     mirror = NetworkMirror(
         Network.initialise(NetworkConfig.from_mapping(network, where="layer"), seed=trial.seed),
-        derivative=derivative("boxcar"),
+        LayerOptions(Backward(derivative("boxcar"))),
         dtype=torch.float64,
         compile=sizes["compile"],
     )

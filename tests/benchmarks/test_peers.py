@@ -6,6 +6,7 @@ import importlib.util
 
 import pytest
 import torch
+from mirrors import mirror_of
 
 from benchmarks.peers import PEERS, build
 from benchmarks.peers.common import SLOPE
@@ -13,7 +14,7 @@ from benchmarks.recurrent import OURS, UNCOMPILED, Sizes, layers, training
 from bioae.datasets import load
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation.presentations import Presentations
-from bioae.trainers import NetworkMirror, derivative
+from bioae.trainers import derivative
 
 pytestmark = pytest.mark.filterwarnings("default")  # the peers' own
 
@@ -35,7 +36,7 @@ def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=12)).quantised()
     shown = Presentations.of(network.config, load("sample", "test", 4))
     drive = torch.from_numpy(shown.drive())
-    ours = NetworkMirror(network, derivative=derivative("fast_sigmoid", slope=SLOPE))
+    ours = mirror_of(network, derivative=derivative("fast_sigmoid", slope=SLOPE))
     theirs = build(peer, network)
     theirs.together = together or network.config.steps
     expected, found = ours(drive), theirs(drive)

@@ -11,6 +11,7 @@ import pytest
 import torch
 import xarray as xr
 from builders import dense, drawn, numbered
+from mirrors import mirror_of
 from numpy.typing import NDArray
 
 from bioae import parity, simulate
@@ -18,7 +19,6 @@ from bioae.networks import Network
 from bioae.noise import Key
 from bioae.simulation.backend import Backend
 from bioae.trainers.mirror.derivatives import FastSigmoid
-from bioae.trainers.mirror.network import NetworkMirror
 
 TAU, DT, SIGMA = 20e-3, 1e-3, 0.2
 EVERYWHERE: dict[str, Any] = {
@@ -130,7 +130,7 @@ def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     noisy = network("only")
     rule = FastSigmoid()
     monkeypatch.setattr(type(rule), "detach_reset", True)
-    mirror = NetworkMirror(noisy, derivative=rule, trainable=["sigma"], dtype=torch.float64)
+    mirror = mirror_of(noisy, derivative=rule, trainable=["sigma"], dtype=torch.float64)
     drive = torch.zeros((noisy.config.steps, 3, 1, 1, 4), dtype=torch.float64)
     v = mirror(drive, record=["v"], key=Key(1, np.arange(3))).layers["only"].states["v"]
     assert v.abs().max() > 0.1

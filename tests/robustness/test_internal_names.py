@@ -20,6 +20,7 @@ import pytest
 import torch
 import xarray as xr
 from builders import dense, described
+from mirrors import mirror_of
 from one_build import Simulation, simulate_several
 
 from bioae import simulate
@@ -34,7 +35,6 @@ from bioae.simulation.backend import Target
 from bioae.simulation.brian2_internals.sources import merge_cpp_sources
 from bioae.simulation.targets import activation
 from bioae.simulation.targets.activation import activated
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import kernel
 from bioae.trainers.mirror.compiled.build import compile_cpp, compiler
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -96,7 +96,7 @@ def network(names: Sequence[str]) -> Network:
 
 
 def gradients(net: Network, *, compile: bool) -> dict[str, torch.Tensor]:  # noqa: A002
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         net, derivative=ArcTan(), detach_refractory=False, dtype=torch.float64, compile=compile
     )
     drive = torch.from_numpy(np.repeat(IMAGES[None], STEPS, 0))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mirrors import mirror_of
 from refusals import refused
 
 import bioae
@@ -19,7 +20,7 @@ from bioae.errors import ModelError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.simulation.backend import Target
-from bioae.trainers import NetworkMirror, derivative
+from bioae.trainers import derivative
 
 STEPS = 30
 
@@ -133,7 +134,7 @@ def test_compiled_targets_count_the_same(target: Target) -> None:
 def test_gradients_pass_through_the_count() -> None:
     """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
     net = network("brian2", recurrent=False)
-    mirror = NetworkMirror(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
+    mirror = mirror_of(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
     drive = torch.from_numpy(signals().as_float())
     counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
     assert int(counts.sum()) > 50

@@ -8,7 +8,11 @@ derivative belongs in `derivatives`.
 from __future__ import annotations
 
 from bioae.trainers.mirror.activity import Activity, LayerActivity
+from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.layer_parameters import LayerOptions
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 
-__all__ = ["Activity", "LayerActivity", "NetworkMirror", "NeuronMirror"]
+__all__ = [
+    "Activity", "Backward", "LayerActivity", "LayerOptions", "NetworkMirror", "NeuronMirror",
+]  # fmt: skip

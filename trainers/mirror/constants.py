@@ -6,7 +6,6 @@ trained parameter also carry its gradient.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -19,9 +18,9 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.start import Start, settle
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
-from bioae.equations.program import Program
 from bioae.noise import settling_noise
 from bioae.trainers.mirror.functions import torch_functions
+from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["Constants"]
@@ -34,16 +33,10 @@ class Constants:
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
-    shape
-        The population's shape.
+    population
+        The population.
     fixed
         Parameters in base units that are not trained: scalars, or arrays (neuron).
-    dt
-        The time step in seconds.
-    number
-        The population's number, see `bioae.noise.population_number`.
 
     Notes
     -----
@@ -51,21 +44,11 @@ class Constants:
     which is repeated in PyTorch for each presentation with gradients.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        shape: tuple[int, ...],
-        fixed: Mapping[str, NDArray[Any]],
-        dt: float,
-        number: int = 1,
-    ) -> None:
-        self._program = program
-        self._shape = shape
-        self._fixed = dict(fixed)
-        self._dt = dt
-        size = math.prod(shape)
-        self._noise = settling_noise(program.draws, population=number, n=size)
-        self._start = Start(program, dt, size)
+    def __init__(self, population: Population, fixed: Mapping[str, NDArray[Any]]) -> None:
+        self._population, self._fixed = population, dict(fixed)
+        self._program, size = population.program, population.size
+        self._noise = settling_noise(self._program.draws, population=population.number, n=size)
+        self._start = Start(self._program, population.dt, size)
         self._cached: tuple[Any, Values] | None = None
 
     def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
@@ -142,7 +125,8 @@ class Constants:
         run = {**values, **noise(0)}
         run |= {name: self._tensor(array, like) for name, array in start.items()}
         self._attach_expressions(run, program.initial, {*learning})
-        settle(Stepper(program, torch_functions(like.dtype)), run, dt=self._dt, noise=noise)
+        stepper = Stepper(program, torch_functions(like.dtype))
+        settle(stepper, run, dt=self._population.dt, noise=noise)
         for name in start:
             if run[name].requires_grad:
                 values[name] = values[name] + (run[name] - run[name].detach())
@@ -152,7 +136,7 @@ class Constants:
         return self._in_shape(torch.tensor(array, dtype=dtype, device=like.device))
 
     def _in_shape(self, tensor: Tensor) -> Tensor:
-        return tensor if tensor.ndim == 0 else tensor.reshape(self._shape)
+        return tensor if tensor.ndim == 0 else tensor.reshape(self._population.shape)
 
 
 @cache

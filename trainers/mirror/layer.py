@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -25,35 +25,15 @@ from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.connections.layer_pathways import layer_pathways
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
-from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.layer_parameters import trained_starts, with_bounds
+from bioae.trainers.mirror.layer_parameters import LayerOptions, trained_starts, with_bounds
 from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
-__all__ = ["Compile", "LayerMirror", "LayerOptions"]
+__all__ = ["Compile", "LayerMirror"]
 
 #: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
-
-
-@dataclass(frozen=True)
-class LayerOptions:
-    """Options of a single layer, which replace those of all layers.
-
-    Attributes
-    ----------
-    backward
-        The options of back-propagation; None: those of all layers.
-    trainable
-        The neuron parameters to train; None: those of all layers.
-    bounds
-        The bounds of trained parameters as text, by name, in place of the model's. A parameter for
-        which the model has none can be trained, too.
-    """
-
-    backward: Backward | None = None
-    trainable: Collection[str] | None = None
-    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class LayerMirror(nn.Module):
@@ -65,14 +45,12 @@ class LayerMirror(nn.Module):
         The network, whose weights are copied.
     placed
         The layer.
-    backward
-        The options of back-propagation.
-    trainable, per_neuron, dtype, compile
+    options
+        What is trained.
+    dtype, compile
         See `NetworkMirror`.
     arrays
         The source of memory for compiled layers in training.
-    options
-        The options that differ from these.
 
     Raises
     ------
@@ -86,65 +64,52 @@ class LayerMirror(nn.Module):
         self,
         network: Network,
         placed: PlacedLayer,
+        options: LayerOptions,
         *,
-        backward: Backward,
-        trainable: Collection[str],
-        per_neuron: Collection[str],
         dtype: torch.dtype,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
         arrays: Arrays | None = None,
-        options: LayerOptions | None = None,
     ) -> None:
         super().__init__()
         self.placed = placed
-        options = options or LayerOptions()
-        backward = options.backward or backward
-        model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
-        trainable = trainable if options.trainable is None else options.trainable
         self._compile = compile
         arrays = arrays or Arrays()
-        timing = network.config.timing
         self.weights = nn.ParameterDict()
         for name in (*placed.weight_shapes, *placed.bias_shapes):
             weights = torch.tensor(network.weights[name], dtype=dtype)
             self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
-        self.pathways = nn.ModuleDict(layer_pathways(placed, network.delays(placed), arrays))
+        self._feed, self._own = layer_pathways(placed, network.delays(placed), arrays)
+        values = network.parameters(placed)
+        model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
+        trained = {
+            name: TrainedParameter(model, name, start, dtype)
+            for name, start in trained_starts(placed, model, values, options).items()
+        }
+        population = Population(
+            placed.program,
+            placed.shape,
+            network.config.dt_seconds,
+            network.config.timing.schedule,
+            population_number(placed.depth),
+            memory=max(self._own.delays, default=0) if self._own else 0,
+        )
         common: dict[str, Any] = {
-            "dt": network.config.dt_seconds,
-            "schedule": timing.schedule,
-            "backward": backward,
+            "backward": options.backward,
             "dtype": dtype,
             "bias": self.weights["bias"] if placed.bias_shapes else None,
         }
-        starts = trained_starts(
-            placed, model, network.parameters(placed), trainable=trainable, per_neuron=per_neuron
-        )
-        trained = {
-            name: TrainedParameter(model, name, start, dtype) for name, start in starts.items()
+        self.neuron = NeuronMirror(population, {**values, **trained}, **common)
+        # A parameter that the neurons and the read-out have is one parameter.
+        shared = {
+            name: each
+            for name, each in trained.items()
+            if name in placed.shared_parameters
+            and f"{placed.name}.readout.{name}" not in network.weights
         }
-        self.neuron = NeuronMirror(
-            placed.program,
-            placed.shape,
-            network.parameters(placed),
-            trained=trained,
-            number=population_number(placed.depth),
-            memory=self._memory(),
-            **common,
-        )
-        self.readout = NeuronMirror(
-            placed.readout_program,
-            placed.shape,
-            network.parameters(placed, readout=True),
-            # A parameter that both have is one parameter.
-            trained={
-                name: each
-                for name, each in trained.items()
-                if name in placed.shared_parameters
-                and f"{placed.name}.readout.{name}" not in network.weights
-            },
-            number=population_number(placed.depth, readout=True),
-            **common,
-        )
+        number = population_number(placed.depth, readout=True)
+        readout = replace(population, program=placed.readout_program, number=number, memory=0)
+        own = network.parameters(placed, readout=True)
+        self.readout = NeuronMirror(readout, {**own, **shared}, **common)
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
         fixed = placed.fixed_weights.get(f"{placed.name}.weight")
         tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
@@ -193,8 +158,7 @@ class LayerMirror(nn.Module):
         potential: Potential | None,
         record: Collection[str],
     ) -> LayerActivity:
-        pathway, lead_in = self._pathway("weight"), self.neuron.schedule.lead_in
-        assert pathway is not None
+        pathway, lead_in = self._feed, self.neuron.schedule.lead_in
         steps = len(emitted) + lead_in
         if not pathway.uniform:
             raise Unsupported("a connection that has several delays")
@@ -208,17 +172,15 @@ class LayerMirror(nn.Module):
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
-            recurrent=self._own_paths if "recurrent" in self.pathways else None,
+            recurrent=self._own and partial(self._own_paths, self._own),
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
         trace = results.pop(variable, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
 
-    def _own_paths(self) -> list[Path]:
+    def _own_paths(self, pathway: Pathway) -> list[Path]:
         """Return the recurrent connections of each delay and sign."""
-        pathway = self._pathway("recurrent")
-        assert pathway is not None
         return [
             Path(name, delay, kernel)
             for delay, kernels in pathway.kernels(self.weights["recurrent"])
@@ -243,8 +205,7 @@ class LayerMirror(nn.Module):
     @property
     def recurrence(self) -> Recurrence | None:
         """The recurrent input of the population, as a function of its spikes."""
-        pathway = self._pathway("recurrent")
-        return pathway and pathway.recurrence(self.weights["recurrent"])
+        return self._own and self._own.recurrence(self.weights["recurrent"])
 
     def arriving(self, emitted: Tensor) -> list[Arrived | None]:
         """Return the input from the layer before in each step of a period.
@@ -255,9 +216,7 @@ class LayerMirror(nn.Module):
             The output of that layer (time, example, ...).
         """
         steps = len(emitted) + self.neuron.schedule.lead_in
-        pathway = self._pathway("weight")
-        assert pathway is not None
-        return pathway.over(emitted, self._incoming, steps)
+        return self._feed.over(emitted, self._incoming, steps)
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
@@ -278,8 +237,7 @@ class LayerMirror(nn.Module):
             By name, as `NeuronMirror.step` takes it for one step (time, example, *shape).
         """
         arriving, lead_in = self.arriving(emitted), self.neuron.schedule.lead_in
-        pathway = self._pathway("recurrent")
-        if pathway is not None:
+        if self._own is not None:
             before = torch.zeros_like(spikes[0])
             if lead_in:
                 # A result has no spikes of the lead-in step: they follow from the initial state.
@@ -287,25 +245,14 @@ class LayerMirror(nn.Module):
                 self.neuron.step(values, arriving[0], self.recurrence)
                 before = values["_spike"]
             emitted = torch.cat([before[None], spikes])[: len(arriving)]
-            own = pathway.over(emitted, self.weights["recurrent"], len(arriving))
+            own = self._own.over(emitted, self.weights["recurrent"], len(arriving))
             arriving = [add(one, other) for one, other in zip(arriving, own, strict=True)]
         names = next(each for each in arriving if each)
         zero = dict.fromkeys(names, torch.zeros_like(spikes[0]))
         inside = [each or zero for each in arriving[lead_in:]]
         return {name: torch.stack([each[name] for each in inside]) for name in names}
 
-    def _pathway(self, name: str) -> Pathway | None:
-        if name not in self.pathways:
-            return None
-        pathway = self.pathways[name]
-        assert isinstance(pathway, Pathway)
-        return pathway
-
     @property
     def _incoming(self) -> Tensor:
         """The weights from the layer before."""
         return self.weights["weight"] if self._fixed is None else self._fixed
-
-    def _memory(self) -> int:
-        pathway = self._pathway("recurrent")
-        return max(pathway.delays, default=0) if pathway else 0

@@ -1,8 +1,9 @@
-"""The neuron parameters that a layer trains: their bounds and initial values."""
+"""What a layer trains: its options, and the bounds and initial values of neuron parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,33 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.own_parameters import check_own
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.trainers.mirror.gradients import Backward
 
-__all__ = ["trained_starts", "with_bounds"]
+__all__ = ["LayerOptions", "trained_starts", "with_bounds"]
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """What is trained in a layer, and its gradients.
+
+    Attributes
+    ----------
+    backward
+        The options of back-propagation.
+    trainable
+        Names of neuron parameters to train, if the layer's model allows it.
+    per_neuron
+        The trainable parameters of which each neuron trains its own. The layer trains one value of
+        the others, unless the network already has one for each neuron.
+    bounds
+        The bounds of trained parameters as text, by name, in place of the model's. A parameter for
+        which the model has none can be trained, too.
+    """
+
+    backward: Backward = field(default_factory=Backward)
+    trainable: Collection[str] = ()
+    per_neuron: Collection[str] = ()
+    bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def with_bounds(
@@ -56,9 +82,7 @@ def trained_starts(
     placed: PlacedLayer,
     model: NeuronModel,
     values: Mapping[str, NDArray[np.float64]],
-    *,
-    trainable: Collection[str],
-    per_neuron: Collection[str],
+    options: LayerOptions,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the initial values of the parameters to train that the model allows to be trained.
 
@@ -70,10 +94,8 @@ def trained_starts(
         Its neuron model, with the bounds of the parameters that may be trained.
     values
         The values of all its parameters in base units, by name.
-    trainable
-        The parameters to train.
-    per_neuron
-        Those of them of which each neuron gets its own.
+    options
+        What is trained.
 
     Raises
     ------
@@ -83,12 +105,12 @@ def trained_starts(
     """
     starts = {}
     for name, start in values.items():
-        if name not in trainable or name not in model.trainable:
+        if name not in options.trainable or name not in model.trainable:
             continue
         check_own(placed, model, name)
         shapes = placed.parameter_shapes[f"{placed.name}.{name}"]
         starts[name] = start
-        if name in per_neuron and start.ndim == 0:
+        if name in options.per_neuron and start.ndim == 0:
             if (placed.size,) not in shapes:
                 raise NetworkError(
                     f"the parameter {name!r} cannot differ from neuron to neuron",

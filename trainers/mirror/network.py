@@ -17,9 +17,8 @@ from bioae.noise import Key
 from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.connections.pathways import held
-from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
-from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.layer import Compile, LayerMirror, LayerOptions
+from bioae.trainers.mirror.layer import Compile, LayerMirror
+from bioae.trainers.mirror.layer_parameters import LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["NetworkMirror"]
@@ -32,15 +31,10 @@ class NetworkMirror(nn.Module):
     ----------
     network
         The network; its weights are copied.
-    derivative, detach_reset, detach_refractory, truncate, recompute
-        The options of back-propagation, see `Backward`. The derivative is `Membrane` by default.
-    trainable
-        Names of neuron parameters to train, in the layers whose models allow it.
-    per_neuron
-        The trainable parameters of which each neuron trains its own. A layer trains one value of
-        the others, unless the network already has one for each neuron.
+    options
+        What is trained in each layer, and the gradients: those of `Membrane` by default.
     layers
-        The options of single layers, by name, which replace these.
+        The options of single layers by name, in place of these.
     potentials
         The potentials U to compute: of every layer in all steps, or after the last step only, or
         just of the last layer if it is decoded.
@@ -53,8 +47,8 @@ class NetworkMirror(nn.Module):
     Raises
     ------
     NetworkError
-        If there is no layer of a name, all neurons of a layer must share a parameter in
-        `per_neuron`, or a number of steps is not positive.
+        If there is no layer of a name, or all neurons of a layer must share a parameter of which
+        each is to train its own.
     """
 
     _anchor: Tensor
@@ -62,30 +56,23 @@ class NetworkMirror(nn.Module):
     def __init__(
         self,
         network: Network,
+        options: LayerOptions | None = None,
         *,
-        derivative: SpikeDerivative | None = None,
-        detach_reset: bool | None = None,
-        detach_refractory: bool = True,
-        truncate: int | None = None,
-        recompute: int | None = None,
-        trainable: Collection[str] = (),
-        per_neuron: Collection[str] = (),
         layers: Mapping[str, LayerOptions] | None = None,
         potentials: Literal["all", "last", "decoded"] = "decoded",
         dtype: torch.dtype = torch.float32,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
         super().__init__()
-        for name in layers or {}:
+        options, layers = options or LayerOptions(), layers or {}
+        for name in layers:
             one_of(
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
             )
         self.network = network
         self.config = network.config
         self.potentials = potentials
-        self.backward = Backward(
-            derivative or Membrane(), detach_reset, detach_refractory, truncate, recompute
-        )
+        self.backward = options.backward
         # Holds the module's device and dtype, also without trained weights.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
@@ -94,10 +81,7 @@ class NetworkMirror(nn.Module):
             LayerMirror(
                 network,
                 placed,
-                backward=self.backward,
-                trainable=trainable,
-                per_neuron=per_neuron,
-                options=(layers or {}).get(placed.name),
+                layers.get(placed.name, options),
                 dtype=dtype,
                 compile=compile,
                 arrays=arrays,

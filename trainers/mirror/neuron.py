@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program
-from bioae.networks.schedule import Schedule
+from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES
 from bioae.noise import START_STEP, Key
 from bioae.trainers.mirror.connections.pathways import (
     Arrived,
@@ -27,7 +26,7 @@ from bioae.trainers.mirror.connections.pathways import (
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.derivatives import spike
 from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
-from bioae.trainers.mirror.noise import Noise
+from bioae.trainers.mirror.population import Noise, Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
 __all__ = ["NeuronMirror", "PopulationRun"]
@@ -55,26 +54,14 @@ class NeuronMirror(nn.Module):
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
-    shape
-        The population's shape.
+    population
+        The neuron model, the shape and the timing.
     parameters
-        Parameters in base units: scalars, or arrays (neuron).
-    dt
-        The time step in seconds.
-    schedule
-        The order of operations within a step.
+        Parameters by name: trained, or fixed in base units, scalars or arrays (neuron).
     backward
         The options of back-propagation.
-    trained
-        The trained parameters, by name.
     dtype
         The type of numbers.
-    number
-        The population's number for its noise, see `bioae.noise.population_number`.
-    memory
-        The number of past steps whose spikes are stored: the longest recurrent delay.
     bias
         A constant input in every step, in network weights: of each channel, or of each neuron.
     """
@@ -83,35 +70,32 @@ class NeuronMirror(nn.Module):
 
     def __init__(
         self,
-        program: Program,
-        shape: tuple[int, ...],
-        parameters: Mapping[str, NDArray[Any]],
-        *,
-        dt: float,
-        schedule: Schedule,
+        population: Population,
+        parameters: Mapping[str, NDArray[Any] | TrainedParameter],
         backward: Backward,
-        trained: Mapping[str, TrainedParameter],
+        *,
         dtype: torch.dtype = torch.float32,
-        number: int = 1,
-        memory: int = 0,
         bias: nn.Parameter | None = None,
     ) -> None:
         super().__init__()
-        self.program = program
-        self.shape = shape
-        self.schedule = schedule
+        self.program, self.shape = population.program, population.shape
+        self.dt, self.schedule = population.dt, population.schedule
         self.backward = backward
-        self.trained = dict(trained)
+        fixed: dict[str, NDArray[Any]] = {}
+        self.trained: dict[str, TrainedParameter] = {}
+        for name, each in parameters.items():
+            if isinstance(each, TrainedParameter):
+                self.trained[name] = each
+            else:
+                fixed[name] = np.asarray(each)
         self._trained = nn.ModuleList(self.trained.values())
-        fixed = {n: np.asarray(v) for n, v in parameters.items() if n not in self.trained}
-        self._constants = Constants(program, shape, fixed, dt, number)
-        self.noise = Noise(program, shape, number)
-        self._dt = dt
-        self._memory = memory
+        self._constants = Constants(population, fixed)
+        self.noise = Noise(population)
+        self._memory = population.memory
         self.register_parameter("bias", bias)
         # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
-        self._stepper = torch_stepper(program, backward, dtype)
+        self._stepper = torch_stepper(self.program, backward, dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # PyTorch calls this to move a module to another device or dtype.
@@ -159,18 +143,13 @@ class NeuronMirror(nn.Module):
         by_input = by_sign(each.view(self.shape), separate=self.program.inhibited)
         return {BIASES[name]: tensor for name, tensor in by_input.items()}
 
-    @property
-    def dt(self) -> float:
-        """The time step in seconds."""
-        return self._dt
-
     def times(self, steps: int) -> Tensor:
         """Return the time of each step of a period, from the start of the presentation."""
-        return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self._dt
+        return (self._like.new_tensor(range(steps)) - self.schedule.lead_in) * self.dt
 
     def at(self, step: int, key: Key | None = None) -> Values:
         """Return the values that depend on the step only: time and noise."""
-        time = self._like.new_tensor(step) * self._dt
+        time = self._like.new_tensor(step) * self.dt
         return {"t": time, **self.noise(key, [step], self._like)}
 
     def forward(

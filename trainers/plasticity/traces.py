@@ -11,6 +11,7 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.program import Program
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
+from bioae.trainers.mirror.population import Population
 
 __all__ = ["TracesMirror"]
 
@@ -38,7 +39,7 @@ class TracesMirror:
         #: The values that persistent traces have learned, by name (neuron).
         self.learned = {name: like.new_zeros(size) for name in persistent}
         self._program, self._size, self._like = program, size, like
-        self._constants = Constants(program, (size,), default_parameters(program), dt)
+        self._constants = Constants(Population(program, (size,), dt), default_parameters(program))
         self._stepper = Stepper(program, torch_functions(like.dtype))
         self._values: dict[str, Tensor] = {}
 

@@ -12,8 +12,7 @@ from bioae.networks.network import Network
 from bioae.runs.splits import Given, splits
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.mirror.gradients import Backward
-from bioae.trainers.mirror.layer import LayerOptions
-from bioae.trainers.mirror.layer_parameters import with_bounds
+from bioae.trainers.mirror.layer_parameters import LayerOptions, with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import reproducible, torch_device
@@ -111,17 +110,17 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
     symbols = {symbol for stage in stages_of(config) for symbol in stage.regularisers}
     layers = {
         name: LayerOptions(
-            backward=_backward(layer.derivative, settings) if layer.derivative else None,
-            trainable=layer.trainable,
-            bounds=layer.bounds,
+            _backward(layer.derivative or settings.derivative, settings),
+            settings.ever_trainable if layer.trainable is None else layer.trainable,
+            settings.own,
+            layer.bounds,
         )
         for name, layer in settings.layers.items()
     }
+    backward = _backward(settings.derivative, settings)
     return NetworkMirror(
         _within_bounds(start, config),
-        **vars(_backward(settings.derivative, settings)),
-        trainable=settings.ever_trainable,
-        per_neuron=settings.own,
+        LayerOptions(backward, settings.ever_trainable, settings.own),
         layers=layers,
         potentials="last" if symbols & POTENTIAL_TERMS else "decoded",
         dtype=getattr(torch, settings.dtype),

@@ -23,6 +23,7 @@ from bioae.networks.schedule import SCHEDULES
 from bioae.trainers.fitting import ForcedNeuron
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "recovery.json"
@@ -79,17 +80,10 @@ def test_the_stored_recoveries_are_within_the_bound() -> None:
 def forced(tau: float, neurons: int) -> ForcedNeuron:
     model = load_neuron("lif")
     program = lower(model)
-    values = {**default_parameters(program), "tau": np.asarray(tau)}
-    return ForcedNeuron(
-        program,
-        (neurons,),
-        values,
-        trained={"tau": TrainedParameter(model, "tau", values["tau"], torch.float64)},
-        dt=1e-3,
-        schedule=SCHEDULES["paper"],
-        backward=Backward(derivative=FastSigmoid()),
-        dtype=torch.float64,
-    )
+    population = Population(program, (neurons,), dt=1e-3, schedule=SCHEDULES["paper"])
+    trained = TrainedParameter(model, "tau", np.asarray(tau), torch.float64)
+    parameters = {**default_parameters(program), "tau": trained}
+    return ForcedNeuron(population, parameters, Backward(FastSigmoid()), dtype=torch.float64)
 
 
 def test_the_likelihood_and_its_gradient_against_a_loop() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import SCHEDULES, dense, described
+from mirrors import mirror_of
 from refusals import refused
 from torch import Tensor
 
@@ -47,7 +48,7 @@ def mirror(model: str, schedule: str = "brian2", **options: Any) -> NetworkMirro
         "trainable": network.config.placed[0].model.trainable,
         **options,
     }
-    return NetworkMirror(
+    return mirror_of(
         Network(network.config, weights), potentials="all", dtype=torch.float64, **given
     )
 
@@ -88,7 +89,7 @@ def leaky(schedule: str, inputs: Tensor, **options: Any) -> tuple[float, float, 
     described = config("lif", schedule, ONE)
     network = Network(described, {"only.weight": np.array([[0.02, 0.03], [0, 0]])})
     given = {"derivative": ArcTan(), "detach_reset": True, "trainable": ("tau",), **options}
-    found = NetworkMirror(network, dtype=torch.float64, **given)
+    found = mirror_of(network, dtype=torch.float64, **given)
     activity = found(inputs, record=["v"])
     assert not activity.layers["only"].spikes.any()
     last = activity.layers["only"].states["v"][-1].flatten()[0]

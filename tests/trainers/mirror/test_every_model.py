@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import dense, described
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.equations import available, load_neuron
@@ -63,7 +64,7 @@ def firing(model: str, schedule: str, steps: int) -> Case:
     for layer in ("first", "last"):
         for doublings in range(40):
             scaled = {**weights, f"{layer}.weight": weights[f"{layer}.weight"] * 2**doublings / 8}
-            mirror = NetworkMirror(Network(network.config, scaled), dtype=torch.float64)
+            mirror = mirror_of(Network(network.config, scaled), dtype=torch.float64)
             with torch.no_grad():
                 rate = float(mirror(drive, key=KEY).layers[layer].spikes.mean())
             if rate > 0.05:
@@ -156,7 +157,7 @@ def check_gradients(
     """
     network, drive = firing(model, schedule, steps(model))
     trainable = load_neuron(model).trainable
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         network,
         derivative=Gaussian(sigma=0.5),
         detach_refractory=not attached,
@@ -215,7 +216,7 @@ def test_surrogate_gradients_stay_finite(model: str) -> None:
     network = firing(model, "brian2", steps(model)).network.with_time(steps=80)
     drive = torch.from_numpy(stream(0, 1).random((80, 2, 1, 1, 3)))
     trainable = load_neuron(model).trainable
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         network,
         derivative=ArcTan(),
         detach_refractory=False,

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from builders import dense, described, model
+from mirrors import mirror_of
 
 from bioae.networks import Network
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.compiled.cpp import head
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -114,7 +114,7 @@ k : integer
 
 def learned(*, compiled: bool) -> dict[str, Any]:
     net = network()
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         net, derivative=ArcTan(), potentials="last", dtype=torch.float64, compile=compiled
     )
     images = np.random.default_rng(0).random((3, 1, 1, 4))

@@ -13,6 +13,7 @@ import pytest
 import torch
 from builders import conv, dense, described
 from finite_differences import Surrogate
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network
@@ -105,7 +106,7 @@ def loss(activity: Activity) -> Tensor:
 def test_against_finite_differences(model: str, schedule: str, smooth: None, curved: str) -> None:
     described = network(curved if model == "curved" else model, schedule)
     trainable = described.config.placed[0].model.trainable
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         described,
         derivative=Gaussian(sigma=SIGMA),
         trainable=trainable,
@@ -179,7 +180,7 @@ def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_layer_by_layer_equals_step_by_step(schedule: str) -> None:
     described = network("lif", schedule)
-    mirror = NetworkMirror(described, derivative=FastSigmoid(slope=10.0), dtype=torch.float64)
+    mirror = mirror_of(described, derivative=FastSigmoid(slope=10.0), dtype=torch.float64)
     given, expected_given = drive().requires_grad_(), drive().requires_grad_()
     weights = {
         name: torch.tensor(values).requires_grad_() for name, values in described.weights.items()
@@ -203,7 +204,7 @@ def test_layer_by_layer_equals_step_by_step(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_refractory_neuron_passes_no_gradient_and_no_nan(schedule: str) -> None:
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         network("cuba", schedule),
         derivative=ArcTan(),
         trainable=("tau", "tau_syn", "theta"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from builders import dense, described
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network
@@ -25,7 +26,7 @@ def mirror_of_one(
     fields = {"steps": steps, "schedule": schedule, "decoder": {"kind": "count"}}
     config = described(layer, input_shape=[1, 1, 1], **fields)
     network = Network(config, {"only.weight": torch.full((1, 1), weight).double().numpy()})
-    return NetworkMirror(network, derivative=Membrane(), potentials="all", dtype=torch.float64)
+    return mirror_of(network, derivative=Membrane(), potentials="all", dtype=torch.float64)
 
 
 def run(mirror: NetworkMirror, drive: list[float]) -> tuple[Tensor, Tensor, Tensor]:

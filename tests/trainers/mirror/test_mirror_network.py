@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import SCHEDULES, conv, dense, described
+from mirrors import mirror_of
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -54,7 +55,7 @@ def states(mirror: NetworkMirror, given: Tensor, *names: str) -> dict[str, Tenso
 @pytest.mark.parametrize(("schedule", "late"), [("paper", 1), ("brian2", 0)])
 def test_below_threshold_a_lif_is_an_exponential(schedule: str, late: int) -> None:
     config = described(dense("first", 1), input_shape=[1, 1, 1], steps=STEPS, schedule=schedule)
-    mirror = NetworkMirror(Network(config, {"first.weight": np.ones((1, 1))}), dtype=torch.float64)
+    mirror = mirror_of(Network(config, {"first.weight": np.ones((1, 1))}), dtype=torch.float64)
     # At the end of a step Brian2's order has added the next step's input; the paper's has leaked.
     given = torch.zeros((STEPS, 1, 1, 1, 1), dtype=torch.float64)
     given[3], given[8] = 0.5, 0.25
@@ -76,7 +77,7 @@ def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
     network = Network(config, {"first.weight": np.ones((1, 1, 1, 1))})
     currents = torch.tensor([0.005, 0.05, 0.3], dtype=torch.float64)
     with torch.no_grad():
-        mirror = NetworkMirror(network, dtype=torch.float64)
+        mirror = mirror_of(network, dtype=torch.float64)
         spikes = mirror(currents.expand(600, 1, 1, 1, 3)).layers["first"].spikes
     decay = math.exp(-1 / 100)
     for current, train in zip(currents.tolist(), spikes.reshape(600, 3).T, strict=True):
@@ -137,7 +138,7 @@ def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
     described = network(model, schedule)
     placed = described.config.placed[0]
     names = tuple(placed.program.states)
-    found = states(NetworkMirror(described, dtype=torch.float64), drive(), *names)
+    found = states(mirror_of(described, dtype=torch.float64), drive(), *names)
     weight = torch.tensor(described.weights["first.weight"])
     assert 0.05 < found["spikes"].mean() < 0.9
     for example in range(3):
@@ -154,8 +155,8 @@ def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_float32_agrees_up_to_rounding(schedule: str) -> None:
     described = network("lif", schedule)
-    double = states(NetworkMirror(described, dtype=torch.float64), drive(), "v")
-    single = states(NetworkMirror(described, dtype=torch.float32), drive(), "v")
+    double = states(mirror_of(described, dtype=torch.float64), drive(), "v")
+    single = states(mirror_of(described, dtype=torch.float32), drive(), "v")
     assert single["v"].dtype == single["spikes"].dtype == torch.float32
     assert double["spikes"].any()
     assert torch.equal(single["spikes"].double(), double["spikes"])
@@ -167,7 +168,7 @@ def test_a_mirror_computes_in_the_type_it_was_moved_to(model: str) -> None:
     described = network(model)
     trainable = described.config.placed[0].model.trainable
     direct, moved = (
-        NetworkMirror(described, derivative=ArcTan(), trainable=trainable, dtype=dtype)
+        mirror_of(described, derivative=ArcTan(), trainable=trainable, dtype=dtype)
         for dtype in (torch.float64, torch.float32)
     )
     states(moved, drive(), "v")  # leaves constants of the old type behind, if any are kept
@@ -196,7 +197,7 @@ def test_each_neuron_may_have_its_own_parameter() -> None:
     taus = np.linspace(0.02, 0.2, 8)
     varied = Network(described.config, {**described.weights, "first.tau": taus})
     for trainable in ((), ("tau",)):
-        mirror = NetworkMirror(varied, trainable=trainable, potentials="all", dtype=torch.float64)
+        mirror = mirror_of(varied, trainable=trainable, potentials="all", dtype=torch.float64)
         run = mirror(drive())
         potential = run.layers["first"].potential
         # U leaks by exp(-dt/tau) in a step without input, after the last of them.
@@ -209,7 +210,7 @@ def test_each_neuron_may_have_its_own_parameter() -> None:
 
 
 def test_clamp_moves_parameters_to_their_bounds() -> None:
-    mirror = NetworkMirror(network(), trainable=("tau", "theta"), dtype=torch.float64)
+    mirror = mirror_of(network(), trainable=("tau", "theta"), dtype=torch.float64)
     weights = mirror.weights
     with torch.no_grad():
         weights["first.tau"].fill_(7.0)
@@ -228,7 +229,7 @@ def test_clamp_moves_parameters_to_their_bounds() -> None:
 
 
 def test_only_requested_and_allowed_parameters_are_trained() -> None:
-    mirror = NetworkMirror(network("cuba"), trainable=("tau_syn", "beta"))
+    mirror = mirror_of(network("cuba"), trainable=("tau_syn", "beta"))
     assert mirror.weights.keys() == {
         "first.weight", "first.recurrent", "first.tau_syn", "last.weight", "last.tau_syn",
     }  # fmt: skip
@@ -239,7 +240,7 @@ def test_only_requested_and_allowed_parameters_are_trained() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
     described = network("alif")
-    mirror = NetworkMirror(described, trainable=("tau", "beta"), dtype=dtype)
+    mirror = mirror_of(described, trainable=("tau", "beta"), dtype=dtype)
     again = mirror.to_network()
     assert again.config == described.config
     assert {name: array.dtype for name, array in again.weights.items()} == dict.fromkeys(
@@ -250,7 +251,7 @@ def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
     assert again.weights["first.beta"] == 0.25
     assert again.weights["last.tau"] == pytest.approx(0.02)
     # What was trained before and is not now stays what it was.
-    assert NetworkMirror(again).to_network().weights.keys() == again.weights.keys()
+    assert mirror_of(again).to_network().weights.keys() == again.weights.keys()
 
 
 # What is returned
@@ -258,7 +259,7 @@ def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str) -> None:
-    mirror = NetworkMirror(network("lif", schedule), potentials="all", dtype=torch.float64)
+    mirror = mirror_of(network("lif", schedule), potentials="all", dtype=torch.float64)
     with torch.no_grad():
         activity = mirror(drive())
     first = activity.layers["first"]

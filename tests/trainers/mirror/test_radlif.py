@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from builders import dense, described
+from mirrors import mirror_of
 from numpy.typing import NDArray
 
 from bioae import simulate
 from bioae.datasets import Data
 from bioae.networks import Network
 from bioae.simulation import Backend
-from bioae.trainers import NetworkMirror, derivative
+from bioae.trainers import derivative
 from bioae.trainers.gradients import gradient_norms, layer_outputs
 
 STEPS, CHANNELS, UNITS = 120, 6, 12
@@ -91,7 +92,7 @@ def test_gradient_norms_are_those_of_the_products_of_jacobians(compiled: Any) ->
     alpha, beta, a, b = (network.weights[f"hidden.{name}"] for name in PARAMETERS)
     weight, recurrent = network.weights["hidden.weight"], network.weights["hidden.recurrent"]
     lags = [0, 1, 2, 5, 20, 60]
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         network, derivative=derivative("boxcar"), dtype=torch.float64, compile=compiled
     )
     inputs = torch.from_numpy(data.as_float().swapaxes(0, 1).copy())
@@ -115,9 +116,7 @@ def test_a_larger_recurrent_gain_lets_gradients_grow() -> None:
     inputs = torch.from_numpy(signals().as_float().swapaxes(0, 1).copy())
     growth = []
     for gain in (1.0, 40.0):
-        mirror = NetworkMirror(
-            network_of(gain), derivative=derivative("boxcar"), dtype=torch.float64
-        )
+        mirror = mirror_of(network_of(gain), derivative=derivative("boxcar"), dtype=torch.float64)
         norms = gradient_norms(layer_outputs(mirror.layers["hidden"]), inputs, [5, 100])
         early, late = np.linalg.norm(norms, axis=1)
         growth.append(np.log(late / early))

@@ -7,11 +7,11 @@ import pytest
 import torch
 from builders import dense, described
 from finite_differences import Surrogate
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import FastSigmoid
 
 STEPS, EXAMPLES, UNITS, PAUSE = 15, 3, 4, 3
@@ -63,7 +63,7 @@ def test_a_refractory_lif_learns_as_a_loop_does(schedule: str, attached: bool) -
         decoder={"kind": "count"},
     )  # fmt: skip
     weights = abs(Network.initialise(config, seed=1).weights["only.weight"])
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         Network(config, {"only.weight": weights}),
         derivative=FastSigmoid(slope=10.0),
         detach_refractory=not attached,

@@ -7,10 +7,9 @@ from typing import Any
 import builders
 import pytest
 import torch
-from compiled_mirror import DENSE, compare, firing, learn, needs_compiler
+from mirrors import DENSE, compare, firing, learn, mirror_of, needs_compiler
 
 from bioae.networks import Network, NetworkConfig
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan
 
 LEAKY: dict[str, Any] = {
@@ -92,8 +91,8 @@ def test_the_gradient_is_that_of_a_model_that_is_defined_everywhere(case: str) -
         "potentials": "all",
         "dtype": torch.float64,
     }  # fmt: skip
-    activity, found = learn(NetworkMirror(network, **options))
-    same, expected = learn(NetworkMirror(Network(other, network.weights), **options))
+    activity, found = learn(mirror_of(network, **options))
+    same, expected = learn(mirror_of(Network(other, network.weights), **options))
     for name, layer in activity.layers.items():
         assert 0 < layer.spikes.mean() < 1
         assert torch.equal(layer.spikes, same.layers[name].spikes)

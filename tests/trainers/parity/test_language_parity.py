@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builders import SCHEDULES, model, need
+from mirrors import mirror_of
 from refusals import refused
 from torch import Tensor
 
@@ -17,7 +18,6 @@ from bioae.networks import Network
 from bioae.noise import Key
 from bioae.random import stream
 from bioae.simulation.backend import Backend, Target
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.parity import parity_network
@@ -219,7 +219,7 @@ def _learned(network: Network, examples: int, **options: Any) -> tuple[list[Tens
     forward = {"recurrent": False, "autapses": False, "recurrent_delay": None, "delay": None}
     config = config.varied(layers=tuple(each.model_copy(update=forward) for each in config.layers))
     weights = {name: w for name, w in network.weights.items() if name.endswith(".weight")}
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         Network(config, {n: 2 * w for n, w in weights.items()}),
         derivative=ArcTan(), dtype=torch.float64, **options,
     )  # fmt: skip

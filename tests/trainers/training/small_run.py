@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mirrors import mirror_of
 
 from bioae.datasets import Data
 from bioae.networks import Network
 from bioae.runs import Report, Trained
 from bioae.runs.run import run
 from bioae.runs.splits import Splits
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import DescentProblem
@@ -77,7 +77,7 @@ def config(regularisers: dict[str, Any] | None = None, **training: Any) -> Train
 
 def problem(configuration: TrainingConfig) -> Problem:
     settings = configuration.training
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         Network.initialise(configuration.network, seed=settings.seed),
         derivative=derivative(settings.derivative.name),
         trainable=settings.ever_trainable,

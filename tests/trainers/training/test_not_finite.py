@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.errors import NetworkError
-from bioae.trainers.mirror import NetworkMirror, diagnosis
+from bioae.trainers.mirror import diagnosis
 from bioae.trainers.mirror.compiled.build import compiler
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.training.config import TrainingConfig
@@ -129,7 +130,7 @@ def test_a_compiled_step_is_explained_by_the_uncompiled_one(
     (changes, _, _, hint), *_ = CASES
     configuration = config(small_run, changes, compile=True)
     problem = small_run.problem(configuration)
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         problem.mirror.network, derivative=FastSigmoid(), potentials="last", compile=True
     )
     with pytest.raises(NetworkError, match=f"the derivative of 'sqrt' in .*{hint}"):

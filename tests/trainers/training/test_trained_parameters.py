@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from builders import conv, dense
+from mirrors import mirror_of
 from safetensors.torch import load_file
 
 import bioae
 from bioae.errors import NetworkError
 from bioae.networks import Network, artefact
 from bioae.runs.folder import CHECKPOINT
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig, load_config
 from bioae.trainers.training.reach import check_reached
 from bioae.trainers.training.stages import stages_of
@@ -167,6 +167,6 @@ def test_a_threshold_of_zero_is_refused() -> None:
     thresholds = np.ones(size)
     thresholds[1] = 0.0
     changed = network.with_parameters({"theta": thresholds}, layers=[network.config.placed[0].name])
-    mirror = NetworkMirror(changed)
+    mirror = mirror_of(changed)
     with pytest.raises(NetworkError, match=r"the threshold of a neuron is 0.*theta that is not 0"):
         check_reached(config(), stages_of(config()), mirror)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bioae.networks.inputs import Steps
 from bioae.networks.layers import Dense
@@ -27,8 +27,8 @@ __all__ = ["layer_pathways"]
 
 def layer_pathways(
     placed: PlacedLayer, delays: Mapping[str, Steps], arrays: Arrays
-) -> dict[str, nn.Module]:
-    """Return the pathways of a layer: ``weight`` and, in a recurrent layer, ``recurrent``.
+) -> tuple[Pathway, Pathway | None]:
+    """Return the pathways of a layer: from the layer before it, and from the layer itself.
 
     Parameters
     ----------
@@ -44,20 +44,14 @@ def layer_pathways(
         "shape": placed.shape,
         "separate_inhibition": placed.separate_inhibition,
     }
+    events = _on_events(placed, arrays)
     feed = partial(connect, placed.layer)
-    pathways = {
-        "weight": Pathway(
-            feed,
-            delay=delays[f"{name}.weight"],
-            events=_on_events(placed, arrays),
-            **common,
-        )
-    }
-    if placed.layer.recurrent:
-        others = None if placed.layer.autapses else ~torch.eye(size, dtype=torch.bool)
-        delay = delays[f"{name}.recurrent"]
-        pathways["recurrent"] = Pathway(all_to_all, delay=delay, present=others, **common)
-    return dict(pathways)
+    forward = Pathway(feed, delay=delays[f"{name}.weight"], events=events, **common)
+    if not placed.layer.recurrent:
+        return forward, None
+    others = None if placed.layer.autapses else ~torch.eye(size, dtype=torch.bool)
+    delay = delays[f"{name}.recurrent"]
+    return forward, Pathway(all_to_all, delay=delay, present=others, **common)
 
 
 def _on_events(placed: PlacedLayer, arrays: Arrays) -> Callable[[Tensor, Tensor], Tensor] | None:

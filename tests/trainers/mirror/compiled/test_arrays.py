@@ -6,9 +6,9 @@ import gc
 
 import pytest
 import torch
+from mirrors import mirror_of
 
 from bioae.networks import Network, NetworkConfig
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.compiled.arrays import Arrays
 
@@ -33,7 +33,7 @@ def test_memory_is_used_again_when_the_last_view_is_gone() -> None:
 @pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler")
 def test_steps_reuse_the_memory_of_the_step_before() -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=5)).quantised()
-    mirror = NetworkMirror(network, compile=True)
+    mirror = mirror_of(network, compile=True)
     drive = (torch.rand(5, 3, 1, 28, 28) < 0.1).float()
 
     def train() -> tuple[int, torch.Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from builders import SCHEDULES, conv, deconv
-from compiled_mirror import (
+from mirrors import (
     COMPILED,
     DENSE,
     close,
@@ -17,13 +17,13 @@ from compiled_mirror import (
     drive_of,
     firing,
     learn,
+    mirror_of,
     needs_compiler,
 )  # fmt: skip
 from refusals import refused
 
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build, kernel, unsupported
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
@@ -107,7 +107,7 @@ def test_the_threads_do_not_matter() -> None:
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            mirror = NetworkMirror(network, derivative=MultiGaussian(), compile=True)
+            mirror = mirror_of(network, derivative=MultiGaussian(), compile=True)
             activity = mirror(drive_of(config).float())
             found.append(activity.layers["first"].spikes)
     finally:
@@ -126,9 +126,9 @@ SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
 def test_uncompilable_layers(model: str, layers: list[dict[str, Any]]) -> None:
     network = firing(described(model, layers=layers))
     with refused(NetworkError, "layer first", "auto"):
-        learn(NetworkMirror(network, potentials="all", compile=True))
-    _, expected = learn(NetworkMirror(network, potentials="all"))
-    _, found = learn(NetworkMirror(network, potentials="all", compile="auto"))
+        learn(mirror_of(network, potentials="all", compile=True))
+    _, expected = learn(mirror_of(network, potentials="all"))
+    _, found = learn(mirror_of(network, potentials="all", compile="auto"))
     assert expected
     # The last layer of the two lif networks is compiled.
     for name, grad in expected.items():
@@ -153,7 +153,7 @@ def test_whatever_fails_while_compiling_leaves_a_layer_uncompiled(
     monkeypatch.setattr(kernel, "compile_cpp", fail)
     monkeypatch.setattr(unsupported, "_warned", set())
     network = firing(described("lif"))
-    mirrors = (NetworkMirror(network, potentials="all", compile=each) for each in (False, "auto"))
+    mirrors = (mirror_of(network, potentials="all", compile=each) for each in (False, "auto"))
     plain, found = (learn(mirror)[1] for mirror in mirrors)
     assert plain
     for each, grad in plain.items():
@@ -162,7 +162,7 @@ def test_whatever_fails_while_compiling_leaves_a_layer_uncompiled(
     assert "layer first" in line
     assert str(error) in line
     with refused(NetworkError):
-        learn(NetworkMirror(network, potentials="all", compile=True))
+        learn(mirror_of(network, potentials="all", compile=True))
 
 
 @pytest.mark.medium
@@ -172,9 +172,9 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("BIOAE_CACHE", str(tmp_path / "cache"))
     build.compile_cpp.cache_clear()
     with refused(NetworkError):
-        NetworkMirror(network, compile=True)(drive_of(network.config))
+        mirror_of(network, compile=True)(drive_of(network.config))
     drive = drive_of(network.config).float()
-    plain, fused = (NetworkMirror(network, compile=each)(drive) for each in (False, "auto"))
+    plain, fused = (mirror_of(network, compile=each)(drive) for each in (False, "auto"))
     assert plain.layers["last"].spikes.any()
     assert torch.equal(plain.reconstruction, fused.reconstruction)
 

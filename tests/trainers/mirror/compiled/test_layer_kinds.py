@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from builders import COBA, SCHEDULES, deconv, dense, described
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network
@@ -77,8 +78,8 @@ def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> No
     options: dict[str, Any] = {
         "derivative": ArcTan(), "potentials": "all", "dtype": torch.float64,
     }  # fmt: skip
-    plain, expected = learn(NetworkMirror(described_network, **options))
-    compiled, found = learn(NetworkMirror(described_network, compile=True, **options))
+    plain, expected = learn(mirror_of(described_network, **options))
+    compiled, found = learn(mirror_of(described_network, compile=True, **options))
     assert found.keys() == expected.keys() == {"drive", *described_network.weights}
     for one, other in zip(plain, compiled, strict=True):
         assert torch.equal(one, other)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from builders import COBA, SCHEDULES, conv, dense, multiplied
-from compiled_mirror import (
+from mirrors import (
     COMPILED,
     DENSE,
     compare,
     described,
     firing,
+    mirror_of,
     needs_compiler,
 )  # fmt: skip
 
@@ -23,7 +24,6 @@ from bioae.networks import Network
 from bioae.random import stream
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import kernel
 from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, derivative
 
@@ -129,7 +129,7 @@ def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
     try:
         for compiled, threads in ((False, 1), (True, 1), (True, 3)):
             torch.set_num_threads(threads)
-            mirror = NetworkMirror(drawn, dtype=dtype, derivative=FastSigmoid(), compile=compiled)
+            mirror = mirror_of(drawn, dtype=dtype, derivative=FastSigmoid(), compile=compiled)
             spikes = mirror(drive).layers["first"].spikes
             (spikes * spikes.cumsum(0).detach()).sum().backward()  # type: ignore[no-untyped-call]
             grads = {n: w.grad for n, w in mirror.weights.items() if w.grad is not None}
@@ -155,7 +155,7 @@ def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
     images = stream(2, 0).random((4, 1, 1, 3))
     result = simulate(drawn, images, Backend("numpy", "float64"))
     drive = Presentations.of(drawn.config, images).drive()
-    mirror = NetworkMirror(drawn, dtype=torch.float64, compile=True)
+    mirror = mirror_of(drawn, dtype=torch.float64, compile=True)
     with torch.no_grad():
         activity = mirror(torch.from_numpy(drive))
     for name, layer in activity.layers.items():

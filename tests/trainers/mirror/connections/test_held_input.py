@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import conv, dense
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network, NetworkConfig
@@ -69,9 +70,9 @@ def test_held_input_equals_separate_steps(
         "derivative": FastSigmoid(2.0), "dtype": torch.float64, "potentials": "all",
         "compile": compiled,
     }  # fmt: skip
-    found, gradients = learn(NetworkMirror(network, **options), drive)
+    found, gradients = learn(mirror_of(network, **options), drive)
     monkeypatch.setattr("bioae.trainers.mirror.network.held", lambda emitted: emitted)
-    expected, others = learn(NetworkMirror(network, **options), drive)
+    expected, others = learn(mirror_of(network, **options), drive)
     for name, layer in expected.layers.items():
         assert layer.spikes.any()
         assert torch.equal(found.layers[name].spikes, layer.spikes)
@@ -89,7 +90,7 @@ def test_a_leaky_potential_is_a_geometric_sum(compiled: bool) -> None:
     network = Network.initialise(described(layers=[layer], latent="only"))
     config = network.config
     drive, decay = shown(config), np.exp(-config.dt_seconds / 0.1)
-    mirror = NetworkMirror(network, dtype=torch.float64, compile=compiled)
+    mirror = mirror_of(network, dtype=torch.float64, compile=compiled)
     weight = torch.tensor(network.weights["only.weight"])
     steady = connect(Dense(name="only", units=36), drive[0], weight).reshape(4, 1, 6, 6)
     expected = steady * decay * (1 - decay**config.steps) / (1 - decay)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from builders import COBA, conv, dense, described, multiplied
+from mirrors import mirror_of
 from torch import Tensor
 
 from bioae.networks import Network
@@ -50,7 +51,7 @@ def loss(mirror: NetworkMirror) -> Tensor:
 @pytest.mark.usefixtures("smooth")
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_gradients_through_delays_and_signs_are_finite_differences(schedule: str) -> None:
-    mirror = NetworkMirror(network(schedule), derivative=Gaussian(sigma=0.5), dtype=torch.float64)
+    mirror = mirror_of(network(schedule), derivative=Gaussian(sigma=0.5), dtype=torch.float64)
     loss(mirror).backward()  # type: ignore[no-untyped-call]
     assert len(mirror.weights) == 4
     for key, (name, values) in enumerate(mirror.weights.items()):
@@ -76,7 +77,7 @@ def test_gradients_through_delays_and_signs_are_finite_differences(schedule: str
 def test_the_diagonal_is_connected_where_the_layer_has_autapses(autapses: bool) -> None:
     layers = [dense("a", shape=[1, 3, 2], recurrent=True, autapses=autapses)]
     described = network("paper", layers=layers)
-    mirror = NetworkMirror(described, dtype=torch.float64)
+    mirror = mirror_of(described, dtype=torch.float64)
     loss(mirror).backward()  # type: ignore[no-untyped-call]
     gradient = mirror.weights["a.recurrent"].grad
     assert gradient is not None
@@ -93,7 +94,7 @@ def test_the_input_follows_from_the_spikes(schedule: str) -> None:
     A neuron starts above its threshold: it fires before the first step that is recorded.
     """
     starting = {"coba": {**COBA, "initial": {"v": "4*int(i == 0)"}}}
-    mirror = NetworkMirror(network(schedule, neurons=starting), dtype=torch.float64)
+    mirror = mirror_of(network(schedule, neurons=starting), dtype=torch.float64)
     with torch.no_grad():
         activity = mirror(drive())
     emitted = drive()

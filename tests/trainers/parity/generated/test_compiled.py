@@ -9,9 +9,9 @@ import torch
 from generated_models import make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mirrors import mirror_of
 
 from bioae.random import stream
-from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
 
@@ -24,7 +24,7 @@ LEFT = {
 
 def learned(case: Any, *, compiled: bool, attached: bool) -> dict[str, torch.Tensor]:
     """Return spikes, the last potential, and gradients."""
-    mirror = NetworkMirror(
+    mirror = mirror_of(
         case.network,
         derivative=ArcTan(),
         detach_refractory=not attached,

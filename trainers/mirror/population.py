@@ -1,9 +1,10 @@
-"""The random numbers of a population: those of Brian2, as tensors."""
+"""Description of a population, and its random numbers: those of Brian2, as tensors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,28 +12,50 @@ from torch import Tensor
 
 from bioae.equations.program import Program
 from bioae.errors import InputError
+from bioae.networks.schedule import SCHEDULES, Schedule
 from bioae.noise import Key, draw
 
-__all__ = ["Noise"]
+__all__ = ["Noise", "Population"]
 
 
-class Noise:
-    """The random numbers that a program's statements name. They carry no gradient.
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one model, and their steps.
 
-    Parameters
+    Attributes
     ----------
     program
         The lowered neuron model.
     shape
         The population's shape.
+    dt
+        The time step in seconds.
+    schedule
+        The order of operations within a step.
     number
-        The population's number, see `bioae.noise.population_number`.
+        The population's number for its noise, see `bioae.noise.population_number`.
+    memory
+        The number of past steps whose spikes are stored: the longest recurrent delay.
     """
 
-    def __init__(self, program: Program, shape: tuple[int, ...], number: int) -> None:
-        self._draws = program.draws
-        self._shape = shape
-        self._number = number
+    program: Program
+    shape: tuple[int, ...]
+    dt: float
+    schedule: Schedule = SCHEDULES["brian2"]
+    number: int = 1
+    memory: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of neurons."""
+        return math.prod(self.shape)
+
+
+class Noise:
+    """The random numbers that a population's statements name. They carry no gradient."""
+
+    def __init__(self, population: Population) -> None:
+        self._population = population
 
     def __call__(self, key: Key | None, steps: Iterable[int], like: Tensor) -> dict[str, Tensor]:
         """Draw the numbers of some steps.
@@ -56,7 +79,9 @@ class Noise:
         InputError
             If the program draws random numbers and there is no key.
         """
-        if not self._draws:
+        own, size = self._population, self._population.size
+        draws = own.program.draws
+        if not draws:
             return {}
         if key is None:
             raise InputError(
@@ -72,17 +97,16 @@ class Noise:
                         key,
                         step=step,
                         call=site.call,
-                        population=self._number,
-                        count=1 if site.shared else math.prod(self._shape),
+                        population=own.number,
+                        count=1 if site.shared else size,
                     )
                     for step in steps
                 ]
             )
-            for name, site in self._draws.items()
+            for name, site in draws.items()
         }
         tensors = {name: torch.from_numpy(array).to(like) for name, array in numbers.items()}
-        count = math.prod(self._shape)
         return {
-            name: tensor.expand(-1, count).reshape(-1, *self._shape)
+            name: tensor.expand(-1, size).reshape(-1, *own.shape)
             for name, tensor in tensors.items()
         }

@@ -1,7 +1,8 @@
-"""Comparison of the compiled mirror with the uncompiled one, which tests share."""
+"""Mirrors of small networks, and comparison of the compiled mirror with the uncompiled one."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import builders
@@ -15,9 +16,10 @@ from bioae.equations import available, load_neuron
 from bioae.networks import Network, NetworkConfig
 from bioae.noise import Key
 from bioae.random import stream
-from bioae.trainers.mirror import Activity, NetworkMirror
+from bioae.trainers.mirror import Activity, Backward, LayerOptions, NetworkMirror
 from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.mirror.layer import Compile
 
 KEY = Key(3, np.arange(2))
 SPIKING = [name for name in available() if load_neuron(name).threshold is not None]
@@ -31,6 +33,21 @@ DENSE: list[dict[str, Any]] = [
 needs_compiler = pytest.mark.skipif(
     build.compiler() is None, reason="there is no C++ compiler to compile with"
 )
+
+
+def mirror_of(
+    network: Network,
+    *,
+    trainable: Collection[str] = (),
+    per_neuron: Collection[str] = (),
+    potentials: Any = "decoded",
+    dtype: torch.dtype = torch.float64,
+    compile: Compile = False,  # noqa: A002
+    **backward: Any,
+) -> NetworkMirror:
+    """Return the mirror of a network, in float64 by default; `backward` are those of `Backward`."""
+    options = LayerOptions(Backward(**backward), trainable, per_neuron)
+    return NetworkMirror(network, options, potentials=potentials, dtype=dtype, compile=compile)
 
 
 def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkConfig:
@@ -65,7 +82,7 @@ def firing(config: NetworkConfig) -> Network:
         own = [name for name in weights if name in {f"{layer}.weight", f"{layer}.recurrent"}]
         for doublings in range(-3, 40):
             scaled = {**weights, **{name: weights[name] * 2.0**doublings for name in own}}
-            mirror = NetworkMirror(Network(config, scaled), dtype=torch.float64)
+            mirror = mirror_of(Network(config, scaled), dtype=torch.float64)
             with torch.no_grad():
                 activity = mirror(drive_of(config), key=KEY)
             if activity.layers[layer].spikes.mean() > 0.05:
@@ -107,8 +124,8 @@ def learn(mirror: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
 def compare(network: Network, *, rtol: float = 1e-10, **options: Any) -> None:
     """Compare the compiled mirror with the plain one, once it is known that all layers fire."""
     given = {"derivative": ArcTan(), "potentials": "all", "dtype": torch.float64, **options}
-    plain, expected = learn(NetworkMirror(network, **given))
-    fused, found = learn(NetworkMirror(network, compile=True, **given))
+    plain, expected = learn(mirror_of(network, **given))
+    fused, found = learn(mirror_of(network, compile=True, **given))
     assert expected.keys() == found.keys()
     assert "drive" in found
     for name, layer in plain.layers.items():
