@@ -25,7 +25,7 @@ def main(model: str | None = None) -> None:
     print(neuron.description)
 
     # The PyTorch mirror, derived from the same text, fires the same spikes.
-    parity = bioae.trainers.model_parity(neuron, neurons=20, steps=100)
+    parity = bioae.parity(neuron, neurons=20, steps=100)
     print(f"mirror against Brian2: {parity.spikes} spikes, {parity.differing} differ")
 
     network = _network(model)
