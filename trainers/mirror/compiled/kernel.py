@@ -20,7 +20,7 @@ from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
 from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
 from bioae.trainers.mirror.compiled.source import Source
 
-__all__ = ["Kernel", "Path"]
+__all__ = ["Kernel", "Path", "Run"]
 
 #: Examples of a recurrent layer whose steps run together: weights are read once for all of them.
 _GROUP = 32
