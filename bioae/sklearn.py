@@ -191,17 +191,14 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def _description(self) -> NetworkConfig:
         if isinstance(self.network, NetworkConfig):
             return self.network
-        if self.network is not None:
-            instance(self.network, "network", (NetworkConfig, Mapping, str), error=NetworkError)
         if isinstance(self.network, str):
             return NetworkConfig.preset(self.network)
         if self.network is not None:
+            instance(self.network, "network", (NetworkConfig, Mapping, str), error=NetworkError)
             return NetworkConfig.from_mapping(self.network, where="network")
         latent = whole(self.n_components, "n_components", least=1, error=NetworkError)
-        steps = whole(self.steps, "steps", least=1, error=NetworkError)
-        return NetworkConfig.from_mapping(
-            _dense(self.n_features_in_, latent, steps), where=type(self).__name__
-        )
+        tables = _dense(self.n_features_in_, latent, self.steps)
+        return NetworkConfig.from_mapping(tables, where=type(self).__name__)
 
     def _tables(self, seed: int) -> dict[str, Any]:
         """Return the tables of the training configuration."""
@@ -209,10 +206,6 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         if target is not None:
             target = number(target, "rate_per_step", above=0, most=1, error=NetworkError)
         epochs = whole(self.epochs, "epochs", least=1, error=NetworkError)
-        rate = number(self.learning_rate, "learning_rate", above=0, error=NetworkError)
-        part = number(self.validation, "validation", above=0, error=NetworkError)
-        if isinstance(self.validation, int | np.integer):  # a number of examples
-            part = int(self.validation)
         network = self._description()
         latent = network.latent
         if latent is None:
@@ -223,12 +216,12 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             )
         term = {"coefficient": 1.0, "layers": [latent], "target": target}
         return {
-            "data": {"validation": part},
+            "data": {"validation": self.validation},
             "network": network.to_mapping(),
             "training": {
                 "epochs": epochs,
-                "batch_size": whole(self.batch_size, "batch_size", least=1, error=NetworkError),
-                "learning_rate": rate,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
                 "schedule": {"name": "cosine", "warm_up": min(0.2, epochs / 2)},
                 "derivative": {"name": "arctan", "alpha": 2.0},
                 "trainable": ["tau", "theta"],

@@ -59,9 +59,7 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
 
 def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:
     name = f"{placed.name}.recurrent"
-    if name not in arrays or placed.layer.autapses:
-        return
-    if arrays[name].diagonal().any():
+    if name in arrays and not placed.layer.autapses and arrays[name].diagonal().any():
         raise NetworkError(
             f"the array {name!r} contains autapses",
             expected="a diagonal of zeros",

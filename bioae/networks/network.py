@@ -399,9 +399,9 @@ class Network(Shown):
         ModelError
             If there is no such model, or it cannot be calibrated.
         """
-        from bioae.responses.calibration import calibrate, check_calibration
+        from bioae.responses.calibration import CALIBRATIONS, calibrate
 
-        check_calibration(by)
+        one_of(by, "the calibration", CALIBRATIONS)
         model = _model(neuron)
         config, finer = self.config, self.with_dt_of(model).config
         known: dict[Any, float] = {}

@@ -143,11 +143,8 @@ class PlacedLayer:
     @property
     def delays(self) -> dict[str, Delay]:
         """The delays of its connections as text, by the name of their weights."""
-        layer = self.layer
-        delays = {f"{self.name}.weight": layer.delay}
-        if layer.recurrent:
-            delays[f"{self.name}.recurrent"] = layer.recurrent_delay
-        return delays
+        own = {f"{self.name}.recurrent": self.layer.recurrent_delay} if self.layer.recurrent else {}
+        return {f"{self.name}.weight": self.layer.delay, **own}
 
     @cached_property
     def delay_shapes(self) -> dict[str, Shape]:
@@ -275,24 +272,19 @@ class PlacedLayer:
 
         One value, or one for each neuron where no variable that neurons share depends on it.
         """
-        program = self.program
-        shapes: dict[str, tuple[Shape, ...]] = {
-            f"{self.name}.{name}": ((),) if name in program.common else ((), (self.size,))
-            for name in program.parameters
-        }
         # A parameter with the name of another array keeps the model's value.
         taken = self.array_shapes.keys() | self.fixed_weights.keys()
+        shapes = self._shapes(self.program, self.name)
         return {name: shapes[name] for name in shapes if name not in taken}
 
     @cached_property
     def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:
-        """The shapes that arrays of the read-out's own parameters may have.
+        """The same for the read-out's own parameters (``LAYER.readout.PARAMETER``)."""
+        return self._shapes(self.readout_program, f"{self.name}.readout")
 
-        Their names are ``LAYER.readout.PARAMETER``: those not shared with the neuron.
-        """
-        program = self.readout_program
+    def _shapes(self, program: Program, prefix: str) -> dict[str, tuple[Shape, ...]]:
         return {
-            f"{self.name}.readout.{name}": ((),) if name in program.common else ((), (self.size,))
+            f"{prefix}.{name}": ((),) if name in program.common else ((), (self.size,))
             for name in program.parameters
         }
 

@@ -36,27 +36,12 @@ class Structure:
         The most connections that one rewiring exchanges, over all targets.
     by_fan_out
         Whether scores are divided by the number of targets that share the source, see `rewired`.
-
-    Raises
-    ------
-    InputError
-        If a number is not a whole one within its bounds, or `by_fan_out` no boolean.
     """
 
     fan_in: int
     period: int
     swaps: int
     by_fan_out: bool = True
-
-    def __post_init__(self) -> None:
-        whole(self.fan_in, "fan_in", least=1)
-        whole(self.period, "period", least=1)
-        whole(self.swaps, "swaps")
-        instance(self.by_fan_out, "by_fan_out", bool)
-
-    def due(self, before: int, after: int) -> bool:
-        """Return whether a rewiring is due between two numbers of presentations."""
-        return self.periods(before, after) > 0
 
     def periods(self, before: int, after: int) -> int:
         """Return how many periods end between two numbers of presentations."""
@@ -137,7 +122,12 @@ def rewired(
         If the shapes differ, connections are not booleans, a connection is not possible, or a
         score is not a finite number.
     """
-    mask, values = _checked(connected, scores, by_fan_out=by_fan_out)
+    mask = _mask(connected)
+    values = array(scores, "scores do not fit", least=0.0 if by_fan_out else -np.inf)
+    if values.shape != mask.shape:
+        raise InputError(
+            "scores do not fit", expected=f"numbers {mask.shape}", found=f"numbers {values.shape}"
+        )
     impossible = np.zeros_like(mask) if potential is None else ~_mask(potential)
     if impossible.shape != mask.shape or (mask & impossible).any():
         raise InputError(
@@ -179,19 +169,15 @@ def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
 
     expected = "probabilities (target, state, source, state) with the sum 1 for each pair"
     p = array(joint, "joint probabilities do not fit", expected=expected, least=0.0)
-    if p.ndim != 4:
-        raise InputError(
-            "joint probabilities do not fit", expected=expected, found=f"numbers {p.shape}"
-        )
-    sums = p.sum((1, 3))
+    found, sums = f"numbers {p.shape}", np.array([0.0])
+    if p.ndim == 4:
+        sums = p.sum((1, 3))
+        found = f"a sum of {sums.flat[np.abs(sums - 1.0).argmax()]:g}"
     if not np.allclose(sums, 1.0, rtol=0.0, atol=1e-6):
-        wrong = sums.flat[np.abs(sums - 1.0).argmax()]
-        raise InputError(
-            "joint probabilities do not fit", expected=expected, found=f"a sum of {wrong:g}"
-        )
+        raise InputError("joint probabilities do not fit", expected=expected, found=found)
     of_target, of_source = entr(p.sum(3)).sum(1), entr(p.sum(1)).sum(-1)
-    found: NDArray[np.float64] = of_target + of_source - entr(p).sum((1, 3))
-    return np.maximum(found, 0.0)  # rounding: of independent sides it is about -1e-16
+    information: NDArray[np.float64] = of_target + of_source - entr(p).sum((1, 3))
+    return np.maximum(information, 0.0)  # rounding: of independent sides it is about -1e-16
 
 
 class _Search:
@@ -249,19 +235,6 @@ class _Search:
         barred = mask | self._impossible[:, columns]
         self._rated[0][:, columns] = np.where(mask, -rated, -np.inf)
         self._rated[1][:, columns] = np.where(barred, -np.inf, rated)
-
-
-def _checked(
-    connected: ArrayLike, scores: ArrayLike, *, by_fan_out: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    mask = _mask(connected)
-    least = 0.0 if by_fan_out else -np.inf
-    values = array(scores, "scores do not fit", least=least)
-    if values.shape != mask.shape:
-        raise InputError(
-            "scores do not fit", expected=f"numbers {mask.shape}", found=f"numbers {values.shape}"
-        )
-    return mask, values
 
 
 def _mask(values: ArrayLike) -> NDArray[np.bool_]:

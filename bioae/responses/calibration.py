@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import number, one_of
+from bioae.checks import array, number, one_of
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError, ModelError, shortened
@@ -33,7 +33,6 @@ __all__ = [
     "CALIBRATIONS",
     "Calibration",
     "calibrate",
-    "check_calibration",
     "drive_range",
     "extreme_rates",
     "rate_curve",
@@ -96,34 +95,27 @@ def calibrate(
     ModelError
         If one of the two does not fire, or fires without input.
     """
-    check_calibration(by)
-    common: dict[str, Any] = {"duration": duration, "schedule": schedule}
-    source_options = {"dt": dt, "parameters": source_parameters, **common}
-    target_options = {
-        "dt": target_dt or _step_of(target, dt),
-        "parameters": target_parameters,
-        **common,
-    }
-    match by:
-        case "none":
-            return 1.0
-        case "psp":
-            return threshold_weight(target, **target_options) / threshold_weight(
-                source, **source_options
-            )
-        case "rate":
-            return _rate_factor(source, target, source_options, target_options)
-
-
-def check_calibration(by: str) -> None:
-    """Reject an unknown method.
-
-    Raises
-    ------
-    InputError
-        If `by` is not one of `CALIBRATIONS`.
-    """
     one_of(by, "the calibration", CALIBRATIONS)
+    common = {"duration": duration, "schedule": schedule}
+    sides: list[tuple[NeuronModel, dict[str, Any]]] = [
+        (source, {"dt": dt, "parameters": source_parameters, **common}),
+        (
+            target,
+            {"dt": target_dt or _step_of(target, dt), "parameters": target_parameters, **common},
+        ),
+    ]
+    if by == "none":
+        return 1.0
+    if by == "psp":
+        weakest, other = (threshold_weight(model, **options) for model, options in sides)
+        return other / weakest
+    single = 1.0 / time_in_seconds(duration, where="duration")
+    fastest = min(float(_curve(*side, _COARSE[1:]).max()) for side in sides)
+    rate = max(_SATURATION * fastest, single)
+    drives = [_drives(*side, rate, single) for side in sides]
+    counts = min(map(len, drives))
+    own, others = (each[:counts] for each in drives)
+    return float(own @ others / (own @ own))
 
 
 def rate_curve(
@@ -179,7 +171,13 @@ def rate_curve(
     if drives is None:
         _, top = drive_range(model, dt=dt, per=per, schedule=schedule, parameters=parameters)
         drives = np.linspace(0.0, top, 61)
-    chosen = _numbers(drives, "drives")
+    if has_unit(drives):
+        raise InputError(
+            "drives has a unit", expected="bare numbers", found=shortened(repr(drives))
+        )
+    chosen = np.atleast_1d(array(drives, "drives does not fit"))
+    if chosen.ndim != 1:
+        raise InputError("drives does not fit", expected="numbers", found=f"shape {chosen.shape}")
     neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
     fired = _raster(neuron, chosen * drive_scale(per, step), steps)
     neuron.check_finite()
@@ -230,10 +228,8 @@ def drive_range(
     coarse = counts(_COARSE)
     if not coarse.any():
         raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
-    return (
-        _first(counts, _COARSE, coarse, 1.0),
-        _first(counts, _COARSE, coarse, min(count, float(coarse.max()))),
-    )
+    wanted = min(count, float(coarse.max()))
+    return _first(counts, _COARSE, coarse, 1.0), _first(counts, _COARSE, coarse, wanted)
 
 
 def extreme_rates(
@@ -333,29 +329,18 @@ def threshold_weight(
 def _step_of(model: NeuronModel, dt: str) -> str:
     """Return a time step, or the longest that a model allows if it is shorter."""
     longest = model.dt
-    if longest is None:
+    if longest is None or time_in_seconds(dt, where="dt") <= time_in_seconds(longest, where="dt"):
         return dt
-    shorter = time_in_seconds(longest, where="dt") < time_in_seconds(dt, where="dt")
-    return longest if shorter else dt
+    return longest
 
 
-def _rate_factor(
-    source: NeuronModel,
-    target: NeuronModel,
-    source_options: dict[str, Any],
-    target_options: dict[str, Any],
-) -> float:
-    """Return the factor that maps the target's f-I curve onto the source's."""
-    fastest = min(_fastest(source, source_options), _fastest(target, target_options))
-    rate = max(_SATURATION * fastest, _slowest(source_options))
-    needed = [_drives(source, rate, source_options), _drives(target, rate, target_options)]
-    counts = min(map(len, needed))
-    source_drives, target_drives = (drives[:counts] for drives in needed)
-    return float(source_drives @ target_drives / (source_drives @ source_drives))
+def _drives(
+    model: NeuronModel, options: dict[str, Any], rate: float, single: float
+) -> NDArray[np.float64]:
+    """Return the drives at which a model fires 1, 2, ... times a presentation, up to a rate.
 
-
-def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray[np.float64]:
-    """Return the drives at which a model fires 1, 2, ... times, up to a rate."""
+    `single` is the rate of one spike per presentation.
+    """
     low, high = drive_range(model, rate=rate, per="ms", **options)
     if not low > 0:
         raise ModelError(
@@ -363,39 +348,13 @@ def _drives(model: NeuronModel, rate: float, options: dict[str, Any]) -> NDArray
             hint='Use its weights as they are: calibrate="none"',
         )
     drives = np.geomspace(0.98 * low, high, _POINTS)
-    rates = _curve(model, drives, options).to_numpy()
-    single = _slowest(options)
+    rates = _curve(model, options, drives).to_numpy()
     levels = np.arange(1, round(rates.max() / single) + 1) * single
     return drives[[int((rates > one - 0.5 * single).argmax()) for one in levels]]
 
 
-def _slowest(options: dict[str, Any]) -> float:
-    """Return the rate of one spike per presentation, in Hz."""
-    return 1.0 / time_in_seconds(options["duration"], where="duration")
-
-
-def _fastest(model: NeuronModel, options: dict[str, Any]) -> float:
-    """Return the greatest rate that a model reaches under a constant drive, in Hz."""
-    return float(_curve(model, np.geomspace(1e-6, 1e6, 121), options).max())
-
-
-def _curve(model: NeuronModel, drives: Any, options: dict[str, Any]) -> xr.DataArray:
+def _curve(model: NeuronModel, options: dict[str, Any], drives: Any) -> xr.DataArray:
     return rate_curve(model, drives, per="ms", discard="0*ms", **options)
-
-
-def _numbers(values: ArrayLike, name: str) -> Drives:
-    """Return finite numbers along one dimension."""
-    if has_unit(values):
-        raise InputError(
-            f"{name} has a unit", expected="bare numbers", found=shortened(repr(values))
-        )
-    try:
-        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        numbers = np.full(1, np.nan)
-    if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise InputError(f"{name} does not fit", expected="finite numbers", found=repr(values))
-    return numbers
 
 
 def _raster(neuron: IsolatedNeuron, drives: Drives, steps: int) -> NDArray[np.bool_]:

@@ -61,8 +61,6 @@ class IsolatedNeuron:
         Numbers in base units that replace the model's own, by name.
     schedule
         The order of operations within a step.
-    seed
-        The seed of the model's noise, if it has any.
 
     Raises
     ------
@@ -77,7 +75,6 @@ class IsolatedNeuron:
         dt: float,
         parameters: Parameters | None = None,
         schedule: ScheduleName = "brian2",
-        seed: int = 0,
     ) -> None:
         self.program = lower(model)
         one_of(schedule, "schedule", tuple(SCHEDULES))
@@ -85,7 +82,6 @@ class IsolatedNeuron:
         instance(parameters, "parameters", Mapping)
         model.with_parameters(dict.fromkeys(parameters, ""))  # refuses unknown names
         self.dt = dt
-        self._seed = seed
         self._blocks = SCHEDULES[schedule].blocks
         self._step = 0
         self._stepper = Stepper(self.program, array_functions(np))
@@ -94,11 +90,9 @@ class IsolatedNeuron:
             for name, value in parameters.items()
         }
         if changed:  # a file with these values is refused where they do not fit
-            units = {name: value.dim for name, value in parameter_values(model).items()}
-            values = {name: Quantity(each, dim=units[name]) for name, each in changed.items()}
-            lower(
-                model.with_parameters({name: str(text_of(each)) for name, each in values.items()})
-            )
+            own = parameter_values(model)
+            texts = {n: str(text_of(Quantity(v, dim=own[n].dim))) for n, v in changed.items()}
+            lower(model.with_parameters(texts))
         known = {**default_parameters(self.program), **changed}
         size: dict[str, Any] = {"dt": dt, "n": 1}
         noise = settling_noise(self.program.draws, population=1, n=1)
@@ -146,7 +140,10 @@ class IsolatedNeuron:
                     case "groups":
                         stepper.update(values)
                     case "thresholds":
-                        self._threshold(fires=fires)
+                        fired = stepper.condition(values)
+                        if fired is not None:
+                            values["_fired"] = fired if fires else np.zeros_like(fired)
+                            stepper.on_spike(values)
                         stepper.watch(values)
                     case "resets":
                         stepper.reset(values)
@@ -159,13 +156,7 @@ class IsolatedNeuron:
         return np.asarray(values["_fired"])
 
     def check_fires(self) -> None:
-        """Reject a model without a threshold.
-
-        Raises
-        ------
-        ModelError
-            If it has none.
-        """
+        """Raise a ModelError if the model has no threshold."""
         if self.program.threshold is None:
             raise ModelError(
                 f"the neuron model {self.program.model.name!r} never fires",
@@ -173,13 +164,7 @@ class IsolatedNeuron:
             )
 
     def check_finite(self) -> None:
-        """Reject states that are no longer numbers.
-
-        Raises
-        ------
-        ModelError
-            If there is one.
-        """
+        """Raise a ModelError if a state is no longer a finite number."""
         wild = [n for n in self.program.states if not np.isfinite(self.values[n]).all()]
         if wild:
             raise ModelError(
@@ -188,23 +173,10 @@ class IsolatedNeuron:
                 hint="Use a smaller dt, or a smaller drive",
             )
 
-    def _threshold(self, *, fires: bool) -> None:
-        values, stepper = self.values, self._stepper
-        fired = stepper.condition(values)
-        if fired is not None:
-            values["_fired"] = fired if fires else np.zeros_like(fired)
-            stepper.on_spike(values)
-
     def _noise(self, step: int) -> dict[str, NDArray[np.float64]]:
+        options = {"step": step, "population": 1, "count": 1}
         return {
-            name: draw(
-                site.distribution,
-                Key(self._seed, [0]),
-                step=step,
-                call=site.call,
-                population=1,
-                count=1,
-            )[0]
+            name: draw(site.distribution, Key(0, [0]), call=site.call, **options)[0]
             for name, site in self.program.draws.items()
         }
 

@@ -72,7 +72,7 @@ class NetworkRewiring:
 
     def due(self, before: int, after: int) -> bool:
         """Return whether a pathway is rewired between two numbers of presentations."""
-        return any(each.structure.due(before, after) for each in self._pathways)
+        return any(each.structure.periods(before, after) for each in self._pathways)
 
     def __call__(self, state: PlasticState, before: int, after: int) -> PlasticState:
         """Return the state after rewiring between two numbers of presentations.

@@ -112,7 +112,7 @@ def learn(
         inputs = patterns[chosen]
         weights = traces.weights(connected, network.bias_gain)
         traces.update(inputs, weights.activity(inputs, network.noise, rng))
-        if structure.swaps and structure.due(seen, seen + len(chosen)):
+        if structure.swaps and structure.periods(seen, seen + len(chosen)):
             rewiring = rewired(
                 connected, score(traces), structure.swaps, by_fan_out=structure.by_fan_out
             )
