@@ -83,7 +83,7 @@ TYPES = (
     "bioae.equations.program.Event",
     "bioae.equations.arrays.timed.Timed",
     "bioae.exchange.nir.importing.Row",
-    "bioae.exchange.nir.populations.Reset",
+    "bioae.exchange.nir.graphs.Reset",
     "bioae.analysis.coding.latent_space.Plane",
     "bioae.analysis.measures.verdicts.Context",
     "bioae.analysis.results.spikes.Spikes",

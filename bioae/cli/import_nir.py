@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bioae.cli.options import Json, Sizes, Steps, check_effect
 from bioae.errors import InputError
-from bioae.exchange.nir.populations import Reset
+from bioae.exchange.nir.graphs import Reset
 
 if TYPE_CHECKING:
     from bioae.exchange.nir import Translation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from builders import drawn
+from filelock import FileLock
 
 from bioae.cli import main
 from bioae.networks import Network
@@ -51,6 +53,31 @@ def tiny_model(tiny_network: Network, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("tiny") / "model"
     save(tiny_network, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def stored_run(tiny_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the configuration, and its finished run `out`; not to be written to."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stored-run"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "run.toml").write_text(tiny_text)
+            assert main(["train", str(folder / "run.toml"), "--out", str(folder / "out")]) == 0
+    return folder
+
+
+@pytest.fixture
+def first(stored_run: Path, here: Path) -> Path:
+    """A finished run of the configuration in the working directory."""
+    return Path(shutil.copytree(stored_run / "out", here / "first"))
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let slow runs print no lines on epochs."""
+    monkeypatch.setattr("bioae.cli.train._QUIET", float("inf"))
 
 
 @pytest.fixture
@@ -101,19 +128,16 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 class Session:
     """The command line in a separate session, so that any process left behind can be found."""
 
-    def __init__(self, arguments: tuple[object, ...], folder: Path) -> None:
+    def __init__(self, arguments: tuple[object, ...], folder: Path, first: str = "") -> None:
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
         environment = {**os.environ, "TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"}
+        code = f"import sys; from bioae.cli import main\n{first}\nsys.exit(main())"
+        command = [sys.executable, *(("-c", code) if first else ("-m", "bioae"))]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bioae", *map(str, arguments)],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+            [*command, *map(str, arguments)], cwd=folder, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait until a condition holds while the command runs."""
@@ -150,7 +174,7 @@ class Session:
 
     def wait(self) -> Done:
         """Wait for the end."""
-        out, err = self._process.communicate(timeout=60)
+        out, err = self._process.communicate(timeout=300)
         return Done(self._process.returncode, out, err)
 
     def close(self) -> None:
@@ -162,11 +186,11 @@ class Session:
 
 @pytest.fixture
 def start(here: Path) -> Iterator[Callable[..., Session]]:
-    """Start the command line in a separate session."""
+    """Start the command line in a separate session, after the code `first`."""
     sessions: list[Session] = []
 
-    def start(*arguments: object) -> Session:
-        sessions.append(Session(arguments, here))
+    def start(*arguments: object, first: str = "") -> Session:
+        sessions.append(Session(arguments, here, first))
         return sessions[-1]
 
     yield start

@@ -231,15 +231,6 @@ def test_an_existing_result_is_kept_unless_overwritten(
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
-@pytest.mark.parametrize("options", [[], ["--overwrite"]])
-def test_a_file_that_is_no_result_is_kept(
-    options: list[str], refused: Refused, here: Path, tiny_model: Path
-) -> None:
-    (here / "my.toml").write_text("mine")
-    command = ("simulate", tiny_model, "--target", "numpy", "--out", "my.toml", "--limit", 1)
-    assert refused(*command, *options).startswith("my.toml: ")
-
-
 @pytest.mark.medium
 def test_an_empty_or_damaged_result_is_replaced(
     run: Run, here: Path, command: tuple[object, ...]
@@ -253,13 +244,16 @@ def test_an_empty_or_damaged_result_is_replaced(
     assert opened(here / "r.nc").sizes["example"] == 1
 
 
-def test_files_of_other_software_are_kept(
+def test_files_that_are_no_results_are_kept(
     refused: Refused, here: Path, command: tuple[object, ...]
 ) -> None:
+    (here / "my.toml").write_text("mine")
     with h5py.File(here / "r.nc", "w") as file:
         file["acquisition"] = [1.0]
     for options in ((), ("--resume",), ("--overwrite",)):
-        assert refused(*command, "--limit", 1, *options).startswith("r.nc: ")
+        assert refused(*command, *options).startswith("r.nc: ")
+        other = (*command[:2], "--out", "my.toml", "--target", "numpy")
+        assert refused(*other, *options).startswith("my.toml: ")
 
 
 @pytest.mark.parametrize("out", ["folder", ".", "pipe", "file/r.nc", "/proc/deep/r.nc"])

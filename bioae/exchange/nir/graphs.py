@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bioae.errors import InputError
 from bioae.exchange.nir.library import Graph, nir_error
 
-__all__ = ["NEURONS", "Chain", "Stage", "chain_of", "kind_of_node"]
+__all__ = ["NEURONS", "Chain", "Reset", "Stage", "chain_of", "kind_of_node"]
 
 #: The types of nodes that are populations of neurons, and the files of their models.
 NEURONS = {
     "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",
 }  # fmt: skip
+
+#: To ``v_reset``, as NIR defines it; or by subtraction of the threshold, at once or after the leak
+#: of the next step.
+Reset = Literal["zero", "subtract", "subtract_delayed"]
 
 _LINEAR = (
     "Linear", "Affine", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Scale", "Flatten", "Delay",

@@ -16,10 +16,10 @@ from bioae.checks import one_of
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
 from bioae.exchange.nir.folding import Fold, folded
-from bioae.exchange.nir.graphs import Chain, Stage, chain_of, kind_of_node
+from bioae.exchange.nir.graphs import Chain, Reset, Stage, chain_of, kind_of_node
 from bioae.exchange.nir.inputs import GraphInput, encoder_of, input_of, table
 from bioae.exchange.nir.library import Graph, array_of, library, nir_error, read_graph
-from bioae.exchange.nir.populations import Population, Reset, population_of
+from bioae.exchange.nir.populations import Population, population_of
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import EncoderBase
 from bioae.networks.layers import as_text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +12,11 @@ from numpy.typing import NDArray
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 from bioae.exchange.nir.folding import broadcast
-from bioae.exchange.nir.graphs import NEURONS
+from bioae.exchange.nir.graphs import NEURONS, Reset
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.inputs import parse_toml
 
-__all__ = ["Population", "Reset", "model_of", "population_of"]
-
-#: To ``v_reset``, as NIR defines it; or by subtraction of the threshold, at once or after the leak
-#: of the next step.
-Reset = Literal["zero", "subtract", "subtract_delayed"]
+__all__ = ["Population", "model_of", "population_of"]
 
 _TIMES = ("tau", "tau_mem", "tau_syn")
 _SUBTRACTED = "v_threshold - v_reset"
