@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import nir
 import numpy as np
 import pytest
+import tomli_w
 
 import bioae
 from bioae.networks import artefact
@@ -47,6 +49,12 @@ def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> 
     shutil.copytree(ROOT / "examples", folder / "examples")
     # The same commands, on fewer images.
     (folder / "examples/train_small.toml").write_text(_CONFIG, encoding="utf-8")
+    for name in ("learn_digits", "rewire_digits"):
+        path = folder / f"examples/{name}.toml"
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables["data"] |= {"train": 130, "test": 20}
+        tables["learning"] |= {"epochs": 1}
+        path.write_text(tomli_w.dumps(tables), encoding="utf-8")
     return folder
 
 
