@@ -45,8 +45,6 @@ def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterat
     ----------
     code
         Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
-    where
-        The file and key, named in errors.
     derived
         Whether Brian2 derived the code from text that is within the limits.
 

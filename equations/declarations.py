@@ -128,8 +128,6 @@ def check_trainable(
 
     Parameters
     ----------
-    model
-        The neuron model.
     equations, parameters
         See `brian2_equations` and `parameter_values`.
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
-from bioae.equations.grammar import RefusedError, check, names_in
+from bioae.equations.grammar import RANDOM, SUPPORTED, names_in
 from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
 from bioae.errors import InputError, ModelError, did_you_mean, shortened
 
@@ -29,6 +29,27 @@ _DEEPEST_DERIVED = 200
 _AUGMENTED: dict[type[ast.operator], str] = {
     ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
 }  # fmt: skip
+
+_NODES = (
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name,
+)  # fmt: skip
+
+_OPERATORS = (
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub, ast.UAdd,
+    ast.Not, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
+)  # fmt: skip
+
+_EXPECTED = "numbers, names, + - * / // % **, comparisons, and, or, not, functions"
+
+#: What to write instead of functions that Brian2 lacks too.
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("min", "minimum"), "Write clip(a, -inf, b) for the smaller of a and b, inf with its unit"
+    ),
+    **dict.fromkeys(
+        ("max", "maximum"), "Write clip(a, b, inf) for the larger of a and b, inf with its unit"
+    ),
+}
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -173,12 +194,8 @@ def parse_expression(
     ----------
     text
         The expression; lines are joined.
-    where
-        The file and key, named in errors.
     random
         Whether it may draw random numbers.
-    error
-        The class of error to raise.
     expected
         An example for errors, where not every kind of expression fits.
 
@@ -218,16 +235,10 @@ def check_names(
 
     Parameters
     ----------
-    expression
-        The expression.
     known
         The names that it may contain.
-    where
-        The file and key, named in errors.
     listed
         Those of them that an error lists; all of them by default.
-    error
-        The class of error to raise.
 
     Raises
     ------
@@ -272,22 +283,64 @@ def checked_size(
         (or `error`) If it contains a construct that Brian2's expressions lack, or is beyond a
         limit.
     """
-    deepest = _DEEPEST_DERIVED if derived else DEEPEST
-    combine = _unmeasured if derived else partial(measured, named=sizes)
-    try:
-        return check(tree, combine, random=random, deepest=deepest)
-    except RefusedError as reason:
-        raise error(
-            reason.what,
-            where=where,
-            expected=reason.expected,
-            found=None if reason.node is None else _written(reason.node),
-            hint=reason.hint,
-        ) from None
+    return _Check(where, error, random, None if derived else sizes or {}).size(tree)
 
 
-def _unmeasured(node: ast.AST, operands: list[Size]) -> Size:  # noqa: ARG001
-    return Size()
+class _Check:
+    """Check of the grammar and the size of an expression; without `sizes` it has no size."""
+
+    def __init__(
+        self, where: str, error: type[InputError], random: bool, sizes: Mapping[str, Size] | None
+    ) -> None:
+        self._where, self._error, self._sizes = where, error, sizes
+        self._functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
+        self._deepest = _DEEPEST_DERIVED if sizes is None else DEEPEST
+
+    def size(self, node: ast.AST, depth: int = 0) -> Size:
+        if depth > self._deepest:
+            raise self._refused("the expression is nested too deeply", hint="Name parts of it")
+        match node:
+            case ast.Call():
+                self._check_call(node)
+                children: list[ast.expr] = node.args
+            case ast.Compare(ops=[_, _, *_]):
+                raise self._refused("comparisons cannot be chained", node, hint="Use `and`")
+            case ast.Constant(value=bool() | int() | float()):
+                children = []
+            case _ if isinstance(node, _NODES) and _is_known(node):
+                children = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+            case _:
+                what = "this is not part of Brian2's expressions"
+                raise self._refused(what, node, expected=_EXPECTED)
+        # Brian2 nests the operands of `and` and `or`, which Python lists.
+        depth += max(len(children) - 1, 1)
+        operands = [self.size(child, depth) for child in children]
+        try:
+            return Size() if self._sizes is None else measured(node, operands, self._sizes)
+        except ValueError as reason:
+            raise self._refused(str(reason), node) from None
+
+    def _check_call(self, node: ast.Call) -> None:
+        name = ast.unparse(node.func)
+        if name in RANDOM and name not in self._functions:
+            raise self._refused("this cannot be random", node)
+        if name not in self._functions:
+            expected = f"one of {', '.join(sorted(self._functions))}"
+            what, hint = "this function is not supported", _INSTEAD.get(name)
+            raise self._refused(what, node.func, expected=expected, hint=hint)
+        count = self._functions[name]
+        if len(node.args) != count or node.keywords:
+            arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"
+            raise self._refused(f"{name}() takes {arguments}", node)
+
+    def _refused(self, what: str, node: ast.AST | None = None, **more: str | None) -> InputError:
+        found = None if node is None else _written(node)
+        return self._error(what, where=self._where, found=found, **more)
+
+
+def _is_known(node: ast.AST) -> bool:
+    others = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
+    return all(isinstance(other, (*_OPERATORS, ast.Load)) for other in others)
 
 
 def _written(node: ast.AST) -> str:

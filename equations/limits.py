@@ -107,8 +107,6 @@ def measured(node: ast.AST, operands: list[Size], named: Mapping[str, Size] | No
 
     Parameters
     ----------
-    node
-        A syntax tree.
     operands
         The sizes of its operands.
     named

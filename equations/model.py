@@ -104,8 +104,6 @@ class TomlModel(Shown, Table):
             The name of the model.
         fields
             The keys of the file (see `docs/neuron-models.md` and `docs/synapse-models.md`).
-        where
-            The file, named in errors.
 
         Raises
         ------

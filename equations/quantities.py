@@ -100,10 +100,6 @@ def evaluate(
         The values of other names, such as parameters.
     dimensions_of
         A quantity or unit whose dimensions the value must have; any where it is None.
-    where
-        The file and key, named in errors.
-    error
-        The class of error to raise.
 
     Raises
     ------

@@ -85,8 +85,6 @@ def compile_expression(
 
     Parameters
     ----------
-    expression
-        The expression.
     functions
         See `bioae.equations.arrays.functions.array_functions`.
     """

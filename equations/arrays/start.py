@@ -74,8 +74,6 @@ def constant_values(
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
     parameters
         Its parameters in base units: scalars, or arrays (neuron).
     dt, n

@@ -71,8 +71,6 @@ class Stepper:
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
     functions
         See `bioae.equations.arrays.functions.array_functions`; ``_fired`` is true for the neurons
         that fired.

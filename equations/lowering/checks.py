@@ -51,8 +51,6 @@ def check_model(
 
     Parameters
     ----------
-    model
-        The model.
     equations, parameters
         Its declarations: see `bioae.equations.declarations`.
     copied

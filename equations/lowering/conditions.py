@@ -23,8 +23,6 @@ def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
     ----------
     parsed
         The equations, as `bioae.equations.language.parsed_equations` returns them.
-    where
-        The file and key, named in errors.
 
     Raises
     ------
@@ -66,8 +64,6 @@ def with_numbers(expression: Expression, conditions: AbstractSet[str]) -> Expres
 
     Parameters
     ----------
-    expression
-        The expression.
     conditions
         The names of variables that are true or false.
     """

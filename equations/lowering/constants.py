@@ -40,8 +40,6 @@ def check_constants(
 
     Parameters
     ----------
-    program
-        The program.
     equations, parameters
         The declarations of its model: see `bioae.equations.declarations`.
     compiled

@@ -46,8 +46,6 @@ class Exact:
 
     Parameters
     ----------
-    model
-        The neuron model.
     aliases
         Other names of variables, see `bioae.equations.lowering.probing.group_of`.
     """

@@ -73,8 +73,6 @@ class Draws:
 
         Parameters
         ----------
-        expression
-            The expression.
         shared
             Whether its value is the same for all neurons.
         """
@@ -103,8 +101,6 @@ def with_background_noise(program: Program, deviation: float) -> Program:
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
     deviation
         The standard deviation in network weights per square root of a millisecond: that of a step
         is `deviation` times ``sqrt(dt/ms)``. Where inhibition arrives at a separate variable, so do
@@ -119,8 +115,6 @@ def with_background_spikes(program: Program, weight: float, rate: float) -> Prog
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
     weight
         The network weight of a background spike. Where inhibition arrives at a separate variable,
         so does a negative weight.

@@ -45,8 +45,6 @@ class Probe:
 
     Parameters
     ----------
-    model
-        The neuron model.
     declared
         Its equations: see `bioae.equations.declarations`.
 

@@ -62,8 +62,6 @@ def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    rule
-        The lowered synapse model.
     dt
         The time step in seconds.
 
@@ -116,8 +114,6 @@ def persistent_start(rule: Rule, dt: float) -> dict[str, float]:
 
     Parameters
     ----------
-    rule
-        The lowered synapse model.
     dt
         The time step in seconds.
     """

@@ -31,13 +31,7 @@ __all__ = ["Scope"]
 
 
 class Scope:
-    """Names with their expressions and units.
-
-    Parameters
-    ----------
-    where
-        The file, named in errors.
-    """
+    """Names with their expressions and units."""
 
     def __init__(self, where: str) -> None:
         self.where = where

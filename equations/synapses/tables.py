@@ -31,11 +31,6 @@ _KEYS = {"reset": "on_spike"}
 class Tables:
     """The equations of a synapse model, with the names of parameters that Brian2 allows.
 
-    Parameters
-    ----------
-    model
-        The synapse model.
-
     Attributes
     ----------
     where
