@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, get_args
@@ -377,23 +377,16 @@ def train(
     TargetError
         If the compiler of a target is missing or fails.
     """
-    from bioae.runs.checkpoint import check_exists
-    from bioae.runs.folder import CHECKPOINT, START, check_folder
     from bioae.runs.run import run
     from bioae.runs.splits import Given
 
-    if out is not None:
-        out = check_folder(out, resume=resume, overwrite=overwrite)
-        if resume:
-            check_exists(out / CHECKPOINT)
-    config, start = _configured(source, settings)
     if data is None and (test is not None or options):
         name = "test" if test is not None else next(iter(options))
         raise InputError("there are no data that it belongs to", where=name, hint="Give data")
     given = None if data is None else Given(data, test, options)
-    stored = None if out is None or not resume else out / START
-    trainer = _trainer(config, start, stored if stored and stored.exists() else None, given)
-    return run(trainer, out, resume=resume, overwrite=overwrite, progress=progress)
+    config, start = _configured(source, settings)
+    make = partial(_trainer, config, start, given)
+    return run(make, out, resume=resume, overwrite=overwrite, progress=progress)
 
 
 def _configured(
@@ -410,23 +403,23 @@ def _configured(
         if not settings:
             return source, None
         source = source.to_mapping()
+    start = init = None
     is_path = isinstance(source, str | os.PathLike)
-    if isinstance(source, Mapping) or (is_path and Path(source).suffix == ".toml"):
-        return load_configuration(source, settings), None
-    tables = dict(settings or {})
     if isinstance(source, NetworkConfig):
-        return load_configuration({**tables, "network": source}), None
-    if is_path and "learning" not in tables:
-        return load_configuration(tables, init={"model": str(source)}), None
-    network = network_of(source)
-    return load_configuration({**tables, "network": network.config}), network
+        source, settings = settings or {}, {"network": source}
+    elif is_path and Path(source).suffix != ".toml" and "learning" not in (settings or {}):
+        source, settings, init = settings or {}, None, {"model": str(source)}
+    elif not isinstance(source, Mapping) and not (is_path and Path(source).suffix == ".toml"):
+        start = network_of(source)
+        source, settings = settings or {}, {"network": start.config}
+    return load_configuration(source, settings, init=init), start
 
 
 def _trainer(
     config: TrainingConfig | LearningConfig,
     start: Network | None,
-    stored: Path | None,
     given: Given | None,
+    stored: Path | None,
 ) -> Trainer:
     from bioae.runs.rules.config import LearningConfig
 

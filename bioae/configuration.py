@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bioae.errors import NetworkError
-from bioae.inputs import check_input, read_toml
+from bioae.runs.config import tables_of
+from bioae.runs.rules.config import LearningConfig
 
 if TYPE_CHECKING:
-    from bioae.runs.rules.config import LearningConfig
     from bioae.trainers.training.config import TrainingConfig
 
-__all__ = ["Change", "load_configuration"]
-
-#: Tables that replace keys of a configuration, by name.
-Change = Mapping[str, Any]
+__all__ = ["load_configuration"]
 
 
 def load_configuration(
     source: Mapping[str, Any] | Path | str,
-    settings: Change | None = None,
+    settings: Mapping[str, Any] | None = None,
     *,
     init: Mapping[str, str | None] | None = None,
     rule: str | None = None,
@@ -44,50 +41,68 @@ def load_configuration(
     NetworkError
         If there is no such file, or it is not TOML, or a key or value does not fit.
     """
-    values, where = source, None
-    if not isinstance(values, Mapping):
-        path = check_input(values, NetworkError, "training configuration")
-        values, where = read_toml(path, "training configuration", error=NetworkError), str(path)
-    values = _changed(values, settings or {})
+    tables, where = tables_of(source)
+    tables = _changed(tables, settings or {})
     changes = {key: value for key, value in (init or {}).items() if value is not None}
-    if "learning" in values:
-        return _by_rules(values, changes, rule, where)
+    if "learning" in tables:
+        _check_rules(tables, changes, where)
+        if rule is not None:
+            tables = _changed(tables, {"learning": {"rule": rule}})
+        return LearningConfig.from_mapping(tables, where)
     if rule is not None:
         raise NetworkError(
             "this network is trained by gradients", where="--rule",
             hint="Leave it out, or write a table [learning] in place of [training]",
         )  # fmt: skip
-    from bioae.trainers.training.config import load_config
+    from bioae.trainers.training.config import TrainingConfig
 
-    return load_config(values, init=changes, where=where)
+    return TrainingConfig.from_mapping(_with_init(tables, changes, where), where)
 
 
-def _by_rules(
-    values: dict[str, Any], init: Mapping[str, str], rule: str | None, where: str | None
-) -> LearningConfig:
-    from bioae.runs.rules.config import LearningConfig
-
+def _check_rules(tables: Mapping[str, Any], changes: Mapping[str, str], where: str | None) -> None:
     for name in ("training", "regularisers"):
-        if name in values:
+        if name in tables:
             raise NetworkError(
                 f"a network learns by rules or by gradients: found both [learning] and [{name}]",
                 where=where,
                 hint="Remove one of them",
             )
-    if init:
+    if changes:
         raise NetworkError(
             "a network that learns by rules starts from its description",
-            where=", ".join(f"--{'init' if key == 'model' else key}" for key in init),
+            where=", ".join(f"--{'init' if key == 'model' else key}" for key in changes),
             hint="Leave it out",
         )
-    if rule is not None:
-        values = _changed(values, {"learning": {"rule": rule}})
-    return LearningConfig.from_mapping(values, where=where)
 
 
-def _changed(values: Mapping[str, Any], settings: Change) -> dict[str, Any]:
+def _with_init(
+    tables: dict[str, Any], changes: Mapping[str, str], where: str | None
+) -> dict[str, Any]:
+    """Return tables with other keys in the table of the network to start from."""
+    training = tables.get("training", {})
+    if not changes or not isinstance(training, Mapping):
+        return tables
+    present = training.get("init", {})
+    init = {**({"model": present} if isinstance(present, str) else dict(present)), **changes}
+    if "model" not in init:
+        raise NetworkError(
+            "there is no trained network whose neuron or weights could be changed",
+            where=f"{where}, training.init" if where else "training.init",
+            found=", ".join(f"--{key} {value}" for key, value in changes.items()),
+            hint="Name one with --init MODEL",
+        )
+    if "calibrate" in changes and init.get("neuron") is None:
+        raise NetworkError(
+            "no effect, because without another neuron model no weights are scaled",
+            where="--calibrate",
+            hint="Name one with --neuron, or leave out --calibrate",
+        )
+    return {**tables, "training": {**training, "init": init}}
+
+
+def _changed(tables: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables with other values of some keys, one level deep."""
-    changed = dict(values)
+    changed = dict(tables)
     for name, table in settings.items():
         before = changed.get(name)
         merge = isinstance(before, Mapping) and isinstance(table, Mapping)

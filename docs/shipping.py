@@ -27,7 +27,7 @@ from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card, read_card
 from bioae.runs.folder import METRICS, MODEL, TEST
 from bioae.runs.splits import held_out
 from bioae.simulation.backend import Target
-from bioae.trainers import TrainingConfig, load_config
+from bioae.trainers import TrainingConfig
 
 __all__ = ["LARGEST", "Words", "measured_card", "ship", "stored_network"]
 
@@ -93,7 +93,7 @@ def ship(
             expected="lower-case letters, digits and dashes, and no neuron model's name",
             found=name,
         )
-    config = _repeatable(load_config(run / CONFIG), run)
+    config = _repeatable(TrainingConfig.read(run / CONFIG), run)
     trained = artefact.load(run / MODEL)
     network = stored_network(trained.network, config.training.grid_bits)
     written = measured_card(run, config, network, words, seeds=seeds, target=target)
@@ -235,7 +235,7 @@ def _test(config: TrainingConfig, test: Mapping[str, Any], seeds: Sequence[Path]
 
 def _of_seed(run: Path, config: TrainingConfig, score: str) -> float:
     """Return the score of a run that differs in nothing but its seed."""
-    other = _repeatable(load_config(run / CONFIG), run)
+    other = _repeatable(TrainingConfig.read(run / CONFIG), run)
     mappings = [each.to_mapping() for each in (other, config)]
     chosen = [mapping["training"].pop("seed") for mapping in mappings]
     if mappings[0] != mappings[1] or chosen[0] == chosen[1]:

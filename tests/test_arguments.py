@@ -134,7 +134,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(partial(bioae.parity, LIF), "target", NOT_TEXT),
     *each(trainers.derivative, "name", NOT_TEXT),
     *each(trainers.loss_function, "name", NOT_TEXT),
-    *each(trainers.load_config, "source", ["x", "a\0"]),
+    *each(trainers.TrainingConfig.read, "source", ["x", "a\0"]),
 ]  # fmt: skip
 
 

@@ -15,5 +15,4 @@ from .mirror.layer_parameters import LayerOptions as LayerOptions
 from .mirror.network import NetworkMirror as NetworkMirror
 from .parity import Parity as Parity
 from .training.config import TrainingConfig as TrainingConfig
-from .training.config import load_config as load_config
 from .training.losses import loss_function as loss_function

@@ -21,11 +21,11 @@ from safetensors.numpy import save as save_tensors
 from bioae.errors import ArtefactError, DataError, NetworkError, describe, key_path
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
-from bioae.inputs import check_input, parse_json
+from bioae.inputs import parse_json
 
 __all__ = [
-    "VERSION", "Arrays", "Checkpoint", "arrays_of", "check_config", "check_data", "check_exists",
-    "load", "save",
+    "VERSION", "Arrays", "Checkpoint", "arrays_of", "check_config", "check_data", "load",
+    "save",
 ]  # fmt: skip
 
 VERSION = 4
@@ -66,36 +66,12 @@ class Checkpoint(Table):
 
 
 def save(path: Path, checkpoint: Checkpoint, arrays: Arrays) -> None:
-    """Write a checkpoint atomically.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; an existing checkpoint is then unchanged.
-    """
+    """Write a checkpoint atomically: after an error, an existing one is unchanged."""
     header = json.dumps(checkpoint.model_dump(), allow_nan=False)
     tensors = {name: np.asarray(each, order="C") for name, each in arrays.items()}
     content = save_tensors(tensors, metadata={"bioae": header})
     with atomic_output(path, overwrite=True) as temporary:
         temporary.write_bytes(content)
-
-
-def check_exists(path: Path) -> Path:
-    """Return the path of a checkpoint.
-
-    Raises
-    ------
-    ArtefactError
-        If there is none.
-    """
-    path = check_input(path, ArtefactError, "checkpoint")
-    if not path.is_file():
-        raise ArtefactError(
-            "there is no checkpoint to resume from",
-            where=str(path),
-            hint="Start the run without --resume (resume=True)",
-        )
-    return path
 
 
 def load(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
@@ -104,9 +80,8 @@ def load(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
     Raises
     ------
     ArtefactError
-        If there is none, or it is truncated, foreign or of another version.
+        If it is truncated, foreign or of another version.
     """
-    path = check_exists(path)
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {})["bioae"]
@@ -138,23 +113,12 @@ def _header(text: str, where: str) -> Checkpoint:
 def arrays_of(
     kind: str, arrays: Arrays, names: Collection[str], where: str
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a kind by the names that a run needs.
-
-    Parameters
-    ----------
-    kind
-        The first part of their names, such as ``weight``.
-    arrays
-        Those of the checkpoint.
-    names
-        The names.
-    where
-        The checkpoint, named in errors.
+    """Return the arrays of a kind, the first part of their names, by the names that a run needs.
 
     Raises
     ------
     ArtefactError
-        If the checkpoint has other ones.
+        If the checkpoint at `where` has other ones.
     """
     prefix = f"{kind}/"
     stored = {n.removeprefix(prefix): each for n, each in arrays.items() if n.startswith(prefix)}
@@ -171,16 +135,7 @@ def arrays_of(
 def check_config(
     stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
 ) -> None:
-    """Refuse to resume a run with another configuration than it was started with.
-
-    Parameters
-    ----------
-    stored, current
-        The configurations, as plain data.
-    where
-        The checkpoint, named in errors.
-    free
-        The keys that may differ, because the finished part of the run does not depend on them.
+    """Reject another configuration than that of the checkpoint at `where`, but for `free` keys.
 
     Raises
     ------
@@ -201,14 +156,7 @@ def check_config(
 
 
 def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
-    """Refuse to resume a run with other data than it was started with.
-
-    Parameters
-    ----------
-    stored, current
-        The hashes of the data, by the name of their part.
-    where
-        The checkpoint, named in errors.
+    """Reject other data than those of the checkpoint at `where`, by the hashes of their parts.
 
     Raises
     ------

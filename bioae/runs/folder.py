@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from bioae.errors import OutputError
-from bioae.files import check_output, remove, write_text
+from bioae.files import check_output, remove
 from bioae.inputs import as_path
 
 __all__ = [
     "CHECKPOINT", "CONFIG", "FIGURES", "METRICS", "MODEL", "START", "TEST", "alone_in",
-    "check_folder", "clear", "write_metrics", "write_summary",
+    "check_folder", "clear",
 ]  # fmt: skip
 
 CONFIG = "config.toml"
@@ -108,26 +106,3 @@ def alone_in(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def write_metrics(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Write one line of JSON per record, atomically.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written; an existing file is then unchanged.
-    """
-    lines = "".join(json.dumps(each, allow_nan=False) + "\n" for each in records)
-    write_text(path, lines, overwrite=True)
-
-
-def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write the metrics on the test split as one object of JSON, atomically.
-
-    Raises
-    ------
-    OutputError
-        As `write_metrics`.
-    """
-    write_text(path, json.dumps(summary, allow_nan=False) + "\n", overwrite=True)

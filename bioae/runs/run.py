@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from bioae.datasets.hashing import data_sha256
-from bioae.errors import ArtefactError, NetworkError
+from bioae.errors import ArtefactError, NetworkError, describe
 from bioae.files import remove, write_text
-from bioae.progress import bar, check_progress
+from bioae.progress import bar
 from bioae.runs import checkpoint
 from bioae.runs.checkpoint import Checkpoint
 from bioae.runs.folder import (
@@ -33,8 +35,6 @@ from bioae.runs.folder import (
     alone_in,
     check_folder,
     clear,
-    write_metrics,
-    write_summary,
 )
 from bioae.runs.trainer import Report, Reporter, Trainer
 from bioae.showing import Shown, Summary, rows_of
@@ -103,7 +103,7 @@ class Trained(Shown):
 
 
 def run(
-    trainer: Trainer,
+    make: Callable[[Path | None], Trainer],
     out: Path | str | None = None,
     *,
     resume: bool = False,
@@ -117,35 +117,32 @@ def run(
 
     Parameters
     ----------
-    trainer
-        What is trained.
-    out
-        The run's folder; None: nothing is written.
-    resume
-        Continue from the folder's checkpoint.
-    overwrite
-        Replace a run in the folder; other files there are left unchanged.
-    progress
-        Called after every update; or whether to show a bar, by default on a terminal and in a
-        notebook.
+    make
+        Returns what is trained, once the folder is known to be free. It is given the artefact from
+        which a resumed run starts, if there is one.
+    out, resume, overwrite, progress
+        As for `bioae.train`.
 
     Raises
     ------
-    ArtefactError
-        If there is no checkpoint to resume from, or it does not fit.
-    NetworkError
-        If the configuration or the way of training is not the checkpoint's, or the loss stops being
-        finite.
-    DataError
-        If the data are not those of the checkpoint.
-    OutputError
-        If a file cannot be written, or another process trains in the folder.
+    ArtefactError, NetworkError, DataError, OutputError
+        As `bioae.train`.
     """
-    check_progress(progress)
-    folder = None if out is None else check_folder(out, resume=resume, overwrite=overwrite)
-    with nullcontext() if folder is None else alone_in(folder):
-        if folder is not None:  # another process may have trained since
-            check_folder(folder, resume=resume, overwrite=overwrite)
+    if out is None:
+        if resume:
+            raise ArtefactError("a run without a folder cannot be resumed", where="resume")
+        return _Run(make(None), None).finish(resume=False, progress=progress)
+    folder = check_folder(out, resume=resume, overwrite=overwrite)
+    if resume and not (folder / CHECKPOINT).is_file():
+        raise ArtefactError(
+            "there is no checkpoint to resume from",
+            where=str(folder / CHECKPOINT),
+            hint="Start the run without --resume (resume=True)",
+        )
+    stored = folder / START
+    trainer = make(stored if resume and stored.exists() else None)
+    with alone_in(folder):
+        check_folder(folder, resume=resume, overwrite=overwrite)  # another process may have trained
         return _Run(trainer, folder).finish(resume=resume, progress=progress)
 
 
@@ -162,10 +159,10 @@ class _Run:
     def finish(self, *, resume: bool, progress: Reporter | bool | None) -> Trained:
         """Train what is left, test the network, and write it."""
         trainer, out = self.trainer, self.out
-        if resume:
-            self._restore()
         if out is not None:
-            if not resume:
+            if resume:
+                self._restore(out / CHECKPOINT)
+            else:
                 remove(out / START)
                 trainer.prepare(out)
             write_text(out / CONFIG, trainer.config.to_toml(), overwrite=True)
@@ -179,10 +176,9 @@ class _Run:
                 if trainer.consistent:
                     self._save()
                 raise
-            summary, tested = trainer.finish()
-            result = trainer.result(summary)
+            result, summary, tested = trainer.finish()
         if out is not None:
-            write_summary(out / TEST, tested)
+            write_text(out / TEST, json.dumps(tested, allow_nan=False) + "\n", overwrite=True)
             trainer.save(out, result, summary)
         return Trained(result, tuple(trainer.records), summary, out)
 
@@ -195,11 +191,9 @@ class _Run:
                 if due or (trainer.interval is not None and waited >= trainer.interval):
                     self._save()
 
-    def _restore(self) -> None:
-        """Restore the checkpoint of the folder."""
-        if self.out is None:
-            raise ArtefactError("a run without a folder cannot be resumed", where="resume")
-        path, trainer = self.out / CHECKPOINT, self.trainer
+    def _restore(self, path: Path) -> None:
+        """Restore the state of the checkpoint."""
+        trainer = self.trainer
         stored, arrays = checkpoint.load(path)
         if stored.kind != trainer.kind:
             raise NetworkError(
@@ -212,7 +206,11 @@ class _Run:
         checkpoint.check_config(stored.config, self._config, str(path), trainer.free)
         checkpoint.check_data(stored.data, self._data, str(path))
         trainer.records, trainer.threads = list(stored.records), stored.threads
-        trainer.restore(stored.position, arrays, str(path))
+        try:
+            trainer.at = type(trainer.at).model_validate(stored.position)
+        except ValidationError as error:
+            raise ArtefactError(**describe(error, type(trainer.at)), where=str(path)) from error
+        trainer.restore(arrays, str(path))
 
     def _save(self) -> None:
         """Write the checkpoint, then the metrics, which follow from it."""
@@ -223,12 +221,13 @@ class _Run:
             kind=trainer.kind,
             config=self._config,
             data=self._data,
-            position=trainer.position(),
+            position=trainer.at.model_dump(),
             records=trainer.records,
             threads=trainer.threads,
         )
         checkpoint.save(self.out / CHECKPOINT, state, trainer.arrays())
-        write_metrics(self.out / METRICS, trainer.records)
+        lines = "".join(json.dumps(each, allow_nan=False) + "\n" for each in trainer.records)
+        write_text(self.out / METRICS, lines, overwrite=True)
         self._saved = time.monotonic()
 
 

@@ -49,18 +49,9 @@ class Given(NamedTuple):
 def splits(
     data: DataConfig, network: NetworkConfig, seed: int, given: Given | None = None
 ) -> Splits:
-    """Load the data of a run, and hold out those for validation.
+    """Load the data of a run, and hold out those for validation, by a seed.
 
-    Parameters
-    ----------
-    data
-        Their description.
-    network
-        The network that they are for.
-    seed
-        The seed of the split for validation.
-    given
-        Data that take the place of the described ones.
+    Given data take the place of the described ones.
 
     Raises
     ------

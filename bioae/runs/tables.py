@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError
 
 from bioae.errors import NetworkError, describe
 from bioae.fields import Count, Table
@@ -19,7 +19,7 @@ __all__ = [
     "OptimiserSettings",
     "Rate",
     "SgdConfig",
-    "named",
+    "short",
 ]
 
 #: A step size.
@@ -29,54 +29,42 @@ Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
 NumberOfEpochs: TypeAlias = Annotated[int, Field(ge=1, le=10**5)]
 
 
-def named(value: object) -> object:
-    """Return the table that a name stands for; return anything else unchanged."""
-    return {"name": value} if isinstance(value, str) else value
+def short(key: str, *types: type) -> BeforeValidator:
+    """Let a value of these types stand for the table that has it as this key."""
+
+    def table(value: object) -> object:
+        return {key: value} if type(value) in types else value
+
+    return BeforeValidator(table)
 
 
 def _part(value: object) -> object:
-    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10**9
+    number = type(value) is int and 1 <= value <= 10**9
     if number or (isinstance(value, float) and 0 < value < 1):
         return value
-    if value == 0 and not isinstance(value, bool):
-        raise ValueError(
-            "every run needs examples for validation, evaluated after each epoch: expected "
-            "a number of examples, 1 or more, or a fraction between 0 and 1, found 0"
-        )
     raise ValueError(
-        f"expected a number of examples, or a fraction between 0 and 1, found {value!r}"
+        "expected a number of examples, 1 or more, or a fraction between 0 and 1: every epoch ends "
+        f"with a validation; found {value!r}"
     )
 
 
 class DataConfig(Table):
     """The examples to train on, to validate on, and to test on."""
 
-    name: str = Field(default="sample", min_length=1, description="the name or path of a data set")
+    name: str = Field("sample", min_length=1, description="the name or path of a data set")
     train: Count | None = Field(
-        default=None,
-        description="examples of the training split, those for validation included; none: all",
+        None, description="examples of the training split, those for validation included; none: all"
     )
     validation: Annotated[int | float, BeforeValidator(_part)] = Field(
-        default=0.1,
-        description="examples of these that are held out to validate: a number, or a fraction",
+        0.1, description="examples of these that are held out to validate: a number, or a fraction"
     )
     test: Count | None = Field(
-        default=None,
-        description="examples of the test split, evaluated once at the end; none: all",
+        None, description="examples of the test split, evaluated once at the end; none: all"
     )
 
     def of(self, name: str) -> DataConfig:
         """Return the description of all of some data, which were given and have this name."""
         return self.model_copy(update={"name": name, "train": None, "test": None})
-
-    @model_validator(mode="after")
-    def _leaves_images(self) -> Self:
-        if self.train is not None and self.validation >= self.train:
-            raise ValueError(
-                f"validation = {self.validation} of {self.train} training examples: none would "
-                "remain to train on"
-            )
-        return self
 
 
 class AdamConfig(Table):
@@ -91,10 +79,7 @@ class AdamWConfig(Table):
 
     name: Literal["adamw"] = "adamw"
     weight_decay: float = Field(
-        default=0.01,
-        ge=0,
-        le=1e3,
-        description="the decay of weights per update, times the learning rate",
+        0.01, ge=0, le=1e3, description="the decay of weights per update, times the learning rate"
     )
 
 
@@ -103,7 +88,7 @@ class SgdConfig(Table):
 
     name: Literal["sgd"] = "sgd"
     momentum: float = Field(
-        default=0.0,
+        0.0,
         ge=0,
         lt=1,
         description="the part of the last update's direction that is added to the gradient",
@@ -114,20 +99,12 @@ class SgdConfig(Table):
 #: An optimiser by its name, or a table.
 Optimiser = Annotated[
     Annotated[AdamConfig | AdamWConfig | SgdConfig, Field(discriminator="name")],
-    BeforeValidator(named),
+    short("name", str),
 ]
 
 
 class OptimiserSettings(Table):
-    """An optimiser of weights that learn by rules.
-
-    Attributes
-    ----------
-    optimiser
-        Its table.
-    learning_rate
-        Its step size.
-    """
+    """An optimiser of weights that learn by rules, and its step size."""
 
     optimiser: Optimiser
     learning_rate: Rate = 1e-3

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from bioae.fields import Table
 from bioae.runs.checkpoint import Arrays
+from bioae.runs.config import RunConfig
 from bioae.runs.splits import Splits
 
-__all__ = ["Report", "Reporter", "Settings", "Trainer"]
+__all__ = ["Report", "Reporter", "Trainer"]
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,6 @@ class Report:
 Reporter: TypeAlias = Callable[[Report], None]
 
 
-class Settings(Protocol):
-    """The configuration of a run."""
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain data that describes the same run."""
-
-    def to_toml(self) -> str:
-        """Return the text of a file."""
-
-
 class Trainer(ABC):
     """Subject of a run, and its state.
 
@@ -65,6 +57,8 @@ class Trainer(ABC):
         The configuration.
     data
         The data to train on, and those on which the network is evaluated.
+    at
+        The position of the run.
     records
         The metrics so far, the lines of ``metrics.jsonl``.
     threads
@@ -77,8 +71,9 @@ class Trainer(ABC):
 
     kind: ClassVar[str]
     parts: ClassVar[Collection[str]] = ("train", "validation", "test")
-    config: Settings
+    config: RunConfig
     data: Splits
+    at: Table
     records: list[dict[str, Any]]
     threads: int | None = None
     consistent: bool = True
@@ -90,18 +85,14 @@ class Trainer(ABC):
         """The keys of the configuration on which the finished part does not depend."""
 
     @abstractmethod
-    def position(self) -> dict[str, Any]:
-        """Return the position of the run, as plain data."""
-
-    @abstractmethod
     def arrays(self) -> Arrays:
         """Return all arrays of the state, by a name such as ``weight/NAME``."""
 
     @abstractmethod
-    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
-        """Set the state from that of a checkpoint; `records` and `threads` are set already.
+    def restore(self, arrays: Arrays, where: str) -> None:
+        """Set the state from the arrays of the checkpoint `where`.
 
-        `where` is the checkpoint, named in errors.
+        `at`, `records` and `threads` are set already.
 
         Raises
         ------
@@ -135,13 +126,15 @@ class Trainer(ABC):
         """
 
     @abstractmethod
-    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Select the network, test it, and return its metrics, and those of ``test.json``."""
+    def finish(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Select the network and test it.
 
-    @abstractmethod
-    def result(self, summary: Mapping[str, Any]) -> Any:
-        """Return what was trained, of which these are the metrics."""
+        Returns
+        -------
+        tuple
+            What was trained, its metrics, and those of ``test.json``.
+        """
 
     @abstractmethod
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
-        """Write the result into the folder of the run."""
+        """Write what was trained, with its metrics, into the folder of the run."""

@@ -14,7 +14,7 @@ from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
 from bioae.networks.layers import LayerBase, Pool2d, Shape
-from bioae.trainers.training.config import RunConfig
+from bioae.trainers.training.config import GradientConfig
 
 __all__ = [
     "LOG_VARIANCE", "AutoencoderKind", "BaselineConfig", "FeedforwardKind", "PcaKind", "Place",
@@ -125,7 +125,7 @@ class Place(NamedTuple):
     shape: Shape
 
 
-class BaselineConfig(RunConfig):
+class BaselineConfig(GradientConfig):
     """The configuration of a baseline's run.
 
     Of the network, its layers and its latent layer matter: their kinds and shapes. Of ``training``

@@ -10,9 +10,10 @@ import torch
 
 from bioae.datasets import Data
 from bioae.datasets.forms.registry import BOTH
+from bioae.fields import Table
 from bioae.runs import Report, Trained, Trainer
-from bioae.runs.checkpoint import Arrays, check_exists
-from bioae.runs.folder import CHECKPOINT, MODEL, check_folder
+from bioae.runs.checkpoint import Arrays
+from bioae.runs.folder import MODEL
 from bioae.runs.run import run
 from bioae.runs.splits import splits
 from bioae.runs.trainer import Reporter
@@ -21,7 +22,6 @@ from bioae.trainers.training.descent import Split, torch_device
 from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.reach import check_trained
 from bioae.trainers.training.scores import evaluate_scores
-from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.trainer import GradientTrainer
 from experiments.baselines.base import Baseline, Linear
 from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
@@ -63,16 +63,12 @@ def train_baseline(
     """
     if not isinstance(config, BaselineConfig):
         config = BaselineConfig.from_mapping(config)
-    if out is not None:
-        out = check_folder(out, resume=resume, overwrite=overwrite)
-        if resume:
-            check_exists(out / CHECKPOINT)
-    trainer: Trainer
-    if isinstance(config.baseline, TrainedKind):
-        trainer = GradientTrainer(assemble_baseline(config))
-    else:
-        trainer = _FittedOnce(config)
-    return run(trainer, out, resume=resume, overwrite=overwrite, progress=progress)
+    kind = _gradients if isinstance(config.baseline, TrainedKind) else _FittedOnce
+    return run(lambda _: kind(config), out, resume=resume, overwrite=overwrite, progress=progress)
+
+
+def _gradients(config: BaselineConfig) -> Trainer:
+    return GradientTrainer(assemble_baseline(config))
 
 
 def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
@@ -96,7 +92,7 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
     module = conventional_module(config)
     if config.baseline.initial is not None:
         set_initial(module, Path(config.baseline.initial))
-    stages = stages_of(config)
+    stages = config.stages
     check_weight_names(config, stages, module.arrays)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
@@ -113,20 +109,17 @@ class _FittedOnce(Trainer):
     def __init__(self, config: BaselineConfig) -> None:
         self.config = config
         self.data = splits(config.data, config.network, config.training.seed)
-        self.records = []
+        self.at, self.records = Table(), []
         self._fitted: Baseline | None = None
 
     @property
     def free(self) -> Collection[str]:
         return {"data.name"}
 
-    def position(self) -> dict[str, Any]:
-        return {}
-
     def arrays(self) -> Arrays:
         return {}
 
-    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+    def restore(self, arrays: Arrays, where: str) -> None:
         self.records = []  # it is fitted again
 
     @property
@@ -144,17 +137,13 @@ class _FittedOnce(Trainer):
         self.records = [{"epoch": 1, "presentations": examples, **scores}]
         yield Report(1, 1, examples, examples), True
 
-    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def finish(self) -> tuple[Baseline, dict[str, Any], dict[str, Any]]:
         assert self._fitted is not None
         test = self.data.test
         tested: dict[str, Any] = {}
         if test is not None:
             tested = {**_scores(self._fitted, test, "test"), "test_seen": test.split == BOTH}
-        return {**self.records[0], **tested}, {"epoch": 1, **tested}
-
-    def result(self, summary: Mapping[str, Any]) -> Baseline:
-        assert self._fitted is not None
-        return self._fitted
+        return self._fitted, {**self.records[0], **tested}, {"epoch": 1, **tested}
 
     def save(self, out: Path, result: Baseline, summary: Mapping[str, Any]) -> None:
         save_baseline(result, self.config, out / MODEL)

@@ -13,7 +13,7 @@ import pytest
 from bioae.analysis import accuracy, open_result
 from bioae.networks import Network, artefact
 from bioae.random import stream
-from bioae.trainers import load_config
+from bioae.trainers import TrainingConfig
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
@@ -126,7 +126,7 @@ def test_parity_of_a_classifier(run: Run, tiny_text: str, here: Path) -> None:
     text = tiny_text.replace("shape = [1, 28, 28]", "units = 2")
     text = text.replace("steps = 5", 'steps = 5\ntask = { kind = "classification", classes = 2 }')
     (here / "config.toml").write_text(text, encoding="utf-8")
-    network = load_config(here / "config.toml").network
+    network = TrainingConfig.read(here / "config.toml").network
     artefact.save(Network.initialise(network).quantised(), here / "model")
     done = run("parity", "./model", "--target", "numpy", "--examples", "2", "--json")
     assert done.status == 0, done.err

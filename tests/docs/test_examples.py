@@ -16,7 +16,7 @@ import pytest
 import bioae
 from bioae.networks import artefact
 from bioae.simulation.targets.activation import check_target
-from bioae.trainers import load_config
+from bioae.trainers import TrainingConfig
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_classifier(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert float(found["accuracy"]) > 0.88
     line = f"{float(found['accuracy']):.3f}, 95 % interval {float(found['low']):.3f}"
     assert f"accuracy in Brian2: {line}" in capsys.readouterr().out
-    config = load_config(EXAMPLES / "train_classifier.toml")
+    config = TrainingConfig.read(EXAMPLES / "train_classifier.toml")
     metrics = (workplace / "classifier/metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(metrics) == config.training.epochs
 

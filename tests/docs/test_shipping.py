@@ -18,7 +18,7 @@ from bioae.datasets import load
 from bioae.errors import BioaeError
 from bioae.networks import artefact
 from bioae.networks.trained.cards import CARD, Card, read_card
-from bioae.trainers import load_config
+from bioae.trainers import TrainingConfig
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,7 @@ def test_the_card_has_the_numbers_of_the_run(
     assert stored.network.weights["latent.weight"].dtype == np.float32
     assert trained.network.weights["latent.weight"].dtype == np.float64
     assert (stored.training, stored.metrics) == (trained.training, trained.metrics)
-    again = load_config(tmp_path / "small" / "config.toml")
+    again = TrainingConfig.read(tmp_path / "small" / "config.toml")
     assert again.network == stored.network.config
 
 

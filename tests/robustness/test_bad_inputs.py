@@ -15,7 +15,7 @@ from robustness.forked import Command
 
 from bioae.equations import load_neuron, lower
 from bioae.errors import InputError
-from bioae.trainers.training.config import load_config
+from bioae.trainers.training.config import TrainingConfig
 
 #: A configuration with every table, whose leaves are changed one by one.
 TRAINING = """
@@ -115,7 +115,7 @@ def changed(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> str:
 
 
 def read_training(path: Path) -> None:
-    for placed in load_config(path).network.placed:
+    for placed in TrainingConfig.read(path).network.placed:
         _ = placed.program
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import dense, described, pictures, write_arrays
+from refusals import refused
 
 import bioae
 from bioae.configuration import load_configuration
@@ -20,6 +21,8 @@ from bioae.networks.plasticity import learner
 from bioae.runs import LearningConfig, Report, Trained, checkpoint
 from bioae.runs.folder import CHECKPOINT
 from bioae.runs.rules.measures import quantiles
+
+pytestmark = pytest.mark.medium  # it trains for seconds
 
 #: A small network that learns the embedded digits within a second or two.
 TABLES: dict[str, Any] = {
@@ -117,7 +120,10 @@ def interrupt(settings: Any, out: Path, *, after: int) -> None:
         bioae.train(settings, out=out, progress=stop)
 
 
-@pytest.mark.parametrize("interrupted_after", [1, 2, 4])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("interrupted_after", [4, *(pytest.param(n, marks=SLOW) for n in (1, 2))])
 def test_a_run_that_is_resumed_learns_the_same(
     interrupted_after: int, whole: Trained, tmp_path: Path
 ) -> None:
@@ -131,7 +137,7 @@ def test_more_epochs_continue_a_finished_run(whole: Trained, tmp_path: Path) -> 
     out = tmp_path / "run"
     bioae.train(tables(epochs=1), out=out)
     assert_same(bioae.train(TABLES, out=out, resume=True), whole)
-    with pytest.raises(NetworkError, match=r"more epochs than requested.*learning.epochs of at l"):
+    with refused(NetworkError, expected="learning.epochs of at least 2", found="1"):
         bioae.train(tables(epochs=1), out=out, resume=True)
 
 
@@ -139,7 +145,10 @@ def test_the_mirror_learns_the_same(whole: Trained, tmp_path: Path) -> None:
     assert_same(bioae.train(tables(target="torch"), out=tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize(("optimiser", "interrupted_after"), [("adam", 2), ("adam", 4), ("sgd", 2)])
+@pytest.mark.parametrize(
+    ("optimiser", "interrupted_after"),
+    [("adam", 4), pytest.param("adam", 2, marks=SLOW), pytest.param("sgd", 2, marks=SLOW)],
+)
 def test_an_optimiser_goes_on_where_a_run_was_interrupted(
     optimiser: str, interrupted_after: int, tmp_path: Path
 ) -> None:
@@ -160,67 +169,52 @@ def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
     settings = copy.deepcopy(TABLES) | {"data": {"name": str(path), "validation": 5}}
     interrupt(settings, tmp_path / "run", after=1)
     write_arrays(path, images=1 - images)
-    with pytest.raises(DataError, match=r"the train data are not those .* SHA-256"):
+    with refused(DataError, "train", where=tmp_path / "run" / CHECKPOINT):
         bioae.train(settings, out=tmp_path / "run", resume=True)
     write_arrays(path, images=images)
     bioae.train(settings, out=tmp_path / "run", resume=True)
 
 
 def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
-    with pytest.raises(OutputError):
+    with refused(OutputError):
         bioae.train(TABLES, out=whole.out)
-    with pytest.raises(NetworkError, match=r"started with another learning\.seed"):
+    with refused(NetworkError, "learning.seed", expected="3", found="4"):
         bioae.train(tables(seed=4), out=whole.out, resume=True)
-    with pytest.raises(ArtefactError, match="no checkpoint to resume from"):
+    with refused(ArtefactError, where=tmp_path / "none" / CHECKPOINT):
         bioae.train(TABLES, out=tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
-    ("changes", "line"),
+    ("changes", "names"),
     [
-        ({"learning": {"rul": "stdp_pair"}}, "unknown key 'learning.rul'"),
-        ({"learning": {"rule": "stdp_pairs"}}, "Did you mean 'stdp_pair'"),
-        ({"learning": {"target": "cuda_standalone"}}, "learning.target"),
-        ({"learning": {"batch_size": 2}}, 'needs target = "torch"'),
-        ({"learning": {"optimiser": "adam"}}, 'optimiser = "adam" needs target = "torch"'),
-        ({"learning": {"learning_rate": 0.1}}, "learning_rate = 0.1 is the step size of .* eta"),
-        (
-            {"learning": {"rule": "stdp_reward"}},
-            "'stdp_reward' needs the modulator 'reward'",
-        ),
-        ({"learning": {"held": {"reward": 1.0}}}, "no rule of the network has a modulator"),
-        ({"network": {"task": {"kind": "representation", "outputs": 9}}}, "gives 8 outputs: .* 9"),
-        ({"data": {"validation": 80}}, "would remain to train on"),
-        ({"training": {}}, r"found both \[learning\] and \[training\]"),
+        ({"learning": {"rul": "stdp_pair"}}, ["'learning.rul'"]),
+        ({"learning": {"rule": "stdp_pairs"}}, ["'stdp_pair'"]),
+        ({"learning": {"target": "cuda_standalone"}}, ["learning.target"]),
+        ({"learning": {"batch_size": 2}}, ["batch_size", 'target = "torch"']),
+        ({"learning": {"optimiser": "adam"}}, ["optimiser", 'target = "torch"']),
+        ({"learning": {"learning_rate": 0.1}}, ["learning_rate = 0.1", "eta"]),
+        ({"learning": {"rule": "stdp_reward"}}, ["'stdp_reward'", "'reward'"]),
+        ({"learning": {"rule": "bcpnn", "target": "torch", "batch_size": 2}}, ["'bcpnn'"]),
+        ({"learning": {"rule": "bcpnn", "target": "torch", "optimiser": "adam"}}, ["'bcpnn'"]),
+        ({"learning": {"held": {"reward": 1.0}}}, ["learning.held", "modulator"]),
+        ({"network": {"task": {"kind": "representation", "outputs": 9}}}, ["8", "9"]),
+        ({"training": {}}, ["[learning]", "[training]"]),
+        ({"network": {"neuron": "lif"}, "learning": {"rule": None}}, ["no layer", "synapse"]),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(
-    changes: dict[str, Any], line: str, tmp_path: Path
+    changes: dict[str, Any], names: list[str], tmp_path: Path
 ) -> None:
     changed = copy.deepcopy(TABLES)
     for table, values in changes.items():
         changed[table] = changed.get(table, {}) | values
-    with pytest.raises(Exception, match=line) as refused:
+    if changed["network"]["neuron"] == "lif":
+        changed["network"]["layers"][0].pop("parameters")
+    with refused(NetworkError, *names) as caught:
         bioae.train(changed, out=tmp_path / "run")
-    assert "\n" not in str(refused.value)
-
-
-def test_a_network_without_rules_is_refused(tmp_path: Path) -> None:
-    changed = copy.deepcopy(TABLES)
-    del changed["learning"]["rule"]
-    changed["network"]["neuron"] = "lif"
-    changed["network"]["layers"][0].pop("parameters")
-    with pytest.raises(NetworkError, match="no layer has a synapse model"):
-        bioae.train(changed, out=tmp_path / "run")
-
-
-def test_a_task_without_loss_is_not_trained_by_gradients() -> None:
-    from bioae.trainers import load_config
-
-    plain = {"network": TABLES["network"]}
-    with pytest.raises(NetworkError, match=r"'representation' has no loss.*\[learning\]"):
-        load_config(plain)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_example_reads() -> None:
@@ -265,9 +259,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
 ) -> None:
     stored, arrays = checkpoint.load(whole.out / CHECKPOINT)
     checkpoint.save(tmp_path / CHECKPOINT, stored.model_copy(update=changes), arrays)
-    with pytest.raises(ArtefactError) as refused:
+    with refused(ArtefactError, where=tmp_path / CHECKPOINT):
         bioae.train(TABLES, out=tmp_path, resume=True)
-    assert str(refused.value.where).endswith(CHECKPOINT)
 
 
 def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
@@ -278,22 +271,17 @@ def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
     wrong["network"]["synapses"] = {
         "mine": {"description": "A rule.", "synapse": {"on_post": "w = w + foo"}}
     }
-    with pytest.raises(NetworkError, match="unknown name 'foo'"):
+    with refused(NetworkError, "'foo'"):
         bioae.train(wrong, out=out, overwrite=True)
-    with pytest.raises(NetworkError, match="unknown name 'foo'"):
-        bioae.train(wrong, out=tmp_path / "other")
     assert {path.name for path in out.iterdir()} == before
-    assert not (tmp_path / "other").exists()
 
 
 def test_a_rule_that_no_layer_takes_is_refused() -> None:
     named = copy.deepcopy(TABLES)
     named["network"]["layers"][0]["synapse"] = "stdp_pair"
     del named["learning"]["rule"]
-    line = r"no layer takes the rule 'oja'.*found layer 'hidden' with 'stdp_pair'"
-    with pytest.raises(NetworkError, match=line) as refused:
+    with refused(NetworkError, "'oja'", "layer 'hidden' with 'stdp_pair'"):
         load_configuration(named, rule="oja")
-    assert "\n" not in str(refused.value)
     config = load_configuration(TABLES, rule="oja")
     assert [layer.synapse for layer in config.network.layers] == ["oja"]
     assert isinstance(config, LearningConfig)
@@ -308,17 +296,6 @@ def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
     assert isinstance(config, LearningConfig)
     assert config.learning.rule == "mine"
     assert LearningConfig.from_mapping(config.to_mapping()) == config
-
-
-@pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])
-def test_a_rule_without_batches_is_refused_before_the_folder_is_made(
-    options: dict[str, Any], tmp_path: Path
-) -> None:
-    settings = tables(rule="bcpnn", target="torch", **options)
-    with pytest.raises(NetworkError, match=r"'bcpnn'.* cannot be averaged") as refused:
-        bioae.train(settings, out=tmp_path / "run")
-    assert "\n" not in str(refused.value)
-    assert not (tmp_path / "run").exists()
 
 
 def test_weights_of_neurons_to_themselves_are_not_counted() -> None:

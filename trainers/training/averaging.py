@@ -38,13 +38,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Include the current weights.
-
-        Parameters
-        ----------
-        updates
-            The number of updates of the run, the last one included.
-        """
+        """Include the current weights, after this number of updates of the run."""
         share = (1 - self._decay) / (1 - self._decay**updates)
         for name, weight in self._weights.items():
             self.values[name].lerp_(weight, share)

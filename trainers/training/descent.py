@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -22,23 +22,14 @@ from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
 from bioae.runs.splits import Splits, encoder_seed
-from bioae.trainers.training.config import RunConfig
-from bioae.trainers.training.losses import Loss, loss_function
+from bioae.trainers.training.config import GradientConfig
+from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.scores import Scores
-from bioae.trainers.training.stages import Stage, stages_of
+from bioae.trainers.training.stages import Stage
 
 __all__ = [
-    "Batch",
-    "Cause",
-    "DescentProblem",
-    "Outputs",
-    "Split",
-    "Tally",
-    "evaluate",
-    "reproducible",
-    "targets_of",
-    "torch_device",
-]
+    "Batch", "DescentProblem", "Split", "evaluate", "reproducible", "targets_of", "torch_device",
+]  # fmt: skip
 
 #: Examples that a network is evaluated on.
 Split: TypeAlias = Literal["validation", "test"]
@@ -51,10 +42,7 @@ _VALIDATION = 0
 def reproducible(threads: int) -> Iterator[None]:
     """Make PyTorch deterministic inside the block, with that many threads.
 
-    Raises
-    ------
-    RuntimeError
-        Inside the block, from PyTorch, if an operation has no deterministic form.
+    An operation without a deterministic form raises a RuntimeError there.
     """
     # cuBLAS reads it on first use, and requires this value for deterministic runs.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -82,13 +70,7 @@ def targets_of(
     dtype: torch.dtype,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Return the targets of examples as numbers of a type; classes stay whole numbers.
-
-    Raises
-    ------
-    DataError
-        If they are not known, or do not fit the task.
-    """
+    """Return the targets of examples as numbers of a type; classes stay whole numbers."""
     target = torch.from_numpy(task.target_of(examples, steps))
     return target.to(device, None if target.dtype == torch.int64 else dtype)
 
@@ -111,36 +93,6 @@ class Batch(NamedTuple):
     key: Key
 
 
-class Outputs(Protocol):
-    """The outputs of a network for a batch, and the activity of its layers."""
-
-    @property
-    def output(self) -> Tensor:
-        """The outputs (example, ...), of the shape that the task gives them."""
-
-    @property
-    def layers(self) -> Mapping[str, Any]:
-        """The activity of each layer, by name."""
-
-
-class Tally(Protocol):
-    """Figures of one layer, collected over the batches of an evaluation set."""
-
-    def add(self, layer: Any) -> None:
-        """Include the layer's activity in a batch."""
-
-    def figures(self) -> dict[str, float]:
-        """Return the figures by name."""
-
-
-class Cause(Protocol):
-    """The operation that made a number that is not finite; its text describes it."""
-
-    @property
-    def hint(self) -> str | None:
-        """The action by which the user can avoid it."""
-
-
 class DescentProblem(ABC):
     """A network, the examples to train it on, and its objective.
 
@@ -152,7 +104,7 @@ class DescentProblem(ABC):
         The data to train on, and those on which it is evaluated after each epoch and at the end.
     """
 
-    config: RunConfig
+    config: GradientConfig
     data: Splits
 
     @property
@@ -178,63 +130,57 @@ class DescentProblem(ABC):
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the run."""
-        return stages_of(self.config)
+        return self.config.stages
 
     @property
     def task(self) -> Task:
         """The task of the network."""
         return self.config.network.task
 
-    @property
-    def loss(self) -> Loss:
-        """The loss of the task."""
-        return loss_function(self.config.loss)
-
     @abstractmethod
     def batch(self, data: Data, seed: int) -> Batch:
         """Return examples as the network receives them.
 
-        Parameters
-        ----------
-        data
-            The examples.
-        seed
-            The seed of random input, which depends on it and on the number of each example.
+        Random input depends on the seed and on the number of each example.
         """
 
     @abstractmethod
-    def run(self, batch: Batch) -> Outputs:
-        """Run the network on a batch, as training does."""
+    def run(self, batch: Batch) -> Any:
+        """Run the network on a batch, as training does.
 
-    def evaluated(self, batch: Batch) -> Outputs:
+        Returns
+        -------
+        object
+            `output` (example, ...), of the shape that the task gives it, and `layers`: the activity
+            of each layer, by name.
+        """
+
+    def evaluated(self, batch: Batch) -> Any:
         """Run the network on a batch, as an evaluation does."""
         return self.run(batch)
 
     @abstractmethod
     def added(self, outputs: Any, stage: Stage, elapsed: float) -> dict[str, Tensor]:
-        """Return the terms that the loss adds to the error of the outputs, by name.
+        """Return the terms that the loss adds to the error of the outputs of `run`, by name.
 
-        Parameters
-        ----------
-        outputs
-            From `run`.
-        stage
-            The current stage.
-        elapsed
-            The time since its regularisers came into force, in epochs.
+        `elapsed` is the time since the regularisers of the stage came into force, in epochs.
         """
 
     def terms(self, batch: Batch, stage: Stage, elapsed: float) -> dict[str, Tensor]:
         """Return the loss of a batch, and the terms that it sums."""
         outputs = self.run(batch)
-        error = self.loss(outputs.output, batch.targets)
+        error = loss_function(self.config.loss)(outputs.output, batch.targets)
         terms = self.added(outputs, stage, elapsed)
         loss = torch.stack([error, *terms.values()]).sum()
         return {"loss": loss, self.task.kind: error, **terms}
 
     @abstractmethod
-    def tallies(self) -> Mapping[str, Tally]:
-        """Return an empty tally for each layer of which an evaluation gives figures."""
+    def tallies(self) -> Mapping[str, Any]:
+        """Return an empty tally for each layer of which an evaluation gives figures.
+
+        Its method `add` includes the activity of the layer in a batch, and `figures` returns the
+        figures by name.
+        """
 
     @abstractmethod
     def as_stored(self) -> AbstractContextManager[None]:
@@ -252,13 +198,10 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
-    def cause(self, loss: Callable[[], Tensor]) -> Cause | None:
-        """Return the cause of a loss or gradient that is not finite, if it is known.
+    def cause(self, loss: Callable[[], Tensor]) -> Any:
+        """Return the cause of a loss that is not finite, if it is known, with a `hint`.
 
-        Parameters
-        ----------
-        loss
-            Computes the loss again.
+        `loss` computes the loss again.
         """
         return None
 

@@ -10,11 +10,10 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.training.config import RunConfig, TrainingConfig
+from bioae.trainers.training.config import GradientConfig, TrainingConfig
 from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
-from bioae.trainers.training.tables import VariabilityConfig
 
 __all__ = ["check_names", "check_weight_names"]
 
@@ -28,30 +27,23 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
         Naming the key, and the names that it may have.
     """
     models = {placed.name: placed.model for placed in config.network.placed}
-    for placed in config.network.placed:
-        for weights in placed.connections:
-            raise NetworkError(
-                "gradients would give weights to connections that do not exist",
-                where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
-                hint="Train it without its rule, or let it learn by the rule alone: [learning]",
-            )
+    sparse = [(each, weights) for each in config.network.placed for weights in each.connections]
+    for placed, weights in sparse:
+        raise NetworkError(
+            "gradients would give weights to connections that do not exist",
+            where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
+            hint="Train it without its rule, or let it learn by the rule alone: [learning]",
+        )
     _check_trainable(config.training, models, set(mirror.trained))
     check_weight_names(config, stages, mirror.weights)
 
 
-def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Collection[str]) -> None:
-    """Reject names that no layer or trained array has, and variability of weights without training.
+def check_weight_names(
+    config: GradientConfig, stages: Sequence[Stage], arrays: Collection[str]
+) -> None:
+    """Reject names of weights that are not trained, in `learning_rates`, `frozen`, `variability`.
 
-    Names are those in `learning_rates`, `frozen` and `variability`.
-
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    stages
-        Its stages.
-    arrays
-        The names of the trained arrays, such as ``LAYER.weight``.
+    `arrays` are the names of the trained arrays, such as ``LAYER.weight``.
 
     Raises
     ------
@@ -65,31 +57,19 @@ def check_weight_names(config: RunConfig, stages: Sequence[Stage], arrays: Colle
     for where, settings in tables.items():
         _check(f"{where}, learning_rates", settings.learning_rates, [*kinds, *arrays])
         _check(f"{where}, frozen", settings.frozen, [*kinds, *layers, *arrays])
-    if config.training.variability is not None:
-        _check_variability(config.training.variability, stages, arrays)
-
-
-def _check_variability(
-    settings: VariabilityConfig, stages: Sequence[Stage], arrays: Collection[str]
-) -> None:
-    connections = [name for name in arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
-    trained = [
-        name
-        for name in connections
-        if any(stage.settings.trains(name, weight=True) for stage in stages)
-    ]
-    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in trained))
-    for name in settings.layers or ():
-        if name not in layers:
+    variability = config.training.variability
+    if variability is None:
+        return
+    trained = [name for name in arrays if any(s.settings.trains(name, weight=True) for s in stages)]
+    varied = {n.rpartition(".")[0] for n in trained if n.rpartition(".")[2] in WEIGHT_KINDS}
+    for name in variability.layers or layers[:1]:
+        if not varied or (variability.layers and name not in varied):
+            known = ", ".join(each for each in layers if each in varied)
             raise NetworkError(
-                f"no stage trains weights of the layer {name!r}",
+                f"no stage trains weights of the layer {name!r}, which could vary",
                 where="training.variability, layers",
-                expected=f"one of {', '.join(layers)}" if layers else "none: no weight is trained",
+                expected=f"one of {known}" if known else "none: no weight is trained",
             )
-    if not layers:
-        raise NetworkError(
-            "no stage trains weights, which could vary", where="training.variability"
-        )
 
 
 def _check_trainable(

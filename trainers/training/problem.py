@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from bioae.datasets import Data
-from bioae.errors import DataError
 from bioae.firing_names import BURSTING_THRESHOLD
 from bioae.networks import artefact
 from bioae.networks.network import Network
@@ -120,8 +119,8 @@ class Problem(DescentProblem):
 
     def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:
         """Write the artefact."""
-        training = {k: each for k, each in self.config.to_mapping().items() if k != "network"}
-        artefact.save(result, out / MODEL, training=training, metrics=summary, overwrite=True)
+        record = self.config.record
+        artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
@@ -144,9 +143,8 @@ def _warn_of_silence(summary: Mapping[str, Any]) -> None:
 def on_grid(weights: Collection[Tensor], bits: int | None) -> AbstractContextManager[None]:
     """Round weights to multiples of ``2^-bits`` inside the block, ties to even.
 
-    On this grid, sums of weights are exact in any order. The weights are restored afterwards;
-    `bits` of None rounds nothing. A weight moves by at most ``2^-(bits + 1)``, which is negligible
-    for training: it continues with the unrounded weights.
+    On this grid, sums of weights are exact in any order. Training goes on with the weights
+    themselves; `bits` of None rounds nothing.
     """
     if bits is None:
         return nullcontext()
@@ -163,10 +161,8 @@ class LayerTally:
     """
 
     def __init__(self) -> None:
-        self._examples = 0
-        self._steps = 0
-        self._spikes: Tensor | None = None
-        self._active: Tensor | None = None
+        self._examples = self._steps = 0
+        self._spikes = self._active = torch.zeros((), dtype=torch.int64)
 
     def add(self, layer: LayerActivity) -> None:
         """Count the spikes of a batch, shape (time, example, *shape)."""
@@ -174,12 +170,10 @@ class LayerTally:
 
     def count(self, counts: Tensor, *, steps: int) -> None:
         """Add the spikes of a batch in its time steps, (example, neuron)."""
-        spikes = counts.sum(0, dtype=torch.float64)
-        active = (counts > 0).sum(0)
         self._steps = steps
         self._examples += len(counts)
-        self._spikes = spikes if self._spikes is None else self._spikes + spikes
-        self._active = active if self._active is None else self._active + active
+        self._spikes = self._spikes + counts.sum(0, dtype=torch.float64)
+        self._active = self._active + (counts > 0).sum(0)
 
     def figures(self) -> dict[str, float]:
         """Return the layer's figures.
@@ -190,14 +184,7 @@ class LayerTally:
             Those of `bioae.analysis.DEFINITIONS` with the same names: ``rate_per_step_mean``;
             ``rate_per_step_mean_alive``, but 0 where no neuron spiked; ``active_fraction_mean``;
             ``dead_fraction``; ``bursting_fraction``.
-
-        Raises
-        ------
-        DataError
-            If nothing was counted.
         """
-        if self._spikes is None or self._active is None:
-            raise DataError("no activity was counted", expected="at least one batch")
         rates = self._spikes / (self._examples * self._steps)
         alive = self._spikes > 0
         while_firing = self._spikes / (self._active.clamp(min=1) * self._steps)

@@ -17,7 +17,6 @@ from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.optimisation import let_train
 from bioae.trainers.training.regularisers import evaluate
 from bioae.trainers.training.stages import Stage
 
@@ -27,16 +26,7 @@ __all__ = ["check_reached", "check_trained"]
 def check_trained(
     stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]
 ) -> None:
-    """Reject stages that train nothing.
-
-    Parameters
-    ----------
-    stages
-        The stages.
-    weights
-        The names of weights, biases and neuron parameters.
-    parameters
-        Those of neuron parameters.
+    """Reject stages that train nothing, of the names of all weights and of neuron parameters.
 
     Raises
     ------
@@ -76,7 +66,7 @@ def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: Netwo
         key = trained, tuple((symbol, each.layers) for symbol, each in stage.regularisers.items())
         if key not in tried:
             tried.add(key)
-            let_train(stage, mirror.weights, mirror.trained)
+            stage.let_train(mirror.weights, mirror.trained)
             _check_stage(config, stage, mirror)
     for weight in mirror.weights.values():
         weight.requires_grad_(True)

@@ -10,10 +10,10 @@ import math
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from bioae.fields import Steps, Table
-from bioae.runs.tables import named
+from bioae.runs.tables import short
 
 __all__ = [
     "ConstantSchedule",
@@ -38,7 +38,7 @@ class _Schedule(Table):
     extensible: ClassVar[bool] = True
 
     warm_up: Epochs = Field(
-        default=0.0, description="epochs over which the learning rates grow linearly from 0"
+        0.0, description="epochs over which the learning rates grow linearly from 0"
     )
 
     def rate_factor(self, elapsed: float, update: float, length: float) -> float:
@@ -77,7 +77,7 @@ class CosineSchedule(_Schedule):
 
     extensible: ClassVar[bool] = False
     name: Literal["cosine"] = "cosine"
-    final: float = Field(default=0.0, ge=0, le=1, description="the factor at the end")
+    final: float = Field(0.0, ge=0, le=1, description="the factor at the end")
 
     def _shape(self, elapsed: float, length: float) -> float:
         rest = length - self.warm_up
@@ -90,7 +90,7 @@ class StepSchedule(_Schedule):
 
     name: Literal["step"] = "step"
     every: Steps = Field(description="epochs between two steps")
-    factor: float = Field(default=0.1, gt=0, le=1, description="the factor of each step")
+    factor: float = Field(0.1, gt=0, le=1, description="the factor of each step")
 
     def _shape(self, elapsed: float, length: float) -> float:
         return self.factor ** math.floor(elapsed / self.every)
@@ -98,5 +98,5 @@ class StepSchedule(_Schedule):
 
 Schedule = Annotated[
     Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(discriminator="name")],
-    BeforeValidator(named),
+    short("name", str),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import torch
@@ -16,16 +17,7 @@ __all__ = ["Scores", "evaluate_scores"]
 
 
 def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """Return the scores of a task by name.
-
-    Parameters
-    ----------
-    task
-        The task, whose `scores` are computed.
-    batches
-        At least one: outputs (example, ...) and targets of each batch, as in
-        `bioae.trainers.training.losses`.
-    """
+    """Return the scores of a task by name, of the outputs and targets of at least one batch."""
     scores = Scores(task)
     for output, target in batches:
         scores.add(output, target)
@@ -33,31 +25,24 @@ def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dic
 
 
 class Scores:
-    """Sums over the examples of an evaluation set, and the scores that follow from them.
-
-    Parameters
-    ----------
-    task
-        The task.
-    """
+    """Sums over the examples of an evaluation set, and the scores of a task that follow."""
 
     def __init__(self, task: Task) -> None:
         self._names = tuple(task.scores)
         self._examples = 0
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, float] = defaultdict(float)
         self._mean: Tensor | None = None
-        self._around: Tensor | None = None
+        self._around = torch.zeros(())
 
     def add(self, output: Tensor, target: Tensor) -> None:
         """Add a batch."""
         for name in self._names:
             if name in _SUMMED:
-                total = _SUMMED[name](output, target).double().sum().item()
-                self._sums[name] = self._sums.get(name, 0.0) + total
+                self._sums[name] += _SUMMED[name](output, target).double().sum().item()
         if "r2" in self._names:
             self._add_variance(target.double())
             residual = squared_error(output.double(), target.double()).sum().item()
-            self._sums["residual"] = self._sums.get("residual", 0.0) + residual
+            self._sums["residual"] += residual
         self._examples += len(output)
 
     def values(self) -> dict[str, float]:
@@ -72,7 +57,7 @@ class Scores:
         """Update the mean of the targets and the squares around it (Chan et al. 1979)."""
         count, mean = len(target), target.mean(0)
         around = (target - mean).square().sum(0)
-        if self._mean is None or self._around is None:
+        if self._mean is None:
             self._mean, self._around = mean, around
             return
         total, shift = self._examples + count, mean - self._mean
@@ -81,7 +66,7 @@ class Scores:
 
     def _r2(self) -> float:
         """Return 1 - residual / total sum of squares, over all outputs and steps."""
-        total = 0.0 if self._around is None else self._around.sum().item()
+        total = self._around.sum().item()
         return 1.0 - self._sums["residual"] / total if total else float("nan")
 
 

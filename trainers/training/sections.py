@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
-from bioae.errors import key_path
 from bioae.fields import Count, Positive, Steps, Table, Threads
 from bioae.networks.tasks import LossName
 from bioae.runs.tables import AdamConfig, NumberOfEpochs, Optimiser, Rate
@@ -26,25 +25,7 @@ from bioae.trainers.training.tables import (
     Variability,
 )
 
-__all__ = ["DescentConfig", "OptimisationConfig", "check_warm_up"]
-
-
-#: Keys of which 0 means no limit, and the types of that 0.
-_NO_LIMIT: dict[object, tuple[type, ...]] = {"gradient_clip": (int, float), "grid_bits": (int,)}
-
-
-def check_warm_up(key: str, warm_up: float, length: int, what: str) -> None:
-    """Reject a warm-up that does not end within the run or the stage that it belongs to.
-
-    Raises
-    ------
-    ValueError
-        Naming the key.
-    """
-    if warm_up > length:
-        raise ValueError(
-            f"{key}: the warm-up of {warm_up:g} epochs is longer than {what}, of {length}"
-        )
+__all__ = ["DescentConfig", "OptimisationConfig"]
 
 
 def _chosen(value: object) -> object:
@@ -60,26 +41,22 @@ class DescentConfig(Table):
     """Gradient descent: updates, learning rates, selection, computation and checkpoints."""
 
     epochs: NumberOfEpochs = Field(
-        default=10,
-        description="passes over the training data; with stages: of each stage without `epochs`",
+        10, description="passes over the training data; with stages: of each stage without `epochs`"
     )
-    batch_size: Count = Field(default=32, description="examples of one update")
+    batch_size: Count = Field(32, description="examples of one update")
     evaluation_batch_size: Count | None = Field(
-        default=None, description="examples evaluated at once; none: `batch_size`"
+        None, description="examples evaluated at once; none: `batch_size`"
     )
     optimiser: Optimiser = Field(
-        default=AdamConfig(),
-        description="Adam, AdamW with its weight decay, or plain gradient descent",
+        AdamConfig(), description="Adam, AdamW with its weight decay, or plain gradient descent"
     )
-    learning_rate: Rate = Field(default=5e-4, description="the optimiser's step size")
-    schedule: Schedule = Field(
-        default=ConstantSchedule(), description="the course of the learning rates"
-    )
+    learning_rate: Rate = Field(5e-4, description="the optimiser's step size")
+    schedule: Schedule = Field(ConstantSchedule(), description="the course of the learning rates")
     gradient_clip: Positive | None = Field(
-        default=1.0, description="largest norm of the gradient, all weights"
+        1.0, description="largest norm of the gradient, all weights"
     )
     seed: int = Field(
-        default=0, ge=0, lt=2**63, description="seed of weights, order of examples and random input"
+        0, ge=0, lt=2**63, description="seed of weights, order of examples and random input"
     )
     learning_rates: Rates = Field(
         default_factory=dict,
@@ -87,46 +64,38 @@ class DescentConfig(Table):
         "parameter's name, or by `LAYER.weight` for one layer, which takes precedence",
     )
     frozen: Names = Field(
-        default=(),
+        (),
         description="what is not trained: layers, `weight`, `recurrent` or a neuron parameter in "
         "all layers, or `LAYER.weight` and the like",
     )
     stages: Annotated[tuple[StageConfig, ...], Strict(False)] = Field(
-        default=(), max_length=1000, description="the stages of the run, one after another"
+        (), max_length=1000, description="the stages of the run, one after another"
     )
     average: float | None = Field(
-        default=None,
+        None,
         gt=0,
         lt=1,
         description="decay per update of the moving average of the weights, which is evaluated "
         "and stored; none: no average",
     )
     variability: Variability | None = Field(
-        default=None,
+        None,
         description="noise on the weights at which gradients are taken: its scale, or a table; "
         "none: no noise",
     )
     select: Literal["best", "last"] = Field(
-        default="best", description="the epoch whose network is stored; `best` by validation"
+        "best", description="the epoch whose network is stored; `best` by validation"
     )
     loss: LossName | None = Field(
-        default=None, description="the loss of the outputs; none: the task's default"
+        None, description="the loss of the outputs; none: the task's default"
     )
-    dtype: Literal["float32", "float64"] = Field(
-        default="float32", description="type of all numbers"
-    )
-    device: str = Field(
-        default="cpu", min_length=1, description="a PyTorch device; `cuda` is a GPU"
-    )
+    dtype: Literal["float32", "float64"] = Field("float32", description="type of all numbers")
+    device: str = Field("cpu", min_length=1, description="a PyTorch device; `cuda` is a GPU")
     threads: Threads | None = Field(
-        default=None,
-        description="of PyTorch; none: its choice, kept when a run is resumed",
+        None, description="of PyTorch; none: its choice, kept when a run is resumed"
     )
     checkpoint_seconds: float = Field(
-        default=20.0,
-        ge=0,
-        le=1e9,
-        description="time between checkpoints; 0: every batch",
+        20.0, ge=0, le=1e9, description="time between checkpoints; 0: every batch"
     )
 
     @model_validator(mode="after")
@@ -138,15 +107,6 @@ class DescentConfig(Table):
             )
         if self.total_epochs > 10**5:
             raise ValueError(f"the stages have {self.total_epochs} epochs, more than 100000")
-        return self
-
-    @model_validator(mode="after")
-    def _schedules_warm_up(self) -> Self:
-        check_warm_up("schedule", self.schedule.warm_up, self.total_epochs, "the run")
-        for place, (stage, length) in enumerate(zip(self.stages, self.lengths, strict=False)):
-            if stage.schedule is not None:
-                key = key_path("stages", place, "schedule")
-                check_warm_up(key, stage.schedule.warm_up, length, "the stage")
         return self
 
     @property
@@ -174,56 +134,46 @@ class DescentConfig(Table):
         kind = name.rpartition(".")[2]
         return self.learning_rates.get(name, self.learning_rates.get(kind, self.learning_rate))
 
-    @model_validator(mode="before")
+    @field_validator("gradient_clip", "grid_bits", mode="before", check_fields=False)
     @classmethod
-    def _without_limits(cls, values: object) -> object:
+    def _without_limit(cls, value: object) -> object:
         # TOML has no null: 0 means none where 0 itself makes no sense.
-        if isinstance(values, dict):
-            return {
-                key: None if type(value) in _NO_LIMIT.get(key, ()) and value == 0 else value
-                for key, value in values.items()
-            }
-        return values
+        return None if type(value) in (int, float) and value == 0 else value
 
 
 class OptimisationConfig(DescentConfig):
     """Optimisation of a spiking network."""
 
     init: Init | None = Field(
-        default=None,
+        None,
         description="a trained network to start from: its path or name, or a table of `model`, "
         "`neuron` and `calibrate`; none: weights are drawn",
     )
     derivative: Derivative = Field(
-        default=DerivativeConfig(name="membrane"), description="the spike derivative"
+        DerivativeConfig(name="membrane"), description="the spike derivative"
     )
     trainable: Names = Field(
-        default=(), description="neuron parameters to train too, in the layers that allow it"
+        (), description="neuron parameters to train too, in the layers that allow it"
     )
     per_neuron: Annotated[Names | Literal["all"], BeforeValidator(_chosen)] = Field(
-        default=(),
+        (),
         description="true or names: the trainable parameters of which each neuron trains its own",
     )
     layers: dict[str, LayerConfig] = Field(
         default_factory=dict, description="settings of single layers, by name"
     )
     truncate: Steps | None = Field(
-        default=None,
-        description="truncated back-propagation through time: steps that a gradient goes back",
+        None, description="truncated back-propagation through time: steps that a gradient goes back"
     )
     recompute: Steps | None = Field(
-        default=None,
+        None,
         description="gradient checkpointing: steps of a segment that the backward pass recomputes",
     )
     compile: bool | Literal["auto"] = Field(
-        default="auto",
-        description='whether the steps of a layer are compiled; "auto": where possible',
+        "auto", description='whether the steps of a layer are compiled; "auto": where possible'
     )
     grid_bits: int | None = Field(
-        default=12,
-        ge=1,
-        le=20,
-        description="trained weights are rounded to multiples of 2^-bits",
+        12, ge=1, le=20, description="trained weights are rounded to multiples of 2^-bits"
     )
 
     @model_validator(mode="after")

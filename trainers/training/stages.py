@@ -1,18 +1,23 @@
-"""Stages of a run: the settings of each, its learning rates, and its regularisers."""
+"""Stages of a run: the settings of each, its learning rates, and its regularisers.
+
+This file imports no PyTorch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bioae.errors import NetworkError, key_path
 from bioae.networks.config import NetworkConfig
-from bioae.trainers.training.config import RunConfig
-from bioae.trainers.training.regularisers import ACTIVITY_TERMS
 from bioae.trainers.training.sections import DescentConfig
-from bioae.trainers.training.terms import RegularisersConfig, TermConfig
+from bioae.trainers.training.terms import WEIGHT_TERMS, RegularisersConfig, TermConfig
 
-__all__ = ["Stage", "build_regularisers", "stages_of"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Stage", "build_regularisers"]
 
 
 @dataclass(frozen=True)
@@ -49,70 +54,32 @@ class Stage:
         return key_path("training", "stages", self.number) if self.settings.stages else "training"
 
     def trained(self, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
-        """Return what the stage trains, of the names of weights and neuron parameters.
-
-        Parameters
-        ----------
-        names
-            Such as ``LAYER.weight``.
-        parameters
-            Those that are neuron parameters.
-        """
+        """Return what the stage trains, of the names of all weights and of neuron parameters."""
         trains = self.settings.trains
         return frozenset(name for name in names if trains(name, weight=name not in parameters))
+
+    def let_train(self, weights: Mapping[str, nn.Parameter], parameters: Collection[str]) -> None:
+        """Let the weights be trained that the stage trains, and no others.
+
+        `parameters` are the names of the neuron parameters among them.
+        """
+        trained = self.trained(weights, parameters)
+        for name, weight in weights.items():
+            weight.requires_grad_(name in trained)
+            weight.grad = None
 
     def batches(self, examples: int) -> int:
         """Return the number of updates per epoch."""
         return -(-examples // self.settings.batch_size)
 
     def rate_factor(self, epoch: int, batch: int, batches: int) -> float:
-        """Return the factor of the learning rates in an update.
-
-        Parameters
-        ----------
-        epoch, batch
-            The finished epochs, and the finished batches of the current one.
-        batches
-            The number of batches of an epoch.
-        """
+        """Return the factor of the learning rates after finished epochs and batches of the next."""
         elapsed = epoch - self.scheduled.start + batch / batches
         return self.settings.schedule.rate_factor(elapsed, 1 / batches, len(self.scheduled))
 
     def regularised_for(self, epoch: int, batch: int, batches: int) -> float:
         """Return the time since the regularisers came into force, in epochs."""
         return epoch - self.regularised + batch / batches
-
-
-def stages_of(config: RunConfig) -> tuple[Stage, ...]:
-    """Return the stages of a run in order; without ``[[training.stages]]`` there is one.
-
-    Raises
-    ------
-    NetworkError
-        As `build_regularisers`.
-    """
-    run, lengths = config.training, config.training.lengths
-    terms = build_regularisers(config.regularisers, config.network)
-    whole, start = range(sum(lengths)), 0
-    if not run.stages:
-        return (Stage(0, 0, run.epochs, run, terms, whole, 0),)
-    stages = []
-    for number, (stage, length) in enumerate(zip(run.stages, lengths, strict=True)):
-        own, end = stage.regularisers, start + length
-        key = key_path("training", "stages", number, "regularisers")
-        stages.append(
-            Stage(
-                number,
-                start,
-                end,
-                run.model_copy(update=stage.settings()),
-                terms if own is None else build_regularisers(own, config.network, key),
-                whole if stage.schedule is None else range(start, end),
-                0 if own is None else start,
-            )
-        )
-        start = end
-    return tuple(stages)
 
 
 def build_regularisers(
@@ -134,7 +101,7 @@ def build_regularisers(
     terms = {}
     for symbol, term in config.terms(network.latent).items():
         allowed, lack, layers = weighted, "without trained weights", term.layers
-        if symbol in ACTIVITY_TERMS:
+        if symbol not in WEIGHT_TERMS:
             allowed, lack, layers = spiking, "that never spikes", term.layers or spiking
         wrong = [name for name in term.layers or () if name not in allowed]
         if wrong or not allowed:

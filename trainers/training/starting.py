@@ -24,12 +24,8 @@ def starting_network(config: TrainingConfig, stored: Path | None = None) -> Netw
     Without ``[training] init`` weights are drawn. With it they come from a trained network, in
     which every layer that fires then gets the neuron model that `init` names.
 
-    Parameters
-    ----------
-    config
-        The run's configuration; if it describes no network, the trained network's is used.
-    stored
-        The stored start of a run that is resumed, which does not need the trained network again.
+    If the configuration describes no network, the trained network's description is used. A run that
+    is resumed has a `stored` start, and does not need the trained network again.
 
     Raises
     ------
@@ -80,9 +76,8 @@ def _check_calibration(network: Network, described: NetworkConfig | None, init: 
 
 def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], model: str) -> None:
     """Say in one line if examples that are held out now may have been trained on before."""
-    data, training, learning = (
-        _table(before.get(name)) for name in ("data", "training", "learning")
-    )
+    tables = (before.get(name) for name in ("data", "training", "learning"))
+    data, training, learning = (each if isinstance(each, Mapping) else {} for each in tables)
     if data.get("name") != config.data.name:
         return
     now = {
@@ -98,10 +93,6 @@ def _warn_of_seen_images(config: TrainingConfig, before: Mapping[str, Any], mode
                 model, key, *("all" if each is None else each for each in (then, value)),
             )  # fmt: skip
             return
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _changed(network: Network, described: NetworkConfig | None, init: InitConfig) -> Network:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -33,14 +32,7 @@ def captured(
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of a checkpoint; on the CPU they share memory with the tensors.
 
-    Parameters
-    ----------
-    kinds
-        The tensors with the names of the weights, by kind; none for a kind that the run lacks.
-    weights
-        The weights that the optimiser moves, by name.
-    optimiser
-        The optimiser.
+    They are those of `kinds`, and of the state of the optimiser, which moves the `weights`.
     """
     tensors = {f"{kind}/{name}": t for kind, named in kinds.items() for name, t in named.items()}
     for name, weight in weights.items():
@@ -56,9 +48,7 @@ def restore(
     optimiser: torch.optim.Optimizer,
     where: str,
 ) -> None:
-    """Set the tensors and the optimiser of a run from the arrays of a checkpoint.
-
-    `where` is the checkpoint, named in errors; the others are as in `captured`.
+    """Set the tensors and the optimiser of a run from the arrays of the checkpoint `where`.
 
     Raises
     ------
@@ -92,9 +82,5 @@ def _restore(tensor: Tensor, stored: NDArray[Any], name: str, where: str) -> Non
             where=where,
             expected=f"{like.dtype} of shape {like.shape}",
             found=f"{stored.dtype} of shape {stored.shape}",
-        )
-    if not np.isfinite(stored).all():
-        raise ArtefactError(
-            f"the checkpoint's {name!r} has values that are not finite", where=where
         )
     tensor.copy_(torch.tensor(stored))

@@ -5,13 +5,12 @@ This file imports no PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
 from bioae.fields import Count, Table
-from bioae.runs.tables import NumberOfEpochs, Rate, named
+from bioae.runs.tables import NumberOfEpochs, Rate, short
 from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.terms import RegularisersConfig
 
@@ -55,12 +54,11 @@ class DerivativeConfig(Table):
 
     name: DerivativeName
     detach_reset: bool | None = Field(
-        default=None,
+        None,
         description="whether no gradient reaches a spike through its reset; none: the rule decides",
     )
     detach_refractory: bool = Field(
-        default=True,
-        description="whether no gradient reaches a spike through the refractoriness after it",
+        True, description="whether no gradient reaches a spike through the refractoriness after it"
     )
 
     @property
@@ -76,88 +74,70 @@ class InitConfig(Table):
         min_length=1, description="a trained network: a folder, a .zip file, or a shipped name"
     )
     neuron: str | None = Field(
-        default=None, min_length=1, description="another neuron model in every layer that fires"
+        None, min_length=1, description="another neuron model in every layer that fires"
     )
     calibrate: Literal["rate", "psp", "none"] = Field(
-        default="rate", description="how the weights are scaled for it, as `bioae simulate` does"
+        "rate", description="how the weights are scaled for it, as `bioae simulate` does"
     )
-
-
-def _path(value: object) -> object:
-    return {"model": value} if isinstance(value, str) else value
 
 
 #: A spike derivative by its name, or a table.
-Derivative = Annotated[DerivativeConfig, BeforeValidator(named)]
+Derivative = Annotated[DerivativeConfig, short("name", str)]
 #: Step sizes by the names of weights and parameters.
 Rates = Annotated[dict[str, Rate], BeforeValidator(_flat)]
 #: A trained network by its path, or a table.
-Init = Annotated[InitConfig, BeforeValidator(_path)]
+Init = Annotated[InitConfig, short("model", str)]
 
 
 class VariabilityConfig(Table):
     """Artificial neural variability (Xie et al. 2020, arXiv:2011.06220): noise on weights."""
 
     scale: float = Field(
-        gt=0,
-        le=1e6,
-        description="the scale b of the noise, in the unit of weights",
+        gt=0, le=1e6, description="the scale b of the noise, in the unit of weights"
     )
     distribution: Literal["normal", "laplace", "uniform"] = Field(
-        default="normal",
+        "normal",
         description="the normal distribution of standard deviation b, the Laplace distribution of "
         "scale b, or the uniform one from -b to b",
     )
     accumulate: bool = Field(
-        default=False,
+        False,
         description="whether the noise of each update stays in the weights: a random walk, as a "
         "control",
     )
     layers: Names | None = Field(
-        default=None, min_length=1, description="the layers whose weights vary; none: all"
+        None, min_length=1, description="the layers whose weights vary; none: all"
     )
 
 
-def _scale(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"scale": value}
-    if not isinstance(value, Mapping | VariabilityConfig):
-        raise ValueError(f"expected a number or a table, found {value!r}")
-    return value
-
-
 #: Noise on weights by its scale, or a table.
-Variability = Annotated[VariabilityConfig, BeforeValidator(_scale)]
+Variability = Annotated[VariabilityConfig, short("scale", int, float)]
 
 
 class LayerConfig(Table):
     """Settings of one layer, which replace those of all layers."""
 
-    trainable: Names | None = Field(
-        default=None, description="the layer's neuron parameters to train"
-    )
+    trainable: Names | None = Field(None, description="the layer's neuron parameters to train")
     bounds: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
         default_factory=dict, description="bounds of trained parameters; default: the model's"
     )
-    derivative: Derivative | None = Field(default=None, description="the layer's spike derivative")
+    derivative: Derivative | None = Field(None, description="the layer's spike derivative")
 
 
 class StageConfig(Table):
     """A stage of a run: the keys that differ from those of the run."""
 
-    epochs: NumberOfEpochs | None = Field(
-        default=None, description="passes over the training examples"
-    )
-    batch_size: Count | None = Field(default=None, description="examples of one update")
-    learning_rate: Rate | None = Field(default=None, description="the step size")
-    learning_rates: Rates | None = Field(default=None, description="the step sizes of some weights")
+    epochs: NumberOfEpochs | None = Field(None, description="passes over the training examples")
+    batch_size: Count | None = Field(None, description="examples of one update")
+    learning_rate: Rate | None = Field(None, description="the step size")
+    learning_rates: Rates | None = Field(None, description="the step sizes of some weights")
     schedule: Schedule | None = Field(
-        default=None, description="the learning-rate schedule, which begins with the stage"
+        None, description="the learning-rate schedule, which begins with the stage"
     )
-    trainable: Names | None = Field(default=None, description="neuron parameters to train too")
-    frozen: Names | None = Field(default=None, description="weights and parameters not to train")
+    trainable: Names | None = Field(None, description="neuron parameters to train too")
+    frozen: Names | None = Field(None, description="weights and parameters not to train")
     regularisers: RegularisersConfig | None = Field(
-        default=None, description="the terms, whose warm-ups begin with the stage"
+        None, description="the terms, whose warm-ups begin with the stage"
     )
 
     def settings(self) -> dict[str, Any]:

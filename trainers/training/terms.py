@@ -7,13 +7,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from bioae.fields import Table
+from bioae.runs.tables import short
 from bioae.trainers.training.schedules import Epochs
 
-__all__ = ["RegularisersConfig", "TargetTermConfig", "TermConfig"]
+__all__ = ["WEIGHT_TERMS", "RegularisersConfig", "TargetTermConfig", "TermConfig"]
 
 #: A factor of a term of the loss.
 _Factor: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
 _Names: TypeAlias = Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
+
+#: The terms that act on weights, not on the activity of neurons.
+WEIGHT_TERMS = frozenset({"l1", "l2"})
 
 #: The terms that act on the latent layer by default.
 _LATENT = ("neuron1", "example2", "neuron2")
@@ -32,10 +36,10 @@ class TermConfig(Table):
 
     coefficient: _Factor = Field(description="factor of the term")
     layers: Annotated[_Names | None, BeforeValidator(_layers)] = Field(
-        default=None, description='names of layers, or "all"'
+        None, description='names of layers, or "all"'
     )
     warm_up: Epochs = Field(
-        default=0.0, description="epochs over which the coefficient grows linearly from 0"
+        0.0, description="epochs over which the coefficient grows linearly from 0"
     )
 
     def acts_on(self, layer: str) -> bool:
@@ -46,12 +50,12 @@ class TermConfig(Table):
 class TargetTermConfig(TermConfig):
     """A regulariser that pulls a quantity of each neuron towards a target, or into a window."""
 
-    target: _Factor = Field(default=0.0, description="value where the term is 0; 0 in the paper")
+    target: _Factor = Field(0.0, description="value where the term is 0; 0 in the paper")
     window: Annotated[tuple[_Factor, _Factor], Strict(False)] | None = Field(
-        default=None, description="bounds between which the term is 0, instead of a target"
+        None, description="bounds between which the term is 0, instead of a target"
     )
     over: Literal["example", "batch"] = Field(
-        default="example",
+        "example",
         description="whether the quantity is that of an example, or its mean over the batch",
     )
 
@@ -67,29 +71,27 @@ class TargetTermConfig(TermConfig):
         return self
 
 
-def _term(value: object) -> object:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"coefficient": value} if number else value
-
-
-_Term: TypeAlias = Annotated[TermConfig | None, BeforeValidator(_term)]
-_TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, BeforeValidator(_term)]
+_Term: TypeAlias = Annotated[TermConfig | None, short("coefficient", int, float)]
+_TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, short("coefficient", int, float)]
 
 
 class RegularisersConfig(Table):
     """The terms added to the reconstruction loss, by symbol: a coefficient, or a table."""
 
-    beta1: _TargetTerm = Field(default=None, description="cumulative potential, |U_T / T|")
-    beta2: _TargetTerm = Field(default=None, description="cumulative potential, (U_T / T)^2")
-    lambda1: _TargetTerm = Field(default=None, description="rate, |s / T|")
-    lambda2: _TargetTerm = Field(default=None, description="rate, (s / T)^2")
-    l1: _Term = Field(default=None, description="weights, |w|")
-    l2: _Term = Field(default=None, description="weights, w^2")
-    neuron1: _Term = Field(default=None, description="latent activity")
-    example2: _Term = Field(default=None, description="latent activity of an example, squared")
-    neuron2: _Term = Field(
-        default=None, description="latent activity of a neuron over a batch, squared"
-    )
+    beta1: _TargetTerm = Field(None, description="cumulative potential, |U_T / T|")
+    beta2: _TargetTerm = Field(None, description="cumulative potential, (U_T / T)^2")
+    lambda1: _TargetTerm = Field(None, description="rate, |s / T|")
+    lambda2: _TargetTerm = Field(None, description="rate, (s / T)^2")
+    l1: _Term = Field(None, description="weights, |w|")
+    l2: _Term = Field(None, description="weights, w^2")
+    neuron1: _Term = Field(None, description="latent activity")
+    example2: _Term = Field(None, description="latent activity of an example, squared")
+    neuron2: _Term = Field(None, description="latent activity of a neuron over a batch, squared")
+
+    @property
+    def given(self) -> dict[str, TermConfig]:
+        """The terms that are set, by symbol."""
+        return {symbol: term for symbol, term in self if term is not None}
 
     def terms(self, latent: str | None) -> dict[str, TermConfig]:
         """Return the terms that are set, by symbol, with their default layers filled in.
@@ -105,27 +107,24 @@ class RegularisersConfig(Table):
             If such a term has no layers, and there is no latent layer.
         """
         terms = {}
-        for symbol in type(self).model_fields:
-            term: TermConfig | None = getattr(self, symbol)
-            if term is None:
-                continue
+        for symbol, term in self.given.items():
             if symbol in _LATENT and "layers" not in term.model_fields_set:
                 if latent is None:
                     raise ValueError(
                         f"{symbol} acts on the latent layer, and the network names none; "
                         f'set latent = "LAYER" in [network], or give {symbol} its layers'
                     )
-                term = term.model_copy(update={"layers": (latent,)})
-            terms[symbol] = term
+                terms[symbol] = term.model_copy(update={"layers": (latent,)})
+            else:
+                terms[symbol] = term
         return terms
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data that describes the same terms."""
         mapping = self.model_dump(mode="json", exclude_none=True)
-        for symbol, term in mapping.items():
-            configured: TermConfig = getattr(self, symbol)
-            if "layers" in configured.model_fields_set:
-                term.setdefault("layers", "all")
-            if term.get("window") is not None:
-                del term["target"]
+        for symbol, term in self.given.items():
+            if "layers" in term.model_fields_set:
+                mapping[symbol].setdefault("layers", "all")
+            if "window" in mapping[symbol]:
+                del mapping[symbol]["target"]
         return mapping

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from torch import Tensor
 
 from bioae.datasets.forms.registry import BOTH
-from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
@@ -24,7 +24,7 @@ from bioae.runs.splits import encoder_seed, example_order
 from bioae.runs.trainer import Report, Trainer
 from bioae.trainers.training.averaging import Average, in_place_of
 from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
-from bioae.trainers.training.optimisation import Optimisation
+from bioae.trainers.training.optimisation import grouped
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
 from bioae.trainers.training.variability import WeightNoise
@@ -69,31 +69,28 @@ class GradientTrainer(Trainer):
     ----------
     weights
         The weights, biases and neuron parameters, by name.
-    optimisation
-        The optimiser.
+    optimiser
+        The optimiser; its state is that of the whole run.
     average
         The moving average of the weights, if the run has one.
     variability
         The noise on the weights, if the run has one.
     best
         The evaluated weights of the best epoch so far, if the run selects it.
-    at
-        The finished epochs and batches.
     """
 
     kind: ClassVar[str] = "gradients"
+    at: Position
 
     def __init__(self, problem: DescentProblem, start: Network | None = None) -> None:
-        settings, stages = problem.config.training, problem.stages
+        settings = problem.config.training
         self.problem, self.config, self.data = problem, problem.config, problem.data
         self.records: list[dict[str, Any]] = []
         self.threads = settings.threads or torch.get_num_threads()
         self.interval = settings.checkpoint_seconds
         self.at = Position()
         self.weights = dict(problem.weights)
-        self.optimisation = Optimisation(
-            self.weights, problem.synaptic, problem.parameters, settings, stages
-        )
+        self.optimiser, self._rates = grouped(self.weights, problem.synaptic, problem.stages)
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.variability: WeightNoise | None = None
         if settings.variability is not None:
@@ -116,13 +113,9 @@ class GradientTrainer(Trainer):
             free.add("training.epochs")
         return free
 
-    def position(self) -> dict[str, Any]:
-        """Return the position of the run."""
-        return self.at.model_dump()
-
     def arrays(self) -> Arrays:
         """Return the weights, the optimiser's state, the average and the best weights."""
-        return captured(self._kinds(), self.weights, self.optimisation.optimiser)
+        return captured(self._kinds(), self.weights, self.optimiser)
 
     def _kinds(self) -> dict[str, Mapping[str, Tensor]]:
         kinds: dict[str, Mapping[str, Tensor]] = {"weight": self.weights}
@@ -132,20 +125,15 @@ class GradientTrainer(Trainer):
             kinds["best"] = self.best
         return kinds
 
-    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+    def restore(self, arrays: Arrays, where: str) -> None:
         """Set the state from that of a checkpoint."""
-        try:
-            self.at = Position.model_validate(position)
-        except ValidationError as error:
-            raise ArtefactError(**describe(error, Position), where=where) from error
-        self._check_position(where)
-        self._check_records(where)
+        self._check_restored(where)
         if self.records and self._settings.select == "best":
             self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        restore(arrays, self._kinds(), self.weights, self.optimisation.optimiser, where)
+        restore(arrays, self._kinds(), self.weights, self.optimiser, where)
 
-    def _check_position(self, where: str) -> None:
-        """Refuse a position that the run cannot have."""
+    def _check_restored(self, where: str) -> None:
+        """Reject a position that the run cannot have, and metrics that do not fit it."""
         begun, epochs = self.at.epoch + (self.at.batch > 0), self.problem.stages[-1].end
         if begun > epochs:
             raise NetworkError(
@@ -163,24 +151,15 @@ class GradientTrainer(Trainer):
                 expected=f"at most {batches} finished batches of the epoch",
                 found=str(self.at.batch),
             )
-
-    def _check_records(self, where: str) -> None:
-        if len(self.records) != self.at.epoch:
+        scores = [metrics.get(self._score_name) for metrics in self.records]
+        numbers = [each for each in scores if isinstance(each, int | float)]
+        if not len(numbers) == len(scores) == self.at.epoch:
             raise ArtefactError(
                 "the metrics do not fit the finished epochs",
                 where=where,
-                expected=f"metrics of {self.at.epoch} epochs",
-                found=str(len(self.records)),
+                expected=f"a number {self._score_name!r} of {self.at.epoch} epochs",
+                found=f"{len(numbers)} in metrics of {len(scores)}",
             )
-        for number, metrics in enumerate(self.records, start=1):
-            value = metrics.get(self._score_name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ArtefactError(
-                    f"the metrics of epoch {number} do not fit the run",
-                    where=where,
-                    expected=f"a number {self._score_name!r}",
-                    found=str(value)[:40],
-                )
 
     @property
     def _score_name(self) -> str:
@@ -208,7 +187,7 @@ class GradientTrainer(Trainer):
         """Train the remaining epochs, and report each batch; the state is due after an epoch."""
         for stage in self.problem.stages:
             if self.at.epoch < stage.end:
-                self.optimisation.enter(stage)
+                stage.let_train(self.weights, self.problem.parameters)
             while self.at.epoch < stage.end:
                 yield from self._epoch(stage)
 
@@ -238,7 +217,10 @@ class GradientTrainer(Trainer):
         with self.varied():
             values = self._differentiate(batch, stage)
         self.consistent = False
-        self.optimisation.step(stage, stage.rate_factor(*self._time(stage)))
+        factor = stage.rate_factor(*self._time(stage))
+        for group, rates in zip(self.optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rates[stage.number] * factor
+        self.optimiser.step()
         if self.variability and self.variability.accumulates:
             self.variability.add(self.at.epoch, self.at.batch)
         self.problem.constrain()
@@ -269,7 +251,7 @@ class GradientTrainer(Trainer):
         # One transfer for all numbers: each one waits for the device.
         values = dict(zip(terms, torch.stack([*terms.values()]).tolist(), strict=True))
         self._check_finite(values, (batch, stage))
-        self.optimisation.optimiser.zero_grad()
+        self.optimiser.zero_grad()
         if terms["loss"].requires_grad:
             terms["loss"].backward()  # type: ignore[no-untyped-call]
         limit = stage.settings.gradient_clip or math.inf
@@ -371,21 +353,17 @@ class GradientTrainer(Trainer):
     # The end
 
     @torch.no_grad()
-    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Let the network have the selected weights, test it, and return its metrics."""
+    def finish(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Let the network have the selected weights, and test it."""
         for name, value in (self.best or self._evaluated()).items():
             self.weights[name].copy_(value)
-        selected = self._selected()
-        if self.data.test is None:
-            return dict(selected), {"epoch": selected["epoch"]}
-        test = evaluate(self.problem, "test")
-        self._check_scores(test, "test")
-        test["test_seen"] = self.data.test.split == BOTH
-        return {**selected, **test}, {"epoch": selected["epoch"], **test}
-
-    def result(self, summary: Mapping[str, Any]) -> Any:
-        """Return what was trained."""
-        return self.problem.result(summary)
+        selected, test = self._selected(), {}
+        if self.data.test is not None:
+            test = evaluate(self.problem, "test")
+            self._check_scores(test, "test")
+            test["test_seen"] = self.data.test.split == BOTH
+        summary = {**selected, **test}
+        return self.problem.result(summary), summary, {"epoch": selected["epoch"], **test}
 
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write what was trained."""

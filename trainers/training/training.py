@@ -21,7 +21,6 @@ from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.reach import check_reached, check_trained
 from bioae.trainers.training.regularisers import POTENTIAL_TERMS
 from bioae.trainers.training.sections import OptimisationConfig
-from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.tables import DerivativeConfig
 from bioae.trainers.training.trainer import GradientTrainer
@@ -38,16 +37,8 @@ def gradient_trainer(
 ) -> GradientTrainer:
     """Return the trainer of a configuration.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    start
-        A network to start from, in place of drawn weights.
-    stored
-        The stored start of a run that is resumed, if it has one.
-    given
-        Data in place of those of the configuration.
+    `start` is a network to start from in place of drawn weights, `stored` the stored start of a run
+    that is resumed; `given` data take the place of those of the configuration.
 
     Raises
     ------
@@ -70,15 +61,8 @@ def assemble(
 ) -> Problem:
     """Load the data, draw the weights, derive the mirror, and check that all stages can run.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    start
-        The network to start from, with the configuration's description; weights are drawn by
-        default.
-    given
-        Data in place of those of the configuration.
+    `start`, with the configuration's description, and `given` take the place of drawn weights and
+    of the configuration's data.
 
     Raises
     ------
@@ -93,7 +77,7 @@ def assemble(
     device = torch_device(settings.device)
     start = start or Network.initialise(config.network, seed=settings.seed)
     mirror = _mirror(config, start)
-    stages = stages_of(config)
+    stages = config.stages
     check_names(config, stages, mirror)
     check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
@@ -107,7 +91,7 @@ def assemble(
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
     settings = config.training
-    symbols = {symbol for stage in stages_of(config) for symbol in stage.regularisers}
+    symbols = {symbol for stage in config.stages for symbol in stage.regularisers}
     layers = {
         name: LayerOptions(
             _backward(layer.derivative or settings.derivative, settings),

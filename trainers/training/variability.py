@@ -42,20 +42,10 @@ def noise(
 ) -> NDArray[np.float64]:
     """Draw the noise of an array in one update.
 
-    Parameters
-    ----------
-    settings
-        The distribution and its scale b: the normal distribution of standard deviation b, the
-        Laplace distribution of density exp(-|x| / b) / 2b and standard deviation sqrt(2) b, or the
-        uniform one between -b and b, of standard deviation b / sqrt(3).
-    shape
-        The shape of the array.
-    seed
-        The seed of the run.
-    epoch, batch
-        The finished epochs of the run, and the finished batches of the current one.
-    name
-        The array, such as ``LAYER.weight``. Each has a stream of `bioae.random` for every update.
+    It has the normal distribution of standard deviation b, the scale; the Laplace distribution of
+    density exp(-|x| / b) / 2b and standard deviation sqrt(2) b; or the uniform one between -b and
+    b, of standard deviation b / sqrt(3). Each array, such as ``LAYER.weight``, has a stream of
+    `bioae.random` for every update, by the finished epochs and the finished batches of the next.
     """
     digest = hashlib.sha256(f"variability of {name}, {epoch}, {batch}".encode()).digest()
     generator = stream(seed, int.from_bytes(digest[:8], "little"))
@@ -108,12 +98,7 @@ class WeightNoise:
 
     @torch.no_grad()
     def add(self, epoch: int, batch: int) -> list[tuple[Tensor, Tensor]]:
-        """Add the noise of an update to the weights that are trained.
-
-        Parameters
-        ----------
-        epoch, batch
-            The finished epochs of the run, and the finished batches of the current one.
+        """Add the noise of an update to the weights that are trained, see `noise`.
 
         Returns
         -------

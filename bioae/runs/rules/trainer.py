@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from bioae.datasets import Data
-from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
@@ -64,13 +64,12 @@ class RuleTrainer(Trainer):
         The network as it is.
     moments
         The state of the optimiser, by name; empty if there is none.
-    at
-        The position.
     """
 
     kind: ClassVar[str] = "rules"
     parts: ClassVar[Collection[str]] = ("train", "validation")
     config: LearningConfig
+    at: Position
     consistent = False  # but when a report is due
 
     def __init__(
@@ -100,23 +99,13 @@ class RuleTrainer(Trainer):
         keys = ("learning.epochs", "learning.checkpoint", "learning.labelled")
         return {*keys, "data.name", "data.test"}  # hashes of the data are compared
 
-    def position(self) -> dict[str, Any]:
-        """Return the position of the run."""
-        return self.at.model_dump()
-
     def arrays(self) -> Arrays:
         """Return the weights, and the state of the optimiser."""
         kinds: dict[str, Arrays] = {"weight": self.network.weights, "optimiser": self.moments}
         return {f"{kind}/{n}": each for kind, named in kinds.items() for n, each in named.items()}
 
-    def restore(self, position: Mapping[str, Any], arrays: Arrays, where: str) -> None:
+    def restore(self, arrays: Arrays, where: str) -> None:
         """Set the state from that of a checkpoint."""
-        try:
-            self.at = Position.model_validate(position)
-        except ValidationError as error:
-            raise ArtefactError(**describe(error, Position), where=where) from error
-        if bool(self.records) != bool(self.at.epoch or self.at.done):
-            raise ArtefactError("the metrics do not fit the finished presentations", where=where)
         if self.at.epoch > self._settings.epochs:
             raise NetworkError(
                 "the run has finished more epochs than requested",
@@ -124,12 +113,13 @@ class RuleTrainer(Trainer):
                 expected=f"learning.epochs of at least {self.at.epoch}",
                 found=str(self._settings.epochs),
             )
-        if self.at.done >= len(self.data.train):
+        begun, examples = bool(self.at.epoch or self.at.done), len(self.data.train)
+        if self.at.done >= examples or bool(self.records) != begun:
             raise ArtefactError(
-                "the position of the checkpoint does not fit the run",
+                "the position of the checkpoint does not fit the run and its metrics",
                 where=where,
-                expected=f"fewer than {len(self.data.train)} presentations of the epoch",
-                found=str(self.at.done),
+                expected=f"fewer than {examples} presentations of the epoch",
+                found=f"{self.at.done}, and {len(self.records)} records of metrics",
             )
         stored = arrays_of("weight", arrays, self.network.weights, where)
         self.network = Network(self.network.config, stored)
@@ -209,14 +199,10 @@ class RuleTrainer(Trainer):
         presented = Presentations.of(network.config, data, seed=self._settings.seed)
         return Simulation(engine, presented).result(progress=False)
 
-    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the metrics on the test split."""
+    def finish(self) -> tuple[Network, dict[str, Any], dict[str, Any]]:
+        """Return the network that has learned, and its metrics on the test split."""
         summary = self._evaluation.test(self.network)
-        return summary, summary
-
-    def result(self, summary: Mapping[str, Any]) -> Network:
-        """Return the network that has learned."""
-        return self.network
+        return self.network, summary, summary
 
     def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:
         """Write the artefact, and figures of what was learned."""

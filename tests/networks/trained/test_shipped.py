@@ -18,7 +18,7 @@ from bioae.networks import trained
 from bioae.networks.artefact import Artefact
 from bioae.networks.artefact import load as load_network
 from bioae.networks.trained.cards import CARD, CONFIG, FOLDER, Card
-from bioae.trainers import load_config
+from bioae.trainers import TrainingConfig
 
 NAMES = trained.available()
 #: The most bytes of an artefact in the package.
@@ -95,7 +95,7 @@ def test_the_card_has_the_numbers_of_the_artefact(card: Card, artefact: Artefact
 def test_the_configuration_repeats_the_training(
     folder: Path, card: Card, artefact: Artefact
 ) -> None:
-    config = load_config(folder / CONFIG)
+    config = TrainingConfig.read(folder / CONFIG)
     network = config.network.to_mapping()
     assert network == artefact.network.config.to_mapping()
     written = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))["network"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builders import dense
+from refusals import refused
 
 import bioae
 from bioae.equations import load_neuron
@@ -17,6 +18,8 @@ from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.training import assemble
+
+pytestmark = pytest.mark.medium  # it trains for seconds
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 
@@ -89,7 +92,7 @@ def test_a_description_with_the_new_neuron_is_refused(tmp_path: Path) -> None:
         }
         return starting_network(TrainingConfig.from_mapping(tables))
 
-    with pytest.raises(NetworkError, match=r"'adex' already.*trained with, 'lif'.*Leave"):
+    with refused(NetworkError, "'adex'", "'lif'", where="layer 'latent'"):
         started("adex")
     assert started("adex", calibrate="none").config.placed[0].model.name == "adex"
     calibrated = started("lif")

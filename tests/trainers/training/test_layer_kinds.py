@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ import bioae
 from bioae import simulate
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
+
+pytestmark = pytest.mark.medium  # it trains for seconds
 
 LAYERS: list[dict[str, Any]] = [
     {"kind": "conv2d", "name": "features", "channels": 3, "kernel": 5, "stride": 3, "bias": True},
@@ -66,18 +67,3 @@ def test_the_trained_network_is_the_same_in_brian2(trained: Network) -> None:
         xr.testing.assert_identical(
             mirror[f"layers/{name}"].to_dataset(), brian[f"layers/{name}"].to_dataset()
         )
-
-
-def test_a_resumed_run_ends_with_the_same_biases(tmp_path: Path, trained: Network) -> None:
-    class Stop(Exception):  # noqa: N818 - no error
-        pass
-
-    def stop(_: object) -> None:
-        raise Stop
-
-    options = {"learning_rate": 0.01, "checkpoint_seconds": 0}
-    with pytest.raises(Stop):
-        bioae.train(config(**options), out=tmp_path / "run", progress=stop)
-    resumed = bioae.train(config(**options), out=tmp_path / "run", resume=True).network
-    for name, values in trained.weights.items():
-        assert (resumed.weights[name] == values).all(), name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import small_run
 from mirrors import mirror_of
+from refusals import refused
 from torch import Tensor
 
 from bioae.errors import NetworkError
@@ -18,7 +19,7 @@ from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.training.config import TrainingConfig
 
 
-def config(small_run: ModuleType, changes: dict[str, Any], **training: Any) -> TrainingConfig:
+def config(changes: dict[str, Any], **training: Any) -> TrainingConfig:
     """Only the second layer has a changed model."""
     fields = small_run.config(trainable=[], **training).to_mapping()
     changed = {**small_run.LEAKY, **changes}
@@ -32,9 +33,9 @@ def config(small_run: ModuleType, changes: dict[str, Any], **training: Any) -> T
     return TrainingConfig.from_mapping(fields)
 
 
-def complaint(small_run: ModuleType, configuration: TrainingConfig, out: Path) -> str:
+def complaint(configuration: TrainingConfig, out: Path) -> str:
     problem = small_run.problem(configuration)
-    with pytest.raises(NetworkError, match="no longer finite") as caught:
+    with refused(NetworkError, where="epoch 1, batch 1") as caught:
         small_run.fit(problem, out)
     return str(caught.value)
 
@@ -49,11 +50,10 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[1])
 def test_the_function_that_made_the_first_nan_is_named(
-    small_run: ModuleType, case: tuple[dict[str, Any], str, str, str], tmp_path: Path
+    case: tuple[dict[str, Any], str, str, str], tmp_path: Path
 ) -> None:
     changes, function, variable, hint = case
-    line = complaint(small_run, config(small_run, changes), tmp_path)
-    assert line.startswith("epoch 1, batch 1: the ")
+    line = complaint(config(changes), tmp_path)
     assert f"layer output, neuron model 'changed', the variable {variable!r}: the " in line
     assert f" of {function!r} in " in line
     assert hint in line
@@ -64,54 +64,28 @@ def euler(change: str) -> dict[str, Any]:
 
 
 REFRACTORY = {"equations": "dv/dt = -v/tau : 1 (unless refractory)", "refractory": "1*ms"}
+V = "the variable 'v'"
 WRITTEN = [
-    (euler("sqrt(1 + v*v) + abs(v)**0.5"), "derivative of '**' in", "the variable 'v'"),
-    (euler("(1 + v*v)**0.5 + sqrt(abs(v))"), "derivative of 'sqrt' in", "the variable 'v'"),
-    (
-        {"reset": "v = clip(v, 0, 0)**-1"},
-        "result of '**' in 'clip(v, 0, 0) ** (-1)'",
-        "the variable 'v'",
-    ),
-    (
-        {"reset": "v = v % clip(v, 0, 0)"},
-        "result of '%' in 'v % clip(v, 0, 0)'",
-        "the variable 'v'",
-    ),
-    ({"reset": "v = exprel(800.0 + v)"}, "result of 'exprel' in", "the variable 'v'"),
-    (
-        {"reset": "v = log(v - v - 1.0/(5*ms)*tau)"},
-        "result of 'log' in 'log(v - v - ",
-        "the variable 'v'",
-    ),
-    (
-        {"initial": {"v": "log(rand() - 1)"}},
-        "result of 'log' in 'log(rand() - 1)'",
-        "the initial value of 'v'",
-    ),
-    (
-        REFRACTORY | {"run_regularly": "v = v + log(randn()**2 - 1000)"},
-        "result of 'log' in 'v + log(randn() ** 2 - 1000)'",
-        "the variable 'v'",
-    ),
-    (
-        {"threshold": "log(v - 100) > 1"},
-        "result of 'log' in 'log(v - 100) > 1'",
-        "the threshold",
-    ),
-    (
-        {"events": {"burst": {"condition": "v > log(-1 - v**2)", "reset": "v = 0"}}},
-        "result of 'log' in 'v > log(-1 - v ** 2)'",
-        "the condition of the event 'burst'",
-    ),
-]
+    (euler("sqrt(1 + v*v) + abs(v)**0.5"), "derivative of '**' in", V),
+    (euler("(1 + v*v)**0.5 + sqrt(abs(v))"), "derivative of 'sqrt' in", V),
+    ({"reset": "v = clip(v, 0, 0)**-1"}, "result of '**' in 'clip(v, 0, 0) ** (-1)'", V),
+    ({"reset": "v = v % clip(v, 0, 0)"}, "result of '%' in 'v % clip(v, 0, 0)'", V),
+    ({"reset": "v = exprel(800.0 + v)"}, "result of 'exprel' in", V),
+    ({"reset": "v = log(v - v - 1.0/(5*ms)*tau)"}, "result of 'log' in 'log(v - v - ", V),
+    ({"initial": {"v": "log(rand() - 1)"}}, "result of 'log' in 'log(rand() - 1)'",
+     "the initial value of 'v'"),
+    (REFRACTORY | {"run_regularly": "v = v + log(randn()**2 - 1000)"},
+     "result of 'log' in 'v + log(randn() ** 2 - 1000)'", V),
+    ({"threshold": "log(v - 100) > 1"}, "result of 'log' in 'log(v - 100) > 1'", "the threshold"),
+    ({"events": {"burst": {"condition": "v > log(-1 - v**2)", "reset": "v = 0"}}},
+     "result of 'log' in 'v > log(-1 - v ** 2)'", "the condition of the event 'burst'"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRITTEN, ids=lambda case: case[1])
-def test_an_operation_is_named_as_the_model_has_it(
-    small_run: ModuleType, case: tuple[dict[str, Any], str, str]
-) -> None:
+def test_an_operation_is_named_as_the_model_has_it(case: tuple[dict[str, Any], str, str]) -> None:
     changes, what, place = case
-    problem = small_run.problem(config(small_run, changes))
+    problem = small_run.problem(config(changes))
     batch = problem.batch(problem.data.train, 0)
 
     def spikes() -> Tensor:
@@ -124,21 +98,19 @@ def test_an_operation_is_named_as_the_model_has_it(
 
 @pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler to compile with")
 @pytest.mark.medium
-def test_a_compiled_step_is_explained_by_the_uncompiled_one(
-    small_run: ModuleType, tmp_path: Path
-) -> None:
+def test_a_compiled_step_is_explained_by_the_uncompiled_one(tmp_path: Path) -> None:
     (changes, _, _, hint), *_ = CASES
-    configuration = config(small_run, changes, compile=True)
+    configuration = config(changes, compile=True)
     problem = small_run.problem(configuration)
     mirror = mirror_of(
         problem.mirror.network, derivative=FastSigmoid(), potentials="last", compile=True
     )
-    with pytest.raises(NetworkError, match=f"the derivative of 'sqrt' in .*{hint}"):
+    with refused(NetworkError, "'sqrt'", hint):
         small_run.fit(replace(problem, mirror=mirror), tmp_path)
 
 
 def test_a_finite_step_looks_at_no_operation(
-    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnosis, "_Watch", None)
-    small_run.fit(small_run.problem(config(small_run, {}, epochs=1)), tmp_path)
+    small_run.fit(small_run.problem(config({}, epochs=1)), tmp_path)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import small_run
 import torch
 from builders import dense
 
 import bioae
-from bioae.errors import NetworkError
 from bioae.trainers.mirror.compiled.build import compiler
 from bioae.trainers.mirror.derivatives import ArcTan, Membrane
-from bioae.trainers.training.config import TrainingConfig, load_config
+from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.trainer import GradientTrainer
 from bioae.trainers.training.training import assemble
 
@@ -130,9 +129,7 @@ def test_bounds_of_a_layer_hold(tmp_path: Path) -> None:
     assert abs(float(weights["output.tau"]) - 0.1) > 0.01
 
 
-def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(
-    small_run: ModuleType, tmp_path: Path
-) -> None:
+def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(tmp_path: Path) -> None:
     neuron = {key: value for key, value in small_run.LEAKY.items() if key != "trainable"}
     layers = {"hidden": {"trainable": ["tau"], "bounds": {"tau": ["1*ms", "1*second"]}}}
     values = config(layers=layers).to_mapping()
@@ -140,78 +137,3 @@ def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(
     weights = bioae.train(TrainingConfig.from_mapping(values), out=tmp_path / "run").network.weights
     assert float(weights["hidden.tau"]) != 0.01
     assert "output.tau" not in weights
-
-
-def test_written_and_read(tmp_path: Path) -> None:
-    given = config(
-        trainable=["tau"],
-        optimiser={"name": "adamw", "weight_decay": 0.1},
-        layers={"output": {"trainable": [], "derivative": "boxcar"}, "hidden": {"bounds": {}}},
-        frozen=["hidden.weight"],
-        average=0.9,
-        select="last",
-    )
-    path = tmp_path / "config.toml"
-    path.write_text(given.to_toml())
-    assert load_config(path) == given
-
-
-@pytest.mark.parametrize(
-    ("training", "line"),
-    [
-        ({"optimiser": "lbfgs"}, "training.optimiser"),
-        (
-            {"optimiser": {"name": "sgd", "momentum": 1.0}},
-            "training.optimiser.momentum does not fit",
-        ),
-        ({"variability": {"scale": 1.0, "layers": []}}, "expected 1 or more entries; found []"),
-        ({"optimiser": {"name": "sgd", "weight_decay": 0.1}}, "unknown key"),
-        ({"optimiser": {"name": "adam", "weight_decay": 1.0}}, "unknown key"),
-        ({"optimiser": {"name": "adamw", "weight_decay": -1.0}}, "weight_decay does not fit"),
-        ({"layers": {"hiden": {}}}, "training.layers names an unknown layer 'hiden'; expected one"),
-        ({"layers": {"hidden": {"bound": 1}}}, "unknown key 'training.layers.hidden.bound'"),
-        ({"layers": {"hidden": {"bounds": {"tau": ["1*ms"]}}}}, "training.layers.hidden.bounds"),
-        ({"average": 1.0}, "training.average does not fit"),
-        ({"select": "first"}, "training.select does not fit; expected 'best' or 'last'"),
-        ({"evaluation_batch_size": 0}, "training.evaluation_batch_size does not fit"),
-    ],
-)
-def test_refused_values(training: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError) as caught:
-        config(**training)
-    assert line in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("training", "line"),
-    [
-        ({"frozen": ["hiden"]}, "training, frozen: no trained weight or parameter is called 'hid"),
-        ({"frozen": ["hidden.recurrent"]}, "is called 'hidden.recurrent'; expected one of weight"),
-        (
-            {"layers": {"hidden": {"trainable": ["beta"]}}},
-            "training.layers.hidden, trainable: no layer's neuron model lets 'beta' be trained",
-        ),
-        (
-            {"layers": {"hidden": {"bounds": {"tau": ["1*ms", "1*second"]}}}},
-            "training.layers.hidden, bounds: the layer does not train 'tau'",
-        ),
-        (
-            {"trainable": ["tau"], "layers": {"hidden": {"bounds": {"tau": ["1*mV", "2*mV"]}}}},
-            "layer hidden, bounds: ",
-        ),
-        (
-            {"trainable": ["tau"], "layers": {"hidden": {"bounds": {"tau": ["1*ms", "2*ms"]}}}},
-            "layer hidden, bounds: the bounds exclude the parameter's value",
-        ),
-        (
-            {"layers": {"hidden": {"bounds": {"nothing": ["1*ms", "2*ms"]}}}},
-            "layer hidden, bounds: [trainable] names nothing, which [parameters] does not set",
-        ),
-        ({"layers": {"hidden": {"derivative": {"name": "arctan", "slope": 1}}}}, "'slope'"),
-    ],
-)
-def test_unknown_names_are_refused(training: dict[str, Any], line: str) -> None:
-    with pytest.raises(NetworkError) as caught:
-        assemble(config(**training))
-    assert line in str(caught.value)

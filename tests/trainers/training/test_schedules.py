@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import small_run
 import torch
 from pydantic import TypeAdapter
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
 
-from bioae.errors import NetworkError
-from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.schedules import Schedule, growth
 from bioae.trainers.training.trainer import GradientTrainer
 
@@ -80,9 +78,7 @@ def test_growth() -> None:
     assert growth(0.0, 0.0) == 1.0
 
 
-def test_every_group_follows_in_proportion(
-    small_run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_group_follows_in_proportion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_run.config(
         schedule={"name": "step", "every": 1, "factor": 0.5},
         learning_rate=1e-3,
@@ -90,31 +86,13 @@ def test_every_group_follows_in_proportion(
     )
     run = GradientTrainer(small_run.problem(config))
     seen = []
-    step = run.optimisation.optimiser.step
-    groups = run.optimisation.optimiser.param_groups
+    step = run.optimiser.step
+    groups = run.optimiser.param_groups
 
     def look(*arguments: Any) -> None:
         seen.append(tuple(group["lr"] for group in groups))
         step(*arguments)
 
-    monkeypatch.setattr(run.optimisation.optimiser, "step", look)
+    monkeypatch.setattr(run.optimiser, "step", look)
     list(run.train())
     assert seen == [(1e-3 * f, 4e-3 * f) for f in (1.0, 0.5, 0.25) for _ in range(4)]
-
-
-@pytest.mark.parametrize(
-    ("schedule", "line"),
-    [
-        ("linear", "training.schedule"),
-        ("step", "'training.schedule.every' is missing"),
-        ({"name": "step", "every": 0}, "training.schedule.every does not fit"),
-        ({"name": "cosine", "final": 2}, "training.schedule.final does not fit"),
-        ({"name": "cosine", "every": 2}, "unknown key 'training.schedule.every'"),
-        ({"name": "constant", "warm_up": -1}, "training.schedule.warm_up does not fit"),
-        (3, "training.schedule"),
-    ],
-)
-def test_refused(schedule: Any, line: str) -> None:
-    with pytest.raises(NetworkError) as caught:
-        TrainingConfig.from_mapping({"training": {"schedule": schedule}})
-    assert line in str(caught.value)

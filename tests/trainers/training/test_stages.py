@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import small_run
 import torch
 
-from bioae.errors import NetworkError
 from bioae.runs import Report
 from bioae.trainers.training.averaging import Average, in_place_of
-from bioae.trainers.training.config import TrainingConfig, load_config
-from bioae.trainers.training.stages import stages_of
 from bioae.trainers.training.trainer import GradientTrainer
 
 
-def rates(small_run: ModuleType, out: Path, **training: Any) -> list[list[float]]:
+def rates(out: Path, **training: Any) -> list[list[float]]:
     """Return the learning rates of the weights in each update, by epoch."""
     run = GradientTrainer(small_run.problem(small_run.config(**training)))
     seen: dict[int, list[float]] = {}
@@ -26,7 +23,7 @@ def rates(small_run: ModuleType, out: Path, **training: Any) -> list[list[float]
     def look(report: Report) -> None:
         (group,) = (
             group
-            for group in run.optimisation.optimiser.param_groups
+            for group in run.optimiser.param_groups
             if any(each is run.weights["hidden.weight"] for each in group["params"])
         )
         seen.setdefault(report.epoch, []).append(group["lr"])
@@ -36,7 +33,7 @@ def rates(small_run: ModuleType, out: Path, **training: Any) -> list[list[float]
     return list(seen.values())
 
 
-def test_stages_without_changes_are_one_run(small_run: ModuleType, tmp_path: Path) -> None:
+def test_stages_without_changes_are_one_run(tmp_path: Path) -> None:
     """Nothing is rounded or reset between stages."""
     weights = []
     for number, stages in enumerate(([], [{"epochs": 1}, {"epochs": 2}])):
@@ -46,34 +43,34 @@ def test_stages_without_changes_are_one_run(small_run: ModuleType, tmp_path: Pat
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
 
 
-def test_a_stage_has_its_rate_and_batches(small_run: ModuleType, tmp_path: Path) -> None:
+def test_a_stage_has_its_rate_and_batches(tmp_path: Path) -> None:
     stages = [{"epochs": 1, "batch_size": 10, "learning_rate": 1e-3}, {"epochs": 2}]
-    found = rates(small_run, tmp_path, stages=stages, learning_rate=1e-4)
+    found = rates(tmp_path, stages=stages, learning_rate=1e-4)
     assert found == [[1e-3] * 2, [1e-4] * 4, [1e-4] * 4]
 
 
-def test_schedules_of_the_run_and_of_a_stage(small_run: ModuleType, tmp_path: Path) -> None:
+def test_schedules_of_the_run_and_of_a_stage(tmp_path: Path) -> None:
     step = {"name": "step", "every": 1, "factor": 0.5}
     stages = [{"epochs": 2}, {"epochs": 2, "learning_rate": 1e-2}]
-    found = rates(small_run, tmp_path / "run", stages=stages, schedule=step, learning_rate=1e-3)
+    found = rates(tmp_path / "run", stages=stages, schedule=step, learning_rate=1e-3)
     assert [each[0] for each in found] == pytest.approx([1e-3, 5e-4, 2.5e-3, 1.25e-3])
     stages[1]["schedule"] = step
-    found = rates(small_run, tmp_path / "own", stages=stages, learning_rate=1e-3)
+    found = rates(tmp_path / "own", stages=stages, learning_rate=1e-3)
     assert [each[0] for each in found] == pytest.approx([1e-3, 1e-3, 1e-2, 5e-3])
-    cosine = rates(small_run, tmp_path / "cosine", stages=[{"epochs": 1}, {}], schedule="cosine")
+    cosine = rates(tmp_path / "cosine", stages=[{"epochs": 1}, {}], schedule="cosine")
     assert len(cosine) == 4, "a stage without epochs has those of the run"
     assert [each[0] / 5e-4 for each in cosine] == pytest.approx(
         [(1 + np.cos(np.pi * n / 4)) / 2 for n in range(4)]
     )
 
 
-def test_terms_and_warm_ups_of_a_stage(small_run: ModuleType, tmp_path: Path) -> None:
+def test_terms_and_warm_ups_of_a_stage(tmp_path: Path) -> None:
     own = {"l2": {"coefficient": 1.0, "warm_up": 2}}
     common = {"l1": {"coefficient": 1.0, "warm_up": 3}}
     config = small_run.config(
         regularisers=common, stages=[{"epochs": 1}, {"epochs": 2, "regularisers": own}]
     )
-    first, second = stages_of(config)
+    first, second = config.stages
     assert [(s.start, s.end, s.regularised) for s in (first, second)] == [(0, 1, 0), (1, 3, 1)]
     assert [[*stage.regularisers] for stage in (first, second)] == [["l1"], ["l2"]]
     assert second.regularised_for(2, 1, 4) == 1.25
@@ -87,7 +84,7 @@ def test_terms_and_warm_ups_of_a_stage(small_run: ModuleType, tmp_path: Path) ->
         assert line["l2"] == pytest.approx(factor * squares, rel=0.1)
 
 
-def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_path: Path) -> None:
+def test_parameters_are_trained_in_their_stages_only(tmp_path: Path) -> None:
     stages = [
         {"epochs": 1, "trainable": [], "frozen": ["output"]},
         {"epochs": 1, "trainable": ["tau"], "frozen": ["hidden.weight"]},
@@ -103,11 +100,11 @@ def test_parameters_are_trained_in_their_stages_only(small_run: ModuleType, tmp_
     assert moved == [{"hidden.weight"}, {"hidden.tau", "output.tau", "output.weight"}]
 
 
-def test_the_optimiser_continues(small_run: ModuleType, tmp_path: Path) -> None:
+def test_the_optimiser_continues(tmp_path: Path) -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     run = GradientTrainer(small_run.problem(small_run.config(batch_size=5, stages=stages)))
     list(run.train())
-    state = run.optimisation.optimiser.state[run.weights["hidden.weight"]]
+    state = run.optimiser.state[run.weights["hidden.weight"]]
     assert state["step"].item() == 2 + 4
 
 
@@ -144,7 +141,7 @@ def test_the_average_against_its_definition() -> None:
         torch.testing.assert_close(average.values["w"], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_the_average_is_evaluated_and_kept(small_run: ModuleType, tmp_path: Path) -> None:
+def test_the_average_is_evaluated_and_kept(tmp_path: Path) -> None:
     """It runs over stages, and training goes on from the weights themselves."""
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     options = {"stages": stages, "learning_rate": 0.05, "select": "last"}
@@ -161,44 +158,3 @@ def test_the_average_is_evaluated_and_kept(small_run: ModuleType, tmp_path: Path
     key = "validation_sum_squared_error"
     assert history[0]["loss"] == run.records[0]["loss"]
     assert history[0][key] != run.records[0][key]
-
-
-def test_written_and_read(small_run: ModuleType, tmp_path: Path) -> None:
-    stages = [
-        {"epochs": 1, "regularisers": {"neuron1": {"coefficient": 1, "layers": "all"}}},
-        {"learning_rates": {"tau": 0.1}, "schedule": "cosine", "frozen": ["hidden"]},
-        {"regularisers": {"beta1": {"coefficient": 1, "window": [0, 0.5]}}, "trainable": []},
-    ]
-    config: TrainingConfig = small_run.config(stages=stages)
-    path = tmp_path / "config.toml"
-    path.write_text(config.to_toml())
-    again = load_config(path)
-    assert again.training == config.training
-    assert again.to_mapping() == config.to_mapping()
-    assert [(stage.start, stage.end) for stage in stages_of(again)] == [(0, 1), (1, 4), (4, 7)]
-
-
-@pytest.mark.parametrize(
-    ("stages", "line"),
-    [
-        ([{"epoch": 1}], "unknown key 'training.stages.1st.epoch'"),
-        ([{}, {"epochs": 0}], "training.stages.2nd.epochs does not fit"),
-        (
-            [{}] * 10 + [{"batch": 1}],
-            "unknown key 'training.stages.11th.batch'; expected one",
-        ),
-        ([{"epochs": 10**5}] * 2, "the stages have 200000 epochs, more than 100000"),
-        ([{"regularisers": {"beta1": {"coefficient": 1, "layers": ["x"]}}}], "unknown layer 'x'"),
-        (
-            [{}, {"regularisers": {"neuron1": {"coefficient": 1, "layers": ["x"]}}}],
-            "training.stages.2nd.regularisers: the regulariser neuron1 acts on an unknown layer",
-        ),
-        ([{"schedule": "cosin"}], "stages.1st.schedule: unknown name 'cosin'; expected one of con"),
-        ({"epochs": 1}, "training.stages"),
-        ([1], "training.stages.1st"),
-    ],
-)
-def test_refused(small_run: ModuleType, stages: Any, line: str) -> None:
-    with pytest.raises(NetworkError) as caught:
-        small_run.config(stages=stages)
-    assert line in str(caught.value)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mirrors import mirror_of
 
 from bioae.datasets import Data
@@ -82,6 +83,7 @@ def problem(configuration: TrainingConfig) -> Problem:
         derivative=derivative(settings.derivative.name),
         trainable=settings.ever_trainable,
         potentials="last",
+        dtype=getattr(torch, settings.dtype),
     )
     data = Splits(images(20, "train"), images(7, "validation"), images(5, "test"))
     return Problem(configuration, mirror, data)
@@ -89,7 +91,7 @@ def problem(configuration: TrainingConfig) -> Problem:
 
 def fit(descent: DescentProblem, out: Path | None = None, **options: Any) -> Trained:
     """Train on a problem, in place of a run in the folder unless it is resumed."""
-    return run(GradientTrainer(descent), out, overwrite=True, **options)
+    return run(lambda _: GradientTrainer(descent), out, overwrite=True, **options)
 
 
 def main(out: str, batches: str, options: str = "{}") -> None:
