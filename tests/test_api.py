@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import pictures, two_layers
+from builders import dense, described, pictures, two_layers
 from refusals import refused
 
 import bioae
@@ -101,14 +101,14 @@ def test_torch_writes_chunks_and_resumes_as_other_targets_do(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("options", [{"workers": 2}, {"connectivity": "unrolled"}])
 def test_options_that_torch_does_not_have_are_refused(options: Any) -> None:
-    with pytest.raises(InputError, match=next(iter(options))):
+    with refused(InputError, next(iter(options))):
         bioae.simulate(NETWORK, IMAGES, bioae.Backend("torch", **options))
 
 
 def test_build_takes_a_network_on_disk(stored: Path) -> None:
     built = bioae.build(stored, presentations=2)
     assert built.source.sha256 == NETWORK.sha256
-    with refused(InputError, found="int"):
+    with refused(InputError, found="3"):
         bioae.build(3)  # type: ignore[arg-type]
 
 
@@ -122,32 +122,24 @@ def test_input_events_takes_a_network_on_disk(stored: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sae-mnits", "missing.zip"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(ArtefactError, match=name):
-        bioae.build(name)
-    for call in (bioae.simulate, partial(bioae.simulate, backend="torch"), bioae.trainers.evaluate):
-        with pytest.raises(ArtefactError, match=name):
-            call(name, IMAGES)  # type: ignore[operator]
-    with pytest.raises(InputError, match=name):
-        bioae.parity(name, IMAGES)
+    mirror = partial(bioae.simulate, backend="torch")
+    for call in (bioae.simulate, mirror, bioae.trainers.evaluate, bioae.parity, bioae.build):
+        with refused(ArtefactError, name):
+            call(name, *(() if call is bioae.build else (IMAGES,)))  # type: ignore[operator]
 
 
 def test_evaluate_gives_the_scores_of_a_simulation(stored: Path) -> None:
     scores = bioae.trainers.evaluate(stored, IMAGES, batch_size=2)
-    expected = bioae.analysis.scores(PLAIN)["value"]
     assert scores["sum_squared_error"] > 0
-    for name in expected["score"].values:
-        if name in scores:
-            assert scores[name] == pytest.approx(float(expected.sel(score=name)), rel=1e-9)
+    for row in bioae.analysis.scores(PLAIN).to_dataframe().reset_index().itertuples():
+        if row.score in scores:
+            assert scores[row.score] == pytest.approx(row.value, rel=1e-9)
     numbers = bioae.analysis.summary(PLAIN)
     for layer, figures in scores["layers"].items():
-        rate = float(numbers["rate_per_step_mean"].sel(layer=layer))
-        assert figures["rate_per_step_mean"] == pytest.approx(rate)
-        assert figures["dead_fraction"] == pytest.approx(
-            float(numbers["dead_fraction"].sel(layer=layer))
-        )
+        for name in ("rate_per_step_mean", "dead_fraction"):
+            assert figures[name] == pytest.approx(float(numbers[name].sel(layer=layer)))
     whole = bioae.trainers.evaluate(stored, IMAGES, batch_size=3)
     assert whole["layers"] == scores["layers"]
-    assert whole["sum_squared_error"] == pytest.approx(scores["sum_squared_error"], rel=1e-12)
 
 
 def test_parity_takes_networks_with_data_and_neuron_models(stored: Path) -> None:
@@ -164,26 +156,19 @@ def test_parity_takes_networks_with_data_and_neuron_models(stored: Path) -> None
 
 
 @pytest.mark.medium
-def test_analyze_takes_results_in_every_form(tmp_path: Path) -> None:
+def test_analyze_takes_results_and_networks_in_every_form(stored: Path, tmp_path: Path) -> None:
     bioae.write_result(PLAIN, tmp_path / "a.nc")
-    numbers = bioae.analyze(PLAIN, out=tmp_path / "tree")
-    assert list(numbers["results"]) == ["result"]
-    assert json.loads((tmp_path / "tree" / "statistics.json").read_text()) == numbers
-    file = bioae.analyze(tmp_path / "a.nc", out=tmp_path / "file")
-    assert file["results"]["a"].pop("path") == str(tmp_path / "a.nc")
-    assert file["results"]["a"] == numbers["results"]["result"]
-    both = bioae.analyze({"x": PLAIN, "y": str(tmp_path / "a.nc")}, out=tmp_path / "both")
+    sources = {"x": PLAIN, "y": str(tmp_path / "a.nc")}
+    both = bioae.analyze(sources, out=tmp_path / "both", progress=False)
     assert list(both["results"]) == ["x", "y"]
     assert both["comparisons"]
-
-
-@pytest.mark.medium
-def test_analyze_simulates_a_network(stored: Path, tmp_path: Path) -> None:
+    assert json.loads((tmp_path / "both" / "statistics.json").read_text()) == both
+    assert both["results"]["y"].pop("path") == str(tmp_path / "a.nc")
+    assert both["results"]["x"] == both["results"]["y"]
     out = tmp_path / "report"
-    numbers = bioae.analyze(stored, IMAGES.reshape(3, 16), out=out, backend="numpy")
-    (result,) = numbers["results"].values()
-    expected = bioae.analyze(PLAIN, out=tmp_path / "plain")["results"]["result"]
-    assert result == expected
+    numbers = bioae.analyze(stored, IMAGES.reshape(3, 16), "numpy", out=out)
+    assert numbers["results"] == {"model": both["results"]["x"]}
+    assert (out / "report.html").is_file()
     with refused(OutputError):
         bioae.analyze(stored, "no such data", out=out)  # refused before it is simulated
 
@@ -213,12 +198,9 @@ def test_parity_takes_synapse_models(tmp_path: Path) -> None:
     file = tmp_path / "my_rule.toml"
     file.write_text(bioae.load_synapse("stdp_pair").to_toml())
     size = {"neurons": 12, "steps": 20, "examples": 4}
-    reports = [
-        bioae.parity(rule, **size) for rule in ("stdp_pair", file, bioae.load_synapse("stdp_pair"))
-    ]
-    assert [report.passed for report in reports] == [True, True, True]
-    assert reports[0].spikes == reports[1].spikes == reports[2].spikes > 0
-    assert bioae.parity("stdp_pair", neuron="alif", **size).spikes != reports[0].spikes
+    report, same = (bioae.parity(rule, **size) for rule in ("stdp_pair", file))
+    assert report.passed
+    assert report.spikes == same.spikes > 0
     with refused(InputError, where="perturb"):
         bioae.parity("stdp_pair", perturb=True, **size)
     with refused(InputError, where="data"):
@@ -226,45 +208,25 @@ def test_parity_takes_synapse_models(tmp_path: Path) -> None:
 
 
 def test_parity_shows_random_signals_to_networks_of_signals() -> None:
-    config = bioae.NetworkConfig.from_mapping(
-        {
-            "input_shape": [3],
-            "steps": 12,
-            "encoder": {"kind": "frames"},
-            "decoder": {"kind": "count"},
-            "task": {"kind": "classification", "classes": 4},
-            "layers": [{"kind": "dense", "name": "out", "units": 4, "gain": 6.0}],
-        },
-        where="a network of signals",
-    )
+    config = described(
+        dense("out", 4, gain=6.0), input_shape=[3], steps=12, encoder={"kind": "frames"},
+        decoder={"kind": "count"}, task={"kind": "classification", "classes": 4},
+    )  # fmt: skip
     report = bioae.parity(bioae.Network.initialise(config, seed=1).quantised(), limit=3)
     assert (report.examples, report.passed) == (3, True)
     assert report.spikes > 0
 
 
-def test_an_unknown_option_of_a_neuron_model_is_refused() -> None:
+def test_arguments_of_parity_that_do_not_fit() -> None:
     with refused(InputError, "'step'", "'steps'"):
         bioae.parity("lif", step=40)
-
-
-@pytest.mark.parametrize(
-    ("word", "near"), [("liff", "lif"), ("stdp_pai", "stdp_pair"), ("sae-mnst", "sae-mnist")]
-)
-def test_a_word_that_is_no_name_is_meant_as_the_nearest_one(word: str, near: str) -> None:
-    with pytest.raises(InputError, match=f"Did you mean '?{near}"):
-        bioae.parity(word)
-
-
-@pytest.mark.parametrize("model", ["lif", NETWORK])
-def test_a_neuron_model_is_named_for_synapse_models_only(model: Any) -> None:
-    with refused(InputError, where="neuron"):
-        bioae.parity(model, neuron="adex")
-
-
-@pytest.mark.medium
-def test_analyze_takes_the_target_third_as_simulate_does(tmp_path: Path) -> None:
-    bioae.analyze(NETWORK, IMAGES, "numpy", out=tmp_path / "out", progress=False)
-    assert (tmp_path / "out" / "report.html").is_file()
+    for model in ("lif", NETWORK):
+        with refused(InputError, where="neuron"):
+            bioae.parity(model, neuron="adex")
+    for word, near in (("liff", "lif"), ("stdp_pai", "stdp_pair"), ("sae-mnst", "sae-mnist")):
+        with pytest.raises(InputError) as caught:
+            bioae.parity(word)
+        assert near in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("source", [None, 3, {}, [], [3], {"a": None}, object()])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from refusals import refused
@@ -58,17 +58,14 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == {"out"}
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_failure_keeps_the_existing_file(
-    failure: type[BaseException], kind: str, tmp_path: Path
-) -> None:
+def test_a_failure_keeps_the_existing_file(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "kept" / "out"
     path.mkdir(parents=True)
     (path / "old").touch()
     for target in (path, tmp_path / "new" / "out"):
-        with pytest.raises(failure):
-            half_write(target, kind, failure)
+        with pytest.raises(KeyboardInterrupt):
+            half_write(target, kind, KeyboardInterrupt)
     assert names(path) == {"old"}
     assert names(tmp_path) == {"kept"}
     assert names(tmp_path / "kept") == {"out"}
@@ -79,9 +76,8 @@ def test_a_failure_keeps_the_existing_file(
     [(errno.ENOSPC, "Free some space"), (errno.EFBIG, "Free some space"), (errno.EIO, "Choose")],
 )
 def test_a_write_that_fails(number: int, hint: str, old: Path) -> None:
-    with pytest.raises(OutputError) as caught:
+    with refused(OutputError, os.strerror(number), where=old, hint=re.compile(hint)):
         half_write(old, "file", OSError(number, os.strerror(number)))
-    assert str(caught.value).startswith(f"{old}: writing failed: {os.strerror(number)}. {hint}")
     assert old.read_text() == "old"
     assert names(old.parent) == {"out"}
 
@@ -106,13 +102,17 @@ def test_an_interrupt_while_folders_are_swapped(
     assert names(tmp_path) == {"out"}
 
 
-def test_an_existing_output_is_kept(old: Path) -> None:
+def test_an_existing_output_is_kept(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = old.with_name("link")
     link.symlink_to("out")
     for path in (old, link, old.parent):
         with refused(OutputError):
             check_output(path)
         assert check_output(path, overwrite=True) == path
+    monkeypatch.chdir(old.parent)
+    for unfit in (".", old.parent, old.parent / ("ä" * 101), None, b"out", 3):
+        with refused(OutputError):
+            check_output(unfit, kind="folder")  # type: ignore[arg-type]
 
 
 def test_an_empty_folder_may_become_an_output(tmp_path: Path) -> None:
@@ -127,21 +127,6 @@ def test_an_empty_folder_may_become_an_output(tmp_path: Path) -> None:
     assert names(path) == {"new"}
     with refused(OutputError):
         check_output(path, kind="folder")
-
-
-def test_the_working_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for path in (".", tmp_path):
-        with refused(OutputError):
-            check_output(path, kind="folder")
-
-
-def test_a_name_too_long_for_its_temporary_folder_is_refused_at_once(tmp_path: Path) -> None:
-    for path in (tmp_path / ("n" * 201), tmp_path / ("ä" * 101)):
-        with refused(OutputError):
-            check_output(path)
-    with atomic_output(tmp_path / ("n" * 200)) as temporary:
-        temporary.touch()
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -161,16 +146,13 @@ def test_a_kind_never_replaces_another(kind: str, tmp_path: Path) -> None:
     assert names(path) == {"old"} if kind == "file" else path.read_text() == "old"
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("name", ["pipe", "to a pipe", "/dev/null", "/dev/full"])
-def test_nothing_but_files_and_folders_is_replaced(
-    name: str, overwrite: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["pipe", "to a pipe", "/dev/null"])
+def test_nothing_but_files_and_folders_is_replaced(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "to a pipe").symlink_to("pipe")
-    with refused(OutputError) as caught:
-        check_output(tmp_path / name, overwrite=overwrite)
-    assert "--overwrite" not in str(caught.value)
+    for overwrite in (False, True):
+        with refused(OutputError, expected="a file or folder"):
+            check_output(tmp_path / name, overwrite=overwrite)
     assert names(tmp_path) == {"pipe", "to a pipe"}
 
 
@@ -191,12 +173,6 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(kind: str, tmp_path: Path
     assert target.read_text() == "new" if kind == "file" else names(target) == {"new"}
 
 
-@pytest.mark.parametrize("path", [None, b"out", 3])
-def test_what_is_no_path(path: Any) -> None:
-    with refused(OutputError):
-        check_output(path)
-
-
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -211,6 +187,7 @@ with atomic_output(sys.argv[1], overwrite=True) as temporary:
 """
 
 
+@pytest.mark.medium
 def test_a_completed_output_removes_what_killed_processes_left(tmp_path: Path) -> None:
     path, other = tmp_path / "out", tmp_path / "out.parts"
     for each in (path, path, other):
@@ -241,11 +218,6 @@ def test_where_nothing_can_be_written(where: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with refused(OutputError):
         check_output(tmp_path / where)
-
-
-def test_a_check_leaves_no_trace(tmp_path: Path) -> None:
-    check_output(tmp_path / "new" / "folder" / "out")
-    assert names(tmp_path) == set()
 
 
 def test_an_error_of_the_caller_is_no_output_that_exists(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 from builders import dense, drawn
+from refusals import refused
 
 from bioae import simulate
 from bioae.equations import load_neuron
@@ -38,25 +39,24 @@ def network(**changes: Any) -> Network:
     )  # fmt: skip
 
 
-def spikes(net: Network) -> int:
-    return int(simulate(net, IMAGES, "numpy")["/layers/first/spike_count"].sum())
-
-
 @pytest.mark.parametrize("tau", ["3*ms", 3 * ms, np.full(6, 3.0) * ms], ids=["text", "one", "each"])
-def test_parameters_are_those_of_a_network_with_the_model(tau: Any) -> None:
-    """They replace those of the model and what was trained, in the layers that are named."""
-    net = network()
-    trained = net.with_weights({"first.tau": 0.5})
-    expected = network(
-        neuron="other",
-        neurons={"other": load_neuron("lif").with_parameters({"tau": "3*ms"}).to_mapping()},
-    )
+def test_parameters_replace_those_of_the_model_and_what_was_trained(tau: Any) -> None:
+    trained = network().with_weights({"first.tau": 0.5})
     found = trained.with_parameters({"tau": tau}, layers=["first"])
     np.testing.assert_allclose(found.weights["first.tau"], 3e-3)
     assert "last.tau" not in found.weights
-    both = net.with_parameters({"tau": tau} if np.ndim(tau) == 0 else {"tau": "3*ms"})
-    assert spikes(both) == spikes(expected)
-    assert len({spikes(net), spikes(trained), spikes(both)}) == 3
+
+
+def test_parameters_act_as_those_of_a_model() -> None:
+    quick = load_neuron("lif").with_parameters({"tau": "3*ms"}).to_mapping()
+    networks = (
+        network(), network().with_parameters({"tau": "3*ms"}),
+        network(neuron="other", neurons={"other": quick}),
+    )  # fmt: skip
+    before, changed, expected = (
+        int(simulate(each, IMAGES, "numpy")["/layers/first/spike_count"].sum()) for each in networks
+    )
+    assert before != changed == expected > 0
 
 
 def test_parameters_that_follow_from_another_follow() -> None:
@@ -85,18 +85,12 @@ def test_arrays_cannot_be_changed() -> None:
     arrays = {"last.weight": np.ones((12, 6))}
     net = network().with_weights(arrays)
     before, sent = net.sha256, ForkingPickler.loads(ForkingPickler.dumps(net))
-    copies = [copy.deepcopy(net), sent]
-    for each in (net, *copies):
+    for each in (net, copy.deepcopy(net), sent):
         with pytest.raises(ValueError, match="read-only"):
             each.weights["first.weight"][:] = 0.0
-        for change in (
-            lambda weights: weights.__setitem__("first.weight", np.zeros(1)),
-            lambda weights: weights.pop("first.weight"),
-            lambda weights: weights.update({}),
-            lambda weights: weights.clear(),
-        ):
-            with pytest.raises(NetworkError, match=r"cannot be changed.*with_weights"):
-                change(each.weights)
+        for change in ("pop", "__delitem__", "update", "clear"):
+            with refused(NetworkError, where="weights"):
+                getattr(each.weights, change)("first.weight")
         assert each.sha256 == before
     arrays["last.weight"][0, 0] = 2.0
     assert net.weights["last.weight"][0, 0] == 1.0

@@ -78,14 +78,8 @@ def test_summed_softmax_is_that_of_scipy() -> None:
     assert huge.tolist() == [[1.0, 0.0]]
 
 
-def test_trajectory() -> None:
-    activity = stream(1, 0).normal(size=(8, 3, 5))
-    decoded = TrajectoryDecoder().decode(activity, default_scale=2.0)
-    assert (decoded == activity.swapaxes(0, 1) / 2).all()
-
-
 @pytest.mark.parametrize("decoder", [*SIMPLE, *GROUPED], ids=lambda decoder: decoder.kind)
-@pytest.mark.parametrize("steps", [1, 25, 100])
+@pytest.mark.parametrize("steps", [1, 25])
 def test_numpy_and_torch_give_the_same_bits(decoder: Any, steps: int) -> None:
     activity = stream(steps, 0).normal(size=(steps, 5, 1, 9, 7))
     if not decoder.reads_potential:
@@ -96,20 +90,6 @@ def test_numpy_and_torch_give_the_same_bits(decoder: Any, steps: int) -> None:
     assert array.shape == tensor.shape == expected
     assert array.any()
     assert (array == tensor.numpy()).all()
-
-
-@pytest.mark.parametrize("decoder", SIMPLE[:4], ids=lambda decoder: decoder.kind)
-def test_decoding_is_differentiable(decoder: Any) -> None:
-    activity = torch.tensor(ACTIVITY).requires_grad_()
-    decoder.decode(activity, default_scale=1.0).sum().backward()
-    expected = {
-        "max": [[0, 0], [1, 1], [0, 0]],
-        "last": [[0, 0], [0, 0], [1, 1]],
-        "mean": [[1 / 3, 1 / 3]] * 3,
-        "count": [[1, 1]] * 3,
-    }[decoder.kind]
-    assert activity.grad is not None
-    torch.testing.assert_close(activity.grad, torch.tensor(expected, dtype=torch.float64))
 
 
 def test_gradient_of_the_first_spike() -> None:
@@ -128,9 +108,9 @@ def test_gradient_of_the_first_spike() -> None:
 
 @pytest.mark.parametrize(
     "decoder",
-    [SummedSoftmaxDecoder(), TrajectoryDecoder(), PopulationDecoder(neurons=2)],
+    [*SIMPLE[:4], SummedSoftmaxDecoder(), TrajectoryDecoder(), PopulationDecoder(neurons=2)],
     ids=lambda decoder: decoder.kind,
 )
 def test_gradients_against_finite_differences(decoder: Any) -> None:
     activity = torch.from_numpy(stream(2, 0).normal(size=(4, 2, 6))).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: decoder.decode(x, default_scale=1.0), activity)
+    assert torch.autograd.gradcheck(lambda x: decoder.decode(x, default_scale=2.0), activity)

@@ -23,9 +23,9 @@ from bioae.networks.encoders import (
 from bioae.random import stream, uniform
 
 ENCODERS = [Bernoulli(), FirstSpike(), ConstantCurrent()]
-OF_IMAGES = [*ENCODERS, Population(), Population(random=True)]
 SHAPE = (2, 3, 4)
 IMAGES = stream(0, 0).random((6, *SHAPE))
+SIGNALS = stream(0, 0).normal(size=(6, 5, 3))
 EXAMPLES = np.array([17, 3, 99, 0, 4, 5])
 
 
@@ -39,14 +39,21 @@ def test_drive_has_time_first(encoder: Any) -> None:
     assert not encoder.encode(0 * IMAGES, EXAMPLES, steps=7).any()
 
 
-@pytest.mark.parametrize("encoder", OF_IMAGES, ids=lambda encoder: encoder.kind)
+@pytest.mark.parametrize(
+    ("encoder", "values"),
+    [
+        *[(each, IMAGES) for each in (*ENCODERS, Population(), Population(random=True))],
+        *[(each, SIGNALS) for each in (Frames(random=True), LevelCrossing(delta=0.3))],
+    ],
+    ids=lambda each: getattr(each, "kind", ""),
+)
 @given(order=st.permutations(range(6)), count=st.integers(1, 6))
 def test_the_encoding_of_an_example_does_not_depend_on_others(
-    encoder: Any, order: list[int], count: int
+    encoder: Any, values: Any, order: list[int], count: int
 ) -> None:
     chosen = order[:count]
-    together = encoder.encode(IMAGES, EXAMPLES, steps=5, seed=2)
-    some = encoder.encode(IMAGES[chosen], EXAMPLES[chosen], steps=5, seed=2)
+    together = encoder.encode(values, EXAMPLES, steps=5, seed=2)
+    some = encoder.encode(values[chosen], EXAMPLES[chosen], steps=5, seed=2)
     assert (some == together[:, chosen]).all()
 
 
@@ -59,8 +66,7 @@ def test_mean_drive_is_that_of_a_white_pixel(encoder: Any) -> None:
     assert total.mean() == pytest.approx(encoder.mean_drive(12), abs=tolerance)
 
 
-@pytest.mark.parametrize("pixel", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("rate", [0.2, 1.0])
+@pytest.mark.parametrize(("pixel", "rate"), [(0.1, 0.2), (0.5, 1.0), (1.0, 1.0)])
 def test_bernoulli_counts_are_binomial(pixel: float, rate: float) -> None:
     images = np.full((100, 1, 10, 10), pixel)
     spikes = Bernoulli(rate=rate).encode(images, np.arange(100), steps=20)
@@ -101,14 +107,6 @@ def test_first_spike_comes_at_the_nearest_step(pixel: float, steps: int) -> None
     else:
         assert len(when) == 1
         assert abs(when[0] - (1 - pixel) * (steps - 1)) <= 0.5
-
-
-def test_first_spike_worked_example() -> None:
-    images = np.array([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 1, 4)
-    drive = FirstSpike().encode(images, np.array([0]), steps=5)
-    assert drive[:, 0, 0, 0].T.tolist() == [
-        [0, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 1, 0, 0], [1, 0, 0, 0, 0],
-    ]  # fmt: skip
 
 
 @given(pixel=st.floats(0, 1), gain=st.floats(1e-3, 10))

@@ -29,15 +29,6 @@ def network(config: NetworkConfig) -> Network:
 # Drawing
 
 
-def test_weights_have_their_names_and_shapes(network: Network) -> None:
-    assert {name: values.shape for name, values in network.weights.items()} == {
-        "a.weight": (8, 1, 5, 5),
-        "a.recurrent": (200, 200),
-        "b.weight": (40, 200),
-        "c.weight": (81, 40),
-    }
-
-
 @pytest.mark.parametrize(
     ("name", "gain", "fan_in"),
     [("a.weight", 1, 25), ("a.recurrent", 1, 200), ("b.weight", 0.5, 200), ("c.weight", 2, 40)],
@@ -72,7 +63,6 @@ def test_trained_parameters_replace_those_of_the_model(network: Network) -> None
     with_trained = Network(network.config, {**network.weights, **trained})
     a, b, _ = network.config.placed
     assert with_trained.parameters(a)["tau"] == network.parameters(b)["tau"] == 0.1
-    assert with_trained.parameters(b)["tau"] == 0.05
     assert with_trained.parameters(b, readout=True) == {"tau": 0.05}
     assert (with_trained.parameters(b)["theta"] == trained["b.theta"]).all()
 
@@ -97,24 +87,19 @@ def test_quantised_weights_are_on_the_grid(network: Network) -> None:
 # Hashing
 
 
-def test_hash_ignores_the_order_of_arrays(network: Network) -> None:
+def test_hash_ignores_the_order_of_arrays_and_keys(network: Network) -> None:
     backwards = Network(network.config, dict(reversed(list(network.weights.items()))))
     copied = Network(network.config, {n: np.asfortranarray(v) for n, v in network.weights.items()})
-    assert len(network.sha256) == 64
-    assert network.sha256 == backwards.sha256 == copied.sha256
-
-
-def test_hash_ignores_the_order_of_keys(network: Network) -> None:
     values = dict(reversed(network.config.to_mapping().items()))
-    again = NetworkConfig.from_mapping(values, where="net.toml")
-    assert Network(again, network.weights).sha256 == network.sha256
+    again = Network(NetworkConfig.from_mapping(values, where="net.toml"), network.weights)
+    assert network.sha256 == backwards.sha256 == copied.sha256 == again.sha256
 
 
-@pytest.mark.parametrize("name", ["a.weight", "a.recurrent", "b.weight", "c.weight"])
-def test_hash_sees_the_last_bit_of_every_array(network: Network, name: str) -> None:
-    changed = network.weights[name].copy()
-    changed.flat[-2] = np.nextafter(changed.flat[-2], np.inf)
-    assert Network(network.config, {**network.weights, name: changed}).sha256 != network.sha256
+def test_hash_sees_the_last_bit_of_every_array(network: Network) -> None:
+    for name, values in network.weights.items():
+        changed = values.copy()
+        changed.flat[-2] = np.nextafter(changed.flat[-2], np.inf)
+        assert network.with_weights({name: changed}).sha256 != network.sha256
 
 
 def test_hash_sees_the_description(network: Network) -> None:
@@ -147,10 +132,3 @@ def test_with_neuron_keeps_weights_and_drops_former_parameters(
     assert all(varied.weights[name] == tau for name, tau in kept.items())
     assert all(varied.weights[name] is values for name, values in network.weights.items())
     assert varied.sha256 != trained.sha256
-
-
-def test_with_time_keeps_weights_and_trained_parameters(network: Network) -> None:
-    trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
-    varied = trained.with_time(steps=50, dt="0.5*ms")
-    assert (varied.config.steps, varied.config.dt_seconds) == (50, 0.0005)
-    assert varied.weights == trained.weights

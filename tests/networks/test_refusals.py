@@ -19,6 +19,7 @@ from bioae.errors import DataError, InputError, ModelError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.networks.tasks import Classification, Regression, Representation, Sequence
 from bioae.trainers.mirror import NetworkMirror
+from bioae.trainers.mirror.layer import LayerOptions
 
 LAYERS: list[dict[str, Any]] = [
     conv("a", 3, 4, stride=2, padding=1),
@@ -301,7 +302,7 @@ def test_parameters_that_no_array_may_replace(
     for change in (
         partial(described.with_spread, {name: 0.1}),
         partial(described.with_parameters, {name: np.full(4, 0.75)}),
-        partial(NetworkMirror, described, trainable=[name]),
+        partial(NetworkMirror, described, LayerOptions(trainable=[name])),
     ):
         with refused(NetworkError, *names):
             change()

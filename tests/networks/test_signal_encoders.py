@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import dense, described
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from bioae.networks import Network
 from bioae.networks.encoders import Frames, LevelCrossing, Population
 from bioae.random import stream
 
@@ -68,17 +66,6 @@ def test_the_drive_is_what_neurons_hold_or_is_drawn_from_it(encoder: Any, every:
     else:
         assert set(np.unique(drive)) == {0.0, 1.0}
         assert not drive.swapaxes(0, 1)[held <= 0].any()
-
-
-@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
-@given(order=st.permutations(range(5)), count=st.integers(1, 5))
-def test_the_encoding_of_an_example_does_not_depend_on_others(
-    encoder: Any, order: list[int], count: int
-) -> None:
-    chosen = order[:count]
-    together = encoder.encode(SIGNALS, EXAMPLES, steps=6, seed=2)
-    some = encoder.encode(SIGNALS[chosen], EXAMPLES[chosen], steps=6, seed=2)
-    np.testing.assert_array_equal(some, together[:, chosen])
 
 
 @given(values=signals, gain=st.floats(1e-3, 10), every=st.integers(1, 3))
@@ -146,24 +133,3 @@ def test_population_code_of_images_keeps_their_places() -> None:
     np.testing.assert_array_equal(
         drive[1].reshape(2, 3, 4, 20), as_signals[0].reshape(2, 3, 20, 4).swapaxes(2, 3)
     )
-
-
-def network(**fields: Any) -> Network:
-    task = {"kind": "classification", "classes": 2}
-    fields = {"input_shape": [3], "steps": 6, "task": task, **fields}
-    return Network.initialise(described(dense("only", 2), **fields))
-
-
-@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.kind)
-def test_finer_steps_bring_the_same_signal_in_the_same_time(encoder: Any) -> None:
-    coarse = network(encoder=encoder.model_dump())
-    fine = coarse.in_finer_steps(4).config
-    assert (fine.steps, fine.points) == (24, 6)
-    if encoder.graded:
-        sums = [
-            config.encoder.held(SIGNALS, steps=config.steps)
-            .reshape(5, 6, -1, *config.encoded_shape)
-            .sum(2)
-            for config in (coarse.config, fine)
-        ]
-        np.testing.assert_allclose(*sums, atol=2.5 / 4096)

@@ -99,18 +99,6 @@ def test_exchanges_are_those_of_a_plain_search(
 
 
 @given(cases())
-def test_without_fan_out_the_best_sources_remain(case: tuple[Mask, Numbers]) -> None:
-    connected, scores = case
-    rewiring = rewired(connected, scores, 10**6, by_fan_out=False)
-    fan_in = int(connected[0].sum())
-    best = np.sort(scores, 1)[:, -fan_in:]
-    kept = np.sort(scores[rewiring.connected].reshape(len(scores), fan_in), 1)
-    np.testing.assert_array_equal(kept, best)
-    # No connection is exchanged twice: a target makes as many swaps as it has too weak sources.
-    assert len(rewiring.swaps) == (connected & ~rewiring.connected).sum()
-
-
-@given(cases())
 def test_with_fan_out_rewiring_ends_where_no_target_gains(case: tuple[Mask, Numbers]) -> None:
     connected, scores = case
     mask = rewired(connected, scores, 10**6).connected

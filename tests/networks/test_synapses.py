@@ -49,17 +49,13 @@ def test_delays_are_rounded_to_steps() -> None:
 def test_changes_of_a_network_keep_its_delays(tmp_path: Path) -> None:
     network = Network.initialise(config(), seed=1)
     save(network, tmp_path / "model")
-    changed = [network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)]
     stored = load(tmp_path / "model").network
-    for other in (*changed, stored):
+    assert stored.sha256 == network.sha256
+    for other in (network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)):
         for name in ("a.weight_delay", "b.recurrent_delay"):
             np.testing.assert_array_equal(other.weights[name], network.weights[name])
-    for kept, layer in zip(stored.config.layers, network.config.layers, strict=True):
-        keys = {"delay", "recurrent_delay", "autapses"}
-        assert kept.model_dump(include=keys) == layer.model_dump(include=keys)
-    assert stored.sha256 == network.sha256
-    later = {**network.weights, "a.weight_delay": network.weights["a.weight_delay"][::-1]}
-    assert Network(network.config, later).sha256 != network.sha256
+    later = network.with_weights({"a.weight_delay": network.weights["a.weight_delay"][::-1]})
+    assert later.sha256 != network.sha256
 
 
 def test_without_autapses_no_neuron_projects_to_itself() -> None:

@@ -47,9 +47,7 @@ def per_point(network: Network) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize("encoder", GRADED, ids=lambda encoder: encoder["kind"])
-@pytest.mark.parametrize(
-    ("every", "dt", "now"), [(1, 0.25, 4), (1, 0.5, 2), (4, 2.0, 2), (6, 1.5, 4), (3, 3.0, 1)]
-)
+@pytest.mark.parametrize(("every", "dt", "now"), [(1, 0.25, 4), (6, 1.5, 4), (3, 3.0, 1)])
 def test_a_signal_lasts_as_long_in_every_time_step(
     every: int, dt: float, now: int, encoder: dict[str, Any]
 ) -> None:
@@ -82,24 +80,14 @@ def test_signals_and_targets_are_held() -> None:
     held = finer.config.task.known_target(data, finer.config.steps)
     np.testing.assert_array_equal(held, np.repeat(TARGETS, 2, axis=1))
     wrong = Data.of_signals(SIGNALS, targets=np.repeat(TARGETS, 2, axis=1))
-    with pytest.raises(DataError, match=r"expected the shape \(6, 2\) for each example"):
+    with refused(DataError, expected="the shape (6, 2) for each example"):
         Presentations.of(finer.config, wrong)
-
-
-def test_a_neuron_with_a_shorter_time_step_takes_the_same_targets() -> None:
-    fine = model({
-        "description": "fine", "equations": "dv/dt = -v/tau : 1", "threshold": "v > 1",
-        "reset": "v = 0", "input": "v", "dt": "0.25*ms", "parameters": {"tau": "20*ms"},
-    })  # fmt: skip
-    changed = network().with_neuron(fine, calibrate="none")
-    assert changed.config.steps == 4 * POINTS
-    Presentations.of(changed.config, Data.of_signals(SIGNALS, targets=TARGETS))
 
 
 def test_steps_are_those_of_the_new_time_step() -> None:
     longer = network().with_time(dt="0.5*ms", steps=4 * POINTS)
     assert (longer.config.steps, longer.config.points) == (4 * POINTS, 2 * POINTS)
-    with pytest.raises(NetworkError, match="steps = 13 is no multiple of the encoder's every = 2"):
+    with refused(NetworkError, "steps = 13", "every = 2"):
         network().with_time(dt="0.5*ms", steps=13)
 
 
@@ -143,20 +131,16 @@ def test_a_step_that_is_too_long_for_random_spikes_is_refused(
         exceeds.with_time(dt="4*ms")
 
 
-def test_a_graded_event_may_exceed_1_in_a_longer_step() -> None:
-    assert network(4).with_time(dt="4*ms").config.encoder.gain == pytest.approx(2.8)  # type: ignore[union-attr]
-
-
 def test_the_least_common_point_of_signals_and_targets_counts() -> None:
     mixed = network(4, task={"kind": "sequence", "outputs": 2, "every": 6})
     assert mixed.config.point_steps == 2
     coarse = mixed.with_time(dt="2*ms").config
     assert (coarse.steps, coarse.points, coarse.task.points(coarse.steps)) == (12, 6, 4)
-    with pytest.raises(NetworkError, match="expected 2 ms"):
+    with refused(NetworkError, "2 ms", where="dt"):
         mixed.with_time(dt="4*ms")
 
 
-@pytest.mark.parametrize("dt", ["0.5*ms", "1.5*ms", "3*ms"])
+@pytest.mark.parametrize("dt", ["0.5*ms", "3*ms"])
 def test_spikes_whose_effect_depends_on_dt_add_as_much(dt: str) -> None:
     sums = model({
         "description": "sums", "equations": "dv/dt = 0/tau : 1", "threshold": "v > 1e6",

@@ -64,12 +64,6 @@ def test_the_variation_of_two_spreads_is_that_of_their_product() -> None:
     assert twice.with_spread({"theta": 0.0}).spread == pytest.approx(twice.spread)
 
 
-def test_spread_keeps_the_sign_of_a_parameter() -> None:
-    rest = values(make(dense("a", 5_000), neuron="adex").with_spread({"E_L": 1.0}), "a.E_L")
-    assert rest.max() < 0
-    assert rest.mean() == pytest.approx(-70.6e-3, rel=0.1)
-
-
 def test_spread_depends_only_on_seed_layer_and_parameter(network: Network) -> None:
     both = network.with_spread({"tau": 0.1, "theta": 0.1}, seed=7)
     tau = values(both, "b.tau")
@@ -91,7 +85,6 @@ def test_spread_is_centred_on_trained_values(network: Network) -> None:
 
 
 def test_a_network_knows_its_spread_and_its_hash_does_not_depend_on_it(network: Network) -> None:
-    assert network.spread == {}
     varied = network.with_spread({"tau": 0.1}).with_delay("1*ms").with_spread({"theta": 0.05})
     assert varied.quantised().spread == {"tau": 0.1, "theta": 0.05}
     assert varied.sha256 == Network(varied.config, varied.weights).sha256
@@ -160,12 +153,8 @@ def agree(one: xr.DataTree, other: xr.DataTree) -> None:
 
 VARIANTS: dict[str, Callable[[Network], Network]] = {
     "spread": lambda network: network.with_spread({"tau": 0.3, "theta": 0.3}, seed=5),
-    "gaussian": lambda network: network.with_background(0.3),
     "spikes": lambda network: network.with_background((0.375, "80*Hz")),
     "delay": lambda network: network.with_delay("2*ms"),
-    "refractory": lambda network: network.with_neuron("lif_refractory").with_background(
-        (0.375, "80*Hz")
-    ),
     "separate inhibition": lambda network: network.with_neuron(COBA).with_background(0.3),
     "all": lambda network: (
         network.with_neuron("alif")
@@ -180,16 +169,14 @@ COBA = builders.model(
 )
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("variant", "schedule"),
     [
         ("spread", "paper"),
-        ("gaussian", "brian2"),
-        ("spikes", "paper"),
+        ("spikes", "brian2"),
         ("delay", "brian2"),
-        ("refractory", "brian2"),
         ("separate inhibition", "brian2"),
-        ("all", "brian2"),
         ("all", "paper"),
     ],
 )
@@ -216,31 +203,21 @@ def test_the_mirror_and_cpp_agree_on_all_at_once(tmp_path: Any) -> None:
     )
 
 
-def test_changes_of_a_network_are_recorded_in_its_result(network: Network) -> None:
-    varied = network.with_spread({"tau": 0.2, "theta": 0.1}, seed=4)
-    varied = varied.with_background((0.5, "30*Hz")).with_delay("1*ms")
-    result = simulate(varied, IMAGES, "numpy", seed=4)
-    assert result.attrs["spread"] == "tau=0.2, theta=0.1"
-    assert result.attrs["background"] == "0.5, 30*Hz"
-    assert result.attrs["delay"] == "1*ms"
-    assert result.attrs["network_sha256"] == varied.sha256
-    plain = simulate(network, IMAGES, "numpy", seed=4)
-    assert int(differing_spikes(plain, result)["differing"].sum()) > 0
-    assert not {"spread", "background", "delay", "weight", "parameters"} & plain.attrs.keys()
-
-
-def test_parameters_of_layers_are_recorded_beside_the_model(network: Network) -> None:
+def test_changes_of_a_network_are_recorded_in_its_result() -> None:
     layers = dense("a", 5, parameters={"tau": "7*ms"}), dense("b", 4, parameters={"tau": "9*ms"})
     network = make(*layers)
-    assert [line.split()[-2:] for line in repr(network).splitlines()[3::2]] == [
-        ["7.", "ms"],
-        ["9.", "ms"],
-    ]
-    result = simulate(network.with_parameters({"theta": 2}, layers=["b"]), IMAGES, "numpy")
-    assert result.attrs["parameters"] == "a: tau 7. ms; b: tau 9. ms, theta 2.0"
-    model = load_neuron("lif")
-    assert result.attrs["neuron_model"] == model.to_toml()
-    assert neurons_of(result) == (
-        f"{model.to_toml().strip()}\n\n# Parameters of the network's layers: "
-        "a: tau 7. ms; b: tau 9. ms, theta 2.0"
+    plain = simulate(network, IMAGES[:1], "torch")
+    assert not {"spread", "background", "delay", "weight"} & plain.attrs.keys()
+    varied = network.with_parameters({"theta": 2}, layers=["b"])
+    varied = varied.with_background((0.5, "30*Hz")).with_delay("1*ms")
+    attributes = simulate(varied, IMAGES[:1], "torch").attrs
+    own = "a: tau 7. ms; b: tau 9. ms, theta 2.0"
+    assert varied.with_spread({"theta": 0.2, "tau": 0.1}).described()["spread"] == (
+        "theta=0.2, tau=0.1"
     )
+    expected = {
+        "background": "0.5, 30*Hz", "delay": "1*ms", "parameters": own,
+        "network_sha256": varied.sha256, "neuron_model": load_neuron("lif").to_toml(),
+    }  # fmt: skip
+    assert expected.items() <= attributes.items()
+    assert neurons_of(plain).endswith("layers: a: tau 7. ms; b: tau 9. ms")

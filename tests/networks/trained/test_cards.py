@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from refusals import refused
 
 from bioae.errors import ArtefactError
 from bioae.networks import trained
-from bioae.networks.trained.cards import CARD, FOLDER, read_card
+from bioae.networks.trained.cards import CARD, read_card
 from bioae.networks.trained.describing import facts
 
 NAME = trained.available()[0]
@@ -70,9 +71,7 @@ def test_a_card_that_does_not_fit_is_refused(
 def test_facts_state_the_spread_over_seeds_where_it_is_known(
     values: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert facts(read_card(written(values, tmp_path / "one.toml")))["test split"].endswith(
-        "one seed"
-    )
+    assert "one seed" in facts(read_card(written(values, tmp_path / CARD)))["test split"]
     values["test"] |= {"seeds": 3, "spread": 0.125}
     known = read_card(written(values, tmp_path / CARD))
     assert "standard deviation over 3 seeds: 0.12" in facts(known)["test split"]
@@ -81,20 +80,12 @@ def test_facts_state_the_spread_over_seeds_where_it_is_known(
     assert "embedded digits" not in facts(read_card(written(values, tmp_path / CARD)))
 
 
-@pytest.mark.parametrize(("name", "near"), [("sae-mnits", True), ("nothing", False)])
-def test_an_unknown_name_is_refused_with_the_names(name: str, near: bool) -> None:
-    with pytest.raises(ArtefactError) as caught:
-        trained.card(name)
-    line = str(caught.value)
-    assert line.startswith(f"{name}: there is no trained network of this name; expected one of ")
-    assert ("Did you mean sae-mnist" in line) == near
-
-
-@pytest.mark.parametrize("name", ["../models/sae-mnist", "sae-mnist/", ".", "", "/etc", "*"])
+@pytest.mark.parametrize("name", ["nothing", "../models/sae-mnist", "sae-mnist/", ".", "", "/etc"])
 def test_a_name_leads_nowhere_but_into_the_folder(name: str) -> None:
-    with pytest.raises(ArtefactError):
+    with refused(ArtefactError, *trained.available(), where=name):
         trained.card(name)
-    assert FOLDER.name == "networks"
+    with refused(ArtefactError, hint=re.compile("sae-mnist")):
+        trained.card("sae-mnits")
 
 
 @pytest.mark.medium
