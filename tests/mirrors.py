@@ -1,8 +1,8 @@
-"""Mirrors of small networks, and comparison of the compiled mirror with the uncompiled one."""
+"""Mirrors of small networks: losses, slopes, and the compiled mirror against the plain one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import builders
@@ -64,8 +64,8 @@ def described(model: str, schedule: str = "paper", **changes: Any) -> NetworkCon
     return builders.described(*fields.pop("layers"), **fields)
 
 
-def drive_of(config: NetworkConfig) -> Tensor:
-    return torch.from_numpy(stream(0, 0).random((config.steps, 2, *config.input_shape)))
+def drive_of(config: NetworkConfig, examples: int = 2) -> Tensor:
+    return torch.from_numpy(stream(0, 0).random((config.steps, examples, *config.input_shape)))
 
 
 def firing(config: NetworkConfig) -> Network:
@@ -82,9 +82,8 @@ def firing(config: NetworkConfig) -> Network:
         own = [name for name in weights if name in {f"{layer}.weight", f"{layer}.recurrent"}]
         for doublings in range(-3, 40):
             scaled = {**weights, **{name: weights[name] * 2.0**doublings for name in own}}
-            mirror = mirror_of(Network(config, scaled), dtype=torch.float64)
             with torch.no_grad():
-                activity = mirror(drive_of(config), key=KEY)
+                activity = mirror_of(Network(config, scaled))(drive_of(config), key=KEY)
             if activity.layers[layer].spikes.mean() > 0.05:
                 break
         else:
@@ -93,54 +92,67 @@ def firing(config: NetworkConfig) -> Network:
     return Network(config, weights)
 
 
-def learn(mirror: NetworkMirror) -> tuple[Activity, dict[str, Tensor]]:
-    """Return what a mirror does, and the gradients of a loss on all that can be read of it."""
-    dtype = next(mirror.parameters()).dtype
-    drive = drive_of(mirror.config).to(dtype).requires_grad_()
-    states = {name for placed in mirror.config.placed for name in placed.program.states}
-    booleans = {
+def readings(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, Tensor]]:
+    """Return what a mirror does, and all numbers that can be read of it, by name."""
+    states = {
         name
         for placed in mirror.config.placed
         for name, state in placed.program.states.items()
-        if state.unit in ("boolean", "bool") or name == "not_refractory"
+        if state.dtype == "float"
     }
-    activity = mirror(drive, record=states - booleans, key=KEY)
-    read = [activity.reconstruction]
-    for layer in activity.layers.values():
-        assert layer.final_potential is not None
-        read += [layer.spikes, layer.counts, layer.final_potential]
-        read += [layer.states[state] for state in sorted(layer.states)]
-        read += [] if layer.potential is None else [layer.potential]
-    sizes = [values.detach().abs().mean().clamp(min=1e-30) for values in read]
-    weighted = [
-        (torch.from_numpy(stream(key, 1).normal(size=values.shape)).to(dtype) * values / size).sum()
-        for key, (values, size) in enumerate(zip(read, sizes, strict=True))
-    ]
-    torch.stack(weighted).sum().backward()  # type: ignore[no-untyped-call]
-    grads = {"drive": drive.grad, **{n: w.grad for n, w in mirror.weights.items()}}
-    return activity, {name: grad for name, grad in grads.items() if grad is not None}
+    activity = mirror(drive, record=states, key=KEY)
+    read = {"output": activity.output}
+    for name, layer in activity.layers.items():
+        own = {"spikes": layer.spikes, "counts": layer.counts, **layer.states}
+        own |= {"potential": layer.potential, "final": layer.final_potential}
+        read |= {f"{name}.{key}": values for key, values in own.items() if values is not None}
+    return activity, read
 
 
-def compare(network: Network, *, rtol: float = 1e-10, **options: Any) -> None:
+class Loss:
+    """A sum of all numbers that a mirror returns, each with a different weight."""
+
+    def __init__(self, mirror: NetworkMirror, drive: Tensor | None = None) -> None:
+        self.mirror = mirror
+        dtype = next(mirror.parameters()).dtype
+        given = drive_of(mirror.config) if drive is None else drive
+        self.drive = given.detach().to(dtype).requires_grad_(drive is None or drive.requires_grad)
+        self._weights: dict[str, Tensor] = {}
+
+    def __call__(self) -> Tensor:
+        self.activity, self.read = readings(self.mirror, self.drive)
+        for key, (name, values) in enumerate(self.read.items()):
+            if name not in self._weights:
+                normal = torch.from_numpy(stream(key, 1).normal(size=values.shape)).to(values)
+                self._weights[name] = normal / (values.detach().abs().mean() or 1)
+        terms = [(self._weights[name] * values).sum() for name, values in self.read.items()]
+        return torch.stack(terms).sum()
+
+
+def learn(
+    mirror: NetworkMirror, drive: Tensor | None = None
+) -> tuple[Activity, dict[str, Tensor], dict[str, Tensor]]:
+    """Return what a mirror does, what is read of it, and the gradients of a `Loss`."""
+    loss = Loss(mirror, drive)
+    loss().backward()  # type: ignore[no-untyped-call]
+    grads = {"drive": loss.drive.grad, **{n: w.grad for n, w in mirror.weights.items()}}
+    return loss.activity, loss.read, {n: grad for n, grad in grads.items() if grad is not None}
+
+
+def compare(
+    network: Network, drive: Tensor | None = None, *, rtol: float = 1e-10, **options: Any
+) -> None:
     """Compare the compiled mirror with the plain one, once it is known that all layers fire."""
-    given = {"derivative": ArcTan(), "potentials": "all", "dtype": torch.float64, **options}
-    plain, expected = learn(mirror_of(network, **given))
-    fused, found = learn(mirror_of(network, compile=True, **given))
+    given = {"derivative": ArcTan(), "potentials": "all", **options}
+    plain, read, expected = learn(mirror_of(network, **given), drive)
+    _, other, found = learn(mirror_of(network, compile=True, **given), drive)
+    assert all(layer.spikes.any() for layer in plain.layers.values())
+    assert read.keys() == other.keys()
+    for name, values in read.items():
+        if name.endswith((".spikes", ".counts")):
+            assert torch.equal(values, other[name]), name
+        close(other[name], values, rtol)
     assert expected.keys() == found.keys()
-    assert "drive" in found
-    for name, layer in plain.layers.items():
-        other = fused.layers[name]
-        assert layer.spikes.any()
-        assert torch.equal(layer.spikes, other.spikes), name
-        assert torch.equal(layer.counts, other.counts), name
-        assert layer.states.keys() == other.states.keys()
-        pairs = [(layer.potential, other.potential), (layer.final_potential, other.final_potential)]
-        pairs += [(layer.states[state], other.states[state]) for state in layer.states]
-        for one, same in pairs:
-            assert (one is None) == (same is None)
-            if one is not None and same is not None:
-                close(same, one, rtol)
-    close(fused.reconstruction, plain.reconstruction, rtol)
     for name, grad in expected.items():
         assert grad.isfinite().all(), name
         close(found[name], grad, rtol)
@@ -150,3 +162,57 @@ def close(found: Tensor, expected: Tensor, rtol: float) -> None:
     """Compare arrays by the largest of their numbers: sums cancel."""
     largest = float(expected.detach().abs().max())
     torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol * largest)
+
+
+def check_slopes(
+    mirror: NetworkMirror, drive: Tensor | None = None, *, jointly: bool = False
+) -> None:
+    """Compare the gradients of a `Loss` with differences, kind by kind of weights and parameters.
+
+    `jointly`: along one direction in which everything moves.
+    """
+    loss = Loss(mirror, drive)
+    loss().backward()  # type: ignore[no-untyped-call]
+    groups: dict[str, dict[str, Tensor]] = {"drive": {"drive": loss.drive}}
+    if not loss.drive.requires_grad:
+        groups = {}
+    for name, values in mirror.weights.items():
+        groups.setdefault("all" if jointly else name.partition(".")[2], {})[name] = values
+    for key, (kind, arrays) in enumerate(groups.items()):
+        along, expected = {}, 0.0
+        for name, values in arrays.items():
+            assert values.grad is not None, name
+            assert values.grad.isfinite().all(), name
+            normal = torch.from_numpy(stream(key, len(along)).normal(size=values.shape))
+            along[name] = (values.detach().abs().mean() or 1) * normal
+            expected += float((values.grad * along[name]).sum())
+        assert abs(expected) > 1e-4, kind
+        assert _slope(loss, arrays, along) == pytest.approx(expected, rel=1e-4), kind
+
+
+def _slope(loss: Loss, arrays: Mapping[str, Tensor], along: Mapping[str, Tensor]) -> float:
+    """Return the derivative of the loss along a direction, from central differences.
+
+    Those of two steps, one twice the other, are combined so that errors of the second order cancel
+    (Richardson), with steps so small that the two agree: stiff models curve strongly.
+    """
+    before = {name: values.detach().clone() for name, values in arrays.items()}
+
+    def difference(step: float) -> float:
+        found = []
+        for sign in (1, -1):
+            for name, direction in along.items():
+                arrays[name].copy_(before[name] + sign * step * direction)
+            found.append(float(loss()))
+        for name in along:
+            arrays[name].copy_(before[name])
+        return (found[0] - found[1]) / (2 * step)
+
+    step = 1e-4
+    with torch.no_grad():
+        while step > 1e-9:
+            wide, narrow = difference(2 * step), difference(step)
+            if abs(wide - narrow) < 1e-3 * abs(narrow):
+                return (4 * narrow - wide) / 3
+            step /= 8
+    pytest.fail(f"differences along {', '.join(along)} do not settle")

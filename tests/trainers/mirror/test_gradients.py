@@ -1,4 +1,4 @@
-"""Gradients of the mirror against central finite differences, and against a loop in plain PyTorch.
+"""Gradients of the mirror: against differences, a loop in plain PyTorch, and in long runs.
 
 For finite differences a spike is made smooth: its value is the primitive of the spike derivative,
 and a reset acts in proportion to it. All the rest is the mirror's own.
@@ -7,18 +7,20 @@ and a reset acts in proportion to it. All the rest is the mirror's own.
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from functools import cache
+from typing import Any
 
 import pytest
 import torch
-from builders import conv, dense, described
+from builders import COBA, SCHEDULES, conv, dense, described, model, multiplied
 from finite_differences import Surrogate
-from mirrors import mirror_of
+from mirrors import DENSE, KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of
+from mirrors import described as described_model
 from torch import Tensor
 
+from bioae.equations import load_neuron
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.trainers.mirror import Activity, NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan, FastSigmoid, Gaussian
 
 CURVED = """
@@ -56,24 +58,15 @@ theta = ["0.5", "2"]
 a = ["0", "1"]
 b = ["0", "1"]
 """
-MODELS = ["alif", "cuba", "lif", "lif_subtract", "curved"]
-SCHEDULES = ["brian2", "paper"]
-SIGMA = 0.5
 
 
-@pytest.fixture
-def curved(tmp_path: Path) -> str:
-    path = tmp_path / "curved.toml"
-    path.write_text(CURVED)
-    return str(path)
-
-
-def network(model: str, schedule: str) -> Network:
+def network(model: str, schedule: str, **fields: Any) -> Network:
     """Two layers, both recurrent, the first a convolution; driven hard enough to fire."""
     own = {"recurrent": True, "autapses": True}
     config = described(
         conv("first", 2, 2, bias=True, **own), dense("last", shape=[1, 3, 2], bias=True, **own),
         input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron=model, decoder={"kind": "mean"},
+        **fields,
     )  # fmt: skip
     drawn = Network.initialise(config, seed=2)
     stronger = 6.0 if model == "cuba" else 1.5
@@ -86,62 +79,95 @@ def network(model: str, schedule: str) -> Network:
     return Network(config, weights)
 
 
-def drive(steps: int = 9) -> Tensor:
-    return torch.from_numpy(stream(0, 0).random((steps, 2, 1, 3, 2)))
+# Finite differences
 
 
-def loss(activity: Activity) -> Tensor:
-    """Return a sum of all numbers of an activity, each with a different weight."""
-    total = torch.zeros((), dtype=torch.float64)
-    for key, layer in enumerate(activity.layers.values()):
-        assert layer.potential is not None
-        for part, values in enumerate((layer.spikes, layer.potential)):
-            weights = stream(key, part).normal(size=values.shape)
-            total = total + (torch.from_numpy(weights) * values).sum()
-    return total + (activity.reconstruction**2).sum()
+@cache
+def case(name: str, schedule: str) -> Network:
+    """Return a network of a model, of which both layers fire and are reset."""
+    layers = [{**each, "recurrent": True} for each in DENSE]
+    return firing(described_model(name, schedule, layers=layers))
+
+
+def check_model(name: str, way: int, *, jointly: bool) -> None:
+    """Compare all that can be trained, in one of two ways in which a network can be trained."""
+    trainable = load_neuron(name).trainable
+    mirror = mirror_of(
+        case(name, SCHEDULES[way]), derivative=Gaussian(sigma=0.5), detach_refractory=not way,
+        trainable=trainable, per_neuron=trainable if way else (), potentials="all",
+    )  # fmt: skip
+    trained = {name.partition(".")[2] for name in mirror.weights}
+    assert trained == {"weight", "recurrent", *trainable} > {"weight", "recurrent"}
+    check_slopes(mirror, jointly=jointly)
+
+
+#: A few models in `make test`, and all in `make test-all`.
+SOME = [
+    pytest.param(name, marks=pytest.mark.medium if name in ("adex", "cuba") else pytest.mark.slow)
+    for name in SPIKING
+]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_every_model_along_one_direction(name: str, smooth: None) -> None:
+    check_model(name, SPIKING.index(name) % 2, jointly=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [0, 1])
+@pytest.mark.parametrize("name", SPIKING)
+def test_weights_and_each_parameter_of_every_model(name: str, way: int, smooth: None) -> None:
+    check_model(name, way, jointly=False)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", MODELS)
-def test_against_finite_differences(model: str, schedule: str, smooth: None, curved: str) -> None:
-    described = network(curved if model == "curved" else model, schedule)
-    trainable = described.config.placed[0].model.trainable
+def test_convolutions_biases_and_starts(schedule: str, smooth: None) -> None:
+    curved = model(CURVED, "curved")
+    described = network("curved", schedule, neurons={"curved": curved.to_mapping()})
     mirror = mirror_of(
-        described,
-        derivative=Gaussian(sigma=SIGMA),
-        trainable=trainable,
-        potentials="all",
-        dtype=torch.float64,
+        described, derivative=Gaussian(sigma=0.5), trainable=curved.trainable, potentials="all"
     )
-    given = drive().requires_grad_()
-    varied = {"drive": given, **mirror.weights}
-    activity = mirror(given)
-    assert all(
-        0.1 < float(layer.spikes.detach().mean()) < 0.9 for layer in activity.layers.values()
-    )
-    loss(activity).backward()  # type: ignore[no-untyped-call]
-    assert len(varied) == 7 + 2 * len(trainable)
-    for key, (name, values) in enumerate(varied.items()):
-        assert values.grad is not None, name
-        direction = torch.from_numpy(stream(key, 1).normal(size=values.shape))
-        direction = direction * (values.detach().abs().mean() or 1)
-        expected = float((values.grad * direction).sum())
-        found = central_difference(mirror, given, values, direction)
-        assert abs(expected) > 1e-5, name
-        assert found == pytest.approx(expected, rel=1e-4), name
+    assert len(mirror.weights) == 6 + 2 * len(curved.trainable)
+    check_slopes(mirror)
 
 
-def central_difference(
-    mirror: NetworkMirror, given: Tensor, values: Tensor, direction: Tensor, step: float = 1e-5
-) -> float:
-    before = values.detach().clone()
-    found = []
-    with torch.no_grad():
-        for sign in (1, -1):
-            values.copy_(before + sign * step * direction)
-            found.append(float(loss(mirror(given))))
-        values.copy_(before)
-    return (found[0] - found[1]) / (2 * step)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_delays_and_signs(schedule: str, smooth: None) -> None:
+    fast = {**COBA, "parameters": {**COBA["parameters"], "tau": "5*ms"}}
+    delays = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
+    config = described(
+        conv("first", 2, 2, recurrent=True, **delays),
+        dense("last", shape=[1, 3, 2], delay="1*ms", recurrent=True, recurrent_delay="2*ms"),
+        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron="coba", neurons={"coba": fast},
+        decoder={"kind": "mean"},
+    )  # fmt: skip
+    drawn = multiplied(Network.initialise(config, seed=2), 1.5)
+    mirror = mirror_of(drawn, derivative=Gaussian(sigma=0.5))
+    check_slopes(mirror)
+    for name, values in mirror.weights.items():
+        assert values.grad is not None
+        assert (values.grad[values.detach() > 0] != 0).any()
+        assert (values.grad[values.detach() < 0] != 0).any()
+        assert not (name.endswith("recurrent") and values.grad.diagonal().any())
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_surrogate_gradients_stay_finite(name: str) -> None:
+    """Over many steps, through resets and refractoriness, at the model's own time step."""
+    mirror = mirror_of(
+        case(name, "brian2").with_time(steps=80), derivative=ArcTan(), detach_refractory=False,
+        trainable=load_neuron(name).trainable, dtype=torch.float32,
+    )  # fmt: skip
+    layers = mirror(drive_of(mirror.config), key=KEY).layers.values()
+    assert all(layer.spikes.sum() > 3 for layer in layers)
+    torch.cat([layer.spikes.flatten() for layer in layers]).mean().backward()  # type: ignore[no-untyped-call]
+    for key, values in mirror.weights.items():
+        assert values.grad is not None, key
+        assert values.grad.isfinite().all(), key
+        assert values.grad.any(), key
+
+
+# A loop in plain PyTorch
 
 
 def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor:
@@ -180,20 +206,20 @@ def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_layer_by_layer_equals_step_by_step(schedule: str) -> None:
     described = network("lif", schedule)
-    mirror = mirror_of(described, derivative=FastSigmoid(slope=10.0), dtype=torch.float64)
-    given, expected_given = drive().requires_grad_(), drive().requires_grad_()
+    mirror = mirror_of(described, derivative=FastSigmoid(slope=10.0))
+    given, same = (drive_of(described.config).requires_grad_() for _ in range(2))
     weights = {
         name: torch.tensor(values).requires_grad_() for name, values in described.weights.items()
     }
     activity = mirror(given)
     found = torch.cat([layer.spikes.flatten() for layer in activity.layers.values()])
-    expected = monolith(expected_given, weights, schedule)
+    expected = monolith(same, weights, schedule)
     assert 0.1 < expected.mean() < 0.9
     assert torch.equal(found, expected)
     weighting = torch.from_numpy(stream(5, 5).normal(size=len(found)))
     (weighting * found).sum().backward()  # type: ignore[no-untyped-call]
     (weighting * expected).sum().backward()  # type: ignore[no-untyped-call]
-    pairs = [(given.grad, expected_given.grad)]
+    pairs = [(given.grad, same.grad)]
     pairs += [(mirror.weights[name].grad, values.grad) for name, values in weights.items()]
     for a, b in pairs:
         assert a is not None
@@ -204,16 +230,13 @@ def test_layer_by_layer_equals_step_by_step(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_refractory_neuron_passes_no_gradient_and_no_nan(schedule: str) -> None:
+    trainable = ("tau", "tau_syn", "theta")
     mirror = mirror_of(
-        network("cuba", schedule),
-        derivative=ArcTan(),
-        trainable=("tau", "tau_syn", "theta"),
-        potentials="all",
-        dtype=torch.float64,
+        network("cuba", schedule), derivative=ArcTan(), trainable=trainable, potentials="all"
     )
-    given = drive().requires_grad_()
-    activity = mirror(given)
-    spikes = activity.layers["first"].spikes
+    loss = Loss(mirror)
+    total = loss()
+    spikes = loss.activity.layers["first"].spikes
     assert spikes.sum() > 4
     # While it is refractory nothing can be learned: in Brian2's order one step less than in the
     # paper's, where the step of the spike itself ends with the update.
@@ -222,10 +245,10 @@ def test_a_refractory_neuron_passes_no_gradient_and_no_nan(schedule: str) -> Non
         refractory[late:] += spikes.detach()[:-late]
     assert refractory.any()
     assert not (refractory * spikes).any()
-    (found,) = torch.autograd.grad((refractory * spikes).sum(), given, retain_graph=True)
+    (found,) = torch.autograd.grad((refractory * spikes).sum(), loss.drive, retain_graph=True)
     assert not found.any()
-    loss(activity).backward()  # type: ignore[no-untyped-call]
-    for values in (given, *mirror.weights.values()):
+    total.backward()  # type: ignore[no-untyped-call]
+    for values in (loss.drive, *mirror.weights.values()):
         assert values.grad is not None
         assert values.grad.isfinite().all()
         assert values.grad.any()
