@@ -106,7 +106,7 @@ def readings(mirror: NetworkMirror, drive: Tensor) -> tuple[Activity, dict[str, 
         own = {"spikes": layer.spikes, "counts": layer.counts, **layer.states}
         own |= {"potential": layer.potential, "final": layer.final_potential}
         read |= {f"{name}.{key}": values for key, values in own.items() if values is not None}
-    return activity, read
+    return activity, dict(sorted(read.items(), key=lambda item: item[0]))
 
 
 class Loss:

@@ -130,7 +130,7 @@ def test_the_gradient_with_respect_to_the_noises_size_is_exact(
     noisy = network("only")
     rule = FastSigmoid()
     monkeypatch.setattr(type(rule), "detach_reset", True)
-    mirror = mirror_of(noisy, derivative=rule, trainable=["sigma"], dtype=torch.float64)
+    mirror = mirror_of(noisy, derivative=rule, trainable=["sigma"])
     drive = torch.zeros((noisy.config.steps, 3, 1, 1, 4), dtype=torch.float64)
     v = mirror(drive, record=["v"], key=Key(1, np.arange(3))).layers["only"].states["v"]
     assert v.abs().max() > 0.1

@@ -134,7 +134,7 @@ def test_compiled_targets_count_the_same(target: Target) -> None:
 def test_gradients_pass_through_the_count() -> None:
     """The layer runs uncompiled, and each neuron's weights have a gradient by the others."""
     net = network("brian2", recurrent=False)
-    mirror = mirror_of(net, dtype=torch.float64, derivative=derivative("fast_sigmoid"))
+    mirror = mirror_of(net, derivative=derivative("fast_sigmoid"))
     drive = torch.from_numpy(signals().as_float())
     counts = mirror(drive.swapaxes(0, 1)).layers["first"].counts
     assert int(counts.sum()) > 50

@@ -10,13 +10,9 @@ import pytest
 import torch
 from builders import SCHEDULES, conv, dense, described
 from mirrors import mirror_of
-from numpy.typing import NDArray
 from torch import Tensor
 
-from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, initial_state
-from bioae.equations.arrays.stepping import Stepper
-from bioae.networks import Network, PlacedLayer
+from bioae.networks import Network
 from bioae.random import stream
 from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -52,24 +48,6 @@ def states(mirror: NetworkMirror, given: Tensor, *names: str) -> dict[str, Tenso
 # Closed forms
 
 
-@pytest.mark.parametrize(("schedule", "late"), [("paper", 1), ("brian2", 0)])
-def test_below_threshold_a_lif_is_an_exponential(schedule: str, late: int) -> None:
-    config = described(dense("first", 1), input_shape=[1, 1, 1], steps=STEPS, schedule=schedule)
-    mirror = mirror_of(Network(config, {"first.weight": np.ones((1, 1))}), dtype=torch.float64)
-    # At the end of a step Brian2's order has added the next step's input; the paper's has leaked.
-    given = torch.zeros((STEPS, 1, 1, 1, 1), dtype=torch.float64)
-    given[3], given[8] = 0.5, 0.25
-    found = states(mirror, given, "v")["v"].flatten()
-    when = np.arange(STEPS)
-    expected = np.zeros(STEPS)
-    for step, size in ((3, 0.5), (8, 0.25)):
-        elapsed = when + 1 - step if late else when - step + 1
-        begun = elapsed >= late
-        expected += np.where(begun, size * np.exp(-elapsed / 100), 0.0)
-    assert expected.max() > 0.7
-    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=0)
-
-
 def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
     """In the paper's order u before threshold is I (1 - L^n) / (1 - L) after n inputs."""
     layer = conv("first", 1, 1)
@@ -77,7 +55,7 @@ def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
     network = Network(config, {"first.weight": np.ones((1, 1, 1, 1))})
     currents = torch.tensor([0.005, 0.05, 0.3], dtype=torch.float64)
     with torch.no_grad():
-        mirror = mirror_of(network, dtype=torch.float64)
+        mirror = mirror_of(network)
         spikes = mirror(currents.expand(600, 1, 1, 1, 3)).layers["first"].spikes
     decay = math.exp(-1 / 100)
     for current, train in zip(currents.tolist(), spikes.reshape(600, 3).T, strict=True):
@@ -88,74 +66,13 @@ def test_a_constant_current_fires_at_the_closed_form_rate() -> None:
         assert set(np.diff(np.flatnonzero(train))) <= {interval}
 
 
-# A plain loop over NumPy arrays
-
-
-def plain_loop(
-    described: Network, placed: PlacedLayer, feed: NDArray[Any], record: tuple[str, ...]
-) -> dict[str, NDArray[Any]]:
-    """Step one example of a recurrent layer with the program's blocks, in the schedule's order."""
-    program, schedule = placed.program, described.config.timing.schedule
-    parameters: dict[str, Any] = described.parameters(placed)
-    size: dict[str, Any] = {"dt": described.config.dt_seconds, "n": placed.size}
-    values: dict[str, Any] = {
-        "dt": np.asarray(size["dt"]),
-        **parameters,
-        **constant_values(program, parameters, **size),
-        **initial_state(program, parameters, **size),
-        "_fired": np.zeros(placed.size, dtype=bool),
-    }
-    stepper = Stepper(program, array_functions(np))
-    recurrent = described.weights[f"{placed.name}.recurrent"]
-    kept: dict[str, list[NDArray[Any]]] = {name: [] for name in (*record, "spikes")}
-    lead_in = schedule.lead_in
-    for step in range(-lead_in, STEPS):
-        values["t"] = np.asarray(step * size["dt"])
-        stepper.prepare(values)
-        for slot in schedule.slots:
-            if slot == "groups":
-                stepper.update(values)
-            elif slot == "thresholds":
-                values["_fired"] = stepper.condition(values)
-                stepper.on_spike(values)
-            elif slot == "synapses":
-                arriving = recurrent @ values["_fired"]
-                if step + lead_in < STEPS:
-                    arriving = arriving + feed[step + lead_in]
-                values["bioae_input"] = arriving
-                stepper.receive(values)
-            elif slot == "resets":
-                stepper.reset(values)
-        if step >= 0:
-            for name, column in kept.items():
-                column.append(values["_fired" if name == "spikes" else name])
-    return {name: np.stack(column) for name, column in kept.items()}
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("model", MODELS)
-def test_recurrence_equals_a_plain_loop(model: str, schedule: str) -> None:
-    described = network(model, schedule)
-    placed = described.config.placed[0]
-    names = tuple(placed.program.states)
-    found = states(mirror_of(described, dtype=torch.float64), drive(), *names)
-    weight = torch.tensor(described.weights["first.weight"])
-    assert 0.05 < found["spikes"].mean() < 0.9
-    for example in range(3):
-        image = drive()[:, example].double()
-        feed = torch.nn.functional.conv2d(image, weight).flatten(1).numpy()
-        expected = plain_loop(described, placed, feed, names)
-        for name, values in expected.items():
-            np.testing.assert_array_equal(found[name][:, example].flatten(1), values)
-
-
 # Types of numbers
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_float32_agrees_up_to_rounding(schedule: str) -> None:
     described = network("lif", schedule)
-    double = states(mirror_of(described, dtype=torch.float64), drive(), "v")
+    double = states(mirror_of(described), drive(), "v")
     single = states(mirror_of(described, dtype=torch.float32), drive(), "v")
     assert single["v"].dtype == single["spikes"].dtype == torch.float32
     assert double["spikes"].any()
@@ -197,7 +114,7 @@ def test_each_neuron_may_have_its_own_parameter() -> None:
     taus = np.linspace(0.02, 0.2, 8)
     varied = Network(described.config, {**described.weights, "first.tau": taus})
     for trainable in ((), ("tau",)):
-        mirror = mirror_of(varied, trainable=trainable, potentials="all", dtype=torch.float64)
+        mirror = mirror_of(varied, trainable=trainable, potentials="all")
         run = mirror(drive())
         potential = run.layers["first"].potential
         # U leaks by exp(-dt/tau) in a step without input, after the last of them.
@@ -210,7 +127,7 @@ def test_each_neuron_may_have_its_own_parameter() -> None:
 
 
 def test_clamp_moves_parameters_to_their_bounds() -> None:
-    mirror = mirror_of(network(), trainable=("tau", "theta"), dtype=torch.float64)
+    mirror = mirror_of(network(), trainable=("tau", "theta"))
     weights = mirror.weights
     with torch.no_grad():
         weights["first.tau"].fill_(7.0)
@@ -252,31 +169,3 @@ def test_weights_survive_a_round_trip(dtype: torch.dtype) -> None:
     assert again.weights["last.tau"] == pytest.approx(0.02)
     # What was trained before and is not now stays what it was.
     assert mirror_of(again).to_network().weights.keys() == again.weights.keys()
-
-
-# What is returned
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_the_potential_is_the_leaky_sum_of_the_input_without_reset(schedule: str) -> None:
-    mirror = mirror_of(network("lif", schedule), potentials="all", dtype=torch.float64)
-    with torch.no_grad():
-        activity = mirror(drive())
-    first = activity.layers["first"]
-    weights = {name: values.detach() for name, values in mirror.weights.items()}
-    fed = torch.nn.functional.conv2d(drive().double().flatten(0, 1), weights["first.weight"])
-    sent = first.spikes.flatten(2) @ weights["first.recurrent"].T
-    fed = fed.reshape(sent.shape)
-    decay = math.exp(-1 / 100)
-    expected = torch.zeros_like(sent)
-    potential = fed[0] if schedule == "brian2" else torch.zeros_like(sent[0])
-    for step in range(STEPS):
-        if schedule == "brian2":
-            later = fed[step + 1] if step + 1 < STEPS else 0
-            potential = decay * potential + (later + sent[step])
-        else:
-            potential = decay * (potential + (fed[step] + (sent[step - 1] if step else 0)))
-        expected[step] = potential
-    assert first.potential is not None
-    assert first.spikes.any()
-    torch.testing.assert_close(first.potential.flatten(2), expected, rtol=1e-13, atol=1e-13)

@@ -116,7 +116,7 @@ def test_a_larger_recurrent_gain_lets_gradients_grow() -> None:
     inputs = torch.from_numpy(signals().as_float().swapaxes(0, 1).copy())
     growth = []
     for gain in (1.0, 40.0):
-        mirror = mirror_of(network_of(gain), derivative=derivative("boxcar"), dtype=torch.float64)
+        mirror = mirror_of(network_of(gain), derivative=derivative("boxcar"))
         norms = gradient_norms(layer_outputs(mirror.layers["hidden"]), inputs, [5, 100])
         early, late = np.linalg.norm(norms, axis=1)
         growth.append(np.log(late / early))

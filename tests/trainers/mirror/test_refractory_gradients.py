@@ -68,7 +68,6 @@ def test_a_refractory_lif_learns_as_a_loop_does(schedule: str, attached: bool) -
         derivative=FastSigmoid(slope=10.0),
         detach_refractory=not attached,
         trainable=tuple(VALUES),
-        dtype=torch.float64,
     )
     drive = stream(0, 0).random((STEPS, EXAMPLES, 1, 2, 2))
     given, other = (torch.from_numpy(drive.copy()).requires_grad_() for _ in range(2))

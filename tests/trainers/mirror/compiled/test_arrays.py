@@ -6,10 +6,9 @@ import gc
 
 import pytest
 import torch
-from mirrors import mirror_of
+from builders import conv, deconv
+from mirrors import described, drive_of, firing, mirror_of, needs_compiler
 
-from bioae.networks import Network, NetworkConfig
-from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.compiled.arrays import Arrays
 
 SHAPE = (4, 3, 2, 5)
@@ -30,15 +29,15 @@ def test_memory_is_used_again_when_the_last_view_is_gone() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler")
+@needs_compiler
 def test_steps_reuse_the_memory_of_the_step_before() -> None:
-    network = Network.initialise(NetworkConfig.preset("strided", steps=5)).quantised()
-    mirror = mirror_of(network, compile=True)
-    drive = (torch.rand(5, 3, 1, 28, 28) < 0.1).float()
+    config = described("lif", layers=[conv("first", 4, 3), deconv("last", 1, 3)],
+                       input_shape=[1, 20, 20])  # fmt: skip
+    mirror, drive = mirror_of(firing(config), compile=True), drive_of(config)
 
     def train() -> tuple[int, torch.Tensor]:
         activity = mirror(drive)
-        spikes = activity.layers["encoder1"].spikes
+        spikes = activity.layers["first"].spikes
         place, copied = spikes.data_ptr(), spikes.detach().clone()
         activity.reconstruction.square().sum().backward()  # type: ignore[no-untyped-call]
         assert torch.equal(spikes, copied)

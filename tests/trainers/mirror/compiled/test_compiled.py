@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import SCHEDULES, conv, deconv
+from builders import COBA, SCHEDULES, conv, deconv, dense
 from mirrors import (
     COMPILED,
     DENSE,
@@ -24,6 +24,8 @@ from refusals import refused
 
 from bioae.equations import load_neuron
 from bioae.errors import NetworkError
+from bioae.networks import Network
+from bioae.random import stream
 from bioae.trainers.mirror.compiled import build, kernel, unsupported
 from bioae.trainers.mirror.derivatives import (
     DERIVATIVES,
@@ -98,6 +100,38 @@ def test_one_delay(schedule: str) -> None:
     compare(firing(described("lif", schedule, layers=layers)))
 
 
+@needs_compiler
+@pytest.mark.medium
+@pytest.mark.parametrize(
+    ("model", "schedule", "recurrent"),
+    [
+        ("lif", "paper", False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ("lif", "brian2", True),
+                ("coba", "paper", True),
+                ("coba", "brian2", False),
+            ]
+        ),
+    ],
+)
+def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> None:
+    """Pooling, a dense and a transposed convolution, with biases of both signs."""
+    layers = [
+        {"kind": "avg_pool2d", "name": "first", "kernel": 3, "stride": 1, "bias": True},
+        dense("middle", shape=[2, 3, 3], bias=True, recurrent=recurrent),
+        deconv("last", 2, 3, bias=True),
+    ]
+    config = described(
+        "lif", schedule, input_shape=[2, 5, 5], neuron=model, neurons={"coba": COBA}, layers=layers
+    )
+    weights = dict(Network.initialise(config, seed=4).weights)
+    for key, name in enumerate(("first.bias", "middle.bias", "last.bias")):
+        weights[name] = stream(6, key).normal(0.1, 0.2, weights[name].shape)
+    compare(Network(config, weights).quantised())
+
+
 @pytest.mark.slow
 @needs_compiler
 def test_the_threads_do_not_matter() -> None:
@@ -108,7 +142,7 @@ def test_the_threads_do_not_matter() -> None:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             mirror = mirror_of(network, derivative=MultiGaussian(), compile=True)
-            activity = mirror(drive_of(config).float())
+            activity = mirror(drive_of(config))
             found.append(activity.layers["first"].spikes)
     finally:
         torch.set_num_threads(before)
@@ -127,8 +161,8 @@ def test_uncompilable_layers(model: str, layers: list[dict[str, Any]]) -> None:
     network = firing(described(model, layers=layers))
     with refused(NetworkError, "layer first", "auto"):
         learn(mirror_of(network, potentials="all", compile=True))
-    _, expected = learn(mirror_of(network, potentials="all"))
-    _, found = learn(mirror_of(network, potentials="all", compile="auto"))
+    *_, expected = learn(mirror_of(network, potentials="all"))
+    *_, found = learn(mirror_of(network, potentials="all", compile="auto"))
     assert expected
     # The last layer of the two lif networks is compiled.
     for name, grad in expected.items():
@@ -154,7 +188,7 @@ def test_whatever_fails_while_compiling_leaves_a_layer_uncompiled(
     monkeypatch.setattr(unsupported, "_warned", set())
     network = firing(described("lif"))
     mirrors = (mirror_of(network, potentials="all", compile=each) for each in (False, "auto"))
-    plain, found = (learn(mirror)[1] for mirror in mirrors)
+    plain, found = (learn(mirror)[2] for mirror in mirrors)
     assert plain
     for each, grad in plain.items():
         assert torch.equal(found[each], grad)
@@ -173,7 +207,7 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     build.compile_cpp.cache_clear()
     with refused(NetworkError):
         mirror_of(network, compile=True)(drive_of(network.config))
-    drive = drive_of(network.config).float()
+    drive = drive_of(network.config)
     plain, fused = (mirror_of(network, compile=each)(drive) for each in (False, "auto"))
     assert plain.layers["last"].spikes.any()
     assert torch.equal(plain.reconstruction, fused.reconstruction)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from builders import COBA, SCHEDULES, conv, dense, multiplied
+from builders import COBA, SCHEDULES, conv, dense
 from mirrors import (
     COMPILED,
     DENSE,
     compare,
     described,
+    drive_of,
     firing,
-    mirror_of,
     needs_compiler,
 )  # fmt: skip
 
-from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.networks import Network
-from bioae.random import stream
-from bioae.simulation.backend import Backend
-from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.compiled import kernel
 from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, derivative
 
@@ -123,49 +118,12 @@ def test_sizes(size: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -
     own = [dense("first", size, recurrent=True, gain=1.0), DENSE[1]]
     config = described("lif", layers=own)
     drawn = firing(config).quantised()
-    results, before = [], torch.get_num_threads()
-    drive = torch.from_numpy(stream(1, 0).random((config.steps, 20, 1, 1, 3))).to(dtype)
-    drive = (16 * drive).round() / 16
+    drive = (16 * drive_of(config, 20)).round() / 16
+    before = torch.get_num_threads()
     try:
-        for compiled, threads in ((False, 1), (True, 1), (True, 3)):
+        for threads in (1, 3):
             torch.set_num_threads(threads)
-            mirror = mirror_of(drawn, dtype=dtype, derivative=FastSigmoid(), compile=compiled)
-            spikes = mirror(drive).layers["first"].spikes
-            (spikes * spikes.cumsum(0).detach()).sum().backward()  # type: ignore[no-untyped-call]
-            grads = {n: w.grad for n, w in mirror.weights.items() if w.grad is not None}
-            assert {"first.weight", "first.recurrent"} <= grads.keys()
-            results.append((spikes, grads))
+            rtol = 1e-10 if dtype == torch.float64 else 1e-3
+            compare(drawn, drive.requires_grad_(), dtype=dtype, rtol=rtol)
     finally:
         torch.set_num_threads(before)
-    assert results[0][0].any()
-    rtol = 1e-10 if dtype == torch.float64 else 1e-3
-    for spikes, grads in results[1:]:
-        assert torch.equal(spikes, results[0][0])
-        for name, grad in grads.items():
-            expected = results[0][1][name]
-            atol = rtol * float(expected.abs().max())
-            torch.testing.assert_close(grad, expected, rtol=rtol, atol=atol)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("delay", ["0*ms", ["0*ms", "3*ms"]])
-def test_the_spikes_of_brian2(schedule: str, delay: Any) -> None:
-    drawn = multiplied(network(schedule, recurrent_delay=delay), 4.0)
-    images = stream(2, 0).random((4, 1, 1, 3))
-    result = simulate(drawn, images, Backend("numpy", "float64"))
-    drive = Presentations.of(drawn.config, images).drive()
-    mirror = mirror_of(drawn, dtype=torch.float64, compile=True)
-    with torch.no_grad():
-        activity = mirror(torch.from_numpy(drive))
-    for name, layer in activity.layers.items():
-        counts = layer.counts.flatten(1).numpy()
-        assert counts.any()
-        node = result[f"layers/{name}"]
-        assert np.array_equal(node["spike_count"], counts)
-        step, example, neuron = np.nonzero(layer.spikes.flatten(2).numpy())
-        order = np.lexsort((neuron, step, example))
-        for variable, values in (("example", example), ("neuron", neuron)):
-            assert np.array_equal(node[f"spike_{variable}"], values[order])
-        dt = drawn.config.dt_seconds * 1000
-        assert np.allclose(node["spike_time_ms"], step[order] * dt)

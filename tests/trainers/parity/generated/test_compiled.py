@@ -9,11 +9,7 @@ import torch
 from generated_models import make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mirrors import mirror_of
-
-from bioae.random import stream
-from bioae.trainers.mirror.compiled import build
-from bioae.trainers.mirror.derivatives import ArcTan
+from mirrors import compare, needs_compiler
 
 #: What is left to the plain mirror.
 LEFT = {
@@ -22,28 +18,8 @@ LEFT = {
 }  # fmt: skip
 
 
-def learned(case: Any, *, compiled: bool, attached: bool) -> dict[str, torch.Tensor]:
-    """Return spikes, the last potential, and gradients."""
-    mirror = mirror_of(
-        case.network,
-        derivative=ArcTan(),
-        detach_refractory=not attached,
-        potentials="last",
-        dtype=torch.float64,
-        compile=compiled,
-    )
-    drive = case.network.config.encoder.encode(case.images, [0, 1], steps=case.network.config.steps)
-    given = torch.from_numpy(drive).double().requires_grad_()
-    layer = mirror(given).layers["only"]
-    weight = torch.from_numpy(stream(1, 0).normal(size=layer.spikes.shape))
-    loss = (weight * layer.spikes).sum() + (weight[0] * layer.final_potential).sum()
-    loss.backward()
-    found = {"spikes": layer.spikes, "potential": layer.final_potential, "drive": given.grad}
-    return {**found, **{name: values.grad for name, values in mirror.weights.items()}}
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(build.compiler() is None, reason="there is no C++ compiler to compile with")
+@needs_compiler
 @pytest.mark.parametrize(
     "count", [8, pytest.param(120, marks=pytest.mark.slow, id="many")], ids=str
 )
@@ -56,15 +32,12 @@ def test_compiled(count: int) -> None:
 
     @settings(max_examples=count, suppress_health_check=[*HealthCheck])
     @given(cases(), st.booleans())
-    def compare(case: Any, attached: bool) -> None:
-        plain, fused = (learned(case, compiled=c, attached=attached) for c in (False, True))
-        assert plain["spikes"].any(), case
-        assert torch.equal(plain["spikes"], fused["spikes"]), case
-        for name, values in plain.items():
-            assert values.isfinite().all(), (name, case)
-            largest = float(values.detach().abs().max())
-            torch.testing.assert_close(fused[name], values, rtol=1e-9, atol=1e-9 * largest)
+    def check(case: Any, attached: bool) -> None:
+        config = case.network.config
+        drive = torch.from_numpy(config.encoder.encode(case.images, [0, 1], steps=config.steps))
+        options = {"detach_refractory": not attached, "potentials": "last", "rtol": 1e-9}
+        compare(case.network, drive.double().requires_grad_(), **options)
         checked.append(case)
 
-    compare()
+    check()
     assert len(checked) >= count / 2
