@@ -2,7 +2,8 @@
 
 Three speeds: unmarked tests compile nothing and start no process (`make test-fast`), those marked
 `medium` also run in `make test`, and those marked `slow` in `make test-all` only. Tests of a target
-that compiles are marked here; in `make test-fast`, any other test that starts a process fails.
+that compiles, and those of robustness, are marked here; in `make test-fast`, any other test that
+starts a process fails.
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ _STARTING = {"quick_compiler", "start"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of targets that compile."""
+    """Mark the tests of targets that compile, and of robustness."""
     for item in items:
         assert isinstance(item, pytest.Function)
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         named = {value for value in parameters if isinstance(value, str)}
         if named & _COMPILED or _STARTING & {*item.fixturenames}:
             item.add_marker("medium")
+        if "robustness" in item.path.parts:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -120,6 +120,7 @@ def test_its_text_is_short(result: xr.DataTree) -> None:
     assert "\n" not in repr(of(result))
 
 
+@pytest.mark.medium
 def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None:
     path = tmp_path / "result.nc"
     write_result(result, path)
@@ -136,6 +137,7 @@ def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None
     assert done.stdout.split("\n")[:3] == ["['conv', 'latent', 'output']", "[]", "[]"]
 
 
+@pytest.mark.medium
 def test_importing_bioae_leaves_xarray_to_its_first_use() -> None:
     code = "import sys, bioae; print('xarray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

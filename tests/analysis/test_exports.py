@@ -33,6 +33,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = analysis.nothing
 
 
+@pytest.mark.medium
 def test_importing_and_measuring_need_no_heavy_library() -> None:
     code = (
         "import sys, bioae.analysis\n"

@@ -185,6 +185,7 @@ def test_pictures_that_do_not_fit(tmp_path: Path, spoil: Any, fields: dict[str, 
         load(tmp_path)
 
 
+@pytest.mark.medium
 def test_a_network_runs_on_a_folder_of_pictures(tmp_path: Path) -> None:
     digits = load("sample", "test", 2)
     for number, image in enumerate(np.asarray(digits.values)):

@@ -40,6 +40,7 @@ def check_demo(folder: Path) -> None:
         assert (folder / name).exists(), name
 
 
+@pytest.mark.medium
 def test_a_small_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

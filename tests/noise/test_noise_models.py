@@ -70,6 +70,7 @@ def test_the_mirror_and_brian2_draw_the_same_numbers() -> None:
     assert (report.differing, report.one_step, report.max_state_error) == (0, 1.0, 0.0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> None:
     noisy = network("first", "second", steps=20, schedule=schedule)

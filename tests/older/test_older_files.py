@@ -77,6 +77,7 @@ def test_an_artefact_gives_the_spikes_that_it_gave(
     np.testing.assert_array_equal(result["reconstruction"], stored["reconstruction"])
 
 
+@pytest.mark.medium
 def test_a_result_is_analysed(stored: xr.DataTree, tmp_path: Path) -> None:
     assert task_of(stored) == "reconstruction"
     error = ((stored["reconstruction"] - stored["input"]) ** 2).sum(("y", "x")).mean()

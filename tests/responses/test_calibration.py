@@ -162,6 +162,7 @@ def test_a_model_that_needs_finer_steps_gets_them(network: Network) -> None:
     assert network.with_dt_of(lif(dt="5*ms")) is network
 
 
+@pytest.mark.medium
 def test_the_step_of_a_response_is_one_that_the_model_allows() -> None:
     lif, fine = load_neuron("lif"), load_neuron("hodgkin_huxley")
     with refused(InputError, "'hodgkin_huxley'", where="dt"):

@@ -149,6 +149,7 @@ def test_a_nearly_empty_result_is_analysed(make: Make, kind: str, tmp_path: Path
     assert found["layers"] == found["results"][kind]["layers"]
 
 
+@pytest.mark.medium
 def test_nearly_empty_results_are_analysed_and_compared(make: Make, tmp_path: Path) -> None:
     found = analysed_kinds(make, KINDS, tmp_path)
     comparisons = dict(zip(KINDS[1:], found["comparisons"], strict=True))
@@ -166,6 +167,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return folder / "out", analyze([folder / "a.nc", folder / "b.nc"], out=folder / "out")
 
 
+@pytest.mark.medium
 def test_the_file_of_several_results_has_a_group_for_each(
     analysed: tuple[Path, dict[str, Any]],
 ) -> None:

@@ -122,6 +122,7 @@ def test_the_users_settings_hold_in_their_axes() -> None:
     assert axes.title.get_fontsize() == 31
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("column", "width"), [("single", 85), ("double", 175)])
 def test_print_has_the_width_of_a_column_and_small_letters(column: Any, width: float) -> None:
     before = dict(mpl.rcParams)
@@ -147,6 +148,7 @@ def test_print_has_the_width_of_a_column_and_small_letters(column: Any, width: f
         plots.print_style("wide").__enter__()  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 def test_figures_in_print_are_vectors_with_text(tmp_path: Path) -> None:
     with plots.print_style():
         figure = plots.interval_histograms(of_layers(isi_distribution))

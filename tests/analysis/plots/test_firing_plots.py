@@ -279,6 +279,7 @@ def test_a_transfer_curve_recovers_a_planted_gain() -> None:
         transfer_curve(tree, bins=0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("density", [0.0, 1.0, 0.3])
 def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, density: float) -> None:
     raster = np.random.default_rng(0).random((3, 6, 4)) < density

@@ -42,6 +42,7 @@ def test_signals_have_one_legend_and_equal_axes(make: Make) -> None:
     assert first.get_ylim()[0] < signals.min() < signals.max() < first.get_ylim()[1]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("value", [1e308, 1e300, 1e-300, 0.0])
 def test_outputs_of_any_size_are_drawn(make: Make, value: float) -> None:
     signs = np.where(np.arange(3 * STEPS * 2) % 3 == 0, -1, 1).reshape(3, STEPS, 2)

@@ -139,6 +139,7 @@ def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) 
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.svg")
 
 
+@pytest.mark.medium
 def test_drawing_never_imports_pyplot() -> None:
     code = (
         "import sys\n"

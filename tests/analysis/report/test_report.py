@@ -23,6 +23,8 @@ from bioae.cli.analyze import analyze as command
 from bioae.errors import OutputError, ResultError
 from bioae.simulation.results.netcdf import write_result
 
+pytestmark = pytest.mark.medium
+
 LINKING = {"src", "href", "srcset", "action", "data", "poster"}
 VOID = {"meta", "link", "img", "br", "hr"}
 

@@ -166,6 +166,7 @@ def test_figures_leave_it_out(tree: xr.DataTree) -> None:
     assert len(plots.rasters(tree, layers=["output"]).axes) == 1
 
 
+@pytest.mark.medium
 def test_the_report_says_so_once(
     tree: xr.DataTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

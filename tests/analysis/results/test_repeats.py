@@ -267,6 +267,7 @@ def test_results_with_repeats_are_comparable_with_cortex(
     assert float(statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
 
 
+@pytest.mark.medium
 def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
     """A neuron that passes on its input: counts of T draws with p have a Fano factor of 1 - p."""
     rate, steps, repeats, neurons = 0.4, 25, 200, 9

@@ -113,6 +113,7 @@ def test_a_file_gives_back_the_tree_with_its_layers_in_order(tmp_path: Path) -> 
     assert found.attrs["dtype"] == "float64"
 
 
+@pytest.mark.medium
 @given(examples=st.lists(st.integers(0, 11), unique=True))
 def test_selected_examples_are_written_with_their_spikes(
     examples: list[int], tmp_path_factory: pytest.TempPathFactory
@@ -232,6 +233,7 @@ def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> N
     assert path.read_bytes() != before
 
 
+@pytest.mark.medium
 def test_the_old_file_survives_a_full_disk(tmp_path: Path) -> None:
     """The process may write 4 kB a file: the system refuses the rest, as a full disk does."""
     path = tmp_path / "r.nc"

@@ -50,17 +50,3 @@ def test_both_kinds_of_fields_have_the_same_covariance(gain: float, gaussian: bo
         assert expected[0] == pytest.approx(1.0)
         # At most one independent value of variance 2 per field.
         np.testing.assert_allclose(lags, expected, atol=5 * math.sqrt(2 / count))
-
-
-def test_seeds_splits_and_labels() -> None:
-    one, again, other = (ring_fields(11, seed=seed) for seed in (3, 3, 4))
-    np.testing.assert_array_equal(one.as_float(), again.as_float())
-    assert one.labels is not None
-    assert sorted(one.labels) == [0] * 6 + [1] * 5
-    test = ring_fields(11, seed=3, split="test")
-    # In random order: two classes follow one another half of the time.
-    labels = ring_fields(1000, seed=3).labels
-    assert labels is not None
-    assert (labels[1:] != labels[:-1]).mean() == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(999))
-    for each in (other, test):
-        assert (abs(one.as_float() - each.as_float()).max(axis=(1, 2)) > 0.01).all()

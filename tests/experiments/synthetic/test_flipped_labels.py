@@ -44,13 +44,6 @@ def test_exactly_a_fraction_is_flipped_to_another_class(
     assert (more.labels == after)[after != before].all()
 
 
-def test_equal_seeds_give_equal_labels() -> None:
-    data = images(100, 10)
-    one, same, other = (flip_labels(data, 0.4, classes=10, seed=s).labels for s in (1, 1, 2))
-    assert (one == same).all()
-    assert (one != other).any()
-
-
 def test_signals_and_events_keep_their_kind() -> None:
     signals = Data.of_signals(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
     events = Data.of_events(

@@ -26,22 +26,6 @@ def test_values(family: Any, expected: list[float]) -> None:
     np.testing.assert_allclose(genz_values(points, A, U, family), expected, atol=1e-15)
 
 
-@pytest.mark.parametrize("family", ["oscillatory", "gaussian", "continuous"])
-def test_splits_are_other_points_of_one_function(family: Any) -> None:
-    train, test = (genz(200, inputs=3, seed=4, family=family, split=s) for s in ("train", "test"))
-    again = genz(100, inputs=3, seed=4, family=family)
-    np.testing.assert_array_equal(train.values[:100], again.values)
-    assert train.shape == (1, 1, 3)
-    assert not np.isin(train.values, test.values).any()
-    assert train.targets is not None
-    assert again.targets is not None
-    np.testing.assert_array_equal(train.targets[:100], again.targets)
-    assert train.targets.std() > 0.01
-    other = genz(100, inputs=3, seed=5, family=family).targets
-    assert other is not None
-    assert (other != again.targets).all()
-
-
 @pytest.mark.parametrize("difficulty", [0.5, 3.0])
 def test_the_difficulty_is_the_sum_of_the_coefficients(difficulty: float) -> None:
     """The logarithm of a Gaussian is a polynomial, whose quadratic terms are -a^2."""

@@ -59,15 +59,6 @@ def test_distractors_come_in_the_delay_and_say_nothing_of_the_label() -> None:
     assert not parts(store_recall(50, seed=2, distractors=0.0))[:, 31:230, :2].any()
 
 
-def test_examples_follow_from_seed_and_split() -> None:
-    one, same = store_recall(50, seed=3), store_recall(50, seed=3)
-    np.testing.assert_array_equal(one.as_float(), same.as_float())
-    np.testing.assert_array_equal(one.as_float()[:20], store_recall(20, seed=3).as_float())
-    for other in (store_recall(50, seed=4), store_recall(50, seed=3, split="test")):
-        assert (one.labels != other.labels).any()
-        assert (one.as_float() != other.as_float()).any()
-
-
 def test_rows_hold_the_permuted_pixels_of_their_image() -> None:
     digits = load("sample", "test", 20)
     rows, other, plain = (permuted_rows(digits, seed=seed) for seed in (0, 1, None))

@@ -65,16 +65,6 @@ def test_moments_and_the_correlation_of_mutants(
     assert products.mean() / variance == pytest.approx(1 - (epistasis + 1) / loci, abs=0.05)
 
 
-def test_equal_seeds_give_equal_landscapes() -> None:
-    one, same, other = (nk_landscape(20, 5, seed=seed).sample(50) for seed in (4, 4, 5))
-    np.testing.assert_array_equal(one.as_float(), same.as_float())
-    np.testing.assert_array_equal(one.targets, same.targets)
-    assert (one.targets != other.targets).any()
-    assert (one.as_float() != other.as_float()).any()
-    again = nk_landscape(20, 5, seed=4).sample(50, repeat=1)
-    assert (one.as_float() != again.as_float()).any()
-
-
 def test_a_sample_has_different_genotypes_and_their_fitness() -> None:
     landscape = nk_landscape(6, 2, seed=2)
     assert repr(landscape) == "NKLandscape(N=6, K=2, seed=2)"

@@ -42,14 +42,3 @@ def test_the_noise_has_its_deviation() -> None:
     rest = noisy.as_float() - quiet.as_float()
     assert rest.std() == pytest.approx(0.5, rel=0.01)
     assert abs(rest.mean()) < 0.01
-
-
-def test_seeds_and_splits() -> None:
-    one, again = (ordered_segments(5, seed=4) for _ in range(2))
-    np.testing.assert_array_equal(one.values, again.values)
-    test, other = ordered_segments(5, seed=4, split="test"), ordered_segments(5, seed=5)
-    assert (one.as_float() != test.as_float()).mean() > 0.9
-    assert (one.as_float() != other.as_float()).mean() > 0.9
-    quiet = [ordered_segments(1, seed=4, split=split, noise=0) for split in ("train", "test")]
-    sums = [each.as_float().sum(axis=(0, 1)) for each in quiet]
-    np.testing.assert_allclose(*sums, rtol=1e-6, err_msg="the spectra are those of the seed")

@@ -126,3 +126,10 @@ def test_no_numbers_are_correlated() -> None:
     for (i, one), (j, other) in combinations(enumerate(numbers), 2):
         if not {one, other} <= WEIGHTS:
             assert abs(correlations[i, j]) < 5 / np.sqrt(COUNT), (one, other)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_equal_seeds_give_equal_numbers_and_splits_differ(name: str) -> None:
+    train, again, test = (np.asarray(DRAWS[name](each)) for each in ("train", "train", "test"))
+    np.testing.assert_array_equal(train, again)
+    assert (train != test).mean() > 0.3

@@ -260,6 +260,7 @@ CONVOLUTIONS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     case=st.builds(
