@@ -91,13 +91,13 @@ import bioae
 import numpy as np
 from bioae.datasets import load
 from bioae.simulation.backend import Backend
-from bioae.networks.plasticity import PlasticState, learner
+from bioae.networks.plasticity import PlasticState
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.job import Brian2Engine
 given = json.loads(sys.argv[1])
 digits = load("mnist", "train", given["digits"])
-network = learner(bioae.Network.initialise(
-    bioae.NetworkConfig.from_mapping(given["network"], where="benchmark")))
+network = bioae.Network.initialise(
+    bioae.NetworkConfig.from_mapping(given["network"], where="benchmark")).learner()
 presented = Presentations.of(network.config, digits)
 times = []
 engine = Brian2Engine(network, Backend("cpp_standalone"))

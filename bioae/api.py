@@ -279,7 +279,7 @@ def learn(
     """
     from bioae.checks import whole
     from bioae.networks.artefact import network_of
-    from bioae.networks.plasticity import check_held, learner
+    from bioae.networks.plasticity import check_held
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.engine import Updates
@@ -289,7 +289,7 @@ def learn(
     before = None
     if isinstance(network, Learned):
         before, network = network, network.network
-    start = learner(network_of(network))
+    start = network_of(network).learner()
     backend = Backend.of(backend)
     recorded(backend.record, start.config.placed)
     updates = Updates(
@@ -484,7 +484,6 @@ def build(
     """
     from bioae.checks import one_of, whole
     from bioae.networks.artefact import network_of
-    from bioae.networks.plasticity import learner
     from bioae.simulation.backend import Connectivity, recorded
     from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.targets.activation import without_fast_math
@@ -492,7 +491,7 @@ def build(
     one_of(connectivity, "connectivity", get_args(Connectivity))
     without_fast_math()
     source = network_of(network)
-    source = learner(source) if learning else source
+    source = source.learner() if learning else source
     return BrianNetwork(
         source, whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix,

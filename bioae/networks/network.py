@@ -27,6 +27,7 @@ from bioae.networks.inputs import Steps, check_variation, in_steps
 from bioae.networks.layers import Background, Dense, as_text
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import starting_state
 from bioae.random import check_key
 from bioae.showing import Shown, Summary
 from bioae.units import has_unit
@@ -200,6 +201,24 @@ class Network(Shown):
                 if own in self.weights and own not in placed.array_shapes:
                     values[name] = np.asarray(self.weights[own], np.float64)
         return values
+
+    def learner(self) -> Network:
+        """Return the network as it starts to learn.
+
+        Weights are on the grid of weights that learn, and persistent variables have arrays: those
+        of the network, or else their initial values in the model.
+
+        Raises
+        ------
+        NetworkError
+            If it has nothing to learn, or its rules, connections or weights do not fit.
+        """
+        arrays = dict(self.weights)
+        for placed in self.config.placed:
+            for variable, name in placed.persistent.items():
+                arrays[name] = self.parameters(placed)[placed.model.initial[variable]]
+        state = starting_state(self.config.placed, arrays, dt=self.config.dt_seconds)
+        return self.with_weights(state.arrays)
 
     def fan_out(self) -> dict[str, NDArray[np.int64]]:
         """Count the synapses that leave each neuron, by layer (neuron,).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
@@ -15,7 +15,6 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.numbers import persistent_start, usual_range, weight_bounds
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule
 from bioae.errors import InputError, NetworkError
-from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 
 __all__ = [
@@ -24,13 +23,15 @@ __all__ = [
     "check_averaged",
     "check_held",
     "check_rules",
-    "learner",
     "rules_of",
+    "starting_state",
 ]
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
 Held = Mapping[str, ArrayLike]
+
+Arrays = Mapping[str, NDArray[Any]]
 
 #: The part of a bound, or of 1, by which rounding may exceed it.
 _ROUNDING = 2.0**-23
@@ -41,38 +42,41 @@ def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
     return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
-def learner(network: Network) -> Network:
-    """Return a network as it starts to learn.
+def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
+    """Return what a network has learned as learning starts, on the grid of weights that learn.
 
-    Weights are on the grid of weights that learn, and persistent variables have arrays: those of
-    the network, or else their initial values in the model.
+    Parameters
+    ----------
+    layers
+        The layers of the network.
+    arrays
+        Its arrays; persistent variables of rules that have none start from the values in the
+        synapse model.
+    dt
+        The time step in seconds.
     """
-    layers, dt = network.config.placed, network.config.dt_seconds
     check_rules(layers, dt)
     if not any(placed.slots for placed in layers):
         raise NetworkError(
             "no layer has a synapse model, by which it could learn",
             expected='a layer with `synapse = "stdp_pair"` or another one',
         )
-    arrays: dict[str, Any] = {}
-    for placed in layers:
-        for weights, rule in rules_of(placed).items():
-            starts = persistent_start(rule, dt).items()
-            arrays |= {f"{weights}_{name}": value for name, value in starts}
-    arrays |= network.weights
+    values: dict[str, Any] = {}
     for placed in layers:
         _need_connections(placed, arrays)
-        for variable, name in placed.persistent.items():
-            arrays[name] = network.parameters(placed)[placed.model.initial[variable]]
+        for weights, rule in rules_of(placed).items():
+            starts = persistent_start(rule, dt).items()
+            values |= {f"{weights}_{name}": value for name, value in starts}
+        values |= arrays
         for name, slot in placed.slots.items():
-            arrays[name] = np.broadcast_to(arrays[name], slot.shape)
+            values[name] = np.broadcast_to(values[name], slot.shape)
             if name in placed.synapses:
-                arrays[name] = rounded(np.asarray(arrays[name], np.float64), GRID_BITS)
-    state = PlasticState(layers, arrays)
+                values[name] = rounded(np.asarray(values[name], np.float64), GRID_BITS)
+    state = PlasticState(layers, values)
     for placed in layers:
         for name, rule in rules_of(placed).items():
             _check_bounds(name, rule, state.arrays[name][state.existing(placed, name)], dt)
-    return network.with_weights(state.arrays)
+    return state
 
 
 class PlasticState:
@@ -93,9 +97,7 @@ class PlasticState:
         neurons (neuron,).
     """
 
-    def __init__(
-        self, layers: Iterable[PlacedLayer], arrays: Mapping[str, NDArray[Any]] | None = None
-    ) -> None:
+    def __init__(self, layers: Iterable[PlacedLayer], arrays: Arrays | None = None) -> None:
         self._layers = tuple(layers)
         self._slots = {name: slot for each in self._layers for name, slot in each.slots.items()}
         known = arrays or {}
@@ -237,7 +239,7 @@ def _check_bounds(name: str, rule: Rule, weights: NDArray[np.float64], dt: float
         )
 
 
-def _need_connections(placed: PlacedLayer, arrays: Mapping[str, Any]) -> None:
+def _need_connections(placed: PlacedLayer, arrays: Arrays) -> None:
     for name, connected in placed.connections.items():
         if connected not in arrays:
             raise NetworkError(

@@ -164,7 +164,7 @@ class Engine(ABC):
     def learner(self, presentations: int, updates: Updates) -> AbstractContextManager[Learner]:
         """Build the network to learn, as `runner` does, within a block.
 
-        The network is one that `bioae.networks.plasticity.learner` has prepared.
+        The network is one that `bioae.networks.network.Network.learner` has prepared.
 
         Parameters
         ----------

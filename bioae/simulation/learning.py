@@ -84,7 +84,7 @@ def in_parts(
     ----------
     engine
         The engine of the network that learns, see
-        `bioae.networks.plasticity.learner`.
+        `bioae.networks.network.Network.learner`.
     presented
         The examples, in the order of their presentations.
     size

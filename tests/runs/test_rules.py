@@ -17,7 +17,6 @@ import bioae
 from bioae.configuration import load_configuration
 from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.networks import Network
-from bioae.networks.plasticity import learner
 from bioae.runs import LearningConfig, Report, Trained, checkpoint
 from bioae.runs.folder import CHECKPOINT
 from bioae.runs.rules.measures import quantiles
@@ -88,7 +87,7 @@ def test_a_run_leaves_its_files(whole: Trained) -> None:
 
 def test_the_network_has_learned(whole: Trained) -> None:
     config = whole.network.config
-    start = learner(Network.initialise(config, seed=3))
+    start = Network.initialise(config, seed=3).learner()
     weights, learned = start.weights["hidden.weight"], whole.network.weights["hidden.weight"]
     assert 0 <= weights.min() < 0.01
     assert 0.29 < weights.max() <= 0.3

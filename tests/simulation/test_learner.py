@@ -13,7 +13,6 @@ from bioae import learn
 from bioae.api import build
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
-from bioae.networks.plasticity import learner
 from bioae.simulation import Backend
 
 STRUCTURE = {"fan_in": 3, "period": 2, "swaps": 2, "score": "w", "new_weight": "0.2"}
@@ -51,26 +50,26 @@ def test_weights_within_the_bounds_learn_again_and_again(structure: dict[str, An
 )  # fmt: skip
 def test_weights_outside_the_bounds_are_refused(low: float, high: float, hint: str) -> None:
     with refused(NetworkError, hint, where="layer 'hidden', synapse model 'mine'"):
-        learner(bounded(low, high))
+        bounded(low, high).learner()
 
 
 def test_recurrent_weights_outside_the_bounds_are_refused() -> None:
     start = bounded(0.0, 1.0)
     start = start.with_weights({"hidden.recurrent": -start.weights["hidden.recurrent"]})
     with refused(NetworkError, "'hidden.recurrent'", where="layer 'hidden', synapse model 'mine'"):
-        learner(start)
+        start.learner()
 
 
 def test_a_lower_bound_above_the_upper_one_is_refused() -> None:
     with refused(ModelError, where="mine.toml, [synapse] on_post", found="1 and 0"):
-        learner(bounded(1.0, 0.0))
+        bounded(1.0, 0.0).learner()
 
 
 def test_brian2_objects_begin_with_the_weights_that_learn_begins_with() -> None:
     start = bounded(0.0, 1.0)
     start = start.with_weights({n: each / 3 for n, each in start.weights.items()})
     built = build(start, 4, learning=True)
-    begun = learner(start).weights["hidden.weight"]
+    begun = start.learner().weights["hidden.weight"]
     assert (begun != start.weights["hidden.weight"]).any()
     np.testing.assert_array_equal(built.plastic["hidden.weight"].weights, begun)
     built.present(signals())

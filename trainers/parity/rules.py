@@ -19,7 +19,6 @@ from bioae.equations.synapses.numbers import usual_range, weight_bounds
 from bioae.errors import ModelError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
-from bioae.networks.plasticity import learner as prepared
 from bioae.networks.plasticity import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
@@ -155,7 +154,7 @@ def rule_parity(
     whole(seed, "the seed", most=MAX_SEED)
     examples = size.pop("examples")
     model = _exchanging(model, size["neurons"], examples)
-    network = prepared(rule_network(model, neuron, seed=seed, **size))
+    network = rule_network(model, neuron, seed=seed, **size).learner()
     presented = _presented(network, examples, seed)
     draw = named_stream(seed, "rule_network", "held")
     held = {name: draw.integers(0, 2, examples).astype(np.float64) for name in model.held}

@@ -35,7 +35,7 @@ class NetworkLearner(Learner):
     Parameters
     ----------
     network
-        The network as learning starts, see `bioae.networks.plasticity.learner`.
+        The network as learning starts, see `bioae.networks.network.Network.learner`.
     dtype
         The type of numbers.
     updates

@@ -19,7 +19,7 @@ from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.networks.plasticity import PlasticState, check_held, learner
+from bioae.networks.plasticity import PlasticState, check_held
 from bioae.runs.checkpoint import Arrays, arrays_of
 from bioae.runs.folder import MODEL
 from bioae.runs.rules.config import LearningConfig
@@ -82,7 +82,7 @@ class RuleTrainer(Trainer):
         settings = config.learning
         if start is None:
             start = Network.initialise(config.network, seed=settings.seed)
-        self.network = learner(start)
+        self.network = start.learner()
         self.data = splits(config.data, config.network, settings.seed, given)
         if given is not None:
             described = config.data.of(self.data.train.name)

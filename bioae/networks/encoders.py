@@ -1,4 +1,12 @@
-"""Encoders of signals: their values, their changes, and population codes of either."""
+"""Encoders: from data to the input layer's spikes or graded events at each step.
+
+An encoder returns the *drive* of the input neurons, (time, example, *neurons): a value of 0 emits
+nothing, and any other value multiplies the weights of the first layer.
+
+Brian2 obtains the same drive without that array: each input neuron holds one number (`held`) for
+the whole presentation of an image, or for a step of a signal, and emits at the steps at which a
+condition on it is true (`emits`).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +19,92 @@ from numpy.typing import NDArray
 from pydantic import Field, Strict, model_validator
 
 from bioae.fields import Positive, Size
-from bioae.networks.encoders.base import TimedEncoder, ValueEncoder, on_grid
+from bioae.networks.encoder_base import Drive, EncoderBase, TimedEncoder, ValueEncoder, on_grid
 
-__all__ = ["Frames", "LevelCrossing", "Population"]
+__all__ = [
+    "Bernoulli",
+    "ConstantCurrent",
+    "Encoder",
+    "EncoderBase",
+    "FirstSpike",
+    "Frames",
+    "LevelCrossing",
+    "Population",
+]
+
+
+class Bernoulli(EncoderBase):
+    """At each step a pixel x emits a spike with probability ``rate * x``."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
+
+    emits: ClassVar[str] = "uniform < held"
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the probability of a spike."""
+        return self.rate * values.astype(np.float64, copy=False)
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``rate * steps``."""
+        return self.rate * steps
+
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder with the rate divided by `parts`."""
+        return self.model_copy(update={"rate": self._divided("rate", parts)})
+
+
+class FirstSpike(EncoderBase):
+    """A pixel emits one spike, earlier if it is brighter; a black pixel emits none.
+
+    Pixel x fires at the step nearest to ``(1 - x) (T - 1)``.
+    """
+
+    kind: Literal["first_spike"] = "first_spike"
+
+    emits: ClassVar[str] = "step + 1 == held"
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the step of the spike, counted from 1."""
+        when = np.rint((1.0 - values.astype(np.float64)) * (steps - 1))
+        return np.where(values > 0, when + 1.0, 0.0)
+
+    def _emitted(self, held: NDArray[np.float64], steps: int) -> Drive:
+        """Place one spike per pixel."""
+        clock = np.arange(steps).reshape(steps, *(1 for _ in held.shape[1:]))
+        spikes: Drive = (clock + 1 == held.swapaxes(0, 1)).astype(np.float32)
+        return spikes
+
+    def mean_drive(self, steps: int) -> float:
+        """Return 1, for one spike."""
+        return 1.0
+
+
+class ConstantCurrent(EncoderBase):
+    """A pixel x emits the graded event ``gain * x`` at every step.
+
+    Events are rounded to multiples of 2^-12, so that sums of them are exact in any order when the
+    weights are on such a grid too.
+    """
+
+    kind: Literal["constant_current"] = "constant_current"
+    gain: Positive = Field(0.2, description="the event of a pixel of 1")
+
+    graded: ClassVar[bool] = True
+    emits: ClassVar[str] = "True"
+    constant: ClassVar[bool] = True
+
+    def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
+        """Return the event, rounded to 32 bits."""
+        return on_grid(self.gain * values.astype(np.float64))
+
+    def mean_drive(self, steps: int) -> float:
+        """Return ``gain * steps``."""
+        return self.gain * steps
+
+    def in_finer_steps(self, parts: Fraction) -> Self:
+        """Return the encoder with the gain divided by `parts`."""
+        return self.model_copy(update={"gain": self._divided("gain", parts)})
 
 
 class Frames(ValueEncoder):
@@ -160,3 +251,9 @@ class Population(ValueEncoder):
         tuned = np.exp(-0.5 * (distance / self.width) ** 2)
         shape = self.output_shape(values.shape[channel:])
         return tuned.reshape(*values.shape[:channel], *shape)
+
+
+Encoder = Annotated[
+    Bernoulli | FirstSpike | ConstantCurrent | Frames | LevelCrossing | Population,
+    Field(discriminator="kind"),
+]
