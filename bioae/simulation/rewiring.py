@@ -50,17 +50,8 @@ class NetworkRewiring:
     def pieces(self, part: slice, size: int, before: int, batch: int = 1) -> Iterator[slice]:
         """Split a part of the presentations, so that rewiring comes between two pieces.
 
-        Parameters
-        ----------
-        part
-            The presentations.
-        size
-            The most of a piece, whole batches.
-        before
-            The number of presentations before the first of them all.
-        batch
-            The presentations of a batch, which is never split: rewiring comes after the batch in
-            which a period ends.
+        A piece has at most `size` presentations, whole batches: rewiring comes after the batch in
+        which a period ends. `before` are the presentations before the first of them all.
         """
         start = part.start
         while start < part.stop:
@@ -75,15 +66,7 @@ class NetworkRewiring:
         return any(each.structure.periods(before, after) for each in self._pathways)
 
     def __call__(self, state: PlasticState, before: int, after: int) -> PlasticState:
-        """Return the state after rewiring between two numbers of presentations.
-
-        Parameters
-        ----------
-        state
-            Everything that the network has learned.
-        before, after
-            The numbers.
-        """
+        """Return the state after rewiring between two numbers of presentations."""
         state = state.copy()
         for each in self._pathways:
             periods = each.structure.periods(before, after)

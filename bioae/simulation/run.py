@@ -119,8 +119,7 @@ class Simulation:
         self, finished: Sequence[slice] = (), *, progress: Progress | bool | None = None
     ) -> Finished:
         """Run the unfinished presentations, and yield each part when it is finished."""
-        total = len(self.presented)
-        done = sum(part.stop - part.start for part in finished)
+        total, done = len(self.presented), sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
         size = self.backend.chunk or self.engine.chunk_size
         size = max(1, min(size, -(-total // workers)))

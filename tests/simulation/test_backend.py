@@ -47,12 +47,17 @@ def test_the_order_of_recorded_variables_does_not_matter() -> None:
         {"record": [["v"]]},
         {"record": {"latent": ["v"]}},
         {"record": b"v"},
+        {"workers": "2"},
+        {"workers": None},
+        *({"workers": value} for value in (0, -1, np.int64(0))),
+        *({"chunk": value} for value in (0, 1.5, np.int64(-1))),
     ],
     ids=str,
 )
 def test_other_options_are_refused(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
-    with refused(InputError, name, found=repr(value)):
+    shown = value if isinstance(value, np.integer) else repr(value)
+    with refused(InputError, name, found=str(shown)):
         Backend(**options)
 
 
@@ -69,15 +74,20 @@ def test_a_type_of_numpy_is_as_good_as_its_name(name: str) -> None:
         assert type(Backend("numpy", dtype).dtype) is str
 
 
+@pytest.mark.medium
 def test_it_needs_no_brian2() -> None:
     code = "import bioae, sys; bioae.Backend('numpy'); print('brian2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
-def test_every_state_of_every_model_is_recorded_and_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [["alif", "lif_refractory"], pytest.param(available(), id="all", marks=pytest.mark.slow)],
+)
+def test_every_state_of_a_model_is_recorded_and_written(names: list[str], tmp_path: Path) -> None:
     kinds = set()
-    for name in available():
+    for name in names:
         model = load_neuron(name)
         neuron = name if model.threshold is not None else "lif"
         network = drawn(

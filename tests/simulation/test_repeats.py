@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,11 +13,11 @@ from builders import conv, dense, drawn, need, numbered
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae import simulate, simulate_to
-from bioae.analysis import open_result
 from bioae.api import build
-from bioae.errors import InputError, OutputError, ResultError
+from bioae.errors import InputError, OutputError
 from bioae.networks import Network
 from bioae.noise import Key, draw
 from bioae.random import stream, uniform
@@ -125,12 +124,12 @@ def test_numbers_of_example_and_repeat_are_all_that_noise_depends_on(expected: x
         np.testing.assert_array_equal(repeat_of(alone, number)["output/spike_count"], one)
 
 
-@pytest.mark.parametrize("options", [{"workers": 2}, {"chunk": 2, "workers": 3}], ids=str)
-def test_workers(options: dict[str, int], expected: xr.DataTree) -> None:
+def test_workers(expected: xr.DataTree) -> None:
+    options = {"chunk": 2, "workers": 3}
     assert ran("numpy", network(), repeats=REPEATS, **options).identical(expected)
 
 
-@pytest.mark.parametrize("chunk", [2, 4, 50])
+@pytest.mark.parametrize("chunk", [2, 4])
 def test_files_do_not_depend_on_the_split(
     chunk: int, expected: xr.DataTree, tmp_path: Path
 ) -> None:
@@ -160,7 +159,7 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
             path, network(), IMAGES, replace(backend, chunk=2),
             progress=kill, repeats=REPEATS, seed=5,
         )  # fmt: skip
-    with pytest.raises(OutputError, match="repeats differs; expected 3; found 2"):
+    with refused(OutputError, "repeats", expected="3", found="2"):
         simulate_to(path, network(), IMAGES, backend, resume=True, repeats=2, seed=5)
     backend = replace(backend, chunk=3)
     simulate_to(path, network(), IMAGES, backend, resume=True, repeats=REPEATS, seed=5)
@@ -213,12 +212,9 @@ QUIET = {"encoder": {"kind": "constant_current"}}
 @pytest.mark.parametrize("target", ["numpy", "torch"])
 def test_a_network_without_noise_is_refused(target: Target) -> None:
     quiet = drawn(*LAYERS, input_shape=[1, 6, 6], steps=4, **QUIET)
-    message = r"^repeats: the network has no noise: all repeats of an example would be equal; "
-    with pytest.raises(InputError, match=message):
-        simulate(quiet, IMAGES, target, repeats=2)
-    for refused in (0, -1, 1.5, "2", True, 2**32):
-        with pytest.raises(InputError, match="repeats"):
-            simulate(quiet, IMAGES, target, repeats=refused)
+    for repeats in (2, 0, -1, 1.5, "2", True, 2**32):
+        with refused(InputError, "repeats"):
+            simulate(quiet, IMAGES, target, repeats=repeats)
 
 
 @given(repeats=st.integers(1, 5), cuts=st.lists(st.integers(0, 20), min_size=2, max_size=2))
@@ -253,21 +249,3 @@ def test_the_keys_of_repeats() -> None:
     place: dict[str, Any] = {"step": 0, "call": 0, "count": 6}
     noise = draw("uniform", Key(3, np.array([7, 7]), np.array([0, 2])), population=0, **place)
     np.testing.assert_array_equal(noise, drawn_numbers)
-
-
-def test_files_with_repeats_are_read(expected: xr.DataTree, tmp_path: Path) -> None:
-    write_result(expected, tmp_path / "r.nc")
-    for lazy in (False, True):
-        with open_result(tmp_path / "r.nc", lazy=lazy) as tree:
-            xr.testing.assert_identical(tree.load().to_dataset(), expected.to_dataset())
-            for name in ("first", "output"):
-                one, other = (each[f"/layers/{name}"].to_dataset() for each in (tree, expected))
-                xr.testing.assert_equal(one, other)
-
-
-def test_repeats_are_different(expected: xr.DataTree, tmp_path: Path) -> None:
-    write_result(expected, tmp_path / "r.nc")
-    with h5py.File(tmp_path / "r.nc", "r+") as file:
-        file["repeat"][0] = 1
-    with pytest.raises(ResultError, match="is there twice"):
-        open_result(tmp_path / "r.nc")

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from bioae import simulate, simulate_to
 from bioae.analysis import open_result
-from bioae.errors import OutputError
 from bioae.networks import Network
-from bioae.simulation import Backend, BrianNetwork, LayerSpikes, build_result, write_result
+from bioae.simulation import Backend, LayerSpikes, build_result, write_result
 from bioae.simulation.results import netcdf
 from bioae.simulation.results.netcdf import write_pieces
 from bioae.simulation.results.tree import group_of
@@ -115,21 +114,15 @@ def varied(network: Network) -> Network:
     ids=str,
 )
 def test_the_file_of_the_result(
-    options: dict[str, Any],
-    whole: bytes,
-    small: Network,
-    images: NDArray[np.float64],
+    options: dict[str, Any], whole: bytes, small: Network, images: NDArray[np.float64],
     tmp_path: Path,
-) -> None:
+) -> None:  # fmt: skip
     written = tmp_path / "r.nc"
     reported: list[tuple[int, int]] = []
-
-    def progress(done: int, of: int) -> None:
-        reported.append((done, of))
-
-    network = varied(small)
-    backend = replace(RECORDING, **options)
-    simulate_to(written, network, images, backend, seed=3, progress=progress)
+    simulate_to(
+        written, varied(small), images, replace(RECORDING, **options), seed=3,
+        progress=lambda done, of: reported.append((done, of)),
+    )  # fmt: skip
     assert written.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["r.nc"]
     assert reported[-1] == (len(images), len(images))
@@ -144,27 +137,3 @@ def test_at_most_a_chunk_is_in_memory(
     monkeypatch.setattr("bioae.simulation.run.join_chunks", refuse)
     simulate_to(tmp_path / "r.nc", small, images, Backend("numpy", chunk=2))
     assert (tmp_path / "r.nc").exists()
-
-
-def test_an_interrupted_run_continues(
-    small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "r.nc"
-    read, left = BrianNetwork.read, [2]
-
-    def interrupted(*arguments: Any) -> Any:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return read(*arguments)
-
-    monkeypatch.setattr(BrianNetwork, "read", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        simulate_to(path, small, images, Backend("numpy", chunk=2))
-    monkeypatch.setattr(BrianNetwork, "read", read)
-    with pytest.raises(OutputError, match="an interrupted run left finished chunks"):
-        simulate_to(path, small, images, "numpy")
-    simulate_to(path, small, images, "numpy", resume=True)
-    write_result(simulate(small, images, "numpy"), tmp_path / "whole.nc")
-    assert path.read_bytes() == (tmp_path / "whole.nc").read_bytes()
-    assert not path.with_name("r.nc.parts").exists()

@@ -117,11 +117,7 @@ def set_subexpression_code(group: NeuronGroup, code: str) -> None:
 
 def set_refractory_code(group: NeuronGroup, code: str) -> None:
     """Replace the code that sets ``not_refractory`` in a group's state update."""
-
-    def refractory_code(*_: Any, **__: Any) -> str:
-        return code
-
-    group.state_updater._get_refractory_code = refractory_code
+    group.state_updater._get_refractory_code = lambda *_, **__: code
 
 
 def skip_unit_checks(*runners: CodeRunner) -> None:
@@ -131,15 +127,7 @@ def skip_unit_checks(*runners: CodeRunner) -> None:
 
 
 def code_object_class(package: str, chosen: Any = None) -> Any:
-    """Return the active target's class of code objects, with the templates of a package added.
-
-    Parameters
-    ----------
-    package
-        The package with the templates, in its folder `templates`.
-    chosen
-        A class of code objects to use instead of the target's.
-    """
+    """Return the active target's class of code objects, or another, with a package's templates."""
     return _derived(get_device().code_object_class(chosen), package)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,35 +106,23 @@ def _number(text: str) -> int | float:
 def _without_numbers(entry: tuple[str, Any], numbers: _Numbers) -> tuple[str, Any]:
     """Return an entry of the main queue with its numbers replaced by elements of arrays."""
     kind, arguments = entry
-    rewrite = _REWRITES.get(kind)
-    return entry if rewrite is None else rewrite(arguments, numbers)
-
-
-def _single(arguments: tuple[str, Any, str], numbers: _Numbers) -> tuple[str, Any]:
-    array, item, value = arguments
-    return "set_by_single_value", (array, item, numbers.refer(value))
-
-
-def _constant(arguments: tuple[str, Any, bool], numbers: _Numbers) -> tuple[str, Any]:
-    array, value, dynamic = arguments
-    size = f"{array}.size()" if dynamic else f"_num_{array}"
-    number = numbers.refer(str(int(value)) if isinstance(value, bool) else repr(value))
-    if "[" not in number:
-        return "set_by_constant", arguments
-    return "insert_code", f"for (int i=0; i<{size}; i++) {array}[i] = {number};"
-
-
-def _run(arguments: tuple[Any, list[str]], numbers: _Numbers) -> tuple[str, Any]:
-    network, lines = arguments
-    duration = re.compile(rf"^({re.escape(network.name)}\.run\()([^,]+)(?=,)")
-    return "run_network", (
-        network,
-        [duration.sub(lambda match: match[1] + numbers.refer(match[2]), line) for line in lines],
-    )
-
-
-_REWRITES: dict[str, Callable[[Any, _Numbers], tuple[str, Any]]] = {
-    "set_by_single_value": _single,
-    "set_by_constant": _constant,
-    "run_network": _run,
-}
+    if kind == "set_by_single_value":
+        array, item, value = arguments
+        return kind, (array, item, numbers.refer(value))
+    if kind == "set_by_constant":
+        array, value, dynamic = arguments
+        size = f"{array}.size()" if dynamic else f"_num_{array}"
+        number = numbers.refer(str(int(value)) if isinstance(value, bool) else repr(value))
+        if "[" in number:
+            return "insert_code", f"for (int i=0; i<{size}; i++) {array}[i] = {number};"
+    if kind == "run_network":
+        network, lines = arguments
+        duration = re.compile(rf"^({re.escape(network.name)}\.run\()([^,]+)(?=,)")
+        return kind, (
+            network,
+            [
+                duration.sub(lambda match: match[1] + numbers.refer(match[2]), line)
+                for line in lines
+            ],
+        )
+    return entry

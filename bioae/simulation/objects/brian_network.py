@@ -40,12 +40,9 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.sharing import SharedSynapses
 
-__all__ = ["BrianNetwork", "Learner"]
+__all__ = ["BrianNetwork"]
 
 AnySynapses: TypeAlias = Synapses | SharedSynapses | PlasticSynapses
-
-#: A Brian2 group that learns.
-Learner: TypeAlias = PlasticSynapses | Population
 
 
 class BrianNetwork(Shown):
@@ -110,14 +107,11 @@ class BrianNetwork(Shown):
         self.presented: Presentations | None = None
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
-        rules = {
-            name: rule
-            for placed in (config.placed if learning else ())
-            for name, rule in rules_of(placed).items()
-        }
+        learners = config.placed if learning else ()
+        rules = {n: rule for placed in learners for n, rule in rules_of(placed).items()}
         draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
-        self.state = PlasticState(config.placed if learning else (), network.weights)
+        self.state = PlasticState(learners, network.weights)
         self.clock = PresentationClock(
             config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
         )
@@ -149,13 +143,9 @@ class BrianNetwork(Shown):
             f"BrianNetwork: {self.presentations} presentations in one run of {self.steps} steps; "
             "add objects to `network`"
         )
-        objects = {
-            "input": self.input,
-            **{f"populations[{name!r}]": each for name, each in self.populations.items()},
-            **{f"synapses[{name!r}]": each for name, each in self.synapses.items()},
-            **{f"spikes[{name!r}]": each for name, each in self.spikes.items()},
-            **{f"states[{name!r}]": each for name, each in self.states.items()},
-        }
+        objects = {"input": self.input}
+        for kind in ("populations", "synapses", "spikes", "states"):
+            objects |= {f"{kind}[{name!r}]": each for name, each in getattr(self, kind).items()}
         rows = [("object", "class", "name in Brian2")]
         rows += [(name, type(each).__name__, each.name) for name, each in objects.items()]
         return Summary(heading, rows)
@@ -167,9 +157,9 @@ class BrianNetwork(Shown):
         return {name: path for name, path in each if isinstance(path, PlasticSynapses)}
 
     @property
-    def learners(self) -> list[tuple[str, str, Learner]]:
+    def learners(self) -> list[tuple[str, str, PlasticSynapses | Population]]:
         """The groups that learn, each after its owner and kind, see `PlasticState.get`."""
-        found: list[tuple[str, str, Learner]] = []
+        found: list[tuple[str, str, PlasticSynapses | Population]] = []
         if self.learning:
             layers = self.source.config.placed
             found += [(p.name, "neuron", self.populations[p.name]) for p in layers if p.persistent]
@@ -184,12 +174,7 @@ class BrianNetwork(Shown):
     ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
         """Yield the values from which groups start to learn: group, variable, values.
 
-        Parameters
-        ----------
-        presentations
-            The number of presentations from which they learn; those that follow are padding.
-        held
-            The modulators of these presentations, by name.
+        They learn from a number of presentations, with these modulators; the others are padding.
         """
         for owner, kind, group in self.learners:
             for name, values in group.start_arrays(self.state.get(owner, kind)).items():
@@ -239,11 +224,8 @@ class BrianNetwork(Shown):
 
         Parameters
         ----------
-        data
-            Images, signals or events in any of the forms of `bioae.datasets.convert`; at most
-            `presentations` of them, with their repeats.
-        seed, repeats, options
-            As for `bioae.simulate`.
+        data, seed, repeats, options
+            As for `bioae.simulate`; at most `presentations` examples, with their repeats.
         held
             The modulators of rules, if the network learns, as for `bioae.learn`.
 
@@ -262,7 +244,8 @@ class BrianNetwork(Shown):
                 hint="Call network.store() before the first run and network.restore() before each "
                 "further present, or build the network again",
             )
-        checked = Presentations.of(self.source.config, data, seed=seed, repeats=repeats, **options)
+        config = self.source.config
+        checked = Presentations.of(config, data, seed=seed, repeats=repeats, **options)
         if len(checked) > self.presentations:
             raise DataError(
                 "there are more examples and repeats than presentations",
@@ -276,7 +259,7 @@ class BrianNetwork(Shown):
                 where="held",
                 hint="Build it to learn: build(network, presentations, learning=True)",
             )
-        numbers = check_held(self.source.config.placed, held, len(checked)) if self.learning else {}
+        numbers = check_held(config.placed, held, len(checked)) if self.learning else {}
         self.presented = checked
         self.set_input(checked)
         for group, name, values in self._lesson(len(checked), numbers):
@@ -310,8 +293,7 @@ class BrianNetwork(Shown):
             If recorded spikes are incomplete.
         """
         self._check_ran(examples)
-        monitors = Monitors(self.source.config, self.spikes, self.states, self.decoded)
-        return monitors.read(examples)
+        return Monitors(self.source.config, self.spikes, self.states, self.decoded).read(examples)
 
     def result(self) -> xr.DataTree:
         """Return the result of the run since `present`, as `bioae.simulate` returns it.

@@ -47,14 +47,7 @@ def held_array(presentations: int, config: NetworkConfig, *, name: str) -> Timed
 def held_at(held: TimedArray, config: NetworkConfig, delay: str) -> str:
     """Return Brian2 code of what a neuron `i` held when it emitted a spike that arrives now.
 
-    Parameters
-    ----------
-    held
-        From `held_array`.
-    config
-        The network.
-    delay
-        Brian2 code of the delay in steps, beyond the one of the schedule.
+    `delay` is Brian2 code of the delay in steps, beyond the one of the schedule.
     """
     # Where synapses come before thresholds, a spike of no delay was emitted in the step before.
     late = 1 - config.timing.schedule.lead_in
@@ -66,18 +59,7 @@ class InputNeurons(VariablesGroup):
 
     ``held`` is set when a presentation of an image starts, or in each step of a signal.
     ``bioae_presentation`` is the presentation, and ``bioae_step`` the step within it, which may be
-    past the last one (`Timing`).
-
-    Parameters
-    ----------
-    config
-        The network: its encoder, and the times of presentations in the run.
-    held
-        From `held_array`.
-    clock
-        The presentation clock.
-    name
-        The group's name.
+    past the last one (`Timing`). `held` is from `held_array`.
     """
 
     def __init__(

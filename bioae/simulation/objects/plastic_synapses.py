@@ -28,7 +28,7 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
 )
-from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions, elapsed
+from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions
 from bioae.simulation.objects.traces import Traces
 
 __all__ = ["PlasticSynapses"]
@@ -77,29 +77,26 @@ class PlasticSynapses(TemplateGroup):
         self.rule, self.source, self.target, self._clock_of = rule, source, target, clock
         self.traces, self._separate = traces, placed.separate_inhibition
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
-        timing, dt = clock.timing, clock.dt
         self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
         self._add_groups()
-        starts = rule_start(rule, dt)
+        starts = rule_start(rule, clock.dt)
         self._add_synapses(learned, starts)
-        self._add_numbers(rule_numbers(rule, dt))
+        self._add_numbers(rule_numbers(rule, clock.dt))
         self._keys = self._add_keys()
-        exact = (
-            self.variables[VARIABLE].dtype == np.float64
-        )  # numbers of 32 bits have no finer grid
+        exact = self._dtype == np.float64  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
-        window, interval = timing.learning(recurrent=recurrent), rule.interval(dt)
-        delivers, structural = " and ".join(pathway.conditions), CONNECTED in learned
+        window, structural = clock.timing.learning(recurrent=recurrent), CONNECTED in learned
         code = {
-            "when": conditions(delivers, window, interval, clock.presentations)
-            + elapsed(rule, window, dt),
+            "when": conditions(rule, " and ".join(pathway.conditions), window, clock),
             **code_of(rule, blocks, pathway_number(placed.depth, recurrent=recurrent)),
         }
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
                  for each in value.names}  # fmt: skip
+        given = [named(s, n) for s, each in rule.traces.items() for n in each.states]
+        given += [named("held", name) for name in rule.model.held]
         self._run_template(
             "plastic_synapses",
             code,
@@ -116,7 +113,7 @@ class PlasticSynapses(TemplateGroup):
                 "_target",
                 *(["_negative"] if self._separate else []),
                 *([_CONNECTED] if structural else []),
-                *(_array(each) for each in self._given() if each in used),
+                *(_array(each) for each in given if each in used),
                 *(_array(each) for each in self._keys),
             ],
             template_kwds={
@@ -249,11 +246,6 @@ class PlasticSynapses(TemplateGroup):
                 if named("synapse", name) in block.reads or name in block.results
             },
         }
-
-    def _given(self) -> list[str]:
-        """Return the names of traces and modulators."""
-        traces = [named(s, n) for s, each in self.rule.traces.items() for n in each.states]
-        return traces + [named("held", name) for name in self.rule.model.held]
 
     def _read(self, names: frozenset[str]) -> dict[SideName, dict[str, Any]]:
         """Return the arrays of the traces that are read, by side and by their names in code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ _COLLECTED = f"{RESERVED_PREFIX}kept"
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
-    """The neurons of a group.
+    """The neurons of a group, and the depth of their layer in the network.
 
     Attributes
     ----------
@@ -63,10 +63,6 @@ class Neurons:
         The lowered neuron model.
     parameters
         Its parameters in base units: scalars, or arrays (neuron).
-    size
-        The number of neurons.
-    depth
-        The depth of their layer in the network.
     number
         The population's number, on which its noise depends.
     separate_inhibition
@@ -98,16 +94,7 @@ class Population(VariablesGroup):
     magnitudes of negative weights to ``bioae_inhibition`` instead. If the model has
     `layer_spikes`, ``bioae_layer_spikes`` is the number of the population's spikes that arrive.
 
-    Parameters
-    ----------
-    neurons
-        The neurons.
-    clock
-        The presentation clock.
-    name
-        The group's name.
-    shares_input
-        Another population whose input this one reads, and does not set to 0.
+    A population that `shares_input` of another one reads it, and does not set it to 0.
     """
 
     def __init__(
@@ -133,8 +120,8 @@ class Population(VariablesGroup):
         super().__init__(
             neurons.size,
             equations,
-            method=_state_updater(program),
-            events=_conditions(program),
+            method=lambda *_, **__: f"{_code(program, program.update)}\n",
+            events={n: _condition(program, each.condition) for n, each in program.events.items()},
             namespace={
                 **physical_constants(besides=program.states.keys() | program.parameters.keys()),
                 **(brian2_functions() if program.draws else {}),
@@ -166,11 +153,6 @@ class Population(VariablesGroup):
         # Units were checked when the model was lowered; hoisted constants have none.
         skip_unit_checks(*self.thresholder.values(), *self.resetter.values())
 
-    @property
-    def separate_inhibition(self) -> bool:
-        """True if inhibition arrives at a separate variable."""
-        return self._described.separate_inhibition
-
     def _add_variables(self, size: int) -> None:
         neurons, draws = self._described, bool(self._described.program.draws)
         replace_time(self)
@@ -186,13 +168,9 @@ class Population(VariablesGroup):
             self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
         if draws:
             self.variables.add_array(
-                _POPULATION,
-                size=1,
-                values=neurons.number,
-                dtype=np.int64,
-                scalar=True,
-                constant=True,
-            )
+                _POPULATION, size=1, values=neurons.number, dtype=np.int64,
+                scalar=True, constant=True,
+            )  # fmt: skip
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
             kept = name in map(_start_name, neurons.persistent)
@@ -212,11 +190,10 @@ class Population(VariablesGroup):
     @property
     def learned(self) -> dict[str, NDArray[np.float64]]:
         """The persistent variables as the next presentation would start, by name (neuron)."""
-        values = {
-            name: self.variables[_start_name(name)].get_value()
+        return {
+            name: np.array(self.variables[_start_name(name)].get_value(), np.float64)
             for name in self._described.persistent
         }
-        return {name: np.array(each, np.float64) for name, each in values.items()}
 
     def start_arrays(self, values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
         """Return values of `learned` by the names of their variables, for a run's start."""
@@ -226,16 +203,13 @@ class Population(VariablesGroup):
         }
 
     def _arriving(self) -> tuple[str, ...]:
-        return (INPUT, INHIBITION) if self.separate_inhibition else (INPUT,)
+        return (INPUT, INHIBITION) if self._described.separate_inhibition else (INPUT,)
 
     def _add_statements(self, program: Program) -> None:
         if program.refractory:
             set_refractory_code(self, _code(program, program.refractoriness) + "\n")
         for event, each in program.events.items():
             self.run_on_event(event, _code(program, each.statements))
-        self._add_regularly(program)
-
-    def _add_regularly(self, program: Program) -> None:
         code, name = _code(program, program.regularly), f"{self.name}__regularly"
         if program.due is not None:
             condition = _condition(program, program.due)
@@ -284,7 +258,7 @@ class Population(VariablesGroup):
         inline = {name: each for name, each in program.draws.items() if name not in draws}
         lines.append(_code(replace(program, draws=inline), program.receive))
         code = word_substitute("\n".join(lines), whole)
-        if self.separate_inhibition and not program.inhibited:
+        if self._described.separate_inhibition and not program.inhibited:
             code = word_substitute(code, {INPUT: f"({INPUT} - {INHIBITION})"})
         if self._shares_input is None:
             code = "\n".join([code, *(f"{name} = 0" for name in self._arriving())])
@@ -351,16 +325,6 @@ def _tables(
     return tables
 
 
-def _state_updater(program: Program) -> Callable[..., str]:
-    """Return a state update method that returns the lowered model's code."""
-    code = _code(program, program.update) + "\n"
-
-    def update(*_: Any, **__: Any) -> str:
-        return code
-
-    return update
-
-
 def _firing(program: Program) -> dict[str, Any]:
     if program.threshold is None:
         return {}
@@ -369,10 +333,6 @@ def _firing(program: Program) -> dict[str, Any]:
         "reset": _code(program, program.reset),
         "refractory": program.model.refractoriness or False,
     }
-
-
-def _conditions(program: Program) -> dict[str, str]:
-    return {name: _condition(program, event.condition) for name, event in program.events.items()}
 
 
 def _code(program: Program, statements: Iterable[Statement], step: str = STEP) -> str:

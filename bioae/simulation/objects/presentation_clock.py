@@ -39,10 +39,8 @@ class PresentationClock:
 
     Parameters
     ----------
-    timing
-        The windows of presentations.
-    presentations
-        Their number in a run.
+    timing, presentations
+        The windows of presentations, and their number in a run.
     dt
         The time step in seconds.
     draws
@@ -92,16 +90,7 @@ class PresentationClock:
     def run_in(self, group: NeuronGroup, depth: int, *, draws: bool, code: str = "") -> None:
         """Let a group set the variables of `add_variables` at the beginning of each step.
 
-        Parameters
-        ----------
-        group
-            The group.
-        depth
-            The layer's depth in the network; the input's is 0.
-        draws
-            Whether the group draws random numbers.
-        code
-            Code that runs once the step is known.
+        The input's depth in the network is 0. Further code runs once the step is known.
         """
         timing, period = self.timing, self.timing.period
         lead_in = timing.schedule.lead_in if depth else 0

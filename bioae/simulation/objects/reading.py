@@ -21,17 +21,7 @@ __all__ = ["Monitors"]
 
 @dataclass(frozen=True, eq=False)
 class Monitors:
-    """The monitors of a network.
-
-    Attributes
-    ----------
-    config
-        The network's description.
-    spikes, states
-        Monitors by layer, see `bioae.simulation.BrianNetwork`.
-    decoded
-        The decoder's collected values.
-    """
+    """The description of a network, and its monitors, see `bioae.simulation.BrianNetwork`."""
 
     config: NetworkConfig
     spikes: Mapping[str, SpikeMonitor | SpikeRecorder]
@@ -47,10 +37,11 @@ class Monitors:
         states = {}
         if placed.name in self.states:
             monitor = self.states[placed.name]
+            starts = placed.depth + np.arange(examples) * self.config.timing.period
+            inside = starts[:, None] + np.arange(self.config.steps)  # (example, time)
             for name in monitor.record_variables:
-                values = np.asarray(monitor.variables[name].get_value())
-                units = placed.program.states[name].unit
-                states[name] = Trace(self._trace(values, placed.depth, examples), units)
+                values = np.asarray(monitor.variables[name].get_value())[inside]
+                states[name] = Trace(values, placed.program.states[name].unit)
         return replace(self._spikes(placed, examples), states=states, can_fire=placed.can_fire)
 
     def _spikes(self, placed: PlacedLayer, examples: int) -> LayerSpikes:
@@ -100,11 +91,6 @@ class Monitors:
         inside = (presentation >= 0) & (presentation < examples)
         inside &= (step >= 0) & (step < self.config.steps)
         return presentation[inside], neuron[inside], step[inside]
-
-    def _trace(self, values: NDArray[Any], depth: int, examples: int) -> NDArray[Any]:
-        """Return a recorded variable, (example, time, neuron)."""
-        starts = depth + np.arange(examples) * self.config.timing.period
-        return values[starts[:, None] + np.arange(self.config.steps)]
 
     def _output(self, last: LayerSpikes, examples: int) -> NDArray[np.float64]:
         config, steps = self.config, self.config.steps

@@ -19,37 +19,36 @@ from bioae.simulation.objects.presentation_clock import (
     PRESENTATION,
     SEED,
     STEP,
+    PresentationClock,
 )
 
-__all__ = ["SYNAPSE", "code_of", "conditions", "elapsed"]
+__all__ = ["SYNAPSE", "code_of", "conditions"]
 
 #: The number of a synapse, by which it draws random numbers.
 SYNAPSE = "_synapse"
 
 
-def conditions(
-    delivers: str, window: LearningSteps, interval: int | None, presentations: int
-) -> str:
+def conditions(rule: Rule, delivers: str, window: LearningSteps, clock: PresentationClock) -> str:
     """Return statements of when spikes are delivered, and when the blocks of a rule run.
 
     Parameters
     ----------
+    rule
+        The lowered rule.
     delivers
         A condition for spikes that arrive; empty: always.
     window
         The steps in which the pathway learns.
-    interval
-        The steps from one run of `regularly` to the next; None: it runs in the last step only.
-    presentations
-        The number of presentations of a run.
+    clock
+        The presentation clock.
     """
-    step = f"{STEP}_post"
+    step, interval = f"{STEP}_post", rule.interval(clock.dt)
     inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
     due = f"{step} == {window.last}"
-    if interval is not None:
+    if interval is not None:  # the steps from one run of `regularly` to the next
         due = f"({due} or ({step} + {1 - window.own}) % {interval} == 0)"
     own = f"{inside} and {step} >= {window.own} and {step} <= {window.last}"
-    shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {presentations})"
+    shown = f"int({PRESENTATION}_post >= 0 and {PRESENTATION}_post < {clock.presentations})"
     lines = [
         f"_delivers = {delivers or 'True'}",
         f"_shown = {shown}*{PRESENTATION}_post",
@@ -60,31 +59,18 @@ def conditions(
         f"_runs_on_post = {own}",
         f"_runs_regularly = {own} and {due}",
     ]
+    if interval is not None:  # the time since `regularly` ran before
+        rest = rule.elapsed(window.since(window.last, interval), clock.dt)
+        last = f"int({step} == {window.last})"
+        # Products with 0 and 1 keep all bits.
+        lines.append(f"{EVERY} = {rule.every!r}*(1 - {last}) + {rest!r}*{last}")
     return "\n".join(lines)
-
-
-def elapsed(rule: Rule, window: LearningSteps, dt: float) -> str:
-    """Return a statement of the time since `regularly` ran before; empty without an interval."""
-    interval = rule.interval(dt)
-    if interval is None:
-        return ""
-    rest = rule.elapsed(window.since(window.last, interval), dt)
-    last = f"int({STEP}_post == {window.last})"
-    # Products with 0 and 1 keep all bits.
-    return f"\n{EVERY} = {rule.every!r}*(1 - {last}) + {rest!r}*{last}"
 
 
 def code_of(rule: Rule, blocks: Mapping[str, Block], number: int) -> dict[str, str]:
     """Return the code of the layer's numbers, of each block, and of the terms of each sum.
 
-    Parameters
-    ----------
-    rule
-        The lowered rule.
-    blocks
-        Its blocks by name, with the rounding of weights.
-    number
-        The number of the synapses, see `bioae.noise.pathway_number`.
+    `number` is that of the synapses, see `bioae.noise.pathway_number`.
     """
     drawn = {name: _draw(each, number) for name, each in rule.draws.items()}
     code = {"layer": _code(rule.layer)}

@@ -25,14 +25,10 @@ class Traces(Population):
     ----------
     program
         The lowered traces; its reset runs for each spike, after all pathways have learned from it.
-    neurons
-        The neurons.
-    depth
-        The depth of their layer in the network; 0 is the input.
-    clock
-        The presentation clock.
-    name
-        The group's name.
+    neurons, depth
+        The neurons, and the depth of their layer in the network; 0 is the input.
+    clock, name
+        As for `Population`.
     persistent
         Traces that presentations do not reset, with the values from which they start (neuron).
     """

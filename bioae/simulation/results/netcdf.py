@@ -50,14 +50,7 @@ class Piece(Protocol):
 def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:
     """Write a result in pieces, whole or not at all.
 
-    Parameters
-    ----------
-    pieces
-        The pieces in order: at least one, all with the same groups and variables.
-    path
-        The file.
-    overwrite
-        Whether to replace an existing file.
+    The pieces are in order, at least one, all with the same groups and variables.
 
     Raises
     ------

@@ -52,14 +52,9 @@ class Parts:
 
     @classmethod
     def of(cls, folder: Path, identity: Mapping[str, str], length: int) -> Parts:
-        """Return the parts in a folder, if there is one; incomplete files do not count.
+        """Return the parts of a run of `length` presentations in a folder, if there is one.
 
-        Parameters
-        ----------
-        folder, identity
-            As for the class.
-        length
-            The number of presentations of the run.
+        Incomplete files do not count.
 
         Raises
         ------
@@ -91,7 +86,8 @@ class Parts:
                 (temporary / _RUN).write_text(text + "\n", encoding="utf-8")
         with atomic_output(self._file(part), overwrite=True) as temporary:
             temporary.write_bytes(_to_bytes(chunk))
-        self.finished.insert(bisect_right(self.finished, part.start, key=_start), part)
+        self.finished.append(part)
+        self.finished.sort(key=lambda each: each.start)
 
     def spikes(self, part: slice, layer: int) -> int:
         """Return the number of spikes of a layer in some finished presentations."""
@@ -159,14 +155,7 @@ def check_parts(folder: Path) -> None:
 def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
     """Return the presentations that are not finished, in parts of at most a fixed size.
 
-    Parameters
-    ----------
-    length
-        The number of presentations.
-    finished
-        The finished parts, in order.
-    size
-        The largest number of presentations of a part.
+    `finished` are parts of all presentations, in order.
     """
     starts = [0, *(part.stop for part in finished)]
     stops = [*(part.start for part in finished), length]
@@ -175,10 +164,6 @@ def missing(length: int, finished: Sequence[slice], size: int) -> list[slice]:
         for start, stop in zip(starts, stops, strict=True)
         for first in range(start, stop, size)
     ]
-
-
-def _start(part: slice) -> int:
-    return int(part.start)
 
 
 def _run_of(folder: Path) -> dict[str, str]:

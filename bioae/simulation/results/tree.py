@@ -80,12 +80,7 @@ def layer_dataset(
 ) -> xr.Dataset:
     """Build the group of a layer: its spikes in order, their counts, its states and coordinates.
 
-    Parameters
-    ----------
-    example
-        (example,) The coordinate `example` of the result.
-    dt_ms, steps, repeats
-        As in `Root`.
+    `example` is the coordinate of the result; for other arguments see `Root`.
 
     Raises
     ------
@@ -97,41 +92,35 @@ def layer_dataset(
     layer.check(presentations, steps)
     each = layer.counts.sum(1, np.int64)
     time = np.tile(np.arange(steps) * dt_ms, presentations)
+    spikes: dict[str, tuple[NDArray[Any], *tuple[str, ...]]] = {
+        "example": (
+            np.repeat(np.repeat(example, repeats), each), "value of the coordinate `example`"
+        ),
+        "neuron": (
+            layer.neuron.astype(np.int32, copy=False),
+            "neuron, from 0, in C order of the layer's shape",
+        ),
+        "time_ms": (
+            np.repeat(time, layer.counts.ravel()),
+            "time since the start of the presentation at the layer", "ms",
+        ),
+    }  # fmt: skip
+    if repeats > 1:
+        repeat = np.repeat(np.tile(np.arange(repeats, dtype=np.int32), example.size), each)
+        spikes["repeat"] = repeat, "value of the coordinate `repeat`"
+    dims = (*presentation_dims(repeats), "neuron")
     count = by_repeat(layer.spike_count(), repeats)
     data = xr.Dataset(
         {
-            "spike_count": (
-                (*presentation_dims(repeats), "neuron"),
-                count,
-                cf_attributes("spikes", "1"),
-            ),
-            "spike_example": (
-                "spike",
-                np.repeat(np.repeat(example, repeats), each),
-                cf_attributes("value of the coordinate `example`"),
-            ),
-            "spike_neuron": (
-                "spike",
-                layer.neuron.astype(np.int32, copy=False),
-                cf_attributes("neuron, from 0, in C order of the layer's shape"),
-            ),
-            "spike_time_ms": (
-                "spike",
-                np.repeat(time, layer.counts.ravel()),
-                cf_attributes("time since the start of the presentation at the layer", "ms"),
-            ),
+            "spike_count": (dims, count, cf_attributes("spikes", "1")),
+            **{
+                f"spike_{name}": ("spike", values, cf_attributes(*described))
+                for name, (values, *described) in spikes.items()
+            },
         },
         coords=_neuron_coordinates(layer.shape),
         attrs={"shape": _shape_attribute(layer.shape), "can_fire": int(layer.can_fire)},
     )
-    if repeats > 1:
-        repeat = np.tile(np.arange(repeats, dtype=np.int32), example.size)
-        numbers = (
-            "spike",
-            np.repeat(repeat, each),
-            cf_attributes("value of the coordinate `repeat`"),
-        )
-        data["spike_repeat"] = numbers
     return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
 
 

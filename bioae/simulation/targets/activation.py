@@ -44,21 +44,9 @@ def check_target(target: str) -> Target:
 
 @contextmanager
 def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Iterator[Any]:
-    """Let Brian2 use a target within the block, and restore its settings afterwards.
+    """Let Brian2 use a target within the block; yield its device, and restore settings afterwards.
 
-    Parameters
-    ----------
-    target
-        The target.
-    dtype
-        The type of state variables.
-    jobs
-        The number of compilers that run at a time.
-
-    Yields
-    ------
-    Device
-        Brian2's device.
+    `dtype` is the type of state variables; `jobs` compilers run at a time.
     """
     standalone = target in STANDALONE
     settings = {

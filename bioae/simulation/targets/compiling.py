@@ -25,14 +25,7 @@ __all__ = ["compile_project"]
 
 
 def compile_project(device: Any, folder: Path) -> None:
-    """Write and compile a standalone project, or take the program from the cache.
-
-    Parameters
-    ----------
-    device
-        Brian2's standalone device.
-    folder
-        The project's folder.
+    """Write and compile a project of a standalone device, or take the program from the cache.
 
     Raises
     ------

@@ -76,16 +76,10 @@ class Brian2Engine(Engine):
 
     @contextmanager
     def runner(self, presentations: int, *, learning: bool = False) -> Iterator[BuiltRunner]:
-        """Build the network, and run chunks on it within a block.
+        """Build the network, and run chunks on it within a block; smaller chunks are padded.
 
-        Parameters
-        ----------
-        presentations
-            The largest number of presentations of a chunk; smaller chunks are padded.
-        learning
-            Whether the weights of layers with a synapse model learn. Chunks then run one after
-            another, in one process: each begins with the weights with which the one before it
-            ended.
+        If the network learns, chunks run one after another, in one process: each begins with the
+        weights with which the one before it ended.
         """
         backend = self.backend
         check_target(backend.target)

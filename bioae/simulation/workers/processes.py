@@ -47,14 +47,7 @@ def shared(
 ) -> Iterator[tuple[int, Done]]:
     """Yield the position of each piece of work and the function's value, as they are finished.
 
-    Parameters
-    ----------
-    function
-        The function, which processes inherit: it may hold a built network.
-    work
-        The pieces.
-    workers
-        The number of processes; 1 is this one.
+    Processes inherit the function: it may hold a built network. One worker is this process.
 
     Raises
     ------

@@ -16,19 +16,10 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import brian2
 import numpy as np
 import pytest
-from brian2 import (
-    BrianObject,
-    Clock,
-    CodeRunner,
-    Network,
-    NeuronGroup,
-    SpikeMonitor,
-    TimedArray,
-    get_device,
-    ms,
-)
+from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, TimedArray, get_device, ms
 from brian2.utils.logger import catch_logs
 from import_graph import LINKED, Sources
 
@@ -71,16 +62,11 @@ class Extended(VariablesGroup):
 
 def group(cls: type[NeuronGroup] = NeuronGroup, **options: Any) -> NeuronGroup:
     clock = Clock(1 * ms, name="contract_clock")
-    arguments: dict[str, Any] = {
-        "model": "v : 1",
-        "threshold": "v > 0",
-        "reset": "v = 0",
-        **options,
-    }
+    arguments = {"model": "v : 1", "threshold": "v > 0", "reset": "v = 0", **options}
     return cls(3, clock=clock, name="contract_group", namespace={}, **arguments)
 
 
-def run(*parts: BrianObject, steps: int = 2) -> Network:
+def run(*parts: brian2.BrianObject, steps: int = 2) -> Network:
     network = Network(*parts)
     network.run(steps * ms, namespace={})
     return network
@@ -149,8 +135,8 @@ def test_brian2s_templates_have_the_blocks_that_ours_override(target: Target) ->
     templater = get_device().code_object_class().templater
     environment = templater.env
     common, threshold = (
-        _blocks(environment, f"{name}{templater.extension}")
-        for name in ("common_group", "threshold")
+        set(re.findall(r"{%-? *block +(\w+)", environment.loader.get_source(environment, name)[0]))
+        for name in (f"{each}{templater.extension}" for each in ("common_group", "threshold"))
     )
     assert {"maincode", "before_code"} <= common
     assert "maincode" in threshold
@@ -162,13 +148,8 @@ def test_brian2s_templates_have_the_blocks_that_ours_override(target: Target) ->
     assert "autoindent" in environment.filters
 
 
-def _blocks(environment: Any, name: str) -> set[str]:
-    source, _, _ = environment.loader.get_source(environment, name)
-    return set(re.findall(r"{%-? *block +(\w+)", source))
-
-
 def test_code_runners_make_their_code_in_create_default_code_object(numpy: None) -> None:
-    assert list(signature(CodeRunner.create_default_code_object).parameters) == [
+    assert list(signature(brian2.CodeRunner.create_default_code_object).parameters) == [
         "self", "run_namespace"
     ]  # fmt: skip
     spiking = group()
@@ -198,8 +179,8 @@ def test_code_objects_keep_their_compiled_blocks_in_compiled_code(numpy: None) -
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[tuple[Any, Path, dict[str, Any]]]:
-    """A project before it is built, with an entry of each kind in the device's queue."""
+def project(tmp_path: Path) -> Iterator[tuple[Any, Path, NeuronGroup]]:
+    """A project that is written, of a program with an entry of each kind in the device's queue."""
     with activated("cpp_standalone") as device, catch_logs():
         values = TimedArray(np.zeros((3, 2)), 1 * ms, name="contract_values")
         part = NeuronGroup(
@@ -209,14 +190,13 @@ def project(tmp_path: Path) -> Iterator[tuple[Any, Path, dict[str, Any]]]:
         )  # fmt: skip
         part.v = 0.5
         part.s = 0.125
-        monitor = SpikeMonitor(part, name="contract_monitor")
-        run(part, monitor)
-        yield device, tmp_path, {"part": part, "monitor": monitor}
+        run(part, SpikeMonitor(part, name="contract_monitor"))
+        device.build(directory=str(tmp_path), compile=False, run=False)
+        yield device, tmp_path, part
 
 
 def test_projects_contain_no_values(project: Any) -> None:
-    device, folder, _ = project
-    device.build(directory=str(folder), compile=False, run=False)
+    _, folder, _ = project
     main = (folder / "main.cpp").read_text()
     assert "0.125" not in main
     assert "0.5" not in main
@@ -226,8 +206,7 @@ def test_projects_contain_no_values(project: Any) -> None:
 
 
 def test_projects_have_the_files_that_are_merged(project: Any) -> None:
-    device, folder, _ = project
-    device.build(directory=str(folder), compile=False, run=False)
+    _, folder, _ = project
     makefile = (folder / "makefile").read_text()
     listed = re.findall(r"^SRCS = (.*)$", makefile, re.MULTILINE)
     assert len(listed) == 1
@@ -251,8 +230,7 @@ def test_projects_have_the_files_that_are_merged(project: Any) -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) -> None:
-    device, folder, _ = project
-    device.build(directory=str(folder), compile=False, run=False)
+    _, folder, _ = project
     sources = merge_cpp_sources(folder)
     prepare_cpp_makefile(folder, ["-DCONTRACT"])
     command = ["make", "-n", f"SRCS={' '.join(sources)}"]
@@ -264,14 +242,11 @@ def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) 
 
 
 def test_results_are_read_from_the_folder_of_the_device(project: Any) -> None:
-    device, folder, objects = project
-    device.build(directory=str(folder), compile=False, run=False)
-    part = objects["part"]
+    device, folder, part = project
     results = folder / "elsewhere"
     results.mkdir()
-    np.array([1.0, 2.0, 3.0]).tofile(
-        results / Path(device.get_array_filename(part.variables["v"])).name
-    )
+    name = Path(device.get_array_filename(part.variables["v"])).name
+    np.array([1.0, 2.0, 3.0]).tofile(results / name)
     read_results_from(device, results)
     assert part.variables["v"].get_value().tolist() == [1.0, 2.0, 3.0]
 

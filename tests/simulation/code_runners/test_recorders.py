@@ -6,33 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, second
 from builders import dense, drawn, need
-from one_build import Simulation, simulate_several
 from refusals import refused
 
 from bioae import simulate
-from bioae.analysis import differing_spikes
 from bioae.api import build
 from bioae.errors import InputError
 from bioae.networks import Network
 from bioae.networks.schedule import SCHEDULES, ScheduleName
-from bioae.simulation import Backend
 from bioae.simulation.backend import Target
 from bioae.simulation.code_runners import SpikeRecorder
 from bioae.simulation.targets.activation import activated
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
-DECODERS = ["max", "last", "mean", "count"]
 IMAGES = np.linspace(0.05, 1, 5 * 12).reshape(5, 1, 3, 4)[:, :, ::-1]
-
-RUNS = [
-    *(("numpy", decoder) for decoder in DECODERS),
-    *(pytest.param("cpp_standalone", decoder, marks=pytest.mark.slow) for decoder in DECODERS),
-    pytest.param("cython", "max", marks=pytest.mark.slow),  # seconds for each code object
-]
 
 
 def network(decoder: str, schedule: ScheduleName = "brian2") -> Network:
@@ -40,34 +29,6 @@ def network(decoder: str, schedule: ScheduleName = "brian2") -> Network:
         dense("first", 7, gain=5.0), dense("last", shape=[1, 3, 4], gain=5.0), seed=1,
         input_shape=[1, 3, 4], steps=12, decoder={"kind": decoder}, schedule=schedule,
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(("target", "decoder"), RUNS)
-def test_decoded_images_equal_the_mirrors(target: Target, decoder: str) -> None:
-    need(target)
-    net = decoding(decoder)
-    assert_as_the_mirror(net, simulate(net, IMAGES, Backend(target, chunk=2)))
-
-
-def test_every_decoder_in_one_compiled_build() -> None:
-    need("cpp_standalone")
-    networks = [decoding(decoder) for decoder in DECODERS]
-    results = simulate_several([Simulation(net, IMAGES) for net in networks])
-    for net, result in zip(networks, results, strict=True):
-        assert_as_the_mirror(net, result)
-
-
-def decoding(decoder: str) -> Network:
-    """Return a network with a decoder, in one of the schedules."""
-    return network(decoder, tuple(SCHEDULES)[DECODERS.index(decoder) % 2])
-
-
-def assert_as_the_mirror(net: Network, actual: xr.DataTree) -> None:
-    expected = simulate(net, IMAGES, "torch")
-    assert expected["/layers/last"]["spike_count"].sum() > 0
-    assert differing_spikes(actual, expected)["differing"].values.tolist() == [0, 0]
-    assert (expected["reconstruction"] != 0).any()
-    np.testing.assert_array_equal(actual["reconstruction"], expected["reconstruction"])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -1,104 +1,16 @@
-"""Pooling, biases, spread and weights of dt in one network: the mirror and every target agree."""
+"""Biases in closed form, and pathways without connections."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
-from builders import COBA, SCHEDULES, conv, dense, described, need, pictures
+from builders import conv, dense, described
 
 from bioae import simulate
 from bioae.networks import Network
-from bioae.random import stream
-from bioae.simulation.backend import Backend, Connectivity, Target
-
-IMAGES = pictures(3, 2, 8, 8)
-
-#: Conductances that a refractory neuron does not receive.
-REFRACTORY = {
-    **COBA,
-    "equations": COBA["equations"].replace("g_e/tau_e : 1", "g_e/tau_e : 1 (unless refractory)"),
-    "refractory": "3*ms",
-    "weight": "0.25",
-}
-#: A spike is a pulse of one step, which is lost while the neuron is refractory.
-PULSES = {
-    "description": "Pulses.",
-    "equations": "dv/dt = -v/tau : 1 (unless refractory)",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "refractory": "2*ms",
-    "method": "exact",
-    "input": "v",
-    "weight": "10*dt/tau",
-    "parameters": {"tau": "20*ms", "theta": "1"},
-}
-
-
-@cache
-def combined(schedule: str) -> Network:
-    """Every kind of layer that pools, and biases of both signs in neurons of three models."""
-    config = described(
-        conv("conv", 4, 3, bias=True, neuron="coba", gain=4.0),
-        {"kind": "avg_pool2d", "name": "average", "kernel": 3, "stride": 2, "padding": 1,
-         "weight": "4", "bias": True, "delay": "1*ms"},
-        {"kind": "sum_pool2d", "name": "sum", "kernel": 2, "stride": 1, "weight": "0.5",
-         "recurrent": True, "initial": "orthogonal", "recurrent_gain": 0.5},
-        dense("output", shape=[2, 8, 8], initial="orthogonal", gain=6.0, bias=True,
-              neuron="pulses", spread={"tau": 0.3, "theta": ["0.5", "1.5"]}),
-        input_shape=[2, 8, 8], steps=15, schedule=schedule,
-        neurons={"coba": REFRACTORY, "pulses": PULSES},
-    )  # fmt: skip
-    network = Network.initialise(config, seed=1).quantised()
-    biases = {
-        name: stream(7, key).integers(-1000, 2000, network.weights[name].shape) / 4096
-        for key, name in enumerate(("conv.bias", "average.bias", "output.bias"))
-    }
-    return Network(config, {**network.weights, **biases})
-
-
-@cache
-def mirrored(schedule: str) -> xr.DataTree:
-    return simulate(combined(schedule), IMAGES, Backend("torch", record=["v", "g_e", "g_i"]))
-
-
-def assert_same(result: xr.DataTree, schedule: str) -> None:
-    expected = mirrored(schedule)
-    for name, layer in expected.children["layers"].children.items():
-        counts = layer["spike_count"]
-        assert float((counts.sum("example") > 0).mean()) > 0.5, name
-        xr.testing.assert_identical(result[f"/layers/{name}"].to_dataset(), layer.to_dataset())
-    assert float(abs(expected["reconstruction"]).max()) > 0
-    xr.testing.assert_equal(result["reconstruction"], expected["reconstruction"])
-
-
-@pytest.mark.parametrize("connectivity", ["shared", "unrolled"])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_numpy(schedule: str, connectivity: Connectivity) -> None:
-    backend = Backend("numpy", connectivity=connectivity, record=["v", "g_e", "g_i"])
-    assert_same(simulate(combined(schedule), IMAGES, backend), schedule)
-
-
-@pytest.mark.usefixtures("quick_compiler")
-@pytest.mark.parametrize(
-    ("target", "schedule", "connectivity"),
-    [
-        ("cpp_standalone", "brian2", "shared"),
-        ("cpp_standalone", "paper", "unrolled"),
-        pytest.param("cpp_standalone", "paper", "shared", marks=pytest.mark.slow),
-        pytest.param("cython", "brian2", "shared", marks=pytest.mark.slow),
-    ],
-)
-def test_compiled(target: Target, schedule: str, connectivity: Connectivity) -> None:
-    need(target)
-    backend = Backend(target, connectivity=connectivity, record=["v", "g_e", "g_i"])
-    assert_same(simulate(combined(schedule), IMAGES, backend), schedule)
-
-
-# Biases in closed form
+from bioae.simulation.backend import Backend, Connectivity
 
 #: A perfect integrator, which loses input while it is refractory.
 COUNTER = {

@@ -17,6 +17,7 @@ from builders import two_layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae import simulate_to
 from bioae.analysis import open_result
@@ -100,9 +101,7 @@ def parts_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.parts")
 
 
-@pytest.mark.parametrize(
-    "options", [{"chunk": 2}, {"chunk": 3}, {}, {"chunk": 1, "workers": 2}], ids=str
-)
+@pytest.mark.parametrize("options", [{"chunk": 3}, {}, {"chunk": 1, "workers": 2}], ids=str)
 def test_a_resumed_run(
     options: dict[str, Any], network: Network, images: Images, whole: bytes, half: Path
 ) -> None:
@@ -114,24 +113,18 @@ def test_a_resumed_run(
 
 
 def test_finished_chunks_are_not_run_again(
-    network: Network, images: Images, half: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupter = Interrupter(100)
-    interrupter.install(monkeypatch)
-    stored(network, images, half)
-    assert interrupter.examples == 3
-
-
-def test_all_chunks_are_finished(
     network: Network, images: Images, whole: bytes, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
+    interrupter = Interrupter(100)
     with monkeypatch.context() as patch:
+        interrupter.install(patch)
         patch.setattr("bioae.simulation.run.write_pieces", interrupted)
         with pytest.raises(KeyboardInterrupt):
             stored(network, images, half)
+    assert interrupter.examples == 3
     monkeypatch.setattr(runners, "BrianNetwork", None)  # nothing is built
     assert stored(network, images, half) == whole
     assert not parts_of(half).exists()
@@ -163,32 +156,13 @@ def test_another_run_is_refused(network: Network, images: Images, half: Path) ->
         options: Any = {
             "network": network, "data": images, "backend": same, "seed": 3, **change
         }  # fmt: skip
-        with pytest.raises(OutputError, match=f"{differs} differs"):
+        with refused(OutputError, differs, where=parts_of(half)):
             simulate_to(half, resume=True, **options)
     assert {path: path.read_bytes() for path in parts_of(half).iterdir()} == before
-
-
-def test_versions_are_part_of_a_run(network: Network, images: Images, half: Path) -> None:
     file = parts_of(half) / "run.json"
-    identity = json.loads(file.read_text())
-    identity["version of brian2"] = "1.0"
-    file.write_text(json.dumps(identity))
-    with pytest.raises(OutputError, match=r"version of brian2 differs; expected 1\.0"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"version of brian2": "1.0"}))
+    with refused(OutputError, "version of brian2", expected="1.0"):
         stored(network, images, half)
-
-
-@pytest.mark.parametrize("content", [None, "[]", "{", "\xff"])
-def test_another_folder_is_refused(
-    content: str | None, network: Network, images: Images, tmp_path: Path
-) -> None:
-    folder = tmp_path / "r.nc.parts"
-    folder.mkdir()
-    (folder / "precious").touch()
-    if content is not None:
-        (folder / "run.json").write_text(content, encoding="latin-1")
-    with pytest.raises(OutputError, match="not the folder of an interrupted run, and was kept"):
-        stored(network, images, tmp_path / "r.nc")
-    assert (folder / "precious").exists()
 
 
 @given(
@@ -208,31 +182,29 @@ def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -
     assert sorted(covered) == list(range(length))
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling link", "file", "pipe inside"])
+@pytest.mark.parametrize(
+    "kind", ["link", "dangling link", "file", "pipe inside", "nothing inside", "[]", "{", "\xff"]
+)
 def test_what_is_no_folder_of_parts_is_kept(
     kind: str, network: Network, images: Images, half: Path, tmp_path: Path
 ) -> None:
     parts, elsewhere = parts_of(half), tmp_path / "elsewhere"
     parts.rename(elsewhere)
-    match kind:
-        case "file":
-            parts.touch()
-        case "pipe inside":
-            parts.mkdir()
+    if kind.endswith("link"):
+        parts.symlink_to(elsewhere if kind == "link" else "nowhere")
+    elif kind == "file":
+        parts.touch()
+    else:
+        parts.mkdir()
+        if kind == "pipe inside":
             os.mkfifo(parts / "run.json")
-        case _:
-            parts.symlink_to(elsewhere if kind == "link" else "nowhere")
+        elif kind != "nothing inside":
+            (parts / "run.json").write_text(kind, encoding="latin-1")
     for options in ({"resume": True}, {"resume": False, "overwrite": True}):
-        with pytest.raises(OutputError, match="not the folder of an interrupted run, and was kept"):
+        with refused(OutputError, where=parts):
             simulate_to(half, network, images, Backend("numpy"), **options)
     assert os.path.lexists(parts)
     assert len(list(elsewhere.iterdir())) == 3
-
-
-@pytest.mark.parametrize("path", [None, b"r.nc", 3])
-def test_an_output_that_is_no_path(path: Any, network: Network, images: Images) -> None:
-    with pytest.raises(OutputError, match="the output is not a path; expected text or a pathlib"):
-        simulate_to(path, network, images, Backend("numpy"))
 
 
 @given(cuts=st.sets(st.integers(1, 29)), ends=st.tuples(st.integers(0, 30), st.integers(0, 30)))
@@ -258,5 +230,5 @@ def test_a_part_that_is_lost(half: Path) -> None:
     identity = json.loads((parts_of(half) / "run.json").read_text())
     parts = Parts.of(parts_of(half), identity, 7)
     min(parts_of(half).glob("*.safetensors")).unlink()
-    with pytest.raises(OutputError, match="cannot be read any more"):
+    with refused(OutputError, "resume"):
         parts.output(slice(0, 1))

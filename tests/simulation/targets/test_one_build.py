@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from builders import conv, dense, drawn, need, numbered
+from refusals import refused
 
 from bioae import simulate
 from bioae.analysis import differing_spikes
@@ -146,6 +149,20 @@ def test_a_compiler_that_fails_is_an_error(
     compiled: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiling, "_known_flags", lambda: ["-include", "missing.h"])
-    with pytest.raises(TargetError, match=r"compiler failed: .*missing\.h"):
+    with refused(TargetError, "missing.h"):
         simulate(network(), IMAGES, "cpp_standalone")
     assert len(compiled) == 1
+
+
+def test_code_that_was_not_compiled_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imitate Brian2's Cython target, which skips code objects that do not compile."""
+    compile_block = NumpyCodeObject.compile_block
+
+    def spoilt(self: NumpyCodeObject, block: str) -> object:
+        wanted = "stateupdater" in self.name and block == "run"
+        return None if wanted else compile_block(self, block)
+
+    simulate(network(), IMAGES, "numpy")
+    monkeypatch.setattr(NumpyCodeObject, "compile_block", spoilt)
+    with refused(TargetError, where=re.compile("stateupdater")):
+        simulate(network(), IMAGES, "numpy")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae import simulate, simulate_to
 from bioae.errors import InputError, TargetError
@@ -47,11 +48,9 @@ def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize(
     "options",
     [
-        {"workers": 2},
-        {"workers": 50},
         {"chunk": 3},
         {"chunk": 2, "workers": 3},
-        pytest.param({"workers": 3}, marks=pytest.mark.slow),
+        pytest.param({"workers": 50}, marks=pytest.mark.slow),
         pytest.param({"chunk": 1}, marks=pytest.mark.slow),
         pytest.param({"chunk": 50}, marks=pytest.mark.slow),
     ],
@@ -79,37 +78,6 @@ def test_an_example_does_not_depend_on_the_others(small: Network, images: Images
         np.testing.assert_array_equal(counts, expected[f"/layers/{layer}/spike_count"])
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", -1), ("chunk", 0)])
-def test_too_few_workers_or_images(name: str, value: int) -> None:
-    with pytest.raises(InputError, match=f"{name}.*expected 1 or more; found {value}"):
-        Backend("numpy", **{name: value})
-
-
-@pytest.mark.parametrize(
-    ("options", "line"),
-    [
-        ({"workers": "2"}, "workers does not fit; expected a whole number or a distributed.Client"),
-        (
-            {"workers": None},
-            "workers does not fit; expected a whole number or a distributed.Client",
-        ),
-        ({"workers": np.int64(0)}, "workers does not fit; expected 1 or more; found 0"),
-        ({"chunk": np.int64(-1)}, "chunk does not fit; expected 1 or more; found -1"),
-        ({"chunk": 1.5}, "chunk does not fit; expected a whole number, 1 or more; found 1.5"),
-        (
-            {"record": ["u"]},
-            "no layer has a variable 'u'; expected one of",
-        ),
-    ],
-    ids=str,
-)
-def test_options_that_cannot_work(
-    options: dict[str, Any], line: str, small: Network, images: Images
-) -> None:
-    with pytest.raises(InputError, match=line):
-        simulate(small, images, Backend("numpy", **options))
-
-
 def test_numbers_of_numpy_are_numbers(small: Network, images: Images) -> None:
     counted = simulate(small, images[:3], Backend("numpy", chunk=np.int64(2), workers=np.int64(1)))
     assert counted.equals(simulate(small, images[:3], "numpy"))
@@ -118,7 +86,7 @@ def test_numbers_of_numpy_are_numbers(small: Network, images: Images) -> None:
 def test_an_artefact_does_for_its_network(small: Network, images: Images) -> None:
     result = simulate(Artefact(small), images[:3], "numpy")
     assert result.equals(simulate(small, images[:3], "numpy"))
-    with pytest.raises(InputError, match="not a network"):
+    with refused(InputError, found="42"):
         simulate(42, images[:3], "numpy")  # type: ignore[arg-type]
 
 
@@ -137,7 +105,7 @@ def test_an_error_of_a_worker_is_raised(workers: int) -> None:
         return piece
 
     done: list[tuple[int, int]] = []
-    with pytest.raises(InputError, match="this piece is bad"):
+    with refused(InputError, where="piece 2"):
         done.extend(each for each in shared(fail, [0, 1, 2, 3], workers))
     assert set(done) <= {(0, 0), (1, 1), (3, 3)}
     assert not multiprocessing.active_children()
@@ -151,7 +119,7 @@ def test_a_killed_worker_is_an_error_and_so_are_its_children_ended(tmp_path: Pat
         time.sleep(1000)
         return piece
 
-    with pytest.raises(TargetError, match="a worker process was killed"):
+    with refused(TargetError):
         list(shared(die, range(3), 2))
     assert not multiprocessing.active_children()
 
@@ -181,7 +149,7 @@ def test_a_run_is_resumed_after_a_worker_was_killed(
     path = tmp_path / "killed.nc"
     with monkeypatch.context() as patch:
         patch.setattr(Presentations, "held", die_later)
-        with pytest.raises(TargetError, match="a worker process was killed"):
+        with refused(TargetError):
             simulate_to(path, small, images, Backend("numpy", chunk=2, workers=2))
     assert not path.exists()
     simulate_to(path, small, images, Backend("numpy", chunk=2, workers=2), resume=True)

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.utils.logger import catch_logs
-from builders import conv, dense, drawn, three_layers
+from builders import three_layers
+from network_cases import case
+from refusals import refused
 
 from bioae import simulate
 from bioae.analysis import differing_spikes, layer_names
@@ -23,7 +25,6 @@ from bioae.api import build
 from bioae.datasets import load
 from bioae.errors import TargetError
 from bioae.networks import Network, NetworkConfig
-from bioae.noise.brian import cuda_source
 from bioae.simulation.backend import Backend, Dtype, Target
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.targets.activation import activated, check_target
@@ -99,34 +100,9 @@ def replace_parameters(layer: Any) -> Any:
     return layer.model_copy(update={"parameters": {**layer.parameters, "theta": "1.25"}})
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_noise_keeps_its_literals(tmp_path: Path, dtype: Dtype) -> None:
-    sources = write(small(neuron="noisy_lif"), tmp_path, dtype=dtype)
-    assert "bioae_normal(" in merged(sources)
-    assert '#include "bioae_noise.h"' in merged(sources)
-    assert sources["bioae_noise.h"] == cuda_source()
-
-
-def test_biases_are_added_to_the_input(tmp_path: Path) -> None:
-    layers = (conv("first", 2, 3, bias=True), dense("output", shape=[1, 6, 6], bias=True))
-    pool = {"kind": "avg_pool2d", "name": "pool", "kernel": 2}
-    network = drawn(layers[0], pool, layers[1], input_shape=[1, 6, 6], steps=4)
-    code = merged(write(network, tmp_path))
-    # Both layers with biases, and the read-out of the last.
-    assert code.count("v += bioae_input + bioae_bias;") == 3
-    assert code.count("v += bioae_input;") == 1
-    assert code.count("__global__ void _run_kernel_pool__weight_codeobject(") == 1
-
-
-def test_delayed_spikes_wait_in_a_history(tmp_path: Path) -> None:
-    code = merged(write(small(delay="2*ms", schedule="paper"), tmp_path))
-    assert code.count("__global__ void _run_kernel_first__weight_codeobject(") == 1
-    assert code.count("__global__ void _set_out_") == 3  # recurrent spikes have no delay
-
-
 def test_synapses_with_delays_are_refused_where_they_come_early(tmp_path: Path) -> None:
     network = small(delay="2*ms", schedule="paper")
-    with pytest.raises(TargetError, match="arrive early on CUDA"):
+    with refused(TargetError, "--target cpp_standalone"):
         write(network, tmp_path, connectivity="unrolled")
     inside = write(small(delay="2*ms"), tmp_path, connectivity="unrolled")
     assert "first__weight_pre" in merged(inside)
@@ -169,6 +145,7 @@ NETWORKS: dict[str, Callable[[], tuple[Network, Any]]] = {
     ),
     "refractory": lambda: (small(neuron="lif_refractory"), np.full((5, 6, 6), 0.7)),
     "inhibition": lambda: (small(neuron="coba"), np.full((5, 6, 6), 0.7)),
+    "biases": lambda: (case("layer kinds, brian2").network, case("layer kinds, brian2").data),
     "first spikes": lambda: (
         small(encoder={"kind": "first_spike"}), np.random.default_rng(0).random((5, 6, 6))
     ),
