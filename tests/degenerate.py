@@ -19,28 +19,31 @@ from bioae.simulation.results.tree import build_result
 LAYER = "latent"
 
 
-def _result(raster: NDArray[np.bool_], *, labels: bool = True) -> xr.DataTree:
-    """Build a result of one layer from its raster (example, step, neuron)."""
-    examples, steps, neurons = raster.shape
-    example, step, neuron = np.nonzero(raster)
+def make_result(
+    raster: NDArray[np.bool_], name: str = LAYER, shape: Any = None, **changes: Any
+) -> xr.DataTree:
+    """Build a result of one layer from its raster (example, [repeat,] step, neuron)."""
+    examples, *repeats, steps, neurons = raster.shape
+    flat = raster.reshape(-1, steps, neurons)
+    example, step, neuron = np.nonzero(flat)
     layer = LayerSpikes.of(
-        LAYER, (neurons,),
-        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
+        name, shape or (neurons,),
+        example=example, step=step, neuron=neuron, examples=len(flat), steps=steps,
     )  # fmt: skip
-    images = np.full((examples, 1, 2, 2), 0.5)
-    return build_result(
-        images=images,
-        reconstruction=images,
-        example=np.arange(examples),
-        label=np.arange(examples) % 2 if labels else None,
-        layers=[layer],
-        dt_ms=0.5,
-        steps=steps,
-        target="numpy",
-        seed=1,
-        neuron_model="a model",
-        network_sha256="abc",
-    )
+    arguments: dict[str, Any] = {
+        "images": np.full((examples, 1, 2, 2), 0.5),
+        "reconstruction": np.full((len(flat), 1, 2, 2), 0.5),
+        "example": np.arange(examples), "layers": [layer], "dt_ms": 0.5, "steps": steps,
+        "target": "numpy", "seed": 1, "neuron_model": "a model", "network_sha256": "abc",
+        "repeats": repeats[0] if repeats else 1,
+    }  # fmt: skip
+    if "output" in changes:
+        del arguments["reconstruction"]
+    return build_result(**(arguments | changes))
+
+
+def _result(raster: NDArray[np.bool_]) -> xr.DataTree:
+    return make_result(raster, label=np.arange(len(raster)) % 2)
 
 
 def _random(examples: int, steps: int, neurons: int) -> NDArray[np.bool_]:
@@ -55,7 +58,7 @@ def _one_spike() -> NDArray[np.bool_]:
 
 RESULTS: dict[str, Callable[[], xr.DataTree]] = {
     "usual": lambda: _result(_random(6, 20, 5)),
-    "no labels": lambda: _result(_random(6, 20, 5), labels=False),
+    "no labels": lambda: make_result(_random(6, 20, 5)),
     "no examples": lambda: _result(_random(6, 20, 5)).isel(example=[]),
     "one example": lambda: _result(_random(1, 20, 5)),
     "two examples": lambda: _result(_random(2, 20, 5)),

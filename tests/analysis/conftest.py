@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from numpy.typing import NDArray
+from degenerate import make_result
 
-from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.results.tree import build_result
+from bioae import analyze
+from bioae.analysis import example_result
+from bioae.simulation.results.netcdf import write_result
 
 Make = Callable[..., xr.DataTree]
-
-
-def make_result(raster: NDArray[np.bool_], name: str = "latent", **changes: Any) -> xr.DataTree:
-    """Build a result of one layer from its raster (example, step, neuron)."""
-    examples, steps, neurons = raster.shape
-    example, step, neuron = np.nonzero(raster)
-    layer = LayerSpikes.of(
-        name, (neurons,),
-        example=example, step=step, neuron=neuron, examples=examples, steps=steps,
-    )  # fmt: skip
-    images = np.full((examples, 1, 2, 2), 0.5)
-    arguments: dict[str, Any] = {
-        "images": images,
-        "reconstruction": images,
-        "example": np.arange(examples),
-        "layers": [layer],
-        "dt_ms": 0.5,
-        "steps": steps,
-        "target": "numpy",
-        "seed": 1,
-        "neuron_model": "a model",
-        "network_sha256": "abc",
-    }
-    if "output" in changes:
-        del arguments["reconstruction"]
-    return build_result(**(arguments | changes))
 
 
 @pytest.fixture(scope="session")
 def make() -> Make:
     """Return the builder of one-layer results."""
     return make_result
+
+
+@pytest.fixture(scope="session")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of an analysis of two results, and its numbers."""
+    folder = tmp_path_factory.mktemp("analysed")
+    paths = [folder / f"{name}.nc" for name in ("a", "b")]
+    for seed, path in enumerate(paths):
+        write_result(example_result(seed), path)
+    return folder / "out", analyze(paths, out=folder / "out")
 
 
 @pytest.fixture
