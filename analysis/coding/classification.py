@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from bioae.analysis.results.arrays import as_dataset, described, ratio, whole_numbers
 from bioae.analysis.results.layers import of_result
@@ -184,8 +185,6 @@ def wilson_interval(
     Wilson (1927), Journal of the American Statistical Association 22, 209-212,
     doi:10.1080/01621459.1927.10502953.
     """
-    from scipy.special import ndtri
-
     if not 0 < real(confidence, "confidence", error=ResultError) < 1:
         raise ResultError(
             "a confidence level is out of range",

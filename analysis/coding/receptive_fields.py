@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -37,16 +37,6 @@ __all__ = [
 _ENTRIES = 2**22
 
 
-class _Sums(NamedTuple):
-    """Sums over examples of counts c and images x, the latter relative to the first image."""
-
-    counts: NDArray[np.float64]
-    counts_squared: NDArray[np.float64]
-    images: NDArray[np.float64]
-    images_squared: NDArray[np.float64]
-    products: NDArray[np.float64]
-
-
 @of_result
 def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Spike-triggered average: the mean image before a neuron's spikes, minus the mean image.
@@ -72,15 +62,15 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """
     data = layer_data(tree, layer)
     images = still_images_of(tree, "a spike-triggered average").transpose("example", ...)
-    sums = _sums(tree, layer, images)
+    (counts, counts_squared), (intensity, squared), products = _sums(tree, layer, images)
     n = max(first_presentations(tree)[0].size, 1)
-    fired = np.where(sums.counts > 0, sums.counts, np.nan)
-    average = sums.products / fired[:, None] - sums.images / n
+    fired = np.where(counts > 0, counts, np.nan)
+    average = products / fired[:, None] - intensity / n
     # Squared deviation of the weights, which are counts over their sum, and variance of pixels.
-    unequal = (n * sums.counts_squared - sums.counts**2) / (n * fired**2)
-    variance = (sums.images_squared - sums.images**2 / n) / max(n - 1, 1)
+    unequal = (n * counts_squared - counts**2) / (n * fired**2)
+    variance = (squared - intensity**2 / n) / max(n - 1, 1)
     # Rounding errors must not count as variance.
-    variance[variance <= 1e-12 * sums.images_squared / n] = 0
+    variance[variance <= 1e-12 * squared / n] = 0
     z_score = ratio(average, np.sqrt(unequal)[:, None] * np.sqrt(variance))
     shape = images.sizes
     dims = ("neuron", *(str(dim) for dim in shape if dim != "example"))
@@ -171,23 +161,25 @@ def inverse_participation_ratio(field: xr.DataArray, *, dims: Dims = ("y", "x"))
     return described(local, "inverse_participation_ratio", "inverse participation ratio", "1")
 
 
-def _sums(tree: xr.DataTree, layer: str, images: xr.DataArray) -> _Sums:
+def _sums(
+    tree: xr.DataTree, layer: str, images: xr.DataArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return sums over examples: of counts, of images, each with its squares, and of products.
+
+    Images are relative to the first one, so that a constant pixel is exactly 0.
+    """
     neurons = layer_data(tree, layer).sizes["neuron"]
     pixels = math.prod(size for dim, size in images.sizes.items() if dim != "example")
-    counts_sums, image_sums = np.zeros((2, neurons)), np.zeros((2, pixels))
+    of_counts, of_images = np.zeros((2, neurons)), np.zeros((2, pixels))
     products = np.zeros((neurons, pixels))
-    sums = _Sums(counts_sums[0], counts_sums[1], image_sums[0], image_sums[1], products)
     first = images.variable[:1].to_numpy().reshape(-1, pixels).astype(np.float64)
     entries = max(_ENTRIES * neurons // max(neurons, pixels), 1)
     for counts, block in _responses(tree, layer, images, entries):
-        # Relative to the first image, a constant pixel is exactly 0.
         part = block.reshape(len(counts), pixels).astype(np.float64) - first
-        sums.counts[:] += counts.sum(0)
-        sums.counts_squared[:] += (counts**2).sum(0)
-        sums.images[:] += part.sum(0)
-        sums.images_squared[:] += (part**2).sum(0)
-        sums.products[:] += counts.T @ part
-    return sums
+        of_counts += counts.sum(0), (counts**2).sum(0)
+        of_images += part.sum(0), (part**2).sum(0)
+        products += counts.T @ part
+    return of_counts, of_images, products
 
 
 def _responses(

@@ -24,7 +24,12 @@ __all__ = [
     "sum_squared_error",
 ]
 
-_Measure = Callable[[xr.DataArray, list[Hashable]], xr.DataArray]
+#: Errors of images by the differences from their targets, and the dimensions of pixels.
+_MEASURES: dict[str, Callable[[xr.DataArray, list[Hashable]], xr.DataArray]] = {
+    "sum_squared_error": lambda difference, pixels: (difference**2).sum(pixels),
+    "mean_squared_error": lambda difference, pixels: (difference**2).mean(pixels),
+    "mean_absolute_error": lambda difference, pixels: abs(difference).mean(pixels),
+}
 
 # Pixels in a block of images.
 _PIXELS = 2**22
@@ -49,7 +54,7 @@ def sum_squared_error(
     ResultError
         If it is no array of xarray, or of other examples.
     """
-    (error,) = _errors(tree, reconstruction, _sum_of_squares)
+    (error,) = _errors(tree, reconstruction, "sum_squared_error")
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")
 
 
@@ -58,7 +63,7 @@ def mean_squared_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
     """Squared error of each image, averaged over pixels and channels, (example,)."""
-    (error,) = _errors(tree, reconstruction, _mean_square)
+    (error,) = _errors(tree, reconstruction, "mean_squared_error")
     return described(error, "mean_squared_error", "squared error, mean over pixels", "1")
 
 
@@ -67,7 +72,7 @@ def mean_absolute_error(
     tree: xr.DataTree, reconstruction: xr.DataArray | None = None
 ) -> xr.DataArray:
     """Absolute error of each image, averaged over pixels and channels, (example,)."""
-    (error,) = _errors(tree, reconstruction, _mean_magnitude)
+    (error,) = _errors(tree, reconstruction, "mean_absolute_error")
     return described(error, "mean_absolute_error", "absolute error, mean over pixels", "1")
 
 
@@ -126,9 +131,8 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
         "all_zero": all_zero(tree),
         "mean_image": mean_image(tree, images),
     }
-    measures = _sum_of_squares, _mean_square, _mean_magnitude
     sums, means, absolute = zip(
-        *(_errors(tree, prediction, *measures) for prediction in predictions.values()), strict=True
+        *(_errors(tree, prediction, *_MEASURES) for prediction in predictions.values()), strict=True
     )
     columns = {
         "sum_squared_error": ("squared error per image", [float(x.mean()) for x in sums]),
@@ -140,7 +144,7 @@ def reconstruction_errors(tree: xr.DataTree, images: NDArray[Any] | None = None)
 
 
 def _errors(
-    tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: _Measure
+    tree: xr.DataTree, reconstruction: xr.DataArray | None, *measures: str
 ) -> list[xr.DataArray]:
     """Return errors of each image, (example,), from blocks of images."""
     inputs = images_of(tree, "input")
@@ -155,7 +159,7 @@ def _errors(
         # In float32 the sum would lose its last digits.
         difference = near.astype(np.float64) - inputs.isel(part).astype(np.float64)
         for errors, measure in zip(found, measures, strict=True):
-            errors.append(measure(difference, pixels))
+            errors.append(_MEASURES[measure](difference, pixels))
     return [xr.concat(each, "example") if len(each) > 1 else each[0] for each in found]
 
 
@@ -180,18 +184,6 @@ def _blocks(images: xr.DataArray) -> Iterator[dict[str, slice]]:
     rows = max(1, _PIXELS * examples // max(images.size, 1))
     for start in range(0, max(examples, 1), rows):
         yield {"example": slice(start, start + rows)}
-
-
-def _sum_of_squares(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
-    return (difference**2).sum(pixels)
-
-
-def _mean_square(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
-    return (difference**2).mean(pixels)
-
-
-def _mean_magnitude(difference: xr.DataArray, pixels: list[Hashable]) -> xr.DataArray:
-    return abs(difference).mean(pixels)
 
 
 def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.special import log_softmax
 
 from bioae.analysis.coding.classification import accuracy
 from bioae.analysis.coding.reconstruction import (
@@ -138,8 +139,6 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
 
 def _cross_entropy(tree: xr.DataTree) -> float:
     """Return the mean cross-entropy of the softmax of the outputs and the classes, in nats."""
-    from scipy.special import log_softmax
-
     labels = class_labels(tree)
     total = 0.0
     for start, output, _ in output_blocks(tree):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,7 +23,7 @@ from bioae.analysis.results.layers import (
 )
 from bioae.analysis.results.outputs import task_of
 from bioae.analysis.results.spikes import Spikes, blocks
-from bioae.errors import ResultError
+from bioae.errors import ResultError, shortened
 
 __all__ = [
     "check_comparable",
@@ -171,15 +170,19 @@ def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> 
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:
-    first, second = (np.sort(tree["example"].to_numpy()) for tree in (a, b))
-    if not np.array_equal(first, second):
-        raise _different("examples", _shorten(first), _shorten(second))
+    first, second = (np.sort(tree["example"].to_numpy()).tolist() for tree in (a, b))
+    _check_equal("examples", first, second)
     _check_equal("layers", layer_names(a), layer_names(b))
 
 
 def _check_equal(what: str, first: object, second: object) -> None:
     if first != second:
-        raise _different(what, first, second)
+        raise ResultError(
+            f"the results have different {what} and cannot be compared",
+            expected=f"{shortened(str(first))}, as in the first",
+            found=shortened(str(second)),
+            hint="Simulate both on the same images, with the same network and settings",
+        )
 
 
 def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int | float]:
@@ -208,17 +211,3 @@ def _keys(block: Spikes) -> NDArray[np.int64]:
     """Return the spikes of a block as numbers that encode their example, step and neuron."""
     example = block.start + block.position
     return (example * block.steps + block.step) * block.neurons + block.neuron
-
-
-def _different(what: str, first: object, second: object) -> ResultError:
-    return ResultError(
-        f"the results have different {what} and cannot be compared",
-        expected=f"{first}, as in the first",
-        found=str(second),
-        hint="Simulate both on the same images, with the same network and settings",
-    )
-
-
-def _shorten(examples: NDArray[np.integer[Any]]) -> str:
-    head = ", ".join(map(str, examples[:3]))
-    return f"{len(examples)} examples ({head}{', …' if len(examples) > 3 else ''})"

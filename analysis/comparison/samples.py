@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.special import gammaln
 
 from bioae.analysis.results.arrays import as_dataset
 from bioae.errors import ResultError
@@ -70,8 +72,6 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
     a, b
         (neuron,) Finite; of the same length if `paired`.
     """
-    from scipy.stats import ks_2samp, wasserstein_distance
-
     mean_a, mean_b = (float(each.mean()) if each.size else np.nan for each in (a, b))
     row = {"neurons_a": a.size, "neurons_b": b.size, "mean_a": mean_a, "mean_b": mean_b}
     if not a.size or not b.size:
@@ -79,7 +79,7 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
     low, high = mean_difference_interval(a, b, paired, bootstrap)
     # The p-value is not used: the exact one takes long, and that of two values divides by zero.
     with np.errstate(divide="ignore"):
-        smirnov = ks_2samp(a, b, method="asymp").statistic
+        smirnov = stats.ks_2samp(a, b, method="asymp").statistic
     return row | {
         "difference": mean_b - mean_a,
         "difference_low": low,
@@ -90,7 +90,7 @@ def compare_samples(a: Sample, b: Sample, paired: bool, bootstrap: Bootstrap) ->
         "rank_biserial": rank_biserial(b - a) if paired else np.nan,
         "p_value": _p_value(a, b, paired),
         "kolmogorov_smirnov": float(smirnov),
-        "wasserstein": float(wasserstein_distance(a, b)),
+        "wasserstein": float(stats.wasserstein_distance(a, b)),
     }
 
 
@@ -102,8 +102,6 @@ def mean_difference_interval(
     Neurons are drawn with replacement, in pairs if the samples are paired. The interval of a single
     neuron has no width. Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
-    from scipy.stats import bootstrap
-
     # A constant sample has one mean, which drawing it again would only round.
     if paired or (a == a[0]).all():
         samples: tuple[Sample, ...] = (b - (a if paired else a[0]),)
@@ -111,7 +109,7 @@ def mean_difference_interval(
         samples = (b[0] - a,) if (b == b[0]).all() else (b, a)
     if len(samples) == 1 and (samples[0] == samples[0][0]).all():
         return float(samples[0][0]), float(samples[0][0])
-    low, high = bootstrap(
+    low, high = stats.bootstrap(
         samples,
         _difference,
         n_resamples=settings.resamples,
@@ -153,8 +151,6 @@ def hedges_g(a: Sample, b: Sample) -> float:
 
     The correction is exact. Hedges (1981), J. Educ. Stat. 6:107, doi:10.2307/1164588.
     """
-    from scipy.special import gammaln
-
     d, freedom = cohens_d(a, b), a.size + b.size - 2
     if not np.isfinite(d):
         return np.nan
@@ -181,12 +177,10 @@ def rank_biserial(differences: Sample) -> float:
     are dropped, as in the Wilcoxon test. 0 if all are zero. Kerby (2014), Compr. Psychol.
     3:11.IT.3.1, doi:10.2466/11.IT.3.1.
     """
-    from scipy.stats import rankdata
-
     moved = differences[differences != 0]
     if not moved.size:
         return 0.0
-    ranks = rankdata(np.abs(moved))
+    ranks = stats.rankdata(np.abs(moved))
     return float((np.sign(moved) * ranks).sum() / ranks.sum())
 
 
@@ -207,14 +201,12 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _p_value(a: Sample, b: Sample, paired: bool) -> float:
-    from scipy.stats import mannwhitneyu, wilcoxon
-
     if paired:
-        return float(wilcoxon(b, a).pvalue) if (a != b).any() else 1.0
+        return float(stats.wilcoxon(b, a).pvalue) if (a != b).any() else 1.0
     # The test divides by the spread of the ranks, which is 0 if all values are equal.
     if (a == a[0]).all() and (b == a[0]).all():
         return 1.0
-    return float(mannwhitneyu(b, a).pvalue)
+    return float(stats.mannwhitneyu(b, a).pvalue)
 
 
 def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
@@ -240,10 +232,10 @@ def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
     Ramdas, García Trillos & Cuturi (2017), On Wasserstein two-sample testing and related families
     of nonparametric tests, Entropy 19, 47, doi:10.3390/e19020047.
     """
-    from scipy.stats import wasserstein_distance as distance_of
-
     first, second, numbers = _defined(a, b)
-    distance = float(distance_of(first, second)) if first.size and second.size else np.nan
+    distance = (
+        float(stats.wasserstein_distance(first, second)) if first.size and second.size else np.nan
+    )
     units = str(a.attrs.get("units", "1")) if isinstance(a, xr.DataArray) else "1"
     row = {"distance": ("Wasserstein distance", distance)}
     return as_dataset(row, units=units).assign(numbers)
@@ -273,15 +265,13 @@ def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
     Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik
     3, 469-486, doi:10.1007/BF02589501.
     """
-    from scipy.stats import ks_2samp
-
     first, second, numbers = _defined(a, b)
     statistic = p_value = float("nan")
     if first.size and second.size:
         with warnings.catch_warnings():
             # Where the exact p value is inaccurate, scipy returns the asymptotic one.
             warnings.filterwarnings("ignore", "ks_2samp: Exact calc", RuntimeWarning)
-            test = ks_2samp(first, second)
+            test = stats.ks_2samp(first, second)
         statistic, p_value = float(test.statistic), float(test.pvalue)
     smirnov = "Kolmogorov-Smirnov statistic", statistic
     return as_dataset({"statistic": smirnov, "p_value": ("p value", p_value)}).assign(numbers)

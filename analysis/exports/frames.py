@@ -96,8 +96,6 @@ def to_csv(
 
     Raises
     ------
-    ResultError
-        If there is no such layer, or it cannot fire.
     OutputError
         If a file exists and `overwrite` is false, or it cannot be written.
     """

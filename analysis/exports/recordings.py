@@ -51,8 +51,6 @@ def to_neo(
 
     Raises
     ------
-    ResultError
-        If there is no such layer or example, or the layer cannot fire.
     LibraryError
         If Neo is not installed.
     """
@@ -152,8 +150,6 @@ def to_nwb(
 
     Raises
     ------
-    ResultError
-        If there is no such layer, or it cannot fire.
     LibraryError
         If pynwb is not installed.
     OutputError

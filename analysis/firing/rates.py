@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import Dims, averaged, check_dims, described, of_neurons
@@ -223,8 +224,6 @@ def population_rate(
     places = data.sizes["example"] * data.sizes["neuron"]
     rate = count / (places * dt_ms / 1000) if places else np.full(count.size, np.nan)
     if sigma_ms is not None:
-        from scipy.ndimage import gaussian_filter1d
-
         smooth, inside = (
             gaussian_filter1d(values, sigma_ms / dt_ms, mode="constant", truncate=_CUTOFF)
             for values in (rate, np.ones(rate.size))

@@ -129,13 +129,10 @@ def _rows_of(data: xr.Dataset) -> Rows:
             found=f"({', '.join(map(str, data.sizes))})",
         )
     (dim,) = data.sizes
-    headings = {str(name): _heading(array) for name, array in data.data_vars.items()}
+    columns = {_heading(array): array.to_numpy() for array in data.data_vars.values()}
     return [
-        {
-            str(dim): str(data[dim].to_numpy()[i]),
-            **{headings[name]: data[name].to_numpy()[i] for name in headings},
-        }
-        for i in range(data.sizes[dim])
+        {str(dim): str(label), **{heading: column[i] for heading, column in columns.items()}}
+        for i, label in enumerate(data[dim].to_numpy())
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 
 from bioae.analysis.pairs.pair_matrices import check_neurons, chosen_neurons, pair_matrix
 from bioae.analysis.results.arrays import (
@@ -132,8 +133,6 @@ def _add_correlations(
     first, second
         (pair,) Indices of the signals of each pair.
     """
-    from scipy.fft import irfft, next_fast_len, rfft
-
     examples, length = signals.shape[1:]
     longest = total.shape[1] // 2
     # Long enough that lags do not wrap around.

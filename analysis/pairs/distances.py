@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.spatial.distance import pdist, squareform
 
 from bioae.analysis.pairs.trains import (
     Intervals,
@@ -215,9 +217,6 @@ def van_rossum_distance(trains: xr.DataArray, *, tau_ms: float) -> xr.DataArray:
     van Rossum (2001), A novel spike distance, Neural Computation 13, 751-763,
     doi:10.1162/089976601300014321.
     """
-    from scipy.signal import lfilter
-    from scipy.spatial.distance import pdist, squareform
-
     check_not_negative(tau_ms, "tau_ms")
     raster = raster_of(trains)
     step = step_ms(trains)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from bioae.analysis.results.arrays import described
 from bioae.errors import ResultError
@@ -113,8 +114,6 @@ def sum_over_intervals(
     contribution
         Contribution of an interval with a range of other trains, (other train,).
     """
-    from scipy.sparse import csr_array
-
     begins = raster.copy()
     begins[:, 0] = True
     train, start = np.nonzero(begins)

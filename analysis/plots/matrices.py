@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from bioae.analysis.plots.panels import Places, figure_of, head, panels
 from bioae.analysis.plots.style import INK, needed, styled
@@ -78,9 +80,6 @@ def _ordered(matrix: Matrix, shared: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _clustered(matrix: Matrix) -> NDArray[np.int64]:
     """Order the defined neurons, so that correlated ones are neighbours."""
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
-
     own = np.flatnonzero(np.isfinite(matrix).any(1))
     if own.size > 2:
         distance = 1 - np.nan_to_num(matrix[np.ix_(own, own)])

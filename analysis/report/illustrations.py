@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
+from bioae.analysis import plots
 from bioae.analysis.coding.class_responses import rates_by_class
 from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.receptive_fields import spike_triggered_average, transfer_curve
 from bioae.analysis.pairs.correlations import correlation_matrix
+from bioae.analysis.plots.style import render, to_svg
 from bioae.analysis.results.layers import (
     firing_layers,
     first_example,
@@ -25,9 +28,6 @@ from bioae.analysis.results.layers import (
     layers_of,
 )
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["Illustration", "Picture", "illustrate"]
 
@@ -68,8 +68,6 @@ class Illustration:
 
     def picture(self, *, png: bool = False) -> Picture:
         """Draw the figure, and store it as SVG and, if asked for, as PNG."""
-        from bioae.analysis.plots.style import render, to_svg
-
         figure = self.draw()
         files = to_svg(figure), render(figure, "png") if png else b""
         return Picture(self.name, self.heading, self.caption, figure.get_figwidth(), *files)
@@ -109,8 +107,6 @@ def illustrate(
     images
         The number of images to draw.
     """
-    from bioae.analysis import plots
-
     drawn = [*_outputs(results, images), *_firing(measured), *_code(results), *_first(results)]
     for place, (name, tree) in enumerate(results.items(), 1):
         if firing_layers(tree):
@@ -128,8 +124,6 @@ def illustrate(
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:
     """Illustrate input signals, and the outputs of the networks, as their tasks have them."""
-    from bioae.analysis import plots
-
     signals = {name: tree for name, tree in results.items() if not has_images(tree)}
     if signals:
         yield _shown("signals", partial(plots.input_signals, signals))
@@ -162,8 +156,6 @@ def _outputs(results: Results, images: int) -> Iterator[Illustration]:
 
 def _firing(measured: Results) -> Iterator[Illustration]:
     """Illustrate rates, intervals between spikes, and irregularity."""
-    from bioae.analysis import plots
-
     layers = {name: own for name, tree in measured.items() if (own := layers_of(tree))}
     if not layers:
         return
@@ -174,8 +166,9 @@ def _firing(measured: Results) -> Iterator[Illustration]:
             for result, own in layers.items()
         }
 
+    names = {f"rate_fit_{name}": name for name in ("shape", "scale", "aic")}
     fits = {
-        result: {layer: _fits(data) for layer, data in own.items()}
+        result: {layer: data[[*names]].rename(names) for layer, data in own.items()}
         for result, own in layers.items()
     }
     yield _shown("rates", partial(plots.fitted_rates, column("firing_rate"), fits))
@@ -184,14 +177,8 @@ def _firing(measured: Results) -> Iterator[Illustration]:
     yield _shown("irregularity", partial(plots.cv_against_rate, layers))
 
 
-def _fits(data: xr.Dataset) -> xr.Dataset:
-    return xr.Dataset({name: data[f"rate_fit_{name}"] for name in ("shape", "scale", "aic")})
-
-
 def _code(results: Results) -> Iterator[Illustration]:
     """Illustrate the hidden layer with the fewest neurons, which all information passes."""
-    from bioae.analysis import plots
-
     first = next(iter(results.values()))
     # The last layer is the output, unless there is no other.
     names = layer_names(first)
@@ -220,23 +207,17 @@ def _code(results: Results) -> Iterator[Illustration]:
 
 def _first(results: Results) -> Iterator[Illustration]:
     """Illustrate the responses of the first layer, which receives the images."""
-    from bioae.analysis import plots
-
     layer = layer_names(next(iter(results.values())))[0]
-    some = {
-        name: _some(tree)
-        for name, tree in results.items()
-        if layer in firing_layers(tree) and has_images(tree)
-    }
-    if not some:
-        return
+    seen = {name: _some(tree) for name, tree in results.items() if has_images(tree)}
+    some = {name: tree for name, tree in seen.items() if layer in firing_layers(tree)}
 
     def of_each(measure: Callable[[xr.DataTree, str], Any]) -> dict[str, Any]:
         return {name: measure(tree, layer) for name, tree in some.items()}
 
-    yield _shown("fields", lambda: plots.filter_grid(of_each(_fields)), layer=layer)
-    draw = lambda: plots.transfer_curves(of_each(transfer_curve))  # noqa: E731
-    yield _shown("transfer", draw, layer=layer)
+    if some:
+        yield _shown("fields", lambda: plots.filter_grid(of_each(_fields)), layer=layer)
+        transfer = lambda: plots.transfer_curves(of_each(transfer_curve))  # noqa: E731
+        yield _shown("transfer", transfer, layer=layer)
 
 
 def _fields(tree: xr.DataTree, layer: str) -> xr.DataArray:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle  # noqa: TID251  (as results are sent to workers)
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import xarray as xr
 
 from bioae import analysis
-from bioae.simulation.results.netcdf import write_result
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +53,9 @@ def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTre
     [
         ("isi_cv", ("latent",), {}),
         ("firing_rate", ("conv",), {"dims": ("example", "neuron")}),
-        ("spike_count", ("output",), {"dims": "example"}),
-        ("fit_rates", ("conv",), {}),
-        ("statistics", (), {}),
-        ("statistics", (), {"bursting_threshold": 0.9}),
         ("reconstruction_errors", (), {}),
-        ("raster", ("latent",), {"example": 103}),
+        ("firing_change", (analysis.example_result(1),), {}),
+        ("compare", (analysis.example_result(1),), {"resamples": 50}),
     ],
 )
 def test_it_returns_what_the_function_returns(
@@ -71,18 +63,8 @@ def test_it_returns_what_the_function_returns(
 ) -> None:
     found = getattr(of(result), name)(*arguments, **options)
     expected = getattr(analysis, name)(result, *arguments, **options)
-    assert expected.sizes or float(expected) != 0
+    assert expected.sizes or float(expected)
     xr.testing.assert_identical(found, expected)
-
-
-def test_it_passes_the_result_on_as_the_first_of_two(result: xr.DataTree) -> None:
-    other = analysis.example_result(seed=1)
-    found = of(result).compare(other, resamples=50)
-    xr.testing.assert_identical(found, analysis.compare(result, other, resamples=50))
-    assert float(np.abs(found["difference"]).max()) > 0
-    xr.testing.assert_identical(
-        of(result).firing_change(other), analysis.firing_change(result, other)
-    )
 
 
 def test_every_method_has_the_text_and_the_signature_without_the_result(
@@ -113,32 +95,4 @@ def test_a_result_is_copied_and_pickled_with_it(result: xr.DataTree) -> None:
         xr.testing.assert_identical(of(again).isi_cv("conv"), of(result).isi_cv("conv"))
     few = result.isel(example=slice(3))
     assert of(few).spike_count("conv").sizes["example"] == 3
-
-
-def test_its_text_is_short(result: xr.DataTree) -> None:
     assert f"{len(offered(result))} functions" in repr(of(result))
-    assert "\n" not in repr(of(result))
-
-
-@pytest.mark.medium
-def test_opening_a_result_is_enough(tmp_path: Path, result: xr.DataTree) -> None:
-    path = tmp_path / "result.nc"
-    write_result(result, path)
-    code = (
-        "import sys, bioae.analysis\n"
-        f"tree = bioae.analysis.open_result({str(path)!r})\n"
-        "print(tree.bioae.layer_names())\n"
-        "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
-        "dir(tree.bioae)\n"
-        "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
-    )
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split("\n")[:3] == ["['conv', 'latent', 'output']", "[]", "[]"]
-
-
-@pytest.mark.medium
-def test_importing_bioae_leaves_xarray_to_its_first_use() -> None:
-    code = "import sys, bioae; print('xarray' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
