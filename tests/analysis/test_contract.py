@@ -123,7 +123,7 @@ def test_a_measure_says_what_it_is_and_takes_each_source(
         for name, values in expected.items():
             for array in values.values():
                 assert {"long_name", "units"} & set(array.attrs), name
-            for source in (tree, path, lazy):
+            for source in (path, lazy):
                 xr.testing.assert_allclose(measured(name, source), values)
 
 

@@ -36,15 +36,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.medium
-def test_reading_listing_and_measuring_need_no_heavy_library(tmp_path: Path) -> None:
+def test_reading_and_measuring_need_no_heavy_library(tmp_path: Path) -> None:
     write_result(analysis.example_result(), tmp_path / "r.nc")
     code = (
         "import sys, bioae.analysis\n"
         "tree = bioae.analysis.open_result(sys.argv[1])\n"
-        "assert len(dir(tree.bioae)) > 60\n"
+        "print(tree.bioae.layer_names())\n"
         "bioae.analysis.measure({'a': tree})\n"
         "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "r.nc")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split("\n")[:2] == ["['conv', 'latent', 'output']", "[]"]

@@ -263,7 +263,9 @@ def test_a_transfer_curve_recovers_a_planted_gain(make: Make) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("density", [0.0, 1.0, 0.3])
+@pytest.mark.parametrize(
+    "density", [0.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1.0, 0.3))]
+)
 def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, density: float) -> None:
     raster = np.random.default_rng(0).random((3, 6, 4)) < density
     results = {"a": make(raster, label=np.array([0, 1, 1])), "b": make(raster[:, :, :3])}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
@@ -110,7 +110,7 @@ def test_a_file_gives_back_the_tree_with_its_layers_in_order(tmp_path: Path) -> 
     assert found.attrs["dtype"] == "float64"
 
 
-@pytest.mark.medium
+@settings(max_examples=10)
 @given(examples=st.lists(st.integers(0, 11), unique=True))
 def test_selected_examples_are_written_with_their_spikes(
     examples: list[int], tmp_path_factory: pytest.TempPathFactory
