@@ -24,7 +24,7 @@ from bioae.simulation.results.chunk import Chunk
 if TYPE_CHECKING:
     from bioae.runs.tables import OptimiserSettings
 
-__all__ = ["Build", "Engine", "Finished", "Learner", "Runner", "Updates"]
+__all__ = ["Build", "Engine", "Engines", "Finished", "Learner", "Runner", "Updates"]
 
 Arrays = Mapping[str, NDArray[np.float64]]
 
@@ -180,3 +180,7 @@ class Engine(ABC):
         TargetError
             As `runner`.
         """
+
+
+#: Returns the engine that runs a network on a target, see `bioae.api.engine_of`.
+Engines = Callable[[Network, Backend], Engine]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from functools import partial
 from types import FrameType
@@ -22,7 +22,6 @@ from bioae.equations.arrays.compiling import SOURCE, running
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.program import TEMPORARY, Program
 from bioae.trainers.mirror.layer import LayerMirror
-from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.skipped import TAKEN
 
@@ -85,13 +84,13 @@ class Culprit(NamedTuple):
         return _HINT.get(self.function)
 
 
-def first_not_finite(mirror: NetworkMirror, loss: Callable[[], Tensor]) -> Culprit | None:
+def first_not_finite(layers: Collection[LayerMirror], loss: Callable[[], Tensor]) -> Culprit | None:
     """Return the operation of a neuron model that first made a number that is not finite.
 
     Parameters
     ----------
-    mirror
-        The mirror; the gradients of its weights are reset.
+    layers
+        The layers of the mirror; the gradients of their weights are reset.
     loss
         Runs the mirror and returns the loss.
 
@@ -102,8 +101,7 @@ def first_not_finite(mirror: NetworkMirror, loss: Callable[[], Tensor]) -> Culpr
     """
     watch = _Watch()
     with ExitStack() as stack:
-        for layer in mirror.layers.values():
-            assert isinstance(layer, LayerMirror)
+        for layer in layers:
             stack.enter_context(layer.uncompiled())
             for population in (layer.neuron, layer.readout):
                 enter = partial(watch.enter, layer.placed.name)
@@ -112,7 +110,8 @@ def first_not_finite(mirror: NetworkMirror, loss: Callable[[], Tensor]) -> Culpr
             value = loss()
         if watch.result is None:
             value.backward()  # type: ignore[no-untyped-call]
-    mirror.zero_grad()
+    for layer in layers:
+        layer.zero_grad()
     return watch.result or watch.derivative or watch.infinite
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.random import MAX_SEED
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
-from bioae.simulation.engine import Engine
+from bioae.simulation.engine import Engines
 from bioae.simulation.presentations import Presentations, converted
 from bioae.simulation.run import Simulation
 from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
@@ -32,10 +32,7 @@ from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.parity.threshold import explained
 
-__all__ = ["Comparison", "Engines", "compare", "model_parity", "recorded"]
-
-#: Returns the engine that runs a network on a target, see `bioae.api.engine_of`.
-Engines: TypeAlias = Callable[[Network, Backend], Engine]
+__all__ = ["Comparison", "compare", "model_parity", "recorded"]
 
 
 @contextmanager

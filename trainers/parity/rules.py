@@ -22,13 +22,12 @@ from bioae.networks.network import Network
 from bioae.networks.plasticity import rules_of
 from bioae.random import MAX_SEED, named_stream
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
-from bioae.simulation.engine import Engine, Updates
+from bioae.simulation.engine import Engine, Engines, Updates
 from bioae.simulation.learning import in_parts
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.rewiring import NetworkRewiring
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.parity.comparison import Engines
 from bioae.trainers.parity.networks import ACTIVE, GRID_BITS, firing, never_fires
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.plasticity.network import NetworkLearner

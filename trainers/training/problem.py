@@ -124,7 +124,7 @@ class Problem(DescentProblem):
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
-        return first_not_finite(self.mirror, loss)
+        return first_not_finite(self.mirror.layers.values(), loss)
 
 
 def _warn_of_silence(summary: Mapping[str, Any]) -> None:

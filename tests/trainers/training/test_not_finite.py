@@ -91,7 +91,7 @@ def test_an_operation_is_named_as_the_model_has_it(case: tuple[dict[str, Any], s
     def spikes() -> Tensor:
         return problem.mirror(batch.drive, key=batch.key).layers["output"].spikes.sum()
 
-    culprit = diagnosis.first_not_finite(problem.mirror, spikes)
+    culprit = diagnosis.first_not_finite(problem.mirror.layers.values(), spikes)
     assert f"neuron model 'changed', {place}: the {what}" in str(culprit)
     assert "bioae_" not in str(culprit)
 

@@ -18,7 +18,6 @@ from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
 from bioae.trainers.mirror.compiled.build import compile_cpp
 from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
 from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
-from bioae.trainers.mirror.compiled.source import Source
 
 __all__ = ["Kernel", "Path", "Run"]
 
@@ -94,9 +93,9 @@ class Kernel:
     loop: ctypes.CDLL
 
     @classmethod
-    def build(cls, plan: Plan) -> Kernel:
-        """Compile a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(Source(plan).text()), _loop(plan.real))
+    def build(cls, plan: Plan, source: str) -> Kernel:
+        """Compile the source of a plan, or load it from the cache."""
+        return cls(plan, compile_cpp(source), _loop(plan.real))
 
     def __call__(
         self,

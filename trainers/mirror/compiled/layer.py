@@ -16,6 +16,7 @@ from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
 from bioae.trainers.mirror.compiled.kernel import Kernel, Path, Run
 from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
+from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.functions import torch_functions
@@ -142,7 +143,7 @@ class CompiledLayer:
             try:
                 step = self._trace(initial, arriving)
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
-                self._kernels[key] = Kernel.build(plan)
+                self._kernels[key] = Kernel.build(plan, Source(plan).text())
             except Unsupported as reason:
                 self._kernels[key] = str(reason)
             except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
