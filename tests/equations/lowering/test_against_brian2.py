@@ -84,19 +84,6 @@ method = "euler"
 weight = "0.5"
 parameters = {tau = "10*ms"}
 """,
-    "gates with unit-like names": """
-equations = '''
-dv/dt = (m**2*s*(1 - v) - 0.2*v)/ms : 1
-dm/dt = (clip(v, 0, 1) - m)/(2*ms) : 1
-ds/dt = (1 - m - s)/(10*ms) : 1
-'''
-threshold = "v > theta"
-reset = "v = -0.2"
-method = "euler"
-weight = "0.5"
-parameters = {theta = "0.8"}
-initial = {s = "1 - m", m = "0.1 + 0.01*i"}
-""",
     "subexpressions": """
 equations = '''
 dv/dt = -leak : 1
@@ -152,17 +139,6 @@ k -= 1
 '''
 parameters = {tau = "30*ms", theta = "1"}
 surrogate = {distance = "v - theta", scale = "theta"}
-""",
-    "Python's names": """
-equations = '''
-dI/dt = -I/lambda_ : 1
-sum : 1
-max : 1 (constant)
-'''
-threshold = "I > max"
-reset = "I = 0; sum = sum + abs(sum - max)/2"
-input = "I"
-parameters = {lambda_ = "20*ms", max = "1"}
 """,
     "sums and products that Brian2 rewrites": """
 equations = '''
@@ -309,11 +285,6 @@ threshold = "v > 1 + (k % 2)/3 and (open or was)"
 reset = "v = 0.3*open/3; was = open"
 weight = "0.4"
 parameters = {tau = "20*ms", k = "3", open = "1", drive = "0.5"}
-""",
-    "no differential equation": """
-equations = "v : 1"
-threshold = "v > 2"
-reset = "v -= 2"
 """,
     "soft threshold below zero": """
 equations = "dv/dt = (rest - v)/tau : 1"
