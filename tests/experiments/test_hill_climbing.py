@@ -21,8 +21,8 @@ INPUTS = NUMBERS.choice([-1.0, 1.0], (60, 5))
 TARGETS = INPUTS @ NUMBERS.normal(size=5) + INPUTS[:, 0] * INPUTS[:, 1]
 
 
-def climber(evaluations: int = 2000, seed: int = 3) -> Climber:
-    return Climber(INPUTS, TARGETS, neurons=4, evaluations=evaluations, size=0.3, seed=seed)
+def climber(evaluations: int = 2000) -> Climber:
+    return Climber(INPUTS, TARGETS, neurons=4, evaluations=evaluations, size=0.3, seed=3)
 
 
 @cache
@@ -72,15 +72,6 @@ def test_outputs_and_reconstructions_are_those_of_loops(steps: str) -> None:
         assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_best_decoder_is_that_of_least_squares() -> None:
-    network = finished("plain").network
-    code = network.activity(INPUTS) - 0.5
-    for neuron, found in enumerate(network.unexplained(INPUTS, best=True)):
-        residual = np.linalg.lstsq(code[neuron, :, None], INPUTS)[1]
-        assert found == pytest.approx(residual.sum() / INPUTS.size, rel=1e-9)
-        assert found < network.unexplained(INPUTS)[neuron]
-
-
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_climbs_keep_the_steps_that_naive_ones_keep(shuffled: bool) -> None:
     """Every error computed from scratch, by the definition."""
@@ -112,15 +103,3 @@ def test_climbs_keep_the_steps_that_naive_ones_keep(shuffled: bool) -> None:
             getattr(climb.network, name), getattr(network, name), rtol=1e-9, atol=1e-12
         )
     assert 0.1 < climb.kept.mean() < 0.9
-
-
-def test_reconstruction_is_learnt_and_shuffled_inputs_are_not() -> None:
-    before = climber().network.unexplained(INPUTS).mean()
-    after = finished("autoencoding").network.unexplained(INPUTS).mean()
-    shuffled = finished("shuffled").network.unexplained(INPUTS).mean()
-    assert before > 0.95
-    assert after < 0.88
-    assert shuffled > after + 0.05
-    # A neuron cannot reconstruct more than the first principal component.
-    first = np.linalg.svd(INPUTS)[1][0] ** 2 / np.sum(INPUTS**2)
-    assert finished("autoencoding").network.unexplained(INPUTS, best=True).min() >= 1 - first

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from builders import conv, dense
+from builders import dense
 from finite_differences import assert_gradients
 from torch import Tensor, nn
 
 from bioae.datasets import Data
 from bioae.runs.splits import Splits
 from experiments.baselines.config import BaselineConfig
-from experiments.baselines.layers import ConventionalModule
 from experiments.baselines.problem import BaselineProblem
 from experiments.baselines.recurrent import RecurrentModule
-from experiments.baselines.stored import Conventional, conventional_module
+from experiments.baselines.stored import conventional_module
 
 STEPS, INPUTS, UNITS, CLASSES = 7, 3, 5, 4
 CLASSIFICATION = {"kind": "classification", "classes": CLASSES}
@@ -34,12 +33,6 @@ RECURRENT: dict[str, Any] = {
         dense("first", 6), dense("hidden", UNITS, recurrent=True), dense("output", CLASSES),
     ],
 }  # fmt: skip
-#: A classifier of signals with one point in time.
-POINT: dict[str, Any] = {
-    **RECURRENT,
-    "encoder": {"kind": "frames", "every": STEPS},
-    "layers": [dense("hidden", UNITS), dense("output", CLASSES)],
-}
 
 
 def config(network: dict[str, Any], baseline: Any, **training: Any) -> BaselineConfig:
@@ -109,53 +102,6 @@ def test_a_recurrent_network_against_modules_of_torch(cell: str) -> None:
         for out in (found.output, outputs.mean(0))
     ]
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh", "erf"])
-def test_a_perceptron_by_numpy(activation: str) -> None:
-    """Images, and signals with one point in time, enter as they are."""
-    functions: dict[str, Callable[..., Any]] = {
-        "relu": lambda x: np.maximum(x, 0),
-        "tanh": np.tanh,
-        "erf": np.vectorize(lambda x: math.erf(x / math.sqrt(2))),
-    }
-    ours = module(POINT, {"kind": "feedforward", "activation": activation})
-    assert isinstance(ours, ConventionalModule)
-    arrays = {name: each.detach().numpy() for name, each in ours.arrays.items()}
-    signals = values(6, 1, INPUTS)
-    hidden = functions[activation](
-        signals[:, 0] @ arrays["hidden.weight"].T + arrays["hidden.bias"]
-    )
-    expected = hidden @ arrays["output.weight"].T + arrays["output.bias"]
-    np.testing.assert_allclose(Conventional(ours).predict(signals), expected, rtol=1e-10)
-    images = {
-        "input_shape": [1, 1, INPUTS], "task": CLASSIFICATION, "layers": POINT["layers"]
-    }  # fmt: skip
-    same = conventional_module(config(images, {"kind": "feedforward", "activation": activation}))
-    with torch.no_grad():
-        for name, each in same.arrays.items():
-            each.copy_(ours.arrays[name])
-    pixels = np.random.default_rng(2).uniform(size=(6, 1, 1, INPUTS))
-    np.testing.assert_array_equal(
-        Conventional(same).predict(pixels), Conventional(ours).predict(pixels[:, 0])
-    )
-
-
-def test_channels_of_signals_as_an_image() -> None:
-    encoder = {"kind": "frames", "every": STEPS, "shape": [1, 4, 4]}
-    layers = [conv("first", 2, 3), dense("output", CLASSES)]
-    network = {**POINT, "input_shape": [16], "encoder": encoder, "layers": layers}
-    ours = module(network, "feedforward")
-    images = {"input_shape": [1, 4, 4], "task": CLASSIFICATION, "layers": layers}
-    pixels = np.random.default_rng(0).uniform(size=(3, 1, 4, 4))
-    expected = Conventional(module(images, "feedforward")).predict(pixels)
-    np.testing.assert_array_equal(Conventional(ours).predict(pixels.reshape(3, 1, 16)), expected)
-    steps = {
-        **network, "encoder": {"kind": "frames", "shape": [1, 4, 4]},
-        "layers": [layers[0], dense("output", CLASSES, recurrent=True)],
-    }  # fmt: skip
-    found = module(steps, "recurrent")(module(steps, "recurrent").inputs(values(3, STEPS, 16)))
-    assert found.layers["first"].shape == (STEPS, 3, 2, 2, 2)
 
 
 def test_initial_weights() -> None:

@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 import torch
 from builders import conv, dense
-from hypothesis import assume, given, reject
-from hypothesis import strategies as st
 from torch import nn
 
-from bioae.errors import NetworkError
 from bioae.networks import NetworkConfig
 from bioae.networks.config import presets
 from experiments.baselines.autoencoder import AutoencoderModule
@@ -51,48 +48,6 @@ def assert_shapes(network: dict[str, Any], kind: Any) -> None:
 @pytest.mark.parametrize("preset", presets())
 def test_shapes_of_the_presets(preset: str, kind: str) -> None:
     assert_shapes({"preset": preset}, kind)
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> dict[str, Any]:
-    """Describe a network of any kinds of layers that ends with an image of the input's size."""
-    shape = (draw(st.integers(1, 2)), draw(st.integers(5, 9)), draw(st.integers(5, 9)))
-    small = st.integers(1, 3)
-    layers: list[dict[str, Any]] = []
-    for number in range(draw(st.integers(1, 4))):
-        kind = draw(
-            st.sampled_from(["conv2d", "conv_transpose2d", "avg_pool2d", "sum_pool2d", "dense"])
-        )
-        layer: dict[str, Any] = {"kind": kind, "name": f"layer{number}"}
-        if kind == "dense":
-            layer["shape"] = [draw(small), draw(st.integers(4, 6)), draw(st.integers(4, 6))]
-        elif "pool" in kind:
-            layer |= {
-                "kernel": 2,
-                "stride": draw(st.integers(1, 2)),
-                "padding": draw(st.integers(0, 1)),
-            }
-        else:
-            layer |= {
-                "channels": 2 * draw(small), "kernel": draw(small),
-                "stride": draw(st.integers(1, 2)), "padding": draw(st.integers(0, 1)),
-                "dilation": draw(st.integers(1, 2)),
-            }  # fmt: skip
-        layers.append(layer)
-    latent = draw(st.integers(0, len(layers) - 1))
-    layers.append({"kind": "dense", "name": "output", "shape": list(shape)})
-    return {"input_shape": list(shape), "latent": f"layer{latent}", "layers": layers, "steps": 3}
-
-
-@given(network=networks(), kind=st.sampled_from(["autoencoder", "variational"]))
-def test_shapes_of_any_description(network: dict[str, Any], kind: str) -> None:
-    try:
-        config = NetworkConfig.from_mapping(network, where="test")
-    except NetworkError:
-        reject()  # a layer would be too small
-    pooled = {each.name for each in config.layers if each.kind.endswith("pool2d")}
-    assume(kind == "autoencoder" or config.latent not in pooled)  # without weights
-    assert_shapes(network, kind)
 
 
 def test_the_strided_network_against_modules_of_torch() -> None:

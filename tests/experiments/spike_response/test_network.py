@@ -105,21 +105,7 @@ def test_a_neuron_fires_once() -> None:
     assert network.read_times(result)[0] == 1.0
 
 
-def test_a_silent_output_is_infinite() -> None:
-    network = SpikeTimeNetwork((SpikeTimeLayer([[-1.0]], [1.0]),), 5.0)  # type: ignore[arg-type]
-    ordinary = network.to_network()
-    result = bioae.simulate(ordinary, network.images([[0.0]], ordinary), "numpy")
-    assert network.decode(result["output"].to_numpy(), ordinary) == np.inf
-    assert network.run_events([[0.0]]) == np.inf
-
-
 def test_a_spike_outside_the_presentation_is_refused() -> None:
     network = replace(compiled(), bounds=None)
     with pytest.raises(NetworkError, match="a spike is outside the presentation"):
         network.images([[-9.0, 0.0, 0.0]], network.to_network())
-
-
-def test_values_have_bounds() -> None:
-    network = replace(delayed(), bounds=(0.0, 1.0))
-    with pytest.raises(NetworkError, match="value 1 of example 0 is out of the bounds"):
-        network.encode([[0.5, 2.0, 0.5]])
