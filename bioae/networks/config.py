@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
     Field,
@@ -20,7 +20,7 @@ from pydantic import (
 
 from bioae.equations.expressions import Expression
 from bioae.equations.library import load_neuron, load_synapse
-from bioae.equations.model import NeuronModel, TomlModel
+from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table
@@ -34,8 +34,6 @@ from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
 
 __all__ = ["NetworkConfig", "presets"]
-
-AnyModel = TypeVar("AnyModel", bound=TomlModel)
 
 #: The rounding error of the steps of a point.
 _ROUNDING = 1e-6
@@ -148,7 +146,11 @@ class NetworkConfig(Shown, Table):
         values = dict(values)
         preset = values.pop("preset", None)
         if preset is not None:
-            values = {**_preset(str(preset), where), **values}
+            if preset not in presets():
+                expected = f"one of {', '.join(presets())}"
+                raise NetworkError(f"unknown network {preset!r}", where=where, expected=expected)
+            text = (files("bioae") / "networks" / f"{preset}.toml").read_text(encoding="utf-8")
+            values = {**tomllib.loads(text), **values}
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -184,25 +186,13 @@ class NetworkConfig(Shown, Table):
         return self.model_dump(mode="json", exclude_none=True)
 
     def model(self, name: str) -> NeuronModel:
-        """Return a neuron model of the network, a shipped one, or one from a file.
-
-        Raises
-        ------
-        ModelError
-            If there is none.
-        """
+        """Return a neuron model of the network, a shipped one, or one from a file (ModelError)."""
         if name in self.neurons:
             return NeuronModel.from_mapping(name, self.neurons[name], where=f"[neurons.{name}]")
         return load_neuron(name)
 
     def synapse(self, name: str) -> SynapseModel:
-        """Return a synapse model of the network, a shipped one, or one from a file.
-
-        Raises
-        ------
-        ModelError
-            If there is none.
-        """
+        """Return a synapse model of the network, a shipped one, or one from a file (ModelError)."""
         if name in self.synapses:
             where = f"[synapses.{name}]"
             return SynapseModel.from_mapping(name, self.synapses[name], where=where)
@@ -210,12 +200,8 @@ class NetworkConfig(Shown, Table):
 
     def models_elsewhere(self) -> list[tuple[str, str]]:
         """Return the models that are not part of the description, by kind (neuron, synapse)."""
-        layers = self.layers
-        names = {name or self.neuron for each in layers for name in (each.neuron, each.readout)}
-        rules = {name for each in layers for name in (each.synapse, each.recurrent_synapse)}
-        return [("neuron", name) for name in sorted(names - self.neurons.keys())] + [
-            ("synapse", name) for name in rules - self.synapses.keys() if name is not None
-        ]
+        used = {(kind, name) for layer in self.layers for _, kind, name in self._used(layer)}
+        return sorted(each for each in used if each[1] not in getattr(self, f"{each[0]}s"))
 
     def self_contained(self) -> NetworkConfig:
         """Return the same description, with the full text of every model in it.
@@ -225,37 +211,38 @@ class NetworkConfig(Shown, Table):
         NetworkError
             If two different models have one name.
         """
-        models: dict[str, NeuronModel] = {}
-        synapses: dict[str, SynapseModel] = {}
+        models: dict[str, dict[str, NeuronModel | SynapseModel]] = {"neuron": {}, "synapse": {}}
         layers = []
         for layer in self.layers:
-            used = {"neuron": self.model(layer.neuron or self.neuron)}
-            used["readout"] = self.model(layer.readout)
-            learning = {
-                key: self.synapse(name)
-                for key in ("synapse", "recurrent_synapse")
-                if (name := getattr(layer, key)) is not None
-            }
-            _collect(models, used.values(), "neuron", layer.name)
-            _collect(synapses, learning.values(), "synapse", layer.name)
-            names = {key: model.name for key, model in (*used.items(), *learning.items())}
+            names = {}
+            for key, kind, name in self._used(layer):
+                model = self.model(name) if kind == "neuron" else self.synapse(name)
+                names[key] = model.name
+                if models[kind].setdefault(model.name, model) != model:
+                    raise NetworkError(
+                        f"two different {kind} models are called {model.name!r}",
+                        where=f"layer {layer.name!r}",
+                        hint="Rename one of their files",
+                    )
             layers.append(layer.model_copy(update=names))
         default = self.model(self.neuron).name
-        return self.varied(
-            layers=tuple(layers),
-            neuron=default if default in models else layers[0].neuron,
-            neurons={name: model.to_mapping() for name, model in models.items()},
-            synapses={name: model.to_mapping() for name, model in synapses.items()},
-        )
+        texts = {
+            f"{kind}s": {name: model.to_mapping() for name, model in known.items()}
+            for kind, known in models.items()
+        }
+        neuron = default if default in texts["neurons"] else layers[0].neuron
+        return self.varied(layers=tuple(layers), neuron=neuron, **texts)
+
+    def _used(self, layer: Layer) -> Iterator[tuple[str, str, str]]:
+        """Yield the key, the kind and the name of each model of a layer."""
+        yield "neuron", "neuron", layer.neuron or self.neuron
+        yield "readout", "neuron", layer.readout
+        for key in ("synapse", "recurrent_synapse"):
+            if (name := getattr(layer, key)) is not None:
+                yield key, "synapse", name
 
     def varied(self, **changes: Any) -> NetworkConfig:
-        """Return the description with some fields changed.
-
-        Raises
-        ------
-        NetworkError
-            If the changes do not fit.
-        """
+        """Return the description with some fields changed, which are checked."""
         # Not `model_copy`, which would also copy properties computed from the old fields.
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.from_mapping({**fields, **changes}, where="the network")
@@ -324,11 +311,6 @@ class NetworkConfig(Shown, Table):
         dt
             The new time step.
 
-        Raises
-        ------
-        NetworkError
-            If a layer cannot receive the same in such steps, the encoder cannot emit it, or the
-            presentation has too many.
         """
         return self.varied(
             layers=tuple(_in_other_steps(placed, parts) for placed in self.placed),
@@ -412,22 +394,3 @@ def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> Layer:
             hint="Write dt in all amounts of `weight` and `inputs`, or in none",
         )
     return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})
-
-
-def _preset(name: str, where: str) -> dict[str, Any]:
-    if name not in presets():
-        raise NetworkError(
-            f"unknown network {name!r}", where=where, expected=f"one of {', '.join(presets())}"
-        )
-    return tomllib.loads((files("bioae") / "networks" / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def _collect(known: dict[str, AnyModel], used: Iterable[AnyModel], kind: str, layer: str) -> None:
-    """Add the models of a layer to those that are known, by name."""
-    for model in used:
-        if known.setdefault(model.name, model) != model:
-            raise NetworkError(
-                f"two different {kind} models are called {model.name!r}",
-                where=f"layer {layer!r}",
-                hint="Rename one of their files",
-            )

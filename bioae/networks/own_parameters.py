@@ -94,9 +94,9 @@ def own_texts(placed: PlacedLayer, arrays: Mapping[str, NDArray[Any]]) -> list[s
     Those that differ between neurons are shown by their mean and standard deviation.
     """
     own = {
-        name: f"{placed.name}.{name}"
+        name: array
         for name in placed.model.parameters
-        if f"{placed.name}.{name}" in arrays and f"{placed.name}.{name}" not in placed.array_shapes
+        if (array := f"{placed.name}.{name}") in arrays and array not in placed.array_shapes
     }
     names = [name for name in placed.model.parameters if name in {*own, *placed.layer.parameters}]
     if not names:

@@ -25,19 +25,19 @@ _SCORES = {
 
 def network_table() -> list[tuple[str, ...]]:
     """Return the table of all shipped networks as text, its headings first."""
-    rows: list[tuple[str, ...]] = [
-        ("name", "data", "task", "latent", "test", "rate/step", "size"),
-    ]
+    rows: list[tuple[str, ...]] = [("name", "data", "task", "latent", "test", "rate/step", "size")]
     for name in available():
         each = card(name)
+        score = _SCORES.get(each.test.score, each.test.score)
+        latent, rate = each.network.latent_neurons, each.rate_per_step_mean
         rows.append(
             (
                 name,
                 each.data.name,
                 each.network.task,
-                _optional(each.network.latent_neurons, "d"),
-                f"{_SCORES.get(each.test.score, each.test.score)} {each.test.value:.3g}",
-                _optional(each.rate_per_step_mean, ".3f"),
+                "–" if latent is None else str(latent),
+                f"{score} {each.test.value:.3g}",
+                "–" if rate is None else f"{rate:.3f}",
                 f"{size_of(name) / 1e3:.0f} kB",
             )
         )
@@ -52,21 +52,20 @@ def size_of(name: str) -> int:
 
 def facts(each: Card) -> dict[str, str]:
     """Return the contents of a card as sentences, by heading."""
-    training, test = each.training, each.test
-    selected = f", of which validation selected epoch {training.epoch}"
-    run = (
-        f"{training.presentations:,} presentations in {training.epochs} "
-        f"epoch{'s' if training.epochs > 1 else ''}{selected if training.epochs > 1 else ''}, "
-        f"seed {training.seed}"
-    )
+    size, training, test = each.network, each.training, each.test
+    run = f"{training.presentations:,} presentations in {training.epochs} epoch"
+    if training.epochs > 1:
+        run += f"s, of which validation selected epoch {training.epoch}"
     seeds = "one seed"
     if test.spread is not None:
         seeds = f"standard deviation over {test.seeds} seeds: {test.spread:.2g}"
-    score = _score_name(each)
+    score = test.score.replace("_", " ")
+    score += " per image" if test.score == "sum_squared_error" else ""
+    latent = "" if size.latent is None else f" ({size.latent_neurons} latent)"
     lines = {
         "data": f"{each.data.name}: {each.data.source}; {each.data.licence}",
-        "network": _network(each),
-        "training": f"{run}; repeated by {training.command} in its folder",
+        "network": f"{size.task}, {size.neurons:,} neurons{latent}, {size.parameters:,} parameters",
+        "training": f"{run}, seed {training.seed}; repeated by {training.command} in its folder",
         "test split": f"{score} {test.value:.4g}, {test.examples:,} images, in PyTorch; {seeds}",
     }
     if each.sample is not None:
@@ -107,18 +106,3 @@ def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:
         shape = "x".join(map(str, placed.shape))
         rows.append((placed.name, layer.kind, shape, placed.model.name, *numbers))
     return rows
-
-
-def _network(each: Card) -> str:
-    size = each.network
-    latent = "" if size.latent is None else f" ({size.latent_neurons} latent)"
-    return f"{size.task}, {size.neurons:,} neurons{latent}, {size.parameters:,} parameters"
-
-
-def _score_name(each: Card) -> str:
-    name = each.test.score.replace("_", " ")
-    return f"{name} per image" if each.test.score == "sum_squared_error" else name
-
-
-def _optional(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
