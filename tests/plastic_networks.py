@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,18 @@ def custom(**changes: Any) -> SynapseModel:
         "parameters": {"step": "0.5"},
     }
     return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
+
+
+def with_rules(start: Network, *pathways: str | None, **rules: Mapping[str, Any]) -> Network:
+    """Return a network with other rules of its pathways: forward, recurrent, to the output."""
+    hidden, output = (each.model_dump() for each in start.config.layers)
+    hidden["synapse"], hidden["recurrent_synapse"], output["synapse"] = pathways
+    synapses = {name: custom(**keys).to_mapping() for name, keys in rules.items()}
+    return Network(start.config.varied(layers=[hidden, output], synapses=synapses), start.weights)
+
+
+def equal_weights(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Check that two sets of arrays are the same, bit for bit."""
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name], err_msg=name)

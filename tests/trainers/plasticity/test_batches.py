@@ -158,15 +158,17 @@ def test_the_state_of_an_optimiser_continues_another_call() -> None:
         assert (weights != forgotten.network.weights[name]).any()
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    start = network()
-    with refused(NetworkError):
-        learn(start, signals(1), "torch", optimiser="adan")
-    with refused(NetworkError, found="0.0"):
-        learn(start, signals(1), "torch", optimiser="adam", learning_rate=0.0)
-    foreign = replace(learn(start, signals(1), "torch"), moments={"other/exp_avg": np.zeros(3)})
-    with refused(InputError, "'other/exp_avg'", where="moments 'other/exp_avg'"):
-        learn(foreign, signals(1), "torch", optimiser="adam")
+@pytest.mark.parametrize(
+    ("options", "case"),
+    [
+        ({"optimiser": "adan"}, {}),
+        ({"optimiser": "adam", "learning_rate": 0.0}, {"found": "0.0"}),
+        ({"learning_rate": 5.0}, {"where": "learning_rate", "found": "5.0"}),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(options: Any, case: dict[str, Any]) -> None:
+    with refused(NetworkError, **case):
+        learn(network(), signals(1), "torch", **options)
 
 
 def changed(start: Network, rule: dict[str, Any]) -> Network:
@@ -191,6 +193,7 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
 @pytest.mark.parametrize(
     ("optimiser", "moments"),
     [
+        ("adam", {"other/exp_avg": np.zeros(3)}),
         ("adam", {"hidden.weight/foo": np.zeros(())}),
         ("adam", {"hidden.weight/exp_avg": np.zeros((INPUTS, UNITS))}),
         ("adam", {"hidden.weight/momentum_buffer": np.zeros((INPUTS, UNITS))}),
@@ -202,12 +205,3 @@ def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
 def test_another_state_of_an_optimiser_is_refused(optimiser: str | None, moments: Any) -> None:
     with refused(InputError, "moments"):
         learn(network(), signals(2), "torch", optimiser=optimiser, moments=moments)
-
-
-def test_a_learning_rate_without_optimiser_is_refused() -> None:
-    with refused(NetworkError, where="learning_rate", found="5.0"):
-        learn(network(), signals(2), "torch", learning_rate=5.0)
-    default = learn(network(), signals(2), "torch", optimiser="adam")
-    same = learn(network(), signals(2), "torch", optimiser="adam", learning_rate=1e-3)
-    for name, weights in default.network.weights.items():
-        np.testing.assert_array_equal(weights, same.network.weights[name])

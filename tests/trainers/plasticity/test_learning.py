@@ -9,7 +9,17 @@ import brian2 as b2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plastic_networks import HIDDEN, INPUTS, STEPS, check_equal, custom, network, signals
+from plastic_networks import (
+    HIDDEN,
+    INPUTS,
+    STEPS,
+    check_equal,
+    custom,
+    equal_weights,
+    network,
+    signals,
+    with_rules,
+)  # fmt: skip
 from refusals import refused
 
 import bioae
@@ -101,60 +111,6 @@ def test_brian2_written_by_hand_learns_the_same_weights() -> None:
     np.testing.assert_array_equal(by_hand(weights, drive), learned)
 
 
-def contrastive_by_hand(
-    weights: NDArray[np.float64], drive: NDArray[Any], truth: float
-) -> NDArray[np.float64]:
-    """Learn one presentation by the rule `csdp` in plain Brian2; see `by_hand`."""
-    on_grid = "floor(clip({}, -1, 1)*16777216 + 0.5)/16777216"
-    fires = b2.TimedArray(drive, dt=1 * b2.ms)
-    b2.prefs.codegen.target = "numpy"
-    inputs = b2.NeuronGroup(
-        INPUTS, "x : 1", threshold="fires(t, i) > 0.5", reset="", dt=1 * b2.ms,
-        namespace={"fires": fires},
-    )  # fmt: skip
-    hidden = b2.NeuronGroup(
-        HIDDEN, "dz/dt = -z/(13*ms) : 1\nv : 1\narrived : 1\np : 1 (shared)",
-        threshold="v > 1", reset="v = 0\nz = 1", method="euler", dt=1 * b2.ms,
-    )  # fmt: skip
-    leak = hidden.run_regularly("v = v*exp(-dt/(100*ms))", when="groups")
-    receive = hidden.run_regularly("v += 0.25*arrived\narrived = 0", when="synapses", order=10)
-
-    @b2.network_operation(dt=1 * b2.ms, when="synapses", order=-3)  # type: ignore[untyped-decorator]
-    def goodness() -> None:
-        hidden.p = 1 / (1 + np.exp(0.5 - np.cumsum(np.asarray(hidden.z) ** 2)[-1]))
-
-    synapses = b2.Synapses(
-        inputs, hidden, "w : 1", dt=1 * b2.ms, namespace={"truth": truth},
-        on_pre={
-            "deliver": "arrived_post += w",
-            "learn": f"w = {on_grid.format('w - 0.01*(2*z_post*(p_post - truth))')}",
-        },
-    )  # fmt: skip
-    synapses.deliver.order, synapses.learn.order = -2, -1
-    synapses.connect()
-    synapses.w = weights.T.ravel()
-    run = b2.Network(inputs, hidden, leak, receive, goodness, synapses)
-    run.run(STEPS * b2.ms, namespace={})
-    return np.asarray(synapses.w).reshape(INPUTS, HIDDEN).T
-
-
-@pytest.mark.parametrize("truth", [0.0, 1.0])
-def test_contrastive_learning_written_by_hand_gives_the_same_weights(truth: float) -> None:
-    constants = {**load_synapse("csdp").parameters, "theta_G": "0.5", "eta": "0.01"}
-    model = load_synapse("csdp").model_copy(update={"parameters": constants})
-    start = network(recurrent=False, recurrent_synapse=None)
-    layers = [{**each.model_dump(), "synapse": None} for each in start.config.layers]
-    layers[0]["synapse"] = "csdp"
-    config = start.config.varied(layers=layers, synapses={"csdp": model.to_mapping()})
-    held = {"truth": [truth]}
-    found = learn(Network(config, start.weights), signals(1), "numpy", held=held)
-    drive = Presentations.of(start.config, signals(1)).drive()[:, 0]
-    weights, learned = start.weights["hidden.weight"], found.network.weights["hidden.weight"]
-    assert np.mean(learned != weights) > 0.3
-    assert (learned.sum() > weights.sum()) == bool(truth)
-    np.testing.assert_array_equal(contrastive_by_hand(weights, drive, truth), learned)
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -170,24 +126,23 @@ def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     assert report.changed > 0.2
 
 
+#: A rule that runs at an interval, with variables of synapses.
+REGULAR: dict[str, Any] = {
+    "synapse": {
+        "equations": "dc/dt = (1 - c)/tau : 1\nd : 1", "initial": {"c": "0.25"},
+        "on_pre": "d = d + c", "every": "7*ms",
+        "regularly": "w = clip(w + 0.001*d*every/(7*ms), 0, 1); d = 0.5*d",
+    },
+    "parameters": {"tau": "12*ms", "step": "0.5"},
+}  # fmt: skip
+
+
 def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[float]]]:
     """Return a network with all that rules have, homeostasis included, and its modulators."""
-    start = network(
-        schedule, synapse="stdp_reward", recurrent_synapse="csdp", neuron="lif_homeostatic",
-        parameters={"h_plus": "0.05", "tau_h": "1*second"},
-    )  # fmt: skip
-    regular = custom(
-        synapse={"equations": "dc/dt = (1 - c)/tau : 1\nd : 1", "initial": {"c": "0.25"},
-                 "on_pre": "d = d + c",
-                 "regularly": "w = clip(w + 0.001*d*every/(7*ms), 0, 1); d = 0.5*d",
-                 "every": "7*ms"},
-        parameters={"tau": "12*ms", "step": "0.5"},
-    )  # fmt: skip
-    layers = [each.model_dump() for each in start.config.layers]
-    layers[1]["synapse"] = "mine"
-    config = start.config.varied(layers=layers, synapses={"mine": regular.to_mapping()})
+    homeostatic = {"h_plus": "0.05", "tau_h": "1*second"}
+    start = network(schedule, neuron="lif_homeostatic", parameters=homeostatic)
     held = {"reward": [2.0, -1.0, 0.5, 3.0], "truth": [1.0, 0.0, 0.0, 1.0]}
-    return Network(config, start.weights), held
+    return with_rules(start, "stdp_reward", "csdp", "mine", mine=REGULAR), held
 
 
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
@@ -221,47 +176,28 @@ def check_features(one: Learned, other: Learned, start: Network) -> None:
 
 @pytest.mark.parametrize("every", [None, "4*ms", "80*ms"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_what_is_due_regularly_runs_as_often_in_the_network(
+def test_what_is_due_regularly_runs_as_often_and_lasts_as_long(
     schedule: str, every: str | None
 ) -> None:
-    """The pathway learns in T - 1 steps, in the paper's order without the first."""
+    """A pathway learns in T - 1 steps, one within the layer in T, in the paper's order one less."""
+    start = network(schedule)
     code = {"regularly": "w = w + 0.125"} | ({} if every is None else {"every": every})
-    start = network(schedule, recurrent=False, recurrent_synapse=None)
-    layers = [{**each.model_dump(), "synapse": None} for each in start.config.layers]
-    layers[0]["synapse"] = "mine"
-    rule = custom(synapse=code, pre=None, parameters={})
-    config = start.config.varied(layers=layers, synapses={"mine": rule.to_mapping()})
+    counting = with_rules(start, "mine", None, None, mine={"synapse": code, "pre": None})
     steps = STEPS - 1 - (schedule == "paper")
     interval = steps if every is None else int(every.partition("*")[0])
     times = steps // interval + (steps % interval > 0)
-    before = start.weights["hidden.weight"]
     for target in ("numpy", "torch"):
-        after = learn(Network(config, start.weights), signals(1), target).network.weights
-        np.testing.assert_array_equal(after["hidden.weight"], before + 0.125 * times)
-
-
-@pytest.mark.parametrize("batch_size", [1, 2])
-@pytest.mark.parametrize("every", ["7*ms", "80*ms"])
-@pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_the_intervals_of_a_presentation_last_as_long_as_it(
-    schedule: str, every: str, batch_size: int
-) -> None:
-    start = network(schedule)
-    code = {"regularly": "w = w + every/(8*ms)", "every": every}
-    rule = custom(synapse=code, pre=None, parameters={}).to_mapping()
-    hidden, output = (each.model_dump() for each in start.config.layers)
-    layers = [{**hidden, "synapse": "mine", "recurrent_synapse": "mine"}, output]
-    start = Network(start.config.varied(layers=layers, synapses={"mine": rule}), start.weights)
-    after = learn(start, signals(2), "torch", batch_size=batch_size).network.weights
-    if batch_size == 1:
-        brian = learn(start, signals(2), "numpy").network.weights
-        for name, weights in after.items():
-            np.testing.assert_array_equal(weights, brian[name])
-    steps = {"hidden.weight": STEPS - 1 - (schedule == "paper"),
-             "hidden.recurrent": STEPS - (schedule == "paper")}  # fmt: skip
-    for name, each in steps.items():
-        change = (after[name] - start.weights[name])[0, 1]
-        assert change == pytest.approx(2 / batch_size * each / 8, abs=2**-16)
+        after = learn(counting, signals(1), target).network.weights["hidden.weight"]
+        np.testing.assert_array_equal(after, start.weights["hidden.weight"] + 0.125 * times)
+    code = {"regularly": "w = w + every/(8*ms)", "every": every or "7*ms"}
+    lasting = with_rules(start, "mine", "mine", "stdp_triplet", mine={"synapse": code, "pre": None})
+    one = learn(lasting, signals(2), "torch").network.weights
+    equal_weights(one, learn(lasting, signals(2), "numpy").network.weights)
+    both = learn(lasting, signals(2), "torch", batch_size=2).network.weights
+    for name, each in {"hidden.weight": steps, "hidden.recurrent": steps + 1}.items():
+        for weights, presentations in ((one, 2), (both, 1)):
+            change = (weights[name] - start.weights[name])[0, 1]
+            assert change == pytest.approx(presentations * each / 8, abs=2**-16)
 
 
 def test_a_batch_averages_all_that_is_learned() -> None:
@@ -317,16 +253,21 @@ def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.Monk
     monkeypatch.setitem(b2.prefs, "codegen.target", target)
     start, held = all_features()
     built = build(start, 4, learning=True)
+    assert set(built.plastic) == {"hidden.weight", "hidden.recurrent", "output.weight"}
+    monitor = b2.StateMonitor(built.plastic["hidden.weight"].traces["pre"], "x", record=True)
+    built.network.add(monitor)
     with refused(InputError, "'reward'", where="held"):
         built.present(signals())
     built.present(signals(), held=held)
     built.run()
+    assert monitor.x.max() > 1
     assert "-ffast-math" not in b2.prefs["codegen.cpp.extra_compile_args_gcc"]
     # Modules that were compiled with it, under the same names, are in another folder.
     assert Path(b2.prefs["codegen.runtime.cython.cache_dir"]).name == "ieee"
     expected = learn(start, signals(), "numpy", held=held).network.weights
     for name, pathway in built.plastic.items():
         np.testing.assert_array_equal(pathway.weights, expected[name])
+    assert not build(start, 4).plastic
     with refused(InputError, where="held"):
         build(start, 4).present(signals(), held=held)
 
@@ -344,19 +285,18 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.medium
-def test_conditions_among_numbers_have_parity() -> None:
-    for target in ("numpy", "cpp_standalone"):
-        report = bioae.parity(custom(**CONDITIONS), target=target, neurons=16, steps=30, examples=3)
-        assert report.exact
-        assert report.passed
-        assert report.changed > 0.2
+@pytest.mark.parametrize(
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
+)
+def test_conditions_among_numbers_have_parity(target: Any) -> None:
+    report = bioae.parity(custom(**CONDITIONS), target=target, neurons=16, steps=30, examples=3)
+    assert report.exact
+    assert report.passed
+    assert report.changed > 0.2
 
 
 def test_networks_that_cannot_learn_are_refused() -> None:
-    plain = network(synapse=None, recurrent=False, recurrent_synapse=None)
-    layers = [{**each.model_dump(), "synapse": None} for each in plain.config.layers]
-    fixed = Network(plain.config.varied(layers=layers), plain.weights)
+    fixed = with_rules(network(), None, None, None)
     for target in ("numpy", "torch"):
         with refused(NetworkError):
             learn(fixed, signals(), target)
@@ -401,20 +341,4 @@ def test_a_learned_network_is_saved_with_its_rules(tmp_path: Path) -> None:
     assert loaded.config == learned.config.self_contained()
     assert set(loaded.config.synapses) == {"stdp_pair", "stdp_triplet"}
     again = learn(loaded, signals(2), "numpy").network
-    for name, weights in learn(learned, signals(2), "numpy").network.weights.items():
-        np.testing.assert_array_equal(weights, again.weights[name])
-
-
-def test_the_brian2_objects_are_at_hand() -> None:
-    start = network()
-    built = build(start, 2, learning=True)
-    assert set(built.plastic) == {"hidden.weight", "hidden.recurrent", "output.weight"}
-    pathway = built.plastic["hidden.weight"]
-    np.testing.assert_array_equal(pathway.weights, start.weights["hidden.weight"])
-    monitor = b2.StateMonitor(pathway.traces["pre"], "x", record=True)
-    built.network.add(monitor)
-    built.present(signals(2))
-    built.run()
-    assert monitor.x.max() > 1
-    assert (pathway.weights != start.weights["hidden.weight"]).any()
-    assert not build(start, 2).plastic
+    equal_weights(learn(learned, signals(2), "numpy").network.weights, again.weights)

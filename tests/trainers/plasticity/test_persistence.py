@@ -9,7 +9,16 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 import pytest
-from plastic_networks import HIDDEN, INPUTS, check_equal, custom, network, signals
+from plastic_networks import (
+    HIDDEN,
+    INPUTS,
+    check_equal,
+    custom,
+    equal_weights,
+    network,
+    signals,
+    with_rules,
+)  # fmt: skip
 from refusals import refused
 
 import bioae
@@ -58,18 +67,14 @@ ARRAYS = {
 
 def learner(changes: dict[str, Any], schedule: str = "brian2") -> Network:
     """Return a network all of whose pathways but one learn by a rule with other keys."""
-    start = network(schedule, synapse="stdp_pair", recurrent_synapse="stdp_pair")
-    layers = [each.model_dump() for each in start.config.layers]
-    layers[0]["synapse"] = layers[0]["recurrent_synapse"] = layers[1]["synapse"] = "mine"
-    synapses = {"mine": custom(**changes).to_mapping()}
-    return Network(start.config.varied(layers=layers, synapses=synapses), start.weights)
+    return with_rules(network(schedule), "mine", "mine", "mine", mine=changes)
 
 
 def check(one: Learned, other: Learned, start: Network) -> None:
     """Check that two networks are equal, and remember what they learned."""
     check_equal(one, other, start)
+    equal_weights(one.network.weights, other.network.weights)
     for name, values in one.network.weights.items():
-        np.testing.assert_array_equal(values, other.network.weights[name])
         if name in ARRAYS:
             assert values.shape == ARRAYS[name]
             assert np.unique(values).size > 3, name
@@ -101,31 +106,24 @@ def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
     check(whole, learn(start, signals(), Backend(target, chunk=3), seed=5), start)
 
 
-def test_learning_goes_on_from_a_stored_network(tmp_path: Path) -> None:
+def test_learning_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a stored network, and in the objects of Brian2."""
+    monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
     start = learner(MEMORY, "paper")
-    whole = learn(start, signals(), "numpy")
+    whole = learn(start, signals(), "numpy").network.weights
     bioae.save(learn(start, signals()[:3], "numpy").network, tmp_path / "half")
     half = bioae.load(tmp_path / "half").network
-    for target in ("numpy", "torch"):
-        after = learn(half, signals()[3:], target).network
-        for name, values in whole.network.weights.items():
-            np.testing.assert_array_equal(values, after.weights[name])
-
-
-def test_objects_remember_from_where_the_network_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
-    start = learn(learner(MEMORY), signals()[:3], "numpy").network
-    built = build(start, 1, learning=True)
+    equal_weights(learn(half, signals()[3:], "torch").network.weights, whole)
+    built = build(half, 1, learning=True)
     built.present(signals()[3:])
     built.run()
-    expected = learn(start, signals()[3:], "numpy").network.weights
     for name, pathway in built.plastic.items():
         for variable, values in pathway.learned.items():
             array = name if variable == "w" else f"{name}_{variable}"
-            np.testing.assert_array_equal(values, expected[array])
+            np.testing.assert_array_equal(values, whole[array])
         for side, trace in {"pre": "x", "post": "y"}.items():
             values = pathway.traces[side].learned[trace]
-            np.testing.assert_array_equal(values, expected[f"{name}_{trace}_{side}"])
+            np.testing.assert_array_equal(values, whole[f"{name}_{trace}_{side}"])
 
 
 def test_a_trace_that_persists_decays_over_presentations() -> None:
@@ -180,8 +178,7 @@ def test_values_are_exchanged_and_conditions_combined_alike(
 ) -> None:
     start = learner(changes)
     one, other = learn(start, signals(), target), learn(start, signals(), "torch")
-    for name, values in one.network.weights.items():
-        np.testing.assert_array_equal(values, other.network.weights[name])
+    equal_weights(one.network.weights, other.network.weights)
     assert (one.network.weights["hidden.weight"] != start.weights["hidden.weight"]).mean() > 0.2
     if changes is EXCHANGE:
         c, d = (one.network.weights[f"hidden.weight_{name}"] for name in "cd")
