@@ -70,7 +70,7 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     start = starting_network(second)
     assert {placed.model.name for placed in start.config.placed} == {"adex"}
     lost = evaluate(assemble(second.with_network(start.config), start))
-    assert lost["validation_sum_squared_error"] > BOUND * before
+    assert lost["validation_sum_squared_error"] > 1.05 * before
     tuned = bioae.train(second, out=tmp_path / "second")
     assert tuned.records[-1]["validation_sum_squared_error"] < BOUND * before
 

@@ -12,7 +12,7 @@ from sklearn import metrics
 
 from bioae.errors import NetworkError
 from bioae.networks.tasks import Classification, LossName, Reconstruction, Regression, Sequence
-from bioae.trainers.training.losses import LOSSES, loss_function, squared_error
+from bioae.trainers.training.losses import LOSSES, loss_function
 from bioae.trainers.training.scores import evaluate_scores
 
 
@@ -46,12 +46,6 @@ def test_losses_of_classes() -> None:
     margins[torch.arange(6), labels] = 0
     expected = margins.clamp(min=0).sum(1).mean().item() / 3
     assert loss_function("multi_margin")(outputs, labels).item() == pytest.approx(expected)
-
-
-def test_squared_error_by_image() -> None:
-    images = torch.zeros(2, 1, 2, 2)
-    guesses = torch.tensor([[1.0, 0, 0, 2], [0, 3, 0, 0]]).reshape(2, 1, 2, 2)
-    assert squared_error(guesses, images).tolist() == [5.0, 9.0]
 
 
 def test_names() -> None:

@@ -87,24 +87,6 @@ def test_weight_terms_do_not_act_on_neuron_parameters() -> None:
     assert term("l2", coefficient=2.0, layers=("latent",)) == 2 * (9 + 1)
 
 
-def test_small_examples() -> None:
-    # Two neurons, two steps, two examples: 2 and 0 spikes, then 1 and 1.
-    spikes = torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
-    potential = torch.zeros(2, 2, 2)
-    potential[1] = torch.tensor([[4.0, -2.0], [0.0, 2.0]])
-    values = {
-        "beta1": (2 + 1 + 0 + 1) / 2,
-        "beta2": (4 + 1 + 0 + 1) / 2,
-        "lambda1": (1 + 0 + 0.5 + 0.5) / 2,
-        "lambda2": (1 + 0 + 0.25 + 0.25) / 2,
-        "neuron1": (1 + 1) / 2,
-        "example2": (1 + 1) / 2,
-        "neuron2": (1.5**2 + 0.5**2) / 2,
-    }
-    layers = activity(latent=(spikes, potential))
-    assert {symbol: term(symbol, layers).item() for symbol in values} == pytest.approx(values)
-
-
 AIMS: list[dict[str, Any]] = [{}, {"window": (0.21, 0.33)}, {"window": (0.2, 0.4), "over": "batch"}]
 
 

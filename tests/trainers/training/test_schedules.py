@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
 
-from bioae.trainers.training.schedules import Schedule, growth
+from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.trainer import GradientTrainer
 
 EPOCHS, BATCHES = 6, 5
@@ -38,15 +38,12 @@ def of_pytorch(kind: type[LRScheduler], **options: Any) -> list[float]:
     return rates
 
 
-def test_constant() -> None:
-    assert factors("constant") == [1.0] * EPOCHS * BATCHES
-
-
 @pytest.mark.parametrize("final", [0.0, 0.2])
 def test_cosine_against_pytorch(final: float) -> None:
     expected = of_pytorch(CosineAnnealingLR, T_max=EPOCHS * BATCHES, eta_min=final)
     assert factors({"name": "cosine", "final": final}) == pytest.approx(expected)
     assert factors("cosine")[-1] < 0.01
+    assert factors("constant") == [1.0] * EPOCHS * BATCHES
 
 
 def test_step_against_pytorch() -> None:
@@ -71,11 +68,6 @@ def test_a_cosine_falls_after_its_warm_up() -> None:
     assert found[updates:] == pytest.approx(expected)
     growing = factors({"name": "cosine", "warm_up": float(EPOCHS)})
     assert growing == sorted(growing)
-
-
-def test_growth() -> None:
-    assert [growth(at, 4.0) for at in (0.0, 1.0, 4.0, 9.0)] == [0.0, 0.25, 1.0, 1.0]
-    assert growth(0.0, 0.0) == 1.0
 
 
 def test_every_group_follows_in_proportion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

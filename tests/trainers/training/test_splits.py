@@ -78,13 +78,6 @@ def test_splits_differ_by_seed_and_are_random_without_labels() -> None:
     assert (counts > 0).sum() > 95
 
 
-def test_the_sample_is_held_out_in_equal_parts() -> None:
-    _, held = held_out(load("sample", "train"), 0.1, 0)
-    assert held.labels is not None
-    assert len(held) == 200
-    assert np.abs(np.bincount(held.labels) - 20).max() <= 1
-
-
 @pytest.mark.parametrize("part", [5, 10**9, 0.95])
 def test_some_example_must_remain(part: float) -> None:
     with refused(DataError, where="data.validation", found=str(part)):

@@ -67,13 +67,6 @@ def test_groups_of_learning_rates(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_options_reach_the_mirror() -> None:
-    backward = assemble(config(**EVERYTHING)).mirror.backward
-    assert (backward.truncate, backward.recompute) == (5, 3)
-    assert backward.reset_detached
-    assert not backward.detach_refractory
-
-
 def test_first_step_is_the_learning_rate_in_any_unit(tmp_path: Path) -> None:
     # Adam's first step is its rate, in the unit in which a parameter is trained.
     problem = assemble(config(learning_rates={"tau": 1e-2, "theta": 2e-2}, dtype="float64"))
@@ -96,12 +89,6 @@ def test_each_neuron_trains_its_own_to_the_artefact(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tau, network.weights[f"{layer}.tau"])
         assert 0.005 <= tau.min() < tau.max() <= 0.5
     assert len(np.unique(stored.weights["latent.tau"])) > 2
-
-
-def test_one_learning_rate_is_one_group(tmp_path: Path) -> None:
-    run = GradientTrainer(assemble(config()))
-    assert len(run.optimiser.param_groups) == 1
-    assert run.optimiser.param_groups[0]["params"] == [*run.weights.values()]
 
 
 def test_a_threshold_of_zero_is_refused() -> None:

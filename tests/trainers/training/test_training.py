@@ -81,13 +81,6 @@ def test_images_of_another_size(tmp_path: Path) -> None:
         assemble(config(data=data))
 
 
-def test_potentials_are_computed_only_where_a_term_acts_on_them() -> None:
-    with_beta = assemble(config()).mirror
-    without = assemble(config(regularisers={"beta2": None})).mirror
-    assert with_beta.potentials == "last"
-    assert without.potentials == "decoded"
-
-
 def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
     """After a few updates: rounding parts the two in the end."""
     before = assemble(config()).mirror.to_network()
