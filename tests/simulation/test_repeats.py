@@ -129,16 +129,6 @@ def test_workers(expected: xr.DataTree) -> None:
     assert ran("numpy", network(), repeats=REPEATS, **options).identical(expected)
 
 
-@pytest.mark.parametrize("chunk", [2, 4])
-def test_files_do_not_depend_on_the_split(
-    chunk: int, expected: xr.DataTree, tmp_path: Path
-) -> None:
-    write_result(expected, tmp_path / "expected.nc")
-    backend = Backend("numpy", record=["v"], chunk=chunk)
-    simulate_to(tmp_path / "r.nc", network(), IMAGES, backend, seed=5, repeats=REPEATS)
-    assert (tmp_path / "r.nc").read_bytes() == (tmp_path / "expected.nc").read_bytes()
-
-
 class KilledError(Exception):
     pass
 

@@ -85,6 +85,7 @@ def test_new_values_need_no_compilation(compiled: list[Path]) -> None:
     assert len(compiled) == 1
 
 
+@pytest.mark.slow
 def test_new_signals_need_no_compilation(compiled: list[Path]) -> None:
     layers = [dense("last", 3, gain=3.0, delay="1*ms")]
     task = {"kind": "classification", "classes": 3}
@@ -100,6 +101,7 @@ def test_new_signals_need_no_compilation(compiled: list[Path]) -> None:
     assert len(compiled) == 1
 
 
+@pytest.mark.slow
 def test_new_values_per_neuron_and_noise_need_no_compilation(compiled: list[Path]) -> None:
     for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
         varied = network(seed, neuron="alif").with_spread({"tau": wide}, seed=seed)
