@@ -150,6 +150,17 @@ def write_arrays(path: Path, **arrays: Any) -> Path:
     return path
 
 
+def result_bytes(path: Path, network: Network, images: Any, backend: Any, **options: Any) -> bytes:
+    """Simulate with the seed 3, and return the bytes of the result's file, which has spikes."""
+    from bioae import simulate
+    from bioae.simulation import write_result
+
+    result = simulate(network, images, backend, seed=3, **options)
+    assert int(result["/layers/output/spike_count"].sum()) > 0
+    write_result(result, path, overwrite=True)
+    return path.read_bytes()
+
+
 # Targets
 
 

@@ -117,13 +117,6 @@ def test_targets_agree(target: Target) -> None:
     np.testing.assert_allclose(tree["reconstruction"], expected["reconstruction"], rtol=1e-12)
 
 
-def test_numbers_of_example_and_repeat_are_all_that_noise_depends_on(expected: xr.DataTree) -> None:
-    alone = ran("numpy", network(), repeats=2, examples=[1])
-    for number in range(2):
-        one = repeat_of(expected.isel(example=[1]), number)["output/spike_count"]
-        np.testing.assert_array_equal(repeat_of(alone, number)["output/spike_count"], one)
-
-
 def test_workers(expected: xr.DataTree) -> None:
     options = {"chunk": 2, "workers": 3}
     assert ran("numpy", network(), repeats=REPEATS, **options).identical(expected)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from builders import need
+from builders import dense, described, need
 from numpy.typing import NDArray
 
 from bioae import learn
 from bioae.datasets import Data
 from bioae.equations.synapses.program import GRID_BITS
-from bioae.networks import Network, NetworkConfig
+from bioae.networks import Network
 from bioae.random import named_stream
 from bioae.simulation import objects
 from bioae.simulation.backend import Backend, Dtype
@@ -157,24 +156,15 @@ def network(schedule: str) -> Network:
         name: {"description": "A rule.", "pre": trace, "synapse": synapse}
         for name, synapse in rules.items()
     }
-    layers: list[dict[str, Any]] = [
-        {"weight": "0.3", "synapse": "stdp_postsynaptic", "recurrent": True,
-         "recurrent_synapse": "falls"},
-        {"weight": "8*nS", "neuron": "coba", "synapse": "falls"},
-        {"weight": "0.5", "synapse": "regular", "recurrent": True, "recurrent_synapse": "grows"},
-    ]  # fmt: skip
-    config = NetworkConfig.from_mapping(
-        {
-            "input_shape": [SOURCES], "steps": STEPS, "schedule": schedule,
-            "task": {"kind": "representation", "outputs": TARGETS},
-            "encoder": {"kind": "frames", "random": True}, "decoder": {"kind": "count"},
-            "synapses": synapses,
-            "layers": [
-                {"kind": "dense", "name": f"layer{number}", "units": TARGETS, **each}
-                for number, each in enumerate(layers)
-            ],
-        },
-        where="test",
+    config = described(
+        dense("layer0", TARGETS, weight="0.3", synapse="stdp_postsynaptic", recurrent=True,
+              recurrent_synapse="falls"),
+        dense("layer1", TARGETS, weight="8*nS", neuron="coba", synapse="falls"),
+        dense("layer2", TARGETS, weight="0.5", synapse="regular", recurrent=True,
+              recurrent_synapse="grows"),
+        input_shape=[SOURCES], steps=STEPS, schedule=schedule, synapses=synapses,
+        task={"kind": "representation", "outputs": TARGETS},
+        encoder={"kind": "frames", "random": True}, decoder={"kind": "count"},
     )  # fmt: skip
     start = Network.initialise(config, seed=0)
     weights = {name: np.abs(values) % 1 for name, values in start.weights.items()}

@@ -234,16 +234,6 @@ def check_standalone(tmp_path: Path, dtype: Dtype) -> None:
             assert (np.asarray(circuit.monitors[0].g) != former).any()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES[::2])
-def test_cython(case: Case) -> None:
-    need("cython")
-    with activated("cython"):
-        circuit = Circuit(case)
-        circuit.run()
-        circuit.assert_equal()
-
-
 CONVOLUTIONS = st.builds(
     lambda shape, outputs, groups, make, **geometry: make(
         (shape[0] * groups, *shape[1:]), outputs * groups, groups=groups, **geometry

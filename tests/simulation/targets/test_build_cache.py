@@ -116,15 +116,3 @@ def test_works_without_a_writable_folder(build: Builder, tmp_path: Path) -> None
         assert build.program.read_bytes() == build.content
     assert cache.kept() == []
     assert cache.clear() == []
-
-
-def test_clear_removes_all_builds(cache: BuildCache, build: Builder) -> None:
-    cache.obtain(KEY, build.program, build)
-    (cache.folder / ".left-by-an-interrupted-process.part").mkdir()
-    removed = cache.clear()
-    assert [kept.key for kept in removed] == [KEY]
-    assert removed[0].bytes == len(build.content)
-    assert cache.kept() == []
-    assert [folder.name for folder in cache.folder.iterdir()] == [".locks"]
-    cache.obtain(KEY, build.program, build)
-    assert build.calls == 2

@@ -86,22 +86,6 @@ def test_new_values_need_no_compilation(compiled: list[Path]) -> None:
 
 
 @pytest.mark.slow
-def test_new_signals_need_no_compilation(compiled: list[Path]) -> None:
-    layers = [dense("last", 3, gain=3.0, delay="1*ms")]
-    task = {"kind": "classification", "classes": 3}
-    net = drawn(*layers, input_shape=[2], steps=20, encoder={"kind": "frames"}, task=task)
-    rng = np.random.default_rng(0)
-    for examples, chunk in ((3, None), (1, None), (7, 2)):
-        signals = rng.normal(size=(examples, 20, 2))
-        result = simulate(net, signals, Backend("cpp_standalone", chunk=chunk))
-        expected = simulate(net, signals, "numpy")
-        assert expected["/layers/last"]["spike_count"].sum() > 0
-        assert differing_spikes(result, expected)["differing"].values.tolist() == [0]
-        np.testing.assert_array_equal(result["output"], expected["output"])
-    assert len(compiled) == 1
-
-
-@pytest.mark.slow
 def test_new_values_per_neuron_and_noise_need_no_compilation(compiled: list[Path]) -> None:
     for seed, wide, noise in ((0, 0.1, 0.1), (1, 0.3, 0.5)):
         varied = network(seed, neuron="alif").with_spread({"tau": wide}, seed=seed)

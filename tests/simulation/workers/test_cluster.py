@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.devices.device import get_device
-from builders import two_layers
+from builders import result_bytes, two_layers
 from numpy.typing import NDArray
 from refusals import refused
 
 from bioae import simulate, simulate_to
 from bioae.errors import TargetError
 from bioae.networks import Network
-from bioae.simulation import write_result
 from bioae.simulation.backend import Backend, Target
 from bioae.simulation.workers import dask_cluster as module
 from bioae.simulation.workers.job import Brian2Engine
@@ -59,24 +58,16 @@ def started(**options: Any) -> Any:
     )
 
 
-def stored(
-    network: Network, images: Images, path: Path, *, target: Target = "numpy", **options: Any
-) -> bytes:
-    how = {name: options.pop(name) for name in ("chunk", "workers") if name in options}
-    result = simulate(network, images, Backend(target, record=["v"], **how), seed=3, **options)
-    assert int(result["/layers/output/spike_count"].sum()) > 0
-    write_result(result, path, overwrite=True)
-    return path.read_bytes()
-
-
 @pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 2, "repeats": 3}], ids=str)
 def test_the_same_bytes(
     options: dict[str, Any], threads: Any, network: Network, images: Images, tmp_path: Path
 ) -> None:
     device = get_device()
     repeats = options.get("repeats", 1)
-    expected = stored(network, images, tmp_path / "alone.nc", repeats=repeats)
-    assert stored(network, images, tmp_path / "r.nc", workers=threads, **options) == expected
+    expected = result_bytes(tmp_path / "alone.nc", network, images, "numpy", repeats=repeats)
+    backend = Backend("numpy", chunk=options["chunk"], workers=threads)
+    actual = result_bytes(tmp_path / "r.nc", network, images, backend, repeats=repeats)
+    assert actual == expected
     assert get_device() is device  # workers let go of their builds
     assert module._Bench.name is None
 
@@ -168,8 +159,10 @@ def test_a_cluster_that_loses_all_workers_is_an_error(
 
 @pytest.mark.slow  # processes that import everything
 @pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
-def test_a_worker_is_killed(target: str, network: Network, images: Images, tmp_path: Path) -> None:
-    expected = stored(network, images, tmp_path / "alone.nc", target=target)
+def test_a_worker_is_killed(
+    target: Target, network: Network, images: Images, tmp_path: Path
+) -> None:
+    expected = result_bytes(tmp_path / "alone.nc", network, images, target)
     with started(n_workers=2, threads_per_worker=1) as cluster:
         with distributed.Client(cluster, set_as_default=False) as client:
             pids = list(client.run(os.getpid).values())
@@ -182,8 +175,8 @@ def test_a_worker_is_killed(target: str, network: Network, images: Images, tmp_p
 
         path = tmp_path / "r.nc"
         with module.connected(cluster.scheduler_address) as client:
-            options = {"target": target, "chunk": 1, "workers": client}
-            assert stored(network, images, path, progress=kill, **options) == expected
+            backend = Backend(target, chunk=1, workers=client)
+            assert result_bytes(path, network, images, backend, progress=kill) == expected
         assert not pids
 
 

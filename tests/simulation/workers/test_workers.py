@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import result_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,29 +22,18 @@ from refusals import refused
 from bioae import simulate, simulate_to
 from bioae.errors import InputError, TargetError
 from bioae.networks import Artefact, Network
-from bioae.simulation import write_result
-from bioae.simulation.backend import Backend, Target
+from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.workers.processes import shared
 
 Images = NDArray[np.float64]
-
-
-def stored(
-    network: Network, images: Images, folder: Path, *, target: Target, **options: Any
-) -> bytes:
-    """Return the bytes of a result's file."""
-    result = simulate(network, images, Backend(target, record=["v"], **options), seed=3)
-    assert int(result["/layers/output/spike_count"].sum()) > 0
-    path = folder / f"{len(list(folder.iterdir()))}.nc"
-    write_result(result, path)
-    return path.read_bytes()
+RECORDING = Backend("numpy", record=["v"])
 
 
 @pytest.fixture(scope="module")
 def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The result of one process that runs all images at once."""
-    return stored(small, images, tmp_path_factory.mktemp("expected"), target="numpy")
+    return result_bytes(tmp_path_factory.mktemp("expected") / "r.nc", small, images, RECORDING)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +50,16 @@ def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFa
 def test_numpy(
     options: dict[str, int], expected: bytes, small: Network, images: Images, tmp_path: Path
 ) -> None:
-    assert stored(small, images, tmp_path, target="numpy", **options) == expected
+    backend = replace(RECORDING, **options)  # type: ignore[arg-type]
+    assert result_bytes(tmp_path / "r.nc", small, images, backend) == expected
 
 
 @pytest.mark.slow  # each needs a build
 @pytest.mark.parametrize("options", [{"workers": 2}, {"workers": 3, "chunk": 1}], ids=str)
 def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: Path) -> None:
-    expected = stored(small, images, tmp_path, target="cpp_standalone")
-    assert stored(small, images, tmp_path, target="cpp_standalone", **options) == expected
+    plain, path = Backend("cpp_standalone"), tmp_path / "r.nc"
+    expected = result_bytes(path, small, images, plain)
+    assert result_bytes(path, small, images, replace(plain, **options)) == expected  # type: ignore[arg-type]
 
 
 def test_an_example_does_not_depend_on_the_others(small: Network, images: Images) -> None:
