@@ -244,7 +244,7 @@ def transfer_curve(
         for row, weights in enumerate((np.ones_like(counts), counts)):
             of_neurons[row] += np.bincount(cells.ravel(), weights.ravel(), bins * neurons)
     seen, counted = of_neurons.reshape(2, bins, neurons)
-    return _curve(sums, _quartiles(ratio(counted, seen)), duration_s(tree))
+    return _curve(sums, ratio(counted, seen), duration_s(tree))
 
 
 def _viewed(images: xr.DataArray, data: xr.Dataset, patch: int) -> NDArray[np.float64]:
@@ -275,21 +275,16 @@ def _bounds(
     return low, np.clip(first + patch, low + 1, pixels)
 
 
-def _quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return lower quartile, median and upper quartile of what is defined in each row."""
-    each = [row[np.isfinite(row)] for row in values]
-    undefined = np.full(3, np.nan)
-    rows = [np.quantile(row, [0.25, 0.5, 0.75]) if row.size else undefined for row in each]
-    return np.array(rows).T
-
-
 def _curve(
-    sums: NDArray[np.float64], quartiles: NDArray[np.float64], duration: float
+    sums: NDArray[np.float64], of_neurons: NDArray[np.float64], duration: float
 ) -> xr.Dataset:
+    """Return the curve from sums over pairs, and the mean counts (intensity, neuron)."""
     pairs, total, squares = sums
     mean = ratio(total, pairs)
     spread = np.sqrt(np.maximum(ratio(squares, pairs) - mean**2, 0))
-    lower, median, upper = quartiles
+    defined, undefined = [row[np.isfinite(row)] for row in of_neurons], np.full(3, np.nan)
+    rows = [np.quantile(row, [0.25, 0.5, 0.75]) if row.size else undefined for row in defined]
+    lower, median, upper = np.array(rows).T
     rates = {
         "lower": ("lower quartile over neurons", lower / duration),
         "median": ("median rate over neurons", median / duration),

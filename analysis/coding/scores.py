@@ -113,14 +113,19 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
     xarray.Dataset
         Along ``score``: ``value``, and the interval from ``low`` to ``high``, NaN where there is
         none. Of a reconstruction the errors, as in `reconstruction_errors`; of a classification
-        ``accuracy`` and ``cross_entropy``; of a regression or sequence ``mean_squared_error``,
-        ``mean_absolute_error`` and ``r2``.
+        ``accuracy`` and ``cross_entropy``, of the softmax of the outputs in nats; of a regression
+        or sequence ``mean_squared_error``, ``mean_absolute_error`` and ``r2``.
     """
     task, low, high = task_of(tree), np.nan, np.nan
     if task == "classification":
         found = accuracy(tree, confidence=confidence)
         low, high = float(found["low"]), float(found["high"])
-        values = {"accuracy": float(found["accuracy"]), "cross_entropy": _cross_entropy(tree)}
+        labels, entropy = class_labels(tree), 0.0
+        for start, output, _ in output_blocks(tree):
+            own = labels[start : start + len(output)]
+            entropy -= float(log_softmax(output, axis=1)[np.arange(len(own)), own].sum())
+        entropy = entropy / len(labels) if len(labels) else np.nan
+        values = {"accuracy": float(found["accuracy"]), "cross_entropy": entropy}
     elif task == "reconstruction":
         measures = (sum_squared_error, mean_squared_error, mean_absolute_error)
         values = {measure.__name__: float(measure(tree).mean()) for measure in measures}
@@ -135,16 +140,6 @@ def scores(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Dataset:
         coords={"score": list(values), "label": ("score", [_LABELS[name] for name in values])},
         attrs={"confidence": confidence, "examples": tree.sizes["example"]},
     )
-
-
-def _cross_entropy(tree: xr.DataTree) -> float:
-    """Return the mean cross-entropy of the softmax of the outputs and the classes, in nats."""
-    labels = class_labels(tree)
-    total = 0.0
-    for start, output, _ in output_blocks(tree):
-        own = labels[start : start + len(output)]
-        total -= float(log_softmax(output, axis=1)[np.arange(len(own)), own].sum())
-    return total / len(labels) if len(labels) else float("nan")
 
 
 def _check_targets(tree: xr.DataTree) -> None:

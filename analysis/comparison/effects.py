@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.definitions import Table, as_table
@@ -167,14 +166,18 @@ def compare_values(
     for i, layer in enumerate(layers):
         for j, name in enumerate(names):
             if name in a[layer] and name in b[layer]:
-                samples = _samples(a[layer][name], b[layer][name], pairs[i])
-                table[:, i, j] = list(compare_samples(*samples, pairs[i], bootstrap).values())
-    values = dict(zip(COLUMNS, table, strict=True))
+                values = [np.asarray(each[layer][name].to_numpy(), float) for each in (a, b)]
+                kept = [np.isfinite(each) for each in values]
+                if pairs[i]:
+                    kept = [kept[0] & kept[1]] * 2
+                x, y = (each[own] for each, own in zip(values, kept, strict=True))
+                table[:, i, j] = list(compare_samples(x, y, pairs[i], bootstrap).values())
+    columns = dict(zip(COLUMNS, table, strict=True))
     for column in ("neurons_a", "neurons_b"):
-        values[column] = np.nan_to_num(values[column]).astype(np.int64)
-    effects = {column: (dims, values[column], {"long_name": COLUMNS[column]}) for column in COLUMNS}
+        columns[column] = np.nan_to_num(columns[column]).astype(np.int64)
+    effects = {name: (dims, columns[name], {"long_name": COLUMNS[name]}) for name in COLUMNS}
     corrected = {"long_name": "p, corrected for all tests"}
-    effects["p_holm"] = (dims, holm(values["p_value"]), corrected)
+    effects["p_holm"] = (dims, holm(columns["p_value"]), corrected)
     paired_layers = "layer", pairs, {"long_name": "neurons were compared in pairs"}
     coords = {"layer": layers, "statistic": names}
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
@@ -212,13 +215,3 @@ def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bo
             hint="Compare them with paired=False",
         )
     return sizes[0] == sizes[1] if paired is None else paired
-
-
-def _samples(
-    a: xr.DataArray, b: xr.DataArray, paired: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    first, second = (np.asarray(values.to_numpy(), float) for values in (a, b))
-    if paired:
-        both = np.isfinite(first) & np.isfinite(second)
-        return first[both], second[both]
-    return first[np.isfinite(first)], second[np.isfinite(second)]

@@ -109,9 +109,14 @@ def mean_difference_interval(
         samples = (b[0] - a,) if (b == b[0]).all() else (b, a)
     if len(samples) == 1 and (samples[0] == samples[0][0]).all():
         return float(samples[0][0]), float(samples[0][0])
+
+    def difference(*drawn: Sample, axis: int) -> Sample:
+        means = [np.asarray(each.mean(axis)) for each in drawn]
+        return means[0] - means[1] if len(means) > 1 else means[0]
+
     low, high = stats.bootstrap(
         samples,
-        _difference,
+        difference,
         n_resamples=settings.resamples,
         batch=max(1, _DRAWN // max(a.size, b.size)),
         vectorized=True,
@@ -120,11 +125,6 @@ def mean_difference_interval(
         rng=np.random.default_rng(settings.seed),
     ).confidence_interval
     return float(low), float(high)
-
-
-def _difference(*samples: Sample, axis: int) -> Sample:
-    means = [np.asarray(each.mean(axis)) for each in samples]
-    return means[0] - means[1] if len(means) > 1 else means[0]
 
 
 def cohens_d(a: Sample, b: Sample) -> float:

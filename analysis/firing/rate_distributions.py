@@ -141,7 +141,9 @@ def rate_statistics(tree: xr.DataTree, layer: str, *, of: NeuronSet = "alive") -
     alive = rates[rates > 0]
     logarithm = np.log(alive)
     chosen = alive if of == "alive" else rates
-    mean, deviation = _mean(chosen), _deviation(chosen)
+    mean, deviation, total = _mean(chosen), _deviation(chosen), chosen.sum()
+    # Among sorted values, the i-th is the larger in i pairs and the smaller in n - 1 - i.
+    weight = 2 * np.arange(chosen.size) - chosen.size + 1
     values = {
         "neurons": chosen.size,
         "mean": mean,
@@ -149,7 +151,7 @@ def rate_statistics(tree: xr.DataTree, layer: str, *, of: NeuronSet = "alive") -
         "standard_deviation": deviation,
         "variation": deviation / mean if mean else np.nan,
         "skewness": _skewness(chosen),
-        "gini": _gini(chosen),
+        "gini": float(weight @ np.sort(chosen) / (chosen.size * total)) if total else np.nan,
         "log_mean": _mean(logarithm),
         "log_standard_deviation": _deviation(logarithm),
         "log_skewness": _skewness(logarithm),
@@ -173,15 +175,6 @@ def _skewness(values: NDArray[np.float64]) -> float:
         return float("nan")
     deviation = values - values.mean()
     return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
-
-
-def _gini(values: NDArray[np.float64]) -> float:
-    total = values.sum()
-    if not total:
-        return float("nan")
-    # Among sorted values, the i-th is the larger in i pairs and the smaller in n - 1 - i.
-    weight = 2 * np.arange(values.size) - values.size + 1
-    return float(weight @ np.sort(values) / (values.size * total))
 
 
 @of_result

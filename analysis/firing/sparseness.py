@@ -12,7 +12,7 @@ sparseness: untuned Poisson neurons of m spikes per presentation have 1/(1 + m).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +73,7 @@ def lifetime_sparseness(
         If there are fewer than two examples (stimuli, where there are repeats).
     """
     data = layer_data(tree, layer)
-    sparseness = _measure(measure)
+    one_of(measure, "measure", tuple(_TITLES), error=ResultError)
     stimuli = stimulus_index(tree)
     responses = data.sizes["example"] if stimuli is None else int(stimuli.max()) + 1
     check_several(responses, "examples" if stimuli is None else "stimuli")
@@ -86,7 +86,7 @@ def lifetime_sparseness(
             squared = (counts - total / responses) ** 2
             second += squared.sum(0)
             fourth += (squared**2).sum(0)
-    values = sparseness((total, squares, second, fourth), responses)
+    values = _sparseness(measure, (total, squares, second, fourth), responses)
     title = f"lifetime {_TITLES[measure]}"
     return of_neurons((tree, layer), values, "lifetime_sparseness", title)
 
@@ -119,7 +119,7 @@ def population_sparseness(
     """
     check_reference(of)
     data = layer_data(tree, layer)
-    sparseness = _measure(measure)
+    one_of(measure, "measure", tuple(_TITLES), error=ResultError)
     check_several(data.sizes["neuron"], "neurons")
     chosen = np.full(data.sizes["neuron"], of == "all")
     if of == "alive":
@@ -135,7 +135,7 @@ def population_sparseness(
             squared = (response - response.mean(1, keepdims=True)) ** 2
             central[:] = squared.sum(1), (squared**2).sum(1)
         sums = (response.sum(1), (response**2).sum(1), *central)
-        parts.append(sparseness(sums, neurons))
+        parts.append(_sparseness(measure, sums, neurons))
     stimuli, values = stimulus_index(tree), np.concatenate(parts)
     array = along(data, values if stimuli is None else values[stimuli], "example")
     return described(array, "population_sparseness", f"population {_TITLES[measure]}", "1")
@@ -156,32 +156,14 @@ def _responses(tree: xr.DataTree, layer: str) -> Iterator[NDArray[Any]]:
     yield sums.total if equal else sums.total / sums.sizes[:, None]
 
 
-def _treves_rolls(sums: _Sums, n: int) -> NDArray[np.float64]:
-    total, squares, *_ = sums
-    sparseness: NDArray[np.float64] = 1 - ratio(total.astype(float) ** 2, n * squares)
-    return np.asarray(sparseness / (1 - 1 / n))
-
-
-def _hoyer(sums: _Sums, n: int) -> NDArray[np.float64]:
-    total, squares, *_ = sums
-    return np.asarray((np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1))
-
-
-def _kurtosis(sums: _Sums, n: int) -> NDArray[np.float64]:
+def _sparseness(measure: str, sums: _Sums, n: int) -> NDArray[np.float64]:
+    """Return a measure of n responses from their sums."""
     total, squares, second, fourth = sums
+    if measure == "treves_rolls":
+        return np.asarray((1 - ratio(total.astype(float) ** 2, n * squares)) / (1 - 1 / n))
+    if measure == "hoyer":
+        return np.asarray((np.sqrt(n) - ratio(total, np.sqrt(squares))) / (np.sqrt(n) - 1))
     # Rounding gives equal responses a spread; integers decide exactly, means to 12 digits.
     whole = total.dtype.kind == "i"
     varies = n * squares > (total**2 if whole else total**2 * (1 + 1e-12))
     return ratio(n * fourth, np.where(varies, second, 0) ** 2) - 3
-
-
-_MEASURES: dict[str, Callable[[_Sums, int], NDArray[np.float64]]] = {
-    "treves_rolls": _treves_rolls,
-    "hoyer": _hoyer,
-    "kurtosis": _kurtosis,
-}
-
-
-def _measure(name: str) -> Callable[[_Sums, int], NDArray[np.float64]]:
-    one_of(name, "measure", tuple(_MEASURES), error=ResultError)
-    return _MEASURES[name]

@@ -129,14 +129,11 @@ def _rows_of(data: xr.Dataset) -> Rows:
             found=f"({', '.join(map(str, data.sizes))})",
         )
     (dim,) = data.sizes
-    columns = {_heading(array): array.to_numpy() for array in data.data_vars.values()}
+    columns = {}
+    for array in data.data_vars.values():
+        text, units = array.attrs.get("long_name", array.name), array.attrs.get("units", "1")
+        columns[f"{text}" if units == "1" else f"{text} ({units})"] = array.to_numpy()
     return [
         {str(dim): str(label), **{heading: column[i] for heading, column in columns.items()}}
         for i, label in enumerate(data[dim].to_numpy())
     ]
-
-
-def _heading(array: xr.DataArray) -> str:
-    text = str(array.attrs.get("long_name", array.name))
-    units = array.attrs.get("units", "1")
-    return text if units == "1" else f"{text} ({units})"

@@ -7,7 +7,7 @@ need spike counts only. The spikes of a layer are read once for all measures of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,18 @@ def statistics(
         undefined value is NaN, and the attribute ``undefined`` gives the reason.
 
     """
-    nodes: dict[str, xr.Dataset] = {"/": _root(tree), "/layers": xr.Dataset()}
+    task, own = task_of(tree), {}
+    if task == "reconstruction":
+        errors = (sum_squared_error, mean_squared_error, mean_absolute_error)
+        own = {each.__name__: each(tree) for each in errors}
+    elif task == "classification":
+        own = {"predicted_class": predicted_class(tree)}
+    elif targets_known(tree):
+        own = {str(name): array for name, array in output_errors(tree).data_vars.items()}
+    if "label" in tree.data_vars:
+        own["label"] = tree.to_dataset()["label"]
+    root = xr.Dataset(own, {"example": tree["example"]}, dict(tree.attrs))
+    nodes = {"/": root, "/layers": xr.Dataset()}
     layers = firing_layers(tree)
     with counted("statistics", len(layers), progress, unit="layers") as report:
         for done, layer in enumerate(layers, 1):
@@ -294,20 +305,3 @@ def _or_undefined(measure: Callable[[], xr.DataArray], otherwise: xr.DataArray) 
         return measure()
     except ResultError as error:
         return otherwise.assign_attrs(undefined=error.what)
-
-
-def _root(tree: xr.DataTree) -> xr.Dataset:
-    label = {"label": tree["label"]} if "label" in tree.data_vars else {}
-    coords = {"example": tree["example"]}
-    return xr.Dataset({**_errors(tree), **label}, coords, dict(tree.attrs))
-
-
-def _errors(tree: xr.DataTree) -> Mapping[Any, xr.DataArray]:
-    """Return the errors of each example, or its predicted class, as the task has it."""
-    task = task_of(tree)
-    if task == "reconstruction":
-        measures = (sum_squared_error, mean_squared_error, mean_absolute_error)
-        return {each.__name__: each(tree) for each in measures}
-    if task == "classification":
-        return {"predicted_class": predicted_class(tree)}
-    return output_errors(tree).data_vars if targets_known(tree) else {}

@@ -197,18 +197,13 @@ def spike_time_tiling(
     silent = count == 0
     proportion = near / np.where(silent, np.nan, count)[:, None]
     time = np.where(silent, np.nan, tiled / max(presented * steps(tree), 1))
-    half = _half(proportion, time)
+    # ½ (P_A - T_B) / (1 - P_A T_B), with the limit ½ where both are 1.
+    product = proportion * time
+    half = np.where(np.isnan(product), np.nan, 0.5)
+    defined = ~np.isnan(product) & (product != 1)
+    np.divide((proportion - time) / 2, 1 - product, out=half, where=defined)
     title = "spike time tiling coefficient"
     return pair_matrix(half + half.T, neurons, "spike_time_tiling", title)
-
-
-def _half(proportion: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ½ (P_A - T_B) / (1 - P_A T_B), with the limit ½ where both are 1."""
-    product = proportion * time
-    limit = np.where(np.isnan(product), np.nan, 0.5)
-    defined = ~np.isnan(product) & (product != 1)
-    np.divide((proportion - time) / 2, 1 - product, out=limit, where=defined)
-    return limit
 
 
 def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

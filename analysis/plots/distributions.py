@@ -43,6 +43,7 @@ __all__ = ["fitted_rates", "interval_histograms", "response_latencies"]
 #: The lower quartile, the median, and the upper quartile.
 Quartiles: TypeAlias = tuple[float, float, float]
 _QUARTILES = (0.25, 0.5, 0.75)
+_NONE = (np.nan, np.nan, np.nan)
 
 
 @styled
@@ -175,7 +176,11 @@ def interval_histograms(
         marked = []
         for index, label, fraction in of_layer(distributions, name):
             length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
-            marked.append((index, _weighted_quartiles(length, values)))
+            # A margin keeps rounding of sums from moving a quartile to the next length.
+            places = np.searchsorted(values.cumsum() + 1e-12, _QUARTILES)
+            defined = np.isfinite(values).any()
+            low, median, high = length[np.minimum(places, length.size - 1)] if defined else _NONE
+            marked.append((index, (float(low), float(median), float(high))))
             density = values / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
             panel.plot(
                 length,
@@ -249,17 +254,7 @@ def response_latencies(
 def _quartiles_of(values: NDArray[Any]) -> Quartiles:
     """Return the quartiles of the defined values, NaN without any."""
     defined = values[np.isfinite(values)]
-    low, median, high = np.quantile(defined, _QUARTILES) if defined.size else (np.nan,) * 3
-    return float(low), float(median), float(high)
-
-
-def _weighted_quartiles(values: NDArray[Any], fractions: NDArray[Any]) -> Quartiles:
-    """Return the quartiles of values with fractions that sum to 1."""
-    if not np.isfinite(fractions).any():
-        return (np.nan, np.nan, np.nan)
-    # A margin keeps rounding of sums from moving a quartile to the next value.
-    places = np.searchsorted(fractions.cumsum() + 1e-12, _QUARTILES)
-    low, median, high = values[np.minimum(places, values.size - 1)]
+    low, median, high = np.quantile(defined, _QUARTILES) if defined.size else _NONE
     return float(low), float(median), float(high)
 
 

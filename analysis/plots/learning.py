@@ -51,7 +51,10 @@ def training_curves(
     ResultError
         If a file cannot be read, or no run has any of `keys`.
     """
-    runs = {name: _by_epoch(read_metrics(path), x) for name, path in metrics.items()}
+    runs: dict[str, _Epochs] = {}
+    for name, path in metrics.items():
+        rows = enumerate(read_metrics(path), 1)
+        runs[name] = dict(sorted({row.get(x, float(n)): row for n, row in rows}.items()))
     requested = _changing(runs.values(), x) if keys is None else list(keys)
     present = {key for run in runs.values() for row in run.values() for key in row}
     drawn = [key for key in requested if key in present]
@@ -68,10 +71,6 @@ def training_curves(
     if len(runs) > 1:
         share_legend(axes.values(), ax=ax)
     return figure_of(axes.values())
-
-
-def _by_epoch(rows: Sequence[Mapping[str, float]], x: str) -> _Epochs:
-    return dict(sorted({row.get(x, float(n)): row for n, row in enumerate(rows, 1)}.items()))
 
 
 def _changing(runs: Iterable[_Epochs], x: str) -> list[str]:

@@ -54,14 +54,18 @@ def correlation_matrices(
         instance(matrix, f"the correlations of {name!r}", xr.DataArray, error=ResultError)
         values[name] = np.array(matrix.to_numpy(), float)
         np.fill_diagonal(values[name], np.nan)
-    most = _limit([*values.values()]) if limit is None else limit
+    if limit is None:
+        sizes = np.concatenate([abs(each[np.isfinite(each)]) for each in values.values()])
+        # Rounded up to a tenth, for readable ticks.
+        tenths = np.ceil(np.quantile(sizes, 0.99) * 10) if sizes.size else 10.0
+        limit = float(tenths / 10) or 0.1
     first = next(iter(values.values()))
     shared = _clustered(first)
     axes = panels([*values], (2.7, 3.1), ax=ax, most=3, margin=(0.9, 0.2), pictures=True)
     for name, panel in axes.items():
         same = values[name].shape == first.shape
         order = _ordered(values[name], shared) if same else _clustered(values[name])
-        image = _draw_matrix(panel, values[name], order, most)
+        image = _draw_matrix(panel, values[name], order, limit)
         head(panel, name)
     drawn = [*axes.values()]
     bar = figure_of(drawn).colorbar(image, ax=drawn, shrink=0.8, aspect=25, extend="both")
@@ -90,12 +94,6 @@ def _clustered(matrix: Matrix) -> NDArray[np.int64]:
         )
         own = own[leaves_list(tree)]
     return own.astype(np.int64)
-
-
-def _limit(matrices: list[Matrix]) -> float:
-    sizes = np.concatenate([np.abs(matrix[np.isfinite(matrix)]) for matrix in matrices])
-    # Rounded up to a tenth, for readable ticks.
-    return float(np.ceil(np.quantile(sizes, 0.99) * 10) / 10) or 0.1 if sizes.size else 1.0
 
 
 def _draw_matrix(axes: Axes, matrix: Matrix, order: NDArray[np.int64], limit: float) -> AxesImage:
@@ -141,22 +139,19 @@ def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | Non
         drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xlabel="predicted class", ylabel="true class")
         head(axes, name)
-        if len(fraction) <= _WRITTEN:
-            _write_cells(axes, fraction)
+        if len(fraction) > _WRITTEN:
+            continue
+        axes.set(xticks=np.arange(len(fraction)), yticks=np.arange(len(fraction)))
+        for (row, column), value in np.ndenumerate(fraction):
+            if value > 0:
+                axes.text(
+                    column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
+                    color="white" if value > 0.6 else "black",
+                )  # fmt: skip
     places = [*grid.values()]
     label = "fraction of the true class; cells in %"
     figure_of(places).colorbar(drawn, ax=places, shrink=0.8, label=label)
     return figure_of(places)
-
-
-def _write_cells(axes: Axes, fraction: Matrix) -> None:
-    axes.set(xticks=np.arange(len(fraction)), yticks=np.arange(len(fraction)))
-    for (row, column), value in np.ndenumerate(fraction):
-        if value > 0:
-            axes.text(
-                column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
-                color="white" if value > 0.6 else "black",
-            )  # fmt: skip
 
 
 @styled

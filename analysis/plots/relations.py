@@ -155,7 +155,11 @@ def latent_maps(
         Axes to draw into, by result.
     """
     results = results_of(results, "examples")
-    labels = {name: _labels(tree) for name, tree in results.items()}
+    roots = {name: tree.to_dataset() for name, tree in results.items()}
+    labels: dict[str, NDArray[Any]] = {
+        name: root["label"].to_numpy() if "label" in root else np.zeros(root.sizes["example"], int)
+        for name, root in roots.items()
+    }
     classes = sorted({each for label in labels.values() for each in label.tolist()})
     several = len(classes) > 1
     margin = 0.9 if several else 0.2, 0
@@ -180,11 +184,6 @@ def latent_maps(
         style: dict[str, Any] = {"title": "class", "markerscale": 1.3, "handlelength": 1}
         share_legend(axes.values(), ax=ax, loc="outside right upper", **style)
     return figure_of(axes.values())
-
-
-def _labels(tree: xr.DataTree) -> NDArray[Any]:
-    root = tree.to_dataset()
-    return root["label"].to_numpy() if "label" in root else np.zeros(root.sizes["example"], int)
 
 
 def _draw_examples(

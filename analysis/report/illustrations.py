@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,9 @@ _FIELDS = 20
 #: The largest number of examples that a map or an average needs.
 _MOST_EXAMPLES = 2000
 
-_CAPTIONS = Path(__file__).resolve().with_name("captions.toml")
+_CAPTIONS: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).resolve().with_name("captions.toml").read_text(encoding="utf-8")
+)
 
 
 class Picture(NamedTuple):
@@ -75,13 +77,8 @@ class Illustration:
 
 def _shown(name: str, draw: Callable[[], Figure], file: str = "", **words: Any) -> Illustration:
     """Return an illustration with the heading and caption of a name, and the words in them."""
-    texts = {key: text.strip().format(**words) for key, text in _captions()[name].items()}
+    texts = {key: text.strip().format(**words) for key, text in _CAPTIONS[name].items()}
     return Illustration(file or name, **texts, draw=draw)
-
-
-@cache
-def _captions() -> dict[str, dict[str, str]]:
-    return tomllib.loads(_CAPTIONS.read_text(encoding="utf-8"))
 
 
 def illustrate(

@@ -232,16 +232,28 @@ def measure(
     encoders = {n: tree for n, tree in results.items() if task_of(tree) == "reconstruction"}
     others = {n: tree for n, tree in results.items() if n not in encoders and targets_known(tree)}
     classifiers = {n: tree for n, tree in others.items() if task_of(tree) == "classification"}
+    # netCDF gives back NumPy numbers, which JSON does not know.
+    attributes = {
+        name: {
+            "examples": tree.sizes["example"],
+            **{str(key): np.asarray(value).tolist() for key, value in tree.attrs.items()},
+        }
+        for name, tree in results.items()
+    }
+    class_rates = {}
+    for name, tree in classifiers.items():
+        if firing := firing_layers(tree):
+            rates = [rates_by_class(tree, layer).mean("neuron") for layer in firing]
+            joined = xr.concat(rates, xr.Variable("layer", firing))
+            class_rates[name] = joined.transpose("class", "layer")
     return Measures(
-        attributes={name: _attributes(tree) for name, tree in results.items()},
+        attributes=attributes,
         reconstruction={
             name: reconstruction_errors(tree, training_images) for name, tree in encoders.items()
         },
         scores={name: scores(tree) for name, tree in others.items()},
         confusion={name: confusion_matrix(tree) for name, tree in classifiers.items()},
-        class_rates={
-            name: _class_rates(tree) for name, tree in classifiers.items() if firing_layers(tree)
-        },
+        class_rates=class_rates,
         statistics=trees,
         verdicts={name: _verdicts(tree, trees[name]) for name, tree in results.items()},
         spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
@@ -265,12 +277,6 @@ def _neurons(data: xr.Dataset) -> pd.DataFrame:
     return data[own].to_dataframe()[columns].astype(dict.fromkeys(position, "Int32"))
 
 
-def _class_rates(tree: xr.DataTree) -> xr.DataArray:
-    names = firing_layers(tree)
-    rates = [rates_by_class(tree, name).mean("neuron") for name in names]
-    return xr.concat(rates, xr.Variable("layer", names)).transpose("class", "layer")
-
-
 def _verdicts(tree: xr.DataTree, measured: xr.DataTree) -> dict[str, list[Verdict]]:
     values = {}
     for layer, data in layers_of(measured).items():
@@ -292,12 +298,3 @@ def _or_reason(compare: Callable[[str, str], xr.Dataset], a: str, b: str) -> xr.
         return compare(a, b)
     except ResultError as error:
         return error.what
-
-
-def _attributes(tree: xr.DataTree) -> Record:
-    # netCDF gives back NumPy numbers, which JSON does not know.
-    plain = {
-        str(key): value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-        for key, value in tree.attrs.items()
-    }
-    return {"examples": tree.sizes["example"], **plain}

@@ -114,16 +114,13 @@ def _by_layer(data: xr.Dataset) -> Record:
     """Return the variables as plain values, by layer and, if there are several, by statistic."""
     return {
         str(layer): {
-            str(name): _values(array) for name, array in data.sel(layer=layer).data_vars.items()
+            str(name): _plain(array.item())
+            if not array.dims
+            else {str(label): _plain(value) for label, value in array.to_series().items()}
+            for name, array in data.sel(layer=layer).data_vars.items()
         }
         for layer in data["layer"].to_numpy()
     }
-
-
-def _values(array: xr.DataArray) -> Any:
-    if not array.dims:
-        return _plain(array.item())
-    return {str(label): _plain(value) for label, value in array.to_series().items()}
 
 
 def _plain_values(row: Mapping[str, Any], keys: Any) -> Record:

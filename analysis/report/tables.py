@@ -205,16 +205,12 @@ def _cortex(measures: Measures, name: str) -> Table:
                 f"{reference.area}, {reference.state}",
             }
         )
+        note = f"{heading} – {reference.summary}; {reference.conditions}. {reference.citation}."
         reasons = _grouped({layer: each.reason for layer, each in by_layer.items()})
-        notes.append(
-            f"{heading} – {reference.summary}; {reference.conditions}. {reference.citation}"
-            + "".join(
-                f". {_sentence(_listed(where)) if len(where) < len(layers) else 'Here'}: {reason}"
-                for reason, where in reasons.items()
-                if reason
-            )
-            + "."
-        )
+        for reason, where in reasons.items():
+            place = _listed(where) if len(where) < len(layers) else "here"
+            note += f" {place[:1].upper()}{place[1:]}: {reason}." if reason else ""
+        notes.append(note)
     table = as_table(f"Compared with cortex: {name}", rows)
     return replace(
         table, notes=tuple(notes), footnotes=_obstacles(layers), texts=("measured in",),
@@ -270,11 +266,6 @@ def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
 def _listed(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _sentence(text: str) -> str:
-    """Return a text with a capital at its beginning, and the others as they are."""
-    return text[:1].upper() + text[1:]
 
 
 def _named(data: xr.Dataset) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def example_result(seed: int = 0) -> xr.DataTree:
     from bioae.simulation.results.tree import build_result
 
     rng = np.random.default_rng(seed)
-    images = _blobs(rng, width=1.5)
+    centre = rng.uniform(3, _SIDE - 3, (2, _EXAMPLES, 1, 1, 1))
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    images = np.exp(-((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / (2 * 1.5**2))
     noise = 0.03 * rng.standard_normal(images.shape)
     layers = [
         _layer("conv", (4, 6, 6), rng.uniform(0.02, 0.2, 144), rng),
@@ -50,15 +52,6 @@ def example_result(seed: int = 0) -> xr.DataTree:
         neuron_model='equations = "dv/dt = -v/tau : 1"',
         network_sha256="0" * 64,
     )
-
-
-def _blobs(rng: np.random.Generator, width: float) -> NDArray[np.float64]:
-    centre = rng.uniform(3, _SIDE - 3, (2, _EXAMPLES, 1, 1, 1))
-    y, x = np.mgrid[:_SIDE, :_SIDE]
-    blobs: NDArray[np.float64] = np.exp(
-        -((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / (2 * width**2)
-    )
-    return blobs
 
 
 def _layer(
