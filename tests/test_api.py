@@ -197,7 +197,7 @@ def test_an_unknown_argument_names_the_function(call: Any, wrong: str, right: st
 def test_parity_takes_synapse_models(tmp_path: Path) -> None:
     file = tmp_path / "my_rule.toml"
     file.write_text(bioae.load_synapse("stdp_pair").to_toml())
-    size = {"neurons": 12, "steps": 20, "examples": 4}
+    size = {"neurons": 8, "steps": 10, "examples": 2}
     report, same = (bioae.parity(rule, **size) for rule in ("stdp_pair", file))
     assert report.passed
     assert report.spikes == same.spikes > 0

@@ -53,7 +53,8 @@ class LayerArrays(NamedTuple):
 class Network(Shown):
     """A network: its description and its weights.
 
-    Every method that changes something returns another network.
+    Every method that changes something returns another network, and raises NetworkError if the
+    change does not fit.
 
     Parameters
     ----------
@@ -165,11 +166,6 @@ class Network(Shown):
 
         They are rounded here, once, for all targets: a scalar array where all connections share
         one delay, else an array of the shape of the weights.
-
-        Raises
-        ------
-        NetworkError
-            If one is negative, or not shorter than a presentation.
         """
         steps = {}
         for name, delay in placed.delays.items():
@@ -207,11 +203,6 @@ class Network(Shown):
 
         Weights are on the grid of weights that learn, and persistent variables have arrays: those
         of the network, or else their initial values in the model.
-
-        Raises
-        ------
-        NetworkError
-            If it has nothing to learn, or its rules, connections or weights do not fit.
         """
         arrays = dict(self.weights)
         for placed in self.config.placed:
@@ -471,12 +462,6 @@ class Network(Shown):
         network of either kind another `dt` therefore changes the steps of each point, and those of
         a presentation in proportion unless `steps` are given; the input per millisecond stays the
         same, as in `in_finer_steps`. In other networks `dt` changes nothing else.
-
-        Raises
-        ------
-        NetworkError
-            If a value does not fit, such a point does not last a whole number of steps, or random
-            spikes of an encoder would need a probability above 1 in longer steps.
         """
         from bioae.equations.quantities import time_in_seconds
 
@@ -512,11 +497,6 @@ class Network(Shown):
             quantity of one for each neuron (neuron).
         layers
             The layers that get them; by default all whose neurons have the parameter.
-
-        Raises
-        ------
-        NetworkError
-            If there is no such layer, no layer has such a parameter, or a value does not fit.
         """
         hint = 'Give for instance {"tau": "10*ms"}'
         instance(parameters, "parameters", Mapping, hint=hint, error=NetworkError)
@@ -537,11 +517,6 @@ class Network(Shown):
         ----------
         weights
             By the names of `weights`. Those that are not named stay as they are.
-
-        Raises
-        ------
-        NetworkError
-            If there is no such array, or one does not fit.
         """
         instance(weights, "weights", Mapping, error=NetworkError)
         arrays = {}
@@ -570,12 +545,6 @@ class Network(Shown):
             parameter.
         seed
             The seed of the values.
-
-        Raises
-        ------
-        NetworkError
-            If no layer has such a parameter, it cannot differ between neurons, or another parameter
-            follows from it.
         """
         check_key(seed, "seed")
         hint = 'Give for instance {"tau": 0.1}'
@@ -609,22 +578,11 @@ class Network(Shown):
         background
             Gaussian noise, given by its standard deviation in network weights per square root of a
             millisecond; or spikes, given by their weight and rate: ``(0.1, "20*Hz")``.
-
-        Raises
-        ------
-        NetworkError
-            If it does not fit.
         """
         return self._with_keys(background=background)
 
     def with_delay(self, delay: str | Quantity) -> Network:
-        """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``.
-
-        Raises
-        ------
-        NetworkError
-            If it is no time, or does not fit into a presentation.
-        """
+        """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``."""
         text = as_text(delay)
         hint = "Only the configuration of a new network can give a pair of times"
         instance(text, "the delay", str, hint=hint, error=NetworkError)

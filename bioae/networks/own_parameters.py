@@ -27,20 +27,13 @@ def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool
 
     Other parameters follow from it if they do not stay as they are (`alone`).
     """
-    where = f"layer {placed.name!r}, neuron model {model.name}"
-    if f"{placed.name}.{name}" in {*placed.array_shapes, *placed.fixed_weights}:
-        raise NetworkError(
-            "this parameter has the name of an array of weights or biases",
-            where=where,
-            found=name,
-            hint="Rename it in the model's file",
-        )
+    placed.array_of(name)
     texts = model.parameters.items() if alone else ()
     follower = next((each for each, text in texts if name in Expression(text).names), None)
     if follower is not None:
         raise NetworkError(
             f"the parameter {follower!r} follows from {name!r}, and would keep its value",
-            where=where,
+            where=f"layer {placed.name!r}, neuron model {model.name}",
             found=f'{follower} = "{model.parameters[follower]}"',
             hint="Write the expression in the equations",
         )

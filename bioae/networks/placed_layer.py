@@ -158,16 +158,19 @@ class PlacedLayer:
     @cached_property
     def persistent(self) -> dict[str, str]:
         """The names of the arrays of what its neurons learn (``LAYER.PARAMETER``), by variable."""
-        found = {name: f"{self.name}.{self.model.initial[name]}" for name in self.model.persistent}
-        for array in found.values():
-            if array in self.array_shapes:
-                raise NetworkError(
-                    "the start of a persistent variable has the name of an array of weights",
-                    where=f"neuron model {self.model.name}",
-                    found=array.removeprefix(f"{self.name}."),
-                    hint="Choose another name",
-                )
-        return found
+        return {name: self.array_of(self.model.initial[name]) for name in self.model.persistent}
+
+    def array_of(self, parameter: str) -> str:
+        """Return the name of the array of a parameter; raise NetworkError if weights have it."""
+        array = f"{self.name}.{parameter}"
+        if array in self.array_shapes or array in self.fixed_weights:
+            raise NetworkError(
+                "this parameter has the name of an array of weights or biases",
+                where=f"layer {self.name!r}, neuron model {self.model.name}",
+                found=parameter,
+                hint="Rename it in the model's file",
+            )
+        return array
 
     @cached_property
     def slots(self) -> dict[str, Slot]:
@@ -246,19 +249,12 @@ class PlacedLayer:
 
         arrays: dict[str, NDArray[np.float64]] = {}
         own = random_parameters(self.model)
-        for model, prefix in ((self.model, self.name), (self.readout, f"{self.name}.readout")):
+        for model, prefix in ((self.model, ""), (self.readout, "readout.")):
             number = population_number(self.depth, readout=model is self.readout)
             drawn = drawn_parameters(model, partial(_drawn, number, self.size, seed))
             for name, values in drawn.items():
                 if model is self.model or name not in own:
-                    arrays[f"{prefix}.{name}"] = values
-        for name in arrays.keys() & self.array_shapes.keys():
-            raise NetworkError(
-                "this random parameter has the name of an array of weights",
-                where=f"neuron model {self.model.name}",
-                found=name,
-                hint="Choose another name",
-            )
+                    arrays[self.array_of(f"{prefix}{name}")] = values
         return arrays
 
     @property
