@@ -85,13 +85,7 @@ def brian2_arithmetic() -> Mapping[str, Function]:
 
 @cache
 def cpp_source(real: str = "double") -> str:
-    """Return the C++ source.
-
-    Parameters
-    ----------
-    real
-        The type of numbers.
-    """
+    """Return the C++ source, with a type of numbers."""
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(real=real)
 
 
@@ -122,12 +116,7 @@ _IN_NUMPY: Mapping[str, Callable[..., Any]] = {
 def rendered(expression: Expression, integers: Collection[str]) -> Expression:
     """Return an expression as Brian2 shall compute it.
 
-    Parameters
-    ----------
-    expression
-        An expression of a program.
-    integers
-        The variables that Brian2 stores as integers: arithmetic converts them to numbers first.
+    Arithmetic converts the variables that Brian2 stores as `integers` to numbers first.
     """
     return expression.rewritten(_Render(integers))
 
@@ -137,14 +126,7 @@ def rendered_statement(
 ) -> Statement:
     """Return a statement with its value as Brian2 shall compute it, see `rendered`.
 
-    Parameters
-    ----------
-    statement
-        A statement of a program.
-    integers
-        As for `rendered`.
-    numbers
-        The variables of numbers that statements change in place.
+    `numbers` are the variables of numbers that statements change in place.
     """
     tree = rendered(statement.value, integers).tree
     match tree:

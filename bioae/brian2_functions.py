@@ -22,20 +22,8 @@ def brian2_function(
 ) -> Function:
     """Return a function without units, for numpy, Cython, C++ and CUDA.
 
-    Parameters
-    ----------
-    name
-        Its name in Brian2's code and in C++.
-    arguments
-        The types of its arguments in Cython, and their names.
-    in_numpy
-        The function for NumPy.
-    source
-        C++ that defines it.
-    header
-        The name of a header that defines it for CUDA.
-    arg_type, return_type
-        The types of its arguments and of its result in Brian2.
+    The arguments are their types in Cython and their names. A `header` defines the function for
+    CUDA.
     """
     function = Function(
         in_numpy,

@@ -23,19 +23,7 @@ Progress = Callable[[int, int], None]
 
 
 class Bar:
-    """A bar, drawn until `close`.
-
-    Parameters
-    ----------
-    label
-        The text before the bar, a few words.
-    total
-        The number of pieces of work.
-    unit
-        Their name, for the speed.
-    done
-        The number of those that are finished already.
-    """
+    """A bar after a label of a few words, drawn until `close`, of a number of pieces of work."""
 
     def __init__(self, label: str, total: int, *, unit: str = "", done: int = 0) -> None:
         self._label = label
@@ -49,17 +37,7 @@ class Bar:
     def reach(
         self, done: int, *, label: str | None = None, notes: Mapping[str, Any] | None = None
     ) -> None:
-        """Show that so many pieces are finished.
-
-        Parameters
-        ----------
-        done
-            Their number.
-        label
-            Another text before the bar from here on.
-        notes
-            Values to show after the bar, by name.
-        """
+        """Show the number of finished pieces, with another label or with values by name."""
         if label is not None:
             self._label = label
             self._drawn.set_description(label, refresh=False)
@@ -95,15 +73,7 @@ _COUNTED: ContextVar[Bar | None] = ContextVar("_COUNTED", default=None)
 def bar(
     label: str, total: int, *, show: bool | None = None, unit: str = "", done: int = 0
 ) -> Iterator[Bar | None]:
-    """Yield a bar, or None if none is shown.
-
-    Parameters
-    ----------
-    label, total, unit, done
-        See `Bar`.
-    show
-        Whether to show it; by default if standard error is a terminal or a notebook's.
-    """
+    """Yield a bar if standard error is a terminal or a notebook's, or as `show` says; else None."""
     if not (is_watched() if show is None else show) or multiprocessing.parent_process():
         yield None
         return
@@ -127,12 +97,7 @@ def counted(
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that takes the number of finished pieces of work.
 
-    Parameters
-    ----------
-    label, total, unit, done
-        See `Bar`.
-    progress
-        Called in place of a bar; or whether to show one, see `bar`.
+    It moves a bar, or calls `progress`, which may also say whether to show a bar.
     """
     check_progress(progress)
     if callable(progress):

@@ -69,8 +69,8 @@ class Data:
     """Examples of one kind, their labels and targets if known, and their source.
 
     Make data of arrays with `of_images`, `of_signals`, `of_events`, `of_trains` and `of_frames`,
-    which check them, and of all other forms with `bioae.datasets.convert`. A slice, positions or a
-    mask select examples: ``data[:100]``.
+    and of all other forms with `bioae.datasets.convert`; all raise `DataError` for arrays that do
+    not fit. A slice, positions or a mask select examples: ``data[:100]``.
 
     Parameters
     ----------
@@ -118,11 +118,6 @@ class Data:
             The value of a pixel of full intensity, where it is another one.
         known
             Labels, targets, indices, name and split, as in the class.
-
-        Raises
-        ------
-        DataError
-            If the pixels are not of this form, or a fact does not fit them.
         """
         where = known.get("name", "images")
         declared = as_declared(pixels, where)
@@ -141,11 +136,6 @@ class Data:
             ``(example, time)``.
         known
             Labels, targets, indices, name and split, as in the class.
-
-        Raises
-        ------
-        DataError
-            If the values are not of this form, or a fact does not fit them.
         """
         where = known.get("name", "signals")
         declared = as_declared(values, where)
@@ -182,11 +172,6 @@ class Data:
             last event's.
         known
             Labels, targets, indices, name and split, as in the class.
-
-        Raises
-        ------
-        DataError
-            If the lists differ in length, a number is outside its range, or a fact does not fit.
         """
         where = known.get("name", "events")
         if examples is None:
@@ -216,11 +201,6 @@ class Data:
             They may be quantities of Brian2 or Neo.
         unit, known
             As for `of_events`.
-
-        Raises
-        ------
-        DataError
-            If examples differ in their number of channels, or the times or facts do not fit.
         """
         addresses = addresses_of_trains(trains, unit, known.get("name", "events"))
         return cls("events", addresses, **_checked(known, "events", len(addresses)))
@@ -235,11 +215,6 @@ class Data:
             Counts of events, shape ``(example, time, channel)``.
         known
             As for `of_events`.
-
-        Raises
-        ------
-        DataError
-            If they are not whole numbers of 0 or more in this shape, or a fact does not fit.
         """
         addresses = addresses_of_frames(frames, known.get("name", "frames"))
         return cls("events", addresses, **_checked(known, "events", len(addresses)))

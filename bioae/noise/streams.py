@@ -70,29 +70,15 @@ class Key(NamedTuple):
 
 
 def population_number(depth: int, *, readout: bool = False) -> int:
-    """Return the number of a population: of a layer, or of its read-out.
-
-    Parameters
-    ----------
-    depth
-        The layer's depth in the network; the first layer's is 1.
-    readout
-        Whether it is the read-out's number.
-    """
+    """Return the number of a layer at a depth in the network, 1 of the first; or its read-out's."""
     return 2 * depth + readout
 
 
 def pathway_number(depth: int, *, recurrent: bool) -> int:
     """Return the number of the synapses between two layers, beyond those of populations.
 
-    Synapses count as neurons do, source by source: ``source*targets + target``.
-
-    Parameters
-    ----------
-    depth
-        The target's depth in the network.
-    recurrent
-        Whether the target is the source.
+    Synapses count as neurons do, source by source: ``source*targets + target``. The depth is that
+    of the target in the network.
     """
     return 2**31 + 2 * depth + recurrent
 
@@ -150,16 +136,7 @@ def draw(
 def settling_noise(draws: Mapping[str, Draw], *, population: int, n: int) -> Noise:
     """Return the noise in which a population settles before any presentation, by step.
 
-    There is one realisation for all seeds.
-
-    Parameters
-    ----------
-    draws
-        The random numbers that a program draws.
-    population
-        The number of the population, see `population_number`.
-    n
-        The number of neurons.
+    There is one realisation for all seeds. The number of the population is `population_number`'s.
     """
 
     def numbers(site: Draw, step: int) -> NDArray[np.float64]:

@@ -63,7 +63,10 @@ def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task",
+    ["classification", "sequence", pytest.param("regression", marks=pytest.mark.slow)],
+)
 def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
     prepare(here, task)
     trained = run("train", "config.toml", "--out", "run", "--json")

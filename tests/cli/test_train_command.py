@@ -178,7 +178,7 @@ def test_a_run_starts_from_a_trained_network(
 
 
 @pytest.mark.usefixtures("first")
-@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("described", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
     described: bool, run: Run, refused: Refused, here: Path, config: Texts
 ) -> None:
@@ -222,7 +222,7 @@ def test_two_processes_do_not_train_in_one_folder(
     assert run("train", few, "--out", "out", "--resume").status == 0
 
 
-@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("single", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_score_of_training_images_is_called_so(
     single: bool, run: Run, here: Path, config: Texts
 ) -> None:

@@ -152,16 +152,9 @@ def translate(
 
 
 class _Builder:
-    """The layers of a network, one after another.
+    """The layers of a network, one after another, and what became of each node.
 
-    Attributes
-    ----------
-    layers, models, weights, rows
-        Tables of layers and of neuron models, arrays, and what became of each node.
-    shape
-        The shape of the last layer, as NIR has it.
-    silent
-        Whether its neurons never fire.
+    `shape` is that of the last layer, as NIR has it; `silent` if its neurons never fire.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""An independent interpreter of NIR graphs: forward Euler, in NumPy, node by node.
+"""An independent interpreter of NIR graphs: forward Euler, node by node.
 
-It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae. CubaLIF and CubaLI
-update I first, and v with the new I (semi-implicit Euler), as snnTorch does. A cycle takes one
-step; everything else takes none.
+It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae; PyTorch convolves
+and pools. CubaLIF and CubaLI update I first, and v with the new I (semi-implicit Euler), as
+snnTorch does. A cycle takes one step; everything else takes none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
 
 Array = NDArray[np.float64]
 
@@ -106,37 +109,46 @@ def _back(name: str, nodes: Any, edges: Any, outputs: Any, target: Any) -> Array
     return _node(node, arrived, {}, 1.0, "zero")
 
 
-def _node(node: Any, x: Any, state: dict[str, Any], dt: float, reset: str) -> Array:  # noqa: C901
+def _node(node: Any, x: Any, state: dict[str, Any], dt: float, reset: str) -> Array:
     kind = type(node).__name__
-    match kind:
-        case "Input" | "Output":
-            return x
-        case "Linear":
-            return _flattened(node, x) @ _f(node.weight).T
-        case "Affine":
-            return _flattened(node, x) @ _f(node.weight).T + _f(node.bias)
+    if kind in NEURONS:
+        return _neurons(node, x, state, dt, reset)
+    if kind in ("Input", "Output"):
+        return np.asarray(x)
+    if kind != "Delay":
+        return operated(node, x)
+    past = state.setdefault("past", [])
+    past.append(x)
+    delayed = np.zeros_like(x, dtype=float)
+    steps = np.broadcast_to(np.rint(_f(node.delay) / dt).astype(int), x.shape)
+    for place in np.ndindex(x.shape):
+        if steps[place] < len(past):
+            delayed[place] = past[-1 - steps[place]][place]
+    return delayed
+
+
+def operated(node: Any, x: Any) -> Array:
+    """Return the output of an operation for an input without an axis of examples."""
+    match type(node).__name__:
+        case "Linear" | "Affine":
+            x = x.ravel() if x.shape[-1:] != np.shape(node.weight)[1:] else x
+            return np.asarray(x @ _f(node.weight).T + _f(getattr(node, "bias", 0)))
         case "Scale":
-            return x * _f(node.scale)
+            return np.asarray(x * _f(node.scale))
         case "Flatten":
-            first, last = int(node.start_dim), int(node.end_dim)
-            last = last if last >= 0 else x.ndim + last
-            return x.reshape(*x.shape[:first], -1, *x.shape[last + 1 :])
-        case "Conv1d":
-            return _convolve(x[:, None], node, line=True)[:, 0]
-        case "Conv2d":
-            return _convolve(x, node)
-        case "SumPool2d" | "AvgPool2d":
-            return _pool(x, node, mean=kind == "AvgPool2d")
-        case "Delay":
-            past = state.setdefault("past", [])
-            past.append(x)
-            delayed = np.zeros_like(x, dtype=float)
-            steps = np.broadcast_to(np.rint(_f(node.delay) / dt).astype(int), x.shape)
-            for place in np.ndindex(x.shape):
-                if steps[place] < len(past):
-                    delayed[place] = past[-1 - steps[place]][place]
-            return delayed
-    return _neurons(node, x, state, dt, reset)
+            return np.asarray(torch.tensor(x).flatten(int(node.start_dim), int(node.end_dim)))
+    functional = torch.nn.functional
+    ints = lambda field: [int(n) for n in np.ravel(getattr(node, field))]  # noqa: E731
+    inputs = torch.as_tensor(np.asarray(x, float))
+    if (kind := type(node).__name__) in ("Conv1d", "Conv2d"):
+        weight, bias = (torch.as_tensor(_f(each)) for each in (node.weight, node.bias))
+        padding = node.padding if isinstance(node.padding, str) else ints("padding")
+        convolve = getattr(functional, kind.lower())
+        options = ints("stride"), padding, ints("dilation"), int(node.groups)
+        return np.asarray(convolve(inputs, weight, bias, *options))
+    sizes = ints("kernel_size"), ints("stride"), ints("padding")
+    mean = np.asarray(functional.avg_pool2d(inputs, *sizes))
+    return mean if kind == "AvgPool2d" else mean * float(np.prod(sizes[0]))
 
 
 def _neurons(node: Any, x: Array, state: dict[str, Any], dt: float, reset: str) -> Array:
@@ -164,56 +176,3 @@ def _neurons(node: Any, x: Array, state: dict[str, Any], dt: float, reset: str) 
 
 def _f(value: Any) -> Array:
     return np.asarray(value, dtype=np.float64)
-
-
-def _flattened(node: Any, x: Array) -> Array:
-    return x.ravel() if x.shape[-1:] != np.shape(node.weight)[1:] else x
-
-
-def _convolve(x: Array, node: Any, *, line: bool = False) -> Array:
-    weight = _f(node.weight)
-    if line:
-        weight = weight[:, :, None]
-    stride, dilation = (np.broadcast_to(getattr(node, n), 2) for n in ("stride", "dilation"))
-    reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-    if line:
-        stride, dilation = (1, stride[1]), (1, dilation[1])
-    padding = node.padding
-    if padding == "valid":
-        around = [(0, 0), (0, 0)]
-    elif padding == "same":
-        around = [(n // 2, n - n // 2) for n in reach]
-    else:
-        around = [(int(n), int(n)) for n in np.broadcast_to(padding, 2)]
-    if line:
-        around[0] = (0, 0)
-    x = np.pad(x, [(0, 0), *around])
-    out, per_group = weight.shape[:2]
-    sizes = [(n - r - 1) // s + 1 for n, r, s in zip(x.shape[1:], reach, stride, strict=True)]
-    y = np.zeros((out, *sizes))
-    for o in range(out):
-        group = o // (out // int(node.groups))
-        for c in range(per_group):
-            for a, b in np.ndindex(weight.shape[2:]):
-                rows = slice(
-                    a * dilation[0], a * dilation[0] + (sizes[0] - 1) * stride[0] + 1, stride[0]
-                )
-                columns = slice(
-                    b * dilation[1], b * dilation[1] + (sizes[1] - 1) * stride[1] + 1, stride[1]
-                )
-                y[o] += weight[o, c, a, b] * x[group * per_group + c, rows, columns]
-    return y + _f(node.bias).reshape(-1, 1, 1)
-
-
-def _pool(x: Array, node: Any, *, mean: bool) -> Array:
-    size, stride, padding = (
-        [int(n) for n in np.broadcast_to(getattr(node, f), 2)]
-        for f in ("kernel_size", "stride", "padding")
-    )
-    x = np.pad(x, [(0, 0), (padding[0],) * 2, (padding[1],) * 2])
-    rows, columns = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:], size, stride, strict=True))
-    y = np.zeros((x.shape[0], rows, columns))
-    for i, j in np.ndindex(rows, columns):
-        a, b = i * stride[0], j * stride[1]
-        y[:, i, j] = x[:, a : a + size[0], b : b + size[1]].sum((1, 2))
-    return y / np.prod(size) if mean else y

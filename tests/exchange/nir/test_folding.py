@@ -7,14 +7,13 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+from exchange.nir.euler import operated
 from exchange.nir.graphs import Drawn
 from refusals import refused
 
 from bioae.errors import InputError
 from bioae.exchange.nir import from_nir
 from bioae.exchange.nir.folding import Fold, folded
-
-torch = pytest.importorskip("torch")
 
 Shape = tuple[int, ...]
 
@@ -23,32 +22,6 @@ def applied(fold: Fold, x: Any) -> Any:
     """Return the output of a fold for an input, flat."""
     matrix = fold.as_matrix("x")
     return matrix.matrix @ x.ravel() + (0.0 if matrix.bias is None else matrix.bias)
-
-
-def in_torch(node: Any, x: Any) -> Any:
-    """Return the output of an operation of NIR for an input without a batch axis."""
-    functional = torch.nn.functional
-    tensor = lambda field: torch.as_tensor(np.asarray(getattr(node, field), float))  # noqa: E731
-    ints = lambda field: [int(n) for n in np.ravel(getattr(node, field))]  # noqa: E731
-    match type(node).__name__:
-        case "Conv1d" | "Conv2d" as kind:
-            convolve = getattr(functional, kind.lower())
-            padding = node.padding if isinstance(node.padding, str) else ints("padding")
-            return convolve(x, tensor("weight"), tensor("bias"), ints("stride"), padding,
-                            ints("dilation"), node.groups)  # fmt: skip
-        case "SumPool2d" | "AvgPool2d" as kind:
-            sizes = ints("kernel_size"), ints("stride"), ints("padding")
-            mean = functional.avg_pool2d(x, *sizes)
-            return mean if kind == "AvgPool2d" else mean * float(np.prod(sizes[0]))
-        case "Linear":
-            return tensor("weight") @ x
-        case "Affine":
-            return tensor("weight") @ x + tensor("bias")
-        case "Scale":
-            return x * tensor("scale")
-        case "Flatten":
-            return x.flatten(node.start_dim, node.end_dim)
-    raise TypeError(type(node).__name__)
 
 
 # PyTorch warns that it copies what it pads unevenly.
@@ -62,16 +35,16 @@ def test_random_chains_are_those_of_torch(dimensions: int) -> None:
         shape = (int(drawn.rng.choice([1, 2, 4])), *shape[1:])
         image = shape if dimensions == 3 else (shape[0], 1, shape[1])
         source, operations = shape, []
-        x = torch.as_tensor(drawn.rng.normal(size=shape))
+        x = drawn.rng.normal(size=shape)
         y = x
         for place in range(int(drawn.rng.integers(1, 5))):
             node, shape = drawn.operation(shape, delays=False)
             operations.append((f"{place}", node))
-            y = in_torch(node, y)
+            y = operated(node, y)
         fold = folded(tuple(operations), source, image=image)
         kernels += fold.kernel is not None
-        assert fold.shape == shape == tuple(y.shape)
-        np.testing.assert_allclose(applied(fold, x.numpy()), y.numpy().ravel(), atol=1e-12)
+        assert fold.shape == shape == y.shape
+        np.testing.assert_allclose(applied(fold, x), y.ravel(), atol=1e-12)
     assert kernels > 15
 
 

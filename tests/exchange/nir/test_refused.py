@@ -93,9 +93,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_has_no_rule_is_refused_by_name(name: str) -> None:
     bad, node = BAD[name]
-    with pytest.raises(InputError) as caught:
+    with refused(InputError, node):
         from_nir(bad, dt="1*ms")
-    assert node in str(caught.value)
 
 
 def images(*nodes: Any, shape: tuple[int, ...]) -> Any:
@@ -150,9 +149,8 @@ def test_inner_outputs_do_not_multiply_edges() -> None:
     ],
 )
 def test_bad_options_are_refused(options: Any, name: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with refused(InputError, name):
         from_nir(chain(n=lif()), **{"dt": "1*ms", **options})
-    assert name in str(caught.value)
 
 
 @pytest.mark.parametrize("background", [0.5, (0.5, "20*Hz")])
@@ -218,7 +216,7 @@ def test_files_that_are_not_safe_are_refused(tmp_path: Path, spoil: Any) -> None
         read_graph(path)
 
 
-def test_truncated_files_are_refused(tmp_path: Path) -> None:
+def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "x.nir")
     content = path.read_bytes()
     for size in (0, 10, len(content) // 2, len(content) - 100):
@@ -227,6 +225,11 @@ def test_truncated_files_are_refused(tmp_path: Path) -> None:
             read_graph(path)
     with refused(InputError):
         read_graph(tmp_path / "missing.nir")
+    with refused(InputError, found="a folder"):
+        read_graph(tmp_path)
+    with refused(InputError, found="5"):
+        write_graph(5, tmp_path / "graph.nir")
+    assert [each.name for each in tmp_path.iterdir()] == ["x.nir"]
 
 
 def network(**fields: Any) -> Network:
@@ -252,11 +255,3 @@ def network(**fields: Any) -> Network:
 def test_neurons_without_a_node_are_refused(fields: Any) -> None:
     with refused(NetworkError, where="layer 'a'"):
         to_nir(network(**fields))
-
-
-def test_a_folder_and_what_is_no_graph(tmp_path: Path) -> None:
-    with refused(InputError, found="a folder"):
-        read_graph(tmp_path)
-    with refused(InputError, found="5"):
-        write_graph(5, tmp_path / "graph.nir")
-    assert not any(tmp_path.iterdir())
