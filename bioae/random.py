@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from bioae.checks import whole
+from bioae.errors import InputError, shortened
 
 __all__ = ["MAX_SEED", "REPEAT", "check_key", "named_stream", "stream", "uniform"]
 
@@ -25,9 +25,12 @@ MAX_SEED = 2**64 - 1
 REPEAT = 2**32
 
 
-def check_key(value: int, name: str) -> None:
-    """Raise InputError unless a number is an unsigned 64-bit integer."""
-    whole(value, f"the {name}", most=MAX_SEED)
+def check_key(value: int, name: str, most: int = MAX_SEED) -> None:
+    """Raise InputError unless a number is an unsigned 64-bit integer, of at most a number."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value <= most:
+        what, expected = f"the {name} does not fit", f"a whole number from 0 to {most}"
+        raise InputError(what, expected=expected, found=shortened(repr(value)))
 
 
 def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
@@ -38,7 +41,7 @@ def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
     """
     check_key(seed, "seed")
     check_key(key, "key of random numbers")
-    repeat = whole(repeat, "repeat", most=REPEAT - 1)
+    check_key(repeat, "repeat", REPEAT - 1)
     counter = np.array([0, 0, 0, REPEAT * repeat], dtype=np.uint64)
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64), counter=counter))
 

@@ -93,7 +93,7 @@ def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> No
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("shape", [(3, 2), (3, 20, 2)], ids=["regression", "sequence"])
+@pytest.mark.parametrize("shape", [(3, 20, 2), pytest.param((3, 2), marks=pytest.mark.slow)])
 def test_outputs_near_the_largest_number_are_analysed(
     run: Run, here: Path, shape: tuple[int, ...]
 ) -> None:

@@ -56,7 +56,7 @@ def test_training_is_resumed_to_the_same_weights(
     assert all(resumed[name].tobytes() == straight[name].tobytes() for name in straight)
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_before_the_first_checkpoint(start: Start, here: Path, tiny_text: str) -> None:
     (here / "run.toml").write_text(tiny_text)
     session = start("train", "run.toml", "--out", "out")
@@ -92,7 +92,7 @@ def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     assert not (here / "r.nc").exists()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
     command = ("simulate", tiny_model, "--target", "numpy", "--out", "r.nc", "--steps", 400)
     session = start(*command, "--workers", 2)

@@ -85,7 +85,7 @@ def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("option", [True, False], ids=["option", "configuration"])
+@pytest.mark.parametrize("option", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_train_from_a_name(option: bool, run: Run, here: Path) -> None:
     text = "[data]\ntrain = 12\nvalidation = 4\ntest = 2\n[training]\nepochs = 1\nthreads = 1\n"
     text += "" if option else f'init = "{NAME}"\n'

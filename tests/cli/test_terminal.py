@@ -83,7 +83,11 @@ def words(lines: list[str]) -> str:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [("neurons", "list"), *(pytest.param(each, marks=pytest.mark.slow) for each in [*LISTS][1:])],
+    ids=" ".join,
+)
 def test_output_fits_the_terminal_and_is_whole(command: tuple[str, ...], tmp_path: Path) -> None:
     status, lines = shown(command, tmp_path)
     assert status in (0, 1), lines
@@ -97,7 +101,7 @@ def test_output_fits_the_terminal_and_is_whole(command: tuple[str, ...], tmp_pat
         assert " ".join(each.split()) in text
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_tables_of_an_analysis_fit_the_terminal(results: list[Path], tmp_path: Path) -> None:
     status, lines = shown(("analyze", *results, "--out", tmp_path / "out"), tmp_path)
     assert status == 0, lines

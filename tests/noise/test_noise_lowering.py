@@ -100,7 +100,7 @@ tau = "10*ms"
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("method", ["euler", "heun"])
+@pytest.mark.parametrize("method", ["heun", pytest.param("euler", marks=pytest.mark.slow)])
 def test_the_order_of_draws_does_not_depend_on_the_hash_seed(method: str) -> None:
     text = SEVERAL.replace("METHOD", method)
     code = (

@@ -7,6 +7,7 @@ snnTorch does. A cycle takes one step; everything else takes none.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,9 @@ def operated(node: Any, x: Any) -> Array:
         padding = node.padding if isinstance(node.padding, str) else ints("padding")
         convolve = getattr(functional, kind.lower())
         options = ints("stride"), padding, ints("dilation"), int(node.groups)
-        return np.asarray(convolve(inputs, weight, bias, *options))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that PyTorch copies what it pads unevenly
+            return np.asarray(convolve(inputs, weight, bias, *options))
     sizes = ints("kernel_size"), ints("stride"), ints("padding")
     mean = np.asarray(functional.avg_pool2d(inputs, *sizes))
     return mean if kind == "AvgPool2d" else mean * float(np.prod(sizes[0]))

@@ -24,8 +24,6 @@ def applied(fold: Fold, x: Any) -> Any:
     return matrix.matrix @ x.ravel() + (0.0 if matrix.bias is None else matrix.bias)
 
 
-# PyTorch warns that it copies what it pads unevenly.
-@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_random_chains_are_those_of_torch(dimensions: int) -> None:
     kernels = 0

@@ -93,7 +93,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_has_no_rule_is_refused_by_name(name: str) -> None:
     bad, node = BAD[name]
-    with refused(InputError, node):
+    with refused(NetworkError if name == "long delay" else InputError, node):
         from_nir(bad, dt="1*ms")
 
 
@@ -149,8 +149,9 @@ def test_inner_outputs_do_not_multiply_edges() -> None:
     ],
 )
 def test_bad_options_are_refused(options: Any, name: str) -> None:
-    with refused(InputError, name):
+    with pytest.raises(InputError) as caught:
         from_nir(chain(n=lif()), **{"dt": "1*ms", **options})
+    assert name in str(caught.value)
 
 
 @pytest.mark.parametrize("background", [0.5, (0.5, "20*Hz")])
