@@ -25,10 +25,10 @@ MAX_SEED = 2**64 - 1
 REPEAT = 2**32
 
 
-def check_key(value: int, name: str, most: int = MAX_SEED) -> None:
+def check_key(value: object, name: str, most: int = MAX_SEED) -> None:
     """Raise InputError unless a number is an unsigned 64-bit integer, of at most a number."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 0 <= value <= most:
+    whole = int(value) if isinstance(value, int | np.integer) else -1
+    if isinstance(value, bool) or not 0 <= whole <= most:
         what, expected = f"the {name} does not fit", f"a whole number from 0 to {most}"
         raise InputError(what, expected=expected, found=shortened(repr(value)))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -60,7 +62,10 @@ def shared(
         return
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("fork"), initializer=_begin, initargs=(function,)
+        workers,
+        multiprocessing.get_context("fork"),
+        initializer=_begin,
+        initargs=(function, os.getpid()),
     )
     waiting = iter(enumerate(work))
     running: dict[Future[Done], int] = {}
@@ -98,12 +103,20 @@ def shared(
 _function: Callable[[Any], Any]
 
 
-def _begin(function: Callable[[Any], Any]) -> None:
+def _begin(function: Callable[[Any], Any], parent: int) -> None:
     global _function  # noqa: PLW0603 - one per process
     _function = function
     os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and its children
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    """End this process and its children once its parent was killed, which cannot end them."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _work(piece: Any) -> Any:
