@@ -304,6 +304,7 @@ def test_an_interrupt_names_resume(write: Write, start: Start, here: Path) -> No
     assert err.splitlines()[-1] == message
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here: Path) -> None:
     write(KILLED)
     first = start("toy", "--out", "out")

@@ -44,6 +44,7 @@ def test_rectified_units_explode_between_a_gain_of_1_and_2() -> None:
     assert norms == sorted(norms)
 
 
+@pytest.mark.medium
 def test_radlif_needs_larger_gains_at_a_normal_rate() -> None:
     numbers = gradients(trial("radlif"))
     assert numbers["critical_gain"] > 4

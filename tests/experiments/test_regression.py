@@ -53,6 +53,7 @@ def test_errors() -> None:
     assert errors(targets, test) == {"error": 0.0, "relative_error": 0.0}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("material", ["elasticity", "plasticity"])
 def test_without_spikes_of_two_layers_the_output_depends_on_nothing(material: str) -> None:
     network, test = untrained(material)

@@ -49,6 +49,7 @@ def run(trial):
 def former(trial):"""
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_within_a_training(
     run: Run, write: Write, start: Start, here: Path
 ) -> None:

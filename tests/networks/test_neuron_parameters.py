@@ -158,6 +158,7 @@ def test_parameters_of_each_neuron_compiled(everywhere: str, quick_compiler: Non
     assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate(own, IMAGES, "torch"))
 
 
+@pytest.mark.medium
 def test_one_value_applies_to_all_neurons(everywhere: str) -> None:
     described = network(everywhere)
     weights = {**described.weights, "first.weight": 4 * described.weights["first.weight"]}

@@ -140,6 +140,7 @@ def test_the_least_common_point_of_signals_and_targets_counts() -> None:
         mixed.with_time(dt="4*ms")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dt", ["0.5*ms", "3*ms"])
 def test_spikes_whose_effect_depends_on_dt_add_as_much(dt: str) -> None:
     sums = model({

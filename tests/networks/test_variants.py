@@ -203,6 +203,7 @@ def test_the_mirror_and_cpp_agree_on_all_at_once(tmp_path: Any) -> None:
     )
 
 
+@pytest.mark.medium
 def test_changes_of_a_network_are_recorded_in_its_result() -> None:
     layers = dense("a", 5, parameters={"tau": "7*ms"}), dense("b", 4, parameters={"tau": "9*ms"})
     network = make(*layers)

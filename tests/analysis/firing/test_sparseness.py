@@ -47,6 +47,7 @@ def formula(measure: str, response: NDArray[np.float64]) -> float:
     return float((1 - a) / (1 - 1 / n))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("measure", MEASURES)
 @given(raster=RASTERS)
 @example(raster=np.zeros((2, 5, 2), bool))

@@ -47,6 +47,7 @@ def train(spikes: Raster) -> neo.SpikeTrain:
     return neo.SpikeTrain(times, units="ms", t_stop=len(spikes) * DT_MS)
 
 
+@pytest.mark.medium
 @odd_cases
 def test_a_correlogram_equals_that_of_elephant_summed_over_presentations(
     make: Make, raster: Raster, width: int

@@ -62,6 +62,7 @@ def without_targets(data: Path, out: Path) -> Path:
     return write_arrays(out / "labelled.npz", **arrays)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("cell", ["relu", "tanh", "lstm"])
 def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str) -> None:
     settings = {"epochs": 8, "learning_rate": 0.02}

@@ -42,6 +42,7 @@ def delayed() -> SpikeTimeNetwork:
     return SpikeTimeNetwork(tuple(layers), 60.0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("dt", [1.0, 0.25])
 @pytest.mark.parametrize(
     ("network", "values"),

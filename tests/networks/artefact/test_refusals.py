@@ -142,6 +142,7 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", CASES)
 def test_a_spoilt_folder(case: str, model: Path) -> None:
     spoil, names, fields = CASES[case]

@@ -228,6 +228,7 @@ def test_projects_have_the_files_that_are_merged(project: Any) -> None:
     assert merged.count("namespace bioae_part0_") >= len(code_objects)
 
 
+@pytest.mark.medium
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_makefiles_take_flags_and_need_no_search_for_dependencies(project: Any) -> None:
     _, folder, _ = project
@@ -282,6 +283,7 @@ def trees() -> dict[str, ast.Module]:
     return trees
 
 
+@pytest.mark.medium
 def test_no_other_folder_imports_undocumented_modules(trees: dict[str, ast.Module]) -> None:
     imports = {
         (file, name)

@@ -84,6 +84,7 @@ EYE = np.eye(5)
 SHOWN = ({0: 0, 1: 1, 2: 3, 4: 5}, {0: 5, 1: 4, 2: 5}, {})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_spike_takes_its_delay_from_layer_to_layer(schedule: str) -> None:
     delays = (0, 1, 0, 3)
@@ -106,6 +107,7 @@ def test_a_spike_takes_its_delay_from_layer_to_layer(schedule: str) -> None:
     assert (dropped > 0) == (late > 0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_each_connection_has_its_own_delay(schedule: str) -> None:
     config = relays([{"name": "a", "delay": ["0*ms", "5*ms"]}], schedule)
@@ -122,6 +124,7 @@ def test_each_connection_has_its_own_delay(schedule: str) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("delay", [0, 2])
 def test_a_recurrent_spike_takes_one_step_and_its_delay(schedule: str, delay: int) -> None:
@@ -136,6 +139,7 @@ def test_a_recurrent_spike_takes_one_step_and_its_delay(schedule: str, delay: in
     assert train(actual, "a") == expected
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("delay", [0, 2])
 def test_lead_in_spikes_reach_only_their_own_layer(delay: int) -> None:
     """In Brian2's order neuron 0 fires in the step before the window, in the paper's in step 0."""
@@ -227,6 +231,7 @@ LAYER = st.fixed_dictionaries(
 ) | st.fixed_dictionaries({"neuron": st.sampled_from(["lif", "coba"]), "delay": DELAYS})
 
 
+@pytest.mark.medium
 @settings(max_examples=4)
 @given(
     first=LAYER,

@@ -36,6 +36,7 @@ def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str
         np.testing.assert_allclose(actual, each[:, None] * count[:, None], rtol=1e-14)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_potential_without_inhibition_gets_the_difference(schedule: str) -> None:
     plain = inhibited(schedule)

@@ -36,6 +36,7 @@ def silent(bias: float, schedule: str, **fields: Any) -> Network:
     return Network(config, {"only.weight": np.zeros((1, 1)), "only.bias": np.array([bias])})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("schedule", "lead_in"), [("paper", 0), ("brian2", 1)])
 def test_a_bias_acts_in_every_step_and_in_the_lead_in(schedule: str, lead_in: int) -> None:
     network = silent(1 / 16, schedule)
@@ -90,6 +91,7 @@ DILATED = described(
 )  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("connectivity", ["shared", "unrolled"])
 @pytest.mark.parametrize(
     "network",

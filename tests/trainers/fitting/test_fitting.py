@@ -48,6 +48,7 @@ def assert_recovered(found: Recovery, factor: float) -> None:
     assert found.agreement > found.agreement_before
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("name", "factor"), [("lif", 2.0), ("alif", 0.5)])
 def test_recovery_from_a_little_data(name: str, factor: float) -> None:
     parameters, origins = CASES[name]

@@ -100,6 +100,7 @@ def test_below_threshold_in_closed_form(schedule: str, truncate: int | None) -> 
 # Truncated back-propagation
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("model", ["alif", "cuba", "lif_refractory", "noisy_lif"])
 def test_nothing_passes_a_cut(model: str) -> None:
     gradients = []
@@ -129,6 +130,7 @@ def test_truncation_changes_only_the_gradient(schedule: str) -> None:
 # Gradient checkpointing
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("truncate", [None, 4])
 @pytest.mark.parametrize(("model", "schedule"), [*product(["cuba", "noisy_lif"], SCHEDULES)])
 def test_recomputing_gives_the_same_bits(model: str, schedule: str, truncate: int | None) -> None:
@@ -142,6 +144,7 @@ def test_recomputing_gives_the_same_bits(model: str, schedule: str, truncate: in
 # Attached and detached
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", ["coba", "cuba", "glif"])
 def test_attaching_changes_only_the_gradient(model: str, schedule: str) -> None:

@@ -80,6 +80,7 @@ def defined(fields: Any, part: str) -> Any:
     return fields.replace(f"({part})", bounded).replace(f"/{part}", f"/{bounded}")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", CASES)
 def test_the_gradient_is_that_of_a_model_that_is_defined_everywhere(case: str) -> None:
     fields, part = CASES[case]

@@ -157,6 +157,7 @@ COUNTING: dict[str, Any] = {
 UNCOMPILED = {"noise at an interval"}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
 def test_spikes_and_states_are_equal(name: str) -> None:
     _check(name, "numpy")
@@ -183,6 +184,7 @@ def _check(name: str, target: Target) -> None:
     assert report.max_state_error == 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("threshold", ["(v > 1) == True", "(v > 1) > (w > 3)"])
 def test_conditions_may_be_compared(threshold: str) -> None:
     fields = {**MODELS["copies and temporary variables"], "threshold": threshold}
@@ -205,6 +207,7 @@ def test_compiled_steps_are_equal(name: str) -> None:
     compare(Network(config, weights), ((2 * drive_of(config)).round() / 2).requires_grad_())
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("interval", [1, 3])
 def test_an_interval_is_counted_from_the_presentations_start(schedule: str, interval: int) -> None:

@@ -44,6 +44,7 @@ def map_model(growth: float) -> NeuronModel:
     return model(fields, "map")
 
 
+@pytest.mark.medium
 def test_chaos_is_detected_by_perturbing_brian2() -> None:
     # Whether the two sides agree is left to chance: on some processors their exponentials do.
     report = parity(map_model(3.99), neurons=10, steps=200, perturb=True)
@@ -56,6 +57,7 @@ def test_chaos_is_detected_by_perturbing_brian2() -> None:
     assert not replace(report, spike_agreement=0.5, self_agreement=1.0).passed
 
 
+@pytest.mark.medium
 def test_the_same_map_without_chaos_must_agree() -> None:
     report = parity(map_model(2.7), neurons=10, steps=200, perturb=True)
     assert report.self_agreement is not None
@@ -66,6 +68,7 @@ def test_the_same_map_without_chaos_must_agree() -> None:
     assert not replace(report, spike_agreement=0.99).passed
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("factor", [1.0, 2.0**-8, 2.0**8])
 @pytest.mark.parametrize("name", ["lif", "izhikevich"])
 def test_networks_neither_die_nor_burst(name: str, factor: float) -> None:

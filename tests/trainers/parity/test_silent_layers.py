@@ -26,6 +26,7 @@ def read_out(neuron: str = "lif", last: str = "leaky_readout", gain: float = 4.0
     )
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("neuron", ["lif", "eif"])
 def test_a_read_out_layer(neuron: str) -> None:
     parity = bioae.parity(read_out(neuron), pictures(3, 1, 6, 6))
@@ -39,6 +40,7 @@ def test_a_read_out_layer(neuron: str) -> None:
     assert parity.max_state_error < 1e-12
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("neuron", ["lif", "eif"])
 def test_a_read_out_that_differs_fails(neuron: str) -> None:
     """Brian2 runs other weights into the last layer: every spike agrees, and no state."""

@@ -75,6 +75,7 @@ def without_products(block: Block) -> Change | None:
     return None if change is None else replace(change, products=None)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("optimiser", [None, "adam"])
 @pytest.mark.parametrize("rule", AVERAGED)
 def test_products_of_matrices_are_the_sums_over_examples(

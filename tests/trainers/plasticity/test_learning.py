@@ -34,6 +34,7 @@ from bioae.simulation import Backend, Learned
 from bioae.simulation.presentations import Presentations
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 @pytest.mark.parametrize("autapses", [False, True])
 def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None:
@@ -53,6 +54,7 @@ def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
     )
 
 
+@pytest.mark.medium
 def test_inhibition_may_arrive_separately() -> None:
     start = network(neuron="coba", weight="6*nS")
     assert start.config.placed[0].separate_inhibition
@@ -102,6 +104,7 @@ def by_hand(weights: NDArray[np.float64], drive: NDArray[Any]) -> NDArray[np.flo
     return np.asarray(synapses.w).reshape(INPUTS, HIDDEN).T
 
 
+@pytest.mark.medium
 def test_brian2_written_by_hand_learns_the_same_weights() -> None:
     start = network(recurrent=False, recurrent_synapse=None)
     learned = learn(start, signals(1), "numpy").network.weights["hidden.weight"]
@@ -145,6 +148,7 @@ def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[floa
     return with_rules(start, "stdp_reward", "csdp", "mine", mine=REGULAR), held
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
     schedule: str,
@@ -174,6 +178,7 @@ def check_features(one: Learned, other: Learned, start: Network) -> None:
         assert np.mean(learned != before) > 0.3, name
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("every", [None, "4*ms", "80*ms"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_what_is_due_regularly_runs_as_often_and_lasts_as_long(
@@ -219,6 +224,7 @@ def test_a_batch_averages_all_that_is_learned() -> None:
         assert (one.weights[name] != start.weights.get(name, 0)).any()
 
 
+@pytest.mark.medium
 def test_a_network_that_has_learned_starts_with_its_thresholds() -> None:
     start, held = all_features()
     learned = learn(start, signals(), "numpy", held=held).network
@@ -248,6 +254,7 @@ def test_held_numbers_that_do_not_fit_are_refused(held: Any, name: str) -> None:
             learn(start, signals(), target, held=held)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("target", ["numpy", pytest.param("cython", marks=pytest.mark.slow)])
 def test_the_brian2_objects_learn_the_same(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(b2.prefs, "codegen.target", target)
@@ -334,6 +341,7 @@ def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any]) -> None
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.medium
 def test_a_learned_network_is_saved_with_its_rules(tmp_path: Path) -> None:
     learned = learn(network(), signals(2), "numpy").network
     bioae.save(learned, tmp_path / "learned")

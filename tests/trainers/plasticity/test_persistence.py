@@ -80,6 +80,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
             assert np.unique(values).size > 3, name
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_mirror_remembers_and_draws_as_brian2_does(
@@ -106,6 +107,7 @@ def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
     check(whole, learn(start, signals(), Backend(target, chunk=3), seed=5), start)
 
 
+@pytest.mark.medium
 def test_learning_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a stored network, and in the objects of Brian2."""
     monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
@@ -169,6 +171,7 @@ BOOLEAN: dict[str, Any] = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("changes", [EXCHANGE, BOOLEAN], ids=["exchange", "boolean"])
 @pytest.mark.parametrize(
     "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]

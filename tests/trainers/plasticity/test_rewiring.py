@@ -75,6 +75,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
         assert one.network.weights[name][connected == 1].any()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
     start = learner(schedule)
