@@ -36,20 +36,14 @@ class Runner(ABC):
     def run(self, presented: Presentations, part: slice) -> Any:
         """Run some presentations, and return the argument of `read`, small enough for a pipe.
 
-        Raises
-        ------
-        TargetError
-            If the run fails.
+        Raises a `TargetError` if the run fails.
         """
 
     @abstractmethod
     def read(self, ran: Any, part: slice) -> Chunk:
         """Return the network's activity in a run, once.
 
-        Raises
-        ------
-        TargetError
-            If the files of the run are incomplete.
+        Raises a `TargetError` if the files of the run are incomplete.
         """
 
     def __call__(self, presented: Presentations, part: slice) -> Chunk:
@@ -76,14 +70,9 @@ class Learner(ABC):
 
     @abstractmethod
     def present(self, presented: Presentations, part: slice, held: Arrays) -> Chunk:
-        """Present some examples, learn from them, and return the network's activity.
+        """Present a part of the examples, learn from it, and return the network's activity.
 
-        Parameters
-        ----------
-        presented, part
-            The examples, and those of them to present.
-        held
-            The modulators of rules, (example) each, of all examples.
+        `held` are the modulators of rules, (example) each, of all examples.
 
         Raises
         ------
@@ -122,28 +111,14 @@ Finished = Generator[tuple[slice, Chunk], None, None]
 
 @dataclass(frozen=True, eq=False)
 class Engine(ABC):
-    """A network and the target that runs it.
-
-    Attributes
-    ----------
-    network
-        The network.
-    backend
-        The target and its options.
-    """
+    """A network, and the target that runs it with its options."""
 
     network: Network
     backend: Backend
 
     @abstractmethod
     def check(self) -> None:
-        """Check that this machine meets the target's requirements.
-
-        Raises
-        ------
-        TargetError
-            If it does not.
-        """
+        """Check that this machine meets the target's requirements, or raise a `TargetError`."""
 
     @property
     @abstractmethod
@@ -166,12 +141,7 @@ class Engine(ABC):
 
         The network is one that `bioae.networks.network.Network.learner` has prepared.
 
-        Parameters
-        ----------
-        presentations
-            The most presentations of a call.
-        updates
-            The batches and the optimiser.
+        A call has at most a number of presentations.
 
         Raises
         ------

@@ -194,13 +194,7 @@ class Presentations:
 
 
 def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOptions]) -> Data:
-    """Return data in any form as those that a network receives; their shapes are checked later.
-
-    Raises
-    ------
-    DataError
-        If the form is not known, or the data do not fit it.
-    """
+    """Return data in any form as those that a network receives; `check_fit` checks shapes."""
     return convert(
         data,
         config.input_shape,
@@ -218,26 +212,14 @@ def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
 
 
 def check_fit(config: NetworkConfig, data: Data) -> None:
-    """Check that examples have the shape of a network's input, and last as long.
-
-    Raises
-    ------
-    DataError
-        If they do not.
-    """
+    """Raise a `DataError` unless examples have the shape of a network's input, and last as long."""
     check_declared(config, data.declared)
     if data.kind == "events":
         data.check_times(config.points, point_ms=_point_ms(config))
 
 
 def check_declared(config: NetworkConfig, data: Declared) -> None:
-    """Check the kind and the shapes of examples, as `check_fit` does, and those of their targets.
-
-    Raises
-    ------
-    DataError
-        If they do not fit.
-    """
+    """Check the kind and the shapes of examples and of their targets, as `check_fit` does."""
     where = None if data.name == data.kind else f"{data.name}, split {data.split}"
     if (data.kind == "images") == config.in_time:
         raise DataError(

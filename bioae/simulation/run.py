@@ -30,13 +30,7 @@ __all__ = ["Simulation", "check_free", "parts_folder"]
 
 
 def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
-    """Reject a file that exists, or an interrupted run, as `simulate_to` does.
-
-    Raises
-    ------
-    OutputError
-        As `simulate_to`.
-    """
+    """Raise an `OutputError` for a file that exists or an interrupted run, as `simulate_to`."""
     check_replaced(path)
     path = check_output(path, overwrite=overwrite, kind="file")
     folder = parts_folder(path)

@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2 import BrianObject, Group, Network, NeuronGroup, second
+from brian2.codegen.runtime.cython_rt.extension_manager import get_cython_cache_dir
 from brian2.core.names import Nameable
 from brian2.core.tracking import InstanceTrackerSet, Trackable
 from brian2.core.variables import Variable, Variables
@@ -23,6 +25,7 @@ __all__ = [
     "code_object_class",
     "float32_allowed",
     "fresh_names",
+    "ieee_cache",
     "is_shared_variable",
     "mark_as_run",
     "replace_time",
@@ -32,6 +35,12 @@ __all__ = [
     "uncompiled_objects",
     "use_template",
 ]
+
+
+def ieee_cache() -> str:
+    """Return the folder of modules that Cython compiled without -ffast-math."""
+    folder = Path(get_cython_cache_dir())
+    return str(folder if folder.name == "ieee" else folder / "ieee")
 
 
 @contextmanager

@@ -113,7 +113,8 @@ class Population(VariablesGroup):
         self._constants = constant_values(program, parameters, **size)
         noise = settling_noise(program.draws, population=neurons.number, n=neurons.size)
         start = initial_state(program, parameters, **size, noise=noise)
-        self._start = {name: _as_stored(values, program, name) for name, values in start.items()}
+        whole = {name for name, state in program.states.items() if state.dtype == "integer"}
+        self._start = {n: v.astype(np.int32) if n in whole else v for n, v in start.items()}
         own = {n for n, values in parameters.items() if np.ndim(values)}
         equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)
@@ -300,10 +301,6 @@ def _by_input(neurons: Neurons) -> dict[str, NDArray[Any]]:
     if not neurons.program.inhibited:
         return {INPUT: biases}
     return {INPUT: np.maximum(biases, 0.0), INHIBITION: np.maximum(-biases, 0.0)}
-
-
-def _as_stored(values: NDArray[Any], program: Program, state: str) -> NDArray[Any]:
-    return values.astype(np.int32) if program.states[state].dtype == "integer" else values
 
 
 def _start_name(variable: str) -> str:

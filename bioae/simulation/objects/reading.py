@@ -99,13 +99,10 @@ class Monitors:
             potential = self.decoded.rows[: examples * steps].reshape(examples, steps, -1)
             decoded = decoder.decode(potential.swapaxes(0, 1), default_scale=scale)
         else:
-            values = self._kept(last, examples)
+            if self.decoded is not None:
+                values = self.decoded.rows[:examples]
+            else:
+                counted = last.spike_count() if decoder.reads == "count" else last.latency()
+                values = counted.astype(np.float64)
             decoded = decoder.finish(values, steps=steps, default_scale=scale)
         return np.asarray(decoded, np.float64).reshape(examples, *config.output_shape)
-
-    def _kept(self, last: LayerSpikes, examples: int) -> NDArray[Any]:
-        """Return what the decoder reads of each neuron (example, neuron)."""
-        if self.decoded is not None:
-            return self.decoded.rows[:examples]
-        counted = last.spike_count() if self.config.decoder.reads == "count" else last.latency()
-        return counted.astype(np.float64)

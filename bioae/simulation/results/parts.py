@@ -72,13 +72,7 @@ class Parts:
         return parts
 
     def add(self, part: slice, chunk: Chunk) -> None:
-        """Store a chunk.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
+        """Store a chunk, or raise an `OutputError` if it cannot be written."""
         if not self.folder.exists():
             with atomic_output(self.folder) as temporary:
                 temporary.mkdir()
@@ -129,25 +123,13 @@ class Parts:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove a folder of parts, if there is one, and nothing else.
-
-    Raises
-    ------
-    OutputError
-        If the folder is not one of parts.
-    """
+    """Remove a folder of parts, if there is one; anything else raises an `OutputError`."""
     check_parts(folder)
     remove(folder)
 
 
 def check_parts(folder: Path) -> None:
-    """Reject to take the place of something else than a folder of parts.
-
-    Raises
-    ------
-    OutputError
-        If there is something else, a link among others.
-    """
+    """Raise an `OutputError` if there is something else than a folder of parts, such as a link."""
     if os.path.lexists(folder):
         _run_of(folder)
 

@@ -11,8 +11,7 @@ from brian2 import get_device, prefs, set_device
 from brian2.devices.device import reset_device
 
 from bioae.simulation.backend import BRIAN2_TARGETS, STANDALONE, Dtype, Target, known_target
-from bioae.simulation.brian2_internals.cython import ieee_cache
-from bioae.simulation.brian2_internals.groups import fresh_names
+from bioae.simulation.brian2_internals.groups import fresh_names, ieee_cache
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
 from bioae.simulation.targets.cuda.requirements import check_cuda, check_programs

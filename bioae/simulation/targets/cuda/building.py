@@ -66,10 +66,7 @@ def write_cuda(device: Any, folder: Path) -> None:
 def prepare_cuda(device: Any, folder: Path) -> list[bytes]:
     """Write a project into a folder, and return the versions of its compilers.
 
-    Raises
-    ------
-    TargetError
-        If the toolkit is missing.
+    Raises a `TargetError` if the toolkit is missing.
     """
     toolkit = Toolkit.whole()
     write_cuda(device, folder)

@@ -99,13 +99,7 @@ class Toolkit:
 
 
 def check_programs(target: str, *programs: str) -> None:
-    """Check that the compilers of a target are on the path.
-
-    Raises
-    ------
-    TargetError
-        If one is not.
-    """
+    """Raise a `TargetError` unless the compilers of a target are on the path."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         raise TargetError(
