@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -43,8 +41,6 @@ _COLUMNS = {
 }
 #: The numbers of `summary` that a change is described by.
 _FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_fraction")
-#: The number of examples whose images are in memory at a time.
-_IMAGES = 1000
 
 
 @of_result
@@ -130,14 +126,10 @@ def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset
     """
     after = result_of(after)
     _check_same_examples_and_layers(before, after)
-    measures = {"per image": sum_squared_error, "per pixel": mean_squared_error}
-    columns = {
-        measure.__name__: (
-            f"squared error {unit}",
-            [_mean(measure, tree) for tree in (before, after)],
-        )
-        for unit, measure in measures.items()
-    }
+    columns = {}
+    for unit, measure in (("per image", sum_squared_error), ("per pixel", mean_squared_error)):
+        means = [float(measure(tree).mean()) for tree in (before, after)]
+        columns[measure.__name__] = f"squared error {unit}", means
     return as_dataset(columns, "when", coords={"when": ["before", "after"]})
 
 
@@ -160,13 +152,6 @@ def score_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
     _check_equal("tasks", task_of(before), task_of(after))
     both = [scores(tree) for tree in (before, after)]
     return xr.concat(both, xr.Variable("when", ["before", "after"]), coords="minimal")
-
-
-def _mean(measure: Callable[[xr.DataTree], xr.DataArray], tree: xr.DataTree) -> float:
-    """Return the mean of a measure of images over all examples, read block by block."""
-    starts = range(0, max(1, tree.sizes["example"]), _IMAGES)
-    parts = (tree.isel(example=slice(start, start + _IMAGES)) for start in starts)
-    return float(xr.concat([measure(part) for part in parts], "example").mean())
 
 
 def _check_same_examples_and_layers(a: xr.DataTree, b: xr.DataTree) -> None:

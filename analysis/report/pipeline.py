@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from bioae.analysis.measures.definitions import Rows, as_table
-from bioae.analysis.report.illustrations import illustrate
+from bioae.analysis.measures.definitions import DEFINITIONS, Rows, Table, anchor, as_table
+from bioae.analysis.report.illustrations import Picture, illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
-from bioae.analysis.report.page import render_page
 from bioae.analysis.report.sources import Sources, named_sources, opened
 from bioae.analysis.report.tables import measure_tables
+from bioae.analysis.results.outputs import neurons_of
 from bioae.errors import OutputError
 from bioae.files import Kind, atomic_output, check_output, write_text
 from bioae.inputs import as_path
@@ -26,6 +28,7 @@ from bioae.progress import counted
 __all__ = ["analyze_results", "check_outputs", "write_report"]
 
 _FOLDERS = ("tables", "figures")
+_REM_PER_INCH = 7.5
 _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
@@ -48,9 +51,7 @@ def analyze_results(
         names = [*results]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         title = f"Analysis of {', '.join(names[:3])}{more}"
-        html = render_page(
-            results, measures, pictures, title=title, tables=measure_tables(measures)
-        )
+        html = _page(results, measures, pictures, title=title)
     with _outputs(out, overwrite=overwrite) as outputs:
         figures = []
         for each in pictures:
@@ -136,16 +137,72 @@ def write_report(
     check_output(path, overwrite=overwrite, kind="file")
     measures = measure(results, training_images=training_images, compare=compare)
     illustrations = illustrate(results, measures.statistics, metrics, metrics_keys=metrics_keys)
-    html = render_page(
-        results,
-        measures,
-        [each.picture() for each in illustrations],
-        title=title,
-        tables=measure_tables(measures),
-        first_tables=[as_table(caption, data) for caption, data in tables],
-        notes=notes,
-    )
+    pictures = [each.picture() for each in illustrations]
+    first = [as_table(caption, data) for caption, data in tables]
+    html = _page(results, measures, pictures, title=title, first_tables=first, notes=notes)
     write_text(path, html, overwrite=overwrite)
+
+
+def _page(
+    results: Mapping[str, xr.DataTree],
+    measures: Measures,
+    pictures: Sequence[Picture],
+    *,
+    title: str,
+    first_tables: Sequence[Table] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the HTML of a report: the first tables, the pictures, the tables of all measures."""
+    environment = Environment(
+        loader=PackageLoader("bioae.analysis.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    embedded = [
+        {
+            "heading": picture.heading,
+            "caption": picture.caption,
+            # As images, drawings cannot share identifiers; inline, these would collide.
+            "source": "data:image/svg+xml;base64,"
+            + base64.b64encode(picture.svg.encode()).decode("ascii"),
+            # Letters have the same size in all pictures, if the page is wide enough.
+            "width": _REM_PER_INCH * picture.width,
+        }
+        for picture in pictures
+    ]
+    return environment.get_template("report.html").render(
+        title=title,
+        bursting_threshold=measures.bursting_threshold,
+        notes=[*notes, *measures.left_out(), *measures.not_compared()],
+        first_tables=first_tables,
+        tables=measure_tables(measures),
+        definitions={anchor(name): each for name, each in DEFINITIONS.items()},
+        pictures=embedded,
+        origins=_origins(measures.attributes),
+        models={name: neurons_of(tree) for name, tree in results.items()},
+    )
+
+
+def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = [
+        {
+            "result": name,
+            "target": attrs["target"],
+            "examples": attrs["examples"],
+            "steps": attrs["steps"],
+            "dt (ms)": attrs["dt_ms"],
+            "seed": str(attrs["seed"]),
+            "network": str(attrs["network_sha256"])[:12],
+            **{
+                package: str(attrs.get(f"{package}_version", "unknown"))
+                for package in ("bioae", "brian2", "numpy")
+            },
+        }
+        for name, attrs in attributes.items()
+    ]
+    return as_table("Origin of the results", rows)
 
 
 @contextmanager

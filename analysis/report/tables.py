@@ -200,7 +200,12 @@ def _cortex(measures: Measures, name: str) -> Table:
         rows.append(
             {
                 "": heading,
-                **{layer: _outcome(each) for layer, each in by_layer.items()},
+                **{
+                    layer: each.outcome
+                    if each.outcome == "not comparable"
+                    else f"{format_value(float(each.value))}: {each.outcome}"
+                    for layer, each in by_layer.items()
+                },
                 "measured in": f"{reference.authors} {reference.year}, {reference.animal}, "
                 f"{reference.area}, {reference.state}",
             }
@@ -247,12 +252,6 @@ def _worded(name: str) -> str:
     if name in _LABELLED or name not in _DEFINED:
         return _LABELLED.get(name, name.replace("_hz", " Hz").replace("_", " "))
     return DEFINITIONS[_DEFINED[name]].label
-
-
-def _outcome(each: Verdict) -> str:
-    if each.outcome == "not comparable":
-        return each.outcome
-    return f"{format_value(float(each.value))}: {each.outcome}"
 
 
 def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
