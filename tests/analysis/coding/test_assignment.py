@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
+from refusals import refused
 
 from bioae.analysis import assigned_accuracy, assigned_classes
 from bioae.errors import ResultError
@@ -19,9 +20,7 @@ COUNTS = np.array([[3, 1, 0, 0], [2, 1, 1, 0], [0, 1, 4, 0], [0, 1, 0, 0]])
 
 
 def responses(make: Make, counts: np.ndarray = COUNTS, **changes: object) -> xr.DataTree:
-    raster = np.arange(5)[None, :, None] < counts[:, None]
-    images = np.full((len(counts), 1, 2, 2), 0.5)
-    return make(raster, images=images, reconstruction=images, label=LABELS, **changes)
+    return make(np.arange(5)[None, :, None] < counts[:, None], label=LABELS, **changes)
 
 
 def test_each_neuron_has_the_class_of_its_largest_response(make: Make) -> None:
@@ -38,19 +37,15 @@ def test_the_class_whose_neurons_fire_most_on_average_is_predicted(make: Make) -
     assert float(found["low"]) < 0.75 < float(found["high"])
 
 
-@pytest.mark.parametrize("sizes", [(a, b) for a in range(1, 8) for b in range(1, 8)], ids=str)
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 7), (6, 5), (7, 3)], ids=str)
 def test_the_first_of_equals_is_chosen(make: Make, sizes: tuple[int, int]) -> None:
     """One spike for each example, and one spike of each neuron, are equal for all classes."""
     label = np.repeat([0, 1], sizes)
     raster = np.zeros((len(label), 100, 1), bool)
     raster[:, 0] = True
-    images = np.full((len(label), 1, 2, 2), 0.5)
-    fields = {"images": images, "reconstruction": images}
-    tree = make(raster, label=label, dt_ms=1.0, **fields)
+    tree = make(raster, label=label, dt_ms=1.0)
     np.testing.assert_array_equal(assigned_classes(tree, "latent"), [0])
-    raster = np.ones((1, 1, len(label)), bool)
-    one = dict.fromkeys(fields, images[:1])
-    tree = make(raster, label=np.array([0]), **one)
+    tree = make(np.ones((1, 1, len(label)), bool), label=np.array([0]))
     assigned = xr.DataArray(label, dims="neuron")
     assert int(assigned_accuracy(tree, "latent", assigned)["predicted_class"][0]) == 0
 
@@ -68,9 +63,9 @@ def test_an_example_without_spikes_is_wrong(make: Make) -> None:
 
 def test_what_does_not_fit_is_refused(make: Make) -> None:
     tree = responses(make)
-    with pytest.raises(ResultError, match=r"not those of the layer's neurons.*neuron: 4"):
+    with refused(ResultError, where="assigned", expected="(neuron: 4)"):
         assigned_accuracy(tree, "latent", assigned_classes(tree, "latent")[:2])
-    with pytest.raises(ResultError, match=r"not those of the layer's neurons.*neuron: 4"):
+    with refused(ResultError, where="assigned", expected="(neuron: 4)"):
         assigned_accuracy(tree, "latent", assigned_classes(tree, "latent").expand_dims(x=2))
     unknown = tree.copy(deep=True)
     unknown["label"].values[0] = -1  # that of an example without a class elsewhere
@@ -78,10 +73,10 @@ def test_what_does_not_fit_is_refused(make: Make) -> None:
         lambda: assigned_classes(unknown, "latent"),
         lambda: assigned_accuracy(unknown, "latent", assigned_classes(tree, "latent")),
     ):
-        with pytest.raises(ResultError, match="label: the label -1 would be that of neurons"):
+        with refused(ResultError, "-1", where="label"):
             call()
     raster = np.ones((2, 5, 4), bool)
-    with pytest.raises(ResultError, match="classes of the examples are not known"):
+    with refused(ResultError, where="label"):
         assigned_classes(make(raster), "latent")
-    with pytest.raises(ResultError, match="classes of the examples are not known"):
+    with refused(ResultError, where="label"):
         assigned_accuracy(make(raster), "latent", assigned_classes(tree, "latent"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae.analysis.coding.receptive_fields import (
     inverse_participation_ratio,
@@ -89,19 +91,18 @@ def test_fields_of_integers_and_empty_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "dims", "message"),
+    ("dtype", "dims", "fields"),
     [
-        (float, ("x", "x"), "a dimension is named twice; expected some of y, x"),
-        (float, ("z",), "there is no such dimension"),
-        (str, "x", "the field does not fit; expected real numbers; found <U"),
-        (complex, "x", "the field does not fit; expected real numbers; found complex128"),
+        (float, ("x", "x"), {"where": "dims", "expected": "some of y, x"}),
+        (float, ("z",), {"where": "dims", "expected": "some of y, x"}),
+        (str, "x", {"expected": "real numbers", "found": "<U1"}),
+        (complex, "x", {"expected": "real numbers", "found": "complex128"}),
     ],
 )
-def test_fields_that_are_refused(dtype: type, dims: Any, message: str) -> None:
-    with pytest.raises(ResultError, match=message):
-        inverse_participation_ratio(
-            xr.DataArray(np.ones((3, 3), dtype), dims=("y", "x")), dims=dims
-        )
+def test_fields_that_are_refused(dtype: type, dims: Any, fields: dict[str, str]) -> None:
+    field = xr.DataArray(np.ones((3, 3), dtype), dims=("y", "x"))
+    with refused(ResultError, **fields):
+        inverse_participation_ratio(field, dims=dims)
 
 
 def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
@@ -114,11 +115,9 @@ def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
 
 
 def test_input_that_varies_in_time_is_refused(make: Make) -> None:
-    raster = np.ones((2, 3, 4), bool)
-    tree = make(raster)
-    signal = xr.DataArray(np.zeros((2, 3, 1)), dims=("example", "time", "channel"))
-    tree.dataset = tree.to_dataset().assign(input=signal)
-    with pytest.raises(ResultError, match="input: the input varies in time: a spike-triggered"):
+    signals = {"images": np.zeros((2, 3, 1)), "output": np.zeros((2, 1)), "task": "regression"}
+    tree = make(np.ones((2, 3, 4), bool), **signals)
+    with refused(ResultError, where="input"):
         spike_triggered_average(tree, "latent")
 
 
@@ -128,13 +127,10 @@ def test_weights_of_neurons_that_see_images_are_images() -> None:
     assert fields.dims == ("neuron", "y", "x")
     np.testing.assert_array_equal(fields, weights.reshape(2, 3, 4))
     assert weight_fields(weights, (3, 2, 2)).dims == ("neuron", "channel", "y", "x")
-    with pytest.raises(ResultError, match=r"expected numbers \(neuron, 9\)"):
-        weight_fields(weights, (1, 3, 3))
-    with pytest.raises(ResultError, match="the weights do not fit"):
-        weight_fields([[1.0, 2.0], [3.0]], (1, 2))
-
-
-def test_the_shape_of_weight_fields_is_that_of_an_image() -> None:
     assert weight_fields(np.ones((3, 8)), (2, 4)).dims == ("neuron", "y", "x")
-    with pytest.raises(ResultError, match="the weights do not fit the images"):
-        weight_fields(np.ones((3, 8)), (1, 1, 2, 4))
+    wrong: list[tuple[Any, tuple[int, ...]]] = [
+        (weights, (1, 3, 3)), ([[1.0, 2.0], [3.0]], (1, 2)), (np.ones((3, 8)), (1, 1, 2, 4)),
+    ]  # fmt: skip
+    for values, shape in wrong:
+        with refused(ResultError, expected=f"numbers (neuron, {math.prod(shape)})"):
+            weight_fields(values, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from refusals import refused
 
 from bioae.analysis import (
     example_result,
@@ -57,10 +58,10 @@ def test_a_better_reconstruction(tree: xr.DataTree) -> None:
 
 
 def test_other_examples_or_layers_are_refused(tree: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match="different examples"):
+    with refused(ResultError, found=str([*range(101, 112)])):
         firing_change(tree, tree.isel(example=slice(1, None)))
     first = next(iter(tree["layers"].children))
     rest = {node.path: node.to_dataset() for node in tree.subtree if node.name != first}
     fewer = xr.DataTree.from_dict(rest)
-    with pytest.raises(ResultError, match="different layers"):
+    with refused(ResultError, found="['latent', 'output']"):
         reconstruction_change(tree, fewer)

@@ -107,15 +107,6 @@ def test_every_measure_agrees_with_the_dense_raster(make: Make, raster: NDArray[
         assert float(row["rate_per_step_mean"]) == pytest.approx(product)
 
 
-def test_rates_are_those_that_poisson_like_neurons_were_given(make: Make) -> None:
-    rng = np.random.default_rng(5)
-    density = np.array([0.02, 0.1, 0.5])
-    raster = rng.random((200, 100, 3)) < density
-    rates = analysis.firing_rate(make(raster), "latent")
-    error = np.sqrt(density * (1 - density) / 20_000) / 0.5e-3
-    assert np.all(np.abs(rates.to_numpy() - density / 0.5e-3) < 4 * error)
-
-
 @given(raster=RASTERS, bins=st.integers(1, 12))
 def test_the_distribution_holds_every_living_neuron_once(
     make: Make, raster: NDArray[np.bool_], bins: int

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from refusals import refused
 
 from bioae.analysis.results.rasters import raster
 from bioae.analysis.results.spikes import blocks, trains
@@ -109,22 +110,22 @@ def test_a_raster_is_of_one_example_or_of_one_neuron(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "message"),
+    ("which", "fields"),
     [
-        ({}, "of one example or of one neuron"),
-        ({"example": 0, "neuron": 0}, "of one example or of one neuron"),
-        ({"example": 9}, "no such example; found 9"),
-        ({"neuron": 5}, "no such neuron; expected 0 to 4; found 5"),
-        ({"neuron": -1}, "no such neuron"),
+        ({}, {"expected": "one of the two"}),
+        ({"example": 0, "neuron": 0}, {"expected": "one of the two"}),
+        ({"example": 9}, {"where": "latent", "found": "9"}),
+        ({"neuron": 5}, {"where": "latent", "expected": "0 to 4", "found": "5"}),
+        ({"neuron": -1}, {"where": "latent", "found": "-1"}),
     ],
 )
 def test_a_raster_of_a_missing_example_or_neuron_is_refused(
-    counted: xr.DataTree, which: dict[str, int], message: str
+    counted: xr.DataTree, which: dict[str, int], fields: dict[str, str]
 ) -> None:
-    with pytest.raises(ResultError, match=message):
+    with refused(ResultError, **fields):
         raster(counted, "latent", **which)
 
 
 def test_an_example_that_is_selected_twice_is_refused(counted: xr.DataTree) -> None:
-    with pytest.raises(ResultError, match=r"an example is selected twice.*found 0 again"):
+    with refused(ResultError, where="example", found="0 again"):
         list(blocks(counted.isel(example=[0, 0]), "latent"))
