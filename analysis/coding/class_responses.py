@@ -62,18 +62,18 @@ def mean_squared_distances(
 
 @of_result
 def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
-    """Mean squared distances of spike counts within and between classes, and their ratio.
+    """Class separation: mean squared distances within and between classes, and their ratio.
 
-    The distance of two examples is the Euclidean distance of their spike counts over the neurons.
+    The distance between two examples is the Euclidean distance between their spike counts.
     The means over all pairs of different examples follow exactly from the sums over classes.
 
     Returns
     -------
     xarray.Dataset
         The scalars ``within``, over pairs of examples of one class, ``between``, over pairs of two
-        classes, and ``ratio``, the first divided by the second: 1 where classes make no
-        difference, 0 where each class has one response. ``within_class (class)`` holds the mean
-        of each class. NaN where there is no pair; ``ratio`` also where all responses are the same.
+        classes, and ``ratio``, the first divided by the second: 1 if responses do not depend on the
+        class, 0 if they do not vary within it. ``within_class (class)`` holds the mean of each
+        class. NaN where there is no pair; ``ratio`` also where all responses are the same.
 
     Notes
     -----
@@ -100,9 +100,9 @@ NONE = -1
 
 @of_result
 def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """Class of each neuron, (neuron,): that of the examples for which it fires most.
+    """Preferred class of each neuron, (neuron,): the one for which it fires most.
 
-    It is the first of equals, and -1 for a neuron that never fires.
+    Ties go to the first class; -1 for a neuron that never fires.
 
     Raises
     ------
@@ -129,10 +129,10 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
 def assigned_accuracy(
     tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
 ) -> xr.Dataset:
-    """Fraction of examples whose class is that of the neurons that fire most, with its interval.
+    """Accuracy of predicting the class of the neurons that fire most, with Wilson's interval.
 
-    The predicted class of an example is that whose neurons have the most spikes on average, the
-    first of equals; -1, and wrong, if none of them fires.
+    The predicted class is that whose neurons have the most spikes on average, the first in a tie;
+    -1, counted as wrong, if no neuron fires.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _ENDS = {"low": "lower end of the interval", "high": "upper end of the interval"
 
 @of_result
 def predicted_class(tree: xr.DataTree) -> xr.DataArray:
-    """Predicted class of each example, (example,): the largest output, the first of equals."""
+    """Predicted class of each example, (example,): the largest output, the first in a tie."""
     check_task(tree, "classification")
     parts = [output.argmax(1) for _, output, _ in output_blocks(tree)]
     values = np.concatenate(parts) if parts else np.empty(0, np.int64)
@@ -100,7 +100,7 @@ def confusion_matrix(tree: xr.DataTree, *, confidence: float = 0.95) -> xr.Datas
 def memorised_labels(
     predicted: ArrayLike, given: ArrayLike, true: ArrayLike, *, confidence: float = 0.95
 ) -> xr.Dataset:
-    """Memorisation of wrong labels: how often training examples are predicted as mislabelled.
+    """Memorisation of wrong labels: fraction of mislabelled examples predicted as labelled.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def operations(
     input_events: ArrayLike | None = None,
     graded: bool = False,
 ) -> xr.Dataset:
-    """Accumulates and multiply-accumulates per example that each layer receives.
+    """Accumulate and multiply-accumulate operations of each layer, per example.
 
     A spike adds a weight to each neuron that it reaches: an accumulate. A graded event multiplies
     the weight first, as any number of a conventional network does: a multiply-accumulate. Yin,

@@ -96,13 +96,13 @@ def latency_information(
 ) -> xr.Dataset:
     """Mutual information between each neuron's first-spike latency and the class, in bits.
 
-    As in `count_information`; silence counts as one further response.
+    As in `count_information`; silence is a further response.
 
     Parameters
     ----------
     bin_ms
         Width of the bins of latency, from the start of the presentation; one step by default.
-        Fewer different responses have less bias.
+        Wider bins reduce the bias.
     correction, shuffles, seed
         As in `count_information`.
 

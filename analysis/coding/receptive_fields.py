@@ -90,7 +90,7 @@ def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
 
 
 def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
-    """Receptive fields of neurons that see images: the weights of each, in the shape of an image.
+    """Receptive fields of neurons: their input weights, in the shape of the image.
 
     Parameters
     ----------
@@ -202,10 +202,10 @@ def _responses(
 def transfer_curve(
     tree: xr.DataTree, layer: str | None = None, *, patch: int = 5, bins: int = 20
 ) -> xr.Dataset:
-    """Transfer curve: mean firing rate against the mean pixel intensity in a neuron's view.
+    """Transfer curve: mean firing rate against the mean intensity in the receptive field.
 
-    A result does not hold a layer's connections, so a neuron's view is assumed to be a square of
-    pixels around its position, scaled to the image; neurons without positions view the whole
+    A result does not hold a layer's connections, so the field is assumed to be a square of pixels
+    around the neuron's position, scaled to the image; neurons without positions see the whole
     image. The curve includes the layer's weights: it is not the f-I curve of a neuron that is
     driven by a current.
 

@@ -52,7 +52,7 @@ def sum_squared_error(
     Raises
     ------
     ResultError
-        If it is no array of xarray, or of other examples.
+        If it is not an array of xarray, or has other examples.
     """
     (error,) = _errors(tree, reconstruction, "sum_squared_error")
     return described(error, "sum_squared_error", "squared error, sum over pixels", "1")

@@ -45,7 +45,7 @@ _FIRING = ("rate_hz_mean", "rate_per_step_mean", "dead_fraction", "bursting_frac
 
 @of_result
 def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
-    """Count the spikes at which two results differ, by (example, neuron, step), in each layer.
+    """Count the spikes in which two results differ, by (example, neuron, step), in each layer.
 
     Examples are matched by the coordinate `example` and may have another order.
 
@@ -69,7 +69,7 @@ def differing_spikes(a: xr.DataTree, b: xr.DataTree) -> xr.Dataset:
 
 @of_result
 def check_comparable(a: xr.DataTree, b: xr.DataTree) -> None:
-    """Reject to compare results of different examples, layers or timing.
+    """Raise unless results have the same examples, layers and timing.
 
     Raises
     ------

@@ -134,9 +134,9 @@ def compare_values(
     xarray.Dataset
         (layer, statistic) The numbers of neurons `neurons_a` and `neurons_b`, their means, the
         `difference` (second minus first) with its confidence interval, effect sizes
-        (`bioae.analysis.comparison.samples`), and the `p_value` of the Wilcoxon signed-rank test
-        of pairs or else of the Mann-Whitney test, both two-sided; `p_holm` corrects it for all the
-        tests of the dataset. `kolmogorov_smirnov` and `wasserstein` are distances of the two
+        (`bioae.analysis.comparison.samples`), and the `p_value` of the Wilcoxon signed-rank test of
+        pairs or else of the Mann-Whitney test, both two-sided; `p_holm` corrects it for all the
+        tests of the dataset. `kolmogorov_smirnov` and `wasserstein` are distances between the two
         distributions, in units of 1 and of the statistic. `paired (layer)` says whether neurons
         were compared in pairs. NaN if there are too few values; p is 1 if no value differs.
 

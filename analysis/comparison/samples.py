@@ -244,7 +244,7 @@ def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
 def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
     """Two-sample Kolmogorov-Smirnov test.
 
-    The statistic is the largest difference of the two cumulative distributions, by the two-sided
+    The statistic is the largest difference between the cumulative distributions, by the two-sided
     `scipy.stats.ks_2samp`.
 
     Parameters

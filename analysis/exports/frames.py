@@ -82,8 +82,8 @@ def to_csv(
 ) -> None:
     """Write four CSV files: ``spikes.csv``, ``neurons.csv``, ``layers.csv`` and ``examples.csv``.
 
-    They are the tables of `to_pandas`, in full precision; undefined cells are empty. All are
-    complete before the first is in its place. Other files in the folder stay.
+    They are the tables of `to_pandas`, in full precision; undefined cells are empty. Files are
+    moved into place once all are complete. Other files in the folder stay.
 
     Parameters
     ----------

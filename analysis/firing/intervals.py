@@ -142,11 +142,11 @@ def refractory_violations(
 def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Coefficient of variation of a neuron's interspike intervals, (neuron,).
 
-    Standard deviation (ddof 0) over mean: 0 for a clock, 1 for a Poisson process. NaN with fewer
-    than two intervals. With few intervals it is too small: 0.5 on average for two of a Poisson
-    process. So it differs between results with different numbers of examples; `isi_cv2` and `lv` do
-    not. Rates that differ between examples raise it, and the end of a presentation lowers it:
-    `chance_isi_cv` says by how much.
+    Standard deviation (ddof 0) over mean: 0 for a regular train, 1 for a Poisson process. NaN with
+    fewer than two intervals. With few intervals it is too small: 0.5 on average for two of a
+    Poisson process. So it differs between results with different numbers of examples; `isi_cv2` and
+    `lv` do not. Rates that differ between examples raise it, and the end of a presentation lowers
+    it: `chance_isi_cv` says by how much.
     """
     sums = sums_of(tree, layer, sums)
     counted = np.maximum(sums.intervals, 1)
@@ -160,7 +160,7 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
 
 @of_result
 def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
-    """CV that a neuron's intervals would have with its spike counts at random times, (neuron,).
+    """ISI CV expected by chance, from spikes at random times with equal counts, (neuron,).
 
     Each presentation keeps its number of spikes n, in any of its T steps with equal probability, at
     most one per step. An interval then has the mean (T + 1)/(n + 1) and the variance
@@ -196,8 +196,8 @@ def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) 
 def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Local variation: the mean of 3 (I - J)² / (I + J)² over successive intervals, (neuron,).
 
-    0 for a clock, 1 for a Poisson process; NaN without two successive intervals. Shinomoto, Shima
-    & Tanji (2003), Neural Comput. 15:2823.
+    0 for a regular train, 1 for a Poisson process; NaN without two successive intervals. Shinomoto,
+    Shima & Tanji (2003), Neural Comput. 15:2823.
     """
     sums = sums_of(tree, layer, sums)
     return _irregularity(tree, layer, 3 * ratio(sums.squared_difference, sums.pairs), "lv")

@@ -199,8 +199,8 @@ def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 
         Along `distribution`, by name: ``shape`` (the standard deviation of ln(rate); the order of
         the gamma distribution; NaN for the exponential, which has none), ``scale`` in Hz,
         ``log_likelihood``, ``aic`` (the lowest is best; differences below 2 are not meaningful),
-        ``ks_statistic``, the largest distance of the cumulative distributions, and ``p_value`` if
-        `resamples` is positive; the scalar ``neurons``, the number of rates. NaN if fewer than 3
+        ``ks_statistic``, the largest distance between the cumulative distributions, and ``p_value``
+        if `resamples` is positive; the scalar ``neurons``, the number of rates. NaN if fewer than 3
         neurons spike, or all at the same rate.
 
     References

@@ -22,7 +22,7 @@ _FILE = Path(__file__).resolve().with_name("reference.toml")
 
 
 class Reference(Table):
-    """A range that was measured in cortex, and the conditions.
+    """A range measured in cortex, and the conditions of the recording.
 
     Equal ends are a single reported number; a missing end is open.
     """

@@ -164,7 +164,7 @@ def neuron_statistics(
 ) -> xr.Dataset:
     """Statistics of each neuron of a layer, (neuron,), one variable each.
 
-    A variable that takes several examples, or labels, is NaN without them, and its attribute
+    A variable that needs several examples, or labels, is NaN without them, and its attribute
     ``undefined`` says so.
 
     Parameters
@@ -221,7 +221,7 @@ def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
 def layer_statistics(
     tree: xr.DataTree, layer: str, *, bursting_threshold: float = BURSTING_THRESHOLD
 ) -> xr.Dataset:
-    """Return the numbers of a layer as scalars, by the names of `bioae.analysis.DEFINITIONS`.
+    """Return the statistics of a layer as scalars, by the names of `bioae.analysis.DEFINITIONS`.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def layer_statistics(
 
 @of_result
 def summary(tree: xr.DataTree, *, bursting_threshold: float = BURSTING_THRESHOLD) -> xr.Dataset:
-    """Return the numbers of every layer that need spike counts only, along `layer`.
+    """Return the statistics of every layer that need only spike counts, along `layer`.
 
     They have the names of `bioae.analysis.DEFINITIONS`. `bursting_of_alive` and `active_of_alive`
     are fractions of the neurons that spike in any example. A layer that cannot fire has no row:

@@ -80,16 +80,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A number of a network compared with a range that was measured in cortex.
+    """Comparison of a network's value with a range measured in cortex.
 
     Parameters
     ----------
     value
-        The network's number.
+        The network's value.
     reference
         The measured range.
     outcome
-        The place of the number relative to the range, or that they are not comparable.
+        Within, below or above the range, or not comparable.
     reason
         Why they are not comparable, or caveats; may be empty.
     """
@@ -148,7 +148,7 @@ def has_time_constants(neuron_model: str) -> tuple[bool, str]:
 
 
 def verdict(value: float, reference: Reference, context: Context) -> Verdict:
-    """Compare a network's number with a measured range: within, below, above or not comparable.
+    """Compare a network's value with a measured range: within, below, above or not comparable.
 
     A single reported number is met within half a unit of its second digit.
 

@@ -159,7 +159,7 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
 def input_signals(
     results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
 ) -> Figure:
-    """Draw the first input signals: a trace per channel, or with many channels a picture.
+    """Draw the first input signals: a trace per channel, or an image if channels are many.
 
     Parameters
     ----------

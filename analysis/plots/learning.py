@@ -103,10 +103,10 @@ def _draw_metric(axes: Axes, runs: Mapping[str, _Epochs], key: str) -> None:
 
 @styled
 def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
-    """Draw the quantiles of weights while a network learned, one panel per array.
+    """Draw quantiles of the weights over the course of learning, one panel per array.
 
     The line is the median; the darker band holds the middle half of the weights, the lighter one
-    all between the outermost quantiles.
+    everything between the outermost quantiles.
 
     Parameters
     ----------

@@ -200,7 +200,7 @@ def _draw_examples(
 
 @styled
 def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = None) -> Figure:
-    """Draw the outputs of regressions against their targets, a colour per output.
+    """Draw the outputs of regressions against their targets, one colour per output.
 
     Parameters
     ----------

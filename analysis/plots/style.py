@@ -121,7 +121,7 @@ _styles: WeakKeyDictionary[Figure, _Style] = WeakKeyDictionary()
 def print_style(
     column: Literal["single", "double"] = "single", *, font: str = "DejaVu Sans"
 ) -> Iterator[None]:
-    """Draw the figures in a ``with`` block for print: column width, 7 to 8 pt, text as text.
+    """Style of figures for print, in a ``with`` block: column width, 7 to 8 pt, text as text.
 
     Figures are 85 mm (``"single"``) or 175 mm (``"double"``) wide and keep the style when they are
     saved later. Axes that are made within the block, as by `matplotlib.pyplot.subplots`, have the

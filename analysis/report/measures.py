@@ -64,7 +64,7 @@ class Measures:
         The confusion matrix of each classifier of known classes
         (`bioae.analysis.confusion_matrix`).
     class_rates
-        The mean rate in Hz of the same by class and layer that can fire, (class, layer).
+        Of each such classifier, mean rates in Hz of the layers that can fire, (class, layer).
     statistics
         The firing of each (`bioae.analysis.statistics`).
     verdicts

@@ -59,7 +59,7 @@ class _Attributes(Table):
 
 
 def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
-    """Read a result from a file, after a check of its structure.
+    """Read a result from a file, and check its structure.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
         A netCDF file written by a simulation.
     lazy
         Whether to leave spikes and images on disk until they are used, for results larger than
-        memory: all measures read them by blocks. The file stays open until the tree is closed
+        memory: all measures read them in blocks. The file stays open until the tree is closed
         (``with open_result(path, lazy=True) as tree``).
 
     Raises
     ------
     ResultError
-        If there is no such file, it is truncated or not a result, or its version is another; if it
+        If there is no such file, it is truncated or not a result, or it has another version; if it
         refers to other files, or declares more than it holds.
     """
     path = check_input(path, ResultError, "result")
@@ -125,7 +125,7 @@ def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
-    """Raise a `ResultError` that names what is missing or wrong in a tree, if it is no result."""
+    """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
     _check_version(tree, where)
     try:
         _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})

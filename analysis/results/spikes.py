@@ -83,7 +83,7 @@ class Trains(NamedTuple):
 
 @of_result
 def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Iterator[Spikes]:
-    """Read a layer's spikes by blocks of whole examples, in their order.
+    """Read a layer's spikes in blocks of whole examples, in order.
 
     Every example is in exactly one block, also an example without spikes. Spikes of examples that
     were not selected, after ``tree.isel(example=...)``, are left out. If the variables are lazy, as
