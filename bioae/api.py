@@ -236,25 +236,25 @@ def learn(
     progress: Progress | bool | None = None,
     **options: Unpack[DataOptions],
 ) -> Learned:
-    """Let a network learn by its synapse models.
+    """Run a network on data while it learns by its synapse models.
 
     Presentations follow each other in the order of the data; weights change in each of them, by
     the rules of `docs/timing.md`. Neurons and traces start each presentation from their initial
-    values, but for persistent variables of neurons and of rules. Connections of a rule with a
+    values, except persistent variables of neurons and of rules. Connections of a rule with a
     ``[structure]`` are exchanged between presentations.
 
     Parameters
     ----------
     network
         The network, of which at least one layer has a synapse model, or neurons with persistent
-        variables. Or what an earlier call returned: learning continues from there, with the state
+        variables. Or the result of an earlier call: learning continues from there, with the state
         of the optimiser and in the periods of a ``[structure]``.
     data, backend, seed, progress, options
         As for `bioae.simulate`. The result depends on the order of the examples, and not on the
         backend's `chunk`.
     held
-        The numbers that a rule is given for each presentation, such as a reward, by name: (example)
-        each, or one number for all.
+        The modulators of rules for each presentation, such as a reward, by name: (example) each, or
+        one number for all.
     batch_size
         The number of presentations that learn at once, with the target ``"torch"``: the changes of
         a step are averaged over them, before the rule's bounds apply.
@@ -443,11 +443,11 @@ def build(
     prefix: str = "",
     learning: bool = False,
 ) -> BrianNetwork:
-    """Make Brian2 objects of a network, on the active device.
+    """Build the Brian2 objects of a network, on the active device.
 
-    Two optimisations that reorder arithmetic are switched off for the session: Brian2's of loop
-    invariants, as constant subexpressions have already been taken out of the equations, and the
-    compiler's ``-ffast-math``.
+    Two optimisations that reorder arithmetic are switched off for the session: Brian2's treatment
+    of loop invariants, as constant subexpressions have already been taken out of the equations, and
+    the compiler's ``-ffast-math``.
 
     Parameters
     ----------

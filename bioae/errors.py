@@ -88,14 +88,14 @@ class BioaeError(Exception):
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """Return a text of at most some characters, with an ellipsis in place of its end."""
+    """Shorten a text to a number of characters, with an ellipsis in place of its end."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def did_you_mean(
     name: str, known: Iterable[str], *, shown: Callable[[str], str] = repr
 ) -> str | None:
-    """Return a hint at the known name that is nearest to an unknown one; None if none is near."""
+    """Suggest the known name that is closest to an unknown one; None if none is close."""
     near = get_close_matches(name, known, n=1)
     return f"Did you mean {shown(near[0])}?" if near else None
 
@@ -155,7 +155,7 @@ class Complaint(TypedDict, total=False):
 
 
 def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Complaint:
-    """Describe the first failure of a validation by pydantic.
+    """Describe the first failure of a pydantic validation.
 
     The keys of `model`, the class that was validated, are listed where one is unknown.
     """

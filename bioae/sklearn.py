@@ -35,10 +35,9 @@ _NEURON, _READOUT = "lif_subtract", "leaky_readout"
 class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Spiking auto-encoder as a transformer: spike counts of latent neurons in place of features.
 
-    Features are brought to the range of intensities, from 0 to 1, by the least and the greatest
-    value of all training data; values outside that range are clipped. Each drives the network by a
-    constant current for `steps` steps, and the decoder's outputs, brought back to the range of the
-    data, are the reconstruction.
+    Features are scaled to [0, 1] by the minimum and maximum of all training data; values outside
+    that range are clipped. Each drives the network by a constant current for `steps` steps, and the
+    decoder's outputs, scaled back, are the reconstruction.
 
     Parameters
     ----------
@@ -49,13 +48,12 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     epochs, batch_size, learning_rate
         Passes over the training data, examples of one update, and Adam's step size.
     rate_per_step
-        The spikes per step that latent neurons may have on average without a penalty; None for no
-        penalty.
+        The mean spikes per step of latent neurons above which a penalty applies; None: no penalty.
     network
         The description of another network: a `NetworkConfig`, the name of a preset, or the table
-        ``[network]`` of a training configuration (see `docs/networks.md`). Its inputs must be as
-        many as there are features, and `n_components` and `steps` are then its own. By default the
-        features, `n_components` latent neurons and the read-outs are connected all to all.
+        ``[network]`` of a training configuration (see `docs/networks.md`). It must have as many
+        inputs as there are features, and sets `n_components` and `steps`. By default the features,
+        `n_components` latent neurons and the read-outs are connected all to all.
     validation
         The fraction of the training data that is held out, to choose the best epoch; or a number of
         examples.
@@ -69,7 +67,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     history_ : tuple of dict
         The metrics of each epoch.
     data_min_, data_max_ : float
-        The least and the greatest value of the training data.
+        The minimum and maximum of the training data.
     n_features_in_ : int
         The number of features.
 
@@ -148,7 +146,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return scaled * (self.data_max_ - self.data_min_) + self.data_min_
 
     def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the negative mean squared error of the reconstruction, larger is better."""
+        """Return the negative mean squared error of the reconstruction; larger is better."""
         return -float(np.mean((self.reconstruct(X) - self._checked(X)) ** 2))
 
     def simulate(self, X: ArrayLike) -> xr.DataTree:
@@ -162,7 +160,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return simulate(self.network_, images, "torch")
 
     def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return data as the network is shown them, from 0 to 1, (example, channel, y, x)."""
+        """Return data scaled to the network's input, from 0 to 1, (example, channel, y, x)."""
         data = self._checked(X)
         return self._images(data, self.network_.config.input_shape)
 

@@ -141,7 +141,7 @@ class TomlModel(Shown, Table):
 
 
 class NeuronModel(TomlModel):
-    """A neuron, written once as Brian2 equations.
+    """A neuron model, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
 

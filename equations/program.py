@@ -142,7 +142,7 @@ class Draw:
         update, refractoriness, constants over dt, `run_regularly`, threshold, reset, events,
         initial values.
     shared
-        Whether all neurons get the number of the first.
+        Whether all neurons share the first neuron's number.
     """
 
     distribution: Literal["uniform", "normal"]

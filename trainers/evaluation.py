@@ -26,7 +26,7 @@ def evaluate(
     progress: Progress | bool | None = None,
     **options: Unpack[DataOptions],
 ) -> dict[str, Any]:
-    """Return the scores of a network's task, and figures of its layers' firing, on data.
+    """Evaluate a network on data: scores of its task, and firing statistics of its layers.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def gradient_norms(
     draws: int | None = 4,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return the norms of the derivatives of a layer's last output by its inputs at earlier steps.
+    """Return the norms of the Jacobians of a layer's last output with respect to earlier inputs.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def export_nir(
         The file to write.
     dt
         The time step that the reader assumes, if it is not the network's: ``0.1*ms`` for snnTorch.
-        Steps stay steps, so time constants scale with it.
+        The steps stay the same, so time constants scale with it.
     fold_r
         Multiply weights by the resistances r, which norse ignores, and write r = 1; for IF and I,
         by ``r*dt``, and write ``r = 1/dt``.

@@ -145,7 +145,7 @@ def check_pixels(
 ) -> NDArray[np.uint8] | NDArray[np.float64]:
     """Return images (example, channel, y, x) as bytes, or as numbers in [0, 1].
 
-    See `Data.of_images`. A largest byte of 1 is refused: it is rather meant as white than as 1/255.
+    See `Data.of_images`. A largest byte of 1 raises: it probably means white, not 1/255.
     """
     declared = as_declared(array, where)
     check_image_shape(declared.shape, where)

@@ -21,7 +21,7 @@ __all__ = ["DataOptions", "check_data", "check_options", "convert", "load"]
 
 
 class DataOptions(TypedDict, total=False):
-    """Facts that data do not state themselves, and a selection of examples, see `convert`."""
+    """Metadata that the data lack, and a selection of examples, see `convert`."""
 
     labels: ArrayLike | None
     targets: ArrayLike | None
@@ -79,7 +79,7 @@ def convert(
         The number of points in time of a signal, to recognise single ones.
     check
         Called with the kind and the shapes that a file declares, before its large arrays are read;
-        raises an error to refuse them.
+        raises an error to reject them.
     options
         ``labels``, ``targets``: those of each example, in place of those of the data; of the
         selected examples, or of all. ``split``: that of a named data set or a path, ``"test"`` by

@@ -31,7 +31,7 @@ Split: TypeAlias = Literal["train", "test"]
 
 
 class Known(TypedDict, total=False):
-    """Facts about examples besides their values, as in `Data`; all may be missing."""
+    """Metadata of examples, as in `Data`; all may be missing."""
 
     labels: ArrayLike | FileArray | None
     targets: ArrayLike | FileArray | None
@@ -42,7 +42,7 @@ class Known(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Declared:
-    """Kind and shapes of data, which are known before the values are read.
+    """Kind and shapes of data, known before the values are read.
 
     Attributes
     ----------
@@ -68,9 +68,9 @@ class Declared:
 class Data:
     """Examples of one kind, their labels and targets if known, and their source.
 
-    Make data of arrays with `of_images`, `of_signals`, `of_events`, `of_trains` and `of_frames`,
-    and of all other forms with `bioae.datasets.convert`; all raise `DataError` for arrays that do
-    not fit. A slice, positions or a mask select examples: ``data[:100]``.
+    Create data from arrays with `of_images`, `of_signals`, `of_events`, `of_trains` and
+    `of_frames`, and of all other forms with `bioae.datasets.convert`; all raise `DataError` for
+    arrays that do not fit. A slice, positions or a mask select examples: ``data[:100]``.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ class Data:
 
     @classmethod
     def of_frames(cls, frames: ArrayLike, **known: Unpack[Known]) -> Data:
-        """Return the events that frames count; times are their numbers, in the unit ``"step"``.
+        """Convert frames of event counts to events; times are frame numbers (``"step"``).
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class Data:
         return cls("events", addresses, **_checked(known, "events", len(addresses)))
 
     def assign(self, **known: Unpack[Known]) -> Data:
-        """Return the examples with other labels, targets, indices, name or split, or DataError."""
+        """Replace labels, targets, indices, name or split; raise DataError if one does not fit."""
         present: Known = {
             "labels": self.labels, "targets": self.targets, "indices": self.indices,
             "name": self.name, "split": self.split,
@@ -276,7 +276,7 @@ class Data:
         Raises
         ------
         DataError
-            If these are events, of which `frames` makes arrays.
+            If these are events, which `frames` converts to arrays.
         """
         if isinstance(self.values, Addresses):
             raise DataError(

@@ -19,7 +19,7 @@ _BLOCK = 2**22
 def data_sha256(data: Data) -> str:
     """Return a hash of examples: their values, as they are stored, labels, targets and indices.
 
-    Name and split are no part of it: a copy elsewhere has the same hash. Arrays in files are read
+    Name and split are not part of it: a copy elsewhere has the same hash. Arrays in files are read
     in parts.
     """
     hashed = hashlib.sha256()

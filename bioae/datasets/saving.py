@@ -42,7 +42,7 @@ def save(
     Raises
     ------
     DataError
-        If the suffix is another one, a set is none, or the two do not fit each other.
+        If the suffix differs, a set is not `Data`, or the two do not fit together.
     OutputError
         If the file exists and `overwrite` is not set, or it cannot be written.
     """

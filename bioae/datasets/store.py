@@ -82,7 +82,7 @@ def fetch(name: str) -> Path:
     Raises
     ------
     DataError
-        If the name is unknown, or none of its mirrors gives the files.
+        If the name is unknown, or no mirror provides the files.
     """
     known = data_set(name)
     folder = locate(name)

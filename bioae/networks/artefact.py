@@ -213,7 +213,7 @@ def _located(name_or_path: Path | str) -> Path:
 
 
 def network_of(source: NetworkLike) -> Network:
-    """Return a network: as it is, that of an artefact, or loaded by a name or a path.
+    """Return a network: unchanged, from an artefact, or loaded by name or path.
 
     Raises
     ------

@@ -182,7 +182,7 @@ class NetworkConfig(Shown, Table):
         return Summary(heading, rows)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the description as a file states it; `from_mapping` reads it back."""
+        """Return the tables of the description, as in a file; `from_mapping` reads them."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def model(self, name: str) -> NeuronModel:
@@ -242,7 +242,7 @@ class NetworkConfig(Shown, Table):
                 yield key, "synapse", name
 
     def varied(self, **changes: Any) -> NetworkConfig:
-        """Return the description with some fields changed, which are checked."""
+        """Return the description with some fields changed and validated."""
         # Not `model_copy`, which would also copy properties computed from the old fields.
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.from_mapping({**fields, **changes}, where="the network")
@@ -275,8 +275,7 @@ class NetworkConfig(Shown, Table):
     def parts_of_step(self, dt: float) -> Fraction:
         """Return the number of steps of `dt` seconds that replace one step of the network.
 
-        It is 1 where nothing that the network is given varies in time: its steps are numbers, and
-        not times.
+        It is 1 where input and targets are constant in time: steps then have no duration.
 
         Raises
         ------
@@ -298,7 +297,7 @@ class NetworkConfig(Shown, Table):
         return Fraction(round(steps), point)
 
     def in_other_steps(self, parts: Fraction, *, dt: str) -> NetworkConfig:
-        """Return the description with steps of `dt`, `parts` in place of each one.
+        """Return the description with each step divided into `parts` steps of `dt`.
 
         Presentations and points in time last as long as before, and the input per millisecond
         stays the same, if biases are divided by `parts`.

@@ -137,7 +137,7 @@ class MeanDecoder(_Decoder):
     collects: ClassVar[str | None] = "kept + potential"
 
     def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
-        """Divide the sum by the steps first."""
+        """Divide the sum by the number of steps first."""
         return super().finish(kept / steps, steps=steps, default_scale=default_scale)
 
     def _reduce(self, activity: Array) -> Array:
@@ -157,7 +157,7 @@ class CountDecoder(_Decoder):
 
 
 class FirstSpikeDecoder(_Decoder):
-    """The steps from the first spike on, T - t for a first spike at step t; 0 without a spike.
+    """The steps left at the first spike, T - t for a first spike at step t; 0 without a spike.
 
     The earliest neuron has the largest output. It is the sum over steps of one minus the product
     of ``1 - s`` over the spikes s so far, which is what the gradient differentiates: a spike before

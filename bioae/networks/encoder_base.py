@@ -27,7 +27,7 @@ _GRID_BITS = 12
 
 
 class EncoderBase(Table):
-    """An encoder: what it reads, what input neurons hold, and when they emit."""
+    """An encoder: its input, the values that input neurons hold, and when they emit."""
 
     #: Whether it encodes images, and signals that vary in time.
     of_images: ClassVar[bool] = True
@@ -124,7 +124,7 @@ class EncoderBase(Table):
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder that emits the same per unit of time in parts of each step.
 
-        There are fewer than 1 for longer steps, which may not need a probability above 1.
+        For longer steps `parts` is below 1; probabilities must stay at most 1.
         """
         return self
 

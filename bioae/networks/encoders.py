@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Bernoulli(EncoderBase):
-    """At each step a pixel x emits a spike with probability ``rate * x``."""
+    """Bernoulli spikes: at each step a pixel x emits a spike with probability ``rate * x``."""
 
     kind: Literal["bernoulli"] = "bernoulli"
     rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
@@ -55,7 +55,7 @@ class Bernoulli(EncoderBase):
 
 
 class FirstSpike(EncoderBase):
-    """A pixel emits one spike, earlier if it is brighter; a black pixel emits none.
+    """Latency code: a pixel emits one spike, earlier if it is brighter; a black pixel none.
 
     Pixel x fires at the step nearest to ``(1 - x) (T - 1)``.
     """
@@ -81,7 +81,7 @@ class FirstSpike(EncoderBase):
 
 
 class ConstantCurrent(EncoderBase):
-    """A pixel x emits the graded event ``gain * x`` at every step.
+    """Constant current: a pixel x emits the graded event ``gain * x`` at every step.
 
     Events are rounded to multiples of 2^-12, so that sums of them are exact in any order when the
     weights are on such a grid too.
@@ -108,7 +108,7 @@ class ConstantCurrent(EncoderBase):
 
 
 class Frames(ValueEncoder):
-    """A value x of a signal emits the graded event ``gain * x``, of either sign, at its step."""
+    """Graded events: a value x of a signal emits ``gain * x``, of either sign, at its step."""
 
     of_images: ClassVar[bool] = False
 
@@ -195,7 +195,7 @@ class LevelCrossing(TimedEncoder):
 
 
 class Population(ValueEncoder):
-    """Several neurons per pixel or channel emit ``gain`` times their Gaussian tuning curves.
+    """Population code: neurons per pixel or channel emit ``gain`` times Gaussian tuning curves.
 
     The tuning curves of Bohte, Kok & La Poutre (2002), Neurocomputing 48: for m neurons and values
     from a to b, neuron i = 1 ... m prefers ``a + (2 i - 3)/2 (b - a)/(m - 2)``, and the standard
@@ -240,7 +240,7 @@ class Population(ValueEncoder):
         return (self.high - self.low) / (self.neurons - 2)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape with more channels, those of a channel next to each other."""
+        """Return the shape, in which the neurons of a channel are consecutive channels."""
         return (input_shape[0] * self.neurons, *input_shape[1:])
 
     def respond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -194,7 +194,7 @@ class ConvTranspose2d(_Convolution):
 
 
 class Pool2d(LayerBase):
-    """Neurons that receive the spikes of a window, channel by channel.
+    """Base of pooling layers, whose neurons receive the spikes of a window, per channel.
 
     Every spike of the window has the same weight, which is not trained and not stored.
     """

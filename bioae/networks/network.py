@@ -120,8 +120,8 @@ class Network(Shown):
     def with_random_parameters(self, seed: int) -> Network:
         """Return the network with new draws of the parameters that are random in neuron files.
 
-        `initialise` draws them with the seed of the weights; a network that is given none, or gets
-        another neuron model, draws them with seed 0. Trained weights stay as they are.
+        `initialise` draws them with the seed of the weights; a network made without them, or given
+        another neuron model, draws them with seed 0. Trained weights are unchanged.
         """
         check_key(seed, "seed")
         return replace(self, weights={**self.weights, **self._random_parameters(seed)})
@@ -143,7 +143,7 @@ class Network(Shown):
         return replace(self, weights={**self.weights, **on_grid})
 
     def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
-        """Return the arrays by which a layer runs."""
+        """Return the arrays with which a layer runs."""
         return LayerArrays(
             self.parameters(placed), self.biases(placed),
             self.connection_weights(placed), self.delays(placed),
@@ -199,7 +199,7 @@ class Network(Shown):
         return values
 
     def learner(self) -> Network:
-        """Return the network as it starts to learn.
+        """Return the network at the start of learning.
 
         Weights are on the grid of weights that learn, and persistent variables have arrays: those
         of the network, or else their initial values in the model.
@@ -226,7 +226,7 @@ class Network(Shown):
         }
 
     def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:
-        """Count the synapses that each layer receives, by the neuron from which they come.
+        """Count the synapses that each layer receives, by source neuron.
 
         Connections that do not exist do not count, where a rule exchanges them.
 
@@ -260,7 +260,7 @@ class Network(Shown):
         return counts
 
     def described(self) -> dict[str, str]:
-        """Return the texts by which a result describes the network, by attribute."""
+        """Return the attributes by which a result describes the network."""
         # Without the parameters of layers, which are an attribute of their own.
         files = [
             self.config.model(each.neuron or self.config.neuron) for each in self.config.layers
@@ -311,9 +311,9 @@ class Network(Shown):
     ) -> Network:
         """Return the network with another neuron model in its layers, its weights unchanged.
 
-        A model that needs a smaller time step gets it: presentations last as long as before and
-        bring as much input. The decoding stays as it was: read-outs keep the parameters that they
-        had from the former neurons.
+        A model that needs a smaller time step gets it: presentations last as long as before, with
+        the same total input. Decoding is unchanged: read-outs keep the parameters that they had
+        from the former neurons.
 
         Parameters
         ----------
@@ -488,7 +488,7 @@ class Network(Shown):
     ) -> Network:
         """Return the network with other values of its neurons' parameters, its weights unchanged.
 
-        They replace those that were trained. Read-outs keep parameters of their own.
+        They replace those that were trained. Read-outs keep their own parameters.
 
         Parameters
         ----------
@@ -516,7 +516,7 @@ class Network(Shown):
         Parameters
         ----------
         weights
-            By the names of `weights`. Those that are not named stay as they are.
+            By the names of `weights`. Others are unchanged.
         """
         instance(weights, "weights", Mapping, error=NetworkError)
         arrays = {}

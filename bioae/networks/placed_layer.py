@@ -157,7 +157,7 @@ class PlacedLayer:
 
     @cached_property
     def persistent(self) -> dict[str, str]:
-        """The names of the arrays of what its neurons learn (``LAYER.PARAMETER``), by variable."""
+        """The array names of its neurons' persistent variables (``LAYER.PARAMETER``)."""
         return {name: self.array_of(self.model.initial[name]) for name in self.model.persistent}
 
     def array_of(self, parameter: str) -> str:
@@ -174,7 +174,7 @@ class PlacedLayer:
 
     @cached_property
     def slots(self) -> dict[str, Slot]:
-        """The arrays of what the layer learns, by name.
+        """The learned arrays of the layer, by name.
 
         ``LAYER.weight`` for the weight `WEIGHT`, ``LAYER.weight_NAME`` for others of its rules,
         such as `CONNECTED`, and ``LAYER.PARAMETER`` for persistent variables of its neurons.
@@ -275,7 +275,7 @@ class PlacedLayer:
 
     @cached_property
     def readout_shapes(self) -> dict[str, tuple[Shape, ...]]:
-        """The same for the read-out's own parameters (``LAYER.readout.PARAMETER``)."""
+        """The shapes of the read-out's own parameters (``LAYER.readout.PARAMETER``)."""
         return self._shapes(self.readout_program, f"{self.name}.readout")
 
     def _shapes(self, program: Program, prefix: str) -> dict[str, tuple[Shape, ...]]:

@@ -29,11 +29,11 @@ class Structure:
     Attributes
     ----------
     fan_in
-        The sources of each target.
+        The number of sources of each target.
     period
-        The presentations from one rewiring to the next.
+        The number of presentations between rewirings.
     swaps
-        The most connections that one rewiring exchanges, over all targets.
+        The largest number of connections that one rewiring exchanges, over all targets.
     by_fan_out
         Whether scores are divided by the number of targets that share the source, see `rewired`.
     """
@@ -44,7 +44,7 @@ class Structure:
     by_fan_out: bool = True
 
     def periods(self, before: int, after: int) -> int:
-        """Return how many periods end between two numbers of presentations."""
+        """Count the periods that end between two numbers of presentations."""
         return after // self.period - before // self.period
 
 
@@ -73,7 +73,7 @@ def random_connections(
     Raises
     ------
     InputError
-        If there are fewer sources than each target needs, or `rng` is no generator.
+        If there are fewer sources than each target needs, or `rng` is not a generator.
     """
     instance(rng, "rng", np.random.Generator, hint="Give for instance numpy.random.default_rng(0)")
     targets, sources = whole(targets, "targets", least=1), whole(sources, "sources", least=1)
@@ -91,12 +91,12 @@ def rewired(
 ) -> Rewiring:
     """Exchange connections for potential ones of the same target that have a higher score.
 
-    The exchange with the largest gain comes first; of equal ones, that of the lowest target and
-    sources. With `by_fan_out` the score of a connection is divided by the number of targets that
-    have its source, itself included, and that of a potential connection by the number that would
-    have it, so that targets spread over the sources. Each exchange changes these numbers for the
-    next, and raises the sum of ln score over connections, less that of ln(fan-out!) over sources.
-    Rewiring therefore ends by itself.
+    The exchange with the largest gain comes first; in a tie, that of the lowest target and sources.
+    With `by_fan_out` the score of a connection is divided by the number of targets that have its
+    source, itself included, and that of a potential connection by the number that would have it, so
+    that targets spread over the sources. Each exchange changes these numbers for the next, and
+    raises the sum of ln score over connections, less that of ln(fan-out!) over sources. Rewiring
+    therefore terminates.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def rewired(
 
 
 def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
-    """Return the mutual information of each target and each source, in nats.
+    """Return the mutual information between each target and each source, in nats.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
     ------
     InputError
         If there are not four dimensions, a probability is negative, or those of a pair of target
-        and source do not have the sum 1.
+        and source do not sum to 1.
     """
     from scipy.special import entr
 

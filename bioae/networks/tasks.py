@@ -127,7 +127,7 @@ class _Task(Table):
 
 
 class Reconstruction(_Task):
-    """Give back the image."""
+    """Reconstruction of the image."""
 
     kind: Literal["reconstruction"] = "reconstruction"
 
@@ -147,7 +147,7 @@ class Reconstruction(_Task):
 
 
 class Classification(_Task):
-    """Name the class of an example: the largest output wins, the first one of equals."""
+    """Class of an example: the largest output wins, the first in a tie."""
 
     kind: Literal["classification"] = "classification"
     classes: Size = Field(description="the number of classes, which are labelled from 0")
@@ -205,7 +205,7 @@ class _Valued(_Task):
 
 
 class Regression(_Valued):
-    """Give numbers for an example."""
+    """Regression: a vector of numbers per example."""
 
     kind: Literal["regression"] = "regression"
 
@@ -215,7 +215,7 @@ class Regression(_Valued):
 
 
 class Sequence(_Valued):
-    """Give numbers for an example at each step."""
+    """Regression over time: a vector of numbers per step."""
 
     kind: Literal["sequence"] = "sequence"
     every: Steps = Field(1, description="steps from one target to the next")
@@ -244,7 +244,7 @@ class Sequence(_Valued):
 
 
 class Representation(_Task):
-    """Respond to an example: there is no target, as in networks that learn without one."""
+    """Representation without a target, as in unsupervised learning."""
 
     kind: Literal["representation"] = "representation"
     outputs: Size = Field(description="the number of outputs: that of the last layer's neurons")

@@ -75,7 +75,7 @@ def population_number(depth: int, *, readout: bool = False) -> int:
 
 
 def pathway_number(depth: int, *, recurrent: bool) -> int:
-    """Return the number of the synapses between two layers, beyond those of populations.
+    """Return the stream number of the synapses between two layers, above those of populations.
 
     Synapses count as neurons do, source by source: ``source*targets + target``. The depth is that
     of the target in the network.
@@ -134,7 +134,7 @@ def draw(
 
 
 def settling_noise(draws: Mapping[str, Draw], *, population: int, n: int) -> Noise:
-    """Return the noise in which a population settles before any presentation, by step.
+    """Return the noise while a population settles, before any presentation, by step.
 
     There is one realisation for all seeds. The number of the population is `population_number`'s.
     """

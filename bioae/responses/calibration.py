@@ -78,8 +78,8 @@ def calibrate(
         Their time steps; `target_dt` is `dt` by default, or the longest that the target allows.
     by
         ``"rate"``: f-I curves match, by least squares between the constant drives at which the two
-        fire once, twice, ..., up to three tenths of the greatest rate that both reach. ``"psp"``:
-        a single spike comes as close to the threshold. ``"none"``: the factor is 1.
+        fire once, twice, ..., up to three tenths of the highest rate that both reach. ``"psp"``: a
+        single spike comes equally close to the threshold. ``"none"``: the factor is 1.
     duration
         The duration of a drive from the start of a presentation, or the time allowed for a single
         spike to take effect.
@@ -206,7 +206,7 @@ def drive_range(
     Parameters
     ----------
     rate
-        The rate in Hz; where the neuron never fires so fast, its greatest rate is used.
+        The rate in Hz; where the neuron never fires so fast, its highest rate is used.
     model, dt, duration, per, schedule, parameters
         As for `rate_curve`.
 
@@ -235,7 +235,7 @@ def drive_range(
 def extreme_rates(
     model: NeuronModel, *, dt: str | None = None, duration: str = "500*ms"
 ) -> tuple[float, float]:
-    """Return the firing rate without input, and the greatest under any constant drive, in Hz.
+    """Return the firing rate without input, and the highest under any constant drive, in Hz.
 
     Parameters
     ----------

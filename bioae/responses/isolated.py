@@ -187,7 +187,7 @@ def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
     Raises
     ------
     InputError
-        If it is no time, or longer than the model allows.
+        If it is not a time, or longer than the model allows.
     """
     lower(model)  # refuses what is not a neuron model
     if dt is None:
@@ -254,7 +254,7 @@ def step_response(
     before, during, after
         The times for which the drive is off, on, and off again.
     model, dt, per, parameters
-        As for `bioae.responses.rate_curve`; a model without a threshold will do.
+        As for `bioae.responses.rate_curve`; the model may have no threshold.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def tables_of(source: Mapping[str, Any] | Path | str) -> tuple[Mapping[str, Any]
 
 
 class RunConfig(Table):
-    """The configuration of a run: its data, its network, and tables on how it is trained.
+    """The configuration of a run: its data, its network and its training.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class RunConfig(Table):
 
     @classmethod
     def read(cls, source: Mapping[str, Any] | Path | str) -> Self:
-        """Read a configuration: the file, or the tables that it would hold."""
+        """Read a configuration from a file, or from its tables."""
         return cls.from_mapping(*tables_of(source))
 
     @classmethod
@@ -78,7 +78,7 @@ class RunConfig(Table):
             raise NetworkError(str(error), where=where) from error
 
     def completed(self) -> Self:
-        """Evaluate the models of the network, and return the configuration as it is run."""
+        """Evaluate the network's models, so that errors in them raise; return the configuration."""
         _ = self.network.placed, self.network.dt_seconds
         return self
 
@@ -88,9 +88,9 @@ class RunConfig(Table):
 
     @property
     def record(self) -> dict[str, Any]:
-        """The tables but for that of the network, which an artefact records of the run."""
+        """The tables other than the network's, which an artefact stores."""
         return {name: table for name, table in self.to_mapping().items() if name != "network"}
 
     def to_toml(self) -> str:
-        """Return the file's text."""
+        """Return the configuration as TOML."""
         return tomli_w.dumps(self.to_mapping())

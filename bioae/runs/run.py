@@ -56,10 +56,9 @@ class Trained(Shown):
     records
         The lines of ``metrics.jsonl``: by gradients one per epoch, by rules one per checkpoint.
     summary
-        The metrics of the network, as in the artefact: of the epoch that it is of, and on the test
-        split.
+        The metrics of the network, as in the artefact: of its epoch, and on the test split.
     out
-        The run's folder; None of a run without one.
+        The run's folder, or None.
     """
 
     network: Any

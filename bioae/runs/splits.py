@@ -21,7 +21,7 @@ _STREAM = 2
 
 
 class Splits(NamedTuple):
-    """The data to train on, and those to evaluate on; there may be none to test on."""
+    """Training, validation and, if any, test data."""
 
     train: Data
     validation: Data

@@ -63,7 +63,7 @@ class DataConfig(Table):
     )
 
     def of(self, name: str) -> DataConfig:
-        """Return the description of all of some data, which were given and have this name."""
+        """Return the description of all examples of data with this name."""
         return self.model_copy(update={"name": name, "train": None, "test": None})
 
 
@@ -84,7 +84,7 @@ class AdamWConfig(Table):
 
 
 class SgdConfig(Table):
-    """Stochastic gradient descent, with heavy-ball momentum if asked for (Polyak 1964)."""
+    """Stochastic gradient descent, optionally with heavy-ball momentum (Polyak 1964)."""
 
     name: Literal["sgd"] = "sgd"
     momentum: float = Field(

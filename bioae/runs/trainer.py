@@ -1,4 +1,4 @@
-"""The interface of what a run trains: by gradients, by rules, or by a fit in one step."""
+"""The interface of training procedures: by gradients, by rules, or by a fit in one step."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Reporter: TypeAlias = Callable[[Report], None]
 
 
 class Trainer(ABC):
-    """Subject of a run, and its state.
+    """Training procedure of a run, and its state.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Trainer(ABC):
     @property
     @abstractmethod
     def free(self) -> Collection[str]:
-        """The keys of the configuration on which the finished part does not depend."""
+        """The configuration keys that may change when a run is resumed."""
 
     @abstractmethod
     def arrays(self) -> Arrays:
@@ -108,7 +108,7 @@ class Trainer(ABC):
         """The finished presentations, and those of the whole run."""
 
     def prepare(self, out: Path) -> None:
-        """Write what a run that is resumed needs besides the checkpoint."""
+        """Write the files that resuming needs in addition to the checkpoint."""
         return
 
     def running(self) -> AbstractContextManager[None]:
@@ -117,7 +117,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def train(self) -> Iterator[tuple[Report, bool]]:
-        """Train what is left, and yield a report after each update, and whether to store it.
+        """Train to the end; after each update yield a report, and whether to store it.
 
         Raises
         ------
@@ -132,9 +132,9 @@ class Trainer(ABC):
         Returns
         -------
         tuple
-            What was trained, its metrics, and those of ``test.json``.
+            The trained network or fit, its metrics, and those of ``test.json``.
         """
 
     @abstractmethod
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
-        """Write what was trained, with its metrics, into the folder of the run."""
+        """Write the result of training, with its metrics, into the folder of the run."""

@@ -116,7 +116,7 @@ class Presentations:
         return replace(self, data=self.data[first:last], cut=cut)
 
     def in_memory(self) -> Presentations:
-        """Return the same presentations, with values that are in a file read."""
+        """Return the same presentations, with values in files read."""
         if self.data.kind == "signals":
             return replace(self, data=replace(self.data, values=np.asarray(self.data.values)))
         return self
@@ -128,7 +128,7 @@ class Presentations:
 
     @property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The place of each presentation's example in the data, and its repeat (presentation)."""
+        """The position of each presentation's example, and its repeat (presentation)."""
         return np.divmod(self.cut[0] + np.arange(len(self)), self.repeats)
 
     def values(self) -> NDArray[np.float64]:
@@ -136,14 +136,14 @@ class Presentations:
         return values_of(self.config, self.data)
 
     def inputs(self) -> NDArray[np.float64]:
-        """Return images, or signals in the time of the network's steps: what a result stores."""
+        """Return the inputs that a result stores: images, or signals at the network's steps."""
         values = self.values()
         if not self.config.in_time:
             return values
         return np.repeat(values, self.config.steps // self.config.points, axis=1)
 
     def drive(self, part: slice = slice(None)) -> NDArray[np.float32]:
-        """Return the emission of the input (time, presentation, *neurons)."""
+        """Return the output of the encoder (time, presentation, *neurons)."""
         chosen = self[part]
         values, key = chosen.for_each(chosen.values()), chosen.key()
         return self.config.encoder.encode(

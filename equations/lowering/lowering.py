@@ -63,7 +63,7 @@ def lower(model: NeuronModel) -> Program:
     Raises
     ------
     ModelError
-        If Brian2 refuses the model (an unknown name, wrong units, a method that cannot integrate
+        If Brian2 rejects the model (an unknown name, wrong units, a method that cannot integrate
         the equations), or the model uses a construct that is not supported.
     """
     if not isinstance(model, NeuronModel):

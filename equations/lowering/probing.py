@@ -57,7 +57,7 @@ class Probe:
     Raises
     ------
     ModelError
-        If Brian2 refuses the equations.
+        If Brian2 rejects the equations.
     """
 
     def __init__(self, model: NeuronModel, declared: Equations) -> None:

@@ -48,10 +48,10 @@ def with_devices(
     """Return a rule whose weights are differences of two conductances of a few levels each.
 
     A weight is ``w = largest*(G_plus - G_minus)`` with both conductances between 0 and 1. The
-    change that the rule wishes is written in pulses of one level, of which it takes a random whole
-    number with the right mean. A pulse raises one conductance, or lowers the other where the first
-    is at its highest. It is a model of their behaviour, after memristor-based systems such as those
-    of Merkel & Ororbia 2024 (arXiv:2409.10887), and not of a device.
+    rule's weight change is written in pulses of one level, a random whole number of them with the
+    right mean. A pulse raises one conductance, or lowers the other where the first is at its
+    highest. It models the behaviour of memristor-based systems, such as those of Merkel & Ororbia
+    2024 (arXiv:2409.10887), not a particular device.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def with_devices(
     Raises
     ------
     ModelError
-        If Brian2 refuses the rule, or it uses a name that devices need.
+        If Brian2 rejects the rule, or it uses a name that devices need.
     InputError
         If a number does not fit, or levels are finer than the grid of weights.
     """

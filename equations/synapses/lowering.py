@@ -33,7 +33,7 @@ def lower_synapse(model: SynapseModel) -> Rule:
     Raises
     ------
     ModelError
-        If Brian2 refuses the model (an unknown name, wrong units), or the model uses a construct
+        If Brian2 rejects the model (an unknown name, wrong units), or the model uses a construct
         that is not supported.
     """
     if not isinstance(model, SynapseModel):

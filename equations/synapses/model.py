@@ -151,7 +151,7 @@ class StructureTable(_Code):
 
 
 class SynapseModel(TomlModel):
-    """A learning rule, written once as Brian2 equations.
+    """A synapse model with its learning rule, written once as Brian2 equations.
 
     Loading one executes nothing: every field is text until Brian2's own parser reads it.
 

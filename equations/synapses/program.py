@@ -85,7 +85,7 @@ class Block:
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The names that it reads, but for those that it assigns."""
+        """The names that it reads, except those that it assigns."""
         targets = {each.target for each in self.statements}
         return frozenset(n for each in self.statements for n in each.value.names) - targets
 
@@ -147,7 +147,7 @@ class Rule:
     draws
         The random numbers that statements of synapses draw, by their names in them.
     structure
-        How connections are exchanged; None if all exist, always.
+        Structural plasticity; None if all connections exist, always.
     """
 
     model: SynapseModel
@@ -172,7 +172,7 @@ class Rule:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The variables of a synapse but for its weight."""
+        """The variables of a synapse other than its weight."""
         return () if self.variables is None else tuple(self.variables.states)
 
     @property
@@ -194,7 +194,7 @@ class Rule:
         Raises
         ------
         ModelError
-            If it is no whole number of steps.
+            If it is not a whole number of steps.
         """
         if self.every is None:
             return None
@@ -209,12 +209,12 @@ class Rule:
         return steps
 
     def elapsed(self, steps: int, dt: float) -> float:
-        """Return `every` in the statements of `regularly`, in seconds.
+        """Return the time since `regularly` last ran, in seconds: `every` in its statements.
 
         Parameters
         ----------
         steps
-            The time steps since it ran before, fewer than the interval as a presentation ends.
+            That time in steps, fewer than the interval as a presentation ends.
         dt
             The time step in seconds.
         """

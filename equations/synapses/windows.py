@@ -41,7 +41,7 @@ def weight_changes(
     weight: float | None = None,
     held: Mapping[str, float] | None = None,
 ) -> Numbers:
-    """Return the changes of the weights of single synapses, whose neurons fire in given steps.
+    """Return the weight changes of single synapses whose neurons fire in given steps.
 
     The order of a step is that of `docs/timing.md`. Random numbers of a rule are the same in each
     call. Each synapse has its own layer, of one neuron; weights are not rounded to the grid.
@@ -67,9 +67,9 @@ def weight_changes(
     Raises
     ------
     ModelError
-        If the model is not one, or Brian2 refuses it.
+        If the model is not a synapse model, or Brian2 rejects it.
     InputError
-        If the spikes are no two arrays of one shape.
+        If the spikes are not two arrays of the same shape.
     """
     rule = lower_synapse(model)
     fired = {
@@ -122,7 +122,7 @@ def learning_window(
     held: Mapping[str, float] | None = None,
     after: str | None = None,
 ) -> Numbers:
-    """Return the change of a weight by one pair of spikes, by the interval between them.
+    """Return the STDP window: the weight change by a pair of spikes, against their interval.
 
     If the rule draws random numbers, it is the mean of 100 synapses.
 
@@ -136,7 +136,7 @@ def learning_window(
     dt, weight, held
         As for `weight_changes`.
     after
-        How long synapses go on to learn after the longest interval; by default 0.1 s if weights
+        How long synapses continue to learn after the longest interval; by default 0.1 s if weights
         change without spikes, by `every`, and else not at all.
 
     Returns

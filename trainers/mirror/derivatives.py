@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SpikeDerivative(ABC):
-    """A rule for the derivative of a spike with respect to the distance to threshold.
+    """A spike derivative (surrogate gradient), with respect to the distance to threshold.
 
     Attributes
     ----------
@@ -231,7 +231,7 @@ DERIVATIVES: dict[str, type[SpikeDerivative]] = {
 
 
 def derivative(name: str, **parameters: Any) -> SpikeDerivative:
-    """Return the rule of that name.
+    """Return a spike derivative by its name.
 
     Parameters
     ----------

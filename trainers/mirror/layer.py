@@ -46,7 +46,7 @@ class LayerMirror(nn.Module):
     placed
         The layer.
     options
-        What is trained.
+        The trained parameters, and the options of gradients.
     dtype, compile
         See `NetworkMirror`.
     arrays
@@ -189,7 +189,7 @@ class LayerMirror(nn.Module):
 
     @contextmanager
     def uncompiled(self) -> Iterator[None]:
-        """Run every step by PyTorch's operations within the block."""
+        """Run every step with PyTorch's operations within the block."""
         compiled, self._compiled = self._compiled, None
         try:
             yield
@@ -220,7 +220,7 @@ class LayerMirror(nn.Module):
 
     @torch.no_grad()
     def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
-        """Return the whole input in the steps of a presentation, for known spikes.
+        """Return the total input at each step of a presentation, for known spikes.
 
         Parameters
         ----------

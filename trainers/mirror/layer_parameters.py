@@ -21,7 +21,7 @@ __all__ = ["LayerOptions", "trained_starts", "with_bounds"]
 
 @dataclass(frozen=True)
 class LayerOptions:
-    """What is trained in a layer, and its gradients.
+    """Trained parameters of a layer, and options of its gradients.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def trained_starts(
     values
         The values of all its parameters in base units, by name.
     options
-        What is trained.
+        The trained parameters, and the options of gradients.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class NetworkMirror(nn.Module):
     network
         The network; its weights are copied.
     options
-        What is trained in each layer, and the gradients: those of `Membrane` by default.
+        The trained parameters of each layer, and its gradients: those of `Membrane` by default.
     layers
         The options of single layers by name, in place of these.
     potentials

@@ -140,7 +140,7 @@ class GradientConfig(RunConfig):
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data, defaults included, that describes the same run.
 
-        Keys whose value is none are left out, and ``epochs`` where every stage has its own.
+        Keys whose value is None are left out, and ``epochs`` where every stage has its own.
         """
         mapping = super().to_mapping()
         if not self.training.epochs_apply:

@@ -77,7 +77,7 @@ LOSSES: dict[str, Loss] = {
 
 
 def loss_function(name: str) -> Loss:
-    """Return the loss of that name.
+    """Return a loss by its name.
 
     Raises
     ------

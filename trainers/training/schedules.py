@@ -70,7 +70,7 @@ class ConstantSchedule(_Schedule):
 
 
 class CosineSchedule(_Schedule):
-    """Half a period of a cosine after the warm-up, from 1 to `final`.
+    """Cosine annealing after the warm-up, from 1 to `final`.
 
     Loshchilov, Hutter 2017, arXiv:1608.03983, without restarts.
     """
@@ -86,7 +86,7 @@ class CosineSchedule(_Schedule):
 
 
 class StepSchedule(_Schedule):
-    """A further factor after every `every` epochs from the start, warm-up included."""
+    """Step decay: a further factor every `every` epochs from the start, warm-up included."""
 
     name: Literal["step"] = "step"
     every: Steps = Field(description="epochs between two steps")

@@ -322,7 +322,7 @@ class GradientTrainer(Trainer):
         return choose(self.records, key=lambda metrics: metrics[self._score_name])
 
     def _check_scores(self, metrics: Mapping[str, Any], split: str) -> None:
-        """Refuse scores that are not finite, and weights: those of silent sources show nowhere."""
+        """Raise if scores, or weights that may not affect them, are not finite."""
         scores = {
             f"{split} {name.partition('_')[2].replace('_', ' ')}": value
             for name, value in metrics.items()
@@ -336,7 +336,7 @@ class GradientTrainer(Trainer):
     def _check_finite(
         self, values: dict[str, float], update: tuple[Batch, Stage] | None = None
     ) -> None:
-        """Refuse to continue with NaN or infinity; name what made it in a batch."""
+        """Raise on NaN or infinity, naming its origin in the batch."""
         for name, value in values.items():
             if math.isfinite(value):
                 continue

@@ -15,7 +15,7 @@ __all__ = ["data_sets", "loaders"]
 
 
 def _is_data_set(source: Any) -> bool:
-    """Return whether this has a length and items, and is no array, list or mapping."""
+    """Return whether this has a length and items, and is not an array, list or mapping."""
     if isinstance(source, (list, tuple, Mapping, str, *BYTES)):
         return False
     arraylike = any(hasattr(source, name) for name in ("__array__", "dtype", "detach"))

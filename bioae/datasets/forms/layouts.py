@@ -54,7 +54,7 @@ def as_batch(
 
     Images have the shape (example, channel, y, x) or, of one channel, (example, y, x), or are flat,
     (example, pixel). Signals have the shape (example, time, channel) or, of one channel, (example,
-    time). A single example has no axis of examples. Other orders are refused.
+    time). A single example has no axis of examples. Other orders raise.
     """
     if 0 in array.shape:
         return array  # refused by the checks of its kind

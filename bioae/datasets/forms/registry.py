@@ -45,14 +45,14 @@ def is_recording(source: Any) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """Facts about data that the source does not state, see `bioae.datasets.convert`.
+    """Metadata that the source does not state, see `bioae.datasets.convert`.
 
     Parameters
     ----------
     shape, points, check, split, layout, white, sensor, time_unit
         As for `convert`; None where not known.
     limit
-        The number of examples after which no more are used, where known.
+        The largest number of examples that are used, where known.
     labelled
         Whether the caller knows the labels, in place of the data's own.
     name
@@ -123,7 +123,7 @@ def form(recognise: Callable[[Any], bool], *options: str) -> Callable[[Convert],
     recognise
         Whether an object has the form. No library is imported for it: look at its attributes.
     options
-        The options of `convert` that have an effect on this form; others are refused.
+        The options of `convert` that have an effect on this form; others raise.
 
     Returns
     -------

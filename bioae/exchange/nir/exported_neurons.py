@@ -43,7 +43,7 @@ class ExportedNeurons(NamedTuple):
 
 
 def _no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> NetworkError:
-    """Return the error that refuses the neurons of a layer."""
+    """Return the error of a layer whose neurons cannot be exported."""
     return NetworkError(
         f"NIR has no node for the neuron model {placed.model.name!r}: {reason}",
         where=f"layer {placed.name!r}",

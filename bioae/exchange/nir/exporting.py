@@ -34,10 +34,10 @@ def to_nir(
     dt: str | Quantity | None = None,
     fold_r: bool = False,
 ) -> Graph:
-    """Return a network as a NIR graph, whose forward Euler steps are the network's steps.
+    """Convert a network to a NIR graph, whose forward Euler steps are the network's steps.
 
-    The encoder, the decoder and the read-out are no part of it: the graph receives what the encoder
-    emits, and gives the spikes of the last layer.
+    The encoder, the decoder and the read-out are not part of it: the graph receives the encoder's
+    output, and returns the spikes of the last layer.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def to_nir(
         The network, an artefact, its path, or the name of one that comes with bioae.
     dt
         The time step that the reader assumes, if it is not the network's: ``"0.1*ms"`` for
-        snnTorch. Steps stay steps, so time constants scale with it.
+        snnTorch. The steps stay the same, so time constants scale with it.
     fold_r
         Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1. For
         ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse adds their input as

@@ -38,7 +38,7 @@ Shape = tuple[int, ...]
 
 
 class Row(NamedTuple):
-    """A node of a graph: its name and type, and what it becomes."""
+    """Translation of a graph's node: its name, its type, and what it becomes."""
 
     node: str
     type: str
@@ -72,7 +72,7 @@ def from_nir(
     task: Mapping[str, Any] | None = None,
     input_shape: Sequence[int] | None = None,
 ) -> Network:
-    """Return the network of a NIR graph; it computes forward Euler steps of the graph's equations.
+    """Convert a NIR graph to a network, which computes forward Euler steps of its equations.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def from_nir(
         The table of the task; by default a classification, one class per neuron of the last layer.
     input_shape
         (channel, y, x) of images, or (channel,) of signals. By default that of the graph; a flat
-        input is a square image if it can be.
+        input is a square image if possible.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def translate(
     task: Mapping[str, Any] | None = None,
     input_shape: Sequence[int] | None = None,
 ) -> Translation:
-    """Return the network of a NIR graph, with what each node becomes; see `from_nir`."""
+    """Convert a NIR graph as `from_nir` does; return the translation of each node, too."""
     one_of(reset, "reset", get_args(Reset))
     if isinstance(graph, str | Path):
         graph = read_graph(graph)

@@ -33,13 +33,13 @@ def nir_error(
     node: str, what: str, *, expected: str | None = None, found: object = None,
     hint: str | None = None,
 ) -> InputError:  # fmt: skip
-    """Return the error that refuses a node, by its name."""
+    """Return the error of a node that cannot be translated, by its name."""
     text = None if found is None else shortened(str(found))
     return InputError(what, where=f"NIR node {node!r}", expected=expected, found=text, hint=hint)
 
 
 def read_graph(path: Path | str) -> Graph:
-    """Read the file of a NIR graph; nothing in it is executed.
+    """Read a NIR graph from a file; nothing in it is executed.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> N
     Raises
     ------
     InputError
-        If `graph` is no graph.
+        If `graph` is not a NIR graph.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """

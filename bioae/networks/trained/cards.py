@@ -73,7 +73,7 @@ class TrainingOrigin(Table):
 
 
 class Firing(Table):
-    """Firing of a layer."""
+    """Firing statistics of a layer."""
 
     rate_per_step_mean: _Fraction = Field(description="spikes per neuron and step")
     dead_fraction: _Fraction = Field(description="the fraction of neurons that never fire")
@@ -81,7 +81,7 @@ class Firing(Table):
 
 
 class TestScore(Table):
-    """The test split, evaluated once at the end of training, in PyTorch."""
+    """Score on the test split, evaluated once at the end of training, in PyTorch."""
 
     __test__ = False  # no test of pytest
 
@@ -100,7 +100,7 @@ class TestScore(Table):
 
 
 class SampleScore(Table):
-    """The embedded test digits, in Brian2: anyone can repeat the measurement offline."""
+    """Score on the embedded test digits, in Brian2; it can be reproduced offline."""
 
     examples: Annotated[int, Field(ge=2, le=10**9)] = Field(description="embedded test digits")
     target: _Text = Field(description="the Brian2 target, with float64")

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
-    """Let a group find its spikes without a branch per neuron, in C++.
+    """Evaluate a group's threshold without a branch per neuron, in C++.
 
     On CUDA, where thresholds work differently, they stay as Brian2 makes them.
     """

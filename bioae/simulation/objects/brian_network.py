@@ -83,9 +83,9 @@ class BrianNetwork(Shown):
     clock
         The presentation clock, with the keys of the neurons' noise, which `present` sets.
     learning
-        Whether it learns, by its synapse models.
+        Whether the network learns, by its synapse models.
     state
-        What the network has learned, from which its next run starts.
+        The learned state, from which the next run starts.
     presented
         The presentations of the last `present`.
     """
@@ -192,7 +192,7 @@ class BrianNetwork(Shown):
                 yield synapses, name, values
 
     def keep_state(self) -> None:
-        """Set `state` to what the groups have learned in a finished run."""
+        """Set `state` to the learned values of the groups after a run."""
         for owner, kind, group in self.learners:
             self.state.set(owner, kind, group.learned)
 

@@ -42,7 +42,7 @@ class LayerSpikes:
         Recorded state variables by name, each ``(values, units)``, of shape
         (example, time, neuron).
     can_fire
-        Whether the neurons have a threshold; a layer without, whose potential is read, never fires.
+        Whether the neurons have a threshold; if not, their potential is read.
     """
 
     name: str
@@ -124,7 +124,7 @@ class LayerSpikes:
         return count
 
     def latency(self) -> NDArray[np.int32]:
-        """Return the steps from a neuron's first spike on, 0 without one (example, neuron)."""
+        """Return the steps left at each neuron's first spike, 0 without one (example, neuron)."""
         examples, steps = self.counts.shape
         latency = np.zeros((examples, self.size), np.int32)
         for row, counts, (start, stop) in zip(latency, self.counts, self._bounds(), strict=True):

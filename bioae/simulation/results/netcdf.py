@@ -95,8 +95,8 @@ def _is_result(path: Path) -> bool:
 def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False) -> None:
     """Write a result as a compressed netCDF4 file, whole or not at all.
 
-    Equal results give equal bytes. Of selected or reordered examples or repeats, their spikes are
-    written, in their order.
+    Equal results give equal bytes. Selected or reordered examples and repeats are written with
+    their spikes, in their order.
 
     Raises
     ------

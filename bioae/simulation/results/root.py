@@ -71,17 +71,17 @@ class Root(TypedDict, total=False):
     repeats
         The number of presentations of each image, 1 by default: repeats follow one another.
     reconstruction
-        Of that task: the decoded image of each presentation, (presentation, channel, y, x).
+        The decoded image of each presentation, (presentation, channel, y, x), if that is the task.
     output
-        Of any other task: (presentation, unit) or (presentation, time, unit) The decoded output.
+        The decoded output of any other task, (presentation, unit) or (presentation, time, unit).
     desired
-        (example, unit) or (example, time, unit) The target of it where known.
+        Its target, (example, unit) or (example, time, unit), where known.
     example
         (example,) The index of each image in its data set, each at most once.
     dt_ms, steps
         The length of a step in milliseconds, and the number of steps of a presentation.
     target
-        The side that ran the network: a Brian2 target, or ``"torch"`` for the mirror.
+        The target that ran the network: one of Brian2's, or ``"torch"``.
     seed
         The seed of every random number.
     neuron_model
