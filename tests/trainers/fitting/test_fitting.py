@@ -10,10 +10,9 @@ import builders
 import numpy as np
 import pytest
 import torch
-from refusals import refused
 from scipy.stats import logistic
 
-from benchmarks.recovery import Recovery, recover
+from benchmarks.recovery import CASES, Recovery, recover
 from bioae.equations.arrays.start import default_parameters
 from bioae.equations.library import load_neuron
 from bioae.equations.lowering.lowering import lower
@@ -29,14 +28,6 @@ from bioae.trainers.mirror.trained import TrainedParameter
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "recovery.json"
 BOUND = 0.1
 
-#: The parameters of each model that are trained together, and their origins.
-CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "lif": (("tau", "theta"), {}),
-    "cuba": (("tau", "tau_syn", "theta"), {}),
-    "alif": (("tau", "tau_adapt", "theta", "beta"), {}),
-    "adex": (("C", "tau_w", "tau_syn", "V_T"), {"V_T": "E_L"}),
-}
-
 
 def assert_recovered(found: Recovery, factor: float) -> None:
     assert found.spikes > 100
@@ -49,22 +40,20 @@ def assert_recovered(found: Recovery, factor: float) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("name", "factor"), [("lif", 2.0), ("alif", 0.5)])
-def test_recovery_from_a_little_data(name: str, factor: float) -> None:
-    parameters, origins = CASES[name]
-    found = recover(
-        load_neuron(name), parameters, factor=factor, origins=origins, neurons=80, examples=2,
-        widths=(0.1, 0.02, 0.005), steps=100,
-    )  # fmt: skip
-    assert_recovered(found, factor)
+def test_recovery_from_a_little_data() -> None:
+    case = CASES["alif"]
+    size = {"neurons": 60, "examples": 2, "widths": (0.1, 0.02, 0.005), "steps": 100}
+    found = recover(load_neuron("alif"), case.parameters, factor=0.5, **size)
+    assert_recovered(found, 0.5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 @pytest.mark.parametrize("name", CASES)
 def test_recovery(name: str, factor: float) -> None:
-    parameters, origins = CASES[name]
-    assert_recovered(recover(load_neuron(name), parameters, factor=factor, origins=origins), factor)
+    model, case = load_neuron(name), CASES[name]
+    found = recover(model, case.parameters, factor=factor, origins=case.origins)
+    assert_recovered(found, factor)
 
 
 def test_the_stored_recoveries_are_within_the_bound() -> None:
@@ -72,7 +61,7 @@ def test_the_stored_recoveries_are_within_the_bound() -> None:
     seen = {(row["model"], row["factor"]) for row in rows}
     assert seen >= {(name, factor) for name in CASES for factor in (2.0, 0.5)}
     for row in rows:
-        assert row["true"].keys() == set(CASES[row["model"]][0])
+        assert row["true"].keys() == set(CASES[row["model"]].parameters)
         for name, true in row["true"].items():
             distance = true - row["origin"][name]
             assert abs(row["found"][name] - true) < BOUND * abs(distance), (row["model"], name)
@@ -134,10 +123,8 @@ def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:
     ("changes", "parameters"),
     [
         ({}, ["v"]),
-        ({}, []),
         ({"trainable": {}}, ["tau"]),
         ({"trainable": {"tau": ("80*ms", "120*ms")}}, ["tau"]),
-        ({"threshold": "v > theta + 1e9*1e9*1e9"}, ["tau"]),
         ({"threshold": None, "reset": None}, ["tau"]),
     ],
 )
@@ -146,19 +133,3 @@ def test_unrecoverable_parameters_are_refused(
 ) -> None:
     with pytest.raises((InputError, ModelError)):
         recover(own_model(**changes), parameters, neurons=4, examples=1, steps=10)
-
-
-def test_origins_belong_to_trained_parameters() -> None:
-    with refused(InputError, "'theta'", where="origins"):
-        recover(load_neuron("lif"), ["tau"], origins={"theta": "1"})
-
-
-def test_a_value_that_is_its_origin_is_refused() -> None:
-    lif = load_neuron("lif")
-    fields = lif.to_mapping()
-    fields["equations"] = fields["equations"].replace("-v/tau", "(E - v)/tau")
-    fields["parameters"] = {**fields["parameters"], "E": "0"}
-    fields["trainable"] = {**fields["trainable"], "E": ["-0.5", "0.5"]}
-    model = NeuronModel.from_mapping("shifted", fields, where="shifted.toml")
-    with refused(InputError, "'E'", where="origins"):
-        recover(model, ["E"], neurons=4, examples=1, steps=20)

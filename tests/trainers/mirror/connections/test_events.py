@@ -10,20 +10,17 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mirrors import needs_compiler
 from torch import Tensor
 from torch.nn import functional
 
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.random import stream
-from bioae.trainers.mirror.compiled import build
 from bioae.trainers.mirror.connections import dense_events
 from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 
-needs_compiler = pytest.mark.skipif(
-    build.compiler() is None, reason="there is no C++ compiler to compile with"
-)
 #: 11 examples: 8 are taken together, and the rest one by one.
 BATCH = 11
 
@@ -73,40 +70,30 @@ def gradients(sums: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
 @pytest.mark.medium
 @needs_compiler
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(layers(), st.sampled_from([1, 2, 16, 17]), st.sampled_from([torch.float32, torch.float64]))
-def test_every_form(layer: Conv2d | ConvTranspose2d, channels: int, dtype: torch.dtype) -> None:
+@given(
+    layers(), st.sampled_from([1, 2, 16, 17]), st.sampled_from([torch.float32, torch.float64]),
+    st.sampled_from([1, 3]),
+)  # fmt: skip
+def test_every_form(
+    layer: Conv2d | ConvTranspose2d, channels: int, dtype: torch.dtype, threads: int
+) -> None:
     emitted = sent(channels, dtype=dtype)
     try:
         connection, weight = made(layer, emitted)
     except ValueError:  # it leaves nothing of the image
         return
     expected = connect(layer, emitted, weight)
-    found = connection(emitted, weight)
     assert expected.any()
-    assert torch.equal(found, expected)
-    for one, same in zip(
-        gradients(found, emitted, weight), gradients(expected, emitted, weight), strict=True
-    ):
-        assert torch.equal(one, same)
-
-
-@pytest.mark.medium
-@needs_compiler
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_threads_do_not_matter(threads: int) -> None:
-    layer = Conv2d(name="layer", channels=4, kernel=3)
-    emitted = sent(2)
-    connection, weight = made(layer, emitted)
     before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
-        torch.set_num_threads(threads)
-        sums = connection(emitted, weight)
-        (found,) = gradients(sums, weight)
+        found = connection(emitted, weight)
+        slopes = gradients(found, emitted, weight)
     finally:
         torch.set_num_threads(before)
-    expected = connect(layer, emitted, weight)
-    assert torch.equal(sums, expected)
-    assert torch.equal(found, *gradients(expected, weight))
+    assert torch.equal(found, expected)
+    for one, same in zip(slopes, gradients(expected, emitted, weight), strict=True):
+        assert torch.equal(one, same)
 
 
 def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
