@@ -20,6 +20,7 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.layer import LayerLearner
+from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.synapses import PlasticPathway
 from bioae.trainers.plasticity.traces import TracesMirror
 
@@ -83,30 +84,40 @@ class NetworkLearner(Learner):
     @property
     def moments(self) -> dict[str, NDArray[np.float64]]:
         """The state of the optimiser, by the name of the weights and its own."""
-        paths = (item for layer in self._layers for item in layer.paths.items())
-        return {f"{name}/{n}": each for name, path in paths for n, each in path.moments.items()}
+        return {
+            f"{name}/{key}": each
+            for name, optimiser in self._optimisers().items()
+            for key, each in optimiser.moments.items()
+        }
 
     @moments.setter
     def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        paths = {name: path for layer in self._layers for name, path in layer.paths.items()}
-        own: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in paths}
+        weights = {name: path.weights for each in self._layers for name, path in each.paths.items()}
+        own: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in weights}
         for key, each in values.items():
             name, _, moment = key.rpartition("/")
-            shape = np.shape(each)
-            if name not in own or shape not in ((), tuple(paths[name].weights.shape)):
+            if name not in own or np.shape(each) not in ((), tuple(weights[name].shape)):
                 raise InputError(
                     "the state of the optimiser does not fit the network", where=f"moments {key!r}"
                 )
             own[name][moment] = each
-        for name, path in paths.items():
-            if own[name]:
-                if {key: np.ndim(each) for key, each in own[name].items()} != path.moments_expected:
-                    expected = ", ".join(sorted(path.moments_expected)) or "none"
-                    raise InputError(
-                        "the state is that of another optimiser", where=f"moments of {name!r}",
-                        expected=expected, found=", ".join(sorted(own[name])),
-                    )  # fmt: skip
-                path.moments = own[name]
+        optimisers = self._optimisers()
+        for name, moments in own.items():
+            if not moments:
+                continue
+            expected = optimisers[name].expected if name in optimisers else {}
+            if {key: np.ndim(each) for key, each in moments.items()} != expected:
+                raise InputError(
+                    "the state is that of another optimiser", where=f"moments of {name!r}",
+                    expected=", ".join(sorted(expected)) or "none",
+                    found=", ".join(sorted(moments)),
+                )  # fmt: skip
+            optimisers[name].restore(moments, weights[name])
+
+    def _optimisers(self) -> dict[str, WeightOptimiser]:
+        """Return the optimisers by the name of their weights."""
+        paths = (item for layer in self._layers for item in layer.paths.items())
+        return {name: path.optimiser for name, path in paths if path.optimiser is not None}
 
     def present(
         self, presented: Presentations, part: slice, held: Mapping[str, NDArray[np.float64]]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression, compile_statements
@@ -26,6 +24,9 @@ from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
 
 __all__ = ["PlasticPathway"]
+
+#: The names that a block reads, the variables that it sets, and its function.
+_Compiled: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], Callable[..., Any]]
 
 
 class PlasticPathway:
@@ -50,6 +51,8 @@ class PlasticPathway:
         The traces of either side, by side.
     recurrent
         Whether the layer is also the source.
+    optimiser
+        The optimiser, if there is one.
     """
 
     def __init__(
@@ -84,16 +87,13 @@ class PlasticPathway:
         self._persistent = {name: like.new_zeros(shape) for name in rule.persistent("synapse")}
         self._key: Key | None = None
         functions = torch_functions(like.dtype)
-        self._blocks = {}
-        for key, each in rule.blocks.items():
-            # Numbers of 32 bits have no finer grid.
-            block = each.on_grid if like.dtype == torch.float64 else each
-            reads = tuple(sorted(block.reads))
-            function = compile_statements(
-                block.statements, reads, list(block.results.values()), functions
-            )
-            self._blocks[key] = reads, tuple(block.results), function
-        self._optimiser = None if optimiser is None else WeightOptimiser(optimiser)
+        # Numbers of 32 bits have no finer grid.
+        on_grid = like.dtype == torch.float64
+        self._blocks = {
+            key: _compiled(each.on_grid if on_grid else each, functions)
+            for key, each in rule.blocks.items()
+        }
+        self.optimiser = None if optimiser is None else WeightOptimiser(optimiser)
         self._sums = {n: compile_expression(each, functions) for n, each in rule.sums.items()}
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
@@ -113,28 +113,7 @@ class PlasticPathway:
                 )
                 results[WEIGHT] = named("change", WEIGHT)
                 statements.append(Statement(results[WEIGHT], change.value))
-            whole = Block(tuple(statements), results)
-            reads = tuple(sorted(whole.reads))
-            self._unbounded[key] = (
-                reads,
-                tuple(results),
-                compile_statements(statements, reads, list(results.values()), functions),
-            )
-
-    @property
-    def moments_expected(self) -> dict[str, int]:
-        """The dimensions of the arrays of the optimiser's state, by name."""
-        return {} if self._optimiser is None else self._optimiser.expected
-
-    @property
-    def moments(self) -> dict[str, NDArray[np.float64]]:
-        """The state of the optimiser, by name: (source, target), or counts."""
-        return {} if self._optimiser is None else self._optimiser.moments
-
-    @moments.setter
-    def moments(self, values: Mapping[str, NDArray[np.float64]]) -> None:
-        if self._optimiser is not None:
-            self._optimiser.restore(values, self.weights)
+            self._unbounded[key] = _compiled(Block(tuple(statements), results), functions)
 
     @property
     def learned(self) -> dict[str, Tensor]:
@@ -150,8 +129,8 @@ class PlasticPathway:
         self.weights = own.pop(WEIGHT)
         if self._structural:
             before, self._connected = self._connected, own.pop(CONNECTED) != 0
-            if self._optimiser is not None and before is not None:
-                self._optimiser.forget(before != self._connected)
+            if self.optimiser is not None and before is not None:
+                self.optimiser.forget(before != self._connected)
         self._persistent = own
 
     def keep(self, kind: str) -> None:
@@ -203,13 +182,13 @@ class PlasticPathway:
             The steps since `regularly` ran before.
         """
         self._numbers[EVERY] = self.weights.new_tensor(self.rule.elapsed(since, self._dt))
-        chosen = [key for key in self._blocks if key in keys]
         spikes = {"on_pre": before, "on_post": fired}
         chosen = [
-            key for key in chosen
-            if key not in SPIKES or ((each := spikes[key]) is not None and bool(each.any()))
+            key for key in self._blocks
+            if key in keys
+            and (key not in SPIKES or ((each := spikes[key]) is not None and bool(each.any())))
         ]  # fmt: skip
-        if len(fired) > 1 or self._optimiser is not None:
+        if len(fired) > 1 or self.optimiser is not None:
             self._learn_averaged(step, chosen, spikes, len(fired))
             return
         layers = self._numbers_of_layers(1) if chosen else {}
@@ -229,14 +208,14 @@ class PlasticPathway:
                 continue
             if self._connected is not None:
                 change = change.masked_fill(~self._connected, 0)
-            if self._optimiser is None:
+            if self.optimiser is None:
                 ran = _synapses(key, spikes.get(key))
                 self._set(self.weights + change, *self._averages[key][0], ran)
             else:
                 total += change
-        if self._optimiser is not None:
+        if self.optimiser is not None:
             least, most = zip(*(each for each, _ in self._averages.values()), strict=True)
-            self._set(self._optimiser.step(self.weights, total), max(least), min(most))
+            self._set(self.optimiser.step(self.weights, total), max(least), min(most))
 
     def _averaged(
         self,
@@ -333,16 +312,19 @@ class PlasticPathway:
             traces = {named("post", n): each for n, each in self.traces["post"].states.items()}
             known = {**self._numbers, **traces}
             for name, value in self._sums.items():
-                each = value(known).expand(examples, self._targets)
+                each = value(known).expand(examples, self.weights.shape[1])
                 # One after another, as C++ adds them.
                 values[named("layer", name)] = each.cumsum(1)[:, -1:]
         for name, value in self._layer.items():
             values[name] = value({**self._numbers, **values})
         return values
 
-    @property
-    def _targets(self) -> int:
-        return self.weights.shape[1]
+
+def _compiled(block: Block, functions: Mapping[str, Any]) -> _Compiled:
+    reads = tuple(sorted(block.reads))
+    outputs = list(block.results.values())
+    function = compile_statements(block.statements, reads, outputs, functions)
+    return reads, tuple(block.results), function
 
 
 def _of(layers: Mapping[str, Tensor], example: int) -> dict[str, Tensor]:
