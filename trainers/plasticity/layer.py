@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,15 +17,7 @@ from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.plasticity.synapses import PlasticPathway
 
-__all__ = ["LayerLearner", "Run"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A presentation of a layer: its spikes (time, example, *shape), and the input of each step."""
-
-    spikes: Tensor
-    arrived: list[Arrived | None]
+__all__ = ["LayerLearner"]
 
 
 class LayerLearner:
@@ -63,14 +54,21 @@ class LayerLearner:
             for name, rule in rules_of(placed).items()
         }
 
-    def run(self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None) -> Run:
-        """Run a presentation on the output of the layer before, and learn from it."""
+    def run(
+        self, emitted: Tensor, held: Mapping[str, Tensor], key: Key | None = None
+    ) -> tuple[Tensor, list[Arrived | None]]:
+        """Run a presentation on the output of the layer before, and learn from it.
+
+        Returns the spikes (time, example, *shape), and the input of each step.
+        """
         neuron, lead_in = self._mirror.neuron, self._timing.schedule.lead_in
         steps, examples = self._timing.steps, emitted.shape[1]
-        values = self._started(examples, key)
+        values = neuron.start(examples, key)
+        for name, own in self.learned.items():
+            values[name] = own.view(self._placed.shape).expand_as(values[name])
         recurrence = self._mirror.recurrence
         forward = self._path("weight")
-        own = self._path("recurrent")
+        within = self._path("recurrent")
         arriving: list[Arrived | None]
         arriving = [None] * (steps + lead_in) if forward else self._mirror.arriving(emitted)
         sent = emitted.flatten(2)
@@ -86,8 +84,8 @@ class LayerLearner:
                 inputs: Arrived | None = None
                 if forward is not None and number < steps:
                     inputs = self._shaped(forward.deliver(sent[number]), now["_spike"])
-                if own is not None:
-                    inputs = add(inputs, self._shaped(own.deliver(fired), now["_spike"]))
+                if within is not None:
+                    inputs = add(inputs, self._shaped(within.deliver(fired), now["_spike"]))
                 elif recurrence is not None:
                     inputs = add(inputs, recurrence(now))
                 self._learn(number, sent[number] if number < steps else None, fired)
@@ -102,14 +100,7 @@ class LayerLearner:
             if step >= 0:
                 spikes.append(values["_spike"])
         self._keep(values)
-        return Run(torch.stack(spikes), arrived)
-
-    def _started(self, examples: int, key: Key | None) -> dict[str, Tensor]:
-        """Return the values with which the neurons start a presentation."""
-        values = self._mirror.neuron.start(examples, key)
-        for name, own in self.learned.items():
-            values[name] = own.view(self._placed.shape).expand_as(values[name])
-        return values
+        return torch.stack(spikes), arrived
 
     def _keep(self, values: Mapping[str, Tensor]) -> None:
         """Keep persistent variables, averaged over the examples."""

@@ -137,14 +137,13 @@ class NetworkLearner(Learner):
         numbers = {name: torch.from_numpy(v[part]).to(self._dtype) for name, v in held.items()}
         spikes = []
         for placed, layer in zip(config.placed, self._layers, strict=True):
-            run = layer.run(emitted, numbers, key)
-            emitted = run.spikes
+            emitted, arrived = layer.run(emitted, numbers, key)
             spikes.append(layer_spikes(placed, LayerActivity(placed.name, emitted)))
         activity = emitted
         if config.decoder.reads_potential:
             *_, last = self._mirror.layers.values()
             variable = placed.readout.decoded
-            activity = last.readout(run.arrived, record=[variable], key=key).recorded[variable]
+            activity = last.readout(arrived, record=[variable], key=key).recorded[variable]
         self.state.check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())

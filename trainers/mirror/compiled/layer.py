@@ -103,7 +103,7 @@ class CompiledLayer:
         prefixes = ("", READOUT) if read else ("",)
         initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
         requested = tuple(record), tuple(final), tuple(summed)
-        values = _prefixed(initial)
+        values = {p + name: each for p, own in initial.items() for name, each in own.items()}
         latency = None if recurrent is None else self._latency
         kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
         neuron = self._populations[""]
@@ -169,10 +169,6 @@ class CompiledLayer:
         for prefix, values in initial.items():
             _record(step, prefix, self._populations[prefix], values, arrived)
         return step
-
-
-def _prefixed(initial: _Initial) -> dict[str, Tensor]:
-    return {p + name: tensor for p, named in initial.items() for name, tensor in named.items()}
 
 
 def _record(
