@@ -110,15 +110,6 @@ def own_model(**changes: object) -> NeuronModel:
     return builders.model(load_neuron("lif").to_mapping(), "own", **changes)
 
 
-def test_the_true_value_moves_if_the_start_would_leave_the_bounds() -> None:
-    model = own_model(trainable={"tau": ("20*ms", "120*ms")})
-    up = recover(model, ["tau"], factor=2.0, neurons=8, examples=1, steps=20, widths=(0.1,))
-    assert up.true["tau"] == pytest.approx(0.06)
-    assert up.start["tau"] == pytest.approx(0.12)
-    down = recover(model, ["tau"], factor=0.5, neurons=8, examples=1, steps=20, widths=(0.1,))
-    assert down.true["tau"] == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize(
     ("changes", "parameters"),
     [

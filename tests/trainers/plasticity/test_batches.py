@@ -92,43 +92,6 @@ def test_products_of_matrices_are_the_sums_over_examples(
     assert int(fast.result["layers/hidden"]["spike_count"].sum()) > 50
 
 
-@pytest.mark.parametrize(
-    ("on_pre", "products"),
-    [
-        ("w = w + a*x_pre*y_post", 1),
-        ("w = w*(1 - x_pre) + exp(y_post)/x_pre", 3),
-        ("w = a", 2),
-        ("w = w - (x_pre - y_post)*(x_pre + y_post)", 4),
-        ("w = w + exp(x_pre*y_post)", None),
-        ("w = w + int(x_pre > y_post)", None),
-    ],
-)
-def test_changes_are_decomposed(on_pre: str, products: int | None) -> None:
-    rule = SynapseModel.from_mapping(
-        "test",
-        {
-            "description": "-", "pre": {"equations": "dx/dt = -x/tau : 1", "on_spike": "x += 1"},
-            "post": {"equations": "dy/dt = -y/tau : 1", "on_spike": "y += 1"},
-            "synapse": {"on_pre": on_pre}, "parameters": {"tau": "20*ms", "a": "0.5"},
-        },
-        where="test",
-    )  # fmt: skip
-    change = change_of(lower_synapse(rule).on_pre)
-    assert change is not None
-    assert change.low is change.high is None
-    assert (None if change.products is None else len(change.products)) == products
-    if change.products is None:
-        return
-    numbers = {"bioae_parameter_a": 0.5, "bioae_pre_x": 0.7, "bioae_post_y": 1.3,
-               "bioae_synapse_w": 0.2, "exp": np.exp}  # fmt: skip
-    total = sum(
-        eval(each.pre.text, {}, numbers) * eval(each.post.text, {}, numbers)
-        * eval(each.synapse.text, {}, numbers)
-        for each in change.products
-    )  # fmt: skip
-    assert total == pytest.approx(eval(change.value.text, {}, numbers) - 0.2)
-
-
 def always(examples: int = 2) -> Data:
     """Return inputs of which the first half fires in every step, and the others never."""
     values = np.zeros((examples, STEPS, INPUTS))

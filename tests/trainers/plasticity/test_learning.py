@@ -339,14 +339,3 @@ def test_pathways_that_cannot_learn_are_refused(changes: dict[str, Any]) -> None
     with pytest.raises(InputError) as caught:
         _ = NetworkConfig.from_mapping(fields | changes, where="test").placed
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.medium
-def test_a_learned_network_is_saved_with_its_rules(tmp_path: Path) -> None:
-    learned = learn(network(), signals(2), "numpy").network
-    bioae.save(learned, tmp_path / "learned")
-    loaded = bioae.load(tmp_path / "learned").network
-    assert loaded.config == learned.config.self_contained()
-    assert set(loaded.config.synapses) == {"stdp_pair", "stdp_triplet"}
-    again = learn(loaded, signals(2), "numpy").network
-    equal_weights(learn(learned, signals(2), "numpy").network.weights, again.weights)

@@ -115,6 +115,7 @@ def test_learning_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.Mon
     whole = learn(start, signals(), "numpy").network.weights
     bioae.save(learn(start, signals()[:3], "numpy").network, tmp_path / "half")
     half = bioae.load(tmp_path / "half").network
+    assert "mine" in half.config.synapses
     equal_weights(learn(half, signals()[3:], "torch").network.weights, whole)
     built = build(half, 1, learning=True)
     built.present(signals()[3:])

@@ -20,7 +20,7 @@ from mirrors import (
 from bioae.equations import load_neuron
 from bioae.networks import Network
 from bioae.trainers.mirror.compiled import kernel
-from bioae.trainers.mirror.derivatives import DERIVATIVES, FastSigmoid, derivative
+from bioae.trainers.mirror.derivatives import FastSigmoid
 
 pytestmark = [needs_compiler, pytest.mark.medium]
 
@@ -42,13 +42,6 @@ def network(
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_both_schedules(schedule: str) -> None:
     compare(network(schedule))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("rule", DERIVATIVES)
-def test_every_derivative(rule: str, schedule: str) -> None:
-    compare(network(schedule), derivative=derivative(rule))
 
 
 @pytest.mark.slow
