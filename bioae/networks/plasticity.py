@@ -67,7 +67,8 @@ def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) 
         for weights, rule in rules_of(placed).items():
             starts = persistent_start(rule, dt).items()
             values |= {f"{weights}_{name}": value for name, value in starts}
-        values |= arrays
+    values |= arrays
+    for placed in layers:
         for name, slot in placed.slots.items():
             values[name] = np.broadcast_to(values[name], slot.shape)
             if name in placed.synapses:
