@@ -220,16 +220,6 @@ def test_where_nothing_can_be_written(where: str, tmp_path: Path) -> None:
         check_output(tmp_path / where)
 
 
-def test_an_error_of_the_caller_is_no_output_that_exists(tmp_path: Path) -> None:
-    def twice() -> None:
-        with atomic_output(tmp_path / "out", overwrite=True) as temporary:
-            temporary.mkdir()
-            temporary.mkdir()
-
-    with refused(OutputError):
-        twice()
-
-
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_appears_meanwhile_is_kept(kind: str, tmp_path: Path) -> None:
     def write() -> None:
@@ -242,9 +232,3 @@ def test_what_appears_meanwhile_is_kept(kind: str, tmp_path: Path) -> None:
         write()
     assert names(tmp_path / "out") == {"mine"}
     assert names(tmp_path) == {"out"}
-
-
-def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert check_output("~/new.txt") == tmp_path / "new.txt"
-    assert check_output(tmp_path / "~backup.txt") == tmp_path / "~backup.txt"

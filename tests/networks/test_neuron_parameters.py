@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,10 @@ level = "2"
 '''
 
 
-def network(
-    model: str, schedule: str = "brian2", layers: list[dict[str, Any]] | None = None
-) -> Network:
+def network(model: str, schedule: str = "brian2") -> Network:
     return drawn(
-        *(layers or LAYERS), seed=1, input_shape=[1, 4, 4], steps=20, schedule=schedule,
-        neuron=model, encoder={"kind": "bernoulli"},
+        *LAYERS, seed=1, input_shape=[1, 4, 4], steps=20, schedule=schedule, neuron="mine",
+        neurons={"mine": tomllib.loads(model)}, encoder={"kind": "bernoulli"},
     )  # fmt: skip
 
 
@@ -122,23 +120,9 @@ def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
     xr.testing.assert_equal(actual["reconstruction"], expected["reconstruction"])
 
 
-@pytest.fixture
-def everywhere(tmp_path: Path) -> str:
-    path = tmp_path / "everywhere.toml"
-    path.write_text(EVERYWHERE)
-    return str(path)
-
-
-@pytest.fixture
-def shared(tmp_path: Path) -> str:
-    path = tmp_path / "shared.toml"
-    path.write_text(SHARED)
-    return str(path)
-
-
 @pytest.mark.medium
-def test_a_parameter_of_each_neuron_in_every_part_of_a_model(everywhere: str) -> None:
-    described = network(everywhere, "paper")
+def test_a_parameter_of_each_neuron_in_every_part_of_a_model() -> None:
+    described = network(EVERYWHERE, "paper")
     own = firing(with_own(described, seed=2))
     assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
     expected = simulate(own, IMAGES, "numpy")
@@ -153,26 +137,14 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model(everywhere: str) ->
             assert not actual[trace].equals(before[trace]), name
 
 
-def test_parameters_of_each_neuron_compiled(everywhere: str, quick_compiler: None) -> None:
-    own = firing(with_own(network(everywhere), seed=2))
+def test_parameters_of_each_neuron_compiled(quick_compiler: None) -> None:
+    own = firing(with_own(network(EVERYWHERE), seed=2))
     assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate(own, IMAGES, "torch"))
 
 
 @pytest.mark.medium
-def test_one_value_applies_to_all_neurons(everywhere: str) -> None:
-    described = network(everywhere)
-    weights = {**described.weights, "first.weight": 4 * described.weights["first.weight"]}
-    arrays = {f"first.{n}": np.array(v) for n, v in (("tau", 5e-3), ("silent", 4e-3))}
-    spread = {name: np.full(8, value) for name, value in arrays.items()}
-    one, each = (Network(described.config, {**weights, **values}) for values in (arrays, spread))
-    expected = simulate(one, IMAGES, "torch")
-    assert int(expected["/layers/first/spike_count"].sum()) > 10
-    for name, layer in simulate(each, IMAGES, "torch")["/layers"].children.items():
-        xr.testing.assert_identical(layer.to_dataset(), expected[f"/layers/{name}"].to_dataset())
-
-
-def test_parameters_of_shared_variables_have_one_value(shared: str) -> None:
-    described = network(shared)
+def test_parameters_of_shared_variables_have_one_value() -> None:
+    described = network(SHARED)
     own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
     varied = firing(Network(described.config, {**described.weights, **own}))
     assert_same(simulate(varied, IMAGES, "torch"), simulate(varied, IMAGES, "numpy"))

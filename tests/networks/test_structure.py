@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from sklearn.metrics import mutual_info_score
 
 from bioae.errors import InputError
@@ -108,21 +107,6 @@ def test_with_fan_out_rewiring_ends_where_no_target_gains(case: tuple[Mask, Numb
         worst = rated[mask[target]].min()
         assert (rated[~mask[target]] <= worst).all()
     assert len(rewired(mask, scores, 10**6).swaps) == 0
-
-
-@given(cases())
-def test_each_swap_raises_the_potential(case: tuple[Mask, Numbers]) -> None:
-    """The sum of log scores, less that of log factorials of the fan-outs."""
-    connected, scores = case[0], case[1] + 1.0
-
-    def potential(mask: Mask) -> float:
-        return float(np.log(scores[mask]).sum() - gammaln(mask.sum(0) + 1).sum())
-
-    mask = connected
-    for _ in rewired(connected, scores, 10**6).swaps:
-        after = rewired(mask, scores, 1).connected
-        assert potential(after) > potential(mask)
-        mask = after
 
 
 def test_targets_with_the_same_scores_spread_over_the_sources() -> None:

@@ -17,7 +17,6 @@ from bioae.analysis import differing_spikes
 from bioae.analysis.results.outputs import neurons_of
 from bioae.equations import load_neuron
 from bioae.networks import Network
-from bioae.networks.artefact import load, save
 from bioae.simulation.backend import Backend
 
 IMAGES = np.random.default_rng(0).random((5, 1, 4, 4)) ** 2
@@ -45,23 +44,17 @@ def values(network: Network, array: str) -> NDArray[np.float64]:
 # Spread
 
 
-@pytest.mark.parametrize("variation", [0.1, 0.5])
-def test_spread_has_the_requested_mean_and_variation(variation: float) -> None:
-    wide = make(dense("a", 20_000)).with_spread({"theta": variation}, seed=1)
+def test_spread_has_the_requested_mean_and_variation() -> None:
+    wide = make(dense("a", 20_000)).with_spread({"theta": 0.5}, seed=1)
     theta = values(wide, "a.theta")
-    assert theta.shape == (20_000,)
-    assert theta.mean() == pytest.approx(1, abs=4 * variation / 141)
-    assert theta.std() == pytest.approx(variation, rel=0.05)
-    assert np.log(theta).std() == pytest.approx(np.sqrt(np.log1p(variation**2)), rel=0.03)
-
-
-def test_the_variation_of_two_spreads_is_that_of_their_product() -> None:
-    twice = make(dense("a", 20_000)).with_spread({"theta": 0.3}, seed=1)
-    twice = twice.with_spread({"theta": 0.4}, seed=2)
-    drawn = values(twice, "a.theta")
-    assert twice.spread["theta"] == pytest.approx(math.sqrt(1.09 * 1.16 - 1))
-    assert drawn.std() / drawn.mean() == pytest.approx(twice.spread["theta"], rel=0.05)
-    assert twice.with_spread({"theta": 0.0}).spread == pytest.approx(twice.spread)
+    assert theta.mean() == pytest.approx(1, abs=4 * 0.5 / 141)
+    assert theta.std() == pytest.approx(0.5, rel=0.05)
+    assert np.log(theta).std() == pytest.approx(np.sqrt(np.log1p(0.5**2)), rel=0.03)
+    # That of two spreads is that of their product.
+    twice = wide.with_spread({"theta": 0.4}, seed=2)
+    theta = values(twice, "a.theta")
+    assert twice.spread["theta"] == pytest.approx(math.sqrt(1.25 * 1.16 - 1))
+    assert theta.std() / theta.mean() == pytest.approx(twice.spread["theta"], rel=0.05)
 
 
 def test_spread_depends_only_on_seed_layer_and_parameter(network: Network) -> None:
@@ -185,22 +178,6 @@ def test_the_mirror_and_brian2_agree(variant: str, schedule: str) -> None:
     network = VARIANTS[variant](make(recurrent, dense("b", 12), schedule=schedule))
     mirror = simulate(network, IMAGES, Backend("torch", record=["v"]), seed=11)
     agree(mirror, simulate(network, IMAGES, Backend("numpy", record=["v"]), seed=11))
-
-
-@pytest.mark.slow  # it compiles for a minute on a busy machine
-def test_the_mirror_and_cpp_agree_on_all_at_once(tmp_path: Any) -> None:
-    layers = (
-        dense("a", 20, recurrent=True, background=0.25, delay="1*ms"),
-        dense("b", 12, neuron="alif", background=[0.375, "80*Hz"], weight="1.25"),
-    )
-    network = make(*layers).with_spread({"tau": 0.3, "theta": 0.3}, seed=5)
-    save(network, tmp_path / "model")
-    stored = load(tmp_path / "model").network
-    assert stored.sha256 == network.sha256
-    agree(
-        simulate(network, IMAGES, Backend("torch", record=["v"]), seed=11),
-        simulate(stored, IMAGES, Backend(record=["v"]), seed=11),
-    )
 
 
 @pytest.mark.medium

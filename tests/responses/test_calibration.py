@@ -36,7 +36,7 @@ def network() -> Network:
 
 
 @pytest.mark.parametrize("by", CALIBRATIONS)
-@pytest.mark.parametrize("name", ["lif", "adex", "cuba"])
+@pytest.mark.parametrize("name", ["lif", "adex"])
 def test_calibration_of_a_model_to_itself_is_1(name: str, by: Calibration) -> None:
     model = load_neuron(name)
     assert calibrate(model, model, by=by, **TIMES) == 1
