@@ -25,7 +25,7 @@ pytestmark = pytest.mark.medium  # it trains for seconds
 
 #: A small network that learns the embedded digits within a second or two.
 TABLES: dict[str, Any] = {
-    "data": {"train": 80, "validation": 20, "test": 30},
+    "data": {"train": 60, "validation": 20, "test": 20},
     "network": {
         "steps": 20,
         "neuron": "lif_homeostatic",
@@ -78,8 +78,8 @@ def test_a_run_leaves_its_files(whole: Trained) -> None:
     }  # fmt: skip
     lines = [json.loads(each) for each in (whole.metrics).read_text().splitlines()]
     assert lines == list(whole.records)
-    assert [each["presentations"] for each in lines] == [25, 50, 60, 85, 110, 120]
-    assert ["validation_assigned_accuracy" in each for each in lines] == [False, False, True] * 2
+    assert [each["presentations"] for each in lines] == [25, 40, 65, 80]
+    assert ["validation_assigned_accuracy" in each for each in lines] == [False, True] * 2
     stored = bioae.load(whole.model)
     assert (
         stored.metrics
@@ -128,7 +128,7 @@ def interrupt(settings: Any, out: Path, *, after: int) -> None:
 SLOW = pytest.mark.slow
 
 
-@pytest.mark.parametrize("interrupted_after", [4, *(pytest.param(n, marks=SLOW) for n in (1, 2))])
+@pytest.mark.parametrize("interrupted_after", [3, *(pytest.param(n, marks=SLOW) for n in (1, 2))])
 def test_a_run_that_is_resumed_learns_the_same(
     interrupted_after: int, whole: Trained, tmp_path: Path
 ) -> None:
@@ -146,8 +146,8 @@ def test_more_epochs_continue_a_finished_run(whole: Trained, tmp_path: Path) -> 
         bioae.train(tables(epochs=1), out=out, resume=True)
 
 
-def test_the_mirror_learns_the_same(whole: Trained, tmp_path: Path) -> None:
-    assert_same(bioae.train(tables(target="torch"), out=tmp_path / "run"), whole)
+def test_the_mirror_learns_the_same(whole: Trained) -> None:
+    assert_same(bioae.train(tables(target="torch")), whole)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +160,9 @@ def test_an_optimiser_goes_on_where_a_run_was_interrupted(
     settings = small(
         epochs=2, target="torch", batch_size=3, optimiser=optimiser, learning_rate=0.01
     )
-    whole = bioae.train(settings, out=tmp_path / "whole")
+    whole = bioae.train(settings)
     interrupt(settings, tmp_path / "run", after=interrupted_after)
     assert_same(bioae.train(settings, out=tmp_path / "run", resume=True), whole)
-    if optimiser == "sgd":  # it has no state
-        return
-    added = bioae.train(small(epochs=2, target="torch", batch_size=3))
-    assert (added.network.weights["hidden.weight"] != whole.network.weights["hidden.weight"]).any()
 
 
 def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
@@ -177,8 +173,6 @@ def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
     write_arrays(path, images=1 - images)
     with refused(DataError, "train", where=tmp_path / "run" / CHECKPOINT):
         bioae.train(settings, out=tmp_path / "run", resume=True)
-    write_arrays(path, images=images)
-    bioae.train(settings, out=tmp_path / "run", resume=True)
 
 
 def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
@@ -241,7 +235,7 @@ def test_a_run_of_another_kind_is_replaced_as_a_whole(tmp_path: Path) -> None:
     trained = {
         "data": small()["data"],
         "network": {"steps": 5, "layers": [{"kind": "dense", "name": "o", "shape": [1, 28, 28]}]},
-        "training": {"epochs": 1},
+        "training": {"epochs": 1, "compile": False},
     }
     bioae.train(trained, out=out, overwrite=True)
     files = {CHECKPOINT, ".lock", "config.toml", "metrics.jsonl", "test.json", "model", "notes.txt"}
@@ -269,17 +263,16 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
         bioae.train(TABLES, out=tmp_path, resume=True)
 
 
-def test_a_finished_run_survives_a_rule_that_is_refused(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    bioae.train(small(), out=out)
-    before = {path.name for path in out.iterdir()}
-    wrong = small(rule="mine")
+def test_a_finished_run_survives_a_rule_that_is_refused(whole: Trained) -> None:
+    assert whole.out is not None
+    before = {path.name for path in whole.out.iterdir()}
+    wrong = tables(rule="mine")
     wrong["network"]["synapses"] = {
         "mine": {"description": "A rule.", "synapse": {"on_post": "w = w + foo"}}
     }
     with refused(NetworkError, "'foo'"):
-        bioae.train(wrong, out=out, overwrite=True)
-    assert {path.name for path in out.iterdir()} == before
+        bioae.train(wrong, out=whole.out, overwrite=True)
+    assert {path.name for path in whole.out.iterdir()} == before
 
 
 def test_a_rule_that_no_layer_takes_is_refused() -> None:
@@ -317,9 +310,9 @@ def test_weights_of_neurons_to_themselves_are_not_counted() -> None:
     assert set(found) == {0.25}
 
 
-def test_a_layer_of_one_neuron_has_no_recurrent_weights_to_measure(tmp_path: Path) -> None:
+def test_a_layer_of_one_neuron_has_no_recurrent_weights_to_measure() -> None:
     changed = small()
     changed["network"]["layers"][0]["units"] = 1
     changed["network"]["task"]["outputs"] = 1
-    result = bioae.train(changed, out=tmp_path / "run")
+    result = bioae.train(changed)
     assert [*result.records[0]["weights"]] == ["hidden.weight", "hidden.h_start"]

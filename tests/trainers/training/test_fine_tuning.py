@@ -37,7 +37,12 @@ NETWORK: dict[str, Any] = {
         dense("output", shape=[1, 28, 28], gain=1.0),
     ],
 }
-SETTINGS: dict[str, Any] = {"batch_size": 20, "derivative": "arctan", "threads": 1}
+SETTINGS: dict[str, Any] = {
+    "batch_size": 20,
+    "derivative": "arctan",
+    "threads": 1,
+    "compile": False,
+}
 
 
 def test_the_stored_errors_recover_within_the_bound() -> None:

@@ -27,6 +27,7 @@ def config(**training: Any) -> TrainingConfig:
     network = {"steps": 8, "latent": "pooled", "layers": LAYERS}
     settings = {
         "epochs": 1, "batch_size": 10, "threads": 1, "derivative": "arctan", "trainable": ["tau"],
+        "compile": False,
         **training,
     }  # fmt: skip
     return TrainingConfig.from_mapping(

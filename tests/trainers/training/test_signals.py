@@ -55,7 +55,7 @@ def config(file: Path, **network: Any) -> TrainingConfig:
     }
     training = {
         "epochs": 6, "batch_size": 20, "threads": 1, "learning_rate": 0.05,
-        "derivative": "fast_sigmoid",
+        "derivative": "fast_sigmoid", "compile": False,
     }  # fmt: skip
     return TrainingConfig.from_mapping(
         {"data": {"name": str(file)}, "network": fields, "training": training}

@@ -18,25 +18,6 @@ def layer(spikes: torch.Tensor) -> LayerActivity:
     return LayerActivity("layer", spikes)
 
 
-def test_figures_of_a_small_layer() -> None:
-    # Four steps, two examples; neurons: dead, bursting in the one example it fires in, sparse.
-    spikes = torch.zeros(4, 2, 3)
-    spikes[:3, 0, 1] = 1
-    spikes[0, :, 2] = 1
-    tally = LayerTally()
-    tally.add(layer(spikes[:, :1]))
-    tally.add(layer(spikes[:, 1:]))
-    assert tally.figures() == pytest.approx(
-        {
-            "rate_per_step_mean": 5 / 24,
-            "rate_per_step_mean_alive": 5 / 16,
-            "active_fraction_mean": 3 / 6,
-            "dead_fraction": 1 / 3,
-            "bursting_fraction": 1 / 3,
-        }
-    )
-
-
 @given(seed=st.integers(0, 1000), batch=st.integers(1, 9), rate=st.sampled_from([0.0, 0.02, 0.6]))
 def test_figures_against_numpy_in_any_batches(seed: int, batch: int, rate: float) -> None:
     spikes = np.random.default_rng(seed).random((6, 9, 2, 3)) < rate
