@@ -22,29 +22,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildCache:
     return BuildCache.of_user()
 
 
-def keep(cache: BuildCache, program: Path) -> None:
-    cache.obtain(KEY, program, lambda: program.write_bytes(bytes(1000)))
-
-
-def test_show(cache: BuildCache, tmp_path: Path, run: Run) -> None:
+def test_show_and_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
     empty = run("cache", "show")
     assert (empty.status, empty.err) == (0, "")
     assert f"{tmp_path / 'cache' / 'builds'}: 0 compiled networks" in empty.out
-    keep(cache, tmp_path / "main")
-    printed = run("cache", "show")
-    assert "1 compiled network, 0.0 MB, at most 250.0 MB" in printed.out
-    assert KEY[:12] in printed.out
-    actual = json.loads(run("cache", "show", "--json").out)
-    assert actual["folder"] == str(cache.folder)
-    assert actual["bytes"] == 1000
-    assert [(build["key"], build["bytes"]) for build in actual["builds"]] == [(KEY, 1000)]
-
-
-def test_clear(cache: BuildCache, tmp_path: Path, run: Run) -> None:
-    keep(cache, tmp_path / "main")
-    assert "removed 1 compiled network, 0.0 MB" in run("cache", "clear").out
-    assert cache.kept() == []
-    keep(cache, tmp_path / "main")
-    actual = json.loads(run("cache", "clear", "--json").out)
-    assert actual == {"folder": str(cache.folder), "bytes": 1000, "removed": 1}
-    assert cache.kept() == []
+    for options in ((), ("--json",)):
+        cache.obtain(KEY, tmp_path / "main", lambda: (tmp_path / "main").write_bytes(bytes(1000)))
+        shown, cleared = (run("cache", each, *options).out for each in ("show", "clear"))
+        assert cache.kept() == []
+        if not options:
+            assert "1 compiled network, 0.0 MB, at most 250.0 MB" in shown
+            assert KEY[:12] in shown
+            assert "removed 1 compiled network, 0.0 MB" in cleared
+            continue
+        listed = json.loads(shown)
+        assert (listed["folder"], listed["bytes"]) == (str(cache.folder), 1000)
+        assert [(build["key"], build["bytes"]) for build in listed["builds"]] == [(KEY, 1000)]
+        assert json.loads(cleared) == {"folder": str(cache.folder), "bytes": 1000, "removed": 1}

@@ -20,15 +20,11 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in lines[::2]] == list(DATA_SETS)
     assert "2,000 train, 500 test; CC BY-SA 3.0; " in lines[1]
     assert lines[3].endswith("not fetched yet: bioae data fetch mnist")
-
-
-def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list", "--json"]) == 0
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert list(entries) == list(DATA_SETS)
     assert entries["sample"]["path"] == str(locate("sample"))
-    assert entries["mnist"]["path"] is None
-    assert entries["mnist"]["examples"] == {"train": 60_000, "test": 10_000}
+    assert (entries["mnist"]["path"], entries["mnist"]["examples"]["test"]) == (None, 10_000)
 
 
 @pytest.mark.parametrize("command", ["path", "fetch"])

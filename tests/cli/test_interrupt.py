@@ -92,29 +92,27 @@ def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     assert not (here / "r.nc").exists()
 
 
-@pytest.mark.slow
-def test_workers(start: Start, here: Path, tiny_model: Path) -> None:
-    command = ("simulate", tiny_model, "--target", "numpy", "--out", "r.nc", "--steps", 400)
-    session = start(*command, "--workers", 2)
-    session.wait_for(lambda: len(session.running()) == 3)
-    session.pause(1)
-    assert_ended(session, session.interrupt())
-    assert not (here / "r.nc").exists()
-
-
-@pytest.mark.medium
-def test_the_compiler(start: Start, here: Path, tiny_model: Path) -> None:
-    session = start("simulate", tiny_model, "--out", "r.nc", "--limit", 1)
-    session.wait_for(lambda: any("cc1plus" in line for line in session.running()))
-    assert_ended(session, session.interrupt())
-    assert not (here / "r.nc").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_compiled_network(workers: int, start: Start, here: Path, tiny_model: Path) -> None:
-    command = ("simulate", tiny_model, "--out", "r.nc", "--steps", 2000, "--workers", workers)
-    session = start(*command)
-    session.wait_for(lambda: sum("./main" in line for line in session.running()) == workers)
+@pytest.mark.parametrize(
+    ("options", "running"),
+    [
+        pytest.param(("--limit", 1), ("cc1plus", 1), marks=pytest.mark.medium),
+        *(
+            pytest.param(("--steps", 2000, "--workers", n), ("./main", n), marks=pytest.mark.slow)
+            for n in (1, 2)
+        ),
+        pytest.param(
+            ("--steps", 400, "--workers", 2, "--target", "numpy"), ("bioae", 3),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["the compiler", "the compiled network", "two compiled networks", "workers"],
+)  # fmt: skip
+def test_processes_of_a_simulation(
+    options: tuple[object, ...], running: tuple[str, int], start: Start, here: Path,
+    tiny_model: Path,
+) -> None:  # fmt: skip
+    program, count = running
+    session = start("simulate", tiny_model, "--out", "r.nc", *options)
+    session.wait_for(lambda: sum(program in line for line in session.running()) >= count)
     assert_ended(session, session.interrupt())
     assert not (here / "r.nc").exists()
