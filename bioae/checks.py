@@ -1,4 +1,4 @@
-"""Checks of arguments: whole numbers, numbers, choices and types, each refused in one line.
+"""Checks of arguments: whole numbers, numbers, choices and types, each rejected in one line.
 
 All raise `InputError`, or the class `error`, with the argument's `name`.
 """

@@ -1,4 +1,4 @@
-"""Optional libraries: imported on use, or refused in a line that says how to install them."""
+"""Optional libraries: imported on use, or missing with a line that says how to install them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Fields of tables: their types and ranges, declared once for all formats.
 
 Every format of bioae is plain data: texts, whole numbers of 64 bits, finite numbers, lists and
-tables. A `Table` refuses everything else, and converts nothing: ``true`` is no number, and ``"1"``
-neither.
+tables. A `Table` rejects everything else, and converts nothing: ``true`` is not a number, and
+``"1"`` neither.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def check_plain(value: Any, *, finite: bool = True) -> None:
     value
         A value of a document.
     finite
-        Whether to refuse infinity and NaN.
+        Whether to reject infinity and NaN.
 
     Raises
     ------
@@ -110,4 +110,4 @@ def check_plain(value: Any, *, finite: bool = True) -> None:
 
 def _check_text(key: str, text: str) -> None:
     if "\0" in text or (not text.isascii() and re.search("[\ud800-\udfff]", text)):
-        raise ValueError(f"{key} holds a character that is no text: NUL, or half a pair")
+        raise ValueError(f"{key} holds a character that is not text: NUL, or half a pair")

@@ -44,8 +44,8 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     Raises
     ------
     OutputError
-        If `path` is no path, its name is too long, it exists and may not be replaced, or its folder
-        cannot be written.
+        If `path` is not a path, its name is too long, it exists and may not be replaced, or its
+        folder cannot be written.
     """
     path = as_path(path, OutputError, "output")
     if len(os.fsencode(path.name)) > _LONGEST_NAME:

@@ -1,7 +1,7 @@
 """HDF5 files from strangers: one check of the structure before anything is read.
 
-The HDF5 library is trusted to raise on damage. What a valid file could do is refused here: refer to
-other files, declare more than it stores, or hold anything but groups and arrays of numbers.
+The HDF5 library is trusted to raise on damage. Rejected here are references to other files, sizes
+above what is stored, and anything but groups and arrays of numbers.
 """
 
 from __future__ import annotations

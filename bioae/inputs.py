@@ -109,7 +109,7 @@ def check_input(path: object, error: type[InputError], name: str = "input") -> P
         return path
     if kind not in ("file", "folder"):
         raise error(
-            "this is no file that holds data",
+            "this is not a data file",
             where=str(path),
             expected="a file or a folder",
             found=f"a {kind}",

@@ -47,7 +47,7 @@ class Bar:
         self._drawn.update(done - self._drawn.n)
 
     def reach_further(self, more: int) -> None:
-        """Show that so many more pieces are done than `reach` was told, but not yet finished."""
+        """Show a number of pieces that are done beyond those of `reach`, but not yet finished."""
         self._drawn.update(self._reached + more - self._drawn.n)
 
     @contextmanager

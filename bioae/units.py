@@ -36,7 +36,7 @@ def in_ms(times: Any, where: str) -> ArrayLike:
     """Return times in milliseconds as bare numbers; those without a unit stay as they are.
 
     They are quantities of Brian2, Neo, pint or astropy, an array of xarray with the attribute
-    ``units``, a list of them, or numbers. Another unit, or one of some times only, is refused.
+    ``units``, a list of them, or numbers. Another unit, or one of some times only, raises.
     """
     if not has_unit(times, attributes=True):
         bare: ArrayLike = times

@@ -84,7 +84,7 @@ def parameter_order(model: NeuronModel) -> tuple[str, ...]:
     Raises
     ------
     ModelError
-        If one is no expression, or they name each other in a circle.
+        If one is not an expression, or they name each other in a circle.
     """
     where = f"{model.name}.toml, [parameters]"
     needed = {
@@ -297,7 +297,7 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
 def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> None:
     if "constant" not in equation.flags or equation.var_type != "float":
         raise ModelError(
-            "only constants that are no integers or booleans can be random parameters",
+            "only constants that are not integers or booleans can be random parameters",
             where=where,
             found=model.parameters[equation.varname],
             hint="Give the initial value of a variable in [initial]",

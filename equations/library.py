@@ -125,7 +125,7 @@ def _read_values(folder: Path, name: str, where: str) -> list[float]:
     """Return the numbers of a `.csv` or `.npy` file (time), at most one more than is allowed."""
     expected = "a .csv or .npy file in the model's folder, with one number per interval"
     if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
-        raise ModelError("this is no file of values", where=where, expected=expected, found=name)
+        raise ModelError("this is not a file of values", where=where, expected=expected, found=name)
     path = check_input(folder / name, ModelError, where)
     try:
         content = read_input(path)

@@ -115,7 +115,7 @@ def measured(node: ast.AST, operands: list[Size], named: Mapping[str, Size] | No
     Raises
     ------
     ValueError
-        If it is too large, divides by 0, or is a constant that is no finite real number.
+        If it is too large, divides by 0, or is a constant that is not a finite real number.
     """
     parts = 1 + sum(each.parts for each in operands)
     work = 1 + sum(each.work for each in operands) * (4 if isinstance(node, ast.Call) else 1)

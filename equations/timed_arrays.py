@@ -116,7 +116,7 @@ def varying(equations: Equations, timed: Collection[str]) -> Equations:
 
 
 def check_interval(model: NeuronModel, dt: float) -> None:
-    """Reject an interval of a model that is no multiple of the time step (in seconds).
+    """Reject an interval of a model that is not a multiple of the time step (in seconds).
 
     Raises
     ------

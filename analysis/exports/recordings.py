@@ -193,7 +193,7 @@ def to_nwb(
 
 
 def _identifier(tree: xr.DataTree, names: Sequence[str], start: datetime) -> str:
-    """Return a hash of all that a file depends on: NWB requires one that no other file has."""
+    """Return a hash of everything in a file: NWB requires a unique identifier."""
     root = tree.to_dataset()
     parts = [f"{name}={value}" for name, value in sorted(tree.attrs.items())]
     digest = hashlib.sha256(json.dumps([*parts, *names, start.isoformat()]).encode())

@@ -177,7 +177,7 @@ def input_signals(
         signals = tree.to_dataset()["input"]
         if "time" not in signals.dims:
             expected, found = "(example, time, channel)", str(signals.dims)
-            raise ResultError("the input is no signal", where=name, expected=expected, found=found)
+            raise ResultError("not a signal", where=name, expected=expected, found=found)
         for signal in signals.isel(example=slice(examples)):
             values = drawable(signal.transpose("channel", "time").to_numpy())
             title = f"{name}, example {int(signal['example'])}"

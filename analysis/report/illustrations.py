@@ -46,9 +46,9 @@ _CAPTIONS: dict[str, dict[str, str]] = tomllib.loads(
 
 
 class Picture(NamedTuple):
-    """An illustration as it is stored: its figure's width in inches, and the figure as files.
+    """A stored illustration: its figure's width in inches, and the figure as files.
 
-    `png` is empty unless it was asked for.
+    `png` is empty unless requested.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Illustration:
     draw: Callable[[], Figure]
 
     def picture(self, *, png: bool = False) -> Picture:
-        """Draw the figure, and store it as SVG and, if asked for, as PNG."""
+        """Draw the figure, and store it as SVG and, if requested, as PNG."""
         figure = self.draw()
         files = to_svg(figure), render(figure, "png") if png else b""
         return Picture(self.name, self.heading, self.caption, figure.get_figwidth(), *files)

@@ -51,14 +51,14 @@ def check_effect(reason: str, **options: object) -> None:
 
 
 def decimal(text: str) -> float:
-    """Return a number; of what Python reads too, refuse inf, nan, "1_0" and other scripts."""
+    """Return a number; of what Python reads too, reject inf, nan, "1_0" and other scripts."""
     if not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return float(text)
 
 
 def _integer(text: str) -> int:
-    """Return a whole number; of what libraries read too, refuse 1.5, "1_0" and other scripts."""
+    """Return a whole number; of what libraries read too, reject 1.5, "1_0" and other scripts."""
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"expected a whole number, found {shortened(text, 40)!r}.")
     return int(text)

@@ -103,7 +103,7 @@ def stack(arrays: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
 
 
 def as_declared(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
-    """Return an array of NumPy, or one in a file as it is; `numpy.asarray` reads its values."""
+    """Return an array of NumPy, or one in a file unread; `numpy.asarray` reads its values."""
     return array if isinstance(array, FileArray) else as_array(array, where)
 
 

@@ -69,7 +69,7 @@ class Data:
     """Examples of one kind, their labels and targets if known, and their source.
 
     Create data from arrays with `of_images`, `of_signals`, `of_events`, `of_trains` and
-    `of_frames`, and of all other forms with `bioae.datasets.convert`; all raise `DataError` for
+    `of_frames`, and from all other forms with `bioae.datasets.convert`; all raise `DataError` for
     arrays that do not fit. A slice, positions or a mask select examples: ``data[:100]``.
 
     Parameters
@@ -280,7 +280,7 @@ class Data:
         """
         if isinstance(self.values, Addresses):
             raise DataError(
-                "events are no array", where=self.name, hint="Take their frames(points)"
+                "events are not an array", where=self.name, hint="Take their frames(points)"
             )
         values = np.asarray(self.values)
         if self.kind == "images" and values.dtype == np.uint8:

@@ -173,7 +173,7 @@ def addresses_of_frames(frames: ArrayLike, where: str) -> Addresses:
     real = counts.ndim == 3 and counts.size > 0 and counts.dtype.kind in "buif"
     if not real or not ((counts >= 0) & (counts < _MOST) & (counts == np.floor(counts))).all():
         expected = "whole numbers of events, 0 or more, (example, time, channel)"
-        raise misfit("these are no frames", where, expected, counts)
+        raise misfit("these are not frames", where, expected, counts)
     places = np.nonzero(counts)
     lists = [np.repeat(axis, counts[places].astype(np.int64)) for axis in places]
     return Addresses.of(

@@ -50,7 +50,7 @@ class ZippedArray(FileArray):
     def of(cls, path: Path, name: str) -> ZippedArray:
         """Return an array as its header declares it, or raise DataError.
 
-        It is refused if it cannot be read, holds Python objects, or has not the declared size.
+        It raises if it cannot be read, holds Python objects, or has not the declared size.
         """
         with _member(path, name) as (file, size):
             return cls(path, name, *_declared(file, size))
@@ -63,7 +63,7 @@ class ZippedArray(FileArray):
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Read the array of an ``.npy`` file; it is refused as by `ZippedArray.of`."""
+    """Read the array of an ``.npy`` file; raises as `ZippedArray.of`."""
     try:
         with open_input(path) as file:
             return _read(file, os.fstat(file.fileno()).st_size)

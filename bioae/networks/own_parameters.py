@@ -25,7 +25,7 @@ _SETTINGS = ("weight", "background", "delay")
 def check_own(placed: PlacedLayer, model: NeuronModel, name: str, *, alone: bool = True) -> None:
     """Check that an array may take the place of a parameter of a layer's model.
 
-    Other parameters follow from it if they do not stay as they are (`alone`).
+    Other parameters follow from it unless they are fixed (`alone`).
     """
     placed.array_of(name)
     texts = model.parameters.items() if alone else ()

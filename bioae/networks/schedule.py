@@ -50,7 +50,7 @@ assert set(SCHEDULES) == set(get_args(ScheduleName))
 def points_in(steps: int, every: int, owner: str) -> int:
     """Return the number of points in time of a presentation, each of which lasts `every` steps."""
     if steps % every:
-        raise ValueError(f"steps = {steps} is no multiple of the {owner}'s every = {every}")
+        raise ValueError(f"steps = {steps} is not a multiple of the {owner}'s every = {every}")
     return steps // every
 
 

@@ -135,7 +135,7 @@ def arrays_of(
 def check_config(
     stored: Mapping[str, Any], current: Mapping[str, Any], where: str, free: Collection[str]
 ) -> None:
-    """Reject another configuration than that of the checkpoint at `where`, but for `free` keys.
+    """Reject a configuration that differs from the checkpoint at `where`, except in `free` keys.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The folder of a run: the names of its files, and the lock that keeps two processes apart."""
+"""The folder of a run: the names of its files, and the lock that excludes other processes."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ NumberOfEpochs: TypeAlias = Annotated[int, Field(ge=1, le=10**5)]
 
 
 def short(key: str, *types: type) -> BeforeValidator:
-    """Let a value of these types stand for the table that has it as this key."""
+    """Accept a value of these types as shorthand for the table with this key."""
 
     def table(value: object) -> object:
         return {key: value} if type(value) in types else value

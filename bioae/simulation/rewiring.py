@@ -43,7 +43,7 @@ class NetworkRewiring:
         self._periods = {each.structure.period for each in self._pathways}
 
     def fitting(self, most: int) -> int:
-        """Return the size of equal pieces of the shortest period, at most so many presentations."""
+        """Return the size of equal pieces of the shortest period, at most `most` presentations."""
         period = min(self._periods, default=most)
         return -(-period // -(-period // most))
 

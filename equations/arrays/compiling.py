@@ -100,7 +100,7 @@ def running(frame: FrameType) -> tuple[Statement, ast.expr | None]:
     -------
     tuple
         The statement, and the part of its value whose operation runs as it is written there, such
-        as a power where the code calls ``sqrt``; None if it is no part of the value.
+        as a power where the code calls ``sqrt``; None if it is not part of the value.
     """
     number = frame.f_lineno - 1
     statement: Statement = frame.f_globals[_STATEMENTS][number]

@@ -130,7 +130,7 @@ class Start:
     Raises
     ------
     ModelError
-        If an interval of the model is no multiple of the time step.
+        If an interval of the model is not a multiple of the time step.
     """
 
     def __init__(self, program: Program, dt: float, n: int) -> None:

@@ -155,7 +155,7 @@ def _factors(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _numbers(node: ast.AST) -> Iterator[str]:
-    """Yield the names in a syntax tree that are no bounds: bounds may be infinite."""
+    """Yield the names in a syntax tree that are not bounds: bounds may be infinite."""
     bounds: list[ast.expr] = []
     match node:
         case ast.Name(id=name):

@@ -93,7 +93,7 @@ def _whole(value: Expression, block: Block) -> Expression | None:
 
 
 class _NoProductError(Exception):
-    """An expression is no sum of products."""
+    """An expression is not a sum of products."""
 
 
 #: The factors of a product, by kind.

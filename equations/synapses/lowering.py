@@ -98,7 +98,7 @@ class _Lowering:
         )  # fmt: skip
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
-        """Reject names in `persistent` that are no numbers of the rule."""
+        """Reject names in `persistent` that are not variables of the rule."""
         variables = [
             name if kind == "synapse" else f"{name}_{kind}"
             for kind, program in programs.items()

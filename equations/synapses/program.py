@@ -201,7 +201,7 @@ class Rule:
         steps = round(self.every / dt)
         if steps < 1 or abs(self.every / dt - steps) > 1e-6:
             raise ModelError(
-                "the interval is no whole number of time steps",
+                "the interval is not a whole number of time steps",
                 where=f"{self.model.name}.toml, [synapse] every",
                 expected=f"a multiple of {dt * 1e3:g} ms",
                 found=f"{self.every * 1e3:g} ms",

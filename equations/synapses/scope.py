@@ -115,7 +115,7 @@ class Scope:
         for each in operands:
             if not is_true_or_false(each, self.conditions):
                 raise ModelError(
-                    "a number stands for a condition", where=where, expected="a comparison",
+                    "a number is used as a condition", where=where, expected="a comparison",
                     found=ast.unparse(each),
                 )  # fmt: skip
 
@@ -148,7 +148,7 @@ class Scope:
         expression = parse_expression(text, where=where, random=True)
         value, found = self.value(expression, where), self.unit(expression, where)
         if is_true_or_false(value.tree, self.conditions):
-            raise ModelError("a condition stands for a number", where=where, found=text.strip(),
+            raise ModelError("a condition is used as a number", where=where, found=text.strip(),
                              hint=f"Write int({text.strip()})")  # fmt: skip
         if unit is not None:
             self._check_unit(found, unit, text.strip(), where)

@@ -118,7 +118,7 @@ def first_not_finite(layers: Collection[LayerMirror], loss: Callable[[], Tensor]
 class _Watch(TorchFunctionMode):
     """Look at the result and the derivative of each operation in a statement of a model.
 
-    Infinity by itself is no failure: a comparison may turn it into a finite number again.
+    Infinity by itself is not a failure: a comparison may turn it into a finite number again.
     """
 
     def __init__(self) -> None:

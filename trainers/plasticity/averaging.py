@@ -50,7 +50,7 @@ class SummedProducts:
         Parameters
         ----------
         values
-            All that the products name: numbers of sides (example, neuron), and the weights.
+            Values of the products' names: numbers of sides (example, neuron), and the weights.
         before, fired
             Masks of the sources and of the targets that change (example, neuron); None: all.
         like

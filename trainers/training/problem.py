@@ -67,7 +67,7 @@ class Problem(DescentProblem):
 
     @property
     def absent(self) -> Mapping[str, Tensor]:
-        """The weights that are no potential connections: autapses, in layers without them."""
+        """The weights that are not potential connections: autapses, in layers without them."""
         potential = {
             name: placed.potential_connections(name)
             for placed in self.config.network.placed

@@ -120,7 +120,7 @@ def _check_events(arrays: Collection[str], path: Path) -> None:
 
 def _number(array: FileArray) -> int:
     if math.prod(array.shape) != 1 or array.dtype.kind not in "iu":
-        raise misfit(f"{array.name} is no number", str(array.path), "one whole number", array)
+        raise misfit(f"{array.name} is not a number", str(array.path), "one whole number", array)
     return int(np.asarray(array).reshape(()))
 
 

@@ -160,7 +160,7 @@ def _time(times: Any, unit: RecordedUnit, where: str) -> NDArray[Any]:
         return np.asarray(in_ms(times, where))
     numbers = as_array(times, where)
     if numbers.dtype.kind not in "buif":
-        raise DataError("the times are no numbers", where=where, found=f"the type {numbers.dtype}")
+        raise DataError("the times are not numbers", where=where, found=f"the type {numbers.dtype}")
     return numbers * _PER_MS[unit]
 
 

@@ -197,7 +197,7 @@ class _Walk:
         return tuple(operations), name
 
     def _ways_out(self, neurons: str) -> tuple[tuple[Node, ...] | None, str | None]:
-        """Return the way back to some neurons, if there is one, and the node that follows."""
+        """Return the recurrent connection of some neurons, if there is one, and the next node."""
         back = [each for each in self._after[neurons] if self._leads_back(each, neurons)]
         onward = [each for each in self._after[neurons] if each not in back]
         if len(onward) > 1 or len(back) > 1:

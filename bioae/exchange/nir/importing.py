@@ -212,7 +212,7 @@ class _Builder:
         assert stage.recurrent is not None
         back = folded(stage.recurrent, fold.shape, image=None).as_matrix(stage.name)
         if back.size != fold.size:
-            raise nir_error(stage.name, "the way back has another number of outputs",
+            raise nir_error(stage.name, "the recurrent connection has another number of outputs",
                             expected=str(fold.size), found=back.size)  # fmt: skip
         if back.delay or back.source_delay is not None or back.target_delay is not None:
             name = next(n for n, node in stage.recurrent if type(node).__name__ == "Delay")
@@ -275,7 +275,7 @@ class _Builder:
                 if kind_of_node(node) == "Delay"
             }
             name = max(delays, key=lambda each: self._rounding(delays[each]))
-            raise nir_error(name, "a delay is no multiple of the time step",
+            raise nir_error(name, "a delay is not a multiple of the time step",
                             expected=f"multiples of {self._dt:g} s",
                             found=seconds.flat[np.abs(seconds / self._dt - steps).argmax()],
                             hint="Choose a dt that divides it")  # fmt: skip

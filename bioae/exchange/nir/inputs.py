@@ -34,7 +34,7 @@ class GraphInput(NamedTuple):
 
     @property
     def image(self) -> Shape | None:
-        """The shape of the input neurons (channel, y, x); None if they are no image."""
+        """The shape of the input neurons (channel, y, x); None if they are not an image."""
         encoded = self.encoder.output_shape(self.input_shape)
         return encoded if len(encoded) == 3 else None
 

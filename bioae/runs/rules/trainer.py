@@ -61,7 +61,7 @@ class RuleTrainer(Trainer):
     Attributes
     ----------
     network
-        The network as it is.
+        The current network.
     moments
         The state of the optimiser, by name; empty if there is none.
     """

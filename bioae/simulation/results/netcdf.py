@@ -55,7 +55,7 @@ def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool =
     Raises
     ------
     OutputError
-        If `path` exists and `overwrite` is false or it is no result, or it cannot be written.
+        If `path` exists and `overwrite` is false or it is not a result, or it cannot be written.
     """
     check_replaced(path)
     with (
@@ -74,7 +74,7 @@ def check_replaced(path: Path | str) -> None:
     path = as_path(path, OutputError, "output")
     if path.is_file() and path.stat().st_size and not _is_result(path):
         raise OutputError(
-            "the output would replace a file that is no result, which was kept",
+            "the output would replace a file that is not a result, which was kept",
             where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
             hint="Choose another path, or remove the file",

@@ -41,7 +41,7 @@ class Parts:
     folder
         The folder.
     identity
-        Everything that the chunks depend on, by name.
+        The settings on which the chunks depend, by name.
     finished
         The presentations of each chunk, in order.
     """
