@@ -90,6 +90,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_degenerate_result_gives_an_answer_or_one_line(kind: str) -> None:
     tree = RESULTS[kind]()
@@ -137,6 +138,7 @@ def test_a_wrong_object_is_refused_in_one_line(wrong: Any) -> None:
         assert "\n" not in line
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_that_does_not_fit_is_refused_in_one_line(option: str) -> None:
     tree, tried = RESULTS["usual"](), 0

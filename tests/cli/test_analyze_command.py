@@ -66,6 +66,7 @@ def test_an_earlier_report_is_kept_unless_overwritten(
     assert (here / "out" / "report.html").read_text() != "mine"
 
 
+@pytest.mark.medium
 def test_files_that_are_no_results(refused: Refused, here: Path, result: Path) -> None:
     whole = result.read_bytes()
     (here / "cut.nc").write_bytes(whole[: len(whole) // 2])

@@ -64,6 +64,7 @@ def test_a_graph_becomes_a_trained_network_that_runs(graph: Path, run: Run) -> N
                 assert np.array_equal(getattr(one, name, 0), getattr(other, name, 0))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("out", ["model", "model.zip"])
 def test_an_earlier_network_is_replaced_if_that_is_asked_for(
     graph: Path, run: Run, refused: Refused, out: str

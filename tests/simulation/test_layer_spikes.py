@@ -24,6 +24,7 @@ from bioae.trainers import derivative
 STEPS = 30
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
 def test_neurons_count_the_spikes_of_their_layer(schedule: str, recurrent: bool) -> None:

@@ -65,6 +65,7 @@ def test_a_lower_bound_above_the_upper_one_is_refused() -> None:
         bounded(1.0, 0.0).learner()
 
 
+@pytest.mark.medium
 def test_brian2_objects_begin_with_the_weights_that_learn_begins_with() -> None:
     start = bounded(0.0, 1.0)
     start = start.with_weights({n: each / 3 for n, each in start.weights.items()})

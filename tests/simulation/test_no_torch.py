@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from bioae.networks import Network
@@ -37,6 +38,7 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.medium
 def test_neither_the_library_nor_the_commands_import_torch(
     small: Network, images: NDArray[np.float64], tmp_path: Path
 ) -> None:

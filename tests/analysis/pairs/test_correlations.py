@@ -76,6 +76,7 @@ def pearson(observed: NDArray[np.float64]) -> NDArray[np.float64]:
     return matrix
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
 def test_the_matrix_equals_that_of_numpy(make: Make, kind: CorrelationKind, raster: Raster) -> None:
@@ -90,6 +91,7 @@ def test_the_matrix_equals_that_of_numpy(make: Make, kind: CorrelationKind, rast
     assert some["other"].to_numpy().tolist() == chosen.tolist()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
 def test_the_mean_over_pairs_equals_that_of_the_matrix(

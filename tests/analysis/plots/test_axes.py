@@ -55,6 +55,7 @@ def test_completion_lists_the_functions_only() -> None:
     assert dir(plots) == sorted(plots.__all__)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", drawing())
 def test_every_figure_can_be_drawn_into_the_users_axes(name: str) -> None:
     draw, tree = drawing()[name], RESULTS["usual"]()

@@ -49,6 +49,7 @@ def _extents(figure: Figure) -> dict[Axes, Bbox]:
     return {axes: axes.get_tightbbox(renderer) for axes in figure.axes if axes.axison}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("draw", CASES)
 def test_panels_are_inside_and_apart(draw: Callable[[], Figure]) -> None:
     figure = draw()

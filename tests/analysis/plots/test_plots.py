@@ -127,6 +127,7 @@ def test_training_curves_draw_changing_metrics_and_the_last_of_a_repeated_epoch(
         plots.training_curves({"run": path}, keys=["missing"])
 
 
+@pytest.mark.medium
 def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.png"):
         plots.save_figure(plots.rasters(example_result()), tmp_path / name)

@@ -40,6 +40,7 @@ def test_a_file_that_xarray_wrote_is_read(path: Path) -> None:
     xr.testing.assert_identical(open_result(other), tree)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["more", "layers/latent/more", "a/b/more"])
 @pytest.mark.parametrize("lazy", [False, True])
 def test_a_result_may_have_more_variables(name: str, lazy: bool, path: Path) -> None:

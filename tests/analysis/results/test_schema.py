@@ -102,6 +102,7 @@ def of_task(task: str) -> xr.DataTree:
     return xr.DataTree.from_dict({"/": root, **nodes})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("task", TASKS)
 def test_results_of_every_task_are_read(task: str, tmp_path: Path) -> None:
     tree = of_task(task)
@@ -117,6 +118,7 @@ LATENT = {"where": "result, layer 'latent'", "found": None}
 IMAGES = "(example, y, x) or (example, channel, y, x) or (example, time, channel)"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("task", "changes", "fields"),
     [

@@ -26,6 +26,7 @@ def result() -> Any:
     )  # fmt: skip
 
 
+@pytest.mark.medium
 def test_results_are_freed_although_their_nodes_refer_to_one_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

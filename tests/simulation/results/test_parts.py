@@ -101,6 +101,7 @@ def parts_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.parts")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("options", [{"chunk": 3}, {}, {"chunk": 1, "workers": 2}], ids=str)
 def test_a_resumed_run(
     options: dict[str, Any], network: Network, images: Images, whole: bytes, half: Path
@@ -130,6 +131,7 @@ def test_finished_chunks_are_not_run_again(
     assert not parts_of(half).exists()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("damage", ["cut", "emptied"])
 def test_a_damaged_part_is_run_again(
     damage: str, network: Network, images: Images, whole: bytes, half: Path

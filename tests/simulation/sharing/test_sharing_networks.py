@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from brian2 import Synapses
 from network_cases import case
 
@@ -11,6 +12,7 @@ from bioae.simulation.sharing import SharedSynapses
 from bioae.simulation.targets.activation import activated
 
 
+@pytest.mark.medium
 def test_every_weight_is_kept_once_where_connections_share_a_delay() -> None:
     described = case("geometry, paper").network
     with activated("numpy"):

@@ -91,6 +91,7 @@ def _obtain(cache: BuildCache, program: Path, log: Path) -> None:
     cache.obtain(KEY, program, build)
 
 
+@pytest.mark.medium
 def test_one_of_several_processes_builds(cache: BuildCache, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     programs = [tmp_path / f"main{number}" for number in range(3)]

@@ -53,6 +53,7 @@ def network(names: list[str], layers: list[str]) -> Network:
     return Network(config, strong).quantised()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("names", "layers"), [(NAMES, ["a", "b"]), (NAMES[::-1], ["a"]), (["v"], OBJECTS)]
 )

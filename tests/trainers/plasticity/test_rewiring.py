@@ -91,6 +91,7 @@ def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
     )
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("by_fan_out", [True, False])
 def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
     """One rewiring does what `rewired` does with the scores of a still network."""
@@ -114,6 +115,7 @@ def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
         np.testing.assert_array_equal(after[name][kept], still[name][kept])
 
 
+@pytest.mark.medium
 def test_the_weakest_connections_make_way_for_random_ones() -> None:
     """Those with a weight below all others of their target, whatever the random numbers are."""
     changes = {
@@ -139,6 +141,7 @@ def potential_of(start: Network, name: str) -> Any:
     return start.config.placed[name.startswith("output")].potential_connections(name)
 
 
+@pytest.mark.medium
 def test_periods_go_on_from_earlier_calls(tmp_path: Path) -> None:
     start = learner(period=5)
     whole = learn(start, signals(6), "torch").network.weights
@@ -157,6 +160,7 @@ def test_periods_go_on_from_earlier_calls(tmp_path: Path) -> None:
     assert simulated["layers/hidden"]["spike_count"].sum() > 0
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("optimiser", [None, "adam"])
 def test_a_batch_is_rewired_after_it_by_all_periods_that_end_in_it(optimiser: str | None) -> None:
     settings: dict[str, Any] = {"optimiser": optimiser, "batch_size": 6}
