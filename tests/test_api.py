@@ -39,6 +39,7 @@ def stored(tmp_path: Path) -> Path:
     return tmp_path / "model.zip"
 
 
+@pytest.mark.medium
 def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> None:
     result = bioae.simulate(form, IMAGES.reshape(3, 16), "numpy")
     assert int(PLAIN["layers"].children["first"]["spike_count"].sum()) > 0
@@ -142,6 +143,7 @@ def test_evaluate_gives_the_scores_of_a_simulation(stored: Path) -> None:
     assert whole["layers"] == scores["layers"]
 
 
+@pytest.mark.medium
 def test_parity_takes_networks_with_data_and_neuron_models(stored: Path) -> None:
     report = bioae.parity(stored, IMAGES[..., None], layout="NHWC")
     assert report.spikes > 0
@@ -244,6 +246,7 @@ def test_a_result_is_not_simulated_again(given: Any, tmp_path: Path) -> None:
         bioae.analyze(PLAIN, **given, out=tmp_path / "out")
 
 
+@pytest.mark.medium
 def test_a_shipped_name_and_a_data_set_of_pytorch(tmp_path: Path) -> None:
     import torch
 

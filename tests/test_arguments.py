@@ -218,6 +218,7 @@ QUANTITIES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", QUANTITIES)
 def test_a_quantity_of_brian2_is_as_good_as_text(case: str) -> None:
     function, quantity, text = QUANTITIES[case]

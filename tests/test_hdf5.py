@@ -26,6 +26,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", cases())
 def test_what_no_result_needs_is_refused(case: str, path: Path) -> None:
     change, name = cases()[case]

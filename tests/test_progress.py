@@ -104,6 +104,7 @@ def test_training_shows_no_number_before_there_is_one(screen: Screen) -> None:
     assert re.match("epoch 2/2: .*loss=11.25", line)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("run", "label"),
     [
@@ -125,6 +126,7 @@ def test_long_calls_have_a_bar(
     assert any(line.startswith(label) for line in screen.lines()), screen.lines()
 
 
+@pytest.mark.medium
 def test_a_function_takes_the_place_of_the_bar(screen: Screen) -> None:
     seen: list[tuple[int, int]] = []
     bioae.simulate(
@@ -148,6 +150,7 @@ def test_what_is_no_progress(call: Callable[[object], object]) -> None:
         call("yes")
 
 
+@pytest.mark.medium
 def test_a_bar_advances_within_a_chunk(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[int] = []
     further = progress.Bar.reach_further

@@ -40,6 +40,7 @@ def fitted(digits: NDArray[np.float64]) -> SpikingAutoEncoder:
     return SpikingAutoEncoder(16, epochs=15, random_state=0).fit(digits[:400])
 
 
+@pytest.mark.medium
 def test_training_brings_the_error_down(
     fitted: SpikingAutoEncoder, digits: NDArray[np.float64]
 ) -> None:

@@ -258,6 +258,7 @@ def test_tensors_and_their_data_sets() -> None:
         convert(torch.utils.data.TensorDataset(images, labels, labels), SHAPE)
 
 
+@pytest.mark.medium
 def test_conversion_imports_no_other_library() -> None:
     code = (
         "import sys, numpy as np; from bioae.datasets import convert\n"

@@ -98,6 +98,7 @@ def emitted(network: Any, raster: Any) -> Any:
     return torch.stack(steps).squeeze(1).flatten(1).numpy()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["dense", "subtract_delayed", "convolutional", "synaptic"])
 def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) -> None:
     module, shape = snntorch_networks()[name]
@@ -267,6 +268,7 @@ def read_by(reader: str, network: Any) -> Any:
     return module
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("reader", "name"), CASES)
 def test_exported_networks_fire_the_same_spikes_in_others(reader: str, name: str) -> None:
     network, drive, expected = ran(name)

@@ -48,6 +48,7 @@ CASES = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[1])
 def test_the_function_that_made_the_first_nan_is_named(
     case: tuple[dict[str, Any], str, str, str], tmp_path: Path

@@ -133,6 +133,7 @@ def test_training_moves_every_weight_and_lowers_the_loss(runs: dict[str, Path]) 
 NAMES = [pytest.param(n, marks=() if n in ("all", "best") else pytest.mark.slow) for n in OPTIONS]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", NAMES)
 def test_stopped_twice_and_resumed(runs: dict[str, Path], tmp_path: Path, name: str) -> None:
     problem = problem_of(name)
@@ -190,6 +191,7 @@ def test_an_interrupt_during_an_update_leaves_the_last_checkpoint(
     assert outcome(tmp_path) == outcome(runs["plain"])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("place", ["terms", "add", "restore"])
 def test_interrupted_while_the_weights_have_noise(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
