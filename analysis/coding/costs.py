@@ -139,7 +139,11 @@ def operations(
         instance(synapses[name], f"synapses[{name!r}]", Mapping, error=ResultError)
         for key in synapses[name]:
             one_of(key, f"a key of synapses[{name!r}]", ("forward", "recurrent"), error=ResultError)
-    spikes = [_mean_spikes(layer_data(tree, name)["spike_count"]) for name in names]
+    spikes = []
+    for name in names:
+        count = layer_data(tree, name)["spike_count"]
+        total = count.sum("example", dtype=np.int64).to_numpy()
+        spikes.append(np.asarray(total / (count.sizes["example"] or np.nan), np.float64))
     first = synapses[names[0]].get("forward", 0)
     sources = (_events(input_events, first, names[0]), *spikes)
     rows = {}
@@ -149,13 +153,6 @@ def operations(
         multiplied = graded and name == names[0]
         rows[name] = _incoming((forward, source), (recurrent, own), steps(tree), multiplied)
     return by_layer(_OPERATIONS, rows)
-
-
-def _mean_spikes(count: xr.DataArray) -> NDArray[np.float64]:
-    """Return the mean number of spikes of each neuron per example, (neuron,)."""
-    examples = count.sizes["example"]
-    total = count.sum("example", dtype=np.int64).to_numpy()
-    return np.asarray(total / examples if examples else np.full(total.shape, np.nan))
 
 
 def _events(events: ArrayLike | None, forward: ArrayLike, layer: str) -> NDArray[np.float64]:

@@ -174,7 +174,12 @@ def to_nwb(
     dt_s = float(tree.attrs["dt_ms"]) / 1000
     # Rounded as the times of spikes are: a spike at step 0 is not before its presentation.
     bounds = (np.arange(tree.sizes["example"] + 1) * steps(tree) * dt_s).tolist()
-    _add_trials(file, tree, bounds)
+    numbers = presentation_numbers(tree)
+    for name, array in numbers.items():
+        file.add_trial_column(name, str(array.attrs.get("long_name", name)))
+    columns = (array.to_numpy().tolist() for array in numbers.values())
+    for (begin, stop), *row in zip(pairwise(bounds), *columns, strict=True):
+        file.add_trial(start_time=begin, stop_time=stop, **dict(zip(numbers, row, strict=True)))
     file.add_unit_column("layer", "the layer of the neuron")
     file.add_unit_column("neuron", "the index of the neuron in its layer")
     observed = {"obs_intervals": [[0.0, bounds[-1]]]}
@@ -202,15 +207,6 @@ def _identifier(tree: xr.DataTree, names: Sequence[str], start: datetime) -> str
         digest.update(f"{name}{values.dtype}{values.shape}".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def _add_trials(file: Any, tree: xr.DataTree, bounds: Sequence[float]) -> None:
-    numbers = presentation_numbers(tree)
-    for name, array in numbers.items():
-        file.add_trial_column(name, str(array.attrs.get("long_name", name)))
-    columns = (array.to_numpy().tolist() for array in numbers.values())
-    for (start, stop), *row in zip(pairwise(bounds), *columns, strict=True):
-        file.add_trial(start_time=start, stop_time=stop, **dict(zip(numbers, row, strict=True)))
 
 
 def _times(tree: xr.DataTree, layer: str, dt_s: float) -> list[NDArray[np.float64]]:

@@ -125,13 +125,9 @@ def fitted_rates(
 
 
 def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
-    curves = {}
-    for name in fit["distribution"].to_numpy():
-        row = fit.sel(distribution=name)
-        shape, scale, aic = (float(row[each]) for each in ("shape", "scale", "aic"))
-        if np.isfinite(scale):
-            curves[aic] = Fit(FAMILIES[name], shape, scale)
-    return [curves[min(curves)]] if curves and which == "best" else list(curves.values())
+    defined = fit[["shape", "scale", "aic"]].to_dataframe().dropna(subset="scale")
+    rows = defined.nsmallest(1, "aic") if which == "best" else defined
+    return [Fit(FAMILIES[str(name)], row["shape"], row["scale"]) for name, row in rows.iterrows()]
 
 
 def _expected(

@@ -176,8 +176,7 @@ def _filters(array: xr.DataArray, most: int) -> tuple[NDArray[np.int64], NDArray
         array = array.mean("channel")
     (first,) = (dim for dim in array.dims if dim not in ("y", "x"))
     array = array.transpose(first, "y", "x").isel({first: slice(most)})
-    numbers = array[first].to_numpy() if first in array.coords else np.arange(array.sizes[first])
-    return numbers, np.asarray(array.to_numpy(), float)
+    return array[first].to_numpy(), np.asarray(array.to_numpy(), float)
 
 
 def _draw_filters(
