@@ -6,7 +6,7 @@ import math
 import re
 from abc import abstractmethod
 from fractions import Fraction
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ class EncoderBase(Table):
     #: Whether it encodes images, and signals that vary in time.
     of_images: ClassVar[bool] = True
     in_time: ClassVar[bool] = False
+
+    #: The key whose value a pixel of 1 emits in each step; none where it emits no more in longer
+    #: presentations.
+    amount: ClassVar[Literal["rate", "gain"] | None] = "gain"
 
     @property
     def graded(self) -> bool:
@@ -117,16 +121,18 @@ class EncoderBase(Table):
         step, (example, step, *neurons). The arguments are those of `encode`.
         """
 
-    @abstractmethod
     def mean_drive(self, steps: int) -> float:
         """Return the expected drive of a pixel of value 1, summed over a presentation."""
+        return 1.0 if self.amount is None else float(getattr(self, self.amount) * steps)
 
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder that emits the same per unit of time in parts of each step.
 
-        For longer steps `parts` is below 1; probabilities must stay at most 1.
+        There are fewer than 1 for longer steps, which may not need a probability above 1.
         """
-        return self
+        if self.amount is None:
+            return self
+        return self.model_copy(update={self.amount: self._divided(self.amount, parts)})
 
     def _divided(self, name: str, parts: Fraction) -> float:
         """Return the rate or gain of a part of a step; probabilities are at most 1."""
@@ -179,10 +185,6 @@ class ValueEncoder(TimedEncoder):
         events = self.gain * self.respond(values.astype(np.float64))
         events = events if self.random else on_grid(events)
         return np.repeat(events, self.every, axis=1) if values.ndim == 3 else events
-
-    def mean_drive(self, steps: int) -> float:
-        """Return ``gain * steps``."""
-        return self.gain * steps
 
     def in_finer_steps(self, parts: Fraction) -> Self:
         """Return the encoder with the gain divided by `parts`, and more steps per point."""

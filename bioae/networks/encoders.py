@@ -39,19 +39,12 @@ class Bernoulli(EncoderBase):
     kind: Literal["bernoulli"] = "bernoulli"
     rate: float = Field(0.2, ge=1e-12, le=1, description="probability of a spike for a pixel of 1")
 
+    amount: ClassVar[Literal["rate", "gain"] | None] = "rate"
     emits: ClassVar[str] = "uniform < held"
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the probability of a spike."""
         return self.rate * values.astype(np.float64, copy=False)
-
-    def mean_drive(self, steps: int) -> float:
-        """Return ``rate * steps``."""
-        return self.rate * steps
-
-    def in_finer_steps(self, parts: Fraction) -> Self:
-        """Return the encoder with the rate divided by `parts`."""
-        return self.model_copy(update={"rate": self._divided("rate", parts)})
 
 
 class FirstSpike(EncoderBase):
@@ -62,6 +55,7 @@ class FirstSpike(EncoderBase):
 
     kind: Literal["first_spike"] = "first_spike"
 
+    amount: ClassVar[Literal["rate", "gain"] | None] = None
     emits: ClassVar[str] = "step + 1 == held"
 
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
@@ -74,10 +68,6 @@ class FirstSpike(EncoderBase):
         clock = np.arange(steps).reshape(steps, *(1 for _ in held.shape[1:]))
         spikes: Drive = (clock + 1 == held.swapaxes(0, 1)).astype(np.float32)
         return spikes
-
-    def mean_drive(self, steps: int) -> float:
-        """Return 1, for one spike."""
-        return 1.0
 
 
 class ConstantCurrent(EncoderBase):
@@ -97,14 +87,6 @@ class ConstantCurrent(EncoderBase):
     def held(self, values: NDArray[np.floating], *, steps: int) -> NDArray[np.float64]:
         """Return the event, rounded to 32 bits."""
         return on_grid(self.gain * values.astype(np.float64))
-
-    def mean_drive(self, steps: int) -> float:
-        """Return ``gain * steps``."""
-        return self.gain * steps
-
-    def in_finer_steps(self, parts: Fraction) -> Self:
-        """Return the encoder with the gain divided by `parts`."""
-        return self.model_copy(update={"gain": self._divided("gain", parts)})
 
 
 class Frames(ValueEncoder):

@@ -103,6 +103,12 @@ class _Convolution(LayerBase):
                 raise ValueError(f"{self.groups} groups do not divide {count} {which} channels")
         return channels, height, width
 
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return (out, in / groups, kernel, kernel), or transposed (in, out / groups, ...)."""
+        channels = self._check(input_shape)[0], self.channels
+        wide, narrow = reversed(channels) if self.transposed else channels
+        return narrow, wide // self.groups, self.kernel, self.kernel
+
     def fan_in(self, input_shape: Shape) -> int:
         """Return the size of the kernel times the number of its input channels."""
         return self.kernel**2 * self._check(input_shape)[0] // self.groups
@@ -157,11 +163,6 @@ class Conv2d(_Convolution):
         ]
         return _positive((self.channels, *sizes))
 
-    def weight_shape(self, input_shape: Shape) -> Shape:
-        """Return (out, in / groups, kernel, kernel)."""
-        channels = self._check(input_shape)[0]
-        return self.channels, channels // self.groups, self.kernel, self.kernel
-
 
 class ConvTranspose2d(_Convolution):
     """A transposed convolution; weights (in, out / groups, y, x)."""
@@ -186,11 +187,6 @@ class ConvTranspose2d(_Convolution):
             (n - 1) * self.stride - 2 * self.padding + reach for n in self._check(input_shape)[1:]
         ]
         return _positive((self.channels, *sizes))
-
-    def weight_shape(self, input_shape: Shape) -> Shape:
-        """Return (in, out / groups, kernel, kernel)."""
-        channels = self._check(input_shape)[0]
-        return channels, self.channels // self.groups, self.kernel, self.kernel
 
 
 class Pool2d(LayerBase):
