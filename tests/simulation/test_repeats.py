@@ -149,11 +149,10 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
     assert path.read_bytes() == (tmp_path / "expected.nc").read_bytes()
 
 
-@pytest.mark.parametrize("encoder", [{"kind": "frames", "random": True}, {"kind": "frames"}])
-def test_signals(encoder: dict[str, Any]) -> None:
+def test_signals() -> None:
     net = drawn(
         dense("first", 5, delay="2*ms", gain=3.0), dense("last", 3, gain=3.0),
-        input_shape=[2], steps=9, encoder=encoder, neuron="noisy_lif",
+        input_shape=[2], steps=9, encoder={"kind": "frames", "random": True}, neuron="noisy_lif",
         task={"kind": "classification", "classes": 3},
     )  # fmt: skip
     signals = np.random.default_rng(3).normal(size=(3, 9, 2))

@@ -51,16 +51,12 @@ def test_a_recorder_keeps_the_spikes_of_a_monitor(schedule: ScheduleName) -> Non
         assert len(neuron) == monitor.num_spikes > 0
         np.testing.assert_array_equal(neuron, monitor.i)
         step = np.repeat(np.arange(built.steps), count)
-        within = step - layer_start(built.timing.period, 2, np.asarray(monitor.bioae_presentation))
+        within = step - 2 - built.timing.period * np.asarray(monitor.bioae_presentation)
         np.testing.assert_array_equal(within, np.rint(np.asarray(monitor.t) / 1e-3))
         assert built.decoded is not None
         windows = potential.v.T[2 : 2 + len(IMAGES) * built.timing.period]
         windows = windows.reshape(len(IMAGES), built.timing.period, -1)[:, : built.timing.steps]
         np.testing.assert_array_equal(built.decoded.rows, windows.max(axis=1))
-
-
-def layer_start(period: int, depth: int, presentation: Any) -> Any:
-    return depth + presentation * period
 
 
 @pytest.mark.parametrize(

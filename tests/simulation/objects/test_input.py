@@ -123,11 +123,9 @@ def test_every_target_emits_as_the_encoder_does(target: Target, tmp_path: Path) 
     need(target)
     names: tuple[ScheduleName, ...] = tuple(SCHEDULES)
     dtypes: tuple[Dtype, ...] = ("float64", "float32")
-    # Cython takes seconds for each code object: an encoder that draws for each type of numbers.
-    few = {"brian2": ENCODERS[:1], "paper": IN_TIME[1:2]}
-    for schedule, dtype in zip(names, dtypes, strict=True):
-        encoders = few[schedule] if target == "cython" else [*ENCODERS, *IN_TIME]
-        networks = [network(encoder, schedule) for encoder in encoders]
+    for schedule, dtype, encoders in zip(names, dtypes, (ENCODERS, IN_TIME), strict=True):
+        few = encoders[:1] if target == "cython" else encoders  # seconds for each code object
+        networks = [network(encoder, schedule) for encoder in few]
         expected = []
         for net in networks:
             drive = net.config.encoder.encode(shown_to(net), EXAMPLES, steps=9, seed=SEED)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import two_layers
+from builders import three_layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -34,13 +34,7 @@ IDENTITY = {"network": "a", "images": "b", "seed": "0"}
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return two_layers()
-
-
-@pytest.fixture(scope="module")
-def images() -> Images:
-    """(example, y, x)."""
-    return np.random.default_rng(0).random((7, 4, 4))
+    return three_layers()
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ FLOAT32 = pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 
 
 @FLOAT32
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CASES)
 def test_numpy(case: Case, dtype: Dtype) -> None:
     with activated("numpy", dtype=dtype):

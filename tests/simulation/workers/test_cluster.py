@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2.devices.device import get_device
-from builders import result_bytes, two_layers
+from builders import result_bytes, three_layers
 from numpy.typing import NDArray
 from refusals import refused
 
@@ -33,13 +33,7 @@ Images = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return two_layers(first={"delay": "1*ms"}, neuron="noisy_lif")
-
-
-@pytest.fixture(scope="module")
-def images() -> Images:
-    """(example, y, x)."""
-    return np.random.default_rng(0).random((7, 4, 4))
+    return three_layers(neuron="noisy_lif").with_delay("1*ms")
 
 
 @pytest.fixture(scope="module")

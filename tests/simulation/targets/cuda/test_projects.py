@@ -130,7 +130,7 @@ def test_nvcc_compiles_it(
 
 #: The demo, noise, and one network of each kind.
 NETWORKS = [
-    "demo", "noise", "lif_subtract", "geometry, brian2", "inhibition, brian2",
+    "demo", "noise", "delays", "lif_subtract", "inhibition, brian2",
     "layer kinds, brian2", "trajectory of a task", "first_spike of a task", "layer spikes, paper",
 ]  # fmt: skip
 
@@ -162,12 +162,14 @@ def test_a_gpu_gives_every_spike(name: str) -> None:
 
 
 def check_every_spike(name: str) -> None:
+    images = np.random.default_rng(0).random((5, 6, 6))
     match name:
         case "demo":
             shown = Case(demo(), load("sample", "test", limit=5), ["v"])
         case "noise":
-            images = np.random.default_rng(0).random((5, 6, 6))
             shown = Case(small(neuron="noisy_lif"), images, ["v"])
+        case "delays":
+            shown = Case(small(delay="2*ms", schedule="paper"), images, ["v"])
         case _:
             shown = case(name)
     # Two chunks, the second one padded: one build serves both.
