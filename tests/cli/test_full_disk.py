@@ -52,7 +52,7 @@ def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
     assert files(here) == {"r.nc": mine}
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_run(limited: Limited, first: Path, tiny_text: str) -> None:
     first.with_name("run.toml").write_text(f"{tiny_text}seed = 1\n")
     before = files(first)

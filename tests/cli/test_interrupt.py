@@ -81,7 +81,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_simulation_within_its_steps(here: Path, tiny_model: Path) -> None:
     options = ("--target", "numpy", "--out", "r.nc", "--steps", "3000", "--limit", "5")
     command = [sys.executable, "-c", RUNNING, "simulate", str(tiny_model), *options]

@@ -68,7 +68,7 @@ def config(here: Path, tiny_text: str) -> str:
     return "run.toml"
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_from_a_file_to_a_trained_network(run: Run, here: Path, config: str) -> None:
     def done(*command: object) -> str:
         actual = run(*command)
