@@ -68,18 +68,23 @@ def drive_of(config: NetworkConfig, examples: int = 2) -> Tensor:
     return torch.from_numpy(stream(0, 0).random((config.steps, examples, *config.input_shape)))
 
 
-def firing(config: NetworkConfig) -> Network:
+def firing(config: NetworkConfig, *, recurrent: bool = True) -> Network:
     """Return a network, the weights of each layer doubled until it fires.
 
-    Weights are positive, except a fifth of the recurrent ones.
+    Weights are positive, except a fifth of the recurrent ones; if not `recurrent`, these stay as
+    they are drawn.
     """
     network = Network.initialise(config, seed=4)
-    weights = {name: abs(values) for name, values in network.weights.items()}
-    for name, values in weights.items():
-        if name.endswith(".recurrent"):
-            values[stream(8, 0).random(values.shape) > 0.8] *= -1
+    weights = dict(network.weights)
+    for name, values in network.weights.items():
+        if name.endswith(".weight"):
+            weights[name] = abs(values)
+        elif name.endswith(".recurrent") and recurrent:
+            sign = np.where(stream(8, 0).random(values.shape) > 0.8, -1, 1)
+            weights[name] = abs(values) * sign
     for layer in ("first", "last"):
-        own = [name for name in weights if name in {f"{layer}.weight", f"{layer}.recurrent"}]
+        own = [f"{layer}.weight"]
+        own += [f"{layer}.recurrent"] if recurrent and f"{layer}.recurrent" in weights else []
         for doublings in range(-3, 40):
             scaled = {**weights, **{name: weights[name] * 2.0**doublings for name in own}}
             with torch.no_grad():

@@ -14,7 +14,7 @@ import pytest
 import torch
 from builders import COBA, SCHEDULES, conv, dense, described, model, multiplied
 from finite_differences import Surrogate
-from mirrors import DENSE, KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of
+from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of
 from mirrors import described as described_model
 from torch import Tensor
 
@@ -85,8 +85,11 @@ def network(model: str, schedule: str, **fields: Any) -> Network:
 @cache
 def case(name: str, schedule: str) -> Network:
     """Return a network of a model, of which both layers fire and are reset."""
-    layers = [{**each, "recurrent": True} for each in DENSE]
-    return firing(described_model(name, schedule, layers=layers))
+    own = {"recurrent": True, "gain": 1.0}
+    layers = [dense("first", 4, **own), dense("last", shape=[1, 1, 3], **own)]
+    steps = 40 if load_neuron(name).dt else 12
+    config = described_model(name, schedule, layers=layers, steps=steps)
+    return firing(config, recurrent=False)
 
 
 def check_model(name: str, way: int, *, jointly: bool) -> None:
