@@ -123,7 +123,9 @@ def test_the_users_settings_hold_in_their_axes() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("column", "width"), [("single", 85), ("double", 175)])
+@pytest.mark.parametrize(
+    ("column", "width"), [("single", 85), pytest.param("double", 175, marks=pytest.mark.slow)]
+)
 def test_print_has_the_width_of_a_column_and_small_letters(column: Any, width: float) -> None:
     before = dict(mpl.rcParams)
     with plots.print_style(column):

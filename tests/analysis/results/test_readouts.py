@@ -175,7 +175,7 @@ def test_the_report_says_so_once(
         assert list(stored["a/layers"].children) == ["first", "second"]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:
     """Nothing fires, and nothing fails."""
     tree = built(readout())
