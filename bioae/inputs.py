@@ -147,7 +147,7 @@ def read_input(path: Path | str, most: int | None = LARGEST_TEXT) -> bytes:
 
 
 def kind_of(path: Path) -> str:
-    """Return the kind of what a path leads to: file, folder, pipe, socket or device.
+    """Return the kind of object at a path: file, folder, pipe, socket or device.
 
     Raises
     ------

@@ -125,7 +125,7 @@ def ahead() -> Callable[[int], None] | None:
 
 @contextmanager
 def activity(text: str) -> Iterator[None]:
-    """Say in the innermost bar what it waits for within a block, such as a compiler."""
+    """Show in the innermost bar what a block waits for, such as a compiler."""
     shown = _INNERMOST.get()
     if shown is None or multiprocessing.parent_process():
         yield

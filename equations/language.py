@@ -70,7 +70,7 @@ def parsed_equations(model: NeuronModel) -> list[Any]:
 
 
 def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) -> None:
-    """Measure equations with all subexpressions put in."""
+    """Measure equations with all subexpressions substituted."""
     parsed = {
         name: parse_expression(text, where=where, random=True) for name, text in texts.items()
     }

@@ -77,7 +77,7 @@ class TimedValues(Table):
 
 
 class TomlModel(Shown, Table):
-    """A model whose fields, but for its name, are the keys of a TOML file."""
+    """A model whose fields, except its name, are the keys of a TOML file."""
 
     #: A command that prints a file.
     _example: ClassVar[str]

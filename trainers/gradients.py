@@ -121,7 +121,7 @@ class _SumOfSquares:
 
 
 def _check_tensor(values: Tensor, name: str, examples: int | None = None) -> None:
-    """Reject what is not a floating-point tensor (time, example, ...) with a last step."""
+    """Raise unless this is a floating-point tensor (time, example, ...) with a last step."""
     instance(values, name, Tensor, error=NetworkError)
     fits = values.ndim > 1 and len(values) and values.is_floating_point()
     if not fits or values.shape[1] != (values.shape[1] if examples is None else examples):

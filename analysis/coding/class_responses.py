@@ -183,7 +183,7 @@ def assigned_accuracy(
 
 
 def _labels(tree: xr.DataTree) -> NDArray[Any]:
-    """Return the labels, none of which means that there is no class."""
+    """Return the labels, after a check that none is -1."""
     labels = labels_of(tree)
     if (labels == NONE).any():
         raise ResultError(

@@ -120,7 +120,7 @@ def illustrate(
 
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:
-    """Illustrate input signals, and the outputs of the networks, as their tasks have them."""
+    """Illustrate input signals, and the outputs of the networks, according to their tasks."""
     signals = {name: tree for name, tree in results.items() if not has_images(tree)}
     if signals:
         yield _shown("signals", partial(plots.input_signals, signals))

@@ -123,7 +123,7 @@ class Measures:
 
     @cached_property
     def differences(self) -> pd.DataFrame | None:
-        """The effects, by the two results, layer and statistic, if any were compared."""
+        """The differences between results, by pair, layer and statistic, if any were compared."""
         effects = {pair: e for pair, e in self.effects.items() if isinstance(e, xr.Dataset)}
         return _joined(effects, "first", "second", dim_order=["layer", "statistic"])
 

@@ -35,7 +35,7 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 def analyze_results(
     sources: Sources, out: Path | str, *, overwrite: bool = False, progress: bool | None = None
 ) -> tuple[Measures, dict[str, Any]]:
-    """Analyse results as `bioae.analyze` does; return the measures, and what that returns."""
+    """Analyse results as `bioae.analyze` does; return the measures, and its return value."""
     out = check_outputs(out, overwrite=overwrite)
     named = named_sources(sources)
     with ExitStack() as stack:

@@ -121,7 +121,7 @@ def _check_words(words: Sequence[str]) -> None:
 
 
 def _silence_libraries() -> None:
-    """Keep warnings and logs of libraries off standard error, unless Python is asked for them."""
+    """Keep libraries' warnings and logs off standard error, unless Python requests them."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         logging.disable()

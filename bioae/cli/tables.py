@@ -60,7 +60,7 @@ def print_model(
     model: NeuronModel | SynapseModel, derived: Mapping[str, Sequence[str]], heading: str, *,
     json: bool,
 ) -> None:  # fmt: skip
-    """Print the file of a model, with what follows from it as comments; or all as one object."""
+    """Print a model's file, with derived properties as comments; or everything as one object."""
     if json:
         fields = {"name": model.name, **model.to_mapping(), "derived": derived}
         print(json_format.dumps(fields))

@@ -1,4 +1,4 @@
-"""Hash of data, by which an interrupted run continues with the same examples only."""
+"""Hash of data, so that an interrupted run continues only with the same examples."""
 
 from __future__ import annotations
 

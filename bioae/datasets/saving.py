@@ -66,7 +66,7 @@ def save(
 
 
 def _kind(data: Data) -> tuple[object, ...]:
-    """Return what the sets of a file have in common: kind, shapes, and which answers are known."""
+    """Return properties that the sets of a file share: kind, shapes, and known answers."""
     unit = data.values.unit if isinstance(data.values, Addresses) else None
     targets = "no targets" if data.targets is None else f"targets {data.targets.shape[1:]}"
     labels = "no labels" if data.labels is None else "labels"

@@ -134,7 +134,7 @@ def _own_folder() -> Path | None:
 
 
 def _completing(known: DataSet) -> str:
-    """Return what to do with the user's folder, for a data set that is not in it."""
+    """Return a hint on the user's folder, for a data set that is not in it."""
     own = _own_folder()
     if own is not None and (own / known.name).is_dir():
         files = [

@@ -299,7 +299,7 @@ def _check_replaced(path: Path) -> None:
 
 
 def _stored(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as it is written: C order, little-endian, single or double precision."""
+    """Return an array in the stored layout: C order, little-endian, single or double precision."""
     kind = "<f4" if np.asarray(array).dtype == np.float32 else "<f8"
     return np.asarray(array, dtype=kind, order="C")
 

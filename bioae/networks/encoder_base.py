@@ -126,7 +126,7 @@ class EncoderBase(Table):
         return 1.0 if self.amount is None else float(getattr(self, self.amount) * steps)
 
     def in_finer_steps(self, parts: Fraction) -> Self:
-        """Return the encoder that emits the same per unit of time in parts of each step.
+        """Return the encoder for steps divided into `parts`, with the same output per unit of time.
 
         There are fewer than 1 for longer steps, which may not need a probability above 1.
         """

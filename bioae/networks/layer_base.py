@@ -1,4 +1,4 @@
-"""The keys that all kinds of layers have, and what each kind has to say of its connections.
+"""Base of layers: the keys of all kinds, and the interface of their connections.
 
 Indices are in C order of (channel, y, x). A connection names the weight between two neurons; each
 target computes it in its own way.

@@ -41,7 +41,7 @@ __all__ = ["LayerArrays", "Network"]
 
 
 class LayerArrays(NamedTuple):
-    """The arrays by which a layer runs, see the methods of `Network` of these names."""
+    """The arrays that a layer needs to run, see the methods of `Network` of these names."""
 
     parameters: Mapping[str, NDArray[Any]]
     biases: NDArray[Any] | None
@@ -143,7 +143,7 @@ class Network(Shown):
         return replace(self, weights={**self.weights, **on_grid})
 
     def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
-        """Return the arrays with which a layer runs."""
+        """Return the arrays that a layer needs to run."""
         return LayerArrays(
             self.parameters(placed), self.biases(placed),
             self.connection_weights(placed), self.delays(placed),
@@ -260,7 +260,7 @@ class Network(Shown):
         return counts
 
     def described(self) -> dict[str, str]:
-        """Return the attributes by which a result describes the network."""
+        """Return the attributes of a result that describe the network."""
         # Without the parameters of layers, which are an attribute of their own.
         files = [
             self.config.model(each.neuron or self.config.neuron) for each in self.config.layers

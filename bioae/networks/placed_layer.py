@@ -26,7 +26,7 @@ __all__ = ["PlacedLayer", "Slot"]
 
 
 class Slot(NamedTuple):
-    """The place of an array in what a layer learns.
+    """The place of an array among those that a layer learns.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ class PlacedLayer:
 
     @property
     def connections(self) -> dict[str, str]:
-        """The arrays of connections that change (``LAYER.weight_connected``), by their weights."""
+        """The arrays of connections that change (``LAYER.weight_connected``), by weight name."""
         return {
             weights: f"{weights}_{CONNECTED}"
             for weights, model in self.synapses.items()

@@ -68,7 +68,7 @@ class Rewiring:
 def random_connections(
     targets: int, sources: int, fan_in: int, rng: Generator
 ) -> NDArray[np.bool_]:
-    """Return random connections (target, source): the same number of different sources for each.
+    """Return random connections (target, source), with the same number of sources per target.
 
     Raises
     ------

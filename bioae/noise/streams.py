@@ -64,7 +64,7 @@ class Key(NamedTuple):
         return Key(self.seed, self.examples[at], repeats)
 
     def tiled(self, times: int) -> Key:
-        """Return the key of the same presentations, several times in a row."""
+        """Return the key of these presentations, repeated a number of times."""
         repeats = None if self.repeats is None else np.tile(self.repeats, times)
         return Key(self.seed, np.tile(self.examples, times), repeats)
 

@@ -1,4 +1,4 @@
-"""A run: what is trained is plugged in; its folder, checkpoint and metrics are the same for all.
+"""A run: its folder, checkpoint and metrics, for any training procedure.
 
 A run's folder holds ``config.toml``, ``checkpoint.safetensors`` and ``metrics.jsonl`` from the
 start, and at the end ``test.json`` and ``model``, the artefact. The checkpoint also holds the
@@ -68,7 +68,7 @@ class Trained(Shown):
 
     @cached_property
     def history(self) -> DataFrame:
-        """The metrics so far as a table: a row per record, and a column such as ``loss``."""
+        """The metrics so far as a table: one row per record, with columns such as ``loss``."""
         import pandas as pd
 
         return pd.json_normalize(list(self.records))
@@ -156,7 +156,7 @@ class _Run:
         self._saved = time.monotonic()
 
     def finish(self, *, resume: bool, progress: Reporter | bool | None) -> Trained:
-        """Train what is left, test the network, and write it."""
+        """Finish training, test the network, and write it."""
         trainer, out = self.trainer, self.out
         if out is not None:
             if resume:

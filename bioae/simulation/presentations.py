@@ -205,7 +205,7 @@ def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOpt
 
 
 def values_of(config: NetworkConfig, data: Data) -> NDArray[np.float64]:
-    """Return what an encoder encodes of data that fit: images, or signals (see `Presentations`)."""
+    """Return the values to encode: images, or signals (see `Presentations`)."""
     if data.kind == "events":
         return data.frames(config.points, point_ms=_point_ms(config))
     return data.as_float()

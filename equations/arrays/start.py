@@ -155,14 +155,14 @@ class Start:
         return self  # it never changes
 
     def constants(self, parameters: Mapping[str, Any]) -> Values:
-        """Return what `constant_values` does."""
+        """Return the result of `constant_values`."""
         values = self.environment(parameters)
         return {name: np.asarray(values[name]) for name in self._constants}
 
     def state(
         self, parameters: Mapping[str, Any], *, noise: Noise | None = None, settled: bool = True
     ) -> Values:
-        """Return what `initial_state` does."""
+        """Return the result of `initial_state`."""
         program = self._program
         values = self.environment(parameters)
         settles = program.model.settle is not None
@@ -183,7 +183,7 @@ class Start:
         return Stepper(self._program, self._functions)
 
     def environment(self, parameters: Mapping[str, Any]) -> Values:
-        """Return parameters, constants, and what Brian2 names, as the first step finds them."""
+        """Return parameters, constants and Brian2's variables at the first step."""
         known = self._program.parameters.keys() & parameters.keys()
         values = self._shared | {n: np.asarray(parameters[n], dtype=np.float64) for n in known}
         with np.errstate(all="ignore"):

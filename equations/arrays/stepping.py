@@ -131,7 +131,7 @@ class Stepper:
         }
 
     def prepare(self, values: dict[str, Array]) -> None:
-        """Run what comes before a step, and in the slot ``start``."""
+        """Run the statements before a step and in the slot ``start``."""
         for name, timed in self.program.timed.items():
             values[name] = self._lookup(name, timed, values["t"], values["dt"])
         self._prepare(values)

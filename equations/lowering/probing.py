@@ -110,7 +110,7 @@ class Probe:
         return self._assignments(updater.abstract_code.removeprefix(refractoriness))
 
     def refractoriness(self) -> list[Assignment]:
-        """Return the statements by which a neuron leaves its refractory state."""
+        """Return the statements that end refractoriness."""
         return self._assignments(self._refractoriness())
 
     def constant_over_dt(self) -> list[Assignment]:

@@ -175,7 +175,7 @@ class _Lowering:
         return without_firing(program)
 
     def _without_late(self, equations: Equations) -> Equations:
-        """Keep the subexpressions that depend on the layer or on modulators; return the rest."""
+        """Keep the subexpressions that depend on the layer or on modulators; return the others."""
         sums = () if self.model.layer is None else self.model.layer.sum
         found = {*self.model.held, *sums, *self.layer_equations}
         late: list[SingleEquation] = []

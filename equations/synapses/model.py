@@ -47,7 +47,7 @@ class _Code(Table):
 
 
 class Side(_Code):
-    """The traces of one side of a synapse: variables that each of its neurons has."""
+    """The traces of one side of a synapse: variables of each pre- or postsynaptic neuron."""
 
     equations: _Text = Field(min_length=1, description="Brian2 equations of the traces")
     on_spike: _Text | None = Field(

@@ -101,7 +101,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Expressions by which connections are exchanged.
+    """Expressions of structural plasticity.
 
     They name parameters, the weight, connections that exist, and persistent variables.
 

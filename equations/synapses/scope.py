@@ -66,7 +66,7 @@ class Scope:
         self.known[name], self.units[name] = expression, unit
 
     def value(self, expression: Expression, where: str) -> Expression:
-        """Return an expression with those of its names put in, and the values of units.
+        """Return an expression with these names and the values of units substituted.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Scope:
             raise ModelError(complaint(error), where=where) from error
 
     def number(self, text: str, where: str, *, unit: Dimension | None = None) -> Expression:
-        """Return the expression of a number, with those of its names put in.
+        """Return the expression of a number, with these names substituted.
 
         Raises
         ------

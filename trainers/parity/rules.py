@@ -60,7 +60,7 @@ class RuleParity(Parity):
     weights
         The number of weights that learn.
     changed
-        The fraction of them that have changed in the end.
+        The fraction of them that have changed at the end.
     differing_weights
         The number of weights that differ after a presentation, summed over presentations.
     exchanged

@@ -54,7 +54,7 @@ class WeightOptimiser:
         return {name: each.ndim for name, each in trial.moments.items()}
 
     def forget(self, changed: Tensor) -> None:
-        """Set what it remembers of some weights to 0, Booleans of the shape of the weights."""
+        """Zero the moments where the mask, booleans in the shape of the weights, is true."""
         for each in self._optimiser.state.get(self._weights, {}).values():
             if isinstance(each, Tensor) and each.shape == changed.shape:
                 each[changed] = 0

@@ -44,7 +44,7 @@ class TracesMirror:
         self._values: dict[str, Tensor] = {}
 
     def start(self, examples: int) -> None:
-        """Set the traces to the values with which a presentation starts."""
+        """Reset the traces to their initial values."""
         values = dict(self._constants({}, self._like)) | self.learned
         for name in self._program.states:
             values[name] = values[name].expand(examples, self._size)

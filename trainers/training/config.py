@@ -20,7 +20,7 @@ __all__ = ["GradientConfig", "TrainingConfig"]
 
 
 class _Part(NamedTuple):
-    """A run or one of its stages: what its keys begin with, its schedule, terms and epochs."""
+    """A run or one of its stages: the prefix of its keys, its schedule, terms and epochs."""
 
     prefix: str
     name: str

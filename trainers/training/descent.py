@@ -184,7 +184,7 @@ class DescentProblem(ABC):
 
     @abstractmethod
     def as_stored(self) -> AbstractContextManager[None]:
-        """Return a context in which the weights are those that are stored at the end."""
+        """Return a context with the weights that are stored at the end."""
 
     @abstractmethod
     def constrain(self) -> None:
@@ -192,7 +192,7 @@ class DescentProblem(ABC):
 
     @abstractmethod
     def result(self, summary: Mapping[str, Any]) -> Any:
-        """Return the trained network as it is stored, of which these are the metrics."""
+        """Return the trained network with its metrics, as stored."""
 
     @abstractmethod
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ class Stage:
         return key_path("training", "stages", self.number) if self.settings.stages else "training"
 
     def trained(self, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
-        """Return what the stage trains, of the names of all weights and of neuron parameters."""
+        """Return the names of the weights and neuron parameters that the stage trains."""
         trains = self.settings.trains
         return frozenset(name for name in names if trains(name, weight=name not in parameters))
 

@@ -104,7 +104,7 @@ class GradientTrainer(Trainer):
 
     @property
     def free(self) -> Collection[str]:
-        """The keys on which the finished part of the run does not depend."""
+        """The configuration keys that may change when a run is resumed."""
         settings = self._settings
         # Hashes of the data are compared.
         free = {"training.checkpoint_seconds", "data.name"}
@@ -366,5 +366,5 @@ class GradientTrainer(Trainer):
         return self.problem.result(summary), summary, {"epoch": selected["epoch"], **test}
 
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
-        """Write what was trained."""
+        """Write the trained network."""
         self.problem.save(out, result, summary)

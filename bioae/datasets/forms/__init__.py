@@ -1,4 +1,4 @@
-"""Forms of data: one function for each form that users have, found by what an object looks like.
+"""Forms of data: one conversion function per form, chosen by the attributes of an object.
 
 To add a form, decorate a function with `form` in a module of this folder, and import the module
 below. Forms that are registered later take precedence.

@@ -1,4 +1,4 @@
-"""Neurons of a layer as a node of NIR: forward Euler steps that do what the layer's steps do.
+"""Neurons of a layer as a node of NIR, whose forward Euler steps equal the layer's steps.
 
 The models that an import makes are taken as they are. Any other model is a leaky integrate-and-fire
 neuron in NIR, too, if it has one variable, its statements are linear in it, and its reset is to a
@@ -195,7 +195,7 @@ class _Step:
         return _each(self._placed, values[self._state])
 
     def receive(self) -> Array:
-        """Return what an input of 1.0 adds."""
+        """Return the change caused by an input of 1.0."""
         values = self._from(0.0, **{INPUT: np.ones(self._placed.size)})
         self._stepper.receive(values)
         return _each(self._placed, values[self._state])

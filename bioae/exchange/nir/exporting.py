@@ -48,8 +48,8 @@ def to_nir(
         snnTorch. The steps stay the same, so time constants scale with it.
     fold_r
         Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1. For
-        ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse adds their input as
-        it is.
+        ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse does not scale their
+        input.
 
     Returns
     -------

@@ -152,7 +152,7 @@ def translate(
 
 
 class _Builder:
-    """The layers of a network, one after another, and what became of each node.
+    """The layers of a network, one after another, and the translation of each node.
 
     `shape` is that of the last layer, as NIR has it; `silent` if its neurons never fire.
     """

@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 
 
 class GraphInput(NamedTuple):
-    """The input of a network: as the graph has it, and as the network has it."""
+    """The input of a network, in the graph and in the network."""
 
     shape: Shape
     input_shape: Shape

@@ -95,7 +95,7 @@ class RuleTrainer(Trainer):
 
     @property
     def free(self) -> Collection[str]:
-        """The keys on which the finished part of the run does not depend."""
+        """The configuration keys that may change when a run is resumed."""
         keys = ("learning.epochs", "learning.checkpoint", "learning.labelled")
         return {*keys, "data.name", "data.test"}  # hashes of the data are compared
 
@@ -133,7 +133,7 @@ class RuleTrainer(Trainer):
         return self.at.epoch * examples + self.at.done, self._settings.epochs * examples
 
     def train(self) -> Iterator[tuple[Report, bool]]:
-        """Learn from what is left, in pieces, each of which is stored."""
+        """Learn from the remaining presentations, in pieces that are stored one by one."""
         while self.at.epoch < self._settings.epochs:
             yield from self._epoch()
 
@@ -175,7 +175,7 @@ class RuleTrainer(Trainer):
             yield from parts
 
     def _keep(self, chunk: Chunk, learned: Learner, done: int, seconds: float) -> None:
-        """Keep what was learned in a piece, and its metrics."""
+        """Store the learned state of a piece, and its metrics."""
         state = learned.state
         before = PlasticState(self.network.config.placed, self.network.weights)
         exchanged = before.new_connections(state)
@@ -205,7 +205,7 @@ class RuleTrainer(Trainer):
         return self.network, summary, summary
 
     def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:
-        """Write the artefact, and figures of what was learned."""
+        """Write the artefact, and figures of the learned weights."""
         draw(self.config, result, self.records, out)
         record = self.config.record
         artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)

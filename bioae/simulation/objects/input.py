@@ -45,7 +45,7 @@ def held_array(presentations: int, config: NetworkConfig, *, name: str) -> Timed
 
 
 def held_at(held: TimedArray, config: NetworkConfig, delay: str) -> str:
-    """Return Brian2 code of what a neuron `i` held when it emitted a spike that arrives now.
+    """Return Brian2 code of the value that neuron `i` held when it emitted an arriving spike.
 
     `delay` is Brian2 code of the delay in steps, beyond the one of the schedule.
     """

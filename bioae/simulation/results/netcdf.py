@@ -101,7 +101,7 @@ def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False
     Raises
     ------
     ResultError
-        If this is no result, it has lost the dimension of its examples or repeats, or has one of
+        If this is not a result, it has lost the dimension of its examples or repeats, or has one of
         them twice, or a layer has lost neurons.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.

@@ -287,7 +287,7 @@ class _Presentation(torch.autograd.Function):
 
 
 def _sent(gradient: Tensor, timeline: Timeline, examples: int) -> Tensor:
-    """Return the gradient of the input from that of the whole input in each step."""
+    """Return the gradient of the input from that of the total input in each step."""
     each = gradient.view(timeline.steps, examples, *gradient.shape[1:])
     sent = each[timeline.delay : timeline.delay + timeline.sent]
     return sent.sum(0) if timeline.held else sent.flatten(0, 1)

@@ -115,7 +115,7 @@ class CompiledLayer:
         return results
 
     def _rows(self, steps: int, prefixes: Sequence[str]) -> Tensor:
-        """Return what depends on the step alone (row, step): the time, and timed arrays."""
+        """Return the time and timed arrays, which depend on the step alone (row, step)."""
         neuron = self._populations[""]
         rows = [neuron.times(steps)]
         step = range(-neuron.schedule.lead_in, steps - neuron.schedule.lead_in)
