@@ -165,8 +165,8 @@ def simulate_to(
 ) -> None:
     """Run a network on data, and write the result as a file.
 
-    The file is the same as `bioae.write_result` writes of the tree from `bioae.simulate`. Finished
-    chunks are stored in the folder ``PATH.parts`` until the file is made of them: memory is bounded
+    The file equals that of `bioae.write_result` for the tree from `bioae.simulate`. Finished chunks
+    are stored in the folder ``PATH.parts`` until they are merged into the file: memory is bounded
     by a chunk and the repeats of one example, and an interrupted run loses only its unfinished
     chunks.
 

@@ -122,9 +122,9 @@ def rate_statistics(tree: xr.DataTree, layer: str, *, of: NeuronSet = "alive") -
     -------
     xarray.Dataset
         Scalars. ``neurons``; ``mean``, ``median`` and ``standard_deviation`` (ddof 1) in Hz;
-        ``variation``, standard deviation over mean; ``skewness``, the third central moment over
-        the cubed standard deviation (ddof 0): 0 for a symmetric distribution, 2 for an exponential
-        one; ``gini``, the mean absolute difference of two neurons over twice the mean: 0 for equal
+        ``variation``, standard deviation over mean; ``skewness``, the third central moment over the
+        cubed standard deviation (ddof 0): 0 for a symmetric distribution, 2 for an exponential one;
+        ``gini``, the mean absolute difference between two neurons over twice the mean: 0 for equal
         rates, (n - 1) / n if only one of n neurons fires; ``log_mean``, ``log_standard_deviation``
         (ddof 1) and ``log_skewness`` of ln(rate), the last 0 for a log-normal distribution. NaN
         with fewer than 1, 2 (standard deviations) or 3 (skewness) neurons, for equal rates

@@ -25,7 +25,7 @@ __all__ = [
 def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
     """Evaluate a group's threshold without a branch per neuron, in C++.
 
-    On CUDA, where thresholds work differently, they stay as Brian2 makes them.
+    On CUDA, where thresholds work differently, Brian2's code is left unchanged.
     """
     for thresholder in thresholders.values():
         use_template(thresholder, __package__, "vectorised_threshold")
