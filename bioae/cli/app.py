@@ -18,7 +18,7 @@ _COMMANDS = {
     "simulate": "Simulate a trained network in Brian2.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
-    "import-nir": "Make a trained network of a NIR graph, from snnTorch, norse and others.",
+    "import-nir": "Convert a NIR graph from snnTorch, norse or others to a trained network.",
     "export-nir": "Write a trained network as a NIR graph, for snnTorch, norse and others.",
 }
 

@@ -31,9 +31,9 @@ def import_nir(
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
-    """Make a trained network of a NIR graph, from snnTorch, norse and others.
+    """Convert a NIR graph from snnTorch, norse or others to a trained network.
 
-    The network computes forward Euler steps of the graph's equations. It classifies: there is a
+    The network computes forward Euler steps of the graph's equations. It is a classifier with one
     class per neuron of the last layer.
 
     Parameters
@@ -92,7 +92,7 @@ def _printable(text: str) -> str:
 
 
 def _print_rows(translation: Translation) -> None:
-    """Print a table of nodes; what each becomes may take several lines."""
+    """Print a table of nodes; a translation may take several lines."""
     from bioae.cli.tables import print_wrapped
 
     # Names from a file may hold what moves the cursor.

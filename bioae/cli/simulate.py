@@ -84,7 +84,7 @@ def simulate(
     repeats
         The number of presentations of each example, with different random input and noise.
     target
-        The target: of Brian2, or torch.
+        The target: one of Brian2's, or torch.
     neuron
         Another neuron model in every layer that fires: a name, or the path of a TOML file. A model
         that needs finer steps gets them; presentations last as long as before.
@@ -94,7 +94,7 @@ def simulate(
         relative to the threshold (psp), or do not scale (none).
     parameter
         Another value of a parameter, in all layers whose neurons have it: ``tau=10*ms``; in one
-        layer: ``latent.tau=10*ms``. It replaces what was trained.
+        layer: ``latent.tau=10*ms``. It replaces the trained value.
     spread
         Let neurons differ in a parameter: tau=0.1 draws a value for each neuron from a log-normal
         distribution with this coefficient of variation, using the seed.

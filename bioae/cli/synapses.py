@@ -52,7 +52,7 @@ def show_synapses(
     name
         A shipped model's name, or the path of a TOML file.
     levels
-        Show the rule with weights in devices: pairs of conductances with this number of levels.
+        Show the rule with memristive weights: pairs of conductances with this number of levels.
     largest
         With --levels, the largest magnitude of a weight; 1 by default.
     write_noise
