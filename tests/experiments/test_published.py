@@ -45,6 +45,7 @@ def candidates(document: Document, conditions: tuple[str, ...], column: str) -> 
     yield mixed
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", [n for n in available() if (ROWS / f"{n}.json").exists()])
 def test_every_criterion_that_holds_can_fail(name: str) -> None:
     document = read_json(Document, ROWS / f"{name}.json")

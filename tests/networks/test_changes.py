@@ -47,6 +47,7 @@ def test_parameters_replace_those_of_the_model_and_what_was_trained(tau: Any) ->
     assert "last.tau" not in found.weights
 
 
+@pytest.mark.medium
 def test_parameters_act_as_those_of_a_model() -> None:
     quick = load_neuron("lif").with_parameters({"tau": "3*ms"}).to_mapping()
     networks = (

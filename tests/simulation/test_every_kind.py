@@ -51,6 +51,7 @@ def test_numpy_equals_the_mirror(name: str) -> None:
     assert_agree(brian, mirrored(name), each)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", UNROLLED)
 def test_unrolled_connections_change_nothing(name: str) -> None:
     each = case(name)
@@ -91,6 +92,7 @@ def assert_same_example(one: xr.DataTree, other: xr.DataTree, example: int) -> N
     xr.testing.assert_equal(actual, other["reconstruction"].sel(example=example))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
     network = recurrent(schedule, "cuba")

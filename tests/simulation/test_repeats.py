@@ -74,6 +74,7 @@ def expected() -> xr.DataTree:
     return ran("numpy", network(), repeats=REPEATS)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", NOISY)
 def test_repeat_0_is_the_run_without_repeats_and_others_differ(kind: str) -> None:
     net = network(kind)
@@ -104,6 +105,7 @@ def test_the_dimensions_of_a_result(expected: xr.DataTree) -> None:
     np.testing.assert_array_equal(counted, layer["spike_count"])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("target", ["torch", "cpp_standalone", "cuda_standalone"])
 def test_targets_agree(target: Target) -> None:
     if target != "torch":
@@ -117,6 +119,7 @@ def test_targets_agree(target: Target) -> None:
     np.testing.assert_allclose(tree["reconstruction"], expected["reconstruction"], rtol=1e-12)
 
 
+@pytest.mark.medium
 def test_workers(expected: xr.DataTree) -> None:
     options = {"chunk": 2, "workers": 3}
     assert ran("numpy", network(), repeats=REPEATS, **options).identical(expected)
@@ -126,6 +129,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.medium
 def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
     expected: xr.DataTree, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ def test_an_interrupted_run_goes_on_with_chunks_of_another_size(
     assert path.read_bytes() == (tmp_path / "expected.nc").read_bytes()
 
 
+@pytest.mark.medium
 def test_signals() -> None:
     net = drawn(
         dense("first", 5, delay="2*ms", gain=3.0), dense("last", 3, gain=3.0),

@@ -31,6 +31,7 @@ def compare(result: xr.DataTree, expected: xr.DataTree) -> None:
         np.testing.assert_array_equal(result[name], expected[name])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("random", [False, True])
 def test_convolutions_of_events(random: bool) -> None:
     frames = np.random.default_rng(2).poisson(0.3, (3, STEPS, 2 * 5 * 6))
@@ -45,6 +46,7 @@ def test_convolutions_of_events(random: bool) -> None:
     compare(simulate(net, frames, Backend("numpy", connectivity="unrolled")), expected)
 
 
+@pytest.mark.medium
 def test_unrolled_connections_and_chunks_change_nothing() -> None:
     net = receiving(0, ("1*ms", "3*ms"))
     expected = simulate(net, SIGNALS, Backend("torch", chunk=2))
@@ -52,6 +54,7 @@ def test_unrolled_connections_and_chunks_change_nothing() -> None:
         compare(simulate(net, SIGNALS, Backend("numpy", **options)), expected)  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 def test_points_that_last_several_steps() -> None:
     held = receiving(encoder=0, steps=STEPS)
     slow = held.config.encoder.model_copy(update={"every": 3})
@@ -61,6 +64,7 @@ def test_points_that_last_several_steps() -> None:
     compare(simulate(coarse, SIGNALS[:, :4], "torch"), repeated)
 
 
+@pytest.mark.medium
 def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
     net = receiving()
     expected = simulate(net, FRAMES, "torch")
@@ -84,6 +88,7 @@ def test_every_kind_of_data_gives_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(part["output"], expected["output"][[3, 1]])
 
 
+@pytest.mark.medium
 def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
     net = receiving(1)
     events = Data.of_frames(FRAMES)

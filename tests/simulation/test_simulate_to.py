@@ -56,6 +56,7 @@ class Part:
         return group_of(self.result, group)
 
 
+@pytest.mark.medium
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     max_examples=settings.default.max_examples // 4,
@@ -128,6 +129,7 @@ def test_the_file_of_the_result(
     assert reported[-1] == (len(images), len(images))
 
 
+@pytest.mark.medium
 def test_at_most_a_chunk_is_in_memory(
     small: Network, images: NDArray[np.float64], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_bounds_contain_the_defaults(name: str) -> None:
         assert low <= float(values[parameter]) <= high, parameter
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", QUIET)
 def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None:
     """The distance to threshold stays to a millionth, every variable to a ten-thousandth."""
@@ -76,6 +77,7 @@ def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[...
         assert (np.diff(fired.astype(int)) >= 0).all(), "more are never less"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
 def test_every_model_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:

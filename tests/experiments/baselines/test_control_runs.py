@@ -81,6 +81,7 @@ def test_a_recurrent_network_learns_a_sum(sums: Path, tmp_path: Path, cell: str)
     ].keys()
 
 
+@pytest.mark.medium
 def test_numbers_at_each_step(sums: Path, tmp_path: Path) -> None:
     settings = {"epochs": 10, "learning_rate": 0.02}
     described = tables(sums, {"kind": "recurrent"}, labelled(CLASSIFIER), **settings)
@@ -113,6 +114,7 @@ def stopped(described: dict[str, Any], out: Path, *, at: int) -> None:
         train_baseline(described, out, resume=resume, progress=stop)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("cell", "optimiser"), [("lstm", "adam"), ("relu", {"name": "sgd", "momentum": 0.9})]
 )

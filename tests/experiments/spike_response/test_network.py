@@ -67,6 +67,7 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
     np.testing.assert_allclose(outputs, network.run_events(values, dt), atol=1e-12)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("weights", "threshold", "times", "step"),
     [
@@ -92,6 +93,7 @@ def test_the_error_of_time_steps_shrinks_with_them() -> None:
     assert errors[0] > 4 * errors[1] > 16 * errors[2] > 1e-3
 
 
+@pytest.mark.medium
 def test_a_neuron_fires_once() -> None:
     """A late excitatory spike would make it fire again."""
     network = SpikeTimeNetwork((SpikeTimeLayer([[1.0, 1.0]], [1.0]),), 20.0)  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Nei
     assert len(set(expected)) == 2**loci
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
 @pytest.mark.parametrize("epistasis", [0, 2, 5, 7])
 def test_moments_and_the_correlation_of_mutants(

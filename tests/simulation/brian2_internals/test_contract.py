@@ -292,6 +292,7 @@ def test_no_other_folder_imports_undocumented_modules(trees: dict[str, ast.Modul
     assert {(file, name) for file, name in imports if name not in allowed} == set()
 
 
+@pytest.mark.medium
 def test_no_other_folder_uses_private_attributes(trees: dict[str, ast.Module]) -> None:
     private = {
         (file, ast.unparse(node))

@@ -162,6 +162,7 @@ def test_lead_in_spikes_reach_only_their_own_layer(delay: int) -> None:
             }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_graded_event_keeps_the_size_with_which_it_was_emitted(schedule: str) -> None:
     changes = {"encoder": {"kind": "constant_current", "gain": 1.0}, "decoder": {"kind": "last"}}
@@ -205,6 +206,7 @@ MIXED: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_mixed_delays_equal_the_mirrors(schedule: str) -> None:
     delayed = network(schedule, MIXED, encoder={"kind": "constant_current"})

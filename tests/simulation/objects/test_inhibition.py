@@ -20,6 +20,7 @@ from bioae.simulation.backend import Backend
 IMAGES = pictures(3, 1, 2, 2)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_excitation_and_inhibition_are_the_sums_of_weights_by_sign(schedule: str) -> None:
     counting = inhibited(schedule)

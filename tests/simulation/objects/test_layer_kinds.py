@@ -51,6 +51,7 @@ def test_a_bias_acts_in_every_step_and_in_the_lead_in(schedule: str, lead_in: in
         assert each["reconstruction"].to_numpy().ravel().tolist() == [(10 + lead_in) / 16] * 2
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("schedule", "fires", "total"),
     # Two biases reach the threshold: those of steps 0 and 1, 4 and 5, and 8 and 9; in `brian2`

@@ -18,6 +18,7 @@ from bioae.simulation.backend import Backend
 from bioae.simulation.workers.job import chunk_size
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("decoder", ["trajectory", "first_spike"])
 def test_files_do_not_depend_on_chunks(decoder: str, tmp_path: Path) -> None:
     net, images = decoding(decoder), examples(decoder)

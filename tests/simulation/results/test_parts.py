@@ -107,6 +107,7 @@ def test_a_resumed_run(
     assert {of for _, of in reported} == {7}
 
 
+@pytest.mark.medium
 def test_finished_chunks_are_not_run_again(
     network: Network, images: Images, whole: bytes, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def started(**options: Any) -> Any:
     )
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 2, "repeats": 3}], ids=str)
 def test_the_same_bytes(
     options: dict[str, Any], threads: Any, network: Network, images: Images, tmp_path: Path
@@ -66,6 +67,7 @@ def test_the_same_bytes(
     assert module._Bench.name is None
 
 
+@pytest.mark.medium
 def test_finished_chunks_are_stored_by_the_client(
     threads: Any, network: Network, images: Images, tmp_path: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_finished_chunks_are_stored_by_the_client(
     assert stored == [1, 2, 3, 4]
 
 
+@pytest.mark.medium
 def test_a_worker_builds_once(
     threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +137,7 @@ def test_no_workers(network: Network, images: Images, monkeypatch: pytest.Monkey
         simulate(network, images, Backend("numpy", workers=client))
 
 
+@pytest.mark.medium
 def test_a_cluster_that_loses_all_workers_is_an_error(
     network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:

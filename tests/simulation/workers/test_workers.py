@@ -62,6 +62,7 @@ def test_cpp(options: dict[str, int], small: Network, images: Images, tmp_path: 
     assert result_bytes(path, small, images, replace(plain, **options)) == expected  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 def test_an_example_does_not_depend_on_the_others(small: Network, images: Images) -> None:
     every = simulate(small, images, "numpy", seed=3)
     expected = simulate(small, images, "numpy", seed=3, examples=[4])
@@ -71,11 +72,13 @@ def test_an_example_does_not_depend_on_the_others(small: Network, images: Images
         np.testing.assert_array_equal(counts, expected[f"/layers/{layer}/spike_count"])
 
 
+@pytest.mark.medium
 def test_numbers_of_numpy_are_numbers(small: Network, images: Images) -> None:
     counted = simulate(small, images[:3], Backend("numpy", chunk=np.int64(2), workers=np.int64(1)))
     assert counted.equals(simulate(small, images[:3], "numpy"))
 
 
+@pytest.mark.medium
 def test_an_artefact_does_for_its_network(small: Network, images: Images) -> None:
     result = simulate(Artefact(small), images[:3], "numpy")
     assert result.equals(simulate(small, images[:3], "numpy"))
@@ -83,6 +86,7 @@ def test_an_artefact_does_for_its_network(small: Network, images: Images) -> Non
         simulate(42, images[:3], "numpy")  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 @given(work=st.lists(st.integers()), workers=st.integers(1, 3))
 def test_all_work_is_done_once(work: list[int], workers: int) -> None:
     offset = 7  # the closure of the function reaches the workers
@@ -90,6 +94,7 @@ def test_all_work_is_done_once(work: list[int], workers: int) -> None:
     assert sorted(done) == [(place, piece + 7) for place, piece in enumerate(work)]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_a_worker_is_raised(workers: int) -> None:
     def fail(piece: int) -> int:
@@ -104,6 +109,7 @@ def test_an_error_of_a_worker_is_raised(workers: int) -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.medium
 def test_a_killed_worker_is_an_error_and_so_are_its_children_ended(tmp_path: Path) -> None:
     def die(piece: int) -> int:
         if piece == 1:
@@ -117,6 +123,7 @@ def test_a_killed_worker_is_an_error_and_so_are_its_children_ended(tmp_path: Pat
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.medium
 def test_work_that_is_left_ends_its_processes() -> None:
     def sleep(piece: int) -> int:
         time.sleep(1000 * piece)
@@ -128,6 +135,7 @@ def test_work_that_is_left_ends_its_processes() -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.medium
 def test_a_run_is_resumed_after_a_worker_was_killed(
     small: Network, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
