@@ -22,7 +22,7 @@ BRIAN2 ?= 2.9.0 2.10.1 2.11.0
 BRIAN2_VENV := .venv-brian2-
 BRIAN2_TESTS := $(addprefix tests/,simulation/brian2_internals simulation/sharing/test_sharing.py \
 	simulation/objects/test_input.py simulation/targets/test_one_build.py \
-	simulation/targets/test_compile_errors.py noise/test_noise_brian.py \
+	noise/test_noise_brian.py \
 	equations/lowering/test_brian2_contract.py)
 
 .PHONY: help demo test-fast test test-all test-cuda test-brian2 lint types hooks bench docs clean distclean

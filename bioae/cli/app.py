@@ -15,7 +15,7 @@ __all__ = ["make_app", "new_app"]
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
     "train": "Train a spiking network from a configuration file, by gradients or by rules.",
-    "simulate": "Simulate a trained network in Brian2.",
+    "simulate": "Simulate a trained network in Brian2 or PyTorch.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
     "import-nir": "Convert a NIR graph from snnTorch, norse or others to a trained network.",
@@ -66,7 +66,7 @@ _GROUPS = {
 def make_app() -> App:
     """Return the application with all commands, none of them imported.
 
-    The help of a command repeats the first line of its docstring; a test compares them.
+    The help of a command repeats the first line of its docstring.
 
     The function of a command is ``bioae.cli.COMMAND:COMMAND``, with ``_`` for a hyphen; that of a
     command of a group is ``bioae.cli.GROUP:COMMAND_GROUP`` (``bioae.cli.data:list_data``). It

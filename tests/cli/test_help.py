@@ -18,7 +18,8 @@ COMMANDS = (
     "demo", "train", "simulate", "analyze", "parity", "import-nir", "export-nir",
 )  # fmt: skip
 GROUPED = (
-    "neurons list", "neurons show", "neurons check", "data list", "data fetch", "data path",
+    "neurons list", "neurons show", "neurons check", "synapses list", "synapses show",
+    "data list", "data fetch", "data path",
     "networks list", "networks show", "cache show", "cache clear",
 )  # fmt: skip
 HEAVY = ("brian2", "matplotlib", "scipy", "sklearn", "torch", "xarray", "numpy", "pydantic")

@@ -1,6 +1,6 @@
 """Forms of data: one conversion function per form, chosen by the attributes of an object.
 
-To add a form, decorate a function with `form` in a module of this folder, and import the module
+To add a form, decorate a function with `form` in a module of this folder, and list the module
 below. Forms that are registered later take precedence.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy import integrate, stats
 
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import DERIVATIVES, SpikeDerivative, derivative, spike
+from bioae.trainers.training.tables import DerivativeName
 
 ONE = torch.ones((), dtype=torch.float64)
 SMOOTH = sorted(set(DERIVATIVES) - {"membrane"})
@@ -52,6 +54,10 @@ def test_peak_and_area(rule: SpikeDerivative, peak: float | None, total: float) 
     assert area(rule) == pytest.approx(total, rel=1e-4)
     if peak is not None:
         assert slope(rule, 0.0) == pytest.approx(peak)
+
+
+def test_configurations_name_every_derivative() -> None:
+    assert set(get_args(DerivativeName)) == set(DERIVATIVES)
 
 
 def test_multi_gaussian_against_scipy() -> None:
