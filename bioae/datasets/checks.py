@@ -5,8 +5,7 @@ All raise `DataError`, which names `where` the array comes from.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -51,8 +50,6 @@ class FileArray:
 
     #: Whether data hold the array itself, and read its rows where they are used.
     lazy: ClassVar[bool] = False
-    #: The number of rows that are compressed together.
-    piece: int = 1
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -63,6 +60,10 @@ class FileArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the values."""
+        raise NotImplementedError
+
+    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+        """Read all values in blocks of at most so many numbers, each with its place."""
         raise NotImplementedError
 
     def with_channel(self) -> Self:
@@ -188,27 +189,32 @@ def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | Fi
     Those of one channel may have the shape (example, time). Lazy arrays stay in their files.
     """
     declared = as_declared(array, where)
-    numbers = math.prod(check_signal_shape(declared.shape, where))
+    check_signal_shape(declared.shape, where)
     _check_numeric(declared, where, "real numbers")
-    in_file = isinstance(declared, FileArray) and declared.lazy
-    signals = declared if in_file else np.asarray(declared)
-    piece = signals.piece if isinstance(signals, FileArray) else 1
-    rows = piece * max(1, _BLOCK // (piece * numbers))
-    for start in range(0, len(signals), rows):
-        block = np.asarray(signals[start : start + rows])
-        inside = np.abs(block.astype(np.float64)) <= _LARGEST
-        if not inside.all():  # NaN compares false
-            first = np.unravel_index(np.argmin(inside), block.shape)
-            place = (start + first[0], *first[1:], 0)
-            raise DataError(
-                "a value does not fit",
-                where=where,
-                expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
-                found=_placed(block[first], place, ("example", "time", "channel")),
-            )
-    if len(signals.shape) == 3:
-        return signals
-    return signals.with_channel() if isinstance(signals, FileArray) else signals[..., None]
+    if isinstance(declared, FileArray) and declared.lazy:
+        for place, block in declared.blocks(_BLOCK):
+            _check_values(block, place, where)
+        return declared if len(declared.shape) == 3 else declared.with_channel()
+    signals = np.asarray(declared)
+    _check_values(signals, (0, 0, 0), where)
+    return signals if signals.ndim == 3 else signals[..., None]
+
+
+def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> None:
+    """Check a block of signals, whose first number has a place in the whole array."""
+    flat = block.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        inside = np.abs(flat[start : start + _BLOCK].astype(np.float64)) <= _LARGEST
+        if inside.all():  # NaN compares false
+            continue
+        first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
+        numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
+        raise DataError(
+            "a value does not fit",
+            where=where,
+            expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
+            found=_placed(block[first], [*numbers, 0], ("example", "time", "channel")),
+        )
 
 
 def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:

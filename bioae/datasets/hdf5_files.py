@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,6 @@ class StoredArray(FileArray):
         The rows that are selected.
     shape
         The shape of the selected rows.
-    piece
-        The number of rows that the file compresses together.
     """
 
     path: Path
@@ -49,7 +49,6 @@ class StoredArray(FileArray):
     dtype: np.dtype[Any]
     rows: NDArray[np.int64] = field(repr=False)
     shape: tuple[int, ...]
-    piece: int = 1
 
     lazy = True
 
@@ -58,8 +57,8 @@ class StoredArray(FileArray):
         """Return all rows of an array, or raise DataError."""
         with _opened(path, check=True) as file:
             found = _array(file, name, path)
-            shape, dtype, piece = found.shape, found.dtype, (found.chunks or (1,))[0]
-        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape, piece)
+            shape, dtype = found.shape, found.dtype
+        return cls(path, name, shape, dtype, np.arange(shape[0] if shape else 1), shape)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,6 +71,22 @@ class StoredArray(FileArray):
     def with_channel(self) -> StoredArray:
         """Return the array with a last axis of length 1."""
         return replace(self, shape=(*self.shape, 1))
+
+    def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+        """Read the selected rows in blocks of so many numbers, or of a compressed piece.
+
+        Yields the place of each block's first number, and its values in the axes of the file.
+        """
+        with _opened(self.path) as file:
+            found = self._found(file)
+            rows, *pieces = found.chunks or (1, *found.shape[1:])
+            if rows * math.prod(found.shape[1:]) <= numbers:
+                pieces = list(found.shape[1:])
+                rows *= numbers // (rows * math.prod(pieces))
+            sizes = zip((len(self), *found.shape[1:]), (rows, *pieces), strict=True)
+            for place in product(*(range(0, size, step) for size, step in sizes)):
+                part = tuple(slice(at, at + n) for at, n in zip(place[1:], pieces, strict=True))
+                yield place, _read(found, self.rows[place[0] : place[0] + rows], part)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Read the selected rows, or raise DataError if the file has another array."""
@@ -122,13 +137,16 @@ def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     return found
 
 
-def _read(array: h5py.Dataset, rows: NDArray[np.int64]) -> NDArray[Any]:
+def _read(
+    array: h5py.Dataset, rows: NDArray[np.int64], part: tuple[slice, ...] = ()
+) -> NDArray[Any]:
+    """Read rows, or a part of each."""
     if not array.shape:
         return np.asarray(array[()])
     if not rows.size:
         return np.empty((0, *array.shape[1:]), array.dtype)
     if (np.diff(rows) == 1).all():
-        return np.asarray(array[rows[0] : rows[-1] + 1])
+        return np.asarray(array[(slice(rows[0], rows[-1] + 1), *part)])
     # The library reads rows in ascending order, each once.
     ordered, places = np.unique(rows, return_inverse=True)
-    return np.asarray(array[ordered])[places]
+    return np.asarray(array[(ordered, *part)])[places]

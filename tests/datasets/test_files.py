@@ -449,6 +449,23 @@ def test_a_wrong_value_in_a_piece_is_named(
         Data.of_signals(StoredArray.of(tmp_path / "mine.h5", "signals_of_one"))
 
 
+@pytest.mark.parametrize("chunks", [(6, 2, 2), (1, 5, 3), (4, 5, 1), None])
+@pytest.mark.parametrize("numbers", [2, 40, 10**6])
+def test_blocks_of_a_file_are_small_and_hold_every_value(
+    chunks: tuple[int, ...] | None, numbers: int, tmp_path: Path
+) -> None:
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file.create_dataset("signals", data=SIGNALS, chunks=chunks)
+    for rows in (slice(None), [4, 0, 3]):
+        found = np.full_like(SIGNALS[rows], np.nan)
+        for place, block in StoredArray.of(tmp_path / "mine.h5", "signals")[rows].blocks(numbers):
+            assert block.size <= max(numbers, np.prod(chunks or SIGNALS.shape[1:]))
+            found[tuple(slice(at, at + n) for at, n in zip(place, block.shape, strict=True))] = (
+                block
+            )
+        np.testing.assert_array_equal(found, SIGNALS[rows])
+
+
 # Saved data
 
 
