@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from bioae.analysis.results.layers import (
     steps,
 )
 from bioae.analysis.results.outputs import task_of
-from bioae.analysis.results.spikes import Spikes, blocks
+from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError, shortened
 
 __all__ = [
@@ -171,28 +173,42 @@ def _check_equal(what: str, first: object, second: object) -> None:
 
 
 def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int | float]:
+    places = layer_data(a, layer)["spike_count"].size * steps(a)
     in_order = b.sel(example=a["example"].to_numpy())
-    spikes_a = spikes_b = common = 0
-    for block in blocks(a, layer):
-        own = _keys(block._replace(start=0))
-        spikes_a += own.size
-        same = in_order.isel(example=slice(block.start, block.start + block.examples))
-        for part in blocks(same, layer):
-            others = _keys(part)
-            spikes_b += others.size
-            common += np.intersect1d(own, others, assume_unique=True).size
-    either = spikes_a + spikes_b - common
+    spikes, common = _count([_keys(tree, layer) for tree in (a, in_order)], places)
+    either = sum(spikes) - common
     return {
-        "spikes_a": spikes_a,
-        "spikes_b": spikes_b,
+        "spikes_a": spikes[0],
+        "spikes_b": spikes[1],
         "common": common,
         "differing": either - common,
-        "compared": layer_data(a, layer)["spike_count"].size * steps(a),
+        "compared": places,
         "spike_agreement": common / either if either else np.nan,
     }
 
 
-def _keys(block: Spikes) -> NDArray[np.int64]:
-    """Return the spikes of a block as numbers that encode their example, step and neuron."""
-    example = block.start + block.position
-    return (example * block.steps + block.step) * block.neurons + block.neuron
+def _keys(tree: xr.DataTree, layer: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield the end of each block, and its spikes as ascending numbers that encode their place."""
+    for block in blocks(tree, layer):
+        place = (block.start + block.position) * block.steps + block.step
+        end = (block.start + block.examples) * block.steps * block.neurons
+        yield end, place * block.neurons + block.neuron
+
+
+def _count(
+    sides: Sequence[Iterator[tuple[int, NDArray[np.int64]]]], end: int
+) -> tuple[list[int], int]:
+    """Count the numbers on each side and those in common, with one block of each in memory."""
+    rest = [np.empty(0, np.int64) for _ in sides]
+    until, spikes, common = [0, 0], [0, 0], 0
+    while min(until) < end:
+        behind = until.index(min(until))
+        until[behind], keys = next(sides[behind])
+        spikes[behind] += keys.size
+        rest[behind] = np.concatenate((rest[behind], keys))
+        cuts = [int(np.searchsorted(each, min(until))) for each in rest]
+        both = np.concatenate([each[:cut] for each, cut in zip(rest, cuts, strict=True)])
+        both.sort(kind="stable")  # which merges the two sorted sides
+        common += int(np.count_nonzero(both[1:] == both[:-1]))
+        rest = [each[cut:] for each, cut in zip(rest, cuts, strict=True)]
+    return spikes, common

@@ -70,6 +70,20 @@ def test_examples_are_matched_by_their_index_whatever_their_order(make: Make) ->
     assert int(row["differing"]) == 0
 
 
+@pytest.mark.parametrize("block", [1, 7, 40])
+def test_counts_are_the_same_in_blocks_of_any_size(
+    make: Make, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    shown = np.random.default_rng(5).random((2, 6, 4, 5)) < [[[[0.2]]], [[[0.6]]]]
+    order = [5, 2, 0, 1, 4, 3]
+    a, b = make(shown[0]), make(shown[1][order], example=np.array(order))
+    monkeypatch.setattr("bioae.analysis.results.spikes.BLOCK", block)
+    row = differing_spikes(a, b).isel(layer=0)
+    both = int((shown[0] & shown[1]).sum())
+    assert [int(row[f"spikes_{side}"]) for side in "ab"] == shown.sum((1, 2, 3)).tolist()
+    assert (int(row["common"]), int(row["differing"])) == (both, (shown[0] ^ shown[1]).sum())
+
+
 @pytest.mark.parametrize(
     ("shape", "changes", "found"),
     [
