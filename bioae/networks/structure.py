@@ -36,12 +36,23 @@ class Structure:
         The largest number of connections that one rewiring exchanges, over all targets.
     by_fan_out
         Whether scores are divided by the number of targets that share the source, see `rewired`.
+
+    Raises
+    ------
+    InputError
+        If a number is not a whole one within its bounds, or `by_fan_out` not a Boolean.
     """
 
     fan_in: int
     period: int
     swaps: int
     by_fan_out: bool = True
+
+    def __post_init__(self) -> None:
+        whole(self.fan_in, "fan_in", least=1)
+        whole(self.period, "period", least=1)
+        whole(self.swaps, "swaps")
+        instance(self.by_fan_out, "by_fan_out", bool)
 
     def periods(self, before: int, after: int) -> int:
         """Count the periods that end between two numbers of presentations."""
@@ -169,11 +180,10 @@ def mutual_information(joint: ArrayLike) -> NDArray[np.float64]:
 
     expected = "probabilities (target, state, source, state) with the sum 1 for each pair"
     p = array(joint, "joint probabilities do not fit", expected=expected, least=0.0)
-    found, sums = f"numbers {p.shape}", np.array([0.0])
-    if p.ndim == 4:
-        sums = p.sum((1, 3))
-        found = f"a sum of {sums.flat[np.abs(sums - 1.0).argmax()]:g}"
+    sums = p.sum((1, 3)) if p.ndim == 4 else np.array([0.0])
     if not np.allclose(sums, 1.0, rtol=0.0, atol=1e-6):
+        wrong = sums.flat[np.abs(sums - 1.0).argmax()]
+        found = f"a sum of {wrong:g}" if p.ndim == 4 else f"numbers {p.shape}"
         raise InputError("joint probabilities do not fit", expected=expected, found=found)
     of_target, of_source = entr(p.sum(3)).sum(1), entr(p.sum(1)).sum(-1)
     information: NDArray[np.float64] = of_target + of_source - entr(p).sum((1, 3))

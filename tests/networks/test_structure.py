@@ -154,6 +154,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a sum above 1": (partial(mutual_information, np.full((1, 2, 1, 2), 0.3)), "a sum of 1.2"),
     "two dimensions": (partial(mutual_information, np.full((2, 2), 0.25)), "numbers (2, 2)"),
     "a probability of nan": (partial(mutual_information, np.full((1, 1, 1, 1), np.nan)), "nan"),
+    "no fan-in": (partial(Structure, 0, 1, 1), "0"),
+    "no period": (partial(Structure, 3, 0, 1), "0"),
+    "fewer swaps than none": (partial(Structure, 3, 2, -1), "-1"),
+    "a fan-in of text": (partial(Structure, "x", 2, 1), "'x'"),
+    "a number as a Boolean": (partial(Structure, 3, 2, 1, by_fan_out=1), "1"),
     "one below 0": (partial(mutual_information, np.reshape([-1.0, 2], (1, 2, 1, 1))), "-1"),
 }
 
@@ -179,6 +184,7 @@ def test_mutual_information_of_scikit_learn() -> None:
 
 def test_mutual_information_of_independent_and_equal_sides() -> None:
     one, other = np.array([0.2, 0.3, 0.5]), np.array([0.9, 0.1])
+    assert mutual_information(np.ones((0, 2, 0, 2))).shape == (0, 0)
     independent = np.einsum("m,u->mu", one, other)[None, :, None]
     assert mutual_information(independent)[0, 0] == pytest.approx(0.0, abs=1e-15)
     equal = np.diag(one)[None, :, None]
