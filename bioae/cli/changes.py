@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bioae.cli.options import check_effect, decimal
-from bioae.errors import InputError
+from bioae.errors import InputError, NetworkError
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -78,8 +79,23 @@ def changed(
     if coefficients:
         network = network.with_spread(coefficients, seed=seed)
     if background is not None:
-        network = network.with_background(_background(background))
-    return network if delay is None else network.with_delay(delay)
+        with _naming("--background"):
+            network = network.with_background(_background(background))
+    if delay is not None:
+        with _naming("--delay"):
+            network = network.with_delay(delay)
+    return network
+
+
+@contextmanager
+def _naming(option: str) -> Iterator[None]:
+    """Name an option, in place of a key of a layer, in errors of its change."""
+    try:
+        yield
+    except NetworkError as error:
+        raise NetworkError(
+            error.what, where=option, expected=error.expected, found=error.found, hint=error.hint
+        ) from error
 
 
 def _assigned(
@@ -94,7 +110,7 @@ def _assigned(
                 raise ValueError
             read_value = read(value)
         except ValueError:
-            what = "the option cannot be read"
+            what = f"the {where.removeprefix('--')} cannot be read"
             raise InputError(what, where=where, expected=expected, found=repr(text)) from None
         if name in values:
             raise InputError("a parameter is named twice", where=where, found=repr(name))

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
 
 from bioae.checks import array, instance, number, one_of, whole
 from bioae.equations.arrays.functions import rounded
 from bioae.equations.library import load_neuron
 from bioae.equations.model import NeuronModel
-from bioae.errors import ModelError, NetworkError, shortened
+from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.arrays import FrozenArrays, check_arrays
 from bioae.networks.config import NetworkConfig
 from bioae.networks.initial import draw_parameters, initial_arrays
@@ -521,12 +522,14 @@ class Network(Shown):
         instance(weights, "weights", Mapping, error=NetworkError)
         arrays = {}
         for name, values in weights.items():
+            instance(name, "the name of an array", str, error=NetworkError)
             if has_unit(values) or isinstance(values, np.ma.MaskedArray):
                 raise NetworkError(
                     "an array has a unit or a mask",
                     where=f"weights, {name}",
                     expected="bare numbers, in base units",
                     found=shortened(repr(values)),
+                    hint="Remove the unit, or fill the mask: values.filled(0)",
                 )
             arrays[name] = array(values, f"the array {name!r} does not fit", error=NetworkError)
         return replace(self, weights={**self.weights, **arrays})
@@ -584,8 +587,15 @@ class Network(Shown):
     def with_delay(self, delay: str | Quantity) -> Network:
         """Return the network with a delay between layers, such as ``"2*ms"`` or ``2*brian2.ms``."""
         text = as_text(delay)
-        hint = "Only the configuration of a new network can give a pair of times"
-        instance(text, "the delay", str, hint=hint, error=NetworkError)
+        if not isinstance(text, str):
+            hint = "Only the configuration of a new network can give a pair of times"
+            raise NetworkError(
+                "the delay does not fit",
+                where="delay",
+                expected='one time, such as "2*ms"',
+                found=shortened(repr(delay)),
+                hint=hint if isinstance(text, list | tuple) else None,
+            )
         return self._with_keys(delay=text)
 
     def _named(self, layers: Collection[str] | None) -> dict[str, PlacedLayer]:
@@ -623,7 +633,11 @@ class Network(Shown):
 
     def _with_keys(self, **changes: Any) -> Network:
         """Return the network with other values of some keys of all layers."""
-        layers = tuple(layer.model_copy(update=changes) for layer in self.config.layers)
+        changed = [layer.model_copy(update=changes) for layer in self.config.layers]
+        try:  # here, where errors name the key alone
+            layers = tuple(type(layer).model_validate(layer) for layer in changed)
+        except ValidationError as error:
+            raise NetworkError(**describe(error)) from error
         config = self.config.varied(layers=layers)
         delays = [
             {n for each in c.placed for n in each.delay_shapes} for c in (self.config, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -244,9 +245,7 @@ CHANGES: list[tuple[Callable[[Network], object], tuple[str, ...]]] = [
     (lambda n: n.with_weights({"b.weight": WEIGHTS + 1j}), ("b.weight",)),
     (lambda n: n.with_weights({"b.weight": [[1], [1, 2]]}), ("b.weight",)),
     (lambda n: n.with_weights({"b.weight": None}), ("b.weight",)),
-    (lambda n: n.with_weights({"b.weight": np.ma.masked_less(WEIGHTS, 0)}), ("weights, b.weight",)),
     (lambda n: n.with_weights({"b.weight": WEIGHTS * ms}), ("weights, b.weight", "unit")),
-    (lambda n: n.with_weights({3: WEIGHTS}), ("3",)),
     (lambda n: n.with_weights({"b.weight": WEIGHTS.T}), ("(40, 200)", "(200, 40)")),
     (lambda n: n.with_spread({"taw": 0.1}), ("'taw'", "tau, theta")),
     (lambda n: n.with_spread({"tau": -0.1}), ("'tau'",)),
@@ -270,6 +269,31 @@ def test_changes(network: Network, number: int) -> None:
         change(network)
     assert not [name for name in names if name not in str(caught.value)], caught.value
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        *[
+            (
+                lambda n, delay=delay: n.with_delay(delay),
+                {"where": "delay", "expected": 'one time, such as "2*ms"', "hint": hint},
+            )
+            for delay, hint in ((3, None), (None, None), (["1*ms", "2*ms"], re.compile("pair")))
+        ],
+        (lambda n: n.with_background("x"), {"where": None}),
+        (lambda n: n.with_weights({3: WEIGHTS}), {"expected": "str", "found": "3"}),
+        (
+            lambda n: n.with_weights({"b.weight": np.ma.masked_less(WEIGHTS, 0)}),
+            {"where": "weights, b.weight", "hint": re.compile(r"values\.filled\(0\)")},
+        ),
+    ],
+)
+def test_changes_name_what_they_expect(
+    network: Network, change: Callable[[Network], object], fields: dict[str, Any]
+) -> None:
+    with refused(NetworkError, **fields):
+        change(network)
 
 
 def one_layer(name: str, parameters: dict[str, str]) -> Network:
