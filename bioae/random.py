@@ -46,7 +46,7 @@ def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
     return Generator(Philox(key=np.array([seed, key], dtype=np.uint64), counter=counter))
 
 
-def named_stream(seed: int, *purpose: str, repeat: int = 0) -> Generator:
+def named_stream(seed: int, *purpose: str) -> Generator:
     """Return the generator of a purpose: numbers that nothing else draws with this seed.
 
     Its key is the number in the first eight bytes of the SHA-256 of the words, little-endian, with
@@ -55,7 +55,7 @@ def named_stream(seed: int, *purpose: str, repeat: int = 0) -> Generator:
     """
     digest = hashlib.sha256("\n".join(purpose).encode()).digest()
     key = int.from_bytes(digest[:8], "little") | 2**63
-    return stream(seed, key, repeat=repeat)
+    return stream(seed, key)
 
 
 def uniform(

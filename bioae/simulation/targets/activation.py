@@ -42,10 +42,10 @@ def check_target(target: str) -> Target:
 
 
 @contextmanager
-def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Iterator[Any]:
+def activated(target: Target, *, dtype: Dtype = "float64") -> Iterator[Any]:
     """Let Brian2 use a target within the block; yield its device, and restore settings afterwards.
 
-    `dtype` is the type of state variables; `jobs` compilers run at a time.
+    `dtype` is the type of state variables.
     """
     standalone = target in STANDALONE
     settings = {
@@ -58,8 +58,8 @@ def activated(target: Target, *, dtype: Dtype = "float64", jobs: int = 2) -> Ite
         "core.default_float_dtype": np.dtype(dtype).type,
         # Brian2 would end the run early and continue as if it were complete.
         "core.stop_on_keyboard_interrupt": False,
-        # Brian2 2.9 starts as many compilers as there are files.
-        "devices.cpp_standalone.extra_make_args_unix": [f"-j{jobs}"],
+        # Two compilers at a time: Brian2 2.9 starts as many as there are files.
+        "devices.cpp_standalone.extra_make_args_unix": ["-j2"],
     }
     if target == "cuda_standalone":
         settings |= cuda_settings()
