@@ -5,11 +5,12 @@ from __future__ import annotations
 import json as json_format
 import os
 import signal
+import time
 import tomllib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -36,7 +37,7 @@ REPORT, SUMMARY = "report.html", "summary.json"
 MIRRORED = {"regularised": "mirror.nc", "unregularised": "unregularised.nc", "paper": "paper.nc"}
 
 #: Seconds between two looks at the progress of the runs.
-_INTERVAL = 0.5
+_INTERVAL = 2.0
 
 
 def demo(
@@ -129,6 +130,7 @@ def _training(
     total = sum(values["training"]["epochs"] for values in recipes.values())
     spawn = get_context("spawn")  # threads of PyTorch do not survive a fork
     ignored = signal.SIGINT, signal.SIG_IGN  # this process ends the others
+    start = time.time()
     with ProcessPoolExecutor(min(len(RUNS), _cores()), spawn, signal.signal, ignored) as pool:
         try:
             runs = {
@@ -144,7 +146,7 @@ def _training(
                             if run.done():
                                 run.result()
                         if shown is not None:
-                            shown.reach(sum(_epochs(out / name) for name in runs))
+                            shown.reach(sum(_epochs(out / name, start) for name in runs))
                 return [run.result() for run in awaited]
 
             yield finished
@@ -160,10 +162,13 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _epochs(run: Path) -> int:
-    """Return the number of epochs that a run has finished."""
+def _epochs(run: Path, start: float) -> int:
+    """Return the number of finished epochs of a run; 0 if its metrics are older than `start`."""
     path = run / METRICS
-    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
+    with suppress(FileNotFoundError):  # the run has not begun, or removes those of an earlier one
+        if path.stat().st_mtime >= start:
+            return len(path.read_text(encoding="utf-8").splitlines())
+    return 0
 
 
 def _trained(

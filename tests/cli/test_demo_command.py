@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,17 +34,24 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_text: str) -> None:
 
 @pytest.mark.medium
 @pytest.mark.usefixtures("small")
-def test_the_whole_job(run: Run, refused: Refused, here: Path) -> None:
+def test_the_whole_job(
+    run: Run, refused: Refused, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = here / "bioae-demo"
     earlier = [out / "summary.json", out / "regularised" / "checkpoint.safetensors"]
     earlier[1].parent.mkdir(parents=True)
     for path in (*earlier, earlier[1].with_name("config.toml")):
         path.write_text("mine")
+    earlier[1].with_name("metrics.jsonl").write_text("{}\n" * 1000)
+    reached: list[int] = []
+    shown = nullcontext(SimpleNamespace(reach=reached.append))
+    monkeypatch.setattr("bioae.cli.demo.bar", lambda *_, **__: shown)
     command = ("demo", "--limit", 3, "--target", "numpy")
     assert refused(*command).startswith("bioae-demo: the output exists already and was kept")
 
     done = run(*command, "--json", "--overwrite")
     assert done.status == 0, done
+    assert max(reached, default=0) < 1000  # epochs of an earlier run are not counted
     numbers = json.loads(done.out)
     assert (numbers["examples"], numbers["target"], numbers["differing_spikes"]) == (3, "numpy", 0)
     assert numbers["spikes"] > 100
