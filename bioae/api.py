@@ -624,7 +624,7 @@ def parity(
     from bioae.datasets.conversion import DataOptions, check_options
     from bioae.equations import NeuronModel, SynapseModel, load_neuron
     from bioae.networks.artefact import network_of
-    from bioae.trainers.parity.comparison import compare, model_parity
+    from bioae.trainers.parity.comparison import compare, model_parities
     from bioae.trainers.parity.networks import random_signals
     from bioae.trainers.parity.rules import rule_parity
 
@@ -641,16 +641,16 @@ def parity(
         raise InputError(
             "a neuron model is named for synapse models only", where="neuron", hint="Leave it out"
         )
-    options |= {"target": target, "seed": seed}
+    options["seed"] = seed
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
         if not isinstance(neuron, NeuronModel):
             neuron = load_neuron("lif" if neuron is None else neuron)
-        return rule_parity(model, engine_of, neuron=neuron, **options)
+        return rule_parity(model, engine_of, neuron=neuron, target=target, **options)
     options["perturb"] = perturb
     if isinstance(model, NeuronModel):
-        return model_parity(model, engine_of, **options)
+        return model_parities(model, [target], engine_of, **options)[0]
     if data is None:
         config = network_of(model).config
         data = _DEFAULT
@@ -658,7 +658,7 @@ def parity(
             data = random_signals(config, options.get("limit", _COMPARED), seed)
         if "examples" not in options:
             options.setdefault("limit", _COMPARED)
-    return compare(model, data, engine_of, **options)
+    return compare(model, data, engine_of, target=target, **options)
 
 
 def _loaded(model: Any) -> Any:

@@ -158,9 +158,10 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:
-    from bioae.api import parity
+    from bioae.api import engine_of
+    from bioae.trainers.parity.comparison import model_parities
 
-    return [parity(model, target=target) for target in targets]
+    return model_parities(model, targets, engine_of)
 
 
 def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:

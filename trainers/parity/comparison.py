@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,12 +27,18 @@ from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_targ
 from bioae.simulation.engine import Engines
 from bioae.simulation.presentations import Presentations, converted
 from bioae.simulation.run import Simulation
-from bioae.trainers.parity.networks import GRID_BITS, parity_network, perturbed, silent_network
+from bioae.trainers.parity.networks import (
+    GRID_BITS,
+    checked_size,
+    parity_network,
+    perturbed,
+    silent_network,
+)
 from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.parity.threshold import explained
 
-__all__ = ["Comparison", "compare", "model_parity", "recorded"]
+__all__ = ["Comparison", "compare", "model_parities", "recorded"]
 
 
 @contextmanager
@@ -47,22 +53,26 @@ def _one_thread() -> Iterator[None]:
 
 
 @_one_thread()
-def model_parity(
+def model_parities(
     model: NeuronModel,
+    targets: Iterable[Target],
     engines: Engines,
     *,
-    target: Target = "numpy",
     perturb: bool = False,
     seed: int = 0,
     **size: int,
-) -> Parity:
-    """Compare the mirror with Brian2 on a small random network of a neuron model.
+) -> list[Parity]:
+    """Compare the mirror with Brian2 on several targets, on one network of a neuron model.
 
     For a model that never fires, states are compared instead of spikes.
 
     Parameters
     ----------
-    model, engines, target, perturb, seed
+    model
+        The neuron model.
+    targets
+        Brian2's targets.
+    engines, perturb, seed
         See `compare`; the seed is also that of the weights.
     size
         `neurons` in both layers together (100), and `steps` (200) of `examples` (4) presentations.
@@ -73,14 +83,13 @@ def model_parity(
         If no input makes half of the neurons fire.
     """
     lower(model)  # refuses what is not a neuron model
-    size = {"neurons": 100, "steps": 200, "examples": 4, **size}
-    for name, least in (("neurons", 2), ("steps", 2), ("examples", 1)):
-        whole(size[name], name, least=least)
+    targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
+    size = checked_size(size, {"neurons": 100, "steps": 200, "examples": 4}, neurons=2)
     whole(seed, "the seed", most=MAX_SEED)
     make = silent_network if model.threshold is None else parity_network
     network, data = make(model, seed=seed, **size)
     found = Comparison(network, data, engines, name=model.name, seed=seed)
-    return found.on(known_target(target, BRIAN2_TARGETS), perturb=perturb)
+    return [found.on(target, perturb=perturb) for target in targets]
 
 
 def compare(
@@ -111,12 +120,13 @@ def compare(
         Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
         sides disagree and need not be equal.
     """
+    target = known_target(target, BRIAN2_TARGETS)
     name = str(network) if isinstance(network, str | Path) else "network"
     network = network_of(network)
     # Without labels and targets, which need not be those of the network's task.
     data = replace(converted(network.config, data, **options), labels=None, targets=None)
     found = Comparison(network, data, engines, name=name, seed=seed)
-    return found.on(known_target(target, BRIAN2_TARGETS), perturb=perturb)
+    return found.on(target, perturb=perturb)
 
 
 def recorded(network: Network) -> set[str]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.checks import one_of, whole
 from bioae.datasets import Data
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
@@ -26,6 +27,7 @@ __all__ = [
     "BURSTING",
     "GRID_BITS",
     "PERTURBATION",
+    "checked_size",
     "firing",
     "never_fires",
     "parity_network",
@@ -51,6 +53,22 @@ _TRIAL_STEPS, _MOST_TRIALS = 200, 32
 
 #: A layer that bursts with a largest weight below this is not driven by its input.
 _SMALLEST = 2.0**-6
+
+
+def checked_size(
+    given: Mapping[str, int], usual: Mapping[str, int], *, neurons: int
+) -> dict[str, int]:
+    """Return the numbers of `usual`, with those that are given, and at least so many neurons.
+
+    Raises
+    ------
+    InputError
+        If a number does not fit, or there is none of that name.
+    """
+    for name in given:
+        one_of(name, "the name of a number", tuple(usual))
+    least = {"neurons": neurons, "steps": 2, "examples": 1}
+    return {name: whole(each, name, least=least[name]) for name, each in {**usual, **given}.items()}
 
 
 def parity_network(
@@ -169,7 +187,7 @@ def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
     network
         A network whose layers all fire with enough input.
     images, seed
-        See `bioae.simulation.simulate`.
+        See `bioae.simulate`.
 
     Raises
     ------

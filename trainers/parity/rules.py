@@ -28,7 +28,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.rewiring import NetworkRewiring
 from bioae.trainers.mirror.network import NetworkMirror
-from bioae.trainers.parity.networks import ACTIVE, GRID_BITS, firing, never_fires
+from bioae.trainers.parity.networks import ACTIVE, GRID_BITS, checked_size, firing, never_fires
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.plasticity.network import NetworkLearner
 
@@ -147,9 +147,7 @@ def rule_parity(
         If no input makes half of the neurons fire.
     """
     target = known_target(target, BRIAN2_TARGETS)
-    size = {"neurons": 40, "steps": 50, "examples": 20, **size}
-    for name, least in (("neurons", 4), ("steps", 2), ("examples", 1)):
-        whole(size[name], name, least=least)
+    size = checked_size(size, {"neurons": 40, "steps": 50, "examples": 20}, neurons=4)
     whole(seed, "the seed", most=MAX_SEED)
     examples = size.pop("examples")
     model = _exchanging(model, size["neurons"], examples)

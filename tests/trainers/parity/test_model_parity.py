@@ -12,13 +12,15 @@ from one_build import survey
 from refusals import refused
 
 from bioae import parity, simulate
-from bioae.equations import NeuronModel, load_neuron
-from bioae.errors import ModelError, TargetError
+from bioae.api import engine_of
+from bioae.equations import NeuronModel, load_neuron, load_synapse
+from bioae.errors import InputError, ModelError, TargetError
 from bioae.networks import Network
 from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.activation import check_target
-from bioae.trainers.parity import AGREEMENT, Parity, parity_network
+from bioae.trainers.parity import AGREEMENT, Parity, comparison, parity_network
 from bioae.trainers.parity.networks import ACTIVE, BURSTING, scaled
+from bioae.trainers.parity.rules import rule_parity
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
@@ -93,6 +95,30 @@ def test_a_model_that_cannot_fire_is_refused() -> None:
     never = model(fields, "never")
     with refused(ModelError, "'never'"):
         parity(never, **SMALL)
+    with refused(TargetError, "'nest'"):  # the target is checked first
+        parity(never, target="nest")
+    with refused(TargetError, "'nest'"):
+        comparison.compare("none.zip", None, engine_of, target="nest")
+
+
+def test_targets_share_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(
+        comparison, "parity_network", lambda *a, **k: (made.append(a), parity_network(*a, **k))[1]
+    )
+    first, second = comparison.model_parities(
+        load_neuron("lif"), ["numpy", "numpy"], engine_of, **SMALL
+    )
+    assert first == second
+    assert len(made) == 1
+
+
+def test_a_misspelt_size_is_refused() -> None:
+    lif = load_neuron("lif")
+    with refused(InputError, "'step'"):
+        comparison.model_parities(lif, ["numpy"], engine_of, step=5)
+    with refused(InputError, "'step'"):
+        rule_parity(load_synapse("stdp_pair"), engine_of, neuron=lif, step=5)
 
 
 @pytest.mark.slow
