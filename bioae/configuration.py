@@ -82,8 +82,12 @@ def _with_init(
     training = tables.get("training", {})
     if not changes or not isinstance(training, Mapping):
         return tables
-    present = training.get("init", {})
-    init = {**({"model": present} if isinstance(present, str) else dict(present)), **changes}
+    present = training.get("init")
+    if isinstance(present, str):
+        present = {"model": present}
+    if not isinstance(present, Mapping | None):
+        return tables
+    init = {**(present or {}), **changes}
     if "model" not in init:
         raise NetworkError(
             "there is no trained network whose neuron or weights could be changed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bioae.errors import NetworkError, describe
 from bioae.fields import Count, Table
@@ -61,6 +61,15 @@ class DataConfig(Table):
     test: Count | None = Field(
         None, description="examples of the test split, evaluated once at the end; none: all"
     )
+
+    @model_validator(mode="after")
+    def _leaves_examples(self) -> Self:
+        if self.train is not None and self.validation >= self.train:
+            raise ValueError(
+                f"validation = {self.validation} of {self.train} training examples: none would "
+                "remain to train on"
+            )
+        return self
 
     def of(self, name: str) -> DataConfig:
         """Return the description of all examples of data with this name."""

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bioae.fields import Count, Positive, Steps, Table, Threads
 from bioae.networks.tasks import LossName
@@ -136,9 +143,10 @@ class DescentConfig(Table):
 
     @field_validator("gradient_clip", "grid_bits", mode="before", check_fields=False)
     @classmethod
-    def _without_limit(cls, value: object) -> object:
+    def _without_limit(cls, value: object, info: ValidationInfo) -> object:
         # TOML has no null: 0 means none where 0 itself makes no sense.
-        return None if type(value) in (int, float) and value == 0 else value
+        types = (int,) if info.field_name == "grid_bits" else (int, float)
+        return None if type(value) in types and value == 0 else value
 
 
 class OptimisationConfig(DescentConfig):

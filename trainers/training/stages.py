@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bioae.errors import NetworkError, key_path
 from bioae.networks.config import NetworkConfig
 from bioae.trainers.training.sections import DescentConfig
-from bioae.trainers.training.terms import WEIGHT_TERMS, RegularisersConfig, TermConfig
+from bioae.trainers.training.terms import WEIGHT_SYMBOLS, RegularisersConfig, TermConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,7 +101,7 @@ def build_regularisers(
     terms = {}
     for symbol, term in config.terms(network.latent).items():
         allowed, lack, layers = weighted, "without trained weights", term.layers
-        if symbol not in WEIGHT_TERMS:
+        if symbol not in WEIGHT_SYMBOLS:
             allowed, lack, layers = spiking, "that never spikes", term.layers or spiking
         wrong = [name for name in term.layers or () if name not in allowed]
         if wrong or not allowed:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ def restore(
     Raises
     ------
     ArtefactError
-        If the arrays belong to another network or another kind of run.
+        If the arrays belong to another network or another kind of run, or are not finite.
     """
     for kind in ("weight", "average", "best"):
         named = kinds.get(kind, {})
@@ -82,5 +83,9 @@ def _restore(tensor: Tensor, stored: NDArray[Any], name: str, where: str) -> Non
             where=where,
             expected=f"{like.dtype} of shape {like.shape}",
             found=f"{stored.dtype} of shape {stored.shape}",
+        )
+    if not np.isfinite(stored).all():
+        raise ArtefactError(
+            f"the checkpoint's {name!r} has values that are not finite", where=where
         )
     tensor.copy_(torch.tensor(stored))

@@ -10,14 +10,14 @@ from bioae.fields import Table
 from bioae.runs.tables import short
 from bioae.trainers.training.schedules import Epochs
 
-__all__ = ["WEIGHT_TERMS", "RegularisersConfig", "TargetTermConfig", "TermConfig"]
+__all__ = ["WEIGHT_SYMBOLS", "RegularisersConfig", "TargetTermConfig", "TermConfig"]
 
 #: A factor of a term of the loss.
 _Factor: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
 _Names: TypeAlias = Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
 
-#: The terms that act on weights, not on the activity of neurons.
-WEIGHT_TERMS = frozenset({"l1", "l2"})
+#: The symbols of terms that act on weights, not on the activity of neurons.
+WEIGHT_SYMBOLS = frozenset({"l1", "l2"})
 
 #: The terms that act on the latent layer by default.
 _LATENT = ("neuron1", "example2", "neuron2")

@@ -50,6 +50,7 @@ TRAINING: list[tuple[Any, ...]] = [
     ({"select": "first"}, "training.select", "'best' or 'last'"),
     ({"evaluation_batch_size": 0}, "training.evaluation_batch_size"),
     ({"per_neuron": ["beta"]}, "per_neuron", "'beta'"),
+    ({"grid_bits": 0.0}, "training.grid_bits"),
     ({"per_neuron": 3}, "training.per_neuron", "3"),
     ({"truncate": 0}, "training.truncate"),
     ({"recompute": -1}, "training.recompute"),
@@ -93,6 +94,7 @@ TABLES: list[tuple[Any, ...]] = [
     *(({"training": table}, *names) for table, *names in TRAINING),
     *(({"data": {"validation": part}}, "data.validation")
       for part in (0, 0.0, 1.0, -1, 1.5, True, "half", 10**10)),
+    ({"data": {"train": 20, "validation": 20}}, "data", "20"),
     ({"trainig": {}}, "'trainig'", "data, network, training, regularisers"),
     ({"network": {"preset": "papre"}}, "network", "'papre'"),
     ({"network": {"preset": "strided", "dt": "1*mV"}}, "1*mV"),
@@ -143,6 +145,8 @@ def test_files_and_options(tmp_path: Path) -> None:
         TrainingConfig.read(broken)
     with refused(NetworkError, where="training.init", found="--neuron lif"):
         load_configuration({"training": {"init": {}}}, init={"neuron": "lif"})
+    with refused(NetworkError, "training.init", found="3"):
+        load_configuration({"training": {"init": 3}}, init={"model": "sae-mnist"})
     with refused(NetworkError, "'representation'", "[learning]"):
         task = {"kind": "representation", "outputs": SIDE**2}
         TrainingConfig.from_mapping(

@@ -18,7 +18,7 @@ from bioae.trainers.mirror.derivatives import derivative, spike
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.regularisers import ACTIVITY_TERMS, WEIGHT_TERMS, evaluate
 from bioae.trainers.training.stages import build_regularisers
-from bioae.trainers.training.terms import RegularisersConfig, TargetTermConfig
+from bioae.trainers.training.terms import WEIGHT_SYMBOLS, RegularisersConfig, TargetTermConfig
 
 STEPS, EXAMPLES = 5, 3
 TARGETED = ["beta1", "beta2", "lambda1", "lambda2"]
@@ -177,6 +177,7 @@ def test_coefficients_grow_over_their_warm_up() -> None:
 
 def test_every_term_can_be_configured() -> None:
     assert set(RegularisersConfig.model_fields) == {*ACTIVITY_TERMS, *WEIGHT_TERMS}
+    assert set(WEIGHT_TERMS) == WEIGHT_SYMBOLS
     config: TrainingConfig = small_run.config()
     terms = build_regularisers(config.regularisers, config.network)
     assert {symbol: each.layers for symbol, each in terms.items()} == {

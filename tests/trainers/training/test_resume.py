@@ -326,6 +326,11 @@ def _narrower(stored: Any, arrays: dict[str, Any]) -> Any:
     return stored
 
 
+def _infinite(stored: Any, arrays: dict[str, Any]) -> Any:
+    arrays["best/hidden.weight"] = np.full_like(arrays["best/hidden.weight"], np.inf)
+    return stored
+
+
 def _changed(**fields: Any) -> Callable[[Any, dict[str, Any]], Any]:
     return lambda stored, _: stored.model_copy(update=fields)
 
@@ -334,6 +339,7 @@ def _changed(**fields: Any) -> Callable[[Any, dict[str, Any]], Any]:
     ("change", "names"),
     [
         (_narrower, ("'hidden.weight'", "float32 of shape (10, 36)")),
+        (_infinite, ("'hidden.weight'",)),
         (_without("weight/"), ("hidden.tau", "none")),
         (_without("average/"), ("'average'",)),
         (_changed(position={"epok": 1}), ("'epok'",)),
