@@ -460,9 +460,7 @@ def test_blocks_of_a_file_are_small_and_hold_every_value(
         found = np.full_like(SIGNALS[rows], np.nan)
         for place, block in StoredArray.of(tmp_path / "mine.h5", "signals")[rows].blocks(numbers):
             assert block.size <= max(numbers, np.prod(chunks or SIGNALS.shape[1:]))
-            found[tuple(slice(at, at + n) for at, n in zip(place, block.shape, strict=True))] = (
-                block
-            )
+            found[tuple(map(slice, place, np.add(place, block.shape)))] = block
         np.testing.assert_array_equal(found, SIGNALS[rows])
 
 
