@@ -12,7 +12,18 @@ import pytest
 pytestmark = pytest.mark.medium
 
 # Python code that hides PyTorch, as if it were not installed, before anything else is imported.
-HIDDEN = "import sys; sys.modules['torch'] = None\n"
+# SciPy reads attributes of `sys.modules["torch"]`, which therefore cannot be None.
+HIDDEN = """
+import sys
+
+class Hidden:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden)
+"""
 ROOT = Path(__file__).resolve().parents[2]
 CPU_WHEEL = "https://download.pytorch.org/whl/cpu"
 
