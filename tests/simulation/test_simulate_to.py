@@ -108,7 +108,7 @@ def varied(network: Network) -> Network:
     "options",
     [
         {},
-        {"chunk": 3, "workers": 2},
+        pytest.param({"chunk": 3, "workers": 2}, marks=pytest.mark.medium),
         pytest.param({"chunk": 1}, marks=pytest.mark.slow),
         pytest.param({"chunk": 4}, marks=pytest.mark.slow),
     ],
