@@ -63,7 +63,7 @@ class FileArray:
         raise NotImplementedError
 
     def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read all values in blocks of at most so many numbers, each with its place."""
+        """Read all values in blocks of at most `numbers` values, each with its place."""
         raise NotImplementedError
 
     def with_channel(self) -> Self:

@@ -73,7 +73,7 @@ class StoredArray(FileArray):
         return replace(self, shape=(*self.shape, 1))
 
     def blocks(self, numbers: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-        """Read the selected rows in blocks of so many numbers, or of a compressed piece.
+        """Read the selected rows in blocks of `numbers` values, or of a compressed piece.
 
         Yields the place of each block's first number, and its values in the axes of the file.
         """

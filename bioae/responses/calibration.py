@@ -337,7 +337,7 @@ def _step_of(model: NeuronModel, dt: str) -> str:
 def _drives(
     model: NeuronModel, options: dict[str, Any], rate: float, single: float
 ) -> NDArray[np.float64]:
-    """Return the drives at which a model fires 1, 2, ... times a presentation, up to a rate.
+    """Return the drives at which a model fires 1, 2, ... times per presentation, up to a rate.
 
     `single` is the rate of one spike per presentation.
     """

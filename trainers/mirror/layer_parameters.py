@@ -1,4 +1,4 @@
-"""What a layer trains: its options, and the bounds and initial values of neuron parameters."""
+"""Training options of a layer, and the bounds and initial values of neuron parameters."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Toolkit:
 
     @property
     def has_random(self) -> bool:
-        """Whether the toolkit or the system has cuRAND.
+        """True if the toolkit or the system has cuRAND.
 
         brian2cuda always includes it, even if a network draws no random numbers.
         """
