@@ -9,41 +9,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from rasters import make
 
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.errors import BioaeError
-from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.results.tree import build_result
 
 LAYER = "latent"
 
 
-def make_result(
-    raster: NDArray[np.bool_], name: str = LAYER, shape: Any = None, **changes: Any
-) -> xr.DataTree:
-    """Build a result of one layer from its raster (example, [repeat,] step, neuron)."""
-    examples, *repeats, steps, neurons = raster.shape
-    flat = raster.reshape(-1, steps, neurons)
-    example, step, neuron = np.nonzero(flat)
-    layer = LayerSpikes.of(
-        name, shape or (neurons,),
-        example=example, step=step, neuron=neuron, examples=len(flat), steps=steps,
-    )  # fmt: skip
-    arguments: dict[str, Any] = {
-        "images": np.full((examples, 1, 2, 2), 0.5),
-        "reconstruction": np.full((len(flat), 1, 2, 2), 0.5),
-        "example": np.arange(examples), "layers": [layer], "dt_ms": 0.5, "steps": steps,
-        "target": "numpy", "seed": 1, "neuron_model": "a model", "network_sha256": "abc",
-        "repeats": repeats[0] if repeats else 1,
-    }  # fmt: skip
-    if "output" in changes:
-        del arguments["reconstruction"]
-    return build_result(**(arguments | changes))
-
-
 def _result(raster: NDArray[np.bool_]) -> xr.DataTree:
-    return make_result(raster, label=np.arange(len(raster)) % 2)
+    return make(raster, label=np.arange(len(raster)) % 2)
 
 
 def _random(examples: int, steps: int, neurons: int) -> NDArray[np.bool_]:
@@ -58,7 +34,7 @@ def _one_spike() -> NDArray[np.bool_]:
 
 RESULTS: dict[str, Callable[[], xr.DataTree]] = {
     "usual": lambda: _result(_random(6, 20, 5)),
-    "no labels": lambda: make_result(_random(6, 20, 5)),
+    "no labels": lambda: make(_random(6, 20, 5)),
     "no examples": lambda: _result(_random(6, 20, 5)).isel(example=[]),
     "one example": lambda: _result(_random(1, 20, 5)),
     "two examples": lambda: _result(_random(2, 20, 5)),

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from degenerate import make_result
+from rasters import make
 
-from bioae import analyze
-from bioae.analysis import example_result
+from bioae import analysis, analyze
 from bioae.simulation.results.netcdf import write_result
-
-Make = Callable[..., xr.DataTree]
-
-
-@pytest.fixture(scope="session")
-def make() -> Make:
-    """Return the builder of one-layer results."""
-    return make_result
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +20,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("analysed")
     paths = [folder / f"{name}.nc" for name in ("a", "b")]
     for seed, path in enumerate(paths):
-        write_result(example_result(seed), path)
+        write_result(analysis.example_result(seed), path)
     return folder / "out", analyze(paths, out=folder / "out")
 
 
@@ -46,4 +36,4 @@ def counted() -> xr.DataTree:
     raster[0, :, 2] = True
     raster[0, 1, 3] = raster[1, 2, 3] = True
     raster[0, :2, 4] = True
-    return make_result(raster)
+    return make(raster)

@@ -1,16 +1,58 @@
-"""``tree.bioae`` has every function of a result, with its text, and only passes the result on."""
+"""Exports of `bioae.analysis`, and `tree.bioae`, which has every function of a result."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import pickle  # noqa: TID251  (as results are sent to workers)
+import subprocess
+import sys
+from importlib import import_module
+from inspect import ismodule
+from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
 import xarray as xr
 
 from bioae import analysis
+from bioae.simulation.results.netcdf import write_result
+
+
+def test_every_exported_name_is_there_and_is_what_its_module_defines() -> None:
+    modules = [
+        import_module(info.name) for info in walk_packages(analysis.__path__, "bioae.analysis.")
+    ]
+    assert modules
+    assert len(analysis.__all__) > 30
+    folders = {name for name in analysis.__all__ if ismodule(getattr(analysis, name))}
+    assert folders == {"exports", "plots"}
+    for name in set(analysis.__all__) - folders:
+        homes = [module for module in modules if name in getattr(module, "__all__", ())]
+        assert homes, name
+        assert all(getattr(analysis, name) is getattr(home, name) for home in homes), name
+    assert set(analysis.__all__) <= set(dir(analysis))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"No bioae\.analysis attribute nothing"):
+        _ = analysis.nothing
+
+
+@pytest.mark.medium
+def test_reading_and_measuring_need_no_heavy_library(tmp_path: Path) -> None:
+    write_result(analysis.example_result(), tmp_path / "r.nc")
+    code = (
+        "import sys, bioae.analysis\n"
+        "tree = bioae.analysis.open_result(sys.argv[1])\n"
+        "print(tree.bioae.layer_names())\n"
+        "bioae.analysis.measure({'a': tree})\n"
+        "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "r.nc")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split("\n")[:2] == ["['conv', 'latent', 'output']", "[]"]
 
 
 @pytest.fixture(scope="module")

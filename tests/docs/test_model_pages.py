@@ -1,19 +1,24 @@
-"""Pages of neuron models: their stored numbers, and the page of a user's own model."""
+"""Pages of neuron models: expressions in LaTeX, stored numbers, the page of a user's model."""
 
 from __future__ import annotations
 
+import ast
 import json
+import math
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import make_models
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from model_pages import responses
+from model_pages.description import dynamics, firing, symbols
+from model_pages.typesetting import latex, symbol
 
-from bioae.equations import load_neuron
-
-pytestmark = pytest.mark.slow
+from bioae.equations import available, load_neuron
 
 OWN = """
 description = "A user's neuron."
@@ -43,6 +48,7 @@ tau_m = ["6*ms", "100*ms"]
 """
 
 
+@pytest.mark.slow
 def test_stored_numbers_are_reproduced() -> None:
     stored = responses.read(make_models.numbers_of("lif"))
     measured = responses.measure(load_neuron("lif"))
@@ -53,6 +59,7 @@ def test_stored_numbers_are_reproduced() -> None:
     np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_page_of_a_users_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responses, "COUNTED", "700*ms")
     file = tmp_path / "own.toml"
@@ -85,3 +92,98 @@ def test_page_of_a_users_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     after = responses.read(numbers)
     assert "NumPy" not in after["versions"]
     assert after["step"]["drive_per_ms"] < 0.7 * json.loads(before)["step"]["drive_per_ms"]
+
+
+VALUES = {"a": 1.375, "b": -0.6875, "x": 2.5, "tau": 0.8125}
+NAMES = st.sampled_from(sorted(VALUES))
+NUMBERS = st.integers(1, 9).map(str)
+
+
+def expressions() -> st.SearchStrategy[str]:
+    def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        two = st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner)
+        return st.one_of(
+            two.map(lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"),
+            inner.map(lambda part: f"-({part})"),
+            inner.map(lambda part: f"({part})**2"),
+            inner.map(lambda part: f"exp(-abs({part}))"),
+            st.tuples(inner, inner).map(lambda parts: f"int(({parts[0]}) > ({parts[1]}))"),
+        )
+
+    return st.recursive(NAMES | NUMBERS, larger, max_leaves=8)
+
+
+def read_back(text: str) -> str:
+    """Return LaTeX as Python; every construct becomes parentheses, as TeX groups it."""
+    text = text.replace(r"\left\lvert", "abs(").replace(r"\right\rvert", ")")
+    text = text.replace(r"\left(", "(").replace(r"\right)", ")")
+    text = text.replace(r"\left[", "int(").replace(r"\right]", ")").replace(r"\exp", "exp")
+    text = text.replace(r"\tau", "tau").replace(r"\cdot", "*").replace(r"\,", "*")
+    text = text.replace(r"\frac", "frac").replace("^", "**")
+    # In the innermost braces there are none.
+    inner = re.compile(r"frac\{([^{}]*)\}\{([^{}]*)\}|\*\*\{([^{}]*)\}")
+    while inner.search(text):
+        text = inner.sub(lambda m: f"(({m[1]})/({m[2]}))" if m[1] else f"**({m[3]})", text)
+    return text
+
+
+@given(expressions())
+def test_typeset_expressions_keep_their_value(text: str) -> None:
+    # Parsed and unparsed, so that only necessary parentheses are left.
+    text = ast.unparse(ast.parse(text, mode="eval"))
+    names = {**VALUES, "exp": math.exp}
+    try:
+        expected = eval(text, names)
+    except (OverflowError, ZeroDivisionError):
+        assume(False)
+    assert eval(read_back(latex(text)), names) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "typeset"),
+    [
+        ("-v/tau", r"-\frac{v}{\tau}"),
+        ("E_L - v", r"E_{\mathrm{L}} - v"),
+        ("g*m*m*m*h", r"g \, m^{3} \, h"),
+        ("120*mV", r"120 \, \mathrm{mV}"),
+        ("2*uS + 3*Mohm", r"2 \, \mathrm{\mu S} + 3 \, \mathrm{M\Omega}"),
+        ("2e-12*x", r"2 \cdot 10^{-12} \, x"),
+        ("v > theta and not (u <= 1 or u == 2)",
+         r"v > \theta \text{ and } \text{not } \left( u \le 1 \text{ or } u = 2 \right)"),
+        ("int(not_refractory)", r"\left[ \text{not refractory} \right]"),
+        ("clip(v, -inf, sqrt(2))", r"\mathrm{clip}\left( v, -\infty, \sqrt{2} \right)"),
+    ],
+)  # fmt: skip
+def test_as_a_paper_writes_it(text: str, typeset: str) -> None:
+    assert latex(text) == typeset
+
+
+def test_a_variable_may_be_called_as_a_unit_is() -> None:
+    assert latex("mV*nS", own={"mV"}) == r"\mathit{mV} \, \mathrm{nS}"
+
+
+@pytest.mark.parametrize(
+    ("name", "typeset"),
+    [
+        ("v", "v"), ("tau_m", r"\tau_{m}"), ("I2", "I_{2}"), ("gNa", r"\mathit{gNa}"),
+        ("tau_adapt", r"\tau_{\mathrm{adapt}}"), ("g_max_1", r"g_{\mathrm{max}, 1}"),
+        ("Delta_T", r"\Delta_{\mathrm{T}}"),
+    ],
+)  # fmt: skip
+def test_symbols(name: str, typeset: str) -> None:
+    assert symbol(name) == typeset
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_model_can_be_presented(name: str) -> None:
+    model = load_neuron(name)
+    rows = {row.name: row for row in symbols(model)}
+    assert {name: rows[name].value for name in model.parameters} == {
+        name: model.initial_state.get(name, text) for name, text in model.parameters.items()
+    }
+    assert {row.name for row in rows.values() if row.bounds} == set(model.trainable)
+    moving = [symbol(name) for name, row in rows.items() if row.kind != "parameter"]
+    heads = [line.partition(" &= ")[0] for line in dynamics(model)]
+    assert moving
+    assert [re.sub(r"\\frac\{d(.*)\}\{dt\}", r"\1", head) for head in heads] == moving
+    assert (firing(model) is None) == (model.threshold is None)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from rasters import Raster, make, rasters
 
-from bioae.analysis import example_result
-from bioae.analysis.coding.costs import cost, operations
+from bioae.analysis import cost, example_result, operations
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
-
-RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
+RASTERS = rasters()
 
 
 @given(raster=RASTERS, data=st.data())
 def test_events_are_spikes_times_the_synapses_they_reach(
-    make: Make, raster: NDArray[np.bool_], data: st.DataObject
+    raster: Raster, data: st.DataObject
 ) -> None:
     examples, steps, neurons = raster.shape
     synapses = data.draw(arrays(bool, (neurons, 3)))
@@ -55,7 +50,7 @@ def test_spikes_are_known_without_fan_out_and_the_rest_is_nan() -> None:
     assert all(array.attrs["long_name"] for array in found.values())
 
 
-def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one(make: Make) -> None:
+def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one() -> None:
     found = cost(make(np.ones((3, 7, 4), bool)), fan_out={"latent": [1, 2, 3, 4]}).isel(layer=0)
     assert float(found["synaptic_events"]) == float(found["clocked_operations"]) == 70
     assert float(found["events_per_dense_operation"]) == 7
@@ -63,7 +58,7 @@ def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one(make: Make) -
 
 @given(raster=RASTERS, data=st.data())
 def test_operations_of_a_layer_against_a_walk_over_its_synapses(
-    make: Make, raster: NDArray[np.bool_], data: st.DataObject
+    raster: Raster, data: st.DataObject
 ) -> None:
     examples, steps, neurons = raster.shape
     forward = data.draw(arrays(bool, (4, neurons)))
@@ -123,7 +118,7 @@ def test_operations_of_later_layers_come_from_the_spikes_of_the_layer_before() -
     assert float(found["accumulates"].sum()) == pytest.approx(float(events))
 
 
-def test_counts_of_operations_that_do_not_fit_are_refused(make: Make) -> None:
+def test_counts_of_operations_that_do_not_fit_are_refused() -> None:
     tree = make(np.ones((2, 3, 4), bool))
     fitting = {"latent": {"forward": [4, 4], "recurrent": 3}}
     assert float(operations(tree, fitting, input_events=1)["synapses"].sum()) == 20

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rasters import make
 from scipy.spatial.distance import cdist
 from sklearn.metrics import mutual_info_score
 
-from bioae.analysis.coding.class_responses import class_separation
-from bioae.analysis.coding.information import count_information, latency_information
-from bioae.analysis.coding.readout import linear_readout
-
-Make = Callable[..., xr.DataTree]
+from bioae.analysis import class_separation, count_information, latency_information, linear_readout
 
 # (example, step, neuron) and labels (example,)
 LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).flatmap(
@@ -26,7 +21,6 @@ LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).fl
         arrays(bool, shape), arrays(np.int64, shape[0], elements=st.integers(0, 3))
     )
 )
-modest = settings(max_examples=40)
 
 
 def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]:
@@ -34,7 +28,7 @@ def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]
     return np.where(raster.any(1), raster.argmax(1) // width, -1)
 
 
-def planted(make: Make, examples: int = 400) -> xr.DataTree:
+def planted(examples: int = 400) -> xr.DataTree:
     """Return 4 classes: neuron 0 codes by count, 1 by time, 2 in part, 3 and 4 not at all."""
     rng = np.random.default_rng(7)
     label = np.arange(examples) % 4
@@ -46,10 +40,9 @@ def planted(make: Make, examples: int = 400) -> xr.DataTree:
     return make(raster, label=label)
 
 
-@modest
 @given(given_=LABELLED)
 def test_the_plug_in_estimate_equals_that_of_scikit_learn(
-    make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
+    given_: tuple[NDArray[np.bool_], NDArray[np.int64]],
 ) -> None:
     raster, label = given_
     tree = make(raster, label=label)
@@ -65,8 +58,8 @@ def test_the_plug_in_estimate_equals_that_of_scikit_learn(
         assert float(found["class_entropy"]) == pytest.approx(entropy, abs=1e-9)
 
 
-def test_planted_codes_carry_the_bits_that_were_planted(make: Make) -> None:
-    tree = planted(make)
+def test_planted_codes_carry_the_bits_that_were_planted() -> None:
+    tree = planted()
     count = count_information(tree, "latent", correction="none")["mutual_information"]
     time = latency_information(tree, "latent", correction="none")["mutual_information"]
     np.testing.assert_allclose(count[[0, 1, 2, 4]], [2, 0, 1, 0], atol=1e-12)
@@ -76,7 +69,7 @@ def test_planted_codes_carry_the_bits_that_were_planted(make: Make) -> None:
     assert float(coarse["mutual_information"][1]) == pytest.approx(1)
 
 
-def test_the_bias_of_chance_is_removed(make: Make) -> None:
+def test_the_bias_of_chance_is_removed() -> None:
     rng = np.random.default_rng(1)
     raster = rng.random((1500, 3, 200)) < 0.5
     tree = make(raster, label=rng.integers(0, 5, 1500))
@@ -92,10 +85,9 @@ def test_the_bias_of_chance_is_removed(make: Make) -> None:
     assert np.isnan(count_information(tree, "latent", shuffles=1)["shuffled_deviation"]).all()
 
 
-@modest
 @given(given_=LABELLED)
 def test_separation_equals_that_of_all_pairs(
-    make: Make, given_: tuple[NDArray[np.bool_], NDArray[np.int64]]
+    given_: tuple[NDArray[np.bool_], NDArray[np.int64]],
 ) -> None:
     raster, label = given_
     found = class_separation(make(raster, label=label), "latent")
@@ -121,8 +113,8 @@ def test_separation_equals_that_of_all_pairs(
 
 
 @pytest.mark.parametrize("model", ["logistic", "ridge"])
-def test_a_linear_code_is_decoded_and_noise_is_not(make: Make, model: str) -> None:
-    read = linear_readout(planted(make, 120), "latent", model=model)  # type: ignore[arg-type]
+def test_a_linear_code_is_decoded_and_noise_is_not(model: str) -> None:
+    read = linear_readout(planted(120), "latent", model=model)  # type: ignore[arg-type]
     assert read["accuracy"].sizes == {"fold": 5}
     assert float(read["mean_accuracy"]) > 0.95
     assert float(read["chance"]) == 0.25
@@ -134,7 +126,7 @@ def test_a_linear_code_is_decoded_and_noise_is_not(make: Make, model: str) -> No
     assert int(found["unconverged"]) == 0
 
 
-def test_a_silent_layer_is_decoded_at_chance(make: Make) -> None:
+def test_a_silent_layer_is_decoded_at_chance() -> None:
     silent = make(np.zeros((20, 3, 2), bool), label=np.array([0] * 12 + [1] * 8))
     found = linear_readout(silent, "latent", folds=4)
     assert float(found["mean_accuracy"]) == float(found["chance"]) == 0.6

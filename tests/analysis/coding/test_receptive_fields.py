@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -12,35 +11,27 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rasters import Raster, make, rasters
 from refusals import refused
 
-from bioae.analysis.coding.receptive_fields import (
-    inverse_participation_ratio,
-    spike_triggered_average,
-    weight_fields,
-)
+from bioae.analysis import inverse_participation_ratio, spike_triggered_average, weight_fields
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
-
-RASTERS = arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4)))
+RASTERS = rasters((1, 6), (1, 5), (1, 4))
 
 
-def shown(make: Make, raster: NDArray[np.bool_], images: NDArray[np.float64]) -> xr.DataTree:
+def shown(raster: Raster, images: NDArray[np.float64]) -> xr.DataTree:
     """Return a result of images (example, y, x)."""
     whole = images[:, None]
     return make(raster, images=whole, reconstruction=whole)
 
 
 @given(raster=RASTERS, seed=st.integers(0, 99))
-def test_the_average_is_a_mean_over_the_images_of_all_spikes(
-    make: Make, raster: NDArray[np.bool_], seed: int
-) -> None:
+def test_the_average_is_a_mean_over_the_images_of_all_spikes(raster: Raster, seed: int) -> None:
     images = np.random.default_rng(seed).random((len(raster), 2, 3))
     images[:, 0, 1] = 0.3
-    found = spike_triggered_average(shown(make, raster, images), "latent")
+    found = spike_triggered_average(shown(raster, images), "latent")
     assert found["average"].dims == ("neuron", "y", "x")
     for neuron in range(raster.shape[2]):
         own = found.isel(neuron=neuron)
@@ -56,10 +47,10 @@ def test_the_average_is_a_mean_over_the_images_of_all_spikes(
         assert np.isnan(own["z_score"]).all() == (np.unique(count).size == 1)
 
 
-def test_the_z_score_equals_that_of_all_permutations_of_the_images(make: Make) -> None:
+def test_the_z_score_equals_that_of_all_permutations_of_the_images() -> None:
     rng = np.random.default_rng(3)
     raster, images = rng.random((5, 6, 3)) < 0.5, rng.random((5, 2, 2))
-    found = spike_triggered_average(shown(make, raster, images), "latent")
+    found = spike_triggered_average(shown(raster, images), "latent")
     count = raster.sum(1).astype(float)
     assert np.all(count.std(0) > 0)
     weight = count / count.sum(0)
@@ -105,7 +96,7 @@ def test_fields_that_are_refused(dtype: type, dims: Any, fields: dict[str, str])
         inverse_participation_ratio(field, dims=dims)
 
 
-def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
+def test_images_with_channels_have_fields_with_channels() -> None:
     images = np.random.default_rng(0).random((6, 2, 3, 4))
     raster = np.random.default_rng(1).random((6, 5, 7)) < 0.5
     tree = make(raster, images=images, reconstruction=images)
@@ -114,7 +105,7 @@ def test_images_with_channels_have_fields_with_channels(make: Make) -> None:
     assert inverse_participation_ratio(found, dims=("channel", "y", "x")).shape == (7,)
 
 
-def test_input_that_varies_in_time_is_refused(make: Make) -> None:
+def test_input_that_varies_in_time_is_refused() -> None:
     signals = {"images": np.zeros((2, 3, 1)), "output": np.zeros((2, 1)), "task": "regression"}
     tree = make(np.ones((2, 3, 4), bool), **signals)
     with refused(ResultError, where="input"):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rasters import make
 from refusals import refused
 from scipy import stats
 
-from bioae.analysis import example_result, firing_rate, population_sparseness
-from bioae.analysis.comparison.effects import (
-    COMPARED,
-    compare,
-    compare_values,
-    effects_table,
-    neuron_values,
-)
+from bioae import analysis
+from bioae.analysis.comparison.effects import COMPARED
 from bioae.analysis.comparison.samples import (
     Bootstrap,
     cliffs_delta,
@@ -35,7 +29,6 @@ from bioae.analysis.comparison.samples import (
 )
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
 Sample = NDArray[np.float64]
 
 # Few distinct values, so that ties are common.
@@ -52,7 +45,6 @@ def cell(data: xr.Dataset, name: str) -> float:
 
 
 @given(a=SAMPLES, b=SAMPLES)
-@settings(max_examples=50, deadline=None)
 def test_cliffs_delta_counts_pairs_and_is_that_of_the_rank_test(a: Sample, b: Sample) -> None:
     pairs = [np.sign(y - x) for x, y in product(a, b)]
     assert cliffs_delta(a, b) == pytest.approx(np.mean(pairs), abs=1e-12)
@@ -63,7 +55,6 @@ def test_cliffs_delta_counts_pairs_and_is_that_of_the_rank_test(a: Sample, b: Sa
 
 
 @given(differences=SAMPLES)
-@settings(max_examples=50, deadline=None)
 def test_rank_biserial_is_that_of_scipys_wilcoxon_sums(differences: Sample) -> None:
     found = rank_biserial(differences)
     moved = differences[differences != 0]
@@ -77,7 +68,6 @@ def test_rank_biserial_is_that_of_scipys_wilcoxon_sums(differences: Sample) -> N
 
 
 @given(a=SAMPLES, b=SAMPLES)
-@settings(max_examples=50, deadline=None)
 def test_cohens_d_is_the_t_statistic_without_the_sample_size(a: Sample, b: Sample) -> None:
     if a.std() + b.std() == 0:
         assert cohens_d(a, b) == 0 if a[0] == b[0] else np.isnan(cohens_d(a, b))
@@ -110,7 +100,6 @@ def test_hedges_g_is_unbiased_where_cohens_d_is_not() -> None:
 
 
 @given(p_values=P_VALUES)
-@settings(max_examples=50, deadline=None)
 def test_holm_is_its_definition(p_values: Sample) -> None:
     found = holm(p_values)
     tests = np.flatnonzero(~np.isnan(p_values))
@@ -152,7 +141,7 @@ def test_the_interval_is_scipys_and_covers_the_truth(paired: bool) -> None:
 
 
 def test_equal_results_have_no_effect() -> None:
-    found = compare(example_result(), example_result())
+    found = analysis.compare(analysis.example_result(), analysis.example_result())
     assert int((found["neurons_a"] > 1).sum()) > 10
     for name in (
         "difference",
@@ -177,7 +166,7 @@ def test_a_planted_shift_is_found(paired: bool) -> None:
     rng = np.random.default_rng(5)
     a = rng.standard_normal(400)
     b = a + 0.8 + 0.1 * rng.standard_normal(400) if paired else rng.standard_normal(400) + 0.8
-    found = compare_values(one(a), one(b), paired=paired)
+    found = analysis.compare_values(one(a), one(b), paired=paired)
     assert cell(found, "difference_low") < 0.8 < cell(found, "difference_high")
     assert cell(found, "cohens_d") == pytest.approx(0.8, abs=0.2)
     # P(b > a) - P(b < a) of two normal distributions at a distance of 0.8.
@@ -185,7 +174,7 @@ def test_a_planted_shift_is_found(paired: bool) -> None:
     assert cell(found, "cliffs_delta") == pytest.approx(expected, abs=0.08)
     assert cell(found, "p_holm") < 1e-6
     assert np.isnan(cell(found, "rank_biserial")) != paired
-    back = compare_values(one(b), one(a), paired=paired)
+    back = analysis.compare_values(one(b), one(a), paired=paired)
     assert cell(back, "cohens_d") == -cell(found, "cohens_d")
     if paired:
         # Pairs differ by far less than neurons do, and the interval knows it.
@@ -196,7 +185,7 @@ def test_a_planted_shift_is_found(paired: bool) -> None:
 
 @given(a=SAMPLES, b=SAMPLES)
 def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
-    found = compare_values(one(a), one(b), paired=False, resamples=5)
+    found = analysis.compare_values(one(a), one(b), paired=False, resamples=5)
     assert cell(found, "wasserstein") == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-9)
     smirnov = stats.ks_2samp(a, b, method="asymp").statistic
     assert cell(found, "kolmogorov_smirnov") == pytest.approx(smirnov, abs=1e-9)
@@ -209,58 +198,61 @@ def test_tests_and_distances_are_scipys(a: Sample, b: Sample) -> None:
 def test_undefined_values_are_left_out_in_pairs_or_individually() -> None:
     nan = np.nan
     a, b = np.array([1.0, nan, 3.0, nan]), np.array([2.0, 5.0, nan, nan])
-    pairs = compare_values(one(a), one(b))
+    pairs = analysis.compare_values(one(a), one(b))
     assert (cell(pairs, "neurons_a"), cell(pairs, "neurons_b")) == (1, 1)
     assert cell(pairs, "difference") == 1
     assert np.isnan(cell(pairs, "cohens_d"))
-    alone = compare_values(one(a), one(b), paired=False)
+    alone = analysis.compare_values(one(a), one(b), paired=False)
     assert (cell(alone, "neurons_a"), cell(alone, "neurons_b")) == (2, 2)
     assert cell(alone, "difference") == 1.5
-    none = compare_values(one(a * nan), one(b))
+    none = analysis.compare_values(one(a * nan), one(b))
     assert cell(none, "neurons_a") == 0
     for name in ("mean_a", "difference_low", "cliffs_delta", "p_value", "p_holm", "wasserstein"):
         assert np.isnan(cell(none, name)), name
-    constant = compare_values(one(np.ones(4)), one(np.full(4, 2.0)))
+    constant = analysis.compare_values(one(np.ones(4)), one(np.full(4, 2.0)))
     assert np.isnan(cell(constant, "cohens_d"))
     assert cell(constant, "cliffs_delta") == 1
     assert cell(constant, "difference_low") == cell(constant, "difference_high") == 1
 
 
-def test_results_of_one_network_are_compared_in_pairs_and_others_are_not(make: Make) -> None:
+def test_results_of_one_network_are_compared_in_pairs_and_others_are_not() -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
     a, b = make(raster), make(raster[:, ::-1], network_sha256="other")
-    assert bool(compare(a, make(raster[:, ::-1]))["paired"].all())
-    assert not bool(compare(a, b)["paired"].any())
-    assert bool(compare(a, b, paired=True)["paired"].all())
+    assert bool(analysis.compare(a, make(raster[:, ::-1]))["paired"].all())
+    assert not bool(analysis.compare(a, b)["paired"].any())
+    assert bool(analysis.compare(a, b, paired=True)["paired"].all())
     smaller = make(raster[:, :, :4])
-    assert not bool(compare(a, smaller)["paired"].any())
+    assert not bool(analysis.compare(a, smaller)["paired"].any())
     with refused(ResultError, where="latent", expected="6 neurons, as in the first", found="4"):
-        compare(a, smaller, paired=True)
+        analysis.compare(a, smaller, paired=True)
 
 
-def test_any_function_of_the_neurons_can_be_compared(make: Make) -> None:
+def test_any_function_of_the_neurons_can_be_compared() -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
-    found = compare(make(raster), make(raster), statistics={"rate": firing_rate})
+    found = analysis.compare(make(raster), make(raster), statistics={"rate": analysis.firing_rate})
     assert list(found["statistic"].to_numpy()) == ["rate"]
-    alone = neuron_values(make(raster[:1]), "latent")
+    alone = analysis.neuron_values(make(raster[:1]), "latent")
     assert list(alone) == list(COMPARED)
     undefined = {name for name, array in alone.items() if array.isnull().all()}
     assert undefined == {"fano_factor", "lifetime_sparseness"}
 
 
 def test_a_comparison_is_the_same_each_time_and_reads_as_a_table() -> None:
-    found = compare(example_result(0), example_result(1), resamples=50)
-    xr.testing.assert_identical(found, compare(example_result(0), example_result(1), resamples=50))
-    table = effects_table(found)
+    found = analysis.compare(analysis.example_result(0), analysis.example_result(1), resamples=50)
+    xr.testing.assert_identical(
+        found,
+        analysis.compare(analysis.example_result(0), analysis.example_result(1), resamples=50),
+    )
+    table = analysis.effects_table(found)
     assert len(table.rows) == found.sizes["layer"] * found.sizes["statistic"]
     assert {row[-1] for row in table.rows} == {"Wilcoxon, pairs"}
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
-    tree = example_result()
+    tree = analysis.example_result()
     wrong: tuple[dict[str, Any], ...] = ({"level": "x"}, {"resamples": 2.5}, {"resamples": 0})
     for options in wrong:
         with refused(ResultError, *options):
-            compare(tree, tree, **options)
+            analysis.compare(tree, tree, **options)
     with refused(ResultError, "'p'", expected="(neuron,)", found="(example)"):
-        compare(tree, tree, statistics={"p": population_sparseness})
+        analysis.compare(tree, tree, statistics={"p": analysis.population_sparseness})

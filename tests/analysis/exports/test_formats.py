@@ -6,7 +6,6 @@ import errno
 import re
 import sys
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from hypothesis import given
+from rasters import Raster, make, rasters
 from refusals import refused
 
-from bioae.analysis import example_result, firing_rate, layer_names, summary
-from bioae.analysis.comparison.effects import neuron_values
-from bioae.analysis.exports import (
-    layer_frame,
-    neuron_frame,
-    spike_frame,
-    to_csv,
-    to_neo,
-    to_nwb,
-    to_pandas,
-)
-from bioae.analysis.results.repeats import presentations
+from bioae import analysis
 from bioae.errors import LibraryError, OutputError, ResultError
 
-Make = Callable[..., xr.DataTree]
-
-RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
+RASTERS = rasters()
 
 
 @given(raster=RASTERS)
-def test_neo_holds_every_spike_of_every_train(make: Make, raster: NDArray[np.bool_]) -> None:
-    block = to_neo(make(raster), "latent")
+def test_neo_holds_every_spike_of_every_train(raster: Raster) -> None:
+    block = analysis.to_neo(make(raster), "latent")
     examples, steps, neurons = raster.shape
     assert len(block.segments) == examples
     back = np.zeros_like(raster)
@@ -60,8 +44,8 @@ def test_neo_holds_every_spike_of_every_train(make: Make, raster: NDArray[np.boo
 
 
 def test_neo_has_the_places_of_neurons_and_the_images() -> None:
-    tree = example_result()
-    block = to_neo(tree, "conv", examples=[107, 103], silent=False)
+    tree = analysis.example_result()
+    block = analysis.to_neo(tree, "conv", examples=[107, 103], silent=False)
     assert block.name == "conv"
     assert block.annotations["dt_ms"] == 1.0
     assert [segment.annotations["example"] for segment in block.segments] == [107, 103]
@@ -75,7 +59,7 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
             neuron = train.annotations["neuron"]
             assert train.annotations["y"] == int(data["y"][neuron])
     with refused(ResultError, "none"):
-        to_neo(tree, "none")
+        analysis.to_neo(tree, "none")
 
 
 def test_elephant_takes_the_trains() -> None:
@@ -83,8 +67,8 @@ def test_elephant_takes_the_trains() -> None:
         warnings.simplefilter("ignore")  # elephant imports what is deprecated
         from elephant.statistics import mean_firing_rate
 
-    tree = example_result()
-    block = to_neo(tree, "latent")
+    tree = analysis.example_result()
+    block = analysis.to_neo(tree, "latent")
     found = [
         np.mean(
             [
@@ -95,13 +79,12 @@ def test_elephant_takes_the_trains() -> None:
         for neuron in range(10)
     ]
     assert max(found) > 100
-    np.testing.assert_allclose(found, firing_rate(tree, "latent"), rtol=1e-12)
+    np.testing.assert_allclose(found, analysis.firing_rate(tree, "latent"), rtol=1e-12)
 
 
 @given(raster=RASTERS)
-@settings(max_examples=30, deadline=None)
-def test_a_table_of_spikes_is_the_raster(make: Make, raster: NDArray[np.bool_]) -> None:
-    frame = spike_frame(make(raster), "latent")
+def test_a_table_of_spikes_is_the_raster(raster: Raster) -> None:
+    frame = analysis.spike_frame(make(raster), "latent")
     assert list(frame.columns) == ["layer", "example", "neuron", "time_ms"]
     back = np.zeros_like(raster)
     step = np.rint(frame["time_ms"].to_numpy() / 0.5).astype(int)
@@ -111,54 +94,57 @@ def test_a_table_of_spikes_is_the_raster(make: Make, raster: NDArray[np.bool_]) 
 
 
 def test_tables_hold_all_layers_or_those_chosen() -> None:
-    tree = example_result()
-    tables = to_pandas(tree)
+    tree = analysis.example_result()
+    tables = analysis.to_pandas(tree)
     assert list(tables) == ["spikes", "neurons", "layers", "examples"]
-    total = sum(int(tree[f"layers/{name}"].sizes["spike"]) for name in layer_names(tree))
+    total = sum(int(tree[f"layers/{name}"].sizes["spike"]) for name in analysis.layer_names(tree))
     assert len(tables["spikes"]) == total > 5000
     assert list(tables["neurons"]["layer"].unique()) == ["conv", "latent", "output"]
     assert tables["neurons"]["channel"].dtype == "Int32"
     assert tables["neurons"].query("layer == 'latent'")["channel"].isna().all()
-    chosen = to_pandas(tree, ["latent"], statistics=neuron_values(tree, "latent"))
+    chosen = analysis.to_pandas(tree, ["latent"], statistics=analysis.neuron_values(tree, "latent"))
     assert len(chosen["neurons"]) == 10
     assert chosen["neurons"]["isi_cv"].isna().sum() == 5
     assert "firing_rate" not in chosen["neurons"]
     np.testing.assert_array_equal(
-        chosen["neurons"]["firing_rate_hz"], firing_rate(tree, "latent").to_numpy()
+        chosen["neurons"]["firing_rate_hz"], analysis.firing_rate(tree, "latent").to_numpy()
     )
     assert list(chosen["layers"]["layer"]) == ["latent"]
-    expected = summary(tree)["dead_fraction"].to_numpy()
-    np.testing.assert_array_equal(layer_frame(tree)["dead_fraction"], expected)
+    expected = analysis.summary(tree)["dead_fraction"].to_numpy()
+    np.testing.assert_array_equal(analysis.layer_frame(tree)["dead_fraction"], expected)
     with refused(ResultError, where="statistics"):
-        to_pandas(tree, statistics=neuron_values(tree, "latent"))
+        analysis.to_pandas(tree, statistics=analysis.neuron_values(tree, "latent"))
 
 
 def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> None:
     chosen = counted.isel(example=[2, 1])
-    assert list(spike_frame(chosen, "latent")["example"].unique()) == [1]
-    assert list(neuron_frame(chosen, "latent")["spikes"]) == [0, 1, 0, 1, 0]
-    assert [len(segment.spiketrains) for segment in to_neo(chosen, "latent").segments] == [5, 5]
+    assert list(analysis.spike_frame(chosen, "latent")["example"].unique()) == [1]
+    assert list(analysis.neuron_frame(chosen, "latent")["spikes"]) == [0, 1, 0, 1, 0]
+    assert [len(segment.spiketrains) for segment in analysis.to_neo(chosen, "latent").segments] == [
+        5,
+        5,
+    ]
 
 
 def test_csv_files_read_back_as_the_tables(tmp_path: Path) -> None:
-    tree, folder = example_result(), tmp_path / "tables"
-    to_csv(tree, folder)
+    tree, folder = analysis.example_result(), tmp_path / "tables"
+    analysis.to_csv(tree, folder)
     names = {"spikes.csv", "neurons.csv", "layers.csv", "examples.csv"}
     assert {path.name for path in folder.iterdir()} == names
-    for name, table in to_pandas(tree).items():
+    for name, table in analysis.to_pandas(tree).items():
         back = pd.read_csv(folder / f"{name}.csv")
         pd.testing.assert_frame_equal(
             back, table, check_dtype=False, check_categorical=False, check_exact=True
         )
     with refused(OutputError, where=folder / "spikes.csv"):
-        to_csv(tree, folder)
+        analysis.to_csv(tree, folder)
     (folder / "thesis.txt").write_text("mine")
-    to_csv(tree, folder, layers=["latent"], overwrite=True)
+    analysis.to_csv(tree, folder, layers=["latent"], overwrite=True)
     assert len(pd.read_csv(folder / "layers.csv")) == 1
     assert (folder / "thesis.txt").read_text() == "mine"
     assert {path.name for path in folder.iterdir()} == {*names, "thesis.txt"}
     with refused(ResultError, "none"):
-        to_csv(tree, tmp_path / "other", layers=["none"])
+        analysis.to_csv(tree, tmp_path / "other", layers=["none"])
     assert not (tmp_path / "other").exists()
 
 
@@ -172,7 +158,7 @@ def test_csv_files_are_replaced_together(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        to_csv(example_result(), folder)
+        analysis.to_csv(analysis.example_result(), folder)
     assert not list(tmp_path.iterdir())
 
 
@@ -187,9 +173,9 @@ def test_a_library_that_is_missing_is_named(
     hint = re.compile(re.escape(f"pip install 'bioae[{extra}]'"))
     with refused(LibraryError, library, found=None, hint=hint):
         if library == "neo":
-            to_neo(example_result(), "latent")
+            analysis.to_neo(analysis.example_result(), "latent")
         else:
-            to_nwb(example_result(), tmp_path / "x.nwb")
+            analysis.to_nwb(analysis.example_result(), tmp_path / "x.nwb")
     assert not list(tmp_path.iterdir())
 
 
@@ -211,12 +197,10 @@ def rows(added: MagicMock) -> list[dict[str, Any]]:
     return [each.kwargs for each in added.call_args_list]
 
 
-def test_nwb_lays_presentations_one_after_another(
-    make: Make, tmp_path: Path, written: list[MagicMock]
-) -> None:
+def test_nwb_lays_presentations_one_after_another(tmp_path: Path, written: list[MagicMock]) -> None:
     raster = np.random.default_rng(0).random((3, 4, 5)) < 0.5
     raster[:, :, 2] = False
-    to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
+    analysis.to_nwb(make(raster, label=np.array([7, 8, 9])), tmp_path / "a.nwb")
     assert [path.name for path in tmp_path.iterdir()] == ["a.nwb"]
     assert h5py.is_hdf5(tmp_path / "a.nwb")
     (file,) = written
@@ -229,15 +213,13 @@ def test_nwb_lays_presentations_one_after_another(
         steps = np.flatnonzero(raster[:, :, row["neuron"]].ravel())
         np.testing.assert_allclose(row["spike_times"], steps * 0.0005)
     with refused(OutputError, where=tmp_path / "a.nwb"):
-        to_nwb(make(raster), tmp_path / "a.nwb")
+        analysis.to_nwb(make(raster), tmp_path / "a.nwb")
 
 
-def test_nwb_spikes_are_in_their_trials(
-    make: Make, tmp_path: Path, written: list[MagicMock]
-) -> None:
+def test_nwb_spikes_are_in_their_trials(tmp_path: Path, written: list[MagicMock]) -> None:
     """Times of trials and of spikes are rounded in the same way."""
     tree = make(np.ones((100, 7, 1), bool), dt_ms=0.1)
-    to_nwb(tree, tmp_path / "a.nwb")
+    analysis.to_nwb(tree, tmp_path / "a.nwb")
     (file,) = written
     (unit,), trials = rows(file.add_unit), rows(file.add_trial)
     times = unit["spike_times"]
@@ -255,14 +237,16 @@ SHOWN = {
 
 
 def test_exports_name_the_stimulus_of_each_presentation(
-    make: Make, tmp_path: Path, written: list[MagicMock]
+    tmp_path: Path, written: list[MagicMock]
 ) -> None:
     raster = np.random.default_rng(0).random((2, 3, 4, 2)) < 0.2
-    repeated = presentations(make(raster, example=np.array([17, 5]), label=np.array([7, 2])))
-    assert to_pandas(repeated)["examples"].to_dict("list") == SHOWN
+    repeated = analysis.presentations(
+        make(raster, example=np.array([17, 5]), label=np.array([7, 2]))
+    )
+    assert analysis.to_pandas(repeated)["examples"].to_dict("list") == SHOWN
     shown = [dict(zip(SHOWN, row, strict=True)) for row in zip(*SHOWN.values(), strict=True)]
-    assert [each.annotations for each in to_neo(repeated, "latent").segments] == shown
-    to_nwb(repeated, tmp_path / "a.nwb")
+    assert [each.annotations for each in analysis.to_neo(repeated, "latent").segments] == shown
+    analysis.to_nwb(repeated, tmp_path / "a.nwb")
     (file,) = written
     assert [{name: row[name] for name in SHOWN} for row in rows(file.add_trial)] == shown
     columns = [each.args for each in file.add_trial_column.call_args_list]
@@ -271,7 +255,7 @@ def test_exports_name_the_stimulus_of_each_presentation(
 
 
 def test_nwb_files_of_other_content_have_other_identifiers(
-    make: Make, tmp_path: Path, written: list[MagicMock]
+    tmp_path: Path, written: list[MagicMock]
 ) -> None:
     raster = np.ones((2, 3, 1), bool)
     for number, changes in enumerate(
@@ -285,8 +269,8 @@ def test_nwb_files_of_other_content_have_other_identifiers(
             {"name": "other"},
         ]
     ):
-        to_nwb(make(raster, **changes), tmp_path / f"{number}.nwb")
-    to_nwb(make(raster), tmp_path / "later.nwb", start=datetime(2020, 1, 1, tzinfo=UTC))
+        analysis.to_nwb(make(raster, **changes), tmp_path / f"{number}.nwb")
+    analysis.to_nwb(make(raster), tmp_path / "later.nwb", start=datetime(2020, 1, 1, tzinfo=UTC))
     first, same, *others = (file.fields["identifier"] for file in written)
     assert first == same
     assert len({first, *others}) == 7

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from rasters import make
 
-from bioae.analysis import firing_rate
-from bioae.analysis.measures.reference import Reference, load_references, references
-from bioae.analysis.measures.verdicts import (
-    Context,
-    context_of,
-    cortical_values,
-    has_time_constants,
-    layer_verdicts,
-    verdict,
-    verdict_table,
-)
+from bioae import analysis
+from bioae.analysis.measures.verdicts import Context, cortical_values, has_time_constants
 from bioae.equations.library import available, load_neuron
 from bioae.errors import ResultError
-
-Make = Callable[..., xr.DataTree]
 
 ANIMAL = Context(True, "it has", presentation_s=1.0, steps=1000, repeated=True)
 ENTRY = """
@@ -47,14 +36,16 @@ checked = "the paper"
 """
 
 
-def reference(**changes: object) -> Reference:
-    (first, *_) = references()
+def reference(**changes: object) -> analysis.Reference:
+    (first, *_) = analysis.references()
     plain = {"seconds": False, "intervals": False, "repeats": False, "window_s": None}
-    return Reference.model_validate(first.model_dump() | plain | {"verified": True} | changes)
+    return analysis.Reference.model_validate(
+        first.model_dump() | plain | {"verified": True} | changes
+    )
 
 
 def test_every_reference_says_where_it_is_from_and_whether_it_was_read_there() -> None:
-    found = references()
+    found = analysis.references()
     assert len(found) > 10
     assert {entry.statistic for entry in found} >= {
         "mean_rate",
@@ -76,7 +67,7 @@ def test_the_converted_sparseness_follows_from_what_the_papers_print() -> None:
     printed = {1995: (0.65, 68), 2007: (0.77, 20)}
     converted = {
         entry.year: entry.low
-        for entry in references()
+        for entry in analysis.references()
         if entry.statistic == "lifetime_sparseness" and entry.year in printed
     }
     assert converted == {year: round((1 - a) / (1 - 1 / n), 3) for year, (a, n) in printed.items()}
@@ -102,7 +93,7 @@ def test_the_converted_sparseness_follows_from_what_the_papers_print() -> None:
 def test_a_number_is_within_below_or_above(
     low: float | None, high: float | None, value: float, outcome: str
 ) -> None:
-    assert verdict(value, reference(low=low, high=high), ANIMAL).outcome == outcome
+    assert analysis.verdict(value, reference(low=low, high=high), ANIMAL).outcome == outcome
 
 
 @pytest.mark.parametrize(
@@ -118,23 +109,25 @@ def test_the_obstacle_to_a_comparison_is_reported(
     needs: dict[str, object], context: dict[str, object], reason: str
 ) -> None:
     entry = reference(low=0.0, high=1.0, **needs)
-    assert verdict(0.5, entry, ANIMAL).outcome == "within"
-    found = verdict(0.5, entry, replace(ANIMAL, **context))  # type: ignore[arg-type]
+    assert analysis.verdict(0.5, entry, ANIMAL).outcome == "within"
+    found = analysis.verdict(0.5, entry, replace(ANIMAL, **context))  # type: ignore[arg-type]
     assert found.outcome == "not comparable"
     assert reason in found.reason
 
 
 def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
-    found = verdict(0.7, reference(low=0.0, high=1.0, verified=False, intervals=True), ANIMAL)
+    found = analysis.verdict(
+        0.7, reference(low=0.0, high=1.0, verified=False, intervals=True), ANIMAL
+    )
     assert found.outcome == "within"
     assert "not verified" in found.reason
     assert "the 1000 steps of a presentation" in found.reason
     means = reference(low=0.0, high=1.0, averaged=True)
-    assert "counts of single presentations" in verdict(0.7, means, ANIMAL).reason
-    assert verdict(0.7, means, replace(ANIMAL, averaged=True)).reason == ""
-    assert verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
+    assert "counts of single presentations" in analysis.verdict(0.7, means, ANIMAL).reason
+    assert analysis.verdict(0.7, means, replace(ANIMAL, averaged=True)).reason == ""
+    assert analysis.verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
     assert (
-        verdict(0.7, reference(low=0.0, high=None), ANIMAL).reason
+        analysis.verdict(0.7, reference(low=0.0, high=None), ANIMAL).reason
         == "the source has a lower end only"
     )
 
@@ -173,20 +166,20 @@ def test_only_what_sets_the_dynamics_counts_as_a_time_constant(text: str, second
     assert has_time_constants(text)[0] is seconds
 
 
-def test_the_context_is_read_from_the_result(make: Make) -> None:
+def test_the_context_is_read_from_the_result() -> None:
     raster = np.ones((3, 4, 2), bool)
     model = load_neuron("lif").to_toml()
-    same = context_of(make(raster, neuron_model=model))
+    same = analysis.context_of(make(raster, neuron_model=model))
     assert (same.seconds, same.repeated, same.steps) == (True, True, 4)
     assert same.presentation_s == pytest.approx(0.002)
     images = np.random.default_rng(0).random((3, 1, 2, 2))
-    different = context_of(make(raster, images=images))
+    different = analysis.context_of(make(raster, images=images))
     assert (different.seconds, different.repeated) == (False, False)
-    assert not context_of(make(raster[:1])).repeated
+    assert not analysis.context_of(make(raster[:1])).repeated
 
 
 def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None:
-    values = xr.Dataset({"firing_rate": firing_rate(counted, "latent")})
+    values = xr.Dataset({"firing_rate": analysis.firing_rate(counted, "latent")})
     values["isi_cv"] = ("neuron", [np.nan, 0.6, 0.8, np.nan, np.nan])
     numbers = cortical_values(counted, "latent", values)
     assert numbers["mean_rate"] == pytest.approx(300)
@@ -194,16 +187,18 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
     assert numbers["isi_cv"] == pytest.approx(0.7)
     # Every spike in a presentation of 2 ms is 500 Hz: five of fifteen places fire.
     assert numbers["fraction_above_20_hz"] == pytest.approx(5 / 15)
-    found = layer_verdicts({"latent": numbers}, context_of(counted))
+    found = analysis.layer_verdicts({"latent": numbers}, analysis.context_of(counted))
     outcomes = {each.reference.statistic: each.outcome for each in found["latent"]}
     assert outcomes["isi_cv"] == "within"
     assert outcomes["mean_rate"] == "not comparable"
     assert outcomes["fraction_above_20_hz"] == "not comparable"
     assert "fano_factor" not in outcomes
-    table = verdict_table(found)
+    table = analysis.verdict_table(found)
     assert len(table.rows) == len(found["latent"])
     assert any("doi:10." in cell for cell in table.rows[0])
-    assert verdict_table(layer_verdicts({}, context_of(counted))).rows == ()
+    assert (
+        analysis.verdict_table(analysis.layer_verdicts({}, analysis.context_of(counted))).rows == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,21 +217,21 @@ def test_a_file_that_does_not_fit_is_refused(
 ) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(ENTRY)
-    assert load_references(path)[0].range == "0.5 to 1"
+    assert analysis.load_references(path)[0].range == "0.5 to 1"
     path.write_text(ENTRY.replace(*change))
     with pytest.raises(ResultError, match=message):
-        load_references(path)
+        analysis.load_references(path)
     with pytest.raises(ResultError, match="there is no such file of references"):
-        load_references(tmp_path / "none.toml")
+        analysis.load_references(tmp_path / "none.toml")
 
 
-def test_one_image_says_nothing_of_lifetime_sparseness(make: Make) -> None:
+def test_one_image_says_nothing_of_lifetime_sparseness() -> None:
     raster = np.random.default_rng(0).random((4, 30, 5)) < 0.3
     images = np.broadcast_to(np.random.default_rng(1).random((1, 1, 2, 2)), (4, 1, 2, 2))
-    context = context_of(make(raster, images=images, reconstruction=images))
+    context = analysis.context_of(make(raster, images=images, reconstruction=images))
     assert context.repeated
     assert not context.averaged
     over_stimuli = reference(statistic="lifetime_sparseness", repeats=False)
-    found = verdict(0.35, over_stimuli, context)
+    found = analysis.verdict(0.35, over_stimuli, context)
     assert found.outcome == "not comparable"
     assert "over different stimuli" in found.reason

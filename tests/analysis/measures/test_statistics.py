@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from degenerate import RESULTS
+from rasters import make
 from refusals import refused
 
 from bioae import analysis, analyze
 from bioae.analysis import DEFINITIONS, example_result, layer_statistics, open_result, statistics
 from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
-
-Make = Callable[..., xr.DataTree]
 
 #: The numbers of a layer that other programs may count on.
 PROMISED = {
@@ -40,7 +38,7 @@ def scalars(data: xr.Dataset) -> dict[str, float]:
     return {name: float(data[name]) for name in DEFINITIONS}
 
 
-def test_the_numbers_of_a_layer_are_those_of_the_dense_raster(make: Make) -> None:
+def test_the_numbers_of_a_layer_are_those_of_the_dense_raster() -> None:
     raster = np.random.default_rng(3).random((12, 30, 8)) < 0.3
     raster[:, :, 0] = False
     raster[:, ::3, 1] = True
@@ -102,7 +100,7 @@ def test_an_undefined_number_has_a_reason(kind: str) -> None:
         assert array.attrs.get("undefined") != "", name
 
 
-def test_numbers_of_silence(make: Make) -> None:
+def test_numbers_of_silence() -> None:
     data = layer_statistics(make(np.zeros((6, 20, 5), bool)), "latent")
     assert {name for name, value in scalars(data).items() if np.isfinite(value)} == OF_SILENCE
     assert {float(data[name]) for name in OF_SILENCE} == {0, 1, 5, 6}

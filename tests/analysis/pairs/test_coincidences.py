@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import elephant.conversion
 import elephant.spike_train_correlation as elephant_correlation
 import neo
@@ -11,34 +9,16 @@ import numpy as np
 import pytest
 import quantities as pq
 import xarray as xr
-from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from rasters import Raster, make, properties, rasters
 
 from bioae.analysis.pairs.coincidences import cross_correlogram, spike_time_tiling, synchrony
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
-Make = Callable[..., xr.DataTree]
-Raster = NDArray[np.bool_]
-
 DT_MS = 0.5
-# (example, step, neuron)
-RASTERS = arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 10), st.integers(2, 4)))
-SINGLE = np.zeros((2, 6, 2), bool)
-SINGLE[1, 2, 0] = True
-SIMULTANEOUS = np.repeat(np.random.default_rng(1).random((2, 9, 1)) < 0.4, 3, axis=2)
-ODD = (np.zeros((2, 5, 2), bool), np.ones((3, 5, 2), bool), SINGLE, SIMULTANEOUS)
-
-
-def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a property on trains that random generation rarely produces."""
-    for raster in ODD:
-        test = example(raster=raster, width=2)(test)
-    width = st.integers(1, 5)
-    return settings(max_examples=40, deadline=None)(given(raster=RASTERS, width=width)(test))
+odd_cases = properties(rasters((1, 4), (1, 10), (2, 4)), width=(st.integers(1, 5), 2))
 
 
 def train(spikes: Raster) -> neo.SpikeTrain:
@@ -50,7 +30,7 @@ def train(spikes: Raster) -> neo.SpikeTrain:
 @pytest.mark.medium
 @odd_cases
 def test_a_correlogram_equals_that_of_elephant_summed_over_presentations(
-    make: Make, raster: Raster, width: int
+    raster: Raster, width: int
 ) -> None:
     steps = raster.shape[1]
     pairs = [(0, 1), (1, 0), (1, 1)]
@@ -78,7 +58,7 @@ def test_a_correlogram_equals_that_of_elephant_summed_over_presentations(
     xr.testing.assert_identical(short, found.isel(lag=middle))
 
 
-def test_the_expected_correlogram_is_a_mean_over_all_pairs_of_presentations(make: Make) -> None:
+def test_the_expected_correlogram_is_a_mean_over_all_pairs_of_presentations() -> None:
     raster = np.random.default_rng(31).random((5, 8, 2)) < 0.4
     found = cross_correlogram(make(raster), "latent", [(0, 1)])["expected"][0]
     expected = sum(
@@ -90,7 +70,7 @@ def test_the_expected_correlogram_is_a_mean_over_all_pairs_of_presentations(make
 
 
 @odd_cases
-def test_synchrony_is_the_ratio_of_variances(make: Make, raster: Raster, width: int) -> None:
+def test_synchrony_is_the_ratio_of_variances(raster: Raster, width: int) -> None:
     width = min(width, raster.shape[1])
     bins = raster.shape[1] // width
     counts = raster[:, : bins * width].reshape(len(raster), bins, width, -1).sum(2)
@@ -104,7 +84,7 @@ def test_synchrony_is_the_ratio_of_variances(make: Make, raster: Raster, width: 
             assert value == pytest.approx(np.sqrt(squared), abs=1e-7)
 
 
-def test_synchrony_is_1_for_equal_trains_and_one_over_root_n_for_independent(make: Make) -> None:
+def test_synchrony_is_1_for_equal_trains_and_one_over_root_n_for_independent() -> None:
     rng = np.random.default_rng(33)
     same = np.repeat(rng.random((3, 50, 1)) < 0.3, 8, axis=2)
     assert synchrony(make(same), "latent").to_numpy() == pytest.approx(1)
@@ -116,9 +96,7 @@ def test_synchrony_is_1_for_equal_trains_and_one_over_root_n_for_independent(mak
 
 
 @odd_cases
-def test_tiling_of_one_presentation_equals_that_of_elephant(
-    make: Make, raster: Raster, width: int
-) -> None:
+def test_tiling_of_one_presentation_equals_that_of_elephant(raster: Raster, width: int) -> None:
     window = width - 1
     found = spike_time_tiling(make(raster[:1]), "latent", window_ms=window * DT_MS)
     assert found.dims == ("neuron", "other")
@@ -136,15 +114,13 @@ def test_tiling_of_one_presentation_equals_that_of_elephant(
             assert value == pytest.approx(float(expected), abs=1e-9, nan_ok=True)
 
 
-def test_tiling_of_no_neurons_is_an_empty_matrix(make: Make) -> None:
+def test_tiling_of_no_neurons_is_an_empty_matrix() -> None:
     tree = make(np.ones((2, 5, 3), bool))
     assert spike_time_tiling(tree, "latent", window_ms=1, neurons=[]).shape == (0, 0)
 
 
 @odd_cases
-def test_tiling_pools_spikes_and_steps_of_presentations(
-    make: Make, raster: Raster, width: int
-) -> None:
+def test_tiling_pools_spikes_and_steps_of_presentations(raster: Raster, width: int) -> None:
     found = spike_time_tiling(make(raster), "latent", window_ms=width * DT_MS).to_numpy()
     steps = np.arange(raster.shape[1])
     close = np.abs(steps[:, None] - steps) <= width
@@ -161,7 +137,7 @@ def test_tiling_pools_spikes_and_steps_of_presentations(
             assert found[first, second] == pytest.approx(expected, abs=1e-9)
 
 
-def test_tiling_does_not_depend_on_the_rate(make: Make) -> None:
+def test_tiling_does_not_depend_on_the_rate() -> None:
     rng = np.random.default_rng(34)
     rates = np.array([0.02, 0.05, 0.2])
     independent = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import get_args
 
 import elephant.conversion
@@ -12,44 +11,20 @@ import neo
 import numpy as np
 import pytest
 import quantities as pq
-import xarray as xr
-from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rasters import NEARLY, Raster, make, properties, rasters
 
-from bioae.analysis.coding.latent_space import participation_ratio
+from bioae import analysis
 from bioae.analysis.pairs import pair_matrices
-from bioae.analysis.pairs.correlations import (
-    CorrelationKind,
-    correlation_matrix,
-    mean_pairwise_correlation,
-    temporal_correlation_matrix,
-)
+from bioae.analysis.pairs.correlations import CorrelationKind
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
-Make = Callable[..., xr.DataTree]
-Raster = NDArray[np.bool_]
-
 KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
-# (example, step, neuron)
-RASTERS = arrays(bool, st.tuples(st.integers(2, 9), st.integers(1, 6), st.integers(1, 7)))
-SINGLE = np.zeros((3, 4, 2), bool)
-SINGLE[1, 2, 0] = True
-SIMULTANEOUS = np.repeat(np.random.default_rng(1).random((4, 6, 1)) < 0.5, 3, axis=2)
-# Nearly constant firing: the means are far larger than the deviations from them.
-NEARLY = np.ones((300, 30, 3), bool)
-NEARLY[7, 3, 1] = NEARLY[7, 4, 2] = NEARLY[9, 4, 2] = False
-ODD = (np.zeros((2, 5, 2), bool), np.ones((3, 5, 2), bool), SINGLE, SIMULTANEOUS, NEARLY)
-
-
-def odd_cases(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a property on trains that random generation rarely produces."""
-    for raster in ODD:
-        test = example(raster=raster)(test)
-    return settings(max_examples=40, deadline=None)(given(raster=RASTERS)(test))
+RASTERS = rasters((2, 9), (1, 6), (1, 7))
+odd_cases = properties(RASTERS, NEARLY)
 
 
 def labels(raster: Raster) -> NDArray[np.int64]:
@@ -79,14 +54,14 @@ def pearson(observed: NDArray[np.float64]) -> NDArray[np.float64]:
 @pytest.mark.medium
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
-def test_the_matrix_equals_that_of_numpy(make: Make, kind: CorrelationKind, raster: Raster) -> None:
+def test_the_matrix_equals_that_of_numpy(kind: CorrelationKind, raster: Raster) -> None:
     tree = make(raster, label=labels(raster))
     expected = pearson(responses(raster, kind))
-    found = correlation_matrix(tree, "latent", kind=kind)
+    found = analysis.correlation_matrix(tree, "latent", kind=kind)
     assert found.dims == ("neuron", "other")
     np.testing.assert_allclose(found, expected, atol=1e-9)
     chosen = np.arange(raster.shape[2])[::-2]
-    some = correlation_matrix(tree, "latent", kind=kind, neurons=chosen.tolist())
+    some = analysis.correlation_matrix(tree, "latent", kind=kind, neurons=chosen.tolist())
     np.testing.assert_allclose(some, expected[np.ix_(chosen, chosen)], atol=1e-9)
     assert some["other"].to_numpy().tolist() == chosen.tolist()
 
@@ -95,13 +70,13 @@ def test_the_matrix_equals_that_of_numpy(make: Make, kind: CorrelationKind, rast
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
 def test_the_mean_over_pairs_equals_that_of_the_matrix(
-    make: Make, kind: CorrelationKind, raster: Raster
+    kind: CorrelationKind, raster: Raster
 ) -> None:
     tree = make(raster, label=labels(raster))
-    matrix = correlation_matrix(tree, "latent", kind=kind).to_numpy()
+    matrix = analysis.correlation_matrix(tree, "latent", kind=kind).to_numpy()
     pairs = matrix[np.triu_indices_from(matrix, 1)]
     pairs = pairs[~np.isnan(pairs)]
-    found = float(mean_pairwise_correlation(tree, "latent", kind=kind))
+    found = float(analysis.mean_pairwise_correlation(tree, "latent", kind=kind))
     if pairs.size:
         assert found == pytest.approx(pairs.mean(), abs=1e-9)
     else:
@@ -109,9 +84,9 @@ def test_the_mean_over_pairs_equals_that_of_the_matrix(
 
 
 @odd_cases
-def test_the_participation_ratio_equals_that_of_the_eigenvalues(make: Make, raster: Raster) -> None:
+def test_the_participation_ratio_equals_that_of_the_eigenvalues(raster: Raster) -> None:
     counts = raster.sum(1).astype(float)
-    found = float(participation_ratio(make(raster), "latent"))
+    found = float(analysis.participation_ratio(make(raster), "latent"))
     if np.ptp(counts, axis=0).any():
         spread = np.linalg.svd(counts - counts.mean(0), compute_uv=False) ** 2
         assert found == pytest.approx(spread.sum() ** 2 / (spread**2).sum(), rel=1e-9)
@@ -119,16 +94,13 @@ def test_the_participation_ratio_equals_that_of_the_eigenvalues(make: Make, rast
         assert np.isnan(found)
 
 
-@given(raster=RASTERS, width=st.integers(1, 6))
-@example(raster=SIMULTANEOUS, width=2)
-@example(raster=np.ones((2, 6, 2), bool), width=1)
-@example(raster=np.zeros((2, 6, 2), bool), width=1)
-def test_correlation_over_time_equals_that_of_elephant(
-    make: Make, raster: Raster, width: int
-) -> None:
+@properties(RASTERS, width=(st.integers(1, 6), 2))
+def test_correlation_over_time_equals_that_of_elephant(raster: Raster, width: int) -> None:
     steps = raster.shape[1]
     width = min(width, steps)
-    found = temporal_correlation_matrix(make(raster), "latent", example=1, bin_ms=0.5 * width)
+    found = analysis.temporal_correlation_matrix(
+        make(raster), "latent", example=1, bin_ms=0.5 * width
+    )
     bins = steps // width
     counts = raster[1, : bins * width].reshape(bins, width, -1).sum(1)
     varies = np.ptp(counts, axis=0) > 0
@@ -156,7 +128,7 @@ def test_products_of_integers_are_exact(size: int) -> None:
     assert (pair_matrices.pair_products(rows) == expected).all()
 
 
-def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
+def test_signal_and_noise_correlations_are_separated() -> None:
     rng = np.random.default_rng(24)
     label = np.arange(600) % 3
     common = rng.random((600, 20)) < 0.5
@@ -169,8 +141,9 @@ def test_signal_and_noise_correlations_are_separated(make: Make) -> None:
             raster[number, 20 : 20 + 5 * level[number], neuron] = True
     tree = make(raster, label=label)
     signal, noise = (
-        float(correlation_matrix(tree, "latent", kind=kind)[0, 1]) for kind in ("signal", "noise")
+        float(analysis.correlation_matrix(tree, "latent", kind=kind)[0, 1])
+        for kind in ("signal", "noise")
     )
     assert signal == pytest.approx(-1, abs=0.02)
     assert noise == pytest.approx(1)
-    assert signal < float(correlation_matrix(tree, "latent")[0, 1]) < noise
+    assert signal < float(analysis.correlation_matrix(tree, "latent")[0, 1]) < noise

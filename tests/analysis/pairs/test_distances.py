@@ -13,15 +13,14 @@ import pytest
 import quantities as pq
 import xarray as xr
 from elephant import spike_train_dissimilarity as elephant
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
 from bioae import analysis as distances
-from bioae.analysis import example_result
-from bioae.analysis.results.rasters import raster
+from bioae.analysis import example_result, raster
 from bioae.errors import ResultError
 
 DT_MS = 0.5
@@ -41,7 +40,6 @@ EVERY: list[Distance] = [
     lambda trains: distances.van_rossum_distance(trains, tau_ms=1.0),
     lambda trains: distances.victor_purpura_distance(trains, cost_per_ms=0.3),
 ]
-modest = settings(max_examples=40)
 
 
 def trains_of(dense: Raster) -> xr.DataArray:
@@ -59,7 +57,6 @@ def in_pyspike(dense: Raster) -> list[pyspike.SpikeTrain]:
     return [pyspike.SpikeTrain(np.flatnonzero(row) * DT_MS, [0.0, stop]) for row in dense]
 
 
-@modest
 @given(dense=RASTERS, tau=st.sampled_from([0.05, 0.7, 4.0, 1000.0, np.inf]))
 @example(dense=np.eye(6, dtype=bool), tau=2.0)
 def test_van_rossum_equals_that_of_elephant(dense: Raster, tau: float) -> None:
@@ -80,7 +77,6 @@ def test_van_rossum_loses_no_digits_where_trains_are_nearly_equal() -> None:
     assert found[0, 1] == pytest.approx(1, rel=1e-12)
 
 
-@modest
 @given(dense=RASTERS, cost=st.sampled_from([0.0, 0.1, 0.77, 3.0, 50.0]))
 @example(dense=np.eye(6, dtype=bool), cost=0.5)
 def test_victor_purpura_equals_that_of_elephant(dense: Raster, cost: float) -> None:
@@ -108,7 +104,6 @@ def test_victor_purpura_shifts_a_spike_or_replaces_it(cost: float, expected: flo
     assert float(found[0, 1]) == pytest.approx(expected)
 
 
-@modest
 @given(dense=RASTERS)
 @example(dense=np.eye(6, dtype=bool))
 @example(dense=np.random.default_rng(0).random((12, 60)) < 0.2)
@@ -186,7 +181,6 @@ def test_times_are_a_regular_grid() -> None:
 SAMPLES = st.lists(st.floats(0, 100) | st.just(float("nan")), min_size=0, max_size=12)
 
 
-@modest
 @given(a=SAMPLES, b=SAMPLES)
 def test_distances_of_samples_equal_those_of_scipy_for_defined_values(
     a: list[float], b: list[float]

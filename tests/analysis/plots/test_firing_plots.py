@@ -12,18 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from rasters import make
 from refusals import refused
 from scipy import stats
 
-from bioae.analysis import example_result, firing_rate, layer_names
-from bioae.analysis.coding.latent_space import principal_plane, project
-from bioae.analysis.coding.receptive_fields import transfer_curve
-from bioae.analysis.comparison.effects import neuron_values
-from bioae.analysis.firing.interval_sums import interval_sums
-from bioae.analysis.firing.intervals import isi_distribution
-from bioae.analysis.firing.rate_distributions import fit_rates
-from bioae.analysis.firing.rates import first_spike_latency
-from bioae.analysis.pairs.correlations import correlation_matrix
+from bioae import analysis
 from bioae.analysis.plots import (
     correlation_matrices,
     cv_against_rate,
@@ -39,13 +32,12 @@ from bioae.analysis.plots import (
 from bioae.analysis.results.outputs import images_of
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
 Of = Callable[[xr.DataTree, str], Any]
 
 
 def of_layers(results: dict[str, xr.DataTree], function: Of) -> dict[str, dict[str, Any]]:
     return {
-        name: {layer: function(tree, layer) for layer in layer_names(tree)}
+        name: {layer: function(tree, layer) for layer in analysis.layer_names(tree)}
         for name, tree in results.items()
     }
 
@@ -73,7 +65,7 @@ def styles(axes: Axes) -> set[tuple[str, Any]]:
 
 @pytest.fixture
 def two() -> dict[str, xr.DataTree]:
-    return {"LIF": example_result(0), "AdEx": example_result(1)}
+    return {"LIF": analysis.example_result(0), "AdEx": analysis.example_result(1)}
 
 
 def test_population_activity_has_each_spike_and_the_mean_rate(two: dict[str, xr.DataTree]) -> None:
@@ -130,11 +122,11 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
 
 
 def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:
-    distributions = of_layers(two, isi_distribution)
+    distributions = of_layers(two, analysis.isi_distribution)
     figure = interval_histograms(distributions)
     axes = panel(figure, "conv")
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), distributions["LIF"]["conv"])
-    sums = [interval_sums(tree, "conv").pooled for tree in two.values()]
+    sums = [analysis.interval_sums(tree, "conv").pooled for tree in two.values()]
     each = [np.repeat(np.arange(counts.size), counts) for counts in sums]
     medians = [np.quantile(lengths, 0.5, method="inverted_cdf") for lengths in each]
     assert note(axes) == [f"median {median:.3g} ms" for median in medians]
@@ -148,7 +140,7 @@ def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> 
 
 
 def test_each_neuron_with_a_cv_has_a_marker(two: dict[str, xr.DataTree]) -> None:
-    values = of_layers(two, neuron_values)
+    values = of_layers(two, analysis.neuron_values)
     figure = cv_against_rate(values)
     axes = panel(figure, "conv")
     own = values["AdEx"]["conv"]
@@ -186,9 +178,9 @@ def test_correlated_neurons_are_neighbours() -> None:
 
 def test_results_of_equal_size_are_mapped_on_the_same_axes(two: dict[str, xr.DataTree]) -> None:
     figure = latent_maps(two, "conv")
-    plane = principal_plane(two["LIF"], "conv")
+    plane = analysis.principal_plane(two["LIF"], "conv")
     for axes, tree in zip(figure.axes, two.values(), strict=True):
-        places = project(tree, "conv", plane).to_numpy()
+        places = analysis.project(tree, "conv", plane).to_numpy()
         drawn = np.concatenate([np.array(line.get_xydata()) for line in axes.lines])
         np.testing.assert_allclose(np.sort(drawn, 0), np.sort(places, 0))
     (names,) = (each.get_texts() for each in figure.legends)
@@ -197,19 +189,19 @@ def test_results_of_equal_size_are_mapped_on_the_same_axes(two: dict[str, xr.Dat
     assert "% of the variance" in figure.axes[0].get_xlabel()
 
 
-def test_the_plane_explains_the_most_variance(make: Make) -> None:
+def test_the_plane_explains_the_most_variance() -> None:
     from sklearn.decomposition import PCA
 
     rng = np.random.default_rng(0)
     tree = make(rng.random((30, 40, 12)) < rng.random((30, 1, 1)) * rng.random(12))
     counts = tree["layers/latent"].to_dataset()["spike_count"].to_numpy()
-    places = project(tree, "latent", principal_plane(tree, "latent"))
+    places = analysis.project(tree, "latent", analysis.principal_plane(tree, "latent"))
     oracle = PCA(2).fit(counts)
     np.testing.assert_allclose(places["fraction"], oracle.explained_variance_ratio_, rtol=1e-3)
     expected = np.abs(oracle.transform(counts))
     np.testing.assert_allclose(np.abs(places), expected, rtol=0.02, atol=0.05)
     with refused(ResultError, where="latent", found="12 neurons and 1 examples"):
-        principal_plane(tree.isel(example=[0]), "latent")
+        analysis.principal_plane(tree.isel(example=[0]), "latent")
 
 
 def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> None:
@@ -235,18 +227,18 @@ def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> 
         filter_grid({"a": array[:0]})
 
 
-def test_a_transfer_curve_recovers_a_planted_gain(make: Make) -> None:
+def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     rng = np.random.default_rng(4)
     images = rng.random((60, 1, 6, 6))
     raster = rng.random((60, 40, 36)) < 0.8 * images.reshape(60, 1, 36)
     tree = make(raster, "conv", (1, 6, 6), images=images, reconstruction=images)
-    found = transfer_curve(tree, patch=1, bins=10)
+    found = analysis.transfer_curve(tree, patch=1, bins=10)
     assert int(found["pairs"].sum()) == 60 * 36
     # 0.8 spikes a step of 0.5 ms where the pixel is white.
     expected = 1600 * found["intensity"].to_numpy()
     error = found["spread"] / np.sqrt(found["pairs"])
     assert (abs(found["rate"] - expected) < 4 * error + 10).all()
-    wide = transfer_curve(tree, patch=99, bins=10)
+    wide = analysis.transfer_curve(tree, patch=99, bins=10)
     seen = images.mean((1, 2, 3))
     np.testing.assert_array_equal(wide["pairs"], 36 * np.histogram(seen, 10, (0, 1))[0])
     # The same gain for all neurons: quartiles around it, closer than single responses.
@@ -259,29 +251,31 @@ def test_a_transfer_curve_recovers_a_planted_gain(make: Make) -> None:
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), found["median"])
     assert axes.get_ylabel() == "firing rate (Hz)"
     with refused(ResultError, "bins", expected="1 or more"):
-        transfer_curve(tree, bins=0)
+        analysis.transfer_curve(tree, bins=0)
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize(
     "density", [0.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1.0, 0.3))]
 )
-def test_every_figure_can_be_drawn_of_silence_and_of_saturation(make: Make, density: float) -> None:
+def test_every_figure_can_be_drawn_of_silence_and_of_saturation(density: float) -> None:
     raster = np.random.default_rng(0).random((3, 6, 4)) < density
     results = {"a": make(raster, label=np.array([0, 1, 1])), "b": make(raster[:, :, :3])}
     figures = [
         population_activity(results, "latent"),
-        fitted_rates(of_layers(results, firing_rate), of_layers(results, fit_rates)),
-        interval_histograms(of_layers(results, isi_distribution)),
-        interval_histograms(of_layers(results, isi_distribution), log=True),
-        cv_against_rate(of_layers(results, neuron_values)),
-        response_latencies(of_layers(results, first_spike_latency)),
+        fitted_rates(
+            of_layers(results, analysis.firing_rate), of_layers(results, analysis.fit_rates)
+        ),
+        interval_histograms(of_layers(results, analysis.isi_distribution)),
+        interval_histograms(of_layers(results, analysis.isi_distribution), log=True),
+        cv_against_rate(of_layers(results, analysis.neuron_values)),
+        response_latencies(of_layers(results, analysis.first_spike_latency)),
         correlation_matrices(
-            {name: correlation_matrix(tree, "latent") for name, tree in results.items()}
+            {name: analysis.correlation_matrix(tree, "latent") for name, tree in results.items()}
         ),
         latent_maps(results, "latent"),
         filter_grid({name: images_of(tree, "input") * np.nan for name, tree in results.items()}),
-        transfer_curves({name: transfer_curve(tree) for name, tree in results.items()}),
+        transfer_curves({name: analysis.transfer_curve(tree) for name, tree in results.items()}),
     ]
     for figure in figures:
         assert to_svg(figure).startswith("<?xml")

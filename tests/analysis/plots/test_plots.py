@@ -1,12 +1,12 @@
-"""Figures show their data and units, and leave the user's settings alone."""
+"""Figures show their data and units, at any size, and leave the user's settings alone."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from numpy.typing import NDArray
+from rasters import make
 from refusals import refused
 
 from bioae.analysis import example_result, firing_rate, plots, sum_squared_error
+from bioae.analysis.plots.style import render, span
 from bioae.errors import OutputError, ResultError
-
-Make = Callable[..., xr.DataTree]
 
 
 def test_a_raster_has_a_dot_for_every_spike_of_its_example() -> None:
@@ -64,7 +64,7 @@ def _pictures(row: Axes, width: int) -> list[NDArray[np.float64]]:
     return [shown[:, place : place + width] for place in left]
 
 
-def test_results_of_other_images_have_their_own_inputs(make: Make) -> None:
+def test_results_of_other_images_have_their_own_inputs() -> None:
     colour = np.random.default_rng(0).random((2, 3, 4, 4))
     other = make(np.ones((2, 2, 2), bool), images=colour, reconstruction=colour)
     figure = plots.reconstructions({"a": example_result(), "b": other}, images=3)
@@ -79,7 +79,7 @@ def test_results_of_other_images_have_their_own_inputs(make: Make) -> None:
         plots.reconstructions({})
 
 
-def test_histograms_count_living_neurons_and_label_dead_ones(make: Make) -> None:
+def test_histograms_count_living_neurons_and_label_dead_ones() -> None:
     results = {"a": example_result(), "all dead": make(np.zeros((2, 3, 4), bool))}
     figure = plots.fitted_rates(
         {
@@ -154,15 +154,15 @@ def test_drawing_never_imports_pyplot() -> None:
     assert done.stdout.strip() == "False"
 
 
-def of_signals(make: Make, channels: int) -> xr.DataTree:
+def of_signals(channels: int) -> xr.DataTree:
     """Return a result of a network that receives signals."""
     signals = np.random.default_rng(channels).normal(size=(2, 4, channels))
     raster = np.ones((2, 4, 3), bool)
     return make(raster, images=signals, output=np.zeros((2, 3)), task="classification")
 
 
-def test_input_signals_are_traces_or_with_many_channels_a_picture(make: Make) -> None:
-    few, many = of_signals(make, channels=2), of_signals(make, channels=9)
+def test_input_signals_are_traces_or_with_many_channels_a_picture() -> None:
+    few, many = of_signals(channels=2), of_signals(channels=9)
     figure = plots.input_signals({"few": few, "many": many}, examples=2)
     panels = [axes for axes in figure.axes if axes.get_title("left")]
     assert [axes.get_title("left") for axes in panels] == [
@@ -195,3 +195,54 @@ def test_the_distribution_of_weights() -> None:
     assert sum(patch.get_height() for patch in axes.patches) == 4
     with refused(ResultError, where="w"):
         plots.weight_histograms({"w": np.array([np.nan])})
+
+
+STEPS = 6
+
+
+def sequence(output: NDArray[Any], channels: int = 2, **changes: Any) -> xr.DataTree:
+    """Return a result of signals, one output per step."""
+    rng = np.random.default_rng(0)
+    examples = len(output)
+    signals = rng.random((examples, STEPS, channels)) * np.arange(1, examples + 1)[:, None, None]
+    raster = np.ones((examples, STEPS, 3), bool)
+    arguments = {"images": signals, "task": "sequence", "output": output, "desired": output + 1}
+    return make(raster, **(arguments | changes))
+
+
+def test_signals_have_one_legend_and_equal_axes() -> None:
+    tree = sequence(np.zeros((3, STEPS, 2)))
+    figure = plots.input_signals({"r": tree})
+    first, *others = figure.axes
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["channel 0", "channel 1"]
+    assert len(others) == 2
+    assert all(each.get_legend() is None for each in figure.axes)
+    for each in others:
+        assert each.get_ylim() == first.get_ylim()
+        assert each.get_xlim() == first.get_xlim() == (0, STEPS * 0.5)
+    signals = tree["input"].to_numpy()
+    assert first.get_ylim()[0] < signals.min() < signals.max() < first.get_ylim()[1]
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("value", [1e308, 1e300, 1e-300, 0.0])
+def test_outputs_of_any_size_are_drawn(value: float) -> None:
+    signs = np.where(np.arange(3 * STEPS * 2) % 3 == 0, -1, 1).reshape(3, STEPS, 2)
+    tree = sequence(signs * value, desired=-signs * value)
+    flat = {"task": "regression", "output": signs[:, 0] * value, "desired": -signs[:, 0] * value}
+    other = make(np.ones((3, STEPS, 3), bool), **flat)
+    for figure in (plots.output_traces({"r": tree}), plots.predicted_values({"r": other})):
+        assert render(figure, "png").startswith(b"\x89PNG")
+
+
+def test_regressions_have_equal_axes() -> None:
+    desired = np.array([[0.0], [1.0], [5.0]])
+    raster = np.ones((3, STEPS, 3), bool)
+    results = {
+        name: make(raster, task="regression", output=desired * factor, desired=desired)
+        for name, factor in (("a", 0.5), ("b", 2.0))
+    }
+    first, second = plots.predicted_values(results).axes
+    assert first.get_xlim() == first.get_ylim() == second.get_xlim() == second.get_ylim()
+    assert first.get_xlim() == span([np.array([0.0, 10.0])])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import xarray as xr
+from rasters import make
 from refusals import refused
 
-from bioae import analyze
-from bioae.analysis import example_result, open_result, write_report
+from bioae import analysis, analyze
 from bioae.analysis.report import measures
 from bioae.analysis.report.sources import named_sources
 from bioae.cli.analyze import analyze as command
@@ -60,9 +60,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     folder = tmp_path_factory.mktemp("report")
     metrics = folder / "metrics.jsonl"
     metrics.write_text('{"epoch": 1, "loss": 3.0}\n{"epoch": 2, "loss": 2.0}\n')
-    write_report(
+    analysis.write_report(
         folder / "report.html",
-        {"mirror": example_result(), "<b>C++</b> & co": example_result(1)},
+        {"mirror": analysis.example_result(), "<b>C++</b> & co": analysis.example_result(1)},
         title="A <script>title</script>",
         tables=[("Of the demo", [{"": "row", "differing spikes": 1234}])],
         metrics={"run": metrics},
@@ -113,12 +113,12 @@ def test_the_pictures_are_whole_drawings(page: Page) -> None:
 def test_a_report_that_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine")
     with refused(OutputError, where=tmp_path / "report.html"):
-        write_report(tmp_path / "report.html", {"a": example_result()}, title="t")
+        analysis.write_report(tmp_path / "report.html", {"a": analysis.example_result()}, title="t")
     assert (tmp_path / "report.html").read_text() == "mine"
 
 
 @pytest.fixture
-def small_results(make: Callable[..., xr.DataTree], tmp_path: Path) -> list[Path]:
+def small_results(tmp_path: Path) -> list[Path]:
     """Return the files of two results of one layer of five neurons."""
     paths = [tmp_path / "small" / f"{name}.nc" for name in ("a", "b")]
     paths[0].parent.mkdir()
@@ -190,7 +190,7 @@ def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
 
 def test_every_result_keeps_its_name(tmp_path: Path, small_results: list[Path]) -> None:
     path = tmp_path / "result.nc"
-    tree = open_result(small_results[0])
+    tree = analysis.open_result(small_results[0])
     files = [tmp_path / place / "run.nc" for place in ("result", "other")]
     for sources, names in (
         (tree, ["result"]),
@@ -220,7 +220,7 @@ def test_bad_results_write_nothing(tmp_path: Path, small_results: list[Path]) ->
 
 @pytest.mark.parametrize("pairs", [[("a", "zz")], ["ab"], [("a",)], [3]])
 def test_pairs_to_compare_are_checked_first(pairs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = example_result()
+    tree = analysis.example_result()
     monkeypatch.setattr(measures, "statistics", None)  # nothing is measured
     with refused(ResultError, "compare", expected="pairs of a, b"):
         measures.measure({"a": tree, "b": tree}, compare=pairs)

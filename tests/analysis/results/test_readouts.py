@@ -9,29 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from degenerate import make_result
+from rasters import make
 from refusals import refused
 
-from bioae import analyze
-from bioae.analysis import (
-    check_result,
-    compare,
-    example_statistics,
-    firing_change,
-    firing_layers,
-    firing_rate,
-    layer_frame,
-    layer_names,
-    layer_statistics,
-    neuron_frame,
-    neuron_statistics,
-    open_result,
-    plots,
-    statistics,
-    summary,
-    to_neo,
-    to_pandas,
-)
+from bioae import analysis, analyze
+from bioae.analysis import plots
 from bioae.cli.analyze import analyze as command
 from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
@@ -58,7 +40,7 @@ def readout(*, can_fire: bool = False) -> LayerSpikes:
 
 def built(*layers: LayerSpikes) -> xr.DataTree:
     fields = {"task": "classification", "output": np.eye(6), "label": np.arange(6)}
-    return make_result(np.zeros((6, 24, 1), bool), layers=layers, **fields)
+    return make(np.zeros((6, 24, 1), bool), layers=layers, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +51,23 @@ def tree() -> xr.DataTree:
 
 def test_a_layer_says_whether_it_can_fire(tree: xr.DataTree, tmp_path: Path) -> None:
     write_result(tree, tmp_path / "r.nc")
-    for found in (tree, open_result(tmp_path / "r.nc"), tree.isel(example=slice(2))):
-        assert layer_names(found) == ["first", "second", "output"]
-        assert firing_layers(found) == ["first", "second"]
-    assert open_result(tmp_path / "r.nc").identical(tree)
+    for found in (tree, analysis.open_result(tmp_path / "r.nc"), tree.isel(example=slice(2))):
+        assert analysis.layer_names(found) == ["first", "second", "output"]
+        assert analysis.firing_layers(found) == ["first", "second"]
+    assert analysis.open_result(tmp_path / "r.nc").identical(tree)
     # A layer that could have fired, and did not, is silent.
-    assert firing_layers(built(spiking("first", 8), readout(can_fire=True)))[-1] == "output"
+    assert (
+        analysis.firing_layers(built(spiking("first", 8), readout(can_fire=True)))[-1] == "output"
+    )
 
 
 def test_in_older_files_all_layers_can_fire(tree: xr.DataTree) -> None:
     older = tree.copy()
     for layer in older["layers"].children.values():
         del layer.attrs["can_fire"]
-    check_result(older)
-    assert firing_layers(older) == layer_names(tree)
-    assert list(summary(older)["layer"]) == layer_names(tree)
+    analysis.check_result(older)
+    assert analysis.firing_layers(older) == analysis.layer_names(tree)
+    assert list(analysis.summary(older)["layer"]) == analysis.layer_names(tree)
 
 
 @pytest.mark.parametrize("value", [2, -1, 0.5, "no", np.array([1, 0]), np.float64(0)])
@@ -92,7 +76,7 @@ def test_other_values_are_refused(tree: xr.DataTree, value: object) -> None:
     foreign["layers/output"].attrs["can_fire"] = value
     where = "result, layer 'output', attribute 'can_fire'"
     with refused(ResultError, where=where, expected="1 or 0", found=str(value)):
-        check_result(foreign)
+        analysis.check_result(foreign)
 
 
 def test_spikes_without_a_threshold_are_refused(tree: xr.DataTree, tmp_path: Path) -> None:
@@ -104,33 +88,40 @@ def test_spikes_without_a_threshold_are_refused(tree: xr.DataTree, tmp_path: Pat
     foreign["layers/first"].attrs["can_fire"] = 0
     write_result(foreign, tmp_path / "r.nc")
     with refused(ResultError, where=f"{tmp_path / 'r.nc'}, layer 'first'"):
-        open_result(tmp_path / "r.nc")
+        analysis.open_result(tmp_path / "r.nc")
 
 
 def test_statistics_leave_it_out(tree: xr.DataTree) -> None:
     alone = built(spiking("first", 8), spiking("second", 5, seed=2))
-    assert summary(tree).identical(summary(alone))
-    assert statistics(tree)["layers"].identical(statistics(alone)["layers"])
-    assert firing_change(tree, tree).identical(firing_change(alone, alone))
-    assert compare(tree, tree).identical(compare(alone, alone))
+    assert analysis.summary(tree).identical(analysis.summary(alone))
+    assert analysis.statistics(tree)["layers"].identical(analysis.statistics(alone)["layers"])
+    assert analysis.firing_change(tree, tree).identical(analysis.firing_change(alone, alone))
+    assert analysis.compare(tree, tree).identical(analysis.compare(alone, alone))
     with pytest.raises(KeyError, match="'layer'"):
-        summary(tree).sel(layer="output")
+        analysis.summary(tree).sel(layer="output")
     # A user's statistic may be one of its potential.
-    own = compare(tree, tree, statistics={"rate": firing_rate})
-    assert list(own["layer"]) == layer_names(tree)
+    own = analysis.compare(tree, tree, statistics={"rate": analysis.firing_rate})
+    assert list(own["layer"]) == analysis.layer_names(tree)
 
 
 def test_a_layer_that_fires_after_a_change(tree: xr.DataTree) -> None:
     after = built(spiking("first", 8), spiking("second", 5), spiking("output", 10))
-    for changed in (firing_change(tree, after), firing_change(after, tree)):
-        assert list(changed["layer"]) == layer_names(tree)
-    changed = firing_change(tree, after)["rate_hz_mean_before"].to_numpy()
+    for changed in (analysis.firing_change(tree, after), analysis.firing_change(after, tree)):
+        assert list(changed["layer"]) == analysis.layer_names(tree)
+    changed = analysis.firing_change(tree, after)["rate_hz_mean_before"].to_numpy()
     assert np.isfinite(changed).tolist() == [True, True, False]
-    assert np.isfinite(firing_change(tree, after)["rate_hz_mean_after"]).all()
+    assert np.isfinite(analysis.firing_change(tree, after)["rate_hz_mean_after"]).all()
 
 
 @pytest.mark.parametrize(
-    "function", [neuron_statistics, example_statistics, layer_statistics, neuron_frame, to_neo]
+    "function",
+    [
+        analysis.neuron_statistics,
+        analysis.example_statistics,
+        analysis.layer_statistics,
+        analysis.neuron_frame,
+        analysis.to_neo,
+    ],
 )
 def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> None:
     with refused(ResultError, "output", expected="'first' or 'second'"):
@@ -138,12 +129,12 @@ def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> Non
 
 
 def test_exports_leave_it_out(tree: xr.DataTree, tmp_path: Path) -> None:
-    assert list(layer_frame(tree).index) == ["first", "second"]
-    frames = to_pandas(tree)
+    assert list(analysis.layer_frame(tree).index) == ["first", "second"]
+    frames = analysis.to_pandas(tree)
     for name in ("spikes", "neurons", "layers"):
         assert sorted(frames[name]["layer"].unique()) == ["first", "second"]
     with refused(ResultError, "output"):
-        to_pandas(tree, ["output"])
+        analysis.to_pandas(tree, ["output"])
 
 
 def test_figures_leave_it_out(tree: xr.DataTree) -> None:
@@ -170,7 +161,7 @@ def test_the_report_says_so_once(
     numbers = json.loads((tmp_path / "out" / "statistics.json").read_text())
     assert list(numbers["layers"]) == ["first", "second"]
     assert numbers["results"]["b"]["not_firing"] == ["output"]
-    assert list(numbers["comparisons"][0]["layers"]) == layer_names(tree)
+    assert list(numbers["comparisons"][0]["layers"]) == analysis.layer_names(tree)
     with xr.open_datatree(tmp_path / "out" / "statistics.nc", engine="h5netcdf") as stored:
         assert list(stored["a/layers"].children) == ["first", "second"]
 
@@ -179,11 +170,11 @@ def test_the_report_says_so_once(
 def test_a_network_of_a_read_out_alone(tmp_path: Path) -> None:
     """Nothing fires, and nothing fails."""
     tree = built(readout())
-    table = summary(tree)
+    table = analysis.summary(tree)
     assert table.sizes == {"layer": 0}
     assert "dead_fraction" in table
-    assert "undefined" not in str(statistics(tree))
-    assert firing_change(tree, tree).sizes == {"layer": 0}
+    assert "undefined" not in str(analysis.statistics(tree))
+    assert analysis.firing_change(tree, tree).sizes == {"layer": 0}
     with refused(ResultError, where="layers", expected="one that can fire"):
         plots.rasters(tree)
     write_result(tree, tmp_path / "r.nc")

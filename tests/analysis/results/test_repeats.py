@@ -9,29 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import dense, drawn
-from degenerate import make_result
 from numpy.typing import NDArray
+from rasters import make
 from refusals import refused
 
-from bioae import simulate
-from bioae.analysis import (
-    blocks,
-    correlation_matrix,
-    count_information,
-    cross_correlogram,
-    dispersion,
-    fano_factor,
-    firing_rate,
-    lifetime_sparseness,
-    linear_readout,
-    mean_pairwise_correlation,
-    open_result,
-    population_sparseness,
-    presentations,
-    spike_triggered_average,
-    statistics,
-)
-from bioae.analysis.measures.verdicts import context_of
+from bioae import analysis, simulate
 from bioae.errors import ResultError
 from bioae.networks import Network
 from bioae.simulation.results.netcdf import write_result
@@ -58,7 +40,7 @@ def result(spikes: NDArray[np.bool_], **root: Any) -> xr.DataTree:
         "dt_ms": 1.0,
         "label": np.arange(examples) % 2,
     }
-    return make_result(spikes, "only", **(fields | root))
+    return make(spikes, "only", **(fields | root))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +50,7 @@ def spikes() -> NDArray[np.bool_]:
 
 @pytest.fixture(scope="module")
 def tree(spikes: NDArray[np.bool_]) -> xr.DataTree:
-    return presentations(result(spikes))
+    return analysis.presentations(result(spikes))
 
 
 def test_presentations_become_examples(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
@@ -82,11 +64,11 @@ def test_presentations_become_examples(spikes: NDArray[np.bool_], tree: xr.DataT
         one = repeated[name].sel(example=17)
         one = one.sel(repeat=3) if "repeat" in one.dims else one
         np.testing.assert_array_equal(tree[name].sel(example=1703), one)
-    (block,) = blocks(tree, "only")
+    (block,) = analysis.blocks(tree, "only")
     dense_spikes = np.zeros((EXAMPLES * REPEATS, STEPS, NEURONS), bool)
     dense_spikes[block.position, block.step, block.neuron] = True
     np.testing.assert_array_equal(dense_spikes.reshape(spikes.shape), spikes)
-    assert presentations(tree) is tree
+    assert analysis.presentations(tree) is tree
 
 
 @pytest.mark.parametrize(
@@ -104,11 +86,11 @@ def test_selections_hold_their_spikes_in_their_order(
     for axis, name in enumerate(("example", "repeat")):
         expected = expected.take(chosen.get(name, [*range(spikes.shape[axis])]), axis)
     expected = expected.reshape(-1, STEPS, NEURONS)
-    for tree in (selected, open_result(tmp_path / "r.nc"), selected.isel(repeat=0)):
+    for tree in (selected, analysis.open_result(tmp_path / "r.nc"), selected.isel(repeat=0)):
         of_one = "repeat" in selected.dims and "repeat" not in tree.dims
         wanted = expected[:: selected.sizes["repeat"]] if of_one else expected
-        shown = presentations(tree)
-        (block,) = blocks(shown, "only")
+        shown = analysis.presentations(tree)
+        (block,) = analysis.blocks(shown, "only")
         found = np.zeros(wanted.shape, bool)
         found[block.position, block.step, block.neuron] = True
         np.testing.assert_array_equal(found, wanted)
@@ -119,9 +101,9 @@ def test_measures_refuse_repeats_and_numbers_that_are_too_large(spikes: NDArray[
     repeated = result(spikes)
     for unfit in (repeated, repeated.isel(repeat=0), repeated.isel(repeat=[1])):
         with refused(ResultError, where="repeat"):
-            firing_rate(unfit, "only")
+            analysis.firing_rate(unfit, "only")
     with refused(ResultError, where="example", found=str(2**62)):
-        presentations(result(spikes[:1], example=np.array([2**62])))
+        analysis.presentations(result(spikes[:1], example=np.array([2**62])))
 
 
 @pytest.mark.parametrize("width", [None, 7])
@@ -132,10 +114,10 @@ def test_fano_factor_over_repeats(
     windows = [slice(None)] if width is None else [slice(0, 7), slice(7, 14)]
     counts = np.stack([spikes[:, :, part].sum(2) for part in windows], -1)
     expected = counts.var(1, ddof=1).mean(0) / counts.mean((0, 1))
-    fano = fano_factor(tree, "only", window_ms=width)
+    fano = analysis.fano_factor(tree, "only", window_ms=width)
     np.testing.assert_allclose(fano.to_numpy().reshape(expected.shape), expected)
     assert fano.attrs["over"] == "repeats"
-    total = dispersion(tree, "only")["total"].to_numpy()
+    total = analysis.dispersion(tree, "only")["total"].to_numpy()
     flat = spikes.sum(2).reshape(-1, NEURONS)
     np.testing.assert_allclose(total, flat.var(0, ddof=1) / flat.mean(0))
     if width is None:
@@ -151,21 +133,21 @@ def test_fano_factor_of_repeats_that_are_unequal_in_number(
     around = ((one - one.mean(0)) ** 2).sum(0) + ((other - other.mean(0)) ** 2).sum(0)
     # For Poisson counts the expected sum of squares is (n - 1) times the mean, of each stimulus.
     expected = around / (2 * one.mean(0) + other.mean(0))
-    np.testing.assert_allclose(fano_factor(some, "only"), expected)
+    np.testing.assert_allclose(analysis.fano_factor(some, "only"), expected)
 
 
 def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
     counts = spikes.sum(2)
     deviation = (counts - counts.mean(1, keepdims=True)).reshape(-1, NEURONS)
     expected = np.corrcoef(deviation.T)
-    noise = correlation_matrix(tree, "only", kind="noise")
+    noise = analysis.correlation_matrix(tree, "only", kind="noise")
     np.testing.assert_allclose(noise, expected, atol=1e-12)
     assert noise.attrs["means_of"] == "stimuli"
     pairs = expected[np.triu_indices(NEURONS, 1)]
-    mean = mean_pairwise_correlation(tree, "only", kind="noise")
+    mean = analysis.mean_pairwise_correlation(tree, "only", kind="noise")
     assert float(mean) == pytest.approx(pairs.mean())
     assert pairs.mean() > 0.05
-    signal = correlation_matrix(tree, "only", kind="signal")
+    signal = analysis.correlation_matrix(tree, "only", kind="signal")
     np.testing.assert_allclose(signal, np.corrcoef(counts.mean(1).T), atol=1e-12)
 
 
@@ -185,10 +167,12 @@ def test_sparseness_is_that_of_mean_responses(
     raster = np.arange(scaled.max())[None, :, None] < scaled[:, None]
     once = result(raster[:, None])
     assert counts.size > scaled.size
-    found = lifetime_sparseness(some, "only", measure=measure)
-    np.testing.assert_allclose(found, lifetime_sparseness(once, "only", measure=measure), atol=1e-9)
-    found = population_sparseness(some, "only", measure=measure)
-    expected = population_sparseness(once, "only", measure=measure).to_numpy()[stimulus]
+    found = analysis.lifetime_sparseness(some, "only", measure=measure)
+    np.testing.assert_allclose(
+        found, analysis.lifetime_sparseness(once, "only", measure=measure), atol=1e-9
+    )
+    found = analysis.population_sparseness(some, "only", measure=measure)
+    expected = analysis.population_sparseness(once, "only", measure=measure).to_numpy()[stimulus]
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -196,9 +180,9 @@ def test_untuned_neurons_are_not_sparse_over_repeats() -> None:
     rng = np.random.default_rng(4)
     spikes = rng.random((10, 60, 20, 40)) < 0.025
     repeated = result(spikes, example=np.arange(10), label=np.arange(10) % 2)
-    tree, once = presentations(repeated), presentations(repeated.isel(repeat=[0]))
-    assert float(lifetime_sparseness(once, "only").mean()) > 0.5
-    assert float(lifetime_sparseness(tree, "only").mean()) < 0.1
+    tree, once = analysis.presentations(repeated), analysis.presentations(repeated.isel(repeat=[0]))
+    assert float(analysis.lifetime_sparseness(once, "only").mean()) > 0.5
+    assert float(analysis.lifetime_sparseness(tree, "only").mean()) < 0.1
 
 
 def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
@@ -208,10 +192,10 @@ def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
     density = rng.uniform(0.0, 1.0, (images, 1, 1, 30))
     spikes = rng.random((images, repeats, 20, 30)) < density
     repeated = result(spikes, example=np.arange(images), label=rng.permutation(images) % 2)
-    tree = presentations(repeated)
-    read = linear_readout(tree, "only", model="ridge")
+    tree = analysis.presentations(repeated)
+    read = analysis.linear_readout(tree, "only", model="ridge")
     assert 0.2 < float(read["mean_accuracy"]) < 0.8
-    information = count_information(tree, "only", shuffles=20)
+    information = analysis.count_information(tree, "only", shuffles=20)
     # The mean over neurons of what chance gives, with stimuli as the unit.
     found, shuffled = (
         float(information[name].mean()) for name in ("mutual_information", "shuffled_mean")
@@ -219,7 +203,7 @@ def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
     assert shuffled > 0.02
     assert found == pytest.approx(shuffled, rel=0.5)
     with refused(ResultError, where="only", expected="2 classes of 30 stimuli or more"):
-        linear_readout(tree, "only", folds=30)
+        analysis.linear_readout(tree, "only", folds=30)
 
 
 def test_only_repeats_of_a_stimulus_are_shifted(
@@ -227,7 +211,7 @@ def test_only_repeats_of_a_stimulus_are_shifted(
 ) -> None:
     chosen = np.arange(EXAMPLES * REPEATS - 17)
     some = tree.isel(example=chosen)
-    found = cross_correlogram(some, "only", [(0, 1), (2, 2)])["expected"]
+    found = analysis.cross_correlogram(some, "only", [(0, 1), (2, 2)])["expected"]
     assert found.attrs["over"] == "repeats"
     trains = spikes.reshape(-1, STEPS, NEURONS)[chosen]
     for row, (one, other) in zip(found, [(0, 1), (2, 2)], strict=True):
@@ -242,11 +226,11 @@ def test_only_repeats_of_a_stimulus_are_shifted(
 def test_results_with_repeats_are_comparable_with_cortex(
     spikes: NDArray[np.bool_], tree: xr.DataTree
 ) -> None:
-    assert context_of(tree).repeated
-    assert context_of(tree).averaged
-    assert not context_of(presentations(result(spikes[:, :1]))).repeated
-    mean = float(fano_factor(tree, "only").mean())
-    assert float(statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
+    assert analysis.context_of(tree).repeated
+    assert analysis.context_of(tree).averaged
+    assert not analysis.context_of(analysis.presentations(result(spikes[:, :1]))).repeated
+    mean = float(analysis.fano_factor(tree, "only").mean())
+    assert float(analysis.statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
 
 
 @pytest.mark.medium
@@ -259,27 +243,29 @@ def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
     )  # fmt: skip
     net = Network(net.config, {"relay.weight": 2.0 * np.eye(neurons)})
     pixels = np.linspace(0.2, 1.0, 2 * neurons).reshape(2, 3, 3)
-    tree = presentations(simulate(net, pixels, "numpy", repeats=repeats))
+    tree = analysis.presentations(simulate(net, pixels, "numpy", repeats=repeats))
     p = rate * pixels.reshape(2, neurons)
     counts = tree["/layers/relay/spike_count"].to_numpy().reshape(2, repeats, neurons)
     standard_error = np.sqrt(steps * p * (1 - p) / repeats)
     assert (np.abs(counts.mean(1) - steps * p) < 5 * standard_error).all()
     # Pooled over the two images, weighted by their mean counts.
     expected = (p * (1 - p)).sum(0) / p.sum(0)
-    fano = fano_factor(tree, "relay").to_numpy()
+    fano = analysis.fano_factor(tree, "relay").to_numpy()
     # The relative s.d. of a variance over n - 2 degrees of freedom is about sqrt(2/n).
     assert (np.abs(fano / expected - 1) < 5 * np.sqrt(2 / (2 * repeats - 2))).all()
     assert fano.mean() == pytest.approx(expected.mean(), rel=0.1)
-    off = correlation_matrix(tree, "relay", kind="noise").to_numpy()[np.triu_indices(neurons, 1)]
+    off = analysis.correlation_matrix(tree, "relay", kind="noise").to_numpy()[
+        np.triu_indices(neurons, 1)
+    ]
     assert abs(off.mean()) < 0.03
-    total = mean_pairwise_correlation(tree, "relay")
+    total = analysis.mean_pairwise_correlation(tree, "relay")
     assert float(total) > 0.2  # the images differ in brightness
 
 
 def test_repeats_of_an_image_are_one_image_of_a_spike_triggered_average() -> None:
     spikes = np.repeat(trains()[:, :1], REPEATS, axis=1)  # without noise
-    once = spike_triggered_average(presentations(result(spikes[:, :1])), "only")
-    often = spike_triggered_average(presentations(result(spikes)), "only")
+    once = analysis.spike_triggered_average(analysis.presentations(result(spikes[:, :1])), "only")
+    often = analysis.spike_triggered_average(analysis.presentations(result(spikes)), "only")
     assert np.isfinite(once["z_score"]).any()
     for name in ("average", "z_score"):
         np.testing.assert_allclose(often[name], once[name], rtol=1e-9)

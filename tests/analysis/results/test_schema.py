@@ -1,4 +1,4 @@
-"""Files and trees that are no results are refused by name."""
+"""Files and trees that are no results are refused by name; those of other programs are read."""
 
 from __future__ import annotations
 
@@ -8,78 +8,75 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 from refusals import refused
 
-from bioae.analysis import (
-    SCHEMA_VERSION,
-    check_result,
-    example_result,
-    open_result,
-    sum_squared_error,
-)
+from bioae import analysis
 from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 
 
 def test_reader_and_writer_speak_of_one_version() -> None:
-    assert example_result().attrs["schema_version"] == SCHEMA_VERSION
-    check_result(example_result())
+    assert analysis.example_result().attrs["schema_version"] == analysis.SCHEMA_VERSION
+    analysis.check_result(analysis.example_result())
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.003, 0.1, 0.9, 0.999])
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: float) -> None:
     path = tmp_path / "r.nc"
-    write_result(example_result(), path)
+    write_result(analysis.example_result(), path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept * len(whole))])
     with refused(ResultError, where=path):
-        open_result(path)
+        analysis.open_result(path)
 
 
 def test_files_other_than_netcdf_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("spikes, neurons\n" * 100)
     for path in (tmp_path / "text.nc", tmp_path / "none.nc", tmp_path):
         with refused(ResultError, where=path, expected="the result of a simulation"):
-            open_result(path)
+            analysis.open_result(path)
 
 
 def test_what_is_no_result_is_not_written(tmp_path: Path) -> None:
-    for tree in (xr.DataTree(), example_result()["layers"]):
+    for tree in (xr.DataTree(), analysis.example_result()["layers"]):
         with refused(ResultError):
             write_result(tree, tmp_path / "r.nc")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_result_in_another_tree_is_written_like_one_alone(tmp_path: Path) -> None:
-    one, other = example_result(), example_result()
+    one, other = analysis.example_result(), analysis.example_result()
     sweep = xr.DataTree(children={"slow": one})  # of other dimensions, or none
-    other["variant"] = example_result()  # of the same examples, whose coordinate it inherits
+    other["variant"] = (
+        analysis.example_result()
+    )  # of the same examples, whose coordinate it inherits
     for number, tree in enumerate((sweep["slow"], other["variant"])):
         write_result(tree, tmp_path / f"{number}.nc")
-        assert open_result(tmp_path / f"{number}.nc").identical(example_result())
+        assert analysis.open_result(tmp_path / f"{number}.nc").identical(analysis.example_result())
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with refused(ResultError, expected="an attribute 'schema_version'"):
-        open_result(tmp_path / "a.nc")
+        analysis.open_result(tmp_path / "a.nc")
     with import_module("h5py").File(tmp_path / "b.h5", "w") as file:
         file["weights"] = np.arange(3)
     with pytest.raises(ResultError):
-        open_result(tmp_path / "b.h5")
+        analysis.open_result(tmp_path / "b.h5")
 
 
 def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
-    tree = example_result()
+    tree = analysis.example_result()
     tree.attrs["schema_version"] = 1
     del tree.attrs["task"]
     write_result(tree, tmp_path / "old.nc")
-    old = open_result(tmp_path / "old.nc")
-    xr.testing.assert_equal(old, example_result())
-    assert float(sum_squared_error(old).mean()) > 0
+    old = analysis.open_result(tmp_path / "old.nc")
+    xr.testing.assert_equal(old, analysis.example_result())
+    assert float(analysis.sum_squared_error(old).mean()) > 0
 
 
 TASKS = {
@@ -91,7 +88,7 @@ DIMS = ("example", "time", "unit")
 
 
 def of_task(task: str) -> xr.DataTree:
-    tree = example_result()
+    tree = analysis.example_result()
     root = tree.to_dataset(inherit=False).drop_vars("reconstruction")
     for name, shape in TASKS[task].items():
         root[name] = (DIMS[:: 4 - len(shape)] if len(shape) == 2 else DIMS, np.ones(shape))
@@ -108,7 +105,7 @@ def test_results_of_every_task_are_read(task: str, tmp_path: Path) -> None:
     tree = of_task(task)
     write_result(tree, tmp_path / "r.nc")
     for lazy in (False, True):
-        with open_result(tmp_path / "r.nc", lazy=lazy) as again:
+        with analysis.open_result(tmp_path / "r.nc", lazy=lazy) as again:
             xr.testing.assert_equal(again.load(), tree)
 
 
@@ -139,7 +136,7 @@ def test_damaged_outputs_are_refused(
     tree.dataset = tree.to_dataset(inherit=False).assign(changes)
     write_result(tree, tmp_path / "r.nc")
     with refused(ResultError, **({"where": tmp_path / "r.nc"} | fields)):
-        open_result(tmp_path / "r.nc")
+        analysis.open_result(tmp_path / "r.nc")
 
 
 def _without(tree: xr.DataTree, path: str, name: str) -> xr.DataTree:
@@ -170,19 +167,19 @@ def test_missing_and_wrong_parts_are_named(
     change: Callable[[xr.DataTree], xr.DataTree], fields: dict[str, Any]
 ) -> None:
     with refused(ResultError, **fields):
-        check_result(change(example_result()))
+        analysis.check_result(change(analysis.example_result()))
 
 
 @pytest.mark.parametrize("name", ["dt_ms", "steps", "target"])
 def test_a_missing_attribute_is_named(name: str) -> None:
-    tree = example_result()
+    tree = analysis.example_result()
     del tree.attrs[name]
     with refused(ResultError, name, where="result, attributes"):
-        check_result(tree)
+        analysis.check_result(tree)
 
 
 def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
-    tree = example_result()
+    tree = analysis.example_result()
     path = tmp_path / "r.nc"
     write_result(tree, path)
     content = path.read_bytes()
@@ -192,3 +189,55 @@ def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
         with refused(ResultError, "the result", expected="DataTree"):
             write_result(wrong, path, overwrite=True)  # type: ignore[arg-type]
     assert path.read_bytes() == content
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "r.nc"
+    write_result(analysis.example_result(), path)
+    return path
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_axes_without_names(path: Path, lazy: bool) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["input"]
+        file["input"], file["more"] = np.zeros((12, 12, 12)), np.zeros(2)
+    with refused(ResultError, where=path):
+        analysis.open_result(path, lazy=lazy)
+
+
+def test_a_file_that_xarray_wrote_is_read(path: Path) -> None:
+    tree = analysis.example_result()
+    plain = {"zlib": True, "shuffle": False, "chunksizes": (5, 12, 12)}
+    encoding = {"/": {"input": {"zlib": True}, "reconstruction": plain}}
+    other = path.with_name("other.nc")
+    tree.to_netcdf(other, engine="h5netcdf", encoding=encoding)
+    xr.testing.assert_identical(analysis.open_result(other), tree)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", ["more", "layers/latent/more", "a/b/more"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_result_may_have_more_variables(name: str, lazy: bool, path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file[name] = 3.0
+    with analysis.open_result(path, lazy=lazy) as tree:
+        assert tree["layers/latent/spike_count"].equals(
+            analysis.example_result()["layers/latent/spike_count"]
+        )
+
+
+@pytest.mark.parametrize("name", ["example", "input"])
+def test_numbers_of_another_kind_are_refused(name: str, path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file[name].attrs["scale_factor"] = "text"
+    with pytest.raises(ResultError):
+        analysis.open_result(path)
+
+
+def test_examples_are_different(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["example"][1] = file["example"][0]
+    with refused(ResultError, "example", where=path):
+        analysis.open_result(path)

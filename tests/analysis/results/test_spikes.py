@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from rasters import Raster, make, rasters
 from refusals import refused
 
 from bioae.analysis.results.rasters import raster
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.errors import ResultError
 
-Make = Callable[..., xr.DataTree]
-
-RASTERS = arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 5)))
+RASTERS = rasters((1, 5), (1, 6), (1, 5))
 
 
-def dense(tree: xr.DataTree, spikes: int) -> tuple[NDArray[np.bool_], list[int]]:
+def dense(tree: xr.DataTree, spikes: int) -> tuple[Raster, list[int]]:
     """Lay out all blocks, (example, step, neuron), and return their starts."""
     data = tree["layers/latent"]
     found = np.zeros((data.sizes["example"], tree.attrs["steps"], data.sizes["neuron"]), bool)
@@ -40,12 +36,11 @@ def dense(tree: xr.DataTree, spikes: int) -> tuple[NDArray[np.bool_], list[int]]
     return found, starts
 
 
-@settings(max_examples=50, deadline=None)
 @given(shown=RASTERS, spikes=st.integers(1, 40), data=st.data())
 @example(shown=np.zeros((3, 2, 2), bool), spikes=1, data=None)
 @example(shown=np.ones((3, 2, 2), bool), spikes=1, data=None)
 def test_blocks_hold_every_spike_of_the_chosen_examples_once(
-    make: Make, shown: NDArray[np.bool_], spikes: int, data: Any
+    shown: Raster, spikes: int, data: Any
 ) -> None:
     examples = len(shown)
     order = list(range(examples))
@@ -60,7 +55,7 @@ def test_blocks_hold_every_spike_of_the_chosen_examples_once(
     assert starts == sorted(set(starts))
 
 
-def test_a_block_is_cut_between_examples_and_holds_no_more_than_asked(make: Make) -> None:
+def test_a_block_is_cut_between_examples_and_holds_no_more_than_asked() -> None:
     tree = make(np.ones((6, 2, 3), bool))
     sizes = [(block.start, block.neuron.size) for block in blocks(tree, "latent", spikes=13)]
     assert sizes == [(0, 12), (2, 12), (4, 12)]
@@ -71,7 +66,7 @@ def test_a_block_is_cut_between_examples_and_holds_no_more_than_asked(make: Make
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["file", "dask"])
 def test_a_result_on_disk_is_read_as_one_in_memory(
-    make: Make, tmp_path: Path, chunks: dict[str, int] | None
+    tmp_path: Path, chunks: dict[str, int] | None
 ) -> None:
     shown = np.random.default_rng(3).random((7, 5, 4)) < 0.4
     make(shown).to_netcdf(tmp_path / "result.nc", engine="h5netcdf")
@@ -81,9 +76,8 @@ def test_a_result_on_disk_is_read_as_one_in_memory(
         assert len(starts) > 1
 
 
-@settings(max_examples=30, deadline=None)
 @given(shown=RASTERS)
-def test_trains_are_the_spikes_sorted_by_neuron(make: Make, shown: NDArray[np.bool_]) -> None:
+def test_trains_are_the_spikes_sorted_by_neuron(shown: Raster) -> None:
     (block,) = blocks(make(shown), "latent")
     bounds, position, step = trains(block)
     neuron = np.repeat(np.arange(block.neurons), np.diff(bounds))
@@ -91,7 +85,7 @@ def test_trains_are_the_spikes_sorted_by_neuron(make: Make, shown: NDArray[np.bo
     assert (np.stack([neuron, position, step], 1) == expected).all()
 
 
-def test_a_raster_is_of_one_example_or_of_one_neuron(make: Make) -> None:
+def test_a_raster_is_of_one_example_or_of_one_neuron() -> None:
     shown = np.random.default_rng(4).random((3, 5, 4)) < 0.5
     tree = make(shown, example=np.array([30, 10, 20]))
     for position, value in enumerate((30, 10, 20)):

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from builders import dense, drawn
 from exchange.nir.euler import run
-from exchange.nir.exports import EXAMPLES, NETWORKS, STEPS, ran
-from exchange.nir.graphs import DT
+from exchange.nir.graphs import DT, EXAMPLES, NETWORKS, STEPS, ran
 from refusals import refused
 
 from bioae.errors import NetworkError

@@ -11,8 +11,7 @@ import nir
 import numpy as np
 import pytest
 from exchange.nir.euler import run
-from exchange.nir.exports import EXAMPLES, NETWORKS, ran
-from exchange.nir.graphs import compared, spikes_of
+from exchange.nir.graphs import EXAMPLES, NETWORKS, compared, ran, spikes_of
 
 from bioae import simulate
 from bioae.datasets import load

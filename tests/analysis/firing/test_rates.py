@@ -1,8 +1,6 @@
-"""Fits and moments of rates, and rates over time and by class, against scipy and elephant."""
+"""Counts, rates and bursting, and fits of rates, against counts, NumPy, SciPy and elephant."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import neo
 import numpy as np
@@ -11,33 +9,26 @@ import quantities as pq
 import xarray as xr
 from elephant.kernels import GaussianKernel
 from elephant.statistics import instantaneous_rate, time_histogram
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from rasters import Raster, make, rasters
 from scipy import stats
 from scipy.special import digamma
 
-from bioae.analysis.coding.class_responses import rates_by_class
-from bioae.analysis.firing.rate_distributions import fit_rates, rate_statistics
+from bioae import analysis
+from bioae.analysis import firing_rate, fit_rates, population_rate, rate_statistics, rates_by_class
 from bioae.analysis.firing.rate_families import FAMILIES
-from bioae.analysis.firing.rates import firing_rate, population_rate
 
 # Elephant's construction of quantities.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity is deprecated")
 
-Make = Callable[..., xr.DataTree]
 DT_S = 0.5e-3
+RASTERS = rasters((1, 3), (1, 8), (1, 7))
 
 
-# (example, step, neuron)
-RASTERS = arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 8), st.integers(1, 7)))
-modest = settings(max_examples=40)
-
-
-@modest
 @given(raster=RASTERS)
-def test_fits_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_]) -> None:
+def test_fits_equal_those_of_scipy(raster: Raster) -> None:
     tree = make(raster)
     found = fit_rates(tree, "latent")
     rates = firing_rate(tree, "latent").to_numpy()
@@ -74,9 +65,8 @@ def test_the_order_of_a_gamma_distribution_maximises_its_likelihood(
     assert fit.shape * fit.scale == pytest.approx(rates.mean(), rel=1e-12)
 
 
-@modest
 @given(raster=RASTERS, of=st.sampled_from(["all", "alive"]))
-def test_moments_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_], of: str) -> None:
+def test_moments_equal_those_of_scipy(raster: Raster, of: str) -> None:
     tree = make(raster)
     found = rate_statistics(tree, "latent", of=of)  # type: ignore[arg-type]
     rates = firing_rate(tree, "latent").to_numpy()
@@ -100,18 +90,15 @@ def test_moments_equal_those_of_scipy(make: Make, raster: NDArray[np.bool_], of:
             assert float(found[name]) == pytest.approx(stats.skew(values), abs=1e-9)
 
 
-def test_a_single_active_neuron_has_the_largest_gini_coefficient(make: Make) -> None:
+def test_a_single_active_neuron_has_the_largest_gini_coefficient() -> None:
     raster = np.zeros((2, 4, 8), bool)
     raster[:, :, 5] = True
     assert float(rate_statistics(make(raster), "latent", of="all")["gini"]) == pytest.approx(7 / 8)
     assert float(rate_statistics(make(raster), "latent")["gini"]) == 0
 
 
-@modest
 @given(raster=RASTERS)
-def test_the_population_rate_equals_the_time_histogram_of_elephant(
-    make: Make, raster: NDArray[np.bool_]
-) -> None:
+def test_the_population_rate_equals_the_time_histogram_of_elephant(raster: Raster) -> None:
     examples, total, neurons = raster.shape
     found = population_rate(make(raster), "latent")
     assert found.dims == ("time",)
@@ -125,7 +112,7 @@ def test_the_population_rate_equals_the_time_histogram_of_elephant(
     np.testing.assert_allclose(found.mean(), raster.mean() / DT_S, rtol=1e-9)
 
 
-def test_the_smoothed_rate_equals_that_of_elephant_far_from_the_edges(make: Make) -> None:
+def test_the_smoothed_rate_equals_that_of_elephant_far_from_the_edges() -> None:
     raster = np.random.default_rng(0).random((1, 200, 1)) < 0.2
     found = population_rate(make(raster), "latent", sigma_ms=3.0).to_numpy()
     train = neo.SpikeTrain(np.flatnonzero(raster[0, :, 0]) * 0.5, units="ms", t_stop=100)
@@ -135,16 +122,13 @@ def test_the_smoothed_rate_equals_that_of_elephant_far_from_the_edges(make: Make
     assert rate[40:-40].std() > 1
 
 
-def test_smoothing_keeps_a_constant_rate_constant(make: Make) -> None:
+def test_smoothing_keeps_a_constant_rate_constant() -> None:
     found = population_rate(make(np.ones((2, 30, 3), bool)), "latent", sigma_ms=2.0)
     np.testing.assert_allclose(found, 1 / DT_S, rtol=1e-12)
 
 
-@modest
 @given(raster=RASTERS, data=st.data())
-def test_rates_by_class_are_means_over_its_examples(
-    make: Make, raster: NDArray[np.bool_], data: st.DataObject
-) -> None:
+def test_rates_by_class_are_means_over_its_examples(raster: Raster, data: st.DataObject) -> None:
     label = data.draw(arrays(np.int64, len(raster), elements=st.integers(3, 5)))
     found = rates_by_class(make(raster, label=label), "latent")
     assert found.dims == ("class", "neuron")
@@ -152,3 +136,97 @@ def test_rates_by_class_are_means_over_its_examples(
         expected = raster[label == own].mean((0, 1)) / DT_S
         np.testing.assert_allclose(found.sel({"class": own}), expected, rtol=1e-12)
     assert set(found["class"].to_numpy()) == set(label)
+
+
+def values(array: xr.DataArray) -> list[float]:
+    return [float(value) for value in array.to_numpy()]
+
+
+def test_numbers_that_were_counted_manually(counted: xr.DataTree) -> None:
+    layer = (counted, "latent")
+    assert values(analysis.spike_count(*layer, dims="example")) == [0, 1, 4, 2, 2]
+    assert values(analysis.is_alive(*layer)) == [False, True, True, True, True]
+    assert values(analysis.is_silent(*layer)) == [False, False, True]
+    assert values(analysis.active_fraction(*layer)) == pytest.approx([3 / 5, 2 / 5, 0])
+    assert values(analysis.active_fraction(*layer, of="alive")) == pytest.approx([3 / 4, 2 / 4, 0])
+    assert float(analysis.dead_fraction(*layer)) == pytest.approx(1 / 5)
+    assert float(analysis.silent_fraction(*layer)) == pytest.approx(1 / 3)
+    assert float(analysis.rate_per_step(*layer, dims=("example", "neuron"))) == pytest.approx(
+        9 / (3 * 4 * 5)
+    )
+    assert float(analysis.rate_per_step_mean_alive(*layer)) == pytest.approx(9 / (3 * 4 * 4))
+    # 4 steps of 0.5 ms: a spike in a presentation is 500 Hz.
+    assert values(analysis.firing_rate(*layer)) == pytest.approx(
+        [0, 500 / 3, 2000 / 3, 1000 / 3, 1000 / 3]
+    )
+    assert values(analysis.rate_per_step(*layer)) == pytest.approx(
+        [0, 1 / 12, 4 / 12, 2 / 12, 2 / 12]
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "bursting"),
+    [
+        (0.0, [False, True, True, True, True]),
+        (0.24, [False, True, True, True, True]),
+        (0.25, [False, False, True, False, True]),
+        (0.49, [False, False, True, False, True]),
+        (0.5, [False, False, True, False, False]),
+        (1.0, [False, False, False, False, False]),
+    ],
+)
+def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
+    counted: xr.DataTree, threshold: float, bursting: list[bool]
+) -> None:
+    found = analysis.is_bursting(counted, "latent", threshold=threshold)
+    assert values(found) == bursting
+    for of, neurons in (("all", 5), ("alive", 4)):
+        fraction = analysis.bursting_fraction(counted, "latent", threshold=threshold, of=of)  # type: ignore[arg-type]
+        assert float(fraction) == pytest.approx(sum(bursting) / neurons)
+
+
+def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero() -> None:
+    dead = make(np.zeros((2, 3, 4), bool))
+    row = analysis.summary(dead).isel(layer=0)
+    undefined = {str(name) for name, value in row.data_vars.items() if np.isnan(float(value))}
+    assert undefined == {"rate_per_step_mean_alive", "bursting_of_alive", "active_of_alive"}
+    assert float(row["dead_fraction"]) == float(row["silent_fraction"]) == 1
+    zero = (
+        "spikes",
+        "rate_per_step_mean",
+        "rate_hz_mean",
+        "bursting_fraction",
+        "active_fraction_mean",
+    )
+    assert [float(row[name]) for name in zero] == [0] * len(zero)
+
+
+@given(raster=rasters())
+def test_every_measure_agrees_with_the_dense_raster(raster: Raster) -> None:
+    tree = make(raster)
+    alive = raster.any((0, 1))
+    row = analysis.summary(tree).isel(layer=0)
+    assert int(row["spikes"]) == raster.sum()
+    assert float(row["rate_per_step_mean"]) == pytest.approx(raster.mean())
+    assert float(row["dead_fraction"]) == pytest.approx(1 - alive.mean())
+    assert float(row["active_fraction_mean"]) == pytest.approx(raster.any(1).mean())
+    assert float(row["silent_fraction"]) == pytest.approx(1 - raster.any((1, 2)).mean())
+    bursting = 0
+    for neuron in np.flatnonzero(alive):
+        per_example = raster[:, :, neuron].mean(1)
+        bursting += per_example[per_example > 0].mean() > 0.5
+    assert float(row["bursting_fraction"]) == pytest.approx(bursting / alive.size)
+    if alive.any():
+        assert float(row["rate_per_step_mean_alive"]) == pytest.approx(raster[:, :, alive].mean())
+        assert float(row["active_of_alive"]) == pytest.approx(raster[:, :, alive].any(1).mean())
+        # Density is that of the alive, times how many are alive.
+        product = float(row["rate_per_step_mean_alive"]) * (1 - float(row["dead_fraction"]))
+        assert float(row["rate_per_step_mean"]) == pytest.approx(product)
+
+
+@given(raster=rasters(), bins=st.integers(1, 12))
+def test_the_distribution_holds_every_living_neuron_once(raster: Raster, bins: int) -> None:
+    found = analysis.rate_distribution(make(raster), "latent", bins=bins)
+    assert int(found["neurons"].sum()) + int(found["dead"]) == raster.shape[2]
+    assert int(found["dead"]) == (~raster.any((0, 1))).sum()
+    np.testing.assert_allclose(found["rate_low"][1:], found["rate_high"][:-1])

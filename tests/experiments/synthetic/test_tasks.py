@@ -1,0 +1,160 @@
+"""Memory tasks, ordered segments and flipped labels: what is shown when, and its classes."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bioae.datasets import Data, load
+from experiments.synthetic import flip_labels, ordered_segments, permuted_rows, store_recall
+
+
+def parts(signals: Data, neurons: int = 1) -> np.ndarray:
+    """Return which of the four populations are active, (example, time, population)."""
+    values = signals.as_float().reshape(len(signals), signals.points, 4, neurons)
+    assert (values == values[..., :1]).all()
+    return values[..., 0] > 0
+
+
+def first(active: np.ndarray) -> np.ndarray:
+    """Return the first active point of each example."""
+    assert active.any(axis=1).all()
+    return active.argmax(axis=1)
+
+
+@pytest.mark.parametrize(("delay", "steps", "neurons"), [(200, 250, 1), (40, 90, 3)])
+def test_cues_values_and_delay(delay: int, steps: int, neurons: int) -> None:
+    made = store_recall(200, seed=1, delay=delay, steps=steps, neurons=neurons, rate=0.25)
+    assert made.as_float().shape == (200, steps, 4 * neurons)
+    assert set(np.unique(made.as_float())) == {0.0, 0.25}
+    active = parts(made, neurons)
+    store, recall = first(active[:, :, 2]), first(active[:, :, 3])
+    assert (recall - store == delay + 20).all()
+    assert set(store) == set(range(11)), "every onset that leaves room"
+    for cue in (2, 3):
+        assert (active[:, :, cue].sum(1) == 20).all()
+    each = np.arange(200)
+    for point in (store, store + 19):
+        assert active[each, point, made.labels].all()
+        assert not active[each, point, 1 - made.labels].any()
+    for example in each:
+        silent = [*range(store[example]), *range(recall[example] + 20, steps)]
+        assert not active[example, silent].any()
+        assert not active[example, recall[example] : recall[example] + 20, :2].any()
+
+
+def test_distractors_come_in_the_delay_and_say_nothing_of_the_label() -> None:
+    made = store_recall(4000, seed=2)
+    active = parts(made)
+    store = first(active[:, :, 2])
+    each = np.arange(4000)
+    zeros, ones = (
+        sum(active[each, store + 20 + point, value] for point in range(200)) for value in (0, 1)
+    )
+    # Half of ten windows of 20 points, and one value at a time.
+    assert (zeros + ones).mean() == pytest.approx(100, rel=0.03)
+    assert set(zeros + ones) <= set(range(0, 201, 20))
+    assert abs(np.corrcoef(ones - zeros, made.labels)[0, 1]) < 0.05
+    assert abs(made.labels.mean() - 0.5) < 0.03
+    assert not parts(store_recall(50, seed=2, distractors=0.0))[:, 31:230, :2].any()
+
+
+def test_rows_hold_the_permuted_pixels_of_their_image() -> None:
+    digits = load("sample", "test", 20)
+    rows, other, plain = (permuted_rows(digits, seed=seed) for seed in (0, 1, None))
+    flat = digits.as_float().reshape(20, -1).astype(np.float32)
+    np.testing.assert_array_equal(plain.as_float().reshape(20, -1), flat)
+    for made in (rows, other):
+        assert made.as_float().shape == (20, 28, 28)
+        permuted = made.as_float().reshape(20, -1)
+        np.testing.assert_array_equal(np.sort(permuted), np.sort(flat))
+        assert (permuted != flat).any(axis=1).all()
+        np.testing.assert_array_equal(made.labels, digits.labels)
+        np.testing.assert_array_equal(made.indices, digits.indices)
+    assert (rows.as_float() != other.as_float()).any()
+    # One permutation for all images, whichever they are.
+    later = permuted_rows(digits[10:], seed=0)
+    np.testing.assert_array_equal(later.as_float(), rows.as_float()[10:])
+
+
+def test_segments_come_in_the_order_of_the_label() -> None:
+    quiet = ordered_segments(60, seed=1, steps=120, channels=10, length=8, gap=20, noise=0)
+    assert quiet.values.shape == (60, 120, 10)
+    active = (np.asarray(quiet.values) > 0).any(axis=2)
+    assert (active.sum(axis=1) == 3 * 8).all()
+    assert quiet.labels is not None
+    assert set(quiet.labels) == set(range(6))
+    seen: dict[int, list[Any]] = {}
+    for values, shown, label in zip(quiet.as_float(), active, quiet.labels, strict=True):
+        onsets = np.flatnonzero(shown & ~np.r_[False, shown[:-1]])
+        assert len(onsets) == 3
+        assert (np.diff(onsets) >= 28).all()
+        assert onsets[-1] + 28 <= 120
+        seen.setdefault(int(label), []).append(values[onsets])
+    spectra = seen[0][0]
+    for label, order in enumerate(permutations(range(3))):
+        for shown in seen[label]:
+            np.testing.assert_array_equal(shown, spectra[list(order)])
+
+
+def test_the_mean_over_time_is_the_same_for_all_classes() -> None:
+    quiet = ordered_segments(40, seed=2, noise=0)
+    means = quiet.as_float().mean(axis=1)
+    np.testing.assert_allclose(means, np.broadcast_to(means[0], means.shape), atol=1e-6)
+
+
+def test_the_noise_has_its_deviation() -> None:
+    quiet, noisy = (ordered_segments(20, seed=3, noise=noise) for noise in (0, 0.5))
+    rest = noisy.as_float() - quiet.as_float()
+    assert rest.std() == pytest.approx(0.5, rel=0.01)
+    assert abs(rest.mean()) < 0.01
+
+
+def images(count: int, classes: int) -> Data:
+    labels = np.arange(count) % classes
+    return Data.of_images(np.zeros((count, 1, 2, 2)), labels=labels, name="noise")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(1, 200),
+    classes=st.integers(2, 12),
+    fraction=st.floats(0, 1),
+    seed=st.integers(0, 2**64 - 1),
+    kind=st.sampled_from(["symmetric", "pair"]),
+)
+def test_exactly_a_fraction_is_flipped_to_another_class(
+    count: int, classes: int, fraction: float, seed: int, kind: str
+) -> None:
+    data = images(count, classes)
+    flipped = flip_labels(data, fraction, classes=classes, seed=seed, kind=kind)
+    before, after = data.labels, flipped.labels
+    assert before is not None
+    assert after is not None
+    assert after.dtype == np.int64
+    assert (after != before).sum() == round(fraction * count)
+    assert after.min() >= 0
+    assert after.max() < classes
+    assert (before == np.arange(count) % classes).all()  # unchanged
+    assert flipped.values is data.values
+    if kind == "pair":
+        wrong = after != before
+        assert (after[wrong] == (before[wrong] + 1) % classes).all()
+    more = flip_labels(data, min(1.0, fraction + 0.3), classes=classes, seed=seed, kind=kind)
+    assert (more.labels == after)[after != before].all()
+
+
+def test_signals_and_events_keep_their_kind() -> None:
+    signals = Data.of_signals(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
+    events = Data.of_events(
+        example=[0, 3], time=[1.0, 2.0], channel=[0, 1], channels=2, labels=[0, 1, 0, 1]
+    )
+    for data in (signals, events):
+        flipped = flip_labels(data, 1.0, classes=2, seed=0)
+        assert type(flipped) is type(data)
+        assert flipped.labels.tolist() == [1, 0, 1, 0]
