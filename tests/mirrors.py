@@ -9,7 +9,7 @@ import builders
 import numpy as np
 import pytest
 import torch
-from builders import dense
+from builders import conv, dense
 from torch import Tensor
 
 from bioae.equations import available, load_neuron
@@ -94,6 +94,23 @@ def firing(config: NetworkConfig, *, recurrent: bool = True) -> Network:
         else:
             pytest.fail(f"{layer} never fires as it should")
         weights = scaled
+    return Network(config, weights)
+
+
+def two_recurrent(model: str, schedule: str, **fields: Any) -> Network:
+    """Return two recurrent layers, the first a convolution, driven hard enough to fire."""
+    own = {"recurrent": True, "autapses": True}
+    config = builders.described(
+        conv("first", 2, 2, bias=True, **own), dense("last", shape=[1, 3, 2], bias=True, **own),
+        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron=model, decoder={"kind": "mean"},
+        **fields,
+    )  # fmt: skip
+    drawn = Network.initialise(config, seed=2)
+    stronger = 6.0 if model == "cuba" else 1.5
+    weights = {n: w if n.endswith("recurrent") else stronger * w for n, w in drawn.weights.items()}
+    weights["first.weight"] = abs(weights["first.weight"])
+    for key, name in enumerate(("first.bias", "last.bias")):
+        weights[name] = stream(5, key).normal(0.05, 0.1, weights[name].shape)
     return Network(config, weights)
 
 

@@ -1,4 +1,4 @@
-"""Gradients of the mirror: against differences, a loop in plain PyTorch, and in long runs.
+"""Gradients of the mirror: against differences, and in long runs.
 
 For finite differences a spike is made smooth: its value is the primitive of the spike derivative,
 and a reset acts in proportion to it. All the rest is the mirror's own.
@@ -6,22 +6,22 @@ and a reset acts in proportion to it. All the rest is the mirror's own.
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from builders import COBA, SCHEDULES, conv, dense, described, model, multiplied
-from finite_differences import Surrogate
-from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of
+from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of, two_recurrent
 from mirrors import described as described_model
 from torch import Tensor
 
 from bioae.equations import load_neuron
 from bioae.networks import Network
-from bioae.random import stream
-from bioae.trainers.mirror.derivatives import ArcTan, FastSigmoid, Gaussian
+from bioae.trainers.mirror import NeuronMirror
+from bioae.trainers.mirror import gradients as mirror_gradients
+from bioae.trainers.mirror.derivatives import ArcTan, Gaussian, SpikeFunction
+from bioae.trainers.mirror.gradients import ACTIVE
 
 CURVED = """
 description = "Nonlinear, starts from a trained value, and adapts through its resting potential."
@@ -60,26 +60,55 @@ b = ["0", "1"]
 """
 
 
-def network(model: str, schedule: str, **fields: Any) -> Network:
-    """Two layers, both recurrent, the first a convolution; driven hard enough to fire."""
-    own = {"recurrent": True, "autapses": True}
-    config = described(
-        conv("first", 2, 2, bias=True, **own), dense("last", shape=[1, 3, 2], bias=True, **own),
-        input_shape=[1, 3, 2], steps=9, schedule=schedule, neuron=model, decoder={"kind": "mean"},
-        **fields,
-    )  # fmt: skip
-    drawn = Network.initialise(config, seed=2)
-    stronger = 6.0 if model == "cuba" else 1.5
-    weights = {
-        n: w * (1 if n.endswith("recurrent") else stronger) for n, w in drawn.weights.items()
-    }
-    weights["first.weight"] = abs(weights["first.weight"])
-    for key, name in enumerate(("first.bias", "last.bias")):
-        weights[name] = stream(5, key).normal(0.05, 0.1, weights[name].shape)
-    return Network(config, weights)
-
-
 # Finite differences
+
+
+class SmoothSpike(SpikeFunction):
+    """Forward the primitive of the derivative `Gaussian`, backward the mirror's rule."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, threshold: Tensor, distance: Tensor, scale: Tensor, rule: Gaussian
+    ) -> Tensor:
+        hard: Tensor = SpikeFunction.forward(ctx, threshold, distance, scale, rule)
+        return torch.special.ndtr(distance / (rule.sigma * scale.abs())).expand_as(hard)
+
+
+@pytest.fixture
+def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make spikes of the derivative `Gaussian` smooth, and their effects proportional to them.
+
+    The rest is the mirror's: the conditions, and the writes that refractory neurons skip without a
+    gradient.
+    """
+    scales: dict[tuple[NeuronMirror, float], Tensor] = {}
+    hard = NeuronMirror._spikes
+
+    def spikes(self: Any, values: dict[str, Tensor], fired: Tensor) -> Tensor:
+        if not isinstance(self.backward.derivative, Gaussian):
+            return hard(self, values, fired)
+        # A rule takes the scale as given; so must the differences, or theta would count twice.
+        now = self._stepper.scale(values).detach().clone()
+        scale = scales.setdefault((self, float(values["t"])), now)
+        distance = self._stepper.distance(values).expand_as(fired)
+        spike: Tensor = SmoothSpike.apply(fired, distance, scale, self.backward.derivative)  # type: ignore[no-untyped-call]
+        if not self.program.refractory:
+            return spike
+        detached = self.backward.detach_refractory
+        return spike * values["not_refractory" if detached else ACTIVE]
+
+    def written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
+        if not old.is_floating_point():
+            return torch.where(condition, value, old)
+        proportional: Tensor = old + weight * (value - old)
+        return proportional
+
+    def released(active: Tensor, weight: Tensor) -> Tensor:
+        return torch.where(active, 1, weight)
+
+    monkeypatch.setattr(NeuronMirror, "_spikes", spikes)
+    monkeypatch.setattr(mirror_gradients, "_written", written)
+    monkeypatch.setattr(mirror_gradients, "_released", released)
 
 
 @cache
@@ -126,7 +155,7 @@ def test_weights_and_each_parameter_of_every_model(name: str, way: int, smooth: 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_convolutions_biases_and_starts(schedule: str, smooth: None) -> None:
     curved = model(CURVED, "curved")
-    described = network("curved", schedule, neurons={"curved": curved.to_mapping()})
+    described = two_recurrent("curved", schedule, neurons={"curved": curved.to_mapping()})
     mirror = mirror_of(
         described, derivative=Gaussian(sigma=0.5), trainable=curved.trainable, potentials="all"
     )
@@ -170,72 +199,11 @@ def test_surrogate_gradients_stay_finite(name: str) -> None:
         assert values.grad.any(), key
 
 
-# A loop in plain PyTorch
-
-
-def monolith(given: Tensor, weights: dict[str, Tensor], schedule: str) -> Tensor:
-    """Both layers of LIF neurons at once, step by step: spikes reach the second layer at once."""
-    decay = math.exp(-1 / 100)
-    examples = given.shape[1]
-    u = [torch.zeros((examples, size), dtype=torch.float64) for size in (4, 6)]
-    s = [torch.zeros_like(x) for x in u]
-    emitted: list[list[Tensor]] = [[], []]
-    kernel = weights["first.weight"]
-
-    def fire(layer: int) -> None:
-        s[layer] = Surrogate.apply(u[layer] - 1)  # type: ignore[no-untyped-call]
-        emitted[layer].append(s[layer])
-
-    for current in given:
-        for layer, name in enumerate(("first", "last")):
-            if layer == 0:
-                feed = torch.nn.functional.conv2d(current, kernel, weights["first.bias"]).flatten(1)
-            else:
-                feed = s[0] @ weights["last.weight"].T + weights["last.bias"]
-            recurrent = weights[f"{name}.recurrent"]
-            if schedule == "paper":
-                u[layer] = u[layer] + feed + s[layer] @ recurrent.T
-                fire(layer)
-                u[layer] = decay * u[layer] * (1 - s[layer])
-            else:
-                # What comes from below in step n is there from the end of step n - 1 on.
-                u[layer] = (u[layer] + feed) * (1 - s[layer])
-                u[layer] = decay * u[layer]
-                fire(layer)
-                u[layer] = u[layer] + s[layer] @ recurrent.T
-    return torch.cat([torch.stack(steps).flatten() for steps in emitted])
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_layer_by_layer_equals_step_by_step(schedule: str) -> None:
-    described = network("lif", schedule)
-    mirror = mirror_of(described, derivative=FastSigmoid(slope=10.0))
-    given, same = (drive_of(described.config).requires_grad_() for _ in range(2))
-    weights = {
-        name: torch.tensor(values).requires_grad_() for name, values in described.weights.items()
-    }
-    activity = mirror(given)
-    found = torch.cat([layer.spikes.flatten() for layer in activity.layers.values()])
-    expected = monolith(same, weights, schedule)
-    assert 0.1 < expected.mean() < 0.9
-    assert torch.equal(found, expected)
-    weighting = torch.from_numpy(stream(5, 5).normal(size=len(found)))
-    (weighting * found).sum().backward()  # type: ignore[no-untyped-call]
-    (weighting * expected).sum().backward()  # type: ignore[no-untyped-call]
-    pairs = [(given.grad, same.grad)]
-    pairs += [(mirror.weights[name].grad, values.grad) for name, values in weights.items()]
-    for a, b in pairs:
-        assert a is not None
-        assert b is not None
-        assert b.any()
-        torch.testing.assert_close(a, b)
-
-
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_refractory_neuron_passes_no_gradient_and_no_nan(schedule: str) -> None:
     trainable = ("tau", "tau_syn", "theta")
     mirror = mirror_of(
-        network("cuba", schedule), derivative=ArcTan(), trainable=trainable, potentials="all"
+        two_recurrent("cuba", schedule), derivative=ArcTan(), trainable=trainable, potentials="all"
     )
     loss = Loss(mirror)
     total = loss()
