@@ -10,10 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stepping import begun
 
 from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 
 EQUATIONS = """
@@ -56,10 +56,7 @@ def model_of(threshold: str, **changes: Any) -> NeuronModel:
 def evaluated(model: NeuronModel, **states: Any) -> tuple[Any, Any, Any]:
     """Return the truth of the condition, the distance, and the scale."""
     program = lower(model)
-    parameters = default_parameters(program)
-    values = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1), **states}
-    values |= {"i": np.zeros(1), "t": np.asarray(0.0)}
-    values |= {name: np.asarray(0.25) for name in program.draws}
+    values = begun(program) | states | {name: np.asarray(0.25) for name in program.draws}
     stepper = Stepper(program, array_functions(np))
     return stepper.condition(values), stepper.distance(values), stepper.scale(values)
 

@@ -19,10 +19,11 @@ from brian2 import (
     start_scope,
 )
 from numpy.typing import NDArray
+from stepping import begun
 
 from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
+from bioae.equations.arrays.start import default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import parameter_values
 from bioae.equations.quantities import evaluate, physical_constants
@@ -342,16 +343,7 @@ def inhibition_of(arriving: Array) -> Array:
 def run_statements(model: NeuronModel, drive: Array, dt: float = 1e-3) -> dict[str, Array]:
     """Return every state at the end of each step (step, neuron), and ``_fired``."""
     program = lower(model)
-    size: dict[str, Any] = {"dt": dt, "n": drive.shape[1]}
-    parameters = default_parameters(program)
-    values: dict[str, Any] = {
-        **parameters,
-        **constant_values(program, parameters, **size),
-        **initial_state(program, parameters, **size),
-        "dt": np.asarray(dt),
-        "N": np.asarray(float(drive.shape[1])),
-        "i": np.arange(drive.shape[1], dtype=float),
-    }
+    values = begun(program, dt=dt, n=drive.shape[1])
     stepper = Stepper(program, array_functions(np))
     recorded: dict[str, list[Array]] = {name: [] for name in (*program.states, "_fired")}
     with np.errstate(all="ignore"):

@@ -9,11 +9,11 @@ import builders
 import numpy as np
 import pytest
 from refusals import place, refused
+from stepping import begun
 
 from bioae import parity
 from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters
 from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 from bioae.simulation.backend import Target
@@ -142,10 +142,8 @@ tau = "20*ms"
 rest_{name} = "0.5"
 """
     program = lower(builders.model(text))
-    parameters = default_parameters(program)
     stepper = Stepper(program, array_functions(np))
-    values: dict[str, Any] = {**parameters, **constant_values(program, parameters, dt=1e-3, n=1)}
-    values |= {name: np.array([0.9]), "dt": np.asarray(1e-3), "bioae_input": 1.0}
+    values = begun(program) | {name: np.array([0.9]), "bioae_input": 1.0}
     stepper.update(values)
     np.testing.assert_allclose(values[name], 0.5 + 0.4 * np.exp(-1 / 20), rtol=1e-14)
     stepper.receive(values)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
+from stepping import begun
 
-from bioae.equations import Program, lower
+from bioae.equations import NeuronModel, lower
 from bioae.equations.arrays.functions import array_functions
-from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.library import load_neuron
 
@@ -42,7 +42,7 @@ class Run:
 
 
 def run(
-    name: str,
+    model: str | NeuronModel,
     duration: float,
     *,
     dt: float = 1e-4,
@@ -51,13 +51,14 @@ def run(
     hold: Mapping[str, ArrayLike] | None = None,
     start: Mapping[str, ArrayLike] | None = None,
     parameters: Mapping[str, ArrayLike] | None = None,
+    order: Sequence[str] = ("update", "threshold", "receive", "reset"),
 ) -> Run:
-    """Run a shipped model in Brian2's order of a step.
+    """Run a model in some order of a step.
 
     Parameters
     ----------
-    name
-        The model.
+    model
+        The model, or the name of a shipped one.
     duration, dt
         In seconds.
     weights, inhibition
@@ -67,45 +68,38 @@ def run(
     start, parameters
         Initial values and parameters to replace the model's, in base units.
     """
-    program = lower(load_neuron(name))
+    program = lower(load_neuron(model) if isinstance(model, str) else model)
     steps = round(duration / dt)
     arriving, inhibiting = (_over(each, steps) for each in (weights, inhibition))
     arrays = [*(hold or {}).values(), *(start or {}).values(), *(parameters or {}).values()]
     n = max([arriving.shape[1], inhibiting.shape[1], *(np.size(each) for each in arrays)])
-    values = _start(program, dict(parameters or {}), dt=dt, n=n)
+    values = begun(program, dt=dt, n=n, parameters=parameters)
     values |= {name: np.broadcast_to(each, n).astype(float) for name, each in (start or {}).items()}
     stepper = Stepper(program, array_functions(np))
     recorded: dict[str, list[Array]] = {name: [] for name in program.states}
     distance: list[Array] = []
     fired = np.zeros((steps, n), dtype=bool)
+    # A separate variable receives the sum of magnitudes; otherwise it is subtracted.
+    both = program.model.inhibition is not None
     for step in range(steps):
         values["t"] = np.asarray(step * dt)
         values |= {name: np.broadcast_to(each, n) for name, each in (hold or {}).items()}
-        stepper.prepare(values)
-        stepper.update(values)
-        for variable, kept in recorded.items():
-            kept.append(np.broadcast_to(values[variable], n))
-        condition = stepper.condition(values)
-        if condition is not None:
-            values["_fired"] = fired[step] = condition
-            distance.append(stepper.distance(values))
-            stepper.on_spike(values)
-        # A separate variable receives the sum of magnitudes; otherwise it is subtracted.
-        both = program.model.inhibition is not None
         values["bioae_input"] = arriving[step] - (0.0 if both else inhibiting[step])
         values["bioae_inhibition"] = inhibiting[step]
-        stepper.receive(values)
-        if condition is not None:
-            stepper.reset(values)
+        stepper.prepare(values)
+        for slot in order:
+            if slot == "threshold":
+                if program.threshold is not None:
+                    values["_fired"] = fired[step] = stepper.condition(values)
+                    distance.append(stepper.distance(values))
+                    stepper.on_spike(values)
+            elif slot != "reset" or program.threshold is not None:
+                getattr(stepper, slot)(values)
+            if slot == "update":
+                for variable, kept in recorded.items():
+                    kept.append(np.broadcast_to(values[variable], n))
     states = {name: np.array(kept) for name, kept in recorded.items()}
     return Run(dt, states, fired, np.array(distance) if distance else None)
-
-
-def _start(program: Program, parameters: dict[str, Any], *, dt: float, n: int) -> dict[str, Any]:
-    parameters = {**default_parameters(program), **parameters}
-    size: dict[str, Any] = {"dt": dt, "n": n}
-    values = parameters | constant_values(program, parameters, **size)
-    return {**values, **initial_state(program, parameters, **size), "dt": np.asarray(dt)}
 
 
 def _over(weights: ArrayLike, steps: int) -> Array:

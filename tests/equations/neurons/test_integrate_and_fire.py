@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import builders
 import numpy as np
 import pytest
+
+from bioae.equations import NeuronModel, load_neuron
 
 
 def test_without_a_leak_the_rate_is_the_drive_over_the_threshold(
@@ -73,3 +76,75 @@ def test_the_exponential_neuron_needs_its_rheobase(simulate: Callable[..., Any])
     drive = rheobase * np.array([0.9, 1.1]) * dt / 10e-3 / 4
     result = simulate("eif", 0.4, dt=dt, weights=drive)
     assert result.spikes.any(axis=0).tolist() == [False, True]
+
+
+# The LIF in both orders of a step: with w arriving at each step and a leak l = exp(-dt/tau), v
+# after n inputs is w (1 - l^n)/(1 - l), times l where the leak comes between the last input and the
+# threshold.
+
+BRIAN2 = ("update", "threshold", "receive", "reset")
+PAPER = ("receive", "threshold", "reset", "update")
+
+DRIVES = np.array([0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.26, 0.4, 0.5, 0.8, 0.99, 1.5])
+
+
+def inputs_to_fire(w: float, leak: float, *, leaks_first: bool) -> int | None:
+    """Return the smallest n with w (1 - l^n)/(1 - l) > 1, times l where the leak comes first."""
+    needed = 1 - (1 - leak) / (w * (leak if leaks_first else 1))
+    return int(np.floor(np.log(needed) / np.log(leak))) + 1 if needed > 0 else None
+
+
+def lif(tau: float, refractory: int | None = None) -> NeuronModel:
+    fields = load_neuron("lif").to_mapping()
+    fields["parameters"] = {"tau": f"{tau}*ms", "theta": "1"}
+    if refractory is not None:
+        fields["equations"] = "dv/dt = -v/tau : 1 (unless refractory)"
+        fields["refractory"] = f"{refractory}*ms"
+    return builders.model(fields)
+
+
+def spike_steps(
+    simulate: Callable[..., Any], model: NeuronModel, order: tuple[str, ...], steps: int
+) -> list[list[int]]:
+    """Return the steps in which each neuron fires; neuron k receives ``DRIVES[k]`` at each step."""
+    found = simulate(model, steps * 1e-3, dt=1e-3, weights=DRIVES, order=order)
+    return [np.flatnonzero(spikes).tolist() for spikes in found.spikes.T]
+
+
+@pytest.mark.parametrize("order", [BRIAN2, PAPER], ids=["brian2", "paper"])
+@pytest.mark.parametrize("tau", [5.0, 20.0, 100.0])
+def test_inputs_to_a_spike(tau: float, order: Any, simulate: Callable[..., Any]) -> None:
+    """The interval between spikes is n inputs; in Brian2's order that of a spike's step is lost."""
+    leak, steps, lost = np.exp(-1 / tau), 150, order == BRIAN2
+    result = spike_steps(simulate, lif(tau), order, steps)
+    for w, mine in zip(DRIVES, result, strict=True):
+        n = inputs_to_fire(w, leak, leaks_first=lost)
+        expected = [] if n is None else list(range(n if lost else n - 1, steps, n + lost))
+        assert mine == expected, w
+    assert sum(map(len, result)) > 200
+
+
+@pytest.mark.parametrize("refractory", [1, 2, 5])
+def test_refractory_steps_lengthen_the_interval(
+    refractory: int, simulate: Callable[..., Any]
+) -> None:
+    """In both orders the interval is n inputs, and r more steps.
+
+    In Brian2's order the input of the step in which refractoriness ends is the first that counts.
+    In the paper's it comes before that end, and is lost.
+    """
+    tau, steps = 20.0, 200
+    leak = np.exp(-1 / tau)
+    brian2, paper = (
+        spike_steps(simulate, lif(tau, refractory), order, steps) for order in (BRIAN2, PAPER)
+    )
+    compared = 0
+    for w, theirs, ours in zip(DRIVES, brian2, paper, strict=True):
+        first, again = (inputs_to_fire(w, leak, leaks_first=flag) for flag in (True, False))
+        if first is not None:
+            assert set(np.diff(theirs)) == {first + refractory}, w
+            compared += len(theirs)
+        if again is not None:
+            assert set(np.diff(ours)) == {again + refractory}, w
+            compared += len(ours)
+    assert compared > 200

@@ -22,6 +22,7 @@ from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
 from bioae.runs import Report
 from bioae.runs import checkpoint as checkpoints
 from bioae.runs.folder import CHECKPOINT, CONFIG, METRICS, TEST
+from bioae.trainers.mirror import NetworkMirror
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.trainer import GradientTrainer
 from bioae.trainers.training.variability import WeightNoise
@@ -29,19 +30,16 @@ from bioae.trainers.training.variability import WeightNoise
 TIMES = ("seconds", "images_per_second")
 STAGES: list[dict[str, Any]] = [
     {"epochs": 1, "trainable": [], "learning_rate": 1e-3},
-    {
-        "epochs": 1,
-        "batch_size": 5,
-        "frozen": ["hidden.weight"],
-        "regularisers": {"lambda2": {"coefficient": 0.1, "warm_up": 0.5}},
-        "schedule": {"name": "cosine", "warm_up": 0.5},
-    },
+    {"epochs": 1, "batch_size": 5, "frozen": ["hidden.weight"],
+     "regularisers": {"lambda2": {"coefficient": 0.1, "warm_up": 0.5}},
+     "schedule": {"name": "cosine", "warm_up": 0.5}},
     {"epochs": 1, "learning_rates": {"tau": 1e-2}},
-]
+]  # fmt: skip
 WARM_UP = {
     "beta2": {"coefficient": 0.1, "warm_up": 2.5},
     "lambda1": {"coefficient": 0.1, "window": [0.1, 0.3], "over": "batch"},
 }
+MOMENTUM = {"name": "sgd", "momentum": 0.9}
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "cosine": {"schedule": {"name": "cosine", "warm_up": 1.5}},
@@ -53,24 +51,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
     # The error rises again, so that the best epoch is not the last one.
     "best": {"learning_rate": 0.1, "epochs": 4},
     "gradient descent": {"optimiser": "sgd", "learning_rate": 0.01},
-    "momentum": {
-        "optimiser": {"name": "sgd", "momentum": 0.9},
-        "learning_rate": 0.01,
-        "stages": STAGES,
-    },
+    "momentum": {"optimiser": MOMENTUM, "learning_rate": 0.01, "stages": STAGES},
     "noise": {"variability": 0.3},
     "laplace": {"variability": {"scale": 0.3, "distribution": "laplace", "layers": ["output"]}},
     "random walk": {"variability": {"scale": 0.05, "accumulate": True}},
     "all": {
-        "stages": STAGES,
-        "average": 0.8,
-        "regularisers": WARM_UP,
-        "optimiser": {"name": "adamw", "weight_decay": 0.1},
-        "learning_rate": 0.1,
-        "evaluation_batch_size": 3,
+        "stages": STAGES, "average": 0.8, "regularisers": WARM_UP, "learning_rate": 0.1,
+        "optimiser": {"name": "adamw", "weight_decay": 0.1}, "evaluation_batch_size": 3,
         "variability": 0.1,
     },
-}
+}  # fmt: skip
 
 Outcome = tuple[dict[str, bytes], list[str], bytes]
 
@@ -170,41 +160,23 @@ def test_an_interrupted_run_keeps_its_progress(runs: dict[str, Path], tmp_path: 
     assert outcome(tmp_path) == outcome(runs["plain"])
 
 
-def test_an_interrupt_during_an_update_leaves_the_last_checkpoint(
-    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    problem = problem_of()
-    calls = 0
-
-    def clamp() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 6:
-            raise KeyboardInterrupt
-        type(problem.mirror).clamp_(problem.mirror)
-
-    monkeypatch.setattr(problem.mirror, "clamp_", clamp)
-    with pytest.raises(KeyboardInterrupt):
-        small_run.fit(problem, tmp_path)
-    assert position(tmp_path) == (1, 1)
-    small_run.fit(problem_of(), tmp_path, resume=True)
-    assert outcome(tmp_path) == outcome(runs["plain"])
-
-
 @pytest.mark.medium
-@pytest.mark.parametrize("place", ["terms", "add", "restore"])
-def test_interrupted_while_the_weights_have_noise(
-    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
+@pytest.mark.parametrize(
+    ("owner", "attribute", "batch"),
+    [(NetworkMirror, "clamp_", 0), (GradientTrainer, "_terms", 1), (WeightNoise, "add", 0),
+     (WeightNoise, "restore", 0)],
+)  # fmt: skip
+def test_interrupted_during_an_update(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *,
+    owner: Any, attribute: str, batch: int,
+) -> None:  # fmt: skip
     """Nothing with noise reaches a checkpoint, also if the noise is only put in or taken out."""
-    owner: Any = GradientTrainer if place == "terms" else WeightNoise
-    attribute = {"terms": "_terms"}.get(place, place)
     original, calls = getattr(owner, attribute), 0
 
     def interrupted(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 6 and place == "restore":
+        if calls == 6 and attribute == "restore":
             (weight, before), *_ = arguments[-1]
             with torch.no_grad():
                 weight.copy_(before)  # of several arrays only one
@@ -214,14 +186,14 @@ def test_interrupted_while_the_weights_have_noise(
             raise KeyboardInterrupt
         return result
 
-    wrapped = staticmethod(interrupted) if place == "restore" else interrupted
+    wrapped = staticmethod(interrupted) if attribute == "restore" else interrupted
     problem = problem_of("noise", checkpoint_seconds=1e6)
     with monkeypatch.context() as patch:
         patch.setattr(owner, attribute, wrapped)
         with pytest.raises(KeyboardInterrupt):
             small_run.fit(problem, tmp_path)
     # With the weights restored, an interrupt keeps the batches since the last checkpoint.
-    assert position(tmp_path) == (1, 1 if place == "terms" else 0)
+    assert position(tmp_path) == (1, batch)
     small_run.fit(problem_of("noise"), tmp_path, resume=True)
     assert outcome(tmp_path) == outcome(runs["noise"])
 
@@ -312,47 +284,35 @@ def test_a_damaged_checkpoint_is_refused(runs: dict[str, Path], tmp_path: Path) 
             checkpoints.load(path)
 
 
-def _without(prefix: str) -> Callable[[Any, dict[str, Any]], Any]:
-    def change(stored: Any, arrays: dict[str, Any]) -> Any:
-        for name in [name for name in arrays if name.startswith(prefix)]:
-            del arrays[name]
-        return stored
-
-    return change
+def without(prefix: str) -> Callable[[str, Any], Any]:
+    return lambda name, array: None if name.startswith(prefix) else array
 
 
-def _narrower(stored: Any, arrays: dict[str, Any]) -> Any:
-    arrays["weight/hidden.weight"] = arrays["weight/hidden.weight"][:, 1:]
-    return stored
-
-
-def _infinite(stored: Any, arrays: dict[str, Any]) -> Any:
-    arrays["best/hidden.weight"] = np.full_like(arrays["best/hidden.weight"], np.inf)
-    return stored
-
-
-def _changed(**fields: Any) -> Callable[[Any, dict[str, Any]], Any]:
-    return lambda stored, _: stored.model_copy(update=fields)
+def changed(key: str, change: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
+    return lambda name, array: change(array) if name == key else array
 
 
 @pytest.mark.parametrize(
-    ("change", "names"),
+    ("edit", "fields", "names"),
     [
-        (_narrower, ("'hidden.weight'", "float32 of shape (10, 36)")),
-        (_infinite, ("'hidden.weight'",)),
-        (_without("weight/"), ("hidden.tau", "none")),
-        (_without("average/"), ("'average'",)),
-        (_changed(position={"epok": 1}), ("'epok'",)),
-        (_changed(position={"epoch": 2}), ("2 epochs", "3")),
-        (_changed(records=[{"epoch": 1}] * 3), ("'validation_sum_squared_error'", "3 epochs")),
-        (_changed(position={"epoch": 2, "batch": 9}), ("4", "9")),
+        (changed("weight/hidden.weight", lambda array: array[:, 1:]), {},
+         ("'hidden.weight'", "float32 of shape (10, 36)")),
+        (changed("best/hidden.weight", lambda array: array + np.inf), {}, ("'hidden.weight'",)),
+        (without("weight/"), {}, ("hidden.tau", "none")),
+        (without("average/"), {}, ("'average'",)),
+        (without("-"), {"position": {"epok": 1}}, ("'epok'",)),
+        (without("-"), {"position": {"epoch": 2}}, ("2 epochs", "3")),
+        (without("-"), {"records": [{"epoch": 1}] * 3},
+         ("'validation_sum_squared_error'", "3 epochs")),
+        (without("-"), {"position": {"epoch": 2, "batch": 9}}, ("4", "9")),
     ],
-)
+)  # fmt: skip
 def test_a_checkpoint_that_does_not_fit_is_refused(
-    runs: dict[str, Path], tmp_path: Path, change: Any, names: tuple[str, ...]
+    runs: dict[str, Path], tmp_path: Path, edit: Any, fields: dict[str, Any], names: Any
 ) -> None:
     stored, arrays = checkpoints.load(runs["all"] / CHECKPOINT)
-    checkpoints.save(tmp_path / CHECKPOINT, change(stored, arrays), arrays)
+    edited = {n: new for n, array in arrays.items() if (new := edit(n, array)) is not None}
+    checkpoints.save(tmp_path / CHECKPOINT, stored.model_copy(update=fields), edited)
     with refused(ArtefactError, *names, where=tmp_path / CHECKPOINT):
         small_run.fit(problem_of("all"), tmp_path, resume=True)
 

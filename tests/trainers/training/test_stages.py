@@ -1,7 +1,8 @@
-"""Stages: each overrides some settings, and weights, optimiser and average continue."""
+"""Learning-rate schedules against PyTorch's, and stages: each overrides some settings."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +10,85 @@ import numpy as np
 import pytest
 import small_run
 import torch
+from pydantic import TypeAdapter
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
 
-from bioae.runs import Report
 from bioae.trainers.training.averaging import Average, in_place_of
+from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.trainer import GradientTrainer
 
+EPOCHS, BATCHES = 6, 5
 
-def rates(out: Path, **training: Any) -> list[list[float]]:
-    """Return the learning rates of the weights in each update, by epoch."""
+
+def factors(schedule: Any) -> list[float]:
+    built = TypeAdapter(Schedule).validate_python(schedule)
+    return [
+        built.rate_factor(epoch + batch / BATCHES, 1 / BATCHES, EPOCHS)
+        for epoch in range(EPOCHS)
+        for batch in range(BATCHES)
+    ]
+
+
+def of_pytorch(kind: type[LRScheduler], **options: Any) -> list[float]:
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    scheduler = kind(optimiser, **options)
+    rates = []
+    for _ in range(EPOCHS * BATCHES):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize(
+    ("schedule", "kind", "options"),
+    [
+        ({"name": "cosine"}, CosineAnnealingLR, {"T_max": EPOCHS * BATCHES}),
+        ({"name": "cosine", "final": 0.2}, CosineAnnealingLR,
+         {"T_max": EPOCHS * BATCHES, "eta_min": 0.2}),
+        ({"name": "step", "every": 2, "factor": 0.5}, StepLR,
+         {"step_size": 2 * BATCHES, "gamma": 0.5}),
+        ({"name": "constant", "warm_up": 2}, LinearLR,
+         {"start_factor": 0.5 / BATCHES, "total_iters": 2 * BATCHES - 1}),
+    ],
+)  # fmt: skip
+def test_schedules_are_those_of_pytorch(
+    schedule: dict[str, Any], kind: type[LRScheduler], options: dict[str, Any]
+) -> None:
+    expected = of_pytorch(kind, **options)
+    assert len(set(expected)) > 2
+    assert factors(schedule) == pytest.approx(expected)
+    assert factors("constant") == [1.0] * EPOCHS * BATCHES
+
+
+def test_a_cosine_falls_after_its_warm_up() -> None:
+    found = factors({"name": "cosine", "warm_up": 2.0})
+    updates = 2 * BATCHES
+    assert found[:updates] == pytest.approx([(n + 1) / updates for n in range(updates)])
+    rest = EPOCHS * BATCHES - updates
+    expected = [(1 + math.cos(math.pi * n / rest)) / 2 for n in range(rest)]
+    assert found[updates:] == pytest.approx(expected)
+    growing = factors({"name": "cosine", "warm_up": float(EPOCHS)})
+    assert growing == sorted(growing)
+
+
+def rates(name: str = "hidden.weight", **training: Any) -> list[list[float]]:
+    """Return the learning rates of an array in each update, by epoch."""
     run = GradientTrainer(small_run.problem(small_run.config(**training)))
+    groups = run.optimiser.param_groups
+    (group,) = (g for g in groups if any(each is run.weights[name] for each in g["params"]))
     seen: dict[int, list[float]] = {}
-
-    def look(report: Report) -> None:
-        (group,) = (
-            group
-            for group in run.optimiser.param_groups
-            if any(each is run.weights["hidden.weight"] for each in group["params"])
-        )
-        seen.setdefault(report.epoch, []).append(group["lr"])
-
     for at, _ in run.train():
-        look(at)
+        seen.setdefault(at.epoch, []).append(group["lr"])
     return list(seen.values())
+
+
+def test_every_group_follows_in_proportion() -> None:
+    options = {"learning_rate": 1e-3, "learning_rates": {"tau": 4e-3}}
+    step = {"name": "step", "every": 1, "factor": 0.5}
+    for name, rate in (("hidden.weight", 1e-3), ("hidden.tau", 4e-3)):
+        expected = [[rate * factor] * 4 for factor in (1.0, 0.5, 0.25)]
+        assert rates(name, schedule=step, **options) == expected
 
 
 def test_stages_without_changes_are_one_run(tmp_path: Path) -> None:
@@ -43,21 +101,21 @@ def test_stages_without_changes_are_one_run(tmp_path: Path) -> None:
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
 
 
-def test_a_stage_has_its_rate_and_batches(tmp_path: Path) -> None:
+def test_a_stage_has_its_rate_and_batches() -> None:
     stages = [{"epochs": 1, "batch_size": 10, "learning_rate": 1e-3}, {"epochs": 2}]
-    found = rates(tmp_path, stages=stages, learning_rate=1e-4)
+    found = rates(stages=stages, learning_rate=1e-4)
     assert found == [[1e-3] * 2, [1e-4] * 4, [1e-4] * 4]
 
 
-def test_schedules_of_the_run_and_of_a_stage(tmp_path: Path) -> None:
+def test_schedules_of_the_run_and_of_a_stage() -> None:
     step = {"name": "step", "every": 1, "factor": 0.5}
     stages = [{"epochs": 2}, {"epochs": 2, "learning_rate": 1e-2}]
-    found = rates(tmp_path / "run", stages=stages, schedule=step, learning_rate=1e-3)
+    found = rates(stages=stages, schedule=step, learning_rate=1e-3)
     assert [each[0] for each in found] == pytest.approx([1e-3, 5e-4, 2.5e-3, 1.25e-3])
     stages[1]["schedule"] = step
-    found = rates(tmp_path / "own", stages=stages, learning_rate=1e-3)
+    found = rates(stages=stages, learning_rate=1e-3)
     assert [each[0] for each in found] == pytest.approx([1e-3, 1e-3, 1e-2, 5e-3])
-    cosine = rates(tmp_path / "cosine", stages=[{"epochs": 1}, {}], schedule="cosine")
+    cosine = rates(stages=[{"epochs": 1}, {}], schedule="cosine")
     assert len(cosine) == 4, "a stage without epochs has those of the run"
     assert [each[0] / 5e-4 for each in cosine] == pytest.approx(
         [(1 + np.cos(np.pi * n / 4)) / 2 for n in range(4)]
@@ -84,7 +142,7 @@ def test_terms_and_warm_ups_of_a_stage(tmp_path: Path) -> None:
         assert line["l2"] == pytest.approx(factor * squares, rel=0.1)
 
 
-def test_parameters_are_trained_in_their_stages_only(tmp_path: Path) -> None:
+def test_parameters_are_trained_in_their_stages_only() -> None:
     stages = [
         {"epochs": 1, "trainable": [], "frozen": ["output"]},
         {"epochs": 1, "trainable": ["tau"], "frozen": ["hidden.weight"]},
@@ -100,7 +158,7 @@ def test_parameters_are_trained_in_their_stages_only(tmp_path: Path) -> None:
     assert moved == [{"hidden.weight"}, {"hidden.tau", "output.tau", "output.weight"}]
 
 
-def test_the_optimiser_continues(tmp_path: Path) -> None:
+def test_the_optimiser_continues() -> None:
     stages = [{"epochs": 1, "batch_size": 10}, {"epochs": 1}]
     run = GradientTrainer(small_run.problem(small_run.config(batch_size=5, stages=stages)))
     list(run.train())

@@ -1,21 +1,25 @@
-"""From a configuration to a trained network, with the mirror and the embedded digits."""
+"""From a configuration to a trained network, also with another neuron model."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from builders import dense
 from refusals import refused
 
 import bioae
 from bioae.cli.train import train as train_command
+from bioae.equations import load_neuron
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.networks import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
+from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.training import assemble
 
 pytestmark = pytest.mark.medium  # it trains for seconds
@@ -121,3 +125,69 @@ def test_files_of_others_are_kept(name: str, tmp_path: Path) -> None:
         bioae.train(VALUES, out=tmp_path / "run", overwrite=True)
     assert path.read_text() == "mine"
     assert len([*(tmp_path / "run").iterdir()]) == 1
+
+
+# With another neuron model, the error recovers in further training
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
+
+#: How far the error may stay above that of the network before the change.
+BOUND = 1.25
+
+NETWORK: dict[str, Any] = {
+    "steps": 12, "schedule": "paper", "neuron": "lif",
+    "encoder": {"kind": "bernoulli", "rate": 0.2},
+    "layers": [dense("latent", 40, gain=1.0), dense("output", shape=[1, 28, 28], gain=1.0)],
+}  # fmt: skip
+
+
+def tuning(
+    network: dict[str, Any] | None = None, train: int = 360, **training: Any
+) -> TrainingConfig:
+    common = {"batch_size": 20, "derivative": "arctan", "threads": 1, "compile": False}
+    tables: dict[str, Any] = {
+        "data": {"name": "sample", "train": train, "validation": 60, "test": 60},
+        "training": common | training,
+    }
+    return TrainingConfig.from_mapping(tables | ({"network": network} if network else {}))
+
+
+def test_the_stored_errors_recover_within_the_bound() -> None:
+    rows = json.loads((RESULTS / "fine_tuning.json").read_text(encoding="utf-8"))["rows"]
+    source, *changed = rows
+    assert {row["neuron"] for row in changed} == {"adex", "coba"}
+    for row in changed:
+        assert len(row["errors"]) == 2, "at most two epochs"
+        assert row["changed"] > source["errors"][-1], "nothing was lost"
+        assert row["errors"][-1] < BOUND * source["errors"][-1], (row["neuron"], row["calibrate"])
+
+
+def test_a_small_network_recovers(tmp_path: Path) -> None:
+    first = tuning(NETWORK, epochs=6, learning_rate=4e-3)
+    trained = bioae.train(first, out=tmp_path / "first")
+    before = trained.records[-1]["validation_sum_squared_error"]
+    init = {"model": str(trained.model), "neuron": "adex"}
+    second = tuning(epochs=2, learning_rate=1e-2, init={**init, "calibrate": "none"})
+    start = starting_network(second)
+    assert {placed.model.name for placed in start.config.placed} == {"adex"}
+    lost = evaluate(assemble(second.with_network(start.config), start))
+    assert lost["validation_sum_squared_error"] > 1.05 * before
+    tuned = bioae.train(second, out=tmp_path / "second")
+    assert tuned.records[-1]["validation_sum_squared_error"] < BOUND * before
+    # Weights are calibrated against the neuron that they were trained with.
+    described = {**NETWORK, "neuron": "adex"}
+    with refused(NetworkError, "'adex'", "'lif'", where="layer 'latent'"):
+        starting_network(tuning(described, init=init))
+    given = starting_network(tuning(described, init={**init, "calibrate": "none"}))
+    assert given.config.placed[0].model.name == "adex"
+    calibrated = starting_network(tuning(NETWORK, init=init))
+    assert calibrated.config.layers[0].weight != load_neuron("adex").weight
+
+
+def test_a_network_that_never_fires_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weak = {**NETWORK, "layers": [{**each, "gain": 1e-3} for each in NETWORK["layers"]]}
+    with caplog.at_level("WARNING", logger="bioae"):
+        bioae.train(tuning(weak, train=80, epochs=1), out=tmp_path / "run")
+    assert "no neuron of latent, output fired for any held-out example" in caplog.messages[-1]
