@@ -79,12 +79,17 @@ def strided(recurrence: float = 1.0, **changes: Any) -> Network:
     network = drawn(*fields.pop("layers"), seed=1, **fields)
     config, weights = network.config, network.weights
     scales = {name: recurrence if name.endswith("recurrent") else 1.0 for name in weights}
-    network = Network(config, {name: scales[name] * each for name, each in weights.items()})
-    for placed in config.placed:
+    scaled = {name: scales[name] * each for name, each in weights.items()}
+    return driven(Network(config, scaled), IMAGES)
+
+
+def driven(network: Network, data: Any) -> Network:
+    """Double the weights of each layer until half of its neurons fire."""
+    for placed in network.config.placed:
         name = f"{placed.name}.weight"
-        while active(simulate(network, IMAGES, "torch"), placed.name) < 0.5:
+        while active(simulate(network, data, "torch"), placed.name) < 0.5:
             assert np.abs(network.weights[name]).max() < 2**20
-            network = Network(config, {**network.weights, name: 2 * network.weights[name]})
+            network = Network(network.config, {**network.weights, name: 2 * network.weights[name]})
     return network
 
 
@@ -120,7 +125,7 @@ PULSES = {
     "description": "Pulses.",
     "equations": "dv/dt = -v/tau : 1 (unless refractory)",
     "threshold": "v > theta", "reset": "v = 0", "refractory": "2*ms", "method": "exact",
-    "input": "v", "weight": "10*dt/tau", "parameters": {"tau": "20*ms", "theta": "1"},
+    "input": "v", "weight": "dt/tau", "parameters": {"tau": "20*ms", "theta": "1"},
 }  # fmt: skip
 
 
@@ -133,7 +138,8 @@ def _layer_kinds(schedule: str) -> Case:
         {"kind": "sum_pool2d", "name": "sum", "kernel": 2, "stride": 1, "weight": "0.5",
          "recurrent": True, "initial": "orthogonal", "recurrent_gain": 0.5},
         dense("output", shape=[2, 8, 8], initial="orthogonal", gain=6.0, bias=True,
-              neuron="pulses", spread={"tau": 0.3, "theta": ["0.5", "1.5"]}),
+              neuron="pulses", weight="10*dt/tau",
+              spread={"tau": 0.3, "theta": ["0.5", "1.5"]}),
         input_shape=[2, 8, 8], steps=15, schedule=schedule,
         neurons={"coba": REFRACTORY, "pulses": PULSES},
     )  # fmt: skip

@@ -1,18 +1,17 @@
-"""Networks with weights: initialisation, checks, rounding, hashes and changes."""
+"""Networks with weights and delays: initialisation, rounding, hashes, changes and synapses."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from builders import conv, dense, described
-from numpy.typing import NDArray
 
 from bioae.equations import load_neuron
 from bioae.networks import Network, NetworkConfig
-
-Changes = dict[str, NDArray[np.floating[Any]] | None]
+from bioae.networks.artefact import load, save
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +119,7 @@ def test_hash_sees_the_description(network: Network) -> None:
 # Varying
 
 
-def test_with_neuron_keeps_weights_and_drops_former_parameters(
-    network: Network,
-) -> None:
+def test_with_neuron_keeps_weights_and_drops_former_parameters(network: Network) -> None:
     trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
     assert [placed.model.name for placed in trained.config.placed] == ["lif"] * 3
     varied = trained.with_neuron("alif", calibrate="none")
@@ -132,3 +129,89 @@ def test_with_neuron_keeps_weights_and_drops_former_parameters(
     assert all(varied.weights[name] == tau for name, tau in kept.items())
     assert all(varied.weights[name] is values for name, values in network.weights.items())
     assert varied.sha256 != trained.sha256
+
+
+# Delays and synapses
+
+
+def delayed(**changes: Any) -> Network:
+    layers = [
+        conv("a", 8, 5, delay=["1.5*ms", "4*ms"]),
+        dense("b", 40, delay="2.4*ms", recurrent=True, recurrent_delay=["0*ms", "3*ms"]),
+        dense("c", shape=[1, 9, 9], recurrent=True, autapses=True),
+    ]
+    return Network.initialise(described(*layers, input_shape=[1, 9, 9], **changes), seed=1)
+
+
+def test_delays_are_drawn_uniformly_among_multiples_of_the_time_step() -> None:
+    network = delayed(dt="0.5*ms", steps=20)
+    drawn = {name: values for name, values in network.weights.items() if name.endswith("_delay")}
+    assert {name: values.shape for name, values in drawn.items()} == {
+        "a.weight_delay": (8, 1, 5, 5), "b.recurrent_delay": (40, 40),
+    }  # fmt: skip
+    for name, first, last in (("a.weight_delay", 3, 8), ("b.recurrent_delay", 0, 6)):
+        steps, counts = np.unique(drawn[name] / 0.0005, return_counts=True)
+        np.testing.assert_allclose(steps, np.arange(first, last + 1), rtol=1e-12)
+        # Five standard deviations of a binomial count.
+        expected = drawn[name].size / len(steps)
+        assert (abs(counts - expected) < 5 * np.sqrt(expected)).all()
+
+
+def test_delays_are_rounded_to_steps() -> None:
+    network = delayed()
+    a, b, c = map(network.delays, network.config.placed)
+    assert a.keys() == {"a.weight"}
+    assert set(a["a.weight"].ravel()) == {2, 3, 4}
+    assert b["b.weight"] == 2
+    assert set(b["b.recurrent"].ravel()) == {0, 1, 2, 3}
+    assert c["c.weight"] == c["c.recurrent"] == 0
+
+
+def test_changes_of_a_network_keep_its_delays(tmp_path: Path) -> None:
+    network = delayed()
+    save(network, tmp_path / "model")
+    stored = load(tmp_path / "model").network
+    assert stored.sha256 == network.sha256
+    for other in (network.quantised(2), network.with_neuron("alif"), network.with_time(steps=9)):
+        for name in ("a.weight_delay", "b.recurrent_delay"):
+            np.testing.assert_array_equal(other.weights[name], network.weights[name])
+    later = network.with_weights({"a.weight_delay": network.weights["a.weight_delay"][::-1]})
+    assert later.sha256 != network.sha256
+
+
+def test_without_autapses_no_neuron_projects_to_itself() -> None:
+    network = delayed()
+    assert not network.weights["b.recurrent"].diagonal().any()
+    assert network.weights["c.recurrent"].diagonal().all()
+    for placed, count in zip(network.config.placed[1:], (40 * 39, 81 * 81), strict=True):
+        synapses = placed.layer.recurrent_connections(placed.input_shape)
+        assert len(synapses.source) == count
+        assert (synapses.source == synapses.target).any() == placed.layer.autapses
+
+
+@pytest.mark.parametrize("autapses", [False, True])
+def test_every_synapse_is_counted_at_both_ends(autapses: bool) -> None:
+    pool = {"kind": "sum_pool2d", "name": "pool", "kernel": 2, "stride": 1}
+    layers = (
+        conv("first", 2, 3), pool,
+        dense("second", 5, recurrent=True, autapses=autapses), dense("last", shape=[1, 6, 6]),
+    )  # fmt: skip
+    network = Network.initialise(described(*layers, input_shape=[1, 6, 6]))
+    received, sent = network.synapse_counts(), network.fan_out()
+    expected = {name: np.zeros(len(each), np.int64) for name, each in sent.items()}
+    before = None
+    for placed in network.config.placed:
+        source = placed.layer.connections(placed.input_shape).source
+        forward = np.bincount(source, minlength=np.prod(placed.input_shape))
+        own = np.zeros(placed.size, np.int64)
+        if placed.layer.recurrent:
+            np.add.at(own, placed.layer.recurrent_connections(placed.input_shape).source, 1)
+        np.testing.assert_array_equal(received[placed.name]["forward"], forward)
+        np.testing.assert_array_equal(received[placed.name]["recurrent"], own)
+        expected[placed.name] += own
+        if before is not None:
+            expected[before] += forward
+        before = placed.name
+    assert received["second"]["recurrent"].tolist() == [5 if autapses else 4] * 5
+    for name, counts in expected.items():
+        np.testing.assert_array_equal(sent[name], counts)

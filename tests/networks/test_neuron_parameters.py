@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 from builders import conv, dense, drawn
+from network_cases import Case, assert_agree, driven
 from refusals import refused
 
 from bioae import simulate
 from bioae.errors import NetworkError
 from bioae.networks import Network
 from bioae.random import stream
-from bioae.simulation.backend import Backend
+from bioae.simulation.backend import Backend, Target
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
 LAYERS: list[dict[str, Any]] = [
@@ -99,34 +99,18 @@ def with_own(network: Network, seed: int) -> Network:
     return Network(network.config, {**network.weights, **arrays})
 
 
-def firing(network: Network) -> Network:
-    """Return the network with its weights doubled until half of each layer's neurons fire."""
-    for placed in network.config.placed:
-        name = f"{placed.name}.weight"
-        for _ in range(20):
-            counts = simulate(network, IMAGES, "torch")[f"/layers/{placed.name}/spike_count"]
-            if float((counts.sum("example") > 0).mean()) >= 0.5:
-                break
-            network = Network(network.config, {**network.weights, name: 2 * network.weights[name]})
-        else:
-            pytest.fail(f"{placed.name} stays silent")
-    return network
-
-
-def assert_same(actual: xr.DataTree, expected: xr.DataTree) -> None:
-    for name, layer in expected["/layers"].children.items():
-        assert float((layer["spike_count"].sum("example") > 0).mean()) >= 0.5
-        xr.testing.assert_identical(actual[f"/layers/{name}"].to_dataset(), layer.to_dataset())
-    xr.testing.assert_equal(actual["reconstruction"], expected["reconstruction"])
+def check_targets(network: Network, *targets: Target) -> None:
+    """Compare results of two targets."""
+    one, other = (simulate(network, IMAGES, target) for target in targets)
+    assert_agree(one, other, Case(network, IMAGES, least=0.5))
 
 
 @pytest.mark.medium
 def test_a_parameter_of_each_neuron_in_every_part_of_a_model() -> None:
     described = network(EVERYWHERE, "paper")
-    own = firing(with_own(described, seed=2))
+    own = driven(with_own(described, seed=2), IMAGES)
     assert len(own.weights) == 3 + 2 * 7  # all but one that is called as the weights are
-    expected = simulate(own, IMAGES, "numpy")
-    assert_same(simulate(own, IMAGES, "torch"), expected)
+    check_targets(own, "torch", "numpy")
     # Each of them counts.
     before = simulate(own, IMAGES, Backend("torch", record=["v"]))
     for placed in own.config.placed:
@@ -138,16 +122,16 @@ def test_a_parameter_of_each_neuron_in_every_part_of_a_model() -> None:
 
 
 def test_parameters_of_each_neuron_compiled(quick_compiler: None) -> None:
-    own = firing(with_own(network(EVERYWHERE), seed=2))
-    assert_same(simulate(own, IMAGES, "cpp_standalone"), simulate(own, IMAGES, "torch"))
+    own = driven(with_own(network(EVERYWHERE), seed=2), IMAGES)
+    check_targets(own, "cpp_standalone", "torch")
 
 
 @pytest.mark.medium
 def test_parameters_of_shared_variables_have_one_value() -> None:
     described = network(SHARED)
     own = {"first.tau": np.linspace(0.005, 0.01, 8), "first.slow": np.array(0.02)}
-    varied = firing(Network(described.config, {**described.weights, **own}))
-    assert_same(simulate(varied, IMAGES, "torch"), simulate(varied, IMAGES, "numpy"))
+    varied = driven(Network(described.config, {**described.weights, **own}), IMAGES)
+    check_targets(varied, "torch", "numpy")
     for name in ("slow", "level"):
         with refused(NetworkError, f"first.{name}", expected="()"):
             Network(described.config, {**described.weights, f"first.{name}": np.full(8, 0.01)})
