@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
 from rasters import make
-
-from bioae import analysis, analyze
-from bioae.simulation.results.netcdf import write_result
-
-
-@pytest.fixture(scope="session")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Return the folder of an analysis of two results, and its numbers."""
-    folder = tmp_path_factory.mktemp("analysed")
-    paths = [folder / f"{name}.nc" for name in ("a", "b")]
-    for seed, path in enumerate(paths):
-        write_result(analysis.example_result(seed), path)
-    return folder / "out", analyze(paths, out=folder / "out")
 
 
 @pytest.fixture

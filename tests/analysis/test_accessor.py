@@ -41,7 +41,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.medium
-def test_reading_and_measuring_need_no_heavy_library(tmp_path: Path) -> None:
+def test_reading_and_measuring_need_no_heavy_library_and_figures_no_pyplot(tmp_path: Path) -> None:
     write_result(analysis.example_result(), tmp_path / "r.nc")
     code = (
         "import sys, bioae.analysis\n"
@@ -49,10 +49,12 @@ def test_reading_and_measuring_need_no_heavy_library(tmp_path: Path) -> None:
         "print(tree.bioae.layer_names())\n"
         "bioae.analysis.measure({'a': tree})\n"
         "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
+        "bioae.analysis.plots.to_svg(bioae.analysis.plots.rasters(tree))\n"
+        "print(sorted({'matplotlib', 'matplotlib.pyplot'} & set(sys.modules)))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "r.nc")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split("\n")[:2] == ["['conv', 'latent', 'output']", "[]"]
+    assert done.stdout.splitlines() == ["['conv', 'latent', 'output']", "[]", "['matplotlib']"]
 
 
 @pytest.fixture(scope="module")

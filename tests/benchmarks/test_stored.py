@@ -61,7 +61,7 @@ def test_tables_are_measured_again_unless_resumed(tmp_path: Path) -> None:
     assert "## three" in (tmp_path / "result.md").read_text()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_time_to_the_first_result(tmp_path: Path) -> None:
     assert first_result_seconds("numpy", tmp_path) > 0
 

@@ -277,31 +277,27 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, process.communicate()
 
 
-def test_a_killed_run_is_resumed_to_the_same_bytes(
-    run: Run, write: Write, start: Start, here: Path
+@pytest.mark.parametrize(
+    "sent", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
+def test_a_stopped_run_is_resumed_to_the_same_bytes(
+    sent: signal.Signals, run: Run, write: Write, start: Start, here: Path
 ) -> None:
     write(KILLED)
     process = start("toy", "--out", "out")
     wait_for(here / "out/runs/ours/1/calls", process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(sent)
+    out, err = process.communicate()
+    if sent == signal.SIGTERM:
+        assert (process.returncode, out) == (130, "")
+        message = "bioae: interrupted; continue with the same command and --resume"
+        assert err.splitlines()[-1] == message
     assert sorted(path.name for path in (here / "out/rows").rglob("*.json")) == ["0.json"] * 2
     (here / "go").touch()
     assert run("toy", "--out", "out", "--resume").status == 0
     assert (here / "out/runs/ours/0/calls").read_text() == "x"
     assert run("toy", "--out", "straight").status == 0
     assert exports(here / "out") == exports(here / "straight")
-
-
-def test_an_interrupt_names_resume(write: Write, start: Start, here: Path) -> None:
-    write(KILLED)
-    process = start("toy", "--out", "out")
-    wait_for(here / "out/runs/ours/1/calls", process)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate()
-    assert (process.returncode, out) == (130, "")
-    message = "bioae: interrupted; continue with the same command and --resume"
-    assert err.splitlines()[-1] == message
 
 
 @pytest.mark.slow

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -110,7 +108,7 @@ def test_numbers_of_silence() -> None:
 @pytest.mark.parametrize(
     "kinds",
     [
-        ["no spikes", "one neuron", "every step"],
+        ["no spikes", "one neuron"],
         pytest.param([*RESULTS], marks=pytest.mark.slow),
         *(pytest.param([kind], marks=pytest.mark.slow) for kind in RESULTS),
     ],
@@ -130,41 +128,6 @@ def test_nearly_empty_results_are_analysed_and_compared(kinds: list[str], tmp_pa
     for kind, comparison in zip(kinds[1:], found["comparisons"], strict=True):
         if kind == "one neuron":
             assert "layer sizes" in comparison["refused"]
-
-
-@pytest.mark.medium
-def test_the_file_of_several_results_has_a_group_for_each(
-    analysed: tuple[Path, dict[str, Any]],
-) -> None:
-    out, _ = analysed
-    with xr.open_datatree(out / "statistics.nc", engine="h5netcdf") as found:
-        for seed, name in enumerate(("a", "b")):
-            expected = statistics(example_result(seed))["layers/conv"].to_dataset()
-            stored = found[f"{name}/layers/conv"].to_dataset().load()
-            xr.testing.assert_equal(stored, expected)
-
-
-@pytest.mark.medium
-def test_the_tables_hold_what_the_statistics_do(analysed: tuple[Path, dict[str, Any]]) -> None:
-    out, found = analysed
-    tables = {
-        path.stem: list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-        for path in (out / "tables").iterdir()
-    }
-    assert set(tables) == {"layers", "neurons", "cortex", "differences"}
-    assert len(tables["layers"]) == 6
-    for row in tables["layers"]:
-        numbers = found["results"][row["result"]]["layers"][row["layer"]]
-        for name, value in numbers.items():
-            assert row[name] == "" if value is None else float(row[name]) == value
-    sizes = {"conv": 144, "latent": 10, "output": 144}
-    assert len(tables["neurons"]) == 2 * sum(sizes.values())
-    assert {row["verdict"] for row in tables["cortex"]} > {"not comparable"}
-    conv = [row for row in tables["neurons"] if (row["result"], row["layer"]) == ("b", "conv")]
-    expected = analysis.isi_cv(example_result(1), "conv").to_numpy()
-    stored = [float(row["isi_cv"]) if row["isi_cv"] else np.nan for row in conv]
-    np.testing.assert_array_equal(stored, expected)
-    assert [int(row["channel"]) for row in conv] == np.repeat(range(4), 36).tolist()
 
 
 def test_a_lazy_result_is_the_same_and_closes_its_file(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +137,6 @@ def test_equal_figures_give_equal_files_of_the_requested_format(tmp_path: Path) 
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.bmpp")
     with refused(OutputError, where=tmp_path / "a.svg"):
         plots.save_figure(plots.rasters(example_result()), tmp_path / "a.svg")
-
-
-@pytest.mark.medium
-def test_drawing_never_imports_pyplot() -> None:
-    code = (
-        "import sys\n"
-        "from bioae.analysis import example_result, firing_rate, plots\n"
-        "plots.to_svg(plots.rasters(example_result()))\n"
-        "print('matplotlib.pyplot' in sys.modules)\n"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def of_signals(channels: int) -> xr.DataTree:

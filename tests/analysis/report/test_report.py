@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
-import shutil
-from collections.abc import Iterator
+from contextlib import redirect_stdout
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -27,6 +28,7 @@ from bioae.simulation.results.netcdf import write_result
 pytestmark = pytest.mark.medium
 
 LINKING = {"src", "href", "srcset", "action", "data", "poster"}
+MODEL = "dv/dt = -v/tau : 1"
 VOID = {"meta", "link", "img", "br", "hr"}
 
 
@@ -55,6 +57,11 @@ class Page(HTMLParser):
         self.text += data
 
 
+def small(seed: int) -> xr.DataTree:
+    """Return a result of one layer of five neurons."""
+    return make(np.random.default_rng(seed).random((3, 20, 5)) < 0.3, neuron_model=MODEL)
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     folder = tmp_path_factory.mktemp("report")
@@ -62,7 +69,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     metrics.write_text('{"epoch": 1, "loss": 3.0}\n{"epoch": 2, "loss": 2.0}\n')
     analysis.write_report(
         folder / "report.html",
-        {"mirror": analysis.example_result(), "<b>C++</b> & co": analysis.example_result(1)},
+        {"mirror": small(0), "<b>C++</b> & co": small(1)},
         title="A <script>title</script>",
         tables=[("Of the demo", [{"": "row", "differing spikes": 1234}])],
         metrics={"run": metrics},
@@ -71,7 +78,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
-@pytest.mark.medium
 def test_the_page_has_every_part(page: Page) -> None:
     for text in (
         "Of the demo",
@@ -85,13 +91,12 @@ def test_the_page_has_every_part(page: Page) -> None:
         "Firing rates",
         "Training",
         "Second & last.",
-        "dv/dt = -v/tau : 1",
+        MODEL,
     ):
         assert text in page.text, text
     assert page.tags.count("img") == 13
 
 
-@pytest.mark.medium
 def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
     outside = [link for link in page.links if not link.startswith("#")]
     assert len(outside) == 14
@@ -100,7 +105,6 @@ def test_the_page_links_to_nothing_and_runs_nothing(page: Page) -> None:
     assert "b" not in page.tags
 
 
-@pytest.mark.medium
 def test_the_pictures_are_whole_drawings(page: Page) -> None:
     pictures = [link for link in page.links if link.startswith("data:image/svg+xml;base64,")]
     assert len(pictures) == 13
@@ -119,19 +123,32 @@ def test_a_report_that_is_there_is_kept(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_results(tmp_path: Path) -> list[Path]:
-    """Return the files of two results of one layer of five neurons."""
+    """Return the files of two small results."""
     paths = [tmp_path / "small" / f"{name}.nc" for name in ("a", "b")]
     paths[0].parent.mkdir()
     for seed, path in enumerate(paths):
-        write_result(make(np.random.default_rng(seed).random((3, 20, 5)) < 0.3), path)
+        write_result(small(seed), path)
     return paths
 
 
-@pytest.mark.medium
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the command's analysis of two results, and the numbers it prints."""
+    folder = tmp_path_factory.mktemp("analysed")
+    files = [folder / name / "r.nc" for name in ("one", "two")]
+    for seed, file in enumerate(files):
+        file.parent.mkdir()
+        write_result(analysis.example_result(seed), file)
+    with redirect_stdout(StringIO()) as printed:
+        assert command(files, out=folder / "new" / "out", json=True) == 0
+    return folder / "new" / "out", json.loads(printed.getvalue())
+
+
 def test_every_figure_of_two_results_is_in_the_folder_and_on_the_page(
     analysed: tuple[Path, dict[str, Any]],
 ) -> None:
     out, numbers = analysed
+    assert json.loads((out / "statistics.json").read_text(encoding="utf-8")) == numbers
     assert numbers["comparisons"][0]["layers"]["latent"]["differing"] == 209
     files = sorted(str(path) for path in (out / "figures").iterdir())
     assert files == sorted(numbers["figures"])
@@ -139,53 +156,54 @@ def test_every_figure_of_two_results_is_in_the_folder_and_on_the_page(
     assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 12
 
 
-@pytest.mark.medium
-def test_the_command_prints_what_it_writes(
-    tmp_path: Path,
-    small_results: list[Path],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_file_of_several_results_has_a_group_for_each(
+    analysed: tuple[Path, dict[str, Any]],
 ) -> None:
-    out = tmp_path / "new" / "out"
-    files = []
-    for place, source in zip(("one", "two"), small_results, strict=True):
-        files.append(tmp_path / place / "r.nc")
-        files[-1].parent.mkdir()
-        shutil.copy(source, files[-1])
-    assert command(files, out=out, json=True) == 0
-    printed, errors = capsys.readouterr()
-    numbers = json.loads(printed)
-    assert errors == ""
-    assert json.loads((out / "statistics.json").read_text(encoding="utf-8")) == numbers
-    assert list(numbers["results"]) == ["one/r", "two/r"]
-    monkeypatch.setenv("COLUMNS", "30")  # numbers are whole on a narrow terminal, too
-    assert command(small_results[:1], out=tmp_path / "out") == 0
-    printed = capsys.readouterr().out
-    assert "…" not in printed
-    assert "mean rate per step" in printed
-    assert f"Report: {tmp_path / 'out' / 'report.html'}\n" in printed
+    out, _ = analysed
+    with xr.open_datatree(out / "statistics.nc", engine="h5netcdf") as found:
+        for seed, name in enumerate(("one/r", "two/r")):
+            expected = analysis.statistics(analysis.example_result(seed))[
+                "layers/conv"
+            ].to_dataset()
+            stored = found[f"{name}/layers/conv"].to_dataset().load()
+            xr.testing.assert_equal(stored, expected)
 
 
-def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield str(path), path.read_bytes()
+def test_the_tables_hold_what_the_statistics_do(analysed: tuple[Path, dict[str, Any]]) -> None:
+    out, found = analysed
+    tables = {
+        path.stem: list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        for path in (out / "tables").iterdir()
+    }
+    assert set(tables) == {"layers", "neurons", "cortex", "differences"}
+    assert len(tables["layers"]) == 6
+    for row in tables["layers"]:
+        numbers = found["results"][row["result"]]["layers"][row["layer"]]
+        for name, value in numbers.items():
+            assert row[name] == "" if value is None else float(row[name]) == value
+    sizes = {"conv": 144, "latent": 10, "output": 144}
+    assert len(tables["neurons"]) == 2 * sum(sizes.values())
+    assert {row["verdict"] for row in tables["cortex"]} > {"not comparable"}
+    conv = [row for row in tables["neurons"] if (row["result"], row["layer"]) == ("two/r", "conv")]
+    expected = analysis.isi_cv(analysis.example_result(1), "conv").to_numpy()
+    stored = [float(row["isi_cv"]) if row["isi_cv"] else np.nan for row in conv]
+    np.testing.assert_array_equal(stored, expected)
+    assert [int(row["channel"]) for row in conv] == np.repeat(range(4), 36).tolist()
 
 
-@pytest.mark.medium
 def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
     tmp_path: Path, small_results: list[Path]
 ) -> None:
-    (tmp_path / "mine.txt").write_text("mine")
-    analyze(small_results[:1], out=tmp_path)
-    before = dict(kept(tmp_path))
+    kept = {"mine.txt": "mine", "report.html": "an earlier one"}
+    for name, text in kept.items():
+        (tmp_path / name).write_text(text)
     with refused(OutputError, where=tmp_path / "report.html"):
-        analyze(small_results[1:], out=tmp_path)
-    assert dict(kept(tmp_path)) == before
-    analyze(small_results[1:], out=tmp_path, overwrite=True)
-    after = dict(kept(tmp_path))
-    assert after[str(tmp_path / "mine.txt")] == b"mine"
-    assert after[str(tmp_path / "statistics.json")] != before[str(tmp_path / "statistics.json")]
+        analyze(small_results[:1], out=tmp_path)
+    found = {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()}
+    assert found == kept
+    analyze(small_results[:1], out=tmp_path, overwrite=True)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert Page((tmp_path / "report.html").read_text(encoding="utf-8")).tags.count("img") > 5
 
 
 def test_every_result_keeps_its_name(tmp_path: Path, small_results: list[Path]) -> None:

@@ -147,8 +147,12 @@ def test_figures_leave_it_out(tree: xr.DataTree) -> None:
 
 @pytest.mark.medium
 def test_the_report_says_so_once(
-    tree: xr.DataTree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tree: xr.DataTree,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "50")  # numbers are whole on a narrow terminal, too
     for name in ("a.nc", "b.nc"):
         write_result(tree, tmp_path / name)
     files = [tmp_path / "a.nc", tmp_path / "b.nc"]
@@ -158,6 +162,9 @@ def test_the_report_says_so_once(
     assert printed.count(NOTE) == page.count(NOTE) == 1
     for text in (printed, page):
         assert "undefined in output" not in text
+    assert "…" not in printed
+    assert "mean rate per step" in printed
+    assert f"Report: {tmp_path / 'out' / 'report.html'}\n" in printed
     numbers = json.loads((tmp_path / "out" / "statistics.json").read_text())
     assert list(numbers["layers"]) == ["first", "second"]
     assert numbers["results"]["b"]["not_firing"] == ["output"]
