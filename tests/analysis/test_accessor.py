@@ -111,9 +111,7 @@ def test_it_returns_what_the_function_returns(
     xr.testing.assert_identical(found, expected)
 
 
-def test_every_method_has_the_text_and_the_signature_without_the_result(
-    result: xr.DataTree,
-) -> None:
+def test_every_method_has_the_text_and_signature_without_the_result(result: xr.DataTree) -> None:
     for name in offered(result):
         method, function = getattr(of(result), name), getattr(analysis, name)
         assert method.__doc__ == function.__doc__

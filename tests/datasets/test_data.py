@@ -185,9 +185,7 @@ def test_arrays_that_do_not_fit(make: Any, fields: dict[str, Any]) -> None:
     bad=st.sampled_from([np.nan, np.inf, -np.inf, 1.0000001, -1e-9, 1e300]),
     place=st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 3)),
 )
-def test_one_bad_pixel_is_named(
-    pixels: np.ndarray, bad: float, place: tuple[int, int, int]
-) -> None:
+def test_a_bad_pixel_is_named(pixels: np.ndarray, bad: float, place: tuple[int, int, int]) -> None:
     pixels[place] = bad
     example, y, x = place
     with refused(DataError, f"example {example}, channel 0, y {y}, x {x}", where="mine.npy"):

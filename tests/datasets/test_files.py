@@ -104,7 +104,7 @@ def write(folder: Path, *numbers: int) -> None:
     ("names", "labels"),
     [(("cat", "dog"), (0, 1)), (("3", "7"), (3, 7)), (("1", "b"), (0, 1)), (("01", "1"), (0, 1))],
 )
-def test_a_folder_of_pictures_for_each_class(
+def test_folders_of_classes(
     names: tuple[str, str], labels: tuple[int, int], tmp_path: Path
 ) -> None:
     write(tmp_path / names[0], 0, 1, 2)
@@ -398,9 +398,7 @@ def test_links_in_hdf5_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "nothing.h5")
 
 
-def test_values_in_a_file_are_read_in_the_parts_that_are_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_parts_that_are_used_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signals = load(write_arrays(tmp_path / "mine.h5", signals=SIGNALS))
     expected = data_sha256(Data.of_signals(SIGNALS))
     read: list[int] = []

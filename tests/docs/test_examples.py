@@ -37,9 +37,7 @@ def example(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("path", [None, MODEL])
-def test_brian2_objects(
-    path: str | None, workplace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_brian2(path: str | None, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built = example("brian2_objects").main(path)
     printed = capsys.readouterr().out
     spikes = built.spikes["latent"]
@@ -74,9 +72,7 @@ def test_own_neuron(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert printed.count("rate_hz_mean") == 2
 
 
-def test_firing_statistics(
-    workplace: Path, model: bioae.Network, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_firing(workplace: Path, model: bioae.Network, capsys: pytest.CaptureFixture[str]) -> None:
     digits = bioae.datasets.load("sample", "test", limit=3)
     other = bioae.simulate(model.with_neuron("alif"), digits, "numpy")
     bioae.write_result(other, workplace / "alif.nc")

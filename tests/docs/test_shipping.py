@@ -64,9 +64,7 @@ def scores(run: Path) -> dict[str, Any]:
     return values
 
 
-def test_the_card_has_the_numbers_of_the_run(
-    runs: list[Path], shipped: Callable[..., Card], tmp_path: Path
-) -> None:
+def test_the_card_of_a_run(runs: list[Path], shipped: Callable[..., Card], tmp_path: Path) -> None:
     card, test = shipped(runs[1]), scores(runs[1])
     assert Words.of(tmp_path / "small" / CARD) == WORDS
     assert card.test.value == test["test_sum_squared_error"]

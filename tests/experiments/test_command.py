@@ -75,9 +75,7 @@ UNDEFINED = ("score = trial", "score = float('nan') * trial")
         (UNDEFINED, "claim: our score: – (n = 3), threshold >= 0.75: undefined"),
     ],
 )
-def test_a_run_can_fail(
-    change: tuple[str, str], line: str, run: Run, write: Write, here: Path
-) -> None:
+def test_failures(change: tuple[str, str], line: str, run: Run, write: Write, here: Path) -> None:
     write(change)
     done = run("toy")
     assert done.status == 1
@@ -228,9 +226,7 @@ def test_rows_of_another_definition_are_not_mixed(
         assert line in refused(run("toy", option))
 
 
-def test_rows_of_an_older_recipe_are_not_mixed(
-    run: Run, write: Write, modules: Path, here: Path
-) -> None:
+def test_rows_of_older_recipes_are_apart(run: Run, write: Write, modules: Path, here: Path) -> None:
     recipe = modules / "toy.toml"
     recipe.write_text("[training]\nepochs = 3\n")
     assert run("toy", "--seeds", 1).status == 0
@@ -347,9 +343,7 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
     assert contents(here / "second") == before
 
 
-def test_rows_that_are_taken_over_do_not_hide_a_threshold_that_moved(
-    run: Run, write: Write, here: Path
-) -> None:
+def test_rows_taken_over_hide_no_threshold_that_moved(run: Run, write: Write, here: Path) -> None:
     run("toy", "--out", "first", "--condition", "ours")
     write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
     done = run("toy", "--rows", "first/toy.json", "--out", "second/third")
@@ -369,9 +363,7 @@ def test_rows_that_are_taken_over_do_not_hide_a_threshold_that_moved(
         ({"seed": -1}, "rows.7th.seed"),
     ],
 )
-def test_foreign_rows_are_refused(
-    changes: dict[str, Any], line: str, run: Run, write: Write, here: Path
-) -> None:
+def test_odd_rows(changes: dict[str, Any], line: str, run: Run, write: Write, here: Path) -> None:
     run("toy", "--out", "first")
     document = json.loads((here / "first/toy.json").read_text())
     document["rows"].append(document["rows"][0] | changes)

@@ -190,9 +190,7 @@ def run(name: str, *options: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
-def test_the_quick_form_holds_and_can_fail(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_quick_forms_hold(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, experiment = tmp_path / "out", load(name)
     assert run(name, "--out", str(folder)) == 0
     document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())

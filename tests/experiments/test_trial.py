@@ -50,9 +50,7 @@ def former(trial):"""
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_within_a_training(
-    run: Run, write: Write, start: Start, here: Path
-) -> None:
+def test_a_run_killed_within_a_training(run: Run, write: Write, start: Start, here: Path) -> None:
     write(
         ("\ndef run(trial):", TRAINING),
         ('quick={"spread": 0.5}', 'quick={"epochs": 40}'),

@@ -18,9 +18,7 @@ RASTERS = rasters()
 
 
 @given(raster=RASTERS, data=st.data())
-def test_events_are_spikes_times_the_synapses_they_reach(
-    raster: Raster, data: st.DataObject
-) -> None:
+def test_events_are_spikes_times_synapses_they_reach(raster: Raster, data: st.DataObject) -> None:
     examples, steps, neurons = raster.shape
     synapses = data.draw(arrays(bool, (neurons, 3)))
     found = cost(make(raster), fan_out={"latent": synapses.sum(1)}).isel(layer=0)
@@ -57,9 +55,7 @@ def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one() -> None:
 
 
 @given(raster=RASTERS, data=st.data())
-def test_operations_of_a_layer_against_a_walk_over_its_synapses(
-    raster: Raster, data: st.DataObject
-) -> None:
+def test_operations_against_a_walk_over_synapses(raster: Raster, data: st.DataObject) -> None:
     examples, steps, neurons = raster.shape
     forward = data.draw(arrays(bool, (4, neurons)))
     recurrent = data.draw(arrays(bool, (neurons, neurons)))

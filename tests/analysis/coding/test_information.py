@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from rasters import make
+from rasters import Raster, make
 from scipy.spatial.distance import cdist
 from sklearn.metrics import mutual_info_score
 
 from bioae.analysis import class_separation, count_information, latency_information, linear_readout
 
-# (example, step, neuron) and labels (example,)
+# Spikes (example, step, neuron), and labels (example,).
+Labelled = tuple[Raster, NDArray[np.int64]]
 LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).flatmap(
     lambda shape: st.tuples(
         arrays(bool, shape), arrays(np.int64, shape[0], elements=st.integers(0, 3))
@@ -23,7 +24,7 @@ LABELLED = st.tuples(st.integers(1, 9), st.integers(1, 6), st.integers(1, 5)).fl
 )
 
 
-def first_spikes(raster: NDArray[np.bool_], width: int = 1) -> NDArray[np.int64]:
+def first_spikes(raster: Raster, width: int = 1) -> NDArray[np.int64]:
     """Return the bin of each neuron's first spike, -1 for none, (example, neuron)."""
     return np.where(raster.any(1), raster.argmax(1) // width, -1)
 
@@ -41,9 +42,7 @@ def planted(examples: int = 400) -> xr.DataTree:
 
 
 @given(given_=LABELLED)
-def test_the_plug_in_estimate_equals_that_of_scikit_learn(
-    given_: tuple[NDArray[np.bool_], NDArray[np.int64]],
-) -> None:
+def test_the_plug_in_estimate_equals_that_of_scikit_learn(given_: Labelled) -> None:
     raster, label = given_
     tree = make(raster, label=label)
     for found, response in (
@@ -86,9 +85,7 @@ def test_the_bias_of_chance_is_removed() -> None:
 
 
 @given(given_=LABELLED)
-def test_separation_equals_that_of_all_pairs(
-    given_: tuple[NDArray[np.bool_], NDArray[np.int64]],
-) -> None:
+def test_separation_equals_that_of_all_pairs(given_: Labelled) -> None:
     raster, label = given_
     found = class_separation(make(raster, label=label), "latent")
     counts = raster.sum(1).astype(float)

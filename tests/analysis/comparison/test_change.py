@@ -64,9 +64,7 @@ def test_examples_are_matched_by_their_index_whatever_their_order() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 7, 40])
-def test_counts_are_the_same_in_blocks_of_any_size(
-    monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
+def test_counts_are_those_of_any_blocks(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     shown = np.random.default_rng(5).random((2, 6, 4, 5)) < [[[[0.2]]], [[[0.6]]]]
     order = [5, 2, 0, 1, 4, 3]
     a, b = make(shown[0]), make(shown[1][order], example=np.array(order))

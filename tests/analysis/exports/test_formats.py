@@ -236,9 +236,7 @@ SHOWN = {
 }
 
 
-def test_exports_name_the_stimulus_of_each_presentation(
-    tmp_path: Path, written: list[MagicMock]
-) -> None:
+def test_exports_name_stimuli_of_presentations(tmp_path: Path, written: list[MagicMock]) -> None:
     raster = np.random.default_rng(0).random((2, 3, 4, 2)) < 0.2
     repeated = analysis.presentations(
         make(raster, example=np.array([17, 5]), label=np.array([7, 2]))
@@ -254,9 +252,7 @@ def test_exports_name_the_stimulus_of_each_presentation(
     assert columns == [*zip(SHOWN, (*texts, "repeat of the stimulus"), strict=True)]
 
 
-def test_nwb_files_of_other_content_have_other_identifiers(
-    tmp_path: Path, written: list[MagicMock]
-) -> None:
+def test_nwb_identifiers_depend_on_contents(tmp_path: Path, written: list[MagicMock]) -> None:
     raster = np.ones((2, 3, 1), bool)
     for number, changes in enumerate(
         [

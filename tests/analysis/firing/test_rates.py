@@ -53,9 +53,7 @@ def test_fits_equal_those_of_scipy(raster: Raster) -> None:
 
 
 @given(order=st.floats(0.02, 1e4), mean=st.floats(1e-3, 1e3), seed=st.integers(0, 2**32 - 1))
-def test_the_order_of_a_gamma_distribution_maximises_its_likelihood(
-    order: float, mean: float, seed: int
-) -> None:
+def test_the_order_of_a_gamma_fit_is_most_likely(order: float, mean: float, seed: int) -> None:
     rates = np.random.default_rng(seed).gamma(order, mean / order, 50)
     rates = np.maximum(rates, 1e-200)
     fit = FAMILIES["gamma"].fit(rates)

@@ -102,9 +102,7 @@ def formula(measure: str, response: NDArray[np.float64]) -> float:
 @pytest.mark.medium
 @pytest.mark.parametrize("measure", MEASURES)
 @properties(rasters((2, 6), (1, 6), (2, 6)), NEARLY)
-def test_sparseness_of_neurons_and_examples_follows_the_formula(
-    measure: SparsenessMeasure, raster: Raster
-) -> None:
+def test_sparseness_follows_the_formula(measure: SparsenessMeasure, raster: Raster) -> None:
     tree = make(raster)
     counts = raster.sum(1).astype(float)
     life = lifetime_sparseness(tree, "latent", measure=measure)

@@ -105,9 +105,7 @@ def test_a_number_is_within_below_or_above(
         ({"repeats": True}, {"repeated": False}, "here the images differ"),
     ],
 )
-def test_the_obstacle_to_a_comparison_is_reported(
-    needs: dict[str, object], context: dict[str, object], reason: str
-) -> None:
+def test_the_obstacle(needs: dict[str, object], context: dict[str, object], reason: str) -> None:
     entry = reference(low=0.0, high=1.0, **needs)
     assert analysis.verdict(0.5, entry, ANIMAL).outcome == "within"
     found = analysis.verdict(0.5, entry, replace(ANIMAL, **context))  # type: ignore[arg-type]
@@ -212,9 +210,7 @@ def test_a_layers_numbers_are_judged_and_tabulated(counted: xr.DataTree) -> None
         (("[[entry]]", "[[entry"), "this is not valid TOML"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused(
-    tmp_path: Path, change: tuple[str, str], message: str
-) -> None:
+def test_a_file_that_does_not_fit(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(ENTRY)
     assert analysis.load_references(path)[0].range == "0.5 to 1"

@@ -29,9 +29,7 @@ def train(spikes: Raster) -> neo.SpikeTrain:
 
 @pytest.mark.medium
 @odd_cases
-def test_a_correlogram_equals_that_of_elephant_summed_over_presentations(
-    raster: Raster, width: int
-) -> None:
+def test_a_correlogram_is_elephants_summed_over_presentations(raster: Raster, width: int) -> None:
     steps = raster.shape[1]
     pairs = [(0, 1), (1, 0), (1, 1)]
     found = cross_correlogram(make(raster), "latent", pairs)

@@ -69,9 +69,7 @@ def test_the_matrix_equals_that_of_numpy(kind: CorrelationKind, raster: Raster) 
 @pytest.mark.medium
 @pytest.mark.parametrize("kind", KINDS)
 @odd_cases
-def test_the_mean_over_pairs_equals_that_of_the_matrix(
-    kind: CorrelationKind, raster: Raster
-) -> None:
+def test_the_mean_over_pairs_is_that_of_the_matrix(kind: CorrelationKind, raster: Raster) -> None:
     tree = make(raster, label=labels(raster))
     matrix = analysis.correlation_matrix(tree, "latent", kind=kind).to_numpy()
     pairs = matrix[np.triu_indices_from(matrix, 1)]

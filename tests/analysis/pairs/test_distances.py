@@ -146,9 +146,7 @@ def test_every_distance_is_a_matrix_of_its_trains(distance: Distance) -> None:
 @pytest.mark.parametrize("distance", EVERY)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 1), (3, 5), (0, 5)])
 @pytest.mark.parametrize("full", [False, True])
-def test_equal_trains_are_at_distance_zero(
-    distance: Distance, shape: tuple[int, int], full: bool
-) -> None:
+def test_equal_trains_are_at_zero(distance: Distance, shape: tuple[int, int], full: bool) -> None:
     found = distance(trains_of(np.full(shape, full)))
     assert found.shape == (shape[0], shape[0])
     assert np.all(found == (1 if found.name == "spike_synchronization" else 0))
@@ -182,9 +180,7 @@ SAMPLES = st.lists(st.floats(0, 100) | st.just(float("nan")), min_size=0, max_si
 
 
 @given(a=SAMPLES, b=SAMPLES)
-def test_distances_of_samples_equal_those_of_scipy_for_defined_values(
-    a: list[float], b: list[float]
-) -> None:
+def test_distances_of_samples_are_scipys_for_defined_values(a: list[float], b: list[float]) -> None:
     moved, largest = distances.wasserstein_distance(a, b), distances.kolmogorov_smirnov(a, b)
     first, second = (np.array([x for x in sample if not np.isnan(x)]) for sample in (a, b))
     for found in (moved, largest):

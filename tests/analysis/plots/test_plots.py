@@ -107,9 +107,7 @@ def write_metrics(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
-def test_training_curves_draw_changing_metrics_and_the_last_of_a_repeated_epoch(
-    tmp_path: Path,
-) -> None:
+def test_training_curves_draw_changing_metrics_and_the_last_of_an_epoch(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"epoch": epoch, "loss": loss, "rate": 1e-3}
         for epoch, loss in ((1, 9.0), (2, 8.0), (2, 7.0), (3, 6.0))

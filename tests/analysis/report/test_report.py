@@ -144,9 +144,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return folder / "new" / "out", json.loads(printed.getvalue())
 
 
-def test_every_figure_of_two_results_is_in_the_folder_and_on_the_page(
-    analysed: tuple[Path, dict[str, Any]],
-) -> None:
+def test_figures_are_in_the_folder_and_on_the_page(analysed: tuple[Path, dict[str, Any]]) -> None:
     out, numbers = analysed
     assert json.loads((out / "statistics.json").read_text(encoding="utf-8")) == numbers
     assert numbers["comparisons"][0]["layers"]["latent"]["differing"] == 209
@@ -156,9 +154,7 @@ def test_every_figure_of_two_results_is_in_the_folder_and_on_the_page(
     assert Page(Path(numbers["report"]).read_text(encoding="utf-8")).tags.count("img") == 12
 
 
-def test_the_file_of_several_results_has_a_group_for_each(
-    analysed: tuple[Path, dict[str, Any]],
-) -> None:
+def test_the_file_of_results_has_a_group_for_each(analysed: tuple[Path, dict[str, Any]]) -> None:
     out, _ = analysed
     with xr.open_datatree(out / "statistics.nc", engine="h5netcdf") as found:
         for seed, name in enumerate(("one/r", "two/r")):
@@ -191,9 +187,7 @@ def test_the_tables_hold_what_the_statistics_do(analysed: tuple[Path, dict[str, 
     assert [int(row["channel"]) for row in conv] == np.repeat(range(4), 36).tolist()
 
 
-def test_an_earlier_analysis_is_kept_unless_it_may_be_replaced(
-    tmp_path: Path, small_results: list[Path]
-) -> None:
+def test_an_earlier_analysis_is_kept_or_replaced(tmp_path: Path, small_results: list[Path]) -> None:
     kept = {"mine.txt": "mine", "report.html": "an earlier one"}
     for name, text in kept.items():
         (tmp_path / name).write_text(text)

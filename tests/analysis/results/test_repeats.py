@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import dense, drawn
-from numpy.typing import NDArray
-from rasters import make
+from rasters import Raster, make
 from refusals import refused
 
 from bioae import analysis, simulate
@@ -22,7 +21,7 @@ EXAMPLES, REPEATS, STEPS, NEURONS = 4, 30, 20, 6
 NUMBERS = np.array([3, 17, 5, 0])
 
 
-def trains(seed: int = 0) -> NDArray[np.bool_]:
+def trains(seed: int = 0) -> Raster:
     """Return spikes (example, repeat, step, neuron) of neurons that stimuli drive differently."""
     rng = np.random.default_rng(seed)
     density = rng.uniform(0.05, 0.6, (EXAMPLES, 1, 1, NEURONS))
@@ -31,7 +30,7 @@ def trains(seed: int = 0) -> NDArray[np.bool_]:
     return shared | (rng.random((EXAMPLES, REPEATS, STEPS, NEURONS)) < density)
 
 
-def result(spikes: NDArray[np.bool_], **root: Any) -> xr.DataTree:
+def result(spikes: Raster, **root: Any) -> xr.DataTree:
     examples, repeats = spikes.shape[:2]
     fields: dict[str, Any] = {
         "images": np.random.default_rng(1).random((examples, 1, 2, 2)),
@@ -44,16 +43,16 @@ def result(spikes: NDArray[np.bool_], **root: Any) -> xr.DataTree:
 
 
 @pytest.fixture(scope="module")
-def spikes() -> NDArray[np.bool_]:
+def spikes() -> Raster:
     return trains()
 
 
 @pytest.fixture(scope="module")
-def tree(spikes: NDArray[np.bool_]) -> xr.DataTree:
+def tree(spikes: Raster) -> xr.DataTree:
     return analysis.presentations(result(spikes))
 
 
-def test_presentations_become_examples(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
+def test_presentations_become_examples(spikes: Raster, tree: xr.DataTree) -> None:
     assert tree.sizes["example"] == EXAMPLES * REPEATS
     assert tree["stimulus"].to_numpy().tolist() == np.repeat(NUMBERS, REPEATS).tolist()
     assert tree["repeat"].to_numpy().tolist() == [*range(REPEATS)] * EXAMPLES
@@ -77,7 +76,7 @@ def test_presentations_become_examples(spikes: NDArray[np.bool_], tree: xr.DataT
     ids=str,
 )
 def test_selections_hold_their_spikes_in_their_order(
-    chosen: dict[str, Any], spikes: NDArray[np.bool_], tmp_path: Path
+    chosen: dict[str, Any], spikes: Raster, tmp_path: Path
 ) -> None:
     """Spikes of repeats that were not selected are left out, in a file too."""
     selected = result(spikes).isel(chosen)
@@ -97,7 +96,7 @@ def test_selections_hold_their_spikes_in_their_order(
         np.testing.assert_array_equal(shown["/layers/only/spike_count"], wanted.sum(1))
 
 
-def test_measures_refuse_repeats_and_numbers_that_are_too_large(spikes: NDArray[np.bool_]) -> None:
+def test_measures_refuse_repeats_and_numbers_that_are_too_large(spikes: Raster) -> None:
     repeated = result(spikes)
     for unfit in (repeated, repeated.isel(repeat=0), repeated.isel(repeat=[1])):
         with refused(ResultError, where="repeat"):
@@ -107,9 +106,7 @@ def test_measures_refuse_repeats_and_numbers_that_are_too_large(spikes: NDArray[
 
 
 @pytest.mark.parametrize("width", [None, 7])
-def test_fano_factor_over_repeats(
-    width: int | None, spikes: NDArray[np.bool_], tree: xr.DataTree
-) -> None:
+def test_fano_factor_over_repeats(width: int | None, spikes: Raster, tree: xr.DataTree) -> None:
     """An analysis of variance: the mean variance over repeats, over the mean count."""
     windows = [slice(None)] if width is None else [slice(0, 7), slice(7, 14)]
     counts = np.stack([spikes[:, :, part].sum(2) for part in windows], -1)
@@ -124,9 +121,7 @@ def test_fano_factor_over_repeats(
         assert (total > fano.to_numpy()).all()
 
 
-def test_fano_factor_of_repeats_that_are_unequal_in_number(
-    spikes: NDArray[np.bool_], tree: xr.DataTree
-) -> None:
+def test_fano_factor_of_unequal_numbers_of_repeats(spikes: Raster, tree: xr.DataTree) -> None:
     some = tree.isel(example=[0, 1, 2, REPEATS, REPEATS + 1])
     counts = spikes[:2, :3].sum(2)
     one, other = counts[0], counts[1, :2]
@@ -136,7 +131,7 @@ def test_fano_factor_of_repeats_that_are_unequal_in_number(
     np.testing.assert_allclose(analysis.fano_factor(some, "only"), expected)
 
 
-def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.DataTree) -> None:
+def test_noise_correlation_over_repeats(spikes: Raster, tree: xr.DataTree) -> None:
     counts = spikes.sum(2)
     deviation = (counts - counts.mean(1, keepdims=True)).reshape(-1, NEURONS)
     expected = np.corrcoef(deviation.T)
@@ -154,7 +149,7 @@ def test_noise_correlation_over_repeats(spikes: NDArray[np.bool_], tree: xr.Data
 @pytest.mark.parametrize("measure", ["treves_rolls", "hoyer", "kurtosis"])
 @pytest.mark.parametrize("balanced", [True, False])
 def test_sparseness_is_that_of_mean_responses(
-    measure: Any, balanced: bool, spikes: NDArray[np.bool_], tree: xr.DataTree
+    measure: Any, balanced: bool, spikes: Raster, tree: xr.DataTree
 ) -> None:
     """Responses are means over repeats, as if each stimulus had one presentation of that count."""
     chosen = np.arange(EXAMPLES * REPEATS) if balanced else np.arange(EXAMPLES * REPEATS - 17)
@@ -206,9 +201,7 @@ def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
         analysis.linear_readout(tree, "only", folds=30)
 
 
-def test_only_repeats_of_a_stimulus_are_shifted(
-    spikes: NDArray[np.bool_], tree: xr.DataTree
-) -> None:
+def test_only_repeats_of_a_stimulus_are_shifted(spikes: Raster, tree: xr.DataTree) -> None:
     chosen = np.arange(EXAMPLES * REPEATS - 17)
     some = tree.isel(example=chosen)
     found = analysis.cross_correlogram(some, "only", [(0, 1), (2, 2)])["expected"]
@@ -223,9 +216,7 @@ def test_only_repeats_of_a_stimulus_are_shifted(
         np.testing.assert_allclose(row, expected)
 
 
-def test_results_with_repeats_are_comparable_with_cortex(
-    spikes: NDArray[np.bool_], tree: xr.DataTree
-) -> None:
+def test_results_with_repeats_are_comparable_with_cortex(spikes: Raster, tree: xr.DataTree) -> None:
     assert analysis.context_of(tree).repeated
     assert analysis.context_of(tree).averaged
     assert not analysis.context_of(analysis.presentations(result(spikes[:, :1]))).repeated

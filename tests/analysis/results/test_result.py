@@ -111,9 +111,7 @@ def test_a_file_gives_back_the_tree_with_its_layers_in_order(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("examples", [[], [7], [9, 2, 11, 0]], ids=str)
-def test_selected_examples_are_written_with_their_spikes(
-    examples: list[int], tmp_path: Path
-) -> None:
+def test_selections_are_written_with_their_spikes(examples: list[int], tmp_path: Path) -> None:
     tree = example_result().isel(example=examples)
     write_result(tree, tmp_path / "r.nc")
     found = open_result(tmp_path / "r.nc")
@@ -207,9 +205,7 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], fields: dict
         (([0], [1, 2], [2]), "layer", {"found": "(1,) and (2,) and (1,)"}),
     ],
 )
-def test_spikes_outside_are_refused(
-    columns: tuple[list[int], ...], name: str, fields: dict[str, Any]
-) -> None:
+def test_spikes_outside(columns: tuple[list[int], ...], name: str, fields: dict[str, Any]) -> None:
     with refused(ResultError, name, **fields):
         layer(*columns)
 

@@ -39,9 +39,7 @@ def dense(tree: xr.DataTree, spikes: int) -> tuple[Raster, list[int]]:
 @given(shown=RASTERS, spikes=st.integers(1, 40), data=st.data())
 @example(shown=np.zeros((3, 2, 2), bool), spikes=1, data=None)
 @example(shown=np.ones((3, 2, 2), bool), spikes=1, data=None)
-def test_blocks_hold_every_spike_of_the_chosen_examples_once(
-    shown: Raster, spikes: int, data: Any
-) -> None:
+def test_blocks_hold_spikes_of_chosen_examples_once(shown: Raster, spikes: int, data: Any) -> None:
     examples = len(shown)
     order = list(range(examples))
     if data is not None:
@@ -65,9 +63,7 @@ def test_a_block_is_cut_between_examples_and_holds_no_more_than_asked() -> None:
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["file", "dask"])
-def test_a_result_on_disk_is_read_as_one_in_memory(
-    tmp_path: Path, chunks: dict[str, int] | None
-) -> None:
+def test_a_result_is_read_from_disk_as_is(tmp_path: Path, chunks: dict[str, int] | None) -> None:
     shown = np.random.default_rng(3).random((7, 5, 4)) < 0.4
     make(shown).to_netcdf(tmp_path / "result.nc", engine="h5netcdf")
     with xr.open_datatree(tmp_path / "result.nc", engine="h5netcdf", chunks=chunks) as tree:

@@ -247,7 +247,7 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
         (None, "missing or damaged"),
     ],
 )
-def test_initial_arrays_that_are_refused(
+def test_odd_arrays(
     sums: Path, tmp_path: Path, arrays: dict[str, Any] | None, message: str
 ) -> None:
     path = tmp_path / "start.safetensors"

@@ -64,9 +64,7 @@ def test_silence() -> None:
     mixed=st.booleans(),
     delayed=st.booleans(),
 )
-def test_spike_times_are_those_of_a_fine_grid(
-    seed: int, inputs: int, mixed: bool, delayed: bool
-) -> None:
+def test_times_are_those_of_a_fine_grid(seed: int, inputs: int, mixed: bool, delayed: bool) -> None:
     draw = stream(seed, 0)
     times = 4 * draw.random(inputs)
     weights = draw.normal(size=inputs) if mixed else draw.random(inputs) + 0.1
@@ -241,7 +239,7 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
         ([1.0, 2.0**40], 2 + 2.0**-8, [0.0, 2.0], 3.0),
     ],
 )
-def test_steps_of_crossings_close_to_a_step(
+def test_crossings_close_to_a_step(
     weights: list[float], threshold: float, times: list[float], step: float
 ) -> None:
     network = SpikeTimeNetwork((SpikeTimeLayer([weights], [threshold]),), 9.0)  # type: ignore[arg-type,list-item]

@@ -129,9 +129,7 @@ def test_fitness_is_that_of_a_loop(loci: int, epistasis: int, neighbourhood: Nei
 @pytest.mark.medium
 @pytest.mark.parametrize("neighbourhood", NEIGHBOURHOODS)
 @pytest.mark.parametrize("epistasis", [0, 2, 5, 7])
-def test_moments_and_the_correlation_of_mutants(
-    epistasis: int, neighbourhood: Neighbourhood
-) -> None:
+def test_moments_and_correlation_of_mutants(epistasis: int, neighbourhood: Neighbourhood) -> None:
     """Weinberger (1990): correlation 1 - (K + 1)/N, mean 1/2 and variance 1/(12 N)."""
     loci, landscapes = 8, 1500
     drawn = (
