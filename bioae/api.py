@@ -492,10 +492,10 @@ def build(
     without_fast_math()
     source = network_of(network)
     source = source.learner() if learning else source
+    chosen = recorded(record, source.config.placed)
     return BrianNetwork(
         source, whole(presentations, "presentations", least=1),
-        connectivity=connectivity, compact=compact, prefix=prefix,
-        record=recorded(record, source.config.placed), learning=learning,
+        connectivity=connectivity, compact=compact, prefix=prefix, record=chosen, learning=learning,
     )  # fmt: skip
 
 

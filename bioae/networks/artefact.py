@@ -173,8 +173,7 @@ def load(name_or_path: Path | str) -> Artefact:
     ArtefactError
         If there is none, it is truncated or of another kind, or its version or shapes do not fit.
     """
-    path = _located(name_or_path)
-    description, arrays = _read(path)
+    path, description, arrays = _read(name_or_path)
     where = f"{path}, {_DESCRIPTION}"
     try:
         config = NetworkConfig.from_mapping(description.network, where=where)
@@ -230,8 +229,9 @@ def network_of(source: NetworkLike) -> Network:
     return source
 
 
-def _read(path: Path) -> tuple[_Description, dict[str, NDArray[Any]]]:
-    """Return the description and the arrays at a path, which fit each other."""
+def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArray[Any]]]:
+    """Return the path, and the description and the arrays there, which fit each other."""
+    path = _located(name_or_path)
     try:
         text, weights = read_members(path, {_DESCRIPTION: LARGEST_TEXT, _WEIGHTS: None})
     except (*DAMAGED, OSError) as error:
@@ -282,7 +282,7 @@ def _read(path: Path) -> tuple[_Description, dict[str, NDArray[Any]]]:
             found=found,
             hint=_HINT,
         )
-    return description, arrays
+    return path, description, arrays
 
 
 def _check_replaced(path: Path) -> None:

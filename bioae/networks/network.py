@@ -42,9 +42,13 @@ __all__ = ["LayerArrays", "Network"]
 
 
 class LayerArrays(NamedTuple):
-    """The arrays that a layer needs to run, see the methods of `Network` of these names."""
+    """The arrays that a layer needs to run, see the methods of `Network` of these names.
+
+    `readout` are the parameters of the read-out, in the layer that the decoder reads.
+    """
 
     parameters: Mapping[str, NDArray[Any]]
+    readout: Mapping[str, NDArray[Any]] | None
     biases: NDArray[Any] | None
     weights: Mapping[str, NDArray[Any]]
     delays: Mapping[str, Steps]
@@ -145,10 +149,14 @@ class Network(Shown):
 
     def layer_arrays(self, placed: PlacedLayer) -> LayerArrays:
         """Return the arrays that a layer needs to run."""
+        last = placed.name == self.config.placed[-1].name and self.config.decoder.reads_potential
         return LayerArrays(
-            self.parameters(placed), self.biases(placed),
-            self.connection_weights(placed), self.delays(placed),
-        )  # fmt: skip
+            self.parameters(placed),
+            self.parameters(placed, readout=True) if last else None,
+            self.biases(placed),
+            self.connection_weights(placed),
+            self.delays(placed),
+        )
 
     def connection_weights(self, placed: PlacedLayer) -> dict[str, NDArray[np.floating]]:
         """Return the weights of a layer's connections by name, fixed ones included."""

@@ -102,7 +102,7 @@ class PlasticState:
         self._layers = tuple(layers)
         self._slots = {name: slot for each in self._layers for name, slot in each.slots.items()}
         known = arrays or {}
-        self.arrays = {n: np.array(known[n], np.float64) for n in self._slots if n in known}
+        self.arrays = {n: known[n].astype(np.float64) for n in self._slots if n in known}
 
     def copy(self) -> PlasticState:
         """Return a copy with separate arrays."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from bioae.checks import one_of, whole
+from bioae.checks import whole
 from bioae.errors import InputError, TargetError
 
 if TYPE_CHECKING:
@@ -172,27 +172,25 @@ def recorded(
         If there is no such layer, or no layer has such a variable.
     """
     placed = {each.name: each for each in layers}
-    if not isinstance(record, Mapping):
-        names = record_names(record)
-        _check_record(names, placed.values(), where)
-        record = dict.fromkeys(placed, names)
-    else:
-        for layer, variables in record.items():
-            one_of(layer, where, tuple(placed))
-            _check_record(record_names(variables), [placed[layer]], f"{where}, layer {layer!r}")
-    chosen = {name: each for name, each in placed.items() if record.get(name)}
-    return {
-        name: [state for state in each.program.states if state in record[name]]
-        for name, each in chosen.items()
-    }
-
-
-def _check_record(names: Collection[str], layers: Collection[PlacedLayer], where: str) -> None:
-    known = {state for placed in layers for state in placed.program.states} if names else {}
-    for name in names:
-        if name not in known:
+    chosen: dict[str, tuple[str, ...]] = {}
+    for layer, variables in record.items() if isinstance(record, Mapping) else ((None, record),):
+        if layer is not None and layer not in placed:
             raise InputError(
-                f"no layer has a variable {name!r}",
-                where=where,
-                expected=f"one of {', '.join(sorted(known))}",
+                f"there is no layer {layer!r}", where=where, expected=" or ".join(placed)
             )
+        names = record_names(variables)
+        those = list(placed) if layer is None else [layer]
+        known = {state for each in those for state in placed[each].program.states} if names else ()
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"no layer has a variable {name!r}",
+                    where=where if layer is None else f"{where}, layer {layer!r}",
+                    expected=f"one of {', '.join(sorted(known))}",
+                )
+        chosen |= dict.fromkeys(those, names)
+    return {
+        name: [state for state in each.program.states if state in chosen[name]]
+        for name, each in placed.items()
+        if chosen.get(name)
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -17,7 +18,6 @@ from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError
-from bioae.networks.inputs import Steps
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import Held, PlasticState, check_held, rules_of
@@ -27,9 +27,9 @@ from bioae.showing import Shown, Summary
 from bioae.simulation.backend import STANDALONE, Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
-from bioae.simulation.code_runners import SpikeRecorder
-from bioae.simulation.objects.input import HELD, InputNeurons, held_array, held_at
-from bioae.simulation.objects.pathways import DELAY, Pathway
+from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
+from bioae.simulation.objects.input import InputNeurons
+from bioae.simulation.objects.pathways import Pathway
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Neurons, Population, collect
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, PresentationClock
@@ -115,27 +115,23 @@ class BrianNetwork(Shown):
         self.clock = PresentationClock(
             config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
         )
-        self.held = held_array(presentations, config, name=self._name("input", "held"))
-        self.input = InputNeurons(config, self.held, self.clock, self._name("input"))
+        self.input = InputNeurons(
+            config, self.clock, self._name("input"), table=self._name("input", "held")
+        )
+        self.held = self.input.table
+        arrays = {placed.name: network.layer_arrays(placed) for placed in config.placed}
         self.populations: dict[str, Population] = {}
+        self.readout: Population | None = None
+        self.decoded: ValueRecorder | None = None
+        for placed in config.placed:
+            self._add_neurons(placed, arrays[placed.name])
+        self.spikes = self._spikes(compact=compact)
+        self.states = self._states(record or {})
         self.synapses: dict[str, AnySynapses] = {}
         before: NeuronGroup = self.input
         for placed in config.placed:
-            arrays = network.layer_arrays(placed)
-            population = self._population(placed, arrays.parameters, arrays.biases)
-            self.synapses |= self._pathways(placed, arrays, before, population, rules)
-            self.populations[placed.name] = before = population
-        self.readout: Population | None = None
-        if config.decoder.reads_potential:
-            parameters = network.parameters(placed, readout=True)
-            self.readout = self._population(
-                placed, parameters, arrays.biases, shares_input=population
-            )
-        self.spikes = self._spikes(compact=compact)
-        self.states = self._states(record or {})
-        self.decoded = self.readout and collect(
-            self.readout, placed.readout.decoded, config.decoder, self.timing
-        )
+            self.synapses |= self._pathways(placed, arrays[placed.name], before, rules)
+            before = self.populations[placed.name]
         self.network = self._assembled()
 
     def _summary(self) -> Summary:
@@ -337,37 +333,41 @@ class BrianNetwork(Shown):
                 hint="Call run() first",
             )
 
-    def _population(
-        self,
-        placed: PlacedLayer,
-        parameters: Mapping[str, NDArray[Any]],
-        biases: NDArray[Any] | None,
-        shares_input: Population | None = None,
-    ) -> Population:
-        """Return a layer's neurons, or its read-out, which shares the input of its neurons."""
-        readout = shares_input is not None
+    def _add_neurons(self, placed: PlacedLayer, arrays: LayerArrays) -> None:
+        """Add a layer's neurons, and the read-out, which shares the input of its neurons."""
         neurons = Neurons(
-            placed.readout_program if readout else placed.program,
-            parameters,
+            placed.program,
+            arrays.parameters,
             placed.size,
             placed.depth,
-            population_number(placed.depth, readout=readout),
+            population_number(placed.depth),
             placed.separate_inhibition,
-            biases,
-            placed.persistent if self.learning and not readout else (),
+            arrays.biases,
+            placed.persistent if self.learning else (),
         )
-        name = self._name(placed.name, "readout" if readout else "neurons")
-        return Population(neurons, self.clock, name, shares_input=shares_input)
+        population = Population(neurons, self.clock, self._name(placed.name))
+        self.populations[placed.name] = population
+        if arrays.readout is not None:
+            readout = replace(
+                neurons,
+                program=placed.readout_program,
+                parameters=arrays.readout,
+                number=population_number(placed.depth, readout=True),
+                persistent=(),
+            )
+            name = self._name(placed.name, "readout")
+            self.readout = Population(readout, self.clock, name, shares_input=population)
+            decoded, decoder = placed.readout.decoded, self.source.config.decoder
+            self.decoded = collect(self.readout, decoded, decoder, self.timing)
 
     def _pathways(
         self,
         placed: PlacedLayer,
         arrays: LayerArrays,
         before: NeuronGroup,
-        population: Population,
         rules: Mapping[str, Rule],
     ) -> dict[str, AnySynapses]:
-        graded = self.source.config.encoder.graded and not isinstance(before, Population)
+        population = self.populations[placed.name]
         pathways: dict[str, AnySynapses] = {}
         for name, delay in arrays.delays.items():
             kind = name.rpartition(".")[-1]
@@ -379,8 +379,6 @@ class BrianNetwork(Shown):
                 arrays.weights[name],
                 delay,
                 self.clock,
-                self._factor(delay) if graded and not recurrent else None,
-                {self.held.name: self.held},
             )
             source = population if recurrent else before
             if name in rules:
@@ -406,12 +404,6 @@ class BrianNetwork(Shown):
         }  # fmt: skip
         learned = self.state.get(name, "synapse")
         return PlasticSynapses(pathway, rule, source, target, traces=traces, learned=learned)
-
-    def _factor(self, delay: Steps) -> str:
-        """Return Brian2 code of the graded event that arrives after a delay."""
-        if not self.source.config.in_time or not delay.any():
-            return f"{HELD}_pre"
-        return held_at(self.held, self.source.config, DELAY if delay.ndim else str(delay))
 
     def _name(self, layer: str, part: str = "neurons") -> str:
         """Return an object's name; no layer's name has `__` in it, so the two never collide."""

@@ -11,7 +11,7 @@ from brian2.utils.stringtools import word_substitute
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.networks.config import NetworkConfig
 from bioae.noise.brian import FUNCTIONS, brian2_functions, cpp_source
-from bioae.simulation.brian2_internals.groups import VariablesGroup, use_template
+from bioae.simulation.brian2_internals.groups import use_template
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import ConditionalRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
@@ -20,9 +20,10 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
     PresentationClock,
+    PresentedGroup,
 )
 
-__all__ = ["HELD", "InputNeurons", "held_array", "held_at"]
+__all__ = ["HELD", "InputNeurons"]
 
 #: The variable with the value of an input neuron: an encoder's `held`.
 HELD = "held"
@@ -31,43 +32,34 @@ HELD = "held"
 _DRAWN = f"{RESERVED_PREFIX}drawn"
 
 
-def held_array(presentations: int, config: NetworkConfig, *, name: str) -> TimedArray:
-    """Return an array for the values of input neurons.
-
-    It is (presentation, neuron) for images, and one more presentation follows, in which nothing is
-    emitted; for signals it is (step, neuron), with one more step.
-    """
-    timing, size = config.timing, math.prod(config.encoded_shape)
-    rows, steps = (
-        (presentations * timing.period, 1) if config.in_time else (presentations, timing.period)
-    )
-    return TimedArray(np.zeros((rows + 1, size)), steps * config.dt_seconds * second, name=name)
-
-
-def held_at(held: TimedArray, config: NetworkConfig, delay: str) -> str:
-    """Return Brian2 code of the value that neuron `i` held when it emitted an arriving spike.
-
-    `delay` is Brian2 code of the delay in steps, beyond the one of the schedule.
-    """
-    # Where synapses come before thresholds, a spike of no delay was emitted in the step before.
-    late = 1 - config.timing.schedule.lead_in
-    return f"{held.name}(t - ({delay} + {late})*dt, i)"
-
-
-class InputNeurons(VariablesGroup):
+class InputNeurons(PresentedGroup):
     """A `NeuronGroup` whose neurons emit according to an encoder.
 
     ``held`` is set when a presentation of an image starts, or in each step of a signal.
     ``bioae_presentation`` is the presentation, and ``bioae_step`` the step within it, which may be
-    past the last one (`Timing`). `held` is from `held_array`.
+    past the last one (`Timing`).
+
+    Attributes
+    ----------
+    graded
+        Whether their spikes are graded events.
+    table
+        The values (presentation, neuron) of images, and one more presentation, in which nothing is
+        emitted; of signals they are (step, neuron), with one more step.
     """
 
     def __init__(
-        self, config: NetworkConfig, held: TimedArray, clock: PresentationClock, name: str
+        self, config: NetworkConfig, clock: PresentationClock, name: str, *, table: str
     ) -> None:
-        encoder, timing = config.encoder, config.timing
-        self._clock_of, self._draws = clock, encoder.draws
-        size = held.values.shape[1]
+        encoder, timing, size = config.encoder, config.timing, math.prod(config.encoded_shape)
+        self._config = config
+        rows, steps = clock.presentations, timing.period
+        if config.in_time:
+            rows, steps = rows * steps, 1
+        held = TimedArray(
+            np.zeros((rows + 1, size)), steps * config.dt_seconds * second, name=table
+        )
+        self.graded, self.table = encoder.graded, held
         place = f"{STEP}*{size} + i"
         # In C++ a template draws: for all neurons that need it, before any condition is evaluated.
         at_once = encoder.draws and active_target() == "cpp_standalone"
@@ -77,6 +69,8 @@ class InputNeurons(VariablesGroup):
         if not at_once:  # where the template evaluates nothing else
             emits = f"{STEP} < {timing.steps} and {HELD} != 0 and ({emits})"
         super().__init__(
+            clock,
+            0,
             size,
             f"{HELD} : 1",
             threshold=emits,
@@ -84,7 +78,7 @@ class InputNeurons(VariablesGroup):
             # The encoder's numbers have 64 bits, whatever the type of the neurons' variables.
             dtype={HELD: np.float64},
             namespace={held.name: held, **(brian2_functions() if encoder.draws else {})},
-            clock=clock.clock,
+            draws=encoder.draws,
             name=name,
         )
         if at_once:
@@ -97,7 +91,6 @@ class InputNeurons(VariablesGroup):
             use_template(thresholder, __package__, "random_input")
         else:
             vectorise_thresholds(self.thresholder)
-        clock.run_in(self, 0, draws=encoder.draws)
         # Between the pathways of one step and the next, whatever their slot.
         changes = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0"
         ConditionalRunner(
@@ -105,6 +98,18 @@ class InputNeurons(VariablesGroup):
             when="before_thresholds", name=f"{name}__start",
         )  # fmt: skip
 
+    def graded_event(self, delay: str | None) -> str:
+        """Return Brian2 code of the value that neuron `i` held when it emitted an arriving spike.
+
+        `delay` is Brian2 code of the delay in steps, beyond the one of the schedule, if there is
+        one.
+        """
+        if not self._config.in_time or delay is None:
+            return f"{HELD}_pre"
+        # Where synapses come before thresholds, a spike of no delay was emitted in the step before.
+        late = 1 - self._config.timing.schedule.lead_in
+        return f"{self.table.name}(t - ({delay} + {late})*dt, i)"
+
     def _add_variables(self, size: int) -> None:
-        self._clock_of.add_variables(self, draws=self._draws)
+        super()._add_variables(size)
         self.variables.add_auxiliary_variable(_DRAWN, dtype=np.float64)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from bioae.networks.inputs import Steps
 from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Pool2d
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.brian2_internals.standalone import active_target
+from bioae.simulation.objects.input import InputNeurons
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 from bioae.simulation.sharing import (
     Arrival,
@@ -55,12 +55,6 @@ class Pathway:
         dimensions where all have the same.
     clock
         The presentation clock.
-    factor
-        Brian2 code that multiplies weights, where spikes of the source are graded events: of the
-        source's variables (``v_pre``), its index ``i``, `DELAY`, and ``t``. Spikes arrive before
-        variables are set for the next presentation.
-    namespace
-        Names in the factor.
     """
 
     name: str
@@ -69,8 +63,6 @@ class Pathway:
     weights: NDArray[Any]
     delay: Steps
     clock: PresentationClock
-    factor: str | None = None
-    namespace: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def conditions(self) -> list[str]:
@@ -78,13 +70,27 @@ class Pathway:
         timing = self.clock.timing
         arriving = timing.arriving(recurrent=self.recurrent)
         first, last = arriving.start, arriving.stop - 1
-        delay = DELAY if self.delay.ndim else str(self.delay)
         conditions = []
         if self.delay.max() + first > -timing.schedule.lead_in:
-            conditions.append(f"{STEP}_post >= {delay} + {first}")
+            conditions.append(f"{STEP}_post >= {self._delay_code} + {first}")
         if self.delay.min() + last < timing.steps - 1:
-            conditions.append(f"{STEP}_post <= {delay} + {last}")
+            conditions.append(f"{STEP}_post <= {self._delay_code} + {last}")
         return conditions
+
+    @property
+    def _delay_code(self) -> str:
+        return DELAY if self.delay.ndim else str(self.delay)
+
+    def _event(self, source: NeuronGroup) -> tuple[str | None, dict[str, Any]]:
+        """Return Brian2 code that multiplies the weights of graded events, and its names.
+
+        The code is of the source's variables (``v_pre``), its index ``i``, `DELAY`, and ``t``.
+        Spikes arrive before variables are set for the next presentation.
+        """
+        if not isinstance(source, InputNeurons) or not source.graded:
+            return None, {}
+        event = source.graded_event(self._delay_code if self.delay.any() else None)
+        return event, {source.table.name: source.table}
 
     def shared(self, source: NeuronGroup, target: NeuronGroup) -> SharedSynapses:
         """Make synapses that share weights; all have the same delay."""
@@ -96,9 +102,7 @@ class Pathway:
             variable=INPUT,
             negative=INHIBITION if self.placed.separate_inhibition else None,
             delay=int(self.delay) * self.clock.dt * second,
-            arrival=Arrival(
-                " and ".join(self.conditions) or None, self.factor, dict(self.namespace)
-            ),
+            arrival=Arrival(" and ".join(self.conditions) or None, *self._event(source)),
             weight=WEIGHT,
             name=self.name,
         )
@@ -121,14 +125,15 @@ class Pathway:
     def unrolled(self, source: NeuronGroup, target: NeuronGroup) -> Synapses:
         """Make a synapse for each connection."""
         varied, dt = bool(self.delay.ndim), self.clock.dt
+        factor, names = self._event(source)
         self._check_delays()
         synapses = Synapses(
             source,
             target,
             f"{WEIGHT} : 1" + (f"\n{DELAY} : integer (constant)" if varied else ""),
-            on_pre="\n".join(self._adds()),
+            on_pre="\n".join(self._adds(factor)),
             delay=None if varied else int(self.delay) * dt * second,
-            namespace=dict(self.namespace),
+            namespace=names,
             clock=self.clock.clock,
             name=self.name,
         )
@@ -162,8 +167,7 @@ class Pathway:
         layer, shape = self.placed.layer, self.placed.input_shape
         return layer.recurrent_connections(shape) if self.recurrent else layer.connections(shape)
 
-    def _adds(self) -> list[str]:
-        factor = self.factor
+    def _adds(self, factor: str | None) -> list[str]:
         factors = [f"int({condition})" for condition in self.conditions]
         factors = factors if factor is None else [factor, *factors]
         if not self.placed.separate_inhibition:

@@ -24,7 +24,6 @@ from bioae.networks.schedule import Timing
 from bioae.noise import START_STEP, settling_noise
 from bioae.noise.brian import FUNCTIONS, brian2_functions
 from bioae.simulation.brian2_internals.groups import (
-    VariablesGroup,
     replace_time,
     set_refractory_code,
     set_subexpression_code,
@@ -45,6 +44,7 @@ from bioae.simulation.objects.presentation_clock import (
     SEED,
     STEP,
     PresentationClock,
+    PresentedGroup,
 )
 
 __all__ = ["Neurons", "Population", "collect"]
@@ -84,7 +84,7 @@ class Neurons:
     persistent: Collection[str] = ()
 
 
-class Population(VariablesGroup):
+class Population(PresentedGroup):
     """A `NeuronGroup` of a lowered model, with a presentation's time and input.
 
     Its ``t`` is the time since the presentation's start, also in recorded spikes.
@@ -107,8 +107,7 @@ class Population(VariablesGroup):
     ) -> None:
         program, parameters = neurons.program, neurons.parameters
         timing, dt = clock.timing, clock.dt
-        self._described, self._clock_of = neurons, clock
-        self._shares_input = shares_input
+        self._described, self._shares_input = neurons, shares_input
         size: dict[str, Any] = {"dt": dt, "n": neurons.size}
         self._constants = constant_values(program, parameters, **size)
         noise = settling_noise(program.draws, population=neurons.number, n=neurons.size)
@@ -118,7 +117,10 @@ class Population(VariablesGroup):
         own = {n for n, values in parameters.items() if np.ndim(values)}
         equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)
+        looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
         super().__init__(
+            clock,
+            neurons.depth,
             neurons.size,
             equations,
             method=lambda *_, **__: f"{_code(program, program.update)}\n",
@@ -129,7 +131,8 @@ class Population(VariablesGroup):
                 **brian2_arithmetic(),
                 **_tables(program, equations, timing, dt, name),
             },
-            clock=clock.clock,
+            draws=bool(program.draws),
+            each_step="\n".join([f"t = {STEP}*dt", *looked_up]),
             name=name,
             **_firing(program),
         )
@@ -144,9 +147,6 @@ class Population(VariablesGroup):
         self._add_statements(program)
         self._add_start(program, timing.schedule.lead_in if neurons.depth else 0)
         self._add_end(timing)
-        looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
-        code = "\n".join([f"t = {STEP}*dt", *looked_up])
-        clock.run_in(self, neurons.depth, draws=bool(program.draws), code=code)
         if program.counts_layer and shares_input is None:
             self._add_count(timing)
         self._add_input(program)
@@ -155,9 +155,9 @@ class Population(VariablesGroup):
         skip_unit_checks(*self.thresholder.values(), *self.resetter.values())
 
     def _add_variables(self, size: int) -> None:
-        neurons, draws = self._described, bool(self._described.program.draws)
+        neurons = self._described
         replace_time(self)
-        self._clock_of.add_variables(self, draws=draws)
+        super()._add_variables(size)
         for name in self._arriving():
             if self._shares_input is None:
                 self.variables.add_array(name, size=size)
@@ -167,7 +167,7 @@ class Population(VariablesGroup):
             self.variables.add_array(LAYER_SPIKES, size=1, scalar=True)
         for name, values in _by_input(neurons).items():
             self.variables.add_array(BIASES[name], size=size, values=values, constant=True)
-        if draws:
+        if neurons.program.draws:
             self.variables.add_array(
                 _POPULATION, size=1, values=neurons.number, dtype=np.int64,
                 scalar=True, constant=True,

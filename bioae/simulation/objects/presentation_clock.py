@@ -16,8 +16,18 @@ from bioae.networks.schedule import Timing
 from bioae.noise import Key
 from bioae.noise.brian import signed
 from bioae.random import REPEAT
+from bioae.simulation.brian2_internals.groups import VariablesGroup
 
-__all__ = ["EXAMPLE", "LEARNED", "OFFSET", "PRESENTATION", "SEED", "STEP", "PresentationClock"]
+__all__ = [
+    "EXAMPLE",
+    "LEARNED",
+    "OFFSET",
+    "PRESENTATION",
+    "SEED",
+    "STEP",
+    "PresentationClock",
+    "PresentedGroup",
+]
 
 #: A group's step within its presentation, and the presentation.
 STEP = f"{RESERVED_PREFIX}step"
@@ -77,36 +87,6 @@ class PresentationClock:
         """The time step in seconds."""
         return float(self.clock.dt)
 
-    def add_variables(self, group: NeuronGroup, *, draws: bool) -> None:
-        """Add the presentation and the step to a group's variables; if it `draws`, its key too."""
-        for name in (STEP, PRESENTATION):
-            group.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
-        if draws:
-            group.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)
-            group.variables.add_reference(SEED, self.keys, "seed")
-            for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
-                group.variables.add_reference(name, self.keys, variable, index=_EXAMPLE_INDEX)
-
-    def run_in(self, group: NeuronGroup, depth: int, *, draws: bool, code: str = "") -> None:
-        """Let a group set the variables of `add_variables` at the beginning of each step.
-
-        The input's depth in the network is 0. Further code runs once the step is known.
-        """
-        timing, period = self.timing, self.timing.period
-        lead_in = timing.schedule.lead_in if depth else 0
-        # The dividend is never negative: targets differ in the sign of a remainder.
-        late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
-        last = self.presentations - 1
-        lines = [
-            f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
-            f"{STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}",
-            *([code] if code else []),
-            *([f"{_EXAMPLE_INDEX} = clip({PRESENTATION}, 0, {last})"] if draws else []),
-        ]
-        group.run_regularly(
-            "\n".join(lines), when="before_start", order=-30, name=f"{group.name}__clock"
-        )
-
     def set_key(self, key: Key) -> None:
         """Set the key of the noise of a run."""
         for name, values in self._key_arrays(key).items():
@@ -132,3 +112,48 @@ class PresentationClock:
         if key.repeats is not None:
             offset[: len(key.repeats)] = REPEAT * key.repeats
         return {"seed": signed([key.seed]), "example": example, "offset": offset}
+
+
+class PresentedGroup(VariablesGroup):
+    """A `NeuronGroup` that knows the presentation and its step within it, in each step.
+
+    If it `draws`, it knows the key of its random numbers, too. The input's depth in the network
+    is 0. Further code, `each_step`, runs once the step is known; other arguments are those of
+    `NeuronGroup`.
+    """
+
+    def __init__(
+        self,
+        clock: PresentationClock,
+        depth: int,
+        *arguments: Any,
+        draws: bool,
+        each_step: str = "",
+        **options: Any,
+    ) -> None:
+        self._clock_of, self._drawing = clock, draws
+        super().__init__(*arguments, clock=clock.clock, **options)
+        timing, period = clock.timing, clock.timing.period
+        lead_in = timing.schedule.lead_in if depth else 0
+        # The dividend is never negative: targets differ in the sign of a remainder.
+        late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
+        lines = [
+            f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
+            f"{STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}",
+            *([each_step] if each_step else []),
+        ]
+        if draws:
+            lines.append(f"{_EXAMPLE_INDEX} = clip({PRESENTATION}, 0, {clock.presentations - 1})")
+        self.run_regularly(
+            "\n".join(lines), when="before_start", order=-30, name=f"{self.name}__clock"
+        )
+
+    def _add_variables(self, size: int) -> None:
+        for name in (STEP, PRESENTATION):
+            self.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
+        if self._drawing:
+            keys = self._clock_of.keys
+            self.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)
+            self.variables.add_reference(SEED, keys, "seed")
+            for name, variable in ((EXAMPLE, "example"), (OFFSET, "offset")):
+                self.variables.add_reference(name, keys, variable, index=_EXAMPLE_INDEX)
