@@ -8,6 +8,7 @@ starts a process fails.
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+gc.disable()  # until the tests are collected
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Examples of properties: few and fixed, or, if BIOAE_HYPOTHESIS=random, which `make test-all` sets,
@@ -52,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("medium")
         if "robustness" in item.path.parts:
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the garbage collection with which Brian2 begins each run."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,6 +52,7 @@ def test_training_brings_the_error_down(
     assert fitted.score(held_out) == pytest.approx(-error, rel=1e-12)
 
 
+@pytest.mark.medium
 def test_codes_are_spike_counts_of_brian2(
     fitted: SpikingAutoEncoder, digits: NDArray[np.float64]
 ) -> None:

@@ -79,6 +79,7 @@ def files_of(part: str) -> list[str]:
     return [name for name in SOURCES.paths if is_below(name, (part,))]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("part", ALLOWED)
 def test_parts_import_only_what_is_below_them(part: str) -> None:
     files = [name for name in files_of(part) if name != FACE]

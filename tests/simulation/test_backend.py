@@ -81,6 +81,7 @@ def test_it_needs_no_brian2() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "names",
     [["alif", "lif_refractory"], pytest.param(available(), id="all", marks=pytest.mark.slow)],

@@ -33,7 +33,10 @@ COMPILED = [
     "summed_softmax of a task", "population_spikes of a task", "first_spike of a task",
     "random signals, delays", "level crossings", "layer spikes, paper",
 ]  # fmt: skip
-OTHERS = [name for name in CASES if name not in {*COMPILED, *MORE}]
+USUAL = [name for name in CASES if name not in MORE]
+OTHERS = [name for name in USUAL if name not in COMPILED]
+#: Those that `make test-fast` runs.
+FEW = {"lif", "recurrent, paper", "layer kinds, brian2", "inhibition, brian2", "signals"}
 
 
 def mirrored(name: str) -> xr.DataTree:
@@ -42,7 +45,11 @@ def mirrored(name: str) -> xr.DataTree:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in MORE else ()) for n in CASES]
+    "name",
+    [
+        *(pytest.param(n, marks=() if n in FEW else pytest.mark.medium) for n in USUAL),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in MORE),
+    ],
 )
 def test_numpy_equals_the_mirror(name: str) -> None:
     """In chunks of two, the last one padded: spikes under way at the end of each are dropped."""
@@ -128,6 +135,7 @@ v = "i/N"
 """
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize(
     ("refractory", "recur"),

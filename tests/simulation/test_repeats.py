@@ -91,6 +91,7 @@ def test_repeat_0_is_the_run_without_repeats_and_others_differ(kind: str) -> Non
         assert (potential[:, one] != potential[:, other]).any(axis=(1, 2)).all()
 
 
+@pytest.mark.medium
 def test_the_dimensions_of_a_result(expected: xr.DataTree) -> None:
     assert expected["repeat"].to_numpy().tolist() == [0, 1, 2]
     assert expected["input"].dims == ("example", "y", "x")

@@ -41,6 +41,7 @@ def planted(examples: int = 400) -> xr.DataTree:
     return make(raster, label=label)
 
 
+@pytest.mark.medium
 @given(given_=LABELLED)
 def test_the_plug_in_estimate_equals_that_of_scikit_learn(given_: Labelled) -> None:
     raster, label = given_

@@ -73,6 +73,7 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
     assert latent["spike_agreement"] == 0
 
 
+@pytest.mark.medium
 def test_baselines_are_listed_once_for_results_of_the_same_images() -> None:
     same = measure_tables(measure({"a": example_result(), "b": example_result()}))[0]
     assert [row[0] for row in same.rows] == ["a", "b", "baseline: all zero", "baseline: mean image"]

@@ -94,6 +94,7 @@ def test_models_that_are_not_linear_are_refused(changes: dict[str, Any]) -> None
         to_nir(network_of(**changes))
 
 
+@pytest.mark.medium
 def test_folded_resistances_leave_steps_that_add_the_input() -> None:
     network = ran("integrate and fire").network
     for dt, rate in ((None, 1 / DT), ("0.1*ms", 1e4)):

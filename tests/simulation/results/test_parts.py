@@ -137,6 +137,7 @@ def test_a_damaged_part_is_run_again(
     assert stored(network, images, half) == whole
 
 
+@pytest.mark.medium
 def test_another_run_is_refused(network: Network, images: Images, half: Path) -> None:
     other = Network(network.config, {k: v / 2 for k, v in network.weights.items()})
     before = {path: path.read_bytes() for path in parts_of(half).iterdir()}
@@ -179,6 +180,7 @@ def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -
     assert sorted(covered) == list(range(length))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "kind", ["link", "dangling link", "file", "pipe inside", "nothing inside", "[]", "{", "\xff"]
 )
@@ -223,6 +225,7 @@ def test_parts_that_hold_some_presentations(cuts: set[int], ends: tuple[int, int
             np.testing.assert_array_equal(again.output(part), numbers[part])
 
 
+@pytest.mark.medium
 def test_a_part_that_is_lost(half: Path) -> None:
     identity = json.loads((parts_of(half) / "run.json").read_text())
     parts = Parts.of(parts_of(half), identity, 7)

@@ -36,6 +36,7 @@ def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFa
     return result_bytes(tmp_path_factory.mktemp("expected") / "r.nc", small, images, RECORDING)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "options",
     [

@@ -101,6 +101,7 @@ def test_a_model_that_cannot_fire_is_refused() -> None:
         comparison.compare("none.zip", None, engine_of, target="nest")
 
 
+@pytest.mark.medium
 def test_targets_share_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(

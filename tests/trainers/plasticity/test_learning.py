@@ -114,6 +114,7 @@ def test_brian2_written_by_hand_learns_the_same_weights() -> None:
     np.testing.assert_array_equal(by_hand(weights, drive), learned)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "name",
     [
@@ -292,6 +293,7 @@ CONDITIONS = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
 )

@@ -236,6 +236,7 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
     assert (other["hidden.weight_connected"] != start.weights["hidden.weight_connected"]).any()
 
 
+@pytest.mark.medium
 def test_rules_with_a_structure_pass_parity() -> None:
     rule = custom(**RULE, structure={**STRUCTURE, "fan_in": 0.25, "period": 100})
     report = bioae.parity(rule, neurons=16, steps=30, examples=4)
