@@ -25,6 +25,13 @@ WHERE = "the test's network"
 #: The schedules of a network.
 SCHEDULES: list[ScheduleName] = ["brian2", "paper"]
 
+#: A leaky integrate-and-fire neuron.
+LEAKY: dict[str, Any] = {
+    "description": "A model of the tests.", "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v",
+    "parameters": {"tau": "20*ms"},
+}  # fmt: skip
+
 #: Conductances of either sign.
 COBA: dict[str, Any] = {
     "description": "Conductances.",

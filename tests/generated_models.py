@@ -7,7 +7,7 @@ units of its threshold, so that it is right with and without physical units.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -77,17 +77,6 @@ _DELAYS: Mapping[str, Any] = {
 Choose = Callable[[str, tuple[str, ...]], str]
 
 
-@dataclass
-class Text:
-    """A neuron model as it is put together."""
-
-    equations: list[str] = field(default_factory=list)
-    current: list[str] = field(default_factory=list)
-    limit: list[str] = field(default_factory=lambda: ["theta"])
-    reset: list[str] = field(default_factory=list)
-    keys: dict[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Case:
     """A drawn model in a network of one layer, with its input.
@@ -103,23 +92,26 @@ class Case:
     @cached_property
     def model(self) -> NeuronModel:
         """The neuron model."""
-        text = Text()
-        for axis, write in _WRITERS.items():
-            write(text, self.choices[axis])
-        guard = " (unless refractory)" if self.choices["unless_refractory"] == "yes" else ""
-        v = f"dv/dt = ({' + '.join(text.current)})/tau : unit{guard}"
-        equations = "\n".join([v, *text.equations]).replace("unit", self.choices["unit"])
+        chosen = self.choices
+        parts = [_PARTS[axis].get(chosen[axis], {}) for axis in _PARTS]
+
+        def texts(key: str) -> list[str]:
+            return [text for part in parts for text in part.get(key, ())]
+
+        guard = " (unless refractory)" if chosen["unless_refractory"] == "yes" else ""
+        v = f"dv/dt = ({' + '.join(texts('current'))})/tau : unit{guard}"
+        limit = " + ".join(["theta", *texts("limit")])
         fields = {
             "description": "Drawn at random.",
-            "equations": equations,
-            "threshold": _THRESHOLDS[self.choices["threshold"]].format(" + ".join(text.limit)),
-            "reset": "\n".join(text.reset),
+            "equations": "\n".join([v, *texts("equations")]).replace("unit", chosen["unit"]),
+            "threshold": _THRESHOLDS[chosen["threshold"]].format(limit),
+            "reset": "\n".join(texts("reset")),
             "parameters": {
                 "tau": "10*ms", "tau_s": "4*ms", "tau_d": "7*ms", "t_ref": "1*ms",
-                "theta": "1" if self.choices["unit"] == "1" else "15*mV",
-                **({"bias": "0.1*theta"} if self.choices["variable"] == "per_neuron" else {}),
+                "theta": "1" if chosen["unit"] == "1" else "15*mV",
+                **({"bias": "0.1*theta"} if chosen["variable"] == "per_neuron" else {}),
             },
-            **text.keys,
+            **{key: value for part in parts for key, value in part.get("keys", {}).items()},
         }  # fmt: skip
         return model(fields, "drawn")
 
@@ -185,163 +177,135 @@ _THRESHOLDS = {
 }
 
 
-def _method(text: Text, choice: str) -> None:
-    if choice != "default":
-        text.keys["method"] = choice
+_DELTA, _CURRENT = ({"input": name, "weight": "theta"} for name in "vI")
+_RISING, _CONDUCTANCE = {"input": "x", "weight": "theta"}, {"input": "g", "weight": "0.3"}
 
-
-def _curve(text: Text, choice: str) -> None:
-    text.current += {
-        "linear": ["-v"],
-        "quadratic": ["v*clip(v/theta - 0.5, -1.5, 1.5)"],
-        "exponential": ["-v", "0.2*theta*exp(clip((v - theta)/(0.2*theta), -20, 2))"],
-        "tanh": ["-v", "0.3*theta*tanh(v/theta)"],
-    }[choice]
-
-
-def _synapse(text: Text, choice: str) -> None:
-    current, equations = {
-        "delta": ([], []),
-        "exponential": (["I"], ["dI/dt = -I/tau_s : unit"]),
-        "alpha": (["I"], ["dI/dt = (x - I)/tau_s : unit", "dx/dt = -x/tau_s : unit"]),
-        "double_exponential": (["I"], ["dI/dt = (x - I)/tau_s : unit", "dx/dt = -x/tau_d : unit"]),
-        "conductance": (["clip(g, 0, 10)*(5*theta - v)"], ["dg/dt = -g/tau_s : 1"]),
-        "conductances": (
-            ["clip(g, 0, 10)*(5*theta - v)", "clip(g_i, 0, 10)*(-theta - v)"],
-            ["dg/dt = -g/tau_s : 1", "dg_i/dt = -g_i/tau_d : 1"],
-        ),
-    }[choice]
-    text.current += current
-    text.equations += equations
-    text.keys["input"] = {"delta": "v", "exponential": "I"}.get(
-        choice, "x" if "I" in current else "g"
-    )
-    text.keys["weight"] = "theta" if text.keys["input"] != "g" else "0.3"
-    if choice == "conductances":
-        text.keys["inhibition"] = "g_i"
-
-
-def _noise(text: Text, choice: str) -> None:
-    match choice:
-        case "additive":
-            text.current.append("0.3*theta*sqrt(2*tau)*xi")
-        case "multiplicative":
-            text.current.append("0.2*v*sqrt(2*tau)*xi")
-        case "threshold":
-            text.limit.append("0.2*theta*(rand() - 0.5)")
-        case "held":
-            text.current.append("eta")
-            text.equations.append("eta = 0.3*theta*randn() : unit (constant over dt)")
-
-
-def _subexpression(text: Text, choice: str) -> None:
-    if choice == "none":
-        return
-    text.current.append("drive")
-    text.equations += {
-        "plain": ["drive = 0.2*theta - 0.1*v : unit"],
-        "nested": ["drive = part + 0.2*theta : unit", "part = -0.1*v : unit"],
-        "held": ["drive = 0.2*theta - 0.1*v : unit (constant over dt)"],
-    }[choice]
-
-
-def _variable(text: Text, choice: str) -> None:
-    match choice:
-        case "integer":
-            text.equations.append("count : integer")
-            text.limit.append("0.1*theta*clip(count, 0, 3)")
-            text.reset.append("count += 1")
-        case "boolean":
-            text.equations.append("even : boolean")
-            text.limit.append("0.2*theta*int(even)")
-            text.reset.append("even = not even")
-        case "shared":
-            text.equations += ["s = gain*int(t > 5*ms) : 1 (shared)", "gain : 1 (shared)"]
-            text.keys["initial"] = {"gain": "0.5"}
-            text.limit.append("0.2*theta*s")
-        case "per_neuron":
-            text.equations.append("bias : unit (constant)")
-            text.current.append("bias")
-
-
-def _reset(text: Text, choice: str) -> None:
-    text.reset += {
-        "value": ["v = 0.1*theta"],
-        "subtract": ["v -= theta"],
-        "several": ["old = v - theta", "v = 0.2*old", "v += 0.1*theta"],
-        "after_spike": ["v = 0*theta", "w += 0.3*theta"],
-    }[choice]
-    if choice == "after_spike":
-        text.current.append("-w")
-        text.equations.append("dw/dt = -w/tau_d : unit")
-
-
-def _arithmetic(text: Text, choice: str) -> None:
-    match choice:
-        case "remainder":
-            text.limit.append("0.2*theta*(v/theta % 0.7)")
-            text.reset.append("v -= 0.1*theta*(v/theta % -0.3)")
-        case "floor":
-            text.limit.append("0.05*theta*(v/theta // 0.3)")
-            text.reset.append("v -= 0.02*theta*(v/theta // 0.1)")
-        case "division":
-            text.equations.append("n : integer")
-            text.limit += ["0.2*theta*int(n/10 >= 0.3)", "0.1*theta*(n // 3 % 2)"]
-            text.reset += ["n = n + 1 + n % 2", "v += 0.3*theta*((n % 4)/7 - 1/(3 + n))"]
-        case "crossed":
-            text.equations.append("bound : 1")
-            text.limit.append("0.2*theta*clip(v/theta, bound, 0.5)")
-            text.reset += ["bound = (bound + 0.4) % 1.1", "v -= 0.1*theta*sign(bound - 0.5)"]
-        case "rhythm":
-            text.limit.append("0.3*theta*int(t % (5*ms) < 2*ms)")
-            text.reset.append("v -= 0.02*theta*(t/(3*ms) // 1 % 4)")
-        case "truth":
-            text.equations.append("even_n : boolean")
-            text.limit.append("0.3*theta*(even_n/3)")
-            text.reset += ["even_n = not even_n", "v += 0.3*theta*(even_n - (v < 0*theta))/7"]
-
-
-def _event(text: Text, choice: str) -> None:
-    if choice == "integer":
-        text.equations += ["z : integer", "high = v > 0.5*theta and z % 3 != 1 : boolean"]
-        text.keys["events"] = {"rise": {"condition": "high", "reset": "z += 1"}}
-        text.limit.append("0.1*theta*clip(z // 2, 0, 3)")
-        text.reset.append("z = z/2 + 1")
-
-
-def _name(text: Text, choice: str) -> None:
-    text.equations.append(f"{choice} : unit")
-    text.limit.append(f"0.2*{choice}")
-    text.reset.append(f"{choice} = 0.5*{choice} + 0.1*theta")
-
-
-def _refractory(text: Text, choice: str) -> None:
-    if choice == "none":
-        return
-    text.keys["refractory"] = {
-        "time": "2*ms",
-        "expression": "t_ref + 1*ms*int(v < 0.05*theta)",
-        "condition": "r > 0.3",
-        "variable": "pause",
-    }[choice]
-    if choice == "condition":
-        text.equations.append("dr/dt = -r/tau_s : 1")
-        text.reset.append("r = 1")
-    if choice == "variable":
-        text.equations.append("pause : second")
-        text.reset.append("pause = 1*ms + pause/2")
-
-
-_WRITERS: Mapping[str, Callable[[Text, str], None]] = {
-    "method": _method,
-    "curve": _curve,
-    "synapse": _synapse,
-    "noise": _noise,
-    "subexpression": _subexpression,
-    "variable": _variable,
-    "reset": _reset,
-    "arithmetic": _arithmetic,
-    "event": _event,
-    "name": _name,
-    "refractory": _refractory,
-}
+#: Parts of a model that the choices on some axes add.
+_PARTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "method": {name: {"keys": {"method": name}} for name in AXES["method"] if name != "default"},
+    "curve": {
+        "linear": {"current": ["-v"]},
+        "quadratic": {"current": ["v*clip(v/theta - 0.5, -1.5, 1.5)"]},
+        "exponential": {
+            "current": ["-v", "0.2*theta*exp(clip((v - theta)/(0.2*theta), -20, 2))"]
+        },
+        "tanh": {"current": ["-v", "0.3*theta*tanh(v/theta)"]},
+    },
+    "synapse": {
+        "delta": {"keys": _DELTA},
+        "exponential": {
+            "current": ["I"], "equations": ["dI/dt = -I/tau_s : unit"], "keys": _CURRENT
+        },
+        "alpha": {
+            "current": ["I"], "keys": _RISING,
+            "equations": ["dI/dt = (x - I)/tau_s : unit", "dx/dt = -x/tau_s : unit"],
+        },
+        "double_exponential": {
+            "current": ["I"], "keys": _RISING,
+            "equations": ["dI/dt = (x - I)/tau_s : unit", "dx/dt = -x/tau_d : unit"],
+        },
+        "conductance": {
+            "current": ["clip(g, 0, 10)*(5*theta - v)"],
+            "equations": ["dg/dt = -g/tau_s : 1"], "keys": _CONDUCTANCE,
+        },
+        "conductances": {
+            "current": ["clip(g, 0, 10)*(5*theta - v)", "clip(g_i, 0, 10)*(-theta - v)"],
+            "equations": ["dg/dt = -g/tau_s : 1", "dg_i/dt = -g_i/tau_d : 1"],
+            "keys": {**_CONDUCTANCE, "inhibition": "g_i"},
+        },
+    },
+    "noise": {
+        "additive": {"current": ["0.3*theta*sqrt(2*tau)*xi"]},
+        "multiplicative": {"current": ["0.2*v*sqrt(2*tau)*xi"]},
+        "threshold": {"limit": ["0.2*theta*(rand() - 0.5)"]},
+        "held": {
+            "current": ["eta"], "equations": ["eta = 0.3*theta*randn() : unit (constant over dt)"]
+        },
+    },
+    "subexpression": {
+        "plain": {"current": ["drive"], "equations": ["drive = 0.2*theta - 0.1*v : unit"]},
+        "nested": {
+            "current": ["drive"],
+            "equations": ["drive = part + 0.2*theta : unit", "part = -0.1*v : unit"],
+        },
+        "held": {
+            "current": ["drive"],
+            "equations": ["drive = 0.2*theta - 0.1*v : unit (constant over dt)"],
+        },
+    },
+    "variable": {
+        "integer": {
+            "equations": ["count : integer"], "limit": ["0.1*theta*clip(count, 0, 3)"],
+            "reset": ["count += 1"],
+        },
+        "boolean": {
+            "equations": ["even : boolean"], "limit": ["0.2*theta*int(even)"],
+            "reset": ["even = not even"],
+        },
+        "shared": {
+            "equations": ["s = gain*int(t > 5*ms) : 1 (shared)", "gain : 1 (shared)"],
+            "limit": ["0.2*theta*s"], "keys": {"initial": {"gain": "0.5"}},
+        },
+        "per_neuron": {"equations": ["bias : unit (constant)"], "current": ["bias"]},
+    },
+    "reset": {
+        "value": {"reset": ["v = 0.1*theta"]},
+        "subtract": {"reset": ["v -= theta"]},
+        "several": {"reset": ["old = v - theta", "v = 0.2*old", "v += 0.1*theta"]},
+        "after_spike": {
+            "reset": ["v = 0*theta", "w += 0.3*theta"], "current": ["-w"],
+            "equations": ["dw/dt = -w/tau_d : unit"],
+        },
+    },
+    "arithmetic": {
+        "remainder": {
+            "limit": ["0.2*theta*(v/theta % 0.7)"], "reset": ["v -= 0.1*theta*(v/theta % -0.3)"]
+        },
+        "floor": {
+            "limit": ["0.05*theta*(v/theta // 0.3)"], "reset": ["v -= 0.02*theta*(v/theta // 0.1)"]
+        },
+        "division": {
+            "equations": ["n : integer"],
+            "limit": ["0.2*theta*int(n/10 >= 0.3)", "0.1*theta*(n // 3 % 2)"],
+            "reset": ["n = n + 1 + n % 2", "v += 0.3*theta*((n % 4)/7 - 1/(3 + n))"],
+        },
+        "crossed": {
+            "equations": ["bound : 1"], "limit": ["0.2*theta*clip(v/theta, bound, 0.5)"],
+            "reset": ["bound = (bound + 0.4) % 1.1", "v -= 0.1*theta*sign(bound - 0.5)"],
+        },
+        "rhythm": {
+            "limit": ["0.3*theta*int(t % (5*ms) < 2*ms)"],
+            "reset": ["v -= 0.02*theta*(t/(3*ms) // 1 % 4)"],
+        },
+        "truth": {
+            "equations": ["even_n : boolean"], "limit": ["0.3*theta*(even_n/3)"],
+            "reset": ["even_n = not even_n", "v += 0.3*theta*(even_n - (v < 0*theta))/7"],
+        },
+    },
+    "event": {
+        "integer": {
+            "equations": ["z : integer", "high = v > 0.5*theta and z % 3 != 1 : boolean"],
+            "limit": ["0.1*theta*clip(z // 2, 0, 3)"], "reset": ["z = z/2 + 1"],
+            "keys": {"events": {"rise": {"condition": "high", "reset": "z += 1"}}},
+        },
+    },
+    "name": {
+        name: {
+            "equations": [f"{name} : unit"], "limit": [f"0.2*{name}"],
+            "reset": [f"{name} = 0.5*{name} + 0.1*theta"],
+        }
+        for name in NAMES
+    },
+    "refractory": {
+        "time": {"keys": {"refractory": "2*ms"}},
+        "expression": {"keys": {"refractory": "t_ref + 1*ms*int(v < 0.05*theta)"}},
+        "condition": {
+            "equations": ["dr/dt = -r/tau_s : 1"], "reset": ["r = 1"],
+            "keys": {"refractory": "r > 0.3"},
+        },
+        "variable": {
+            "equations": ["pause : second"], "reset": ["pause = 1*ms + pause/2"],
+            "keys": {"refractory": "pause"},
+        },
+    },
+}  # fmt: skip

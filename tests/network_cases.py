@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from builders import COBA, SCHEDULES, conv, deconv, dense, described, drawn, pictures
+from builders import COBA, LEAKY, SCHEDULES, conv, deconv, dense, described, drawn, pictures
 
 from bioae import simulate
 from bioae.datasets import Data
@@ -122,10 +122,8 @@ REFRACTORY = {
 }
 #: A spike is a pulse of one step, which is lost while the neuron is refractory.
 PULSES = {
-    "description": "Pulses.",
-    "equations": "dv/dt = -v/tau : 1 (unless refractory)",
-    "threshold": "v > theta", "reset": "v = 0", "refractory": "2*ms", "method": "exact",
-    "input": "v", "weight": "dt/tau", "parameters": {"tau": "20*ms", "theta": "1"},
+    **LEAKY, "equations": "dv/dt = -v/tau : 1 (unless refractory)", "refractory": "2*ms",
+    "threshold": "v > theta", "weight": "dt/tau", "parameters": {"tau": "20*ms", "theta": "1"},
 }  # fmt: skip
 
 

@@ -10,21 +10,15 @@ from typing import Any
 
 import pytest
 import tomli_w
-from builders import model
+from builders import LEAKY, model
 from refusals import refused
 
 from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.errors import ModelError
 
 LIF: dict[str, Any] = {
-    "description": "A model of the tests.",
-    "equations": "dv/dt = -v/tau : 1",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "method": "exact",
-    "input": "v",
-    "parameters": {"tau": "20*ms", "theta": "1"},
-}
+    **LEAKY, "threshold": "v > theta", "parameters": {"tau": "20*ms", "theta": "1"},
+}  # fmt: skip
 CODE = "__import__('os').system('echo x > pwned')"
 
 Refuse = Callable[[dict[str, Any]], ModelError]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from brian2 import ms
-from builders import dense, drawn
+from builders import LEAKY, dense, drawn
 from refusals import refused
 
 from bioae import simulate
@@ -22,14 +22,9 @@ IMAGES = stream(3, 1).random((4, 1, 3, 4))
 
 #: A model in which one parameter follows from another.
 FOLLOWS = {
-    "description": "A leaky neuron whose threshold follows from a scale.",
-    "equations": "dv/dt = -v/tau : 1",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "method": "exact",
-    "input": "v",
+    **LEAKY, "threshold": "v > theta",
     "parameters": {"tau": "20*ms", "scale": "0.5", "theta": "2*scale"},
-}
+}  # fmt: skip
 
 
 def network(**changes: Any) -> Network:

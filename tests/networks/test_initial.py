@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import conv, dense, described, model
+from builders import LEAKY, conv, dense, described, model
 from refusals import refused
 from scipy.stats import kstest, lognorm
 
@@ -147,28 +147,22 @@ def test_values_stay_within_the_bounds_of_training() -> None:
 
 def test_a_shared_parameter_has_no_spread() -> None:
     shared = {
-        "description": "A common clock.",
-        "equations": """
+        **LEAKY, "parameters": {"tau": "20*ms", "theta": "1"}, "equations": """
 dv/dt = (common - v)/tau : 1
 common = theta*t/second : 1 (shared, constant over dt)
 """,
-        "threshold": "v > 1",
-        "reset": "v = 0",
-        "input": "v",
-        "parameters": {"tau": "20*ms", "theta": "1"},
-    }
+    }  # fmt: skip
     layers = dense("a", 3, spread={"theta": 0.1}), dense("b", shape=[2, 6, 6])
     own = config(*layers, neuron="shared", neurons={"shared": shared})
     with refused(NetworkError, where="layer 'a', spread of 'theta'"):
         Network.initialise(own)
 
 
+#: Neurons that differ.
 FIELDS: dict[str, Any] = {
-    "description": "Neurons that differ.",
+    **LEAKY,
     "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)",
     "threshold": "v > theta",
-    "reset": "v = 0",
-    "input": "v",
     "weight": "gain",
     "parameters": {"gain": "0.5*theta", "theta": "1 + 0.1*randn()", "tau": "(20 + 5*rand())*ms"},
 }

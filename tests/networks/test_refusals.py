@@ -11,7 +11,7 @@ import builders
 import numpy as np
 import pytest
 from brian2 import ms
-from builders import conv, deconv, dense, described, drawn
+from builders import LEAKY, conv, deconv, dense, described, drawn
 from refusals import refused
 
 from bioae.datasets import Data
@@ -298,9 +298,7 @@ def test_changes_name_what_they_expect(
 
 def one_layer(name: str, parameters: dict[str, str]) -> Network:
     fields = {
-        "description": "A leaky neuron with a constant drive.",
-        "equations": f"dv/dt = ({'+'.join(parameters)} - v)/(10*ms) : 1",
-        "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v",
+        **LEAKY, "equations": f"dv/dt = ({'+'.join(parameters)} - v)/(10*ms) : 1",
         "parameters": parameters, "trainable": {name: ["0.1", "2"]},
     }  # fmt: skip
     return drawn(

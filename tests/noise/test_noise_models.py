@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from builders import dense, drawn, numbered
+from builders import LEAKY, dense, drawn, numbered
 from mirrors import mirror_of
 from numpy.typing import NDArray
 
@@ -28,7 +28,7 @@ from bioae.trainers.mirror.derivatives import FastSigmoid
 
 TAU, DT, SIGMA = 20e-3, 1e-3, 0.2
 EVERYWHERE: dict[str, Any] = {
-    "description": "Noise in every place.",
+    **LEAKY,
     "equations": """
     dv/dt = (w - v)/tau + sigma*sqrt(2/tau)*xi_1 : 1 (unless refractory)
     dw/dt = -w/tau + sigma*sqrt(1/tau)*(xi_1 + xi_2) : 1
@@ -41,7 +41,6 @@ EVERYWHERE: dict[str, Any] = {
     "reset": "v = 0.1*rand()*size; w += 0.1*randn()*int(calm); pause = 3*ms*rand()",
     "refractory": "pause",
     "method": "euler",
-    "input": "v",
     "parameters": {"tau": "20*ms", "theta": "1", "sigma": "0.2"},
     # Variables that nothing writes are drawn for each presentation too, and their dependants.
     "initial": {"w": "v/2", "v": "0.5*rand()*theta", "size": "3*rand()", "calm": "rand() < 0.5"},

@@ -8,6 +8,7 @@ from typing import Any
 import builders
 import numpy as np
 import pytest
+from builders import LEAKY
 from refusals import place, refused
 from stepping import begun
 
@@ -18,12 +19,7 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.errors import ModelError
 from bioae.simulation.backend import Target
 
-HEAD = """
-description = "A model of the tests."
-input = "v"
-weight = "0.3"
-reset = "v = 0"
-"""
+DEFAULTS: dict[str, Any] = {**LEAKY, "method": None, "weight": "0.3"}
 
 NOISE = """
 equations = '''
@@ -79,16 +75,11 @@ tau = "20*ms"
 UNSETTLED = NOISE.replace('settle = "5*ms"', "")
 assert UNSETTLED != NOISE
 
-FOR_ALL = """
-equations = "dv/dt = -v/tau : 1"
-threshold = "t > 5*ms"
-[parameters]
-tau = "20*ms"
-"""
+FOR_ALL = 'threshold = "t > 5*ms"'
 
 
 def model_of(text: str) -> NeuronModel:
-    return builders.model(HEAD + text)
+    return builders.model(DEFAULTS | tomllib.loads(text))
 
 
 def assert_parity(model: NeuronModel, target: Target = "numpy") -> None:
@@ -129,19 +120,12 @@ NAMES += ["delay", "x_pre_", "spike", "drive", "event", "_".join("abc")]
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variable_may_have_any_name(name: str, method: str) -> None:
     """It relaxes to its rest as exp(-t/tau), and a spike moves it by the weight."""
-    text = f"""
-description = "A model of the tests."
-equations = "d{name}/dt = (rest_{name} - {name})/tau : 1"
-threshold = "{name} > 1"
-reset = "{name} = 0"
-input = "{name}"
-weight = "0.3"
-method = "{method}"
-[parameters]
-tau = "20*ms"
-rest_{name} = "0.5"
-"""
-    program = lower(builders.model(text))
+    fields = {
+        **DEFAULTS, "equations": f"d{name}/dt = (rest_{name} - {name})/tau : 1", "input": name,
+        "threshold": f"{name} > 1", "reset": f"{name} = 0", "method": method,
+        "parameters": {"tau": "20*ms", f"rest_{name}": "0.5"},
+    }  # fmt: skip
+    program = lower(builders.model(fields))
     stepper = Stepper(program, array_functions(np))
     values = begun(program) | {name: np.array([0.9]), "bioae_input": 1.0}
     stepper.update(values)
@@ -183,11 +167,6 @@ REFUSED: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("text", "where", "name"), REFUSED)
 def test_refused(text: str, where: str, name: str) -> None:
-    fields: dict[str, Any] = {
-        "equations": "dv/dt = -v/tau : 1\ng : 1 (shared)",
-        "threshold": "v > 1",
-        "parameters": {"tau": "20*ms"},
-        **tomllib.loads(HEAD + text),
-    }
+    fields = {"equations": "dv/dt = -v/tau : 1\ng : 1 (shared)", **tomllib.loads(text)}
     with refused(ModelError, name, where=place("mine.toml", where)):
-        lower(builders.model(fields))
+        lower(builders.model(DEFAULTS | fields))

@@ -11,7 +11,7 @@ import builders
 import numpy as np
 import pytest
 import torch
-from builders import dense, described, model
+from builders import LEAKY, dense, described, model
 from mirrors import DENSE, compare, firing, learn, mirror_of, needs_compiler
 
 from bioae.networks import Network, NetworkConfig
@@ -93,7 +93,7 @@ def compiled_slope(value: torch.Tensor) -> torch.Tensor:
 def network() -> Network:
     """Return a network whose potential goes through every operation that PyTorch lacks."""
     fields = {
-        "description": "Remainders.",
+        **LEAKY,
         "equations": """
 dv/dt = (0.2*(v % 0.7) + 0.1*(w // 0.3) + 0.1*exprel(w - w)*w - +v)/tau : 1
 dw/dt = (sqrt(1 + v % 1) - w)/tau : 1
@@ -102,7 +102,6 @@ k : integer
         "threshold": "v % 4 > 0.6 and k // 2 < 40 or v > 2",
         "reset": "v = (v % 0.5) + 1/(3 + w); k += 1",
         "method": "euler",
-        "input": "v",
         "parameters": {"tau": "10*ms"},
     }
     config = described(
@@ -122,13 +121,10 @@ def test_remainders_of_states_can_be_trained_compiled_and_uncompiled() -> None:
     compare(net, torch.from_numpy(drive).double().requires_grad_(), rtol=1e-9)
 
 
-LEAKY: dict[str, Any] = {
-    "description": "Leaky integrate-and-fire neuron.",
+DRIVEN: dict[str, Any] = {
+    **LEAKY,
     "equations": "dv/dt = (0.4 - v)/tau : 1",
-    "threshold": "v > 1",
-    "reset": "v = 0",
     "method": "euler",
-    "input": "v",
     "parameters": {"tau": "10*ms", "w": "1"},
     "trainable": {"tau": ["1*ms", "100*ms"], "w": ["0.1", "10"]},
 }
@@ -178,7 +174,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 def config(fields: dict[str, Any]) -> NetworkConfig:
     return builders.described(
         *DENSE, input_shape=[1, 1, 3], steps=15, schedule="paper", neuron="mine",
-        neurons={"mine": {**LEAKY, **fields}}, decoder={"kind": "mean"},
+        neurons={"mine": {**DRIVEN, **fields}}, decoder={"kind": "mean"},
     )  # fmt: skip
 
 

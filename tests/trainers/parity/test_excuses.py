@@ -9,7 +9,7 @@ import builders
 import numpy as np
 import pytest
 import torch
-from builders import dense, drawn, pictures
+from builders import LEAKY, dense, drawn, pictures
 
 import bioae
 from bioae import simulate
@@ -23,15 +23,11 @@ from bioae.trainers.parity.threshold import ULPS, WIDER, explained, undecided
 
 ULP = np.spacing(1.0)
 
+#: It adds up its input, on the grid of the weights: it meets its threshold exactly.
 COUNTER: dict[str, Any] = {
-    "description": "Adds up its input, on the grid of the weights: it meets its threshold exactly.",
-    "equations": "dv/dt = 0/second : 1",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "method": "euler",
-    "input": "v",
+    **LEAKY, "equations": "dv/dt = 0/second : 1", "threshold": "v > theta", "method": "euler",
     "parameters": {"theta": "1"},
-}
+}  # fmt: skip
 
 
 def open_at(condition: str, **values: float | bool) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import SCHEDULES, model, need
+from builders import LEAKY, SCHEDULES, model, need
 from mirrors import compare, drive_of, needs_compiler
 from refusals import refused
 
@@ -18,27 +18,25 @@ from bioae.trainers.parity import parity_network
 
 SMALL: dict[str, Any] = {"neurons": 8, "steps": 30, "examples": 2}
 
+EULER = {**LEAKY, "method": "euler"}
+
 #: A spike drives three variables, of two units; the last one only counts.
 SEVERAL: dict[str, Any] = {
-    "description": "A fast and a slow conductance.",
+    **EULER,
     "equations": """
     dv/dt = (-v + g_f*(4 - v) + g_s*(3 - v))/tau : 1 (unless refractory)
     dg_f/dt = -g_f/(2*ms) : 1
     dg_s/dt = -g_s/(20*ms) : 1 (unless refractory)
     count : volt
     """,
-    "threshold": "v > 1",
-    "reset": "v = 0",
     "refractory": "3*ms",
-    "method": "euler",
     "input": "g_f",
     "inputs": {"g_s": "0.25", "count": "1*mV"},
-    "parameters": {"tau": "20*ms"},
 }
 
 #: Both variables that are written at an interval are kept while the neuron is refractory.
 INTERVAL: dict[str, Any] = {
-    "description": "A threshold that halves its rise at an interval.",
+    **EULER,
     "equations": """
     dv/dt = -v/(10*ms) : 1 (unless refractory)
     dw/dt = -w/(40*ms) : 1 (unless refractory)
@@ -49,13 +47,11 @@ INTERVAL: dict[str, Any] = {
     "run_regularly": "half = w/2; w = half; n += 1",
     "run_every": "4*ms",
     "refractory": "3*ms",
-    "method": "euler",
-    "input": "v",
 }
 
 #: A current and a rise of the threshold, each at an interval of its own; [surrogate] names one.
 TIMED: dict[str, Any] = {
-    "description": "A neuron with a given current, and a threshold that moves.",
+    **EULER,
     "equations": """
     dv/dt = (-v + R*current)/(10*ms) : 1 (unless refractory)
     current = drive(t) : amp
@@ -66,8 +62,6 @@ TIMED: dict[str, Any] = {
     "reset": "v = 0; w += lift( t )",
     "run_regularly": "w = w*drive(t)/nA",
     "refractory": "2*ms",
-    "method": "euler",
-    "input": "v",
     "parameters": {"R": "1/nA"},
     "timed_arrays": {
         "drive": {"values": [0.25, 0.5, 1.25, 0.0, 1.5], "unit": "nA", "dt": "5*ms"},
@@ -83,12 +77,10 @@ MODELS: dict[str, dict[str, Any]] = {
         "inhibition": "g_i",
     },
     "random constants": {
-        "description": "Neurons that differ in threshold, weight and time constant.",
+        **EULER,
         "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)",
         "threshold": "v > theta",
         "reset": "v -= theta",
-        "method": "euler",
-        "input": "v",
         "weight": "gain",
         "parameters": {
             "theta": "1 + 0.25*randn()*rand()",
@@ -103,7 +95,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "timed arrays": TIMED,
     "steps and last spikes": {
-        "description": "A drive in three of seven steps, and a dead time by `lastspike`.",
+        **EULER,
         "equations": """
         dv/dt = -v/(10*ms) + drive/ms : 1
         drive = 0.0625*int(t_in_timesteps % 7 < 3) : 1
@@ -114,15 +106,13 @@ MODELS: dict[str, dict[str, Any]] = {
         "threshold": "clip(v, -inf, 3) > 1 and t - lastspike > 4*ms and t_in_timesteps >= 5",
         "reset": "v = 0; w += t_in_timesteps/4; k = t_in_timesteps//3",
         "run_regularly": "x = clip(w, x, inf)",
-        "method": "euler",
-        "input": "v",
     },
 }
 
 #: Brian2's own code for NumPy gives an array two names where a value is copied, and its C++ code
 #: gives a temporary variable the type of its first value.
 MODELS["copies and temporary variables"] = {
-    "description": "Copies that are changed afterwards, and temporary variables of several types.",
+    **LEAKY,
     "equations": "dv/dt = -v/(10*ms) : 1\nw : 1\nx : 1\ny : 1\nn : 1",
     "threshold": "v > 1 + 0.25*w",
     "reset": """
@@ -139,19 +129,14 @@ MODELS["copies and temporary variables"] = {
     v = v*0.5 + 0.01*k
     """,
     "run_regularly": "former = v; v = v*0.9; y = low; y += former - v",
-    "method": "exact",
-    "input": "v",
     "parameters": {"low": "0.125"},
     "events": {"always": {"condition": "True", "reset": "n += 1"}},
 }
 
 COUNTING: dict[str, Any] = {
-    "description": "Counts.",
-    "equations": "x : 1\ny : volt\nz : 1",
-    "threshold": "x > z + 3",
-    "reset": "z += 3",
+    **EULER, "equations": "x : 1\ny : volt\nz : 1", "threshold": "x > z + 3", "reset": "z += 3",
     "input": "x",
-}
+}  # fmt: skip
 
 #: Features that compiled steps do not have.
 UNCOMPILED = {"noise at an interval"}
