@@ -1,11 +1,13 @@
-"""The format of an artefact: the bytes that docs/artefact.md specifies, and round trips."""
+"""The format of an artefact: the bytes that docs/artefact.md specifies, round trips, and names."""
 
 from __future__ import annotations
 
+import os
 import tomllib
 import zipfile
 from pathlib import Path
 
+import builders
 import numpy as np
 import pytest
 from builders import dense, described
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 from refusals import refused
 from safetensors.numpy import load_file
 
-from bioae.errors import OutputError
-from bioae.networks import Network
+import bioae
+from bioae.errors import ArtefactError, OutputError
+from bioae.networks import Network, trained
 from bioae.networks.artefact import load, save
+from bioae.networks.trained.cards import FOLDER
 
 NAMES = ["network.toml", "weights.safetensors"]
 
@@ -158,3 +162,42 @@ def test_a_folder_of_other_files_is_never_replaced(network: Network, tmp_path: P
         save(network, folder / "chapter1.tex", overwrite=True)
     assert [path.name for path in folder.iterdir()] == ["chapter1.tex"]
     assert (folder / "chapter1.tex").read_text() == "mine"
+
+
+NAME = trained.available()[0]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_existing_path_takes_precedence_over_a_name(here: Path) -> None:
+    shipped = bioae.load(NAME).network.sha256
+    assert bioae.load(FOLDER / NAME).network.sha256 == bioae.load(Path(NAME)).network.sha256
+    assert bioae.load(Path(NAME)).network.sha256 == shipped
+    (here / NAME).mkdir()
+    with refused(ArtefactError, "network.toml", where=NAME):
+        bioae.load(NAME)
+    (here / NAME).rmdir()
+    os.mkfifo(here / NAME)
+    with refused(ArtefactError, where=NAME, found="a pipe"):
+        bioae.load(NAME)
+    (here / NAME).unlink()
+    mine = builders.two_layers()
+    bioae.save(mine, here / NAME)
+    assert bioae.load(NAME).network.sha256 == mine.sha256 != shipped
+
+
+@pytest.mark.parametrize("path", [f"./{NAME}", f"runs/{NAME}", f"{NAME}.zip", f"{NAME}/", "a\0b"])
+def test_what_is_written_as_a_path_is_no_name(path: str, here: Path) -> None:
+    with refused(ArtefactError, where=None if "\0" in path else path):
+        bioae.load(path)
+
+
+@pytest.mark.parametrize("word", ["sae-mnits", "SAE-MNIST", "x" * 5000, "lif"])
+def test_an_unknown_word_is_refused_in_one_line(word: str, here: Path) -> None:
+    with refused(ArtefactError, "a folder, a .zip file", *trained.available()) as caught:
+        bioae.load(word)
+    assert len(str(caught.value)) < 500

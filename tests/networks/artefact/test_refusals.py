@@ -46,11 +46,10 @@ def written(text: str | bytes) -> Spoil:
     return lambda path: (path / TEXT).write_bytes(content)
 
 
-def arrays(change: Callable[[dict[str, np.ndarray]], object]) -> Spoil:
+def arrays(changes: dict[str, np.ndarray | None]) -> Spoil:
     def edit(path: Path) -> None:
-        actual = load_file(path / WEIGHTS)
-        change(actual)
-        save_file(actual, path / WEIGHTS)
+        actual = {**load_file(path / WEIGHTS), **changes}
+        save_file({n: each for n, each in actual.items() if each is not None}, path / WEIGHTS)
 
     return edit
 
@@ -59,14 +58,8 @@ def cut(name: str, size: int) -> Spoil:
     return lambda path: (path / name).write_bytes((path / name).read_bytes()[:size])
 
 
-def replaced_by_folder(path: Path) -> None:
-    (path / TEXT).unlink()
-    (path / TEXT).mkdir()
-
-
-def replaced_by_pipe(path: Path) -> None:
-    (path / WEIGHTS).unlink()
-    os.mkfifo(path / WEIGHTS)
+def replaced(name: str, make: Callable[[Path], object]) -> Spoil:
+    return lambda path: ((path / name).unlink(), make(path / name))
 
 
 def without(name: str) -> Spoil:
@@ -78,11 +71,8 @@ HUGE = b"#" * (2**22 + 1)
 
 #: Spoilt files; names in the error's line, and its fields.
 CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
-    "a newer version": (
-        edited("format_version = 1", "format_version = 2"),
-        (TEXT,),
-        {"expected": "format_version = 1", "found": "2"},
-    ),
+    "a newer version": (edited("format_version = 1", "format_version = 2"), (TEXT,),
+                        {"expected": "format_version = 1", "found": "2"}),
     "no version": (edited("format_version = 1", ""), (TEXT,), {"found": "none"}),
     "an empty description": (written(""), (TEXT,), {"found": "none"}),
     "a text version": (edited("format_version = 1", 'format_version = "1"'), (), {"found": "'1'"}),
@@ -94,14 +84,10 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), ("'stepz'",), {}),
     "a key out of bounds": (edited("steps = 4", "steps = -4"), ("steps",), {}),
     "layers that do not fit": (edited("units = 5", "units = 6"), ("(6, 6)", "(5, 5)"), {}),
-    "a neuron model that is not there": (
-        edited('neuron = "mine"', 'neuron = "alif"'),
-        ("'alif'",),
-        {"expected": "a table [network.neurons.alif]"},
-    ),
+    "a neuron model that is not there": (edited('neuron = "mine"', 'neuron = "alif"'), ("'alif'",),
+                                         {"expected": "a table [network.neurons.alif]"}),
     "a synapse model that is not there": (
-        edited("units = 5", 'units = 5\nsynapse = "stdp_pair"'),
-        ("'stdp_pair'",),
+        edited("units = 5", 'units = 5\nsynapse = "stdp_pair"'), ("'stdp_pair'",),
         {"expected": "a table [network.synapses.stdp_pair]"},
     ),
     "a neuron model elsewhere": (
@@ -111,34 +97,25 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "truncated weights": (cut(WEIGHTS, 1000), (WEIGHTS,), {}),
     "empty weights": (cut(WEIGHTS, 0), (WEIGHTS,), {}),
     "a missing array": (
-        arrays(lambda actual: actual.pop("first.weight")),
-        ("'first.weight'",),
+        arrays({"first.weight": None}), ("'first.weight'",),
         {"expected": "the shape [2, 1, 3, 3]", "found": "none"},
     ),
     "an array too many": (
-        arrays(lambda actual: actual.update(more=np.zeros(2))),
-        ("'more'",),
-        {"expected": "no such array", "found": "[2]"},
+        arrays({"more": np.zeros(2)}), ("'more'",), {"expected": "no such array", "found": "[2]"},
     ),
     "an array of another shape": (
-        arrays(lambda actual: actual.update({"output.weight": np.zeros((5, 36))})),
-        ("'output.weight'",),
+        arrays({"output.weight": np.zeros((5, 36))}), ("'output.weight'",),
         {"expected": "the shape [36, 5]", "found": "[5, 36]"},
     ),
     "an array of whole numbers": (
-        arrays(lambda actual: actual.update({"output.weight": np.zeros((36, 5), int)})),
-        ("'output.weight'",),
+        arrays({"output.weight": np.zeros((36, 5), int)}), ("'output.weight'",),
         {"expected": "float32 or float64", "found": "int64"},
     ),
-    "NaN": (
-        arrays(lambda actual: actual.update({"output.weight": NAN})),
-        (WEIGHTS, "'output.weight'"),
-        {},
-    ),
+    "NaN": (arrays({"output.weight": NAN}), (WEIGHTS, "'output.weight'"), {}),
     "no description": (without(TEXT), (TEXT,), {}),
     "no weights": (without(WEIGHTS), (WEIGHTS,), {}),
-    "a folder for a file": (replaced_by_folder, (TEXT, "Is a directory"), {}),
-    "a pipe for a file": (replaced_by_pipe, (WEIGHTS, "pipe"), {}),
+    "a folder for a file": (replaced(TEXT, Path.mkdir), (TEXT, "Is a directory"), {}),
+    "a pipe for a file": (replaced(WEIGHTS, os.mkfifo), (WEIGHTS, "pipe"), {}),
 }  # fmt: skip
 
 

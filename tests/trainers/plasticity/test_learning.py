@@ -45,15 +45,6 @@ def test_the_mirror_learns_as_brian2_does(schedule: str, autapses: bool) -> None
     assert bool((diagonal != np.diag(start.weights["hidden.recurrent"])).any()) == autapses
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
-def test_targets_learn_the_same_in_chunks_of_any_size(target: Any) -> None:
-    start = network("paper")
-    check_equal(
-        learn(start, signals(), Backend(target, chunk=3)), learn(start, signals(), "numpy"), start
-    )
-
-
 @pytest.mark.medium
 def test_inhibition_may_arrive_separately() -> None:
     start = network(neuron="coba", weight="6*nS")
@@ -163,7 +154,7 @@ def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
     "target", [pytest.param("cython", marks=pytest.mark.slow), "cpp_standalone"]
 )
 def test_targets_learn_all_features_in_chunks_of_any_size(target: Any) -> None:
-    start, held = all_features()
+    start, held = all_features("paper")
     whole = learn(start, signals(), "numpy", held=held)
     check_features(whole, learn(start, signals(), Backend(target, chunk=3), held=held), start)
 
@@ -213,13 +204,8 @@ def test_a_batch_averages_all_that_is_learned() -> None:
     twice = Data.of_signals(np.repeat(certain, 2, axis=0), labels=np.zeros(2, int))
     first = {name: values[:1] for name, values in held.items()}
     one = learn(start, twice[:1], "torch", held=first).network
-    both = learn(
-        start,
-        twice,
-        "torch",
-        batch_size=2,
-        held={name: 2 * values for name, values in first.items()},
-    ).network
+    doubled = {name: 2 * values for name, values in first.items()}
+    both = learn(start, twice, "torch", batch_size=2, held=doubled).network
     for name in ("hidden.weight", "hidden.recurrent", "hidden.h_start", "output.weight"):
         np.testing.assert_allclose(one.weights[name], both.weights[name], atol=2**-18)
         assert (one.weights[name] != start.weights.get(name, 0)).any()

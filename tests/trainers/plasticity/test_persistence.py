@@ -87,10 +87,7 @@ def test_the_mirror_remembers_and_draws_as_brian2_does(
     schedule: str, changes: dict[str, Any]
 ) -> None:
     start = learner(changes, schedule)
-    brian, mirror = (
-        learn(start, signals(), "numpy", seed=5),
-        learn(start, signals(), "torch", seed=5),
-    )
+    brian, mirror = (learn(start, signals(), each, seed=5) for each in ("numpy", "torch"))
     check(brian, mirror, start)
     assert (changes is MEMORY) == (brian.network.weights.keys() >= ARRAYS.keys())
 
@@ -98,11 +95,8 @@ def test_the_mirror_remembers_and_draws_as_brian2_does(
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_targets_remember_and_draw_in_chunks_of_any_size(target: Any) -> None:
-    both = {
-        **MEMORY,
-        "synapse": {**MEMORY["synapse"], "regularly": "w = clip(w + 0.01*rand(), 0, 1)"},
-    }
-    start = learner(both)
+    chance = {"regularly": "w = clip(w + 0.01*rand(), 0, 1)"}
+    start = learner({**MEMORY, "synapse": MEMORY["synapse"] | chance})
     whole = learn(start, signals(), "numpy", seed=5)
     check(whole, learn(start, signals(), Backend(target, chunk=3), seed=5), start)
 
@@ -144,9 +138,8 @@ def test_a_trace_that_persists_decays_over_presentations() -> None:
 def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> None:
     rule = {"pre": None, "parameters": {}, "synapse": {"regularly": "w = rand()", "every": "40*ms"}}
     start = learner(rule)
-    after = learn(
-        start, replace(signals(2), indices=np.array([4, 9])), "torch", seed=7
-    ).network.weights
+    data = replace(signals(2), indices=np.array([4, 9]))
+    after = learn(start, data, "torch", seed=7).network.weights
     numbers = draw(
         "uniform", Key(7, [9]), step=start.config.steps - 2, call=0,
         population=pathway_number(1, recurrent=False), count=HIDDEN * INPUTS,
