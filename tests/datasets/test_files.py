@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from refusals import refused
 
-import bioae
 from bioae.datasets import Data, convert, load, save
 from bioae.datasets.hashing import data_sha256
 from bioae.datasets.hdf5_files import StoredArray
@@ -146,36 +145,24 @@ def test_colours_and_depth_of_pictures(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(tmp_path / "deep").as_float()[0, 0], deep / 65535)
 
 
-def small(path: Path) -> None:
-    Image.fromarray(PIXELS[1][:2]).save(path / "x.png")
-
-
-def deep(path: Path, **options: Any) -> None:
-    Image.fromarray(PIXELS[0].astype(np.uint16) * 257).save(path / "x.png", **options)
-
-
-def half(path: Path) -> None:
-    data = (path / "0.png").read_bytes()
-    (path / "x.png").write_bytes(data[: len(data) // 2])
+def picture(pixels: Any, name: str = "x.png", **options: Any) -> Any:
+    return lambda folder: Image.fromarray(pixels).save(folder / name, **options)
 
 
 @pytest.mark.parametrize(
     ("spoil", "fields"),
     [
-        (small, {"where": "x.png", "expected": "(y, x) = (3, 5), as of the first"}),
-        (half, {"where": "x.png"}),
+        (picture(PIXELS[1][:2]), {"where": "x.png", "expected": re.compile(r"= \(3, 5\)")}),
+        (lambda path: (path / "x.png").write_bytes((path / "0.png").read_bytes()[:50]),
+         {"where": "x.png"}),
         (lambda path: (path / "x.png").write_bytes(b"GIF89a"), {"where": "x.png"}),
-        (deep, {}),
-        (
-            lambda path: Image.fromarray(PIXELS[0]).save(
-                path / "x.png", transparency=int(PIXELS[0, 0, 0])
-            ),
-            {"where": "x.png", "expected": "opaque"},
-        ),
-        (lambda path: Image.fromarray(PIXELS[1]).save(path / "1.jpg"), {"found": "1.jpg"}),
+        (picture(PIXELS[0].astype(np.uint16) * 257), {}),
+        (picture(PIXELS[0], transparency=int(PIXELS[0, 0, 0])),
+         {"where": "x.png", "expected": "opaque"}),
+        (picture(PIXELS[1], "1.jpg"), {"found": "1.jpg"}),
     ],
     ids=["size", "truncated", "no PNG", "depth", "transparent", "JPEG"],
-)
+)  # fmt: skip
 def test_pictures_that_do_not_fit(tmp_path: Path, spoil: Any, fields: dict[str, Any]) -> None:
     write(tmp_path, 0)
     spoil(tmp_path)
@@ -183,21 +170,6 @@ def test_pictures_that_do_not_fit(tmp_path: Path, spoil: Any, fields: dict[str, 
         fields = {**fields, "where": tmp_path / fields["where"]}
     with refused(DataError, **fields):
         load(tmp_path)
-
-
-@pytest.mark.medium
-def test_a_network_runs_on_a_folder_of_pictures(tmp_path: Path) -> None:
-    digits = load("sample", "test", 2)
-    for number, image in enumerate(np.asarray(digits.values)):
-        (tmp_path / f"{number}").mkdir()
-        Image.fromarray(image[0]).save(tmp_path / f"{number}" / "image.png")
-    result = bioae.simulate("sae-mnist", tmp_path, "numpy")
-    expected = bioae.simulate("sae-mnist", digits, "numpy")
-    assert int(result["layers/latent"]["spike_count"].sum()) > 0
-    assert result["label"].values.tolist() == [0, 1]
-    np.testing.assert_array_equal(
-        result["layers/latent"]["spike_count"], expected["layers/latent"]["spike_count"]
-    )
 
 
 # Arrays in files

@@ -273,15 +273,19 @@ def test_conversion_imports_no_other_library() -> None:
     assert done.stdout.split("\n")[:2] == ["2", "set()"]
 
 
-def test_networks_take_all_forms() -> None:
+def test_networks_take_all_forms(tmp_path: Path) -> None:
     config = described(dense("layer", 6), input_shape=[1, 2, 3], steps=4)
     network = bioae.Network.initialise(config)
-    images = np.random.default_rng(0).random((2, 1, 2, 3))
-    plain = bioae.simulate(network, images, "numpy")
+    images = np.random.default_rng(0).integers(2, 256, (2, 2, 3), np.uint8)
+    for label, image in zip("45", images, strict=True):
+        (tmp_path / label).mkdir()
+        Image.fromarray(image).save(tmp_path / label / "a.png")
+    plain = bioae.simulate(network, images[:, None], "numpy")
     assert int(plain["layers/layer"]["spike_count"].sum()) > 0
-    other = bioae.simulate(network, images.reshape(2, 6), "numpy", labels=[4, 5])
-    assert other["layers/layer"].to_dataset().equals(plain["layers/layer"].to_dataset())
-    assert other["label"].values.tolist() == [4, 5]
+    for source, options in ((images.reshape(2, 6), {"labels": [4, 5]}), (tmp_path, {})):
+        other = bioae.simulate(network, source, "numpy", **options)
+        assert other["layers/layer"].to_dataset().equals(plain["layers/layer"].to_dataset())
+        assert other["label"].values.tolist() == [4, 5]
     with refused(DataError, expected="images of the shape (channel, y, x) = (1, 2, 3)"):
         bioae.simulate(network, Data.of_events([0], [0.0], [0], channels=6), "numpy")
 

@@ -51,15 +51,11 @@ def test_brian2_objects_standalone(workplace: Path) -> None:
     script = str(EXAMPLES / "brian2_objects.py")
     outputs = [
         subprocess.run(
-            [sys.executable, script, MODEL, *options],
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            [sys.executable, script, MODEL, *options], capture_output=True, text=True, timeout=500,
+            check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
         ).stdout
         for options in ([], ["--standalone"])
-    ]
+    ]  # fmt: skip
     assert "latent spikes" in outputs[0]
     assert outputs[0] == outputs[1]
 

@@ -103,6 +103,8 @@ def test_json(run: Run, write: Write, here: Path) -> None:
 
 
 def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
+    assert "ours: 0 of 3 rows; missing seeds: 0, 1, 2\n" in run("toy", "--status").out
+    assert list(here.iterdir()) == []
     done = run("toy", "--condition", "chance", "--seeds", 2, "--out", "out")
     assert done.status == 1
     assert "control: score of chance: 0.312 ± 0.0884 (n = 2), threshold <= 0.5: holds" in done.out
@@ -122,13 +124,6 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     # Fewer seeds than there are rows, and more.
     assert "(n = 1)" in run("toy", "--status", "--seeds", 1, "--out", "out").out
     assert "rows missing: 1" in run("toy", "--status", "--seeds", 4, "--out", "out").out
-
-
-def test_status_of_nothing(run: Run, write: Write, here: Path) -> None:
-    done = run("toy", "--status")
-    assert done.status == 1
-    assert "ours: 0 of 3 rows; missing seeds: 0, 1, 2\n" in done.out
-    assert list(here.iterdir()) == []
 
 
 def test_list(run: Run, write: Write, here: Path) -> None:
@@ -177,6 +172,7 @@ def test_bad_input_is_refused_in_a_line(run: Run, write: Write, here: Path) -> N
 
 def test_rows_are_kept_unless_they_may_be_replaced(run: Run, write: Write, here: Path) -> None:
     assert run("toy", "--out", "out").status == 0
+    (here / "out/toy.notes.txt").write_text("mine")
     before = contents(here)
     line = refused(run("toy", "--out", "out"))
     assert "out: the folder holds rows already, which were kept. Continue it with --resume" in line
@@ -191,6 +187,8 @@ def test_rows_are_kept_unless_they_may_be_replaced(run: Run, write: Write, here:
     rows = (here / "out/toy.csv").read_text().splitlines()
     assert rows == ["condition,seed,score,spikes", "ours,0,0.75,10", "chance,0,0.25,10"]
     assert "test of the program" in (here / "out/toy.md").read_text()
+    assert (here / "out/toy.notes.txt").read_text() == "mine"
+    assert len(list((here / "out/rows").rglob("*.json"))) == 2
 
 
 def test_a_threshold_that_moves_is_told(run: Run, write: Write, here: Path) -> None:
@@ -373,14 +371,6 @@ def test_odd_rows(changes: dict[str, Any], line: str, run: Run, write: Write, he
     assert "known.json" in message
     assert line in message
     assert contents(here) == before
-
-
-def test_only_files_of_the_run_are_replaced(run: Run, write: Write, here: Path) -> None:
-    run("toy", "--out", "out")
-    (here / "out/toy.notes.txt").write_text("mine")
-    assert run("toy", "--quick", "--out", "out", "--overwrite").status == 0
-    assert (here / "out/toy.notes.txt").read_text() == "mine"
-    assert len(list((here / "out/rows").rglob("*.json"))) == 2
 
 
 def test_conditions_without_rows_may_change_or_be_added(run: Run, write: Write, here: Path) -> None:

@@ -120,14 +120,9 @@ def test_the_interval_is_scipys_and_covers_the_truth(paired: bool) -> None:
         return np.asarray(y.mean(axis) - x.mean(axis))
 
     expected = stats.bootstrap(
-        (a, b),
-        difference,
-        paired=paired,
-        vectorized=True,
-        n_resamples=20_000,
-        method="percentile",
+        (a, b), difference, paired=paired, vectorized=True, n_resamples=20_000, method="percentile",
         rng=rng,
-    ).confidence_interval
+    ).confidence_interval  # fmt: skip
     found = mean_difference_interval(a, b, paired, Bootstrap(resamples=20_000))
     width = expected.high - expected.low
     np.testing.assert_allclose(found, expected, atol=0.03 * width)
@@ -144,16 +139,9 @@ def test_equal_results_have_no_effect() -> None:
     found = analysis.compare(analysis.example_result(), analysis.example_result())
     assert int((found["neurons_a"] > 1).sum()) > 10
     for name in (
-        "difference",
-        "difference_low",
-        "difference_high",
-        "cohens_d",
-        "hedges_g",
-        "cliffs_delta",
-        "rank_biserial",
-        "kolmogorov_smirnov",
-        "wasserstein",
-    ):
+        "difference", "difference_low", "difference_high", "cohens_d", "hedges_g", "cliffs_delta",
+        "rank_biserial", "kolmogorov_smirnov", "wasserstein",
+    ):  # fmt: skip
         values = found[name].where(found["neurons_a"] > 1)
         assert float(abs(values).max()) == 0, name
     for name in ("p_value", "p_holm"):

@@ -256,15 +256,10 @@ def test_nwb_identifiers_depend_on_contents(tmp_path: Path, written: list[MagicM
     raster = np.ones((2, 3, 1), bool)
     for number, changes in enumerate(
         [
-            {},
-            {},
-            {"seed": 2},
-            {"network_sha256": "abd"},
-            {"example": np.array([0, 2])},
-            {"images": np.full((2, 1, 2, 2), 0.25)},
-            {"name": "other"},
+            {}, {}, {"seed": 2}, {"network_sha256": "abd"}, {"example": np.array([0, 2])},
+            {"images": np.full((2, 1, 2, 2), 0.25)}, {"name": "other"},
         ]
-    ):
+    ):  # fmt: skip
         analysis.to_nwb(make(raster, **changes), tmp_path / f"{number}.nwb")
     analysis.to_nwb(make(raster), tmp_path / "later.nwb", start=datetime(2020, 1, 1, tzinfo=UTC))
     first, same, *others = (file.fields["identifier"] for file in written)

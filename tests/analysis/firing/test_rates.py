@@ -165,14 +165,11 @@ def test_numbers_that_were_counted_manually(counted: xr.DataTree) -> None:
 @pytest.mark.parametrize(
     ("threshold", "bursting"),
     [
-        (0.0, [False, True, True, True, True]),
-        (0.24, [False, True, True, True, True]),
-        (0.25, [False, False, True, False, True]),
-        (0.49, [False, False, True, False, True]),
-        (0.5, [False, False, True, False, False]),
-        (1.0, [False, False, False, False, False]),
+        (0.0, [False, True, True, True, True]), (0.24, [False, True, True, True, True]),
+        (0.25, [False, False, True, False, True]), (0.49, [False, False, True, False, True]),
+        (0.5, [False, False, True, False, False]), (1.0, [False, False, False, False, False]),
     ],
-)
+)  # fmt: skip
 def test_a_neuron_bursts_by_the_examples_in_which_it_fires(
     counted: xr.DataTree, threshold: float, bursting: list[bool]
 ) -> None:
@@ -190,12 +187,8 @@ def test_undefined_numbers_of_a_dead_layer_are_nan_and_the_others_zero() -> None
     assert undefined == {"rate_per_step_mean_alive", "bursting_of_alive", "active_of_alive"}
     assert float(row["dead_fraction"]) == float(row["silent_fraction"]) == 1
     zero = (
-        "spikes",
-        "rate_per_step_mean",
-        "rate_hz_mean",
-        "bursting_fraction",
-        "active_fraction_mean",
-    )
+        "spikes", "rate_per_step_mean", "rate_hz_mean", "bursting_fraction", "active_fraction_mean",
+    )  # fmt: skip
     assert [float(row[name]) for name in zero] == [0] * len(zero)
 
 

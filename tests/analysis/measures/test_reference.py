@@ -48,15 +48,9 @@ def test_every_reference_says_where_it_is_from_and_whether_it_was_read_there() -
     found = analysis.references()
     assert len(found) > 10
     assert {entry.statistic for entry in found} >= {
-        "mean_rate",
-        "median_rate",
-        "isi_cv",
-        "lvr",
-        "fano_factor",
-        "lifetime_sparseness",
-        "population_sparseness",
-        "noise_correlation",
-    }
+        "mean_rate", "median_rate", "isi_cv", "lvr", "fano_factor", "lifetime_sparseness",
+        "population_sparseness", "noise_correlation",
+    }  # fmt: skip
     assert {entry.verified for entry in found} == {True, False}
     for entry in found:
         assert entry.seconds or entry.unit == "1"
@@ -76,20 +70,13 @@ def test_the_converted_sparseness_follows_from_what_the_papers_print() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "value", "outcome"),
     [
-        (0.5, 1.0, 0.5, "within"),
-        (0.5, 1.0, 1.0, "within"),
-        (0.5, 1.0, 0.49, "below"),
-        (0.5, 1.0, 1.01, "above"),
-        (0.5, None, 99.0, "within"),
-        (0.5, None, 0.1, "below"),
-        (None, 1.0, -3.0, "within"),
-        (None, 1.0, 1.1, "above"),
-        (0.355, 0.355, 0.359, "within"),
-        (0.355, 0.355, 0.34, "below"),
-        (4.1, 4.1, 4.2, "above"),
+        (0.5, 1.0, 0.5, "within"), (0.5, 1.0, 1.0, "within"), (0.5, 1.0, 0.49, "below"),
+        (0.5, 1.0, 1.01, "above"), (0.5, None, 99.0, "within"), (0.5, None, 0.1, "below"),
+        (None, 1.0, -3.0, "within"), (None, 1.0, 1.1, "above"), (0.355, 0.355, 0.359, "within"),
+        (0.355, 0.355, 0.34, "below"), (4.1, 4.1, 4.2, "above"),
         (0.5, 1.0, float("nan"), "not comparable"),
     ],
-)
+)  # fmt: skip
 def test_a_number_is_within_below_or_above(
     low: float | None, high: float | None, value: float, outcome: str
 ) -> None:

@@ -49,17 +49,12 @@ def test_the_numbers_of_a_layer_are_those_of_the_dense_raster() -> None:
     fano = count[:, 1:].var(0, ddof=1) / count[:, 1:].mean(0)
     correlation = np.corrcoef(count[:, 1:].T)[np.triu_indices(7, 1)]
     expected = {
-        "neurons": 8,
-        "examples": 12,
-        "spikes": raster.sum(),
-        "rate_per_step_mean": raster.mean(),
-        "rate_hz_mean": raster.mean() * 2000,
-        "dead_fraction": 1 / 8,
+        "neurons": 8, "examples": 12, "spikes": raster.sum(), "rate_per_step_mean": raster.mean(),
+        "rate_hz_mean": raster.mean() * 2000, "dead_fraction": 1 / 8,
         "rate_per_step_mean_alive": raster[:, :, 1:].mean(),
         "isi_cv_mean": np.mean([each.std() / each.mean() for each in intervals]),
-        "fano_mean": fano.mean(),
-        "pairwise_correlation_mean": correlation.mean(),
-    }
+        "fano_mean": fano.mean(), "pairwise_correlation_mean": correlation.mean(),
+    }  # fmt: skip
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
 

@@ -20,24 +20,12 @@ from bioae.errors import ResultError
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.0, "0"),
-        (1.0, "1.00"),
-        (0.09586, "0.0959"),
-        (-52.9123, "-52.9"),
-        (449.58, "450"),
-        (123456.7, "123,457"),
-        (2.5e-7, "2.50e-07"),
-        (1e9, "1.00e+09"),
-        (float("nan"), "–"),
-        (float("inf"), "inf"),
-        (12345, "12,345"),
-        (np.int32(0), "0"),
-        (np.float32(0.5), "0.500"),
-        (True, "yes"),
-        (None, "–"),
-        ("r1", "r1"),
+        (0.0, "0"), (1.0, "1.00"), (0.09586, "0.0959"), (-52.9123, "-52.9"), (449.58, "450"),
+        (123456.7, "123,457"), (2.5e-7, "2.50e-07"), (1e9, "1.00e+09"), (float("nan"), "–"),
+        (float("inf"), "inf"), (12345, "12,345"), (np.int32(0), "0"), (np.float32(0.5), "0.500"),
+        (True, "yes"), (None, "–"), ("r1", "r1"),
     ],
-)
+)  # fmt: skip
 def test_values_are_formatted_to_three_digits(value: object, text: str) -> None:
     assert format_value(value) == text
 

@@ -107,13 +107,9 @@ def test_axes_that_do_not_fit_are_refused() -> None:
     other = Figure().subplots()
     four = Figure().subplots(2, 2)
     wrong: list[tuple[Any, str]] = [
-        (one, "1 axes"),
-        (four, "4 axes"),
-        ({"input": one}, "axes for input"),
-        ([one, "two", two], "str"),
-        ([two, other, one], "3 axes"),
-        ({}, "axes for none"),
-    ]
+        (one, "1 axes"), (four, "4 axes"), ({"input": one}, "axes for input"),
+        ([one, "two", two], "str"), ([two, other, one], "3 axes"), ({}, "axes for none"),
+    ]  # fmt: skip
     for ax, found in wrong:
         with refused(ResultError, "conv, latent, output", where="ax", found=found):
             plots.fitted_rates(rates, ax=ax)
@@ -195,15 +191,8 @@ def _panels() -> Figure:
     return figure_of(axes.values())
 
 
-def _rates() -> Figure:
-    tree = example_result()
-    return plots.fitted_rates({"a": {n: firing_rate(tree, n) for n in layer_names(tree)}})
-
-
 CASES = [
     _panels,
-    _rates,
-    lambda: plots.rasters(example_result()),
     lambda: plots.population_activity({"a": example_result(), "b": example_result()}, "latent"),
     lambda: plots.reconstructions({"a long name of a result": example_result()}, images=3),
 ]

@@ -80,19 +80,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def test_the_page_has_every_part(page: Page) -> None:
     for text in (
-        "Of the demo",
-        "1,234",
-        "Reconstruction error",
-        "baseline: mean image",
-        "Firing: mirror",
-        "Spikes of mirror (first) against <b>C++</b> & co (second)",
-        "Inputs and reconstructions",
-        "Spikes: <b>C++</b> & co",
-        "Firing rates",
-        "Training",
-        "Second & last.",
-        MODEL,
-    ):
+        "Of the demo", "1,234", "Reconstruction error", "baseline: mean image", "Firing: mirror",
+        "Spikes of mirror (first) against <b>C++</b> & co (second)", "Inputs and reconstructions",
+        "Spikes: <b>C++</b> & co", "Firing rates", "Training", "Second & last.", MODEL,
+    ):  # fmt: skip
         assert text in page.text, text
     assert page.tags.count("img") == 13
 

@@ -116,13 +116,10 @@ def test_a_layer_that_fires_after_a_change(tree: xr.DataTree) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        analysis.neuron_statistics,
-        analysis.example_statistics,
-        analysis.layer_statistics,
-        analysis.neuron_frame,
-        analysis.to_neo,
+        analysis.neuron_statistics, analysis.example_statistics, analysis.layer_statistics,
+        analysis.neuron_frame, analysis.to_neo,
     ],
-)
+)  # fmt: skip
 def test_functions_of_a_layer_refuse_it(tree: xr.DataTree, function: Any) -> None:
     with refused(ResultError, "output", expected="'first' or 'second'"):
         function(tree, "output")

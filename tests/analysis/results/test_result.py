@@ -20,16 +20,10 @@ from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.tree import build_result
 
 GOOD: dict[str, Any] = {
-    "images": np.zeros((2, 1, 3, 4)),
-    "reconstruction": np.ones((2, 1, 3, 4)),
-    "example": np.array([17, 3]),
-    "dt_ms": 0.1,
-    "steps": 5,
-    "target": "numpy",
-    "seed": 7,
-    "neuron_model": "equations",
-    "network_sha256": "abc",
-}
+    "images": np.zeros((2, 1, 3, 4)), "reconstruction": np.ones((2, 1, 3, 4)),
+    "example": np.array([17, 3]), "dt_ms": 0.1, "steps": 5, "target": "numpy", "seed": 7,
+    "neuron_model": "equations", "network_sha256": "abc",
+}  # fmt: skip
 
 
 def layer(example: list[int], step: list[int], neuron: list[int], **changes: Any) -> LayerSpikes:
@@ -57,17 +51,12 @@ def test_types_and_dimensions_are_those_of_the_specification() -> None:
     data = tree["layers/conv"].dataset
     form = {str(name): (array.dims, str(array.dtype)) for name, array in data.variables.items()}
     assert form == {
-        "spike_count": (("example", "neuron"), "int32"),
-        "spike_example": (("spike",), "int64"),
-        "spike_neuron": (("spike",), "int32"),
-        "spike_time_ms": (("spike",), "float64"),
-        "state_v": (("example", "time", "neuron"), "float32"),
-        "channel": (("neuron",), "int32"),
-        "y": (("neuron",), "int32"),
-        "x": (("neuron",), "int32"),
-        "time": (("time",), "float64"),
+        "spike_count": (("example", "neuron"), "int32"), "spike_example": (("spike",), "int64"),
+        "spike_neuron": (("spike",), "int32"), "spike_time_ms": (("spike",), "float64"),
+        "state_v": (("example", "time", "neuron"), "float32"), "channel": (("neuron",), "int32"),
+        "y": (("neuron",), "int32"), "x": (("neuron",), "int32"), "time": (("time",), "float64"),
         "example": (("example",), "int64"),
-    }
+    }  # fmt: skip
     assert data["state_v"].attrs["units"] == "mV"
     assert tree["input"].dims == ("example", "y", "x")
     assert tree["label"].to_numpy().tolist() == [4, 9]
@@ -123,13 +112,6 @@ def test_selections_are_written_with_their_spikes(examples: list[int], tmp_path:
             np.testing.assert_array_equal(written.position, kept.position)
             np.testing.assert_array_equal(written.neuron, kept.neuron)
             np.testing.assert_array_equal(written.step, kept.step)
-
-
-def test_selections_that_are_no_result_are_not_written(tmp_path: Path) -> None:
-    for chosen, fields in ((3, {"where": None}), ([3, 3], {"where": "example"})):
-        with refused(ResultError, **fields):
-            write_result(example_result().isel(example=chosen), tmp_path / "r.nc")
-    assert not list(tmp_path.iterdir())
 
 
 def test_equal_results_are_equal_files(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,54 +17,65 @@ from bioae.errors import ResultError
 from bioae.simulation.results.netcdf import write_result
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "r.nc"
+    write_result(analysis.example_result(), path)
+    return path
+
+
 def test_reader_and_writer_speak_of_one_version() -> None:
     assert analysis.example_result().attrs["schema_version"] == analysis.SCHEMA_VERSION
     analysis.check_result(analysis.example_result())
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.003, 0.1, 0.9, 0.999])
-def test_a_truncated_file_is_refused(tmp_path: Path, kept: float) -> None:
-    path = tmp_path / "r.nc"
-    write_result(analysis.example_result(), path)
+def test_a_truncated_file_is_refused(path: Path, kept: float) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept * len(whole))])
     with refused(ResultError, where=path):
         analysis.open_result(path)
 
 
-def test_files_other_than_netcdf_are_refused(tmp_path: Path) -> None:
+def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("spikes, neurons\n" * 100)
     for path in (tmp_path / "text.nc", tmp_path / "none.nc", tmp_path):
         with refused(ResultError, where=path, expected="the result of a simulation"):
             analysis.open_result(path)
+    xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    with refused(ResultError, expected="an attribute 'schema_version'"):
+        analysis.open_result(tmp_path / "a.nc")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["weights"] = np.arange(3)
+    with refused(ResultError):
+        analysis.open_result(tmp_path / "b.h5")
 
 
-def test_what_is_no_result_is_not_written(tmp_path: Path) -> None:
-    for tree in (xr.DataTree(), analysis.example_result()["layers"]):
-        with refused(ResultError):
-            write_result(tree, tmp_path / "r.nc")
-    assert not list(tmp_path.iterdir())
+def test_what_is_no_result_is_not_written(path: Path) -> None:
+    tree, content = analysis.example_result(), path.read_bytes()
+    for wrong, fields in (
+        (xr.DataTree(), {}),
+        (tree["layers"], {}),
+        (tree.isel(example=3), {"where": None}),
+        (tree.isel(example=[3, 3]), {"where": "example"}),
+        (tree.isel(neuron=slice(0, 2), missing_dims="ignore"), {"expected": "2 neurons"}),
+        (3, {"expected": "DataTree"}),
+        (xr.Dataset(), {"expected": "DataTree"}),
+    ):
+        for place in (path, path.with_name("new.nc")):
+            with refused(ResultError, **fields):
+                write_result(wrong, place, overwrite=True)  # type: ignore[arg-type]
+    assert [each.read_bytes() for each in path.parent.iterdir()] == [content]
 
 
 def test_a_result_in_another_tree_is_written_like_one_alone(tmp_path: Path) -> None:
     one, other = analysis.example_result(), analysis.example_result()
     sweep = xr.DataTree(children={"slow": one})  # of other dimensions, or none
-    other["variant"] = (
-        analysis.example_result()
-    )  # of the same examples, whose coordinate it inherits
+    # Of the same examples, whose coordinate it inherits.
+    other["variant"] = analysis.example_result()
     for number, tree in enumerate((sweep["slow"], other["variant"])):
         write_result(tree, tmp_path / f"{number}.nc")
         assert analysis.open_result(tmp_path / f"{number}.nc").identical(analysis.example_result())
-
-
-def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
-    xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
-    with refused(ResultError, expected="an attribute 'schema_version'"):
-        analysis.open_result(tmp_path / "a.nc")
-    with import_module("h5py").File(tmp_path / "b.h5", "w") as file:
-        file["weights"] = np.arange(3)
-    with pytest.raises(ResultError):
-        analysis.open_result(tmp_path / "b.h5")
 
 
 def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
@@ -147,8 +156,11 @@ def _without(tree: xr.DataTree, path: str, name: str) -> xr.DataTree:
 
 
 def _with(tree: xr.DataTree, **attrs: Any) -> xr.DataTree:
-    tree.attrs |= attrs
+    tree.attrs = {key: each for key, each in (tree.attrs | attrs).items() if each is not None}
     return tree
+
+
+ATTRIBUTES = {"where": "result, attributes"}
 
 
 @pytest.mark.parametrize(
@@ -156,46 +168,21 @@ def _with(tree: xr.DataTree, **attrs: Any) -> xr.DataTree:
     [
         (lambda tree: _with(tree, schema_version=3), {"expected": VERSIONS, "found": "3"}),
         (lambda tree: _with(tree, schema_version=np.ones(3)), {"expected": VERSIONS}),
-        (lambda tree: _with(tree, dt_ms="x"), {"where": "result, attributes", "found": "'x'"}),
+        (lambda tree: _with(tree, dt_ms="x"), {"found": "'x'", **ATTRIBUTES}),
+        (lambda tree: _with(tree, dt_ms=None), ATTRIBUTES),
+        (lambda tree: _with(tree, steps=None), ATTRIBUTES),
+        (lambda tree: _with(tree, target=None), ATTRIBUTES),
         (lambda tree: _without(tree, "layers/latent", "spike_count"), LATENT),
         (lambda tree: _without(tree, "layers/latent", "spike_time_ms"), LATENT),
         (lambda tree: _without(tree, "/", "input"), {"where": "result", "expected": IMAGES}),
         (lambda tree: xr.DataTree(tree.to_dataset()), {"expected": "groups /layers/NAME"}),
     ],
 )
-def test_missing_and_wrong_parts_are_named(
-    change: Callable[[xr.DataTree], xr.DataTree], fields: dict[str, Any]
-) -> None:
-    with refused(ResultError, **fields):
-        analysis.check_result(change(analysis.example_result()))
-
-
-@pytest.mark.parametrize("name", ["dt_ms", "steps", "target"])
-def test_a_missing_attribute_is_named(name: str) -> None:
-    tree = analysis.example_result()
-    del tree.attrs[name]
-    with refused(ResultError, name, where="result, attributes"):
-        analysis.check_result(tree)
-
-
-def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
-    tree = analysis.example_result()
-    path = tmp_path / "r.nc"
-    write_result(tree, path)
-    content = path.read_bytes()
-    with refused(ResultError, expected="2 neurons"):
-        write_result(tree.isel(neuron=slice(0, 2), missing_dims="ignore"), path, overwrite=True)
-    for wrong in (3, xr.Dataset()):
-        with refused(ResultError, "the result", expected="DataTree"):
-            write_result(wrong, path, overwrite=True)  # type: ignore[arg-type]
-    assert path.read_bytes() == content
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "r.nc"
-    write_result(analysis.example_result(), path)
-    return path
+def test_missing_and_wrong_parts_are_named(change: Any, fields: dict[str, Any]) -> None:
+    changed = change(analysis.example_result())
+    missing = {"dt_ms", "steps", "target"} - changed.attrs.keys()
+    with refused(ResultError, *missing, **fields):
+        analysis.check_result(changed)
 
 
 @pytest.mark.parametrize("lazy", [False, True])

@@ -16,14 +16,10 @@ from bioae.exchange.nir import to_nir
 from bioae.networks import Network
 
 FIELDS: dict[str, Any] = {
-    "description": "A model of a user.",
-    "equations": "dv/dt = -v/tau : 1",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "method": "euler",
-    "input": "v",
+    "description": "A model of a user.", "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta", "reset": "v = 0", "method": "euler", "input": "v",
     "parameters": {"tau": "20*ms", "theta": "0.3"},
-}
+}  # fmt: skip
 
 
 def network_of(**changes: Any) -> Network:

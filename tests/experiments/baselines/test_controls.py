@@ -28,14 +28,9 @@ STEPS, INPUTS, UNITS, CLASSES = 7, 3, 5, 4
 CLASSIFICATION = {"kind": "classification", "classes": CLASSES}
 #: A recurrent network of signals, whose decoder averages the outputs over time.
 RECURRENT: dict[str, Any] = {
-    "input_shape": [INPUTS],
-    "steps": STEPS,
-    "encoder": {"kind": "frames"},
-    "decoder": {"kind": "mean"},
-    "task": CLASSIFICATION,
-    "layers": [
-        dense("first", 6), dense("hidden", UNITS, recurrent=True), dense("output", CLASSES),
-    ],
+    "input_shape": [INPUTS], "steps": STEPS, "encoder": {"kind": "frames"},
+    "decoder": {"kind": "mean"}, "task": CLASSIFICATION, "layers": [
+    dense("first", 6), dense("hidden", UNITS, recurrent=True), dense("output", CLASSES), ],
 }  # fmt: skip
 
 

@@ -99,13 +99,10 @@ def test_every_kind_has_the_same_files(data: Path, tmp_path: Path, kind: str) ->
 
 INPUTS, STEPS = 4, 6
 CLASSIFIER: dict[str, Any] = {
-    "input_shape": [INPUTS],
-    "steps": STEPS,
-    "encoder": {"kind": "frames"},
-    "decoder": {"kind": "last"},
-    "task": {"kind": "classification", "classes": 2},
+    "input_shape": [INPUTS], "steps": STEPS, "encoder": {"kind": "frames"},
+    "decoder": {"kind": "last"}, "task": {"kind": "classification", "classes": 2},
     "layers": [dense("hidden", 8, recurrent=True), dense("output", 2)],
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

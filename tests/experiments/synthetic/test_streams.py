@@ -34,12 +34,9 @@ from experiments.synthetic import (
 SEED, COUNT = 5, 1200
 LAYERS = (dense("hidden", 60), dense("output", 20))
 NETWORK: dict[str, Any] = {
-    "input_shape": [20],
-    "steps": 5,
-    "encoder": {"kind": "frames", "every": 5},
-    "decoder": {"kind": "mean"},
-    "task": {"kind": "regression", "outputs": 20},
-}
+    "input_shape": [20], "steps": 5, "encoder": {"kind": "frames", "every": 5},
+    "decoder": {"kind": "mean"}, "task": {"kind": "regression", "outputs": 20},
+}  # fmt: skip
 PICTURES = Data.of_images(np.arange(1600.0).reshape(1, 40, 40) / 1600, labels=[0], name="drawn")
 
 
