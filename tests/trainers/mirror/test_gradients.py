@@ -78,8 +78,7 @@ class SmoothSpike(SpikeFunction):
 def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make spikes of the derivative `Gaussian` smooth, and their effects proportional to them.
 
-    The rest is the mirror's: the conditions, and the writes that refractory neurons skip without a
-    gradient.
+    The rest is the mirror's. What a refractory neuron skips in part has its whole gradient.
     """
     scales: dict[tuple[NeuronMirror, float], Tensor] = {}
     hard = NeuronMirror._spikes
@@ -109,6 +108,7 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NeuronMirror, "_spikes", spikes)
     monkeypatch.setattr(mirror_gradients, "_written", written)
     monkeypatch.setattr(mirror_gradients, "_released", released)
+    monkeypatch.setattr(mirror_gradients, "_taken", lambda condition, value: value)
 
 
 @cache
