@@ -161,9 +161,7 @@ def test_distance_and_scale_of_a_condition(threshold: str, distance: str, scale:
     ("threshold", "start", "expected"),
     [("v > 0*mV", "-65*mV", 65e-3), ("v > -50*mV", "-65*mV", 50e-3), ("v > 0*mV", "0*mV", 1.0)],
 )
-def test_a_threshold_of_zero_is_measured_from_where_the_neuron_starts(
-    threshold: str, start: str, expected: float
-) -> None:
+def test_a_threshold_of_zero_has_a_scale(threshold: str, start: str, expected: float) -> None:
     model = model_of(
         threshold,
         equations="dv/dt = (80*Mohm*I - v)/tau : volt\nI : amp",

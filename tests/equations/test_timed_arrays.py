@@ -44,9 +44,7 @@ dt = "1*ms"
 @pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("dt", ["1*ms", "0.5*ms"])
-def test_each_value_holds_for_its_interval_and_the_last_one_from_then_on(
-    schedule: str, dt: str
-) -> None:
+def test_each_value_holds_for_its_interval(schedule: str, dt: str) -> None:
     network, images = parity_network(model(FIELDS), neurons=6, steps=30, examples=2, seed=0)
     network = Network(network.config.varied(schedule=schedule, dt=dt), network.weights)
     step = np.arange(30)
@@ -74,9 +72,7 @@ def _npy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [_csv_column, _csv_row, _npy])
-def test_values_from_a_file_travel_in_the_model(
-    write: Callable[[Path], None], tmp_path: Path
-) -> None:
+def test_values_of_a_file_travel(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path / "values")
     (name,) = (path.name for path in tmp_path.iterdir())
     (tmp_path / "mine.toml").write_text(TEXT.format(values=f'"{name}"'))

@@ -190,9 +190,7 @@ def test_the_drive_is_what_neurons_hold_or_is_drawn_from_it(encoder: Any, every:
 
 
 @given(values=signals, gain=st.floats(1e-3, 10), every=st.integers(1, 3))
-def test_frames_are_the_values_on_the_grid(
-    values: NDArray[np.float64], gain: float, every: int
-) -> None:
+def test_frames_are_on_the_grid(values: NDArray[np.float64], gain: float, every: int) -> None:
     drive = encoded(Frames(gain=gain, every=every), values, every=every)
     ticks = drive.astype(np.float64) * 4096
     np.testing.assert_array_equal(ticks, np.rint(ticks))
@@ -208,9 +206,7 @@ def test_random_frames_are_binomial() -> None:
 
 
 @given(values=signals, delta=st.floats(0.05, 5), every=st.integers(1, 2))
-def test_level_crossing_reconstructs_within_delta(
-    values: NDArray[np.float64], delta: float, every: int
-) -> None:
+def test_level_crossing_rebuilds(values: NDArray[np.float64], delta: float, every: int) -> None:
     drive = encoded(LevelCrossing(delta=delta, every=every), values, every=every)
     crossed = drive.astype(np.float64).reshape(*drive.shape[:2], -1, 2)
     assert (crossed >= 0).all()

@@ -38,9 +38,7 @@ def network() -> Network:
 @pytest.mark.parametrize(
     ("name", "gain"), [("a.weight", 3.0), ("b.weight", 1.5), ("b.recurrent", 1.5)]
 )
-def test_singular_values_of_orthogonal_weights_are_the_gain(
-    network: Network, name: str, gain: float
-) -> None:
+def test_orthogonal_weights_have_their_gain(network: Network, name: str, gain: float) -> None:
     values = network.weights[name]
     matrix = values.reshape(len(values), -1)
     assert np.linalg.svd(matrix, compute_uv=False) == pytest.approx(gain, rel=1e-12)

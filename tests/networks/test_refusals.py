@@ -315,9 +315,7 @@ def one_layer(name: str, parameters: dict[str, str]) -> Network:
         ({"rate": "0.5", "twice": "2*rate"}, ("'twice'", "'rate'")),
     ],
 )
-def test_parameters_that_no_array_may_replace(
-    parameters: dict[str, str], names: tuple[str, ...]
-) -> None:
+def test_parameters_without_an_array(parameters: dict[str, str], names: tuple[str, ...]) -> None:
     """Those with the name of an array of weights, and those that another one follows."""
     name = next(iter(parameters))
     described = one_layer(name, parameters)

@@ -52,9 +52,7 @@ def replayed(connected: Mask, rewiring: Rewiring, scores: Numbers, *, by_fan_out
 
 
 @given(cases(), st.integers(0, 6), st.booleans())
-def test_each_swap_gains_and_the_fan_in_stays(
-    case: tuple[Mask, Numbers], most: int, by_fan_out: bool
-) -> None:
+def test_each_swap_gains(case: tuple[Mask, Numbers], most: int, by_fan_out: bool) -> None:
     connected, scores = case
     before = connected.copy()
     rewiring = rewired(connected, scores, most, by_fan_out=by_fan_out)
@@ -88,9 +86,7 @@ def plainly(connected: Mask, scores: Numbers, most: int, *, by_fan_out: bool) ->
 
 
 @given(cases(), st.integers(0, 9), st.booleans())
-def test_exchanges_are_those_of_a_plain_search(
-    case: tuple[Mask, Numbers], most: int, by_fan_out: bool
-) -> None:
+def test_swaps_of_a_plain_search(case: tuple[Mask, Numbers], most: int, by_fan_out: bool) -> None:
     found = rewired(*case, most, by_fan_out=by_fan_out).swaps
     np.testing.assert_array_equal(
         found, np.reshape(plainly(*case, most, by_fan_out=by_fan_out), (-1, 3))

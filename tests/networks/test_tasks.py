@@ -79,9 +79,7 @@ def test_the_scale_of_an_auto_encoder_alone_follows_the_encoder() -> None:
         ({"kind": "mean", "scale": 2.0}, 2.0),
     ],
 )
-def test_sums_over_steps_stay_the_same_in_finer_steps(
-    decoder: dict[str, Any], scale: float
-) -> None:
+def test_sums_stay_the_same_in_finer_steps(decoder: dict[str, Any], scale: float) -> None:
     finer = Network.initialise(network(task=NUMBERS, decoder=decoder)).in_finer_steps(3).config
     assert finer.steps == 15
     assert (finer.decoder.scale or finer.default_scale) == scale

@@ -80,9 +80,7 @@ def per_point(network: Network) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("encoder", GRADED, ids=lambda encoder: encoder["kind"])
 @pytest.mark.parametrize(("every", "dt", "now"), [(1, 0.25, 4), (6, 1.5, 4), (3, 3.0, 1)])
-def test_a_signal_lasts_as_long_in_every_time_step(
-    every: int, dt: float, now: int, encoder: dict[str, Any]
-) -> None:
+def test_a_signal_lasts_as_long(every: int, dt: float, now: int, encoder: dict[str, Any]) -> None:
     before = network(every, encoder)
     after = before.with_time(dt=f"{dt}*ms")
     config = after.config

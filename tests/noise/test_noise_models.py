@@ -129,9 +129,7 @@ def test_the_variance_is_the_eulers_schemes() -> None:
     assert correlation == pytest.approx((1 - a) ** 10, abs=4 / np.sqrt(v.shape[1]))
 
 
-def test_the_gradient_with_respect_to_the_noises_size_is_exact(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_gradient_of_the_noises_size_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below threshold v is proportional to sigma for every draw; the reset is detached."""
     noisy = network("only")
     rule = FastSigmoid()
@@ -187,9 +185,7 @@ def test_the_distance_is_read_with_the_thresholds_own_number() -> None:
         ({"weight": "1 + rand()"}, ["weight"]),
     ],
 )
-def test_random_numbers_in_the_wrong_place_are_refused(
-    changes: dict[str, Any], words: list[str]
-) -> None:
+def test_random_numbers_in_wrong_places(changes: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ModelError) as error:
         lower(noisy(**changes))
     line = str(error.value)

@@ -22,9 +22,7 @@ SIGNED = st.integers(-(2**63), 2**64 - 1)
 
 
 @given(seed=WORD, example=WORD, step=SIGNED, call=WORD, population=WORD)
-def test_words_are_those_of_numpys_stream(
-    seed: int, example: int, step: int, call: int, population: int
-) -> None:
+def test_words_are_numpys(seed: int, example: int, step: int, call: int, population: int) -> None:
     key = np.array([seed, example], dtype=np.uint64)
     counter = np.array([0, step % 2**64, call, population], dtype=np.uint64)
     expected = Philox(key=key, counter=counter).random_raw(9)
@@ -37,9 +35,7 @@ def test_words_are_those_of_numpys_stream(
 
 
 @pytest.mark.parametrize("distribution", get_args(Distribution))
-def test_the_numbers_of_an_example_do_not_depend_on_other_draws(
-    distribution: Distribution,
-) -> None:
+def test_an_example_has_its_numbers(distribution: Distribution) -> None:
     place = {"step": 2, "call": 1, "population": 4}
     many = draw(distribution, Key(5, [9, 17, 3]), count=100, **place)
     individual = draw(distribution, Key(5, [17]), count=30, **place)

@@ -102,9 +102,7 @@ def test_every_model_stays_finite(name: str, strength: float, simulate: Callable
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if load_neuron(name).trainable])
-def test_every_model_stays_finite_at_the_bounds_of_training(
-    name: str, simulate: Callable[..., Any]
-) -> None:
+def test_models_stay_finite_at_their_bounds(name: str, simulate: Callable[..., Any]) -> None:
     """Each neuron has one trainable parameter at one of its bounds."""
     program = lower(load_neuron(name))
     values = parameter_values(program.model)

@@ -16,9 +16,7 @@ from bioae.equations import NeuronModel, load_neuron
 Simulate = Callable[..., Any]
 
 
-def test_without_a_leak_the_rate_is_the_drive_over_the_threshold(
-    simulate: Simulate,
-) -> None:
+def test_without_a_leak_the_rate_is_the_drive(simulate: Simulate) -> None:
     """n inputs of weight w reach theta; the next comes with the reset, and is lost with it."""
     drive = np.array([0.013, 0.037, 0.052, 0.11, 0.23, 0.49, 0.7, 1.3])
     result = simulate("if", 1.0, dt=1e-3, weights=drive)
@@ -43,9 +41,7 @@ def test_refractoriness_adds_to_the_interval(simulate: Simulate) -> None:
         assert np.abs(intervals - interval).max() < 2.5 * dt
 
 
-def test_the_quadratic_neuron_fires_with_the_square_root_of_the_excess(
-    simulate: Simulate,
-) -> None:
+def test_the_quadratic_neuron_has_its_rate(simulate: Simulate) -> None:
     """The interval is the integral of dv over its derivative, an arctangent.
 
     With x the distance from the middle of v_rest and v_t in units of their distance D, tau dx/dt =
@@ -188,7 +184,7 @@ def test_the_after_potential_of_the_srm_falls_by_eta_0_at_each_spike(simulate: S
 @pytest.mark.parametrize(
     ("weights", "inhibition", "sign"), [(0.25, 0.0, 1), (0.0, 2.0, -1), (0.5, 2.0, 0)]
 )
-def test_conductances_give_the_potential_of_the_equations(
+def test_potentials_of_conductances(
     weights: float, inhibition: float, sign: int, simulate: Simulate
 ) -> None:
     """A unitary PSP of `coba`, and both conductances at once, against a fine ODE solver."""

@@ -36,9 +36,7 @@ def changes(model: SynapseModel, spikes: int, weight: float = 0.0, n: int = 1) -
     levels=st.integers(2, 40), change=st.floats(-0.7, 0.7), noise=st.sampled_from([0.0, 0.5]),
     largest=st.sampled_from([0.5, 1.0, 3.0]),
 )  # fmt: skip
-def test_weights_are_levels_within_bounds(
-    levels: int, change: float, noise: float, largest: float
-) -> None:
+def test_weights_are_levels(levels: int, change: float, noise: float, largest: float) -> None:
     model = with_devices(jump(repr(change)), levels, largest=largest, noise=noise)
     weights = changes(model, 5, n=20) / largest * (levels - 1)
     np.testing.assert_allclose(weights, np.rint(weights), atol=1e-6)

@@ -28,9 +28,7 @@ def rule(**changes: Any) -> SynapseModel:
 
 
 @pytest.mark.parametrize("name", available_synapses())
-def test_shipped_models_name_what_is_inexact_and_survive_a_round_trip(
-    name: str, tmp_path: Path
-) -> None:
+def test_shipped_models_survive_a_round_trip(name: str, tmp_path: Path) -> None:
     model = load_synapse(name)
     assert lower_synapse(model).inexact == {"csdp": ("exp",), "bcpnn": ("log",)}.get(name, ())
     path = tmp_path / f"{name}.toml"

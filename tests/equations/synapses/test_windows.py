@@ -130,9 +130,7 @@ def test_held_numbers_that_are_unknown_are_refused() -> None:
     ("low", "high", "weight"),
     [(0.0, 0.2, 0.1), (1.0, 9.0, 5.0), (-0.2, 0.0, -0.1), (-0.3, 0.2, 0.1), (0.25, 0.25, 0.25)],
 )
-def test_the_window_begins_in_the_middle_of_the_bounds(
-    low: float, high: float, weight: float
-) -> None:
+def test_windows_begin_in_the_middle_of_bounds(low: float, high: float, weight: float) -> None:
     model = load_synapse("stdp_pair")
     bounds = {"w_min": repr(low), "w_max": repr(high)}
     model = model.model_copy(update={"parameters": {**model.parameters, **bounds}})
@@ -168,9 +166,7 @@ STEPS = st.lists(st.integers(0, 999), max_size=12, unique=True)
 @pytest.mark.parametrize("name", CHANGES)
 @settings(max_examples=20, deadline=None)
 @given(pre=STEPS, post=STEPS)
-def test_spike_trains_change_the_weight_by_the_sums_over_spikes(
-    name: str, pre: list[int], post: list[int]
-) -> None:
+def test_spike_trains_change_the_weight_by_sums(name: str, pre: list[int], post: list[int]) -> None:
     fired = np.zeros((2, 1, 1000), bool)
     fired[0, 0, pre], fired[1, 0, post] = True, True
     found = weight_changes(unbounded(name), *fired, dt="0.5*ms")

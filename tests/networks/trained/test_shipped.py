@@ -70,17 +70,13 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("test.seeds", 3), ("sample.examples", 1), ("training.seed", -1),
     ],
 )  # fmt: skip
-def test_a_card_that_does_not_fit_is_refused(
-    key: str, value: object, values: dict[str, Any], tmp_path: Path
-) -> None:
+def test_refused_cards(key: str, value: object, values: dict[str, Any], tmp_path: Path) -> None:
     path = written(changed(values, key, value), tmp_path / CARD)
     with refused(ArtefactError, key.partition(".")[2], where=path):
         read_card(path)
 
 
-def test_facts_state_the_spread_over_seeds_where_it_is_known(
-    values: dict[str, Any], tmp_path: Path
-) -> None:
+def test_facts_state_the_spread_over_seeds(values: dict[str, Any], tmp_path: Path) -> None:
     assert "one seed" in facts(read_card(written(values, tmp_path / CARD)))["test split"]
     values["test"] |= {"seeds": 3, "spread": 0.125}
     known = read_card(written(values, tmp_path / CARD))
@@ -184,9 +180,7 @@ def test_the_card_has_the_numbers_of_the_artefact(card: Card, artefact: Artefact
         assert firing.model_dump().items() <= stored.items()
 
 
-def test_the_configuration_repeats_the_training(
-    folder: Path, card: Card, artefact: Artefact
-) -> None:
+def test_the_configuration_repeats_it(folder: Path, card: Card, artefact: Artefact) -> None:
     config = TrainingConfig.read(folder / CONFIG)
     network = config.network.to_mapping()
     assert network == artefact.network.config.to_mapping()

@@ -119,8 +119,6 @@ def own_model(**changes: object) -> NeuronModel:
         ({"threshold": None, "reset": None}, ["tau"]),
     ],
 )
-def test_unrecoverable_parameters_are_refused(
-    changes: dict[str, object], parameters: list[str]
-) -> None:
+def test_what_cannot_be_recovered(changes: dict[str, object], parameters: list[str]) -> None:
     with pytest.raises((InputError, ModelError)):
         recover(own_model(**changes), parameters, neurons=4, examples=1, steps=10)

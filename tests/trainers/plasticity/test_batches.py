@@ -112,9 +112,7 @@ def test_settings_that_do_not_fit_are_refused(options: Any, case: dict[str, Any]
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 2}, {"optimiser": "adam"}])
-def test_rules_that_set_weights_with_what_they_remember_learn_one_by_one(
-    options: dict[str, Any],
-) -> None:
+def test_sequential_rules_learn_one_by_one(options: dict[str, Any]) -> None:
     devices = with_devices(load_synapse("stdp_pair"), 8)
     assert lower_synapse(devices).sequential
     start = learner(**devices.to_mapping())

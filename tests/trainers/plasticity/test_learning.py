@@ -142,9 +142,7 @@ def all_features(schedule: str = "brian2") -> tuple[Network, dict[str, list[floa
 
 @pytest.mark.medium
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_variables_of_synapses_sums_and_homeostasis_are_the_same_in_the_mirror(
-    schedule: str,
-) -> None:
+def test_all_features_are_the_same_in_the_mirror(schedule: str) -> None:
     start, held = all_features(schedule)
     brian = learn(start, signals(), "numpy", held=held)
     check_features(brian, learn(start, signals(), "torch", held=held), start)
@@ -173,9 +171,7 @@ def check_features(one: Learned, other: Learned, start: Network) -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize("every", [None, "4*ms", "80*ms"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_what_is_due_regularly_runs_as_often_and_lasts_as_long(
-    schedule: str, every: str | None
-) -> None:
+def test_regular_statements_run_as_often(schedule: str, every: str | None) -> None:
     """A pathway learns in T - 1 steps, one within the layer in T, in the paper's order one less."""
     start = network(schedule)
     code = {"regularly": "w = w + 0.125"} | ({} if every is None else {"every": every})

@@ -83,9 +83,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize("changes", [MEMORY, CHANCE], ids=["memory", "chance"])
 @pytest.mark.parametrize("schedule", ["brian2", "paper"])
-def test_the_mirror_remembers_and_draws_as_brian2_does(
-    schedule: str, changes: dict[str, Any]
-) -> None:
+def test_the_mirror_remembers_and_draws_alike(schedule: str, changes: dict[str, Any]) -> None:
     start = learner(changes, schedule)
     brian, mirror = (learn(start, signals(), each, seed=5) for each in ("numpy", "torch"))
     check(brian, mirror, start)
@@ -170,9 +168,7 @@ BOOLEAN: dict[str, Any] = {
 @pytest.mark.parametrize(
     "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
 )
-def test_values_are_exchanged_and_conditions_combined_alike(
-    target: Any, changes: dict[str, Any]
-) -> None:
+def test_exchanges_and_conditions_are_the_same(target: Any, changes: dict[str, Any]) -> None:
     start = learner(changes)
     one, other = learn(start, signals(), target), learn(start, signals(), "torch")
     equal_weights(one.network.weights, other.network.weights)

@@ -110,8 +110,6 @@ def test_a_compiled_step_is_explained_by_the_uncompiled_one(tmp_path: Path) -> N
         small_run.fit(replace(problem, mirror=mirror), tmp_path)
 
 
-def test_a_finite_step_looks_at_no_operation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finite_step_is_not_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "_Watch", None)
     small_run.fit(small_run.problem(config({}, epochs=1)), tmp_path)

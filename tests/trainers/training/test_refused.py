@@ -241,7 +241,7 @@ def test_by_the_gradients_before_a_folder_is_made(
 @pytest.mark.parametrize(
     "settings", [{"trainable": ["tau", "theta"]}, {"derivative": "membrane"}, {"truncate": 3}]
 )
-def test_what_is_accepted_is_reached_in_training(
+def test_what_is_accepted_is_reached(
     settings: dict[str, Any], compiled: bool | str, data: Path, tmp_path: Path
 ) -> None:
     """The presentation that is tried stands for the batches: the same gradients are missing."""

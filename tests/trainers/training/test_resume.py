@@ -198,9 +198,7 @@ def test_interrupted_during_an_update(
     assert outcome(tmp_path) == outcome(runs["noise"])
 
 
-def test_superseded_and_half_written_metrics_are_replaced(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_half_written_metrics_are_replaced(runs: dict[str, Path], tmp_path: Path) -> None:
     small_run.fit(problem_of(epochs=1), tmp_path)
     with (tmp_path / METRICS).open("a") as file:
         file.write('{"epoch": 2, "loss": 1.0}\n{"epoch": 3, "lo')
@@ -208,9 +206,7 @@ def test_superseded_and_half_written_metrics_are_replaced(
     assert outcome(tmp_path) == outcome(runs["plain"])
 
 
-def test_more_epochs_continue_a_finished_run_and_keep_its_best_network(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_more_epochs_continue_a_finished_run(runs: dict[str, Path], tmp_path: Path) -> None:
     small_run.fit(problem_of("best", epochs=3), tmp_path)
     longer = small_run.fit(problem_of("best"), tmp_path, resume=True)
     assert longer.summary["epoch"] == 3
@@ -317,9 +313,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
         small_run.fit(problem_of("all"), tmp_path, resume=True)
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_run.fit(problem_of(epochs=1), tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
 

@@ -49,9 +49,7 @@ def test_training_takes_the_files_that_simulation_takes(tmp_path: Path) -> None:
     classes=st.sampled_from([None, 1, 3, 10]),
     seed=st.integers(0, 2**63 - 1),
 )
-def test_a_split_shares_out_all_images(
-    count: int, part: float, classes: int | None, seed: int
-) -> None:
+def test_a_split_shares_images(count: int, part: float, classes: int | None, seed: int) -> None:
     images = numbered(count, classes)
     size = max(round(part * count), 1)
     if size == count:
@@ -119,9 +117,7 @@ def test_the_selected_epoch_is_what_remains(tmp_path: Path, select: str) -> None
     assert any(name.startswith("best/") for name in stored) == (select == "best")
 
 
-def test_the_test_split_is_evaluated_once_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_test_split_is_evaluated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     splits = []
     measured = training.evaluate
 
@@ -135,9 +131,7 @@ def test_the_test_split_is_evaluated_once_at_the_end(
     assert all("test" not in line for line in (tmp_path / METRICS).read_text().splitlines())
 
 
-def test_the_batch_size_of_evaluations_changes_no_weight(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_batch_size_of_evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = []
     for size in (None, 2, 100):
         changes = {} if size is None else {"evaluation_batch_size": size}

@@ -166,9 +166,7 @@ def test_the_optimiser_continues() -> None:
     assert state["step"].item() == 2 + 4
 
 
-def test_an_interrupt_between_two_weights_leaves_neither_changed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_interrupt_leaves_no_weight_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = [torch.zeros(2), torch.zeros(3)]
     copy, calls = torch.Tensor.copy_, []
 

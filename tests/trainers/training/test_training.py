@@ -184,9 +184,7 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     assert calibrated.config.layers[0].weight != load_neuron("adex").weight
 
 
-def test_a_network_that_never_fires_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_silent_network_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     weak = {**NETWORK, "layers": [{**each, "gain": 1e-3} for each in NETWORK["layers"]]}
     with caplog.at_level("WARNING", logger="bioae"):
         bioae.train(tuning(weak, train=80, epochs=1), out=tmp_path / "run")
