@@ -5,7 +5,6 @@ Figures of the Izhikevich types are those of his table and figure 2: a step of c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,35 +12,34 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
+from stepping import simulate
 
-Simulate = Callable[..., Any]
 
-
-def izhikevich(kind: str, simulate: Simulate, current: ArrayLike = 10.0) -> Any:
+def izhikevich(kind: str, current: ArrayLike = 10.0) -> Any:
     """Return 600 ms of a type under constant currents (neuron): mV each ms; `weight` is 10 mV."""
     dt = 1e-4
     return simulate(kind, 0.6, dt=dt, weights=np.asarray(current) * (dt / 1e-3) / 10)
 
 
-def test_regular_spiking_adapts(simulate: Simulate) -> None:
-    intervals = izhikevich("izhikevich", simulate).intervals(0)
+def test_regular_spiking_adapts() -> None:
+    intervals = izhikevich("izhikevich").intervals(0)
     assert len(intervals) > 5
     assert intervals[-1] > 1.5 * intervals[0]
     np.testing.assert_allclose(intervals[-3:], intervals[-1], rtol=0.02)
 
 
 @pytest.mark.medium
-def test_fast_spiking_does_not(simulate: Simulate) -> None:
+def test_fast_spiking_does_not() -> None:
     """It fires fast, and from the fourth spike on at one interval."""
-    fast = izhikevich("izhikevich_fs", simulate).intervals(0)
-    regular = izhikevich("izhikevich", simulate).intervals(0)
+    fast = izhikevich("izhikevich_fs").intervals(0)
+    regular = izhikevich("izhikevich").intervals(0)
     np.testing.assert_allclose(fast[3:], fast[-1], rtol=0.03)
     assert fast[-1] < 2 * fast[0]
     assert len(fast) > 4 * len(regular)
 
 
-def test_chattering_bursts_again_and_again(simulate: Simulate) -> None:
-    intervals = izhikevich("izhikevich_ch", simulate).intervals(0)
+def test_chattering_bursts_again_and_again() -> None:
+    intervals = izhikevich("izhikevich_ch").intervals(0)
     within, between = intervals < 7e-3, intervals > 15e-3
     assert (within | between).all()
     assert between.sum() >= 5
@@ -50,7 +48,7 @@ def test_chattering_bursts_again_and_again(simulate: Simulate) -> None:
 
 
 @pytest.mark.medium
-def test_low_threshold_spiking_fires_where_regular_spiking_does_not(simulate: Simulate) -> None:
+def test_low_threshold_spiking_fires_where_regular_spiking_does_not() -> None:
     """It has no fixed point where 0.04 v^2 + (5 - b) v + 140 + I has no root.
 
     With u as it is at rest a step does nothing while 0.04 v^2 + 5 v + 140 - u + I has one.
@@ -60,11 +58,11 @@ def test_low_threshold_spiking_fires_where_regular_spiking_does_not(simulate: Si
         harmless = 25 / 0.16 - 140 + b * rest
         assert 0 < harmless < rheobase
         current = [0.9 * harmless, 1.1 * rheobase, 1.5]
-        fires = izhikevich(kind, simulate, current).spikes.any(axis=0)
+        fires = izhikevich(kind, current).spikes.any(axis=0)
         assert fires.tolist() == [False, True, kind.endswith("lts")]
 
 
-def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
+def test_the_exponential_neuron_has_its_rheobase() -> None:
     """The largest current with a fixed point, (g_L + a)(V* - E_L) - g_L Delta_T (1 + a/g_L).
 
     There the derivative of the current is 0: exp((V* - V_T)/Delta_T) = 1 + a/g_L.
@@ -82,7 +80,7 @@ def test_the_exponential_neuron_has_its_rheobase(simulate: Simulate) -> None:
     assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
-def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
+def test_adlif_is_the_recurrence_of_its_paper() -> None:
     """u and w as in the paper, a spike's effects between steps, and (1 - beta) tau_w a for a."""
     steps, dt = 300, 1e-3
     train = np.random.default_rng(3).uniform(0.0, 0.6, (steps, 4))
@@ -101,7 +99,7 @@ def test_adlif_is_the_recurrence_of_its_paper(simulate: Simulate) -> None:
 
 
 @pytest.mark.medium
-def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
+def test_glif_follows_its_reset_rules() -> None:
     """After the refractory period: f I exp(-k dt) + delta_I, theta_s likewise, V scaled."""
     dt = 5e-5
     result = simulate("glif", 0.3, dt=dt, hold={"I": 500e-12})
@@ -123,7 +121,7 @@ def test_glif_follows_its_reset_rules(simulate: Simulate) -> None:
         np.testing.assert_allclose(states[name][held], value, rtol=1e-12, err_msg=name)
 
 
-def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate: Simulate) -> None:
+def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance() -> None:
     """At regular intervals T, `alif`'s a jumps to 1/(1 - exp(-T/tau_adapt)) after each spike."""
     result = simulate("alif", 3.0, dt=1e-3, weights=0.2)
     interval = result.intervals(0)[-1]
@@ -134,7 +132,7 @@ def test_the_adaptive_threshold_settles_where_spikes_and_decay_balance(simulate:
 
 
 @pytest.mark.parametrize("dt", [1e-3, 5e-4])
-def test_alif_subtract_is_the_published_recursion(simulate: Simulate, dt: float) -> None:
+def test_alif_subtract_is_the_published_recursion(dt: float) -> None:
     """Yin et al. 2020: eta <- rho eta + (1 - rho) s; u <- alpha u + (1 - alpha) I - B s."""
     count, steps = 6, 600
     random = np.random.default_rng(3)
@@ -193,7 +191,7 @@ def ionic(v: Array | float, m: Array, h: Array, n: Array) -> Array:
     return np.asarray(10 * (-65 - v) + sodium + potassium)
 
 
-def test_it_rests_where_its_currents_cancel(simulate: Simulate) -> None:
+def test_it_rests_where_its_currents_cancel() -> None:
     rest = brentq(lambda v: float(ionic(v, *steady(v))), -70, -63)
     result = simulate("hodgkin_huxley", 0.05)
     np.testing.assert_allclose(result.states["v"] * 1e3, rest, atol=1e-5)
@@ -201,7 +199,7 @@ def test_it_rests_where_its_currents_cancel(simulate: Simulate) -> None:
         np.testing.assert_allclose(result.states[name], gate, rtol=1e-4)
 
 
-def test_its_gates_end_in_their_steady_state(simulate: Simulate) -> None:
+def test_its_gates_end_in_their_steady_state() -> None:
     """The potential is clamped, also beyond where a spike goes."""
     clamp = np.array([-119.0, -90.0, -65.1, -40.1, -20.1, 0.1, 30.0, 79.0])
     result = simulate("hodgkin_huxley", 0.1, hold={"v": clamp * 1e-3})
@@ -210,7 +208,7 @@ def test_its_gates_end_in_their_steady_state(simulate: Simulate) -> None:
 
 
 @pytest.mark.medium
-def test_its_threshold_current(simulate: Simulate) -> None:
+def test_its_threshold_current() -> None:
     """Above the largest current with a fixed point it fires repetitively; below it rests."""
     v = np.linspace(-66, -55, 20_001)
     rheobase = float(-ionic(v, *steady(v)).min()) * 1e-12
@@ -245,7 +243,7 @@ def fine(current: float, duration: float) -> tuple[Array, Array]:
 
 
 @pytest.mark.medium
-def test_its_spikes_converge_to_those_of_its_equations(simulate: Simulate) -> None:
+def test_its_spikes_converge_to_those_of_its_equations() -> None:
     """The error of spike times is proportional to dt; at 0.1 ms intervals are 11 % too long."""
     times, potential = fine(800.0, 25.0)
     exact = crossings(times, potential)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
+from stepping import simulate
 
 from bioae.equations import NeuronModel, available, load_neuron, lower
 from bioae.equations.declarations import parameter_values
@@ -51,7 +50,7 @@ def test_bounds_contain_the_defaults(name: str) -> None:
 
 @pytest.mark.medium
 @pytest.mark.parametrize("name", sorted({*MODELS} - NOISY))
-def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None:
+def test_without_input_it_rests(name: str) -> None:
     """The distance to threshold stays to a millionth, every variable to a ten-thousandth."""
     program = lower(load_neuron(name))
     for dt in time_steps(program.model):
@@ -66,7 +65,7 @@ def test_without_input_it_rests(name: str, simulate: Callable[..., Any]) -> None
 
 
 @pytest.mark.parametrize("name", FIRING)
-def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[..., Any]) -> None:
+def test_a_few_spikes_of_weight_1_make_it_fire(name: str) -> None:
     program = lower(load_neuron(name))
     count = np.arange(1.0, 11.0)
     for dt in time_steps(program.model):
@@ -82,7 +81,7 @@ def test_a_few_spikes_of_weight_1_make_it_fire(name: str, simulate: Callable[...
 @pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
-def test_every_model_stays_finite(name: str, strength: float, simulate: Callable[..., Any]) -> None:
+def test_every_model_stays_finite(name: str, strength: float) -> None:
     """For any input, excitation or inhibition, at both time steps; warnings are errors."""
     program = lower(load_neuron(name))
     mean = np.linspace(-1.0, 1.0, 16)
@@ -102,7 +101,7 @@ def test_every_model_stays_finite(name: str, strength: float, simulate: Callable
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if load_neuron(name).trainable])
-def test_models_stay_finite_at_their_bounds(name: str, simulate: Callable[..., Any]) -> None:
+def test_models_stay_finite_at_their_bounds(name: str) -> None:
     """Each neuron has one trainable parameter at one of its bounds."""
     program = lower(load_neuron(name))
     values = parameter_values(program.model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import builders
@@ -10,13 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
+from stepping import simulate
 
 from bioae.equations import NeuronModel, load_neuron
 
-Simulate = Callable[..., Any]
 
-
-def test_without_a_leak_the_rate_is_the_drive(simulate: Simulate) -> None:
+def test_without_a_leak_the_rate_is_the_drive() -> None:
     """n inputs of weight w reach theta; the next comes with the reset, and is lost with it."""
     drive = np.array([0.013, 0.037, 0.052, 0.11, 0.23, 0.49, 0.7, 1.3])
     result = simulate("if", 1.0, dt=1e-3, weights=drive)
@@ -28,7 +26,7 @@ def test_without_a_leak_the_rate_is_the_drive(simulate: Simulate) -> None:
 
 
 @pytest.mark.medium
-def test_refractoriness_adds_to_the_interval(simulate: Simulate) -> None:
+def test_refractoriness_adds_to_the_interval() -> None:
     """The rate is 1/(t_ref + tau ln((mu - v_r)/(mu - theta))), to within a step or two of dt."""
     dt, tau, theta, v_r = 2e-5, 20e-3, 20e-3, 10e-3
     mu, t_ref = map(np.ravel, np.meshgrid([21e-3, 25e-3, 40e-3, 100e-3], [0.0, 2e-3, 10e-3]))
@@ -41,7 +39,7 @@ def test_refractoriness_adds_to_the_interval(simulate: Simulate) -> None:
         assert np.abs(intervals - interval).max() < 2.5 * dt
 
 
-def test_the_quadratic_neuron_has_its_rate(simulate: Simulate) -> None:
+def test_the_quadratic_neuron_has_its_rate() -> None:
     """The interval is the integral of dv over its derivative, an arctangent.
 
     With x the distance from the middle of v_rest and v_t in units of their distance D, tau dx/dt =
@@ -62,14 +60,14 @@ def test_the_quadratic_neuron_has_its_rate(simulate: Simulate) -> None:
     assert measured[0] / measured[1] == pytest.approx(2, rel=0.15)
 
 
-def test_the_quadratic_neuron_needs_its_rheobase(simulate: Simulate) -> None:
+def test_the_quadratic_neuron_needs_its_rheobase() -> None:
     dt = 1e-4
     drive = (0.25 + np.array([-0.005, 0.005])) * 15e-3 * dt / 10e-3 / 8e-3
     result = simulate("qif", 1.0, dt=dt, weights=drive)
     assert result.spikes.any(axis=0).tolist() == [False, True]
 
 
-def test_the_exponential_neuron_needs_its_rheobase(simulate: Simulate) -> None:
+def test_the_exponential_neuron_needs_its_rheobase() -> None:
     """The leak and the exponential balance last at v = V_T: I = V_T - E_L - Delta_T."""
     dt = 1e-4
     rheobase = -59.9 + 65 - 3.48
@@ -103,9 +101,7 @@ def lif(tau: float, refractory: int | None = None) -> NeuronModel:
     return builders.model(fields)
 
 
-def spike_steps(
-    simulate: Simulate, model: NeuronModel, order: tuple[str, ...], steps: int
-) -> list[list[int]]:
+def spike_steps(model: NeuronModel, order: tuple[str, ...], steps: int) -> list[list[int]]:
     """Return the steps in which each neuron fires; neuron k receives ``DRIVES[k]`` at each step."""
     found = simulate(model, steps * 1e-3, dt=1e-3, weights=DRIVES, order=order)
     return [np.flatnonzero(spikes).tolist() for spikes in found.spikes.T]
@@ -113,10 +109,10 @@ def spike_steps(
 
 @pytest.mark.parametrize("order", [BRIAN2, PAPER], ids=["brian2", "paper"])
 @pytest.mark.parametrize("tau", [5.0, 20.0, 100.0])
-def test_inputs_to_a_spike(tau: float, order: Any, simulate: Simulate) -> None:
+def test_inputs_to_a_spike(tau: float, order: Any) -> None:
     """The interval between spikes is n inputs; in Brian2's order that of a spike's step is lost."""
     leak, steps, lost = np.exp(-1 / tau), 150, order == BRIAN2
-    result = spike_steps(simulate, lif(tau), order, steps)
+    result = spike_steps(lif(tau), order, steps)
     for w, mine in zip(DRIVES, result, strict=True):
         n = inputs_to_fire(w, leak, leaks_first=lost)
         expected = [] if n is None else list(range(n if lost else n - 1, steps, n + lost))
@@ -125,7 +121,7 @@ def test_inputs_to_a_spike(tau: float, order: Any, simulate: Simulate) -> None:
 
 
 @pytest.mark.parametrize("refractory", [1, 2, 5])
-def test_refractory_steps_lengthen_the_interval(refractory: int, simulate: Simulate) -> None:
+def test_refractory_steps_lengthen_the_interval(refractory: int) -> None:
     """In both orders the interval is n inputs, and r more steps.
 
     In Brian2's order the input of the step in which refractoriness ends is the first that counts.
@@ -133,9 +129,7 @@ def test_refractory_steps_lengthen_the_interval(refractory: int, simulate: Simul
     """
     tau, steps = 20.0, 200
     leak = np.exp(-1 / tau)
-    brian2, paper = (
-        spike_steps(simulate, lif(tau, refractory), order, steps) for order in (BRIAN2, PAPER)
-    )
+    brian2, paper = (spike_steps(lif(tau, refractory), order, steps) for order in (BRIAN2, PAPER))
     compared = 0
     for w, theirs, ours in zip(DRIVES, brian2, paper, strict=True):
         first, again = (inputs_to_fire(w, leak, leaks_first=flag) for flag in (True, False))
@@ -159,7 +153,7 @@ def one_spike(steps: int, weight: float = 1.0) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("dt", [1e-4, 1e-3])
-def test_the_srm_kernel_is_the_double_exponential(dt: float, simulate: Simulate) -> None:
+def test_the_srm_kernel_is_the_double_exponential(dt: float) -> None:
     steps = round(0.1 / dt)
     result = simulate("srm", 0.1, dt=dt, weights=one_spike(steps, 0.5)).states["h"][:, 0]
     since = np.arange(steps) * dt
@@ -170,7 +164,7 @@ def test_the_srm_kernel_is_the_double_exponential(dt: float, simulate: Simulate)
     assert since[result.argmax()] == pytest.approx(peak, abs=dt)
 
 
-def test_the_after_potential_of_the_srm_falls_by_eta_0_at_each_spike(simulate: Simulate) -> None:
+def test_the_after_potential_of_the_srm_falls_by_eta_0_at_each_spike() -> None:
     result = simulate("srm", 0.1, weights=one_spike(1000, 1.5))
     eta, fired = result.states["eta"][:, 0], result.spikes[:, 0]
     times = np.flatnonzero(fired)
@@ -184,9 +178,7 @@ def test_the_after_potential_of_the_srm_falls_by_eta_0_at_each_spike(simulate: S
 @pytest.mark.parametrize(
     ("weights", "inhibition", "sign"), [(0.25, 0.0, 1), (0.0, 2.0, -1), (0.5, 2.0, 0)]
 )
-def test_potentials_of_conductances(
-    weights: float, inhibition: float, sign: int, simulate: Simulate
-) -> None:
+def test_potentials_of_conductances(weights: float, inhibition: float, sign: int) -> None:
     """A unitary PSP of `coba`, and both conductances at once, against a fine ODE solver."""
     c, g_l, e_l, e_e, e_i, tau_e, tau_i = 200, 10, -60, 0, -80, 5e-3, 10e-3
 
@@ -221,7 +213,7 @@ def test_potentials_of_conductances(
     [("adex", (281e-12, 30e-9), 5e-3, 1e-9), ("glif", (58.72e-12, 9.43e-9), 2e-3, 200e-12)],
 )
 def test_a_small_current_gives_the_linear_response(
-    name: str, membrane: tuple[float, float], tau: float, weight: float, simulate: Simulate
+    name: str, membrane: tuple[float, float], tau: float, weight: float
 ) -> None:
     """One weak spike through membrane and synapse, without currents slower than 2 ms."""
     (capacitance, leak), dt, steps, strength = membrane, 1e-5, 200, 1e-3

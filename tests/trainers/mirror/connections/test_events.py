@@ -20,6 +20,7 @@ from bioae.trainers.mirror.connections import dense_events
 from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
+from bioae.trainers.training.descent import reproducible
 
 #: 11 examples: 8 are taken together, and the rest one by one.
 BATCH = 11
@@ -84,13 +85,9 @@ def test_every_form(
         return
     expected = connect(layer, emitted, weight)
     assert expected.any()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with reproducible(threads):
         found = connection(emitted, weight)
         slopes = gradients(found, emitted, weight)
-    finally:
-        torch.set_num_threads(before)
     assert torch.equal(found, expected)
     for one, same in zip(slopes, gradients(expected, emitted, weight), strict=True):
         assert torch.equal(one, same)
@@ -158,17 +155,12 @@ def test_dense_events(
     expected = functional.linear(emitted, weight)
     monkeypatch.setattr(dense_events, "_DENSE", 1.0)
     monkeypatch.setattr(functional, "linear", None)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with reproducible(threads):
         found = event_linear(None, emitted, weight)
         rtol = 1e-12 if dtype == torch.float64 else 1e-4
         torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol)
-        for one, other in zip(
-            torch.autograd.grad(found.square().sum(), (emitted, weight)),
-            torch.autograd.grad(expected.square().sum(), (emitted, weight)),
-            strict=True,
-        ):
-            torch.testing.assert_close(one, other, rtol=10 * rtol, atol=10 * rtol * batch)
-    finally:
-        torch.set_num_threads(before)
+        one, other = (
+            torch.autograd.grad(sums.square().sum(), (emitted, weight))
+            for sums in (found, expected)
+        )
+        torch.testing.assert_close(one, other, rtol=10 * rtol, atol=10 * rtol * batch)
