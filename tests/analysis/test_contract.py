@@ -185,7 +185,4 @@ def test_a_time_with_a_unit_is_refused_by_the_parameters_name() -> None:
                 assert line == f"{option} does not fit; expected a number without a unit", name
                 tried += 1
     assert tried > 8
-
-
-def test_the_functions_are_those_of_the_package() -> None:
     assert len(FUNCTIONS) > 80

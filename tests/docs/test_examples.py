@@ -23,7 +23,8 @@ from bioae.trainers import TrainingConfig
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 MODEL = "bioae-demo/regularised/model"
 
 
@@ -116,9 +117,6 @@ def test_the_reader_in_artefact_md_reads_the_weights(workplace: Path, model: bio
     assert names["weights"].keys() == read.keys() == model.weights.keys()
     for name, values in names["weights"].items():
         np.testing.assert_array_equal(values, model.weights[name])
-
-
-ROOT = Path(__file__).parents[2]
 
 
 def shape(value: Any) -> Any:

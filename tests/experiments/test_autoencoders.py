@@ -21,12 +21,7 @@ from bioae.trainers import TrainingConfig
 from bioae.trainers.training.training import assemble
 from experiments.autoencoders import hill_climbing
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
-from experiments.autoencoders.measures import (
-    CLASSES,
-    class_structure,
-    noise_errors,
-    time_errors,
-)
+from experiments.autoencoders.measures import CLASSES, class_structure, noise_errors, time_errors
 from experiments.baselines import BaselineConfig
 from experiments.common.recipes import changed
 from experiments.neurons_as_autoencoders import STEPS, climbed

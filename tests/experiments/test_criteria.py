@@ -54,6 +54,7 @@ def test_differences_and_ratios_are_paired_by_seed() -> None:
     assert (value, n) == (0.75, 2)  # of -0.5 and 2
     assert sd == pytest.approx(2.5 / math.sqrt(2))
     assert estimated(ratio("x", "a", "b"), table)[0] == pytest.approx((1 / 1.5 + 2) / 2)
+    assert math.isnan(estimated(ratio("x", "a", "b"), rows([1.0, 2.0], [0.0, 1.0]))[0])
     # Another order of one condition has the same mean, and another spread of the differences.
     assert estimated(difference("x", "a", "b"), rows(A, B[::-1]))[1] != pytest.approx(
         estimated(difference("x", "a", "b"), rows(A, B))[1]
@@ -110,10 +111,6 @@ def test_what_is_missing_or_undefined_meets_no_threshold(statistic: Statistic) -
         assert math.isnan(value)
         for relation in ("<=", ">=", "<", ">"):
             assert not Criterion("claim", "x", statistic, relation, 0.0).holds(value)
-
-
-def test_a_ratio_to_zero_is_undefined() -> None:
-    assert math.isnan(estimated(ratio("x", "a", "b"), rows([1.0, 2.0], [0.0, 1.0]))[0])
 
 
 @pytest.mark.parametrize(

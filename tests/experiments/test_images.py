@@ -20,10 +20,7 @@ from experiments import neural_variability
 from experiments.baselines import load_baseline
 from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
 from experiments.csdp import tagged
-from experiments.neural_variability import (
-    perceptron,
-    with_noise,
-)
+from experiments.neural_variability import perceptron, with_noise
 from experiments.runner.trial import Trial
 
 SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}

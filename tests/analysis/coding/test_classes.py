@@ -72,6 +72,9 @@ def test_wilson_of_many() -> None:
     for confidence in (0.0, 1.0, -1):
         with refused(ResultError, where="confidence", expected="a number between 0 and 1"):
             wilson_interval(1, 2, confidence=confidence)
+    for successes in (5, -1):
+        with refused(ResultError, found=str(successes)):
+            wilson_interval(successes, 3)
 
 
 def test_intervals_of_a_result() -> None:
@@ -90,12 +93,6 @@ def test_what_is_unknown_is_refused() -> None:
     assert predicted_class(classified(label=None)).sizes["example"] == 8
     with refused(ResultError, expected="classification", found="reconstruction"):
         confusion_matrix(make(np.ones((2, 2, 2), bool)))
-
-
-def test_successes_are_at_most_the_trials() -> None:
-    for successes in (5, -1):
-        with refused(ResultError, found=str(successes)):
-            wilson_interval(successes, 3)
 
 
 #: Spikes of four neurons for four examples: of the class 3, of both, of the class 5, of none.

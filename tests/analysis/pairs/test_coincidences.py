@@ -112,11 +112,6 @@ def test_tiling_of_one_presentation_equals_that_of_elephant(raster: Raster, widt
             assert value == pytest.approx(float(expected), abs=1e-9, nan_ok=True)
 
 
-def test_tiling_of_no_neurons_is_an_empty_matrix() -> None:
-    tree = make(np.ones((2, 5, 3), bool))
-    assert spike_time_tiling(tree, "latent", window_ms=1, neurons=[]).shape == (0, 0)
-
-
 @odd_cases
 def test_tiling_pools_spikes_and_steps_of_presentations(raster: Raster, width: int) -> None:
     found = spike_time_tiling(make(raster), "latent", window_ms=width * DT_MS).to_numpy()
@@ -137,7 +132,8 @@ def test_tiling_pools_spikes_and_steps_of_presentations(raster: Raster, width: i
 
 def test_tiling_does_not_depend_on_the_rate() -> None:
     rng = np.random.default_rng(34)
-    rates = np.array([0.02, 0.05, 0.2])
-    independent = spike_time_tiling(make(rng.random((300, 80, 3)) < rates), "latent", window_ms=0.5)
+    tree = make(rng.random((300, 80, 3)) < np.array([0.02, 0.05, 0.2]))
+    assert spike_time_tiling(tree, "latent", window_ms=0.5, neurons=[]).shape == (0, 0)
+    independent = spike_time_tiling(tree, "latent", window_ms=0.5)
     assert independent.to_numpy()[np.triu_indices(3, 1)] == pytest.approx(0, abs=0.03)
     np.testing.assert_allclose(np.diagonal(independent), 1)

@@ -17,6 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from refusals import refused
 from scipy import stats
 
 from bioae import analysis as distances
@@ -141,6 +142,7 @@ def test_every_distance_is_a_matrix_of_its_trains(distance: Distance) -> None:
     np.testing.assert_array_equal(np.diag(found), own)
     np.testing.assert_allclose(found, found.T.to_numpy(), rtol=1e-12)
     assert found.to_numpy().std() > 0
+    xr.testing.assert_identical(distance(trains.transpose("time", ...)), found)
 
 
 @pytest.mark.parametrize("distance", EVERY)
@@ -152,28 +154,15 @@ def test_equal_trains_are_at_zero(distance: Distance, shape: tuple[int, int], fu
     assert np.all(found == (1 if found.name == "spike_synchronization" else 0))
 
 
-def test_the_order_of_dimensions_does_not_matter() -> None:
-    trains = trains_of(np.random.default_rng(1).random((4, 9)) < 0.4)
-    for distance in EVERY:
-        xr.testing.assert_identical(distance(trains), distance(trains.transpose("time", "neuron")))
-
-
 @pytest.mark.parametrize("distance", EVERY)
 def test_data_other_than_rasters_are_refused(distance: Distance) -> None:
     trains = trains_of(np.eye(4, dtype=bool))
-    for wrong in (trains.astype(int), trains[0], trains.rename(time="step")):
-        with pytest.raises(ResultError):
+    for wrong in (trains.astype(int), trains[0], trains.rename(time="step"), trains[:, :0]):
+        with refused(ResultError):
             distance(wrong)
-    with pytest.raises(ResultError):
-        distance(trains[:, :0])
-
-
-def test_times_are_a_regular_grid() -> None:
-    trains = trains_of(np.eye(4, dtype=bool))
     for wrong in (trains.drop_vars("time"), trains.assign_coords(time=[0, 1, 3, 4])):
-        with pytest.raises(ResultError) as caught:
+        with refused(ResultError, where="time"):
             distances.van_rossum_distance(wrong, tau_ms=1)
-        assert caught.value.where == "time"
 
 
 SAMPLES = st.lists(st.floats(0, 100) | st.just(float("nan")), min_size=0, max_size=12)
