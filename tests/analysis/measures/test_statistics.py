@@ -85,7 +85,10 @@ def test_definitions_are_sentences_with_different_labels() -> None:
     assert all(each.text.endswith(".") for each in DEFINITIONS.values())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in RESULTS if kind != "no examples"])
+KINDS = [kind for kind in RESULTS if kind != "no examples"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_undefined_number_has_a_reason(kind: str) -> None:
     data = layer_statistics(RESULTS[kind](), "latent")
     for name, array in data.data_vars.items():
@@ -104,8 +107,8 @@ def test_numbers_of_silence() -> None:
     "kinds",
     [
         ["no spikes", "one neuron"],
-        pytest.param([*RESULTS], marks=pytest.mark.slow),
-        *(pytest.param([kind], marks=pytest.mark.slow) for kind in RESULTS),
+        pytest.param(KINDS, marks=pytest.mark.slow),
+        *(pytest.param([kind], marks=pytest.mark.slow) for kind in KINDS),
     ],
     ids=str,
 )

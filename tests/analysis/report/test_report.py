@@ -215,6 +215,8 @@ def test_bad_results_write_nothing(tmp_path: Path, small_results: list[Path]) ->
     for paths, where in (([good, bad], bad), ([good, good], good), ([], None)):
         with refused(ResultError, where=where):
             analyze(paths, out=tmp_path / "out")
+    with refused(ResultError, expected="at least one"):
+        analyze(small(0).isel(example=[]), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
