@@ -344,8 +344,8 @@ def train(
     out
         The run's folder; without one nothing is written.
     resume
-        Continue from the checkpoint in `out`; the result is bit for bit that of an uninterrupted
-        run.
+        Continue the run in `out`, if there is one; the result is bit for bit that of an
+        uninterrupted run.
     overwrite
         Replace a run in `out`; other files there are left unchanged.
     progress
@@ -370,7 +370,7 @@ def train(
         If `out` exists and neither `resume` nor `overwrite` is set, or it cannot be written, or
         another process trains in it.
     ArtefactError
-        If there is no checkpoint to resume from, or it does not fit.
+        If `resume` is true without `out`, or the checkpoint there does not fit.
     LibraryError
         If the network is trained by gradients, or with the target ``"torch"``, and PyTorch is not
         installed.

@@ -57,7 +57,7 @@ def train(
         The synapse model by which layers that name none learn, in place of the rule in [learning]:
         a name, or the path of a TOML file.
     resume
-        Continue from the checkpoint in the folder; the result is bit for bit that of an
+        Continue an interrupted run, if there is one; the result is bit for bit that of an
         uninterrupted run.
     overwrite
         Replace the run in the folder.

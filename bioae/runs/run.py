@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bioae.datasets.hashing import data_sha256
-from bioae.errors import ArtefactError, NetworkError, describe
+from bioae.errors import ArtefactError, NetworkError, OutputError, describe
 from bioae.files import remove, write_text
+from bioae.inputs import as_path
 from bioae.progress import bar
 from bioae.runs import checkpoint
 from bioae.runs.checkpoint import Checkpoint
@@ -131,13 +132,9 @@ def run(
         if resume:
             raise ArtefactError("a run without a folder cannot be resumed", where="resume")
         return _Run(make(None), None).finish(resume=False, progress=progress)
+    # A run that never began is started, as `simulate_to` does.
+    resume = resume and (as_path(out, OutputError, "output") / CHECKPOINT).is_file()
     folder = check_folder(out, resume=resume, overwrite=overwrite)
-    if resume and not (folder / CHECKPOINT).is_file():
-        raise ArtefactError(
-            "there is no checkpoint to resume from",
-            where=str(folder / CHECKPOINT),
-            hint="Start the run without --resume (resume=True)",
-        )
     stored = folder / START
     trainer = make(stored if resume and stored.exists() else None)
     with alone_in(folder):

@@ -144,7 +144,6 @@ def test_files_and_options_that_do_not_fit(refused: Refused, here: Path, config:
         (name, ("--out", "file/out"), "file/out: the output cannot be written"),
         (name, ("--out", "/proc/out"), "/proc/out: the output cannot be written"),
         (broken, ("--out", "first", "--overwrite"), "training.epochs"),
-        (name, ("--out", "out", "--resume"), "out/checkpoint.safetensors: there is no checkpoint"),
         (name, ("--out", "first", "--resume", "--overwrite"), "--overwrite: no effect, because "),
         (other, ("--out", "first", "--resume"), "another training.batch_size; expected 10; found"),
         (name, ("--out", "out", "--init", "missing"), "missing"),
