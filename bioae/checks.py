@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["any_array", "array", "instance", "number", "one_of", "real", "whole"]
+__all__ = ["any_array", "array", "floats", "instance", "number", "one_of", "real", "whole"]
 
 _MOST = 2**63 - 1
 
@@ -111,6 +111,24 @@ def array(
     """
     import numpy as np
 
+    numbers = floats(values, what, expected=expected, error=error)
+    fits = np.isfinite(numbers) & (numbers >= least) & (numbers <= most)
+    if not fits.all():
+        wrong = numbers[~fits][0]
+        raise error(what, expected=_bounds(least, -math.inf, most, "numbers"), found=f"{wrong:g}")
+    return numbers
+
+
+def floats(
+    values: Any,
+    what: str,
+    *,
+    expected: str = "an array of numbers",
+    error: type[InputError] = InputError,
+) -> NDArray[np.float64]:
+    """Return an array of numbers, NaN and infinite ones included; see `array`."""
+    import numpy as np
+
     try:
         raw = np.asarray(values)
         # Whole numbers of more than 64 bits are objects.
@@ -120,10 +138,6 @@ def array(
         numbers = None
     if numbers is None:
         raise error(what, expected=expected, found=shortened(repr(values)))
-    fits = np.isfinite(numbers) & (numbers >= least) & (numbers <= most)
-    if not fits.all():
-        wrong = numbers[~fits][0]
-        raise error(what, expected=_bounds(least, -math.inf, most, "numbers"), found=f"{wrong:g}")
     return numbers
 
 
@@ -133,7 +147,7 @@ def any_array(values: Any) -> NDArray[Any]:
 
     try:
         return np.asarray(values)
-    except (ValueError, OverflowError):  # of unequal lengths, or of numbers that are too long
+    except (ValueError, TypeError, OverflowError):  # unequal lengths, trees, or numbers too long
         return np.asarray(None)
 
 

@@ -180,6 +180,8 @@ def member_of(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         If it declares more, or is compressed in another way than by deflating.
     """
     member = archive.getinfo(name)
+    if archive.namelist().count(name) > 1:
+        raise ValueError(f"{name} is there twice")
     if member.compress_type not in _SIZES:
         raise ValueError(f"{name} is compressed in an unknown way")
     if member.file_size > _SIZES[member.compress_type] * member.compress_size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ import bioae
 from bioae import responses, trainers
 from bioae.datasets import Data, load
 from bioae.errors import BioaeError
-from bioae.networks import Network
+from bioae.networks import Network, NetworkConfig
 from bioae.networks.artefact import save
 
 NETWORK = two_layers()
 IMAGES = pictures(2, 4, 4)
 LIF = bioae.load_neuron("lif")
+RESULT = bioae.analysis.example_result()
 DATA = Data.of_images(IMAGES[:, None], labels=np.arange(2), name="test", split="test")
 
 Call = Callable[..., Any]
@@ -92,6 +94,20 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.in_finer_steps, "parts", NOT_WHOLE),
     *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
     *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),
+    *each(Network.initialise, "config", ["c.toml", Path("c.toml"), {"layers": []}, None]),
+    *each(NetworkConfig.from_mapping, "values", ["c.toml", Path("c.toml"), None, 1]),
+    *each(
+        partial(NetworkConfig.from_mapping, where="x"), "values",
+        [NETWORK.config.to_mapping() | {"synapses": {"s": {}}}],
+    ),
+    *each(NETWORK.with_weights, "weights", [{"first.weight": np.full((4, 16), 1e300)}]),
+    *each(SIMULATE, "layout", [5, ["N"], b"NHW"]),
+    *each(partial(bioae.datasets.convert, IMAGES), "shape", [16, 1.5, {1: 1}]),
+    # the analysis
+    *each(partial(bioae.analysis.kolmogorov_smirnov, IMAGES), "b", [RESULT, "x", [[1], [1, 2]]]),
+    *each(partial(bioae.analysis.wilson_interval, 1), "trials", [RESULT, "x", 0.5]),
+    *each(partial(bioae.analysis.weight_fields, RESULT), "shape", [(1, 4, 4), "output"]),
+    *each(partial(bioae.analysis.weight_fields, IMAGES[0]), "shape", [(2, 3), 4, "x", (4,)]),
     *each(bioae.load_neuron, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
     *each(bioae.load, "name_or_path", [None, 1, "x", b"x", "a\0", ""]),
     *each(partial(save, NETWORK), "path", [None, 1]),

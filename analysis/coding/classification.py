@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from bioae.analysis.results.arrays import as_dataset, described, ratio, whole_numbers
 from bioae.analysis.results.layers import of_result
 from bioae.analysis.results.outputs import check_task, class_labels, output_blocks
-from bioae.checks import real
+from bioae.checks import floats, real
 from bioae.errors import ResultError
 
 __all__ = ["accuracy", "confusion_matrix", "memorised_labels", "predicted_class", "wilson_interval"]
@@ -192,7 +192,10 @@ def wilson_interval(
             expected="a number between 0 and 1",
             found=f"{confidence:g}",
         )
-    k, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    counts = {"successes": successes, "trials": trials}
+    k, n = np.broadcast_arrays(
+        *(floats(v, f"{name} do not fit", error=ResultError) for name, v in counts.items())
+    )
     if ((k < 0) | (k > n)).any():
         raise ResultError(
             "there are more successes than trials, or fewer than none",

@@ -24,7 +24,7 @@ from bioae.analysis.results.layers import duration_s, layer_data, layer_names, o
 from bioae.analysis.results.outputs import still_images_of
 from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import any_array, whole
-from bioae.errors import ResultError
+from bioae.errors import ResultError, shortened
 
 __all__ = [
     "inverse_participation_ratio",
@@ -104,12 +104,17 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     xarray.DataArray
         (neuron, [channel,] y, x), in network weights.
     """
-    values = any_array(weights)
-    fits = values.ndim == 2 and values.dtype.kind in "iuf" and len(shape) in (2, 3)
-    if not fits or math.prod(shape) != values.shape[1]:
+    values, sizes = any_array(weights), any_array(shape)
+    if sizes.dtype.kind not in "iu" or sizes.shape not in ((2,), (3,)):
+        raise ResultError(
+            "the shape of an image does not fit",
+            expected="(channel, y, x) or (y, x)",
+            found=shortened(repr(shape)),
+        )
+    if values.ndim != 2 or values.dtype.kind not in "iuf" or sizes.prod() != values.shape[1]:
         raise ResultError(
             "the weights do not fit the images",
-            expected=f"numbers (neuron, {math.prod(shape)})",
+            expected=f"numbers (neuron, {sizes.prod()})",
             found=f"{values.dtype} {values.shape}",
         )
     dims = ("channel", "y", "x")[-len(shape) :]

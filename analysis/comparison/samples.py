@@ -16,6 +16,7 @@ from scipy import stats
 from scipy.special import gammaln
 
 from bioae.analysis.results.arrays import as_dataset
+from bioae.checks import floats
 from bioae.errors import ResultError
 from bioae.units import has_unit
 
@@ -285,7 +286,7 @@ def _defined(a: ArrayLike, b: ArrayLike) -> tuple[Sample, Sample, xr.Dataset]:
             raise ResultError(
                 "a sample has a unit", expected="bare numbers", hint="Divide both samples by it"
             )
-        array = np.asarray(values, dtype=np.float64).ravel()
+        array = floats(values, f"sample {name} does not fit", error=ResultError).ravel()
         undefined = np.isnan(array)
         samples.append(array[~undefined])
         numbers[f"values_{name}"] = (f"values of the {which}", samples[-1].size)

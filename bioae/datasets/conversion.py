@@ -105,6 +105,10 @@ def convert(
     # As many as there are selected examples are theirs, in order; others are those of all.
     count = limit if positions is None else len(positions)
     of_all = {key: each for key, each in answers.items() if each.shape[:1] != (count,)}
+    if facts.get("layout") is not None:
+        instance(facts["layout"], "layout", str, error=DataError)
+    if shape is not None:
+        instance(shape, "shape", Sequence, error=DataError)
     if facts.get("white") is not None:
         number(facts["white"], "white", above=0, error=DataError)
     if facts.get("split") is not None:

@@ -16,6 +16,9 @@ __all__ = ["FrozenArrays", "check_arrays"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
+#: The largest magnitude, so that sums stay finite in 32 bits.
+_LARGEST = 1e12
+
 
 def check_arrays(layers: Iterable[PlacedLayer], arrays: Arrays) -> None:
     """Check that a network has the arrays that its layers need, and that all of them fit."""
@@ -55,6 +58,12 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
         )
     if not np.isfinite(values).all():
         raise NetworkError(f"the array {name!r} has values that are not finite")
+    if np.abs(values).max(initial=0) > _LARGEST:
+        raise NetworkError(
+            f"the array {name!r} has values that are too large",
+            expected=f"magnitudes of at most {_LARGEST:g}",
+            found=f"{np.abs(values).max():g}",
+        )
 
 
 def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from bioae.checks import instance
 from bioae.equations.expressions import Expression
 from bioae.equations.library import load_neuron, load_synapse
 from bioae.equations.model import NeuronModel
@@ -100,6 +101,10 @@ class NetworkConfig(Shown, Table):
             raise ValueError(f"the layer name {twice.pop()!r} is already used")
         if self.latent is not None and self.latent not in names:
             raise ValueError(f"the latent layer {self.latent!r} is not one of {', '.join(names)}")
+        for name in self.neurons:  # those that no layer uses, too
+            self.model(name)
+        for name in self.synapses:
+            self.synapse(name)
         shape = self.encoded_shape
         for layer in self.layers:
             try:
@@ -135,7 +140,9 @@ class NetworkConfig(Shown, Table):
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> NetworkConfig:
+    def from_mapping(
+        cls, values: Mapping[str, Any], *, where: str = "the network"
+    ) -> NetworkConfig:
         """Build a description from a parsed file; ``preset`` names a shipped one to change.
 
         Raises
@@ -143,6 +150,8 @@ class NetworkConfig(Shown, Table):
         NetworkError
             If a key is unknown, a value is out of bounds, or the layers do not fit together.
         """
+        hint = "Parse a file first: tomllib.loads(Path(file).read_text())"
+        instance(values, "the description", Mapping, hint=hint, error=NetworkError)
         values = dict(values)
         preset = values.pop("preset", None)
         if preset is not None:

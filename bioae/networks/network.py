@@ -116,7 +116,14 @@ class Network(Shown):
             The network's description.
         seed
             The seed of the weights.
+
+        Raises
+        ------
+        NetworkError
+            If it is no description.
         """
+        hint = "Make one of tables by NetworkConfig.from_mapping"
+        instance(config, "the description", NetworkConfig, hint=hint, error=NetworkError)
         weights: dict[str, NDArray[np.float64]] = {}
         for placed in config.placed:
             weights |= initial_arrays(placed, seed, dt=config.dt_seconds)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
-from bioae.errors import NetworkError
+from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import background_rate
 from bioae.networks.layer_base import Delay, LayerBase, Shape
 from bioae.networks.structure import Structure
@@ -105,7 +105,15 @@ class PlacedLayer:
         from bioae.equations.lowering.lowering import lower
         from bioae.equations.lowering.noise import with_background_noise, with_background_spikes
 
-        program, background = lower(self.model), self.layer.background
+        try:
+            program, background = lower(self.model), self.layer.background
+        except ModelError as error:
+            if self.layer.weight is None or error.where != f"{self.model.name}.toml, weight":
+                raise
+            where = f"layer {self.name!r}, weight"
+            raise ModelError(
+                error.what, where=where, expected=error.expected, found=error.found
+            ) from None
         if background is None:
             return program
         if isinstance(background, tuple):

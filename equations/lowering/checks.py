@@ -193,10 +193,7 @@ class _Checks:
         if model.refractory is not None:
             self._expression(model.refractory, "refractory", random=True)
         if model.surrogate is not None:
-            distance, scale = (
-                self._unit(self._expression(text, f"[surrogate] {key}").tree)
-                for key, text in model.surrogate
-            )
+            distance, scale = (self._amount_of(key, text) for key, text in model.surrogate)
             if distance != scale:
                 raise ModelError(
                     "the scale has another unit than the distance",
@@ -204,6 +201,18 @@ class _Checks:
                     expected=unit_name(distance),
                     found=unit_name(scale),
                 )
+
+    def _amount_of(self, key: str, text: str) -> Dimension:
+        """Return the unit of a number of the surrogate."""
+        tree = self._expression(text, f"[surrogate] {key}").tree
+        if self._is_condition(tree, "[surrogate]"):
+            raise ModelError(
+                f"the {key} is a condition",
+                where=self._where(f"[surrogate] {key}"),
+                expected='a number, for instance "v - theta"',
+                found=repr(text),
+            )
+        return self._unit(tree)
 
     def statements(self) -> None:
         self._statements(self.model.reset, "reset", by="a reset")
@@ -214,15 +223,17 @@ class _Checks:
 
     def _condition(self, text: str, key: str) -> None:
         expression = self._expression(text, key, random=True)
-        with _brian2(self._where(key)):
-            condition = is_boolean_expression(expression.tree, self.variables)
-        if not condition:
+        if not self._is_condition(expression.tree, key):
             raise ModelError(
                 f"the {key if key == 'threshold' else 'event'} is not a condition",
                 where=self._where(key),
                 expected='for instance "v > theta"',
                 found=repr(text),
             )
+
+    def _is_condition(self, tree: ast.expr, key: str) -> bool:
+        with _brian2(self._where(key)):
+            return bool(is_boolean_expression(tree, self.variables))
 
     def _statements(self, code: str | None, key: str, *, by: str, shared: bool = False) -> None:
         where = self._where(key)

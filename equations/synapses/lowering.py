@@ -140,7 +140,7 @@ class _Lowering:
                     where=f"{where} {key}",
                     hint=f'Add it: persistent = ["{name}"]',
                 )
-        score = inner.number(table.score, f"{where} score")
+        score = inner.number(table.score, f"{where} score", unit=DIMENSIONLESS)
         new = inner.number(table.new_weight, f"{where} new_weight", unit=DIMENSIONLESS)
         return Exchange(score, new, inner.draws.by_name)
 

@@ -90,6 +90,8 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("[initial] v", "'x'", {"initial": {"v": "x"}}),
     ("[initial] u", "one of v", {"initial": {"u": "1"}}),
     ("[surrogate] distance", "'u'", {"surrogate": {"distance": "u", "scale": "1"}}),
+    ("[surrogate] distance", "'v > 1'", {"surrogate": {"distance": "v > 1", "scale": "1"}}),
+    ("[surrogate] scale", "'v > 1'", {"surrogate": {"distance": "v - 1", "scale": "v > 1"}}),
     ("input", "'u'", {"input": "u"}),
     ("input", "'x'", equations("dv/dt = -x/tau : 1\nx = v : 1", input="x")),
     ("", "[trainable]", {"trainable": {"x": ["1", "2"]}}),

@@ -180,9 +180,10 @@ def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
         bioae.train(TABLES, out=whole.out)
     with refused(NetworkError, "learning.seed", expected="3", found="4"):
         bioae.train(tables(seed=4), out=whole.out, resume=True)
-    with refused(ArtefactError, where=tmp_path / "none" / CHECKPOINT):
-        bioae.train(TABLES, out=tmp_path / "none", resume=True)
-    assert not (tmp_path / "none").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").touch()
+    with refused(OutputError, where=tmp_path / "mine"):
+        bioae.train(TABLES, out=tmp_path / "mine", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,7 @@ def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
         ({"network": {"task": {"kind": "representation", "outputs": 9}}}, ["8", "9"]),
         ({"training": {}}, ["[learning]", "[training]"]),
         ({"network": {"neuron": "lif"}, "learning": {"rule": None}}, ["no layer", "synapse"]),
+        ({"network": {"neuron": "adex"}}, ["'hidden'", "weight", "amp"]),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(
@@ -209,7 +211,7 @@ def test_what_does_not_fit_is_refused_in_a_line(
     changed = copy.deepcopy(TABLES)
     for table, values in changes.items():
         changed[table] = changed.get(table, {}) | values
-    if changed["network"]["neuron"] == "lif":
+    if changed["network"]["neuron"] in ("lif", "adex"):
         changed["network"]["layers"][0].pop("parameters")
     with refused(NetworkError, *names) as caught:
         bioae.train(changed, out=tmp_path / "run")

@@ -17,7 +17,7 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
 from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.graphs import Chain, Reset, Stage, chain_of, kind_of_node
-from bioae.exchange.nir.inputs import GraphInput, encoder_of, input_of, table
+from bioae.exchange.nir.inputs import GraphInput, check_output, encoder_of, input_of, table
 from bioae.exchange.nir.library import Graph, array_of, library, nir_error, read_graph
 from bioae.exchange.nir.populations import Population, population_of
 from bioae.networks.config import NetworkConfig
@@ -176,6 +176,7 @@ class _Builder:
                 )  # fmt: skip
             self._add(stage)
             before = stage.name
+        check_output(*chain.sink)
         self.rows.append(Row(chain.sink[0], "Output", "the decoder's input"))
 
     def _add(self, stage: Stage) -> None:

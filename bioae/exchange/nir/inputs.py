@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from bioae.checks import whole
+from bioae.checks import any_array, whole
 from bioae.errors import InputError, NetworkError, describe, shortened
 from bioae.exchange.nir.graphs import Chain
 from bioae.exchange.nir.library import Graph, nir_error
 from bioae.networks.encoders import Encoder, EncoderBase, Frames
 
-__all__ = ["GraphInput", "encoder_of", "input_of", "table"]
+__all__ = ["GraphInput", "check_output", "encoder_of", "input_of", "table"]
 
 #: The scale of encoders by their names: a graph receives the values of pixels as they are.
 _SCALES: Mapping[str, Mapping[str, float]] = {
@@ -92,6 +92,14 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
             found=str(data),
         )
     return GraphInput(shape, data, encoder)
+
+
+def check_output(name: str, node: Graph) -> None:
+    """Refuse an output whose shape has numbers that are not positive; a missing one is none."""
+    stored = node.output_type.get("output") if isinstance(node.output_type, dict) else None
+    values = any_array(stored)
+    if values.dtype.kind in "iuf" and not (values >= 1).all():
+        raise nir_error(name, "the shape of the output does not fit", found=stored)
 
 
 def _shape(name: str, node: Graph) -> Shape:

@@ -170,6 +170,11 @@ def test_archives_that_are_not_read(members: dict[str, bytes], tmp_path: Path) -
         path = archive(tmp_path / "m.zip", {f"{prefix}{n}": each for n, each in members.items()})
         with refused(ArtefactError, TEXT, where=path):
             load(path)
+    path = archive(tmp_path / "twice.zip", members)
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match=TEXT):
+        file.writestr(TEXT, members[TEXT])
+    with refused(ArtefactError, TEXT, where=path):
+        load(path)
     bomb = {**members, WEIGHTS: bytes(2**26)}
     path = archive(tmp_path / "bomb.zip", bomb, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 2**17

@@ -253,6 +253,7 @@ def test_rules_with_a_structure_pass_parity() -> None:
         ({"score": "x_pre*z_post"}, "'z_post'"),
         ({"score": "d"}, "'d'"),
         ({"score": "c > 0"}, "score"),
+        ({"score": "1*ms"}, "score"),
         ({"new_weight": "1*mV"}, "new_weight"),
         ({"score": " "}, "score"),
         ({"fan_in": 1.0}, "fan_in"),
