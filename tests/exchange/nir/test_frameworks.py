@@ -90,38 +90,44 @@ def snntorch_networks() -> dict[str, tuple[Any, tuple[int, ...]]]:
     }  # fmt: skip
 
 
-def emitted(network: Any, raster: Any) -> Any:
-    """Return the spikes of a network of snnTorch (time, neuron)."""
-    with torch.no_grad():
-        steps = [network(torch.tensor(x[None])) for x in raster]
-    return torch.stack(steps).squeeze(1).flatten(1).numpy()
+def emitted(module: Any, raster: Any) -> Any:
+    """Return the spikes (time, neuron) of a module of any library, from its initial state on."""
+    for each in module.modules():
+        for reset in ("reset_mem", "init_leaky"):
+            if hasattr(each, reset):
+                getattr(each, reset)()
+    spikes, state = [], None
+    for values in raster:
+        with torch.no_grad():
+            inputs = torch.tensor(values[None])
+            if type(module) is torch.nn.Sequential:  # its layers keep their states
+                out = module(inputs)
+            else:
+                out, state = module(inputs, state)
+        spikes.append(out.numpy().ravel())
+    return np.stack(spikes)
+
+
+def assert_the_same_spikes(module: Any, network: Any, shape: tuple[int, ...], dt: float) -> None:
+    """Compare the last layer's spikes in Brian2 with those of the module itself."""
+    images = np.random.default_rng(0).random((3, *network.config.input_shape))
+    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
+    result = simulate(network, images, "numpy")
+    rasters = drive.astype(np.float64).swapaxes(0, 1).reshape(3, STEPS, *shape)
+    spikes = np.stack([emitted(module, raster) for raster in rasters])
+    assert spikes.sum() > 10
+    assert (spikes_of(result, network.config.layers[-1].name, spikes.shape, dt) == spikes).all()
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize("name", ["dense", "subtract_delayed", "convolutional", "synaptic"])
 def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) -> None:
     module, shape = snntorch_networks()[name]
-    graph = export_to_nir(module, torch.rand(1, *shape), ignore_dims=[0])
-    nir.write(str(tmp_path / "x.nir"), graph)
+    path = tmp_path / "x.nir"
+    nir.write(str(path), export_to_nir(module, torch.rand(1, *shape), ignore_dims=[0]))
     reset: Any = name if name == "subtract_delayed" else "zero"
-    network = from_nir(
-        tmp_path / "x.nir", dt="0.1*ms", steps=STEPS, encoder="bernoulli", reset=reset
-    )
-    images = np.random.default_rng(0).random((3, *network.config.input_shape))
-    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
-    result = simulate(network, images, "numpy")
-    expected = []
-    for example in range(3):
-        for each in module.modules():
-            for reset_state in ("reset_mem", "init_leaky"):
-                if hasattr(each, reset_state):
-                    getattr(each, reset_state)()
-        raster = drive[:, example].reshape(STEPS, *shape).astype(np.float64)
-        expected.append(emitted(module, raster))
-    spikes = np.stack(expected)
-    last = network.config.layers[-1].name
-    assert spikes.sum() > 10
-    assert (spikes_of(result, last, spikes.shape, SNNTORCH) == spikes).all()
+    network = from_nir(path, dt="0.1*ms", steps=STEPS, encoder="bernoulli", reset=reset)
+    assert_the_same_spikes(module, network, shape, SNNTORCH)
 
 
 @pytest.mark.medium
@@ -223,20 +229,7 @@ def test_networks_of_norse_fire_the_same_spikes(cell: str) -> None:
     module = norse_network(cell)
     graph = corrected(norse.to_nir(module, torch.rand(1, 16)))
     network = from_nir(graph, dt="1*ms", steps=STEPS, encoder="bernoulli")
-    images = np.random.default_rng(0).random((3, *network.config.input_shape))
-    drive = network.config.encoder.encode(images, np.arange(3), steps=STEPS)
-    result = simulate(network, images, "numpy")
-    spikes = np.zeros((3, STEPS, 6))
-    for example in range(3):
-        state = None
-        for step in range(STEPS):
-            with torch.no_grad():
-                out, state = module(
-                    torch.tensor(drive[step, example].reshape(1, 16)).double(), state
-                )
-            spikes[example, step] = out[0].numpy()
-    assert spikes.sum() > 10
-    assert (spikes_of(result, network.config.layers[-1].name, spikes.shape, NORSE) == spikes).all()
+    assert_the_same_spikes(module, network, (16,), NORSE)
 
 
 #: What a reader does not do as NIR defines it, by its name and that of a network; see docs/nir.md.
@@ -275,16 +268,8 @@ def test_exported_networks_fire_the_same_spikes_in_others(reader: str, name: str
     shape = tuple(int(n) for n in to_nir(network).nodes["input"].input_type["input"])
     last = network.config.layers[-1].name
     for example in range(EXAMPLES):
-        state = None
-        for each in module.modules():
-            if hasattr(each, "reset_mem"):
-                each.reset_mem()
-        spikes = []
-        for values in drive[:, example]:
-            with torch.no_grad():
-                out, state = module(torch.tensor(values.reshape(1, *shape)), state)
-            spikes.append(out.numpy().ravel())
-        assert (np.stack(spikes) == expected[last][example]).all()
+        spikes = emitted(module, drive[:, example].reshape(-1, *shape))
+        assert (spikes == expected[last][example]).all()
 
 
 def test_a_network_comes_back_the_same(tmp_path: Path) -> None:
