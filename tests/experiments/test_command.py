@@ -224,7 +224,7 @@ def test_rows_of_another_definition_are_not_mixed(
         assert line in refused(run("toy", option))
 
 
-def test_rows_of_older_recipes_are_apart(run: Run, write: Write, modules: Path, here: Path) -> None:
+def test_rows_of_an_older_recipe(run: Run, write: Write, modules: Path, here: Path) -> None:
     recipe = modules / "toy.toml"
     recipe.write_text("[training]\nepochs = 3\n")
     assert run("toy", "--seeds", 1).status == 0
@@ -361,7 +361,7 @@ def test_rows_taken_over_hide_no_threshold_that_moved(run: Run, write: Write, he
         ({"seed": -1}, "rows.7th.seed"),
     ],
 )
-def test_odd_rows(changes: dict[str, Any], line: str, run: Run, write: Write, here: Path) -> None:
+def test_unfit_rows(changes: dict[str, Any], line: str, run: Run, write: Write, here: Path) -> None:
     run("toy", "--out", "first")
     document = json.loads((here / "first/toy.json").read_text())
     document["rows"].append(document["rows"][0] | changes)

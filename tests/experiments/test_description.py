@@ -103,7 +103,7 @@ def test_conditions_have_different_columns_and_seeds() -> None:
         ({"a": [1, 1, 1], "b": [0, 0]}, "the claim holds"),
     ],
 )
-def test_a_criterion_with_all_rows_is_first(scores: dict[str, list[float]], outcome: str) -> None:
+def test_complete_criteria_decide_first(scores: dict[str, list[float]], outcome: str) -> None:
     numbers = {
         (name, seed): {"score": float(score), "spikes": 5}
         for name, each in scores.items()

@@ -244,7 +244,7 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
         (None, "missing or damaged"),
     ],
 )
-def test_odd_arrays(
+def test_unfit_arrays(
     sums: Path, tmp_path: Path, arrays: dict[str, Any] | None, message: str
 ) -> None:
     path = tmp_path / "start.safetensors"
