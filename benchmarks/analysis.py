@@ -1,7 +1,7 @@
 """Firing statistics of a result larger than memory, and run time compared with elephant.
 
 ``python -m benchmarks.analysis`` writes ``results/analysis.json`` and ``analysis.md``. Elephant
-needs ``pip install 'bioae[neo]'``.
+needs ``pip install '.[neo]'``.
 """
 
 from __future__ import annotations

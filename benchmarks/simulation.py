@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.simulation`` writes ``results/simulation.json`` and ``simulation.md``. The
 rows of a table are interleaved runs in separate processes, on the same weights and digits. Peers
-need ``pip install 'bioae[benchmarks]'``.
+need ``pip install '.[benchmarks]'``.
 """
 
 from __future__ import annotations

@@ -8,14 +8,16 @@ from typing import Any
 
 from bioae.errors import LibraryError
 
-__all__ = ["has_torch", "need_torch", "needs"]
+__all__ = ["has_torch", "installing", "need_torch", "needs"]
 
 
-def needs(library: str, install: str) -> Any:
-    """Import an optional library, or raise LibraryError.
+def installing(extra: str) -> str:
+    """Return the command that installs an extra of bioae, which no package index has yet."""
+    return f"pip install '.[{extra}]' in the folder of bioae's sources"
 
-    `install` is what pip installs: a package, or an extra of bioae in quotes.
-    """
+
+def needs(library: str, extra: str) -> Any:
+    """Import an optional library of an extra of bioae, or raise LibraryError."""
     try:
         return import_module(library)
     except ImportError as error:
@@ -23,7 +25,7 @@ def needs(library: str, install: str) -> Any:
         raise LibraryError(
             f"{library} is not installed" if absent else f"{library} cannot be imported",
             found=None if absent else str(error),
-            hint=f"Install it with: pip install {install}",
+            hint=f"Install it with: {installing(extra)}",
         ) from error
 
 
@@ -40,6 +42,6 @@ def need_torch(what: str) -> None:
     if not has_torch():
         raise LibraryError(
             f"{what} needs PyTorch, which is not installed",
-            hint="Install it with: pip install 'bioae[train]' (without a GPU, first: pip install "
+            hint=f"Install it with: {installing('train')} (without a GPU, first: pip install "
             "torch --index-url https://download.pytorch.org/whl/cpu)",
         )

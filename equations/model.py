@@ -89,7 +89,7 @@ class TomlModel(Shown, Table):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ModelError(**describe(error, type(self)), where=type(self).__name__) from error
+            raise ModelError(**describe(error, type(self)), where=type(self).__name__) from None
 
     # pydantic validates tables by itself: only direct calls have the errors of `__init__`.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -124,7 +124,7 @@ class TomlModel(Shown, Table):
         except ValidationError as error:
             text = error.errors(include_url=False)[0]["type"] == "string_type"
             hint = "Write it in quotes" if text else f"{cls._example} prints an example"
-            raise ModelError(**describe(error, cls), where=where, hint=hint) from error
+            raise ModelError(**describe(error, cls), where=where, hint=hint) from None
 
     def _summary(self) -> Summary:
         fields = self.to_mapping()

@@ -54,7 +54,7 @@ def to_neo(
     LibraryError
         If Neo is not installed.
     """
-    neo = needs("neo", "'bioae[neo]'")
+    neo = needs("neo", "neo")
     check_fires(tree, layer)
     chosen = tree if examples is None else _selected(tree, examples)
     data, numbers = layer_data(chosen, layer), presentation_numbers(chosen)
@@ -101,7 +101,7 @@ def _trains(
     places: Sequence[dict[str, int]],
 ) -> Iterator[Any]:
     """Yield a train for each neuron, from the neurons and steps of one example's spikes."""
-    dt_ms, milliseconds = float(tree.attrs["dt_ms"]), needs("quantities", "'bioae[neo]'").ms
+    dt_ms, milliseconds = float(tree.attrs["dt_ms"]), needs("quantities", "neo").ms
     neuron, step = spikes
     order = np.argsort(neuron, kind="stable")  # times stay in order
     times = step[order] * dt_ms
@@ -155,7 +155,7 @@ def to_nwb(
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
-    pynwb = needs("pynwb", "'bioae[nwb]'")
+    pynwb = needs("pynwb", "nwb")
     check_output(path, overwrite=overwrite, kind="file")
     names = chosen_layers(tree, layers)
     for name in names:

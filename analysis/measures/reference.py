@@ -97,4 +97,4 @@ def load_references(path: Path | str) -> tuple[Reference, ...]:
     try:
         return _File.model_validate(fields).entry
     except ValidationError as error:
-        raise ResultError(**describe(error), where=where) from error
+        raise ResultError(**describe(error), where=where) from None

@@ -130,7 +130,7 @@ def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     try:
         _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
     except ValidationError as error:
-        raise ResultError(**describe(error), where=f"{where}, attributes") from error
+        raise ResultError(**describe(error), where=f"{where}, attributes") from None
     repeat = (REPEAT,) if REPEAT in tree.dims else ()
     _check_root(tree, repeat, where)
     for name in _NUMBERS:

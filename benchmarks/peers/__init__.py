@@ -1,6 +1,6 @@
 """Peers: the same network in other libraries, for comparison.
 
-Each library has a file, imported on first use. ``pip install 'bioae[benchmarks]'``
+Each library has a file, imported on first use. ``pip install '.[benchmarks]'``
 installs the libraries; only the benchmarks use them.
 """
 

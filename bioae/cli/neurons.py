@@ -85,7 +85,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     """
     from bioae.cli.compared import summary, to_try
     from bioae.cli.tables import print_wrapped
-    from bioae.extras import has_torch
+    from bioae.extras import has_torch, installing
 
     model, program = _loaded(file)
     unusual, drive = _firing(model)
@@ -118,7 +118,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
             print_wrapped(f"Parity is {_class(program)}; {outcome}.", indent=2)
         else:
             print_wrapped(
-                "Not compared with PyTorch, which is not installed: pip install 'bioae[train]'"
+                f"Not compared with PyTorch, which is not installed: {installing('train')}"
             )
         ranges = ", ".join(_ranges(model))
         none = "No parameter is trainable: the file has no [trainable]."

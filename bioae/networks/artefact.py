@@ -256,7 +256,7 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
     try:
         description = _Description.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, _Description), where=where, hint=_HINT) from error
+        raise ArtefactError(**describe(error, _Description), where=where, hint=_HINT) from None
     where = f"{path}, {_WEIGHTS}"
     try:
         # Sorted, because the library's order differs between reads.

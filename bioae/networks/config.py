@@ -134,7 +134,7 @@ class NetworkConfig(Shown, Table):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise NetworkError(**describe(error, type(self)), where="NetworkConfig") from error
+            raise NetworkError(**describe(error, type(self)), where="NetworkConfig") from None
 
     # pydantic validates tables by itself: only direct calls have the errors of `__init__`.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -163,7 +163,7 @@ class NetworkConfig(Shown, Table):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise NetworkError(**describe(error, cls), where=where) from error
+            raise NetworkError(**describe(error, cls), where=where) from None
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> NetworkConfig:

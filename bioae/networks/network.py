@@ -652,7 +652,7 @@ class Network(Shown):
         try:  # here, where errors name the key alone
             layers = tuple(type(layer).model_validate(layer) for layer in changed)
         except ValidationError as error:
-            raise NetworkError(**describe(error)) from error
+            raise NetworkError(**describe(error)) from None
         config = self.config.varied(layers=layers)
         delays = [
             {n for each in c.placed for n in each.delay_shapes} for c in (self.config, config)

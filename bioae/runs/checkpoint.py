@@ -107,7 +107,7 @@ def _header(text: str, where: str) -> Checkpoint:
     try:
         return Checkpoint.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, Checkpoint), where=where) from error
+        raise ArtefactError(**describe(error, Checkpoint), where=where) from None
 
 
 def arrays_of(

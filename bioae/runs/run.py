@@ -205,7 +205,7 @@ class _Run:
         try:
             trainer.at = type(trainer.at).model_validate(stored.position)
         except ValidationError as error:
-            raise ArtefactError(**describe(error, type(trainer.at)), where=str(path)) from error
+            raise ArtefactError(**describe(error, type(trainer.at)), where=str(path)) from None
         trainer.restore(arrays, str(path))
 
     def _save(self) -> None:

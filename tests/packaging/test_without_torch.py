@@ -60,7 +60,7 @@ def test_commands_that_train_are_refused_in_one_line(
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert " needs PyTorch, which is not installed." in line
-    assert "pip install 'bioae[train]'" in line
+    assert "pip install '.[train]'" in line
     assert CPU_WHEEL in line
     assert {*tmp_path.iterdir()} == before
 
@@ -88,7 +88,7 @@ for name in names:
     except ImportError as error:
         assert isinstance(error, InputError)
         assert f"bioae.trainers.{name} needs PyTorch" in str(error)
-        assert "pip install 'bioae[train]'" in str(error)
+        assert "pip install '.[train]'" in str(error)
     else:
         raise AssertionError(name)
 try:

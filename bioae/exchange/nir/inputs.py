@@ -58,7 +58,7 @@ def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
     try:
         encoder: EncoderBase = TypeAdapter(Encoder).validate_python(keys)
     except ValidationError as error:
-        raise NetworkError(**describe(error), where="encoder") from error
+        raise NetworkError(**describe(error), where="encoder") from None
     return encoder
 
 

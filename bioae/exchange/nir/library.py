@@ -25,7 +25,7 @@ Graph = Any
 
 def library() -> ModuleType:
     """Return the module ``nir``, or raise LibraryError."""
-    module: ModuleType = needs("nir", '"bioae[nir]"')
+    module: ModuleType = needs("nir", "nir")
     return module
 
 

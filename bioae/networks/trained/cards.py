@@ -163,7 +163,7 @@ def read_card(path: Path) -> Card:
     try:
         return Card.model_validate(values)
     except ValidationError as error:
-        raise ArtefactError(**describe(error, Card), where=str(path)) from error
+        raise ArtefactError(**describe(error, Card), where=str(path)) from None
 
 
 def unknown_name(name: str, expected: str) -> ArtefactError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
+from bioae.extras import installing
 from bioae.simulation.engine import Build, Finished, Runner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -48,7 +49,7 @@ def connected(address: str) -> Iterator[Client]:
     except ImportError as error:
         raise TargetError(
             "a cluster needs Dask, which is not installed",
-            hint="pip install 'bioae[distributed]', here and on the cluster; or use --workers",
+            hint=f"{installing('distributed')}, here and on the cluster; or use --workers",
         ) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

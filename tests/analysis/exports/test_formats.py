@@ -170,7 +170,7 @@ def test_a_library_that_is_missing_is_named(
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr("bioae.extras.import_module", missing)
-    hint = re.compile(re.escape(f"pip install 'bioae[{extra}]'"))
+    hint = re.compile(re.escape(f"pip install '.[{extra}]'"))
     with refused(LibraryError, library, found=None, hint=hint):
         if library == "neo":
             analysis.to_neo(analysis.example_result(), "latent")

@@ -188,7 +188,7 @@ def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtins, "__import__", without)
     with (
-        refused(TargetError, "pip install 'bioae[distributed]'"),
+        refused(TargetError, "pip install '.[distributed]'"),
         module.connected("tcp://127.0.0.1:8786"),
     ):
         pass

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bioae.errors import TargetError
+from bioae.extras import installing
 
 __all__ = ["LEAST_CAPABILITY", "Toolkit", "check_cuda", "check_programs", "compute_capability"]
 
@@ -121,11 +122,13 @@ def check_cuda() -> None:
         if sys.version_info < (3, 12):
             raise _missing(
                 "brian2cuda, and that needs Python 3.12 or later",
-                "Install 'bioae[cuda]' in an environment of a newer Python (from bioae's sources: "
-                "make test-cuda makes one)",
+                f"In an environment of a newer Python, {installing('cuda')} (make test-cuda makes "
+                "one)",
                 found=f"Python {'.'.join(map(str, sys.version_info[:2]))}",
             )
-        raise _missing("brian2cuda, which is not installed", "pip install 'bioae[cuda]'")
+        raise _missing(
+            "brian2cuda, which is not installed", f"Install it with: {installing('cuda')}"
+        )
     Toolkit.whole()
     capability = compute_capability()
     if capability is None:

@@ -63,7 +63,7 @@ MISSING: dict[str, tuple[Callable[[Machine], object], tuple[str, ...], dict[str,
         lambda m: m.without_brian2cuda(3, 11), ("brian2cuda", "3.12"), {"found": "Python 3.11"}
     ),
     "no brian2cuda": (
-        lambda m: m.without_brian2cuda(3, 12), ("pip install 'bioae[cuda]'",), {"found": None}
+        lambda m: m.without_brian2cuda(3, 12), ("pip install '.[cuda]'",), {"found": None}
     ),
     "no compiler": (lambda m: (m.programs / "g++").unlink(), ("g++",), {}),
     "no nvcc": (
