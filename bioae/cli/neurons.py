@@ -61,7 +61,7 @@ def show_neurons(name: str, /, *, dt: str | None = None, json: Json = False) -> 
     print_model(model, derived, heading, json=json)
 
 
-def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = False) -> int:
+def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False) -> int:
     """Check the file of a neuron model.
 
     Loads the model, prints its rheobase in network weights, warns if it fires without input, never,
@@ -73,7 +73,7 @@ def check_neurons(file: Path, /, *, target: Target | None = None, json: bool = F
     file
         The TOML file.
     target
-        Brian2's target; by default numpy, and cpp_standalone if there is a C++ compiler.
+        Brian2's target; those that compile take longer.
     json
         Print one JSON object. Its key parity is null without PyTorch.
 

@@ -12,8 +12,6 @@ import pytest
 
 from bioae.equations import NeuronModel, available, load_neuron
 
-NUMPY = ("--target", "numpy")
-
 
 def test_list(run: Callable[..., tuple[int, str, str]]) -> None:
     status, printed, _ = run("neurons", "list")
@@ -59,13 +57,13 @@ def test_show_prints_derived_statements(run: Callable[..., tuple[int, str, str]]
 @pytest.mark.medium
 def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     (here / "mine.toml").write_text(load_neuron("lif").to_toml(), encoding="utf-8")
-    status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
+    status, printed, _ = run("neurons", "check", "mine.toml")
     assert status == 0
     assert "mine.toml: loads" in printed
     assert "Rheobase: 0.01" in printed
     assert "Warning" not in printed
     assert " 0 of 0 " not in printed
-    report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
+    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
     assert report["parity"]["differing"] == 0
     assert report["parity"]["spikes"] > 0
 
@@ -85,7 +83,7 @@ def test_check_warns_of_unusual_firing(
     text = load_neuron("lif").to_toml()
     assert before in text
     (here / "mine.toml").write_text(text.replace(before, after, 1), encoding="utf-8")
-    report = json.loads(run("neurons", "check", "mine.toml", "--json", *NUMPY)[1])
+    report = json.loads(run("neurons", "check", "mine.toml", "--json")[1])
     (line,) = report["warnings"]
     assert line.startswith(warning)
     # Spikes reach theta = 1 in the limit of v = weight*drive*tau, with tau = 100 ms.
@@ -98,7 +96,7 @@ def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
     (here / "mine.toml").write_text(load_neuron("leaky_readout").to_toml(), encoding="utf-8")
-    status, printed, _ = run("neurons", "check", "mine.toml", *NUMPY)
+    status, printed, _ = run("neurons", "check", "mine.toml")
     assert status == 0
     assert "never fires" in printed
     assert "; 0 of 80,000 states differ between the mirror and Brian2" in printed
