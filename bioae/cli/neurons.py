@@ -65,8 +65,8 @@ def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False
     """Check the file of a neuron model.
 
     Loads the model, prints its rheobase in network weights, warns if it fires without input, never,
-    or for no single spike of a usual weight, and compares the mirror with Brian2. Without PyTorch,
-    which the mirror needs, it says that it does not compare them.
+    or for no single spike of a usual weight, or if nothing sets a variable, and compares the mirror
+    with Brian2. Without PyTorch, which the mirror needs, it says that it does not compare them.
 
     Parameters
     ----------
@@ -89,6 +89,7 @@ def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False
 
     model, program = _loaded(file)
     unusual, drive = _firing(model)
+    unusual += _unset(program)
     if not json:
         print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
         if drive is not None:
@@ -155,6 +156,29 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
     needed = "none makes it" if weight == math.inf else f"it needs {weight:,.0f}"
     spike = f"no single spike of up to {_GREATEST:,} network weights makes it fire, {needed}"
     return [f"{spike}; {advice}"], drive
+
+
+def _unset(program: Program) -> list[str]:
+    """Return lines on variables that nothing sets, or that only add up what arrives."""
+    received, lines = program.model.received, []
+    events = [each.statements for each in program.events.values()]
+    blocks = (
+        program.prepare,
+        program.update,
+        program.regularly,
+        program.on_spike,
+        program.reset,
+        *events,
+    )
+    set_here = {statement.target for block in blocks for statement in block}
+    for name in program.states.keys() - set_here:
+        if name in received:
+            lines.append(
+                f"{name!r} adds up its input without end: no equation or statement lowers it"
+            )
+        elif name not in {*program.written, *program.model.initial_state}:
+            lines.append(f"nothing sets {name!r}, which stays 0")
+    return sorted(lines)
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:

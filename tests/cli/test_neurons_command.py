@@ -92,6 +92,19 @@ def test_check_warns_of_unusual_firing(
 
 
 @pytest.mark.medium
+def test_check_warns_of_variables_that_nothing_sets(
+    run: Callable[..., tuple[int, str, str]], here: Path
+) -> None:
+    text = load_neuron("lif").to_toml()
+    text = text.replace("-v/tau : 1", "(I + J - v)/tau : 1\nI : 1\nJ : 1").replace(
+        'input = "v"', 'input = "I"'
+    )
+    (here / "mine.toml").write_text(text, encoding="utf-8")
+    lines = json.loads(run("neurons", "check", "mine.toml", "--json")[1])["warnings"]
+    assert [line for line in lines if "'I' adds up" in line or "sets 'J'" in line] == lines[-2:]
+
+
+@pytest.mark.medium
 def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:
