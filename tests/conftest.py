@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +99,15 @@ def patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bioae.equations.lowering.exact.LIMIT", 600.0)
         patch.setattr("bioae.simulation.workers.dask_cluster.CONNECT_SECONDS", 60.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_collection() -> Iterator[None]:
+    """Let Brian2 collect young garbage only before each run, not that of all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        young = SimpleNamespace(collect=lambda: gc.collect(1))
+        patch.setattr("brian2.core.network.gc", young)
         yield
 
 

@@ -17,7 +17,7 @@ __all__ = ["FrozenArrays", "check_arrays"]
 Arrays = Mapping[str, NDArray[Any]]
 
 #: The largest magnitude, so that sums stay finite in 32 bits.
-_LARGEST = 1e12
+_LARGEST = 1e30
 
 
 def check_arrays(layers: Iterable[PlacedLayer], arrays: Arrays) -> None:

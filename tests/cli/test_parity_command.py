@@ -82,15 +82,12 @@ def tried(monkeypatch: pytest.MonkeyPatch, here: Path) -> list[str]:
     return targets
 
 
-COMMANDS = [("parity", "lif"), ("neurons", "check", "mine.toml")]
-
-
 @pytest.mark.medium
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_target_of_simulate_is_tried_too(
-    command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activation, "check_target", lambda target: target)
+    command = ("parity", "lif")
     done = run(*command)
     assert tried == ["numpy", simulate_default()]
     assert (done.status, done.err) == (1, "")
@@ -106,12 +103,11 @@ def test_the_target_of_simulate_is_tried_too(
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_without_a_compiler_only_numpy_is_tried(
-    command: tuple[str, ...], run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
-    done = run(*command)
+    done = run("parity", "lif")
     assert tried == ["numpy"]
     assert (done.status, done.err) == (0, "")
     reason = "not cpp_standalone: the target 'cpp_standalone' needs g++ and make"

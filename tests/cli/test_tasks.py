@@ -65,7 +65,10 @@ def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None
 @pytest.mark.medium
 @pytest.mark.parametrize(
     "task",
-    ["classification", "sequence", pytest.param("regression", marks=pytest.mark.slow)],
+    [
+        "classification",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("sequence", "regression")),
+    ],
 )
 def test_from_training_to_the_report(task: str, run: Run, here: Path) -> None:
     prepare(here, task)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from builders import SCHEDULES, need, numbered
+from builders import need, numbered
 from network_cases import (
     CASES,
     IMAGES,
@@ -35,8 +35,8 @@ COMPILED = [
 ]  # fmt: skip
 USUAL = [name for name in CASES if name not in MORE]
 OTHERS = [name for name in USUAL if name not in COMPILED]
-#: Those that `make test-fast` runs.
-FEW = {"lif", "recurrent, paper", "layer kinds, brian2", "inhibition, brian2", "signals"}
+#: Those of the compiled that run on NumPy in `make test`, too; `make test-fast` runs no others.
+FEW = ["lif", "recurrent, paper", "layer kinds, brian2", "inhibition, brian2", "signals"]
 
 
 def mirrored(name: str) -> xr.DataTree:
@@ -47,10 +47,12 @@ def mirrored(name: str) -> xr.DataTree:
 @pytest.mark.parametrize(
     "name",
     [
-        *(pytest.param(n, marks=() if n in FEW else pytest.mark.medium) for n in USUAL),
-        *(pytest.param(n, marks=pytest.mark.slow) for n in MORE),
+        *FEW,
+        *(pytest.param(name, marks=pytest.mark.medium) for name in OTHERS if name not in FEW),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in (*COMPILED, *MORE)
+          if name not in FEW),
     ],
-)
+)  # fmt: skip
 def test_numpy_equals_the_mirror(name: str) -> None:
     """In chunks of two, the last one padded: spikes under way at the end of each are dropped."""
     each = case(name)
@@ -100,7 +102,7 @@ def assert_same_example(one: xr.DataTree, other: xr.DataTree, example: int) -> N
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", ["paper", pytest.param("brian2", marks=pytest.mark.slow)])
 def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
     network = recurrent(schedule, "cuba")
     images = numbered(IMAGES, [17, 4, 99, 0, 5])
@@ -136,7 +138,7 @@ v = "i/N"
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", ["paper", pytest.param("brian2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("refractory", "recur"),
     [

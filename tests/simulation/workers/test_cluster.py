@@ -53,7 +53,11 @@ def started(**options: Any) -> Any:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 2, "repeats": 3}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{"chunk": 2, "repeats": 3}, pytest.param({"chunk": 1}, marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_the_same_bytes(
     options: dict[str, Any], threads: Any, network: Network, images: Images, tmp_path: Path
 ) -> None:

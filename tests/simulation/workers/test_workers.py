@@ -40,7 +40,7 @@ def expected(small: Network, images: Images, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize(
     "options",
     [
-        {"chunk": 3},
+        pytest.param({"chunk": 3}, marks=pytest.mark.slow),
         pytest.param({"chunk": 2, "workers": 3}, marks=pytest.mark.medium),
         pytest.param({"workers": 50}, marks=pytest.mark.slow),
         pytest.param({"chunk": 1}, marks=pytest.mark.slow),

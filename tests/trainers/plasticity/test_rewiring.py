@@ -76,7 +76,7 @@ def check(one: Learned, other: Learned, start: Network) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+@pytest.mark.parametrize("schedule", ["brian2", pytest.param("paper", marks=pytest.mark.slow)])
 def test_the_mirror_rewires_as_brian2_does(schedule: str) -> None:
     start = learner(schedule)
     check(learn(start, signals(7), "numpy"), learn(start, signals(7), "torch"), start)
@@ -92,7 +92,7 @@ def test_targets_rewire_in_chunks_of_any_size(target: Any) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("by_fan_out", [True, False])
+@pytest.mark.parametrize("by_fan_out", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_connections_go_to_the_highest_scores(*, by_fan_out: bool) -> None:
     """One rewiring does what `rewired` does with the scores of a still network."""
     changes = {"by_fan_out": by_fan_out, "score": "(c + 0.125*x_pre)/(1 + y_post)"}
