@@ -86,7 +86,11 @@ def _check(placed: PlacedLayer) -> None:
     """Reject models that no node can do."""
     program = placed.program
     model = program.model
+    reset = {statement.target for statement in program.reset} & program.states.keys()
     has = {
+        "it is not reset to a constant, as all neurons of NIR are": any(
+            _degree(program.reset, state) for state in reset
+        ),
         "it has a refractory period": program.refractory,
         "it has custom events": program.events,
         "it draws random numbers": program.draws,
@@ -172,8 +176,6 @@ class _Step:
         (self._state,) = program.states
         if _degree(program.update, self._state) > 1:
             raise _no_node(placed, "its steps are not linear")
-        if program.threshold is not None and _degree(program.reset, self._state):
-            raise _no_node(placed, "it is not reset to a constant")
         self._functions = array_functions(np)
         self._stepper = Stepper(program, self._functions)
         size = placed.size

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bioae.checks import one_of
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
+from bioae.exchange.nir.assumptions import log_assumptions
 from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.graphs import Chain, Reset, Stage, chain_of, kind_of_node
 from bioae.exchange.nir.inputs import GraphInput, check_output, encoder_of, input_of, table
@@ -74,6 +75,8 @@ def from_nir(
 ) -> Network:
     """Convert a NIR graph to a network, which computes forward Euler steps of its equations.
 
+    A line in the log names the reset, the time step and the encoder, which NIR does not store.
+
     Parameters
     ----------
     graph
@@ -88,7 +91,7 @@ def from_nir(
     reset
         ``"zero"``: to ``v_reset``, as NIR defines it. ``"subtract"``: the threshold is subtracted
         from v; ``"subtract_delayed"``: after the leak of the next step, which is snnTorch's
-        default.
+        default. NIR has no node for these two, so that `to_nir` rejects such a network.
     decoder
         The decoder, a name or a table; by default ``count``, or ``max`` for neurons that never
         fire.
@@ -128,10 +131,10 @@ def translate(
     elif not isinstance(graph, library().NIRGraph):
         raise InputError("this is not a NIR graph", found=type(graph).__name__,
                          expected="a nir.NIRGraph, or the path of a file")  # fmt: skip
-    seconds = time_in_seconds(dt, where="dt")
+    step = time_in_seconds(dt, where="dt"), str(as_text(dt))
     chain = chain_of(graph)
     source = input_of(chain, encoder_of(encoder), input_shape)
-    builder = _Builder(chain, source, (seconds, str(as_text(dt))), reset)
+    builder = _Builder(chain, source, step, reset)
     outputs, silent = math.prod(builder.shape), builder.silent
     config = NetworkConfig.from_mapping(
         {
@@ -148,7 +151,9 @@ def translate(
         },
         where="the network of the NIR graph",
     )
-    return Translation(Network(config, builder.weights), tuple(builder.rows))
+    network = Network(config, builder.weights)
+    log_assumptions(chain, source.encoder, step, reset)
+    return Translation(network, tuple(builder.rows))
 
 
 class _Builder:

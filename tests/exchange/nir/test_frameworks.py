@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from exchange.nir.euler import run
 from exchange.nir.graphs import EXAMPLES, NETWORKS, compared, ran, spikes_of
+from refusals import refused
 
 from bioae import simulate
 from bioae.datasets import load
+from bioae.errors import NetworkError
 from bioae.exchange.nir import from_nir, read_graph, to_nir, translate
 from bioae.networks.encoders import Bernoulli
 
@@ -128,6 +130,34 @@ def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) ->
     reset: Any = name if name == "subtract_delayed" else "zero"
     network = from_nir(path, dt="0.1*ms", steps=STEPS, encoder="bernoulli", reset=reset)
     assert_the_same_spikes(module, network, shape, SNNTORCH)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "options", "suggested"),
+    [
+        (1.0, {}, True),
+        (1.0, {"dt": "1*ms", "reset": "subtract_delayed"}, True),
+        (1.0, {"reset": "subtract_delayed"}, False),
+        (0.7, {}, False),
+    ],
+)
+def test_an_import_names_what_a_graph_does_not_store(
+    threshold: float, options: Any, suggested: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    neurons = leaky(8, beta=0.95)
+    neurons.threshold = torch.full((8,), threshold)
+    module = torch.nn.Sequential(torch.nn.Linear(16, 8), neurons)
+    graph = export_to_nir(module, torch.rand(1, 16), ignore_dims=[0])
+    caplog.clear()
+    network = from_nir(graph, **{"dt": "0.1*ms", **options})
+    (line,) = caplog.messages
+    for part in (network.config.dt, options.get("reset", "zero"), "constant_current (gain 1)"):
+        assert part in line
+    assert ("snnTorch" in line) == suggested
+    assert ("exported" in line) == ("reset" in options)
+    if "reset" in options:
+        with refused(NetworkError, "constant", where=f"layer '{network.config.layers[0].name}'"):
+            to_nir(network)
 
 
 @pytest.mark.medium

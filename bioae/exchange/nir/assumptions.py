@@ -1,0 +1,65 @@
+"""Assumptions of an import: what a NIR graph does not store."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import numpy as np
+
+from bioae.exchange.nir.graphs import Chain, Reset, Stage, kind_of_node
+from bioae.exchange.nir.library import array_of
+from bioae.networks.encoders import EncoderBase
+
+__all__ = ["log_assumptions"]
+
+_LOGGER = logging.getLogger("bioae")
+
+_RESETS: dict[Reset, str] = {
+    "zero": "to v_reset",
+    "subtract": "by subtraction",
+    "subtract_delayed": "by subtraction after the next leak",
+}
+
+#: The time step of snnTorch, with which the input gains that it writes are 1: ``r = tau/dt``.
+_SNNTORCH_DT = 1e-4
+_UNIT_GAINS = {"LIF": {"r": "tau"}, "CubaLIF": {"r": "tau_mem", "w_in": "tau_syn"}}
+_DEFAULTS = {"v_threshold": 1.0, "v_leak": 0.0, "v_reset": 0.0}
+
+
+def log_assumptions(
+    chain: Chain, encoder: EncoderBase, dt: tuple[float, str], reset: Reset
+) -> None:
+    """Log the reset, the time step (in seconds, and as text) and the encoder, in one line."""
+    (seconds, text), amount = dt, encoder.amount
+    scale = f" ({amount} {getattr(encoder, amount):g})" if amount else ""
+    line = (
+        f"NIR stores neither reset, time step nor encoder; here: reset {reset} ({_RESETS[reset]}), "
+        f"dt {text}, encoder {encoder.model_dump()['kind']}{scale}"
+    )
+    differs = reset == "zero" or abs(seconds / _SNNTORCH_DT - 1) > 1e-6
+    if differs and all(map(_as_of_snntorch, chain.stages)):
+        line += (
+            ". These neurons are as snnTorch writes them: its dt is 0.1*ms, and its default reset "
+            "subtract_delayed"
+        )
+    if reset != "zero":
+        line += ". NIR has no node for this reset: the network cannot be exported to NIR"
+    _LOGGER.warning("%s", line)
+
+
+def _as_of_snntorch(stage: Stage) -> bool:
+    """Return whether neurons have the parameters that snnTorch writes, with a threshold of 1.
+
+    A graph does not name its writer.
+    """
+    gains = _UNIT_GAINS.get(kind_of_node(stage.node), {})
+    field = partial(array_of, stage.name, stage.node)
+    return (
+        bool(gains)
+        and all(
+            np.allclose(field(gain).ravel() * _SNNTORCH_DT, field(tau).ravel(), rtol=1e-5, atol=0)
+            for gain, tau in gains.items()
+        )
+        and all((field(name) == value).all() for name, value in _DEFAULTS.items())
+    )
