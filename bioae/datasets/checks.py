@@ -259,14 +259,23 @@ def check_labels(array: ArrayLike | FileArray, examples: int, where: str) -> NDA
     return labels.astype(np.int64)
 
 
-def check_targets(array: ArrayLike | FileArray, examples: int, where: str) -> NDArray[np.float64]:
-    """Return the targets of examples as numbers (example, output) or (example, time, output)."""
+def check_targets(
+    array: ArrayLike | FileArray, examples: int, where: str, points: int | None = None
+) -> NDArray[np.float64]:
+    """Return the targets of examples as numbers (example, output) or (example, time, output).
+
+    Those over time last as long as signals of `points` in time: each target for a whole number of
+    points, or each point for a whole number of targets.
+    """
     declared = as_declared(array, where)
     shape = declared.shape
     fits = len(shape) in (1, 2, 3) and shape[0] == examples and 0 not in shape
     if declared.dtype.kind not in "buif" or not fits:
         expected = f"numbers ({examples}, output) or ({examples}, time, output)"
         raise misfit("the targets do not fit the data", where, expected, declared)
+    if points and len(shape) == 3 and points % shape[1] and shape[1] % points:
+        expected = f"{points} targets in time, or a whole number for each point or for each target"
+        raise misfit("the targets do not last as long as the signals", where, expected, declared)
     targets = np.asarray(declared).astype(np.float64)
     if not np.isfinite(targets).all():
         raise DataError("a target is not finite", where=where, expected="finite numbers")

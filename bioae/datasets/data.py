@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 import numpy as np
@@ -139,8 +140,8 @@ class Data:
         """
         where = known.get("name", "signals")
         declared = as_declared(values, where)
-        check_signal_shape(declared.shape, where)
-        facts = _checked(known, "signals", len(declared))  # before large values are read
+        points, _ = check_signal_shape(declared.shape, where)
+        facts = _checked(known, "signals", len(declared), points)  # before large values are read
         return cls("signals", check_signals(declared, where), **facts)
 
     @classmethod
@@ -225,7 +226,7 @@ class Data:
             "labels": self.labels, "targets": self.targets, "indices": self.indices,
             "name": self.name, "split": self.split,
         }  # fmt: skip
-        return replace(self, **_checked({**present, **known}, self.kind, len(self)))
+        return replace(self, **_checked({**present, **known}, self.kind, len(self), self.points))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -317,10 +318,14 @@ def _positions(which: Any) -> NDArray[Any]:
     return key
 
 
-def _checked(known: Known, kind: Kind, examples: int) -> dict[str, Any]:
+def _checked(known: Known, kind: Kind, examples: int, points: int | None = None) -> dict[str, Any]:
     """Return all fields of data but the values, checked."""
     name = known.get("name", kind)
-    checks = {"labels": check_labels, "targets": check_targets, "indices": check_indices}
+    checks: dict[str, Callable[[Any, int, str], NDArray[Any]]] = {
+        "labels": check_labels,
+        "targets": partial(check_targets, points=points),
+        "indices": check_indices,
+    }
     fields: dict[str, Any] = {"name": name, "split": known.get("split", "train")}
     for key, check in checks.items():
         array = cast("dict[str, Any]", known).get(key)

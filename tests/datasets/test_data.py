@@ -147,6 +147,11 @@ REFUSED: list[tuple[Any, dict[str, Any]]] = [
     (lambda: images(labels=np.full(6, 2**64 - 1, np.uint64)), {"found": str(2**64 - 1)}),
     (lambda: signals(targets=np.ones((2, 2)), name="x"), {"where": "x: targets"}),
     (lambda: signals(targets=np.full((6, 1), np.nan)), {"where": "targets"}),
+    (
+        lambda: signals(targets=np.ones((6, 4, 1))),
+        {"where": "targets", "found": re.compile("4, 1")},
+    ),
+    (lambda: signals().assign(targets=np.ones((6, 6, 1))), {"where": "targets"}),
     # events
     (lambda: events(example=[0, 1]), {"where": "events", "found": "2, 5 and 5"}),
     (lambda: events(example=[0, 1, 2, 3, -1]), {"where": "events: examples of events"}),
