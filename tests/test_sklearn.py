@@ -1,4 +1,4 @@
-"""The transformer of scikit-learn."""
+"""The estimators with the methods of scikit-learn."""
 
 from __future__ import annotations
 
@@ -18,15 +18,60 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import bioae
 from bioae.errors import NetworkError
 from bioae.networks import NetworkConfig
-from bioae.sklearn import SpikingAutoEncoder
+from bioae.sklearn import SpikingAutoEncoder, SpikingClassifier, SpikingRegressor
 
 SMALL: dict[str, Any] = {"n_components": 4, "steps": 6, "epochs": 1, "batch_size": 8}
+QUICK: dict[str, Any] = {"steps": 8, "epochs": 20, "batch_size": 16}
 
 
 @pytest.mark.slow
-@parametrize_with_checks([SpikingAutoEncoder(**SMALL)])  # type: ignore[untyped-decorator]
-def test_it_is_an_estimator(estimator: SpikingAutoEncoder, check: object) -> None:
+@parametrize_with_checks(  # type: ignore[untyped-decorator]
+    [
+        SpikingAutoEncoder(**SMALL),
+        SpikingClassifier((20,), **QUICK),
+        SpikingRegressor((20,), **QUICK),
+    ]
+)
+def test_each_is_an_estimator(estimator: object, check: object) -> None:
     check(estimator)  # type: ignore[operator]
+
+
+@pytest.mark.medium
+def test_a_classifier_names_the_classes_of_brian2(digits: NDArray[np.float64]) -> None:
+    names = np.array([f"digit {each}" for each in load_digits().target])
+    model = SpikingClassifier((40,), random_state=0, **QUICK).fit(digits[:400], names[:400])
+    images, known = digits[400:500], names[400:500]
+    assert model.score(images, known) > 0.8
+    probabilities = model.predict_proba(images)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert (model.classes_[probabilities.argmax(1)] == model.predict(images)).all()
+    result = bioae.simulate(model.network_, model.intensities(images[:5]), "numpy")
+    assert result["layers/hidden1"]["spike_count"].sum() > 0
+    chosen = result["output"].to_numpy().argmax(1)
+    assert (model.classes_[chosen] == model.predict(images[:5])).all()
+
+
+@pytest.mark.medium
+def test_a_regressor_predicts_in_the_units_of_the_targets(digits: NDArray[np.float64]) -> None:
+    targets = 100 + np.stack([digits[:, :32].sum(1), digits[:, 32:].sum(1)], axis=1)
+    model = SpikingRegressor((40,), random_state=0, **QUICK).fit(digits[:400], targets[:400])
+    assert model.score(digits[400:], targets[400:]) > 0.6
+    result = bioae.simulate(model.network_, model.intensities(digits[:5]), "numpy")
+    scaled = result["output"].to_numpy() * model.target_std_ + model.target_mean_
+    np.testing.assert_allclose(model.predict(digits[:5]), scaled, rtol=1e-12)
+
+
+def test_a_network_must_have_the_task_of_the_data(digits: NDArray[np.float64]) -> None:
+    network = {
+        "input_shape": [1, 8, 8], "task": {"kind": "classification", "classes": 3},
+        "layers": [{"kind": "dense", "name": "output", "units": 3}],
+    }  # fmt: skip
+    for model in (SpikingClassifier(network=network), SpikingRegressor(network=network)):
+        with refused(NetworkError, where="network"):
+            model.fit(digits[:20], np.arange(20) % 2)
+    for sizes in (5, "ab", (0,), (2.5,)):
+        with refused(NetworkError, "hidden_layer_sizes"):
+            SpikingClassifier(sizes).fit(digits[:20], np.arange(20) % 2)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
