@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,10 +28,16 @@ from bioae.inputs import as_path
 
 __all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
 
+#: Rows of a table that takes seconds and hundreds of megabytes.
+_MANY_ROWS = 10_000_000
+
 
 @of_result
 def to_pandas(
-    tree: xr.DataTree, layers: Sequence[str] | None = None, *, statistics: xr.Dataset | None = None
+    tree: xr.DataTree,
+    layers: str | Sequence[str] | None = None,
+    *,
+    statistics: xr.Dataset | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return a result as four tables, by name.
 
@@ -51,8 +58,20 @@ def to_pandas(
     ------
     ResultError
         If there is no such layer, it cannot fire, or `statistics` are given for several layers.
+
+    Warns
+    -----
+    UserWarning
+        Before a table of spikes of more than ten million rows is made.
     """
     names = chosen_layers(tree, layers)
+    rows = sum(layer_data(tree, name).sizes["spike"] for name in names)
+    if rows > _MANY_ROWS:
+        warnings.warn(
+            f"the table of spikes has up to {rows:,} rows, about {rows * 30 / 1e9:.1f} GB; "
+            "name layers, or select examples with result.isel(example=slice(100))",
+            stacklevel=3,
+        )
     if statistics is not None and len(names) != 1:
         raise ResultError(
             "statistics are those of the neurons of one layer",

@@ -1,10 +1,16 @@
 """Figures of results: each function returns a matplotlib figure, without global state.
 
+The first argument is a result or the path of one, several by the names in legends and titles, or
+the measures that the figure draws, as its help describes them; measures of results are computed,
+of all layers that can fire or of those that `layers` names. ``result.bioae.plot.rasters()`` is
+``rasters(result)``.
+
 A function makes a new figure, or draws into the axes `ax` and returns their figure: one axes, a
 sequence in the order of the panels, or a mapping from names of panels, of which some may be left
 out. It raises a `ResultError` if there is nothing to draw: no result, no such layer or example, or
 no images, labels, targets or neurons of which the figure is. A new kind of figure belongs here;
-fonts, colours and files are in `style`, panels with their titles and legends in `panels`.
+fonts, colours and files are in `style`, panels with their titles and legends in `panels`, results
+and measures in `sources`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -17,8 +18,15 @@ from bioae.analysis.plots.panels import (
     figure_of,
     head,
     panels,
-    results_of,
     share_legend,
+)
+from bioae.analysis.plots.sources import (
+    Layers,
+    Results,
+    joined,
+    needed,
+    panels_of,
+    results_of,
 )
 from bioae.analysis.plots.style import (
     INK,
@@ -26,118 +34,177 @@ from bioae.analysis.plots.style import (
     colour_of,
     drawable,
     line_of,
-    needed,
     span,
     styled,
 )
-from bioae.analysis.results.layers import chosen_layers, first_example, of_result
+from bioae.analysis.results.layers import first_example, layer_names, steps
 from bioae.analysis.results.outputs import check_task
 from bioae.analysis.results.rasters import raster
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
 __all__ = ["input_signals", "output_traces", "population_activity", "rasters"]
 
 #: The panel of the population rates.
 _RATE = "population rate"
-_TIME = "time since the presentation reached the layer (ms)"
+#: The start of time: of the presentation at the first layer, or at each layer.
+Clock: TypeAlias = Literal["presentation", "layer"]
+_TIME = {
+    "presentation": "time since the presentation started (ms)",
+    "layer": "time since the presentation reached the layer (ms)",
+}
 #: The most channels, or outputs, that are drawn as traces; more channels are a picture.
 _TRACES = 6
 
 
 @styled
-@of_result
 def rasters(
-    tree: xr.DataTree,
+    results: Results,
     *,
     example: int | None = None,
-    layers: Sequence[str] | None = None,
+    layers: Layers = None,
+    clock: Clock = "presentation",
+    most_neurons: int = 500,
     ax: Places | None = None,
 ) -> Figure:
-    """Draw the spike raster of one example, one panel per layer.
+    """Draw the spike raster of one example, one panel per result and layer.
 
     Parameters
     ----------
-    tree
-        The result.
+    results
+        A result, or several by name.
     example
-        A value of the coordinate `example`; by default the first.
+        A value of the coordinate `example`; by default the first of the first result.
     layers
         The layers, in order; by default all that can fire.
+    clock
+        Time from the start of the ``"presentation"`` at the first layer, the same for all layers,
+        or from its start at each ``"layer"``, as the result stores it: a presentation reaches each
+        layer one step after the one before it.
+    most_neurons
+        Of a larger layer, the spikes of as many neurons are drawn, chosen at random, always the
+        same ones of a number of neurons; the panel's title says so.
     ax
-        Axes to draw into, by layer.
+        Axes to draw into, by layer, or of several results by ``"RESULT, LAYER"``.
     """
-    chosen = first_example(tree) if example is None else example
-    names = chosen_layers(tree, layers)
-    axes = panels(names, (7.2, 1.15 + 0.6 / len(names)), _TIME, ax=ax)
-    for name, panel in axes.items():
-        _draw_spikes(panel, raster(tree, name, example=chosen), name, colour_of(0))
-        panel.set(xlim=_ends([tree]), ylabel="neuron")
+    trees = results_of(results, "spikes")
+    example = first_example(next(iter(trees.values()))) if example is None else example
+    rows = panels_of(trees, layers)
+    ends = _ends(trees, rows.values(), clock)
+    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _TIME[clock], ax=ax)
+    for title, panel in axes.items():
+        name, layer = rows[title]
+        spikes = _spikes(trees[name], layer, example, clock)
+        _draw_spikes(panel, spikes, title, colour_of([*trees].index(name)), most_neurons)
+        panel.set(xlim=ends, ylabel="neuron")
     return figure_of(axes.values())
 
 
 @styled
 def population_activity(
-    results: Mapping[str, xr.DataTree],
-    layer: str,
+    results: Results,
+    layers: Layers = None,
     *,
     example: int | None = None,
     sigma_ms: float | None = None,
+    clock: Clock = "presentation",
+    most_neurons: int = 500,
     ax: Places | None = None,
 ) -> Figure:
-    """Draw a layer's spike raster, one panel per result, and the population rates below.
+    """Draw the rasters of layers, one panel per result, and their population rates below.
 
     Parameters
     ----------
     results
-        The results by the names in titles and labels.
-    layer
-        The name of the layer.
-    example
-        A value of the coordinate `example`; by default the first of the first result.
+        A result, or several by the names in titles and labels.
+    layers
+        The layers, in order; by default all that can fire.
+    example, clock, most_neurons
+        As for `rasters`.
     sigma_ms
         Smoothing of the rate, as in `bioae.analysis.population_rate`.
     ax
         Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
-        from names of results and ``"population rate"``.
+        from names of results and ``"population rate"``. With several layers, one after the other,
+        the names are ``"RESULT, LAYER"`` and ``"population rate, LAYER"``.
     """
-    results = results_of(results, "spikes")
-    first = next(iter(results.values()))
-    chosen = first_example(first) if example is None else example
-    rows = [*results, _RATE]
-    size = 7.2, (1.5 + 1.6 * len(results)) / len(rows)
-    axes = panels(rows, size, _TIME, ax=ax, height_ratios=[*[1.2] * len(results), 1.0])
-    below = axes.get(_RATE)
-    for index, (name, tree) in enumerate(results.items()):
-        spikes = raster(tree, layer, example=chosen)
-        if name in axes:
-            _draw_spikes(axes[name], spikes, name, colour_of(index))
-            axes[name].set(xlim=_ends(results.values()), ylabel="neuron")
-        if below is not None:
-            rate = population_rate(tree.sel(example=[chosen]), layer, sigma_ms=sigma_ms)
+    trees = results_of(results, "spikes")
+    example = first_example(next(iter(trees.values()))) if example is None else example
+    places = panels_of(trees, layers)
+    ends = _ends(trees, places.values(), clock)
+    names = list(dict.fromkeys(layer for _, layer in places.values()))
+    rates = {layer: joined(_RATE, layer if len(names) > 1 else "") for layer in names}
+    rows = {
+        title: height
+        for layer in names
+        for title, height in [
+            *((title, 1.2) for title, (_, own) in places.items() if own == layer),
+            (rates[layer], 1.0),
+        ]
+    }
+    size = 7.2, (1.5 * len(names) + 1.6 * len(places)) / len(rows)
+    axes = panels([*rows], size, _TIME[clock], ax=ax, height_ratios=[*rows.values()])
+    for title, (name, layer) in places.items():
+        tree, index = trees[name], [*trees].index(name)
+        spikes = _spikes(tree, layer, example, clock)
+        if title in axes:
+            _draw_spikes(axes[title], spikes, title, colour_of(index), most_neurons)
+            axes[title].set(xlim=ends, ylabel="neuron")
+        if (below := axes.get(rates[layer])) is not None:
+            rate = population_rate(tree.sel(example=[example]), layer, sigma_ms=sigma_ms)
             # Dots are at the start of their steps, and so is the middle of each stair of the rate.
             edges = (np.arange(rate.size + 1) - 0.5) * float(tree.attrs["dt_ms"])
+            edges += _delay(tree, layer, clock)
             below.stairs(
                 rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
             )
-    if below is not None:
-        below.set(xlim=_ends(results.values()), ylabel="rate (Hz)")
-        below.set_ylim(bottom=0)
-        below.yaxis.set_major_locator(MaxNLocator(3))
-        head(below, f"mean rate of {layer}", [*enumerate(results)])
+    for layer in names:
+        if (below := axes.get(rates[layer])) is not None:
+            below.set(xlim=ends, ylabel="rate (Hz)")
+            below.set_ylim(bottom=0)
+            below.yaxis.set_major_locator(MaxNLocator(3))
+            shown = [name for name, own in places.values() if own == layer]
+            note = [(index, name) for index, name in enumerate(trees) if name and name in shown]
+            head(below, f"mean rate of {layer}", note)
     return figure_of(axes.values())
 
 
-def _ends(results: Iterable[xr.DataTree]) -> tuple[float, float]:
-    """Return the ends of the time axis: a presentation, of the longest result."""
-    duration = max(float(tree.attrs["steps"] * tree.attrs["dt_ms"]) for tree in results)
-    return -0.01 * duration, duration
+def _delay(tree: xr.DataTree, layer: str, clock: Clock) -> float:
+    """Return the time in ms at which a layer's own window starts."""
+    one_of(clock, "clock", [*_TIME], error=ResultError)
+    late = layer_names(tree).index(layer) if clock == "presentation" else 0
+    return late * float(tree.attrs["dt_ms"])
 
 
-def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> None:
+def _ends(
+    results: Mapping[str, xr.DataTree], drawn: Iterable[tuple[str, str]], clock: Clock
+) -> tuple[float, float]:
+    """Return the ends of the time axis, of the longest presentation."""
+    last = max(
+        steps(results[name]) * float(results[name].attrs["dt_ms"])
+        + _delay(results[name], layer, clock)
+        for name, layer in drawn
+    )
+    return -0.01 * last, last
+
+
+def _spikes(tree: xr.DataTree, layer: str, example: int, clock: Clock) -> xr.DataArray:
+    """Return the raster of an example (neuron, time) on a clock."""
+    spikes = raster(tree, layer, example=example)
+    return spikes.assign_coords(time=spikes["time"] + _delay(tree, layer, clock))
+
+
+def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str, most: int) -> None:
     """Draw a raster (neuron, time), and its number of spikes in the title."""
+    most = whole(most, "most_neurons", least=1, error=ResultError)
     step, neuron = np.nonzero(spikes.to_numpy().T)
-    neurons = spikes.sizes["neuron"]
+    neurons, count = spikes.sizes["neuron"], neuron.size
+    title = f"{name}: {count:,} {'spike' if count == 1 else 'spikes'}"
+    if neurons > most:
+        title += f"; drawn are {most:,} of {neurons:,} neurons"
+        chosen = np.random.default_rng(0).choice(neurons, most, replace=False)
+        drawn = np.isin(neuron, chosen)
+        step, neuron = step[drawn], neuron[drawn]
     few = neurons <= 60
     axes.plot(
         spikes["time"].to_numpy()[step],
@@ -149,38 +216,36 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str) -> No
         color=colour,
         rasterized=step.size > MOST_MARKERS,
     )
-    head(axes, f"{name}: {neuron.size:,} {'spike' if neuron.size == 1 else 'spikes'}")
+    head(axes, title)
     margin = max(0.5, 0.02 * neurons)
     axes.set_ylim(-margin, neurons - 1 + margin)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
 
 
 @styled
-def input_signals(
-    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
-) -> Figure:
+def input_signals(results: Results, *, examples: int = 3, ax: Places | None = None) -> Figure:
     """Draw the first input signals: a trace per channel, or an image if channels are many.
 
     Parameters
     ----------
     results
-        The results by name, of networks that receive signals.
+        A result, or several by name, of networks that receive signals.
     examples
         The number of examples of each, one panel each.
     ax
         Axes to draw into, by title of a panel, ``"NAME, example 0"``.
     """
-    results = results_of(results, "signals")
+    trees = results_of(results, "signals")
     whole(examples, "examples", least=1, error=ResultError)
     rows = {}
-    for name, tree in results.items():
+    for name, tree in trees.items():
         signals = tree.to_dataset()["input"]
         if "time" not in signals.dims:
             expected, found = "(example, time, channel)", str(signals.dims)
-            raise ResultError("not a signal", where=name, expected=expected, found=found)
+            raise ResultError("not a signal", where=name or None, expected=expected, found=found)
         for signal in signals.isel(example=slice(examples)):
             values = drawable(signal.transpose("channel", "time").to_numpy())
-            title = f"{name}, example {int(signal['example'])}"
+            title = joined(name, f"example {int(signal['example'])}")
             rows[title] = values, float(tree.attrs["dt_ms"])
     needed(rows, "signals")
     every = [values for values, _ in rows.values()]
@@ -223,24 +288,22 @@ def _draw_channels(
 
 
 @styled
-def output_traces(
-    results: Mapping[str, xr.DataTree], *, examples: int = 3, ax: Places | None = None
-) -> Figure:
+def output_traces(results: Results, *, examples: int = 3, ax: Places | None = None) -> Figure:
     """Draw the outputs of sequences over time, and their targets where known, dashed.
 
     Parameters
     ----------
     results
-        The results by name.
+        A result, or several by name.
     examples
         The number of examples, one panel each; 6 outputs at most are drawn.
     ax
         Axes to draw into, by title of a panel, ``"NAME, example 0"``.
     """
-    results = results_of(results, "outputs")
+    trees = results_of(results, "outputs")
     whole(examples, "examples", least=1, error=ResultError)
     rows: dict[str, tuple[dict[str, NDArray[np.float64]], float]] = {}
-    for name, tree in results.items():
+    for name, tree in trees.items():
         check_task(tree, "sequence")
         root = tree.to_dataset().isel(unit=slice(_TRACES), example=slice(examples))
         for place, example in enumerate(root["example"].to_numpy()):
@@ -249,7 +312,7 @@ def output_traces(
                 for each in ("target", "output")
                 if each in root
             }
-            rows[f"{name}, example {example}"] = traces, float(tree.attrs["dt_ms"])
+            rows[joined(name, f"example {example}")] = traces, float(tree.attrs["dt_ms"])
     needed(rows, "outputs")
     grid = panels([*rows], (6.2, 1.9 + 0.3 / len(rows)), "time (ms)", ax=ax)
     ends = span([each for traces, _ in rows.values() for each in traces.values()])

@@ -13,17 +13,25 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bioae.analysis.firing.rate_distributions import rate_bins
+from bioae.analysis.firing.intervals import isi_distribution
+from bioae.analysis.firing.rate_distributions import fit_rates, rate_bins
 from bioae.analysis.firing.rate_families import FAMILIES, Fit
+from bioae.analysis.firing.rates import firing_rate, first_spike_latency
 from bioae.analysis.plots.panels import (
     Places,
     figure_of,
     from_zero,
     head,
-    layers_in,
-    of_layer,
     panels,
     share_legend,
+)
+from bioae.analysis.plots.sources import (
+    Layers,
+    Measure,
+    MeasuredLayers,
+    by_name,
+    layers_in,
+    of_layer,
 )
 from bioae.analysis.plots.style import (
     INK,
@@ -32,10 +40,9 @@ from bioae.analysis.plots.style import (
     colour_of,
     line_of,
     log_axis,
-    needed,
     styled,
 )
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
 __all__ = ["fitted_rates", "interval_histograms", "response_latencies"]
@@ -45,12 +52,18 @@ Quartiles: TypeAlias = tuple[float, float, float]
 _QUARTILES = (0.25, 0.5, 0.75)
 _NONE = (np.nan, np.nan, np.nan)
 
+_RATES = Measure("rates", firing_rate, xr.DataArray, ("neuron",))
+_FITS = Measure("fits", fit_rates, xr.Dataset, ("distribution", "shape", "scale", "aic"))
+_INTERVALS = Measure("intervals", isi_distribution, xr.DataArray, ("interval",))
+_LATENCIES = Measure("latencies", first_spike_latency, xr.DataArray, ("neuron",))
+
 
 @styled
 def fitted_rates(
-    rates: Mapping[str, Mapping[str, xr.DataArray]],
+    rates: MeasuredLayers[xr.DataArray],
     fits: Mapping[str, Mapping[str, xr.Dataset]] | None = None,
     *,
+    layers: Layers = None,
     which: Literal["best", "all"] = "best",
     bins: int = 30,
     ax: Places | None = None,
@@ -67,11 +80,15 @@ def fitted_rates(
     Parameters
     ----------
     rates
-        By result and layer, the rate of each neuron in Hz, (neuron,). If it has the attribute
-        `resolution`, the rate of a single spike, no bin is narrower than that.
+        A result, several by name, or by result and layer the rate of each neuron in Hz, (neuron,),
+        as from `bioae.analysis.firing_rate`. If it has the attribute `resolution`, the rate of a
+        single spike, no bin is narrower than that.
     fits
-        By result and layer, as from `bioae.analysis.fit_rates`: `shape` (NaN for families without
-        one), `scale` and `aic` along `distribution`. Fits that are NaN are not drawn.
+        By result and layer, as from `bioae.analysis.fit_rates`, which computes those of results by
+        default; none with ``{}``. `shape` (NaN for families without one), `scale` and `aic` along
+        `distribution`. Fits that are NaN are not drawn.
+    layers
+        The layers to draw, by default all that can fire.
     which
         The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
     bins
@@ -80,17 +97,22 @@ def fitted_rates(
     ax
         Axes to draw into, by layer.
     """
-    needed(rates, "rates")
+    given = by_name(rates, "rates")
     bins = whole(bins, "bins", least=1, error=ResultError)
-    axes = panels(layers_in(rates), (3.6, 2.3), "firing rate (Hz)", ax=ax, most=2)
-    pooled = [each.to_numpy().ravel() for own in rates.values() for each in own.values()]
+    one_of(which, "which", ("best", "all"), error=ResultError)
+    values = _RATES.by_layer(given, layers)
+    trees = {name: tree for name, tree in given.items() if isinstance(tree, xr.DataTree)}
+    fit_of: Any = trees if fits is None else fits
+    fitted = _FITS.by_layer(fit_of, layers) if fit_of else {}
+    axes = panels(layers_in(values), (3.6, 2.3), "firing rate (Hz)", ax=ax, most=2)
+    pooled = [each.to_numpy().ravel() for own in values.values() for each in own.values()]
     every = np.concatenate([np.zeros(0), *pooled])
     positive = every[every > 0]
     low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
     families: dict[str, Any] = {}
     for name, panel in axes.items():
         dead, marked, limits = [], [], []
-        for index, label, data in of_layer(rates, name):
+        for index, label, data in of_layer(values, name):
             # The bins are those of all results of this resolution.
             resolution = float(data.attrs.get("resolution", 0))
             lowest = max(low, resolution)
@@ -102,25 +124,25 @@ def fitted_rates(
             counts = np.histogram(alive, edges)[0] / np.diff(np.log2(edges))
             panel.stairs(counts, edges, color=colour_of(index), alpha=0.2, fill=True)
             panel.stairs(counts, edges, linewidth=0.9, label=label, **line_of(index))
-            fit = (fits or {}).get(label, {}).get(name)
+            fit = fitted.get(label, {}).get(name)
             for curve in [] if fit is None else _curves(fit, which):
                 line: Any = LINES[[*FAMILIES.values()].index(curve.family) % len(LINES)]
                 families[curve.family.label] = line
                 expected = _expected(curve, alive.size, edges)
                 panel.plot(*expected, linewidth=1.8, color=colour_of(index), linestyle=line)
         from_zero(panel)
-        _draw_quartiles(panel, marked, results=len(rates))
+        _draw_quartiles(panel, marked, results=len(values))
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         panel.set_ylabel("neurons per octave")
         panel.set_xlim(min(limits), max(limits))
         head(panel, name, dead)
     for panel in axes.values():
         log_axis(panel)
-    fitted = [
+    lines = [
         Line2D([], [], color=INK, linewidth=1.8, linestyle=line, label=f"{family} fit")
         for family, line in families.items()
     ]
-    share_legend(axes.values(), ax=ax, more=fitted)
+    share_legend(axes.values(), ax=ax, more=lines)
     return figure_of(axes.values())
 
 
@@ -144,8 +166,9 @@ def _expected(
 
 @styled
 def interval_histograms(
-    distributions: Mapping[str, Mapping[str, xr.DataArray]],
+    distributions: MeasuredLayers[xr.DataArray],
     *,
+    layers: Layers = None,
     log: bool = False,
     ax: Places | None = None,
 ) -> Figure:
@@ -158,26 +181,28 @@ def interval_histograms(
     Parameters
     ----------
     distributions
-        By result and layer, the fraction of intervals of each length, (interval,), as from
-        `bioae.analysis.isi_distribution`.
+        A result, several by name, or by result and layer the fraction of intervals of each
+        length, (interval,), as from `bioae.analysis.isi_distribution`.
+    layers
+        The layers to draw, by default all that can fire.
     log
         Use a logarithmic axis of fractions, on which an exponential distribution is a straight
         line, and lengths that did not occur are not drawn.
     ax
         Axes to draw into, by layer.
     """
-    needed(distributions, "intervals")
-    axes = panels(layers_in(distributions), (3.6, 2.2), "interval (ms)", ax=ax, most=2)
+    values = _INTERVALS.by_layer(distributions, layers)
+    axes = panels(layers_in(values), (3.6, 2.2), "interval (ms)", ax=ax, most=2)
     for name, panel in axes.items():
         marked = []
-        for index, label, fraction in of_layer(distributions, name):
-            length, values = fraction["interval"].to_numpy(), fraction.to_numpy()
+        for index, label, fraction in of_layer(values, name):
+            length, shares = fraction["interval"].to_numpy(), fraction.to_numpy()
             # A margin keeps rounding of sums from moving a quartile to the next length.
-            places = np.searchsorted(values.cumsum() + 1e-12, _QUARTILES)
-            defined = np.isfinite(values).any()
+            places = np.searchsorted(shares.cumsum() + 1e-12, _QUARTILES)
+            defined = np.isfinite(shares).any()
             low, median, high = length[np.minimum(places, length.size - 1)] if defined else _NONE
             marked.append((index, (float(low), float(median), float(high))))
-            density = values / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
+            density = shares / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
             panel.plot(
                 length,
                 np.where(density > 0, density, np.nan) if log else density,
@@ -192,7 +217,7 @@ def interval_histograms(
         else:
             from_zero(panel)
             panel.yaxis.set_major_locator(MaxNLocator(4))
-        _draw_quartiles(panel, marked, results=len(distributions))
+        _draw_quartiles(panel, marked, results=len(values))
         medians = [
             (index, f"median {median:.3g} ms" if np.isfinite(median) else "no interval")
             for index, (_, median, _) in marked
@@ -204,30 +229,36 @@ def interval_histograms(
 
 @styled
 def response_latencies(
-    latencies: Mapping[str, Mapping[str, xr.DataArray]], *, ax: Axes | None = None
+    latencies: MeasuredLayers[xr.DataArray],
+    *,
+    layers: Layers = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw the response latency of each layer: median and quartiles over neurons, by result.
 
     Parameters
     ----------
     latencies
-        By result and layer, the latency of each neuron in ms, (neuron,), as from
-        `bioae.analysis.first_spike_latency`. Neurons that never spike are left out.
+        A result, several by name, or by result and layer the latency of each neuron in ms,
+        (neuron,), as from `bioae.analysis.first_spike_latency`. Neurons that never spike are left
+        out.
+    layers
+        The layers to draw, by default all that can fire.
     ax
         Axes to draw into.
     """
-    needed(latencies, "latencies")
-    names = layers_in(latencies)
-    width = max(3.6, 0.9 + 0.25 * len(names) * (len(latencies) + 1))
+    values = _LATENCIES.by_layer(latencies, layers)
+    names = layers_in(values)
+    width = max(3.6, 0.9 + 0.25 * len(names) * (len(values) + 1))
     (axes,) = panels(["latency"], (min(width, 7.2), 2.5), ax=ax).values()
-    step = 0.7 / len(latencies)
-    for index, (label, layers) in enumerate(latencies.items()):
+    step = 0.7 / len(values)
+    for index, (label, own) in enumerate(values.items()):
         rows = {
-            place: _quartiles_of(layers[name].to_numpy())
+            place: _quartiles_of(own[name].to_numpy())
             for place, name in enumerate(names)
-            if name in layers
+            if name in own
         }
-        x = np.array([*rows]) + (index - (len(latencies) - 1) / 2) * step
+        x = np.array([*rows]) + (index - (len(values) - 1) / 2) * step
         low, median, high = np.array([*rows.values()]).reshape(-1, 3).T
         axes.vlines(x, low, high, color=colour_of(index), linewidth=1.5)
         axes.plot(

@@ -13,10 +13,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bioae.analysis.coding.receptive_fields import spike_triggered_average
 from bioae.analysis.coding.reconstruction import sum_squared_error
 from bioae.analysis.measures.definitions import format_value
-from bioae.analysis.plots.panels import Places, figure_of, head, panels, results_of
-from bioae.analysis.plots.style import INK, needed, styled
+from bioae.analysis.plots.panels import Places, figure_of, head, panels
+from bioae.analysis.plots.sources import (
+    Layers,
+    Measure,
+    Measured,
+    Results,
+    joined,
+    needed,
+    results_of,
+)
+from bioae.analysis.plots.style import INK, styled
 from bioae.analysis.results.outputs import images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -27,10 +37,15 @@ __all__ = ["filter_grid", "reconstructions"]
 _GAP = 0.12
 
 
+def _average(tree: xr.DataTree, layer: str) -> xr.DataArray:
+    return spike_triggered_average(tree, layer)["average"]
+
+
+_FILTERS = Measure("filters", _average, xr.DataArray, ("y", "x"))
+
+
 @styled
-def reconstructions(
-    results: Mapping[str, xr.DataTree], *, images: int = 10, ax: Places | None = None
-) -> Figure:
+def reconstructions(results: Results, *, images: int = 10, ax: Places | None = None) -> Figure:
     """Draw the first inputs in a row, and each result's reconstructions in a row below.
 
     The number under each reconstruction is its squared error, summed over pixels. A result with
@@ -39,16 +54,16 @@ def reconstructions(
     Parameters
     ----------
     results
-        The results by the names of their rows.
+        A result, or several by the names of their rows.
     images
         Number of examples.
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from ``"input"`` and
         the names of results.
     """
-    results = results_of(results, "images")
+    trees = {name or "reconstruction": tree for name, tree in results_of(results, "images").items()}
     whole(images, "images", least=1, error=ResultError)
-    rows = _rows(results, images)
+    rows = _rows(trees, images)
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
     size = 1.1 + 0.8 * columns, 0.95 + 0.15 / len(rows)
@@ -127,8 +142,9 @@ def _pictures(images: xr.DataArray) -> NDArray[Any]:
 
 @styled
 def filter_grid(
-    filters: Mapping[str, xr.DataArray],
+    filters: Measured[xr.DataArray],
     *,
+    layers: Layers = None,
     columns: int = 10,
     most: int = 40,
     ax: Places | None = None,
@@ -141,42 +157,48 @@ def filter_grid(
     Parameters
     ----------
     filters
-        By result, (neuron, [channel,] y, x): a layer's kernels, or the `average` of
-        `bioae.analysis.spike_triggered_average`. Channels are averaged.
+        A result, or several by name, whose spike-triggered averages are drawn
+        (`bioae.analysis.spike_triggered_average`); or by name (neuron, [channel,] y, x), such as
+        a layer's kernels. Channels are averaged.
+    layers
+        The layers to draw, by default all that can fire.
     columns, most
         Pictures per row, and the number of pictures per result, from the first.
     ax
         Axes to draw into, by row, from the top: one, a sequence, or a mapping from the names of
         results, ``"NAME, row 2"`` and so on.
     """
-    needed(filters, "filters")
     columns = whole(columns, "columns", least=1, error=ResultError)
     most = whole(most, "most", least=1, error=ResultError)
-    drawn = {name: _filters(array, most) for name, array in filters.items() if array.size}
+    measured = _FILTERS.by_panel(filters, layers)
+    drawn = {name: _filters(array, name) for name, array in measured.items() if array.size}
     needed(drawn, "filters")
     rows = {
-        f"{name}, row {place // columns + 1}" if place else name: (
-            neurons[place : place + columns],
-            pictures[place : place + columns],
-        )
-        for name, (neurons, pictures) in drawn.items()
-        for place in range(0, len(pictures), columns)
+        f"{name}, row {place // columns + 1}" if place else name: each[place:most][:columns]
+        for name, each in drawn.items()
+        for place in range(0, min(len(each), most), columns)
     }
     size = 0.2 + 0.68 * columns, 0.85 + 0.35 * len(drawn) / len(rows)
     grid = panels([*rows], size, ax=ax, pictures=True)
     for name, axes in grid.items():
-        neurons, pictures = rows[name]
-        _draw_filters(axes, pictures, [str(neuron) for neuron in neurons], columns)
-        head(axes, name if name in drawn else "")
+        row = rows[name]
+        numbers = [str(number) for number in row[row.dims[0]].to_numpy()]
+        _draw_filters(axes, np.asarray(row.to_numpy(), float), numbers, columns)
+        size_of = len(drawn.get(name, ()))
+        part = f"the first {most} of {size_of:,} neurons" if size_of > most else ""
+        head(axes, joined(name, part) if name in drawn else "")
     return figure_of(grid.values())
 
 
-def _filters(array: xr.DataArray, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _filters(array: xr.DataArray, name: str) -> xr.DataArray:
+    """Return filters as (neuron, y, x)."""
     if "channel" in array.dims and "neuron" in array.dims:
         array = array.mean("channel")
-    (first,) = (dim for dim in array.dims if dim not in ("y", "x"))
-    array = array.transpose(first, "y", "x").isel({first: slice(most)})
-    return array[first].to_numpy(), np.asarray(array.to_numpy(), float)
+    first = [dim for dim in array.dims if dim not in ("y", "x")]
+    if len(first) != 1:
+        expected, found = "(neuron, [channel,] y, x)", ", ".join(map(str, array.dims))
+        raise ResultError("the filters do not fit", where=name, expected=expected, found=found)
+    return array.transpose(*first, "y", "x")
 
 
 def _draw_filters(

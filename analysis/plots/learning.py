@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,8 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from bioae.analysis.plots.panels import Places, figure_of, head, panels, share_legend
-from bioae.analysis.plots.style import INK, line_of, needed, styled
+from bioae.analysis.plots.sources import needed
+from bioae.analysis.plots.style import INK, line_of, styled
 from bioae.analysis.results.training_metrics import read_metrics
+from bioae.checks import floats
 from bioae.errors import ResultError
 
 __all__ = ["training_curves", "weight_courses", "weight_histograms"]
@@ -26,7 +29,7 @@ _Epochs = dict[float, Mapping[str, float]]
 
 @styled
 def training_curves(
-    metrics: Mapping[str, Path | str],
+    metrics: Path | str | Mapping[str, Path | str],
     *,
     keys: Sequence[str] | None = None,
     x: str = "epoch",
@@ -37,7 +40,7 @@ def training_curves(
     Parameters
     ----------
     metrics
-        Files with one JSON object per line (`read_metrics`), by the names of the runs.
+        Files with one JSON object per line (`read_metrics`), by the names of the runs; or one.
     keys
         The metrics, in order; by default all that change in any run.
     x
@@ -51,6 +54,8 @@ def training_curves(
     ResultError
         If a file cannot be read, or no run has any of `keys`.
     """
+    metrics = {"": metrics} if isinstance(metrics, Path | str) else metrics
+    needed(metrics, "metrics", "Give the metrics.jsonl of a run, or several by name")
     runs: dict[str, _Epochs] = {}
     for name, path in metrics.items():
         rows = enumerate(read_metrics(path), 1)
@@ -115,7 +120,17 @@ def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = N
     ax
         Axes to draw into, by array.
     """
-    needed(courses, "weights")
+    needed(courses, "weights", "A result holds no weights")
+    course: Any
+    for name, course in courses.items():
+        known = course.dims if isinstance(course, xr.DataArray) else ()
+        if {*known} != {"presentation", "quantile"}:
+            raise ResultError(
+                "the course of weights does not fit",
+                where=name,
+                expected="an array (presentation, quantile)",
+                found=", ".join(map(str, known)) or type(course).__name__,
+            )
     axes = panels([*courses], _SIZE, "presentations", ax=ax, most=2)
     for name, panel in axes.items():
         course = courses[name].transpose("presentation", "quantile").sortby("quantile")
@@ -145,8 +160,11 @@ def weight_histograms(weights: Mapping[str, ArrayLike], *, ax: Places | None = N
     ax
         Axes to draw into, by array.
     """
-    needed(weights, "weights")
-    values = {name: np.ravel(np.asarray(each, np.float64)) for name, each in weights.items()}
+    needed(weights, "weights", "Give those of a network, bioae.load(PATH).network.weights")
+    values = {
+        name: np.ravel(floats(each, f"the weights {name!r} do not fit", error=ResultError))
+        for name, each in weights.items()
+    }
     for name, each in values.items():
         if not np.isfinite(each).all():
             raise ResultError("a weight is not finite", where=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from bioae.analysis.coding.class_responses import rates_by_class
+from bioae.analysis.coding.classification import confusion_matrix
+from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.plots.panels import Places, figure_of, head, panels
-from bioae.analysis.plots.style import INK, needed, styled
-from bioae.checks import instance
+from bioae.analysis.plots.sources import Layers, Measure, Measured
+from bioae.analysis.plots.style import INK, styled
+from bioae.checks import number
 from bioae.errors import ResultError
 
 __all__ = ["class_rates", "confusion_matrices", "correlation_matrices"]
@@ -26,10 +30,21 @@ Matrix = NDArray[np.float64]
 #: The most classes whose fractions are written into the matrix.
 _WRITTEN = 12
 
+#: A matrix of more neurons is not readable.
+_CORRELATIONS = Measure(
+    "correlations", correlation_matrix, xr.DataArray, ("neuron", "other"), (2, 1000)
+)
+_CONFUSIONS = Measure("confusion matrices", confusion_matrix, xr.Dataset, ("fraction",))
+_RESPONSES = Measure("responses", rates_by_class, xr.DataArray, ("class", "neuron"))
+
 
 @styled
 def correlation_matrices(
-    matrices: Mapping[str, xr.DataArray], *, limit: float | None = None, ax: Places | None = None
+    matrices: Measured[xr.DataArray],
+    *,
+    layers: Layers = None,
+    limit: float | None = None,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw correlation matrices over all pairs of neurons, one panel per result.
 
@@ -42,16 +57,17 @@ def correlation_matrices(
     Parameters
     ----------
     matrices
-        By result, (neuron, other), as from `bioae.analysis.correlation_matrix`.
+        A result, several by name, or by result (neuron, other), as from
+        `bioae.analysis.correlation_matrix`.
+    layers
+        The layers to draw, by default all that can fire and have 2 to 1,000 neurons.
     limit
         Limit of the colour scale on both sides; by default it includes 99 % of the correlations.
     ax
-        Axes to draw into, by result.
+        Axes to draw into, by result, or with several layers by ``"RESULT, LAYER"``.
     """
-    needed(matrices, "correlations")
     values = {}
-    for name, matrix in matrices.items():
-        instance(matrix, f"the correlations of {name!r}", xr.DataArray, error=ResultError)
+    for name, matrix in _CORRELATIONS.by_panel(matrices, layers).items():
         values[name] = np.array(matrix.to_numpy(), float)
         np.fill_diagonal(values[name], np.nan)
     if limit is None:
@@ -59,6 +75,7 @@ def correlation_matrices(
         # Rounded up to a tenth, for readable ticks.
         tenths = np.ceil(np.quantile(sizes, 0.99) * 10) if sizes.size else 10.0
         limit = float(tenths / 10) or 0.1
+    limit = number(limit, "limit", above=0, error=ResultError)
     first = next(iter(values.values()))
     shared = _clustered(first)
     axes = panels([*values], (2.7, 3.1), ax=ax, most=3, margin=(0.9, 0.2), pictures=True)
@@ -122,59 +139,62 @@ def _draw_matrix(axes: Axes, matrix: Matrix, order: NDArray[np.int64], limit: fl
 
 
 @styled
-def confusion_matrices(confusions: Mapping[str, xr.Dataset], *, ax: Places | None = None) -> Figure:
-    """Draw confusion matrices: the fraction of each true class that is predicted as each class.
+def confusion_matrices(confusions: Measured[xr.Dataset], *, ax: Places | None = None) -> Figure:
+    """Draw confusion matrices: the share of each true class that is predicted as each class.
 
     Parameters
     ----------
     confusions
-        By result, as from `bioae.analysis.confusion_matrix`.
+        A result, several by name, or by result as from `bioae.analysis.confusion_matrix`.
     ax
         Axes to draw into, by result.
     """
-    needed(confusions, "confusion matrices")
-    grid = panels([*confusions], (3.5, 3.5), ax=ax, most=3, margin=(0.7, 0.4), pictures=True)
+    measured = _CONFUSIONS.by_result(confusions)
+    grid = panels([*measured], (3.5, 3.5), ax=ax, most=3, margin=(0.7, 0.4), pictures=True)
     for name, axes in grid.items():
-        fraction = confusions[name]["fraction"].transpose("true", "predicted").to_numpy()
-        drawn = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        fraction = measured[name]["fraction"].transpose("true", "predicted").to_numpy()
+        shares = 100 * fraction
+        drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
         axes.set(xlabel="predicted class", ylabel="true class")
         head(axes, name)
-        if len(fraction) > _WRITTEN:
+        if len(shares) > _WRITTEN:
             continue
-        axes.set(xticks=np.arange(len(fraction)), yticks=np.arange(len(fraction)))
-        for (row, column), value in np.ndenumerate(fraction):
+        axes.set(xticks=np.arange(len(shares)), yticks=np.arange(len(shares)))
+        for (row, column), value in np.ndenumerate(shares):
             if value > 0:
                 axes.text(
-                    column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5,
-                    color="white" if value > 0.6 else "black",
+                    column, row, f"{value:.0f}", ha="center", va="center", fontsize=6.5,
+                    color="white" if value > 60 else "black",
                 )  # fmt: skip
     places = [*grid.values()]
-    label = "fraction of the true class; cells in %"
-    figure_of(places).colorbar(drawn, ax=places, shrink=0.8, label=label)
+    figure_of(places).colorbar(drawn, ax=places, shrink=0.8, label="% of the true class")
     return figure_of(places)
 
 
 @styled
-def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = None) -> Figure:
+def class_rates(
+    responses: Measured[xr.DataArray], *, layers: Layers = None, ax: Places | None = None
+) -> Figure:
     """Draw the mean firing rate of each neuron in response to each class.
 
     Parameters
     ----------
     responses
-        By result, as from `bioae.analysis.rates_by_class`.
+        A result, several by name, or by result as from `bioae.analysis.rates_by_class`.
+    layers
+        The layers to draw, by default all that can fire.
     ax
-        Axes to draw into, by result.
+        Axes to draw into, by result, or with several layers by ``"RESULT, LAYER"``.
     """
-    needed(responses, "responses")
-    for name, array in responses.items():
-        instance(array, f"responses, {name}", xr.DataArray, error=ResultError)
+    measured = _RESPONSES.by_panel(responses, layers)
+    for name, array in measured.items():
         if not array.size:
             raise ResultError("there is no class or neuron to draw", where=name)
-    grid = panels([*responses], (4.6, 2.4), ax=ax, margin=(0.6, 0.6), pictures=True)
+    grid = panels([*measured], (4.6, 2.4), ax=ax, margin=(0.6, 0.6), pictures=True)
     # One scale for all results, so that colours can be compared.
-    highest = max(float(np.nan_to_num(array.to_numpy()).max()) for array in responses.values())
+    highest = max(float(np.nan_to_num(array.to_numpy()).max()) for array in measured.values())
     for name, axes in grid.items():
-        values = responses[name].transpose("class", "neuron").to_numpy()
+        values = measured[name].transpose("class", "neuron").to_numpy()
         drawn = axes.imshow(
             values, cmap="viridis", aspect="auto", vmin=0, vmax=highest or 1.0,
             interpolation="nearest",
@@ -183,9 +203,9 @@ def class_rates(responses: Mapping[str, xr.DataArray], *, ax: Places | None = No
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="neuron", ylabel="class")
         head(axes, name)
-        labels: Sequence[object] = responses[name]["class"].to_numpy().tolist()
+        labels: Sequence[object] = measured[name]["class"].to_numpy().tolist()
         if len(labels) <= _WRITTEN:
             axes.set_yticks(np.arange(len(labels)), [str(label) for label in labels])
     places = [*grid.values()]
-    figure_of(places).colorbar(drawn, ax=places, label="Hz", aspect=12 * len(places))
+    figure_of(places).colorbar(drawn, ax=places, label="firing rate (Hz)", aspect=12 * len(places))
     return figure_of(places)

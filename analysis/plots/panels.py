@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
-import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,8 +17,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bioae.analysis.plots.style import columns_for, line_of, marker_of, needed, new_figure
-from bioae.analysis.results.layers import result_of
+from bioae.analysis.plots.style import columns_for, line_of, marker_of, new_figure
 from bioae.errors import ResultError, shortened
 
 __all__ = [
@@ -27,14 +25,9 @@ __all__ = [
     "figure_of",
     "from_zero",
     "head",
-    "layers_in",
-    "of_layer",
     "panels",
-    "results_of",
     "share_legend",
 ]
-
-T = TypeVar("T")
 
 #: Axes to draw into: one, several in the order of the panels, or some of them by name.
 Places: TypeAlias = Axes | Sequence[Axes] | NDArray[Any] | Mapping[str, Axes]
@@ -221,36 +214,6 @@ def share_legend(
         figure.set_figheight(figure.get_figheight() + height)
         style |= {"ncols": columns}
     figure.legend([*handles.values()], labels, loc=loc, **style)
-
-
-def results_of(results: Mapping[str, xr.DataTree], name: str) -> dict[str, xr.DataTree]:
-    """Return results to draw, checked; raise a `ResultError` if there is none."""
-    needed(results, name)
-    return {label: result_of(tree) for label, tree in results.items()}
-
-
-def layers_in(results: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return the layers that any result has, in their order; reject results without measures."""
-    for layers in results.values():
-        tree = isinstance(layers, xr.DataTree)
-        if tree or isinstance(layers, xr.Dataset) or not isinstance(layers, Mapping):
-            measure = "Measure its layers first, as bioae.analysis.firing_rate(result, 'latent')"
-            raise ResultError(
-                "this figure draws a measure of layers",
-                expected="a mapping by result and layer, such as {'mine': {'latent': measure}}",
-                found="a result" if tree else type(layers).__name__,
-                hint=measure if tree else None,
-            )
-    return list(dict.fromkeys(str(layer) for layers in results.values() for layer in layers))
-
-
-def of_layer(results: Mapping[str, Mapping[str, T]], layer: str) -> list[tuple[int, str, T]]:
-    """Return index, label and data of the results that have a layer."""
-    return [
-        (index, label, layers[layer])
-        for index, (label, layers) in enumerate(results.items())
-        if layer in layers
-    ]
 
 
 def from_zero(panel: Axes) -> None:

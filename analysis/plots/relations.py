@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,25 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import Plane, principal_plane, project
+from bioae.analysis.coding.receptive_fields import transfer_curve
+from bioae.analysis.measures.statistics import neuron_statistics
 from bioae.analysis.plots.panels import (
     Places,
     figure_of,
     head,
+    panels,
+    share_legend,
+)
+from bioae.analysis.plots.sources import (
+    Layers,
+    Measure,
+    Measured,
+    MeasuredLayers,
+    Results,
     layers_in,
     of_layer,
-    panels,
+    panels_of,
     results_of,
-    share_legend,
 )
 from bioae.analysis.plots.style import (
     INK,
@@ -33,12 +42,12 @@ from bioae.analysis.plots.style import (
     line_of,
     log_axis,
     marker_of,
-    needed,
     span,
     styled,
 )
 from bioae.analysis.results.layers import layer_data
 from bioae.analysis.results.outputs import check_task
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 __all__ = ["cv_against_rate", "latent_maps", "predicted_values", "transfer_curves"]
@@ -46,10 +55,18 @@ __all__ = ["cv_against_rate", "latent_maps", "predicted_values", "transfer_curve
 #: The most points of a scatter plot of outputs, and the most outputs that are drawn.
 _POINTS, _UNITS = 5000, 6
 
+_VALUES = Measure("neurons", neuron_statistics, xr.Dataset, ("firing_rate", "isi_cv"))
+_CURVES = Measure(
+    "rates", transfer_curve, xr.Dataset, ("intensity", "pairs", "lower", "median", "upper")
+)
+
 
 @styled
 def cv_against_rate(
-    values: Mapping[str, Mapping[str, xr.Dataset]], *, ax: Places | None = None
+    values: MeasuredLayers[xr.Dataset],
+    *,
+    layers: Layers = None,
+    ax: Places | None = None,
 ) -> Figure:
     """Draw the ISI CV of each neuron against its firing rate, one marker per result.
 
@@ -60,17 +77,19 @@ def cv_against_rate(
     Parameters
     ----------
     values
-        By result and layer, `firing_rate` in Hz and `isi_cv` of each neuron, (neuron,), as from
-        `bioae.analysis.neuron_values`.
+        A result, several by name, or by result and layer `firing_rate` in Hz and `isi_cv` of each
+        neuron, (neuron,), as from `bioae.analysis.neuron_values`.
+    layers
+        The layers to draw, by default all that can fire.
     ax
         Axes to draw into, by layer.
     """
-    needed(values, "neurons")
-    axes = panels(layers_in(values), (3.6, 2.4), "firing rate (Hz)", ax=ax, most=2)
+    measured = _VALUES.by_layer(values, layers)
+    axes = panels(layers_in(measured), (3.6, 2.4), "firing rate (Hz)", ax=ax, most=2)
     drawn = 0
     for name, panel in axes.items():
         medians = []
-        for index, label, data in of_layer(values, name):
+        for index, label, data in of_layer(measured, name):
             rate, cv = (data[each].to_numpy() for each in ("firing_rate", "isi_cv"))
             defined = np.isfinite(cv) & (rate > 0)
             rate, cv = rate[defined], cv[defined]
@@ -95,7 +114,11 @@ def cv_against_rate(
 
 @styled
 def transfer_curves(
-    curves: Mapping[str, xr.Dataset], *, title: str = "", ax: Axes | None = None
+    curves: Measured[xr.Dataset],
+    *,
+    layers: Layers = None,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw firing rate against the intensity of the input, one line per result.
 
@@ -105,14 +128,16 @@ def transfer_curves(
     Parameters
     ----------
     curves
-        By result, as from `bioae.analysis.transfer_curve`.
+        A result, several by name, or by result as from `bioae.analysis.transfer_curve`.
+    layers
+        The layers to draw, by default the first, which receives the images.
     ax
         Axes to draw into.
     """
-    needed(curves, "rates")
+    measured = _CURVES.by_result(curves) if layers is None else _CURVES.by_panel(curves, layers)
     label = "mean intensity of the input (0 black, 1 white)"
     (axes,) = panels(["curve"], (4.6, 2.7), label, ax=ax).values()
-    for index, (name, curve) in enumerate(curves.items()):
+    for index, (name, curve) in enumerate(measured.items()):
         data = curve.isel(intensity=curve["pairs"].to_numpy() > 0)
         x, low, median, high = (
             data[each].to_numpy() for each in ("intensity", "lower", "median", "upper")
@@ -131,13 +156,13 @@ def transfer_curves(
 
 @styled
 def latent_maps(
-    results: Mapping[str, xr.DataTree],
-    layer: str,
+    results: Results,
+    layers: Layers = None,
     *,
     most_examples: int = 2000,
     ax: Places | None = None,
 ) -> Figure:
-    """Draw examples in the space of their spike counts, marked by class, one panel per result.
+    """Draw examples in the space of their spike counts, marked by class, a panel per layer.
 
     The axes are the first two principal components of the first result. Results whose layer has as
     many neurons share the axes, so that equal positions are equal responses; others have their own
@@ -146,34 +171,37 @@ def latent_maps(
     Parameters
     ----------
     results
-        The results by name. Without labels all examples have the same marker.
-    layer
-        The name of the layer, such as the latent one.
+        A result, or several by name. Without labels all examples have the same marker.
+    layers
+        The layers to draw, such as the latent one; by default all that can fire and have two
+        neurons or more.
     most_examples
         Number of examples to draw, from the first; the components are those of all examples.
     ax
-        Axes to draw into, by result.
+        Axes to draw into, by result, or with several layers by ``"RESULT, LAYER"``.
     """
-    results = results_of(results, "examples")
-    roots = {name: tree.to_dataset() for name, tree in results.items()}
+    trees = results_of(results, "examples")
+    most_examples = whole(most_examples, "most_examples", least=1, error=ResultError)
     labels: dict[str, NDArray[Any]] = {
         name: root["label"].to_numpy() if "label" in root else np.zeros(root.sizes["example"], int)
-        for name, root in roots.items()
+        for name, root in ((name, tree.to_dataset()) for name, tree in trees.items())
     }
     classes = sorted({each for label in labels.values() for each in label.tolist()})
     several = len(classes) > 1
     margin = 0.9 if several else 0.2, 0
-    axes = panels([*results], (2.9, 2.9), ax=ax, most=3, margin=margin, pictures=True)
-    plane: Plane | None = None
-    for name, tree in results.items():
-        same = plane is not None and plane.mean.size == layer_data(tree, layer).sizes["neuron"]
-        own = plane if same and plane is not None else principal_plane(tree, layer)
-        plane = plane or own
-        if name not in axes:
+    rows = panels_of(trees, layers, least=2)
+    axes = panels([*rows], (2.9, 2.9), ax=ax, most=3, margin=margin, pictures=True)
+    planes: dict[str, Plane] = {}
+    for title, (name, layer) in rows.items():
+        tree, plane = trees[name], planes.get(layer)
+        if plane is None or plane.mean.size != layer_data(tree, layer).sizes["neuron"]:
+            plane = principal_plane(tree, layer)
+        planes.setdefault(layer, plane)
+        if title not in axes:
             continue
-        panel, places = axes[name], project(tree, layer, own)
+        panel, places = axes[title], project(tree, layer, plane)
         _draw_examples(panel, places[:most_examples], labels[name][:most_examples], classes)
-        head(panel, name)
+        head(panel, title)
         for which, (axis, fraction) in enumerate(
             zip((panel.xaxis, panel.yaxis), places["fraction"].to_numpy(), strict=True), 1
         ):
@@ -199,19 +227,18 @@ def _draw_examples(
 
 
 @styled
-def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = None) -> Figure:
+def predicted_values(results: Results, *, ax: Places | None = None) -> Figure:
     """Draw the outputs of regressions against their targets, one colour per output.
 
     Parameters
     ----------
     results
-        The results by name, with targets; 5,000 examples and 6 outputs at most are drawn.
+        A result, or several by name, with targets; 5,000 examples and 6 outputs at most are drawn.
     ax
         Axes to draw into, by result.
     """
-    results = results_of(results, "outputs")
     values = {}
-    for name, tree in results.items():
+    for name, tree in results_of(results, "outputs").items():
         check_task(tree, "regression")
         root = tree.to_dataset()
         if "target" not in root:
@@ -223,7 +250,7 @@ def predicted_values(results: Mapping[str, xr.DataTree], *, ax: Places | None = 
         ]
     ends = span(itertools.chain.from_iterable(values.values()))
     options: dict[str, Any] = {"most": 3, "margin": (0.2, 0.2), "pictures": True}
-    grid = panels([*results], (3.2, 3.1), ax=ax, sharex=True, sharey=True, **options)
+    grid = panels([*values], (3.2, 3.1), ax=ax, sharex=True, sharey=True, **options)
     for name, axes in grid.items():
         target, output = values[name]
         axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)

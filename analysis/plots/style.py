@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
@@ -35,7 +34,6 @@ __all__ = [
     "line_of",
     "log_axis",
     "marker_of",
-    "needed",
     "new_figure",
     "print_style",
     "render",
@@ -283,13 +281,3 @@ def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     space = margin * ((high - low) or abs(low) or 1)
     return low - space, high + space
-
-
-def needed(items: object, name: str) -> None:
-    """Raise a `ResultError` if there is nothing to draw, or no mapping by names."""
-    if not isinstance(items, Mapping) or isinstance(items, xr.DataTree):
-        raise ResultError(
-            f"the {name} do not fit", expected="a mapping by names", found=type(items).__name__
-        )
-    if not items:
-        raise ResultError(f"there are no {name} to draw", expected="at least one result")

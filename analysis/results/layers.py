@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -47,16 +47,22 @@ def of_result(
     """Let a measure take a result or the path of one; reject everything else once, at the border.
 
     Every measure raises a `ResultError` for another object, a result that has lost a dimension, a
-    result with repeats (`bioae.analysis.presentations`), and a layer that the result has not.
+    result with repeats (`bioae.analysis.presentations`), and a layer that the result has not. A
+    measure of a layer that is called without one returns a dictionary, of all that can fire.
     """
-    first = next(iter(signature(measure).parameters))
+    first, *others = signature(measure).parameters.values()
+    required = [each.name for each in others if each.default is Parameter.empty]
 
     @wraps(measure)
-    def measured(*args: Any, **kwargs: Any) -> R:
+    def measured(*args: Any, **kwargs: Any) -> Any:
         if args:
             args = result_of(args[0]), *args[1:]
-        elif first in kwargs:
-            kwargs[first] = result_of(kwargs[first])
+        elif first.name in kwargs:
+            args = (result_of(kwargs.pop(first.name)),)
+        if required == ["layer"] and len(args) == 1 and "layer" not in kwargs:
+            tree = args[0]
+            each: Any = measure
+            return {name: each(tree, name, **kwargs) for name in firing_layers(tree)}
         return measure(*args, **kwargs)
 
     return cast(Callable[Concatenate[Source, P], R], measured)
@@ -158,11 +164,15 @@ def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     return data
 
 
-def chosen_layers(tree: xr.DataTree, layers: Sequence[str] | None) -> list[str]:
-    """Return the names of some layers, by default of all that can fire."""
+def chosen_layers(tree: xr.DataTree, layers: str | Sequence[str] | None) -> list[str]:
+    """Return the names of one layer or of several, by default of all that can fire."""
     if layers is not None:
-        instance(layers, "layers", (list, tuple), error=ResultError)
-    names = firing_layers(tree) if layers is None else list(layers)
+        instance(layers, "layers", (str, list, tuple), error=ResultError)
+        names = [layers] if isinstance(layers, str) else list(layers)
+        for name in names:
+            layer_data(tree, name)
+    else:
+        names = firing_layers(tree)
     if not names:
         raise ResultError("there is no layer", where="layers", expected="one that can fire")
     return names

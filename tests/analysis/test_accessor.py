@@ -46,7 +46,7 @@ def test_reading_and_measuring_need_no_heavy_library_and_figures_no_pyplot(tmp_p
     code = (
         "import sys, bioae.analysis\n"
         "tree = bioae.analysis.open_result(sys.argv[1])\n"
-        "print(tree.bioae.layer_names())\n"
+        "dir(tree.bioae), print(tree.bioae.layer_names())\n"
         "bioae.analysis.measure({'a': tree})\n"
         "print(sorted({'torch', 'brian2', 'matplotlib', 'sklearn'} & set(sys.modules)))\n"
         "bioae.analysis.plots.to_svg(bioae.analysis.plots.rasters(tree))\n"
@@ -81,11 +81,11 @@ def first_parameter(name: str) -> inspect.Parameter | None:
 def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTree) -> None:
     first = {name: first_parameter(name) for name in analysis.__all__}
     trees = {name for name, each in first.items() if each is not None and each.name == "tree"}
-    trees.remove("check_result")
+    trees -= {"check_result", "context_of", "blocks", "interval_sums"}  # parts of other measures
     pairs = {"compare", "differing_spikes"}  # a, b
     changes = {"firing_change", "reconstruction_change", "score_change"}  # before, after
     assert len(trees) > 60
-    assert set(offered(result)) == trees | pairs | changes
+    assert set(offered(result)) == trees | pairs | changes | {"plot"}
     # Of samples and of trains, not of results.
     others = {"kolmogorov_smirnov", "compare_values", "isi_distance", "references", "plots"}
     assert others <= set(analysis.__all__)
@@ -112,12 +112,19 @@ def test_it_returns_what_the_function_returns(
 
 
 def test_every_method_has_the_text_and_signature_without_the_result(result: xr.DataTree) -> None:
-    for name in offered(result):
+    for name in {*offered(result)} - {"plot"}:
         method, function = getattr(of(result), name), getattr(analysis, name)
         assert method.__doc__ == function.__doc__
         assert method.__doc__, name
         own, whole = (list(inspect.signature(each).parameters) for each in (method, function))
         assert own == whole[1:], name
+
+
+def test_a_measure_without_a_layer_is_of_all_that_fire(result: xr.DataTree) -> None:
+    rates = of(result).firing_rate(dims=("example", "neuron"))
+    assert [*rates] == ["conv", "latent", "output"]
+    for layer, rate in rates.items():
+        assert float(rate) == pytest.approx(float(analysis.firing_rate(result, layer).mean()))
 
 
 def test_an_unknown_name_is_refused_with_the_closest_one(result: xr.DataTree) -> None:
@@ -137,4 +144,15 @@ def test_a_result_is_copied_and_pickled_with_it(result: xr.DataTree) -> None:
         xr.testing.assert_identical(of(again).isi_cv("conv"), of(result).isi_cv("conv"))
     few = result.isel(example=slice(3))
     assert of(few).spike_count("conv").sizes["example"] == 3
-    assert f"{len(offered(result))} functions" in repr(of(result))
+    assert f"{len(offered(result)) - 1} functions" in repr(of(result))
+
+
+def test_figures_are_methods_of_their_own_attribute(result: xr.DataTree) -> None:
+    others = {"print_style", "save_figure", "to_svg"}
+    of_others = {"training_curves", "weight_courses", "weight_histograms"}
+    assert {*dir(of(result).plot)} == {*analysis.plots.__all__} - others - of_others
+    assert of(result).plot.rasters(layers="conv").axes[0].lines
+    with pytest.raises(AttributeError, match=r"mean 'rasters'\?$"):
+        of(result).plot.raster  # noqa: B018
+    with pytest.raises(AttributeError, match=r"use bioae\.analysis\.plots\.to_svg"):
+        of(result).plot.to_svg  # noqa: B018

@@ -21,6 +21,7 @@ from rasters import Raster, make, rasters
 from refusals import refused
 
 from bioae import analysis
+from bioae.analysis.exports import frames
 from bioae.errors import LibraryError, OutputError, ResultError
 
 RASTERS = rasters()
@@ -114,6 +115,12 @@ def test_tables_hold_all_layers_or_those_chosen() -> None:
     np.testing.assert_array_equal(analysis.layer_frame(tree)["dead_fraction"], expected)
     with refused(ResultError, where="statistics"):
         analysis.to_pandas(tree, statistics=analysis.neuron_values(tree, "latent"))
+
+
+def test_a_table_of_very_many_rows_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_MANY_ROWS", 10)
+    with pytest.warns(UserWarning, match=r"rows, about 0\.0 GB"):
+        analysis.to_pandas(analysis.example_result(), "latent")
 
 
 def test_tables_are_of_the_examples_that_were_chosen(counted: xr.DataTree) -> None:

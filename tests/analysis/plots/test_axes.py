@@ -92,15 +92,6 @@ def test_a_mapping_chooses_panels() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
 
 
-def test_results_in_place_of_measures_are_refused() -> None:
-    tree = RESULTS["usual"]()
-    for draw in (plots.fitted_rates, plots.interval_histograms, plots.response_latencies):
-        with refused(ResultError, found="a result"):
-            draw({"a": tree})
-        with refused(ResultError, expected="a mapping by names", found="DataTree"):
-            draw(tree)
-
-
 def test_axes_that_do_not_fit_are_refused() -> None:
     rates = of_layers(firing_rate)
     one, two = Figure().subplots(1, 2)

@@ -22,7 +22,7 @@ from bioae.errors import OutputError, ResultError
 
 def test_a_raster_has_a_dot_for_every_spike_of_its_example() -> None:
     tree = example_result()
-    figure = plots.rasters(tree, example=103, layers=["latent", "conv"])
+    figure = plots.rasters(tree, example=103, layers=["latent", "conv"], clock="layer")
     assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["latent", "conv"]
     for axes, name in zip(figure.axes, ("latent", "conv"), strict=True):
         data = tree[f"layers/{name}"].to_dataset()
