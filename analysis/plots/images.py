@@ -67,7 +67,7 @@ def reconstructions(results: Results, *, images: int = 10, ax: Places | None = N
     columns = max(pictures.shape[0] for _, pictures, _ in rows)
     needed(dict.fromkeys(range(columns)), "images")
     size = 1.1 + 0.8 * columns, 0.95 + 0.15 / len(rows)
-    grid = panels([name for name, *_ in rows], size, ax=ax, pictures=True)
+    grid = panels([name for name, *_ in rows], size, ax=ax, pictures=True, texts=0.3)
     for name, pictures, errors in rows:
         if name not in grid:
             continue
@@ -179,7 +179,7 @@ def filter_grid(
         for place in range(0, min(len(each), most), columns)
     }
     size = 0.2 + 0.68 * columns, 0.85 + 0.35 * len(drawn) / len(rows)
-    grid = panels([*rows], size, ax=ax, pictures=True)
+    grid = panels([*rows], size, ax=ax, pictures=True, texts=0.3)
     for name, axes in grid.items():
         row = rows[name]
         numbers = [str(number) for number in row[row.dims[0]].to_numpy()]

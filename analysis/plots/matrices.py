@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -85,7 +86,9 @@ def correlation_matrices(
         image = _draw_matrix(panel, values[name], order, limit)
         head(panel, name)
     drawn = [*axes.values()]
-    bar = figure_of(drawn).colorbar(image, ax=drawn, shrink=0.8, aspect=25, extend="both")
+    rows = len({axes.get_position().y0 for axes in drawn}) if ax is None else 1
+    style: dict[str, Any] = {"shrink": 0.8, "aspect": 25 * rows, "extend": "both"}
+    bar = figure_of(drawn).colorbar(image, ax=drawn, extendfrac=0.05 / rows, **style)
     bar.set_label("correlation of spike counts")
     bar.outline.set_visible(False)
     return figure_of(drawn)

@@ -44,6 +44,7 @@ def panels(
     most: int = 1,
     margin: tuple[float, float] = (0, 0),
     pictures: bool = False,
+    texts: float = 0,
     **options: Any,
 ) -> dict[str, Axes]:
     """Return a panel per name, in rows of a new figure or the user's axes.
@@ -58,8 +59,8 @@ def panels(
         The user's axes.
     most
         The largest number of panels per row.
-    pictures
-        As for `new_figure`.
+    pictures, texts
+        As for `new_figure`; texts are those of a panel.
     options
         Of `Figure.subplots`.
     """
@@ -69,7 +70,7 @@ def panels(
         lowest = columns_for(len(names), size[0], most)
         rows = -(-len(names) // lowest)
         width, height = size[0] * lowest + margin[0], size[1] * rows + margin[1]
-        figure = new_figure(width, height, pictures=pictures)
+        figure = new_figure(width, height, pictures=pictures, texts=texts * rows)
         options = {"sharex": bool(xlabel), "squeeze": False} | options
         places = list(figure.subplots(rows, lowest, **options).flat)
         for unused in places[len(names) :]:
