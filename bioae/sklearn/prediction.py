@@ -37,8 +37,8 @@ class _Predictor(SpikingEstimator):
         *,
         steps: int = 16,
         epochs: int = 30,
-        batch_size: int = 32,
-        learning_rate: float = 1e-2,
+        batch_size: int = 16,
+        learning_rate: float = 3e-2,
         rate_per_step: float | None = None,
         network: NetworkConfig | Mapping[str, Any] | str | None = None,
         validation: float = 0.1,
@@ -69,7 +69,7 @@ class _Predictor(SpikingEstimator):
         }
         (outputs,) = self._task.output_shape((), 1)
         return dense(
-            self.n_features_in_, hidden, {"units": outputs},
+            self.n_features_in_, hidden, {"units": outputs, "gain": 0.5},
             steps=self.steps, task=self._task.model_dump(), decoder={"kind": "mean"},
         )  # fmt: skip
 
