@@ -198,7 +198,7 @@ def _filters(array: xr.DataArray, name: str) -> xr.DataArray:
     if len(first) != 1:
         expected, found = "(neuron, [channel,] y, x)", ", ".join(map(str, array.dims))
         raise ResultError("the filters do not fit", where=name, expected=expected, found=found)
-    return array.transpose(*first, "y", "x")
+    return array.transpose(*first, "y", "x").assign_coords({first[0]: array[first[0]]})
 
 
 def _draw_filters(

@@ -86,7 +86,8 @@ def correlation_matrices(
         image = _draw_matrix(panel, values[name], order, limit)
         head(panel, name)
     drawn = [*axes.values()]
-    rows = len({axes.get_position().y0 for axes in drawn}) if ax is None else 1
+    places = [axes.get_subplotspec() for axes in drawn] if ax is None else []
+    rows = len({place.rowspan.start for place in places if place is not None}) or 1
     style: dict[str, Any] = {"shrink": 0.8, "aspect": 25 * rows, "extend": "both"}
     bar = figure_of(drawn).colorbar(image, ax=drawn, extendfrac=0.05 / rows, **style)
     bar.set_label("correlation of spike counts")
@@ -202,7 +203,7 @@ def class_rates(
             values, cmap="viridis", aspect="auto", vmin=0, vmax=highest or 1.0,
             interpolation="nearest",
         )  # fmt: skip
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="neuron", ylabel="class")
         head(axes, name)

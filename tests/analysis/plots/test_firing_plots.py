@@ -208,6 +208,8 @@ def test_filters_are_light_where_positive_and_dead_neurons_are_crossed_out() -> 
     filters = np.random.default_rng(0).standard_normal((4, 3, 3))
     filters[2] = np.nan
     array = xr.DataArray(filters, coords={"neuron": [5, 6, 7, 8]}, dims=("neuron", "y", "x"))
+    unnumbered = filter_grid({"a": array.drop_vars("neuron")}, columns=3).axes[1]
+    assert [text.get_text() for text in unnumbered.get_xticklabels()] == ["3"]
     figure = filter_grid({"a": array, "b": array[:3]}, columns=3)
     below = [[text.get_text() for text in row.get_xticklabels()] for row in figure.axes]
     assert below == [["5", "6", "7"], ["8"], ["5", "6", "7"]]
