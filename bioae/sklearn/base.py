@@ -66,7 +66,8 @@ class SpikingEstimator(BaseEstimator):  # type: ignore[misc]
 
         To run it in Brian2: ``bioae.simulate(model.network_, model.intensities(X))``.
         """
-        return bioae.simulate(self.network_, self.intensities(X), "torch")
+        images = self.intensities(X)  # raises before the network is missed
+        return bioae.simulate(self.network_, images, "torch")
 
     def intensities(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return data scaled to the network's input, from 0 to 1, (example, channel, y, x)."""
