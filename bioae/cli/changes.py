@@ -25,15 +25,16 @@ _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting
 
 
 def with_neuron(
-    network: Network, neuron: str | None, calibrate: Calibration | None
+    network: Network, neuron: str | None, calibrate: Calibration | None, *, copy: bool
 ) -> tuple[Network, str]:
     """Return a network with another neuron, if one is given, and a line about its weights."""
     if neuron is None:
         check_effect("without --neuron no weights are scaled", calibrate=calibrate)
+        check_effect("without --neuron parameters stay", own_parameters=not copy)
         return network, ""
     by = calibrate or "rate"
-    factors = network.calibration_factors(neuron, by)
-    other = network.with_neuron(neuron, calibrate=factors)
+    factors = network.calibration_factors(neuron, by, copy=copy)
+    other = network.with_neuron(neuron, calibrate=factors, copy=copy)
     texts = {name: f"{factor:.3g}" for name, factor in factors.items()}
     text = next(iter(texts.values()))
     if len(set(texts.values())) > 1:

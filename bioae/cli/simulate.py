@@ -39,6 +39,7 @@ def simulate(
     target: Target = "cpp_standalone",
     neuron: str | None = None,
     calibrate: Literal["rate", "psp", "none"] | None = None,
+    own_parameters: bool = False,
     parameter: Several = (),
     spread: Several = (),
     background: str | None = None,
@@ -92,6 +93,9 @@ def simulate(
         Scaling of the model's unit of weight, layer by layer: match the firing rate of the former
         neuron under a constant drive (rate, the default), match the effect of a single spike
         relative to the threshold (psp), or do not scale (none).
+    own_parameters
+        Let all parameters have the values of the new model. Otherwise those that the former neuron
+        has too, by name and unit, keep the values that were trained or set in their layer.
     parameter
         Another value of a parameter, in all layers whose neurons have it: ``tau=10*ms``; in one
         layer: ``latent.tau=10*ms``. It replaces the trained value.
@@ -149,7 +153,7 @@ def simulate(
 
     check_free(out, resume=resume, overwrite=overwrite)
     original, duration = _loaded(model, steps=steps, dt=dt)
-    network, message = with_neuron(original, neuron, calibrate)
+    network, message = with_neuron(original, neuron, calibrate, copy=not own_parameters)
     network = changed(
         network, parameters=parameter, spread=spread, background=background, delay=delay, seed=seed
     )

@@ -324,6 +324,7 @@ class Network(Shown):
         *,
         calibrate: Calibration | Mapping[str, float] = "rate",
         layers: Collection[str] | None = None,
+        copy: bool = True,
     ) -> Network:
         """Return the network with another neuron model in its layers, its weights unchanged.
 
@@ -341,6 +342,9 @@ class Network(Shown):
         layers
             The layers that get it; by default all that can fire. Read-outs, whose neurons have no
             threshold, keep their model.
+        copy
+            Whether neurons keep the values of parameters, trained or set in their layer, that the
+            model has too, by name and unit; otherwise all values are those of the model.
 
         Raises
         ------
@@ -354,7 +358,7 @@ class Network(Shown):
         model = _model(neuron)
         chosen = self._changed_layers(model, layers)
         if not isinstance(calibrate, Mapping):
-            calibrate = self.calibration_factors(model, calibrate)
+            calibrate = self.calibration_factors(model, calibrate, copy=copy)
         factors: dict[str, float] = {}
         for name, placed in chosen.items():
             # Nothing depends on the rate of a neuron that never fires.
@@ -391,19 +395,20 @@ class Network(Shown):
             # Parameters belong to the model, which the other layers keep.
             if name in names or name.partition(".")[0] not in chosen
         }
+        kept: set[str] = set()
         for before, after in zip(finer.config.placed, config.placed, strict=True):
-            if after.name in chosen:
-                weights |= finer._former_readout(before, after)
-        kept = [placed for placed in config.placed if placed.name not in chosen]
-        spread = {
-            name: variation
-            for name, variation in self.spread.items()
-            if any(name in placed.program.parameters for placed in kept)
-        }
+            if after.name not in chosen:
+                kept |= after.program.parameters.keys()
+                continue
+            weights |= finer._former_readout(before, after)
+            common = finer._common_values(before, model) if copy else {}
+            weights |= {f"{after.name}.{name}": values for name, values in common.items()}
+            kept |= common.keys()
+        spread = {name: variation for name, variation in self.spread.items() if name in kept}
         return replace(self, config=config, weights=weights, spread=spread)
 
     def calibration_factors(
-        self, neuron: str | Path | NeuronModel, by: Calibration = "rate"
+        self, neuron: str | Path | NeuronModel, by: Calibration = "rate", *, copy: bool = True
     ) -> dict[str, float]:
         """Return the factors by which `with_neuron` scales a model's unit of weight, by layer.
 
@@ -417,6 +422,8 @@ class Network(Shown):
             A method of `bioae.responses.calibration.calibrate`. Each layer is calibrated with its
             own trained parameters, or their mean where each neuron has its own. Responses last
             one presentation.
+        copy
+            As for `with_neuron`.
 
         Raises
         ------
@@ -436,7 +443,8 @@ class Network(Shown):
             if not placed.can_fire:
                 continue
             parameters = {n: float(v.mean()) for n, v in self.parameters(placed).items()}
-            key = (placed.model.model_dump_json(), *parameters.items())
+            common = self._common_values(placed, model) if copy else {}
+            key = (placed.model.model_dump_json(), *parameters.items(), *common)
             if key not in known:
                 known[key] = calibrate(
                     placed.model,
@@ -447,6 +455,7 @@ class Network(Shown):
                     duration=f"{config.steps}*({config.dt})",
                     schedule=config.schedule,
                     source_parameters=parameters,
+                    target_parameters={name: parameters[name] for name in common},
                 )
             factors[placed.name] = known[key]
         return factors
@@ -660,6 +669,20 @@ class Network(Shown):
         unused = delays[0] - delays[1]
         weights = {name: each for name, each in self.weights.items() if name not in unused}
         return replace(self, config=config, weights=weights)
+
+    def _common_values(self, placed: PlacedLayer, model: NeuronModel) -> dict[str, NDArray[Any]]:
+        """Return a layer's own values of parameters that another model has too, with their unit."""
+        from bioae.equations.lowering.lowering import lower
+
+        known, other = placed.program.parameters, lower(model).parameters
+        return {
+            name: values
+            for name, values in self.parameters(placed).items()
+            if (f"{placed.name}.{name}" in self.weights or name in placed.layer.parameters)
+            and name not in placed.model.drawn
+            and name in other
+            and other[name].unit == known[name].unit
+        }
 
     def _former_readout(self, before: PlacedLayer, after: PlacedLayer) -> dict[str, NDArray[Any]]:
         """Return the parameters of a read-out that would otherwise change with the neuron."""

@@ -123,6 +123,7 @@ def test_spread_background_and_delay(
     [
         (("--repeats", 0), "--repeats"),
         (("--calibrate", "psp"), "--calibrate"),
+        (("--own-parameters",), "--own-parameters"),
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--spread", "tau"), "--spread"),
         (("--spread", "tau=0.1", "tau = 0.2"), "'tau'"),

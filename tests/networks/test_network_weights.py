@@ -119,10 +119,19 @@ def test_hash_sees_the_description(network: Network) -> None:
 # Varying
 
 
-def test_with_neuron_keeps_weights_and_drops_former_parameters(network: Network) -> None:
-    trained = Network(network.config, {**network.weights, "b.tau": np.array(0.05)})
+@pytest.mark.parametrize("copy", [True, False])
+def test_with_neuron_keeps_weights_and_common_parameters(network: Network, *, copy: bool) -> None:
+    """By name and unit: adex has no tau, and lif_refractory theta in mV."""
+    own = {"b.tau": np.array(0.05), "c.theta": np.linspace(0.5, 1, 81)}
+    trained = Network(network.config, {**network.weights, **own})
     assert [placed.model.name for placed in trained.config.placed] == ["lif"] * 3
-    varied = trained.with_neuron("alif", calibrate="none")
+    varied = trained.with_neuron("alif", calibrate="none", copy=copy)
+    assert own.keys() & varied.weights.keys() == (own.keys() if copy else set())
+    assert all(varied.weights[name] is trained.weights[name] for name in own if copy)
+    millivolts = trained.with_neuron("lif_refractory", calibrate="none", copy=copy)
+    assert own.keys() & millivolts.weights.keys() == ({"b.tau"} if copy else set())
+    assert not own.keys() & trained.with_neuron("adex", calibrate="none").weights.keys()
+    varied = trained.with_neuron("alif", calibrate="none", copy=False)
     assert [placed.model.name for placed in varied.config.placed] == ["alif"] * 3
     kept = {f"{name}.readout.tau": tau for name, tau in zip("abc", (0.1, 0.05, 0.1), strict=True)}
     assert varied.weights.keys() == network.weights.keys() | kept.keys()

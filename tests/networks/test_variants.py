@@ -81,7 +81,8 @@ def test_a_network_knows_its_spread_and_its_hash_does_not_depend_on_it(network: 
     varied = network.with_spread({"tau": 0.1}).with_delay("1*ms").with_spread({"theta": 0.05})
     assert varied.quantised().spread == {"tau": 0.1, "theta": 0.05}
     assert varied.sha256 == Network(varied.config, varied.weights).sha256
-    assert varied.with_neuron("alif", calibrate="none").spread == {}
+    assert varied.with_neuron("alif", calibrate="none").spread == varied.spread
+    assert varied.with_neuron("alif", calibrate="none", copy=False).spread == {}
 
 
 # Background

@@ -100,7 +100,7 @@ def _changed(network: Network, described: NetworkConfig | None, init: InitConfig
         network = _redescribed(network, described, init.model)
     if init.neuron is None:
         return network
-    return network.with_neuron(init.neuron, calibrate=init.calibrate)
+    return network.with_neuron(init.neuron, calibrate=init.calibrate, copy=init.copy_parameters)
 
 
 def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network:

@@ -79,6 +79,9 @@ class InitConfig(Table):
     calibrate: Literal["rate", "psp", "none"] = Field(
         "rate", description="how the weights are scaled for it, as `bioae simulate` does"
     )
+    copy_parameters: bool = Field(
+        True, description="whether values of parameters that the model has too are kept"
+    )
 
 
 #: A spike derivative by its name, or a table.
