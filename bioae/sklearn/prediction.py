@@ -152,7 +152,8 @@ class SpikingClassifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the class of each example."""
-        return np.asarray(self.classes_[self._outputs(X).argmax(1)])
+        largest = self._outputs(X).argmax(1)
+        return np.asarray(self.classes_[largest])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each class, (example, class): the softmax of the outputs."""
