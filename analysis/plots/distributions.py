@@ -103,7 +103,7 @@ def fitted_rates(
     values = _RATES.by_layer(given, layers)
     trees = {name: tree for name, tree in given.items() if isinstance(tree, xr.DataTree)}
     fit_of: Any = trees if fits is None else fits
-    fitted = _FITS.by_layer(fit_of, layers) if fit_of else {}
+    fitted = _FITS.by_layer(fit_of, layers if fits is None else None) if fit_of else {}
     axes = panels(layers_in(values), (3.6, 2.3), "firing rate (Hz)", ax=ax, most=2)
     pooled = [each.to_numpy().ravel() for own in values.values() for each in own.values()]
     every = np.concatenate([np.zeros(0), *pooled])

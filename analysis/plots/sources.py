@@ -44,7 +44,7 @@ Layers: TypeAlias = str | Sequence[str] | None
 
 def results_of(results: Results, name: str) -> dict[str, xr.DataTree]:
     """Return results by name, read and checked; the name of a single one is empty."""
-    return {label: result_of(each) for label, each in by_name(results, name).items()}
+    return {label: _result_of(each, label) for label, each in by_name(results, name).items()}
 
 
 def by_name(given: Any, name: str) -> dict[str, Any]:
@@ -53,8 +53,17 @@ def by_name(given: Any, name: str) -> dict[str, Any]:
         given = {"": given}
     needed(given, name, "Give a result, the path of one, or several by name: {'mine': result}")
     return {
-        str(label): result_of(each) if _is_source(each) else each for label, each in given.items()
+        str(label): _result_of(each, str(label)) if _is_source(each) else each
+        for label, each in given.items()
     }
+
+
+def _result_of(source: Any, label: str) -> xr.DataTree:
+    tree = result_of(source)
+    if not all("spike_count" in layer.variables for layer in tree["layers"].children.values()):
+        expected, found = "the result of a simulation", "a tree without spikes"
+        raise ResultError("nothing to draw", where=label or None, expected=expected, found=found)
+    return tree
 
 
 def needed(items: object, name: str, hint: str | None = None) -> None:
@@ -168,11 +177,17 @@ class Measure(Generic[T]):
     def _checked(self, given: Any, where: str) -> T:
         if not isinstance(given, self.kind):
             self._refuse(given, where)
-        known = {*map(str, (given.variables if isinstance(given, xr.Dataset) else given.dims))}
-        if not known >= {*self.needs}:
-            expected, found = ", ".join(self.needs), shortened(", ".join(sorted(known))) or "none"
+        several = isinstance(given, xr.Dataset)
+        known: list[str] = sorted(map(str, given.variables if several else given.dims))
+        arrays = given.data_vars.items() if several else [(self.needs[0], given)]
+        texts = [str(a.dtype) for n, a in arrays if n in self.needs and a.dtype.kind not in "iufb"]
+        complete = {*known} >= {*self.needs}
+        if texts or not complete:
             raise ResultError(
-                f"the {self.name} do not fit", where=where or None, expected=expected, found=found
+                f"the {self.name} do not fit",
+                where=where or None,
+                expected="numbers" if complete else ", ".join(self.needs),
+                found=texts[0] if complete else shortened(", ".join(known)) or "none",
             )
         return given
 
@@ -194,10 +209,11 @@ def _is_mapping(given: object) -> bool:
 
 
 def _chosen(measured: Mapping[str, Any], layers: Layers) -> list[str]:
-    if layers is None:
-        return [*measured]
-    instance(layers, "layers", (str, list, tuple), error=ResultError)
-    names = [layers] if isinstance(layers, str) else [*layers]
+    if layers is not None:
+        instance(layers, "layers", (str, list, tuple), error=ResultError)
+    names = [layers] if isinstance(layers, str) else [*(measured if layers is None else layers)]
+    if not names:
+        raise ResultError("there is no layer to draw", where="layers", expected="at least one")
     for name in names:
         if name not in measured:
             expected = " or ".join(map(repr, measured))
