@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from degenerate import RESULTS
 from matplotlib.figure import Figure
 from rasters import make
 from refusals import refused
@@ -31,8 +32,8 @@ def _of_task(task: str, output: tuple[int, ...], desired: Any = None) -> xr.Data
     )  # fmt: skip
 
 
-#: A result for each figure; the others draw the example.
-RESULTS: dict[str, Callable[[], xr.DataTree]] = {
+#: A result for each figure; the others draw the usual one.
+TASKS: dict[str, Callable[[], xr.DataTree]] = {
     "confusion_matrices": lambda: _of_task("classification", (4, 2)),
     "input_signals": lambda: _of_task("classification", (4, 2)),
     "output_traces": lambda: _of_task("sequence", (4, 6, 1)),
@@ -48,7 +49,7 @@ def titles(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_a_result_and_several_by_name(name: str, tmp_path: Path) -> None:
-    draw, tree = getattr(plots, name), RESULTS.get(name, example_result)()
+    draw, tree = getattr(plots, name), TASKS.get(name, RESULTS["usual"])()
     alone = draw(tree)
     for axes in alone.axes:
         shown = axes.lines or axes.images or axes.patches or axes.collections
