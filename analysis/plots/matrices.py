@@ -194,7 +194,7 @@ def class_rates(
     for name, array in measured.items():
         if not array.size:
             raise ResultError("there is no class or neuron to draw", where=name)
-    grid = panels([*measured], (4.6, 2.4), ax=ax, margin=(0.6, 0.6), pictures=True)
+    grid = panels([*measured], (4.6, 2.4), ax=ax, margin=(0.6, 0.6))
     # One scale for all results, so that colours can be compared.
     highest = max(float(np.nan_to_num(array.to_numpy()).max()) for array in measured.values())
     for name, axes in grid.items():
