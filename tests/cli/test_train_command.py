@@ -200,7 +200,9 @@ def test_another_neuron_is_trained_and_resumed_to_the_same_bits(
     trained = artefact.load(here / "straight" / "model")
     assert {placed.model.name for placed in trained.network.config.placed} == {"cuba"}
     assert trained.network.config.steps == 5  # as in the network from which it starts
-    init = {"model": "first/model", "neuron": "cuba", "calibrate": "psp"}
+    init = {
+        "model": "first/model", "neuron": "cuba", "calibrate": "psp", "copy_parameters": True
+    }  # fmt: skip
     assert trained.training["training"]["init"] == init
 
 
