@@ -36,7 +36,8 @@ def test_the_same_spikes_and_gradients(peer: str, together: int | None) -> None:
     network = Network.initialise(NetworkConfig.preset("strided", steps=12)).quantised()
     shown = Presentations.of(network.config, load("sample", "test", 4))
     drive = torch.from_numpy(shown.drive())
-    ours = mirror_of(network, derivative=derivative("fast_sigmoid", slope=SLOPE))
+    fast = derivative("fast_sigmoid", slope=SLOPE)
+    ours = mirror_of(network, derivative=fast, dtype=torch.float32)
     theirs = build(peer, network)
     theirs.together = together or network.config.steps
     expected, found = ours(drive), theirs(drive)
