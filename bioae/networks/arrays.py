@@ -56,13 +56,14 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
             expected=" or ".join(str(shape) for shape in allowed),
             found=str(np.shape(values)),
         )
-    if not np.isfinite(values).all():
+    largest = np.abs(values).max(initial=0)
+    if not np.isfinite(largest):
         raise NetworkError(f"the array {name!r} has values that are not finite")
-    if np.abs(values).max(initial=0) > _LARGEST:
+    if largest > _LARGEST:
         raise NetworkError(
             f"the array {name!r} has values that are too large",
             expected=f"magnitudes of at most {_LARGEST:g}",
-            found=f"{np.abs(values).max():g}",
+            found=f"{largest:g}",
         )
 
 

@@ -97,9 +97,7 @@ class LearningConfig(RunConfig):
             _check_taken(learning.rule, network.layers)
         check_rules(network.placed, network.dt_seconds)
         for placed in network.placed:
-            _ = (
-                placed.program
-            )  # so that a model that does not fit is refused before there are files
+            _ = placed.program  # refuses a model that does not fit, before there are files
         optimises = learning.optimiser is not None
         check_averaged(network.placed, learning.batch_size, optimiser=optimises)
         check_held(network.placed, learning.held, 1, where="learning.held")
