@@ -18,8 +18,6 @@ from typing import Any, TypeGuard
 
 import xarray as xr
 
-__all__ = ["Accessor", "Figures"]
-
 #: `bioae.analysis`, whose functions these are.
 _PACKAGE = sys.modules[__name__.rpartition(".")[0]]
 #: Parts of other measures, which are not listed.

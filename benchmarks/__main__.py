@@ -9,8 +9,6 @@ import sys
 from benchmarks.stored import parser
 from bioae.files import user_cache, write_text
 
-__all__ = ["NAMES", "main"]
-
 #: The benchmarks, which are modules of this package, in their order.
 NAMES = ("starting", "training", "recurrent", "simulation", "analysis", "learning")
 

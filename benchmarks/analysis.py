@@ -29,8 +29,6 @@ from benchmarks.subprocesses import Subprocess
 if TYPE_CHECKING:
     from benchmarks.shared_statistics import Shared
 
-__all__ = ["compared_with_elephant", "large", "main"]
-
 _COMMAND = "python -m benchmarks.analysis"
 _LAYER = "latent"
 _LIMIT_MEGABYTES = 4 * 1024

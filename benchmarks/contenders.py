@@ -27,10 +27,6 @@ from bioae.simulation.targets import activation as targets
 from bioae.simulation.workers.job import Brian2Engine
 from bioae.simulation.workers.processes import shared
 
-__all__ = [
-    "CASES", "Case", "brian2", "digits", "mirror", "peer", "spikes_of", "to_file", "trained",
-]  # fmt: skip
-
 Spikes = dict[str, int]
 
 _ROOT = Path(__file__).parents[1]

@@ -24,8 +24,6 @@ from bioae.trainers.training.descent import evaluate
 from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.training import assemble
 
-__all__ = ["main", "table"]
-
 _COMMAND = "python -m benchmarks.fine_tuning"
 _WORK = Path(__file__).parent.parent / "runs" / "fine_tuning"
 _SOURCE = "lif"

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Row", "interleaved", "spread", "summarised", "summary_row"]
-
 
 @dataclass(frozen=True)
 class Row:

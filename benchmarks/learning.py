@@ -20,8 +20,6 @@ from typing import Any, NamedTuple
 from benchmarks.interleaved import summary_row
 from benchmarks.stored import Table, parser, pending_tables, write_table
 
-__all__ = ["CASES", "Case", "main", "measured"]
-
 _COMMAND = "python -m benchmarks.learning"
 _STEPS, _UNITS = 50, 400
 

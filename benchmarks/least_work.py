@@ -20,8 +20,6 @@ from bioae.simulation.presentations import Presentations
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SimulationWork", "simulation_work", "training_work"]
-
 _FLOAT = 4  # bytes of a float32
 _IN_CACHE, _REPEATS = 4096, 20_000
 

@@ -13,8 +13,6 @@ from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_pieces
 from bioae.simulation.results.tree import build_result, group_of
 
-__all__ = ["RandomSpikes", "random_result", "write_random_result"]
-
 _CLASSES = 10
 _SIDE = 28
 _SPIKES_PER_PIECE = 4_000_000

@@ -31,8 +31,6 @@ from bioae.random import stream
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 
-__all__ = ["CASES", "WIDTHS", "Case", "Recovery", "recover", "run", "table"]
-
 _COMMAND = "python -m benchmarks.recovery"
 _SEEDS = range(3)
 _FACTORS = (2.0, 0.5)

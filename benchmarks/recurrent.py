@@ -29,8 +29,6 @@ from bioae.networks import Network, NetworkConfig
 from bioae.random import stream
 from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
 
-__all__ = ["OURS", "UNCOMPILED", "Sizes", "layers", "main", "table", "training"]
-
 _COMMAND = "python -m benchmarks.recurrent"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 

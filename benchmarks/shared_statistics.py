@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from benchmarks.random_results import RandomSpikes, random_result
 from bioae import analysis
 
-__all__ = ["Shared", "pair_statistics", "train_statistics", "trial_statistics"]
-
 _LAYER = "latent"
 _MS = 1 * pq.ms
 _WINDOW_MS = 3.0

@@ -27,8 +27,6 @@ from bioae.analysis import differing_spikes
 from bioae.networks import artefact
 from bioae.simulation.backend import Backend
 
-__all__ = ["main"]
-
 _COMMAND = "python -m benchmarks.simulation"
 _STEPS = 100
 _THREADS = 2

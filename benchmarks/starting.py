@@ -17,8 +17,6 @@ from pathlib import Path
 from benchmarks.interleaved import Row, summary_row
 from benchmarks.stored import Table, parser, pending_tables, write_table
 
-__all__ = ["first_result_seconds", "main"]
-
 _COMMAND = "python -m benchmarks.starting"
 _TITLE = "Starting"
 _RUNS = 5

@@ -15,8 +15,6 @@ from bioae.simulation.presentations import Presentations
 from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
 from bioae.trainers.mirror.connections.functional import connect
 
-__all__ = ["CONVOLUTIONS", "NAMES", "OURS", "Step", "driven", "step"]
-
 OURS, CONVOLUTIONS = "bioae", "connections only"
 
 #: Names of the steps; the last has no neurons, see `_connections`.

@@ -19,11 +19,6 @@ from typing import Any
 from bioae.files import write_text
 from bioae.provenance import processor
 
-__all__ = [
-    "DOCS_RESULTS", "RESULTS", "Stored", "Table", "machine", "parser", "pending_tables",
-    "write_table",
-]  # fmt: skip
-
 #: Results of the benchmarks, and results that pages of the documentation include.
 RESULTS = Path(__file__).parent / "results"
 DOCS_RESULTS = Path(__file__).parents[1] / "docs" / "results"

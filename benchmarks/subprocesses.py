@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Subprocess"]
-
 _SAMPLE_SECONDS = 0.05
 _KILOBYTES_PER_MEGABYTE = 1024
 

@@ -31,8 +31,6 @@ from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["Parameters", "TrainedPopulation"]
-
 _ITERATIONS = 40
 
 # If the final fit does not explain the spikes, training restarts, a tenth from the start.

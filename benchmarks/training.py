@@ -30,8 +30,6 @@ from benchmarks.stored import RESULTS, Stored, parser
 from bioae.files import write_text
 from bioae.networks import Network, NetworkConfig
 
-__all__ = ["main", "table"]
-
 _COMMAND = "python -m benchmarks.training"
 _PACKAGES = ("bioae", "numpy", "torch", *PEERS)
 _BATCH = 64

@@ -39,19 +39,6 @@ if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
     from bioae.trainers.training.config import TrainingConfig
 
-__all__ = [
-    "ModelKind",
-    "analyze",
-    "build",
-    "engine_of",
-    "kind_of",
-    "learn",
-    "parity",
-    "simulate",
-    "simulate_to",
-    "train",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

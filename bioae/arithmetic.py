@@ -26,16 +26,6 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.operators import OPERATORS, power
 
-__all__ = [
-    "CUDA_HEADER",
-    "PREFIX",
-    "brian2_arithmetic",
-    "cpp_source",
-    "cuda_source",
-    "rendered",
-    "rendered_statement",
-]
-
 #: C++ computes with integers above it as with floats of 32 bits, which cannot hold them.
 _LARGEST_FLOAT32_INTEGER = 2**24
 

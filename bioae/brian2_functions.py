@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 from brian2 import Function
 
-__all__ = ["brian2_function", "for_cuda"]
-
 
 def brian2_function(
     name: str,

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["any_array", "array", "floats", "instance", "number", "one_of", "real", "whole"]
-
 _MOST = 2**63 - 1
 
 

@@ -13,8 +13,6 @@ from bioae.runs.rules.config import LearningConfig
 if TYPE_CHECKING:
     from bioae.trainers.training.config import TrainingConfig
 
-__all__ = ["load_configuration"]
-
 
 def load_configuration(
     source: Mapping[str, Any] | Path | str,

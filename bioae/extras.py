@@ -8,8 +8,6 @@ from typing import Any
 
 from bioae.errors import LibraryError
 
-__all__ = ["has_torch", "installing", "need_torch", "needs"]
-
 
 def installing(extra: str) -> str:
     """Return the command that installs an extra of bioae, which no package index has yet."""

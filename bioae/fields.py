@@ -13,18 +13,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
-__all__ = [
-    "DEEPEST",
-    "Count",
-    "Natural",
-    "Positive",
-    "Size",
-    "Steps",
-    "Table",
-    "Threads",
-    "check_plain",
-]
-
 #: The deepest nesting of tables and lists.
 DEEPEST = 32
 

@@ -18,8 +18,6 @@ from typing import Literal
 from bioae.errors import OutputError, shortened
 from bioae.inputs import as_path, kind_of
 
-__all__ = ["Kind", "atomic_output", "check_output", "remove", "user_cache", "write_text"]
-
 Kind = Literal["file", "folder"]
 
 #: Most file systems have 255 bytes, and temporary folders have more than the name.

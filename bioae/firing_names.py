@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BURSTING_THRESHOLD", "with_current_names"]
-
 #: Spikes per step above which a neuron bursts; see `bioae.analysis.is_bursting`.
 BURSTING_THRESHOLD = 0.5
 

@@ -14,8 +14,6 @@ import h5py
 import numpy as np
 from h5py import h5d, h5o, h5t, h5z
 
-__all__ = ["check_hdf5"]
-
 _MOST_INFLATED = 1032  # bytes per stored byte: the limit of zlib's format
 _FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE)
 #: The name of an array without values, whose shape is the length of a dimension.

@@ -23,23 +23,6 @@ from typing import Any
 from bioae.errors import InputError, shortened
 from bioae.fields import DEEPEST, check_plain
 
-__all__ = [
-    "DAMAGED",
-    "LARGEST_TEXT",
-    "MOST_INFLATED",
-    "as_path",
-    "check_input",
-    "kind_of",
-    "member_of",
-    "open_archive",
-    "open_input",
-    "parse_json",
-    "parse_toml",
-    "read_input",
-    "read_members",
-    "read_toml",
-]
-
 #: The most bytes of a file of text: a description, a configuration, a neuron model.
 LARGEST_TEXT = 4 * 2**20
 

@@ -16,8 +16,6 @@ from typing import Any
 
 from bioae.errors import InputError, shortened
 
-__all__ = ["Bar", "Progress", "activity", "ahead", "bar", "check_progress", "counted", "is_watched"]
-
 #: Called with the number of finished pieces of work, and of all.
 Progress = Callable[[int, int], None]
 

@@ -10,8 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["processor", "provenance"]
-
 _PACKAGES = ("bioae", "brian2", "numpy", "scipy", "torch")
 
 

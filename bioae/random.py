@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError, shortened
 
-__all__ = ["MAX_SEED", "REPEAT", "check_key", "named_stream", "stream", "uniform"]
-
 #: Seeds are unsigned 64-bit integers.
 MAX_SEED = 2**64 - 1
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Shown", "Summary", "markdown_table", "rows_of"]
-
 _LONGEST = 60  # characters of a value, next to its key in 80 columns
 
 

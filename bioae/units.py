@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["has_unit", "in_ms"]
-
 #: Names of units of time in pint, astropy and attributes of xarray, in ms.
 _IN_MS = {
     **dict.fromkeys(("us", "µs", "microsecond", "microseconds"), 1e-3),

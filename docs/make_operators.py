@@ -19,8 +19,6 @@ from bioae.equations.grammar import SUPPORTED
 from bioae.equations.operators import inexact
 from bioae.showing import markdown_table
 
-__all__ = ["PAGE", "ROWS", "described", "page"]
-
 PAGE = Path(__file__).with_name("operators.md")
 
 

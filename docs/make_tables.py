@@ -40,7 +40,8 @@ from bioae.networks.encoders import (
     LevelCrossing,
     Population,
 )
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d
+from bioae.networks.layer_base import LayerBase
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 from bioae.networks.tasks import (
     Classification,
     Reconstruction,

@@ -22,8 +22,6 @@ from bioae.networks.trained.cards import CARD, FOLDER
 from bioae.networks.trained.describing import facts, layer_table, network_table, parameter_facts
 from bioae.showing import markdown_table
 
-__all__ = ["PAGE", "filled", "main"]
-
 PAGE = Path(__file__).with_name("trained-networks.md")
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from bioae.files import write_text
 
-__all__ = ["filled", "write"]
-
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

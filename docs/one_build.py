@@ -28,8 +28,6 @@ from bioae.simulation.targets.compiling import compile_project
 from bioae.trainers.parity import Parity, parity_network
 from bioae.trainers.parity.comparison import Comparison, recorded
 
-__all__ = ["Simulation", "simulate_several", "survey"]
-
 # In Brian2's code for Cython: the function, and the template that runs while a network is built.
 _MAIN, _CREATES = "def main(_namespace):", "synapses_create"
 

@@ -29,8 +29,6 @@ from bioae.runs.splits import held_out
 from bioae.simulation.backend import Target
 from bioae.trainers import TrainingConfig
 
-__all__ = ["LARGEST", "Words", "measured_card", "ship", "stored_network"]
-
 #: The most bytes of an artefact in the package.
 LARGEST = 10**6
 

@@ -16,8 +16,6 @@ from bioae.equations.expressions import Expression, check_length, checked_size, 
 from bioae.equations.limits import MOST_NAMES
 from bioae.errors import ModelError
 
-__all__ = ["ACTIVE", "Activity", "Assignment", "parse_assignments", "without_refractory"]
-
 #: The factor of a derivative that is flagged ``(unless refractory)``, as a dumped syntax tree.
 ACTIVE = ast.dump(Expression("int(not_refractory)").tree)
 

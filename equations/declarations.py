@@ -26,18 +26,6 @@ from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.quantities import evaluate, finite, unit_name
 from bioae.errors import ModelError
 
-__all__ = [
-    "brian2_equations",
-    "check_trainable",
-    "copied_variables",
-    "in_order",
-    "parameter_order",
-    "parameter_values",
-    "random_parameters",
-    "shared_parameters",
-    "trained_bounds",
-]
-
 
 def parameter_values(model: NeuronModel) -> dict[str, Quantity]:
     """Return the values of a model's parameters, which may name one another.

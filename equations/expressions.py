@@ -13,16 +13,6 @@ from bioae.equations.grammar import RANDOM, SUPPORTED, names_in
 from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
 from bioae.errors import InputError, ModelError, did_you_mean, shortened
 
-__all__ = [
-    "Expression",
-    "Statement",
-    "check_length",
-    "check_names",
-    "checked_size",
-    "parse_expression",
-    "quoted",
-]
-
 #: Brian2 nests the text of a model deeper, and integration methods do.
 _DEEPEST_DERIVED = 200
 

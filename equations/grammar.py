@@ -5,17 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-__all__ = [
-    "BUILT_IN",
-    "EXTREMES",
-    "RANDOM",
-    "REFRACTORINESS",
-    "RESERVED_PREFIX",
-    "SUPPORTED",
-    "is_condition",
-    "names_in",
-]
-
 #: Names that every model may use without declaring them.
 BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
 

@@ -19,12 +19,6 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.names import check_name
 from bioae.errors import ModelError
 
-__all__ = [
-    "complaint",
-    "declared_equations",
-    "parsed_equations",
-]
-
 
 def declared_equations(model: NeuronModel) -> Equations:
     """Return the equations of a model's text.

@@ -14,8 +14,6 @@ from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input, read_toml
 
-__all__ = ["available", "available_synapses", "is_synapse", "load_neuron", "load_synapse"]
-
 _NEURONS, _SYNAPSES = (Path(__file__).resolve().parent / name for name in ("neurons", "synapses"))
 
 

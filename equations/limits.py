@@ -13,20 +13,6 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = [
-    "DEEPEST",
-    "LARGEST_VALUE",
-    "LONGEST_NAME",
-    "LONGEST_TEXT",
-    "MOST_EQUATIONS",
-    "MOST_EVENTS",
-    "MOST_NAMES",
-    "MOST_VALUES",
-    "MOST_VALUES_IN_ALL",
-    "Size",
-    "measured",
-]
-
 #: The characters of one text, and of one name.
 LONGEST_TEXT = 20_000
 LONGEST_NAME = 100

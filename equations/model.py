@@ -21,15 +21,6 @@ from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
 
-__all__ = [
-    "CustomEvent",
-    "NeuronModel",
-    "Surrogate",
-    "TimedValues",
-    "TomlModel",
-    "without_comments",
-]
-
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
 _COMMENT = re.compile(r"#.*")

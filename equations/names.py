@@ -8,8 +8,6 @@ from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, RESERVED_PREFIX
 from bioae.equations.limits import LONGEST_NAME
 from bioae.errors import ModelError
 
-__all__ = ["allowed", "check_name"]
-
 #: Arguments of Brian2's templates in addition to a group's variables, and attributes by which
 #: groups are asked for the group that they are part of.
 _TEMPLATE_NAMES = """

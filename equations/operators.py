@@ -10,8 +10,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-__all__ = ["EXACT", "LEAST_INTEGER", "OPERATORS", "POWERS", "inexact", "power"]
-
 #: Functions whose result is the same everywhere.
 EXACT = frozenset({"abs", "ceil", "clip", "floor", "int", "sign", "sqrt", "timestep"})
 

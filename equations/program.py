@@ -13,24 +13,6 @@ from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.model import NeuronModel
 from bioae.equations.operators import inexact
 
-__all__ = [
-    "BIASES",
-    "DUE",
-    "INHIBITION",
-    "INPUT",
-    "LAYER_SPIKES",
-    "NEVER",
-    "REFRACTORY_PREFIX",
-    "TEMPORARY",
-    "Draw",
-    "Event",
-    "Noise",
-    "Parameter",
-    "Program",
-    "State",
-    "Statements",
-]
-
 Statements = tuple[Statement, ...]
 
 #: Input that arrived at a neuron in a step, in network weights: the sum of all of them; or, for a

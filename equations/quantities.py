@@ -27,19 +27,6 @@ from bioae.equations.expressions import Expression, check_names, parse_expressio
 from bioae.equations.limits import LARGEST_VALUE
 from bioae.errors import InputError, ModelError
 
-__all__ = [
-    "LONGEST",
-    "SHORTEST",
-    "SOME_DT",
-    "constants",
-    "evaluate",
-    "finite",
-    "physical_constants",
-    "text_of",
-    "time_in_seconds",
-    "unit_name",
-]
-
 #: The shortest and the longest time, in seconds.
 SHORTEST, LONGEST = 1e-12, 1e6
 

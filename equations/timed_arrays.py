@@ -14,8 +14,6 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError
 
-__all__ = ["check_interval", "timed_arrays", "varying", "without_timed_arrays"]
-
 #: The relative error that rounding may cause in a number of steps.
 _ROUNDING = 1e-9
 

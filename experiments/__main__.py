@@ -22,8 +22,6 @@ from experiments.runner.rows import Document, check_rows, identity_of, read_json
 from experiments.runner.store import IDENTITY, Store, check_folder, opened
 from experiments.runner.verdict import judge
 
-__all__ = ["experiment", "main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its words are those of this process by default."""

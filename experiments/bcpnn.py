@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-__all__ = ["EXPERIMENT", "draw_accuracies", "draw_rings", "run"]
-
 #: The penalties of the ridge regression, of which images held out of training choose one.
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_accuracy", "linear", "recipe", "run", "spiking"]
-
 
 def recipe(sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training configuration, with the data and epochs of some sizes."""

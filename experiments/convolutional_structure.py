@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
 
-__all__ = ["EXPERIMENT", "LENGTH", "UNITS", "autoencoder", "draw_localisation", "perceptron", "run"]
-
 #: The places on the ring, and the hidden units.
 LENGTH, UNITS = 40, 40
 

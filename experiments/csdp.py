@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.simulation import Learned
 
-__all__ = ["EXPERIMENT", "draw_accuracies", "run", "tagged"]
-
 CLASSES = 10
 
 #: The step size of Adam, for batches of 500.

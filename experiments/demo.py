@@ -17,8 +17,6 @@ from experiments.runner.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "draw_firing", "run"]
-
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Train the demo's network, simulate it in Brian2 on held-out digits, and measure."""

@@ -27,8 +27,6 @@ from experiments.runner.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "draw_brian2", "draw_main", "draw_sweeps", "run"]
-
 #: What the latent layer and the others are asked for; the coefficients are ours.
 SETTINGS: dict[str, dict[str, Any]] = {
     "none": {},

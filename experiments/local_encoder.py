@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_readouts", "run"]
-
 #: The layer whose spikes are read out.
 LAYER = "hidden"
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "FUNCTIONS", "draw_learned", "pairs", "run"]
-
 LAYER, RULE = "hidden", "csdp_at_end"
 
 #: Functions of two bits.

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = [
-    "EXPERIMENT", "classify", "draw_autoencoders", "draw_labels", "perceptron", "reconstruct",
-    "run", "with_noise",
-]  # fmt: skip
-
 #: The scale of the noise of the perceptron: that of the first trials, set before any row was run.
 SCALE = 0.08
 

@@ -16,8 +16,6 @@ from experiments.runner.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EPISTASIS", "EXPERIMENT", "STEPS", "climbed", "draw_errors", "points", "run"]
-
 Numbers = NDArray[np.float64]
 
 #: The numbers of loci K on which a contribution depends, besides its own.

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_accuracy", "draw_critical", "draw_gradients", "recipe", "run"]
-
 #: The gain of the weights from the input, at which untrained layers fire in the required range.
 INPUT_GAIN = 3.0
 

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = [
-    "EXPERIMENT", "SEEDS", "SILENCED", "conventional", "draw_errors", "errors", "examples",
-    "memoryless", "pointwise", "recipe", "run", "silenced", "spiking",
-]  # fmt: skip
-
 #: The layers whose spikes are suppressed in the control.
 SILENCED = ("first", "middle")
 #: The numbers of seeds of materials that have fewer than the others.

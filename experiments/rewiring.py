@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_accuracies", "run"]
-
 LAYER, RULE = "hidden", "stdp_structural"
 
 #: The arrays of the weights, and of the connections that exist.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
 
-__all__ = ["EXPERIMENT", "draw_brian2", "draw_courses", "draw_ingredients", "run"]
-
 #: The numbers of passes over 50,000 training images.
 EPOCHS = {"50k": 1, "200k": 4, "800k": 16}
 

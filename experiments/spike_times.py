@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from experiments.spike_response import SpikeTimeNetwork
 
-__all__ = ["EXPERIMENT", "draw_errors", "draw_jump", "recipe", "run"]
-
 Numbers = NDArray[np.float64]
 
 #: The bits after the point of the compiled weights that run in Brian2, and of the usual grid.

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = ["EXPERIMENT", "draw_accuracy", "recipe", "run", "shuffled"]
-
 #: Points beyond the delay: two cues of 20, and room for the onset.
 _ROOM = 50
 

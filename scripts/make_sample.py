@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.datasets import load
+from bioae.datasets.data import Split
 from bioae.datasets.idx import write_idx
-from bioae.datasets.store import Split, file_names, indices_name
+from bioae.datasets.store import file_names, indices_name
 
 TARGET = Path(__file__).resolve().parents[1] / "bioae" / "data" / "mnist-sample"
 PER_CLASS: dict[Split, int] = {"train": 200, "test": 50}

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from bioae.networks.artefact import NetworkLike
     from bioae.simulation.backend import Dtype
 
-__all__ = ["evaluate"]
-
 
 def evaluate(
     network: NetworkLike,

@@ -24,8 +24,6 @@ from bioae.noise import Key
 from bioae.random import named_stream
 from bioae.trainers.mirror.layer import LayerMirror
 
-__all__ = ["gradient_norms", "layer_outputs"]
-
 #: Below the exponent of any number of float64.
 _LEAST_EXPONENT = -1100
 

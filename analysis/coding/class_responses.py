@@ -16,14 +16,6 @@ from bioae.analysis.results.outputs import classes, labels_of
 from bioae.checks import instance
 from bioae.errors import ResultError
 
-__all__ = [
-    "assigned_accuracy",
-    "assigned_classes",
-    "class_separation",
-    "mean_squared_distances",
-    "rates_by_class",
-]
-
 
 @of_result
 def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:

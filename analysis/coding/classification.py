@@ -13,8 +13,6 @@ from bioae.analysis.results.outputs import check_task, class_labels, output_bloc
 from bioae.checks import floats, real
 from bioae.errors import ResultError
 
-__all__ = ["accuracy", "confusion_matrix", "memorised_labels", "predicted_class", "wilson_interval"]
-
 _ENDS = {"low": "lower end of the interval", "high": "upper end of the interval"}
 
 

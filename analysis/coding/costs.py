@@ -19,8 +19,6 @@ from bioae.analysis.results.layers import layer_data, layer_names, of_result, st
 from bioae.checks import instance, one_of
 from bioae.errors import ResultError
 
-__all__ = ["cost", "operations"]
-
 _COLUMNS = {
     "neurons": "neurons",
     "spikes": "spikes per image",

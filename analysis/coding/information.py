@@ -21,8 +21,6 @@ from bioae.analysis.results.repeats import first_presentations
 from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
-__all__ = ["Correction", "count_information", "latency_information"]
-
 Correction = Literal["miller_madow", "none"]
 # The position of a block's first example, and the responses (example, neuron) of the block.
 _Responses = Iterator[tuple[int, NDArray[np.int64]]]

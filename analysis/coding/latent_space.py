@@ -14,9 +14,6 @@ from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import layer_data, of_result
 from bioae.errors import ResultError
 
-__all__ = ["Plane", "participation_ratio", "principal_plane", "project"]
-
-
 #: The most multiplications, up to a small factor, of an exact decomposition.
 _EXACT = 10**6
 

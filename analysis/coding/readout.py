@@ -15,8 +15,6 @@ from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import number, one_of, whole
 from bioae.errors import ResultError
 
-__all__ = ["linear_readout"]
-
 _ITERATIONS = 1000
 
 

@@ -26,13 +26,6 @@ from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import any_array, whole
 from bioae.errors import ResultError, shortened
 
-__all__ = [
-    "inverse_participation_ratio",
-    "spike_triggered_average",
-    "transfer_curve",
-    "weight_fields",
-]
-
 # Numbers in a block of counts or of images.
 _ENTRIES = 2**22
 

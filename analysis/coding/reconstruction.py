@@ -15,15 +15,6 @@ from bioae.analysis.results.outputs import images_of
 from bioae.checks import any_array, instance
 from bioae.errors import ResultError
 
-__all__ = [
-    "all_zero",
-    "mean_absolute_error",
-    "mean_image",
-    "mean_squared_error",
-    "reconstruction_errors",
-    "sum_squared_error",
-]
-
 #: Errors of images by the differences from their targets, and the dimensions of pixels.
 _MEASURES: dict[str, Callable[[xr.DataArray, list[Hashable]], xr.DataArray]] = {
     "sum_squared_error": lambda difference, pixels: (difference**2).sum(pixels),

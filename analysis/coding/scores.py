@@ -25,8 +25,6 @@ from bioae.analysis.results.spikes import blocks, trains
 from bioae.checks import number
 from bioae.errors import ResultError
 
-__all__ = ["goodness", "output_errors", "output_scores", "scores"]
-
 _LABELS = {
     "accuracy": "accuracy",
     "cross_entropy": "cross-entropy (nats)",

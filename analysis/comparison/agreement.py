@@ -25,14 +25,6 @@ from bioae.analysis.results.outputs import task_of
 from bioae.analysis.results.spikes import blocks
 from bioae.errors import ResultError, shortened
 
-__all__ = [
-    "check_comparable",
-    "differing_spikes",
-    "firing_change",
-    "reconstruction_change",
-    "score_change",
-]
-
 _COLUMNS = {
     "spikes_a": "spikes in the first",
     "spikes_b": "spikes in the second",

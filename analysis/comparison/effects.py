@@ -25,8 +25,6 @@ from bioae.analysis.results.layers import (
 from bioae.checks import instance, real, whole
 from bioae.errors import ResultError
 
-__all__ = ["COMPARED", "compare", "compare_values", "effects_table", "is_paired", "neuron_values"]
-
 #: The statistics of neurons that are compared between results and with cortex.
 COMPARED = (
     "firing_rate", "isi_cv", "isi_cv2", "lv", "lvr", "fano_factor", "lifetime_sparseness",

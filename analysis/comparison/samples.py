@@ -20,20 +20,6 @@ from bioae.checks import floats
 from bioae.errors import ResultError
 from bioae.units import has_unit
 
-__all__ = [
-    "COLUMNS",
-    "Bootstrap",
-    "cliffs_delta",
-    "cohens_d",
-    "compare_samples",
-    "hedges_g",
-    "holm",
-    "kolmogorov_smirnov",
-    "mean_difference_interval",
-    "rank_biserial",
-    "wasserstein_distance",
-]
-
 Sample = NDArray[np.float64]
 
 #: The columns of a comparison, with their long names.

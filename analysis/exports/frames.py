@@ -26,8 +26,6 @@ from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
 
-__all__ = ["layer_frame", "neuron_frame", "spike_frame", "to_csv", "to_pandas"]
-
 #: Rows of a table that takes seconds and hundreds of megabytes.
 _MANY_ROWS = 10_000_000
 

@@ -27,8 +27,6 @@ from bioae.errors import ResultError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
-__all__ = ["to_neo", "to_nwb"]
-
 
 @of_result
 def to_neo(

@@ -13,8 +13,6 @@ from bioae.analysis.results.spikes import Spikes, blocks, spike_keys
 from bioae.checks import instance
 from bioae.errors import ResultError
 
-__all__ = ["IntervalSums", "interval_sums", "intervals_of", "sums_of"]
-
 _LARGEST_HISTOGRAM = 2**26
 
 

@@ -25,19 +25,6 @@ from bioae.analysis.results.spikes import blocks
 from bioae.checks import number
 from bioae.errors import ResultError
 
-__all__ = [
-    "burst_index",
-    "chance_isi_cv",
-    "interval_histogram",
-    "isi_cv",
-    "isi_cv2",
-    "isi_distribution",
-    "lv",
-    "lvr",
-    "mean_interval",
-    "refractory_violations",
-]
-
 
 @of_result
 def interval_histogram(

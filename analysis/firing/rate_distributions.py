@@ -21,8 +21,6 @@ from bioae.analysis.results.layers import duration_s, layer_data, of_result, ste
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["fit_rates", "rate_bins", "rate_distribution", "rate_statistics"]
-
 _FITTED = {
     "shape": ("shape: of ln(rate) the standard deviation, of gamma its order", "1"),
     "scale": ("scale: the median of a log-normal, else the mean over the shape", "Hz"),

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammainc, gammaln, ndtr, xlogy, zeta
 
-__all__ = ["FAMILIES", "Family", "Fit"]
-
 Rates = NDArray[np.float64]
 _ROOT = np.sqrt(2 * np.pi)
 

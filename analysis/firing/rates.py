@@ -22,27 +22,7 @@ from bioae.analysis.results.layers import duration_s, layer_data, of_result, ste
 from bioae.analysis.results.spikes import blocks
 from bioae.checks import number, one_of
 from bioae.errors import ResultError
-from bioae.firing_names import BURSTING_THRESHOLD
-
-__all__ = [
-    "BURSTING_THRESHOLD",
-    "NeuronSet",
-    "active_fraction",
-    "bursting_fraction",
-    "check_reference",
-    "dead_fraction",
-    "firing_rate",
-    "first_spike_latency",
-    "first_spikes",
-    "is_alive",
-    "is_bursting",
-    "is_silent",
-    "population_rate",
-    "rate_per_step",
-    "rate_per_step_mean_alive",
-    "silent_fraction",
-    "spike_count",
-]
+from bioae.firing_names import BURSTING_THRESHOLD as BURSTING_THRESHOLD
 
 #: The neurons that a fraction or a distribution is of.
 NeuronSet = Literal["all", "alive"]

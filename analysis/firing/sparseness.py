@@ -34,8 +34,6 @@ from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import one_of
 from bioae.errors import ResultError
 
-__all__ = ["SparsenessMeasure", "lifetime_sparseness", "population_sparseness"]
-
 SparsenessMeasure = Literal["treves_rolls", "hoyer", "kurtosis"]
 _TITLES = {
     "treves_rolls": "sparseness (Treves-Rolls)",

@@ -25,8 +25,6 @@ from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import blocks, trains
 
-__all__ = ["dispersion", "fano_factor"]
-
 
 @of_result
 def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None) -> xr.DataArray:

@@ -14,8 +14,6 @@ import xarray as xr
 
 from bioae.errors import ResultError
 
-__all__ = ["DEFINITIONS", "Definition", "Rows", "Table", "anchor", "as_table", "format_value"]
-
 
 class Definition(NamedTuple):
     """Definition of a statistic of a layer.

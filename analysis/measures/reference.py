@@ -16,8 +16,6 @@ from bioae.errors import ResultError, describe
 from bioae.fields import Table
 from bioae.inputs import read_toml
 
-__all__ = ["Reference", "load_references", "references"]
-
 _FILE = Path(__file__).resolve().with_name("reference.toml")
 
 

@@ -53,15 +53,6 @@ from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
 from bioae.progress import Progress, counted
 
-__all__ = [
-    "BURST_MS",
-    "example_statistics",
-    "layer_statistics",
-    "neuron_statistics",
-    "statistics",
-    "summary",
-]
-
 #: Intervals shorter than this count as those of a burst: Harris et al. (2001), Neuron 32:141.
 BURST_MS = 6.0
 

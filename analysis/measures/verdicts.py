@@ -25,17 +25,6 @@ from bioae.analysis.results.layers import duration_s, of_result, steps
 from bioae.analysis.results.outputs import images_of
 from bioae.analysis.results.repeats import stimulus_index
 
-__all__ = [
-    "Context",
-    "Verdict",
-    "context_of",
-    "cortical_values",
-    "has_time_constants",
-    "layer_verdicts",
-    "verdict",
-    "verdict_table",
-]
-
 Outcome = Literal["within", "below", "above", "not comparable"]
 
 # Brian2's names of times and frequencies, with their prefixes.

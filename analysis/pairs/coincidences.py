@@ -27,8 +27,6 @@ from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import Spikes, blocks, trains
 from bioae.errors import ResultError
 
-__all__ = ["cross_correlogram", "spike_time_tiling", "synchrony"]
-
 # Numbers in a block of spectra.
 _NUMBERS = 2**16
 # Most neurons in a matrix of spike time tiling.

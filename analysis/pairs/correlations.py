@@ -32,13 +32,6 @@ from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import one_of
 from bioae.errors import ResultError
 
-__all__ = [
-    "CorrelationKind",
-    "correlation_matrix",
-    "mean_pairwise_correlation",
-    "temporal_correlation_matrix",
-]
-
 CorrelationKind = Literal["total", "signal", "noise"]
 _KINDS = ("total", "signal", "noise")
 _MOST_NEURONS = 16_384

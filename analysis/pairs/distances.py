@@ -20,14 +20,6 @@ from bioae.analysis.pairs.trains import (
 )
 from bioae.analysis.results.arrays import check_not_negative
 
-__all__ = [
-    "isi_distance",
-    "spike_distance",
-    "spike_synchronization",
-    "van_rossum_distance",
-    "victor_purpura_distance",
-]
-
 
 def isi_distance(trains: xr.DataArray) -> xr.DataArray:
     """ISI-distance of all pairs of trains, (train, train_), in [0, 1).

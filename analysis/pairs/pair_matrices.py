@@ -18,15 +18,6 @@ from bioae.analysis.results.arrays import count_blocks, described, whole_numbers
 from bioae.analysis.results.layers import layer_data, steps
 from bioae.errors import ResultError
 
-__all__ = [
-    "centred_counts",
-    "check_neurons",
-    "chosen_neurons",
-    "pair_blocks",
-    "pair_matrix",
-    "pair_products",
-]
-
 
 def chosen_neurons(
     data: xr.Dataset, layer: str, neurons: Sequence[int] | None, *, most: int

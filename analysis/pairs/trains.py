@@ -13,17 +13,6 @@ from scipy.sparse import csr_array
 from bioae.analysis.results.arrays import described
 from bioae.errors import ResultError
 
-__all__ = [
-    "Intervals",
-    "Span",
-    "as_matrix",
-    "intervals_of",
-    "raster_of",
-    "spikes_around",
-    "step_ms",
-    "sum_over_intervals",
-]
-
 Steps = NDArray[np.int64]
 
 # Most trains, and most numbers in total, in memory at once.

@@ -43,8 +43,6 @@ from bioae.analysis.results.rasters import raster
 from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
-__all__ = ["input_signals", "output_traces", "population_activity", "rasters"]
-
 #: The panel of the population rates.
 _RATE = "population rate"
 #: The start of time: of the presentation at the first layer, or at each layer.

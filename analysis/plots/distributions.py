@@ -45,8 +45,6 @@ from bioae.analysis.plots.style import (
 from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
-__all__ = ["fitted_rates", "interval_histograms", "response_latencies"]
-
 #: The lower quartile, the median, and the upper quartile.
 Quartiles: TypeAlias = tuple[float, float, float]
 _QUARTILES = (0.25, 0.5, 0.75)

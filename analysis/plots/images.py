@@ -31,8 +31,6 @@ from bioae.analysis.results.outputs import images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["filter_grid", "reconstructions"]
-
 #: The space between pictures in a row, in widths of a picture.
 _GAP = 0.12
 

@@ -20,8 +20,6 @@ from bioae.analysis.results.training_metrics import read_metrics
 from bioae.checks import floats
 from bioae.errors import ResultError
 
-__all__ = ["training_curves", "weight_courses", "weight_histograms"]
-
 _BINS, _SIZE = 60, (3.6, 2.3)
 # The metrics of each epoch, in order.
 _Epochs = dict[float, Mapping[str, float]]

@@ -24,8 +24,6 @@ from bioae.analysis.plots.style import INK, styled
 from bioae.checks import number
 from bioae.errors import ResultError
 
-__all__ = ["class_rates", "confusion_matrices", "correlation_matrices"]
-
 Matrix = NDArray[np.float64]
 
 #: The most classes whose fractions are written into the matrix.

@@ -20,15 +20,6 @@ from numpy.typing import NDArray
 from bioae.analysis.plots.style import columns_for, line_of, marker_of, new_figure
 from bioae.errors import ResultError, shortened
 
-__all__ = [
-    "Places",
-    "figure_of",
-    "from_zero",
-    "head",
-    "panels",
-    "share_legend",
-]
-
 #: Axes to draw into: one, several in the order of the panels, or some of them by name.
 Places: TypeAlias = Axes | Sequence[Axes] | NDArray[Any] | Mapping[str, Axes]
 

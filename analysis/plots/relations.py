@@ -50,8 +50,6 @@ from bioae.analysis.results.outputs import check_task
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["cv_against_rate", "latent_maps", "predicted_values", "transfer_curves"]
-
 #: The most points of a scatter plot of outputs, and the most outputs that are drawn.
 _POINTS, _UNITS = 5000, 6
 

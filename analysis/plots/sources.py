@@ -14,22 +14,6 @@ from bioae.analysis.results.layers import Source, chosen_layers, layer_data, res
 from bioae.checks import instance
 from bioae.errors import ResultError, shortened
 
-__all__ = [
-    "Layers",
-    "Measure",
-    "Measured",
-    "MeasuredLayers",
-    "Results",
-    "by_name",
-    "drawn_layers",
-    "joined",
-    "layers_in",
-    "needed",
-    "of_layer",
-    "panels_of",
-    "results_of",
-]
-
 T = TypeVar("T", xr.DataArray, xr.Dataset)
 U = TypeVar("U")
 

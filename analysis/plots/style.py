@@ -22,27 +22,6 @@ from numpy.typing import NDArray
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 
-__all__ = [
-    "COLOURS",
-    "INK",
-    "LINES",
-    "MARKERS",
-    "MOST_MARKERS",
-    "colour_of",
-    "columns_for",
-    "drawable",
-    "line_of",
-    "log_axis",
-    "marker_of",
-    "new_figure",
-    "print_style",
-    "render",
-    "save_figure",
-    "span",
-    "styled",
-    "to_svg",
-]
-
 P = ParamSpec("P")
 
 INK = "#222222"

@@ -29,8 +29,6 @@ from bioae.analysis.results.layers import (
 )
 from bioae.analysis.results.outputs import has_images, targets_known, task_of
 
-__all__ = ["Illustration", "Picture", "illustrate"]
-
 Results = Mapping[str, xr.DataTree]
 
 #: The largest number of neurons of a readable matrix.

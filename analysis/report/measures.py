@@ -42,8 +42,6 @@ from bioae.checks import instance
 from bioae.errors import ResultError, shortened
 from bioae.progress import counted
 
-__all__ = ["Measures", "measure"]
-
 Record = dict[str, Any]
 Pair = tuple[str, str]
 

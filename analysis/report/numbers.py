@@ -16,8 +16,6 @@ from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
 
-__all__ = ["to_numbers"]
-
 Record = dict[str, Any]
 
 _ERRORS = {

@@ -25,8 +25,6 @@ from bioae.files import Kind, atomic_output, check_output, write_text
 from bioae.inputs import as_path
 from bioae.progress import counted
 
-__all__ = ["analyze_results", "check_outputs", "write_report"]
-
 _FOLDERS = ("tables", "figures")
 _REM_PER_INCH = 7.5
 _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)

@@ -16,8 +16,6 @@ from bioae.analysis.results.repeats import presentations
 from bioae.analysis.results.schema import check_result, open_result, readable
 from bioae.errors import ResultError, shortened
 
-__all__ = ["Sources", "named_sources", "opened"]
-
 #: One result or several, each a file or the tree of a simulation, named or not.
 Sources: TypeAlias = Source | Sequence[Source] | Mapping[str, Source]
 

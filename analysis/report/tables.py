@@ -13,8 +13,6 @@ from bioae.analysis.measures.verdicts import Verdict
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
 
-__all__ = ["measure_tables"]
-
 Rows = list[dict[str, Any]]
 
 _ERRORS = (

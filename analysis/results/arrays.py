@@ -13,25 +13,6 @@ from bioae.analysis.results.layers import layer_data, steps
 from bioae.checks import any_array, instance, number, real
 from bioae.errors import ResultError
 
-__all__ = [
-    "Dims",
-    "along",
-    "as_dataset",
-    "averaged",
-    "by_layer",
-    "check_dims",
-    "check_not_negative",
-    "check_several",
-    "count_blocks",
-    "described",
-    "in_steps",
-    "of_neurons",
-    "ratio",
-    "runs",
-    "whole_numbers",
-    "whole_steps",
-]
-
 Dims = str | Collection[Hashable]
 
 

@@ -13,8 +13,6 @@ from bioae.analysis.results.layers import layer_data
 from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import stimulus_index
 
-__all__ = ["ClassSums", "class_sums"]
-
 
 class ClassSums(NamedTuple):
     """Exact sums of spike counts and of their squares.

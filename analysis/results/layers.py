@@ -15,25 +15,6 @@ from bioae.checks import instance
 from bioae.errors import ResultError
 from bioae.simulation.results.root import check_tree
 
-__all__ = [
-    "Source",
-    "check_fires",
-    "chosen_layers",
-    "duration_s",
-    "firing_layers",
-    "first_example",
-    "has_repeats",
-    "layer_data",
-    "layer_names",
-    "layers_of",
-    "of_result",
-    "readout_layers",
-    "readout_note",
-    "result_of",
-    "steps",
-    "structured",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -11,20 +11,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 
-__all__ = [
-    "check_task",
-    "class_labels",
-    "classes",
-    "has_images",
-    "images_of",
-    "labels_of",
-    "neurons_of",
-    "output_blocks",
-    "still_images_of",
-    "targets_known",
-    "task_of",
-]
-
 #: Numbers in a block of outputs.
 _ENTRIES = 2**22
 

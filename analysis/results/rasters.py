@@ -14,8 +14,6 @@ from bioae.analysis.results.spikes import blocks
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = ["raster", "rasters"]
-
 # Places of a raster that are held at a time.
 _PLACES = 2**23
 

@@ -13,14 +13,6 @@ from bioae.analysis.results.layers import has_repeats, structured
 from bioae.analysis.results.schema import REPEAT
 from bioae.errors import ResultError
 
-__all__ = [
-    "STIMULUS",
-    "first_presentations",
-    "presentation_numbers",
-    "presentations",
-    "stimulus_index",
-]
-
 #: The coordinate with the example that a presentation shows.
 STIMULUS = "stimulus"
 

@@ -18,9 +18,8 @@ from bioae.errors import BioaeError, ResultError, describe
 from bioae.fields import Steps, Table
 from bioae.hdf5 import check_hdf5
 from bioae.inputs import check_input
-from bioae.simulation.results.root import SCHEMA_VERSION, check_shape
-
-__all__ = ["CAN_FIRE", "REPEAT", "SCHEMA_VERSION", "check_result", "open_result", "readable"]
+from bioae.simulation.results.root import SCHEMA_VERSION as SCHEMA_VERSION
+from bioae.simulation.results.root import check_shape
 
 #: The dimension, and the coordinate, of several presentations of one example.
 REPEAT = "repeat"

@@ -21,16 +21,6 @@ from bioae.analysis.results.layers import layer_data, of_result, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
-__all__ = [
-    "BLOCK",
-    "Runs",
-    "Spikes",
-    "Trains",
-    "blocks",
-    "spike_keys",
-    "trains",
-]
-
 BLOCK = 4_000_000
 
 

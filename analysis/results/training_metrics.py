@@ -10,8 +10,6 @@ from bioae.errors import ResultError
 from bioae.firing_names import with_current_names
 from bioae.inputs import check_input, parse_json, read_input
 
-__all__ = ["read_metrics"]
-
 _LARGEST = 2**30
 
 

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from bioae.simulation.results.chunk import LayerSpikes
 
-__all__ = ["example_result"]
-
 _EXAMPLES, _SIDE, _STEPS, _DT_MS = 12, 12, 20, 1.0
 
 

@@ -13,18 +13,6 @@ from torch import Tensor, nn
 from bioae.networks import Network, PlacedLayer
 from bioae.networks.layers import Conv2d, ConvTranspose2d
 
-__all__ = [
-    "SLOPE",
-    "Lif",
-    "Outcome",
-    "PeerNetwork",
-    "Population",
-    "RecurrentLayer",
-    "SteppedPopulation",
-    "SteppedRecurrentLayer",
-    "Wiring",
-]
-
 #: The slope of the fast sigmoid, 1 / (1 + slope |x|)^2; Norse ignores any other.
 SLOPE = 1.0
 

@@ -19,8 +19,6 @@ from benchmarks.peers.common import (
 )
 from bioae.networks import Network
 
-__all__ = ["build", "recurrent"]
-
 _DT = 0.001
 
 

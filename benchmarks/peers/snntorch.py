@@ -20,8 +20,6 @@ from benchmarks.peers.common import (
 )
 from bioae.networks import Network
 
-__all__ = ["build", "recurrent"]
-
 
 def _options(neurons: Lif) -> dict[str, Any]:
     return {

@@ -20,8 +20,6 @@ from benchmarks.peers.common import (
 )
 from bioae.networks import Network
 
-__all__ = ["build", "recurrent"]
-
 
 def _lif(neurons: Lif, mode: Literal["s", "m"]) -> neuron.LIFNode:
     return neuron.LIFNode(

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from bioae.cli.options import Json
 
-__all__ = ["analyze"]
-
 
 def analyze(
     results: list[Path], /, *, out: Path, json: Json = False, overwrite: bool = False

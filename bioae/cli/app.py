@@ -10,8 +10,6 @@ import importlib.metadata
 
 from cyclopts import App, Parameter
 
-__all__ = ["make_app", "new_app"]
-
 _COMMANDS = {
     "demo": "Train on the embedded digits, run in Brian2, compare, and write a report.",
     "train": "Train a spiking network from a configuration file, by gradients or by rules.",

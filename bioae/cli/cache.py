@@ -9,8 +9,6 @@ from bioae.cli.options import Json
 from bioae.cli.tables import print_wrapped
 from bioae.simulation.targets.build_cache import BuildCache, KeptBuild
 
-__all__ = ["clear_cache", "show_cache"]
-
 
 def show_cache(*, json: Json = False) -> None:
     """Show the cached networks, the most recently used first."""

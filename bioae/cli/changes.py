@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
 
-__all__ = ["changed", "print_change", "score_lines", "with_neuron"]
-
 Value = TypeVar("Value")
 
 #: Headings of the printed table, short enough for 80 columns, and their numbers.

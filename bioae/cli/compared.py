@@ -10,8 +10,6 @@ from bioae.simulation.backend import Target
 if TYPE_CHECKING:
     from bioae.trainers.parity import Parity
 
-__all__ = ["Tried", "summary", "to_try"]
-
 
 class Tried(NamedTuple):
     """Targets to compare, and the reason why another one is left out, if it is."""

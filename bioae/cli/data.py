@@ -10,8 +10,6 @@ from bioae.cli.tables import print_entries
 from bioae.datasets import DATA_SETS, DataSet, fetch, locate
 from bioae.errors import DataError
 
-__all__ = ["fetch_data", "list_data", "path_data"]
-
 
 def list_data(*, json: Json = False) -> None:
     """List the named data sets."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.runs import Trained
 
-__all__ = ["demo", "recipe"]
-
 REPORT, SUMMARY = "report.html", "summary.json"
 
 #: The result of each network in the mirror.

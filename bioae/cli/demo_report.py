@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from bioae.runs import Trained
 
-__all__ = ["BRIAN2", "MAIN", "MIRROR", "RUNS", "firing", "numbers_of", "print_numbers", "write"]
-
 #: Description of each run, the file of its training configuration in bioae/data/demo, and whether
 #: it has regularisers.
 RUNS: dict[str, tuple[str, str, bool]] = {

@@ -13,8 +13,6 @@ from bioae.exchange.nir.graphs import Reset
 if TYPE_CHECKING:
     from bioae.exchange.nir import Translation
 
-__all__ = ["import_nir"]
-
 
 def import_nir(
     graph: Path,

@@ -18,8 +18,6 @@ from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedC
 from bioae.cli.app import make_app
 from bioae.errors import BioaeError, InputError
 
-__all__ = ["main"]
-
 _BAD_INPUT = 2
 _DEFECT = 70
 _INTERRUPTED = 130

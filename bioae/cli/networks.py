@@ -8,8 +8,6 @@ from textwrap import fill
 
 from bioae.cli.options import Json
 
-__all__ = ["list_networks", "show_networks"]
-
 _WIDTH = 80
 
 

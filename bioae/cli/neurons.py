@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bioae.equations import NeuronModel, Program
     from bioae.trainers.parity import Parity
 
-__all__ = ["check_neurons", "list_neurons", "show_neurons"]
-
 #: Network weights of a spike; the models that come with bioae need 1 to 10.
 _GREATEST = 1000
 

@@ -11,21 +11,6 @@ from cyclopts.validators import Number
 
 from bioae.errors import InputError, shortened
 
-__all__ = [
-    "Decimal",
-    "Json",
-    "Positive",
-    "Seed",
-    "Several",
-    "Sizes",
-    "Split",
-    "Steps",
-    "Workers",
-    "check_effect",
-    "decimal",
-    "whole",
-]
-
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 

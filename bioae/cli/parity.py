@@ -8,8 +8,6 @@ from typing import Annotated, Any
 from bioae.cli.options import Positive, Seed, Split, check_effect, whole
 from bioae.simulation.backend import Target
 
-__all__ = ["parity"]
-
 
 def parity(
     model: str,

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data, DataOptions
     from bioae.networks import NetworkConfig
 
-__all__ = ["DEFAULT_DATA", "check_default", "presented"]
-
 #: The data where a command names none.
 DEFAULT_DATA = "sample"
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
 
-__all__ = ["simulate"]
-
 
 def simulate(
     model: str,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from bioae.equations import SynapseModel
 
-__all__ = ["list_synapses", "show_synapses"]
-
 #: The intervals of a learning window, in milliseconds.
 _WIDEST, _POINTS = 100.0, 201
 

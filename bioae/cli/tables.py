@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bioae.analysis.measures.definitions import Table
     from bioae.equations import NeuronModel, SynapseModel
 
-__all__ = ["print_entries", "print_model", "print_table", "print_wrapped"]
-
 _SPACE, _EDGES = 3, 4  # characters between two columns, and around all
 #: Characters to which cells are wrapped: in the first column, of texts, of numbers, and headings.
 _FIRST, _TEXT, _CELL, _HEADING = 28, 24, 12, 7

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.runs import Report, Trained
 
-__all__ = ["train"]
-
 #: The seconds between two lines on finished epochs: short runs print none.
 _QUIET = 10.0
 

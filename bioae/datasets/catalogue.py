@@ -8,8 +8,6 @@ from types import MappingProxyType
 
 from bioae.errors import DataError, did_you_mean, shortened
 
-__all__ = ["DATA_SETS", "DataSet", "data_set", "unknown_data_set"]
-
 
 @dataclass(frozen=True)
 class DataSet:

@@ -16,22 +16,6 @@ from bioae.checks import any_array
 from bioae.errors import DataError, shortened
 from bioae.units import has_unit
 
-__all__ = [
-    "BYTES",
-    "FileArray",
-    "as_array",
-    "as_declared",
-    "check_image_shape",
-    "check_indices",
-    "check_labels",
-    "check_pixels",
-    "check_signal_shape",
-    "check_signals",
-    "check_targets",
-    "misfit",
-    "stack",
-]
-
 BYTES = (bytes, bytearray, memoryview)
 
 _LARGEST_WHOLE = 2**63 - 1

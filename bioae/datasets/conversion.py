@@ -17,8 +17,6 @@ from bioae.datasets.forms.registry import Check, RecordedUnit, Request
 from bioae.errors import DataError, InputError, did_you_mean, shortened
 from bioae.inputs import as_path
 
-__all__ = ["DataOptions", "check_data", "check_options", "convert", "load"]
-
 
 class DataOptions(TypedDict, total=False):
     """Metadata that the data lack, and a selection of examples, see `convert`."""

@@ -25,8 +25,6 @@ from bioae.datasets.checks import (
 from bioae.datasets.events import Addresses, TimeUnit, addresses_of_frames, addresses_of_trains
 from bioae.errors import DataError, shortened
 
-__all__ = ["Data", "Declared", "Kind", "Known", "Split"]
-
 Kind: TypeAlias = Literal["images", "signals", "events"]
 Split: TypeAlias = Literal["train", "test"]
 

@@ -14,8 +14,6 @@ from bioae.datasets.checks import FileArray, as_array, as_declared, misfit
 from bioae.errors import DataError
 from bioae.units import in_ms
 
-__all__ = ["Addresses", "TimeUnit", "addresses_of_frames", "addresses_of_trains"]
-
 TimeUnit = Literal["ms", "step"]
 
 #: The rounding error of a time, in points.

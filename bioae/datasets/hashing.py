@@ -10,8 +10,6 @@ import numpy as np
 from bioae.datasets.data import Data
 from bioae.datasets.events import Addresses
 
-__all__ = ["data_sha256"]
-
 #: Numbers that are hashed at a time.
 _BLOCK = 2**22
 

@@ -18,8 +18,6 @@ from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
 from bioae.hdf5 import check_hdf5
 
-__all__ = ["StoredArray", "stored_names"]
-
 
 @dataclass(frozen=True, eq=False)
 class StoredArray(FileArray):

@@ -23,8 +23,6 @@ from bioae.errors import DataError
 from bioae.files import atomic_output
 from bioae.inputs import MOST_INFLATED, open_input
 
-__all__ = ["read_idx", "write_idx"]
-
 _TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
     0x09: np.dtype("i1"),

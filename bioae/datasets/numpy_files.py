@@ -22,8 +22,6 @@ from bioae.datasets.checks import FileArray
 from bioae.errors import DataError
 from bioae.inputs import DAMAGED, member_of, open_archive, open_input
 
-__all__ = ["ZippedArray", "array_names", "read_array"]
-
 _SUFFIX = ".npy"
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 

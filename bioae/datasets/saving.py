@@ -15,8 +15,6 @@ from bioae.datasets.forms.registry import BOTH
 from bioae.errors import DataError
 from bioae.files import atomic_output, check_output
 
-__all__ = ["save"]
-
 
 def save(
     path: Path | str, train: Data, test: Data | None = None, *, overwrite: bool = False

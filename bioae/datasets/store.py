@@ -14,17 +14,6 @@ from bioae.errors import DataError, shortened
 from bioae.files import user_cache
 from bioae.progress import activity, counted
 
-__all__ = [
-    "VARIABLE",
-    "Kind",
-    "Split",
-    "fetch",
-    "file_names",
-    "find_file",
-    "indices_name",
-    "locate",
-]
-
 Kind = Literal["images", "labels"]
 
 #: The environment variable that names a user's folder of data sets.

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.errors import NetworkError
-from bioae.networks.layers import Shape
+from bioae.networks.layer_base import Shape
 from bioae.networks.placed_layer import PlacedLayer
-
-__all__ = ["FrozenArrays", "check_arrays"]
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -27,14 +27,13 @@ from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.layers import Layer, Shape, as_text
+from bioae.networks.layer_base import Shape, as_text
+from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.placing import models_of, synapses_of
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
-
-__all__ = ["NetworkConfig", "presets"]
 
 #: The rounding error of the steps of a point.
 _ROUNDING = 1e-6

@@ -18,8 +18,6 @@ from bioae.fields import Positive, Steps, Table
 from bioae.networks.schedule import points_in
 from bioae.random import uniform
 
-__all__ = ["Drive", "EncoderBase", "TimedEncoder", "ValueEncoder", "on_grid"]
-
 Drive = NDArray[np.float32]
 
 #: Graded events are multiples of 2**-12.

@@ -17,8 +17,6 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.structure import random_connections
 from bioae.random import named_stream, stream
 
-__all__ = ["draw_parameters", "draw_weights", "initial_arrays", "orthogonal"]
-
 Values = NDArray[np.float64]
 
 #: Delays are drawn from streams of random numbers that weights do not use.

@@ -14,18 +14,6 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks.layer_base import Background, Delay, Spread
 
-__all__ = [
-    "Steps",
-    "background_rate",
-    "check_background",
-    "check_delay",
-    "check_spread",
-    "check_variation",
-    "draw_delays",
-    "in_steps",
-    "spread_ends",
-]
-
 Steps = NDArray[np.int64]
 
 #: The largest background, in network weights.

@@ -25,18 +25,6 @@ from pydantic import (
 
 from bioae.fields import Positive, Table
 
-__all__ = [
-    "Background",
-    "Connections",
-    "Delay",
-    "Index",
-    "LayerBase",
-    "Shape",
-    "Spread",
-    "all_to_all",
-    "as_text",
-]
-
 Shape = tuple[int, ...]
 Index = NDArray[np.int64]
 

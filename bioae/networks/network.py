@@ -25,7 +25,8 @@ from bioae.networks.arrays import FrozenArrays, check_arrays
 from bioae.networks.config import NetworkConfig
 from bioae.networks.initial import draw_parameters, initial_arrays
 from bioae.networks.inputs import Steps, check_variation, in_steps
-from bioae.networks.layers import Background, Dense, as_text
+from bioae.networks.layer_base import Background, as_text
+from bioae.networks.layers import Dense
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import starting_state
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from brian2 import Quantity
 
     from bioae.responses.calibration import Calibration
-
-__all__ = ["LayerArrays", "Network"]
 
 
 class LayerArrays(NamedTuple):

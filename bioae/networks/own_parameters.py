@@ -16,8 +16,6 @@ from bioae.networks.placed_layer import PlacedLayer
 if TYPE_CHECKING:
     from brian2 import Quantity
 
-__all__ = ["check_own", "own_parameters", "own_texts", "settings"]
-
 #: The settings of layers that are attributes of a result.
 _SETTINGS = ("weight", "background", "delay")
 

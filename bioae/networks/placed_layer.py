@@ -22,8 +22,6 @@ from bioae.noise import PARAMETER_STEP, Key, draw, population_number
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Program
 
-__all__ = ["PlacedLayer", "Slot"]
-
 
 class Slot(NamedTuple):
     """The place of an array among those that a layer learns.

@@ -13,8 +13,6 @@ from bioae.networks.encoders import Encoder
 from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layer_base import Delay, LayerBase
 
-__all__ = ["models_of", "synapses_of"]
-
 
 class _Description(Protocol):
     """The part of a network's description on which the models of a layer depend."""

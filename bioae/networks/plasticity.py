@@ -17,16 +17,6 @@ from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule
 from bioae.errors import InputError, NetworkError
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = [
-    "Held",
-    "PlasticState",
-    "check_averaged",
-    "check_held",
-    "check_rules",
-    "rules_of",
-    "starting_state",
-]
-
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
 Held = Mapping[str, ArrayLike]

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["SCHEDULES", "LearningSteps", "Schedule", "ScheduleName", "Timing", "points_in"]
-
 ScheduleName = Literal["brian2", "paper"]
 
 

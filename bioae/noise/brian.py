@@ -16,15 +16,6 @@ from bioae.brian2_functions import brian2_function, for_cuda
 from bioae.noise import transforms
 from bioae.noise.streams import Distribution, Key, draw
 
-__all__ = [
-    "CUDA_HEADER",
-    "FUNCTIONS",
-    "brian2_functions",
-    "cpp_source",
-    "cuda_source",
-    "signed",
-]
-
 #: The functions' names in Brian2 code, by distribution.
 FUNCTIONS: Mapping[Distribution, str] = {"uniform": "bioae_uniform", "normal": "bioae_normal"}
 

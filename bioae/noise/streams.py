@@ -15,18 +15,6 @@ from bioae.random import REPEAT
 if TYPE_CHECKING:
     from bioae.equations.program import Draw, Noise
 
-__all__ = [
-    "PARAMETER_STEP",
-    "START_STEP",
-    "Distribution",
-    "Key",
-    "draw",
-    "pathway_number",
-    "population_number",
-    "settling_noise",
-    "words",
-]
-
 Distribution = Literal["uniform", "normal"]
 
 #: The step of the random numbers in the initial values of a presentation.

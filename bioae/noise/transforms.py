@@ -16,8 +16,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COEFFICIENTS", "normal", "uniform"]
-
 Floats: TypeAlias = NDArray[np.float64]
 
 #: Numerators and denominators in the order of rising powers, with the names of AS 241; L is

@@ -29,17 +29,6 @@ from bioae.responses.isolated import (
 )
 from bioae.units import has_unit
 
-__all__ = [
-    "CALIBRATIONS",
-    "Calibration",
-    "calibrate",
-    "drive_range",
-    "extreme_rates",
-    "rate_curve",
-    "rheobase",
-    "threshold_weight",
-]
-
 Drives: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = Callable[[Drives], NDArray[np.int64]]
 

@@ -23,17 +23,6 @@ from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, Key, draw, settling_noise
 
-__all__ = [
-    "IsolatedNeuron",
-    "Parameters",
-    "Per",
-    "drive_attributes",
-    "drive_scale",
-    "step_response",
-    "steps_of",
-    "time_step",
-]
-
 #: The unit of time of a drive.
 Per: TypeAlias = Literal["step", "ms"]
 Parameters: TypeAlias = Mapping[str, float]

@@ -23,11 +23,6 @@ from bioae.fields import Table, Threads
 from bioae.files import atomic_output
 from bioae.inputs import parse_json
 
-__all__ = [
-    "VERSION", "Arrays", "Checkpoint", "arrays_of", "check_config", "check_data", "load",
-    "save",
-]  # fmt: skip
-
 VERSION = 4
 
 # That of safetensors: 1,000 bytes for each of the most epochs.

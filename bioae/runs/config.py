@@ -15,8 +15,6 @@ from bioae.inputs import check_input, read_toml
 from bioae.networks.config import NetworkConfig
 from bioae.runs.tables import DataConfig
 
-__all__ = ["RunConfig", "tables_of"]
-
 #: The kind of file, named in errors.
 _FILE = "training configuration"
 

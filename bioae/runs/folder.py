@@ -13,11 +13,6 @@ from bioae.errors import OutputError
 from bioae.files import check_output, remove
 from bioae.inputs import as_path
 
-__all__ = [
-    "CHECKPOINT", "CONFIG", "FIGURES", "METRICS", "MODEL", "START", "TEST", "alone_in",
-    "check_folder", "clear",
-]  # fmt: skip
-
 CONFIG = "config.toml"
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"

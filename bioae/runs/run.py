@@ -43,8 +43,6 @@ from bioae.showing import Shown, Summary, rows_of
 if TYPE_CHECKING:
     from pandas import DataFrame  # type: ignore[import-untyped]
 
-__all__ = ["Trained", "reported", "run"]
-
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Trained(Shown):

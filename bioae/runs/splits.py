@@ -14,8 +14,6 @@ from bioae.networks.config import NetworkConfig
 from bioae.runs.tables import DataConfig
 from bioae.simulation.presentations import check_fit, converted
 
-__all__ = ["Given", "Splits", "encoder_seed", "example_order", "held_out", "splits"]
-
 #: The third number of the seed of the split; the order of examples and input spikes have 0 and 1.
 _STREAM = 2
 

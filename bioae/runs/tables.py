@@ -10,18 +10,6 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from bioae.errors import NetworkError, describe
 from bioae.fields import Count, Table
 
-__all__ = [
-    "AdamConfig",
-    "AdamWConfig",
-    "DataConfig",
-    "NumberOfEpochs",
-    "Optimiser",
-    "OptimiserSettings",
-    "Rate",
-    "SgdConfig",
-    "short",
-]
-
 #: A step size.
 Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
 

@@ -14,8 +14,6 @@ from bioae.runs.checkpoint import Arrays
 from bioae.runs.config import RunConfig
 from bioae.runs.splits import Splits
 
-__all__ = ["Report", "Reporter", "Trainer"]
-
 
 @dataclass(frozen=True)
 class Report:

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
 
     from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = [
-    "BRIAN2_TARGETS",
-    "LABELS",
-    "STANDALONE",
-    "TARGETS",
-    "Backend",
-    "Connectivity",
-    "Dtype",
-    "Target",
-    "known_target",
-    "recorded",
-]
-
 Target = Literal["numpy", "cython", "cpp_standalone", "cuda_standalone", "torch"]
 Dtype = Literal["float64", "float32"]
 

@@ -12,8 +12,6 @@ from bioae.datasets.conversion import check_options
 from bioae.networks.artefact import NetworkLike, network_of
 from bioae.simulation.presentations import Presentations
 
-__all__ = ["input_events"]
-
 
 def input_events(
     network: NetworkLike, data: Data | Any, *, seed: int = 0, **options: Unpack[DataOptions]

@@ -24,8 +24,6 @@ from bioae.simulation.results.chunk import Chunk
 if TYPE_CHECKING:
     from bioae.runs.tables import OptimiserSettings
 
-__all__ = ["Build", "Engine", "Engines", "Finished", "Learner", "Runner", "Updates"]
-
 Arrays = Mapping[str, NDArray[np.float64]]
 
 

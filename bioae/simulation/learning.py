@@ -19,8 +19,6 @@ from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.rewiring import NetworkRewiring
 
-__all__ = ["Learned", "in_parts", "learned_from"]
-
 
 @dataclass(frozen=True, eq=False)
 class Learned:

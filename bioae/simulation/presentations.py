@@ -23,15 +23,6 @@ from bioae.networks.config import NetworkConfig
 from bioae.noise import Key
 from bioae.random import check_key
 
-__all__ = [
-    "Presentations",
-    "check_declared",
-    "check_fit",
-    "converted",
-    "needed_input",
-    "values_of",
-]
-
 #: The number of a repeat shares a word of 64 bits with that of a population, and is not negative.
 _MOST_REPEATS = 2**31
 

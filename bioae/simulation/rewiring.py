@@ -18,8 +18,6 @@ from bioae.networks.plasticity import PlasticState, rules_of
 from bioae.networks.structure import rewired
 from bioae.random import named_stream
 
-__all__ = ["NetworkRewiring"]
-
 
 class NetworkRewiring:
     """The rewiring of a network's pathways, each in its period.

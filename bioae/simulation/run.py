@@ -26,8 +26,6 @@ from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.workers.processes import run_in_processes
 
-__all__ = ["Simulation", "check_free", "parts_folder"]
-
 
 def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
     """Raise an `OutputError` for a file that exists or an interrupted run, as `simulate_to`."""

@@ -18,8 +18,6 @@ from bioae.sklearn.base import SpikingEstimator, dense
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
-__all__ = ["SpikingAutoEncoder"]
-
 
 class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpikingEstimator):  # type: ignore[misc]
     """Spiking auto-encoder as a transformer: spike counts of latent neurons in place of features.

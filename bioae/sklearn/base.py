@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
 
-__all__ = ["SpikingEstimator", "dense"]
-
 #: Neurons with soft reset, whose constants are trained.
 _NEURON, _READOUT = "lif_subtract", "leaky_readout"
 

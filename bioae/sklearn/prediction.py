@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from sklearn.utils import Tags
 
-__all__ = ["SpikingClassifier", "SpikingRegressor"]
-
 
 class _Predictor(SpikingEstimator):
     """A network whose outputs are the mean potentials of neurons that never fire."""

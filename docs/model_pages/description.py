@@ -25,8 +25,6 @@ from bioae.equations.quantities import unit_name
 from bioae.equations.timed_arrays import without_timed_arrays
 from model_pages.typesetting import latex, symbol
 
-__all__ = ["Firing", "Rule", "Symbol", "dynamics", "firing", "rules", "symbols"]
-
 
 @dataclass(frozen=True)
 class Symbol:

@@ -11,8 +11,6 @@ from bioae.showing import markdown_table
 from model_pages.description import Rule, Symbol, dynamics, firing, rules, symbols
 from model_pages.typesetting import latex, symbol
 
-__all__ = ["index", "page"]
-
 _INTRODUCTION = (
     "Each is one file of Brian2 equations, from which its page is generated. "
     "[Neuron models](../neuron-models.md) explains how to write one, and "

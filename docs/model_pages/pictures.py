@@ -19,8 +19,6 @@ from bioae.files import write_text
 from model_pages.description import symbols
 from model_pages.typesetting import symbol
 
-__all__ = ["mark", "responses", "save", "thumbnail"]
-
 _ON = "#eeeeee"
 #: With more panels than this, states of one unit share a panel.
 _MOST_PANELS = 3

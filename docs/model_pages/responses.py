@@ -24,8 +24,6 @@ from bioae.files import write_text
 from bioae.responses import rate_curve, step_response, time_step
 from model_pages.description import Symbol, symbols
 
-__all__ = ["COMMAND", "digest", "measure", "read", "write"]
-
 COMMAND = "python docs/make_models.py"
 
 #: Firing rate during the step of drive, in Hz, if the neuron can reach it.

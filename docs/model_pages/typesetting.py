@@ -16,8 +16,6 @@ from bioae.equations.expressions import Expression
 from bioae.equations.grammar import RANDOM, is_condition
 from bioae.equations.quantities import constants
 
-__all__ = ["latex", "symbol"]
-
 _GREEK = frozenset((
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
     "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",

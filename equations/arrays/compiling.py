@@ -15,15 +15,6 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import names_in
 from bioae.equations.operators import OPERATORS, power
 
-__all__ = [
-    "SOURCE",
-    "Functions",
-    "Write",
-    "compile_expression",
-    "compile_statements",
-    "running",
-]
-
 #: The file name of compiled statements.
 SOURCE = "<neuron model>"
 

@@ -13,8 +13,6 @@ from bioae.equations.arrays.timed import Timed
 from bioae.equations.grammar import EXTREMES, SUPPORTED
 from bioae.equations.operators import LEAST_INTEGER, POWERS
 
-__all__ = ["array_functions", "rounded"]
-
 
 def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., Any]]:
     """Return Brian2's functions and Python's operators as functions of arrays.

@@ -21,15 +21,6 @@ from bioae.equations.quantities import constants, time_in_seconds
 from bioae.equations.timed_arrays import check_interval
 from bioae.errors import ModelError
 
-__all__ = [
-    "Start",
-    "constant_values",
-    "default_parameters",
-    "drawn_parameters",
-    "initial_state",
-    "settle",
-]
-
 Array = Any
 Values = dict[str, NDArray[Any]]
 

@@ -14,8 +14,6 @@ from bioae.equations.arrays.compiling import (
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.program import DUE, Event, Program
 
-__all__ = ["Block", "Stepper", "guarded"]
-
 Array = Any
 
 

@@ -30,8 +30,6 @@ from bioae.equations.names import check_name
 from bioae.equations.quantities import SOME_DT, constants, evaluate, time_in_seconds, unit_name
 from bioae.errors import ModelError, did_you_mean
 
-__all__ = ["check_model", "methods"]
-
 _DTYPES = {"float": np.float64, "integer": np.int32, "boolean": np.bool_}
 
 

@@ -13,8 +13,6 @@ from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.grammar import is_condition
 from bioae.errors import ModelError, shortened
 
-__all__ = ["check_integrated", "is_true_or_false", "with_numbers"]
-
 
 def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
     """Reject conditions among the numbers of equations: SymPy cannot read them.

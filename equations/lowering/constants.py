@@ -18,8 +18,6 @@ from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Program
 from bioae.equations.quantities import SHORTEST, constants, evaluate
 from bioae.errors import ModelError
 
-__all__ = ["check_constants", "divided_times"]
-
 _Function = Callable[[Mapping[str, Any]], Any]
 
 #: The time steps in seconds, and the sizes of a layer, for which constants are computed: one that

@@ -25,8 +25,6 @@ from scipy.sparse.csgraph import connected_components
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 
-__all__ = ["Exact", "TooSlowError"]
-
 #: The time limit of an exact integration in seconds.
 LIMIT = 20.0
 

@@ -14,8 +14,6 @@ from bioae.equations.grammar import RESERVED_PREFIX, is_condition, names_in
 from bioae.equations.lowering.conditions import with_numbers
 from bioae.equations.program import REFRACTORY_PREFIX
 
-__all__ = ["Hoist"]
-
 
 class Hoist:
     """Rewrite expressions so that constant parts become names, collected in `constants`.

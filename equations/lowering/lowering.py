@@ -49,8 +49,6 @@ from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
 from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
 from bioae.errors import ModelError
 
-__all__ = ["lower", "positive_times"]
-
 
 def lower(model: NeuronModel) -> Program:
     """Return the statements that Brian2 runs for a model in each time step.

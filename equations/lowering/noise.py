@@ -14,14 +14,6 @@ from bioae.equations.expressions import Expression
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT, Draw, Program
 
-__all__ = [
-    "MEANS",
-    "Draws",
-    "in_order_of_text",
-    "with_background_noise",
-    "with_background_spikes",
-]
-
 #: The distributions of Brian2's functions; `xi` becomes ``dt**.5*randn()``.
 _DISTRIBUTIONS: dict[str, Literal["uniform", "normal"]] = {"rand": "uniform", "randn": "normal"}
 

@@ -34,8 +34,6 @@ from bioae.errors import ModelError
 # The package brian2.devices hides this module behind an object of the same name.
 brian2_device: Any = import_module("brian2.devices.device")
 
-__all__ = ["Probe", "group_of"]
-
 
 class Probe:
     """Abstract code that Brian2 derives from a model, in the model's own names.

@@ -15,8 +15,6 @@ from bioae.equations.language import complaint
 from bioae.equations.lowering.probing import group_of
 from bioae.equations.model import NeuronModel
 
-__all__ = ["main"]
-
 
 def main() -> None:
     """Read a model and aliases of its variables, print the integration step; both are JSON."""

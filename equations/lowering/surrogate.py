@@ -17,8 +17,6 @@ from bioae.equations.model import NeuronModel, Surrogate
 from bioae.equations.quantities import SOME_DT, constants, evaluate
 from bioae.errors import InputError, ModelError
 
-__all__ = ["read_surrogate"]
-
 _NEGATED = {ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Lt: ast.GtE, ast.LtE: ast.Gt}
 
 

@@ -16,8 +16,6 @@ from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Block, named
 
-__all__ = ["Change", "Product", "change_of"]
-
 #: Kinds of factors: of the source, of the target, and of the weight.
 _PRE, _POST, _SYNAPSE = "pre", "post", "synapse"
 

@@ -10,8 +10,6 @@ from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.equations.synapses.program import GRID_BITS, Rule, named
 from bioae.errors import InputError, ModelError
 
-__all__ = ["with_devices"]
-
 #: The least step of a weight: two units of the grid.
 FINEST = 2.0 ** (1 - GRID_BITS)
 

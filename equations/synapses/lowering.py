@@ -24,8 +24,6 @@ from bioae.equations.synapses.scope import Scope
 from bioae.equations.synapses.tables import Tables, without_firing
 from bioae.errors import ModelError
 
-__all__ = ["lower_synapse"]
-
 
 def lower_synapse(model: SynapseModel) -> Rule:
     """Return the statements of a synapse model.

@@ -10,17 +10,6 @@ from bioae.equations.limits import LONGEST_NAME, LONGEST_TEXT, MOST_NAMES
 from bioae.equations.model import TomlModel
 from bioae.fields import Count, Natural, Table
 
-__all__ = [
-    "BLOCKS",
-    "CONNECTED",
-    "WEIGHT",
-    "LayerSums",
-    "Side",
-    "StructureTable",
-    "SynapseModel",
-    "SynapseStatements",
-]
-
 #: The name of the weight in the statements of a synapse.
 WEIGHT = "w"
 

@@ -15,15 +15,6 @@ from bioae.equations.synapses.changes import Change, change_of
 from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import ModelError
 
-__all__ = [
-    "change_bounds",
-    "persistent_start",
-    "rule_numbers",
-    "rule_start",
-    "usual_range",
-    "weight_bounds",
-]
-
 
 def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
     """Return parameters, and the constants of a time step in seconds, by the names of `named`."""

@@ -14,19 +14,6 @@ from bioae.equations.program import Draw, Program, Statements
 from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
-__all__ = [
-    "EVERY",
-    "GRID_BITS",
-    "RANGE_BITS",
-    "SIDES",
-    "SPIKES",
-    "Block",
-    "Exchange",
-    "Rule",
-    "SideName",
-    "named",
-]
-
 SideName = str
 
 #: The sides of a synapse: its source and its target.

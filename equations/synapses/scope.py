@@ -27,8 +27,6 @@ from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Block, named
 from bioae.errors import ModelError
 
-__all__ = ["Scope"]
-
 
 class Scope:
     """Names with their expressions and units."""

@@ -22,8 +22,6 @@ from bioae.equations.synapses.model import SynapseModel
 from bioae.equations.synapses.program import SIDES
 from bioae.errors import ModelError
 
-__all__ = ["Tables", "without_firing"]
-
 #: Keys of a neuron model that are those of a side by another name.
 _KEYS = {"reset": "on_spike"}
 

@@ -21,8 +21,6 @@ from bioae.equations.synapses.numbers import rule_numbers, rule_start, usual_ran
 from bioae.equations.synapses.program import EVERY, Rule, named
 from bioae.errors import InputError
 
-__all__ = ["learning_window", "usual_weight", "weight_changes"]
-
 Numbers = NDArray[np.float64]
 
 _DRAWS = 100

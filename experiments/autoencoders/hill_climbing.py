@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from bioae.random import stream
 
-__all__ = ["Climb", "Climber", "Network"]
-
 Numbers = NDArray[np.float64]
 Step = tuple[int, float]
 

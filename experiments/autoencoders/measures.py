@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.runs import Trained
 
-__all__ = [
-    "BRIAN2", "CLASSES", "FIRING", "NOISE", "TIME", "agreement", "class_structure",
-    "conventional", "cortical", "draw_cortex", "firing", "measured", "noise_errors", "time_errors",
-    "whole_row",
-]  # fmt: skip
-
 #: Of every spiking row: the whole test split in the mirror.
 FIRING = {
     "error": Column("squared error per image"),

@@ -12,8 +12,6 @@ from bioae.noise import Key, draw, population_number
 from experiments.baselines.config import LOG_VARIANCE, AutoencoderKind, VariationalKind
 from experiments.baselines.layers import Activations, ConventionalModule
 
-__all__ = ["AutoencoderModule", "kl_divergence"]
-
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence of a Gaussian from the standard one, in nats.

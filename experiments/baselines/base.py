@@ -15,8 +15,6 @@ from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
 from bioae.simulation.presentations import Presentations, values_of
 
-__all__ = ["Arrays", "Baseline", "Linear", "principal_components"]
-
 Arrays = dict[str, NDArray[Any]]
 
 #: Examples that are computed at once.

@@ -13,13 +13,9 @@ from pydantic import BeforeValidator, Field
 from bioae.fields import Size, Table
 from bioae.networks.config import NetworkConfig
 from bioae.networks.encoders import Frames
-from bioae.networks.layers import LayerBase, Pool2d, Shape
+from bioae.networks.layer_base import LayerBase, Shape
+from bioae.networks.layers import Pool2d
 from bioae.trainers.training.config import GradientConfig
-
-__all__ = [
-    "LOG_VARIANCE", "AutoencoderKind", "BaselineConfig", "FeedforwardKind", "PcaKind", "Place",
-    "RecurrentKind", "TrainedKind", "VariationalKind", "ZeroKind", "places",
-]  # fmt: skip
 
 #: Before ``weight`` and ``bias`` in the names of the arrays that give the latent log-variance.
 LOG_VARIANCE = "log_variance_"

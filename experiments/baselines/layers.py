@@ -24,14 +24,6 @@ from experiments.baselines.config import (
     places,
 )
 
-__all__ = [
-    "ACTIVATIONS",
-    "Activations",
-    "Connections",
-    "ConventionalLayer",
-    "ConventionalModule",
-]
-
 #: The activation functions by name.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,

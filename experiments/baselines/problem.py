@@ -26,8 +26,6 @@ from experiments.baselines.config import BaselineConfig, RecurrentKind, Variatio
 from experiments.baselines.layers import Activations, ConventionalModule
 from experiments.baselines.stored import Conventional, save_baseline
 
-__all__ = ["ActivationTally", "BaselineProblem"]
-
 
 @dataclass(frozen=True)
 class BaselineProblem(DescentProblem):

@@ -16,8 +16,6 @@ from bioae.noise import Key
 from experiments.baselines.config import Place, RecurrentKind
 from experiments.baselines.layers import Activations, ConventionalLayer, ConventionalModule
 
-__all__ = ["RecurrentLayer", "RecurrentModule"]
-
 
 class RecurrentLayer(ConventionalLayer):
     """A layer of `torch.nn.RNN` or `torch.nn.LSTM`, with one vector of biases.

@@ -27,8 +27,6 @@ from experiments.baselines.config import (
 from experiments.baselines.layers import Activations, ConventionalModule
 from experiments.baselines.recurrent import RecurrentModule
 
-__all__ = ["Conventional", "conventional_module", "load_baseline", "save_baseline", "set_initial"]
-
 _CONFIG, _WEIGHTS = "config.toml", "weights.safetensors"
 
 

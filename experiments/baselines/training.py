@@ -28,8 +28,6 @@ from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, Z
 from experiments.baselines.problem import BaselineProblem
 from experiments.baselines.stored import conventional_module, save_baseline, set_initial
 
-__all__ = ["assemble_baseline", "train_baseline"]
-
 
 def train_baseline(
     config: BaselineConfig | Mapping[str, Any],

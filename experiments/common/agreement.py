@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
-__all__ = [
-    "COLUMNS", "DIFFERING", "ERROR_DIFFERENCE", "OUTPUTS", "Agreement", "fewest_spikes", "in_both",
-    "no_difference", "same_errors",
-]  # fmt: skip
-
 #: The column of spikes that differ.
 DIFFERING = "differing_spikes"
 

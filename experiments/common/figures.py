@@ -13,8 +13,6 @@ from experiments.runner.criteria import Rows, values_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["courses", "dots"]
-
 
 def dots(
     rows: Rows,

@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["PENALTY", "class_accuracy"]
-
 #: The penalty of the linear read-outs, on standardised numbers.
 PENALTY = 10.0
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["changed", "read"]
-
 _FOLDER = Path(__file__).parents[1]
 
 

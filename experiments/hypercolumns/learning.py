@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-__all__ = [
-    "Learned",
-    "Learning",
-    "Score",
-    "by_information",
-    "by_shuffled_information",
-    "learn",
-    "untrained",
-]
-
 #: Scores of potential connections (target, source) from the traces.
 Score = Callable[[Traces], "Numbers"]
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-__all__ = ["Hypercolumns", "Weights", "binary_units", "sources_of", "taken"]
-
 
 class Hypercolumns(Table):
     """Description of a population of hypercolumns.

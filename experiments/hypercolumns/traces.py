@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-__all__ = ["Traces"]
-
 
 @dataclass
 class Traces:

@@ -18,8 +18,6 @@ from experiments.runner.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["GAINS", "LAGS", "Sample", "column", "draw_norms", "gradients"]
-
 #: Gains of the recurrent weights, and the lags in steps at which norms are measured.
 GAINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LAGS = (10, 20, 50, 100, 200, 500)

@@ -15,12 +15,6 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "KINDS", "Criterion", "Estimate", "Kind", "Rows", "Statistic", "difference", "kruskal_p",
-    "largest", "largest_rise", "mean", "paired_p", "quantity_of", "ratio", "smallest", "values_of",
-    "welch_p",
-]  # fmt: skip
-
 #: A part of the claim; a control, which would expose the claim if it did not hold; or the agreement
 #: of Brian2 with the mirror.
 Kind = Literal["claim", "control", "agreement"]

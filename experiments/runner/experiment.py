@@ -21,8 +21,6 @@ from experiments.runner.criteria import Criterion, Rows
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SPIKES", "Column", "Condition", "Experiment", "Key", "Plan", "available", "load"]
-
 #: The column by which a silent network is recognised: the spikes of its quietest layer.
 SPIKES = "spikes"
 

@@ -27,8 +27,6 @@ from experiments.runner.experiment import Experiment, Plan
 from experiments.runner.rows import Document, Row, table_of, write_json
 from experiments.runner.verdict import Verdict, judge, measured
 
-__all__ = ["FIGURES", "draw_figures", "export", "figure_mark", "figure_names", "page_of", "plan_of"]
-
 #: The folder of figures, next to the page.
 FIGURES = "figures"
 

@@ -19,11 +19,6 @@ from bioae.inputs import parse_json, read_input
 from experiments.runner.criteria import Rows
 from experiments.runner.experiment import Key, Plan
 
-__all__ = [
-    "Document", "Identity", "Row", "check_rows", "check_same", "identity_of", "read_json", "row_of",
-    "table_of", "write_json",
-]  # fmt: skip
-
 _LARGEST = 2**28
 
 T = TypeVar("T", bound=Table)

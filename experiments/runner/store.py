@@ -21,8 +21,6 @@ from experiments.runner.criteria import quantity_of
 from experiments.runner.experiment import Key, Plan
 from experiments.runner.rows import Document, Identity, Row, check_same, read_json, write_json
 
-__all__ = ["IDENTITY", "Store", "check_folder", "locked", "opened"]
-
 #: The file with the identity of a run.
 IDENTITY = "experiment.json"
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.runs import Trained
 
-__all__ = ["Trial", "run_rows"]
-
 
 @dataclass(frozen=True)
 class Trial:

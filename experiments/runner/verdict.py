@@ -11,8 +11,6 @@ from experiments.runner.criteria import Criterion, Estimate, quantity_of
 from experiments.runner.experiment import SPIKES, Key, Plan
 from experiments.runner.rows import Document, table_of
 
-__all__ = ["Judgement", "Verdict", "judge", "measured"]
-
 
 @dataclass(frozen=True)
 class Judgement:

@@ -23,8 +23,6 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.errors import NetworkError
 from experiments.spike_response.network import LONGEST, SpikeTimeLayer, SpikeTimeNetwork, TimeCode
 
-__all__ = ["compile_relu", "relu_outputs"]
-
 Numbers = NDArray[np.float64]
 
 

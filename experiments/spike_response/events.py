@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["causal_sets", "first_crossings", "spike_times"]
-
 Times = NDArray[np.float64]
 
 #: Numbers (example, neuron, input) that are computed at a time.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from bioae.networks import Network
 
-__all__ = ["LONGEST", "SpikeTimeLayer", "SpikeTimeNetwork", "TimeCode"]
-
 Numbers = NDArray[np.float64]
 
 #: The longest duration in milliseconds. Neurons are refractory for twice as long, and Brian2 has

@@ -21,11 +21,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.data import Data
-from bioae.datasets.store import Split
+from bioae.datasets.data import Data, Split
 from bioae.random import named_stream
-
-__all__ = ["erf_covariance", "ring_covariance", "ring_fields"]
 
 Numbers = NDArray[np.float64]
 Negative = Literal["zero", "magnitude"]

@@ -11,11 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.data import Data
-from bioae.datasets.store import Split
+from bioae.datasets.data import Data, Split
 from bioae.random import named_stream
-
-__all__ = ["Family", "genz", "genz_values"]
 
 #: A family of functions.
 Family = Literal["oscillatory", "gaussian", "continuous"]

@@ -9,8 +9,6 @@ import numpy as np
 from bioae.datasets.data import Data
 from bioae.random import stream
 
-__all__ = ["flip_labels"]
-
 #: The stream of random numbers.
 _FLIPS = int.from_bytes(b"flips", "big")
 

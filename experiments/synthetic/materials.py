@@ -19,15 +19,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.datasets.data import Data
-from bioae.datasets.store import Split
+from bioae.datasets.data import Data, Split
 from bioae.random import named_stream
-
-__all__ = [
-    "ELASTIC_STRAIN", "HARDENING", "LARGEST_STRAIN", "STRESS", "YIELD_STRESS", "YOUNG",
-    "ElastoplasticHistory", "elasticity", "elastoplastic_history", "plasticity", "ramberg_osgood",
-    "ramberg_osgood_stress", "strain_paths",
-]  # fmt: skip
 
 Numbers = NDArray[np.float64]
 

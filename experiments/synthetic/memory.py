@@ -7,11 +7,8 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from bioae.datasets.data import Data
-from bioae.datasets.store import Split
+from bioae.datasets.data import Data, Split
 from bioae.random import named_stream
-
-__all__ = ["ordered_segments", "permuted_rows", "store_recall"]
 
 
 def store_recall(

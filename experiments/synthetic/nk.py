@@ -23,8 +23,6 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.datasets.data import Data
 from bioae.random import stream
 
-__all__ = ["NEIGHBOURHOODS", "NKLandscape", "Neighbourhood", "nk_landscape"]
-
 Neighbourhood = Literal["random", "cyclic"]
 
 #: Ways to choose the K other loci of a locus: at random, or the next K, cyclically.

@@ -14,17 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bioae.networks.layers import (
-    AvgPool2d,
-    Connections,
-    Conv2d,
-    ConvTranspose2d,
-    Dense,
-    LayerBase,
-    Pool2d,
-    SumPool2d,
-    all_to_all,
-)
+from bioae.networks.layer_base import Connections, LayerBase, all_to_all
+from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Pool2d, SumPool2d
 from bioae.trainers.mirror.connections.functional import connect
 
 Shape = tuple[int, ...]

@@ -16,8 +16,6 @@ from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.neuron import NeuronMirror
 
-__all__ = ["ForcedNeuron"]
-
 
 class ForcedNeuron(NeuronMirror):
     """A teacher-forced population: it resets at recorded spikes, not at its own.

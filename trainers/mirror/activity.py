@@ -8,8 +8,6 @@ from typing import Literal
 
 from torch import Tensor
 
-__all__ = ["Activity", "LayerActivity", "Potential"]
-
 #: The steps in which the potential is computed.
 Potential = Literal["all", "last"]
 

@@ -23,8 +23,6 @@ from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["Constants"]
-
 Values = dict[str, Tensor]
 
 

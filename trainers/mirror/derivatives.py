@@ -20,21 +20,6 @@ from torch.overrides import handle_torch_function, has_torch_function
 from bioae.checks import one_of
 from bioae.errors import NetworkError
 
-__all__ = [
-    "DERIVATIVES",
-    "ArcTan",
-    "Boxcar",
-    "FastSigmoid",
-    "Gaussian",
-    "Membrane",
-    "MultiGaussian",
-    "SpikeDerivative",
-    "SpikeFunction",
-    "Triangular",
-    "derivative",
-    "spike",
-]
-
 
 @dataclass(frozen=True)
 class SpikeDerivative(ABC):

@@ -25,8 +25,6 @@ from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.skipped import TAKEN
 
-__all__ = ["Culprit", "first_not_finite"]
-
 _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
     ast.Pow: "**",

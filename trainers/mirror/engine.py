@@ -16,8 +16,6 @@ from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
 from bioae.trainers.plasticity.network import NetworkLearner
 
-__all__ = ["MirrorEngine"]
-
 #: Presentations that run at once.
 _CHUNK = 64
 

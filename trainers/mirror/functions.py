@@ -16,8 +16,6 @@ from torch import Tensor
 
 from bioae.equations.arrays.functions import array_functions
 
-__all__ = ["StraightThrough", "torch_functions"]
-
 
 def torch_functions(dtype: torch.dtype) -> Mapping[str, Callable[..., Any]]:
     """Return the functions of `array_functions` on tensors of a type, with their gradients."""

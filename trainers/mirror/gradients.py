@@ -20,8 +20,6 @@ from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
 from bioae.trainers.mirror.functions import StraightThrough, torch_functions
 from bioae.trainers.mirror.skipped import may_be_undefined, with_skipped
 
-__all__ = ["ACTIVE", "AttachedWrite", "Backward", "StraightThrough", "stepper", "torch_stepper"]
-
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.
 ACTIVE = "_active"
 

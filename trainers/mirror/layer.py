@@ -30,8 +30,6 @@ from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
 
-__all__ = ["Compile", "LayerMirror"]
-
 #: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
 

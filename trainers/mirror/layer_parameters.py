@@ -16,8 +16,6 @@ from bioae.networks.own_parameters import check_own
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.trainers.mirror.gradients import Backward
 
-__all__ = ["LayerOptions", "trained_starts", "with_bounds"]
-
 
 @dataclass(frozen=True)
 class LayerOptions:

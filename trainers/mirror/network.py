@@ -21,8 +21,6 @@ from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["NetworkMirror"]
-
 
 class NetworkMirror(nn.Module):
     """A network in PyTorch, derived from its neuron models' equations.

@@ -29,8 +29,6 @@ from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
 from bioae.trainers.mirror.population import Noise, Population
 from bioae.trainers.mirror.trained import TrainedParameter
 
-__all__ = ["NeuronMirror", "PopulationRun"]
-
 Values = dict[str, Tensor]
 
 

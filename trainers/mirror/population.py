@@ -15,8 +15,6 @@ from bioae.errors import InputError
 from bioae.networks.schedule import SCHEDULES, Schedule
 from bioae.noise import Key, draw
 
-__all__ = ["Noise", "Population"]
-
 
 @dataclass(frozen=True)
 class Population:

@@ -8,8 +8,6 @@ from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.results.chunk import LayerSpikes, Trace
 from bioae.trainers.mirror.activity import LayerActivity
 
-__all__ = ["layer_spikes"]
-
 
 def layer_spikes(placed: PlacedLayer, activity: LayerActivity) -> LayerSpikes:
     """Return a layer's activity in a presentation as that of a chunk."""

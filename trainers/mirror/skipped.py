@@ -16,8 +16,6 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX, names_in
 from bioae.equations.program import DUE, Event, Program, Statements
 
-__all__ = ["TAKEN", "may_be_undefined", "with_skipped"]
-
 #: The names of variables without their gradient for neurons that skip a statement begin so.
 TAKEN = f"{RESERVED_PREFIX}taken_"
 

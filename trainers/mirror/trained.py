@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from bioae.equations.declarations import parameter_values, trained_bounds
 from bioae.equations.model import NeuronModel
 
-__all__ = ["Scale", "TrainedParameter", "as_array"]
-
 Array = NDArray[np.float64]
 
 

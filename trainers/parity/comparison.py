@@ -38,8 +38,6 @@ from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.parity.threshold import explained
 
-__all__ = ["Comparison", "compare", "model_parities", "recorded"]
-
 
 @contextmanager
 def _one_thread() -> Iterator[None]:

@@ -22,21 +22,6 @@ from bioae.random import stream
 from bioae.simulation.presentations import Presentations
 from bioae.trainers.mirror.network import NetworkMirror
 
-__all__ = [
-    "ACTIVE",
-    "BURSTING",
-    "GRID_BITS",
-    "PERTURBATION",
-    "checked_size",
-    "firing",
-    "never_fires",
-    "parity_network",
-    "perturbed",
-    "random_signals",
-    "scaled",
-    "silent_network",
-]
-
 #: Weights are multiples of 2^-12: sums of them are exact in any order.
 GRID_BITS = 12
 

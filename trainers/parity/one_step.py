@@ -21,8 +21,6 @@ from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.threshold import ULPS, WIDER, same, undecided
 
-__all__ = ["CLOSE", "OneStep", "one_step"]
-
 #: The accepted difference of the states of a layer that never spikes, relative to the largest.
 CLOSE = 1e-9
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from bioae.showing import Shown, Summary, rows_of
 
-__all__ = ["AGREEMENT", "Parity"]
-
 #: The required agreement of free runs where rounding errors are not amplified.
 AGREEMENT = 0.999
 

@@ -32,8 +32,6 @@ from bioae.trainers.parity.networks import ACTIVE, GRID_BITS, checked_size, firi
 from bioae.trainers.parity.report import AGREEMENT, Parity
 from bioae.trainers.plasticity.network import NetworkLearner
 
-__all__ = ["RuleParity", "rule_network", "rule_parity"]
-
 #: The largest difference of a weight after a presentation that begins with equal weights, where
 #: libraries round differently: some units of the grid of weights.
 _CLOSE = 2.0**-20

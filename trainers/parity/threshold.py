@@ -20,8 +20,6 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.expressions import Expression
 from bioae.trainers.mirror.functions import torch_functions
 
-__all__ = ["ULPS", "WIDER", "explained", "same", "undecided"]
-
 #: Units in the last place of a comparison's larger side within which both outcomes are accepted.
 ULPS = 4
 

@@ -12,8 +12,6 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.expressions import Expression
 from bioae.equations.synapses.changes import Product
 
-__all__ = ["SummedProducts"]
-
 _Values = Mapping[str, Tensor]
 _Functions = Mapping[str, Callable[..., Any]]
 

@@ -17,8 +17,6 @@ from bioae.trainers.mirror.connections.pathways import Arrived, add
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.plasticity.synapses import PlasticPathway
 
-__all__ = ["LayerLearner"]
-
 
 class LayerLearner:
     """A layer whose pathways learn by the rules of its synapse models.

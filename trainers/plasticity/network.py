@@ -24,8 +24,6 @@ from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.synapses import PlasticPathway
 from bioae.trainers.plasticity.traces import TracesMirror
 
-__all__ = ["NetworkLearner"]
-
 #: A part of the mirror that learns.
 LearningPart: TypeAlias = LayerLearner | PlasticPathway | TracesMirror
 

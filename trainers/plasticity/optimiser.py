@@ -12,8 +12,6 @@ from torch import Tensor
 from bioae.runs.tables import OptimiserSettings
 from bioae.trainers.training.optimisers import optimiser
 
-__all__ = ["WeightOptimiser"]
-
 
 class WeightOptimiser:
     """An optimiser of one array of weights, in the direction of a rule's changes.

@@ -23,8 +23,6 @@ from bioae.trainers.plasticity.averaging import SummedProducts
 from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.traces import TracesMirror
 
-__all__ = ["PlasticPathway"]
-
 #: The names that a block reads, the variables that it sets, and its function.
 _Compiled: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], Callable[..., Any]]
 

@@ -13,8 +13,6 @@ from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.population import Population
 
-__all__ = ["TracesMirror"]
-
 
 class TracesMirror:
     """The traces of the neurons of one side, (example, neuron) each.

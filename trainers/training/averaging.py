@@ -8,8 +8,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-__all__ = ["Average", "in_place_of"]
-
 
 class Average:
     """The moving average of the weights, without a bias towards their initial values.

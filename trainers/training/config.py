@@ -16,8 +16,6 @@ from bioae.trainers.training.sections import DescentConfig, OptimisationConfig
 from bioae.trainers.training.stages import Stage, build_regularisers
 from bioae.trainers.training.terms import RegularisersConfig
 
-__all__ = ["GradientConfig", "TrainingConfig"]
-
 
 class _Part(NamedTuple):
     """A run or one of its stages: the prefix of its keys, its schedule, terms and epochs."""

@@ -27,10 +27,6 @@ from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.scores import Scores
 from bioae.trainers.training.stages import Stage
 
-__all__ = [
-    "Batch", "DescentProblem", "Split", "evaluate", "reproducible", "targets_of", "torch_device",
-]  # fmt: skip
-
 #: Examples that a network is evaluated on.
 Split: TypeAlias = Literal["validation", "test"]
 

@@ -15,8 +15,6 @@ from torch.nn import functional
 from bioae.checks import one_of
 from bioae.errors import NetworkError
 
-__all__ = ["LOSSES", "Loss", "loss_function", "squared_error"]
-
 #: Takes the output (example, ...) and the target, of the same shape or classes (example,), and
 #: returns a number.
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]

@@ -15,8 +15,6 @@ from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["check_names", "check_weight_names"]
-
 
 def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
     """Reject names that no layer, weight or trained parameter has, and connections that change.

@@ -11,8 +11,6 @@ from torch import nn
 from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["Rates", "grouped"]
-
 #: The learning rates of a group of weights, by stage.
 Rates = tuple[float, ...]
 

@@ -8,8 +8,6 @@ import torch
 
 from bioae.runs.tables import AdamWConfig, Optimiser, SgdConfig
 
-__all__ = ["optimiser"]
-
 
 def optimiser(settings: Optimiser, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """Return the optimiser of groups of weights, each with its learning rate and weight decay."""

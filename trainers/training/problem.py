@@ -29,8 +29,6 @@ from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["LayerTally", "Problem", "on_grid"]
-
 
 @dataclass(frozen=True)
 class Problem(DescentProblem):

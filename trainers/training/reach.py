@@ -20,8 +20,6 @@ from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.regularisers import evaluate
 from bioae.trainers.training.stages import Stage
 
-__all__ = ["check_reached", "check_trained"]
-
 
 def check_trained(
     stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from bioae.trainers.mirror.activity import Activity, LayerActivity
     from bioae.trainers.training.terms import TermConfig
 
-__all__ = ["ACTIVITY_TERMS", "POTENTIAL_TERMS", "WEIGHT_KINDS", "WEIGHT_TERMS", "evaluate"]
-
 #: The last parts of the names of weights: of spiking layers, and of variational auto-encoders.
 WEIGHT_KINDS = ("weight", "recurrent", "log_variance_weight")
 

@@ -15,15 +15,6 @@ from pydantic import Field
 from bioae.fields import Steps, Table
 from bioae.runs.tables import short
 
-__all__ = [
-    "ConstantSchedule",
-    "CosineSchedule",
-    "Epochs",
-    "Schedule",
-    "StepSchedule",
-    "growth",
-]
-
 #: A time in training, in epochs.
 Epochs: TypeAlias = Annotated[float, Field(ge=0, le=1e6)]
 

@@ -13,8 +13,6 @@ from torch.nn import functional
 from bioae.networks.tasks import ScoreName, Task
 from bioae.trainers.training.losses import squared_error
 
-__all__ = ["Scores", "evaluate_scores"]
-
 
 def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
     """Return the scores of a task by name, of the outputs and targets of at least one batch."""

@@ -32,8 +32,6 @@ from bioae.trainers.training.tables import (
     Variability,
 )
 
-__all__ = ["DescentConfig", "OptimisationConfig"]
-
 
 def _chosen(value: object) -> object:
     """Return names; true means all and false means none."""

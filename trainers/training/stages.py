@@ -17,8 +17,6 @@ from bioae.trainers.training.terms import WEIGHT_SYMBOLS, RegularisersConfig, Te
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Stage", "build_regularisers"]
-
 
 @dataclass(frozen=True)
 class Stage:

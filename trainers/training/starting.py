@@ -15,8 +15,6 @@ from bioae.networks.network import Network
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.tables import InitConfig
 
-__all__ = ["starting_network"]
-
 
 def starting_network(config: TrainingConfig, stored: Path | None = None) -> Network:
     """Return the network that a run starts from, with its weights.

@@ -20,8 +20,6 @@ from torch import Tensor, nn
 from bioae.errors import ArtefactError
 from bioae.runs.checkpoint import Arrays, arrays_of
 
-__all__ = ["captured", "restore"]
-
 _OPTIMISER = "optimiser"
 
 #: Tensors with the names and shapes of the weights, by kind: ``weight``, ``average`` and ``best``.

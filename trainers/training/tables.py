@@ -14,20 +14,6 @@ from bioae.runs.tables import NumberOfEpochs, Rate, short
 from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.terms import RegularisersConfig
 
-__all__ = [
-    "Derivative",
-    "DerivativeConfig",
-    "DerivativeName",
-    "Init",
-    "InitConfig",
-    "LayerConfig",
-    "Names",
-    "Rates",
-    "StageConfig",
-    "Variability",
-    "VariabilityConfig",
-]
-
 DerivativeName: TypeAlias = Literal[
     "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
 ]

@@ -10,8 +10,6 @@ from bioae.fields import Table
 from bioae.runs.tables import short
 from bioae.trainers.training.schedules import Epochs
 
-__all__ = ["WEIGHT_SYMBOLS", "RegularisersConfig", "TargetTermConfig", "TermConfig"]
-
 #: A factor of a term of the loss.
 _Factor: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
 _Names: TypeAlias = Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]

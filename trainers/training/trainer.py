@@ -29,8 +29,6 @@ from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
 from bioae.trainers.training.variability import WeightNoise
 
-__all__ = ["GradientTrainer", "Position"]
-
 
 class Position(Table):
     """Position of a run.

@@ -25,8 +25,6 @@ from bioae.trainers.training.starting import starting_network
 from bioae.trainers.training.tables import DerivativeConfig
 from bioae.trainers.training.trainer import GradientTrainer
 
-__all__ = ["assemble", "gradient_trainer"]
-
 
 def gradient_trainer(
     config: TrainingConfig,

@@ -28,8 +28,6 @@ from torch import Tensor, nn
 from bioae.random import stream
 from bioae.trainers.training.tables import VariabilityConfig
 
-__all__ = ["WeightNoise", "noise"]
-
 
 def noise(
     settings: VariabilityConfig,

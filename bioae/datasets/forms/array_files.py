@@ -16,8 +16,6 @@ from bioae.datasets.hdf5_files import StoredArray, stored_names
 from bioae.datasets.numpy_files import ZippedArray, array_names
 from bioae.errors import DataError, shortened
 
-__all__ = ["ARRAY_FILES", "holds_data_set", "load_arrays"]
-
 #: The suffixes of such files.
 ARRAY_FILES = (".npz", ".h5", ".hdf5")
 

@@ -15,8 +15,6 @@ from bioae.datasets.forms.layouts import arranged, as_batch
 from bioae.datasets.forms.registry import Request, form
 from bioae.errors import DataError
 
-__all__ = ["arrays"]
-
 #: The dimensions of images and signals in order.
 _DIMENSIONS = ("example", "time", "channel", "y", "x")
 

@@ -11,8 +11,6 @@ from bioae.datasets.data import Data
 from bioae.datasets.forms.registry import Request, form, is_picture, is_recording
 from bioae.errors import DataError
 
-__all__ = ["data_sets", "loaders"]
-
 
 def _is_data_set(source: Any) -> bool:
     """Return whether this has a length and items, and is not an array, list or mapping."""

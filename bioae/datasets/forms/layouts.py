@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import DataError
 
-__all__ = ["arranged", "as_batch"]
-
 _IMAGES, _SIGNALS = "NCHW", "NTCHW"
 
 

@@ -20,8 +20,6 @@ from bioae.datasets.store import fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
 from bioae.inputs import check_input
 
-__all__ = ["names", "paths"]
-
 
 @form(
     lambda source: isinstance(source, str | os.PathLike),

@@ -18,8 +18,6 @@ from bioae.inputs import open_input
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["has_pictures", "load_pictures", "pictures"]
-
 _SUFFIX = ".png"
 #: Endings of pictures that are not read, and must not be left out in silence.
 _OTHERS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".tif", ".tiff", ".webp"})

@@ -16,8 +16,6 @@ from bioae.datasets.forms.registry import RecordedUnit, Request, form, is_list, 
 from bioae.errors import DataError
 from bioae.units import has_unit, in_ms
 
-__all__ = ["monitors", "neo", "recordings"]
-
 _PER_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 #: The names in use for the fields of an event.
 _FIELDS = {

@@ -9,11 +9,6 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from bioae.datasets.data import Data, Declared, Known, Split
 from bioae.errors import DataError
 
-__all__ = [
-    "BOTH", "Check", "RecordedUnit", "Request", "form", "is_list", "is_picture",
-    "is_recording",
-]  # fmt: skip
-
 #: The units of times in recordings.
 RecordedUnit = Literal["us", "ms", "s", "step"]
 Check: TypeAlias = Callable[[Declared], None]

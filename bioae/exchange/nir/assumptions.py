@@ -9,9 +9,7 @@ import numpy as np
 
 from bioae.exchange.nir.graphs import Chain, Reset, Stage, kind_of_node
 from bioae.exchange.nir.library import array_of
-from bioae.networks.encoders import EncoderBase
-
-__all__ = ["log_assumptions"]
+from bioae.networks.encoder_base import EncoderBase
 
 _LOGGER = logging.getLogger("bioae")
 

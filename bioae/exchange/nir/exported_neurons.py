@@ -26,8 +26,6 @@ from bioae.exchange.nir.populations import model_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 
-__all__ = ["ExportedNeurons", "exported_neurons"]
-
 Array = NDArray[np.float64]
 
 #: The relative distance by which a threshold is raised: more than the rounding errors of a step, so

@@ -22,8 +22,6 @@ from bioae.networks.placed_layer import PlacedLayer
 if TYPE_CHECKING:
     from brian2 import Quantity
 
-__all__ = ["to_nir"]
-
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 

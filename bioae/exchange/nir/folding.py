@@ -19,8 +19,6 @@ from bioae.exchange.nir.kernels import MOST_UNROLLED, Kernel
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.exchange.nir.spatial import kernel_of, pairs
 
-__all__ = ["Fold", "broadcast", "check_unrolled", "folded"]
-
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
 

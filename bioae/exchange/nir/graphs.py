@@ -8,8 +8,6 @@ from typing import Literal, NamedTuple
 from bioae.errors import InputError
 from bioae.exchange.nir.library import Graph, nir_error
 
-__all__ = ["NEURONS", "Chain", "Reset", "Stage", "chain_of", "kind_of_node"]
-
 #: The types of nodes that are populations of neurons, and the files of their models.
 NEURONS = {
     "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",

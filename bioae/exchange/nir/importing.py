@@ -22,14 +22,12 @@ from bioae.exchange.nir.inputs import GraphInput, check_output, encoder_of, inpu
 from bioae.exchange.nir.library import Graph, array_of, library, nir_error, read_graph
 from bioae.exchange.nir.populations import Population, population_of
 from bioae.networks.config import NetworkConfig
-from bioae.networks.encoders import EncoderBase
-from bioae.networks.layers import as_text
+from bioae.networks.encoder_base import EncoderBase
+from bioae.networks.layer_base import as_text
 from bioae.networks.network import Network
 
 if TYPE_CHECKING:
     from brian2 import Quantity
-
-__all__ = ["Row", "Translation", "from_nir", "translate"]
 
 #: The largest distance of a delay from a multiple of the time step, in steps.
 _ROUNDING = 1e-3

@@ -13,9 +13,8 @@ from bioae.checks import any_array, whole
 from bioae.errors import InputError, NetworkError, describe, shortened
 from bioae.exchange.nir.graphs import Chain
 from bioae.exchange.nir.library import Graph, nir_error
-from bioae.networks.encoders import Encoder, EncoderBase, Frames
-
-__all__ = ["GraphInput", "check_output", "encoder_of", "input_of", "table"]
+from bioae.networks.encoder_base import EncoderBase
+from bioae.networks.encoders import Encoder, Frames
 
 #: The scale of encoders by their names: a graph receives the values of pixels as they are.
 _SCALES: Mapping[str, Mapping[str, float]] = {

@@ -13,8 +13,6 @@ from scipy import sparse
 
 from bioae.exchange.nir.library import nir_error
 
-__all__ = ["MOST_UNROLLED", "Kernel", "ungrouped"]
-
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
 

@@ -17,8 +17,6 @@ from bioae.files import atomic_output
 from bioae.hdf5 import check_hdf5
 from bioae.inputs import check_input
 
-__all__ = ["Graph", "array_of", "library", "nir_error", "read_graph", "write_graph"]
-
 #: A `nir.NIRGraph` or one of its nodes; the library has no types.
 Graph = Any
 

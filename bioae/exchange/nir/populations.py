@@ -16,8 +16,6 @@ from bioae.exchange.nir.graphs import NEURONS, Reset
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 from bioae.inputs import parse_toml
 
-__all__ = ["Population", "model_of", "population_of"]
-
 _TIMES = ("tau", "tau_mem", "tau_syn")
 _SUBTRACTED = "v_threshold - v_reset"
 

@@ -10,8 +10,6 @@ import numpy as np
 from bioae.exchange.nir.kernels import Kernel
 from bioae.exchange.nir.library import Graph, array_of, nir_error
 
-__all__ = ["kernel_of", "pairs"]
-
 #: The largest size of a field.
 _MOST = 10**6
 

@@ -17,23 +17,6 @@ from bioae.inputs import read_toml
 from bioae.networks.tasks import ScoreName
 from bioae.showing import Shown, Summary, rows_of
 
-__all__ = [
-    "CARD",
-    "CONFIG",
-    "FOLDER",
-    "Card",
-    "DataOrigin",
-    "Firing",
-    "NetworkSize",
-    "SampleScore",
-    "TestScore",
-    "TrainingOrigin",
-    "available",
-    "card",
-    "read_card",
-    "unknown_name",
-]
-
 #: The folder of the shipped networks, and the names of the files next to an artefact's.
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "networks"
 CARD = "card.toml"

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
 
-__all__ = ["NUMBERS", "facts", "layer_table", "network_table", "parameter_facts", "size_of"]
-
 #: The headings of columns of numbers, in both tables.
 NUMBERS = frozenset({"latent", "rate/step", "size", "dead", "bursting"})
 

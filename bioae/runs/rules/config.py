@@ -14,8 +14,6 @@ from bioae.networks.plasticity import check_averaged, check_held, check_rules
 from bioae.runs.config import RunConfig
 from bioae.runs.tables import NumberOfEpochs, Optimiser, Rate
 
-__all__ = ["LearningConfig", "LearningTable"]
-
 
 def _target(value: object) -> object:
     return "torch" if value == "mirror" else value  # its name in older files

@@ -26,8 +26,6 @@ from bioae.runs.rules.config import LearningConfig
 from bioae.runs.splits import Splits
 from bioae.simulation.results.chunk import Chunk
 
-__all__ = ["Evaluation", "activity", "draw", "existing", "quantiles"]
-
 FIELDS, WEIGHTS = FIGURES
 
 #: The quantiles of weights in metrics.

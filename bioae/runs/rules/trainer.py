@@ -34,8 +34,6 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.run import Simulation
 
-__all__ = ["RuleTrainer"]
-
 
 class Position(Table):
     """The finished epochs, and the finished presentations of the next one."""

@@ -11,8 +11,6 @@ from brian2cuda.utils import gputools
 
 from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 
-__all__ = ["ValueFreeCUDADevice"]
-
 
 class ValueFreeCUDADevice(ValueFreeDevice, CUDAStandaloneDevice):  # type: ignore[misc]
     """A device for GPUs that reads values from files, as `ValueFreeDevice` does."""

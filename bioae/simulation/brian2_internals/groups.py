@@ -18,24 +18,6 @@ from brian2.core.variables import Variable, Variables
 from brian2.devices.device import get_device
 from brian2.groups.group import CodeRunner
 
-__all__ = [
-    "TemplateGroup",
-    "TemplateRunner",
-    "VariablesGroup",
-    "code_object_class",
-    "float32_allowed",
-    "fresh_names",
-    "ieee_cache",
-    "is_shared_variable",
-    "mark_as_run",
-    "replace_time",
-    "set_refractory_code",
-    "set_subexpression_code",
-    "skip_unit_checks",
-    "uncompiled_objects",
-    "use_template",
-]
-
 
 def ieee_cache() -> str:
     """Return the folder of modules that Cython compiled without -ffast-math."""

@@ -10,13 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = [
-    "merge_cpp_sources",
-    "merge_cuda_sources",
-    "prepare_cpp_makefile",
-    "prepare_cuda_makefile",
-]
-
 #: One unit for this many sources of code objects, and at most so many units: two cores compile
 #: three of C++ and ``setup.cpp`` in about the time of one.
 _CPP_SOURCES_PER_UNIT, _MOST_CPP_UNITS = 8, 3

@@ -12,8 +12,6 @@ from brian2 import prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import get_device
 
-__all__ = ["ValueFreeDevice", "active_target", "read_results_from"]
-
 _WORDS = {"true": 1, "false": 0}
 
 

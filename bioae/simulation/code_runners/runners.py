@@ -13,14 +13,6 @@ from numpy.typing import NDArray
 from bioae.simulation.brian2_internals.groups import TemplateGroup, TemplateRunner, use_template
 from bioae.simulation.brian2_internals.standalone import active_target
 
-__all__ = [
-    "ConditionalRunner",
-    "SpikeCounter",
-    "SpikeRecorder",
-    "ValueRecorder",
-    "vectorise_thresholds",
-]
-
 
 def vectorise_thresholds(thresholders: Mapping[str, CodeRunner]) -> None:
     """Evaluate a group's threshold without a branch per neuron, in C++.

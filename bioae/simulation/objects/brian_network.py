@@ -40,8 +40,6 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.sharing import SharedSynapses
 
-__all__ = ["BrianNetwork"]
-
 AnySynapses: TypeAlias = Synapses | SharedSynapses | PlasticSynapses
 
 

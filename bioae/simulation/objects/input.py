@@ -23,8 +23,6 @@ from bioae.simulation.objects.presentation_clock import (
     PresentedGroup,
 )
 
-__all__ = ["HELD", "InputNeurons"]
-
 #: The variable with the value of an input neuron: an encoder's `held`.
 HELD = "held"
 

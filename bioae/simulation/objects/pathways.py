@@ -13,7 +13,8 @@ from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import INHIBITION, INPUT
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
-from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Pool2d
+from bioae.networks.layer_base import Connections
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Pool2d
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.objects.input import InputNeurons
@@ -26,8 +27,6 @@ from bioae.simulation.sharing import (
     conv_transpose2d,
     dense,
 )
-
-__all__ = ["DELAY", "WEIGHT", "Pathway"]
 
 #: The synaptic variable of the weight; named so that no neuron variable can collide.
 WEIGHT = f"{RESERVED_PREFIX}w"

@@ -31,8 +31,6 @@ from bioae.simulation.objects.presentation_clock import (
 from bioae.simulation.objects.rule_code import SYNAPSE, code_of, conditions
 from bioae.simulation.objects.traces import Traces
 
-__all__ = ["PlasticSynapses"]
-
 #: The variable that is 1 for connections that exist, and 0 for others. Its numbers are those of
 #: weights, for compilers to vectorise the choice between two of them.
 _CONNECTED = "_connected"

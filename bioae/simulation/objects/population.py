@@ -47,8 +47,6 @@ from bioae.simulation.objects.presentation_clock import (
     PresentedGroup,
 )
 
-__all__ = ["Neurons", "Population", "collect"]
-
 _POPULATION = f"{RESERVED_PREFIX}population"
 _COLLECTED = f"{RESERVED_PREFIX}kept"
 

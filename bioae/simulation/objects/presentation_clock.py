@@ -18,17 +18,6 @@ from bioae.noise.brian import signed
 from bioae.random import REPEAT
 from bioae.simulation.brian2_internals.groups import VariablesGroup
 
-__all__ = [
-    "EXAMPLE",
-    "LEARNED",
-    "OFFSET",
-    "PRESENTATION",
-    "SEED",
-    "STEP",
-    "PresentationClock",
-    "PresentedGroup",
-]
-
 #: A group's step within its presentation, and the presentation.
 STEP = f"{RESERVED_PREFIX}step"
 PRESENTATION = f"{RESERVED_PREFIX}presentation"

@@ -16,8 +16,6 @@ from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
 from bioae.simulation.objects.presentation_clock import PRESENTATION
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace
 
-__all__ = ["Monitors"]
-
 
 @dataclass(frozen=True, eq=False)
 class Monitors:

@@ -22,8 +22,6 @@ from bioae.simulation.objects.presentation_clock import (
     PresentationClock,
 )
 
-__all__ = ["SYNAPSE", "code_of", "conditions"]
-
 #: The number of a synapse, by which it draws random numbers.
 SYNAPSE = "_synapse"
 

@@ -15,8 +15,6 @@ from bioae.simulation.brian2_internals.groups import TemplateRunner
 from bioae.simulation.objects.population import Neurons, Population
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
 
-__all__ = ["Traces"]
-
 
 class Traces(Population):
     """Traces of neurons, integrated as neurons are, that change with their neurons' spikes.

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 
-__all__ = ["Chunk", "LayerSpikes", "Trace", "join_chunks", "join_layers"]
-
 
 class Trace(NamedTuple):
     """A recorded state variable: `values` (example, time, neuron) and their `units`."""

@@ -12,8 +12,6 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.root import Root
 from bioae.simulation.results.tree import build_result
 
-__all__ = ["describe_run", "result_of"]
-
 
 def result_of(
     network: Network, presented: Presentations, chunk: Chunk, *, target: str, dtype: str

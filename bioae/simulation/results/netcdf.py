@@ -26,8 +26,6 @@ from bioae.inputs import as_path
 from bioae.simulation.results.root import check_shape, check_tree
 from bioae.simulation.results.tree import group_of, in_order
 
-__all__ = ["Piece", "check_replaced", "write_pieces", "write_result"]
-
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
 _COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}

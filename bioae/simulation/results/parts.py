@@ -25,8 +25,6 @@ from bioae.files import atomic_output, remove
 from bioae.inputs import read_input
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace, join_layers
 
-__all__ = ["Parts", "check_parts", "missing", "remove_parts"]
-
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _NUMBER = "[0-9]" * 9
 _OUTPUT, _LAYERS = "output", "layers"

@@ -12,18 +12,6 @@ from numpy.typing import NDArray
 
 from bioae.errors import ResultError
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "Root",
-    "by_repeat",
-    "cf_attributes",
-    "check_shape",
-    "check_tree",
-    "presentation_dims",
-    "root_dataset",
-    "versions",
-]
-
 #: The version of the format of results.
 SCHEMA_VERSION = 2
 

@@ -27,8 +27,6 @@ from bioae.simulation.results.root import (
     root_dataset,
 )
 
-__all__ = ["build_result", "group_of", "in_order", "layer_dataset"]
-
 # Results have its functions as methods; by name, since a simulation needs none of them.
 import_module("bioae.analysis")
 

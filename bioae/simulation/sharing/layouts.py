@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Layout", "Unrolled", "conv2d", "conv_transpose2d", "dense"]
-
 Index = NDArray[np.int32]
 Pair = int | tuple[int, int]
 Shape = tuple[int, int, int]

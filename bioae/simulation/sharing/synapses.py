@@ -16,8 +16,6 @@ from bioae.simulation.brian2_internals.groups import TemplateGroup, is_shared_va
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.sharing.layouts import Layout
 
-__all__ = ["Arrival", "SharedSynapses"]
-
 
 @dataclass(frozen=True)
 class Arrival:

@@ -16,8 +16,6 @@ from bioae.simulation.brian2_internals.standalone import ValueFreeDevice
 from bioae.simulation.targets.cuda.building import cuda_device, cuda_settings
 from bioae.simulation.targets.cuda.requirements import check_cuda, check_programs
 
-__all__ = ["IEEE_FLAGS", "activated", "check_target", "without_fast_math"]
-
 #: Flags of the C++ compiler: Brian2's defaults add -ffast-math, which lets it reorder sums.
 IEEE_FLAGS = ["-w", "-O3", "-march=native", "-ffp-contract=off"]
 

@@ -21,8 +21,6 @@ from bioae.errors import OutputError
 from bioae.files import atomic_output, remove, user_cache
 from bioae.progress import activity
 
-__all__ = ["BuildCache", "KeptBuild"]
-
 _LIMIT = 250_000_000
 _LOCKS = ".locks"
 

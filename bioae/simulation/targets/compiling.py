@@ -21,8 +21,6 @@ from bioae.simulation.targets import activation as targets
 from bioae.simulation.targets.build_cache import BuildCache
 from bioae.simulation.targets.cuda.building import prepare_cuda
 
-__all__ = ["compile_project"]
-
 
 def compile_project(device: Any, folder: Path) -> None:
     """Write and compile a project of a standalone device, or take the program from the cache.

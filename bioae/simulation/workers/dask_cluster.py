@@ -21,8 +21,6 @@ from bioae.simulation.results.root import versions
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["CONNECT_SECONDS", "PATIENCE_SECONDS", "connected", "count_workers", "run_on_cluster"]
-
 #: Time to wait for the scheduler, which a wrong address never reaches.
 CONNECT_SECONDS = 2.0
 

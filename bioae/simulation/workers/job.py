@@ -31,8 +31,6 @@ from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.targets.activation import activated, check_target
 from bioae.simulation.targets.compiling import compile_project
 
-__all__ = ["Brian2Engine", "BuiltRunner", "chunk_size"]
-
 _CHUNK_BYTES = 64 * 2**20
 
 #: Between two reports of a run to the bar.

@@ -19,8 +19,6 @@ from bioae.errors import TargetError
 from bioae.simulation.engine import Build, Finished
 from bioae.simulation.presentations import Presentations
 
-__all__ = ["run_in_processes", "shared"]
-
 Work = TypeVar("Work")
 Done = TypeVar("Done")
 

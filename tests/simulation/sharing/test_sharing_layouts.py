@@ -12,7 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bioae.networks.layers import Connections, Conv2d, ConvTranspose2d, Dense
+from bioae.networks.layer_base import Connections
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.simulation import brian2_internals, sharing
 from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense
 

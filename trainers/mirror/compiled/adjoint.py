@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from bioae.trainers.mirror.compiled.graph import Graph, Node
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
-__all__ = ["Step", "differentiate"]
-
 Gradients = tuple["Node | None", ...]
 
 

@@ -14,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Arrays", "empty", "pointers"]
-
 _ALIGNED = 64
 
 

@@ -22,8 +22,6 @@ from bioae.files import user_cache
 from bioae.progress import activity
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
-__all__ = ["REALS", "compile_cpp", "compiler"]
-
 #: The C++ types of the numbers that are compiled for.
 REALS = {torch.float32: "float", torch.float64: "double"}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bioae.arithmetic import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
-__all__ = ["FORMS", "FUNCTIONS", "GROUP", "head", "kind_of", "name_of"]
-
 _FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
     "acos", "atan", "sqrt", "floor", "ceil", "trunc", "pow",

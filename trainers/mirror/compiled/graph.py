@@ -13,8 +13,6 @@ from torch import Tensor
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.derivatives import spike
 
-__all__ = ["Graph", "Kind", "Node", "Symbol", "record", "symbol"]
-
 Kind = Literal["number", "condition"]
 
 

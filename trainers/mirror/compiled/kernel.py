@@ -19,8 +19,6 @@ from bioae.trainers.mirror.compiled.build import compile_cpp
 from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
 from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
 
-__all__ = ["Kernel", "Path", "Run"]
-
 #: Examples of a recurrent layer whose steps run together: weights are read once for all of them.
 _GROUP = 32
 

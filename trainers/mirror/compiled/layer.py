@@ -23,8 +23,6 @@ from bioae.trainers.mirror.functions import torch_functions
 from bioae.trainers.mirror.gradients import stepper
 from bioae.trainers.mirror.neuron import NeuronMirror
 
-__all__ = ["READOUT", "CompiledLayer"]
-
 #: The prefix of the read-out's variables; names contain no space.
 READOUT = "readout "
 

@@ -11,8 +11,6 @@ from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.gradients import ACTIVE
 
-__all__ = ["SPIKE", "STARTS", "SUM", "Plan", "Timeline"]
-
 #: The name of a population's spikes.
 SPIKE = "_spike"
 

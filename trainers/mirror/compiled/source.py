@@ -14,8 +14,6 @@ from bioae.trainers.mirror.compiled.cpp import FORMS, FUNCTIONS, GROUP, head, ki
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.compiled.plan import SPIKE, STARTS, Plan
 
-__all__ = ["Source"]
-
 _FUNCTION = """\
 extern "C" void {name}(const Group& s) {{
   const long M = s.examples * s.size, n = s.first;

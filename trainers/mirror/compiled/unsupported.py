@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-__all__ = ["Unsupported", "warn_uncompiled"]
-
 
 class Unsupported(Exception):  # noqa: N818 - no error where the plain mirror takes over
     """An operation or layer that cannot be compiled; the message names the reason."""

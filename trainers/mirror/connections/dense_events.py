@@ -16,8 +16,6 @@ from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
-__all__ = ["event_functions", "event_linear", "pointer"]
-
 #: The fraction of active sources above which PyTorch computes the dense product.
 _DENSE = 0.25
 

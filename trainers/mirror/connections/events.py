@@ -17,13 +17,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from bioae.networks.layers import Conv2d, ConvTranspose2d, LayerBase, Shape
+from bioae.networks.layer_base import LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.connections.dense_events import event_functions, pointer
 from bioae.trainers.mirror.connections.functional import connect
-
-__all__ = ["EventConnection", "compiled_functions", "element_order", "runs"]
 
 #: The fraction of active neurons above which PyTorch computes the dense sums.
 _DENSE = 0.25

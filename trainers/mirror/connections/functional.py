@@ -8,9 +8,8 @@ from functools import singledispatch
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, LayerBase, Pool2d, Shape
-
-__all__ = ["all_to_all", "connect", "connect_innermost"]
+from bioae.networks.layer_base import LayerBase, Shape
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 
 Product = Callable[[Tensor, Tensor], Tensor]
 

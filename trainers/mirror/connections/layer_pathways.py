@@ -22,8 +22,6 @@ from bioae.trainers.mirror.connections.functional import (
 )
 from bioae.trainers.mirror.connections.pathways import Pathway
 
-__all__ = ["layer_pathways"]
-
 
 def layer_pathways(
     placed: PlacedLayer, delays: Mapping[str, Steps], arrays: Arrays

@@ -17,18 +17,6 @@ from torch import Tensor, nn
 from bioae.equations.program import INHIBITION, INPUT, Program
 from bioae.networks.inputs import Steps
 
-__all__ = [
-    "Arrived",
-    "Pathway",
-    "Recurrence",
-    "add",
-    "by_sign",
-    "held",
-    "history",
-    "is_held",
-    "received",
-]
-
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` if inhibition is separate.
 Arrived = Mapping[str, Tensor]

@@ -15,8 +15,6 @@ from bioae.simulation.targets.cuda.requirements import (
     compute_capability,
 )
 
-__all__ = ["cuda_device", "cuda_settings", "prepare_cuda", "write_cuda"]
-
 #: Flags of nvcc: brian2cuda's defaults add -use_fast_math.
 _IEEE_FLAGS = ["-w", "-O3", "-fmad=false", "-std=c++17"]
 

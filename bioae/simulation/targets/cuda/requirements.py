@@ -16,8 +16,6 @@ from pathlib import Path
 from bioae.errors import TargetError
 from bioae.extras import installing
 
-__all__ = ["LEAST_CAPABILITY", "Toolkit", "check_cuda", "check_programs", "compute_capability"]
-
 #: The lowest compute capability with atomic addition of 64-bit numbers.
 LEAST_CAPABILITY = 6.0
 
