@@ -35,9 +35,10 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 
-# Notebooks run at each build, without the network and on the digits that come with bioae. Their
-# figures have two pixels per point.
+# Notebooks run at each build, without the network, on the digits that come with bioae, and without
+# progress bars. Their figures have two pixels per point.
 os.environ.pop("BIOAE_DATA", None)
+os.environ["TQDM_DISABLE"] = "1"
 _profile = Path(tempfile.mkdtemp(prefix="bioae-docs-"))
 atexit.register(shutil.rmtree, _profile, ignore_errors=True)
 _kernel = _profile / "profile_default/ipython_kernel_config.py"

@@ -46,6 +46,7 @@ PACKAGES = (
 #: Types that signatures name and that no package exports.
 TYPES = (
     "bioae.networks.artefact.NetworkLike",
+    "bioae.networks.plasticity.Held",
     "bioae.simulation.backend.Target",
     "bioae.simulation.backend.Dtype",
     "bioae.simulation.backend.Connectivity",
@@ -109,6 +110,7 @@ TYPES = (
     "bioae.equations.program.Noise",
     "bioae.exchange.nir.library.Graph",
     "bioae.runs.tables.DataConfig",
+    "bioae.runs.tables.Optimiser",
     "bioae.trainers.training.sections.OptimisationConfig",
     "bioae.trainers.training.terms.RegularisersConfig",
     "bioae.runs.trainer.Reporter",

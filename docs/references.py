@@ -52,7 +52,7 @@ FOREIGN = (
     (r"pydantic\.BaseModel", "https://docs.pydantic.dev/latest/api/base_model/"),
     (r"pydantic\.[\w.]+", "https://docs.pydantic.dev/latest/api/pydantic_core/"),
     (
-        r"(abc|ast|collections\.abc|datetime|fractions|pathlib|typing)\.\w+",
+        r"(abc|ast|collections\.abc|contextlib|datetime|fractions|pathlib|typing)\.\w+",
         r"https://docs.python.org/3/library/\1.html#\g<0>",
     ),
 )
@@ -62,6 +62,7 @@ ABBREVIATIONS = {
     "Arrived": "typing.Any", "BaseModel": "pydantic.BaseModel", "Index": "numpy.typing.NDArray",
     "ArrayLike": "numpy.typing.ArrayLike", "NDArray": "numpy.typing.NDArray",
     "Client": "distributed.Client", "Numbers": "numpy.typing.NDArray",
+    "DataFrame": "pandas.DataFrame", "ndarray": "numpy.ndarray",
     "DimensionMismatchError": "brian2.DimensionMismatchError", "Figure": "matplotlib.figure.Figure",
     "Path": "pathlib.Path", "Quantity": "brian2.Quantity", "Tensor": "torch.Tensor",
     "ValidationError": "pydantic.ValidationError", "RandomState": "numpy.random.RandomState",
@@ -157,8 +158,9 @@ def resolve(
     if address is not None:
         return nodes.reference("", "", content, internal=False, refuri=address)
     # Names of arguments, of files, and of what is not public, if it still exists.
-    known = not target.startswith("bioae.") or exists(target)
-    return content if node.get("mention") and known else None
+    if target.startswith("bioae."):
+        return content if exists(target.partition(".<locals>")[0]) else None
+    return content if node.get("mention") else None
 
 
 def public_name(name: str) -> str | None:
@@ -210,9 +212,15 @@ def write_docstring(
 def join_names(
     app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
 ) -> None:
-    """Join the names of attributes that share a text, else Sphinx takes the first for a type."""
+    """Join the names of attributes that share a text, else Sphinx takes the first for a type.
+
+    Types that end in ``_`` are no targets.
+    """
     joined = re.compile(r"(?<=:ivar )[\w\\]+(, [\w\\]+)+(?=:)")
-    lines[:] = [joined.sub(lambda match: match[0].replace(" ", ""), line) for line in lines]
+    lines[:] = [
+        joined.sub(lambda match: match[0].replace(" ", ""), line).replace("_]", r"\_]")
+        for line in lines
+    ]
 
 
 def is_foreign(

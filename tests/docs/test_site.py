@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ import public_names
 import pytest
 
 import bioae
+from bioae import progress
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -114,6 +116,15 @@ def test_names_on_pages_exist() -> None:
     assert [each for each in names if not public_names.exists(each[1])] == []
 
 
+def test_notebooks_of_the_site_show_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert progress.is_watched()
+    runpy.run_path(str(DOCS / "conf.py"))
+    assert not progress.is_watched()
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_without_the_network(tmp_path: Path) -> None:
     if importlib.util.find_spec("myst_nb") is None:
@@ -135,6 +146,8 @@ def test_the_site_builds_without_a_warning_and_without_the_network(tmp_path: Pat
     loaded = re.compile(
         r"<(?:script|img|iframe)\b[^>]*\bsrc=\"(https?:)?//|<link\b[^>]*\bhref=\"(https?:)?//"
     )
-    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    assert [name for name, text in texts.items() if loaded.search(text)] == []
+    assert [name for name, text in texts.items() if re.search(r"\d+%\|", text)] == []  # bars
     styles = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.css")]
     assert not any(re.search(r"(?:url\(|@import )['\"]?https?:", style) for style in styles)
