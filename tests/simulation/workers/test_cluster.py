@@ -131,11 +131,14 @@ def test_nobody_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_no_workers(network: Network, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_workers(
+    threads: Any, network: Network, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     with (
-        started(n_workers=0, processes=False) as empty,
-        module.connected(empty.scheduler_address) as client,
+        # distributed waits 10 seconds for a loop to start, which a busy machine may need longer for
+        started(n_workers=0, processes=False, loop=threads.loop) as empty,
+        distributed.Client(empty, set_as_default=False) as client,
         refused(TargetError, where=str(empty.scheduler_address)),
     ):
         simulate(network, images, Backend("numpy", workers=client))
