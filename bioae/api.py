@@ -13,7 +13,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar, Unpack, get_args
 
-from bioae.errors import InputError
+from bioae.errors import InputError, shortened
 from bioae.extras import need_torch
 
 if TYPE_CHECKING:
@@ -322,7 +322,7 @@ def train(
         which training starts.
     data
         The data to train on, in place of those of the configuration: in any form that `simulate`
-        takes. A part of them, ``[data] validation``, is held out.
+        takes, such as ``(X, y)``. A part of them, ``[data] validation``, is held out.
     test
         The data to test on at the end; by default the test split of a data set's name or path.
     settings
@@ -476,6 +476,9 @@ def build(
     from bioae.simulation.targets.activation import without_fast_math
 
     one_of(connectivity, "connectivity", get_args(Connectivity))
+    if not (isinstance(prefix, str) and f"{prefix}_".isidentifier()):
+        expected, found = "letters, digits and _, and no digit first", shortened(repr(prefix))
+        raise InputError("prefix does not fit", expected=expected, found=found)
     without_fast_math()
     source = network_of(network)
     source = source.learner() if learning else source

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypedDict, cast, get_args
 
@@ -73,10 +74,13 @@ class BioaeError(Exception):
         self.found = found
         self.hint = hint
         super().__init__(self._line())
+        _report_plainly()
 
     def _line(self) -> str:
         # Both may quote a file, whose names may have any length.
-        what, found = (shortened(text or "", 1000) for text in (self.what, self.found))
+        what, found = self.what, shortened(self.found or "", 1000)
+        if len(what) > 1000:  # its end may be a hint
+            what = f"{what[:500]}...{what[-497:]}"
         line = f"{self.where}: {what}" if self.where else what
         if self.expected:
             line += f"; expected {self.expected}"
@@ -85,6 +89,15 @@ class BioaeError(Exception):
         if self.hint:
             line += f". {self.hint}"
         return " ".join(line.split())
+
+
+def _report_plainly() -> None:
+    """Let an uncaught error of ours be printed as Python does, not as a bug of Brian2."""
+    brian2 = sys.excepthook
+    if getattr(brian2, "__module__", None) == "brian2.utils.logger":
+        sys.excepthook = lambda kind, error, traceback: (
+            sys.__excepthook__ if issubclass(kind, BioaeError) else brian2
+        )(kind, error, traceback)
 
 
 def shortened(text: str, most: int = 80) -> str:

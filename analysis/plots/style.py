@@ -19,8 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from bioae.checks import instance
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
+from bioae.inputs import as_path
 
 P = ParamSpec("P")
 
@@ -162,6 +164,7 @@ def new_figure(width: float, height: float, *, pictures: bool = False, texts: fl
 
 def render(figure: Figure, kind: str) -> bytes:
     """Return a figure as a file of a format, by its suffix; equal figures give equal bytes."""
+    instance(figure, "the figure", Figure, error=OutputError)
     buffer = io.BytesIO()
     # A date would make equal figures differ.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
@@ -178,7 +181,8 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
     OutputError
         If the format is unknown, `path` exists and `overwrite` is false, or cannot be written.
     """
-    kind = Path(path).suffix.lstrip(".").lower()
+    kind = as_path(path, OutputError, "figure").suffix.lstrip(".").lower()
+    instance(figure, "the figure", Figure, error=OutputError)
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise OutputError(

@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bioae.checks import whole
+
 if TYPE_CHECKING:
     from bioae.simulation.results.chunk import LayerSpikes
 
@@ -27,7 +29,7 @@ def example_result(seed: int = 0) -> xr.DataTree:
     # The format is defined once, by the writer.
     from bioae.simulation.results.tree import build_result
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "seed"))
     centre = rng.uniform(3, _SIDE - 3, (2, _EXAMPLES, 1, 1, 1))
     y, x = np.mgrid[:_SIDE, :_SIDE]
     images = np.exp(-((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / (2 * 1.5**2))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from bioae.checks import instance
 from bioae.errors import DataError, did_you_mean, shortened
 
 
@@ -106,6 +107,7 @@ DATA_SETS: Mapping[str, DataSet] = MappingProxyType(
 
 def data_set(name: str) -> DataSet:
     """Return the data set of that name, or raise DataError."""
+    instance(name, "the name", str, error=DataError)
     if name in DATA_SETS:
         return DATA_SETS[name]
     raise unknown_data_set(name, f"one of {', '.join(DATA_SETS)}")

@@ -107,6 +107,7 @@ def convert(
         instance(facts["layout"], "layout", str, error=DataError)
     if shape is not None:
         instance(shape, "shape", Sequence, error=DataError)
+        shape = [whole(each, "shape", least=1, error=DataError) for each in shape]
     if facts.get("white") is not None:
         number(facts["white"], "white", above=0, error=DataError)
     if facts.get("split") is not None:

@@ -145,7 +145,10 @@ def addresses_of_trains(
     trains: Sequence[Sequence[ArrayLike]], unit: TimeUnit, where: str
 ) -> Addresses:
     """Return the addresses of spike trains, see `Data.of_trains`."""
-    channels = sorted({len(each) for each in trains})
+    try:
+        channels = sorted({len(each) for each in trains})
+    except TypeError:
+        channels = []
     if len(channels) != 1 or not channels[0]:
         raise DataError(
             "the examples differ in their number of spike trains"

@@ -58,7 +58,7 @@ class Network(Shown):
     """A network: its description and its weights.
 
     Every method that changes something returns another network, and raises NetworkError if the
-    change does not fit.
+    change does not fit. Arrays cannot be changed in place.
 
     Parameters
     ----------
@@ -80,8 +80,6 @@ class Network(Shown):
         describe how some of the weights were made; nothing depends on them, and an artefact does
         not store them.
 
-    Arrays cannot be changed in place: `Network.with_weights` returns another network.
-
     Raises
     ------
     NetworkError
@@ -95,6 +93,8 @@ class Network(Shown):
     )
 
     def __post_init__(self) -> None:
+        instance(self.config, "the description", NetworkConfig, error=NetworkError)
+        instance(self.weights, "weights", Mapping, error=NetworkError)
         drawn = self._random_parameters(0)
         if drawn.keys() - self.weights.keys():
             object.__setattr__(self, "weights", {**drawn, **self.weights})

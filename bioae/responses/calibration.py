@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, number, one_of
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError, ModelError, shortened
@@ -317,7 +318,7 @@ def threshold_weight(
 
 def _step_of(model: NeuronModel, dt: str) -> str:
     """Return a time step, or the longest that a model allows if it is shorter."""
-    longest = model.dt
+    longest = lower(model).model.dt  # refuses what is no neuron model
     if longest is None or time_in_seconds(dt, where="dt") <= time_in_seconds(longest, where="dt"):
         return dt
     return longest

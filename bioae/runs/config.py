@@ -9,6 +9,7 @@ from typing import Any, Self
 import tomli_w
 from pydantic import ValidationError
 
+from bioae.checks import instance
 from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Table
 from bioae.inputs import check_input, read_toml
@@ -61,6 +62,7 @@ class RunConfig(Table):
         where
             The source that errors name, such as a file.
         """
+        instance(values, "the configuration", Mapping, error=NetworkError)
         values = dict(values)
         network = values.get("network")
         if isinstance(network, Mapping):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.checks import one_of
+from bioae.checks import instance, one_of
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.noise import Key
@@ -62,7 +62,9 @@ class NetworkMirror(nn.Module):
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
         super().__init__()
+        instance(network, "network", Network, error=NetworkError)
         options, layers = options or LayerOptions(), layers or {}
+        instance(layers, "layers", Mapping, error=NetworkError)
         for name in layers:
             one_of(
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
