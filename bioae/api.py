@@ -476,7 +476,7 @@ def build(
     from bioae.simulation.targets.activation import without_fast_math
 
     one_of(connectivity, "connectivity", get_args(Connectivity))
-    if not (isinstance(prefix, str) and f"{prefix}_".isidentifier()):
+    if not f"{prefix}_".isidentifier():
         expected, found = "letters, digits and _, and no digit first", shortened(repr(prefix))
         raise InputError("prefix does not fit", expected=expected, found=found)
     without_fast_math()

@@ -103,7 +103,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.with_weights, "weights", [{"first.weight": np.full((4, 16), 1e300)}]),
     *each(SIMULATE, "layout", [5, ["N"], b"NHW"]),
     *each(partial(bioae.simulate, NETWORK, backend="numpy"), "data", [RESULT, RESULT["layers"]]),
-    *each(partial(bioae.build, NETWORK), "prefix", ["5a", "a b", 5, None]),
+    *each(partial(bioae.build, NETWORK), "prefix", ["5a", "a b", 5]),
     *each(partial(bioae.datasets.convert, IMAGES), "shape", [16, 1.5, {1: 1}, ("4", 4), (0, 4)]),
     *each(Data.of_trains, "trains", [None, 5, [5]]),
     *each(partial(Network, NETWORK.config), "weights", [None, 5, ["hidden"]]),

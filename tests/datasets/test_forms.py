@@ -63,6 +63,7 @@ PICTURES = [Image.fromarray(each[0]) for each in PIXELS]
         (PIXELS.reshape(3, 784).tolist(), {"white": 255}),
         (PIXELS[:, 0].astype(np.int64), {"white": 255}),
         (PIXELS[:, 0].astype(np.float32), {"white": 255}),
+        ((PIXELS, LABELS), {}),
         (PIXELS.tobytes(), {}),
         (bytearray(PIXELS.tobytes()), {}),
         (memoryview(DIGITS.as_float()), {}),
@@ -85,6 +86,14 @@ def test_forms_of_images(source: Any, options: Any) -> None:
     assert (data.kind, data.shape) == ("images", SHAPE)
     assert np.abs(data.as_float() - DIGITS.as_float()).max() <= 1e-7  # float32
     assert data.indices.tolist() == [0, 1, 2] or data.name == "sample"
+
+
+def test_a_pair_has_labels_or_targets() -> None:
+    labels = convert((PIXELS, LABELS.tolist()), SHAPE, limit=2).labels
+    np.testing.assert_array_equal(labels, LABELS[:2])
+    assert convert((PIXELS, LABELS / 2), SHAPE, labels=[1, 2, 3]).targets is None
+    targets: Any = convert((PIXELS, LABELS / 2), SHAPE).targets
+    np.testing.assert_array_equal(targets[:, 0], LABELS / 2)
 
 
 @pytest.mark.parametrize("source", [PIXELS[0], PIXELS[0, 0], PIXELS[0].ravel(), PICTURES[0]])
@@ -132,7 +141,6 @@ REFUSED: list[tuple[Any, Any, dict[str, Any], dict[str, Any]]] = [
     (PIXELS, SHAPE, {"layout": "NCH"}, {"where": "an array: layout", "found": "'NCH'"}),
     (PIXELS, SHAPE, {"layout": "NHW"}, {"expected": "3 axes"}),
     # near misses
-    ((PIXELS, LABELS), SHAPE, {}, {"hint": "Give the labels as labels="}),
     (([[1, 2], [3]], [1, 2]), SHAPE, {}, {"where": "an array"}),
     ({"images": PIXELS}, SHAPE, {}, {"found": "dict"}),
     (iter(PIXELS), SHAPE, {}, {"hint": "Make a list of it"}),

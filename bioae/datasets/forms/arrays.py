@@ -42,6 +42,22 @@ def arrays(source: Any, request: Request) -> Data:
     return Data.of_images(array, white=request.white, **known)
 
 
+def _is_pair(source: Any) -> bool:
+    """Return whether these are examples, and a number for each of them."""
+    pair = isinstance(source, tuple) and len(source) == 2
+    return pair and _axes(source[1]) == 1 and _axes(source[0]) > 1
+
+
+@form(_is_pair, "layout", "white")
+def pairs(source: Any, request: Request) -> Data:
+    """Return an array with its labels or, where the numbers are fractions, its targets."""
+    data, answers = arrays(source[0], request), as_array(source[1], "labels")
+    if request.labelled:
+        return data
+    known: Known = {"targets": answers} if answers.dtype.kind == "f" else {"labels": answers}
+    return data.assign(**known)
+
+
 def _in_order(source: Any) -> Any:
     """Return an array of xarray whose dimensions have bioae's names in bioae's order."""
     dims = getattr(source, "dims", ())
@@ -63,13 +79,6 @@ def _example_numbers(source: Any) -> NDArray[np.int64] | None:
 def _refuse_near_misses(source: Any, where: str) -> None:
     """Reject forms that people try, with the form that they need."""
     misses = {
-        "this is a pair of data and labels": (
-            isinstance(source, tuple)
-            and len(source) == 2
-            and _axes(source[1]) == 1
-            and _axes(source[0]) > 1,
-            "Give the labels as labels=",
-        ),
         "a mapping holds several arrays": (
             isinstance(source, Mapping),
             "Give one of them; spikes are Data.of_trains(trains), or the fields t and x",
@@ -79,7 +88,7 @@ def _refuse_near_misses(source: Any, where: str) -> None:
             "Give its toarray()",
         ),
         "the examples are not the first dimension": (
-            "example" in getattr(source, "dims", ())[1:],
+            "example" in tuple(getattr(source, "dims", ()))[1:],
             "Give its transpose('example', ...)",
         ),
         "an iterator can be read only once": (isinstance(source, Iterator), "Make a list of it"),
