@@ -124,7 +124,7 @@ class LayerMirror(nn.Module):
         """Run a presentation on the output of the layer before (time, example, ...)."""
         if self._compiled is not None:
             try:
-                return self._run_compiled(self._compiled, emitted, potential, record)
+                return self._run_compiled(self._compiled, emitted, potential, record, key)
             except Unsupported as reason:
                 if self._compile is True:
                     raise NetworkError(
@@ -155,6 +155,7 @@ class LayerMirror(nn.Module):
         emitted: Tensor,
         potential: Potential | None,
         record: Collection[str],
+        key: Key | None,
     ) -> LayerActivity:
         pathway, lead_in = self._feed, self.neuron.schedule.lead_in
         steps = len(emitted) + lead_in
@@ -171,6 +172,7 @@ class LayerMirror(nn.Module):
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
             recurrent=self._own and partial(self._own_paths, self._own),
+            key=key,
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
         trace = results.pop(variable, None)

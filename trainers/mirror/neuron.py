@@ -150,6 +150,11 @@ class NeuronMirror(nn.Module):
         time = self._like.new_tensor(step) * self.dt
         return {"t": time, **self.noise(key, [step], self._like)}
 
+    @property
+    def starts_at_random(self) -> bool:
+        """True if an initial value is drawn for each presentation."""
+        return bool(self._stepper.random_start)
+
     def forward(
         self,
         arriving: Sequence[Arrived | None],

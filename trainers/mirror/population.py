@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bioae.equations.program import Program
+from bioae.equations.program import Draw, Program
 from bioae.errors import InputError
 from bioae.networks.schedule import SCHEDULES, Schedule
 from bioae.noise import Key, draw
@@ -49,13 +50,27 @@ class Population:
         return math.prod(self.shape)
 
 
+#: Returns the numbers of a name in some steps (step and example, neuron).
+DrawSteps: TypeAlias = Callable[..., Tensor]
+
+
+def _drawn(
+    site: Draw, key: Key, steps: Sequence[int], like: Tensor, *, population: int, count: int
+) -> Tensor:
+    place: dict[str, int] = {"call": site.call, "population": population, "count": count}
+    rows = [draw(site.distribution, key, step=step, **place) for step in steps]
+    return torch.from_numpy(np.concatenate(rows)).to(like)
+
+
 class Noise:
     """The random numbers that a population's statements name. They carry no gradient."""
 
     def __init__(self, population: Population) -> None:
         self._population = population
 
-    def __call__(self, key: Key | None, steps: Iterable[int], like: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, key: Key | None, steps: Sequence[int], like: Tensor, *, draw_steps: DrawSteps = _drawn
+    ) -> dict[str, Tensor]:
         """Draw the numbers of some steps.
 
         Parameters
@@ -66,6 +81,8 @@ class Noise:
             The steps.
         like
             A tensor of the device and type to use.
+        draw_steps
+            Draws the numbers that one name stands for.
 
         Returns
         -------
@@ -88,23 +105,12 @@ class Noise:
                 hint="Call the mirror with key=Key(seed, examples), of bioae.noise",
             )
         numbers = {
-            name: np.concatenate(
-                [
-                    draw(
-                        site.distribution,
-                        key,
-                        step=step,
-                        call=site.call,
-                        population=own.number,
-                        count=1 if site.shared else size,
-                    )
-                    for step in steps
-                ]
+            name: draw_steps(
+                site, key, steps, like, population=own.number, count=1 if site.shared else size
             )
             for name, site in draws.items()
         }
-        tensors = {name: torch.from_numpy(array).to(like) for name, array in numbers.items()}
         return {
             name: tensor.expand(-1, size).reshape(-1, *own.shape)
-            for name, tensor in tensors.items()
+            for name, tensor in numbers.items()
         }

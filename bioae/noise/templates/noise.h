@@ -101,12 +101,16 @@ static inline double bioae_uniform(int64_t neuron, int64_t step, int64_t call,
     return bioae_unit(bioae_word(neuron, step, call, population, seed, example));
 }
 
-static inline double bioae_normal(int64_t neuron, int64_t step, int64_t call,
-                                  int64_t population, int64_t seed, int64_t example)
+static inline double bioae_gauss(uint64_t word)
 {
-    const uint64_t word = bioae_word(neuron, step, call, population, seed, example);
     const int64_t centred = static_cast<int64_t>(word >> 11) - (static_cast<int64_t>(1) << 52);
     return bioae_normal_quantile((static_cast<double>(centred) + 0.5)
                                  * (1.0 / 9007199254740992.0));
+}
+
+static inline double bioae_normal(int64_t neuron, int64_t step, int64_t call,
+                                  int64_t population, int64_t seed, int64_t example)
+{
+    return bioae_gauss(bioae_word(neuron, step, call, population, seed, example));
 }
 #endif

@@ -138,9 +138,6 @@ COUNTING: dict[str, Any] = {
     "input": "x",
 }  # fmt: skip
 
-#: Features that compiled steps do not have.
-UNCOMPILED = {"noise at an interval"}
-
 
 @pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
@@ -181,7 +178,7 @@ def test_conditions_may_be_compared(threshold: str) -> None:
 
 @pytest.mark.slow
 @needs_compiler
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in UNCOMPILED])
+@pytest.mark.parametrize("name", MODELS)
 def test_compiled_steps_are_equal(name: str) -> None:
     """Without delays, of which a connection may have several."""
     network, _ = parity_network(model(MODELS[name]), **SMALL, seed=0)

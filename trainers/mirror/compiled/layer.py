@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bioae.noise import Key
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
 from bioae.trainers.mirror.compiled.kernel import Kernel, Path, Run
+from bioae.trainers.mirror.compiled.noise import draw_steps
 from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
 from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
@@ -66,6 +68,7 @@ class CompiledLayer:
         final: Collection[str] = (),
         summed: Collection[str] = (),
         recurrent: Callable[[], Sequence[Path]] | None = None,
+        key: Key | None = None,
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
@@ -86,6 +89,8 @@ class CompiledLayer:
             The names in `record` to return summed over the steps too.
         recurrent
             Returns the recurrent connections, if the layer has any.
+        key
+            The key of the noise, if the model is noisy.
 
         Returns
         -------
@@ -105,12 +110,27 @@ class CompiledLayer:
         latency = None if recurrent is None else self._latency
         kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
         neuron = self._populations[""]
+        noise = self._noise(timeline, prefixes, key, like=values["dt"])
+        arrived, timeline = _with_noise(send(), noise, timeline)
         run = Run(self._rows(timeline.steps, prefixes), timeline, self._arrays.in_training())
-        results = kernel(send(), values, run, recurrent() if recurrent else ())
+        results = kernel(arrived, values, run, recurrent() if recurrent else ())
         for name in record:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
         return results
+
+    def _noise(
+        self, timeline: Timeline, prefixes: Sequence[str], key: Key | None, *, like: Tensor
+    ) -> Arrived:
+        """Return the random numbers of all steps (step and example, *shape)."""
+        steps = range(-timeline.lead_in, timeline.steps - timeline.lead_in)
+        return {
+            prefix + name: numbers
+            for prefix in prefixes
+            for name, numbers in self._populations[prefix]
+            .noise(key, steps, like, draw_steps=draw_steps)
+            .items()
+        }
 
     def _rows(self, steps: int, prefixes: Sequence[str]) -> Tensor:
         """Return the time and timed arrays, which depend on the step alone (row, step)."""
@@ -139,7 +159,7 @@ class CompiledLayer:
         key = (like.dtype, arriving, requested, latency, learning, tuple(each.items()))
         if key not in self._kernels:
             try:
-                step = self._trace(initial, arriving)
+                step = self._trace(initial, arriving, recurrent=latency is not None)
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
                 self._kernels[key] = Kernel.build(plan, Source(plan).text())
             except Unsupported as reason:
@@ -159,11 +179,14 @@ class CompiledLayer:
         blocks = self._populations[""].schedule.blocks
         return int(blocks.index("synapses") < blocks.index("thresholds"))
 
-    def _trace(self, initial: _Initial, arriving: Collection[str]) -> Step:
+    def _trace(self, initial: _Initial, arriving: Collection[str], *, recurrent: bool) -> Step:
         """Record a step of the populations, which all receive the same input."""
         step = Step()
-        step.inputs = {name: step.graph.leaf(f"input {name}") for name in arriving}
-        arrived = {name: Symbol(step.graph, node) for name, node in step.inputs.items()}
+        draws = [p + name for p in initial for name in self._populations[p].program.draws]
+        if draws and recurrent:
+            raise Unsupported("random numbers in a recurrent layer")
+        step.inputs = {name: step.graph.leaf(f"input {name}") for name in (*arriving, *draws)}
+        arrived = {name: Symbol(step.graph, step.inputs[name]) for name in arriving}
         for prefix, values in initial.items():
             _record(step, prefix, self._populations[prefix], values, arrived)
         return step
@@ -177,8 +200,8 @@ def _record(
     arrived: dict[str, Any],
 ) -> None:
     graph, program = step.graph, neuron.program
-    if program.draws:
-        raise Unsupported("random numbers")
+    if neuron.starts_at_random:
+        raise Unsupported("random initial values")
     if program.counts_layer:
         raise Unsupported("variables that count the spikes of the layer")
     if any(state.shared for state in program.states.values()):
@@ -190,6 +213,7 @@ def _record(
     }
     values: dict[str, Any] = {name: Symbol(graph, node) for name, node in leaves.items()}
     values["t"] = Symbol(graph, graph.leaf("t"))
+    values |= {name: Symbol(graph, step.inputs[prefix + name]) for name in program.draws}
     step.timed += [prefix + name for name in program.timed]
 
     def lookup(name: str, *_: Any) -> Symbol:
@@ -206,6 +230,24 @@ def _record(
         after = symbol(graph, values[name]).node
         step.values[prefix + name] = after
         step.carried[prefix + name] = leaves[name], after
+
+
+def _with_noise(arrived: Arrived, noise: Arrived, timeline: Timeline) -> tuple[Arrived, Timeline]:
+    """Return the input with the noise, and their timing: noise comes in every step."""
+    if not noise:
+        return arrived, timeline
+
+    def whole(name: str) -> Tensor:
+        given = arrived[name]
+        steps = given.view(1 if timeline.held else timeline.sent, -1, *given.shape[1:])
+        every = steps.new_zeros((timeline.steps, *steps.shape[1:]))
+        every[timeline.delay : timeline.delay + timeline.sent] = steps
+        return every.flatten(0, 1)
+
+    return (
+        {**{name: whole(name) for name in arrived}, **noise},
+        timeline._replace(sent=timeline.steps, delay=0, held=False),
+    )
 
 
 def _kind(value: Tensor | float) -> Kind:

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from builders import COBA, SCHEDULES, conv, deconv, dense
-from mirrors import COMPILED, DENSE, compare, described, drive_of, firing, needs_compiler
+from mirrors import (
+    DENSE,
+    RECURRENT,
+    SPIKING,
+    compare,
+    described,
+    drive_of,
+    firing,
+    needs_compiler,
+)
 
 from bioae.equations import load_neuron
+from bioae.equations.program import Draw
 from bioae.networks import Network
+from bioae.noise import Key, draw
+from bioae.noise.streams import Distribution
 from bioae.random import stream
 from bioae.trainers.mirror.compiled import build, kernel
+from bioae.trainers.mirror.compiled.noise import draw_steps
 from bioae.trainers.mirror.derivatives import DERIVATIVES, ArcTan, FastSigmoid, derivative
 from bioae.trainers.training.descent import reproducible
 
 pytestmark = [needs_compiler, pytest.mark.medium]
 
 slow = pytest.mark.slow
+
+QUICK = ("adex", "lif_refractory", "noisy_lif")
 
 
 def network(schedule: str = "paper", model: str = "lif", **fields: Any) -> Network:
@@ -35,11 +51,8 @@ def test_both_schedules(schedule: str) -> None:
 @pytest.mark.parametrize(
     ("model", "recurrent"),
     [
-        *(
-            pytest.param(name, False, marks=[] if name in ("adex", "lif_refractory") else slow)
-            for name in COMPILED
-        ),
-        *(pytest.param(name, True, marks=slow) for name in COMPILED),
+        *(pytest.param(name, False, marks=[] if name in QUICK else slow) for name in SPIKING),
+        *(pytest.param(name, True, marks=slow) for name in RECURRENT),
     ],
 )
 def test_every_model(model: str, recurrent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +61,7 @@ def test_every_model(model: str, recurrent: bool, monkeypatch: pytest.MonkeyPatc
     flags = ["-O1" if flag == "-O3" else flag for flag in build._FLAGS]
     monkeypatch.setattr(build, "_FLAGS", flags)
     build.compile_cpp.cache_clear()
-    drawn = network(SCHEDULES[COMPILED.index(model) % 2], model, recurrent=recurrent)
+    drawn = network(SCHEDULES[SPIKING.index(model) % 2], model, recurrent=recurrent)
     trainable = load_neuron(model).trainable
     compare(drawn, trainable=trainable)
     if recurrent:
@@ -160,3 +173,20 @@ def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> No
     for key, name in enumerate(("first.bias", "middle.bias", "last.bias")):
         weights[name] = stream(6, key).normal(0.1, 0.2, weights[name].shape)
     compare(Network(config, weights).quantised())
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_background_and_delays(schedule: str) -> None:
+    """Noise comes in every step, the input of a layer later and never in the last steps."""
+    layers = [{**each, "background": 0.2, "delay": "2*ms"} for each in DENSE]
+    compare(firing(described("lif", schedule, layers=layers)))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_random_numbers(distribution: Distribution) -> None:
+    key = Key(2**64 - 3, [5, 2**40, 5], np.array([0, 1, 7]))
+    place: dict[str, int] = {"population": 7, "count": 37}
+    like = torch.zeros((), dtype=torch.float64)
+    found = draw_steps(Draw(distribution, 3), key, (-1, 0, 5), like, **place)
+    expected = [draw(distribution, key, step=step, call=3, **place) for step in (-1, 0, 5)]
+    assert torch.equal(found, torch.from_numpy(np.concatenate(expected)))

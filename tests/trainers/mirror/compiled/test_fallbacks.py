@@ -16,11 +16,12 @@ from bioae.errors import NetworkError
 from bioae.trainers.mirror.compiled import build, kernel, unsupported
 from bioae.trainers.mirror.compiled.arrays import Arrays
 
+RECURRENT = [{**each, "recurrent": True} for each in DENSE]
 SEVERAL = [{**DENSE[0], "delay": ["0*ms", "2*ms"]}, DENSE[1]]
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("model", "layers"), [("noisy_lif", DENSE), ("lif", SEVERAL)])
+@pytest.mark.parametrize(("model", "layers"), [("noisy_lif", RECURRENT), ("lif", SEVERAL)])
 def test_uncompilable_layers(model: str, layers: list[dict[str, Any]]) -> None:
     network = firing(described(model, layers=layers))
     with refused(NetworkError, "layer first", "auto"):
