@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -130,6 +130,14 @@ def activity(text: str) -> Iterator[None]:
     else:
         with shown.named(text):
             yield
+
+
+def above() -> AbstractContextManager[None]:
+    """Return a context in which lines on standard error go above the bar, if one is shown."""
+    shown: AbstractContextManager[None] = nullcontext()
+    if _INNERMOST.get():
+        shown = _tqdm().external_write_mode(sys.stderr)
+    return shown
 
 
 def check_progress(progress: object) -> None:

@@ -126,6 +126,7 @@ def _silence_libraries() -> None:
         ours, handler = logging.getLogger("bioae"), logging.StreamHandler()
         handler.setFormatter(_OneLine())
         ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
         # `disable` acts on the loggers of one manager.
         ours.manager = logging.Manager(logging.root)
 

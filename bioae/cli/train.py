@@ -120,8 +120,10 @@ def _lines_of(result: Trained) -> Iterator[str]:
     from bioae.runs.folder import FIGURES
 
     summary = result.summary
+    assert result.end is not None
+    beaten = f" ({result.end.baseline})" if result.end.baseline else ""
     if "epoch" in summary:
-        tested = _tested(result.network, summary)
+        tested = f"{_tested(result.network, summary)}{beaten}"
         yield f"{result.model}: epoch {summary['epoch']} of {len(result.records)}, {tested}"
         return
     yield f"{result.model}: {result.records[-1]['presentations']:,} presentations"
@@ -130,7 +132,8 @@ def _lines_of(result: Trained) -> Iterator[str]:
         "test_readout_accuracy": "by a linear read-out",
         "test_rate_hz_mean": "mean rate in Hz",
     }
-    yield f"  {', '.join(f'{text} {summary[n]:.3g}' for n, text in texts.items() if n in summary)}"
+    values = [f"{text} {summary[n]:.3g}" for n, text in texts.items() if n in summary]
+    yield f"  {', '.join(values)}{beaten}"
     figures = (result.model.with_name(name) for name in FIGURES)
     yield f"  {', '.join(str(path) for path in figures if path.exists())}"
 

@@ -25,6 +25,7 @@ from bioae.files import remove, write_text
 from bioae.inputs import as_path
 from bioae.progress import bar
 from bioae.runs import checkpoint
+from bioae.runs.assessment import Assessment
 from bioae.runs.checkpoint import Checkpoint
 from bioae.runs.folder import (
     CHECKPOINT,
@@ -58,12 +59,17 @@ class Trained(Shown):
         The metrics of the network, as in the artefact: of its epoch, and on the test split.
     out
         The run's folder, or None.
+    start, end
+        The assessments of the network at the start (None if the run was resumed) and at the end:
+        the score to beat, the firing of the layers, and a suggestion.
     """
 
     network: Any
     records: tuple[dict[str, Any], ...]
     summary: dict[str, Any]
     out: Path | None = None
+    start: Assessment | None = None
+    end: Assessment | None = None
 
     @cached_property
     def history(self) -> DataFrame:
@@ -97,6 +103,8 @@ class Trained(Shown):
         place = "" if self.out is None else f" in {self.out}"
         heading = f"Trained: {len(self.records)} records of metrics{place}"
         numbers = {n: each for n, each in self.summary.items() if isinstance(each, int | float)}
+        if self.end and self.end.baseline:
+            numbers[self.end.baseline.predictor] = self.end.baseline.value
         return Summary(heading, [("metric", "value"), *rows_of(numbers)])
 
 
@@ -174,7 +182,8 @@ class _Run:
         if out is not None:
             write_text(out / TEST, json.dumps(tested, allow_nan=False) + "\n", overwrite=True)
             trainer.save(out, result, summary)
-        return Trained(result, tuple(trainer.records), summary, out)
+        records = tuple(trainer.records)
+        return Trained(result, records, summary, out, trainer.start, trainer.end)
 
     def _train(self, progress: Reporter | bool | None) -> None:
         trainer = self.trainer

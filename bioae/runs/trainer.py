@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from bioae.fields import Table
+from bioae.runs.assessment import Assessment
 from bioae.runs.checkpoint import Arrays
 from bioae.runs.config import RunConfig
 from bioae.runs.splits import Splits
@@ -65,6 +66,9 @@ class Trainer(ABC):
         Whether all of the state belongs together: false during an update.
     interval
         The seconds between two checkpoints; None: one after each report that is due.
+    start, end
+        The assessments of the network: of a run that was not resumed before the first report, and
+        of any after `finish`.
     """
 
     kind: ClassVar[str]
@@ -76,6 +80,8 @@ class Trainer(ABC):
     threads: int | None = None
     consistent: bool = True
     interval: float | None = None
+    start: Assessment | None = None
+    end: Assessment | None = None
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Problems of gradient descent: weights, examples and objective; reproducible batches; evaluation.
+"""Problems of gradient descent: weights, examples, objective, batches, evaluation, assessment.
 
 Randomness follows from the run's seed and the epoch's number. No generator has a state that a
 checkpoint would have to store.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -21,7 +22,8 @@ from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks.tasks import Task
 from bioae.noise import Key
-from bioae.runs.splits import Splits, encoder_seed
+from bioae.runs.assessment import Assessment, baseline, read_layers
+from bioae.runs.splits import Splits, encoder_seed, example_order
 from bioae.trainers.training.config import GradientConfig
 from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.scores import Scores
@@ -32,6 +34,9 @@ Split: TypeAlias = Literal["validation", "test"]
 
 #: The epoch whose random input the held-out examples receive every time; training counts from 1.
 _VALIDATION = 0
+
+#: The fewest examples of an assessment at the start.
+_LEAST = 32
 
 
 @contextmanager
@@ -194,6 +199,10 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
+    def advice(self, layer: str, batch: Batch, silent: bool, drawn: bool) -> str | None:
+        """Return the key and value with which a faulty layer fires sparsely, if it is known."""
+        return None
+
     def cause(self, loss: Callable[[], Tensor]) -> Any:
         """Return the cause of a loss that is not finite, if it is known, with a `hint`.
 
@@ -231,6 +240,63 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
             name: tally.figures() for name, tally in tallies.items()
         },
     }
+
+
+def first_batch(problem: DescentProblem, stage: Stage) -> Batch:
+    """Return the first examples of training as the network receives them, 32 at least."""
+    settings, examples = stage.settings, problem.data.train
+    order = example_order(settings.seed, 1, len(examples))[: max(settings.batch_size, _LEAST)]
+    return problem.batch(examples[order], encoder_seed(settings.seed, 1))
+
+
+@torch.no_grad()
+def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Assessment:
+    """Return the assessment of a network on the first examples of its training.
+
+    `drawn` says whether its weights are drawn, rather than those of a trained network.
+    """
+    data, network, batch = problem.data, problem.config.network, first_batch(problem, stage)
+    activity, layers = problem.run(batch), {}
+    for name, tally in problem.tallies().items():
+        tally.add(activity.layers[name])
+        layers[name] = tally.figures()
+    output, targets = activity.output, batch.targets
+    found = Assessment(
+        baseline(problem.task, data.train, data.validation, network.steps),
+        layers=read_layers(network, layers),
+        constant=bool((output == output[0]).all() and (targets != targets[0]).any()),
+    )
+    if found.faulty is None:
+        return found
+    silent = found.faulty in found.silent
+    return replace(found, suggestion=problem.advice(found.faulty, batch, silent, drawn))
+
+
+def assess_end(
+    problem: DescentProblem, start: Assessment | None, records: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Any], *, drawn: bool,
+) -> Assessment:  # fmt: skip
+    """Return the assessment of a trained network by its metrics."""
+    data, task, network = problem.data, problem.task, problem.config.network
+    split, held = ("test", data.test) if data.test is not None else ("validation", data.validation)
+    found = Assessment(
+        baseline(task, data.train, held, network.steps),
+        summary[f"{split}_{next(iter(task.scores))}"],
+        read_layers(network, summary["test_layers" if split == "test" else "layers"]),
+    )
+    faulty, suggestion, settings = found.faulty, None, problem.stages[-1].settings
+    if faulty is not None and start is not None and start.suggestion is not None:
+        suggestion = start.suggestion
+    elif faulty is not None and found.obstacle is None:
+        term = "beta2 = { target = 0.02," if faulty in found.silent else "lambda2 = {"
+        suggestion = f'{term} coefficient = 0.01, layers = ["{faulty}"] }} in [regularisers]'
+    elif found.obstacle is not None:
+        suggestion = f"learning_rate = {settings.learning_rate / 10:.3g} in [training]"
+        if faulty is None and drawn and getattr(settings, "initialise", None) == "drawn":
+            suggestion = 'initialise = "calibrated" in [training]'
+        elif faulty is None and summary["epoch"] == records[-1]["epoch"]:  # it still improves
+            suggestion = f"epochs = {4 * len(records)} in [training]"
+    return replace(found, suggestion=suggestion)
 
 
 def torch_device(name: str) -> torch.device:

@@ -1,8 +1,7 @@
-"""The problem of training a spiking network: its mirror, encoded examples and regularisers."""
+"""The problem of training a spiking network: its mirror, input, regularisers and calibration."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bioae.firing_names import BURSTING_THRESHOLD
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
+from bioae.runs.assessment import read_layers
 from bioae.runs.folder import MODEL
 from bioae.runs.splits import Splits
 from bioae.simulation.presentations import values_of
@@ -28,6 +28,12 @@ from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
+
+#: Sparse firing: the mean spikes of a neuron in a presentation, and an encoder's of a pixel of 1.
+_SPIKES, _EMITTED = 0.25, 5
+
+#: The largest power of 2 by which weights are scaled, and halvings of the last interval.
+_POWER, _HALVINGS = 20, 6
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,6 @@ class Problem(DescentProblem):
 
     def result(self, summary: Mapping[str, Any]) -> Network:
         """Return the network, its weights rounded to the configured grid."""
-        _warn_of_silence(summary)
         network, bits = self.mirror.to_network(), self.config.training.grid_bits
         return network if bits is None else network.quantised(bits)
 
@@ -120,22 +125,68 @@ class Problem(DescentProblem):
         record = self.config.record
         artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)
 
+    def advice(self, layer: str, batch: Batch, silent: bool, drawn: bool) -> str | None:
+        """Return the scale of a layer's weights, or of an encoder that emits less than once."""
+        encoder, steps = self.config.network.encoder, self.config.network.steps
+        first, drive = layer == next(iter(self.mirror.layers)), encoder.mean_drive(steps)
+        if silent and first and encoder.amount and drive < 1:
+            value = getattr(encoder, encoder.amount) * _EMITTED / drive
+            value = min(value, 1.0) if encoder.draws else value
+            return f"{encoder.amount} = {value:.3g} in encoder"
+        factor = self._factor(layer, batch)
+        if factor is None:
+            return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
+        if silent and factor <= 1:  # few neurons fire for all others
+            return None
+        placed = self.mirror.layers[layer].placed
+        if not drawn or not isinstance(placed.layer.initial, str):
+            return f'weight = "{factor:g}*({placed.model.weight})" in layer {layer}'
+        gain = f"gain = {factor * placed.layer.gain:.3g} in layer {layer}"
+        return f'{gain}, or initialise = "calibrated" in [training]'
+
+    @torch.no_grad()
+    def calibrate(self, batch: Batch) -> None:
+        """Scale the weights of each layer so that it fires sparsely, each on the spikes before it.
+
+        A last layer whose potential is read stays as it is, and so does one that never fires.
+        """
+        for name in read_layers(self.config.network, self.mirror.layers):
+            factor = self._factor(name, batch) or 1.0
+            for weights in self._connections(name):
+                weights.mul_(factor)
+
+    @torch.no_grad()
+    def _factor(self, layer: str, batch: Batch) -> float | None:
+        """Return the factor on a layer's weights at which it starts to fire sparsely, if any.
+
+        It is found by bisection from 1, to 1 %.
+        """
+
+        def fires(power: float) -> bool:
+            with in_place_of(weights, [each * 2.0**power for each in weights]):
+                counts = self.run(batch).layers[layer].counts
+            return float(counts.double().mean()) >= _SPIKES
+
+        weights, power = self._connections(layer), 0
+        firing = fires(power)
+        step = -1 if firing else 1
+        while fires(power + step) is firing:
+            power += step
+            if abs(power) == _POWER:
+                return None
+        low, high = sorted((float(power), float(power + step)))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if fires(middle) else (middle, high)
+        return float(f"{2**high:.3g}")
+
+    def _connections(self, layer: str) -> list[Tensor]:
+        """Return the weights of a layer's connections, recurrent ones included, without biases."""
+        return [each for name, each in self.mirror.layers[layer].weights.items() if name != "bias"]
+
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
         return first_not_finite(self.mirror.layers.values(), loss)
-
-
-def _warn_of_silence(summary: Mapping[str, Any]) -> None:
-    """Say in one line which layers never fired: nothing that follows them saw an input."""
-    layers = summary.get("test_layers", summary["layers"])
-    silent = [name for name, layer in layers.items() if layer["dead_fraction"] == 1]
-    if silent:
-        logging.getLogger("bioae").warning(
-            "bioae: no neuron of %s fired for any held-out example: stronger initial weights "
-            "(`gain`), a neuron that needs less input, or a regulariser with a target can wake "
-            "them",
-            ", ".join(silent),
-        )
 
 
 def on_grid(weights: Collection[Tensor], bits: int | None) -> AbstractContextManager[None]:

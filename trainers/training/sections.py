@@ -6,7 +6,7 @@ This file imports no PyTorch: names are checked here, and the objects that they 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -150,10 +150,17 @@ class DescentConfig(Table):
 class OptimisationConfig(DescentConfig):
     """Optimisation of a spiking network."""
 
+    newer: ClassVar[frozenset[str]] = frozenset({"initialise"})
+
     init: Init | None = Field(
         None,
         description="a trained network to start from: its path or name, or a table of `model`, "
         "`neuron` and `calibrate`; none: weights are drawn",
+    )
+    initialise: Literal["drawn", "calibrated"] = Field(
+        "drawn",
+        description="the initial weights: as the network describes them, or scaled so that each "
+        "layer fires a quarter of a spike per neuron and presentation",
     )
     derivative: Derivative = Field(
         DerivativeConfig(name="membrane"), description="the spike derivative"

@@ -18,16 +18,27 @@ from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
+from bioae.runs.assessment import warn
 from bioae.runs.checkpoint import Arrays
 from bioae.runs.folder import START
 from bioae.runs.splits import encoder_seed, example_order
 from bioae.runs.trainer import Report, Trainer
 from bioae.trainers.training.averaging import Average, in_place_of
-from bioae.trainers.training.descent import Batch, DescentProblem, evaluate, reproducible
+from bioae.trainers.training.descent import (
+    Batch,
+    DescentProblem,
+    assess_end,
+    assess_start,
+    evaluate,
+    reproducible,
+)
 from bioae.trainers.training.optimisation import grouped
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
 from bioae.trainers.training.variability import WeightNoise
+
+#: The number of the update at which losses are compared, and of losses.
+_WATCHED, _COMPARED = 50, 20
 
 
 class Position(Table):
@@ -96,7 +107,8 @@ class GradientTrainer(Trainer):
                 self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
             )
         self.best: dict[str, Tensor] = {}
-        self._settings, self._start = settings, start
+        self._settings, self._start, self._drawn = settings, start, start is None
+        self._losses: list[float] = []
 
     # The state
 
@@ -186,6 +198,9 @@ class GradientTrainer(Trainer):
         for stage in self.problem.stages:
             if self.at.epoch < stage.end:
                 stage.let_train(self.weights, self.problem.parameters)
+                if not self.presentations[0]:
+                    self.start = assess_start(self.problem, stage, drawn=self._drawn)
+                    self.start.log()
             while self.at.epoch < stage.end:
                 yield from self._epoch(stage)
 
@@ -201,10 +216,20 @@ class GradientTrainer(Trainer):
             values = self.update(self.problem.batch(chosen, seed), stage)
             self._count(values, len(chosen), time.monotonic() - started)
             loss = values["loss"]
+            self._watch(loss, stage)
             if self.at.batch < batches:
                 yield self._report(epoch, loss), False
         self._finish_epoch()
         yield self._report(epoch, loss), True
+
+    def _watch(self, loss: float, stage: Stage) -> None:
+        """Warn of losses that have become the same early in a run, if it could learn at first."""
+        losses = self._losses = [*self._losses, loss][-_COMPARED:]
+        if self._updates(stage) - 1 != _WATCHED or (self.start and self.start.obstacle):
+            return
+        if max(losses) - min(losses) <= 1e-6 * abs(loss) > 0:
+            text = f"the loss was {loss:.4g} in each of the last {_COMPARED} batches"
+            warn(text, f"learning_rate = {stage.settings.learning_rate / 10:.3g} in [training]")
 
     def _report(self, epoch: int, loss: float | None) -> Report:
         score = self.records[-1][self._score_name] if self.records else None
@@ -361,6 +386,8 @@ class GradientTrainer(Trainer):
             self._check_scores(test, "test")
             test["test_seen"] = self.data.test.split == BOTH
         summary = {**selected, **test}
+        self.end = assess_end(self.problem, self.start, self.records, summary, drawn=self._drawn)
+        self.end.log()
         return self.problem.result(summary), summary, {"epoch": selected["epoch"], **test}
 
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from bioae.equations.declarations import trained_bounds
+from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.runs.splits import Given, splits
 from bioae.trainers.mirror.derivatives import derivative
@@ -15,7 +16,7 @@ from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer_parameters import LayerOptions, with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.descent import reproducible, torch_device
+from bioae.trainers.training.descent import first_batch, reproducible, torch_device
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.reach import check_reached, check_trained
@@ -48,6 +49,8 @@ def gradient_trainer(
         start = starting_network(config, stored)
     else:
         start = Network(start.config.self_contained(), start.weights)
+    if fine_tuned and config.training.initialise == "calibrated":
+        raise NetworkError("only drawn weights are calibrated", where="training.initialise")
     if fine_tuned:
         config = config.with_network(start.config)
     problem = assemble(config, start, given)
@@ -82,9 +85,12 @@ def assemble(
     data = splits(config.data, config.network, settings.seed, given)
     if given is not None:
         config = config.model_copy(update={"data": config.data.of(data.train.name)})
+    problem = Problem(config, mirror, data)
     with reproducible(settings.threads or torch.get_num_threads()):
         check_reached(config, stages, mirror)
-    return Problem(config, mirror, data)
+        if settings.initialise == "calibrated":
+            problem.calibrate(first_batch(problem, stages[0]))
+    return problem
 
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:

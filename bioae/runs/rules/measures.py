@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from bioae.analysis import (
 )
 from bioae.datasets import Data
 from bioae.errors import ResultError
+from bioae.firing_names import BURSTING_THRESHOLD
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
+from bioae.runs.assessment import Assessment, chance
 from bioae.runs.folder import FIGURES
 from bioae.runs.rules.config import LearningConfig
 from bioae.runs.splits import Splits
@@ -52,6 +55,7 @@ class Evaluation:
         simulated: Callable[[Network, Data], xr.DataTree],
     ) -> None:
         self._data, self._simulated, self._seed = data, simulated, config.learning.seed
+        self._network = config.network
         self._labelled = data.train[: config.learning.labelled]
         *_, last = [each.name for each in config.network.placed if each.synapses or each.persistent]
         self._layer = last
@@ -72,6 +76,26 @@ class Evaluation:
         if labelled or "test_assigned_accuracy" in found:
             found["classes"] = self._classes_of(network).to_numpy().tolist()
         return found
+
+    def assessment(
+        self, layers: Mapping[str, Mapping[str, float]], score: float | None = None
+    ) -> Assessment:
+        """Return the assessment of a network by the firing of its layers and its accuracy."""
+        train, held = self._data.train, self._data.test or self._data.validation
+        labelled = train.labels is not None and held.labels is not None
+        found = Assessment(chance(train, held) if labelled else None, score, layers)
+        for placed in self._network.placed:
+            if placed.name == found.faulty:
+                factor = 2 if placed.name in found.silent else 0.5
+                weight = f'weight = "{factor:g}*({placed.model.weight})"'
+                return replace(found, suggestion=f"{weight} in layer {placed.name}")
+        return found
+
+    def final_assessment(self, metrics: Mapping[str, Any]) -> Assessment:
+        """Return the assessment of a network by the metrics that `test` returned."""
+        names = ("dead_fraction", "bursting_fraction")
+        layers = {self._layer: {name: metrics.get(f"test_{name}") or 0.0 for name in names}}
+        return self.assessment(layers, metrics.get("test_assigned_accuracy"))
 
     def _scores(self, network: Network, data: Data) -> dict[str, Any]:
         found = self._simulated(network, data)
@@ -100,13 +124,15 @@ class Evaluation:
 
 
 def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
-    """Return the mean rate per step and the fraction of dead neurons, by layer."""
+    """Return the mean rate per step and the fractions of dead and bursting neurons, by layer."""
     found = {}
     for placed, layer in zip(config.placed, chunk.layers, strict=True):
-        presentations = len(layer.counts)
+        presentations, counts = len(layer.counts), layer.spike_count()
+        while_firing = counts.sum(0) / ((counts > 0).sum(0).clip(min=1) * config.steps)
         found[placed.name] = {
             "rate_per_step_mean": len(layer.neuron) / (presentations * config.steps * placed.size),
             "dead_fraction": 1 - len(np.unique(layer.neuron)) / placed.size,
+            "bursting_fraction": float((while_firing > BURSTING_THRESHOLD).mean()),
         }
     return found
 

@@ -177,13 +177,17 @@ class RuleTrainer(Trainer):
         state = learned.state
         before = PlasticState(self.network.config.placed, self.network.weights)
         exchanged = before.new_connections(state)
+        firing = activity(self.config.network, chunk)
+        if not self.presentations[0]:
+            self.start = self._evaluation.assessment(firing)
+            self.start.log()
         self.network = self.network.with_weights(state.arrays)
         self.moments = dict(learned.moments)
         self.records.append(
             {
                 "epoch": self.at.epoch + 1,
                 "presentations": done,
-                "layers": activity(self.config.network, chunk),
+                "layers": firing,
                 "weights": quantiles(self.config.network, state.arrays),
                 **({"new_connections": exchanged} if exchanged else {}),
                 "seconds": seconds,
@@ -200,6 +204,8 @@ class RuleTrainer(Trainer):
     def finish(self) -> tuple[Network, dict[str, Any], dict[str, Any]]:
         """Return the network that has learned, and its metrics on the test split."""
         summary = self._evaluation.test(self.network)
+        self.end = self._evaluation.final_assessment(summary)
+        self.end.log()
         return self.network, summary, summary
 
     def save(self, out: Path, result: Network, summary: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,27 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     assert calibrated.config.layers[0].weight != load_neuron("adex").weight
 
 
-def test_a_silent_network_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_start_is_said_with_the_gain_that_makes_it_fire(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     weak = {**NETWORK, "layers": [{**each, "gain": 1e-3} for each in NETWORK["layers"]]}
-    with caplog.at_level("WARNING", logger="bioae"):
-        bioae.train(tuning(weak, train=80, epochs=1), out=tmp_path / "run")
-    assert "no neuron of latent, output fired for any held-out example" in caplog.messages[-1]
+    result = bioae.train(tuning(weak, train=80, epochs=1), progress=False)
+    assert result.start is not None
+    assert result.end is not None
+    assert (result.start.silent, result.end.silent) == ({"latent": 1.0}, {"latent": 1.0})
+    assert "no neuron of latent fired for any example" in caplog.messages[0]
+    found = re.match(r"gain = (\S+) in layer latent", str(result.start.suggestion))
+    assert found
+    layers = [{**NETWORK["layers"][0], "gain": float(found[1])}, NETWORK["layers"][1]]
+    for fields, drawn in (({"layers": layers}, {}), ({}, {"initialise": "calibrated"})):
+        config = tuning({**weak, **fields}, train=80, epochs=1, **drawn)
+        start = bioae.train(config, progress=False).start
+        assert start is not None
+        assert start.layers["latent"]["rate_per_step_mean"] == pytest.approx(0.25 / 12, rel=0.25)
+        assert start.suggestion is None
+
+
+def test_only_drawn_weights_are_calibrated() -> None:
+    network = Network.initialise(tuning(NETWORK).network)
+    with refused(NetworkError, where="training.initialise"):
+        bioae.train(network, settings={"training": {"initialise": "calibrated"}})
