@@ -114,6 +114,7 @@ TYPES = (
     "bioae.trainers.training.sections.OptimisationConfig",
     "bioae.trainers.training.terms.RegularisersConfig",
     "bioae.runs.trainer.Reporter",
+    "bioae.runs.assessment.Baseline",
     "bioae.runs.config.RunConfig",
     "bioae.runs.splits.Splits",
     "bioae.trainers.mirror.layer.LayerMirror",

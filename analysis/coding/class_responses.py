@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from bioae.analysis.coding.classification import wilson_interval
 from bioae.analysis.results.arrays import along, as_dataset, count_blocks, described, ratio
 from bioae.analysis.results.class_sums import class_sums
-from bioae.analysis.results.layers import duration_s, layer_data, of_result
+from bioae.analysis.results.layers import duration_s, layer_data, of_layer
 from bioae.analysis.results.outputs import classes, labels_of
 from bioae.checks import instance
 from bioae.errors import ResultError
 
 
-@of_result
+@of_layer
 def rates_by_class(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Mean firing rate of each neuron over the examples of each class, (class, neuron) in Hz."""
     names, _ = classes(tree)
@@ -52,7 +52,7 @@ def mean_squared_distances(
     return ratio(inside, pairs), float(within), float(between)
 
 
-@of_result
+@of_layer
 def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Class separation: mean squared distances within and between classes, and their ratio.
 
@@ -90,7 +90,7 @@ def class_separation(tree: xr.DataTree, layer: str) -> xr.Dataset:
 NONE = -1
 
 
-@of_result
+@of_layer
 def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Preferred class of each neuron, (neuron,): the one for which it fires most.
 
@@ -117,7 +117,7 @@ def assigned_classes(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return described(array, "assigned_class", "class of the largest response")
 
 
-@of_result
+@of_layer
 def assigned_accuracy(
     tree: xr.DataTree, layer: str, assigned: xr.DataArray, *, confidence: float = 0.95
 ) -> xr.Dataset:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bioae.analysis.firing.rates import first_spikes
 from bioae.analysis.results.arrays import count_blocks, of_neurons, whole_steps
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import first_presentations
 from bioae.checks import one_of, whole
@@ -31,7 +31,7 @@ _Estimate = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CELLS = 2**20
 
 
-@of_result
+@of_layer
 def count_information(
     tree: xr.DataTree,
     layer: str,
@@ -82,7 +82,7 @@ def count_information(
     )  # fmt: skip
 
 
-@of_result
+@of_layer
 def latency_information(
     tree: xr.DataTree,
     layer: str,

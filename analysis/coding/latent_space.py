@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bioae.analysis.pairs.pair_matrices import centred_counts, pair_blocks
 from bioae.analysis.results.arrays import check_several, described
 from bioae.analysis.results.class_sums import class_sums
-from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.layers import layer_data, of_layer
 from bioae.errors import ResultError
 
 #: The most multiplications, up to a small factor, of an exact decomposition.
@@ -33,7 +33,7 @@ class Plane(NamedTuple):
     axes: NDArray[np.float64]
 
 
-@of_result
+@of_layer
 def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     """First two principal components of a layer's spike counts over examples.
 
@@ -60,7 +60,7 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     return Plane(mean, axes * np.where(axes[[0, 1], largest] < 0, -1, 1)[:, None])
 
 
-@of_result
+@of_layer
 def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
     """Projection of each example's spike counts onto a plane, (example, component).
 
@@ -94,7 +94,7 @@ def _counts(tree: xr.DataTree, layer: str) -> NDArray[Any]:
     return counts.to_numpy().astype(np.float32)
 
 
-@of_result
+@of_layer
 def participation_ratio(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Participation ratio: the effective number of dimensions of spike counts over examples.
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.results.arrays import as_dataset, count_blocks
-from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.layers import layer_data, of_layer
 from bioae.analysis.results.outputs import classes
 from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import number, one_of, whole
@@ -18,7 +18,7 @@ from bioae.errors import ResultError
 _ITERATIONS = 1000
 
 
-@of_result
+@of_layer
 def linear_readout(
     tree: xr.DataTree,
     layer: str,

@@ -20,7 +20,7 @@ from bioae.analysis.results.arrays import (
     ratio,
 )
 from bioae.analysis.results.class_sums import class_sums
-from bioae.analysis.results.layers import duration_s, layer_data, layer_names, of_result
+from bioae.analysis.results.layers import duration_s, layer_data, layer_names, of_layer, of_result
 from bioae.analysis.results.outputs import still_images_of
 from bioae.analysis.results.repeats import first_presentations, stimulus_index
 from bioae.checks import any_array, whole
@@ -30,7 +30,7 @@ from bioae.errors import ResultError, shortened
 _ENTRIES = 2**22
 
 
-@of_result
+@of_layer
 def spike_triggered_average(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Spike-triggered average: the mean image before a neuron's spikes, minus the mean image.
 

@@ -13,7 +13,7 @@ from bioae.analysis.coding.reconstruction import (
     sum_squared_error,
 )
 from bioae.analysis.results.arrays import as_dataset, described, ratio
-from bioae.analysis.results.layers import of_result, steps
+from bioae.analysis.results.layers import of_layer, of_result, steps
 from bioae.analysis.results.outputs import (
     check_task,
     class_labels,
@@ -150,7 +150,7 @@ def _check_targets(tree: xr.DataTree) -> None:
         )
 
 
-@of_result
+@of_layer
 def goodness(tree: xr.DataTree, layer: str, *, tau_ms: float = 13.0) -> xr.DataArray:
     """Goodness of a layer in each example, (example,): the sum of its neurons' squared traces.
 

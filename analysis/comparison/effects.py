@@ -19,6 +19,7 @@ from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,
     layer_names,
+    of_layer,
     of_result,
     result_of,
 )
@@ -84,7 +85,7 @@ def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
     return None if len(networks) == 1 else False
 
 
-@of_result
+@of_layer
 def neuron_values(
     tree: xr.DataTree, layer: str, statistics: Mapping[str, Statistic] | None = None
 ) -> xr.Dataset:

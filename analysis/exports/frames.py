@@ -18,6 +18,7 @@ from bioae.analysis.results.layers import (
     chosen_layers,
     layer_data,
     layer_names,
+    of_layer,
     of_result,
 )
 from bioae.analysis.results.repeats import presentation_numbers
@@ -124,7 +125,7 @@ def to_csv(
             table.to_csv(stack.enter_context(output), index=False)
 
 
-@of_result
+@of_layer
 def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
     """Return a layer's spikes, one per row: layer, example, neuron and time_ms.
 
@@ -141,7 +142,7 @@ def spike_frame(tree: xr.DataTree, layer: str) -> pd.DataFrame:
     return _frame(columns, tree, layer)
 
 
-@of_result
+@of_layer
 def neuron_frame(
     tree: xr.DataTree, layer: str, *, statistics: xr.Dataset | None = None
 ) -> pd.DataFrame:

@@ -18,7 +18,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import check_fires, chosen_layers, layer_data, of_result, steps
+from bioae.analysis.results.layers import (
+    check_fires,
+    chosen_layers,
+    layer_data,
+    of_layer,
+    of_result,
+    steps,
+)
 from bioae.analysis.results.outputs import neurons_of
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
@@ -28,7 +35,7 @@ from bioae.extras import needs
 from bioae.files import atomic_output, check_output
 
 
-@of_result
+@of_layer
 def to_neo(
     tree: xr.DataTree, layer: str, *, examples: Sequence[int] | None = None, silent: bool = True
 ) -> Any:

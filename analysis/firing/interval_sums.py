@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.spikes import Spikes, blocks, spike_keys
 from bioae.checks import instance
 from bioae.errors import ResultError
@@ -67,7 +67,7 @@ class Intervals(NamedTuple):
     first: NDArray[np.int64]
 
 
-@of_result
+@of_layer
 def interval_sums(tree: xr.DataTree, layer: str) -> IntervalSums:
     """Exact sums over a layer's interspike intervals, from one pass over the spikes.
 

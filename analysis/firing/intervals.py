@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from bioae.analysis.firing.interval_sums import IntervalSums, intervals_of, sums_of
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import along, described, in_steps, of_neurons, ratio
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.checks import number
 from bioae.errors import ResultError
 
 
-@of_result
+@of_layer
 def interval_histogram(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -54,7 +54,7 @@ def interval_histogram(
     return described(_with_interval(tree, counts), "interval_histogram", "intervals", "1")
 
 
-@of_result
+@of_layer
 def isi_distribution(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -68,7 +68,7 @@ def isi_distribution(
     return described(array, "isi_distribution", "fraction of intervals", "1")
 
 
-@of_result
+@of_layer
 def mean_interval(
     tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -81,7 +81,7 @@ def mean_interval(
     return of_neurons((tree, layer), mean, "mean_interval", "mean interval", "ms")
 
 
-@of_result
+@of_layer
 def burst_index(
     tree: xr.DataTree, layer: str, *, shorter_than_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -105,7 +105,7 @@ def burst_index(
     return _irregularity(tree, layer, short, "burst_index")
 
 
-@of_result
+@of_layer
 def refractory_violations(
     tree: xr.DataTree, layer: str, *, period_ms: float, sums: IntervalSums | None = None
 ) -> xr.DataArray:
@@ -125,7 +125,7 @@ def refractory_violations(
     return of_neurons((tree, layer), count, name, "intervals within the period")
 
 
-@of_result
+@of_layer
 def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Coefficient of variation of a neuron's interspike intervals, (neuron,).
 
@@ -145,7 +145,7 @@ def isi_cv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -
     return _irregularity(tree, layer, np.where(sums.intervals > 1, cv, np.nan), "isi_cv")
 
 
-@of_result
+@of_layer
 def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """ISI CV expected by chance, from spikes at random times with equal counts, (neuron,).
 
@@ -168,7 +168,7 @@ def chance_isi_cv(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return of_neurons((tree, layer), cv, "chance_isi_cv", "CV at random times")
 
 
-@of_result
+@of_layer
 def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """CV2: the mean of 2 abs(I - J) / (I + J) over successive intervals I and J, (neuron,).
 
@@ -179,7 +179,7 @@ def isi_cv2(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) 
     return _irregularity(tree, layer, 2 * ratio(sums.difference, sums.pairs), "isi_cv2")
 
 
-@of_result
+@of_layer
 def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr.DataArray:
     """Local variation: the mean of 3 (I - J)² / (I + J)² over successive intervals, (neuron,).
 
@@ -190,7 +190,7 @@ def lv(tree: xr.DataTree, layer: str, *, sums: IntervalSums | None = None) -> xr
     return _irregularity(tree, layer, 3 * ratio(sums.squared_difference, sums.pairs), "lv")
 
 
-@of_result
+@of_layer
 def lvr(
     tree: xr.DataTree,
     layer: str,

@@ -17,7 +17,7 @@ from scipy import stats
 
 from bioae.analysis.firing.rate_families import FAMILIES, Family
 from bioae.analysis.firing.rates import NeuronSet, check_reference, firing_rate
-from bioae.analysis.results.layers import duration_s, layer_data, of_result, steps
+from bioae.analysis.results.layers import duration_s, layer_data, of_layer, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -43,7 +43,7 @@ _MOMENTS = {
 }
 
 
-@of_result
+@of_layer
 def rate_distribution(tree: xr.DataTree, layer: str, *, bins: int = 30) -> xr.Dataset:
     """Histogram of firing rates over neurons, in bins of equal width on a logarithmic axis.
 
@@ -107,7 +107,7 @@ def rate_bins(low: float, high: float, bins: int, resolution: float) -> NDArray[
     return np.unique(np.concatenate(([first], inner, [last]))) * resolution
 
 
-@of_result
+@of_layer
 def rate_statistics(tree: xr.DataTree, layer: str, *, of: NeuronSet = "alive") -> xr.Dataset:
     """Moments and Gini coefficient of the distribution of firing rates over neurons.
 
@@ -175,7 +175,7 @@ def _skewness(values: NDArray[np.float64]) -> float:
     return float((deviation**3).mean() / (deviation**2).mean() ** 1.5)
 
 
-@of_result
+@of_layer
 def fit_rates(tree: xr.DataTree, layer: str, *, resamples: int = 0, seed: int = 0) -> xr.Dataset:
     """Fit log-normal, gamma and exponential distributions to the rates of neurons that spike.
 

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from bioae.analysis.measures.definitions import DEFINITIONS
 from bioae.analysis.results.arrays import Dims, averaged, check_dims, described, of_neurons
-from bioae.analysis.results.layers import duration_s, layer_data, of_result, steps
+from bioae.analysis.results.layers import duration_s, layer_data, of_layer, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.checks import number, one_of
 from bioae.errors import ResultError
@@ -28,7 +28,7 @@ from bioae.firing_names import BURSTING_THRESHOLD as BURSTING_THRESHOLD
 NeuronSet = Literal["all", "alive"]
 
 
-@of_result
+@of_layer
 def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArray:
     """Spike count of each neuron in each example, (example, neuron), summed over `dims`."""
     count = layer_data(tree, layer)["spike_count"]
@@ -38,21 +38,21 @@ def spike_count(tree: xr.DataTree, layer: str, *, dims: Dims = ()) -> xr.DataArr
     return described(count, "spike_count", "spikes", "1")
 
 
-@of_result
+@of_layer
 def is_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Alive neurons, which spike in at least one example, (neuron,) bool."""
     alive = spike_count(tree, layer, dims="example") > 0
     return described(alive, "is_alive", "spikes in any example")
 
 
-@of_result
+@of_layer
 def dead_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Fraction of dead neurons, which spike in no example; it falls with the number of examples."""
     dead = 1 - _fraction(tree, is_alive(tree, layer))
     return described(dead, "dead_fraction", "dead neurons", "1")
 
 
-@of_result
+@of_layer
 def active_fraction(tree: xr.DataTree, layer: str, *, of: NeuronSet = "all") -> xr.DataArray:
     """Fraction of neurons that spike in each example, (example,).
 
@@ -76,21 +76,21 @@ def check_reference(of: str) -> None:
     one_of(of, "of", ("all", "alive"), error=ResultError)
 
 
-@of_result
+@of_layer
 def is_silent(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Silent examples, in which no neuron of the layer spikes, (example,) bool."""
     silent = spike_count(tree, layer, dims="neuron") == 0
     return described(silent, "is_silent", "no spike in the layer")
 
 
-@of_result
+@of_layer
 def silent_fraction(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Fraction of examples in which no neuron of the layer spikes."""
     silent = averaged(is_silent(tree, layer), "example")
     return described(silent, "silent_fraction", "silent examples", "1")
 
 
-@of_result
+@of_layer
 def is_bursting(
     tree: xr.DataTree, layer: str, *, threshold: float = BURSTING_THRESHOLD
 ) -> xr.DataArray:
@@ -113,7 +113,7 @@ def is_bursting(
     return described(count.sum("example") > limit, "is_bursting", "bursting")
 
 
-@of_result
+@of_layer
 def bursting_fraction(
     tree: xr.DataTree, layer: str, *, threshold: float = BURSTING_THRESHOLD, of: NeuronSet = "all"
 ) -> xr.DataArray:
@@ -137,7 +137,7 @@ _ENTRIES = 2**22
 _CUTOFF = 5.0
 
 
-@of_result
+@of_layer
 def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
     """Mean firing rate in Hz: spikes per second of presentation, averaged over `dims`.
 
@@ -150,7 +150,7 @@ def firing_rate(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.
     return described(rate, "firing_rate", "firing rate", "Hz").assign_attrs(resolution=spike)
 
 
-@of_result
+@of_layer
 def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> xr.DataArray:
     """Spikes per step of presentation, averaged over `dims`: at most 1.
 
@@ -161,7 +161,7 @@ def rate_per_step(tree: xr.DataTree, layer: str, *, dims: Dims = "example") -> x
     return described(rate, "rate_per_step", "rate per step", "spikes/step")
 
 
-@of_result
+@of_layer
 def rate_per_step_mean_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """Spikes per step, averaged over the neurons that spike in any example; NaN if none does.
 
@@ -173,7 +173,7 @@ def rate_per_step_mean_alive(tree: xr.DataTree, layer: str) -> xr.DataArray:
     return described(per_neuron.mean(), name, *DEFINITIONS[name][:2])
 
 
-@of_result
+@of_layer
 def population_rate(
     tree: xr.DataTree, layer: str, *, sigma_ms: float | None = None
 ) -> xr.DataArray:
@@ -214,7 +214,7 @@ def population_rate(
     return described(array, "population_rate", "population rate", "Hz")
 
 
-@of_result
+@of_layer
 def first_spike_latency(tree: xr.DataTree, layer: str) -> xr.DataArray:
     """First-spike latency of each neuron, median over the examples it responds to, (neuron,) in ms.
 

@@ -29,7 +29,7 @@ from bioae.analysis.results.arrays import (
     ratio,
 )
 from bioae.analysis.results.class_sums import class_sums
-from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.layers import layer_data, of_layer
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import one_of
 from bioae.errors import ResultError
@@ -44,7 +44,7 @@ _TITLES = {
 _Sums = tuple[NDArray[Any], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
 
 
-@of_result
+@of_layer
 def lifetime_sparseness(
     tree: xr.DataTree, layer: str, *, measure: SparsenessMeasure = "treves_rolls"
 ) -> xr.DataArray:
@@ -89,7 +89,7 @@ def lifetime_sparseness(
     return of_neurons((tree, layer), values, "lifetime_sparseness", title)
 
 
-@of_result
+@of_layer
 def population_sparseness(
     tree: xr.DataTree,
     layer: str,

@@ -21,12 +21,12 @@ from bioae.analysis.results.arrays import (
     whole_steps,
 )
 from bioae.analysis.results.class_sums import class_sums
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import blocks, trains
 
 
-@of_result
+@of_layer
 def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None) -> xr.DataArray:
     """Fano factor: variance of the spike counts over examples, divided by their mean.
 
@@ -70,7 +70,7 @@ def fano_factor(tree: xr.DataTree, layer: str, *, window_ms: float | None = None
     return fano.assign_attrs(over="examples" if stimuli is None else "repeats")
 
 
-@of_result
+@of_layer
 def dispersion(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Variance of the spike counts over examples, split into within and between classes.
 

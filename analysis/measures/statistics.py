@@ -47,6 +47,7 @@ from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,
     layer_names,
+    of_layer,
     of_result,
 )
 from bioae.analysis.results.outputs import targets_known, task_of
@@ -145,7 +146,7 @@ def _all_of(tree: xr.DataTree, layer: str, threshold: float) -> xr.Dataset:
     return xr.merge(parts, join="exact", compat="no_conflicts")
 
 
-@of_result
+@of_layer
 def neuron_statistics(
     tree: xr.DataTree,
     layer: str,
@@ -189,7 +190,7 @@ def neuron_statistics(
     return xr.Dataset({name: array.rename(name) for name, array in values.items()})
 
 
-@of_result
+@of_layer
 def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Statistics of a layer's response to each example, (example,), one variable each."""
     check_fires(tree, layer)
@@ -208,7 +209,7 @@ def example_statistics(tree: xr.DataTree, layer: str) -> xr.Dataset:
     )
 
 
-@of_result
+@of_layer
 def layer_statistics(
     tree: xr.DataTree, layer: str, *, bursting_threshold: float = BURSTING_THRESHOLD
 ) -> xr.Dataset:

@@ -21,7 +21,7 @@ from bioae.analysis.results.arrays import (
     whole_numbers,
     whole_steps,
 )
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.rasters import rasters
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.analysis.results.spikes import Spikes, blocks, trains
@@ -33,7 +33,7 @@ _NUMBERS = 2**16
 _MOST_NEURONS = 4096
 
 
-@of_result
+@of_layer
 def cross_correlogram(
     tree: xr.DataTree,
     layer: str,
@@ -147,7 +147,7 @@ def _add_correlations(
         total[part, :longest] += lags[:, size - longest :]
 
 
-@of_result
+@of_layer
 def spike_time_tiling(
     tree: xr.DataTree, layer: str, *, window_ms: float, neurons: Sequence[int] | None = None
 ) -> xr.DataArray:
@@ -214,7 +214,7 @@ def _within(raster: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return near
 
 
-@of_result
+@of_layer
 def synchrony(tree: xr.DataTree, layer: str, *, bin_ms: float | None = None) -> xr.DataArray:
     """Synchrony χ of the population (Golomb & Rinzel 1993) in each presentation, (example,).
 

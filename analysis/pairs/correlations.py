@@ -26,7 +26,7 @@ from bioae.analysis.pairs.pair_matrices import (
 )
 from bioae.analysis.results.arrays import check_several, count_blocks, described, whole_steps
 from bioae.analysis.results.class_sums import ClassSums, class_sums
-from bioae.analysis.results.layers import layer_data, of_result
+from bioae.analysis.results.layers import layer_data, of_layer
 from bioae.analysis.results.rasters import raster
 from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import one_of
@@ -37,7 +37,7 @@ _KINDS = ("total", "signal", "noise")
 _MOST_NEURONS = 16_384
 
 
-@of_result
+@of_layer
 def correlation_matrix(
     tree: xr.DataTree,
     layer: str,
@@ -84,7 +84,7 @@ def correlation_matrix(
     return _over(tree, array, kind)
 
 
-@of_result
+@of_layer
 def temporal_correlation_matrix(
     tree: xr.DataTree, layer: str, *, example: int, bin_ms: float | None = None
 ) -> xr.DataArray:
@@ -116,7 +116,7 @@ def temporal_correlation_matrix(
     return pair_matrix(matrix, None, "temporal_correlation_matrix", "correlation over time")
 
 
-@of_result
+@of_layer
 def mean_pairwise_correlation(
     tree: xr.DataTree, layer: str, *, kind: CorrelationKind = "total"
 ) -> xr.DataArray:

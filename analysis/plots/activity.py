@@ -80,8 +80,8 @@ def rasters(
         or from its start at each ``"layer"``, as the result stores it: a presentation reaches each
         layer one step after the one before it.
     most_neurons
-        Of a larger layer, the spikes of as many neurons are drawn, chosen at random, always the
-        same ones of a number of neurons; the panel's title says so.
+        Of a layer of more than twice as many, the spikes of this number of neurons are drawn,
+        chosen at random, always the same ones of a number of neurons; the panel's title says so.
     ax
         Axes to draw into, by layer, or of several results by ``"RESULT, LAYER"``.
     """
@@ -198,7 +198,7 @@ def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str, most:
     step, neuron = np.nonzero(spikes.to_numpy().T)
     neurons, count = spikes.sizes["neuron"], neuron.size
     title = f"{name}: {count:,} {'spike' if count == 1 else 'spikes'}"
-    if neurons > most:
+    if neurons > 2 * most:
         title += f"; drawn are {most:,} of {neurons:,} neurons"
         chosen = np.random.default_rng(0).choice(neurons, most, replace=False)
         drawn = np.isin(neuron, chosen)

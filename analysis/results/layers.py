@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import signature
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import xarray as xr
 
@@ -17,9 +17,28 @@ from bioae.simulation.results.root import check_tree
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 #: A result, or the path of its file.
 Source: TypeAlias = xr.DataTree | Path | str
+
+
+class _OfLayer(Protocol[P, R_co]):
+    def __call__(
+        self, tree: xr.DataTree, layer: str, *args: P.args, **kwargs: P.kwargs
+    ) -> R_co: ...
+
+
+class LayerMeasure(Protocol[P, R]):
+    """A measure of one layer of a result, or without a layer of all that can fire, by name."""
+
+    # They overlap for mypy, as options could be text.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, tree: Source, layer: str, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    def __call__(self, tree: Source, *args: P.args, **kwargs: P.kwargs) -> dict[str, R]: ...
 
 
 def of_result(
@@ -28,25 +47,33 @@ def of_result(
     """Let a measure take a result or the path of one; reject everything else once, at the border.
 
     Every measure raises a `ResultError` for another object, a result that has lost a dimension, a
-    result with repeats (`bioae.analysis.presentations`), and a layer that the result has not. A
-    measure of a layer that is called without one returns a dictionary, of all that can fire.
+    result with repeats (`bioae.analysis.presentations`), and a layer that the result has not.
     """
-    first, *others = signature(measure).parameters.values()
-    required = [each.name for each in others if each.default is Parameter.empty]
+    first = next(iter(signature(measure).parameters))
 
     @wraps(measure)
     def measured(*args: Any, **kwargs: Any) -> Any:
         if args:
             args = result_of(args[0]), *args[1:]
-        elif first.name in kwargs:
-            args = (result_of(kwargs.pop(first.name)),)
-        if required == ["layer"] and len(args) == 1 and "layer" not in kwargs:
-            tree = args[0]
-            each: Any = measure
-            return {name: each(tree, name, **kwargs) for name in firing_layers(tree)}
+        elif first in kwargs:
+            args = (result_of(kwargs.pop(first)),)
         return measure(*args, **kwargs)
 
     return cast(Callable[Concatenate[Source, P], R], measured)
+
+
+def of_layer(measure: _OfLayer[P, R]) -> LayerMeasure[P, R]:
+    """Let a measure of a layer take what `of_result` does, and no layer for all that can fire."""
+    each: Any = measure
+
+    @of_result
+    @wraps(measure)
+    def measured(tree: xr.DataTree, *args: Any, **kwargs: Any) -> Any:
+        if args or "layer" in kwargs:
+            return each(tree, *args, **kwargs)
+        return {name: each(tree, name, **kwargs) for name in firing_layers(tree)}
+
+    return cast(LayerMeasure[P, R], measured)
 
 
 def result_of(source: Source) -> xr.DataTree:
@@ -125,7 +152,7 @@ def check_fires(tree: xr.DataTree, layer: str) -> None:
         )
 
 
-@of_result
+@of_layer
 def layer_data(tree: xr.DataTree, layer: str) -> xr.Dataset:
     """Return the variables of one layer, and the coordinate `example`."""
     names = layer_names(tree)

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.arrays import described
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.analysis.results.spikes import blocks
 from bioae.checks import whole
 from bioae.errors import ResultError
@@ -18,7 +18,7 @@ from bioae.errors import ResultError
 _PLACES = 2**23
 
 
-@of_result
+@of_layer
 def raster(
     tree: xr.DataTree, layer: str, *, example: int | None = None, neuron: int | None = None
 ) -> xr.DataArray:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.results.layers import layer_data, of_result, steps
+from bioae.analysis.results.layers import layer_data, of_layer, steps
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -71,7 +71,7 @@ class Trains(NamedTuple):
     step: NDArray[np.int64]
 
 
-@of_result
+@of_layer
 def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Iterator[Spikes]:
     """Read a layer's spikes in blocks of whole examples, in order.
 

@@ -141,3 +141,4 @@ def test_a_raster_of_many_neurons_is_a_sample_that_says_so() -> None:
     neurons = {*np.asarray(axes.lines[0].get_ydata()).tolist()}
     assert len(neurons) <= 100
     assert max(neurons) > 800
+    assert "drawn" not in plots.rasters(tree, most_neurons=450).axes[0].get_title("left")
