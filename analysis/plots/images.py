@@ -27,7 +27,7 @@ from bioae.analysis.plots.sources import (
     results_of,
 )
 from bioae.analysis.plots.style import INK, styled
-from bioae.analysis.results.outputs import images_of
+from bioae.analysis.results.outputs import images_of, still_images_of
 from bioae.checks import whole
 from bioae.errors import ResultError
 
@@ -119,11 +119,11 @@ def _rows(
     current: NDArray[Any] | None = None
     for name, tree in results.items():
         first = {"example": slice(images)}
-        inputs = _pictures(images_of(tree, "input").isel(first))
+        guess = images_of(tree, "reconstruction").isel(first)
+        inputs = _pictures(still_images_of(tree, "a reconstruction").isel(first))
         if current is None or not np.array_equal(current, inputs):
             rows.append(("input" if current is None else f"input of {name}", inputs, None))
             current = inputs
-        guess = images_of(tree, "reconstruction").isel(first)
         errors = sum_squared_error(tree.isel(first, missing_dims="ignore"), guess)
         rows.append((name, _pictures(guess), errors.to_numpy()))
     return rows

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bioae.analysis.coding.latent_space import Plane, principal_plane, project
 from bioae.analysis.coding.receptive_fields import transfer_curve
-from bioae.analysis.measures.statistics import neuron_statistics
+from bioae.analysis.firing.intervals import isi_cv
+from bioae.analysis.firing.rates import firing_rate
 from bioae.analysis.plots.panels import (
     Places,
     figure_of,
@@ -53,7 +54,12 @@ from bioae.errors import ResultError
 #: The most points of a scatter plot of outputs, and the most outputs that are drawn.
 _POINTS, _UNITS = 5000, 6
 
-_VALUES = Measure("neurons", neuron_statistics, xr.Dataset, ("firing_rate", "isi_cv"))
+
+def _rates_and_cvs(tree: xr.DataTree, layer: str) -> xr.Dataset:
+    return xr.Dataset({"firing_rate": firing_rate(tree, layer), "isi_cv": isi_cv(tree, layer)})
+
+
+_VALUES = Measure("neurons", _rates_and_cvs, xr.Dataset, ("firing_rate", "isi_cv"))
 _CURVES = Measure(
     "rates", transfer_curve, xr.Dataset, ("intensity", "pairs", "lower", "median", "upper")
 )

@@ -106,6 +106,7 @@ WRONG: list[tuple[str, Any, dict[str, Any], dict[str, Any]]] = [
     ("correlation_matrices", np.eye(3), {}, {"found": "ndarray"}),
     ("correlation_matrices", {"a": np.eye(3)}, {}, {"where": "a", "found": "ndarray"}),
     ("filter_grid", {"a": xr.DataArray(np.ones((2, 2)), dims=("y", "x"))}, {}, {"where": "a"}),
+    ("reconstructions", TASKS["output_traces"](), {}, {"found": "sequence"}),
     ("rasters", example_result(), {"clock": "sun"}, {"expected": "presentation or layer"}),
     ("rasters", example_result(), {"most_neurons": 0}, {"found": "0"}),
     ("weight_courses", {"w": np.ones(3)}, {}, {"where": "w", "found": "ndarray"}),
