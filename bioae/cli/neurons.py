@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Network weights of a spike; the models that come with bioae need 1 to 10.
 _GREATEST = 1000
+#: The error of a time step: that of Euler's method with a step as long as a time constant is 0.32.
+_COARSE = 0.3
 
 
 def list_neurons(*, json: Json = False) -> None:
@@ -63,8 +66,9 @@ def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False
     """Check the file of a neuron model.
 
     Loads the model, prints its rheobase in network weights, warns if it fires without input, never,
-    or for no single spike of a usual weight, or if nothing sets a variable, and compares the mirror
-    with Brian2. Without PyTorch, which the mirror needs, it says that it does not compare them.
+    or for no single spike of a usual weight, if nothing sets a variable, or if the time step is too
+    long for its equations, and compares the mirror with Brian2. Without PyTorch, which the mirror
+    needs, it says that it does not compare them.
 
     Parameters
     ----------
@@ -87,7 +91,7 @@ def check_neurons(file: Path, /, *, target: Target = "numpy", json: bool = False
 
     model, program = _loaded(file)
     unusual, drive = _firing(model)
-    unusual += _unset(program)
+    unusual += [*_unset(program), *_discretised(model, drive or 1.0)]
     if not json:
         print_wrapped(f"{file}: loads, and Brian2 integrates it.", indent=2)
         if drive is not None:
@@ -177,6 +181,35 @@ def _unset(program: Program) -> list[str]:
         elif name not in {*program.written, *program.model.initial_state}:
             lines.append(f"nothing sets {name!r}, which stays 0")
     return sorted(lines)
+
+
+def _discretised(model: NeuronModel, weight: float) -> list[str]:
+    """Return lines on the longest time step, or that of networks, if it changes the neuron."""
+    from bioae.equations.declarations import parameter_values
+    from bioae.equations.quantities import constants, evaluate, time_in_seconds
+    from bioae.errors import InputError
+    from bioae.networks.config import NetworkConfig
+    from bioae.responses import step_error
+
+    dt, lines = model.dt or NetworkConfig.model_fields["dt"].default, []
+    step, second = time_in_seconds(dt, where="dt"), constants()["second"]
+    steps = [f"{step * 1e3 / 2**halving:.3g}*ms" for halving in range(7)]
+    with suppress(InputError):  # a condition, or random
+        pause = evaluate(
+            model.refractory or "0*second", parameter_values(model),
+            dimensions_of=second, where="refractory",
+        )  # fmt: skip
+        if 0 < float(pause) < step:
+            lines.append(f"the refractory time is shorter than a step of {steps[0]}: no effect")
+    errors = (step_error(model, weight, each) for each in steps)
+    if (error := next(errors)) > _COARSE:
+        short = next((s for s, e in zip(steps[1:], errors, strict=True) if e <= _COARSE), steps[-1])
+        changed = f"by {error:.0%} from that with shorter ones" if error < 10 else "beyond bounds"
+        lines.append(
+            f"steps of {steps[0]} change the response to a spike {changed}; "
+            f'write dt = "{short}", or another `method`'
+        )
+    return lines
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:

@@ -17,7 +17,7 @@ from bioae.responses.calibration import (
     rheobase,
     threshold_weight,
 )
-from bioae.responses.isolated import step_response, time_step
+from bioae.responses.isolated import step_error, step_response, time_step
 
 __all__ = [
     "calibrate",
@@ -25,6 +25,7 @@ __all__ = [
     "extreme_rates",
     "rate_curve",
     "rheobase",
+    "step_error",
     "step_response",
     "threshold_weight",
     "time_step",

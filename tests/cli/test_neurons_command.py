@@ -105,6 +105,27 @@ def test_check_warns_of_variables_that_nothing_sets(
 
 
 @pytest.mark.medium
+@pytest.mark.parametrize(
+    ("name", "changes", "warning"),
+    [
+        ("eif", {'"10*ms"': '"0.3*ms"', '"4*ms"': '"0.1*ms"'}, 'write dt = "0.5*ms"'),
+        ("lif_refractory", {'t_ref = "2*ms"': 't_ref = "0.5*ms"'}, "refractory time is"),
+    ],
+)
+def test_check_warns_of_a_long_time_step(
+    name: str, changes: dict[str, str], warning: str,
+    run: Callable[..., tuple[int, str, str]], here: Path,
+) -> None:  # fmt: skip
+    text = load_neuron(name).to_toml()
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after, 1)
+    (here / "mine.toml").write_text(text, encoding="utf-8")
+    (line,) = json.loads(run("neurons", "check", "mine.toml", "--json")[1])["warnings"]
+    assert warning in line
+
+
+@pytest.mark.medium
 def test_check_a_model_that_never_fires(
     run: Callable[..., tuple[int, str, str]], here: Path
 ) -> None:

@@ -17,6 +17,7 @@ from bioae.responses import (
     extreme_rates,
     rate_curve,
     rheobase,
+    step_error,
     step_response,
 )
 
@@ -102,6 +103,22 @@ def test_a_step_of_drive_charges_the_membrane() -> None:
     np.testing.assert_allclose(v[35:] + 65e-3, (float(v[34]) + 65e-3) * leak ** np.arange(1, 11))
     assert not actual["spike"].any()
     np.testing.assert_array_equal(actual["drive"], np.repeat([0, 0.5, 0], [5, 30, 10]))
+
+
+@pytest.mark.parametrize(("tau", "k"), [("1*ms", 1.0), ("2*ms", 0.5)])
+def test_the_error_of_a_step_of_euler_has_its_closed_form(tau: str, k: float) -> None:
+    parameters = {"tau": tau, "theta": "1"}
+    assert step_error(model(parameters=parameters), 0.5, "1*ms") < 1e-12  # exact
+    n = np.arange(20)
+    fine = (1 - k / 4) ** (4 * n)
+    expected = np.abs((1 - k) ** n - fine).max() / np.ptp(fine)
+    euler = model(parameters=parameters, method="euler")
+    assert step_error(euler, 0.5, "1*ms") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["glif", "izhikevich_fs", "noisy_lif", "radlif"])
+def test_models_are_integrated_at_the_step_of_networks(name: str) -> None:
+    assert step_error(load_neuron(name), 0.3, "1*ms") < 0.25
 
 
 def test_a_step_response_shows_the_spikes() -> None:
