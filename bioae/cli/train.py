@@ -132,8 +132,12 @@ def _lines_of(result: Trained) -> Iterator[str]:
         "test_readout_accuracy": "by a linear read-out",
         "test_rate_hz_mean": "mean rate in Hz",
     }
-    values = [f"{text} {summary[n]:.3g}" for n, text in texts.items() if n in summary]
-    yield f"  {', '.join(values)}{beaten}"
+    values = [
+        f"{text} {summary[name]:.3g}{beaten if 'assigned' in name else ''}"
+        for name, text in texts.items()
+        if name in summary
+    ]
+    yield f"  {', '.join(values)}"
     figures = (result.model.with_name(name) for name in FIGURES)
     yield f"  {', '.join(str(path) for path in figures if path.exists())}"
 

@@ -199,7 +199,7 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
-    def advice(self, layer: str, batch: Batch, silent: bool, drawn: bool) -> str | None:
+    def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the key and value with which a faulty layer fires sparsely, if it is known."""
         return None
 
@@ -242,11 +242,14 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
     }
 
 
-def first_batch(problem: DescentProblem, stage: Stage) -> Batch:
+def first_batches(problem: DescentProblem, stage: Stage) -> list[Batch]:
     """Return the first examples of training as the network receives them, 32 at least."""
     settings, examples = stage.settings, problem.data.train
-    order = example_order(settings.seed, 1, len(examples))[: max(settings.batch_size, _LEAST)]
-    return problem.batch(examples[order], encoder_seed(settings.seed, 1))
+    size = min(settings.batch_size, settings.evaluation_batch_size or settings.batch_size)
+    order = example_order(settings.seed, 1, len(examples))[: max(size, _LEAST)]
+    seed = encoder_seed(settings.seed, 1)
+    parts = (order[start : start + size] for start in range(0, len(order), size))
+    return [problem.batch(examples[part], seed) for part in parts]
 
 
 @torch.no_grad()
@@ -255,21 +258,23 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
 
     `drawn` says whether its weights are drawn, rather than those of a trained network.
     """
-    data, network, batch = problem.data, problem.config.network, first_batch(problem, stage)
-    activity, layers = problem.run(batch), {}
-    for name, tally in problem.tallies().items():
-        tally.add(activity.layers[name])
-        layers[name] = tally.figures()
-    output, targets = activity.output, batch.targets
+    data, network, batches = problem.data, problem.config.network, first_batches(problem, stage)
+    tallies, outputs = problem.tallies(), []
+    for batch in batches:
+        activity = problem.run(batch)
+        outputs.append(activity.output)
+        for name, tally in tallies.items():
+            tally.add(activity.layers[name])
+    output, targets = torch.cat(outputs), torch.cat([batch.targets for batch in batches])
     found = Assessment(
         baseline(problem.task, data.train, data.validation, network.steps),
-        layers=read_layers(network, layers),
+        layers=read_layers(network, {name: tally.figures() for name, tally in tallies.items()}),
         constant=bool((output == output[0]).all() and (targets != targets[0]).any()),
     )
     if found.faulty is None:
         return found
     silent = found.faulty in found.silent
-    return replace(found, suggestion=problem.advice(found.faulty, batch, silent, drawn))
+    return replace(found, suggestion=problem.advice(found.faulty, batches, silent, drawn))
 
 
 def assess_end(

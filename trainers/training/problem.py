@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,7 @@ class Problem(DescentProblem):
         record = self.config.record
         artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)
 
-    def advice(self, layer: str, batch: Batch, silent: bool, drawn: bool) -> str | None:
+    def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the scale of a layer's weights, or of an encoder that emits less than once."""
         encoder, steps = self.config.network.encoder, self.config.network.steps
         first, drive = layer == next(iter(self.mirror.layers)), encoder.mean_drive(steps)
@@ -133,7 +133,7 @@ class Problem(DescentProblem):
             value = getattr(encoder, encoder.amount) * _EMITTED / drive
             value = min(value, 1.0) if encoder.draws else value
             return f"{encoder.amount} = {value:.3g} in encoder"
-        factor = self._factor(layer, batch)
+        factor = self._factor(layer, batches)
         if factor is None:
             return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
         if silent and factor <= 1:  # few neurons fire for all others
@@ -145,18 +145,18 @@ class Problem(DescentProblem):
         return f'{gain}, or initialise = "calibrated" in [training]'
 
     @torch.no_grad()
-    def calibrate(self, batch: Batch) -> None:
+    def calibrate(self, batches: Sequence[Batch]) -> None:
         """Scale the weights of each layer so that it fires sparsely, each on the spikes before it.
 
         A last layer whose potential is read stays as it is, and so does one that never fires.
         """
         for name in read_layers(self.config.network, self.mirror.layers):
-            factor = self._factor(name, batch) or 1.0
+            factor = self._factor(name, batches) or 1.0
             for weights in self._connections(name):
                 weights.mul_(factor)
 
     @torch.no_grad()
-    def _factor(self, layer: str, batch: Batch) -> float | None:
+    def _factor(self, layer: str, batches: Sequence[Batch]) -> float | None:
         """Return the factor on a layer's weights at which it starts to fire sparsely, if any.
 
         It is found by bisection from 1, to 1 %.
@@ -164,7 +164,7 @@ class Problem(DescentProblem):
 
         def fires(power: float) -> bool:
             with in_place_of(weights, [each * 2.0**power for each in weights]):
-                counts = self.run(batch).layers[layer].counts
+                counts = torch.cat([self.run(batch).layers[layer].counts for batch in batches])
             return float(counts.double().mean()) >= _SPIKES
 
         weights, power = self._connections(layer), 0

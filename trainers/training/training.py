@@ -16,7 +16,7 @@ from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer_parameters import LayerOptions, with_bounds
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
-from bioae.trainers.training.descent import first_batch, reproducible, torch_device
+from bioae.trainers.training.descent import first_batches, reproducible, torch_device
 from bioae.trainers.training.names import check_names
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.reach import check_reached, check_trained
@@ -89,7 +89,7 @@ def assemble(
     with reproducible(settings.threads or torch.get_num_threads()):
         check_reached(config, stages, mirror)
         if settings.initialise == "calibrated":
-            problem.calibrate(first_batch(problem, stages[0]))
+            problem.calibrate(first_batches(problem, stages[0]))
     return problem
 
 
