@@ -14,5 +14,6 @@ from .mirror.gradients import Backward as Backward
 from .mirror.layer_parameters import LayerOptions as LayerOptions
 from .mirror.network import NetworkMirror as NetworkMirror
 from .parity import Parity as Parity
+from .training.adapting import adapt as adapt
 from .training.config import TrainingConfig as TrainingConfig
 from .training.losses import loss_function as loss_function

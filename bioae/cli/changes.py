@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
+    from bioae.runs.assessment import Baseline
 
 Value = TypeVar("Value")
 
@@ -131,8 +132,11 @@ def _background(text: str) -> float | tuple[float, str]:
         ) from None
 
 
-def print_change(before: Path, after: Path) -> None:
-    """Print how firing and the scores of the task differ between two results."""
+def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None:
+    """Print how firing and the scores of the task differ between results.
+
+    The first by name is that of the unchanged network; firing is compared with the last.
+    """
     from rich.console import Console
 
     from bioae.analysis import as_table, firing_change, layer_names, open_result, presentations
@@ -140,18 +144,24 @@ def print_change(before: Path, after: Path) -> None:
     from bioae.cli.tables import print_table, print_wrapped
 
     console = Console()
-    with open_result(before, lazy=True) as first, open_result(after, lazy=True) as second:
-        old, new = presentations(first), presentations(second)
-        lines = _score_lines(old, new)
+    with ExitStack() as stack:
+        trees = {
+            name: presentations(stack.enter_context(open_result(path, lazy=True)))
+            for name, path in results.items()
+        }
+        lines = _score_lines(trees, baseline)
+        old, *_, new = trees.values()
         effects = firing_change(old, new)
         left_out = [each for each in layer_names(old) if each not in effects["layer"].to_numpy()]
+    first, *_, last = results
+    ends = (first, last)
     rows = [
         {
             "layer": str(layer),
             **{
-                f"{heading} {when}": float(effects[f"{name}_{when}"].sel(layer=layer))
+                f"{heading} {column}": float(effects[f"{name}_{when}"].sel(layer=layer))
                 for heading, name in _COLUMNS.items()
-                for when in ("before", "after")
+                for when, column in zip(("before", "after"), ends, strict=True)
             },
         }
         for layer in effects["layer"].to_numpy()
@@ -161,7 +171,7 @@ def print_change(before: Path, after: Path) -> None:
     for line in lines:
         print_wrapped(line, indent=2)
     if rows:
-        print_table(as_table("Firing before and after", rows), console)
+        print_table(as_table(f"Firing {ends[0]} and {ends[1]}", rows), console)
 
 
 def score_lines(path: Path) -> list[str]:
@@ -184,21 +194,24 @@ def score_lines(path: Path) -> list[str]:
     ]
 
 
-def _score_lines(old: DataTree, new: DataTree) -> list[str]:
-    """Return lines on the scores of two results, none where the targets are not known."""
-    from bioae.analysis import reconstruction_change, score_change
+def _score_lines(trees: Mapping[str, DataTree], baseline: Baseline | None) -> list[str]:
+    """Return lines on the scores of results by name, none where the targets are not known."""
+    from bioae.analysis import scores
     from bioae.analysis.results.outputs import targets_known, task_of
 
-    if task_of(old) == "reconstruction":
-        first, second = map(float, reconstruction_change(old, new)["sum_squared_error"])
-        percent = f" ({100 * (second / first - 1):+.0f} %)" if first else ""
-        return [f"Squared error per image: {first:.4g} before, {second:.4g} after{percent}"]
-    if not targets_known(old):
+    first = next(iter(trees.values()))
+    reconstructs = task_of(first) == "reconstruction"
+    if not (reconstructs or targets_known(first)):
         return []
-    change = score_change(old, new)
-    return [
-        f"{label}: {before:.4g} before, {after:.4g} after"
-        for label, before, after in zip(
-            change["label"].to_numpy(), *change["value"].to_numpy(), strict=True
-        )
-    ]
+    found = [scores(tree) for tree in trees.values()]
+    labels = ["Squared error per image"] if reconstructs else found[0]["label"].to_numpy()
+    lines = []
+    for place, label in enumerate(labels):
+        values = [float(each["value"][place]) for each in found]
+        parts = [f"{value:.4g} {name}" for name, value in zip(trees, values, strict=True)]
+        if reconstructs and values[0]:
+            parts[-1] += f" ({100 * (values[-1] / values[0] - 1):+.0f} %)"
+        if baseline is not None and place == 0:
+            parts.insert(0, f"{baseline.value:.4g} {baseline.predictor}")
+        lines.append(f"{label}: {', '.join(parts)}")
+    return lines

@@ -17,7 +17,10 @@ from bioae.simulation.backend import Connectivity, Dtype, Target
 if TYPE_CHECKING:
     from distributed import Client
 
+    from bioae.datasets import Data
     from bioae.networks.network import Network
+    from bioae.runs import Trained
+    from bioae.runs.assessment import Baseline
 
 
 def simulate(
@@ -43,6 +46,7 @@ def simulate(
     background: str | None = None,
     delay: str | None = None,
     compare: bool = False,
+    adapt: Positive | None = None,
     connectivity: Connectivity = "shared",
     steps: Steps | None = None,
     dt: str | None = None,
@@ -108,7 +112,12 @@ def simulate(
         The delay of spikes between layers, in addition to the one step of every spike: ``2*ms``.
     compare
         Also run the network without the changes of --neuron, --parameter, --spread, --background
-        and --delay, at the same steps and dt, and print how firing and the scores change.
+        and --delay, at the same steps and dt, and print how firing and the scores change; with the
+        score of the mean image, or of chance, of the data's training split.
+    adapt
+        Train the changed network on this number of presentations of the data's training split, and
+        simulate the adapted network, which is stored in a folder next to the result: r.adapted for
+        r.nc. It needs PyTorch.
     connectivity
         The storage of connections: each weight once (shared), or a Brian2 synapse per connection
         (unrolled), which takes far more memory and time. Spikes are the same. Pathways whose
@@ -157,32 +166,72 @@ def simulate(
     )
     if compare:
         _check_comparison(original, network, repeats)
+    form: dict[str, Any] = {
+        "layout": layout, "white": white, "sensor": sensor or None, "time_unit": time_unit,
+    }  # fmt: skip
     loaded = presented(
-        network.config, data, split=split, limit=limit, examples=examples or None, layout=layout,
-        white=white, sensor=sensor or None, time_unit=time_unit,
-    )  # fmt: skip
+        network.config, data, split=split, limit=limit, examples=examples or None, **form
+    )
     recorded(record, network.config.placed, where="--record")
     with _workers(workers, cluster) as sharing:
         backend = Backend(target, dtype, connectivity, record, workers=sharing)
         options: dict[str, Any] = {"seed": seed, "repeats": repeats}
+        simulated, adapted, folder = network, "", out.with_suffix(".adapted")
         try:
             continued: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
-            simulate_to(out, network, loaded, backend, **options, **continued)
+            if adapt is not None:
+                images = presented(network.config, data, split="train", **form)
+                into: dict[str, Any] = {"out": folder, "seed": seed, **continued}
+                ran = _adapted(network, original, images, adapt, **into)
+                simulated, adapted = ran.network, f"Adapted on {adapt:,} presentations: {ran.model}"
+            simulate_to(out, simulated, loaded, backend, **options, **continued)
         except KeyboardInterrupt:
-            if not parts_folder(out).exists():
+            if not parts_folder(out).exists() and not (adapt and folder.exists()):
                 raise
             line = "bioae: interrupted; continue with the same command and --resume"
             print(line, file=sys.stderr)
             return 130
         print(out)  # on one line, so that it can be copied
-        for line in filter(None, (*score_lines(out), duration, message)):
+        for line in filter(None, (*score_lines(out), duration, message, adapted)):
             print_wrapped(line, indent=2)
         if compare:
-            with TemporaryDirectory(prefix=".bioae-", dir=out.parent) as folder:
-                unchanged = Path(folder) / "unchanged.nc"
-                simulate_to(unchanged, original, loaded, replace(backend, record=()), **options)
-                print_change(unchanged, out)
+            networks = {"before": original, **({"after": network} if adapt else {})}
+            with TemporaryDirectory(prefix=".bioae-", dir=out.parent) as temporary:
+                results = {name: Path(temporary) / f"{name}.nc" for name in networks}
+                for name, each in networks.items():
+                    simulate_to(results[name], each, loaded, replace(backend, record=()), **options)
+                results["adapted" if adapt else "after"] = out
+                print_change(results, _baseline(network, loaded, data, form))
     return 0
+
+
+def _adapted(
+    network: Network, former: Network, images: Data, presentations: int, **options: Any
+) -> Trained:
+    """Adapt a changed network; the run's folder must not be that of another one."""
+    from bioae.extras import need_torch
+
+    need_torch("--adapt")
+    from bioae.trainers import adapt
+
+    return adapt(network, former, images, presentations=presentations, **options)
+
+
+def _baseline(
+    network: Network, held: Data, data: str | None, form: dict[str, Any]
+) -> Baseline | None:
+    """Return the score to beat; None without a training split, or without targets."""
+    from bioae.errors import DataError
+    from bioae.runs.assessment import baseline
+
+    task = network.config.task
+    if task.target == "labels" and held.labels is None:
+        return None
+    try:
+        train = presented(network.config, data, split="train", **form)
+        return baseline(task, train, held, network.config.steps)
+    except DataError:
+        return None
 
 
 def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, str]:

@@ -15,6 +15,7 @@ import xarray as xr
 from bioae import simulate
 from bioae.datasets import load
 from bioae.networks import Network
+from bioae.networks.artefact import load as load_network
 from bioae.simulation.backend import Backend
 
 Run = Callable[..., Any]
@@ -56,6 +57,7 @@ def test_another_neuron_and_its_effects(
     factor = float(weights.split(" times ")[1].split(",")[0])
     assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that f-I curves match"
     assert errors.startswith("Squared error per image: ")
+    assert " mean image, " in errors
     assert max(map(len, table)) <= 80
     assert [line.split() for line in table[2:4]] == [
         ["Hz", "Hz", "dead", "dead", "bursting", "bursting"],
@@ -76,6 +78,24 @@ def test_another_neuron_and_its_effects(
         assert done.out.startswith("r.nc\nWeights of lif_refractory: ")
         assert done.out.endswith(f"{message}\n")
         assert done.out.count("\n") == 2
+
+
+@pytest.mark.medium
+def test_an_adapted_network_is_simulated_and_stored(
+    run: Run, here: Path, command: tuple[object, ...]
+) -> None:
+    options = ("--limit", 4, "--neuron", "cuba", "--adapt", 40, "--compare")
+    done = run(*command, *options)
+    assert done.status == 0, done
+    first, _, adapted, errors, *table = done.out.splitlines()
+    assert (first, adapted) == ("r.nc", "Adapted on 40 presentations: r.adapted/model")
+    names = [part.split(" (")[0].split()[1:] for part in errors.partition(": ")[2].split(", ")]
+    assert names == [["mean", "image"], ["before"], ["after"], ["adapted"]]
+    assert table[0].strip() == "Firing before and adapted"
+    stored = load_network(here / "r.adapted" / "model").network
+    assert opened(here / "r.nc").attrs["network_sha256"] == stored.sha256
+    assert run(*command, *options).status != 0
+    assert run(*command, *options, "--overwrite").out == done.out
 
 
 @pytest.mark.medium

@@ -122,9 +122,7 @@ class NetworkMirror(nn.Module):
         decoder = self.config.decoder
         *_, last = self.layers
         activities: dict[str, LayerActivity] = {}
-        emitted = drive.to(self._anchor)
-        if self.config.encoder.constant and not self.config.in_time:
-            emitted = held(emitted)
+        emitted = self.received(drive)
         for name, layer in self.layers.items():
             states = [state for state in record if state in layer.neuron.program.states]
             potential: Potential | None = None
@@ -138,6 +136,13 @@ class NetworkMirror(nn.Module):
         activity = final.potential if decoder.reads_potential else final.spikes
         decoded = decoder.decode(activity, default_scale=self.config.default_scale)
         return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
+
+    def received(self, drive: Tensor) -> Tensor:
+        """Return the output of the encoder as the first layer receives it."""
+        emitted = drive.to(self._anchor)
+        return (
+            held(emitted) if self.config.encoder.constant and not self.config.in_time else emitted
+        )
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ _SPIKES, _EMITTED = 0.25, 5
 
 #: The largest power of 2 by which weights are scaled, and halvings of the last interval.
 _POWER, _HALVINGS = 20, 6
+
+#: That largest power where a network has been trained.
+_NEAR = 3
 
 
 @dataclass(frozen=True)
@@ -145,34 +149,54 @@ class Problem(DescentProblem):
         return f'{gain}, or initialise = "calibrated" in [training]'
 
     @torch.no_grad()
-    def calibrate(self, batches: Sequence[Batch]) -> None:
-        """Scale the weights of each layer so that it fires sparsely, each on the spikes before it.
+    def calibrate(
+        self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None
+    ) -> None:
+        """Scale the weights of each layer, so that it fires as required on the spikes before it.
 
-        A last layer whose potential is read stays as it is, and so does one that never fires.
+        A last layer whose potential is read stays as it is, and so does one that no factor makes
+        fire so.
+
+        Parameters
+        ----------
+        batches
+            The examples.
+        spikes
+            The mean spikes of a neuron in a presentation, by layer, to which factors of 1/8 to 8
+            lead; None: sparse firing in all layers.
         """
         for name in read_layers(self.config.network, self.mirror.layers):
-            factor = self._factor(name, batches) or 1.0
+            bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)
+            factor = self._factor(name, batches, *bounds) or 1.0
             for weights in self._connections(name):
                 weights.mul_(factor)
 
     @torch.no_grad()
-    def _factor(self, layer: str, batches: Sequence[Batch]) -> float | None:
-        """Return the factor on a layer's weights at which it starts to fire sparsely, if any.
+    def _factor(
+        self, layer: str, batches: Sequence[Batch], spikes: float = _SPIKES, largest: int = _POWER
+    ) -> float | None:
+        """Return the factor on a layer's weights at which it starts to fire so often, if any.
 
-        It is found by bisection from 1, to 1 %.
+        It is found by bisection from 1, to 1 %, up to a power of 2.
         """
+        layers, arriving = self.mirror.layers, []
+        for batch in batches:
+            emitted = self.mirror.received(batch.drive)
+            for name in itertools.takewhile(lambda name: name != layer, layers):
+                emitted = layers[name](emitted, potential=None, key=batch.key).spikes
+            arriving.append((emitted, batch.key))
 
         def fires(power: float) -> bool:
             with in_place_of(weights, [each * 2.0**power for each in weights]):
-                counts = torch.cat([self.run(batch).layers[layer].counts for batch in batches])
-            return float(counts.double().mean()) >= _SPIKES
+                ran = [layers[layer](each, potential=None, key=key) for each, key in arriving]
+            return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
 
         weights, power = self._connections(layer), 0
         firing = fires(power)
         step = -1 if firing else 1
         while fires(power + step) is firing:
             power += step
-            if abs(power) == _POWER:
+            if abs(power) == largest:
                 return None
         low, high = sorted((float(power), float(power + step)))
         for _ in range(_HALVINGS):

@@ -1,0 +1,86 @@
+"""Adaptation of a network to changed neurons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from refusals import refused
+from small_run import NETWORK, images
+
+from bioae import load, simulate
+from bioae.errors import NetworkError
+from bioae.networks import Network, NetworkConfig
+from bioae.runs import Report
+from bioae.runs.folder import CHECKPOINT
+from bioae.trainers import adapt
+
+DATA = images(90, "train")
+
+
+@pytest.fixture(scope="module")
+def former() -> Network:
+    changes = {"encoder": {"kind": "constant_current", "gain": 0.3}, "steps": 24}
+    return Network.initialise(NetworkConfig.from_mapping({**NETWORK, **changes}), seed=1)
+
+
+def spikes(network: Network) -> float:
+    """Return the mean spikes of a hidden neuron in a presentation."""
+    return float(simulate(network, DATA[:40], "numpy")["layers/hidden/spike_count"].mean())
+
+
+@pytest.mark.medium
+def test_rates_are_matched_and_then_weights_are_trained(former: Network, tmp_path: Path) -> None:
+    changed = former.with_neuron("lif_subtract", calibrate="none")
+    changed = changed.with_weights({"hidden.weight": 4 * changed.weights["hidden.weight"]})
+    before = spikes(former)
+    assert before > 0.5
+    assert spikes(changed) > 1.3 * before
+    run = adapt(changed, former, DATA, presentations=200, out=tmp_path / "run")
+    assert spikes(load(tmp_path / "run" / "start").network) == pytest.approx(before, rel=0.15)
+    # 81 examples are left to train on, in 3 epochs.
+    assert [each["presentations"] for each in run.records] == [67, 134, 201]
+    first, *_, last = (each["validation_sum_squared_error"] for each in run.records)
+    assert last < first
+    assert load(run.model).network.sha256 == run.network.sha256
+
+
+@pytest.mark.medium
+def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -> None:
+    def interrupt(report: Report) -> None:
+        if report.done >= 32:
+            raise KeyboardInterrupt
+
+    arguments = (former.with_neuron("cuba"), former, DATA)
+    whole = adapt(*arguments, presentations=64)
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        adapt(*arguments, presentations=64, out=out, progress=interrupt)
+    assert (out / CHECKPOINT).exists()
+    assert not (out / "model").exists()
+    resumed = adapt(*arguments, presentations=64, out=out, resume=True)
+    assert resumed.network.sha256 == whole.network.sha256
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("neuron", "exploding"), [("lif", False), ("qif", True)])
+def test_gradients_that_explode_are_truncated(
+    neuron: str, exploding: bool, former: Network, tmp_path: Path
+) -> None:
+    deep = {"kind": "dense", "name": "deep", "units": 12, "gain": 2.0}
+    tables = former.config.to_mapping()
+    hidden, output = tables["layers"]
+    layers = [hidden, *({**deep, "name": f"deep{number}"} for number in range(4)), output]
+    network = Network.initialise(NetworkConfig.from_mapping({**tables, "layers": layers}), seed=1)
+    run = adapt(network.with_neuron(neuron), network, DATA, presentations=16, out=tmp_path / "run")
+    assert ("truncate" in (tmp_path / "run" / "config.toml").read_text()) is exploding
+    assert all(np.isfinite(each).all() for each in run.network.weights.values())
+
+
+def test_networks_of_other_layers_are_refused(former: Network) -> None:
+    tables = former.config.to_mapping()
+    tables["layers"][0]["units"] = 11
+    other = Network.initialise(NetworkConfig.from_mapping(tables))
+    with refused(NetworkError, where="former", expected="hidden, output"):
+        adapt(other, former, DATA)
