@@ -390,6 +390,10 @@ def _configured(
         if not settings:
             return source, None
         source = source.to_mapping()
+    tables = isinstance(source, Mapping | str | os.PathLike)
+    if not tables and isinstance(settings, Mapping) and "network" in settings:
+        hint = "Change the description of the network"
+        raise InputError("the network is given already", where="settings: network", hint=hint)
     start = init = None
     is_path = isinstance(source, str | os.PathLike)
     if isinstance(source, NetworkConfig):

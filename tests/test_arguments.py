@@ -112,6 +112,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(partial(responses.calibrate, LIF), "target", NOT_MODEL),
     *each(bioae.plots.to_svg, "figure", [None, RESULT]),
     *each(bioae.analysis.example_result, "seed", ["a", None, -1]),
+    *each(partial(bioae.train, NETWORK.config, IMAGES), "settings", [{"network": {"steps": 5}}, 5]),
     *each(bioae.datasets.fetch, "name", [5, None]),
     # the analysis
     *each(partial(bioae.analysis.kolmogorov_smirnov, IMAGES), "b", [RESULT, "x", [[1], [1, 2]]]),

@@ -12,6 +12,7 @@ from bioae.analysis.pairs.pair_matrices import centred_counts, pair_blocks
 from bioae.analysis.results.arrays import check_several, described
 from bioae.analysis.results.class_sums import class_sums
 from bioae.analysis.results.layers import layer_data, of_layer
+from bioae.checks import instance
 from bioae.errors import ResultError
 
 #: The most multiplications, up to a small factor, of an exact decomposition.
@@ -67,6 +68,7 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
     The coordinate `fraction (component)` is the fraction of the variance of the counts that each
     direction explains; NaN where the counts do not vary.
     """
+    instance(plane, "plane", Plane, error=ResultError)
     counts = _counts(tree, layer)
     if plane.mean.size != counts.shape[1]:
         raise ResultError(
