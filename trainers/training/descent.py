@@ -296,11 +296,12 @@ def assess_end(
         term = "beta2 = { target = 0.02," if faulty in found.silent else "lambda2 = {"
         suggestion = f'{term} coefficient = 0.01, layers = ["{faulty}"] }} in [regularisers]'
     elif found.obstacle is not None:
-        suggestion = f"learning_rate = {settings.learning_rate / 10:.3g} in [training]"
+        suggestion = f"learning_rate = {settings.learning_rate / 10:.3g}"
+        if faulty is None and summary["epoch"] == records[-1]["epoch"]:  # it still improves
+            suggestion = f"epochs = {4 * len(records)}"
         if faulty is None and drawn and getattr(settings, "initialise", None) == "drawn":
-            suggestion = 'initialise = "calibrated" in [training]'
-        elif faulty is None and summary["epoch"] == records[-1]["epoch"]:  # it still improves
-            suggestion = f"epochs = {4 * len(records)} in [training]"
+            suggestion += ', or initialise = "calibrated"'
+        suggestion += " in [training]"
     return replace(found, suggestion=suggestion)
 
 
