@@ -163,21 +163,13 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
 def _unset(program: Program) -> list[str]:
     """Return lines on variables that nothing sets, or that only add up what arrives."""
     received, lines = program.model.received, []
-    events = [each.statements for each in program.events.values()]
-    blocks = (
-        program.prepare,
-        program.update,
-        program.regularly,
-        program.on_spike,
-        program.reset,
-        *events,
-    )
+    blocks = [program.prepare, program.update, program.regularly, program.on_spike, program.reset]
+    blocks += [event.statements for event in program.events.values()]
     set_here = {statement.target for block in blocks for statement in block}
     for name in program.states.keys() - set_here:
         if name in received:
-            lines.append(
-                f"{name!r} adds up its input without end: no equation or statement lowers it"
-            )
+            endless = "adds up its input without end: no equation or statement lowers it"
+            lines.append(f"{name!r} {endless}")
         elif name not in {*program.written, *program.model.initial_state}:
             lines.append(f"nothing sets {name!r}, which stays 0")
     return sorted(lines)
@@ -201,14 +193,10 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
         )  # fmt: skip
         if 0 < float(pause) < step:
             lines.append(f"the refractory time is shorter than a step of {steps[0]}: no effect")
-    errors = (step_error(model, weight, each) for each in steps)
-    if (error := next(errors)) > _COARSE:
-        short = next((s for s, e in zip(steps[1:], errors, strict=True) if e <= _COARSE), steps[-1])
-        changed = f"by {error:.0%} from that with shorter ones" if error < 10 else "beyond bounds"
-        lines.append(
-            f"steps of {steps[0]} change the response to a spike {changed}; "
-            f'write dt = "{short}", or another `method`'
-        )
+    fitting = (each for each in steps if step_error(model, weight, each) <= _COARSE)
+    if (short := next(fitting, steps[-1])) != steps[0]:
+        differs = f"with steps of {steps[0]}, the response to a spike is not that of shorter ones"
+        lines.append(f'{differs}; write dt = "{short}", or another `method`')
     return lines
 
 

@@ -31,8 +31,6 @@ Parameters: TypeAlias = Mapping[str, float]
 
 _SECOND = constants()["second"]
 _DEFAULT_DT = "0.1*ms"
-#: The parts of a step with which it is compared, and the duration of a response in seconds.
-_PARTS, _RESPONSE = 4, 0.02
 
 
 class IsolatedNeuron:
@@ -174,43 +172,6 @@ class IsolatedNeuron:
         }
 
 
-def step_error(model: NeuronModel, weight: float, dt: str | Quantity) -> float:
-    """Return the error that a time step makes in the response to a spike, without spikes.
-
-    It is the largest difference of a variable of a differential equation from its course with a
-    quarter of the step, relative to the range of that course. It is 0 for models with noise.
-
-    Parameters
-    ----------
-    model, dt
-        As for `bioae.responses.rate_curve`.
-    weight
-        The network weight of the spike.
-    """
-    step = time_step(model, dt)
-    try:
-        coarse, fine = (IsolatedNeuron(model, dt=step / parts) for parts in (1, _PARTS))
-    except ModelError:  # its settling does not stay finite
-        return math.inf
-    states = coarse.program.states
-    names = [name for name in states if name in Equations(model.equations).diff_eq_names]
-    if coarse.program.draws or not names:
-        return 0.0
-    coarse.step(weight, fires=False)
-    fine.values |= {name: coarse.values[name] for name in states}
-    steps = min(max(round(_RESPONSE / step), 10), 500)
-    courses = np.zeros((2, steps, len(names)))
-    for n in range(steps):
-        for course, neuron in zip(courses, (coarse, fine), strict=True):
-            course[n] = [np.ravel(neuron.values[name])[0] for name in names]
-        coarse.step(fires=False)
-        for _ in range(_PARTS):
-            fine.step(fires=False)
-    with np.errstate(all="ignore"):
-        errors = np.abs(courses[0] - courses[1]).max(0) / np.ptp(courses[1], 0)
-    return float(np.max(np.nan_to_num(errors, nan=0.0)))  # nothing moves: 0 / 0
-
-
 def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
     """Return the time step in seconds: `dt`, or the model's own, or 0.1 ms.
 
@@ -324,3 +285,24 @@ def step_response(
         coords={"time": ("time", time, {"long_name": "time", "units": "ms"})},
         attrs={"dt_ms": step * 1e3},
     )
+
+
+def step_error(model: NeuronModel, weight: float, dt: str) -> float:
+    """Return the error that a time step makes in the response to a spike of a weight.
+
+    It is the largest difference, over variables of differential equations, from the course with a
+    quarter of the step, both relative to their ranges. It is 0 for models with noise.
+    """
+    step, names = time_step(model, dt), Equations(model.equations).diff_eq_names
+    if lower(model).draws or not names:
+        return 0.0
+    after, courses = f"{max(0.02, 10 * step)!r}*second", []
+    for parts in (1, 4):
+        each = f"{step / parts!r}*second"
+        try:
+            found = step_response(model, weight, dt=each, before="0*ms", during=each, after=after)
+        except ModelError:  # it does not stay finite
+            return math.inf
+        course = np.array([found[f"state_{name}"][::parts] for name in names])
+        courses.append((course - course[:, :1]) / np.maximum(np.ptp(course, 1), 1e-300)[:, None])
+    return float(np.abs(courses[0] - courses[1]).max())

@@ -109,9 +109,9 @@ def test_a_step_of_drive_charges_the_membrane() -> None:
 def test_the_error_of_a_step_of_euler_has_its_closed_form(tau: str, k: float) -> None:
     parameters = {"tau": tau, "theta": "1"}
     assert step_error(model(parameters=parameters), 0.5, "1*ms") < 1e-12  # exact
-    n = np.arange(20)
-    fine = (1 - k / 4) ** (4 * n)
-    expected = np.abs((1 - k) ** n - fine).max() / np.ptp(fine)
+    n = np.arange(21)
+    coarse, fine = ((1 - k / parts) ** (parts * n) for parts in (1, 4))
+    expected = np.abs((coarse - 1) / np.ptp(coarse) - (fine - 1) / np.ptp(fine)).max()
     euler = model(parameters=parameters, method="euler")
     assert step_error(euler, 0.5, "1*ms") == pytest.approx(expected)
 
