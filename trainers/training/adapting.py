@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -34,8 +35,8 @@ _TRAINING: dict[str, Any] = {
 #: The most examples that are held out.
 _HELD_OUT = 100
 
-#: Gradients explode if those of a layer's weights are this many times those of the last layer's.
-_EXPLODING = 30.0
+#: The parts of a presentation through which gradients may go back, as divisors of its steps.
+_PARTS = (1, 2, 4, 8)
 
 
 def adapt(
@@ -55,8 +56,8 @@ def adapt(
 
     First the weights of each layer are multiplied by the factor with which it fires as often as in
     the former network, for 32 examples. Then all weights are trained by gradients. These go back in
-    time through the whole presentation or, where they would explode from layer to layer, through a
-    half, a quarter or an eighth of it.
+    time through the whole presentation, a half, a quarter or an eighth of it: the one for which
+    the gradients of two batches agree best, since those that explode are noise.
 
     Parameters
     ----------
@@ -141,11 +142,11 @@ def _trainer(
     else:
         start = Network(changed.config.self_contained(), changed.weights)
         start = _matched(assembled(start), assembled(former))
-    for part in (None, 2, 4, 8):
-        problem = assembled(start, part and max(start.config.steps // part, 1))
-        if part == 8 or not _explodes(problem):
-            break
-    return GradientTrainer(problem, start)
+    steps = start.config.steps
+    problems = [assembled(start, None if part == 1 else max(steps // part, 1)) for part in _PARTS]
+    # Rounded, so that the longest is kept where others are hardly better.
+    best = max(problems, key=lambda problem: round(_agreement(problem), 1))
+    return GradientTrainer(best, start)
 
 
 def _matched(problem: Problem, former: Problem) -> Network:
@@ -162,16 +163,24 @@ def _matched(problem: Problem, former: Problem) -> Network:
     return problem.mirror.to_network()
 
 
-def _explodes(problem: Problem) -> bool:
-    """Return whether gradients grow too much from the last layer to those before it."""
-    from bioae.trainers.training.descent import first_batches
+def _agreement(problem: Problem) -> float:
+    """Return the cosine between the gradients of two batches, the mean over arrays of weights.
 
-    stage = problem.stages[0]
-    for batch in first_batches(problem, stage):
+    It is near 0 where gradients explode or vanish.
+    """
+    from torch.nn.functional import cosine_similarity
+
+    stage, train, gradients = problem.stages[0], problem.data.train, []
+    half = min(stage.settings.batch_size, max(len(train) // 2, 1))
+    for examples in (train[:half], train[-half:]):
+        batch = problem.batch(examples, stage.settings.seed)
         problem.terms(batch, stage, 0.0)["loss"].backward()  # type: ignore[no-untyped-call]
-    gradients = [problem.weights[name].grad for name in problem.synaptic]
-    norms = [float(each.double().norm()) for each in gradients if each is not None]
-    for weights in problem.weights.values():
-        weights.grad = None
-    # Of a network without spikes all are 0; NaN compares as false.
-    return not max(norms) <= _EXPLODING * norms[-1]
+        gradients.append([problem.weights[name].grad for name in problem.synaptic])
+        for weights in problem.weights.values():
+            weights.grad = None
+    cosines = [
+        float(cosine_similarity(one.double().flatten(), other.double().flatten(), dim=0))
+        for one, other in zip(*gradients, strict=True)
+        if one is not None and other is not None
+    ]
+    return sum(each if math.isfinite(each) else 0.0 for each in cosines) / len(cosines)

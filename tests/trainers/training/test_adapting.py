@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,10 @@ def test_rates_are_matched_and_then_weights_are_trained(former: Network, tmp_pat
     before = spikes(former)
     assert before > 0.5
     assert spikes(changed) > 1.3 * before
-    run = adapt(changed, former, DATA, presentations=200, out=tmp_path / "run")
+    run = adapt(changed, former, DATA, presentations=800, out=tmp_path / "run")
     assert spikes(load(tmp_path / "run" / "start").network) == pytest.approx(before, rel=0.15)
-    # 81 examples are left to train on, in 3 epochs.
-    assert [each["presentations"] for each in run.records] == [67, 134, 201]
+    # 81 examples are left to train on.
+    assert [each["presentations"] for each in run.records] == [*range(80, 801, 80)]
     first, *_, last = (each["validation_sum_squared_error"] for each in run.records)
     assert last < first
     assert load(run.model).network.sha256 == run.network.sha256
@@ -64,17 +65,15 @@ def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(("neuron", "exploding"), [("lif", False), ("qif", True)])
-def test_gradients_that_explode_are_truncated(
-    neuron: str, exploding: bool, former: Network, tmp_path: Path
-) -> None:
+def test_gradients_that_explode_are_truncated(former: Network, tmp_path: Path) -> None:
     deep = {"kind": "dense", "name": "deep", "units": 12, "gain": 2.0}
     tables = former.config.to_mapping()
     hidden, output = tables["layers"]
     layers = [hidden, *({**deep, "name": f"deep{number}"} for number in range(4)), output]
     network = Network.initialise(NetworkConfig.from_mapping({**tables, "layers": layers}), seed=1)
-    run = adapt(network.with_neuron(neuron), network, DATA, presentations=16, out=tmp_path / "run")
-    assert ("truncate" in (tmp_path / "run" / "config.toml").read_text()) is exploding
+    out = tmp_path / "run"
+    run = adapt(network.with_neuron("izhikevich_ib"), network, DATA, presentations=16, out=out)
+    assert 1 < tomllib.loads((out / "config.toml").read_text())["training"]["truncate"] < 24
     assert all(np.isfinite(each).all() for each in run.network.weights.values())
 
 
