@@ -481,8 +481,7 @@ def build(
 
     one_of(connectivity, "connectivity", get_args(Connectivity))
     if not f"{prefix}_".isidentifier():
-        expected, found = "letters, digits and _, and no digit first", shortened(repr(prefix))
-        raise InputError("prefix does not fit", expected=expected, found=found)
+        raise InputError("prefix does not fit", expected="a name", found=shortened(repr(prefix)))
     without_fast_math()
     source = network_of(network)
     source = source.learner() if learning else source

@@ -168,8 +168,7 @@ def _unset(program: Program) -> list[str]:
     set_here = {statement.target for block in blocks for statement in block}
     for name in program.states.keys() - set_here:
         if name in received:
-            endless = "adds up its input without end: no equation or statement lowers it"
-            lines.append(f"{name!r} {endless}")
+            lines.append(f"{name!r} adds up its input without end: nothing lowers it")
         elif name not in {*program.written, *program.model.initial_state}:
             lines.append(f"nothing sets {name!r}, which stays 0")
     return sorted(lines)
