@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Settings that suit all shipped neurons; see the page on changing the neuron.
 _TRAINING: dict[str, Any] = {
     "batch_size": 16,
-    "learning_rate": 2e-3,
+    "learning_rate": 4e-3,
     "schedule": {"name": "cosine", "warm_up": 0.05, "final": 0.01},
     "derivative": "arctan",
     "gradient_clip": 0,

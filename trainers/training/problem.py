@@ -162,7 +162,7 @@ class Problem(DescentProblem):
         batches
             The examples.
         spikes
-            The mean spikes of a neuron in a presentation, by layer, to which factors of 1/8 to 8
+            The mean spikes of a neuron in a presentation, by layer, to which factors of 8 at most
             lead; None: sparse firing in all layers.
         """
         for name in read_layers(self.config.network, self.mirror.layers):
@@ -196,7 +196,7 @@ class Problem(DescentProblem):
         step = -1 if firing else 1
         while fires(power + step) is firing:
             power += step
-            if abs(power) == largest:
+            if power in (-_POWER, largest):
                 return None
         low, high = sorted((float(power), float(power + step)))
         for _ in range(_HALVINGS):
