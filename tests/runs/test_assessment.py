@@ -13,56 +13,40 @@ from bioae.runs import Assessment
 from bioae.runs.assessment import Baseline, baseline
 
 CHANCE, MEAN = Baseline("chance", 0.5), Baseline("mean image", 40.0)
-
-
-def data(**known: Any) -> Data:
-    pixels = np.zeros((4, 2, 2), np.uint8)
-    pixels[:, 0, 0] = [0, 255, 255, 0]
-    return Data.of_images(pixels, **known)
+HEALTHY = {"dead_fraction": 0.0, "bursting_fraction": 0.0, "rate_per_step_mean": 0.1}
 
 
 def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() -> None:
-    train = data(labels=[1, 1, 0, 2], targets=np.array([[0.0, 3], [2, 3], [4, 3], [2, 3]]))
-    held = data(labels=[1, 0, 1, 1], targets=np.array([[2.0, 3], [2, 5], [2, 3], [2, 3]]))
-    for task, expected in (
-        (Classification(classes=3), ("chance", 0.75)),
-        (Reconstruction(), ("mean image", 0.25)),
-        (Regression(outputs=2), ("mean target", 0.5)),
-    ):
-        assert baseline(task, train, held, 1) == Baseline(*expected)
+    pixels = np.zeros((4, 2, 2), np.uint8)
+    pixels[:, 0, 0] = [0, 255, 255, 0]
+    targets = np.array([[0.0, 3], [2, 3], [4, 3], [2, 3]])
+    train = Data.of_images(pixels, labels=[1, 1, 0, 2], targets=targets)
+    held = Data.of_images(pixels, labels=[1, 0, 1, 1], targets=[[2.0, 3], [2, 5], [2, 3], [2, 3]])
+    assert baseline(Classification(classes=3), train, held, 1) == ("chance", 0.75)
+    assert baseline(Reconstruction(), train, held, 1) == ("mean image", 0.25)
+    assert baseline(Regression(outputs=2), train, held, 1) == ("mean target", 0.5)
     assert baseline(Representation(outputs=2), train, held, 1) is None
 
 
-def layers(dead: float = 0.0, bursting: float = 0.0, rate: float = 0.1) -> dict[str, Any]:
-    figures = {"dead_fraction": dead, "bursting_fraction": bursting, "rate_per_step_mean": rate}
-    return {"first": figures}
-
-
-SILENT, ALL = "silent: first (100% of neurons)", "saturated: first (100% of neurons)"
-
-
 @pytest.mark.parametrize(
-    ("values", "lines"),
+    ("values", "firing", "lines"),
     [
-        ((MEAN, None, layers()), ["to beat: mean image 40"]),
-        ((MEAN, 37.0, layers()), []),
-        ((MEAN, 39.0, layers()), ["bioae: the score of 39 is no better than mean image 40"]),
-        ((CHANCE, 0.52, layers()), ["bioae: the score of 0.52 is no better than chance 0.5"]),
-        ((CHANCE, 0.53, layers()), []),
-        ((CHANCE, None, layers(), True),
-         ["to beat: chance 0.5", "bioae: the outputs are the same for all examples"]),
-        ((None, None, layers(dead=0.6), False, "it"),
-         ["silent: first (60% of neurons)", "suggestion: it"]),
-        ((None, None, layers(dead=1.0), False, "it"),
-         [SILENT, "bioae: no neuron of first fired for any example; suggestion: it"]),
-        ((None, None, layers(bursting=1.0), False, "it"), [ALL, "suggestion: it"]),
-        ((None, None, layers(bursting=1.0, rate=0.97)),
-         [ALL, "bioae: the neurons of first fired in 97% of all steps"]),
+        ((MEAN,), {}, ["to beat: mean image 40"]),
+        ((MEAN, 39.0), {}, ["bioae: the score of 39 is no better than mean image 40"]),
+        ((CHANCE, 0.52), {}, ["bioae: the score of 0.52 is no better than chance 0.5"]),
+        ((CHANCE, 0.53), {}, []),
+        ((None,), {"dead_fraction": 0.6}, ["silent: first (60% of neurons)", "suggestion: it"]),
+        ((None,), {"dead_fraction": 1.0}, ["silent: first (100% of neurons)",
+         "bioae: no neuron of first fired for any example; suggestion: it"]),
+        ((None,), {"bursting_fraction": 1.0, "rate_per_step_mean": 0.97},
+         ["saturated: first (100% of neurons)",
+          "bioae: the neurons of first fired in 97% of all steps; suggestion: it"]),
     ],
 )  # fmt: skip
-def test_lines(values: tuple[Any, ...], lines: list[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_lines(
+    values: tuple[Any, ...], firing: Any, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("INFO", logger="bioae"):
-        Assessment(*values).log()
+        layers, suggestion = {"first": {**HEALTHY, **firing}}, "it" if firing else None
+        Assessment(*values, layers=layers, suggestion=suggestion).log()
     assert caplog.messages == lines
-    levels = ["WARNING" if line.startswith("bioae: ") else "INFO" for line in lines]
-    assert [record.levelname for record in caplog.records] == levels
