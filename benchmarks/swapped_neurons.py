@@ -1,0 +1,117 @@
+"""Errors of a trained network with each shipped neuron in its layers: calibrated, and adapted.
+
+``python -m benchmarks.swapped_neurons`` puts each neuron that fires into a trained auto-encoder,
+adapts it to its task, and measures both on test digits. It writes each row as soon as it is
+measured to ``docs/results/swapped_neurons.json``, and the table of the page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from benchmarks.stored import DOCS_RESULTS, Stored, parser
+from bioae import load, simulate
+from bioae.analysis import sum_squared_error, summary
+from bioae.datasets import load as load_digits
+from bioae.equations import available, load_neuron
+from bioae.files import write_text
+from bioae.networks import Network
+from bioae.simulation import Backend
+from bioae.trainers import adapt
+
+_COMMAND = "python -m benchmarks.swapped_neurons"
+_UNCHANGED = "unchanged"
+
+
+def main() -> None:
+    """Measure each neuron, and write each result as soon as it is available."""
+    arguments = parser(_COMMAND, __doc__)
+    arguments.add_argument("--model", default="sae-mnist-leaky", help="a trained network")
+    arguments.add_argument("--presentations", type=int, default=4000, help="of an adaptation")
+    arguments.add_argument("--digits", type=int, default=200, help="number of test digits")
+    arguments.add_argument("--neurons", nargs="*", default=_spiking(), help="neuron models")
+    options = arguments.parse_args()
+    torch.set_num_threads(1)
+    network = load(options.model).network
+    head = {"network_sha256": network.sha256, "digits": options.digits}
+    stored = Stored(DOCS_RESULTS / "swapped_neurons.json", _COMMAND)
+    stored.rows = [row for row in stored.rows if head.items() <= row.items()]
+    keys = [{**head, "neuron": _UNCHANGED, "presentations": 0}]
+    keys += [
+        {**head, "neuron": name, "presentations": options.presentations} for name in options.neurons
+    ]
+    for key in stored.pending(keys, resume=options.resume):
+        if key["neuron"] == _UNCHANGED:
+            stored.add({**key, **_measured(network, options.digits)})
+        else:
+            stored.add({**key, **_swapped(network, **key)})
+        print(stored.rows[-1], flush=True)
+        path = DOCS_RESULTS / "swapped_neurons-table.inc"
+        write_text(path, table(stored.rows), overwrite=True)
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a row per neuron: the error after the swap, and after its adaptation."""
+    rows = list(rows)
+    (source,) = (row for row in rows if row["neuron"] == _UNCHANGED)
+    lines = [
+        "| neuron | dt in ms | error, calibrated | adapted | of the original's | latent rate in Hz "
+        "| latent dead | seconds |",
+        "| --- |" + " ---: |" * 7,
+        f"| unchanged | {source['dt_ms']:g} | {source['error']:.2f} | | | {_latent(source)} | |",
+    ]
+    for row in rows:
+        if row is not source:
+            part = f"{row['error'] / source['error']:.2f} times"
+            lines.append(
+                f"| {row['neuron']} | {row['dt_ms']:g} | {row['calibrated']:.2f} "
+                f"| {row['error']:.2f} | {part} | {_latent(row)} | {row['seconds']:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _latent(row: Mapping[str, Any]) -> str:
+    return f"{row['latent_hz']:.0f} | {row['latent_dead']:.0%}".replace("%", " %")
+
+
+def _swapped(
+    network: Network, neuron: str, presentations: int, digits: int, **_: Any
+) -> dict[str, Any]:
+    """Return the measures of a network with another neuron, and the time of its adaptation."""
+    changed = network.with_neuron(neuron)
+    calibrated = _measured(changed, digits)["error"]
+    started = time.process_time()
+    run = adapt(changed, network, presentations=presentations, progress=False)
+    seconds = time.process_time() - started
+    return {
+        "calibrated": calibrated,
+        **_measured(run.network, digits),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _measured(network: Network, digits: int) -> dict[str, Any]:
+    """Return the reconstruction error of a network with its standard error, and its firing."""
+    data = load_digits("sample", "test", digits)
+    result = simulate(network, data, Backend("torch", dtype="float32"), progress=False)
+    errors = sum_squared_error(result)
+    latent = summary(result).sel(layer=network.config.latent)
+    return {
+        "dt_ms": network.config.dt_seconds * 1e3,
+        "error": round(float(errors.mean()), 3),
+        "standard_error": round(float(errors.std(ddof=1)) / len(data) ** 0.5, 3),
+        "latent_hz": round(float(latent["rate_hz_mean"]), 2),
+        "latent_dead": round(float(latent["dead_fraction"]), 4),
+    }
+
+
+def _spiking() -> list[str]:
+    return [name for name in available() if load_neuron(name).threshold is not None]
+
+
+if __name__ == "__main__":
+    main()
