@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.calibrated_start`` trains a classifier of the embedded digits for 5 epochs,
 100 hidden neurons and 25 steps, with each neuron, gain of the drawn weights, optimisation and seed.
-It writes ``docs/results/calibrated_start.json`` and the table of the page.
+The output layer, whose potential is read, has the gain under both starts: it is not calibrated.
+The command writes ``docs/results/calibrated_start.json`` and the table of the page.
 """
 
 from __future__ import annotations

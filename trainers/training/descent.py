@@ -199,6 +199,11 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
+    @property
+    def alternative(self) -> str:
+        """The end of a suggestion for drawn weights: another start, if there is one."""
+        return ""
+
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the key and value with which a faulty layer fires sparsely, if it is known."""
         return None
@@ -243,7 +248,7 @@ def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, 
 
 
 def first_batches(problem: DescentProblem, stage: Stage) -> list[Batch]:
-    """Return the first examples of training as the network receives them, 32 at least."""
+    """Return the first batch of training as the network receives it, or the first 32 examples."""
     settings, examples = stage.settings, problem.data.train
     size = min(settings.batch_size, settings.evaluation_batch_size or settings.batch_size)
     order = example_order(settings.seed, 1, len(examples))[: max(size, _LEAST)]
@@ -260,11 +265,12 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
     """
     data, network, batches = problem.data, problem.config.network, first_batches(problem, stage)
     tallies, outputs = problem.tallies(), []
-    for batch in batches:
-        activity = problem.run(batch)
-        outputs.append(activity.output)
-        for name, tally in tallies.items():
-            tally.add(activity.layers[name])
+    with problem.as_stored():
+        for batch in batches:
+            activity = problem.run(batch)
+            outputs.append(activity.output)
+            for name, tally in tallies.items():
+                tally.add(activity.layers[name])
     output, targets = torch.cat(outputs), torch.cat([batch.targets for batch in batches])
     found = Assessment(
         baseline(problem.task, data.train, data.validation, network.steps),
@@ -289,20 +295,27 @@ def assess_end(
         summary[f"{split}_{next(iter(task.scores))}"],
         read_layers(network, summary["test_layers" if split == "test" else "layers"]),
     )
-    faulty, suggestion, settings = found.faulty, None, problem.stages[-1].settings
-    if faulty is not None and start is not None and start.suggestion is not None:
+    faulty, suggestion, stage = found.faulty, None, problem.stages[-1]
+    silent = faulty in found.silent
+    if start and start.suggestion and (start.faulty, faulty in start.silent) == (faulty, silent):
         suggestion = start.suggestion
     elif faulty is not None and found.obstacle is None:
-        term = "beta2 = { target = 0.02," if faulty in found.silent else "lambda2 = {"
+        term = "beta2 = { target = 0.02," if silent else "lambda2 = {"
         suggestion = f'{term} coefficient = 0.01, layers = ["{faulty}"] }} in [regularisers]'
     elif found.obstacle is not None:
-        suggestion = f"learning_rate = {settings.learning_rate / 10:.3g}"
-        if faulty is None and summary["epoch"] == records[-1]["epoch"]:  # it still improves
-            suggestion = f"epochs = {4 * len(records)}"
-        if faulty is None and drawn and getattr(settings, "initialise", None) == "drawn":
-            suggestion += ', or initialise = "calibrated"'
-        suggestion += " in [training]"
+        suggestion = stage.key("learning_rate", stage.settings.learning_rate / 10)
+        if faulty is None and best_record(task, records) is records[-1]:  # it still improves
+            suggestion = stage.key("epochs", 4 * (stage.end - stage.start))
+        if faulty is None and drawn:
+            suggestion += problem.alternative
     return replace(found, suggestion=suggestion)
+
+
+def best_record(task: Task, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the metrics of the epoch with the best score on the validation split."""
+    name, direction = next(iter(task.scores.items()))
+    choose = max if direction == "higher" else min
+    return choose(records, key=lambda metrics: metrics[f"validation_{name}"])
 
 
 def torch_device(name: str) -> torch.device:

@@ -129,6 +129,12 @@ class Problem(DescentProblem):
         record = self.config.record
         artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)
 
+    @property
+    def alternative(self) -> str:
+        """Calibrated initial weights, if they are drawn as described."""
+        drawn = self.config.training.initialise == "drawn"
+        return ', or initialise = "calibrated" in [training]' if drawn else ""
+
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the scale of a layer's weights, or of an encoder that emits less than once."""
         encoder, steps = self.config.network.encoder, self.config.network.steps
@@ -140,13 +146,12 @@ class Problem(DescentProblem):
         factor = self._factor(layer, batches)
         if factor is None:
             return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
-        if silent and factor <= 1:  # few neurons fire for all others
+        if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
             return None
         placed = self.mirror.layers[layer].placed
         if not drawn or not isinstance(placed.layer.initial, str):
-            return f'weight = "{factor:g}*({placed.model.weight})" in layer {layer}'
-        gain = f"gain = {factor * placed.layer.gain:.3g} in layer {layer}"
-        return f'{gain}, or initialise = "calibrated" in [training]'
+            return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
+        return f"gain = {factor * placed.layer.gain:.3g} in layer {layer}{self.alternative}"
 
     @torch.no_grad()
     def calibrate(
@@ -177,22 +182,24 @@ class Problem(DescentProblem):
     ) -> float | None:
         """Return the factor on a layer's weights at which it starts to fire so often, if any.
 
-        It is found by bisection from 1, to 1 %, up to a power of 2.
+        It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
         """
-        layers, arriving = self.mirror.layers, []
-        for batch in batches:
-            emitted = self.mirror.received(batch.drive)
-            for name in itertools.takewhile(lambda name: name != layer, layers):
-                emitted = layers[name](emitted, potential=None, key=batch.key).spikes
-            arriving.append((emitted, batch.key))
+        layers, arriving, weights = self.mirror.layers, [], self._connections(layer)
+        if not weights:
+            return 1.0
+        with self.as_stored():
+            for batch in batches:
+                emitted = self.mirror.received(batch.drive)
+                for name in itertools.takewhile(lambda name: name != layer, layers):
+                    emitted = layers[name](emitted, potential=None, key=batch.key).spikes
+                arriving.append((emitted, batch.key))
 
         def fires(power: float) -> bool:
-            with in_place_of(weights, [each * 2.0**power for each in weights]):
+            with in_place_of(weights, [each * 2.0**power for each in weights]), self.as_stored():
                 ran = [layers[layer](each, potential=None, key=key) for each, key in arriving]
             return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
 
-        weights, power = self._connections(layer), 0
-        firing = fires(power)
+        power, firing = 0, fires(0)
         step = -1 if firing else 1
         while fires(power + step) is firing:
             power += step
@@ -202,7 +209,7 @@ class Problem(DescentProblem):
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             low, high = (low, middle) if fires(middle) else (middle, high)
-        return float(f"{2**high:.3g}")
+        return float(2**high)
 
     def _connections(self, layer: str) -> list[Tensor]:
         """Return the weights of a layer's connections, recurrent ones included, without biases."""

@@ -51,6 +51,12 @@ class Stage:
         """The table of the stage, named in errors."""
         return key_path("training", "stages", self.number) if self.settings.stages else "training"
 
+    def key(self, name: str, value: float) -> str:
+        """Return a suggestion for a key of the settings, in the table that sets it."""
+        stages = self.settings.stages
+        own = stages and getattr(stages[self.number], name) is not None
+        return f"{name} = {value:g} in [{self.where if own else 'training'}]"
+
     def trained(self, names: Collection[str], parameters: Collection[str]) -> frozenset[str]:
         """Return the names of the weights and neuron parameters that the stage trains."""
         trains = self.settings.trains

@@ -29,6 +29,7 @@ from bioae.trainers.training.descent import (
     DescentProblem,
     assess_end,
     assess_start,
+    best_record,
     evaluate,
     reproducible,
 )
@@ -227,9 +228,10 @@ class GradientTrainer(Trainer):
         losses = self._losses = [*self._losses, loss][-_COMPARED:]
         if self._updates(stage) - 1 != _WATCHED or (self.start and self.start.obstacle):
             return
-        if max(losses) - min(losses) <= 1e-6 * abs(loss) > 0:
+        same = max(losses) - min(losses) <= 1e-6 * abs(loss) > 0
+        if same and len(losses) == _COMPARED:  # there are fewer after a run is resumed
             text = f"the loss was {loss:.4g} in each of the last {_COMPARED} batches"
-            warn(text, f"learning_rate = {stage.settings.learning_rate / 10:.3g} in [training]")
+            warn(text, stage.key("learning_rate", stage.settings.learning_rate / 10))
 
     def _report(self, epoch: int, loss: float | None) -> Report:
         score = self.records[-1][self._score_name] if self.records else None
@@ -336,13 +338,10 @@ class GradientTrainer(Trainer):
         """Return the weights that are evaluated: their averages, if there are any."""
         return self.average.values if self.average else self.weights
 
-    def _selected(self) -> dict[str, Any]:
+    def _selected(self) -> Mapping[str, Any]:
         """Return the metrics of the epoch whose network is stored."""
-        if self._settings.select == "last":
-            return self.records[-1]
-        direction = next(iter(self.problem.task.scores.values()))
-        choose = max if direction == "higher" else min
-        return choose(self.records, key=lambda metrics: metrics[self._score_name])
+        last = self._settings.select == "last"
+        return self.records[-1] if last else best_record(self.problem.task, self.records)
 
     def _check_scores(self, metrics: Mapping[str, Any], split: str) -> None:
         """Raise if scores, or weights that may not affect them, are not finite."""
