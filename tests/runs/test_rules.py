@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import dense, described, pictures, write_arrays
+from builders import dense, described
 from refusals import refused
 
 import bioae
 from bioae.configuration import load_configuration
-from bioae.errors import ArtefactError, DataError, NetworkError, OutputError
+from bioae.errors import ArtefactError, NetworkError
 from bioae.networks import Network
 from bioae.runs import LearningConfig, Report, Trained, checkpoint
 from bioae.runs.folder import CHECKPOINT
@@ -163,27 +163,6 @@ def test_an_optimiser_goes_on_where_a_run_was_interrupted(
     whole = bioae.train(settings)
     interrupt(settings, tmp_path / "run", after=interrupted_after)
     assert_same(bioae.train(settings, out=tmp_path / "run", resume=True), whole)
-
-
-def test_changed_data_are_not_resumed(tmp_path: Path) -> None:
-    images = pictures(30, 1, 28, 28)
-    path = write_arrays(tmp_path / "images.npz", images=images)
-    settings = small() | {"data": {"name": str(path), "validation": 22}}
-    interrupt(settings, tmp_path / "run", after=1)
-    write_arrays(path, images=1 - images)
-    with refused(DataError, "train", where=tmp_path / "run" / CHECKPOINT):
-        bioae.train(settings, out=tmp_path / "run", resume=True)
-
-
-def test_another_run_is_not_replaced(whole: Trained, tmp_path: Path) -> None:
-    with refused(OutputError):
-        bioae.train(TABLES, out=whole.out)
-    with refused(NetworkError, "learning.seed", expected="3", found="4"):
-        bioae.train(tables(seed=4), out=whole.out, resume=True)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/notes.txt").touch()
-    with refused(OutputError, where=tmp_path / "mine"):
-        bioae.train(TABLES, out=tmp_path / "mine", resume=True)
 
 
 @pytest.mark.parametrize(

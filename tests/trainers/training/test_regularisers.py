@@ -147,13 +147,6 @@ def test_targets_and_windows(symbol: str) -> None:
         assert 0 < term(symbol, window=(0.2, 0.4), over=over) < point
 
 
-def test_a_mean_over_the_batch_lets_neurons_share_the_examples() -> None:
-    """Each of two neurons fires for one of two examples: both have the mean rate 1/2."""
-    layers = activity(latent=(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), None))
-    assert term("lambda2", layers, target=0.5, over="batch") == 0
-    assert term("lambda2", layers, target=0.5, over="example") == 0.5
-
-
 def test_the_window_of_rates_against_its_definition() -> None:
     """0.5 [relu(low - r) + relu(r - high)], rates averaged over batch and time."""
     low, high = 0.25, 0.5

@@ -151,15 +151,6 @@ def test_killed_and_resumed(runs: dict[str, Path], tmp_path: Path, batches: int)
     assert outcome(tmp_path) == outcome(runs["all"])
 
 
-def test_an_interrupted_run_keeps_its_progress(runs: dict[str, Path], tmp_path: Path) -> None:
-    seldom = problem_of(checkpoint_seconds=1e6)
-    with pytest.raises(KeyboardInterrupt):
-        small_run.fit(seldom, tmp_path, progress=stop_at(38, KeyboardInterrupt))
-    assert position(tmp_path) == (1, 3)
-    small_run.fit(problem_of(checkpoint_seconds=1e6), tmp_path, resume=True)
-    assert outcome(tmp_path) == outcome(runs["plain"])
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize(
     ("owner", "attribute", "batch"),

@@ -22,9 +22,7 @@ from bioae.runs.folder import CHECKPOINT, METRICS, TEST
 from bioae.runs.splits import held_out, splits
 from bioae.runs.tables import DataConfig
 from bioae.trainers.training import trainer as training
-from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import evaluate
-from bioae.trainers.training.training import assemble
 
 
 def numbered(count: int, classes: int | None) -> Data:
@@ -80,18 +78,6 @@ def test_splits_differ_by_seed_and_are_random_without_labels() -> None:
 def test_some_example_must_remain(part: float) -> None:
     with refused(DataError, where="data.validation", found=str(part)):
         held_out(numbered(5, None), part, 0)
-
-
-def test_no_image_is_in_two_splits() -> None:
-    layer = dense("output", shape=[1, 28, 28])
-    values = {
-        "data": {"train": 50, "test": 20}, "network": {"steps": 3, "layers": [layer]},
-        "training": {"compile": False},
-    }  # fmt: skip
-    problem = assemble(TrainingConfig.from_mapping(values))
-    assert [len(each) for each in problem.data] == [45, 5, 20]
-    pixels = [{row.tobytes() for row in each.values} for each in problem.data]
-    assert len(set.union(*pixels)) == sum(len(each) for each in pixels)
 
 
 def errors(history: list[dict[str, Any]]) -> list[float]:

@@ -13,7 +13,6 @@ from builders import dense
 from refusals import refused
 
 import bioae
-from bioae.cli.train import train as train_command
 from bioae.equations import available, load_neuron
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.networks import Network
@@ -61,23 +60,6 @@ def test_the_trained_network_is_on_the_grid_and_was_evaluated(tmp_path: Path) ->
     assert result.model.exists()
 
 
-def test_an_existing_run_is_kept_unless_overwritten(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    bioae.train(config(training={"epochs": 1}), out=out)
-    (out / "notes.txt").write_text("mine")
-    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    with refused(OutputError, "--overwrite"):
-        bioae.train(config(), out=out)
-    with refused(NetworkError, "training.seed", expected="0", found="1"):
-        bioae.train(config(training={"seed": 1}), out=out, resume=True)
-    with refused(DataError, "9999"):
-        bioae.train(config(data={"train": 9999}), out=out, overwrite=True)
-    assert before == {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    result = bioae.train(config(training={"seed": 1, "epochs": 1}), out=out, overwrite=True)
-    assert len(result.metrics.read_text().splitlines()) == 1
-    assert (out / "notes.txt").read_text() == "mine"
-
-
 def test_images_of_another_size(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.zeros((4, 20, 20), np.uint8))
     data = {"name": str(tmp_path / "images.npy"), "train": 4, "validation": 2, "test": 4}
@@ -98,22 +80,6 @@ def test_compiled_and_plain_training_agree(tmp_path: Path) -> None:
         compiled, plain = (network.weights[name] for network in trained)
         assert not np.array_equal(weights, plain)
         np.testing.assert_allclose(compiled, plain, atol=2**-12)
-
-
-def test_interrupted_command_prints_how_to_continue(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(config().to_toml())
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("bioae.trainers.training.trainer.GradientTrainer._finish_epoch", interrupt)
-        assert train_command(path, out=tmp_path / "run") == 130
-    assert "--resume" in capsys.readouterr().err
-    assert train_command(path, out=tmp_path / "run", resume=True) == 0
 
 
 @pytest.mark.parametrize("name", ["model/thesis.txt", "start/data.bin", "weights.svg"])
