@@ -184,7 +184,7 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
 
     dt, lines = model.dt or NetworkConfig.model_fields["dt"].default, []
     step, second = time_in_seconds(dt, where="dt"), constants()["second"]
-    steps = [f"{step * 1e3 / 2**halving:.3g}*ms" for halving in range(7)]
+    steps = [dt, *(f"{step * 1e3 / 2**halving:.3g}*ms" for halving in range(1, 7))]
     with suppress(InputError):  # a condition, or random
         pause = evaluate(
             model.refractory or "0*second", parameter_values(model),
@@ -192,10 +192,11 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
         )  # fmt: skip
         if 0 < float(pause) < step:
             lines.append(f"the refractory time is shorter than a step of {steps[0]}: no effect")
-    fitting = (each for each in steps if step_error(model, weight, each) <= _COARSE)
-    if (short := next(fitting, steps[-1])) != steps[0]:
-        differs = f"with steps of {steps[0]}, the response to a spike is not that of shorter ones"
-        lines.append(f'{differs}; write dt = "{short}", or another `method`')
+    fits = next((each for each in steps if step_error(model, weight, each) <= _COARSE), None)
+    if fits != dt:
+        differs = f"with steps of {dt}, the response to a spike is not that of shorter ones"
+        advice = f'write dt = "{fits}", or' if fits else f"nor is it down to {steps[-1]}; write"
+        lines.append(f"{differs}; {advice} another `method`")
     return lines
 
 

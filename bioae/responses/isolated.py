@@ -296,7 +296,8 @@ def step_error(model: NeuronModel, weight: float, dt: str) -> float:
     step, names = time_step(model, dt), Equations(model.equations).diff_eq_names
     if lower(model).draws or not names:
         return 0.0
-    after, courses = f"{max(0.02, 10 * step)!r}*second", []
+    # An odd number of steps, at which diverging steps that alternate have another sign.
+    after, courses = f"{(max(round(0.02 / step), 10) | 1) * step!r}*second", []
     for parts in (1, 4):
         each = f"{step / parts!r}*second"
         try:

@@ -109,11 +109,18 @@ def test_a_step_of_drive_charges_the_membrane() -> None:
 def test_the_error_of_a_step_of_euler_has_its_closed_form(tau: str, k: float) -> None:
     parameters = {"tau": tau, "theta": "1"}
     assert step_error(model(parameters=parameters), 0.5, "1*ms") < 1e-12  # exact
-    n = np.arange(21)
+    n = np.arange(22)
     coarse, fine = ((1 - k / parts) ** (parts * n) for parts in (1, 4))
     expected = np.abs((coarse - 1) / np.ptp(coarse) - (fine - 1) / np.ptp(fine)).max()
     euler = model(parameters=parameters, method="euler")
     assert step_error(euler, 0.5, "1*ms") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dt", ["1*ms", "0.7*ms", "0.3*ms", "0.1666*ms"])
+def test_unstable_steps_of_euler_have_an_error_at_any_step(dt: str) -> None:
+    for tau, stable in (("1*us", False), ("10*us", False), ("50*us", False), ("20*ms", True)):
+        euler = model(parameters={"tau": tau, "theta": "1"}, method="euler")
+        assert (step_error(euler, 0.5, dt) < 0.3) == stable
 
 
 @pytest.mark.parametrize("name", ["glif", "izhikevich_fs", "noisy_lif", "radlif"])
