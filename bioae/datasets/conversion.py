@@ -59,6 +59,7 @@ def convert(
     *,
     points: int | None = None,
     check: Check | None = None,
+    target: str | None = None,
     **options: Unpack[DataOptions],
 ) -> Data:
     """Return data in any of the forms of `docs/data.md` as `Data`.
@@ -78,6 +79,9 @@ def convert(
     check
         Called with the kind and the shapes that a file declares, before its large arrays are read;
         raises an error to reject them.
+    target
+        The field that y of a pair (X, y) is, ``"labels"`` or ``"targets"``; by default labels where
+        y holds a whole number per example.
     options
         ``labels``, ``targets``: those of each example, in place of those of the data; of the
         selected examples, or of all. ``split``: that of a named data set or a path, ``"test"`` by
@@ -112,9 +116,11 @@ def convert(
         number(facts["white"], "white", above=0, error=DataError)
     if facts.get("split") is not None:
         one_of(facts["split"], "split", get_args(Split), error=DataError)
+    if target is not None:
+        one_of(target, "target", ("labels", "targets"), error=DataError)
     request = Request(
         None if shape is None else tuple(shape), points, check,
-        limit=None if of_all else limit, labelled="labels" in answers, **facts,
+        limit=None if of_all else limit, known=answers.keys(), target=target, **facts,
     )  # fmt: skip
     data = _with(request.convert(source), of_all)
     data = _selected(data, limit, positions)

@@ -191,6 +191,7 @@ def converted(config: NetworkConfig, data: Data | Any, **options: Unpack[DataOpt
         config.input_shape,
         points=config.points if config.in_time else None,
         check=partial(check_declared, config),
+        target=None if config.task.target == "images" else config.task.target,
         **options,
     )
 

@@ -91,9 +91,15 @@ def test_forms_of_images(source: Any, options: Any) -> None:
 def test_a_pair_has_labels_or_targets() -> None:
     labels = convert((PIXELS, LABELS.tolist()), SHAPE, limit=2).labels
     np.testing.assert_array_equal(labels, LABELS[:2])
-    assert convert((PIXELS, LABELS / 2), SHAPE, labels=[1, 2, 3]).targets is None
-    targets: Any = convert((PIXELS, LABELS / 2), SHAPE).targets
-    np.testing.assert_array_equal(targets[:, 0], LABELS / 2)
+    both = convert((PIXELS, LABELS / 2), SHAPE, labels=[1, 2, 3])
+    assert (both.labels is None, both.targets is None) == (False, False)
+    for y, target in ((LABELS / 2, None), (LABELS, "targets"), (LABELS[:, None], None)):
+        targets: Any = convert((PIXELS, y), SHAPE, target=target).targets
+        np.testing.assert_array_equal(targets[:, 0], np.ravel(y))
+    with refused(DataError, where="labels", found=re.compile("float64")):
+        convert((PIXELS, LABELS / 2), SHAPE, target="labels")
+    with refused(DataError, where="labels", hint="Leave out y, or labels="):
+        convert((PIXELS, LABELS), SHAPE, labels=[1, 2, 3])
 
 
 @pytest.mark.parametrize("source", [PIXELS[0], PIXELS[0, 0], PIXELS[0].ravel(), PICTURES[0]])

@@ -43,18 +43,22 @@ def arrays(source: Any, request: Request) -> Data:
 
 
 def _is_pair(source: Any) -> bool:
-    """Return whether these are examples, and a number for each of them."""
-    pair = isinstance(source, tuple) and len(source) == 2
-    return pair and _axes(source[1]) == 1 and _axes(source[0]) > 1
+    """Return whether these are examples, and a number or an array for each of them."""
+    if not isinstance(source, tuple) or len(source) != 2 or min(map(_axes, source)) < 1:
+        return False
+    of_x, of_y = map(np.shape, source)
+    return len(of_x) > 1 and (len(of_y) == 1 or (of_x[0] == of_y[0] and of_x != of_y))
 
 
 @form(_is_pair, "layout", "white")
 def pairs(source: Any, request: Request) -> Data:
-    """Return an array with its labels or, where the numbers are fractions, its targets."""
-    data, answers = arrays(source[0], request), as_array(source[1], "labels")
-    if request.labelled:
-        return data
-    known: Known = {"targets": answers} if answers.dtype.kind == "f" else {"labels": answers}
+    """Return an array with its labels or its targets, as the task or else the type requires."""
+    data, answers = arrays(source[0], request), as_array(source[1], "y")
+    by_type = "targets" if answers.dtype.kind == "f" or answers.ndim > 1 else "labels"
+    key = request.target or by_type
+    if key in request.known:
+        raise DataError(f"{key} are given twice", where=key, hint=f"Leave out y, or {key}=")
+    known: Known = {"targets": answers} if key == "targets" else {"labels": answers}
     return data.assign(**known)
 
 

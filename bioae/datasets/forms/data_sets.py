@@ -80,7 +80,7 @@ def _with_known(data: Data, known: Any, request: Request) -> Data:
     answers = as_array(known, f"{data.name}: labels")
     if answers.ndim != 1 or answers.dtype.kind == "f":
         return data.assign(targets=answers)
-    return data if request.labelled else data.assign(labels=answers)
+    return data if "labels" in request.known else data.assign(labels=answers)
 
 
 def _sensor_of(source: Any) -> Any:

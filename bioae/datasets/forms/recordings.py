@@ -83,7 +83,7 @@ def neo(source: Any, request: Request) -> Data:
     segments = _segments_of(source)
     trains = [_trains_of(segment) for segment in segments]
     known = [getattr(each, "annotations", {}).get("label") for each in segments]
-    labels = None if request.labelled or None in known else np.asarray(known)
+    labels = None if "labels" in request.known or None in known else np.asarray(known)
     times = [_times_of(*each) for each in zip(segments, trains, strict=True)]
     return Data.of_trains(times, labels=labels, name="a recording of Neo")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -48,8 +48,10 @@ class Request:
         As for `convert`; None where not known.
     limit
         The largest number of examples that are used, where known.
-    labelled
-        Whether the caller knows the labels, in place of the data's own.
+    known
+        The caller's fields, labels or targets, in place of the data's own.
+    target
+        The field that the network should return, where there is a network.
     name
         The name of the data, where they have one.
     """
@@ -58,7 +60,8 @@ class Request:
     points: int | None = None
     check: Check | None = None
     limit: int | None = None
-    labelled: bool = False
+    known: Collection[str] = ()
+    target: str | None = None
     name: str | None = None
     split: Split | None = None
     layout: str | None = None
