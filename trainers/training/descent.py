@@ -201,7 +201,7 @@ class DescentProblem(ABC):
 
     @property
     def alternative(self) -> str:
-        """The end of a suggestion for drawn weights: another start, if there is one."""
+        """The end of a suggestion for drawn weights: other settings, if there are any."""
         return ""
 
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:

@@ -131,9 +131,11 @@ class Problem(DescentProblem):
 
     @property
     def alternative(self) -> str:
-        """Calibrated initial weights, if they are drawn as described."""
-        drawn = self.config.training.initialise == "drawn"
-        return ', or initialise = "calibrated" in [training]' if drawn else ""
+        """Calibrated initial weights, and a derivative that reaches silent neurons, if not set."""
+        training = self.config.training
+        keys = ['initialise = "calibrated"'] if training.initialise == "drawn" else []
+        keys += ['derivative = "arctan"'] if training.derivative.name == "membrane" else []
+        return f", or {' and '.join(keys)} in [training]" if keys else ""
 
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the scale of a layer's weights, or of an encoder that emits less than once."""

@@ -18,6 +18,7 @@ from bioae.runs.splits import Splits
 from bioae.trainers.training.descent import assess_end, assess_start, first_batches
 
 CALIBRATED = ', or initialise = "calibrated" in [training]'
+MEMBRANE = ', or initialise = "calibrated" and derivative = "arctan" in [training]'
 TWO = [{"epochs": 1}, {"epochs": 2, "learning_rate": 1e-3}]
 START = Assessment(None, layers={"hidden": {"dead_fraction": 0.9}}, suggestion="it")
 
@@ -28,6 +29,8 @@ START = Assessment(None, layers={"hidden": {"dead_fraction": 0.9}}, suggestion="
         ({"select": "last"}, [3, 2], {}, f"epochs = 12 in [training]{CALIBRATED}"),
         ({"select": "last"}, [2, 3], {}, f"learning_rate = 5e-05 in [training]{CALIBRATED}"),
         ({"initialise": "calibrated"}, [2, 3], {}, "learning_rate = 5e-05 in [training]"),
+        ({"derivative": "membrane", "trainable": []}, [2, 3], {},
+         f"learning_rate = 5e-05 in [training]{MEMBRANE}"),
         ({"stages": TWO}, [3, 2], {}, f"epochs = 8 in [training.stages.2nd]{CALIBRATED}"),
         ({"stages": TWO}, [2, 3], {},
          f"learning_rate = 0.0001 in [training.stages.2nd]{CALIBRATED}"),
