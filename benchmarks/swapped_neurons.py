@@ -58,9 +58,9 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a row per neuron: the error after the swap, and after its adaptation."""
     rows = list(rows)
     (source,) = (row for row in rows if row["neuron"] == _UNCHANGED)
+    heads = "dt in ms | error, calibrated | adapted | of the original's | latent rate in Hz"
     lines = [
-        "| neuron | dt in ms | error, calibrated | adapted | of the original's | latent rate in Hz "
-        "| latent dead | seconds |",
+        f"| neuron | {heads} | latent dead | seconds |",
         "| --- |" + " ---: |" * 7,
         f"| unchanged | {source['dt_ms']:g} | {source['error']:.2f} | | | {_latent(source)} | |",
     ]
