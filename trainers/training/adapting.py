@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from bioae.checks import whole
-from bioae.errors import DataError, NetworkError
+from bioae.errors import DataError, NetworkError, OutputError
 from bioae.extras import need_torch
 
 if TYPE_CHECKING:
@@ -137,10 +137,16 @@ def _trainer(
         whole_tables = {**tables, "training": training, "network": network.config}
         return assemble(TrainingConfig.from_mapping(whole_tables), network, given)
 
+    config = changed.config.self_contained()
     if stored is not None:
         start = artefact.load(stored).network
+        if start.config.to_mapping() != config.to_mapping():
+            raise OutputError(
+                "the run adapts another network", where=str(stored.parent),
+                hint="Choose another folder, or start again with overwrite",
+            )  # fmt: skip
     else:
-        start = Network(changed.config.self_contained(), changed.weights)
+        start = Network(config, changed.weights)
         start = _matched(assembled(start), assembled(former))
     steps = start.config.steps
     problems = [assembled(start, None if part == 1 else max(steps // part, 1)) for part in _PARTS]

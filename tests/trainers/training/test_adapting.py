@@ -11,7 +11,7 @@ from refusals import refused
 from small_run import NETWORK, images
 
 from bioae import load, simulate
-from bioae.errors import NetworkError
+from bioae.errors import NetworkError, OutputError
 from bioae.networks import Network, NetworkConfig
 from bioae.runs import Report
 from bioae.runs.folder import CHECKPOINT
@@ -40,7 +40,6 @@ def test_rates_are_matched_and_then_weights_are_trained(former: Network, tmp_pat
     assert spikes(changed) > 1.3 * before
     run = adapt(changed, former, DATA, presentations=800, out=tmp_path / "run")
     assert spikes(load(tmp_path / "run" / "start").network) == pytest.approx(before, rel=0.15)
-    # 81 examples are left to train on.
     assert [each["presentations"] for each in run.records] == [*range(80, 801, 80)]
     first, *_, last = (each["validation_sum_squared_error"] for each in run.records)
     assert last < first
@@ -60,6 +59,8 @@ def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -
         adapt(*arguments, presentations=64, out=out, progress=interrupt)
     assert (out / CHECKPOINT).exists()
     assert not (out / "model").exists()
+    with refused(OutputError, where=out):
+        adapt(former.with_neuron("lif"), former, DATA, presentations=64, out=out, resume=True)
     resumed = adapt(*arguments, presentations=64, out=out, resume=True)
     assert resumed.network.sha256 == whole.network.sha256
 
