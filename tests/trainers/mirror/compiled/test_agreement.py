@@ -33,7 +33,6 @@ from bioae.trainers.training.descent import reproducible
 pytestmark = [needs_compiler, pytest.mark.medium]
 
 slow = pytest.mark.slow
-
 QUICK = ("adex", "lif_refractory", "noisy_lif")
 
 
@@ -177,15 +176,13 @@ def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> No
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_background_and_delays(schedule: str) -> None:
-    """Noise comes in every step, the input of a layer later and never in the last steps."""
     layers = [{**each, "background": 0.2, "delay": "2*ms"} for each in DENSE]
     compare(firing(described("lif", schedule, layers=layers)))
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_random_numbers(distribution: Distribution) -> None:
-    key = Key(2**64 - 3, [5, 2**40, 5], np.array([0, 1, 7]))
-    place: dict[str, int] = {"population": 7, "count": 37}
+    key, place = Key(2**64 - 3, [5, 2**40, 5], np.array([0, 1, 7])), {"population": 7, "count": 37}
     like = torch.zeros((), dtype=torch.float64)
     found = draw_steps(Draw(distribution, 3), key, (-1, 0, 5), like, **place)
     expected = [draw(distribution, key, step=step, call=3, **place) for step in (-1, 0, 5)]
