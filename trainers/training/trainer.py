@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -108,8 +109,8 @@ class GradientTrainer(Trainer):
                 self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
             )
         self.best: dict[str, Tensor] = {}
-        self._settings, self._start, self._drawn = settings, start, start is None
-        self._losses: list[float] = []
+        self._settings, self._start = settings, start
+        self._losses: deque[float] = deque(maxlen=_COMPARED)
 
     # The state
 
@@ -200,7 +201,7 @@ class GradientTrainer(Trainer):
             if self.at.epoch < stage.end:
                 stage.let_train(self.weights, self.problem.parameters)
                 if not self.presentations[0]:
-                    self.start = assess_start(self.problem, stage, drawn=self._drawn)
+                    self.start = assess_start(self.problem, stage, drawn=self._start is None)
                     self.start.log()
             while self.at.epoch < stage.end:
                 yield from self._epoch(stage)
@@ -225,7 +226,8 @@ class GradientTrainer(Trainer):
 
     def _watch(self, loss: float, stage: Stage) -> None:
         """Warn of losses that have become the same early in a run, if it could learn at first."""
-        losses = self._losses = [*self._losses, loss][-_COMPARED:]
+        losses = self._losses
+        losses.append(loss)
         if self._updates(stage) - 1 != _WATCHED or (self.start and self.start.obstacle):
             return
         same = max(losses) - min(losses) <= 1e-6 * abs(loss) > 0
@@ -385,7 +387,8 @@ class GradientTrainer(Trainer):
             self._check_scores(test, "test")
             test["test_seen"] = self.data.test.split == BOTH
         summary = {**selected, **test}
-        self.end = assess_end(self.problem, self.start, self.records, summary, drawn=self._drawn)
+        drawn = self._start is None
+        self.end = assess_end(self.problem, self.start, self.records, summary, drawn=drawn)
         self.end.log()
         return self.problem.result(summary), summary, {"epoch": selected["epoch"], **test}
 
