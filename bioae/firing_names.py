@@ -1,4 +1,4 @@
-"""Names of firing measures, the same in training's metrics, results and reports."""
+"""Names of firing measures, and bursting, the same in training's metrics, results and reports."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ _EARLIER = {
 }
 #: The tables of metrics that hold measures by layer.
 _TABLES = ("layers", "test_layers")
+
+
+def bursts(spikes: Any, responses: Any, steps: int, threshold: float = BURSTING_THRESHOLD) -> Any:
+    """Return whether neurons spike in more than a part of the steps of examples they respond to.
+
+    Of each neuron, in arrays of any library, the spikes in all examples and the number of those in
+    which there is one.
+    """
+    return spikes > threshold * steps * responses
 
 
 def with_current_names(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from bioae.analysis.results.spikes import blocks
 from bioae.checks import number, one_of
 from bioae.errors import ResultError
 from bioae.firing_names import BURSTING_THRESHOLD as BURSTING_THRESHOLD
+from bioae.firing_names import bursts
 
 #: The neurons that a fraction or a distribution is of.
 NeuronSet = Literal["all", "alive"]
@@ -109,8 +110,9 @@ def is_bursting(
     number(threshold, "the bursting threshold", least=0, most=1, error=ResultError)
     count = spike_count(tree, layer)
     # Integer sums are exact, and need no array of floats as large as the counts.
-    limit = threshold * steps(tree) * (count > 0).sum("example")
-    return described(count.sum("example") > limit, "is_bursting", "bursting")
+    total, responses = count.sum("example"), (count > 0).sum("example")
+    found = bursts(total, responses, steps(tree), threshold)
+    return described(found, "is_bursting", "bursting")
 
 
 @of_layer

@@ -1,8 +1,7 @@
-"""The problem of training a spiking network: its mirror, input, regularisers and calibration."""
+"""The problem of training a spiking network: its mirror, input and regularisers."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bioae.datasets import Data
-from bioae.firing_names import BURSTING_THRESHOLD
+from bioae.firing_names import bursts
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.noise import Key
@@ -25,19 +24,14 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
+from bioae.trainers.training.calibration import Calibration
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
-#: Sparse firing: the mean spikes of a neuron in a presentation, and an encoder's of a pixel of 1.
-_SPIKES, _EMITTED = 0.25, 5
-
-#: The largest power of 2 by which weights are scaled, and halvings of the last interval.
-_POWER, _HALVINGS = 20, 6
-
-#: That largest power where a network has been trained.
-_NEAR = 3
+#: The mean number of spikes that an encoder emits for a pixel of 1, where it emits too few.
+_EMITTED = 5
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ class Problem(DescentProblem):
             value = getattr(encoder, encoder.amount) * _EMITTED / drive
             value = min(value, 1.0) if encoder.draws else value
             return f"{encoder.amount} = {value:.3g} in encoder"
-        factor = self._factor(layer, batches)
+        factor = self._calibration(batches).factor(layer)
         if factor is None:
             return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
         if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
@@ -155,67 +149,16 @@ class Problem(DescentProblem):
             return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
         return f"gain = {factor * placed.layer.gain:.3g} in layer {layer}{self.alternative}"
 
-    @torch.no_grad()
     def calibrate(
         self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None
     ) -> None:
-        """Scale the weights of each layer, so that it fires as required on the spikes before it.
+        """Scale the weights of each layer whose spikes are read, by `Calibration.scale`."""
+        names = read_layers(self.config.network, self.mirror.layers)
+        self._calibration(batches).scale(names, spikes)
 
-        A last layer whose potential is read stays as it is, and so does one that no factor makes
-        fire so.
-
-        Parameters
-        ----------
-        batches
-            The examples.
-        spikes
-            The mean spikes of a neuron in a presentation, by layer, to which factors of 8 at most
-            lead; None: sparse firing in all layers.
-        """
-        for name in read_layers(self.config.network, self.mirror.layers):
-            bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)
-            factor = self._factor(name, batches, *bounds) or 1.0
-            for weights in self._connections(name):
-                weights.mul_(factor)
-
-    @torch.no_grad()
-    def _factor(
-        self, layer: str, batches: Sequence[Batch], spikes: float = _SPIKES, largest: int = _POWER
-    ) -> float | None:
-        """Return the factor on a layer's weights at which it starts to fire so often, if any.
-
-        It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
-        """
-        layers, arriving, weights = self.mirror.layers, [], self._connections(layer)
-        if not weights:
-            return 1.0
-        with self.as_stored():
-            for batch in batches:
-                emitted = self.mirror.received(batch.drive)
-                for name in itertools.takewhile(lambda name: name != layer, layers):
-                    emitted = layers[name](emitted, potential=None, key=batch.key).spikes
-                arriving.append((emitted, batch.key))
-
-        def fires(power: float) -> bool:
-            with in_place_of(weights, [each * 2.0**power for each in weights]), self.as_stored():
-                ran = [layers[layer](each, potential=None, key=key) for each, key in arriving]
-            return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
-
-        power, firing = 0, fires(0)
-        step = -1 if firing else 1
-        while fires(power + step) is firing:
-            power += step
-            if power in (-_POWER, largest):
-                return None
-        low, high = sorted((float(power), float(power + step)))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            low, high = (low, middle) if fires(middle) else (middle, high)
-        return float(2**high)
-
-    def _connections(self, layer: str) -> list[Tensor]:
-        """Return the weights of a layer's connections, recurrent ones included, without biases."""
-        return [each for name, each in self.mirror.layers[layer].weights.items() if name != "bias"]
+    def _calibration(self, batches: Sequence[Batch]) -> Calibration:
+        received = [(self.mirror.received(each.drive), each.key) for each in batches]
+        return Calibration(self.mirror.layers, received, self.as_stored)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
@@ -269,11 +212,12 @@ class LayerTally:
         """
         rates = self._spikes / (self._examples * self._steps)
         alive = self._spikes > 0
-        while_firing = self._spikes / (self._active.clamp(min=1) * self._steps)
+        active = self._active.double()
+        bursting = bursts(self._spikes, active, self._steps)
         return {
             "rate_per_step_mean": rates.mean().item(),
             "rate_per_step_mean_alive": rates[alive].mean().item() if alive.any() else 0.0,
-            "active_fraction_mean": (self._active.double() / self._examples).mean().item(),
+            "active_fraction_mean": (active / self._examples).mean().item(),
             "dead_fraction": (~alive).double().mean().item(),
-            "bursting_fraction": (while_firing > BURSTING_THRESHOLD).double().mean().item(),
+            "bursting_fraction": bursting.double().mean().item(),
         }

@@ -20,7 +20,7 @@ from bioae.analysis import (
 )
 from bioae.datasets import Data
 from bioae.errors import ResultError
-from bioae.firing_names import BURSTING_THRESHOLD
+from bioae.firing_names import bursts
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.runs.assessment import Assessment, chance
@@ -128,11 +128,11 @@ def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]
     found = {}
     for placed, layer in zip(config.placed, chunk.layers, strict=True):
         presentations, counts = len(layer.counts), layer.spike_count()
-        while_firing = counts.sum(0) / ((counts > 0).sum(0).clip(min=1) * config.steps)
+        bursting = bursts(counts.sum(0), (counts > 0).sum(0), config.steps)
         found[placed.name] = {
             "rate_per_step_mean": len(layer.neuron) / (presentations * config.steps * placed.size),
             "dead_fraction": 1 - len(np.unique(layer.neuron)) / placed.size,
-            "bursting_fraction": float((while_firing > BURSTING_THRESHOLD).mean()),
+            "bursting_fraction": float(bursting.mean()),
         }
     return found
 

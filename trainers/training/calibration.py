@@ -1,0 +1,100 @@
+"""Calibration of weights: the factors at which layers fire as often as required."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bioae.noise import Key
+from bioae.trainers.mirror.layer import LayerMirror
+from bioae.trainers.training.averaging import in_place_of
+
+#: Sparse firing: the mean spikes of a neuron in a presentation.
+_SPIKES = 0.25
+
+#: The largest power of 2 by which weights are scaled, and halvings of the last interval.
+_POWER, _HALVINGS = 20, 6
+
+#: That largest power where a network has been trained.
+_NEAR = 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Layers, and examples on which their firing is counted.
+
+    Attributes
+    ----------
+    layers
+        The mirrors of a network's layers by name, in order.
+    received
+        Batches of examples as the first layer receives them, and the keys of their noise.
+    as_stored
+        Returns a context with the weights that are stored at the end.
+    """
+
+    layers: Mapping[str, LayerMirror]
+    received: Sequence[tuple[Tensor, Key]]
+    as_stored: Callable[[], AbstractContextManager[None]]
+
+    @torch.no_grad()
+    def scale(self, names: Collection[str], spikes: Mapping[str, float] | None = None) -> None:
+        """Scale the weights of layers, so that each fires as required on the spikes before it.
+
+        A layer that no factor makes fire so stays as it is.
+
+        Parameters
+        ----------
+        names
+            The layers, in order.
+        spikes
+            The mean spikes of a neuron in a presentation, by layer, to which factors of 8 at most
+            lead; None: sparse firing in all layers.
+        """
+        for name in names:
+            bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)
+            factor = self.factor(name, *bounds) or 1.0
+            for weights in self._connections(name):
+                weights.mul_(factor)
+
+    @torch.no_grad()
+    def factor(self, layer: str, spikes: float = _SPIKES, largest: int = _POWER) -> float | None:
+        """Return the factor on a layer's weights at which it starts to fire so often, if any.
+
+        It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
+        """
+        layers, arriving, weights = self.layers, [], self._connections(layer)
+        if not weights:
+            return 1.0
+        with self.as_stored():
+            for received, key in self.received:
+                emitted = received
+                for name in itertools.takewhile(lambda name: name != layer, layers):
+                    emitted = layers[name](emitted, potential=None, key=key).spikes
+                arriving.append((emitted, key))
+
+        def fires(power: float) -> bool:
+            with in_place_of(weights, [each * 2.0**power for each in weights]), self.as_stored():
+                ran = [layers[layer](each, potential=None, key=key) for each, key in arriving]
+            return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
+
+        power, firing = 0, fires(0)
+        step = -1 if firing else 1
+        while fires(power + step) is firing:
+            power += step
+            if power in (-_POWER, largest):
+                return None
+        low, high = sorted((float(power), float(power + step)))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if fires(middle) else (middle, high)
+        return float(2**high)
+
+    def _connections(self, layer: str) -> list[Tensor]:
+        """Return the weights of a layer's connections, recurrent ones included, without biases."""
+        return [each for name, each in self.layers[layer].weights.items() if name != "bias"]
