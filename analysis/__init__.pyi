@@ -113,14 +113,14 @@ from .pairs.distances import victor_purpura_distance as victor_purpura_distance
 from .report.measures import Measures as Measures
 from .report.measures import measure as measure
 from .report.pipeline import write_report as write_report
+from .results.layers import SCHEMA_VERSION as SCHEMA_VERSION
+from .results.layers import check_result as check_result
 from .results.layers import firing_layers as firing_layers
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names
+from .results.layers import open_result as open_result
 from .results.rasters import raster as raster
 from .results.repeats import presentations as presentations
-from .results.schema import SCHEMA_VERSION as SCHEMA_VERSION
-from .results.schema import check_result as check_result
-from .results.schema import open_result as open_result
 from .results.spikes import blocks as blocks
 from .results.training_metrics import read_metrics as read_metrics
 from .results.tutorial import example_result as example_result

@@ -12,7 +12,7 @@ import pytest
 from pydantic import Strict, ValidationError
 from refusals import refused
 
-from bioae.analysis.results.schema import open_result
+from bioae.analysis.results.layers import open_result
 from bioae.analysis.results.training_metrics import read_metrics
 from bioae.datasets import load as load_images
 from bioae.equations import load_neuron

@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
-from bioae.analysis.results.layers import Source
+from bioae.analysis.results.layers import Source, check_result, open_result, readable
 from bioae.analysis.results.repeats import presentations
-from bioae.analysis.results.schema import check_result, open_result, readable
 from bioae.errors import ResultError, shortened
 
 #: One result or several, each a file or the tree of a simulation, named or not.

@@ -1,19 +1,25 @@
-"""The border of the analysis: a result is checked once, and its layers are read."""
+"""The border of the analysis: a result is opened and checked once, and its layers are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import xarray as xr
 
-from bioae.analysis.results.schema import CAN_FIRE, REPEAT, open_result
 from bioae.checks import instance
-from bioae.errors import ResultError
+from bioae.errors import BioaeError, ResultError
+from bioae.hdf5 import check_hdf5
+from bioae.inputs import check_input
+from bioae.simulation.results.root import SCHEMA_VERSION as SCHEMA_VERSION
 from bioae.simulation.results.root import check_tree
+from bioae.simulation.results.schema import CAN_FIRE, REPEAT, check_schema
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +45,77 @@ class LayerMeasure(Protocol[P, R]):
     ) -> R: ...
     @overload
     def __call__(self, tree: Source, *args: P.args, **kwargs: P.kwargs) -> dict[str, R]: ...
+
+
+def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
+    """Read a result from a file, and check its structure.
+
+    Parameters
+    ----------
+    path
+        A netCDF file written by a simulation.
+    lazy
+        Whether to leave spikes and images on disk until they are used, for results larger than
+        memory: all measures read them in blocks. The file stays open until the tree is closed
+        (``with open_result(path, lazy=True) as tree``).
+
+    Raises
+    ------
+    ResultError
+        If there is no such file, it is truncated or not a result, or it has another version; if it
+        refers to other files, or declares more than it holds.
+    """
+    path = check_input(path, ResultError, "result")
+    if not path.is_file():
+        raise ResultError(
+            "this is a folder" if path.is_dir() else "there is no such file",
+            where=str(path),
+            expected="the result of a simulation",
+        )
+    with ExitStack() as opened:
+        with readable(path, anywhere=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of attributes that are none of ours
+            check_hdf5(path)
+            # Nothing is a date.
+            tree = xr.open_datatree(path, engine="h5netcdf", decode_times=False)
+            opened.callback(tree.close)
+        check_result(tree, where=str(path))
+        if lazy:
+            opened.pop_all()
+            return tree
+        with readable(path, anywhere=True):
+            return tree.load()
+
+
+@contextmanager
+def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
+    """Turn errors of reading a file into a `ResultError` that calls it damaged.
+
+    Parameters
+    ----------
+    anywhere
+        Whether all errors count, and not only those within the libraries that read values.
+    """
+    try:
+        yield
+    except (BioaeError, MemoryError):
+        raise
+    except Exception as error:
+        modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+        if not anywhere and not {"h5netcdf", "h5py"} & {name.split(".")[0] for name in modules}:
+            raise
+        raise ResultError(
+            "the file cannot be read as netCDF4; it is truncated or of another kind",
+            where=str(path),
+            expected="the result of a simulation",
+            found=str(error),
+            hint="Simulate again, or name another file",
+        ) from error
+
+
+def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
+    """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
+    check_schema(tree, where=where)
 
 
 def of_result(

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.analysis.results.layers import has_repeats, structured
-from bioae.analysis.results.schema import REPEAT
 from bioae.errors import ResultError
+from bioae.simulation.results.schema import REPEAT
 
 #: The coordinate with the example that a presentation shows.
 STIMULUS = "stimulus"

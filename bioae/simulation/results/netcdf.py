@@ -23,7 +23,8 @@ from bioae.checks import instance
 from bioae.errors import OutputError, ResultError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-from bioae.simulation.results.root import check_shape, check_tree
+from bioae.simulation.results.root import check_tree
+from bioae.simulation.results.schema import check_schema
 from bioae.simulation.results.tree import group_of, in_order
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
@@ -99,8 +100,8 @@ def write_result(tree: xr.DataTree, path: Path | str, *, overwrite: bool = False
     Raises
     ------
     ResultError
-        If this is not a result, it has lost the dimension of its examples or repeats, or has one of
-        them twice, or a layer has lost neurons.
+        If this is not a result that `bioae.open_result` reads, it has lost the dimension of its
+        examples or repeats, or has one of them twice, or a layer has lost neurons.
     OutputError
         If `path` exists and `overwrite` is false, or it cannot be written.
     """
@@ -120,9 +121,7 @@ class _Whole:
             for node in tree.subtree
             if node.parent is None or node.data_vars
         }
-        for path, data in self._data.items():
-            if "neuron" in data.sizes:
-                check_shape(data, path)
+        check_schema(tree)
 
     @property
     def groups(self) -> list[str]:

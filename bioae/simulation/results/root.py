@@ -14,6 +14,10 @@ from bioae.errors import ResultError
 
 #: The version of the format of results.
 SCHEMA_VERSION = 2
+#: The task of recorded spikes, without a network, input or output.
+RECORDING = "recording"
+#: The most steps of a recording, over all trials.
+MOST_STEPS = 10**8
 
 _VERSIONED = ("bioae", "brian2", "numpy")
 
@@ -112,23 +116,38 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     _check_numbers(root)
     data = _variables(root, outputs)
     data.attrs = {
-        "schema_version": SCHEMA_VERSION,
-        "task": root.get("task", "reconstruction"),
-        "dt_ms": float(root["dt_ms"]),
-        "steps": int(root["steps"]),
+        **_common(root.get("task", "reconstruction"), root["dt_ms"], root["steps"]),
         "target": root["target"],
         "seed": int(root["seed"]),
         "neuron_model": root["neuron_model"],
         "network_sha256": root["network_sha256"],
-        **{f"{package}_version": number for package, number in versions().items()},
+        **_version_attributes(),
         **(root.get("attrs") or {}),
     }
     return data
 
 
+def recording_dataset(
+    example: NDArray[np.int64], dt_ms: float, steps: int, attrs: Mapping[str, str]
+) -> xr.Dataset:
+    """Build the root of recorded spikes, of trials with the numbers `example`."""
+    data = xr.Dataset(coords={"example": ("example", example, cf_attributes("trial"))})
+    data.attrs = {**_common(RECORDING, dt_ms, steps), **_version_attributes(), **attrs}
+    return data
+
+
+def _common(task: str, dt_ms: float, steps: int) -> dict[str, str | int | float]:
+    numbers = {"dt_ms": float(dt_ms), "steps": int(steps)}
+    return {"schema_version": SCHEMA_VERSION, "task": task, **numbers}
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the packages that a result depends on."""
     return {package: version(package) for package in _VERSIONED}
+
+
+def _version_attributes() -> dict[str, str]:
+    return {f"{package}_version": number for package, number in versions().items()}
 
 
 def _outputs(root: Root) -> dict[str, NDArray[Any]]:

@@ -1,12 +1,8 @@
-"""Schema of a result: opening a file, and checking its attributes, variables and dimensions."""
+"""Schema of a result: its attributes, variables and dimensions, checked on reading and writing."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from traceback import walk_tb
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,12 +10,9 @@ import xarray as xr
 from pydantic import ConfigDict, Field, ValidationError
 
 from bioae.checks import instance
-from bioae.errors import BioaeError, ResultError, describe
+from bioae.errors import ResultError, describe, shortened
 from bioae.fields import Steps, Table
-from bioae.hdf5 import check_hdf5
-from bioae.inputs import check_input
-from bioae.simulation.results.root import SCHEMA_VERSION as SCHEMA_VERSION
-from bioae.simulation.results.root import check_shape
+from bioae.simulation.results.root import MOST_STEPS, RECORDING, SCHEMA_VERSION, check_shape
 
 #: The dimension, and the coordinate, of several presentations of one example.
 REPEAT = "repeat"
@@ -41,117 +34,93 @@ _NUMBERS = ("example", "repeat", "stimulus", "label")
 _KINDS = {"iu": "whole numbers", "f": "floating-point numbers"}
 
 
-class _Attributes(Table):
-    """The attributes of the root; there may be more."""
+class _Recording(Table):
+    """The attributes of the root of recorded spikes; there may be more."""
 
     model_config = ConfigDict(extra="ignore")
 
+    schema_version: int
     dt_ms: float = Field(ge=1e-9, le=1e9)
+    steps: int = Field(ge=1, le=MOST_STEPS)
+
+
+class _Simulation(_Recording):
+    """The attributes of the root of a simulation."""
+
     steps: Steps
     target: str
     seed: int = Field(ge=0, lt=2**64)
     neuron_model: str
     network_sha256: str
     task: Literal[
-        "reconstruction", "classification", "regression", "sequence", "representation"
+        "reconstruction", "classification", "regression", "sequence", "representation", "recording"
     ] = "reconstruction"
 
 
-def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
-    """Read a result from a file, and check its structure.
-
-    Parameters
-    ----------
-    path
-        A netCDF file written by a simulation.
-    lazy
-        Whether to leave spikes and images on disk until they are used, for results larger than
-        memory: all measures read them in blocks. The file stays open until the tree is closed
-        (``with open_result(path, lazy=True) as tree``).
-
-    Raises
-    ------
-    ResultError
-        If there is no such file, it is truncated or not a result, or it has another version; if it
-        refers to other files, or declares more than it holds.
-    """
-    path = check_input(path, ResultError, "result")
-    if not path.is_file():
-        raise ResultError(
-            "this is a folder" if path.is_dir() else "there is no such file",
-            where=str(path),
-            expected="the result of a simulation",
-        )
-    with ExitStack() as opened:
-        with readable(path, anywhere=True), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of attributes that are none of ours
-            check_hdf5(path)
-            # Nothing is a date.
-            tree = xr.open_datatree(path, engine="h5netcdf", decode_times=False)
-            opened.callback(tree.close)
-        check_result(tree, where=str(path))
-        if lazy:
-            opened.pop_all()
-            return tree
-        with readable(path, anywhere=True):
-            return tree.load()
-
-
-@contextmanager
-def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
-    """Turn errors of reading a file into a `ResultError` that calls it damaged.
-
-    Parameters
-    ----------
-    anywhere
-        Whether all errors count, and not only those within the libraries that read values.
-    """
-    try:
-        yield
-    except (BioaeError, MemoryError):
-        raise
-    except Exception as error:
-        modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
-        if not anywhere and not {"h5netcdf", "h5py"} & {name.split(".")[0] for name in modules}:
-            raise
-        raise ResultError(
-            "the file cannot be read as netCDF4; it is truncated or of another kind",
-            where=str(path),
-            expected="the result of a simulation",
-            found=str(error),
-            hint="Simulate again, or name another file",
-        ) from error
-
-
-def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
+def check_schema(tree: xr.DataTree, *, where: str = "result") -> None:
     """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
+    instance(tree, where, xr.DataTree, error=ResultError)
+    attributes = _Recording if _task(tree) == RECORDING else _Simulation
+    _check_complete(tree, attributes, where)
     _check_version(tree, where)
     try:
-        _Attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
+        attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from None
+    if tree["example"].dims != ("example",):
+        raise ResultError("'example' is no coordinate of its own dimension", where=where)
     repeat = (REPEAT,) if REPEAT in tree.dims else ()
     _check_root(tree, repeat, where)
     for name in _NUMBERS:
         if name in tree.variables:
             _check_kind(tree, name, "iu", where)
-    if "example" not in tree.coords or tree["example"].dims != ("example",):
-        raise ResultError("a coordinate is missing", where=where, expected="'example'")
     for name in ("example", *repeat):
         index = tree[name].to_index()
         if not index.is_unique:
             repeated = index[index.duplicated()][0]
             raise ResultError(f"the {name} {repeated} is there twice", where=where)
-    if "layers" not in tree.children or not tree["layers"].children:
-        raise ResultError("there are no layers", where=where, expected="groups /layers/NAME")
     for name, node in tree["layers"].children.items():
         _check_layer(node, repeat, f"{where}, layer {name!r}")
 
 
+def _check_complete(tree: xr.DataTree, attributes: type[Table], where: str) -> None:
+    """Raise a `ResultError` that lists everything that a tree lacks."""
+    required = [name for name, field in attributes.model_fields.items() if field.is_required()]
+    repeat = (f"spike_{REPEAT}",) if REPEAT in tree.dims else ()
+    layers = tree.children["layers"].children if "layers" in tree.children else {}
+    outputs = {RECORDING: (), "reconstruction": ("input", "reconstruction")}
+    spikes = ("spike_count", "spike_example", *repeat, "spike_neuron", "spike_time_ms")
+    lacking = {
+        "attributes": [name for name in required if name not in tree.attrs],
+        "coordinates": [name for name in ("example",) if name not in tree.coords],
+        "variables": [
+            *(n for n in outputs.get(_task(tree), ("input", "output")) if n not in tree.data_vars),
+            *(f"layers/{n}/{v}" for n in layers for v in spikes if v not in layers[n].data_vars),
+        ],
+        "groups": [] if layers else ["layers/NAME"],
+    }
+    if any(lacking.values()):
+        foreign = "schema_version" not in tree.attrs
+        texts = (f"{kind} {', '.join(names)}" for kind, names in lacking.items() if names)
+        raise ResultError(
+            "this is not the result of a simulation" if foreign else "the result is incomplete",
+            where=where,
+            expected=shortened("; ".join(texts), 1000),
+            hint="Spikes from elsewhere: bioae.analysis.from_monitors" if foreign else None,
+        )
+
+
+def _task(tree: xr.DataTree) -> str:
+    return str(tree.attrs.get("task", "reconstruction"))
+
+
 def _check_root(tree: xr.DataTree, repeat: tuple[str, ...], where: str) -> None:
     """Check the dimensions of the input, the outputs and their targets, in any order."""
-    _check_dims(tree, "input", _INPUT_DIMS, where)
-    task = tree.attrs.get("task", "reconstruction")
+    task = _task(tree)
+    if task != RECORDING or "input" in tree.data_vars:
+        _check_dims(tree, "input", _INPUT_DIMS, where)
+    if task == RECORDING:
+        return
     if task == "reconstruction":
         _check_dims(tree, "reconstruction", ((*tree["input"].dims, *repeat),), where)
         return
@@ -172,26 +141,18 @@ def _check_dims(
     kind: str = "f",
     key: Callable[[Any], Any] = set,
 ) -> None:
-    present = name in tree.data_vars
-    if not present or key(tree[name].dims) not in [key(dims) for dims in allowed]:
+    if key(tree[name].dims) not in [key(dims) for dims in allowed]:
         raise ResultError(
-            f"{name!r} is missing or has other dimensions",
+            f"{name!r} has other dimensions",
             where=where,
             expected=" or ".join(f"({', '.join(map(str, dims))})" for dims in allowed),
-            found=str(tree[name].dims) if present else None,
+            found=str(tree[name].dims),
         )
     _check_kind(tree, name, kind, where)
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
-    instance(tree, where, xr.DataTree, error=ResultError)
-    version = tree.attrs.get("schema_version")
-    if version is None:
-        raise ResultError(
-            "this is not the result of a simulation",
-            where=where,
-            expected="an attribute 'schema_version'",
-        )
+    version = tree.attrs["schema_version"]
     if np.ndim(version) or version not in _VERSIONS:
         raise ResultError(
             "the result has another version",
