@@ -66,6 +66,9 @@ class Assessment:
         ``dead_fraction``, ``bursting_fraction``, ``rate_per_step_mean`` and others.
     constant
         Whether the outputs are the same for all examples, though the targets differ.
+    reached
+        Whether a gradient reaches the weights of the first layer in which no neuron fired, or of
+        the first one.
     suggestion
         The key to change, with its value.
     """
@@ -74,7 +77,13 @@ class Assessment:
     score: float | None = None
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     constant: bool = False
+    reached: bool = False
     suggestion: str | None = None
+
+    @property
+    def dead(self) -> list[str]:
+        """The layers in which no neuron fired."""
+        return [name for name, each in self.layers.items() if each.get("dead_fraction") == 1]
 
     @property
     def silent(self) -> dict[str, float]:
@@ -94,17 +103,20 @@ class Assessment:
     @property
     def obstacle(self) -> str | None:
         """The reason for which a network may not learn, or has not, if there is one."""
+        baseline, score = self.baseline, self.score
+        if baseline is not None and score is not None and baseline.beaten_by(score):
+            return None
+        if self.dead and not (self.reached and len(self.dead) < len(self.layers)):
+            return f"no neuron of {self.dead[0]} fired for any example"
         for name, figures in self.layers.items():
             rate = figures.get("rate_per_step_mean", 0.0)
-            if figures.get("dead_fraction") == 1:
-                return f"no neuron of {name} fired for any example"
             if rate > _ALL:
                 return f"the neurons of {name} fired in {rate:.0%} of all steps"
-        if self.constant:
+        if self.constant and not self.reached:
             return "the outputs are the same for all examples"
-        if self.baseline is None or self.score is None or self.baseline.beaten_by(self.score):
+        if baseline is None or score is None:
             return None
-        return f"the score of {self.score:.4g} is no better than {self.baseline}"
+        return f"the score of {score:.4g} is no better than {baseline}"
 
     def log(self) -> None:
         """Log the score to beat, layers that are silent or saturated, and an obstacle to learning.

@@ -38,6 +38,8 @@ def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() ->
         ((None,), {"dead_fraction": 0.6}, ["silent: first (60% of neurons)", "suggestion: it"]),
         ((None,), {"dead_fraction": 1.0}, ["silent: first (100% of neurons)",
          "bioae: no neuron of first fired for any example; suggestion: it"]),
+        ((MEAN, 20.0), {"dead_fraction": 1.0},
+         ["silent: first (100% of neurons)", "suggestion: it"]),
         ((None,), {"bursting_fraction": 1.0, "rate_per_step_mean": 0.97},
          ["saturated: first (100% of neurons)",
           "bioae: the neurons of first fired in 97% of all steps; suggestion: it"]),

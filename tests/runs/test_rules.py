@@ -209,7 +209,6 @@ def test_the_example_reads() -> None:
 
 
 def test_a_run_of_another_kind_is_replaced_as_a_whole(tmp_path: Path) -> None:
-
     out = tmp_path / "run"
     bioae.train(small(), out=out)
     (out / "notes.txt").write_text("mine")
@@ -278,22 +277,25 @@ def test_a_rule_from_a_file_is_recorded_by_its_name(tmp_path: Path) -> None:
     assert LearningConfig.from_mapping(config.to_mapping()) == config
 
 
-def test_weights_of_neurons_to_themselves_are_not_counted() -> None:
-    network = Network.initialise(
-        described(
-            dense("hidden", 4, recurrent=True, recurrent_synapse="stdp_pair",
-                  recurrent_initial=0.25),
-            dense("output", shape=[1, 2, 2]), input_shape=[1, 2, 2],
-        ), seed=0,
-    )  # fmt: skip
+@pytest.mark.parametrize(("units", "counted"), [(4, {"hidden.recurrent": [0.25] * 5}), (1, {})])
+def test_weights_of_neurons_to_themselves_are_not_counted(units: int, counted: Any) -> None:
+    recurrent = {"recurrent_synapse": "stdp_pair", "recurrent_initial": 0.25}
+    hidden = dense("hidden", units, recurrent=True, **recurrent)
+    output = dense("output", shape=[1, 2, 2])
+    network = Network.initialise(described(hidden, output, input_shape=[1, 2, 2]), seed=0)
     assert not network.weights["hidden.recurrent"].diagonal().any()
-    found = quantiles(network.config, network.weights)["hidden.recurrent"]
-    assert set(found) == {0.25}
+    assert quantiles(network.config, network.weights) == counted
 
 
-def test_a_layer_of_one_neuron_has_no_recurrent_weights_to_measure() -> None:
-    changed = small()
-    changed["network"]["layers"][0]["units"] = 1
-    changed["network"]["task"]["outputs"] = 1
-    result = bioae.train(changed)
-    assert [*result.records[0]["weights"]] == ["hidden.weight", "hidden.h_start"]
+def test_a_silent_layer_is_said_with_the_unit_of_its_weights() -> None:
+    weak = small()
+    weak["network"]["layers"][0]["weight"] = "1e-6"
+    found = bioae.train(weak)
+    assert found.start is not None
+    assert found.end is not None
+    assert found.end.score == found.summary["test_assigned_accuracy"]
+    for each in (found.start, found.end):
+        assert each.baseline is not None
+        assert each.baseline.predictor == "chance"
+        assert each.dead == ["hidden"]
+        assert each.suggestion == 'weight = "2*(1e-6)" in layer hidden'

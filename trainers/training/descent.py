@@ -28,6 +28,7 @@ from bioae.trainers.training.config import GradientConfig
 from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.scores import Scores
 from bioae.trainers.training.stages import Stage
+from bioae.trainers.training.terms import WEIGHT_SYMBOLS
 
 #: Examples that a network is evaluated on.
 Split: TypeAlias = Literal["validation", "test"]
@@ -277,10 +278,28 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
         layers=read_layers(network, {name: tally.figures() for name, tally in tallies.items()}),
         constant=bool((output == output[0]).all() and (targets != targets[0]).any()),
     )
+    if found.obstacle is not None:
+        found = replace(found, reached=_reaches(problem, stage, batches[0], found))
     if found.faulty is None:
         return found
     silent = found.faulty in found.silent
     return replace(found, suggestion=problem.advice(found.faulty, batches, silent, drawn))
+
+
+def _reaches(problem: DescentProblem, stage: Stage, batch: Batch, found: Assessment) -> bool:
+    """Return whether a batch would change weights of the first dead layer, or of the first."""
+    first = next(iter(problem.synaptic), "").rpartition(".")[0]
+    layer = found.dead[0] if found.dead else first
+    with torch.enable_grad():
+        terms = problem.terms(batch, stage, 0.0)
+        active = [each for n, each in terms.items() if n not in {"loss", *WEIGHT_SYMBOLS}]
+        loss = torch.stack(active).sum()
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [problem.weights[n].grad for n in problem.synaptic if n.startswith(f"{layer}.")]
+    for weight in problem.weights.values():
+        weight.grad = None
+    return any(each is not None and bool(each.any()) for each in gradients)
 
 
 def assess_end(

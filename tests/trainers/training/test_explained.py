@@ -36,6 +36,9 @@ START = Assessment(None, layers={"hidden": {"dead_fraction": 0.9}}, suggestion="
          f"learning_rate = 0.0001 in [training.stages.2nd]{CALIBRATED}"),
         ({"stages": [{"epochs": 1}, {}]}, [3, 2], {}, f"epochs = 12 in [training]{CALIBRATED}"),
         ({}, [0], {"hidden": "dead_fraction"}, "it"),
+        ({}, [0], {"other": "dead_fraction"},
+         'beta2 = { target = 0.02, coefficient = 0.01, layers = ["other"] } in [regularisers]'),
+        ({}, [3], {"other": "dead_fraction"}, "learning_rate = 5e-05 in [training]"),
         ({}, [0], {"hidden": "bursting_fraction"},
          'lambda2 = { coefficient = 0.01, layers = ["hidden"] } in [regularisers]'),
     ],
@@ -48,6 +51,19 @@ def test_suggestions_at_the_end(
     layers = {name: {fault: 0.9} for name, fault in faults.items()}
     summary = {"test_sum_squared_error": 100 * errors[-1], "test_layers": layers}
     assert assess_end(problem, START, records, summary, drawn=True).suggestion == expected
+
+
+@pytest.mark.parametrize("derivative", ["membrane", "arctan"])
+def test_a_silent_layer_is_an_obstacle_if_no_gradient_reaches_it(derivative: str) -> None:
+    hidden, output = small_run.NETWORK["layers"]
+    layers = [{**hidden, "name": "front"}, {**hidden, "gain": 1e-3}, output]
+    network = NetworkConfig.from_mapping({**small_run.NETWORK, "layers": layers})
+    config = small_run.config({"l2": 1e-4}, derivative=derivative, trainable=[])
+    problem = small_run.problem(config.with_network(network))
+    start = assess_start(problem, problem.stages[0], drawn=True)
+    assert start.dead == ["hidden"]
+    assert (start.obstacle is None) is (derivative == "arctan")
+    assert all(each.grad is None for each in problem.weights.values())
 
 
 @pytest.mark.medium
