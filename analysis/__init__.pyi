@@ -119,6 +119,7 @@ from .results.layers import firing_layers as firing_layers
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names
 from .results.layers import open_result as open_result
+from .results.monitors import from_monitors as from_monitors
 from .results.rasters import raster as raster
 from .results.repeats import presentations as presentations
 from .results.spikes import blocks as blocks

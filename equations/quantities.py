@@ -17,15 +17,13 @@ from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units import constants as brian2_constants
 from brian2.units.fundamentalunits import (
     Quantity,
-    get_dimensions,
-    get_unit,
     have_same_dimensions,
-    standard_unit_register,
 )
 
 from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.limits import LARGEST_VALUE
 from bioae.errors import InputError, ModelError
+from bioae.units import unit_name as unit_name
 
 #: The shortest and the longest time, in seconds.
 SHORTEST, LONGEST = 1e-12, 1e6
@@ -193,15 +191,3 @@ def time_in_seconds(
             found=str(expression),
         )
     return value
-
-
-def unit_name(quantity: Any) -> str:
-    """Return the base unit of a quantity or dimension, ``"1"`` where it has none."""
-    dimensions = get_dimensions(quantity)
-    if dimensions.is_dimensionless:
-        return "1"
-    # get_unit alone returns whichever unit of these dimensions the session has made first.
-    standard = standard_unit_register.units_for_dimensions
-    if 1.0 not in standard[dimensions] and 1.0 in standard[dimensions * second.dim]:
-        return f"{standard[dimensions * second.dim][1.0]!r} / second"
-    return repr(get_unit(dimensions))

@@ -43,6 +43,9 @@ RESULTS: dict[str, Callable[[], xr.DataTree]] = {
     "no spikes": lambda: _result(np.zeros((6, 20, 5), bool)),
     "one spike": lambda: _result(_one_spike()),
     "one step": lambda: _result(_random(6, 1, 5)),
+    "recording": lambda: analysis.from_monitors(
+        {LAYER: [[0.001 * k, 0.01 + 0.003 * k, 0.3] for k in range(5)]}, duration=0.1, trials=6
+    ),
     "every step": lambda: _result(np.ones((4, 6, 3), bool)),
 }
 
@@ -89,7 +92,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
-    "as_table", "compare_values", "example_result", "kolmogorov_smirnov",
+    "as_table", "compare_values", "example_result", "from_monitors", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
     "memorised_labels", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
     "training_curves", "verdict", "verdict_table", "wasserstein_distance", "weight_fields",

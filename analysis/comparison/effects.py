@@ -80,9 +80,9 @@ def compare(
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
-    """Return False for results of different networks, else None: it depends on the layer."""
-    networks = {tree.attrs["network_sha256"] for tree in (a, b)}
-    return None if len(networks) == 1 else False
+    """Return None for results of one network, for which it depends on the layer, else False."""
+    networks = {tree.attrs.get("network_sha256") for tree in (a, b)}
+    return None if len(networks) == 1 and None not in networks else False
 
 
 @of_layer

@@ -26,7 +26,7 @@ from bioae.analysis.results.layers import (
     of_result,
     steps,
 )
-from bioae.analysis.results.outputs import neurons_of
+from bioae.analysis.results.outputs import is_recording, neurons_of
 from bioae.analysis.results.repeats import presentation_numbers
 from bioae.analysis.results.spikes import blocks, trains
 from bioae.checks import whole
@@ -166,13 +166,15 @@ def to_nwb(
     for name in names:
         check_fires(tree, name)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
-    packages = ("bioae", "brian2", "numpy")
-    versions = ", ".join(f"{each} {tree.attrs[f'{each}_version']}" for each in packages)
+    packages, attrs = ("bioae", "brian2", "numpy"), tree.attrs
+    versions = ", ".join(f"{each} {attrs[f'{each}_version']}" for each in packages)
     file = pynwb.NWBFile(
-        session_description="simulated spiking network",
+        session_description="recorded spikes"
+        if is_recording(tree)
+        else "simulated spiking network",
         identifier=_identifier(tree, names, when),
         session_start_time=when,
-        source_script=f"target {tree.attrs['target']}, seed {tree.attrs['seed']}, {versions}",
+        source_script=f"target {attrs.get('target')}, seed {attrs.get('seed')}, {versions}",
         source_script_file_name="bioae",
         notes=neurons_of(tree),
     )

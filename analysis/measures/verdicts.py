@@ -22,7 +22,7 @@ from bioae.analysis.measures.definitions import Table, as_table, format_value
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.results.arrays import count_blocks, ratio
 from bioae.analysis.results.layers import duration_s, of_result, steps
-from bioae.analysis.results.outputs import images_of
+from bioae.analysis.results.outputs import images_of, is_recording
 from bioae.analysis.results.repeats import stimulus_index
 
 Outcome = Literal["within", "below", "above", "not comparable"]
@@ -110,10 +110,13 @@ class Verdict:
 @of_result
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
-    seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
     averaged = stimulus_index(tree) is not None
-    images = images_of(tree, "input")
-    same = images.sizes["example"] > 1 and bool((images == images.isel(example=0)).all())
+    if is_recording(tree):  # whose trials are of one condition, unless they have labels
+        same, seconds, timing = "label" not in tree.variables, True, "spikes are recorded in time"
+    else:
+        seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
+        images = images_of(tree, "input")
+        same = images.sizes["example"] > 1 and bool((images == images.isel(example=0)).all())
     return Context(seconds, timing, duration_s(tree), steps(tree), averaged or same, averaged)
 
 

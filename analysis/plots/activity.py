@@ -38,7 +38,7 @@ from bioae.analysis.plots.style import (
     styled,
 )
 from bioae.analysis.results.layers import first_example, layer_names, steps
-from bioae.analysis.results.outputs import check_task
+from bioae.analysis.results.outputs import check_task, images_of, is_recording
 from bioae.analysis.results.rasters import raster
 from bioae.checks import one_of, whole
 from bioae.errors import ResultError
@@ -170,7 +170,8 @@ def population_activity(
 def _delay(tree: xr.DataTree, layer: str, clock: Clock) -> float:
     """Return the time in ms at which a layer's own window starts."""
     one_of(clock, "clock", [*_TIME], error=ResultError)
-    late = layer_names(tree).index(layer) if clock == "presentation" else 0
+    together = clock == "layer" or is_recording(tree)  # populations are recorded on one clock
+    late = 0 if together else layer_names(tree).index(layer)
     return late * float(tree.attrs["dt_ms"])
 
 
@@ -237,7 +238,7 @@ def input_signals(results: Results, *, examples: int = 3, ax: Places | None = No
     whole(examples, "examples", least=1, error=ResultError)
     rows = {}
     for name, tree in trees.items():
-        signals = tree.to_dataset()["input"]
+        signals = images_of(tree, "input")
         if "time" not in signals.dims:
             expected, found = "(example, time, channel)", str(signals.dims)
             raise ResultError("not a signal", where=name or None, expected=expected, found=found)

@@ -27,7 +27,7 @@ from bioae.analysis.results.layers import (
     layer_names,
     layers_of,
 )
-from bioae.analysis.results.outputs import has_images, targets_known, task_of
+from bioae.analysis.results.outputs import has_images, is_recording, targets_known, task_of
 
 Results = Mapping[str, xr.DataTree]
 
@@ -119,7 +119,8 @@ def illustrate(
 
 def _outputs(results: Results, images: int) -> Iterator[Illustration]:
     """Illustrate input signals, and the outputs of the networks, according to their tasks."""
-    signals = {name: tree for name, tree in results.items() if not has_images(tree)}
+    inputs = {name: tree for name, tree in results.items() if "input" in tree.data_vars}
+    signals = {name: tree for name, tree in inputs.items() if not has_images(tree)}
     if signals:
         yield _shown("signals", partial(plots.input_signals, signals))
     of: dict[str, dict[str, xr.DataTree]] = {}
@@ -177,7 +178,8 @@ def _code(results: Results) -> Iterator[Illustration]:
     first = next(iter(results.values()))
     # The last layer is the output, unless there is no other.
     names = layer_names(first)
-    hidden = [name for name in firing_layers(first) if name in names[:-1] or len(names) == 1]
+    no_output = len(names) == 1 or is_recording(first)
+    hidden = [name for name in firing_layers(first) if name in names[:-1] or no_output]
     if not hidden:
         return
     sizes = {name: layer_data(first, name).sizes["neuron"] for name in hidden}

@@ -179,7 +179,7 @@ def _page(
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},
         pictures=embedded,
         origins=_origins(measures.attributes),
-        models={name: neurons_of(tree) for name, tree in results.items()},
+        models={name: text for name, tree in results.items() if (text := neurons_of(tree))},
     )
 
 
@@ -187,12 +187,12 @@ def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = [
         {
             "result": name,
-            "target": attrs["target"],
+            "target": attrs.get("target", attrs.get("task")),
             "examples": attrs["examples"],
             "steps": attrs["steps"],
             "dt (ms)": attrs["dt_ms"],
-            "seed": str(attrs["seed"]),
-            "network": str(attrs["network_sha256"])[:12],
+            "seed": str(attrs.get("seed", "–")),
+            "network": str(attrs.get("network_sha256", "–"))[:12],
             **{
                 package: str(attrs.get(f"{package}_version", "unknown"))
                 for package in ("bioae", "brian2", "numpy")

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import ResultError
+from bioae.simulation.results.root import RECORDING
 
 #: Numbers in a block of outputs.
 _ENTRIES = 2**22
@@ -17,7 +18,7 @@ _ENTRIES = 2**22
 
 def neurons_of(tree: xr.DataTree) -> str:
     """Return the text of the neuron models, and the parameters of layers that differ from it."""
-    text = str(tree.attrs["neuron_model"]).strip()
+    text = str(tree.attrs.get("neuron_model", "")).strip()
     own = str(tree.attrs.get("parameters", ""))
     return f"{text}\n\n# Parameters of the network's layers: {own}" if own else text
 
@@ -45,8 +46,13 @@ def targets_known(tree: xr.DataTree) -> bool:
 
 
 def has_images(tree: xr.DataTree) -> bool:
-    """Return whether the input is images, and not signals."""
-    return "y" in tree["input"].dims
+    """Return whether there is an input of images, and not of signals."""
+    return "input" in tree.data_vars and "y" in tree["input"].dims
+
+
+def is_recording(tree: xr.DataTree) -> bool:
+    """Return whether the spikes are recorded, without a network that received an input."""
+    return task_of(tree) == RECORDING
 
 
 def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
@@ -55,8 +61,8 @@ def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
         raise ResultError(
             f"the result has no {name}",
             where="task",
-            expected="reconstruction",
-            found=str(tree.attrs.get("task")),
+            expected="reconstruction" if name == "reconstruction" else "that of a network",
+            found=task_of(tree),
         )
     return tree.to_dataset()[name]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from brian2 import ms
+from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, prefs
 from degenerate import RESULTS, call, functions, refusal
 
 from bioae import analysis
@@ -84,7 +84,7 @@ ACCEPTED: set[tuple[str, str, str]] = {
 #: A few of them stand for all in a quick run.
 KINDS = [
     kind
-    if kind in {"no examples", "one of each", "one neuron"}
+    if kind in {"no examples", "no spikes", "one of each", "recording"}
     else pytest.param(kind, marks=pytest.mark.slow)
     for kind in RESULTS
 ]
@@ -126,6 +126,25 @@ def test_a_measure_says_what_it_is_and_takes_each_source(
             for array in values.values():
                 assert {"long_name", "units"} & set(array.attrs), name
             xr.testing.assert_allclose(measured(name, lazy if opened else path), values)
+
+
+@pytest.mark.medium
+def test_measures_of_a_monitor_are_those_of_the_simulation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(prefs, "codegen.target", "numpy")
+    simulated = RESULTS["no labels"]()
+    data = simulated["layers/latent"].to_dataset()
+    time = (data["spike_example"] * 10.0 + data["spike_time_ms"]).to_numpy()  # 20 steps of 0.5 ms
+    group = SpikeGeneratorGroup(5, data["spike_neuron"].to_numpy(), time * ms, dt=0.5 * ms)
+    monitor = SpikeMonitor(group)
+    Network(group, monitor).run(60 * ms)
+    assert monitor.num_spikes == data.sizes["spike"] > 50
+    recorded = analysis.from_monitors({"latent": monitor}, duration=10 * ms, trials=6)
+    found = {name: each for name in MEASURES if (each := measured(name, recorded)) is not None}
+    assert len(found) > 40
+    for name in found.keys() - {"compare"}:  # which pairs neurons of one network
+        xr.testing.assert_equal(found[name], measured(name, simulated))
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)

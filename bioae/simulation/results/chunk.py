@@ -157,9 +157,14 @@ class LayerSpikes:
         for counts, (start, stop) in zip(self.counts, self._bounds(), strict=True):
             key = np.repeat(offsets, counts)
             key += self.neuron[start:stop]
-            if (key[1:] <= key[:-1]).any():
+            twice = np.flatnonzero(key[1:] <= key[:-1])
+            if twice.size:
+                step, neuron = divmod(int(key[twice[0]]), self.size)
                 raise ResultError(
-                    "a neuron spikes twice in one step, or spikes are not sorted", where=where
+                    "a neuron spikes twice in one step, or spikes are not sorted",
+                    where=where,
+                    found=f"neuron {neuron} in step {step}",
+                    hint="Give recorded spikes a shorter dt",
                 )
 
     def _bounds(self) -> list[tuple[int, int]]:

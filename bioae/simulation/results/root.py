@@ -127,13 +127,11 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     return data
 
 
-def recording_dataset(
-    example: NDArray[np.int64], dt_ms: float, steps: int, attrs: Mapping[str, str]
-) -> xr.Dataset:
+def recording_dataset(example: NDArray[np.int64], dt_ms: float, steps: int) -> xr.Dataset:
     """Build the root of recorded spikes, of trials with the numbers `example`."""
-    data = xr.Dataset(coords={"example": ("example", example, cf_attributes("trial"))})
-    data.attrs = {**_common(RECORDING, dt_ms, steps), **_version_attributes(), **attrs}
-    return data
+    attrs = {**_common(RECORDING, dt_ms, steps), **_version_attributes()}
+    coords = {"example": ("example", example, cf_attributes("trial"))}
+    return xr.Dataset(coords=coords, attrs=attrs)
 
 
 def _common(task: str, dt_ms: float, steps: int) -> dict[str, str | int | float]:

@@ -54,7 +54,12 @@ def test_against_scikit_learn() -> None:
     shares = np.exp(tree["output"].to_numpy())
     shares /= shares.sum(1, keepdims=True)
     expected = metrics.log_loss(LABELS, shares, labels=range(CLASSES))
-    assert float(scores(tree)["value"].sel(score="cross_entropy")) == pytest.approx(expected)
+    found = scores(tree, confidence=0.9)
+    assert float(found["value"].sel(score="cross_entropy")) == pytest.approx(expected)
+    correct = int(accuracy(tree)["correct"])
+    ends = binomtest(correct, 8).proportion_ci(0.9, method="wilson")
+    row = found.sel(score="accuracy")
+    assert [float(row[end]) for end in ("low", "high")] == pytest.approx([*ends])
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.5])
@@ -75,16 +80,6 @@ def test_wilson_of_many() -> None:
     for successes in (5, -1):
         with refused(ResultError, found=str(successes)):
             wilson_interval(successes, 3)
-
-
-def test_intervals_of_a_result() -> None:
-    tree = classified()
-    found = accuracy(tree, confidence=0.9)
-    correct = int(found["correct"])
-    expected = binomtest(correct, 8).proportion_ci(0.9, method="wilson")
-    assert (float(found["low"]), float(found["high"])) == pytest.approx(tuple(expected))
-    row = scores(tree, confidence=0.9).sel(score="accuracy")
-    assert [float(row[end]) for end in ("low", "high")] == pytest.approx([*expected])
 
 
 def test_what_is_unknown_is_refused() -> None:
@@ -162,17 +157,6 @@ def test_what_does_not_fit_is_refused() -> None:
         assigned_classes(make(raster), "latent")
     with refused(ResultError, where="label"):
         assigned_accuracy(make(raster), "latent", assigned_classes(tree, "latent"))
-
-
-def test_counts_of_a_small_set() -> None:
-    true = [0, 0, 0, 1, 1, 2, 2, 2]
-    given = [0, 1, 2, 1, 0, 2, 1, 0]  # the 2nd, 3rd, 5th, 7th and 8th are wrong
-    guess = [0, 1, 0, 1, 1, 0, 1, 1]  # wrong label, true, true, wrong label, neither
-    found = memorised_labels(guess, given, true)
-    assert (int(found["mislabelled"]), int(found["examples"])) == (5, 8)
-    assert float(found["memorised"]) == 2 / 5
-    assert float(found["recovered"]) == 2 / 5
-    assert float(found["correct"]) == 2 / 3
 
 
 def test_against_a_loop() -> None:

@@ -1,11 +1,10 @@
-"""Exports are read back as the same result, and elephant reads them without changes."""
+"""Exports are read back as the same result."""
 
 from __future__ import annotations
 
 import errno
 import re
 import sys
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,26 +60,6 @@ def test_neo_has_the_places_of_neurons_and_the_images() -> None:
             assert train.annotations["y"] == int(data["y"][neuron])
     with refused(ResultError, "none"):
         analysis.to_neo(tree, "none")
-
-
-def test_elephant_takes_the_trains() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # elephant imports what is deprecated
-        from elephant.statistics import mean_firing_rate
-
-    tree = analysis.example_result()
-    block = analysis.to_neo(tree, "latent")
-    found = [
-        np.mean(
-            [
-                float(mean_firing_rate(segment.spiketrains[neuron]).rescale("Hz"))
-                for segment in block.segments
-            ]
-        )
-        for neuron in range(10)
-    ]
-    assert max(found) > 100
-    np.testing.assert_allclose(found, analysis.firing_rate(tree, "latent"), rtol=1e-12)
 
 
 @given(raster=RASTERS)

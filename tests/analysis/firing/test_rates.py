@@ -88,13 +88,6 @@ def test_moments_equal_those_of_scipy(raster: Raster, of: str) -> None:
             assert float(found[name]) == pytest.approx(stats.skew(values), abs=1e-9)
 
 
-def test_a_single_active_neuron_has_the_largest_gini_coefficient() -> None:
-    raster = np.zeros((2, 4, 8), bool)
-    raster[:, :, 5] = True
-    assert float(rate_statistics(make(raster), "latent", of="all")["gini"]) == pytest.approx(7 / 8)
-    assert float(rate_statistics(make(raster), "latent")["gini"]) == 0
-
-
 @given(raster=RASTERS)
 def test_the_population_rate_equals_the_time_histogram_of_elephant(raster: Raster) -> None:
     examples, total, neurons = raster.shape
@@ -120,11 +113,6 @@ def test_the_smoothed_rate_equals_that_of_elephant_far_from_the_edges() -> None:
     assert rate[40:-40].std() > 1
 
 
-def test_smoothing_keeps_a_constant_rate_constant() -> None:
-    found = population_rate(make(np.ones((2, 30, 3), bool)), "latent", sigma_ms=2.0)
-    np.testing.assert_allclose(found, 1 / DT_S, rtol=1e-12)
-
-
 @given(raster=RASTERS, data=st.data())
 def test_rates_by_class_are_means_over_its_examples(raster: Raster, data: st.DataObject) -> None:
     label = data.draw(arrays(np.int64, len(raster), elements=st.integers(3, 5)))
@@ -138,28 +126,6 @@ def test_rates_by_class_are_means_over_its_examples(raster: Raster, data: st.Dat
 
 def values(array: xr.DataArray) -> list[float]:
     return [float(value) for value in array.to_numpy()]
-
-
-def test_numbers_that_were_counted_manually(counted: xr.DataTree) -> None:
-    layer = (counted, "latent")
-    assert values(analysis.spike_count(*layer, dims="example")) == [0, 1, 4, 2, 2]
-    assert values(analysis.is_alive(*layer)) == [False, True, True, True, True]
-    assert values(analysis.is_silent(*layer)) == [False, False, True]
-    assert values(analysis.active_fraction(*layer)) == pytest.approx([3 / 5, 2 / 5, 0])
-    assert values(analysis.active_fraction(*layer, of="alive")) == pytest.approx([3 / 4, 2 / 4, 0])
-    assert float(analysis.dead_fraction(*layer)) == pytest.approx(1 / 5)
-    assert float(analysis.silent_fraction(*layer)) == pytest.approx(1 / 3)
-    assert float(analysis.rate_per_step(*layer, dims=("example", "neuron"))) == pytest.approx(
-        9 / (3 * 4 * 5)
-    )
-    assert float(analysis.rate_per_step_mean_alive(*layer)) == pytest.approx(9 / (3 * 4 * 4))
-    # 4 steps of 0.5 ms: a spike in a presentation is 500 Hz.
-    assert values(analysis.firing_rate(*layer)) == pytest.approx(
-        [0, 500 / 3, 2000 / 3, 1000 / 3, 1000 / 3]
-    )
-    assert values(analysis.rate_per_step(*layer)) == pytest.approx(
-        [0, 1 / 12, 4 / 12, 2 / 12, 2 / 12]
-    )
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,8 @@ from bioae.analysis.plots import (
     interval_histograms,
     latent_maps,
     population_activity,
-    response_latencies,
-    to_svg,
     transfer_curves,
 )
-from bioae.analysis.results.outputs import images_of
 from bioae.errors import ResultError
 
 Of = Callable[[xr.DataTree, str], Any]
@@ -254,30 +251,3 @@ def test_a_transfer_curve_recovers_a_planted_gain() -> None:
     assert axes.get_ylabel() == "firing rate (Hz)"
     with refused(ResultError, "bins", expected="1 or more"):
         analysis.transfer_curve(tree, bins=0)
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize(
-    "density", [0.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1.0, 0.3))]
-)
-def test_every_figure_can_be_drawn_of_silence_and_of_saturation(density: float) -> None:
-    raster = np.random.default_rng(0).random((3, 6, 4)) < density
-    results = {"a": make(raster, label=np.array([0, 1, 1])), "b": make(raster[:, :, :3])}
-    figures = [
-        population_activity(results, "latent"),
-        fitted_rates(
-            of_layers(results, analysis.firing_rate), of_layers(results, analysis.fit_rates)
-        ),
-        interval_histograms(of_layers(results, analysis.isi_distribution)),
-        interval_histograms(of_layers(results, analysis.isi_distribution), log=True),
-        cv_against_rate(of_layers(results, analysis.neuron_values)),
-        response_latencies(of_layers(results, analysis.first_spike_latency)),
-        correlation_matrices(
-            {name: analysis.correlation_matrix(tree, "latent") for name, tree in results.items()}
-        ),
-        latent_maps(results, "latent"),
-        filter_grid({name: images_of(tree, "input") * np.nan for name, tree in results.items()}),
-        transfer_curves({name: analysis.transfer_curve(tree) for name, tree in results.items()}),
-    ]
-    for figure in figures:
-        assert to_svg(figure).startswith("<?xml")

@@ -20,22 +20,6 @@ from bioae.analysis.plots.style import render, span
 from bioae.errors import OutputError, ResultError
 
 
-def test_a_raster_has_a_dot_for_every_spike_of_its_example() -> None:
-    tree = example_result()
-    figure = plots.rasters(tree, example=103, layers=["latent", "conv"], clock="layer")
-    assert [axes.get_title("left").split(":")[0] for axes in figure.axes] == ["latent", "conv"]
-    for axes, name in zip(figure.axes, ("latent", "conv"), strict=True):
-        data = tree[f"layers/{name}"].to_dataset()
-        chosen = data.isel(spike=data["spike_example"] == 103)
-        assert chosen.sizes["spike"] > 50
-        (line,) = axes.lines
-        np.testing.assert_array_equal(line.get_xdata(), chosen["spike_time_ms"])
-        np.testing.assert_array_equal(line.get_ydata(), chosen["spike_neuron"])
-    assert figure.axes[-1].get_xlabel().endswith("(ms)")
-    with refused(ResultError, found="5"):
-        plots.rasters(tree, example=5)
-
-
 def test_reconstructions_are_below_their_inputs_with_their_errors() -> None:
     tree = example_result()
     figure = plots.reconstructions({"a": tree, "b": example_result()}, images=4)

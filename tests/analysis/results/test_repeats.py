@@ -171,15 +171,6 @@ def test_sparseness_is_that_of_mean_responses(
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_untuned_neurons_are_not_sparse_over_repeats() -> None:
-    rng = np.random.default_rng(4)
-    spikes = rng.random((10, 60, 20, 40)) < 0.025
-    repeated = result(spikes, example=np.arange(10), label=np.arange(10) % 2)
-    tree, once = analysis.presentations(repeated), analysis.presentations(repeated.isel(repeat=[0]))
-    assert float(analysis.lifetime_sparseness(once, "only").mean()) > 0.5
-    assert float(analysis.lifetime_sparseness(tree, "only").mean()) < 0.1
-
-
 def test_readout_and_shuffles_keep_the_repeats_of_a_stimulus_together() -> None:
     """Each stimulus has a response of its own, but classes are random: there is nothing to read."""
     rng = np.random.default_rng(5)

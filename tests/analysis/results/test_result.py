@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 from refusals import refused
 
 from bioae.analysis import blocks, example_result, layer_names, open_result
@@ -71,21 +69,6 @@ def test_neurons_are_numbered_in_c_order_of_channel_y_x() -> None:
     data = build(layer([], [], []))["layers/conv"].dataset
     where = [data[name].to_numpy() for name in ("channel", "y", "x")]
     np.testing.assert_array_equal(np.ravel_multi_index(where, (2, 3, 4)), np.arange(24))
-
-
-@given(st.data())
-def test_counts_are_those_of_the_spikes(data: st.DataObject) -> None:
-    places = st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(0, 23))
-    spikes = data.draw(st.lists(places, unique=True, max_size=40))
-    example, step, neuron = (
-        (list(column) for column in zip(*spikes, strict=True)) if spikes else ([], [], [])
-    )
-    found = build(layer(example, step, neuron))["layers/conv"].dataset
-    expected = np.zeros((2, 24), int)
-    for place, _, cell in spikes:
-        expected[place, cell] += 1
-    np.testing.assert_array_equal(found["spike_count"], expected)
-    assert found.sizes["spike"] == len(spikes)
 
 
 def test_a_file_gives_back_the_tree_with_its_layers_in_order(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Recorded spikes as a result: monitors of Brian2, and arrays of spike times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bioae.analysis.results.arrays import whole_numbers
+from bioae.checks import array, number, whole
+from bioae.errors import ResultError, shortened
+from bioae.simulation.results.root import MOST_STEPS
+from bioae.units import has_unit, in_ms, unit_name
+
+#: The name of a single population, and the length of a step without a clock.
+_NAME, _DT_S = "neurons", 1e-4
+_FORMS = "a SpikeMonitor that records, (i, t), (i, t, trial), or a list of each neuron's times"
+
+
+class _Grid(NamedTuple):
+    """Steps, and the trials of a number of them."""
+
+    dt_ms: float
+    steps: int
+    trials: NDArray[np.int64]
+
+
+def from_monitors(
+    spikes: Any,
+    states: Any = None,
+    *,
+    duration: Any,
+    trials: int | None = None,
+    dt: Any = None,
+    neurons: int | Mapping[str, int] | None = None,
+) -> xr.DataTree:
+    """Return recorded spikes as a result, which all functions take as that of a simulation.
+
+    Times are quantities, such as those of Brian2 and Neo, or numbers in seconds. They are rounded
+    to the nearest step, in the last half step to the last one. The trials are the examples of the
+    result, and the populations its layers.
+
+    Parameters
+    ----------
+    spikes
+        The spikes of one population, which gets the name ``"neurons"``, or a mapping by name: a
+        `SpikeMonitor` of Brian2; a tuple ``(i, t)`` of the neuron and the time of each spike, or
+        ``(i, t, trial)`` with times since the start of the trial; or a list of the spike times of
+        each neuron.
+    states
+        The `StateMonitor` of the population, or a mapping by name, with a value in each step.
+        Variables become `state_VAR`, which is NaN for neurons that are not recorded.
+    duration
+        The length of the recording, or of each trial.
+    trials
+        The number of trials into which a continuous recording is cut, or of trials from 0 if
+        spikes have them; by default one, or the trials with spikes.
+    dt
+        The length of a step; by default the shortest of the monitors' clocks, or 0.1 ms.
+    neurons
+        The number of neurons, perhaps by name; by default that of the monitor's source, of the
+        list, or of neurons up to the last that spikes.
+    """
+    # The format is defined once, by the writer.
+    from bioae.simulation.results.chunk import LayerSpikes
+    from bioae.simulation.results.tree import build_recording
+
+    named = spikes if isinstance(spikes, Mapping) else {_NAME: spikes}
+    sizes = neurons if isinstance(neurons, Mapping) else dict.fromkeys(named, neurons)
+    single = {} if states is None else {_NAME if len(named) > 1 else [*named, _NAME][0]: states}
+    traced = states if isinstance(states, Mapping) else single
+    if unknown := [name for name in (*sizes, *traced) if name not in named]:
+        expected, found = " or ".join(map(repr, named)), repr(unknown[0])
+        raise ResultError("there is no such population", expected=expected, found=found)
+    known = {name: _spikes(str(name), each, sizes.get(name)) for name, each in named.items()}
+    clocks = [float(np.asarray(s.clock.dt)) for s in named.values() if hasattr(s, "clock")]
+    own = [trial for *_, trial in known.values() if trial is not None]
+    grid = _grid(duration, trials, min(clocks, default=_DT_S) if dt is None else dt, own)
+    if own and len(own) < len(known):
+        raise ResultError("trials do not fit", expected="(i, t, trial) of all populations, or none")
+    layers = []
+    for name, (size, neuron, time_ms, trial) in known.items():
+        position, step = _placed(str(name), time_ms, trial, grid)
+        monitor = traced.get(name)
+        layer = LayerSpikes.of(
+            str(name), (size,), example=position, step=step, neuron=neuron,
+            examples=grid.trials.size, steps=grid.steps,
+            states=None if monitor is None else _traces(str(name), monitor, size, grid),
+        )  # fmt: skip
+        layers.append(layer)
+    return build_recording(layers, example=grid.trials, dt_ms=grid.dt_ms, steps=grid.steps)
+
+
+def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
+    """Return the number of neurons, and neuron, time in ms and perhaps trial of each spike."""
+    trial = None
+    if all(hasattr(source, each) for each in ("i", "t", "source")):
+        neuron, time_ms, size = source.i, np.asarray(source.t) * 1e3, len(source.source)
+    elif isinstance(source, tuple) and len(source) in (2, 3):
+        neuron, time_ms = source[0], _ms(source[1], name)
+        trial = whole_numbers(source[2], f"{name}: trials") if len(source) == 3 else None
+    elif isinstance(source, list):
+        each = [np.atleast_1d(_ms(times, name)) for times in source]
+        neuron, size = np.repeat(np.arange(len(each)), [*map(len, each)]), size or len(each)
+        time_ms = np.concatenate([*each, np.zeros(0)])
+    else:
+        found = shortened(type(source).__name__)
+        raise ResultError("the spikes do not fit", where=name, expected=_FORMS, found=found)
+    neuron = whole_numbers(neuron, f"{name}: neurons")
+    shapes = {np.shape(each) for each in (neuron, time_ms, trial) if each is not None}
+    if len(shapes) > 1 or neuron.ndim > 1:
+        found = " and ".join(map(str, sorted(shapes)))
+        raise ResultError("spikes do not fit", where=name, expected="arrays (spike,)", found=found)
+    size = int(neuron.max(initial=0)) + 1 if size is None else size
+    return whole(size, f"{name}: neurons", least=1, error=ResultError), neuron, time_ms, trial
+
+
+def _grid(duration: Any, trials: Any, dt: Any, own: list[NDArray[np.int64]]) -> _Grid:
+    dt_ms, length = (
+        number(_ms(time, name), f"{name} in ms", above=0, error=ResultError)
+        for name, time in (("dt", dt), ("duration", duration))
+    )
+    steps = round(length / dt_ms)
+    if not steps or abs(steps * dt_ms - length) > 1e-6 * length:
+        expected = f"a multiple of the step, {dt_ms:g} ms"
+        raise ResultError("duration does not fit", expected=expected, found=f"{length:g} ms")
+    count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
+    numbers = np.unique(np.concatenate(own)) if own and trials is None else np.arange(count)
+    if steps * max(1, numbers.size) > MOST_STEPS:
+        raise ResultError(
+            "the recording is too long", expected=f"at most {MOST_STEPS:,} steps",
+            found=f"{numbers.size} x {steps:,} steps of {dt_ms:g} ms",
+            hint="Times without a unit are in seconds; a longer dt makes fewer steps",
+        )  # fmt: skip
+    return _Grid(dt_ms, steps, numbers)
+
+
+def _placed(
+    name: str, time_ms: NDArray[np.float64], trial: NDArray[np.int64] | None, grid: _Grid
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the position of the trial and the step in it, of each spike."""
+    end = grid.steps * (grid.trials.size if trial is None else 1)
+    step = np.rint(time_ms / grid.dt_ms).astype(np.int64)
+    step[(step == end) & (time_ms < end * grid.dt_ms)] -= 1
+    inside = (step >= 0) & (step < end)
+    if trial is not None:
+        inside &= np.isin(trial, grid.trials)
+    if not inside.all():
+        wrong, of = inside.argmin(), "" if trial is None else f" of {grid.trials.size} trials"
+        raise ResultError(
+            "a spike is outside the recording", where=name,
+            expected=f"0 to {end * grid.dt_ms / 1e3:g} s{of}",
+            found=f"{time_ms[wrong] / 1e3:g} s" + ("" if trial is None else f" in {trial[wrong]}"),
+            hint="Give the duration of a trial in seconds, and the number of trials",
+        )  # fmt: skip
+    position, step = np.divmod(step, grid.steps)
+    return position if trial is None else np.searchsorted(grid.trials, trial), step
+
+
+def _traces(name: str, monitor: Any, size: int, grid: _Grid) -> dict[str, tuple[Any, str]]:
+    """Return the variables of a monitor, (trial, step, neuron), with their units."""
+    total, traces = grid.trials.size * grid.steps, {}
+    times = np.asarray(getattr(monitor, "t", ())) * 1e3
+    whole_run = np.array_equal(np.rint(times[:total] / grid.dt_ms), np.arange(total))
+    if not hasattr(monitor, "record_variables") or not whole_run:
+        raise ResultError(
+            "states are not recorded in each step", where=name,
+            expected=f"a StateMonitor with {total:,} values, every {grid.dt_ms:g} ms from 0",
+            found=f"{type(monitor).__name__} with {times.size:,}, to {times.max(initial=0):g} ms",
+        )  # fmt: skip
+    for variable in monitor.record_variables:
+        recorded, record = getattr(monitor, variable), np.asarray(monitor.record)
+        values = np.asarray(recorded)[:, :total]
+        if record.size < size:
+            own, values = values, np.full((size, total), np.nan)
+            values[record] = own
+        traces[variable] = values.T.reshape(-1, grid.steps, size), unit_name(recorded)
+    return traces
+
+
+def _ms(times: Any, name: str) -> NDArray[np.float64]:
+    """Return times in ms, finite; those without a unit are in seconds."""
+    known, what = has_unit(times, attributes=True), f"{name}: times do not fit"
+    bare = array(in_ms(times, name) if known else times, what, error=ResultError)
+    return bare if known else bare * 1e3

@@ -1,0 +1,110 @@
+"""Recorded spikes as results: monitors of plain Brian2, arrays, and what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, ms, mV, prefs
+from refusals import refused
+
+from bioae import analysis
+from bioae.errors import DataError, ResultError
+from bioae.simulation.results.netcdf import write_result
+
+LEAKY = "dv/dt = (20*mV*(1 + i/10.) - v)/(5*ms) : volt"
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> tuple[SpikeMonitor, StateMonitor, StateMonitor]:
+    """A plain script: 6 neurons, 40 ms in steps of 0.1 ms."""
+    monkeypatch.setitem(prefs, "codegen.target", "numpy")
+    group = NeuronGroup(
+        6, LEAKY, threshold="v > 15*mV", reset="v = 0*mV", method="exact", dt=0.1 * ms
+    )
+    spikes = SpikeMonitor(group)
+    states = [StateMonitor(group, "v", record=which) for which in (True, [1, 4])]
+    Network(group, spikes, *states).run(40 * ms)
+    assert spikes.num_spikes > 20
+    return spikes, *states
+
+
+@pytest.mark.medium
+def test_forms_of_one_recording(recorded: tuple[Any, ...], tmp_path: Path) -> None:
+    monitor, every, some = recorded
+    tree = analysis.from_monitors(monitor, every, duration=40 * ms)
+    assert (tree.attrs["dt_ms"], tree.attrs["steps"]) == (0.1, 400)
+    write_result(tree, tmp_path / "r.nc")
+    assert analysis.open_result(tmp_path / "r.nc").identical(tree)
+    v = tree["layers/neurons/state_v"]
+    np.testing.assert_array_equal(v[0].T, np.asarray(every.v))
+    assert v.attrs["units"] == "volt"
+    partly = analysis.from_monitors(monitor, some, duration=0.02, trials=2)[
+        "layers/neurons/state_v"
+    ]
+    assert np.isnan(partly[:, :, 0]).all()
+    np.testing.assert_array_equal(partly[1, :, [1, 4]], v[0, 200:, [1, 4]])
+    plain = analysis.from_monitors(monitor, duration=40 * ms)
+    seconds = np.asarray(monitor.t)
+    trials = monitor.i[:], seconds % 0.02, (seconds / 0.02).astype(int) + 5
+    for spikes in (
+        (monitor.i, monitor.t),
+        (monitor.i[:], seconds),
+        [*monitor.spike_trains().values()],
+    ):
+        assert analysis.from_monitors(spikes, duration=0.04, neurons=6).identical(plain)
+    numbered = analysis.from_monitors(trials, duration=0.02, neurons={"neurons": 6})
+    assert numbered["example"].to_numpy().tolist() == [5, 6]
+    cut = analysis.from_monitors(monitor, duration=20 * ms, trials=2)
+    np.testing.assert_array_equal(
+        analysis.spike_count(numbered, "neurons"), analysis.spike_count(cut, "neurons")
+    )
+
+
+def test_times_are_rounded_to_the_nearest_step() -> None:
+    tree = analysis.from_monitors([[0.00004, 0.00106, 0.00999]], duration=0.01)
+    assert tree["layers/neurons/spike_time_ms"].to_numpy() == pytest.approx([0, 1.1, 9.9])
+
+
+ONE = (np.array([0]), np.array([0.005]))
+
+
+@pytest.mark.parametrize(
+    ("spikes", "options", "fields"),
+    [
+        ({}, {}, {"expected": "at least one"}),
+        (3, {}, {"where": "neurons", "found": "int"}),
+        ({"a": ONE}, {"neurons": {"b": 3}}, {"expected": "'a'", "found": "'b'"}),
+        ({"a": ONE, "b": ONE}, {"states": 3}, {"expected": "'a' or 'b'"}),
+        (ONE, {"states": 3}, {"where": "neurons", "found": "int with 0, to 0 ms"}),
+        ((np.array([0.5]), [0.005]), {}, {"expected": "whole numbers"}),
+        ((np.array([0, 1]), [0.005]), {}, {"where": "neurons", "found": "(1,) and (2,)"}),
+        (([7], [0.005]), {"neurons": 5}, {"expected": "0 to 4", "found": "7 to 7"}),
+        (([0], ["x"]), {}, {"found": "['x']"}),
+        (([0], [0.5]), {}, {"where": "neurons", "expected": "0 to 0.01 s", "found": "0.5 s"}),
+        (([0], [0.005], [3]), {"trials": 2}, {"expected": "0 to 0.01 s of 2 trials"}),
+        (
+            {"a": ONE, "b": (*ONE, [0])},
+            {},
+            {"expected": "(i, t, trial) of all populations, or none"},
+        ),
+        ([[0.00501, 0.00503]], {}, {"found": "neuron 0 in step 50"}),
+        (ONE, {"duration": 0.00015}, {"expected": "a multiple of the step, 0.1 ms"}),
+        (ONE, {"duration": 1e9}, {"expected": "at most 100,000,000 steps"}),
+        (ONE, {"duration": 0}, {"expected": "a number above 0"}),
+    ],
+)
+def test_what_does_not_fit_is_refused(spikes: Any, options: Any, fields: Any) -> None:
+    with refused(ResultError, **fields):
+        analysis.from_monitors(spikes, **{"duration": 0.01, **options})
+    with refused(DataError, where="neurons", expected="ms or s"):
+        analysis.from_monitors(([0], [5] * mV), duration=0.01)
+
+
+def test_states_in_each_step(recorded: tuple[Any, ...]) -> None:
+    monitor, every, _ = recorded
+    for options in ({"duration": 0.08}, {"duration": 0.04, "dt": 0.0002}):
+        with refused(ResultError, where="neurons", found="StateMonitor with 400, to 39.9 ms"):
+            analysis.from_monitors(monitor, every, **options)
