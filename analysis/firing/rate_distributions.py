@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
 from bioae.analysis.firing.rate_families import FAMILIES, Family
 from bioae.analysis.firing.rates import NeuronSet, check_reference, firing_rate
@@ -241,6 +240,8 @@ def _fit(
         "ks_statistic": fit.distance(rates),
     }
     if resamples:
+        from scipy import stats  # slow to import
+
         test = stats.goodness_of_fit(
             getattr(stats, family.scipy_name), rates, known_params={"loc": 0}, statistic="ks",
             n_mc_samples=resamples, random_state=rng,

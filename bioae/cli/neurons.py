@@ -140,15 +140,17 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
 
     if model.threshold is None:
         return [], None
-    at_rest, greatest = extreme_rates(model)
-    if at_rest:
-        rate = f"{at_rest:.3g} spikes per second in the first 500 ms"
-        return [f"it fires without input, {rate}"], None
     advice = "look at the threshold, and at the size and sign of `weight`"
-    if not greatest:
-        limit = "under no constant drive of up to 1,000,000 network weights per step"
+    try:
+        drive = rheobase(model, per="ms")
+    except ModelError as error:
+        if error.where:  # it does not settle
+            raise
+        limit = "under no constant drive of up to 1,000,000 network weights per ms"
         return [f"it never fires, {limit}; {advice}"], None
-    drive = rheobase(model, per="ms")
+    if not drive:
+        rate = f"{extreme_rates(model)[0]:.3g} spikes per second in the first 500 ms"
+        return [f"it fires without input, {rate}"], None
     try:
         weight = threshold_weight(model)
     except ModelError:

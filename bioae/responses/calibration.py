@@ -6,7 +6,7 @@ by which a model's unit of weight is multiplied so that the model responds like 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -33,9 +33,10 @@ from bioae.units import has_unit
 Drives: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = Callable[[Drives], NDArray[np.int64]]
 
-#: The first drives and weights of a search, which ends at this relative width.
+#: The first drives and weights of a search, which ends at this relative width, or at one so small:
+#: a neuron that diverges fires at any.
 _COARSE = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 121)])
-_WIDTH = 0.01
+_WIDTH, _LEAST = 0.01, 1e-12
 
 #: The methods; with ``"none"`` weights stay as they are.
 Calibration: TypeAlias = Literal["rate", "psp", "none"]
@@ -205,21 +206,10 @@ def drive_range(
     ModelError
         If no drive makes the model fire.
     """
-    step = time_step(model, dt)
-    steps = steps_of(duration, step, "duration")
-    scale = drive_scale(per, step)
-    rate = number(rate, "rate", above=0)
-    count = rate * steps * step
-
-    def counts(drives: Drives) -> NDArray[np.int64]:
-        neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
-        return np.asarray(_raster(neuron, drives * scale, steps).sum(axis=0))
-
-    coarse = counts(_COARSE)
-    if not coarse.any():
-        raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
-    wanted = min(count, float(coarse.max()))
-    return _first(counts, _COARSE, coarse, 1.0), _first(counts, _COARSE, coarse, wanted)
+    rates = (0.0, number(rate, "rate", above=0))
+    options = {"schedule": schedule, "parameters": parameters}
+    least, top = _drives_of(model, rates, dt=dt, duration=duration, per=per, **options)
+    return least, top
 
 
 def extreme_rates(
@@ -259,9 +249,29 @@ def rheobase(
     ModelError
         If no drive makes the model fire.
     """
-    return drive_range(
-        model, dt=dt, duration=duration, per=per, schedule=schedule, parameters=parameters
-    )[0]
+    options = {"schedule": schedule, "parameters": parameters}
+    (least,) = _drives_of(model, (0.0,), dt=dt, duration=duration, per=per, **options)
+    return least
+
+
+def _drives_of(
+    model: NeuronModel, rates: Sequence[float], *, dt: str | None, duration: str, per: Per,
+    **options: Any,
+) -> list[float]:  # fmt: skip
+    """Return the smallest drives at which a neuron fires at rates, or once at least, to 1 %."""
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    scale = drive_scale(per, step)
+    neuron = IsolatedNeuron(model, dt=step, **options)
+
+    def counts(drives: Drives) -> NDArray[np.int64]:
+        return np.asarray(_raster(neuron.copied(), drives * scale, steps).sum(axis=0))
+
+    coarse = counts(_COARSE)
+    if not coarse.any():
+        raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
+    wanted = (min(max(rate * steps * step, 1.0), float(coarse.max())) for rate in rates)
+    return [_first(counts, _COARSE, coarse, each) for each in wanted]
 
 
 def threshold_weight(
@@ -296,12 +306,13 @@ def threshold_weight(
     step = time_step(model, dt)
     steps, waited = steps_of(duration, step, "duration"), steps_of(rest, step, "rest", least=0)
 
+    rested = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
+    rested.check_fires()
+    for _ in range(waited):
+        rested.step(fires=False)
+
     def counts(weights: Drives) -> NDArray[np.int64]:
-        neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
-        neuron.check_fires()
-        for _ in range(waited):
-            neuron.step(fires=False)
-        spikes = np.zeros(len(weights), dtype=np.int64)
+        neuron, spikes = rested.copied(), np.zeros(len(weights), dtype=np.int64)
         for n in range(steps):
             spikes += neuron.step(weights if n == 0 else 0.0)
         return spikes
@@ -365,7 +376,7 @@ def _first(counts: Counts, drives: Drives, spikes: NDArray[np.int64], count: flo
         if place == 0:
             return float(drives[0])
         low, high = drives[place - 1], drives[place]
-        if high - low <= _WIDTH * high:
+        if high - low <= _WIDTH * high or high < _LEAST:
             return float(high)
         drives = np.linspace(low, high, 33)
         spikes = counts(drives)

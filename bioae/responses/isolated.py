@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
@@ -101,6 +102,12 @@ class IsolatedNeuron:
         self.values |= self._noise(START_STEP)
         for name, expression in self._stepper.random_start.items():
             self.values[name] = np.broadcast_to(expression(self.values), (1,))
+
+    def copied(self) -> IsolatedNeuron:
+        """Return a neuron in the same state."""
+        found = copy.copy(self)
+        found.values = dict(self.values)
+        return found
 
     def step(self, drive: ArrayLike = 0.0, *, fires: bool = True) -> NDArray[np.bool_]:
         """Run one step.

@@ -47,6 +47,11 @@ def test_extreme_rates_are_those_without_input_and_of_a_spike_in_every_step() ->
     assert greatest > at_rest
 
 
+def test_the_rheobase_of_a_neuron_that_diverges_is_almost_zero() -> None:
+    diverging = model(method="euler", parameters={"tau": "0.4*ms", "theta": "1"})
+    assert 0 < rheobase(diverging, dt="1*ms") < 1e-12
+
+
 def test_the_f_i_curve_of_the_lif_counts_inputs_to_the_threshold() -> None:
     """In Brian2's order it takes n inputs from reset to threshold, and one step more."""
     drives, leak = np.array([0.02, 0.06, 0.11, 0.3, 0.7]), np.exp(-1 / 20)

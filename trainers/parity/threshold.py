@@ -7,13 +7,14 @@ if there are no more of them than distances that happen to be this small.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import chi2, poisson
+from scipy.special import gammaincinv, pdtr
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression
@@ -52,8 +53,8 @@ def explained(around: int) -> int:
     The expected number is at most the upper limit of the mean of a Poisson variable that was
     observed as `around` (Garwood 1936, Biometrika 28:437), over the ratio of the widths.
     """
-    expected = chi2.ppf(1 - _RISK, 2 * (around + 1)) / 2 / (WIDER - 1)
-    return int(poisson.ppf(1 - _RISK, expected))
+    expected = gammaincinv(around + 1, 1 - _RISK) / (WIDER - 1)
+    return next(n for n in itertools.count() if pdtr(n, expected) >= 1 - _RISK)
 
 
 def same(a: NDArray[Any], b: NDArray[Any]) -> Mask:
