@@ -91,6 +91,10 @@ class RunConfig(Table):
         """The tables other than the network's, which an artefact stores."""
         return {name: table for name, table in self.to_mapping().items() if name != "network"}
 
+    def self_contained(self) -> Self:
+        """Return the same configuration, with the full text of its models; see NetworkConfig."""
+        return self.model_copy(update={"network": self.network.self_contained()})
+
     def to_toml(self) -> str:
-        """Return the configuration as TOML."""
-        return tomli_w.dumps(self.to_mapping())
+        """Return the configuration as TOML, with the full text of its models."""
+        return tomli_w.dumps(self.self_contained().to_mapping())

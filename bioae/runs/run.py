@@ -23,6 +23,7 @@ from bioae.datasets.hashing import data_sha256
 from bioae.errors import ArtefactError, NetworkError, OutputError, describe
 from bioae.files import remove, write_text
 from bioae.inputs import as_path
+from bioae.networks.config import NetworkConfig
 from bioae.progress import bar
 from bioae.runs import checkpoint
 from bioae.runs.assessment import Assessment
@@ -153,7 +154,8 @@ class _Run:
 
     def __init__(self, trainer: Trainer, out: Path | None) -> None:
         self.trainer, self.out = trainer, out
-        self._config: dict[str, Any] = json.loads(json.dumps(trainer.config.to_mapping()))
+        config = trainer.config.self_contained().to_mapping()
+        self._config: dict[str, Any] = json.loads(json.dumps(config))
         parts = {part: getattr(trainer.data, part) for part in trainer.parts}
         self._data = {part: data_sha256(each) for part, each in parts.items() if each is not None}
         self._saved = time.monotonic()
@@ -206,7 +208,10 @@ class _Run:
                 found=stored.kind,
                 hint="Resume with the configuration of the run, or start a new one elsewhere",
             )
-        checkpoint.check_config(stored.config, self._config, str(path), trainer.free)
+        # Earlier versions stored names and paths of models.
+        network = NetworkConfig.from_mapping(stored.config.get("network", {}), where=str(path))
+        before = {**stored.config, "network": network.self_contained().to_mapping()}
+        checkpoint.check_config(before, self._config, str(path), trainer.free)
         checkpoint.check_data(stored.data, self._data, str(path))
         trainer.records, trainer.threads = list(stored.records), stored.threads
         try:

@@ -150,6 +150,16 @@ def test_a_small_network_recovers(tmp_path: Path) -> None:
     assert calibrated.config.layers[0].weight != load_neuron("adex").weight
 
 
+def test_a_run_is_resumed_without_the_file_of_its_neuron(tmp_path: Path) -> None:
+    path, out = tmp_path / "mine.toml", tmp_path / "run"
+    path.write_text(load_neuron("lif").to_toml(), encoding="utf-8")
+    once = tuning({**NETWORK, "neuron": str(path)}, train=80, epochs=1)
+    bioae.train(once, out=out)
+    path.unlink()
+    more = {"training": {"epochs": 2}}
+    assert len(bioae.train(out / "config.toml", settings=more, out=out, resume=True).records) == 2
+
+
 def test_a_silent_start_is_said_with_a_gain(caplog: pytest.LogCaptureFixture) -> None:
     weak = {**NETWORK, "layers": [{**each, "gain": 1e-3} for each in NETWORK["layers"]]}
     start = bioae.train(tuning(weak, train=80, epochs=1), progress=False).start
