@@ -15,6 +15,8 @@ from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from distributed import Client
 
     from bioae.datasets import Data
@@ -150,6 +152,7 @@ def simulate(
         The exit status: 0 done, 130 interrupted.
     """
     from dataclasses import replace
+    from functools import cache, partial
 
     from bioae.api import simulate_to
     from bioae.cli.changes import changed, print_change, score_lines, with_neuron
@@ -172,6 +175,7 @@ def simulate(
     loaded = presented(
         network.config, data, split=split, limit=limit, examples=examples or None, **form
     )
+    training = cache(partial(presented, network.config, data, split="train", **form))
     recorded(record, network.config.placed, where="--record")
     with _workers(workers, cluster) as sharing:
         backend = Backend(target, dtype, connectivity, record, workers=sharing)
@@ -180,9 +184,8 @@ def simulate(
         try:
             continued: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
             if adapt is not None:
-                images = presented(network.config, data, split="train", **form)
                 into: dict[str, Any] = {"out": folder, "seed": seed, **continued}
-                ran = _adapted(network, original, images, adapt, **into)
+                ran = _adapted(network, original, training(), adapt, **into)
                 simulated, adapted = ran.network, f"Adapted on {adapt:,} presentations: {ran.model}"
             simulate_to(out, simulated, loaded, backend, **options, **continued)
         except KeyboardInterrupt:
@@ -201,7 +204,7 @@ def simulate(
                 for name, each in networks.items():
                     simulate_to(results[name], each, loaded, replace(backend, record=()), **options)
                 results["adapted" if adapt else "after"] = out
-                print_change(results, _baseline(network, loaded, data, form))
+                print_change(results, _baseline(network, loaded, training))
     return 0
 
 
@@ -217,9 +220,7 @@ def _adapted(
     return adapt(network, former, images, presentations=presentations, **options)
 
 
-def _baseline(
-    network: Network, held: Data, data: str | None, form: dict[str, Any]
-) -> Baseline | None:
+def _baseline(network: Network, held: Data, training: Callable[[], Data]) -> Baseline | None:
     """Return the score to beat; None without a training split, or without targets."""
     from bioae.errors import DataError
     from bioae.runs.assessment import baseline
@@ -228,8 +229,7 @@ def _baseline(
     if task.target == "labels" and held.labels is None:
         return None
     try:
-        train = presented(network.config, data, split="train", **form)
-        return baseline(task, train, held, network.config.steps)
+        return baseline(task, training(), held, network.config.steps)
     except DataError:
         return None
 

@@ -81,7 +81,9 @@ class Evaluation:
         self, layers: Mapping[str, Mapping[str, float]], score: float | None = None
     ) -> Assessment:
         """Return the assessment of a network by the firing of its layers and its accuracy."""
-        train, held = self._data.train, self._data.test or self._data.validation
+        train, held = self._data.train, self._data.validation
+        if score is not None and self._data.test is not None:
+            held = self._data.test
         labelled = train.labels is not None and held.labels is not None
         found = Assessment(chance(train, held) if labelled else None, score, layers)
         for placed in self._network.placed:
