@@ -38,7 +38,6 @@ from .comparison.agreement import reconstruction_change as reconstruction_change
 from .comparison.agreement import score_change as score_change
 from .comparison.effects import compare as compare
 from .comparison.effects import compare_values as compare_values
-from .comparison.effects import effects_table as effects_table
 from .comparison.effects import neuron_values as neuron_values
 from .comparison.samples import kolmogorov_smirnov as kolmogorov_smirnov
 from .comparison.samples import wasserstein_distance as wasserstein_distance
@@ -98,7 +97,6 @@ from .measures.verdicts import Verdict as Verdict
 from .measures.verdicts import context_of as context_of
 from .measures.verdicts import layer_verdicts as layer_verdicts
 from .measures.verdicts import verdict as verdict
-from .measures.verdicts import verdict_table as verdict_table
 from .pairs.coincidences import cross_correlogram as cross_correlogram
 from .pairs.coincidences import spike_time_tiling as spike_time_tiling
 from .pairs.coincidences import synchrony as synchrony
@@ -122,6 +120,7 @@ from .results.layers import open_result as open_result
 from .results.monitors import from_monitors as from_monitors
 from .results.rasters import raster as raster
 from .results.repeats import presentations as presentations
+from .results.spike_tables import read_spikes as read_spikes
 from .results.spikes import blocks as blocks
 from .results.training_metrics import read_metrics as read_metrics
 from .results.tutorial import example_result as example_result

@@ -87,15 +87,14 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
             coords={"presentation": [10], "quantile": [0.05, 0.5, 0.95]},
         )
     },
-    "effects": lambda tree: analysis.compare(tree, tree),
 }
 
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
     "as_table", "compare_values", "example_result", "from_monitors", "kolmogorov_smirnov",
     "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
-    "memorised_labels", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
-    "training_curves", "verdict", "verdict_table", "wasserstein_distance", "weight_fields",
+    "memorised_labels", "read_spikes", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
+    "training_curves", "verdict", "wasserstein_distance", "weight_fields",
     "wilson_interval", "write_report",
 }  # fmt: skip
 

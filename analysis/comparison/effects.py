@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
-from bioae.analysis.measures.definitions import Table, as_table
 from bioae.analysis.measures.statistics import neuron_statistics
 from bioae.analysis.results.layers import (
     firing_layers,
@@ -180,18 +179,6 @@ def compare_values(
     paired_layers = "layer", pairs, {"long_name": "neurons were compared in pairs"}
     coords = {"layer": layers, "statistic": names}
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
-
-
-def effects_table(effects: xr.Dataset, *, caption: str = "Differences of neurons") -> Table:
-    """Return a comparison as a table, one row for each layer and statistic."""
-    instance(effects, "effects", xr.Dataset, error=ResultError)
-    if not {"layer", "statistic"} <= effects.sizes.keys():
-        raise ResultError("effects do not fit", expected="the dataset from `compare`")
-    frame = effects.to_dataframe(["layer", "statistic"]).reset_index()
-    test = np.where(frame.pop("paired"), "Wilcoxon, pairs", "Mann-Whitney")
-    long_names = {name: array.attrs["long_name"] for name, array in effects.data_vars.items()}
-    frame = frame.rename(columns=long_names).assign(test=test)
-    return as_table(caption, frame.to_dict("records"))
 
 
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:

@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from bioae.analysis.measures.definitions import Table, as_table, format_value
 from bioae.analysis.measures.reference import Reference, references
 from bioae.analysis.results.arrays import count_blocks, ratio
 from bioae.analysis.results.layers import duration_s, of_result, steps
@@ -218,26 +217,6 @@ def cortical_values(tree: xr.DataTree, layer: str, values: xr.Dataset) -> dict[s
     for _, counts in count_blocks(tree, layer):
         fast, counted = fast + int((counts > limit).sum()), counted + counts.size
     return numbers | {"fraction_above_20_hz": float(ratio(fast, counted))}
-
-
-def verdict_table(found: Mapping[str, Iterable[Verdict]]) -> Table:
-    """Return the verdicts of each layer as a table."""
-    rows = [
-        {
-            "layer": layer,
-            "statistic": known.statistic.replace("_", " "),
-            "network": format_value(float(each.value)),
-            "cortex": known.range,
-            "verdict": each.outcome,
-            "why": each.reason,
-            "animal, area, state": f"{known.animal}, {known.area}, {known.state}",
-            "source": known.citation,
-        }
-        for layer, verdicts in found.items()
-        for each in verdicts
-        for known in [each.reference]
-    ]
-    return as_table("Compared with cortex", rows)
 
 
 def _named_dynamics(model: str) -> tuple[str, str]:

@@ -13,23 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bioae.analysis.firing.rates import population_rate
-from bioae.analysis.plots.panels import (
-    Places,
-    figure_of,
-    head,
-    panels,
-    share_legend,
-)
-from bioae.analysis.plots.sources import (
-    Layers,
-    Results,
-    joined,
-    needed,
-    panels_of,
-    results_of,
-)
+from bioae.analysis.plots.panels import Places, figure_of, head, panels, share_legend
+from bioae.analysis.plots.sources import Layers, Results, joined, needed, panels_of, results_of
 from bioae.analysis.plots.style import (
     INK,
+    MANY_STEPS,
     MOST_MARKERS,
     colour_of,
     drawable,
@@ -89,7 +77,7 @@ def rasters(
     example = first_example(next(iter(trees.values()))) if example is None else example
     rows = panels_of(trees, layers)
     ends = _ends(trees, rows.values(), clock)
-    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _TIME[clock], ax=ax)
+    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _time(trees, clock), ax=ax)
     for title, panel in axes.items():
         name, layer = rows[title]
         spikes = _spikes(trees[name], layer, example, clock)
@@ -120,7 +108,8 @@ def population_activity(
     example, clock, most_neurons
         As for `rasters`.
     sigma_ms
-        Smoothing of the rate, as in `bioae.analysis.population_rate`.
+        Smoothing of the rate, as in `bioae.analysis.population_rate`; by default a 200th of the
+        presentation if it has more than 1000 steps.
     ax
         Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
         from names of results and ``"population rate"``. With several layers, one after the other,
@@ -130,6 +119,8 @@ def population_activity(
     example = first_example(next(iter(trees.values()))) if example is None else example
     places = panels_of(trees, layers)
     ends = _ends(trees, places.values(), clock)
+    if sigma_ms is None and max(map(steps, trees.values())) > MANY_STEPS:
+        sigma_ms = ends[1] / 200
     names = list(dict.fromkeys(layer for _, layer in places.values()))
     rates = {layer: joined(_RATE, layer if len(names) > 1 else "") for layer in names}
     rows = {
@@ -141,7 +132,7 @@ def population_activity(
         ]
     }
     size = 7.2, (1.5 * len(names) + 1.6 * len(places)) / len(rows)
-    axes = panels([*rows], size, _TIME[clock], ax=ax, height_ratios=[*rows.values()])
+    axes = panels([*rows], size, _time(trees, clock), ax=ax, height_ratios=[*rows.values()])
     for title, (name, layer) in places.items():
         tree, index = trees[name], [*trees].index(name)
         spikes = _spikes(tree, layer, example, clock)
@@ -163,8 +154,13 @@ def population_activity(
             below.yaxis.set_major_locator(MaxNLocator(3))
             shown = [name for name, own in places.values() if own == layer]
             note = [(index, name) for index, name in enumerate(trees) if name and name in shown]
-            head(below, f"mean rate of {layer}", note)
+            kernel = "" if sigma_ms is None else f", smoothed over {sigma_ms:g} ms"
+            head(below, f"mean rate of {layer}{kernel}", note)
     return figure_of(axes.values())
+
+
+def _time(results: Mapping[str, xr.DataTree], clock: Clock) -> str:
+    return "time (ms)" if all(map(is_recording, results.values())) else _TIME[clock]
 
 
 def _delay(tree: xr.DataTree, layer: str, clock: Clock) -> float:

@@ -17,14 +17,7 @@ from bioae.analysis.firing.intervals import isi_distribution
 from bioae.analysis.firing.rate_distributions import fit_rates, rate_bins
 from bioae.analysis.firing.rate_families import FAMILIES, Fit
 from bioae.analysis.firing.rates import firing_rate, first_spike_latency
-from bioae.analysis.plots.panels import (
-    Places,
-    figure_of,
-    from_zero,
-    head,
-    panels,
-    share_legend,
-)
+from bioae.analysis.plots.panels import Places, figure_of, from_zero, head, panels, share_legend
 from bioae.analysis.plots.sources import (
     Layers,
     Measure,
@@ -36,6 +29,7 @@ from bioae.analysis.plots.sources import (
 from bioae.analysis.plots.style import (
     INK,
     LINES,
+    MANY_STEPS,
     MARKERS,
     colour_of,
     line_of,
@@ -173,8 +167,9 @@ def interval_histograms(
     """Draw the distributions of interspike intervals, one line per result.
 
     The vertical axis is the fraction of intervals per millisecond of their length, so that results
-    of any time step are comparable. The bar above them ranges from the lower to the upper quartile,
-    the tick on it is the median.
+    of any time step are comparable. If there are more than 1000 lengths, the shortest 99.5 % of the
+    intervals are drawn in 200 bins. The bar above ranges from the lower to the upper quartile, the
+    tick on it is the median.
 
     Parameters
     ----------
@@ -201,6 +196,8 @@ def interval_histograms(
             low, median, high = length[np.minimum(places, length.size - 1)] if defined else _NONE
             marked.append((index, (float(low), float(median), float(high))))
             density = shares / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
+            if length.size > MANY_STEPS and defined:
+                length, density = _binned(length, density)
             panel.plot(
                 length,
                 np.where(density > 0, density, np.nan) if log else density,
@@ -223,6 +220,17 @@ def interval_histograms(
         head(panel, name, medians)
     share_legend(axes.values(), ax=ax)
     return figure_of(axes.values())
+
+
+def _binned(
+    length: NDArray[np.float64], density: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middles of at most 200 bins of lengths, and their densities."""
+    end = int(np.searchsorted(density.cumsum(), 0.995 * density.sum())) + 1
+    size = -(-end // 200)
+    first = np.arange(0, end, size)
+    middle = length[first] + (length[size - 1] - length[0]) / 2
+    return middle, np.add.reduceat(density[:end], first) / size
 
 
 @styled

@@ -16,13 +16,7 @@ from bioae.analysis.coding.latent_space import Plane, principal_plane, project
 from bioae.analysis.coding.receptive_fields import transfer_curve
 from bioae.analysis.firing.intervals import isi_cv
 from bioae.analysis.firing.rates import firing_rate
-from bioae.analysis.plots.panels import (
-    Places,
-    figure_of,
-    head,
-    panels,
-    share_legend,
-)
+from bioae.analysis.plots.panels import Places, figure_of, head, panels, share_legend
 from bioae.analysis.plots.sources import (
     Layers,
     Measure,

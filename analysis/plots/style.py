@@ -33,6 +33,8 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 #: More markers take less space and time as pixels than in a vector format.
 MOST_MARKERS = 500
+#: Values of more steps are drawn in bins, or smoothed.
+MANY_STEPS = 1000
 _LARGEST = 1e300
 
 # Any, because matplotlib types the names as literals that differ between versions.

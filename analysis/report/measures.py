@@ -151,14 +151,19 @@ class Measures:
             if table is not None and len(table)
         }
 
-    def left_out(self) -> list[str]:
+    def notes(self) -> list[str]:
+        """Return lines on tables of spikes, layers that cannot fire, and what is not compared."""
+        sources = [str(each["source"]) for each in self.attributes.values() if "source" in each]
+        return [*sources, *self._left_out(), *self._not_compared()]
+
+    def _left_out(self) -> list[str]:
         """Return a line on the layers that cannot fire, one per result if they differ."""
         lines = {name: readout_note(layers) for name, layers in self.readouts.items() if layers}
         if len(set(lines.values())) == 1 and len(lines) == len(self.readouts):
             return [next(iter(lines.values()))]
         return [f"{name}: {line}" for name, line in lines.items()]
 
-    def not_compared(self) -> list[str]:
+    def _not_compared(self) -> list[str]:
         """Return a line for each pair of results that could not be compared."""
         compared = {"Spikes": self.spikes, "Neurons": self.effects}
         return [

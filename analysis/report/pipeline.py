@@ -173,7 +173,7 @@ def _page(
     return environment.get_template("report.html").render(
         title=title,
         bursting_threshold=measures.bursting_threshold,
-        notes=[*notes, *measures.left_out(), *measures.not_compared()],
+        notes=[*notes, *measures.notes()],
         first_tables=first_tables,
         tables=measure_tables(measures),
         definitions={anchor(name): each for name, each in DEFINITIONS.items()},

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain, count, permutations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import xarray as xr
 
 from bioae.analysis.results.layers import Source, check_result, open_result, readable
 from bioae.analysis.results.repeats import presentations
+from bioae.analysis.results.spike_tables import SUFFIXES, read_spikes
 from bioae.errors import ResultError, shortened
 
 #: One result or several, each a file or the tree of a simulation, named or not.
@@ -67,6 +68,11 @@ def _check_names(names: Collection[str], results: int) -> None:
             )
 
 
+def is_table(source: Any) -> TypeGuard[Path | str]:
+    """Return whether this is the path of a table of spikes."""
+    return isinstance(source, Path | str) and Path(source).suffix.lower() in SUFFIXES
+
+
 def opened(sources: Mapping[str, Source], stack: ExitStack) -> dict[str, xr.DataTree]:
     """Open files of results until the stack is closed; trees are as they are."""
     results = {}
@@ -74,6 +80,8 @@ def opened(sources: Mapping[str, Source], stack: ExitStack) -> dict[str, xr.Data
         if isinstance(source, xr.DataTree):
             check_result(source, where=name)
             tree = source
+        elif is_table(source):
+            tree = read_spikes(source)
         else:
             # Damage within a file is found when it is read.
             stack.enter_context(readable(source))

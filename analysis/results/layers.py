@@ -104,12 +104,14 @@ def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
         modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
         if not anywhere and not {"h5netcdf", "h5py"} & {name.split(".")[0] for name in modules}:
             raise
+        table = str(path).endswith((".csv", ".tsv"))
+        other = "Call bioae.analysis.read_spikes" if table else "Simulate again"
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
             where=str(path),
             expected="the result of a simulation",
             found=str(error),
-            hint="Simulate again, or name another file",
+            hint=f"{other}, or name another file",
         ) from error
 
 

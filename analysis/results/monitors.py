@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bioae.analysis.results.arrays import whole_numbers
 from bioae.checks import array, number, whole
 from bioae.errors import ResultError, shortened
-from bioae.simulation.results.root import MOST_STEPS
+from bioae.simulation.results.root import MOST_STEPS, RECORDING
 from bioae.units import has_unit, in_ms, unit_name
 
 #: The name of a single population, and the length of a step without a clock.
@@ -21,7 +21,7 @@ _FORMS = "a SpikeMonitor that records, (i, t), (i, t, trial), or a list of each 
 
 
 class _Grid(NamedTuple):
-    """Steps, and the trials of a number of them."""
+    """Steps, and the numbers of the trials, each of the same number of steps."""
 
     dt_ms: float
     steps: int
@@ -66,7 +66,7 @@ def from_monitors(
     """
     # The format is defined once, by the writer.
     from bioae.simulation.results.chunk import LayerSpikes
-    from bioae.simulation.results.tree import build_recording
+    from bioae.simulation.results.tree import build_result
 
     named = spikes if isinstance(spikes, Mapping) else {_NAME: spikes}
     sizes = neurons if isinstance(neurons, Mapping) else dict.fromkeys(named, neurons)
@@ -78,20 +78,21 @@ def from_monitors(
     known = {name: _spikes(str(name), each, sizes.get(name)) for name, each in named.items()}
     clocks = [float(np.asarray(s.clock.dt)) for s in named.values() if hasattr(s, "clock")]
     own = [trial for *_, trial in known.values() if trial is not None]
-    grid = _grid(duration, trials, min(clocks, default=_DT_S) if dt is None else dt, own)
     if own and len(own) < len(known):
         raise ResultError("trials do not fit", expected="(i, t, trial) of all populations, or none")
+    grid = _grid(duration, trials, min(clocks, default=_DT_S) if dt is None else dt, own)
     layers = []
     for name, (size, neuron, time_ms, trial) in known.items():
         position, step = _placed(str(name), time_ms, trial, grid)
-        monitor = traced.get(name)
+        traces = _traces(str(name), traced[name], size, grid) if name in traced else None
         layer = LayerSpikes.of(
             str(name), (size,), example=position, step=step, neuron=neuron,
-            examples=grid.trials.size, steps=grid.steps,
-            states=None if monitor is None else _traces(str(name), monitor, size, grid),
+            examples=grid.trials.size, steps=grid.steps, states=traces,
         )  # fmt: skip
         layers.append(layer)
-    return build_recording(layers, example=grid.trials, dt_ms=grid.dt_ms, steps=grid.steps)
+    return build_result(
+        layers=layers, task=RECORDING, example=grid.trials, dt_ms=grid.dt_ms, steps=grid.steps
+    )
 
 
 def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
@@ -164,20 +165,20 @@ def _traces(name: str, monitor: Any, size: int, grid: _Grid) -> dict[str, tuple[
     """Return the variables of a monitor, (trial, step, neuron), with their units."""
     total, traces = grid.trials.size * grid.steps, {}
     times = np.asarray(getattr(monitor, "t", ())) * 1e3
-    whole_run = np.array_equal(np.rint(times[:total] / grid.dt_ms), np.arange(total))
-    if not hasattr(monitor, "record_variables") or not whole_run:
+    every = np.array_equal(np.rint(times[:total] / grid.dt_ms), np.arange(total))
+    if not hasattr(monitor, "record_variables") or not every:
         raise ResultError(
             "states are not recorded in each step", where=name,
             expected=f"a StateMonitor with {total:,} values, every {grid.dt_ms:g} ms from 0",
             found=f"{type(monitor).__name__} with {times.size:,}, to {times.max(initial=0):g} ms",
         )  # fmt: skip
     for variable in monitor.record_variables:
-        recorded, record = getattr(monitor, variable), np.asarray(monitor.record)
-        values = np.asarray(recorded)[:, :total]
-        if record.size < size:
-            own, values = values, np.full((size, total), np.nan)
-            values[record] = own
-        traces[variable] = values.T.reshape(-1, grid.steps, size), unit_name(recorded)
+        values = recorded = getattr(monitor, variable)
+        if len(monitor.record) < size:
+            values = np.full((size, len(times)), np.nan)
+            values[monitor.record] = recorded
+        values = np.asarray(values)[:, :total].T.reshape(-1, grid.steps, size)
+        traces[variable] = values, unit_name(recorded)
     return traces
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
+from typing import Any
 
-from bioae.cli.options import Json
+from bioae.cli.options import Decimal, Json, Positive, check_effect
 
 
 def analyze(
-    results: list[Path], /, *, out: Path, json: Json = False, overwrite: bool = False
+    results: list[Path],
+    /,
+    *,
+    out: Path,
+    duration: Decimal | None = None,
+    dt: Decimal | None = None,
+    neurons: Positive | None = None,
+    json: Json = False,
+    overwrite: bool = False,
 ) -> int:
     """Measure firing and reconstruction in one or more results, and write a report.
 
@@ -19,7 +28,16 @@ def analyze(
     Parameters
     ----------
     results
-        Results of `bioae simulate`.
+        Results of `bioae simulate`, or tables of spikes (.csv): a first line with neuron, time (in
+        seconds), and perhaps trial and population.
+    duration
+        Of tables of spikes: length of the recording, or of each trial, in seconds; by default up to
+        the last spike.
+    dt
+        Of tables of spikes: length of a step in seconds, 0.0001 by default.
+    neurons
+        Of tables of spikes: number of neurons of each population; by default up to the last one
+        that spikes.
     out
         The folder to write to.
     overwrite
@@ -28,17 +46,24 @@ def analyze(
     from rich.console import Console
 
     from bioae.analysis.report.pipeline import analyze_results
+    from bioae.analysis.report.sources import is_table, named_sources
     from bioae.analysis.report.tables import measure_tables
+    from bioae.analysis.results.spike_tables import read_spikes
     from bioae.cli.tables import print_table
 
-    measures, numbers = analyze_results(results, out, overwrite=overwrite)
+    options: dict[str, Any] = {"duration": duration, "dt": dt, "neurons": neurons}
+    if not any(map(is_table, results)):
+        check_effect("no result is a table of spikes", **options)
+    sources = named_sources(results)
+    sources |= {n: read_spikes(each, **options) for n, each in sources.items() if is_table(each)}
+    measures, numbers = analyze_results(sources, out, overwrite=overwrite)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0
     console = Console()
     for table in measure_tables(measures):
         print_table(table, console)
-    for line in (*measures.left_out(), *measures.not_compared()):
+    for line in measures.notes():
         console.print(line, markup=False)
     # A path stays on one line, so that it can be copied.
     console.print(f"Report: {numbers['report']}", markup=False, soft_wrap=True)

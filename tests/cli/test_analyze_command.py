@@ -94,6 +94,24 @@ def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> No
 
 
 @pytest.mark.medium
+def test_a_table_of_spikes(run: Run, refused: Refused, here: Path) -> None:
+    rows = "".join(f"{k % 7},{0.003 * k:.4f}\n" for k in range(300))
+    (here / "spikes.csv").write_text(f"neuron,time\n{rows}")
+    done = run("analyze", "spikes.csv", "--out", "out", "--duration", "1", "--neurons", "8")
+    assert (done.status, done.err) == (0, "")
+    assert "1 s; steps: 0.1 ms" in done.out
+    assert "burst index" in done.out
+    assert "bursting neurons" not in done.out  # 5 kHz
+    numbers = json.loads((here / "out" / "statistics.json").read_text())
+    assert numbers["layers"]["neurons"]["dead_fraction"] == 1 / 8
+    assert {"raster-1-spikes.png", "intervals.png", "irregularity.png", "rates.png"} <= {
+        path.name for path in (here / "out" / "figures").iterdir()
+    }
+    assert refused("analyze", "none.csv", "--out", "new").startswith("none.csv: ")
+    assert "--dt" in refused("analyze", "none.nc", "--out", "new", "--dt", "0.001")
+
+
+@pytest.mark.medium
 @pytest.mark.parametrize("shape", [(3, 20, 2), pytest.param((3, 2), marks=pytest.mark.slow)])
 def test_outputs_near_the_largest_number_are_analysed(
     run: Run, here: Path, shape: tuple[int, ...]

@@ -46,6 +46,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, model: bioae.Network) -> 
     bioae.write_result(bioae.simulate(model, digits, "numpy"), folder / "result.nc")
     nir.write(str(folder / "net.nir"), _graph())
     (folder / "config.toml").write_text(_CONFIG, encoding="utf-8")
+    (folder / "spikes.csv").write_text("neuron,time\n0,0.1\n1,9.5\n")
     shutil.copytree(ROOT / "examples", folder / "examples")
     # The same commands, on fewer images.
     (folder / "examples/train_small.toml").write_text(_CONFIG, encoding="utf-8")

@@ -51,7 +51,7 @@ def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
 
 
 class Root(TypedDict, total=False):
-    """Contents of the root of a result.
+    """Contents of the root of a result; recorded spikes have a task, example, dt_ms and steps only.
 
     Attributes
     ----------
@@ -86,14 +86,14 @@ class Root(TypedDict, total=False):
         Further attributes of the root.
     """
 
-    images: Required[NDArray[np.floating[Any]]]
+    images: NDArray[np.floating[Any]]
     example: Required[NDArray[np.integer[Any]]]
     dt_ms: Required[float]
     steps: Required[int]
-    target: Required[str]
-    seed: Required[int]
-    neuron_model: Required[str]
-    network_sha256: Required[str]
+    target: str
+    seed: int
+    neuron_model: str
+    network_sha256: str
     label: NDArray[np.integer[Any]] | None
     attrs: Mapping[str, str | int | float] | None
     repeats: int
@@ -111,41 +111,33 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
     ResultError
         If the parts do not fit together, or an example is repeated.
     """
-    outputs = _outputs(root)
-    _check_outputs(root, outputs)
-    _check_numbers(root)
-    data = _variables(root, outputs)
+    task = root.get("task", "reconstruction")
+    own: dict[str, str | int] = {}
+    if task == RECORDING:
+        example = ("example", np.asarray(root["example"], np.int64), cf_attributes("trial"))
+        data = xr.Dataset(coords={"example": example})
+    else:
+        outputs = _outputs(root)
+        _check_outputs(root, outputs)
+        _check_numbers(root)
+        data = _variables(root, outputs)
+        own = {"target": root["target"], "seed": int(root["seed"])}
+        own |= {"neuron_model": root["neuron_model"], "network_sha256": root["network_sha256"]}
     data.attrs = {
-        **_common(root.get("task", "reconstruction"), root["dt_ms"], root["steps"]),
-        "target": root["target"],
-        "seed": int(root["seed"]),
-        "neuron_model": root["neuron_model"],
-        "network_sha256": root["network_sha256"],
-        **_version_attributes(),
+        "schema_version": SCHEMA_VERSION,
+        "task": task,
+        "dt_ms": float(root["dt_ms"]),
+        "steps": int(root["steps"]),
+        **own,
+        **{f"{package}_version": number for package, number in versions().items()},
         **(root.get("attrs") or {}),
     }
     return data
 
 
-def recording_dataset(example: NDArray[np.int64], dt_ms: float, steps: int) -> xr.Dataset:
-    """Build the root of recorded spikes, of trials with the numbers `example`."""
-    attrs = {**_common(RECORDING, dt_ms, steps), **_version_attributes()}
-    coords = {"example": ("example", example, cf_attributes("trial"))}
-    return xr.Dataset(coords=coords, attrs=attrs)
-
-
-def _common(task: str, dt_ms: float, steps: int) -> dict[str, str | int | float]:
-    numbers = {"dt_ms": float(dt_ms), "steps": int(steps)}
-    return {"schema_version": SCHEMA_VERSION, "task": task, **numbers}
-
-
 def versions() -> dict[str, str]:
     """Return the versions of the packages that a result depends on."""
     return {package: version(package) for package in _VERSIONED}
-
-
-def _version_attributes() -> dict[str, str]:
-    return {f"{package}_version": number for package, number in versions().items()}
 
 
 def _outputs(root: Root) -> dict[str, NDArray[Any]]:

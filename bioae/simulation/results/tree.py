@@ -24,7 +24,6 @@ from bioae.simulation.results.root import (
     by_repeat,
     cf_attributes,
     presentation_dims,
-    recording_dataset,
     root_dataset,
 )
 
@@ -59,22 +58,13 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
         If the parts do not fit together: shapes that differ, a repeated example or layer, a spike
         outside its layer or presentation, a neuron that spikes twice in a step.
     """
-    return _assembled(layers, root_dataset(**root), root.get("repeats", 1))
-
-
-def build_recording(
-    layers: Sequence[LayerSpikes], *, example: NDArray[np.int64], dt_ms: float, steps: int
-) -> xr.DataTree:
-    """Build the tree of recorded spikes, see `recording_dataset`."""
-    return _assembled(layers, recording_dataset(example, dt_ms, steps))
-
-
-def _assembled(layers: Sequence[LayerSpikes], data: xr.Dataset, repeats: int = 1) -> xr.DataTree:
     _check_names(layers)
     if _bytes[0] > _COLLECTED_BYTES:
         gc.collect()
         _bytes[0] = 0
+    data = root_dataset(**root)
     index, dt_ms, steps = data["example"].to_numpy(), data.attrs["dt_ms"], data.attrs["steps"]
+    repeats = root.get("repeats", 1)
     nodes = {
         f"/layers/{layer.name}": layer_dataset(layer, index, dt_ms, steps, repeats)
         for layer in layers

@@ -75,7 +75,7 @@ def test_baselines_are_listed_once_for_results_of_the_same_images() -> None:
 
 def test_results_that_cannot_be_compared_are_measured_all_the_same() -> None:
     measures = measure({"a": example_result(), "b": example_result().isel(example=slice(5))})
-    assert len(measures.not_compared()) == 1
+    assert len(measures.notes()) == 1
     assert "different examples" in to_numbers(measures)["comparisons"][0]["refused"]
     with refused(ResultError, expected="at least one"):
         measure({})

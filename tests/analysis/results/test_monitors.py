@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,46 @@ def test_states_in_each_step(recorded: tuple[Any, ...]) -> None:
     for options in ({"duration": 0.08}, {"duration": 0.04, "dt": 0.0002}):
         with refused(ResultError, where="neurons", found="StateMonitor with 400, to 39.9 ms"):
             analysis.from_monitors(monitor, every, **options)
+
+
+def test_a_table_that_was_exported_is_read_back(tmp_path: Path) -> None:
+    tree = analysis.example_result()
+    analysis.to_csv(tree, tmp_path)
+    path = tmp_path / "spikes.csv"
+    found = analysis.read_spikes(path, duration=0.02, dt=0.001)
+    assert analysis.layer_names(found) == analysis.layer_names(tree)
+    assert analysis.differing_spikes(tree, found)["differing"].sum() == 0
+    assert found.attrs["source"].startswith("spikes.csv: 6,019 spikes; trials: 12, of 0.02 s;")
+    with refused(ResultError, where=path, hint=re.compile("read_spikes")):
+        analysis.open_result(path)
+
+
+def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\ufeffTime; neuron;population;note\n0.5;1;exc;\n0.25;0;inh;x\n0.0;0;exc;\n\n")
+    tree = analysis.read_spikes(path)
+    assert analysis.layer_names(tree) == ["exc", "inh"]
+    assert tree.attrs["steps"] == 5010  # the last spike is in step 5000
+    np.testing.assert_array_equal(analysis.spike_count(tree, "exc"), [[1, 1]])
+    assert analysis.read_spikes(path, trials=2).attrs["steps"] == 2510
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "found"),
+    [
+        ("0,0.1\n1,0.2\n", "", "0, 0.1"),
+        ("neuron,time\n", "", "no row below it"),
+        ("", "", "No columns to parse from file"),
+        ("neuron,time\n0,0.1\n1,x\n", ", row 2", "x"),
+        ("neuron,time\n0,0.1\n1.5,0.2\n", ", row 2", "1.5"),
+        ("neuron,time\n0,-0.1\n", ", neurons", "-0.1 s"),
+        ("neuron,time\n0,0.1,2\n", "", re.compile("Length of header")),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(
+    text: str, place: str, found: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with refused(ResultError, where=f"{path}{place}", found=found):
+        analysis.read_spikes(path)

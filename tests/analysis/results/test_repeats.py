@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from builders import dense, drawn
 from rasters import Raster, make
 from refusals import refused
 
-from bioae import analysis, simulate
+from bioae import analysis
 from bioae.errors import ResultError
-from bioae.networks import Network
 from bioae.simulation.results.netcdf import write_result
 
 EXAMPLES, REPEATS, STEPS, NEURONS = 4, 30, 20, 6
@@ -213,35 +211,6 @@ def test_results_with_repeats_are_comparable_with_cortex(spikes: Raster, tree: x
     assert not analysis.context_of(analysis.presentations(result(spikes[:, :1]))).repeated
     mean = float(analysis.fano_factor(tree, "only").mean())
     assert float(analysis.statistics(tree)["/layers/only/fano_mean"]) == pytest.approx(mean)
-
-
-@pytest.mark.medium
-def test_bernoulli_input_has_the_fano_factor_of_a_binomial_count() -> None:
-    """A neuron that passes on its input: counts of T draws with p have a Fano factor of 1 - p."""
-    rate, steps, repeats, neurons = 0.4, 25, 200, 9
-    net = drawn(
-        dense("relay", shape=[1, 3, 3]), input_shape=[1, 3, 3], steps=steps, schedule="paper",
-        encoder={"kind": "bernoulli", "rate": rate},
-    )  # fmt: skip
-    net = Network(net.config, {"relay.weight": 2.0 * np.eye(neurons)})
-    pixels = np.linspace(0.2, 1.0, 2 * neurons).reshape(2, 3, 3)
-    tree = analysis.presentations(simulate(net, pixels, "numpy", repeats=repeats))
-    p = rate * pixels.reshape(2, neurons)
-    counts = tree["/layers/relay/spike_count"].to_numpy().reshape(2, repeats, neurons)
-    standard_error = np.sqrt(steps * p * (1 - p) / repeats)
-    assert (np.abs(counts.mean(1) - steps * p) < 5 * standard_error).all()
-    # Pooled over the two images, weighted by their mean counts.
-    expected = (p * (1 - p)).sum(0) / p.sum(0)
-    fano = analysis.fano_factor(tree, "relay").to_numpy()
-    # The relative s.d. of a variance over n - 2 degrees of freedom is about sqrt(2/n).
-    assert (np.abs(fano / expected - 1) < 5 * np.sqrt(2 / (2 * repeats - 2))).all()
-    assert fano.mean() == pytest.approx(expected.mean(), rel=0.1)
-    off = analysis.correlation_matrix(tree, "relay", kind="noise").to_numpy()[
-        np.triu_indices(neurons, 1)
-    ]
-    assert abs(off.mean()) < 0.03
-    total = analysis.mean_pairwise_correlation(tree, "relay")
-    assert float(total) > 0.2  # the images differ in brightness
 
 
 def test_repeats_of_an_image_are_one_image_of_a_spike_triggered_average() -> None:
