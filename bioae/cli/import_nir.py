@@ -18,7 +18,7 @@ def import_nir(
     graph: Path,
     /,
     *,
-    dt: str,
+    dt: str | None = None,
     out: Path | None = None,
     steps: Steps = 25,
     encoder: str = "constant_current",
@@ -64,6 +64,9 @@ def import_nir(
     from bioae.files import check_output
     from bioae.networks.artefact import save
 
+    if dt is None:
+        hint = "Give that of the software that wrote the file, such as 0.1*ms for snnTorch"
+        raise InputError("the time step is missing, NIR does not store it", where="--dt", hint=hint)
     if dry_run:
         check_effect("--dry-run writes nothing", out=out, overwrite=overwrite)
     elif out is None:

@@ -13,7 +13,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from cyclopts import App, CycloptsError
-from cyclopts.exceptions import UnknownCommandError, UnknownOptionError, UnusedCliTokensError
+from cyclopts.exceptions import (
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from bioae.cli.app import make_app
 from bioae.errors import BioaeError, InputError
@@ -83,6 +88,8 @@ def _usage(error: CycloptsError, program: str) -> str:
             what = _unknown_option(error)
         case UnusedCliTokensError(unused_tokens=[token, *_]):
             what = f"The argument {token!r} is not expected."
+        case MissingArgumentError(keyword=None, argument=argument) if argument is not None:
+            what = f"{argument.name} is missing.{str(error).partition('an argument.')[2]}"
         case _:
             what = str(error)
     return f"{what} See {command} --help"

@@ -179,7 +179,7 @@ class _Builder:
                 )  # fmt: skip
             self._add(stage)
             before = stage.name
-        check_output(*chain.sink)
+        check_output(*chain.sink, self.shape)
         self.rows.append(Row(chain.sink[0], "Output", "the decoder's input"))
 
     def _add(self, stage: Stage) -> None:

@@ -93,12 +93,19 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
     return GraphInput(shape, data, encoder)
 
 
-def check_output(name: str, node: Graph) -> None:
-    """Refuse an output whose shape has numbers that are not positive; a missing one is none."""
+def check_output(name: str, node: Graph, shape: Shape) -> None:
+    """Refuse an output that is not the last layer's; one without a shape is.
+
+    A library may take the shape from parameters that neurons share, with axes of length 1.
+    """
     stored = node.output_type.get("output") if isinstance(node.output_type, dict) else None
-    values = any_array(stored)
-    if values.dtype.kind in "iuf" and not (values >= 1).all():
-        raise nir_error(name, "the shape of the output does not fit", found=stored)
+    values = np.ravel(any_array(stored))
+    if values.dtype.kind not in "iuf" or not values.size:
+        return
+    shared = all(n in {1, each} for n, each in zip(values[::-1], shape[::-1], strict=False))
+    if not shared and np.prod(values.astype(float)) != math.prod(shape):
+        raise nir_error(name, "the shape of the output does not fit",
+                        expected=f"{shape}, of the last layer", found=stored)  # fmt: skip
 
 
 def _shape(name: str, node: Graph) -> Shape:
