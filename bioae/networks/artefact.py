@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tomli_w
@@ -76,6 +76,12 @@ class Artefact(Shown):
     network: Network
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    if not TYPE_CHECKING:  # else any attribute would be accepted
+
+        def __getattr__(self, name: str) -> None:
+            hint = f"; write .network.{name}" if hasattr(vars(self).get("network"), name) else ""
+            raise AttributeError(f"'Artefact' object has no attribute {name!r}{hint}")
 
     def _summary(self) -> Summary:
         data = self.training.get("data", {}).get("name", "unknown data")
