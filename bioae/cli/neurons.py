@@ -136,7 +136,7 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
     of up to `_GREATEST` network weights.
     """
     from bioae.errors import ModelError
-    from bioae.responses import extreme_rates, rheobase, threshold_weight
+    from bioae.responses import rate_curve, rheobase, threshold_weight
 
     if model.threshold is None:
         return [], None
@@ -149,8 +149,8 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
         limit = "under no constant drive of up to 1,000,000 network weights per ms"
         return [f"it never fires, {limit}; {advice}"], None
     if not drive:
-        rate = f"{extreme_rates(model)[0]:.3g} spikes per second in the first 500 ms"
-        return [f"it fires without input, {rate}"], None
+        rate = float(rate_curve(model, [0.0], duration="500*ms", discard="0*ms")[0])
+        return [f"it fires without input, {rate:.3g} spikes per second in the first 500 ms"], None
     try:
         weight = threshold_weight(model)
     except ModelError:

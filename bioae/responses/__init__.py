@@ -12,7 +12,6 @@ from __future__ import annotations
 from bioae.responses.calibration import (
     calibrate,
     drive_range,
-    extreme_rates,
     rate_curve,
     rheobase,
     threshold_weight,
@@ -22,7 +21,6 @@ from bioae.responses.isolated import step_error, step_response, time_step
 __all__ = [
     "calibrate",
     "drive_range",
-    "extreme_rates",
     "rate_curve",
     "rheobase",
     "step_error",

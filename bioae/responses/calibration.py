@@ -6,7 +6,7 @@ by which a model's unit of weight is multiplied so that the model responds like 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -206,31 +206,21 @@ def drive_range(
     ModelError
         If no drive makes the model fire.
     """
-    rates = (0.0, number(rate, "rate", above=0))
-    options = {"schedule": schedule, "parameters": parameters}
-    least, top = _drives_of(model, rates, dt=dt, duration=duration, per=per, **options)
-    return least, top
-
-
-def extreme_rates(
-    model: NeuronModel, *, dt: str | None = None, duration: str = "500*ms"
-) -> tuple[float, float]:
-    """Return the firing rate without input, and the highest under any constant drive, in Hz.
-
-    Parameters
-    ----------
-    model, dt, duration
-        As for `rate_curve`; all of the time is counted.
-
-    Raises
-    ------
-    ModelError
-        If the model never fires by construction.
-    """
     step = time_step(model, dt)
     steps = steps_of(duration, step, "duration")
-    spikes = _raster(IsolatedNeuron(model, dt=step), _COARSE, steps).sum(axis=0)
-    return float(spikes[0] / (steps * step)), float(spikes.max() / (steps * step))
+    scale = drive_scale(per, step)
+    rate = number(rate, "rate", above=0)
+    neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
+
+    def counts(drives: Drives) -> NDArray[np.int64]:
+        return np.asarray(_raster(neuron.copied(), drives * scale, steps).sum(axis=0))
+
+    coarse = counts(_COARSE)
+    if not coarse.any():
+        raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
+    wanted = min(rate * steps * step, float(coarse.max()))
+    least = _first(counts, _COARSE, coarse, 1.0)
+    return least, least if wanted <= 1 else _first(counts, _COARSE, coarse, wanted)
 
 
 def rheobase(
@@ -249,29 +239,9 @@ def rheobase(
     ModelError
         If no drive makes the model fire.
     """
-    options = {"schedule": schedule, "parameters": parameters}
-    (least,) = _drives_of(model, (0.0,), dt=dt, duration=duration, per=per, **options)
-    return least
-
-
-def _drives_of(
-    model: NeuronModel, rates: Sequence[float], *, dt: str | None, duration: str, per: Per,
-    **options: Any,
-) -> list[float]:  # fmt: skip
-    """Return the smallest drives at which a neuron fires at rates, or once at least, to 1 %."""
-    step = time_step(model, dt)
-    steps = steps_of(duration, step, "duration")
-    scale = drive_scale(per, step)
-    neuron = IsolatedNeuron(model, dt=step, **options)
-
-    def counts(drives: Drives) -> NDArray[np.int64]:
-        return np.asarray(_raster(neuron.copied(), drives * scale, steps).sum(axis=0))
-
-    coarse = counts(_COARSE)
-    if not coarse.any():
-        raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
-    wanted = (min(max(rate * steps * step, 1.0), float(coarse.max())) for rate in rates)
-    return [_first(counts, _COARSE, coarse, each) for each in wanted]
+    return drive_range(
+        model, rate=1.0, dt=dt, duration=duration, per=per, schedule=schedule, parameters=parameters
+    )[0]
 
 
 def threshold_weight(

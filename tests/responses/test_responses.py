@@ -14,7 +14,6 @@ from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError
 from bioae.responses import (
     drive_range,
-    extreme_rates,
     rate_curve,
     rheobase,
     step_error,
@@ -35,16 +34,6 @@ MILLIVOLTS = model(
     initial={"v": "v_rest"},
     trainable={},
 )
-
-
-def test_extreme_rates_are_those_without_input_and_of_a_spike_in_every_step() -> None:
-    assert extreme_rates(load_neuron("lif"), dt="1*ms") == (0.0, 1000 / 2)  # a reset takes one step
-    # From 0 to 1 of an asymptote of 2, the time is tau ln 2, rounded up to steps.
-    driven = model(equations="dv/dt = (2 - v)/tau : 1", parameters={"tau": "20*ms", "theta": "1"})
-    interval = np.ceil(20 * np.log(2))
-    at_rest, greatest = extreme_rates(driven, dt="1*ms")
-    assert at_rest == (500 // interval) / 0.5
-    assert greatest > at_rest
 
 
 def test_the_rheobase_of_a_neuron_that_diverges_is_almost_zero() -> None:

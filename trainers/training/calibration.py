@@ -26,16 +26,10 @@ _NEAR = 3
 
 @dataclass(frozen=True)
 class Calibration:
-    """Layers, and examples on which their firing is counted.
+    """Layers by name, in order, and the examples on which their firing is counted.
 
-    Attributes
-    ----------
-    layers
-        The mirrors of a network's layers by name, in order.
-    received
-        Batches of examples as the first layer receives them, and the keys of their noise.
-    as_stored
-        Returns a context with the weights that are stored at the end.
+    `received` are batches as the first layer receives them, with the keys of their noise, and
+    `as_stored` returns a context with the weights that are stored at the end.
     """
 
     layers: Mapping[str, LayerMirror]
@@ -44,17 +38,10 @@ class Calibration:
 
     @torch.no_grad()
     def scale(self, names: Collection[str], spikes: Mapping[str, float] | None = None) -> None:
-        """Scale the weights of layers, so that each fires as required on the spikes before it.
+        """Scale the weights of layers in order, so that each fires as required.
 
-        A layer that no factor makes fire so stays as it is.
-
-        Parameters
-        ----------
-        names
-            The layers, in order.
-        spikes
-            The mean spikes of a neuron in a presentation, by layer, to which factors of 8 at most
-            lead; None: sparse firing in all layers.
+        A layer that no factor makes fire so stays as it is. `spikes` are the mean spikes of a
+        neuron in a presentation, by layer, to which factors of 8 at most lead; None: sparse firing.
         """
         for name in names:
             bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)

@@ -39,6 +39,9 @@ _VALIDATION = 0
 #: The fewest examples of an assessment at the start.
 _LEAST = 32
 
+#: The loss has not moved if it changed by this fraction.
+_STILL = 0.01
+
 
 @contextmanager
 def reproducible(threads: int) -> Iterator[None]:
@@ -290,16 +293,16 @@ def _reaches(problem: DescentProblem, stage: Stage, batch: Batch, found: Assessm
     """Return whether a batch would change weights of the first dead layer, or of the first."""
     first = next(iter(problem.synaptic), "").rpartition(".")[0]
     layer = found.dead[0] if found.dead else first
+    names = [name for name in problem.synaptic if name.startswith(f"{layer}.")]
+    weights = [problem.weights[n] for n in names if problem.weights[n].requires_grad]
+    if not weights:
+        return False
     with torch.enable_grad():
         terms = problem.terms(batch, stage, 0.0)
         active = [each for n, each in terms.items() if n not in {"loss", *WEIGHT_SYMBOLS}]
         loss = torch.stack(active).sum()
-    if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]
-    gradients = [problem.weights[n].grad for n in problem.synaptic if n.startswith(f"{layer}.")]
-    for weight in problem.weights.values():
-        weight.grad = None
-    return any(each is not None and bool(each.any()) for each in gradients)
+        gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
+    return any(bool(each.any()) for each in gradients)
 
 
 def assess_end(
@@ -322,7 +325,10 @@ def assess_end(
         term = "beta2 = { target = 0.02," if silent else "lambda2 = {"
         suggestion = f'{term} coefficient = 0.01, layers = ["{faulty}"] }} in [regularisers]'
     elif found.obstacle is not None:
-        suggestion = stage.key("learning_rate", stage.settings.learning_rate / 10)
+        before, after = (records[place].get("loss", 0.0) for place in (0, -1))
+        still = abs(after - before) <= _STILL * abs(before) and faulty is None
+        rate = stage.settings.learning_rate
+        suggestion = stage.key("learning_rate", rate * 10 if still else rate / 10)
         if faulty is None and best_record(task, records) is records[-1]:  # it still improves
             suggestion = stage.key("epochs", 4 * (stage.end - stage.start))
         if faulty is None and drawn:

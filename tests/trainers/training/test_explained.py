@@ -29,6 +29,7 @@ START = Assessment(None, layers={"hidden": {"dead_fraction": 0.9}}, suggestion="
         ({"select": "last"}, [3, 2], {}, f"epochs = 12 in [training]{CALIBRATED}"),
         ({"select": "last"}, [2, 3], {}, f"learning_rate = 5e-05 in [training]{CALIBRATED}"),
         ({"initialise": "calibrated"}, [2, 3], {}, "learning_rate = 5e-05 in [training]"),
+        ({"initialise": "calibrated"}, [2, 2], {}, "learning_rate = 0.005 in [training]"),
         ({"derivative": "membrane", "trainable": []}, [2, 3], {},
          f"learning_rate = 5e-05 in [training]{MEMBRANE}"),
         ({"stages": TWO}, [3, 2], {}, f"epochs = 8 in [training.stages.2nd]{CALIBRATED}"),
@@ -47,7 +48,7 @@ def test_suggestions_at_the_end(
     training: dict[str, Any], errors: list[float], faults: dict[str, str], expected: str
 ) -> None:
     problem = small_run.problem(small_run.config(**training))
-    records = [{"validation_sum_squared_error": each} for each in errors]
+    records = [{"validation_sum_squared_error": each, "loss": each} for each in errors]
     layers = {name: {fault: 0.9} for name, fault in faults.items()}
     summary = {"test_sum_squared_error": 100 * errors[-1], "test_layers": layers}
     assert assess_end(problem, START, records, summary, drawn=True).suggestion == expected
