@@ -12,13 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from cyclopts import App, CycloptsError
-from cyclopts.exceptions import (
-    MissingArgumentError,
-    UnknownCommandError,
-    UnknownOptionError,
-    UnusedCliTokensError,
-)
+from cyclopts import App, CycloptsError, exceptions
 
 from bioae.cli.app import make_app
 from bioae.errors import BioaeError, InputError
@@ -82,20 +76,20 @@ def _line(error: CycloptsError | BioaeError | OSError | MemoryError, program: st
 def _usage(error: CycloptsError, program: str) -> str:
     command = " ".join([program, *(error.command_chain or ())])
     match error:
-        case UnknownCommandError():
+        case exceptions.UnknownCommandError():
             what = _unknown_command(error)
-        case UnknownOptionError():
+        case exceptions.UnknownOptionError():
             what = _unknown_option(error)
-        case UnusedCliTokensError(unused_tokens=[token, *_]):
+        case exceptions.UnusedCliTokensError(unused_tokens=[token, *_]):
             what = f"The argument {token!r} is not expected."
-        case MissingArgumentError(keyword=None, argument=argument) if argument is not None:
+        case exceptions.MissingArgumentError(keyword=None, argument=argument) if argument:
             what = f"{argument.name} is missing.{str(error).partition('an argument.')[2]}"
         case _:
             what = str(error)
     return f"{what} See {command} --help"
 
 
-def _unknown_option(error: UnknownOptionError) -> str:
+def _unknown_option(error: exceptions.UnknownOptionError) -> str:
     # The library's own message also compares the dashes: it would take --dt for --seed.
     token = error.token.keyword or error.token.value
     names = [name.lstrip("-") for each in error.argument_collection for name in each.names]
@@ -103,7 +97,7 @@ def _unknown_option(error: UnknownOptionError) -> str:
     return f"Unknown option: {token}.{f' Did you mean --{near[0]}?' if near else ''}"
 
 
-def _unknown_command(error: UnknownCommandError) -> str:
+def _unknown_command(error: exceptions.UnknownCommandError) -> str:
     # The library's own message would import every command to list them.
     assert error.unused_tokens
     assert error.app is not None

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data
     from bioae.networks.network import Network
-    from bioae.runs import Trained
     from bioae.runs.assessment import Baseline
 
 
@@ -185,7 +184,9 @@ def simulate(
             continued: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
             if adapt is not None:
                 into: dict[str, Any] = {"out": folder, "seed": seed, **continued}
-                ran = _adapted(network, original, training(), adapt, **into)
+                from bioae.trainers import adapt as adapt_to
+
+                ran = adapt_to(network, original, training(), presentations=adapt, **into)
                 simulated, adapted = ran.network, f"Adapted on {adapt:,} presentations: {ran.model}"
             simulate_to(out, simulated, loaded, backend, **options, **continued)
         except KeyboardInterrupt:
@@ -206,18 +207,6 @@ def simulate(
                 results["adapted" if adapt else "after"] = out
                 print_change(results, _baseline(network, loaded, training))
     return 0
-
-
-def _adapted(
-    network: Network, former: Network, images: Data, presentations: int, **options: Any
-) -> Trained:
-    """Adapt a changed network; the run's folder must not be that of another one."""
-    from bioae.extras import need_torch
-
-    need_torch("--adapt")
-    from bioae.trainers import adapt
-
-    return adapt(network, former, images, presentations=presentations, **options)
 
 
 def _baseline(network: Network, held: Data, training: Callable[[], Data]) -> Baseline | None:

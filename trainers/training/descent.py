@@ -39,8 +39,8 @@ _VALIDATION = 0
 #: The fewest examples of an assessment at the start.
 _LEAST = 32
 
-#: The loss has not moved if it changed by this fraction.
-_STILL = 0.01
+#: The loss has hardly changed if it did so by this fraction; input is random.
+_STILL = 0.1
 
 
 @contextmanager
