@@ -106,7 +106,7 @@ class Assessment:
         baseline, score = self.baseline, self.score
         if baseline is not None and score is not None and baseline.beaten_by(score):
             return None
-        if self.dead and not (self.reached and len(self.dead) < len(self.layers)):
+        if self.dead and not self.reached:
             return f"no neuron of {self.dead[0]} fired for any example"
         for name, figures in self.layers.items():
             rate = figures.get("rate_per_step_mean", 0.0)
