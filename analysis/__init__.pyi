@@ -34,7 +34,6 @@ from .coding.scores import scores as scores
 from .comparison.agreement import check_comparable as check_comparable
 from .comparison.agreement import differing_spikes as differing_spikes
 from .comparison.agreement import firing_change as firing_change
-from .comparison.agreement import reconstruction_change as reconstruction_change
 from .comparison.agreement import score_change as score_change
 from .comparison.effects import compare as compare
 from .comparison.effects import compare_values as compare_values

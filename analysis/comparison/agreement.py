@@ -8,11 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.analysis.coding.reconstruction import mean_squared_error, sum_squared_error
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.measures.statistics import summary
-from bioae.analysis.results.arrays import as_dataset, by_layer
+from bioae.analysis.results.arrays import by_layer
 from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,
@@ -106,25 +105,6 @@ def firing_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
         for when, table in tables.items()
     }
     return xr.Dataset({name: array.reindex(layer=layers) for name, array in columns.items()})
-
-
-@of_result
-def reconstruction_change(before: xr.DataTree, after: xr.DataTree) -> xr.Dataset:
-    """Compare the reconstruction errors before and after a change of the network.
-
-    Returns
-    -------
-    xarray.Dataset
-        `sum_squared_error` and `mean_squared_error`, means over examples, along `when`: before,
-        after.
-    """
-    after = result_of(after)
-    _check_same_examples_and_layers(before, after)
-    columns = {}
-    for unit, measure in (("per image", sum_squared_error), ("per pixel", mean_squared_error)):
-        means = [float(measure(tree).mean()) for tree in (before, after)]
-        columns[measure.__name__] = f"squared error {unit}", means
-    return as_dataset(columns, "when", coords={"when": ["before", "after"]})
 
 
 @of_result

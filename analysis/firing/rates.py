@@ -225,15 +225,23 @@ def first_spike_latency(tree: xr.DataTree, layer: str) -> xr.DataArray:
     start. NaN for neurons that never spike.
     """
     last, neurons = steps(tree), layer_data(tree, layer).sizes["neuron"]
-    counts = np.zeros(neurons * (last + 1), np.int64)
+    dense = neurons * last <= _ENTRIES  # of long recordings, first spikes are fewer than steps
+    counts, places = np.zeros(neurons * last * dense, np.int64), [np.zeros(0, np.int64)]
     for _, first in first_spikes(tree, layer):
-        place = first + np.arange(neurons) * (last + 1)
-        counts += np.bincount(place.ravel(), minlength=counts.size)
-    # Neurons without a spike in an example are in the last column.
-    upto = counts.reshape(neurons, last + 1)[:, :-1].cumsum(1)
-    responses = upto[:, -1] if last else np.zeros(neurons, np.int64)
-    # The middle response, or the two in the middle: the first step with more responses than before.
-    middle = [(upto <= place[:, None]).sum(1) for place in ((responses - 1) // 2, responses // 2)]
+        place = (first + np.arange(neurons) * last)[first < last]
+        if dense:
+            counts += np.bincount(place, minlength=counts.size)
+        else:
+            places.append(place)
+    place = np.flatnonzero(counts) if dense else np.sort(np.concatenate(places))
+    counts = counts[place] if dense else np.ones_like(place)
+    responses = np.bincount(place // max(last, 1), counts, neurons).astype(np.int64)
+    # The middle response, or the two in the middle, among those of all neurons.
+    upto, before = counts.cumsum(), responses.cumsum() - responses
+    index = [
+        np.searchsorted(upto, before + n, "right") for n in ((responses - 1) // 2, responses // 2)
+    ]
+    middle = [np.append(place, 0)[each.clip(max=place.size)] % max(last, 1) for each in index]
     latency = np.where(responses > 0, sum(middle) / 2, np.nan) * float(tree.attrs["dt_ms"])
     return of_neurons((tree, layer), latency, "first_spike_latency", "first-spike latency", "ms")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -27,7 +27,7 @@ from bioae.analysis.plots.style import (
 )
 from bioae.analysis.results.layers import first_example, layer_names, steps
 from bioae.analysis.results.outputs import check_task, images_of, is_recording
-from bioae.analysis.results.rasters import raster
+from bioae.analysis.results.spikes import blocks
 from bioae.checks import one_of, whole
 from bioae.errors import ResultError
 
@@ -108,8 +108,8 @@ def population_activity(
     example, clock, most_neurons
         As for `rasters`.
     sigma_ms
-        Smoothing of the rate, as in `bioae.analysis.population_rate`; by default a 200th of the
-        presentation if it has more than 1000 steps.
+        Smoothing of the rate, as in `bioae.analysis.population_rate`; by default none, and bins if
+        there are more than 1000 steps.
     ax
         Axes to draw into: those of the results in a sequence, then that of the rates; or a mapping
         from names of results and ``"population rate"``. With several layers, one after the other,
@@ -119,8 +119,9 @@ def population_activity(
     example = first_example(next(iter(trees.values()))) if example is None else example
     places = panels_of(trees, layers)
     ends = _ends(trees, places.values(), clock)
-    if sigma_ms is None and max(map(steps, trees.values())) > MANY_STEPS:
-        sigma_ms = ends[1] / 200
+    longest = max(map(steps, trees.values()))
+    bin_steps = -(-longest // 200) if sigma_ms is None and longest > MANY_STEPS else 1
+    first_dt = float(next(iter(trees.values())).attrs["dt_ms"])
     names = list(dict.fromkeys(layer for _, layer in places.values()))
     rates = {layer: joined(_RATE, layer if len(names) > 1 else "") for layer in names}
     rows = {
@@ -141,12 +142,11 @@ def population_activity(
             axes[title].set(xlim=ends, ylabel="neuron")
         if (below := axes.get(rates[layer])) is not None:
             rate = population_rate(tree.sel(example=[example]), layer, sigma_ms=sigma_ms)
+            first = np.arange(0, rate.size + bin_steps, bin_steps).clip(max=rate.size)
+            means = np.add.reduceat(rate.to_numpy(), first[:-1]) / np.diff(first)
             # Dots are at the start of their steps, and so is the middle of each stair of the rate.
-            edges = (np.arange(rate.size + 1) - 0.5) * float(tree.attrs["dt_ms"])
-            edges += _delay(tree, layer, clock)
-            below.stairs(
-                rate.to_numpy(), edges, baseline=None, linewidth=1.5, label=name, **line_of(index)
-            )
+            edges = (first - 0.5) * float(tree.attrs["dt_ms"]) + _delay(tree, layer, clock)
+            below.stairs(means, edges, baseline=None, linewidth=1.5, label=name, **line_of(index))
     for layer in names:
         if (below := axes.get(rates[layer])) is not None:
             below.set(xlim=ends, ylabel="rate (Hz)")
@@ -154,8 +154,8 @@ def population_activity(
             below.yaxis.set_major_locator(MaxNLocator(3))
             shown = [name for name, own in places.values() if own == layer]
             note = [(index, name) for index, name in enumerate(trees) if name and name in shown]
-            kernel = "" if sigma_ms is None else f", smoothed over {sigma_ms:g} ms"
-            head(below, f"mean rate of {layer}{kernel}", note)
+            width = f", bins of {bin_steps * first_dt:g} ms" if bin_steps > 1 else ""
+            head(below, f"mean rate of {layer}{width}", note)
     return figure_of(axes.values())
 
 
@@ -183,33 +183,44 @@ def _ends(
     return -0.01 * last, last
 
 
-def _spikes(tree: xr.DataTree, layer: str, example: int, clock: Clock) -> xr.DataArray:
-    """Return the raster of an example (neuron, time) on a clock."""
-    spikes = raster(tree, layer, example=example)
-    return spikes.assign_coords(time=spikes["time"] + _delay(tree, layer, clock))
+def _spikes(
+    tree: xr.DataTree, layer: str, example: int, clock: Clock
+) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return the times of an example's spikes on a clock, their neurons, and the layer's size."""
+    if example not in tree["example"].to_numpy().tolist():
+        raise ResultError("there is no such example", where=layer, found=str(example))
+    (block,) = blocks(tree.sel(example=[example]), layer)
+    time = block.step * float(tree.attrs["dt_ms"]) + _delay(tree, layer, clock)
+    return time, block.neuron, block.neurons
 
 
-def _draw_spikes(axes: Axes, spikes: xr.DataArray, name: str, colour: str, most: int) -> None:
-    """Draw a raster (neuron, time), and its number of spikes in the title."""
+def _draw_spikes(
+    axes: Axes,
+    spikes: tuple[NDArray[Any], NDArray[Any], int],
+    name: str,
+    colour: str,
+    most: int,
+) -> None:
+    """Draw a raster, and its number of spikes in the title."""
     most = whole(most, "most_neurons", least=1, error=ResultError)
-    step, neuron = np.nonzero(spikes.to_numpy().T)
-    neurons, count = spikes.sizes["neuron"], neuron.size
+    time, neuron, neurons = spikes
+    count = neuron.size
     title = f"{name}: {count:,} {'spike' if count == 1 else 'spikes'}"
     if neurons > 2 * most:
         title += f"; drawn are {most:,} of {neurons:,} neurons"
         chosen = np.random.default_rng(0).choice(neurons, most, replace=False)
         drawn = np.isin(neuron, chosen)
-        step, neuron = step[drawn], neuron[drawn]
+        time, neuron = time[drawn], neuron[drawn]
     few = neurons <= 60
     axes.plot(
-        spikes["time"].to_numpy()[step],
+        time,
         neuron,
         linestyle="none",
         marker="|" if few else ".",
         markersize=5 if few else 3,
         markeredgewidth=1 if few else 0,
         color=colour,
-        rasterized=step.size > MOST_MARKERS,
+        rasterized=time.size > MOST_MARKERS,
     )
     head(axes, title)
     margin = max(0.5, 0.02 * neurons)

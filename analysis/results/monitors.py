@@ -40,8 +40,8 @@ def from_monitors(
     """Return recorded spikes as a result, which all functions take as that of a simulation.
 
     Times are quantities, such as those of Brian2 and Neo, or numbers in seconds. They are rounded
-    to the nearest step, in the last half step to the last one. The trials are the examples of the
-    result, and the populations its layers.
+    to the nearest step, at the end to the last one. The trials are the examples of the result, and
+    the populations its layers.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _placed(
     """Return the position of the trial and the step in it, of each spike."""
     end = grid.steps * (grid.trials.size if trial is None else 1)
     step = np.rint(time_ms / grid.dt_ms).astype(np.int64)
-    step[(step == end) & (time_ms < end * grid.dt_ms)] -= 1
+    step[step == end] -= 1
     inside = (step >= 0) & (step < end)
     if trial is not None:
         inside &= np.isin(trial, grid.trials)

@@ -81,7 +81,7 @@ def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTre
     trees = {name for name, each in first.items() if each is not None and each.name == "tree"}
     trees -= {"check_result", "context_of", "blocks", "interval_sums"}  # parts of other measures
     pairs = {"compare", "differing_spikes"}  # a, b
-    changes = {"firing_change", "reconstruction_change", "score_change"}  # before, after
+    changes = {"firing_change", "score_change"}  # before, after
     assert len(trees) > 60
     assert set(offered(result)) == trees | pairs | changes | {"plot"}
     # Of samples and of trains, not of results.

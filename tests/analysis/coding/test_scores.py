@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,11 +77,7 @@ def test_change_of_scores() -> None:
 
 def test_what_needs_a_reconstruction_says_so() -> None:
     tree = valued("regression")
-    for measure in (
-        analysis.sum_squared_error,
-        analysis.reconstruction_errors,
-        partial(analysis.reconstruction_change, tree),
-    ):
+    for measure in (analysis.sum_squared_error, analysis.reconstruction_errors):
         with refused(ResultError, where="task", expected="reconstruction", found="regression"):
             measure(tree)
 

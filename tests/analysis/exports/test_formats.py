@@ -202,18 +202,6 @@ def test_nwb_lays_presentations_one_after_another(tmp_path: Path, written: list[
         analysis.to_nwb(make(raster), tmp_path / "a.nwb")
 
 
-def test_nwb_spikes_are_in_their_trials(tmp_path: Path, written: list[MagicMock]) -> None:
-    """Times of trials and of spikes are rounded in the same way."""
-    tree = make(np.ones((100, 7, 1), bool), dt_ms=0.1)
-    analysis.to_nwb(tree, tmp_path / "a.nwb")
-    (file,) = written
-    (unit,), trials = rows(file.add_unit), rows(file.add_trial)
-    times = unit["spike_times"]
-    counts = [((row["start_time"] <= times) & (times < row["stop_time"])).sum() for row in trials]
-    assert counts == [7] * 100
-    assert unit["obs_intervals"] == [[0.0, trials[-1]["stop_time"]]]
-
-
 SHOWN = {
     "example": [170, 171, 172, 50, 51, 52],
     "label": [7, 7, 7, 2, 2, 2],
