@@ -46,10 +46,9 @@ def from_monitors(
     Parameters
     ----------
     spikes
-        The spikes of one population, which gets the name ``"neurons"``, or a mapping by name: a
-        `SpikeMonitor` of Brian2; a tuple ``(i, t)`` of the neuron and the time of each spike, or
-        ``(i, t, trial)`` with times since the start of the trial; or a list of the spike times of
-        each neuron.
+        Of one population, which gets the name ``"neurons"``, or a mapping by name: a `SpikeMonitor`
+        of Brian2; the neurons and times ``(i, t)`` of the spikes, or ``(i, t, trial)`` with times
+        since the start of the trial; or a list of the spike times of each neuron.
     states
         The `StateMonitor` of the population, or a mapping by name, with a value in each step.
         Variables become `state_VAR`, which is NaN for neurons that are not recorded.
@@ -61,8 +60,8 @@ def from_monitors(
     dt
         The length of a step; by default the shortest of the monitors' clocks, or 0.1 ms.
     neurons
-        The number of neurons, perhaps by name; by default that of the monitor's source, of the
-        list, or of neurons up to the last that spikes.
+        The number of neurons, perhaps by name; by default that of the source or the list, or up to
+        the last that spikes.
     """
     # The format is defined once, by the writer.
     from bioae.simulation.results.chunk import LayerSpikes
@@ -70,11 +69,11 @@ def from_monitors(
 
     named = spikes if isinstance(spikes, Mapping) else {_NAME: spikes}
     sizes = neurons if isinstance(neurons, Mapping) else dict.fromkeys(named, neurons)
-    single = {} if states is None else {_NAME if len(named) > 1 else [*named, _NAME][0]: states}
-    traced = states if isinstance(states, Mapping) else single
-    if unknown := [name for name in (*sizes, *traced) if name not in named]:
-        expected, found = " or ".join(map(repr, named)), repr(unknown[0])
-        raise ResultError("there is no such population", expected=expected, found=found)
+    traced = states if isinstance(states, Mapping) else {[*named, _NAME][0]: states}
+    unknown = [name for name in (*sizes, *traced) if name not in named]
+    if named and (unknown or (len(named) > 1 and traced is not states is not None)):
+        expected, found = f"a mapping of {', '.join(map(repr, named))}", repr(unknown or states)
+        raise ResultError("populations do not fit", expected=expected, found=shortened(found))
     known = {name: _spikes(str(name), each, sizes.get(name)) for name, each in named.items()}
     clocks = [float(np.asarray(s.clock.dt)) for s in named.values() if hasattr(s, "clock")]
     own = [trial for *_, trial in known.values() if trial is not None]
@@ -84,7 +83,8 @@ def from_monitors(
     layers = []
     for name, (size, neuron, time_ms, trial) in known.items():
         position, step = _placed(str(name), time_ms, trial, grid)
-        traces = _traces(str(name), traced[name], size, grid) if name in traced else None
+        monitor = traced.get(name)
+        traces = None if monitor is None else _traces(str(name), monitor, size, grid)
         layer = LayerSpikes.of(
             str(name), (size,), example=position, step=step, neuron=neuron,
             examples=grid.trials.size, steps=grid.steps, states=traces,
@@ -147,14 +147,13 @@ def _placed(
     step = np.rint(time_ms / grid.dt_ms).astype(np.int64)
     step[step == end] -= 1
     inside = (step >= 0) & (step < end)
-    if trial is not None:
-        inside &= np.isin(trial, grid.trials)
+    inside &= True if trial is None else np.isin(trial, grid.trials)
     if not inside.all():
-        wrong, of = inside.argmin(), "" if trial is None else f" of {grid.trials.size} trials"
+        count, length = grid.trials.size, grid.steps * grid.dt_ms / 1e3
         raise ResultError(
             "a spike is outside the recording", where=name,
-            expected=f"0 to {end * grid.dt_ms / 1e3:g} s{of}",
-            found=f"{time_ms[wrong] / 1e3:g} s" + ("" if trial is None else f" in {trial[wrong]}"),
+            expected=f"{count} {'trial' if count == 1 else 'trials'} of {length:g} s",
+            found=f"{time_ms[inside.argmin()] / 1e3:g} s",
             hint="Give the duration of a trial in seconds, and the number of trials",
         )  # fmt: skip
     position, step = np.divmod(step, grid.steps)

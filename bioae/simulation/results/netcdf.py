@@ -19,11 +19,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bioae.checks import instance
-from bioae.errors import OutputError, ResultError
+from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-from bioae.simulation.results.root import check_tree
 from bioae.simulation.results.schema import check_schema
 from bioae.simulation.results.tree import group_of, in_order
 
@@ -112,8 +110,7 @@ class _Whole:
     """A result in memory, as the only piece of itself."""
 
     def __init__(self, tree: xr.DataTree) -> None:
-        instance(tree, "the result", xr.DataTree, error=ResultError)
-        check_tree(tree, "schema_version")
+        check_schema(tree)
         tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")
         self._data = {
@@ -121,7 +118,6 @@ class _Whole:
             for node in tree.subtree
             if node.parent is None or node.data_vars
         }
-        check_schema(tree)
 
     @property
     def groups(self) -> list[str]:

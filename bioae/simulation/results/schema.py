@@ -68,7 +68,8 @@ def check_schema(tree: xr.DataTree, *, where: str = "result") -> None:
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from None
     if tree["example"].dims != ("example",):
-        raise ResultError("'example' is no coordinate of its own dimension", where=where)
+        hint = "Select one with isel(example=[0])"
+        raise ResultError("the result has no dimension 'example'", where=where, hint=hint)
     repeat = (REPEAT,) if REPEAT in tree.dims else ()
     _check_root(tree, repeat, where)
     for name in _NUMBERS:
