@@ -56,7 +56,7 @@ def test_what_is_no_result_is_not_written(path: Path) -> None:
         (xr.DataTree(), {}),
         (tree["layers"], {}),
         (tree.isel(example=3), {"where": "result"}),
-        (tree.isel(example=[3, 3]), {"where": "example"}),
+        (tree.isel(example=[3, 3]), {"where": "result"}),
         (tree.isel(neuron=slice(0, 2), missing_dims="ignore"), {"expected": "2 neurons"}),
         (3, {"expected": "DataTree"}),
         (xr.Dataset(), {"expected": "DataTree"}),
