@@ -166,8 +166,10 @@ def simulate(
     network = changed(
         network, parameters=parameter, spread=spread, background=background, delay=delay, seed=seed
     )
+    if compare or adapt:
+        _check_changed(original, network, "--compare" if compare else "--adapt")
     if compare:
-        _check_comparison(original, network, repeats)
+        _check_comparison(original, repeats)
     form: dict[str, Any] = {
         "layout": layout, "white": white, "sensor": sensor or None, "time_unit": time_unit,
     }  # fmt: skip
@@ -184,10 +186,13 @@ def simulate(
             continued: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
             if adapt is not None:
                 into: dict[str, Any] = {"out": folder, "seed": seed, **continued}
+                from bioae.cli.epochs import shown_progress
                 from bioae.trainers import adapt as adapt_to
 
+                into["progress"] = shown_progress()
                 ran = adapt_to(network, original, training(), presentations=adapt, **into)
                 simulated, adapted = ran.network, f"Adapted on {adapt:,} presentations: {ran.model}"
+                adapted += _seen(training(), loaded)
             simulate_to(out, simulated, loaded, backend, **options, **continued)
         except KeyboardInterrupt:
             if not parts_folder(out).exists() and not (adapt and folder.exists()):
@@ -207,6 +212,11 @@ def simulate(
                 results["adapted" if adapt else "after"] = out
                 print_change(results, _baseline(network, loaded, training))
     return 0
+
+
+def _seen(training: Data, scored: Data) -> str:
+    """Return a note where a network is scored on the examples that it was trained on."""
+    return " (its scores are of training data)" if training.split == scored.split else ""
 
 
 def _baseline(network: Network, held: Data, training: Callable[[], Data]) -> Baseline | None:
@@ -244,14 +254,18 @@ def _loaded(model: str, *, steps: int | None, dt: str | None) -> tuple[Network, 
     )
 
 
-def _check_comparison(original: Network, changed: Network, repeats: int) -> None:
-    """Reject a comparison without a change, or over repeats of a network without noise."""
+def _check_changed(original: Network, changed: Network, option: str) -> None:
+    """Reject an option for changed networks without a change."""
     if changed is original:
         raise InputError(
-            "there is no change to compare",
-            where="--compare",
+            "there is no change to the network",
+            where=option,
             expected="--neuron, --parameter, --spread, --background or --delay",
         )
+
+
+def _check_comparison(original: Network, repeats: int) -> None:
+    """Reject a comparison over repeats of a network without noise."""
     if repeats > 1 and not original.config.noisy:
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",

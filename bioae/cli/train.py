@@ -5,20 +5,16 @@ from __future__ import annotations
 import json as json_format
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bioae.cli.epochs import shown_progress
 from bioae.cli.options import check_effect
-from bioae.progress import is_watched
 
 if TYPE_CHECKING:
     from bioae.networks.network import Network
-    from bioae.runs import Report, Trained
-
-#: The seconds between two lines on finished epochs: short runs print none.
-_QUIET = 10.0
+    from bioae.runs import Trained
 
 
 def train(
@@ -77,8 +73,8 @@ def train(
     start = {"model": init, "neuron": neuron, "calibrate": calibrate}
     settings = load_configuration(config, init=start, rule=rule)
     try:
-        progress = None if is_watched() else _epochs_in_lines()
-        result = run(settings, out=out, resume=resume, overwrite=overwrite, progress=progress)
+        shown = shown_progress()
+        result = run(settings, out=out, resume=resume, overwrite=overwrite, progress=shown)
     except KeyboardInterrupt:
         if not (out / CHECKPOINT).exists():
             raise
@@ -95,24 +91,6 @@ def train(
         for line in _lines_of(result):
             print(line)
     return 0
-
-
-def _epochs_in_lines() -> Callable[[Report], None]:
-    """Return a function that prints finished epochs, for logs, where there is no bar."""
-    started = printed = time.monotonic()
-    epoch: int | None = None
-
-    def report(at: Report) -> None:
-        nonlocal epoch, printed
-        now = time.monotonic()
-        if epoch not in (None, at.epoch) and now - printed > _QUIET:
-            score = "" if at.score is None else f", validation {at.score:.4g}"
-            text = f"epoch {epoch} of {at.epochs}{score}, {now - started:.0f} s"
-            print(text, file=sys.stderr, flush=True)
-            printed = now
-        epoch = at.epoch
-
-    return report
 
 
 def _lines_of(result: Trained) -> Iterator[str]:

@@ -77,7 +77,7 @@ def first(stored_run: Path, here: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let slow runs print no lines on epochs."""
-    monkeypatch.setattr("bioae.cli.train._QUIET", float("inf"))
+    monkeypatch.setattr("bioae.cli.epochs._QUIET", float("inf"))
 
 
 @pytest.fixture

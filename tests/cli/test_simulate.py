@@ -96,6 +96,8 @@ def test_an_adapted_network_is_simulated_and_stored(
     assert opened(here / "r.nc").attrs["network_sha256"] == stored.sha256
     assert run(*command, *options).status != 0
     assert run(*command, *options, "--overwrite").out == done.out
+    (here / "r.nc").unlink()
+    assert run(*command, *options, "--resume").out == done.out
 
 
 @pytest.mark.medium
@@ -154,6 +156,7 @@ def test_spread_background_and_delay(
         (("--delay", "1*second"), "--delay"),
         (("--delay", "2ms"), "--delay"),
         (("--compare",), "--compare"),
+        (("--adapt", 5), "--adapt"),
         (("--neuron", "leaky_readout"), "'leaky_readout'"),
         (("--limit", 0), "--limit"),
         (("--limit", "1.5"), "'1.5'"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import bioae
-from bioae.cli import train as train_command
+from bioae.cli.epochs import shown_progress
 from bioae.networks import artefact
 from bioae.runs import Report
 
@@ -317,8 +317,8 @@ def test_learning_and_training_do_not_mix(here: Path, refused: Refused) -> None:
 def test_a_log_has_a_line_for_each_epoch_of_a_long_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = train_command._epochs_in_lines()
-    monkeypatch.setattr(train_command, "_QUIET", -1.0)
+    report = shown_progress()
+    monkeypatch.setattr("bioae.cli.epochs._QUIET", -1.0)
     for epoch, score in ((3, None), (3, None), (4, 5.25), (5, 4.5)):
         report(Report(epoch, 6, 1, 2, 1.0, score))
     lines = capsys.readouterr().err.splitlines()
@@ -326,6 +326,6 @@ def test_a_log_has_a_line_for_each_epoch_of_a_long_run(
         "epoch 3 of 6, validation 5.25",
         "epoch 4 of 6, validation 4.5",
     ]
-    monkeypatch.setattr(train_command, "_QUIET", 1000.0)
+    monkeypatch.setattr("bioae.cli.epochs._QUIET", 1000.0)
     report(Report(6, 6, 1, 2, 1.0, 4.0))
     assert not capsys.readouterr().err

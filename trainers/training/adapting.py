@@ -8,9 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
+
 from bioae.checks import whole
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.extras import need_torch
+from bioae.runs.folder import CHECKPOINT
 
 if TYPE_CHECKING:
     from bioae.datasets import Data, DataOptions
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
 
 #: Settings that suit all shipped neurons; see the page on changing the neuron.
 _TRAINING: dict[str, Any] = {
-    "batch_size": 16,
+    "batch_size": 8,
     "learning_rate": 4e-3,
     "schedule": {"name": "cosine", "warm_up": 0.05, "final": 0.01},
-    "derivative": "arctan",
+    "derivative": {"name": "arctan"},
     "gradient_clip": 0,
     "select": "last",
 }
@@ -36,7 +39,16 @@ _TRAINING: dict[str, Any] = {
 _HELD_OUT = 100
 
 #: The parts of a presentation through which gradients may go back, as divisors of its steps.
-_PARTS = (1, 2, 4, 8)
+_PARTS = (1, 2, 4, 5, 8)
+
+#: Another spike derivative, which suits neurons that are reset to one value.
+_NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
+
+#: The updates in which a choice is tried.
+_TRIED = 24
+
+#: The keys of `[training]` that are chosen so.
+_CHOSEN = ("truncate", "derivative")
 
 
 def adapt(
@@ -55,9 +67,10 @@ def adapt(
     """Adapt a network whose neurons were changed to the task for which it had been trained.
 
     First the weights of each layer are multiplied by the factor with which it fires as often as in
-    the former network, for 32 examples. Then all weights are trained by gradients. These go back in
-    time through the whole presentation, a half, a quarter or an eighth of it: the one for which
-    the gradients of two batches agree best, since those that explode are noise.
+    the former network, for 32 examples. Then all weights are trained by gradients. Those that go
+    back in time through a whole presentation explode in some neurons: 24 updates are tried with the
+    whole, a half, a quarter, a fifth and an eighth of it, then with a narrower spike derivative and
+    a detached reset. The setting with the lowest loss is used.
 
     Parameters
     ----------
@@ -71,7 +84,7 @@ def adapt(
     presentations
         The number of presentations to train on. Examples are repeated if there are fewer.
     seed
-        The seed of the order of examples, of random input and of noise.
+        The seed of the choice and order of examples, of random input and of noise.
     out, resume, overwrite, progress
         As for `bioae.train`: with a folder, an interrupted run can be resumed.
 
@@ -93,7 +106,7 @@ def adapt(
     from bioae.datasets.conversion import check_options
     from bioae.networks.artefact import network_of
     from bioae.runs.run import run
-    from bioae.runs.splits import Given
+    from bioae.runs.splits import Given, example_order
     from bioae.simulation.presentations import converted
 
     check_options(options, adapt)
@@ -115,7 +128,8 @@ def adapt(
     number = whole(presentations, "presentations", least=1)
     held_out = max(1, min(_HELD_OUT, len(examples) // 10))
     epochs = -(-number // (len(examples) - held_out))
-    given = Given(examples[: -(-number // epochs) + held_out], None, {})
+    drawn = example_order(seed, 0, len(examples))[: -(-number // epochs) + held_out]
+    given = Given(examples[np.sort(drawn)], None, {})
     training = {**_TRAINING, "epochs": epochs, "seed": seed}
     tables = {"data": {"validation": held_out}, "training": training}
     make = partial(_trainer, changed, before, given, tables)
@@ -126,33 +140,37 @@ def _trainer(
     changed: Network, former: Network, given: Given, tables: dict[str, Any], stored: Path | None
 ) -> GradientTrainer:
     """Return the trainer, whose start is the network with matched rates."""
+    import torch
+
     from bioae.networks import artefact
     from bioae.networks.network import Network
+    from bioae.runs import checkpoint
     from bioae.trainers.training.config import TrainingConfig
+    from bioae.trainers.training.descent import reproducible
     from bioae.trainers.training.trainer import GradientTrainer
-    from bioae.trainers.training.training import assemble
+    from bioae.trainers.training.training import assemble, with_settings
 
-    def assembled(network: Network, truncate: int | None = None) -> Problem:
-        training = {**tables["training"], **({"truncate": truncate} if truncate else {})}
-        whole_tables = {**tables, "training": training, "network": network.config}
-        return assemble(TrainingConfig.from_mapping(whole_tables), network, given)
+    def assembled(network: Network) -> Problem:
+        config = TrainingConfig.from_mapping({**tables, "network": network.config})
+        return assemble(config, network, given)
 
-    config = changed.config.self_contained()
+    start = Network(changed.config.self_contained(), changed.weights)
+    problem = assembled(start)
     if stored is not None:
         start = artefact.load(stored).network
-        if start.config.to_mapping() != config.to_mapping():
+        if start.config.to_mapping() != problem.config.network.to_mapping():
             raise OutputError(
                 "the run adapts another network", where=str(stored.parent),
                 hint="Choose another folder, or start again with overwrite",
             )  # fmt: skip
+        before, _ = checkpoint.load(stored.parent / CHECKPOINT)
+        settings = before.config.get("training", {})
+        chosen = {key: settings[key] for key in _CHOSEN if key in settings}
     else:
-        start = Network(config, changed.weights)
-        start = _matched(assembled(start), assembled(former))
-    steps = start.config.steps
-    problems = [assembled(start, None if part == 1 else max(steps // part, 1)) for part in _PARTS]
-    # Rounded, so that the longest is kept where others are hardly better.
-    best = max(problems, key=lambda problem: round(_agreement(problem), 1))
-    return GradientTrainer(best, start)
+        with reproducible(problem.config.training.threads or torch.get_num_threads()):
+            start = _matched(problem, assembled(former))
+            chosen = _best(problem, start)
+    return GradientTrainer(with_settings(problem, start, **chosen), start)
 
 
 def _matched(problem: Problem, former: Problem) -> Network:
@@ -169,24 +187,39 @@ def _matched(problem: Problem, former: Problem) -> Network:
     return problem.mirror.to_network()
 
 
-def _agreement(problem: Problem) -> float:
-    """Return the cosine between the gradients of two batches, the mean over arrays of weights.
+def _best(problem: Problem, start: Network) -> dict[str, Any]:
+    """Return the truncation and the spike derivative with which a few updates lower the loss most.
 
-    It is near 0 where gradients explode or vanish.
+    Gradients that explode or vanish do not lower it.
     """
-    from torch.nn.functional import cosine_similarity
+    from bioae.trainers.training.training import with_settings
 
-    stage, train, gradients = problem.stages[0], problem.data.train, []
-    half = min(stage.settings.batch_size, max(len(train) // 2, 1))
-    for examples in (train[:half], train[-half:]):
-        batch = problem.batch(examples, stage.settings.seed)
-        problem.terms(batch, stage, 0.0)["loss"].backward()  # type: ignore[no-untyped-call]
-        gradients.append([problem.weights[name].grad for name in problem.synaptic])
-        for weights in problem.weights.values():
-            weights.grad = None
-    cosines = [
-        float(cosine_similarity(one.double().flatten(), other.double().flatten(), dim=0))
-        for one, other in zip(*gradients, strict=True)
-        if one is not None and other is not None
+    def tried(settings: dict[str, Any]) -> float:
+        return _loss(with_settings(problem, start, schedule={"name": "constant"}, **settings))
+
+    steps = start.config.steps
+    cuts: list[dict[str, Any]] = [
+        {"truncate": max(steps // part, 1)} if part > 1 else {} for part in _PARTS
     ]
-    return sum(each if math.isfinite(each) else 0.0 for each in cosines) / len(cosines)
+    losses = [tried(each) for each in cuts]
+    best = cuts[losses.index(min(losses))]
+    narrow = {**best, "derivative": _NARROW}
+    return narrow if tried(narrow) < min(losses) else best
+
+
+def _loss(problem: Problem) -> float:
+    """Return the loss, summed over the second half of a few updates; infinity where it diverges."""
+    from bioae.runs.splits import example_order
+    from bioae.trainers.training.trainer import GradientTrainer
+
+    trainer, stage, train = GradientTrainer(problem), problem.stages[0], problem.data.train
+    seed, size = stage.settings.seed, stage.settings.batch_size
+    order = np.resize(example_order(seed, 1, len(train)), _TRIED * size)
+    losses = []
+    try:
+        for chosen in np.split(order, _TRIED):
+            batch = problem.batch(train[chosen], seed)
+            losses.append(trainer.update(batch, stage)["loss"])
+    except NetworkError:
+        return math.inf
+    return sum(losses[_TRIED // 2 :])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,6 +93,15 @@ def assemble(
         if settings.initialise == "calibrated":
             problem.calibrate(first_batches(problem, stages[0]))
     return problem
+
+
+def with_settings(problem: Problem, start: Network, **settings: Any) -> Problem:
+    """Return a problem with other weights and other settings of training, on the same data."""
+    mapping = problem.config.to_mapping()
+    mapping["training"] |= settings
+    config = TrainingConfig.from_mapping(mapping)
+    mirror = _mirror(config, start).to(torch_device(config.training.device))
+    return replace(problem, config=config, mirror=mirror)
 
 
 def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
