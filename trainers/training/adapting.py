@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -57,6 +58,7 @@ def adapt(
     data: Data | Any = "sample",
     *,
     presentations: int = 2000,
+    settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     out: Path | str | None = None,
     resume: bool = False,
@@ -83,6 +85,9 @@ def adapt(
         name or a path. A tenth of them, 100 at most, is held out for validation.
     presentations
         The number of presentations to train on. Examples are repeated if there are fewer.
+    settings
+        Tables of a configuration, as for `bioae.train`, such as the regularisers of the former
+        network's training. With a `derivative` or `truncate` in ``training`` no other is tried.
     seed
         The seed of the choice and order of examples, of random input and of noise.
     out, resume, overwrite, progress
@@ -130,8 +135,9 @@ def adapt(
     epochs = -(-number // (len(examples) - held_out))
     drawn = example_order(seed, 0, len(examples))[: -(-number // epochs) + held_out]
     given = Given(examples[np.sort(drawn)], None, {})
-    training = {**_TRAINING, "epochs": epochs, "seed": seed}
-    tables = {"data": {"validation": held_out}, "training": training}
+    own = dict(settings or {})
+    training = {**_TRAINING, "epochs": epochs, "seed": seed, **own.get("training", {})}
+    tables = {**own, "data": {"validation": held_out}, "training": training}
     make = partial(_trainer, changed, before, given, tables)
     return run(make, out, resume=resume, overwrite=overwrite, progress=progress)
 
@@ -154,6 +160,7 @@ def _trainer(
         config = TrainingConfig.from_mapping({**tables, "network": network.config})
         return assemble(config, network, given)
 
+    training = tables["training"]
     start = Network(changed.config.self_contained(), changed.weights)
     problem = assembled(start)
     if stored is not None:
@@ -169,7 +176,8 @@ def _trainer(
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
             start = _matched(problem, assembled(former))
-            chosen = _best(problem, start)
+            free = "truncate" not in training and training["derivative"] is _TRAINING["derivative"]
+            chosen = _best(problem, start) if free else {}
     return GradientTrainer(with_settings(problem, start, **chosen), start)
 
 

@@ -37,7 +37,9 @@ def test_rates_are_matched_and_then_weights_are_trained(former: Network, tmp_pat
     before = spikes(former)
     assert before > 0.5
     assert spikes(changed) > 1.3 * before
-    run = adapt(changed, former, DATA, presentations=800, out=tmp_path / "run")
+    settings = {"regularisers": {"lambda1": 1e-6}}
+    run = adapt(changed, former, DATA, presentations=800, settings=settings, out=tmp_path / "run")
+    assert run.records[-1]["lambda1"] > 0
     assert spikes(load(tmp_path / "run" / "start").network) == pytest.approx(before, rel=0.15)
     assert [each["presentations"] for each in run.records] == [*range(80, 801, 80)]
     first, *_, last = (each["validation_sum_squared_error"] for each in run.records)
