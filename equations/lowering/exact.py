@@ -8,7 +8,9 @@ All others take less than the start of a process, and are integrated in this one
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,12 +27,15 @@ from scipy.sparse.csgraph import connected_components
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
 
-#: The time limit of an exact integration in seconds.
+#: The limit of processor time of an exact integration in seconds.
 LIMIT = 20.0
 
 #: The largest numbers of equations that SymPy integrates within seconds: those that depend on one
 #: another in any way, those of a circle of dependencies, and all.
-_COUPLED, _CIRCLE, _ALL = 2, 1, 8
+_COUPLED, _CIRCLE, _ALL = 3, 1, 8
+
+#: A wall-clock limit in units of the limit of processor time, for a machine that is busy.
+_PATIENCE = 10
 
 _SOLVER = "bioae.equations.lowering.solver"
 
@@ -106,11 +111,13 @@ def _answer(request: str, limit: float) -> dict[str, str] | None:
     path = os.pathsep.join(folder for folder in sys.path if Path(folder).is_absolute())
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", _SOLVER, str(int(limit) + 5)],
-            input=request, capture_output=True, text=True, timeout=limit, check=False,
+            [sys.executable, "-P", "-m", _SOLVER, str(math.ceil(limit))],
+            input=request, capture_output=True, text=True, timeout=_PATIENCE * limit, check=False,
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
+        return None
+    if hasattr(signal, "SIGXCPU") and done.returncode == -signal.SIGXCPU:
         return None
     lines = done.stdout.splitlines()
     if done.returncode or not lines:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 from brian2.stateupdaters.base import UnsupportedEquationsException
@@ -18,8 +18,11 @@ from bioae.equations.model import NeuronModel
 
 def main() -> None:
     """Read a model and aliases of its variables, print the integration step; both are JSON."""
-    if hasattr(signal, "alarm"):
-        signal.alarm(int(sys.argv[1]))  # in case nobody is left to stop this process
+    with suppress(ImportError):
+        import resource  # not on Windows, where the process that waits has a limit alone
+
+        limit = int(sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
     request = json.load(sys.stdin)
     print(json.dumps(_solved(NeuronModel.model_validate(request["model"]), request["aliases"])))
 
