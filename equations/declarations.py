@@ -18,7 +18,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.assignments import parse_assignments
 from bioae.equations.expressions import Expression, parse_expression
-from bioae.equations.grammar import RANDOM
+from bioae.equations.grammar import RANDOM, REFRACTORINESS
 from bioae.equations.language import complaint, declared_equations
 from bioae.equations.model import NeuronModel
 from bioae.equations.names import check_name
@@ -226,11 +226,28 @@ def copied_variables(model: NeuronModel) -> frozenset[str]:
     shared = {name for name, each in declared.items() if "shared" in each.flags}
     sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
     sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
+    _check_shared(model, declared)
     copied, size = shared & written, -1
     while len(copied) > size:
         size = len(copied)
         copied |= {name for name, used in sources if name in shared and used & (copied | RANDOM)}
     return frozenset(copied)
+
+
+def _check_shared(model: NeuronModel, declared: Equations) -> None:
+    """Refuse, as Brian2 does, a shared variable that is set from one of each neuron."""
+    own = {name for name, each in declared.items() if "shared" not in each.flags}
+    own |= {"i", *REFRACTORINESS}
+    where = f"{model.name}.toml, run_regularly"
+    for each in parse_assignments(model.run_regularly or "", where=where):
+        used = sorted(each.value.names & own)
+        if each.target not in declared:  # a variable of these statements alone
+            own |= {each.target} if used else set()
+        elif used and "shared" in declared[each.target].flags:
+            raise ModelError(
+                f"{each.target!r} is shared by all neurons, {used[0]!r} differs between them",
+                where=where, hint="Leave out the flag (shared)",
+            )  # fmt: skip
 
 
 def _unshared(equations: Equations, names: Collection[str]) -> Equations:

@@ -160,6 +160,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ('run_regularly = "v += 1; g = 1"', "run_regularly", "'g'"),
     ('run_regularly = "v = 1*mV"', "run_regularly", "'1 * mV'"),
     ('run_regularly = "v = u"', "run_regularly", "'u'"),
+    ('run_regularly = "x = 2*v; g = x"', "run_regularly", "'x'"),
     ('run_regularly = " "', "", ""),
     ('equations = "dv/dt = -v/tau : 1 (shared)"', "equations", "v (shared)"),
 ]
