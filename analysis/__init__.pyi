@@ -9,7 +9,6 @@ from .coding.classification import confusion_matrix as confusion_matrix
 from .coding.classification import memorised_labels as memorised_labels
 from .coding.classification import predicted_class as predicted_class
 from .coding.classification import wilson_interval as wilson_interval
-from .coding.costs import cost as cost
 from .coding.costs import operations as operations
 from .coding.information import count_information as count_information
 from .coding.information import latency_information as latency_information

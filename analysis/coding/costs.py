@@ -1,10 +1,4 @@
-"""Computational cost per example: spikes, synaptic events, and dense operations for comparison.
-
-A synaptic event is a spike that arrives at a synapse and adds a weight. It is the operation of
-event-driven simulators and neuromorphic hardware (Davies et al. 2018, Loihi, IEEE Micro 38, 82-99,
-doi:10.1109/MM.2018.112130359). A network without spikes multiplies and adds once per synapse and
-image, a clock-driven simulation once per synapse and step.
-"""
+"""Operations per example: accumulates of spikes, and operations of a layer of rates."""
 
 from __future__ import annotations
 
@@ -19,16 +13,6 @@ from bioae.analysis.results.layers import layer_data, layer_names, of_result, st
 from bioae.checks import instance, one_of
 from bioae.errors import ResultError
 
-_COLUMNS = {
-    "neurons": "neurons",
-    "spikes": "spikes per image",
-    "synapses": "synapses that leave the layer",
-    "synaptic_events": "synaptic events per image",
-    "dense_operations": "operations of a network without spikes per image",
-    "clocked_operations": "operations of a clock-driven simulation per image",
-    "events_per_dense_operation": "synaptic events per dense operation",
-}
-
 _OPERATIONS = {
     "neurons": "neurons",
     "synapses": "synapses that the layer receives",
@@ -40,41 +24,6 @@ _OPERATIONS = {
     "neuron_updates": "updates of a neuron's state, per example",
     "operations_per_dense_operation": "operations per operation of a layer of rates",
 }
-
-
-@of_result
-def cost(tree: xr.DataTree, *, fan_out: Mapping[str, ArrayLike] | None = None) -> xr.Dataset:
-    """Spikes, synaptic events and operations per image, layer by layer.
-
-    Parameters
-    ----------
-    fan_out
-        Number of outgoing synapses of each neuron, by layer: (neuron,), or one number for all
-        neurons; `bioae.Network.fan_out` counts them for a network. A result does
-        not hold the connections, so without it only spikes are known.
-
-    Returns
-    -------
-    xarray.Dataset
-        Along `layer`, means over the examples: ``neurons``, ``spikes``; ``synapses``, the sum of
-        the fan-outs; ``synaptic_events``, the sum over neurons of spikes times fan-out;
-        ``dense_operations``, one multiply-accumulate per synapse; ``clocked_operations``, one per
-        synapse and step; ``events_per_dense_operation``, below 1 where spikes are cheaper than a
-        network without spikes. NaN where the fan-out of the layer is unknown (all but the first
-        two), where no synapse leaves the layer (quotients), and without images (numbers per
-        image). The encoder's spikes are not in a result, and not counted.
-
-    Raises
-    ------
-    ResultError
-        If `fan_out` names an unknown layer, has another size than its layer, or a negative number.
-    """
-    names = layer_names(tree)
-    counts = {} if fan_out is None else fan_out
-    instance(counts, "fan_out", Mapping, error=ResultError)
-    for name in counts:
-        one_of(name, "a layer of fan_out", names, error=ResultError)
-    return by_layer(_COLUMNS, {name: _row(tree, name, counts.get(name)) for name in names})
 
 
 @of_result
@@ -189,27 +138,6 @@ def _incoming(
         "dense_multiply_accumulates": dense,
         "neuron_updates": neurons * duration,
         "operations_per_dense_operation": (received + within) / dense if dense else np.nan,
-    }
-
-
-def _row(tree: xr.DataTree, layer: str, fan_out: ArrayLike | None) -> dict[str, float]:
-    count = layer_data(tree, layer)["spike_count"]
-    examples, neurons = count.sizes["example"], count.sizes["neuron"]
-    # Integers make the sums exact.
-    total = count.sum("example", dtype=np.int64).to_numpy()
-    per_image = 1 / examples if examples else np.nan
-    synapses = events = np.nan
-    if fan_out is not None:
-        out = _checked(fan_out, neurons, layer, "fan_out")
-        synapses, events = float(out.sum()), float(total @ out) * per_image
-    return {
-        "neurons": neurons,
-        "spikes": float(total.sum()) * per_image,
-        "synapses": synapses,
-        "synaptic_events": events,
-        "dense_operations": synapses,
-        "clocked_operations": synapses * steps(tree),
-        "events_per_dense_operation": events / synapses if synapses else np.nan,
     }
 
 

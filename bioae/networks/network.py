@@ -226,20 +226,6 @@ class Network(Shown):
         state = starting_state(self.config.placed, arrays, dt=self.config.dt_seconds)
         return self.with_weights(state.arrays)
 
-    def fan_out(self) -> dict[str, NDArray[np.int64]]:
-        """Count the synapses that leave each neuron, by layer (neuron,).
-
-        They lead to the next layer, and within the layer where it is recurrent: the synaptic events
-        of one spike (`bioae.analysis.cost`). The last layer's neurons have only recurrent ones,
-        because the decoder reads their spikes without synapses.
-        """
-        counts = self.synapse_counts()
-        names = [placed.name for placed in self.config.placed]
-        return {
-            name: counts[name]["recurrent"] + (counts[following]["forward"] if following else 0)
-            for name, following in zip(names, (*names[1:], None), strict=True)
-        }
-
     def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:
         """Count the synapses that each layer receives, by source neuron.
 

@@ -62,7 +62,6 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "example": (99, "x", 0.5),
     "neuron": (99, -1, "x", 0.5),
     "layers": (["x"], 3),
-    "fan_out": ({"x": 1}, 3, {"latent": "x"}),
     "images": (0, "x", -1),
     "columns": (0, "x"),
     "most": (0, "x"),

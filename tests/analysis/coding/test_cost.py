@@ -1,4 +1,4 @@
-"""Costs and operations, counted synapse by synapse."""
+"""Operations, counted synapse by synapse."""
 
 from __future__ import annotations
 
@@ -11,47 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasters import Raster, make, rasters
 
-from bioae.analysis import cost, example_result, operations
+from bioae.analysis import example_result, operations
 from bioae.errors import ResultError
 
 RASTERS = rasters()
-
-
-@given(raster=RASTERS, data=st.data())
-def test_events_are_spikes_times_synapses_they_reach(raster: Raster, data: st.DataObject) -> None:
-    examples, steps, neurons = raster.shape
-    synapses = data.draw(arrays(bool, (neurons, 3)))
-    found = cost(make(raster), fan_out={"latent": synapses.sum(1)}).isel(layer=0)
-    events = sum(int(synapses[neuron].sum()) for _, _, neuron in np.argwhere(raster))
-    assert float(found["synaptic_events"]) == pytest.approx(events / examples)
-    assert float(found["spikes"]) == pytest.approx(raster.sum() / examples)
-    assert float(found["dense_operations"]) == synapses.sum()
-    assert float(found["clocked_operations"]) == synapses.sum() * steps
-    if synapses.any():
-        quotient = events / examples / synapses.sum()
-        assert float(found["events_per_dense_operation"]) == pytest.approx(quotient)
-    else:
-        assert np.isnan(found["events_per_dense_operation"])
-
-
-def test_spikes_are_known_without_fan_out_and_the_rest_is_nan() -> None:
-    tree = example_result()
-    found = cost(tree, fan_out={"latent": 144})
-    assert list(found["layer"].to_numpy()) == ["conv", "latent", "output"]
-    assert (found["spikes"] > 0).all()
-    known = np.isfinite(found["synaptic_events"].to_numpy())
-    assert known.tolist() == [False, True, False]
-    latent = found.sel(layer="latent")
-    assert float(latent["synaptic_events"]) == pytest.approx(float(latent["spikes"]) * 144)
-    assert float(latent["dense_operations"]) == 10 * 144
-    assert np.isnan(cost(tree)["synaptic_events"]).all()
-    assert all(array.attrs["long_name"] for array in found.values())
-
-
-def test_a_neuron_that_always_fires_costs_as_much_as_a_clocked_one() -> None:
-    found = cost(make(np.ones((3, 7, 4), bool)), fan_out={"latent": [1, 2, 3, 4]}).isel(layer=0)
-    assert float(found["synaptic_events"]) == float(found["clocked_operations"]) == 70
-    assert float(found["events_per_dense_operation"]) == 7
 
 
 @given(raster=RASTERS, data=st.data())
@@ -108,10 +71,6 @@ def test_operations_of_later_layers_come_from_the_spikes_of_the_layer_before() -
     assert float(rows["accumulates"]) == float(
         rows["forward_accumulates"] + rows["recurrent_accumulates"]
     )
-    # Together they are the synaptic events of all spikes.
-    out = {"conv": sizes["latent"], "latent": sizes["output"] + sizes["latent"] - 1, "output": 0}
-    events = cost(tree, fan_out=out)["synaptic_events"].sum()
-    assert float(found["accumulates"].sum()) == pytest.approx(float(events))
 
 
 def test_counts_of_operations_that_do_not_fit_are_refused() -> None:
