@@ -26,14 +26,7 @@ from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
 from bioae.files import atomic_output
 from bioae.firing_names import with_current_names
-from bioae.inputs import (
-    DAMAGED,
-    LARGEST_TEXT,
-    as_path,
-    check_input,
-    parse_toml,
-    read_members,
-)
+from bioae.inputs import DAMAGED, LARGEST_TEXT, as_path, check_input, parse_toml, read_members
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.networks.trained.cards import FOLDER, available, unknown_name

@@ -10,13 +10,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import (
-    Field,
-    Strict,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
 from bioae.checks import instance
 from bioae.equations.expressions import Expression

@@ -9,11 +9,7 @@ from typing import Any, ClassVar
 from bioae import arithmetic
 from bioae.noise import brian as noise
 from bioae.simulation.brian2_internals.sources import merge_cuda_sources, prepare_cuda_makefile
-from bioae.simulation.targets.cuda.requirements import (
-    LEAST_CAPABILITY,
-    Toolkit,
-    compute_capability,
-)
+from bioae.simulation.targets.cuda.requirements import LEAST_CAPABILITY, Toolkit, compute_capability
 
 #: Flags of nvcc: brian2cuda's defaults add -use_fast_math.
 _IEEE_FLAGS = ["-w", "-O3", "-fmad=false", "-std=c++17"]
