@@ -74,7 +74,13 @@ class BaselineProblem(DescentProblem):
         outputs: Activations = self.module(batch.drive)
         return outputs
 
-    def added(self, outputs: Activations, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+    def added(
+        self,
+        outputs: Activations,
+        batch: Batch,
+        stage: Stage,
+        elapsed: float,
+    ) -> dict[str, Tensor]:
         """Return ``kl``, beta times the divergence, if there is one, and the terms of weights."""
         terms = {}
         kind = self.config.baseline

@@ -72,7 +72,8 @@ def adapt(
     the former network, for 32 examples. Then all weights are trained by gradients. Those that go
     back in time through a whole presentation explode in some neurons: 24 updates are tried with the
     whole, a half, a quarter, a fifth and an eighth of it, then with a narrower spike derivative and
-    a detached reset. The setting with the lowest loss is used.
+    a detached reset. The setting with the lowest error is used. In the first half of the training
+    a term, which fades out, draws the spike counts of each layer to those of the former network.
 
     Parameters
     ----------
@@ -153,6 +154,7 @@ def _trainer(
     from bioae.runs import checkpoint
     from bioae.trainers.training.config import TrainingConfig
     from bioae.trainers.training.descent import reproducible
+    from bioae.trainers.training.guidance import GuidedProblem
     from bioae.trainers.training.trainer import GradientTrainer
     from bioae.trainers.training.training import assemble, with_settings
 
@@ -161,7 +163,7 @@ def _trainer(
         return assemble(config, network, given)
 
     training = tables["training"]
-    start = Network(changed.config.self_contained(), changed.weights)
+    start, earlier = Network(changed.config.self_contained(), changed.weights), assembled(former)
     problem = assembled(start)
     if stored is not None:
         start = artefact.load(stored).network
@@ -175,10 +177,12 @@ def _trainer(
         chosen = {key: settings[key] for key in _CHOSEN if key in settings}
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
-            start = _matched(problem, assembled(former))
+            start = _matched(problem, earlier)
             free = "truncate" not in training and training["derivative"] is _TRAINING["derivative"]
             chosen = _best(problem, start) if free else {}
-    return GradientTrainer(with_settings(problem, start, **chosen), start)
+    problem = with_settings(problem, start, **chosen)
+    guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
+    return GradientTrainer(guided, start)
 
 
 def _matched(problem: Problem, former: Problem) -> Network:
@@ -216,7 +220,7 @@ def _best(problem: Problem, start: Network) -> dict[str, Any]:
 
 
 def _loss(problem: Problem) -> float:
-    """Return the loss, summed over the second half of a few updates; infinity where it diverges."""
+    """Return the error, summed over the second half of a few updates; infinity if it diverges."""
     from bioae.runs.splits import example_order
     from bioae.trainers.training.trainer import GradientTrainer
 
@@ -227,7 +231,7 @@ def _loss(problem: Problem) -> float:
     try:
         for chosen in np.split(order, _TRIED):
             batch = problem.batch(train[chosen], seed)
-            losses.append(trainer.update(batch, stage)["loss"])
+            losses.append(trainer.update(batch, stage)[problem.task.kind])
     except NetworkError:
         return math.inf
     return sum(losses[_TRIED // 2 :])

@@ -165,8 +165,8 @@ class DescentProblem(ABC):
         return self.run(batch)
 
     @abstractmethod
-    def added(self, outputs: Any, stage: Stage, elapsed: float) -> dict[str, Tensor]:
-        """Return the terms that the loss adds to the error of the outputs of `run`, by name.
+    def added(self, outputs: Any, batch: Batch, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+        """Return the terms that the loss adds to the error of the outputs of `run` on a batch.
 
         `elapsed` is the time since the regularisers of the stage came into force, in epochs.
         """
@@ -175,7 +175,7 @@ class DescentProblem(ABC):
         """Return the loss of a batch, and the terms that it sums."""
         outputs = self.run(batch)
         error = loss_function(self.config.loss)(outputs.output, batch.targets)
-        terms = self.added(outputs, stage, elapsed)
+        terms = self.added(outputs, batch, stage, elapsed)
         loss = torch.stack([error, *terms.values()]).sum()
         return {"loss": loss, self.task.kind: error, **terms}
 

@@ -94,7 +94,13 @@ class Problem(DescentProblem):
         activity: Activity = self.mirror(batch.drive, key=batch.key)
         return activity
 
-    def added(self, outputs: Activity, stage: Stage, elapsed: float) -> dict[str, Tensor]:
+    def added(
+        self,
+        outputs: Activity,
+        batch: Batch,
+        stage: Stage,
+        elapsed: float,
+    ) -> dict[str, Tensor]:
         """Return the regularisers of the stage, by symbol."""
         return evaluate_regularisers(stage.regularisers, outputs, self.weights, elapsed)
 
