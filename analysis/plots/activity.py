@@ -217,7 +217,7 @@ def _draw_spikes(
         neuron,
         linestyle="none",
         marker="|" if few else ".",
-        markersize=5 if few else 3,
+        markersize=5 if few else 3 if count < 10_000 else 1.5,
         markeredgewidth=1 if few else 0,
         color=colour,
         rasterized=time.size > MOST_MARKERS,
