@@ -55,8 +55,9 @@ def from_monitors(
     duration
         The length of the recording, or of each trial.
     trials
-        The number of trials into which a continuous recording is cut, or of trials from 0 if
-        spikes have them; by default one, or the trials with spikes.
+        The number of trials into which a continuous recording is cut; if spikes have trials, their
+        number, from 0, or from 1 if the last one has this number. By default one, or all from the
+        first to the last with spikes.
     dt
         The length of a step; by default the shortest of the monitors' clocks, or 0.1 ms.
     neurons
@@ -71,7 +72,7 @@ def from_monitors(
     sizes = neurons if isinstance(neurons, Mapping) else dict.fromkeys(named, neurons)
     traced = states if isinstance(states, Mapping) else {[*named, _NAME][0]: states}
     unknown = [name for name in (*sizes, *traced) if name not in named]
-    if named and (unknown or (len(named) > 1 and traced is not states is not None)):
+    if named and (unknown or (len(named) > 1 and states is not None and traced is not states)):
         expected, found = f"a mapping of {', '.join(map(repr, named))}", repr(unknown or states)
         raise ResultError("populations do not fit", expected=expected, found=shortened(found))
     known = {name: _spikes(str(name), each, sizes.get(name)) for name, each in named.items()}
@@ -84,7 +85,8 @@ def from_monitors(
     for name, (size, neuron, time_ms, trial) in known.items():
         position, step = _placed(str(name), time_ms, trial, grid)
         monitor = traced.get(name)
-        traces = None if monitor is None else _traces(str(name), monitor, size, grid)
+        source = getattr(named[name], "source", None)
+        traces = None if monitor is None else _traces(str(name), monitor, source, size, grid)
         layer = LayerSpikes.of(
             str(name), (size,), example=position, step=step, neuron=neuron,
             examples=grid.trials.size, steps=grid.steps, states=traces,
@@ -97,15 +99,15 @@ def from_monitors(
 
 def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
     """Return the number of neurons, and neuron, time in ms and perhaps trial of each spike."""
-    trial = None
+    trial, own = None, None
     if all(hasattr(source, each) for each in ("i", "t", "source")):
-        neuron, time_ms, size = source.i, np.asarray(source.t) * 1e3, len(source.source)
+        neuron, time_ms, own = source.i, np.asarray(source.t) * 1e3, len(source.source)
     elif isinstance(source, tuple) and len(source) in (2, 3):
         neuron, time_ms = source[0], _ms(source[1], name)
         trial = whole_numbers(source[2], f"{name}: trials") if len(source) == 3 else None
     elif isinstance(source, list):
         each = [np.atleast_1d(_ms(times, name)) for times in source]
-        neuron, size = np.repeat(np.arange(len(each)), [*map(len, each)]), size or len(each)
+        neuron, own = np.repeat(np.arange(len(each)), [*map(len, each)]), len(each)
         time_ms = np.concatenate([*each, np.zeros(0)])
     else:
         found = shortened(type(source).__name__)
@@ -115,7 +117,8 @@ def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
     if len(shapes) > 1 or neuron.ndim > 1:
         found = " and ".join(map(str, sorted(shapes)))
         raise ResultError("spikes do not fit", where=name, expected="arrays (spike,)", found=found)
-    size = int(neuron.max(initial=0)) + 1 if size is None else size
+    own = int(neuron.max(initial=0)) + 1 if own is None else own
+    size = own if size is None else size
     return whole(size, f"{name}: neurons", least=1, error=ResultError), neuron, time_ms, trial
 
 
@@ -129,14 +132,17 @@ def _grid(duration: Any, trials: Any, dt: Any, own: list[NDArray[np.int64]]) -> 
         expected = f"a multiple of the step, {dt_ms:g} ms"
         raise ResultError("duration does not fit", expected=expected, found=f"{length:g} ms")
     count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
-    numbers = np.unique(np.concatenate(own)) if own and trials is None else np.arange(count)
-    if steps * max(1, numbers.size) > MOST_STEPS:
+    known = np.concatenate([*own, np.zeros(0, int)])
+    first, last = (int(known.min()), int(known.max())) if known.size else (0, -1)
+    start = int(last == count)
+    numbers = range(first, last + 1) if own and trials is None else range(start, start + count)
+    if steps * max(1, len(numbers)) > MOST_STEPS:
         raise ResultError(
             "the recording is too long", expected=f"at most {MOST_STEPS:,} steps",
-            found=f"{numbers.size} x {steps:,} steps of {dt_ms:g} ms",
+            found=f"{len(numbers)} x {steps:,} steps of {dt_ms:g} ms",
             hint="Times without a unit are in seconds; a longer dt makes fewer steps",
         )  # fmt: skip
-    return _Grid(dt_ms, steps, numbers)
+    return _Grid(dt_ms, steps, np.arange(numbers.start, numbers.stop))
 
 
 def _placed(
@@ -144,24 +150,31 @@ def _placed(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the position of the trial and the step in it, of each spike."""
     end = grid.steps * (grid.trials.size if trial is None else 1)
-    step = np.rint(time_ms / grid.dt_ms).astype(np.int64)
+    step = np.rint(time_ms / grid.dt_ms)
     step[step == end] -= 1
     inside = (step >= 0) & (step < end)
-    inside &= True if trial is None else np.isin(trial, grid.trials)
-    if not inside.all():
+    known = np.full(step.shape, True) if trial is None else np.isin(trial, grid.trials)
+    if not (inside & known).all():
+        place = (inside & known).argmin()
         count, length = grid.trials.size, grid.steps * grid.dt_ms / 1e3
         raise ResultError(
             "a spike is outside the recording", where=name,
             expected=f"{count} {'trial' if count == 1 else 'trials'} of {length:g} s",
-            found=f"{time_ms[inside.argmin()] / 1e3:g} s",
+            found=f"{time_ms[place] / 1e3:g} s" if trial is None or known[place]
+            else f"trial {trial[place]}",
             hint="Give the duration of a trial in seconds, and the number of trials",
         )  # fmt: skip
-    position, step = np.divmod(step, grid.steps)
+    position, step = np.divmod(step.astype(np.int64), grid.steps)
     return position if trial is None else np.searchsorted(grid.trials, trial), step
 
 
-def _traces(name: str, monitor: Any, size: int, grid: _Grid) -> dict[str, tuple[Any, str]]:
-    """Return the variables of a monitor, (trial, step, neuron), with their units."""
+def _traces(
+    name: str, monitor: Any, source: Any, size: int, grid: _Grid
+) -> dict[str, tuple[Any, str]]:
+    """Return the variables of a monitor, (trial, step, neuron), with their units.
+
+    `source` is the group whose spikes are recorded, if it is known.
+    """
     total, traces = grid.trials.size * grid.steps, {}
     times = np.asarray(getattr(monitor, "t", ())) * 1e3
     every = np.array_equal(np.rint(times[:total] / grid.dt_ms), np.arange(total))
@@ -171,13 +184,23 @@ def _traces(name: str, monitor: Any, size: int, grid: _Grid) -> dict[str, tuple[
             expected=f"a StateMonitor with {total:,} values, every {grid.dt_ms:g} ms from 0",
             found=f"{type(monitor).__name__} with {times.size:,}, to {times.max(initial=0):g} ms",
         )  # fmt: skip
+    groups = [group for group in (monitor.source, source) if group is not None]
+    record = np.asarray(monitor.record)
+    same = len({(getattr(group, "start", 0), len(group)) for group in groups}) == 1
+    if not same or record.max(initial=0) >= size:
+        raise ResultError(
+            "states are not of the neurons whose spikes are recorded", where=name,
+            expected=f"a StateMonitor of the same {size} neurons",
+            found=f"one of {len(monitor.source)}, neurons {shortened(str(record))}",
+        )  # fmt: skip
+    complete = np.unique(record).size == size
     for variable in monitor.record_variables:
-        values = recorded = getattr(monitor, variable)
-        if len(monitor.record) < size:
-            values = np.full((size, len(times)), np.nan)
-            values[monitor.record] = recorded
-        values = np.asarray(values)[:, :total].T.reshape(-1, grid.steps, size)
-        traces[variable] = values, unit_name(recorded)
+        recorded = getattr(monitor, variable)
+        kind = np.asarray(recorded).dtype if complete else float
+        values = np.full((size, len(times)), 0 if complete else np.nan, kind)
+        values[record] = recorded
+        placed = values[:, :total].T.reshape(-1, grid.steps, size)
+        traces[variable] = placed, unit_name(recorded)
     return traces
 
 

@@ -26,7 +26,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> tuple[SpikeMonitor, StateMonito
         6, LEAKY, threshold="v > 15*mV", reset="v = 0*mV", method="exact", dt=0.1 * ms
     )
     spikes = SpikeMonitor(group)
-    states = [StateMonitor(group, "v", record=which) for which in (True, [1, 4])]
+    states = [StateMonitor(group, "v", record=which) for which in (range(5, -1, -1), [4, 1])]
     Network(group, spikes, *states).run(40 * ms)
     assert spikes.num_spikes > 20
     return spikes, *states
@@ -40,13 +40,15 @@ def test_forms_of_one_recording(recorded: tuple[Any, ...], tmp_path: Path) -> No
     write_result(tree, tmp_path / "r.nc")
     assert analysis.open_result(tmp_path / "r.nc").identical(tree)
     v = tree["layers/neurons/state_v"]
-    np.testing.assert_array_equal(v[0].T, np.asarray(every.v))
+    np.testing.assert_array_equal(v[0].T, np.asarray(every.v)[::-1])
     assert v.attrs["units"] == "volt"
     partly = analysis.from_monitors(monitor, some, duration=0.02, trials=2)[
         "layers/neurons/state_v"
     ]
     assert np.isnan(partly[:, :, 0]).all()
     np.testing.assert_array_equal(partly[1, :, [1, 4]], v[0, 200:, [1, 4]])
+    with refused(ResultError, where="neurons", found="one of 6, neurons [4 1]"):
+        analysis.from_monitors((monitor.i[:] % 2, monitor.t), some, duration=40 * ms)
     plain = analysis.from_monitors(monitor, duration=40 * ms)
     seconds = np.asarray(monitor.t)
     trials = monitor.i[:], seconds % 0.02, (seconds / 0.02).astype(int) + 5
@@ -58,10 +60,21 @@ def test_forms_of_one_recording(recorded: tuple[Any, ...], tmp_path: Path) -> No
         assert analysis.from_monitors(spikes, duration=0.04, neurons=6).identical(plain)
     numbered = analysis.from_monitors(trials, duration=0.02, neurons={"neurons": 6})
     assert numbered["example"].to_numpy().tolist() == [5, 6]
+    assert (
+        analysis.from_monitors(monitor, duration=0.04, neurons=9)["layers/neurons"].sizes["neuron"]
+        == 9
+    )
     cut = analysis.from_monitors(monitor, duration=20 * ms, trials=2)
     np.testing.assert_array_equal(
         analysis.spike_count(numbered, "neurons"), analysis.spike_count(cut, "neurons")
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"trials": 3}])
+def test_a_silent_trial_is_an_example(options: Any) -> None:
+    spikes = ([0, 0], [0.1, 0.1], [1, 3])
+    tree = analysis.from_monitors(spikes, duration=1, **options)
+    assert tree["example"].to_numpy().tolist() == [1, 2, 3]
 
 
 def test_times_are_rounded_to_the_nearest_step() -> None:
@@ -85,7 +98,8 @@ ONE = (np.array([0]), np.array([0.005]))
         (([7], [0.005]), {"neurons": 5}, {"expected": "0 to 4", "found": "7 to 7"}),
         (([0], ["x"]), {}, {"found": "['x']"}),
         (([0], [0.5]), {}, {"where": "neurons", "expected": "1 trial of 0.01 s", "found": "0.5 s"}),
-        (([0], [0.005], [3]), {"trials": 2}, {"expected": "2 trials of 0.01 s"}),
+        (([0], [0.005], [3]), {"trials": 2}, {"found": "trial 3"}),
+        ([[0.005]], {"neurons": 0}, {"expected": "1 or more"}),
         (
             {"a": ONE, "b": (*ONE, [0])},
             {},
