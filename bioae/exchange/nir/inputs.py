@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +95,7 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
 
 
 def check_output(name: str, node: Graph, shape: Shape) -> None:
-    """Refuse an output that is not the last layer's; one without a shape is.
+    """Raise if the output's shape differs from the last layer's; a missing shape is accepted.
 
     A library may take the shape from parameters that neurons share, with axes of length 1.
     """
@@ -102,7 +103,9 @@ def check_output(name: str, node: Graph, shape: Shape) -> None:
     values = np.ravel(any_array(stored))
     if values.dtype.kind not in "iuf" or not values.size:
         return
-    shared = all(n in {1, each} for n, each in zip(values[::-1], shape[::-1], strict=False))
+    pairs = zip_longest(values[::-1], shape[::-1], fillvalue=1)
+    shared = all(n in {1, each} for n, each in pairs)
+    shared &= values.size >= len(shape) or (values == 1).all()
     if not shared and np.prod(values.astype(float)) != math.prod(shape):
         raise nir_error(name, "the shape of the output does not fit",
                         expected=f"{shape}, of the last layer", found=stored)  # fmt: skip

@@ -90,6 +90,11 @@ BAD = {
               "input>n", "n>output"),
         "'output'",
     ),
+    "output of more axes": (
+        graph({"n": lif(), "output": nir.Output({"output": np.array([7, 3])})},
+              "input>n", "n>output"),
+        "'output'",
+    ),
     "empty": (chain(w=nir.Scale(np.ones(0)), n=lif()), "'w'"),
     "texts": (chain(w=nir.Scale(np.array(["a", "b", "c"])), n=lif()), "'w'"),
 }  # fmt: skip
