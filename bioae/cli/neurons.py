@@ -141,16 +141,16 @@ def _firing(model: NeuronModel) -> tuple[list[str], float | None]:
     if model.threshold is None:
         return [], None
     advice = "look at the threshold, and at the size and sign of `weight`"
-    try:
-        drive = rheobase(model, per="ms")
-    except ModelError as error:
-        if error.where:  # it does not settle
-            raise
+    drive = rheobase(model, per="ms")
+    if drive == math.inf:
         limit = "under no constant drive of up to 1,000,000 network weights per ms"
         return [f"it never fires, {limit}; {advice}"], None
     if not drive:
-        rate = float(rate_curve(model, [0.0], duration="500*ms", discard="0*ms")[0])
-        return [f"it fires without input, {rate:.3g} spikes per second in the first 500 ms"], None
+        line = "it fires without input"
+        with suppress(ModelError):  # a state does not stay finite
+            rate = float(rate_curve(model, [0.0], duration="500*ms", discard="0*ms")[0])
+            line += f", {rate:.3g} spikes per second in the first 500 ms"
+        return [line], None
     try:
         weight = threshold_weight(model)
     except ModelError:

@@ -206,16 +206,10 @@ def drive_range(
     ModelError
         If no drive makes the model fire.
     """
-    step = time_step(model, dt)
-    steps = steps_of(duration, step, "duration")
-    scale = drive_scale(per, step)
     rate = number(rate, "rate", above=0)
-    neuron = IsolatedNeuron(model, dt=step, schedule=schedule, parameters=parameters)
-
-    def counts(drives: Drives) -> NDArray[np.int64]:
-        return np.asarray(_raster(neuron.copied(), drives * scale, steps).sum(axis=0))
-
-    coarse = counts(_COARSE)
+    counts, coarse, steps, step = _coarse(
+        model, dt, duration, per, schedule=schedule, parameters=parameters
+    )
     if not coarse.any():
         raise ModelError(f"no constant drive makes the neuron model {model.name!r} fire")
     wanted = min(rate * steps * step, float(coarse.max()))
@@ -234,14 +228,10 @@ def rheobase(
 ) -> float:
     """Return the smallest constant drive that makes a neuron fire within `duration`, to 1 %.
 
-    Raises
-    ------
-    ModelError
-        If no drive makes the model fire.
+    It is infinite if no drive makes the neuron fire.
     """
-    return drive_range(
-        model, rate=1.0, dt=dt, duration=duration, per=per, schedule=schedule, parameters=parameters
-    )[0]
+    counts, coarse, *_ = _coarse(model, dt, duration, per, schedule=schedule, parameters=parameters)
+    return _first(counts, _COARSE, coarse, 1.0)
 
 
 def threshold_weight(
@@ -326,6 +316,21 @@ def _drives(
 
 def _curve(model: NeuronModel, options: dict[str, Any], drives: Any) -> xr.DataArray:
     return rate_curve(model, drives, per="ms", discard="0*ms", **options)
+
+
+def _coarse(
+    model: NeuronModel, dt: str | None, duration: str, per: Per, **options: Any
+) -> tuple[Counts, NDArray[np.int64], int, float]:
+    """Return spike counts as a function of drives, those of `_COARSE`, the steps, and dt in s."""
+    step = time_step(model, dt)
+    steps = steps_of(duration, step, "duration")
+    scale = drive_scale(per, step)
+    neuron = IsolatedNeuron(model, dt=step, **options)
+
+    def counts(drives: Drives) -> NDArray[np.int64]:
+        return np.asarray(_raster(neuron.copied(), drives * scale, steps).sum(axis=0))
+
+    return counts, counts(_COARSE), steps, step
 
 
 def _raster(neuron: IsolatedNeuron, drives: Drives, steps: int) -> NDArray[np.bool_]:

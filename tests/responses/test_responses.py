@@ -39,6 +39,7 @@ MILLIVOLTS = model(
 def test_the_rheobase_of_a_neuron_that_diverges_is_almost_zero() -> None:
     diverging = model(method="euler", parameters={"tau": "0.4*ms", "theta": "1"})
     assert 0 < rheobase(diverging, dt="1*ms") < 1e-12
+    assert rheobase(SILENT, dt="1*ms") == np.inf
 
 
 def test_the_f_i_curve_of_the_lif_counts_inputs_to_the_threshold() -> None:
@@ -152,6 +153,7 @@ def test_parameters_may_be_replaced_by_numbers() -> None:
     assert not actual.equals(rate_curve(model(), drives, **options))
 
 
+SILENT = model(threshold="v > 1e9*theta", weight="1e-9")
 CUBIC = model(equations="dv/dt = v**3/tau : 1", method="euler", threshold="v > 1", reset="")
 
 
@@ -164,7 +166,7 @@ CUBIC = model(equations="dv/dt = v**3/tau : 1", method="euler", threshold="v > 1
         (lambda: rate_curve(model(), [1], duration="1*mV"), "duration"),
         (lambda: rate_curve(model(), [1], parameters={"taw": 1.0}), "'taw'"),
         (lambda: rate_curve(model(), [1, 2] / ms, per="ms"), "drives"),
-        (lambda: rheobase(model(threshold="v > 1e9*theta", weight="1e-9"), dt="1*ms"), "'mine'"),
+        (lambda: rate_curve(SILENT, dt="1*ms"), "'mine'"),
         (lambda: step_response(CUBIC, 9.0, dt="1*ms"), "found v"),
     ],
 )
