@@ -119,9 +119,10 @@ def population_activity(
     example = first_example(next(iter(trees.values()))) if example is None else example
     places = panels_of(trees, layers)
     ends = _ends(trees, places.values(), clock)
-    longest = max(map(steps, trees.values()))
-    bin_steps = -(-longest // 200) if sigma_ms is None and longest > MANY_STEPS else 1
-    first_dt = float(next(iter(trees.values())).attrs["dt_ms"])
+    dt_ms = {name: float(tree.attrs["dt_ms"]) for name, tree in trees.items()}
+    binned = sigma_ms is None and max(map(steps, trees.values())) > MANY_STEPS
+    # At most 200 bins, of the same length in all results.
+    bin_ms = max(-(-steps(tree) // 200) * dt_ms[name] for name, tree in trees.items())
     names = list(dict.fromkeys(layer for _, layer in places.values()))
     rates = {layer: joined(_RATE, layer if len(names) > 1 else "") for layer in names}
     rows = {
@@ -142,10 +143,11 @@ def population_activity(
             axes[title].set(xlim=ends, ylabel="neuron")
         if (below := axes.get(rates[layer])) is not None:
             rate = population_rate(tree.sel(example=[example]), layer, sigma_ms=sigma_ms)
+            bin_steps = max(1, round(bin_ms / dt_ms[name])) if binned else 1
             first = np.arange(0, rate.size + bin_steps, bin_steps).clip(max=rate.size)
             means = np.add.reduceat(rate.to_numpy(), first[:-1]) / np.diff(first)
             # Dots are at the start of their steps, and so is the middle of each stair of the rate.
-            edges = (first - 0.5) * float(tree.attrs["dt_ms"]) + _delay(tree, layer, clock)
+            edges = (first - 0.5) * dt_ms[name] + _delay(tree, layer, clock)
             below.stairs(means, edges, baseline=None, linewidth=1.5, label=name, **line_of(index))
     for layer in names:
         if (below := axes.get(rates[layer])) is not None:
@@ -154,7 +156,7 @@ def population_activity(
             below.yaxis.set_major_locator(MaxNLocator(3))
             shown = [name for name, own in places.values() if own == layer]
             note = [(index, name) for index, name in enumerate(trees) if name and name in shown]
-            width = f", bins of {bin_steps * first_dt:g} ms" if bin_steps > 1 else ""
+            width = f", bins of {bin_ms:g} ms" if binned else ""
             head(below, f"mean rate of {layer}{width}", note)
     return figure_of(axes.values())
 

@@ -228,9 +228,10 @@ def _binned(
     """Return the middles of at most 200 bins of lengths, and their densities."""
     end = int(np.searchsorted(density.cumsum(), 0.995 * density.sum())) + 1
     size = -(-end // 200)
+    end = min(-(-end // size) * size, length.size)  # whole bins
     first = np.arange(0, end, size)
     middle = length[first] + (length[size - 1] - length[0]) / 2
-    return middle, np.add.reduceat(density[:end], first) / size
+    return middle, np.add.reduceat(density[:end], first) / np.diff(first, append=end)
 
 
 @styled
