@@ -30,7 +30,7 @@ _CONFUSION = (
 )
 #: The most classes of a confusion matrix that is printed as a table.
 _MOST_CLASSES = 20
-#: The largest rate above which neurons count as bursting: none fires as fast in shorter steps.
+#: Where bursting would need a higher rate, its row is left out unless neurons are bursting.
 _MOST_HZ = 1000
 _PAIRED = (
     "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
@@ -137,7 +137,7 @@ def _firing(measures: Measures, name: str) -> Table:
     rows, anchors, notes = [], {}, []
     limit_hz = 1e3 * measures.bursting_threshold / measures.attributes[name]["dt_ms"]
     for key, definition in DEFINITIONS.items():
-        if key == "bursting_fraction" and limit_hz > _MOST_HZ:
+        if key == "bursting_fraction" and limit_hz > _MOST_HZ and not numbers[key].any():
             limit = f"{measures.bursting_threshold:g} spikes per step, here {limit_hz:,.0f} Hz"
             notes.append(f"Bursting neurons fire more than {limit}: see the burst index instead.")
             continue
