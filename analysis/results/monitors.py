@@ -16,7 +16,7 @@ from bioae.simulation.results.root import MOST_STEPS, RECORDING
 from bioae.units import has_unit, in_ms, unit_name
 
 #: The name of a single population, and the length of a step without a clock.
-_NAME, _DT_S = "neurons", 1e-4
+_NAME, DT_S = "neurons", 1e-4
 _FORMS = "a SpikeMonitor that records, (i, t), (i, t, trial), or a list of each neuron's times"
 
 
@@ -80,7 +80,7 @@ def from_monitors(
     own = [trial for *_, trial in known.values() if trial is not None]
     if own and len(own) < len(known):
         raise ResultError("trials do not fit", expected="(i, t, trial) of all populations, or none")
-    grid = _grid(duration, trials, min(clocks, default=_DT_S) if dt is None else dt, own)
+    grid = _grid(duration, trials, min(clocks, default=DT_S) if dt is None else dt, own)
     layers = []
     for name, (size, neuron, time_ms, trial) in known.items():
         position, step = _placed(str(name), time_ms, trial, grid)
@@ -123,10 +123,7 @@ def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
 
 
 def _grid(duration: Any, trials: Any, dt: Any, own: list[NDArray[np.int64]]) -> _Grid:
-    dt_ms, length = (
-        number(_ms(time, name), f"{name} in ms", above=0, error=ResultError)
-        for name, time in (("dt", dt), ("duration", duration))
-    )
+    dt_ms, length = length_ms(dt, "dt"), length_ms(duration, "duration")
     steps = round(length / dt_ms)
     if not steps or abs(steps * dt_ms - length) > 1e-6 * length:
         expected = f"a multiple of the step, {dt_ms:g} ms"
@@ -202,6 +199,11 @@ def _traces(
         placed = values[:, :total].T.reshape(-1, grid.steps, size)
         traces[variable] = placed, unit_name(recorded)
     return traces
+
+
+def length_ms(time: Any, name: str) -> float:
+    """Return a length of time in ms; without a unit it is in seconds."""
+    return number(_ms(time, name).tolist(), f"{name} in ms", above=0, error=ResultError)
 
 
 def _ms(times: Any, name: str) -> NDArray[np.float64]:

@@ -12,13 +12,16 @@ import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 import xarray as xr
 
 from bioae.analysis.results.layers import duration_s
-from bioae.analysis.results.monitors import from_monitors
+from bioae.analysis.results.monitors import DT_S, from_monitors, length_ms
+from bioae.checks import whole
 from bioae.errors import ResultError, shortened
 from bioae.inputs import check_input
 
 #: The suffixes of files that are tables.
 SUFFIXES = (".csv", ".tsv")
-_EXPECTED = "a first line with neuron, time (in seconds), and perhaps trial and population"
+_EXPECTED = (
+    "a first line with neuron, time (in seconds) or time_ms, and perhaps trial and population"
+)
 
 
 def read_spikes(
@@ -37,26 +40,30 @@ def read_spikes(
     Parameters
     ----------
     duration
-        As for `from_monitors`; by default up to the last spike, in whole milliseconds. The
-        attribute `source` of the result has it.
+        As for `from_monitors`; by default up to the last spike, in whole milliseconds and
+        whole steps. The attribute `source` of the result has it.
     trials, dt, neurons
         As for `from_monitors`.
     """
     path = check_input(path, ResultError, "table of spikes")
     table = _read(path)
     numbers = _numbers(table, path)
-    end = max(numbers["time"].max(), 0) / (1 if "trial" in numbers else trials or 1)
-    length = (np.floor(end * 1e3 + 1e-6) + 1) / 1e3 if duration is None else duration
-    population = table.get("population", pd.Series("neurons", table.index)).fillna("").astype(str)
+    count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)
+    until = " (up to the last spike)" if duration is None else ""
+    if duration is None:
+        end = max(float(numbers["time"].max()), 0) / (1 if "trial" in numbers else count)
+        step = length_ms(DT_S if dt is None else dt, "dt")
+        steps = np.ceil((np.floor(end * 1e3 + 1e-6) + 1) / step - 1e-6)
+        duration = float(steps * step) / 1e3
+    population = table.get("population", pd.Series("neurons", table.index)).astype(str)
     groups = numbers.groupby(population, sort=False)
     spikes = {name: tuple(rows[each].to_numpy() for each in rows) for name, rows in groups}
     try:
-        tree = from_monitors(spikes, duration=length, trials=trials, dt=dt, neurons=neurons)
+        tree = from_monitors(spikes, duration=duration, trials=trials, dt=dt, neurons=neurons)
     except ResultError as error:
         where = f"{path}, {error.where}" if error.where else str(path)
         parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
         raise ResultError(error.what, where=where, **parts) from None
-    until = " (up to the last spike)" if duration is None else ""
     tree.attrs["source"] = (
         f"{path.name}: {len(table):,} spikes; trials: {tree.sizes['example']}, of "
         f"{duration_s(tree):g} s{until}; steps: {tree.attrs['dt_ms']:g} ms"
@@ -65,7 +72,7 @@ def read_spikes(
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Return a table with the names of its columns, in small letters."""
+    """Return a table with the names of its columns in lower case."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             separator = max(",;\t", key=file.readline().count)
@@ -77,25 +84,32 @@ def _read(path: Path) -> pd.DataFrame:
             "the table cannot be read", where=str(path), expected=_EXPECTED, found=found
         ) from None
     table.columns = [str(name).strip().lower() for name in table]
-    if "time_ms" in table:
-        table["time"] = 1e-3 * pd.to_numeric(table.pop("time_ms"), errors="coerce")
     return table.rename(columns={"example": "trial", "layer": "population"})
 
 
 def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return neuron, time in seconds and perhaps trial of each spike."""
-    columns = [name for name in ("neuron", "time", "trial") if name in table]
-    if columns[:2] != ["neuron", "time"] or table.empty or table.columns.has_duplicates:
+    columns = [name for name in ("neuron", "time", "time_ms", "trial") if name in table]
+    times = [name for name in columns if name.startswith("time")]
+    fits = "neuron" in columns and len(times) == 1 and not table.columns.has_duplicates
+    if not fits or table.empty:
         found = shortened(", ".join(table)) if len(table) else "no row below it"
         raise ResultError("not a table of spikes", where=str(path), expected=_EXPECTED, found=found)
     numbers = table[columns].apply(pd.to_numeric, errors="coerce")
-    whole = numbers.columns != "time"
-    wrong = np.argwhere(~np.isfinite(numbers.to_numpy(float)) | (whole & (numbers % 1 != 0)))
+    values, integers = numbers.to_numpy(float), ~numbers.columns.isin(times)
+    fraction = (values != np.rint(values)) | (abs(values) > 2**53)
+    unnamed = table.get("population", pd.Series("", table.index)).isna()
+    wrong = np.argwhere(np.column_stack([~np.isfinite(values) | (integers & fraction), unnamed]))
     if wrong.size:
-        row, column = wrong[0]
+        row, name = wrong[0][0], [*columns, "population"][wrong[0][1]]
+        lines = enumerate(path.read_text("utf-8-sig").split("\n"), 1)
+        place = [line for line, text in lines if text.strip(" ")][row + 1]
         raise ResultError(
-            f"the {columns[column]} does not fit", where=f"{path}, row {row + 1}",
-            expected="a whole number" if whole[column] else "a number",
-            found=str(table[columns].iloc[row, column]),
+            f"the {name} does not fit", where=f"{path}, line {place}",
+            expected={"population": "a name", times[0]: "a number"}.get(name, "a whole number"),
+            found=str(table[name].iloc[row]),
         )  # fmt: skip
-    return numbers.astype(dict.fromkeys(numbers.columns[whole], np.int64))
+    if times == ["time_ms"]:
+        numbers["time_ms"] = 1e-3 * numbers["time_ms"]
+    names = dict.fromkeys(numbers.columns[integers], np.int64)
+    return numbers.astype(names).rename(columns={"time_ms": "time"})

@@ -17,6 +17,7 @@ def analyze(
     duration: Decimal | None = None,
     dt: Decimal | None = None,
     neurons: Positive | None = None,
+    trials: Positive | None = None,
     json: Json = False,
     overwrite: bool = False,
 ) -> int:
@@ -29,7 +30,7 @@ def analyze(
     ----------
     results
         Results of `bioae simulate`, or tables of spikes (.csv): a first line with neuron, time (in
-        seconds), and perhaps trial and population.
+        seconds) or time_ms, and perhaps trial and population.
     duration
         Of tables of spikes: length of the recording, or of each trial, in seconds; by default up to
         the last spike.
@@ -38,6 +39,9 @@ def analyze(
     neurons
         Of tables of spikes: number of neurons of each population; by default up to the last one
         that spikes.
+    trials
+        Of tables of spikes: number of trials, into which the recording is cut if the table has no
+        column trial.
     out
         The folder to write to.
     overwrite
@@ -51,7 +55,7 @@ def analyze(
     from bioae.analysis.results.spike_tables import read_spikes
     from bioae.cli.tables import print_table
 
-    options: dict[str, Any] = {"duration": duration, "dt": dt, "neurons": neurons}
+    options: dict[str, Any] = {"duration": duration, "dt": dt, "neurons": neurons, "trials": trials}
     if not any(map(is_table, results)):
         check_effect("no result is a table of spikes", **options)
     sources = named_sources(results)

@@ -145,6 +145,12 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
     assert tree.attrs["steps"] == 5010  # the last spike is in step 5000
     np.testing.assert_array_equal(analysis.spike_count(tree, "exc"), [[1, 1]])
     assert analysis.read_spikes(path, trials=2).attrs["steps"] == 2510
+    assert analysis.read_spikes(path, dt=0.002).attrs["steps"] == 251
+    for trials in ("2", -1):
+        with refused(ResultError, expected=re.compile("1|whole")):
+            analysis.read_spikes(path, trials=trials)
+    with refused(ResultError, found="1e+300 s"):
+        analysis.from_monitors(([0], [1e300]), duration=1)
 
 
 @pytest.mark.parametrize(
@@ -153,9 +159,14 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
         ("0,0.1\n1,0.2\n", "", "0, 0.1"),
         ("neuron,time\n", "", "no row below it"),
         ("", "", "No columns to parse from file"),
-        ("neuron,time\n0,0.1\n1,x\n", ", row 2", "x"),
-        ("neuron,time\n0,0.1\n1.5,0.2\n", ", row 2", "1.5"),
+        ("neuron,time\n0,0.1\n1,x\n", ", line 3", "x"),
+        ("neuron,time\n0,0.1\n\n1.5,0.2\n", ", line 4", "1.5"),
         ("neuron,time\n0,-0.1\n", ", neurons", "-0.1 s"),
+        ("neuron,Time_ms,time_ms\n0,1,1\n", "", "neuron, time_ms, time_ms"),
+        ("neuron,time,time_ms\n0,1,1\n", "", "neuron, time, time_ms"),
+        ("neuron,time_ms\n0,x\n", ", line 2", "x"),
+        ("neuron,time\n1e300,0.1\n", ", line 2", "1e+300"),
+        ("neuron,time,population\n0,0.1,a\n0,0.1,\n", ", line 3", "nan"),
         ("neuron,time\n0,0.1,2\n", "", re.compile("Length of header")),
     ],
 )
