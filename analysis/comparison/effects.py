@@ -157,7 +157,11 @@ def compare_values(
         if any(name in a[layer] and name in b[layer] for layer in layers)
     ]
     if not names:
-        raise ResultError("the two have no layer and statistic in common to compare")
+        raise ResultError(
+            "the two have no layer and statistic in common to compare",
+            found=" and ".join(", ".join(map(repr, each)) for each in (a, b)),
+            hint="Name the population of a recording as the layer",
+        )
     pairs = [_paired(layer, a[layer], b[layer], paired) for layer in layers]
     dims = ("layer", "statistic")
     table = np.full((len(COLUMNS), len(layers), len(names)), np.nan)
