@@ -19,6 +19,11 @@ from bioae.inputs import check_input
 
 #: The suffixes of files that are tables.
 SUFFIXES = (".csv", ".tsv")
+#: Other names of columns.
+_NAMES = {
+    "unit": "neuron", "unit_id": "neuron", "cell": "neuron", "spike_time": "time", "time_s": "time",
+    "spike_time_s": "time", "example": "trial", "layer": "population",
+}  # fmt: skip
 _EXPECTED = (
     "a first line with neuron, time (in seconds) or time_ms, and perhaps trial and population"
 )
@@ -64,9 +69,11 @@ def read_spikes(
         where = f"{path}, {error.where}" if error.where else str(path)
         parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
         raise ResultError(error.what, where=where, **parts) from None
+    sizes = ", ".join(f"{node.sizes['neuron']} {name}" for name, node in tree["layers"].items())
+    note = "; neuron 0 has none: are they numbered from 1?" if numbers["neuron"].min() == 1 else ""
     tree.attrs["source"] = (
-        f"{path.name}: {len(table):,} spikes; trials: {tree.sizes['example']}, of "
-        f"{duration_s(tree):g} s{until}; steps: {tree.attrs['dt_ms']:g} ms"
+        f"{path.name}: {len(table):,} spikes of {sizes}{note}; trials: {tree.sizes['example']}, "
+        f"of {duration_s(tree):g} s{until}; steps: {tree.attrs['dt_ms']:g} ms"
     )
     return tree
 
@@ -84,7 +91,7 @@ def _read(path: Path) -> pd.DataFrame:
             "the table cannot be read", where=str(path), expected=_EXPECTED, found=found
         ) from None
     table.columns = [str(name).strip().lower() for name in table]
-    return table.rename(columns={"example": "trial", "layer": "population"})
+    return table.rename(columns=_NAMES)
 
 
 def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:

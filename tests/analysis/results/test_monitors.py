@@ -132,7 +132,7 @@ def test_a_table_that_was_exported_is_read_back(tmp_path: Path) -> None:
     found = analysis.read_spikes(path, duration=0.02, dt=0.001)
     assert analysis.layer_names(found) == analysis.layer_names(tree)
     assert analysis.differing_spikes(tree, found)["differing"].sum() == 0
-    assert found.attrs["source"].startswith("spikes.csv: 6,019 spikes; trials: 12, of 0.02 s;")
+    assert found.attrs["source"].startswith("spikes.csv: 6,019 spikes of 144 conv, 10 latent")
     with refused(ResultError, where=path, hint=re.compile("read_spikes")):
         analysis.open_result(path)
 
