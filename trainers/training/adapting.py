@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from bioae.checks import whole
+from bioae.checks import instance, whole
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.extras import need_torch
 from bioae.runs.folder import CHECKPOINT
@@ -31,7 +31,6 @@ _TRAINING: dict[str, Any] = {
     "batch_size": 8,
     "learning_rate": 4e-3,
     "schedule": {"name": "cosine", "warm_up": 0.05, "final": 0.01},
-    "derivative": {"name": "arctan"},
     "gradient_clip": 0,
     "select": "last",
 }
@@ -42,7 +41,8 @@ _HELD_OUT = 100
 #: The parts of a presentation through which gradients may go back, as divisors of its steps.
 _PARTS = (1, 2, 4, 5, 8)
 
-#: Another spike derivative, which suits neurons that are reset to one value.
+#: The spike derivatives that are tried; the second suits neurons that are reset to one value.
+_WIDE = {"name": "arctan"}
 _NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
 
 #: The updates in which a choice is tried.
@@ -136,11 +136,23 @@ def adapt(
     epochs = -(-number // (len(examples) - held_out))
     drawn = example_order(seed, 0, len(examples))[: -(-number // epochs) + held_out]
     given = Given(examples[np.sort(drawn)], None, {})
-    own = dict(settings or {})
-    training = {**_TRAINING, "epochs": epochs, "seed": seed, **own.get("training", {})}
+    own = _tables(settings or {})
+    training = {**_TRAINING, "epochs": epochs, "seed": seed, **own.pop("training", {})}
     tables = {**own, "data": {"validation": held_out}, "training": training}
     make = partial(_trainer, changed, before, given, tables)
     return run(make, out, resume=resume, overwrite=overwrite, progress=progress)
+
+
+def _tables(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of settings that fit an adaptation."""
+    names = ("training", "regularisers")
+    instance(settings, "settings", Mapping, error=NetworkError)
+    for name, table in settings.items():
+        if name not in names:
+            expected = " or ".join(names)
+            raise NetworkError("no such table", where="settings", expected=expected, found=name)
+        instance(table, f"settings, {name}", Mapping, error=NetworkError)
+    return dict(settings)
 
 
 def _trainer(
@@ -162,7 +174,7 @@ def _trainer(
         config = TrainingConfig.from_mapping({**tables, "network": network.config})
         return assemble(config, network, given)
 
-    training = tables["training"]
+    own = {key: each for key, each in tables["training"].items() if key in _CHOSEN}
     start, earlier = Network(changed.config.self_contained(), changed.weights), assembled(former)
     problem = assembled(start)
     if stored is not None:
@@ -174,12 +186,11 @@ def _trainer(
             )  # fmt: skip
         before, _ = checkpoint.load(stored.parent / CHECKPOINT)
         settings = before.config.get("training", {})
-        chosen = {key: settings[key] for key in _CHOSEN if key in settings}
+        chosen = {key: settings[key] for key in _CHOSEN if key in settings} | own
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
             start = _matched(problem, earlier)
-            free = "truncate" not in training and training["derivative"] is _TRAINING["derivative"]
-            chosen = _best(problem, start) if free else {}
+            chosen = {"derivative": _WIDE, **own} if own else _best(problem, start)
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
     return GradientTrainer(guided, start)
@@ -211,7 +222,8 @@ def _best(problem: Problem, start: Network) -> dict[str, Any]:
 
     steps = start.config.steps
     cuts: list[dict[str, Any]] = [
-        {"truncate": max(steps // part, 1)} if part > 1 else {} for part in _PARTS
+        {"derivative": _WIDE, **({"truncate": max(steps // part, 1)} if part > 1 else {})}
+        for part in _PARTS
     ]
     losses = [tried(each) for each in cuts]
     best = cuts[losses.index(min(losses))]

@@ -60,6 +60,9 @@ def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -
         adapt(*arguments, presentations=64, out=out, progress=interrupt)
     with refused(OutputError, where=out):
         adapt(former.with_neuron("lif"), former, DATA, presentations=64, out=out, resume=True)
+    for settings in ("c.toml", {"data": {}}, {"training": 5}, {"training": {"truncate": 3}}):
+        with refused(NetworkError):
+            adapt(*arguments, presentations=64, settings=settings, out=out, resume=True)  # type: ignore[arg-type]
     resumed = adapt(*arguments, presentations=64, out=out, resume=True)
     assert resumed.network.sha256 == whole.network.sha256
 
