@@ -48,6 +48,9 @@ _NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
 #: The updates in which a choice is tried.
 _TRIED = 24
 
+#: The ratio to the lowest error up to which another is as good.
+_EQUAL = 1.1
+
 #: The keys of `[training]` that are chosen so.
 _CHOSEN = ("truncate", "derivative")
 
@@ -72,7 +75,7 @@ def adapt(
     the former network, for 32 examples. Then all weights are trained by gradients. Those that go
     back in time through a whole presentation explode in some neurons: 24 updates are tried with the
     whole, a half, a quarter, a fifth and an eighth of it, then with a narrower spike derivative and
-    a detached reset. The setting with the lowest error is used. In the first half of the training
+    a detached reset. Those with the lowest error are used. In the first half of the training
     a term, which fades out, draws the spike counts of each layer to those of the former network.
 
     Parameters
@@ -226,9 +229,10 @@ def _best(problem: Problem, start: Network) -> dict[str, Any]:
         for part in _PARTS
     ]
     losses = [tried(each) for each in cuts]
-    best = cuts[losses.index(min(losses))]
-    narrow = {**best, "derivative": _NARROW}
-    return narrow if tried(narrow) < min(losses) else best
+    # Short cuts are biased, and few updates are noisy: the longest that is about as good.
+    place, loss = next((n, each) for n, each in enumerate(losses) if each <= _EQUAL * min(losses))
+    narrow = {**cuts[place], "derivative": _NARROW}
+    return narrow if tried(narrow) < loss else cuts[place]
 
 
 def _loss(problem: Problem) -> float:
