@@ -11,9 +11,9 @@ from typing import Any, TypeAlias, TypeGuard
 
 import xarray as xr
 
-from bioae.analysis.results.layers import Source, check_result, open_result, readable
+from bioae.analysis.results.layers import TABLES, Source, check_result, open_result, readable
 from bioae.analysis.results.repeats import presentations
-from bioae.analysis.results.spike_tables import SUFFIXES, read_spikes
+from bioae.analysis.results.spike_tables import read_spikes
 from bioae.errors import ResultError, shortened
 
 #: One result or several, each a file or the tree of a simulation, named or not.
@@ -70,7 +70,7 @@ def _check_names(names: Collection[str], results: int) -> None:
 
 def is_table(source: Any) -> TypeGuard[Path | str]:
     """Return whether this is the path of a table of spikes."""
-    return isinstance(source, Path | str) and Path(source).suffix.lower() in SUFFIXES
+    return isinstance(source, Path | str) and Path(source).suffix.lower() in TABLES
 
 
 def opened(sources: Mapping[str, Source], stack: ExitStack) -> dict[str, xr.DataTree]:

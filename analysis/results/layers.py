@@ -25,6 +25,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
+#: The suffixes of tables of spikes.
+TABLES = (".csv", ".tsv")
+
 #: A result, or the path of its file.
 Source: TypeAlias = xr.DataTree | Path | str
 
@@ -104,7 +107,7 @@ def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
         modules = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
         if not anywhere and not {"h5netcdf", "h5py"} & {name.split(".")[0] for name in modules}:
             raise
-        table = str(path).endswith((".csv", ".tsv"))
+        table = str(path).lower().endswith(TABLES)
         other = "Call bioae.analysis.read_spikes" if table else "Simulate again"
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",

@@ -46,11 +46,11 @@ def from_monitors(
     Parameters
     ----------
     spikes
-        Of one population, which gets the name ``"neurons"``, or a mapping by name: a `SpikeMonitor`
-        of Brian2; the neurons and times ``(i, t)`` of the spikes, or ``(i, t, trial)`` with times
-        since the start of the trial; or a list of the spike times of each neuron.
+        Of one population, which gets the name ``"neurons"``, or a mapping by population: a
+        `SpikeMonitor` of Brian2; the neurons and times ``(i, t)`` of the spikes, or ``(i, t,
+        trial)`` with times since the start of the trial; or a list of each neuron's spike times.
     states
-        The `StateMonitor` of the population, or a mapping by name, with a value in each step.
+        The `StateMonitor` of the population, or a mapping by population, with a value in each step.
         Variables become `state_VAR`, which is NaN for neurons that are not recorded.
     duration
         The length of the recording, or of each trial.
@@ -87,11 +87,10 @@ def from_monitors(
         monitor = traced.get(name)
         source = getattr(named[name], "source", None)
         traces = None if monitor is None else _traces(str(name), monitor, source, size, grid)
-        layer = LayerSpikes.of(
+        layers.append(LayerSpikes.of(
             str(name), (size,), example=position, step=step, neuron=neuron,
             examples=grid.trials.size, steps=grid.steps, states=traces,
-        )  # fmt: skip
-        layers.append(layer)
+        ))  # fmt: skip
     return build_result(
         layers=layers, task=RECORDING, example=grid.trials, dt_ms=grid.dt_ms, steps=grid.steps
     )
@@ -165,13 +164,8 @@ def _placed(
     return position if trial is None else np.searchsorted(grid.trials, trial), step
 
 
-def _traces(
-    name: str, monitor: Any, source: Any, size: int, grid: _Grid
-) -> dict[str, tuple[Any, str]]:
-    """Return the variables of a monitor, (trial, step, neuron), with their units.
-
-    `source` is the group whose spikes are recorded, if it is known.
-    """
+def _traces(name: str, monitor: Any, source: Any, size: int, grid: _Grid) -> dict[str, Any]:
+    """Return the variables of a monitor, (trial, step, neuron), with their units."""
     total, traces = grid.trials.size * grid.steps, {}
     times = np.asarray(getattr(monitor, "t", ())) * 1e3
     every = np.array_equal(np.rint(times[:total] / grid.dt_ms), np.arange(total))

@@ -17,16 +17,12 @@ from bioae.checks import whole
 from bioae.errors import ResultError, shortened
 from bioae.inputs import check_input
 
-#: The suffixes of files that are tables.
-SUFFIXES = (".csv", ".tsv")
 #: Other names of columns.
 _NAMES = {
     "unit": "neuron", "unit_id": "neuron", "cell": "neuron", "spike_time": "time", "time_s": "time",
     "spike_time_s": "time", "example": "trial", "layer": "population",
 }  # fmt: skip
-_EXPECTED = (
-    "a first line with neuron, time (in seconds) or time_ms, and perhaps trial and population"
-)
+_EXPECTED = "a first line with neuron, time (in s) or time_ms, and perhaps trial and population"
 
 
 def read_spikes(

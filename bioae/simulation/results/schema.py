@@ -53,7 +53,7 @@ class _Simulation(_Recording):
     neuron_model: str
     network_sha256: str
     task: Literal[
-        "reconstruction", "classification", "regression", "sequence", "representation", "recording"
+        "reconstruction", "classification", "regression", "sequence", "representation"
     ] = "reconstruction"
 
 
@@ -61,12 +61,15 @@ def check_schema(tree: xr.DataTree, *, where: str = "result") -> None:
     """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
     instance(tree, where, xr.DataTree, error=ResultError)
     attributes = _Recording if _task(tree) == RECORDING else _Simulation
-    _check_complete(tree, attributes, where)
     _check_version(tree, where)
+    required = [name for name, field in attributes.model_fields.items() if field.is_required()]
+    missing = [name for name in required if name not in tree.attrs]
     try:
-        attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
+        if not missing:
+            attributes.model_validate({str(k): _plain(v) for k, v in tree.attrs.items()})
     except ValidationError as error:
         raise ResultError(**describe(error), where=f"{where}, attributes") from None
+    _check_complete(tree, missing, where)
     if tree["example"].dims != ("example",):
         hint = "Select one with isel(example=[0])"
         raise ResultError("the result has no dimension 'example'", where=where, hint=hint)
@@ -84,15 +87,14 @@ def check_schema(tree: xr.DataTree, *, where: str = "result") -> None:
         _check_layer(node, repeat, f"{where}, layer {name!r}")
 
 
-def _check_complete(tree: xr.DataTree, attributes: type[Table], where: str) -> None:
-    """Raise a `ResultError` that lists everything that a tree lacks."""
-    required = [name for name, field in attributes.model_fields.items() if field.is_required()]
+def _check_complete(tree: xr.DataTree, missing: list[str], where: str) -> None:
+    """Raise a `ResultError` that lists everything that a tree lacks, with missing attributes."""
     repeat = (f"spike_{REPEAT}",) if REPEAT in tree.dims else ()
     layers = tree.children["layers"].children if "layers" in tree.children else {}
     outputs = {RECORDING: (), "reconstruction": ("input", "reconstruction")}
     spikes = ("spike_count", "spike_example", *repeat, "spike_neuron", "spike_time_ms")
     lacking = {
-        "attributes": [name for name in required if name not in tree.attrs],
+        "attributes": missing,
         "coordinates": [name for name in ("example",) if name not in tree.coords],
         "variables": [
             *(n for n in outputs.get(_task(tree), ("input", "output")) if n not in tree.data_vars),
@@ -153,7 +155,7 @@ def _check_dims(
 
 
 def _check_version(tree: xr.DataTree, where: str) -> None:
-    version = tree.attrs["schema_version"]
+    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
     if np.ndim(version) or version not in _VERSIONS:
         raise ResultError(
             "the result has another version",
@@ -188,10 +190,7 @@ def _check_kind(node: xr.DataTree, name: str, kind: str, where: str) -> None:
     found = node[name].dtype
     if found.kind not in kind:
         raise ResultError(
-            f"{name!r} has the wrong type",
-            where=where,
-            expected=_KINDS[kind],
-            found=str(found),
+            f"{name!r} has the wrong type", where=where, expected=_KINDS[kind], found=str(found)
         )
 
 
