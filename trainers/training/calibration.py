@@ -25,7 +25,7 @@ _NEAR = 3
 
 
 @dataclass(frozen=True)
-class Calibration:
+class FiringScale:
     """Layers by name, in order, and the examples on which their firing is counted.
 
     `received` are batches as the first layer receives them, with the keys of their noise, and

@@ -24,7 +24,7 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.calibration import Calibration
+from bioae.trainers.training.calibration import FiringScale
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
@@ -158,13 +158,13 @@ class Problem(DescentProblem):
     def calibrate(
         self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None
     ) -> None:
-        """Scale the weights of each layer whose spikes are read, by `Calibration.scale`."""
+        """Scale the weights of each layer whose spikes are read, by `FiringScale.scale`."""
         names = read_layers(self.config.network, self.mirror.layers)
         self._calibration(batches).scale(names, spikes)
 
-    def _calibration(self, batches: Sequence[Batch]) -> Calibration:
+    def _calibration(self, batches: Sequence[Batch]) -> FiringScale:
         received = [(self.mirror.received(each.drive), each.key) for each in batches]
-        return Calibration(self.mirror.layers, received, self.as_stored)
+        return FiringScale(self.mirror.layers, received, self.as_stored)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""
