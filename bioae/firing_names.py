@@ -23,8 +23,8 @@ _TABLES = ("layers", "test_layers")
 def bursts(spikes: Any, responses: Any, steps: int, threshold: float = BURSTING_THRESHOLD) -> Any:
     """Return whether neurons spike in more than a part of the steps of examples they respond to.
 
-    Of each neuron, in arrays of any library, the spikes in all examples and the number of those in
-    which there is one.
+    `spikes` and `responses` are arrays per neuron: the total count, and the number of examples with
+    a spike.
     """
     return spikes > threshold * steps * responses
 

@@ -79,7 +79,7 @@ def compare(
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
-    """Return None for results of one network, for which it depends on the layer, else False."""
+    """Return False for different networks, else None: pairing depends on the layer."""
     networks = {tree.attrs.get("network_sha256") for tree in (a, b)}
     return None if len(networks) == 1 and None not in networks else False
 

@@ -166,15 +166,15 @@ def to_nwb(
     for name in names:
         check_fires(tree, name)
     when = datetime(1970, 1, 1, tzinfo=UTC) if start is None else start
-    packages, attrs = ("bioae", "brian2", "numpy"), tree.attrs
-    versions = ", ".join(f"{each} {attrs[f'{each}_version']}" for each in packages)
+    sources = ("target", "seed", "bioae_version", "brian2_version", "numpy_version")
+    known = (f"{n.removesuffix('_version')} {tree.attrs[n]}" for n in sources if n in tree.attrs)
     file = pynwb.NWBFile(
         session_description="recorded spikes"
         if is_recording(tree)
         else "simulated spiking network",
         identifier=_identifier(tree, names, when),
         session_start_time=when,
-        source_script=f"target {attrs.get('target')}, seed {attrs.get('seed')}, {versions}",
+        source_script=", ".join(known),
         source_script_file_name="bioae",
         notes=neurons_of(tree),
     )

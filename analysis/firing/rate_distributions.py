@@ -240,7 +240,7 @@ def _fit(
         "ks_statistic": fit.distance(rates),
     }
     if resamples:
-        from scipy import stats  # slow to import
+        from scipy import stats  # takes half a second to import
 
         test = stats.goodness_of_fit(
             getattr(stats, family.scipy_name), rates, known_params={"loc": 0}, statistic="ks",

@@ -110,8 +110,9 @@ class Verdict:
 def context_of(tree: xr.DataTree) -> Context:
     """Return the properties of a result that decide whether it is comparable with an animal's."""
     averaged = stimulus_index(tree) is not None
-    if is_recording(tree):  # whose trials are of one condition, unless they have labels
-        same, seconds, timing = "label" not in tree.variables, True, "spikes are recorded in time"
+    if is_recording(tree):  # unlabelled trials are repeats of one condition
+        same = tree.sizes["example"] > 1 and "label" not in tree.variables
+        seconds, timing = True, "spikes are recorded in time"
     else:
         seconds, timing = has_time_constants(str(tree.attrs.get("neuron_model", "")))
         images = images_of(tree, "input")

@@ -33,7 +33,7 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 #: More markers take less space and time as pixels than in a vector format.
 MOST_MARKERS = 500
-#: Values of more steps are drawn in bins, or smoothed.
+#: Values of more steps are drawn in bins.
 MANY_STEPS = 1000
 _LARGEST = 1e300
 

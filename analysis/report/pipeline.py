@@ -187,7 +187,7 @@ def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = [
         {
             "result": name,
-            "target": attrs.get("target", attrs.get("task")),
+            "target": attrs.get("target", "–"),
             "examples": attrs["examples"],
             "steps": attrs["steps"],
             "dt (ms)": attrs["dt_ms"],

@@ -40,8 +40,7 @@ def analyze(
         Of tables of spikes: number of neurons of each population; by default up to the last one
         that spikes.
     trials
-        Of tables of spikes: number of trials, into which the recording is cut if the table has no
-        column trial.
+        Of tables of spikes: number of trials, into which a recording without any is cut.
     out
         The folder to write to.
     overwrite

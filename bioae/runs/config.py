@@ -92,7 +92,7 @@ class RunConfig(Table):
         return {name: table for name, table in self.to_mapping().items() if name != "network"}
 
     def self_contained(self) -> Self:
-        """Return the same configuration, with the full text of its models; see NetworkConfig."""
+        """Return the same run with the text of its models, as by `NetworkConfig.self_contained`."""
         return self.model_copy(update={"network": self.network.self_contained()})
 
     def to_toml(self) -> str:

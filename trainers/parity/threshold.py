@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, pdtr
+from scipy.special import gammaincinv, pdtr  # importing scipy.stats takes half a second
 from torch import Tensor
 
 from bioae.equations.arrays.compiling import compile_expression

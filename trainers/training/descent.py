@@ -39,7 +39,7 @@ _VALIDATION = 0
 #: The fewest examples of an assessment at the start.
 _LEAST = 32
 
-#: The loss has hardly changed if it did so by this fraction; input is random.
+#: Relative change of the loss below which it counts as constant.
 _STILL = 0.1
 
 
