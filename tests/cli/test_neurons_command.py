@@ -73,11 +73,7 @@ def test_check(run: Callable[..., tuple[int, str, str]], here: Path) -> None:
     ("name", "changes", "warning"),
     [
         ("lif", {"-v/tau": "(2*theta - v)/tau"}, "it fires without input, "),
-        (
-            "lif",
-            {"-v/tau": "(5 + v**2)*100/tau", "v = 0": "", "exact": "euler"},
-            "it fires without input",
-        ),
+        ("lif", {"-v/tau": "(5 + v**2)*100/tau", "v = 0": "", "exact": "euler"}, "it fires with"),
         ("lif", {'input = "v"': 'input = "v"\nweight = "-1"'}, "it never fires, under no "),
         ("lif", {'input = "v"': 'input = "v"\nweight = "1e-4"'}, "no single spike of up to 1,000 "),
         ("eif", {'"10*ms"': '"0.3*ms"', '"4*ms"': '"0.1*ms"'}, "with steps of 1*ms, the response "),

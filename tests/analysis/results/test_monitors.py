@@ -42,9 +42,8 @@ def test_forms_of_one_recording(recorded: tuple[Any, ...], tmp_path: Path) -> No
     v = tree["layers/neurons/state_v"]
     np.testing.assert_array_equal(v[0].T, np.asarray(every.v)[::-1])
     assert v.attrs["units"] == "volt"
-    partly = analysis.from_monitors(monitor, some, duration=0.02, trials=2)[
-        "layers/neurons/state_v"
-    ]
+    halves = analysis.from_monitors(monitor, some, duration=0.02, trials=2)
+    partly = halves["layers/neurons/state_v"]
     assert np.isnan(partly[:, :, 0]).all()
     np.testing.assert_array_equal(partly[1, :, [1, 4]], v[0, 200:, [1, 4]])
     with refused(ResultError, where="neurons", found="one of 6, neurons [4 1]"):
@@ -52,34 +51,28 @@ def test_forms_of_one_recording(recorded: tuple[Any, ...], tmp_path: Path) -> No
     plain = analysis.from_monitors(monitor, duration=40 * ms)
     seconds = np.asarray(monitor.t)
     trials = monitor.i[:], seconds % 0.02, (seconds / 0.02).astype(int) + 5
-    for spikes in (
-        (monitor.i, monitor.t),
-        (monitor.i[:], seconds),
-        [*monitor.spike_trains().values()],
-    ):
+    trains = [*monitor.spike_trains().values()]
+    for spikes in ((monitor.i, monitor.t), (monitor.i[:], seconds), trains):
         assert analysis.from_monitors(spikes, duration=0.04, neurons=6).identical(plain)
     numbered = analysis.from_monitors(trials, duration=0.02, neurons={"neurons": 6})
     assert numbered["example"].to_numpy().tolist() == [5, 6]
-    assert (
-        analysis.from_monitors(monitor, duration=0.04, neurons=9)["layers/neurons"].sizes["neuron"]
-        == 9
-    )
+    wide = analysis.from_monitors(monitor, duration=0.04, neurons=9)
+    assert wide["layers/neurons"].sizes["neuron"] == 9
+    for late in ({"duration": 0.08}, {"duration": 0.04, "dt": 0.0002}):
+        with refused(ResultError, where="neurons", found="StateMonitor with 400, to 39.9 ms"):
+            analysis.from_monitors(monitor, every, **late)
     cut = analysis.from_monitors(monitor, duration=20 * ms, trials=2)
     np.testing.assert_array_equal(
         analysis.spike_count(numbered, "neurons"), analysis.spike_count(cut, "neurons")
     )
 
 
-@pytest.mark.parametrize("options", [{}, {"trials": 3}])
-def test_a_silent_trial_is_an_example(options: Any) -> None:
-    spikes = ([0, 0], [0.1, 0.1], [1, 3])
-    tree = analysis.from_monitors(spikes, duration=1, **options)
-    assert tree["example"].to_numpy().tolist() == [1, 2, 3]
-
-
-def test_times_are_rounded_to_the_nearest_step() -> None:
+def test_times_are_rounded_to_the_nearest_step_and_silent_trials_are_examples() -> None:
     tree = analysis.from_monitors([[0.00004, 0.00106, 0.00999]], duration=0.01)
     assert tree["layers/neurons/spike_time_ms"].to_numpy() == pytest.approx([0, 1.1, 9.9])
+    for trials in (None, 3):
+        tree = analysis.from_monitors(([0, 0], [0.1, 0.1], [1, 3]), duration=1, trials=trials)
+        assert tree["example"].to_numpy().tolist() == [1, 2, 3]
 
 
 ONE = (np.array([0]), np.array([0.005]))
@@ -100,11 +93,7 @@ ONE = (np.array([0]), np.array([0.005]))
         (([0], [0.5]), {}, {"where": "neurons", "expected": "1 trial of 0.01 s", "found": "0.5 s"}),
         (([0], [0.005], [3]), {"trials": 2}, {"found": "trial 3"}),
         ([[0.005]], {"neurons": 0}, {"expected": "1 or more"}),
-        (
-            {"a": ONE, "b": (*ONE, [0])},
-            {},
-            {"expected": "(i, t, trial) of all populations, or none"},
-        ),
+        ({"a": ONE, "b": (*ONE, [0])}, {}, {"expected": re.compile("of all populations, or none")}),
         ([[0.00501, 0.00503]], {}, {"found": "neuron 0 in step 50"}),
         (ONE, {"duration": 0.00015}, {"expected": "a multiple of the step, 0.1 ms"}),
         (ONE, {"duration": 1e9}, {"expected": "at most 100,000,000 steps"}),
@@ -116,13 +105,6 @@ def test_what_does_not_fit_is_refused(spikes: Any, options: Any, fields: Any) ->
         analysis.from_monitors(spikes, **{"duration": 0.01, **options})
     with refused(DataError, where="neurons", expected="ms or s"):
         analysis.from_monitors(([0], [5] * mV), duration=0.01)
-
-
-def test_states_in_each_step(recorded: tuple[Any, ...]) -> None:
-    monitor, every, _ = recorded
-    for options in ({"duration": 0.08}, {"duration": 0.04, "dt": 0.0002}):
-        with refused(ResultError, where="neurons", found="StateMonitor with 400, to 39.9 ms"):
-            analysis.from_monitors(monitor, every, **options)
 
 
 def test_a_table_that_was_exported_is_read_back(tmp_path: Path) -> None:
@@ -146,9 +128,8 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
     np.testing.assert_array_equal(analysis.spike_count(tree, "exc"), [[1, 1]])
     assert analysis.read_spikes(path, trials=2).attrs["steps"] == 2510
     assert analysis.read_spikes(path, dt=0.002).attrs["steps"] == 251
-    for trials in ("2", -1):
-        with refused(ResultError, expected=re.compile("1|whole")):
-            analysis.read_spikes(path, trials=trials)
+    with refused(ResultError, found="'2'"):
+        analysis.read_spikes(path, trials="2")  # type: ignore[arg-type]
     with refused(ResultError, found="1e+300 s"):
         analysis.from_monitors(([0], [1e300]), duration=1)
 
