@@ -111,11 +111,9 @@ def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
         other = "Call bioae.analysis.read_spikes" if table else "Simulate again"
         raise ResultError(
             "the file cannot be read as netCDF4; it is truncated or of another kind",
-            where=str(path),
-            expected="the result of a simulation",
-            found=str(error),
+            where=str(path), expected="the result of a simulation", found=str(error),
             hint=f"{other}, or name another file",
-        ) from error
+        ) from error  # fmt: skip
 
 
 def check_result(tree: xr.DataTree, *, where: str = "result") -> None:

@@ -86,11 +86,9 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
         data = (data[0] // many, *data[1:])
     if len(data) not in (1, 3) or math.prod(encoder.output_shape(data)) != size:
         raise InputError(
-            "the shape of the input does not fit the graph",
-            where="input_shape",
+            "the shape of the input does not fit the graph", where="input_shape", found=str(data),
             expected=f"(channel, y, x) or (channel,) that the encoder turns into {size} values",
-            found=str(data),
-        )
+        )  # fmt: skip
     return GraphInput(shape, data, encoder)
 
 

@@ -158,12 +158,10 @@ def _check_version(tree: xr.DataTree, where: str) -> None:
     version = tree.attrs.get("schema_version", SCHEMA_VERSION)
     if np.ndim(version) or version not in _VERSIONS:
         raise ResultError(
-            "the result has another version",
-            where=where,
+            "the result has another version", where=where, found=str(version),
             expected=f"schema_version {' or '.join(map(str, _VERSIONS))}",
-            found=str(version),
             hint="Simulate again, or use the version of bioae that wrote it",
-        )
+        )  # fmt: skip
 
 
 def _check_layer(node: xr.DataTree, repeat: tuple[str, ...], where: str) -> None:

@@ -165,17 +165,13 @@ ATTRIBUTES = {"where": "result, attributes"}
         (lambda tree: _with(tree, task="dreaming"), {"found": "'dreaming'", **ATTRIBUTES}),
         (lambda tree: _with(tree, schema_version=np.ones(3)), {"expected": VERSIONS}),
         (lambda tree: _with(tree, dt_ms="x"), {"found": "'x'", **ATTRIBUTES}),
-        (
-            lambda tree: _without(_with(tree, dt_ms=None, seed=None), "/", "input"),
-            {"expected": "attributes dt_ms, seed; variables input"},
-        ),
-        (
-            lambda tree: _without(tree, "layers/latent", "spike_count"),
-            {"expected": "variables layers/latent/spike_count"},
-        ),
+        (lambda tree: _without(_with(tree, dt_ms=None, seed=None), "/", "input"),
+         {"expected": "attributes dt_ms, seed; variables input"}),
+        (lambda tree: _without(tree, "layers/latent", "spike_count"),
+         {"expected": "variables layers/latent/spike_count"}),
         (lambda tree: xr.DataTree(tree.to_dataset()), {"expected": "groups layers/NAME"}),
     ],
-)
+)  # fmt: skip
 def test_missing_and_wrong_parts_are_named(change: Any, fields: dict[str, Any]) -> None:
     with refused(ResultError, **({"where": "result"} | fields)):
         analysis.check_result(change(analysis.example_result()))
