@@ -1,7 +1,9 @@
 """Firing-rate distributions of one trained network with each shipped neuron in its layers.
 
-``python -m benchmarks.firing_by_neuron`` puts each neuron that fires into the network, adapts it to
-its task with the regularisers of its training, and measures how it fires for test digits. It writes
+``python -m benchmarks.firing_by_neuron`` puts each neuron that fires into the network, with a
+background at which it fires as often as the former neuron without other input, adapts it to its
+task with the regularisers and the spike derivative of its training (with one that is tried, if
+the error stays above that of the mean image), and measures how it fires for test digits. It writes
 each row as soon as it is measured to ``docs/results/firing_by_neuron.json``, and the table and the
 picture of the page.
 """
@@ -53,8 +55,8 @@ def main() -> None:
     """Measure each neuron, and write each result as soon as it is available."""
     arguments = parser(_COMMAND, __doc__)
     arguments.add_argument("--model", default="sae-mnist-cortical", help="a trained network")
-    arguments.add_argument("--presentations", type=int, default=400, help="of an adaptation")
-    arguments.add_argument("--digits", type=int, default=100, help="number of test digits")
+    arguments.add_argument("--presentations", type=int, default=320, help="of an adaptation")
+    arguments.add_argument("--digits", type=int, default=60, help="number of test digits")
     arguments.add_argument("--neurons", nargs="*", default=_spiking(), help="neuron models")
     options = arguments.parse_args()
     torch.set_num_threads(1)
@@ -73,12 +75,13 @@ def main() -> None:
     ]
     for key in stored.pending(keys, resume=options.resume):
         shown = network
-        if key["presentations"]:
-            changed = network.with_neuron(key["neuron"])
-            number = key["presentations"]
-            shown = adapt(
-                changed, network, presentations=number, settings=settings, progress=False
-            ).network
+        if number := key["presentations"]:
+            changed = _as_noisy(network.with_neuron(key["neuron"]), network)
+            for own in (settings, {"regularisers": settings["regularisers"]}):
+                run = adapt(changed, network, presentations=number, settings=own, progress=False)
+                shown = run.network
+                if run.end and not run.end.obstacle:
+                    break
         stored.add({**key, **_measured(shown, options.digits)})
         path = DOCS_RESULTS / "firing_by_neuron-table.inc"
         write_text(path, table(stored.rows), overwrite=True)
@@ -86,6 +89,35 @@ def main() -> None:
             picture(stored.rows), path.with_name("firing_by_neuron.svg"), overwrite=True
         )
         print(key["neuron"], stored.rows[-1]["error"], flush=True)
+
+
+def _as_noisy(changed: Network, former: Network) -> Network:
+    """Return a network with its background scaled: noise alone makes it fire as the former one."""
+    target = _spontaneous(former)
+    low, high = -6.0, 3.0  # powers of 2
+    for _ in range(8):
+        middle = (low + high) / 2
+        scaled = _scaled(changed, 2**middle)
+        low, high = (low, middle) if _spontaneous(scaled) > target else (middle, high)
+    return _scaled(changed, 2**low)
+
+
+def _scaled(network: Network, factor: float) -> Network:
+    """Return a network with the background of each layer multiplied by a factor."""
+    layers = []
+    for each in network.config.layers:
+        noise = each.background if isinstance(each.background, float) else None
+        update = {} if noise is None else {"background": factor * noise}
+        layers.append(each.model_copy(update=update))
+    return Network(network.config.varied(layers=tuple(layers)), network.weights)
+
+
+def _spontaneous(network: Network) -> float:
+    """Return the mean rate in Hz of the latent neurons without input from other neurons."""
+    named = network.weights.items()
+    silent = network.with_weights({n: 0 * each for n, each in named if n.endswith(".weight")})
+    result = simulate(silent, np.zeros((4, 1, 28, 28)), Backend("torch"), progress=False)
+    return float(firing_rate(result, str(network.config.latent)).mean())
 
 
 def _measured(network: Network, digits: int) -> dict[str, Any]:
@@ -143,6 +175,7 @@ def picture(rows: Sequence[Mapping[str, Any]]) -> Figure:
         )
         plots.fitted_rates({name: {name: rates}}, {name: {name: fit}}, ax={name: panel}, bins=20)
         panel.get_legend().remove()
+        panel.tick_params(axis="x", labelsize="x-small")
         if number % across:
             panel.set_ylabel("")
         if number + across < len(rows):
