@@ -2,8 +2,7 @@
 
 ``python -m benchmarks.swapped_neurons`` puts each neuron that fires into a trained auto-encoder,
 adapts it to its task, and measures both on test digits. Neurons in finer steps have presentations
-in proportion, so that all have as many steps; a neuron that took less than 50 seconds is adapted
-again, on twice as many presentations. Each row is written as soon as it is measured to
+in proportion, so that all have as many steps. Each row is written as soon as it is measured to
 ``docs/results/swapped_neurons.json``, and the table of the page.
 """
 
@@ -28,9 +27,6 @@ from bioae.trainers import adapt
 _COMMAND = "python -m benchmarks.swapped_neurons"
 _UNCHANGED = "unchanged"
 
-#: Seconds of an adaptation below which there is time for twice as many presentations.
-_SHORT = 50
-
 
 def main() -> None:
     """Measure each neuron, and write each result as soon as it is available."""
@@ -45,24 +41,14 @@ def main() -> None:
     head = {"network_sha256": network.sha256, "digits": options.digits}
     stored = Stored(DOCS_RESULTS / "swapped_neurons.json", _COMMAND)
     stored.rows = [row for row in stored.rows if head.items() <= row.items()]
-    number = options.presentations
-    finest = {each: network.with_neuron(each).config.dt_seconds for each in options.neurons}
-    first = {
-        each: max(round(number * dt / network.config.dt_seconds), 1) for each, dt in finest.items()
-    }
-    keys = [{**head, "neuron": name, "presentations": n} for name, n in first.items()]
-    measure = {"network": network, "stored": stored, "resume": options.resume}
-    _add([{**head, "neuron": _UNCHANGED, "presentations": 0}, *keys], **measure)
-    short = {row["neuron"] for row in stored.rows if row.get("seconds", _SHORT) < _SHORT}
-    longer = [{**key, "presentations": 2 * key["presentations"]} for key in keys]
-    _add([key for key in longer if key["neuron"] in short], **measure)
-
-
-def _add(keys: Iterable[Mapping[str, Any]], network: Network, stored: Stored, resume: bool) -> None:
-    """Measure rows, and write each with the table of the page."""
-    for key in stored.pending(keys, resume=resume):
+    keys = [{**head, "neuron": _UNCHANGED, "presentations": 0}]
+    for name in options.neurons:
+        part = network.with_neuron(name).config.dt_seconds / network.config.dt_seconds
+        number = max(round(options.presentations * part), 1)
+        keys.append({**head, "neuron": name, "presentations": number})
+    for key in stored.pending(keys, resume=options.resume):
         if key["neuron"] == _UNCHANGED:
-            stored.add({**key, **_measured(network, key["digits"])})
+            stored.add({**key, **_measured(network, options.digits)})
         else:
             stored.add({**key, **_swapped(network, **key)})
         print(stored.rows[-1], flush=True)
@@ -71,18 +57,16 @@ def _add(keys: Iterable[Mapping[str, Any]], network: Network, stored: Stored, re
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a row per neuron: the error after the swap, and after its longest adaptation."""
-    ordered = sorted(rows, key=lambda row: row["presentations"])
-    longest = {row["neuron"]: row for row in ordered}
-    source = longest.pop(_UNCHANGED)
+    """Return a row per neuron: the error after the swap, and after its adaptation."""
+    rows = sorted(rows, key=lambda row: row["neuron"])
+    (source,) = (row for row in rows if row["neuron"] == _UNCHANGED)
     heads = "dt in ms | error, calibrated | adapted | of the original's | latent rate in Hz"
     lines = [
         f"| neuron | {heads} | latent dead | presentations | seconds |",
         "| --- |" + " ---: |" * 8,
         f"| unchanged | {source['dt_ms']:g} | {source['error']:.2f} | | | {_latent(source)} | | |",
     ]
-    for neuron in sorted(longest):
-        row = longest[neuron]
+    for row in (each for each in rows if each is not source):
         part = f"{row['error'] / source['error']:.2f} times"
         lines.append(
             f"| {row['neuron']} | {row['dt_ms']:g} | {row['calibrated']:.2f} "
