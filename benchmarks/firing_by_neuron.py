@@ -44,8 +44,7 @@ _COLUMNS = {
     "rate_hz_median": ("median", ".1f"),
     "lognormal_sigma": ("log-normal sigma", ".2f"),
     "isi_cv_mean": ("CV of intervals", ".2f"),
-    "sparseness_lifetime": ("lifetime sparseness", ".2f"),
-    "sparseness_population": ("population sparseness", ".2f"),
+    "sparseness_lifetime": ("sparseness", ".2f"),
     "dead_fraction": ("dead", ".1%"),
     "bursting_fraction": ("bursting", ".1%"),
 }
@@ -161,7 +160,7 @@ def picture(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Return the distributions of the latent neurons' rates, a panel per neuron model."""
     from matplotlib.figure import Figure
 
-    across = 4
+    across = 3
     down = -(-len(rows) // across)
     figure = Figure(figsize=(2.6 * across, 1.9 * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharex=True)
