@@ -1,11 +1,11 @@
 """Firing-rate distributions of one trained network with each shipped neuron in its layers.
 
-``python -m benchmarks.firing_by_neuron`` puts each neuron that fires into the network, with a
-background at which it fires as often as the former neuron without other input, adapts it to its
-task with the regularisers and the spike derivative of its training (with one that is tried, if
-the error stays above that of the mean image), and measures how it fires for test digits. It writes
-each row as soon as it is measured to ``docs/results/firing_by_neuron.json``, and the table and the
-picture of the page.
+``python -m benchmarks.firing_by_neuron`` puts each neuron that fires, in steps of 1 ms, into the
+network, with a background at which it fires as often as the former neuron without other input. It
+adapts the network to its task with the regularisers and the spike derivative of its training (with
+one that is tried, if the error stays above that of the mean image), and measures how it fires for
+test digits. It writes each row as soon as it is measured to ``docs/results/firing_by_neuron.json``,
+and the table and the picture of the page.
 """
 
 from __future__ import annotations
@@ -190,7 +190,8 @@ def _rounded(value: float) -> float:
 
 
 def _spiking() -> list[str]:
-    return [name for name in available() if load_neuron(name).threshold is not None]
+    models = {name: load_neuron(name) for name in available()}
+    return [name for name, each in models.items() if each.threshold and each.dt is None]
 
 
 if __name__ == "__main__":
