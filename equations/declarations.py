@@ -16,7 +16,7 @@ from brian2.equations.equations import (
 from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.assignments import parse_assignments
+from bioae.equations.assignments import Assignment, parse_assignments
 from bioae.equations.expressions import Expression, parse_expression
 from bioae.equations.grammar import RANDOM, REFRACTORINESS
 from bioae.equations.language import complaint, declared_equations
@@ -221,12 +221,13 @@ def copied_variables(model: NeuronModel) -> frozenset[str]:
     random number, nor reset it where a presentation starts.
     """
     where = f"{model.name}.toml, run_regularly"
-    written = {each.target for each in parse_assignments(model.run_regularly or "", where=where)}
+    assigned = [*parse_assignments(model.run_regularly or "", where=where)]
+    written = {each.target for each in assigned}
     declared = declared_equations(model)
     shared = {name for name, each in declared.items() if "shared" in each.flags}
     sources = [(name, get_identifiers(text)) for name, text in model.initial_state.items()]
     sources += [(n, set(each.identifiers)) for n, each in declared.items() if each.expr is not None]
-    _check_shared(model, declared)
+    _check_shared(assigned, declared, where)
     copied, size = shared & written, -1
     while len(copied) > size:
         size = len(copied)
@@ -234,12 +235,11 @@ def copied_variables(model: NeuronModel) -> frozenset[str]:
     return frozenset(copied)
 
 
-def _check_shared(model: NeuronModel, declared: Equations) -> None:
+def _check_shared(assigned: Iterable[Assignment], declared: Equations, where: str) -> None:
     """Refuse, as Brian2 does, a shared variable that is set from one of each neuron."""
     own = {name for name, each in declared.items() if "shared" not in each.flags}
     own |= {"i", *REFRACTORINESS}
-    where = f"{model.name}.toml, run_regularly"
-    for each in parse_assignments(model.run_regularly or "", where=where):
+    for each in assigned:
         used = sorted(each.value.names & own)
         if each.target not in declared:  # a variable of these statements alone
             own |= {each.target} if used else set()

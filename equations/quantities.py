@@ -15,10 +15,7 @@ from brian2 import second
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.units import constants as brian2_constants
-from brian2.units.fundamentalunits import (
-    Quantity,
-    have_same_dimensions,
-)
+from brian2.units.fundamentalunits import Quantity, have_same_dimensions
 
 from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.limits import LARGEST_VALUE

@@ -95,11 +95,7 @@ class Problem(DescentProblem):
         return activity
 
     def added(
-        self,
-        outputs: Activity,
-        batch: Batch,
-        stage: Stage,
-        elapsed: float,
+        self, outputs: Activity, batch: Batch, stage: Stage, elapsed: float
     ) -> dict[str, Tensor]:
         """Return the regularisers of the stage, by symbol."""
         return evaluate_regularisers(stage.regularisers, outputs, self.weights, elapsed)
