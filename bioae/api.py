@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bioae.datasets import Data, DataOptions
-    from bioae.equations import NeuronModel
+    from bioae.equations.library import NeuronLike
     from bioae.networks.artefact import NetworkLike
     from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
@@ -575,7 +575,7 @@ def parity(
     target: Target = "numpy",
     seed: int = 0,
     perturb: bool = False,
-    neuron: NeuronModel | Path | str | None = None,
+    neuron: NeuronLike | None = None,
     **options: Any,
 ) -> Parity:
     """Compare the PyTorch mirror with Brian2, spike for spike.
@@ -638,8 +638,7 @@ def parity(
     if isinstance(model, SynapseModel):
         if perturb:
             raise InputError("a synapse model is not perturbed", where="perturb")
-        if not isinstance(neuron, NeuronModel):
-            neuron = load_neuron("lif" if neuron is None else neuron)
+        neuron = load_neuron("lif" if neuron is None else neuron)
         return rule_parity(model, engine_of, neuron=neuron, target=target, **options)
     options["perturb"] = perturb
     if isinstance(model, NeuronModel):
@@ -656,10 +655,10 @@ def parity(
 
 def _loaded(model: Any) -> Any:
     """Return the neuron model or synapse model that this names, or else what it is."""
-    from bioae.equations import load_neuron, load_synapse
+    from bioae.equations.library import is_neuron, load_neuron, load_synapse
 
     if not isinstance(model, str | os.PathLike):
-        return model
+        return load_neuron(model) if is_neuron(model) else model
     kind = kind_of(model)
     if kind == "network":
         return model

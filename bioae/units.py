@@ -95,19 +95,3 @@ def _rescaled(times: Any) -> NDArray[np.float64]:
     if not have_same_dimensions(times, second):
         raise ValueError(f"{get_unit(times.dim)}")
     return np.asarray(times / ms, np.float64)
-
-
-def unit_name(quantity: Any) -> str:
-    """Return the base unit of a quantity or dimension, ``"1"`` where it has none."""
-    # A quantity of Brian2 exists, so that it is imported.
-    from brian2 import second
-    from brian2.units.fundamentalunits import get_dimensions, get_unit, standard_unit_register
-
-    dimensions = get_dimensions(quantity)
-    if dimensions.is_dimensionless:
-        return "1"
-    # get_unit alone returns whichever unit of these dimensions the session has made first.
-    standard = standard_unit_register.units_for_dimensions
-    if 1.0 not in standard[dimensions] and 1.0 in standard[dimensions * second.dim]:
-        return f"{standard[dimensions * second.dim][1.0]!r} / second"
-    return repr(get_unit(dimensions))

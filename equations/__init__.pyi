@@ -1,11 +1,11 @@
 from .expressions import Expression as Expression
 from .expressions import Statement as Statement
+from .library import NeuronModel as NeuronModel
 from .library import available as available
 from .library import available_synapses as available_synapses
 from .library import load_neuron as load_neuron
 from .library import load_synapse as load_synapse
 from .lowering.lowering import lower as lower
-from .model import NeuronModel as NeuronModel
 from .model import Surrogate as Surrogate
 from .program import Program as Program
 from .synapses.devices import with_devices as with_devices

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
+
+_COMMENT = re.compile(r"#.*")
 
 #: Names that every model may use without declaring them.
 BUILT_IN = frozenset({"t", "t_in_timesteps", "dt", "i", "N"})
@@ -48,3 +51,8 @@ def is_condition(node: ast.AST) -> bool:
         case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
             return True
     return False
+
+
+def without_comments(text: str) -> str:
+    """Return code without its comments."""
+    return _COMMENT.sub("", text)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from bioae.equations.limits import MOST_VALUES
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import NeuronModel as NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, did_you_mean
 from bioae.inputs import as_path, check_input, read_input, read_toml
+
+if TYPE_CHECKING:
+    from brian2 import Equations, NeuronGroup, Quantity
+
+#: A neuron model, or what `load_neuron` makes one of.
+NeuronLike: TypeAlias = "str | Path | NeuronModel | NeuronGroup"
 
 _NEURONS, _SYNAPSES = (Path(__file__).resolve().parent / name for name in ("neurons", "synapses"))
 
@@ -27,23 +34,88 @@ def available_synapses() -> tuple[str, ...]:
     return _names_in(_SYNAPSES)
 
 
-def load_neuron(name_or_path: str | Path) -> NeuronModel:
+def load_neuron(neuron: NeuronLike) -> NeuronModel:
     """Load a neuron model; nothing in its file is executed.
 
     Parameters
     ----------
-    name_or_path
-        The name of a shipped model (see `available`), or the path of a TOML file.
+    neuron
+        The name of a shipped model (see `available`), the path of a TOML file, a model, or a
+        Brian2 `NeuronGroup` (see `NeuronModel.from_brian2`).
 
     Raises
     ------
     ModelError
-        If there is no such model, or its file cannot be read or has the wrong keys.
+        If there is no such model, its file cannot be read or has the wrong keys, or a group cannot
+        be converted.
     """
-    path, where = _find(name_or_path, _NEURONS, "neuron model")
+    if isinstance(neuron, NeuronModel):
+        return neuron
+    if is_neuron(neuron):
+        return from_brian2(neuron)
+    path, where = _find(neuron, _NEURONS, "neuron model")
     fields = read_toml(path, "neuron model file", error=ModelError)
     fields = _with_values(fields, path.parent, where)
     return NeuronModel.from_mapping(path.stem, fields, where=where)
+
+
+def is_neuron(source: Any) -> bool:
+    """Return whether this is a model or a Brian2 group, rather than the name of one."""
+    return isinstance(source, NeuronModel) or hasattr(source, "user_equations")
+
+
+def from_brian2(
+    source: NeuronGroup | Equations | str,
+    *,
+    input: str | None = None,  # noqa: A002 - the key's name
+    weight: str | Quantity | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> NeuronModel:
+    """Return the model of a Brian2 script's neurons; nothing is run.
+
+    A group's threshold, reset, refractoriness, events, operations, method, time step and
+    present values are the model's: constants as parameters, other variables as initial values.
+    Where values differ from neuron to neuron, the model has their mean, with a warning.
+
+    Parameters
+    ----------
+    source
+        A group, or equations, or their text with ``threshold`` and others as `keys`.
+    input
+        The variable that presynaptic spikes add to; the only differential one by default.
+    weight
+        What a network weight of 1 adds to it; by default 1 mV, 1 nS or 1 nA.
+    namespace
+        Constants and timed arrays by name, besides the group's own; by default, as in Brian2,
+        those that the caller sees.
+    keys
+        Further keys of a model, such as ``reset="v = v_r"``, ``refractory=2*ms``,
+        ``inhibition="g_i"``; they replace a group's.
+
+    Raises
+    ------
+    ModelError
+        If a name is no constant of the namespace, the input is not determined, the group has
+        linked variables, or its values cannot be read in standalone mode.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> tau = 20*ms
+    >>> lif = NeuronModel.from_brian2(
+    ...     "dv/dt = -v/tau : volt", threshold="v > 20*mV", reset="v = 0*mV", weight=2*mV
+    ... )
+    >>> lif.parameters
+    {'tau': '20*ms'}
+    """
+    from bioae.equations.groups import callers_namespace, fields_of
+
+    names = callers_namespace() if namespace is None else namespace
+    return NeuronModel(**fields_of(source, {"input": input, "weight": weight, **keys}, names))
+
+
+NeuronModel.from_brian2 = staticmethod(from_brian2)
 
 
 def load_synapse(name_or_path: str | Path) -> SynapseModel:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Self
 
 import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
-from bioae.equations.grammar import BUILT_IN, RESERVED_PREFIX
+from bioae.equations.grammar import BUILT_IN, RESERVED_PREFIX, without_comments
 from bioae.equations.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -20,10 +21,10 @@ from bioae.equations.limits import (
 from bioae.errors import ModelError, describe, did_you_mean
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
+from bioae.unit_text import readable
 
 _IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 
-_COMMENT = re.compile(r"#.*")
 _RANDOM = re.compile(r"\brandn?\s*\(")
 _LAST_SPIKE = re.compile(r"\b(?:lastspike|not_refractory)\b")
 
@@ -134,13 +135,17 @@ class TomlModel(Shown, Table):
 class NeuronModel(TomlModel):
     """A neuron model, written once as Brian2 equations.
 
-    Loading one executes nothing: every field is text until Brian2's own parser reads it.
+    Loading one executes nothing: every field is text until Brian2's own parser reads it. Calls may
+    give numbers and quantities in place of texts, such as ``parameters={"tau": 20*ms}``.
 
     Raises
     ------
     ModelError
         From `from_mapping`, if a field is missing, unknown or malformed.
     """
+
+    # A function of `bioae.equations.library`, which imports this module.
+    from_brian2: ClassVar[Callable[..., NeuronModel]]
 
     _example: ClassVar[str] = "bioae neurons show lif"
 
@@ -202,6 +207,11 @@ class NeuronModel(TomlModel):
     trainable: dict[str, Annotated[tuple[_Text, _Text], Strict(False)]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
     )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**{key: _as_text(value) for key, value in values.items()})
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @field_validator(
         "description",
@@ -394,6 +404,13 @@ class NeuronModel(TomlModel):
         return {name: text for name, text in self.initial.items() if name != "settle"}
 
 
+def _as_text(value: Any) -> Any:
+    """Return numbers and quantities, of tables too, as text; anything else unchanged."""
+    if isinstance(value, dict):
+        return {key: _as_text(each) for key, each in value.items()}
+    return tuple(map(_as_text, value)) if isinstance(value, tuple) else readable(value)
+
+
 def _is_usable(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIX)
 
@@ -401,8 +418,3 @@ def _is_usable(name: str) -> bool:
 def _names(name: str, text: str) -> bool:
     """Return whether a text has a name."""
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
-
-
-def without_comments(text: str) -> str:
-    """Return code without its comments."""
-    return _COMMENT.sub("", text)

@@ -20,7 +20,7 @@ from brian2.units.fundamentalunits import Quantity, have_same_dimensions
 from bioae.equations.expressions import Expression, check_names, parse_expression
 from bioae.equations.limits import LARGEST_VALUE
 from bioae.errors import InputError, ModelError
-from bioae.units import unit_name as unit_name
+from bioae.unit_text import unit_name as unit_name
 
 #: The shortest and the longest time, in seconds.
 SHORTEST, LONGEST = 1e-12, 1e6

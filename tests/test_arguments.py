@@ -119,7 +119,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(partial(bioae.analysis.wilson_interval, 1), "trials", [RESULT, "x", 0.5]),
     *each(partial(bioae.analysis.weight_fields, RESULT), "shape", [(1, 4, 4), "output"]),
     *each(partial(bioae.analysis.weight_fields, IMAGES[0]), "shape", [(2, 3), 4, "x", (4,)]),
-    *each(bioae.load_neuron, "name_or_path", [None, 1, "x", b"lif", "a\0.toml"]),
+    *each(bioae.load_neuron, "neuron", [None, 1, "x", b"lif", "a\0.toml"]),
     *each(bioae.load, "name_or_path", [None, 1, "x", b"x", "a\0", ""]),
     *each(partial(save, NETWORK), "path", [None, 1]),
     *each(partial(save, path="/nowhere/x"), "network", NOT_MODEL),

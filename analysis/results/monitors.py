@@ -13,7 +13,8 @@ from bioae.analysis.results.arrays import whole_numbers
 from bioae.checks import array, number, whole
 from bioae.errors import ResultError, shortened
 from bioae.simulation.results.root import MOST_STEPS, RECORDING
-from bioae.units import has_unit, in_ms, unit_name
+from bioae.unit_text import unit_name
+from bioae.units import has_unit, in_ms
 
 #: The name of a single population, and the length of a step without a clock.
 _NAME, DT_S = "neurons", 1e-4

@@ -14,7 +14,7 @@ from pydantic import Field, Strict, ValidationError, field_validator, model_vali
 
 from bioae.checks import instance
 from bioae.equations.expressions import Expression
-from bioae.equations.library import load_neuron, load_synapse
+from bioae.equations.library import is_neuron, load_neuron, load_synapse
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import NetworkError, describe
@@ -125,7 +125,7 @@ class NetworkConfig(Shown, Table):
 
     def __init__(self, **values: Any) -> None:
         try:
-            super().__init__(**values)
+            super().__init__(**_with_names(values, "NetworkConfig"))
         except ValidationError as error:
             raise NetworkError(**describe(error, type(self)), where="NetworkConfig") from None
 
@@ -137,6 +137,9 @@ class NetworkConfig(Shown, Table):
         cls, values: Mapping[str, Any], *, where: str = "the network"
     ) -> NetworkConfig:
         """Build a description from a parsed file; ``preset`` names a shipped one to change.
+
+        In Python, the ``neuron`` of the network or of a layer may also be a model, or a Brian2
+        `NeuronGroup`.
 
         Raises
         ------
@@ -154,7 +157,7 @@ class NetworkConfig(Shown, Table):
             text = (files("bioae") / "networks" / f"{preset}.toml").read_text(encoding="utf-8")
             values = {**tomllib.loads(text), **values}
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(_with_names(values, where))
         except ValidationError as error:
             raise NetworkError(**describe(error, cls), where=where) from None
 
@@ -395,3 +398,31 @@ def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> Layer:
             hint="Write dt in all amounts of `weight` and `inputs`, or in none",
         )
     return layer.model_copy(update={"weight": f"{parts}*({placed.model.weight})"})
+
+
+def _with_names(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a network's fields with names in place of neuron models, and the texts of these."""
+    neurons = values.get("neurons", {})
+    texts: dict[str, Any] = {}
+
+    def named(fields: Mapping[str, Any]) -> dict[str, Any]:
+        given = {key: fields.get(key) for key in ("neuron", "readout")}
+        models = {key: load_neuron(each) for key, each in given.items() if is_neuron(each)}
+        for model in models.values():
+            text = model.to_mapping()
+            known = {**(neurons if isinstance(neurons, Mapping) else {}), **texts}
+            if known.get(model.name, text) != text:
+                raise NetworkError(
+                    f"two different neuron models are called {model.name!r}", where=where,
+                    hint='Name them: NeuronModel.from_brian2(group, name="...")',
+                )  # fmt: skip
+            texts[model.name] = text
+        return {**fields, **{key: model.name for key, model in models.items()}}
+
+    values = named(values)
+    layers = values.get("layers")
+    if isinstance(layers, list | tuple):
+        values["layers"] = [named(x) if isinstance(x, Mapping) else x for x in layers]
+    if texts and isinstance(neurons, Mapping):
+        values["neurons"] = {**neurons, **texts}
+    return values

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 
 from bioae.checks import array, instance, number, one_of, whole
 from bioae.equations.arrays.functions import rounded
-from bioae.equations.library import load_neuron
+from bioae.equations.library import NeuronLike, load_neuron
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.arrays import FrozenArrays, check_arrays
@@ -305,7 +304,7 @@ class Network(Shown):
 
     def with_neuron(
         self,
-        neuron: str | Path | NeuronModel,
+        neuron: NeuronLike,
         *,
         calibrate: Calibration | Mapping[str, float] = "rate",
         layers: Collection[str] | None = None,
@@ -320,7 +319,7 @@ class Network(Shown):
         Parameters
         ----------
         neuron
-            A shipped model's name, the path of a TOML file, or a model.
+            A shipped model's name, the path of a TOML file, a model, or a Brian2 `NeuronGroup`.
         calibrate
             The scaling of the model's unit of weight, layer by layer: a method of
             `bioae.responses.calibration.calibrate`, or the factors themselves, by layer.
@@ -340,7 +339,7 @@ class Network(Shown):
         NetworkError
             If there is no such layer, or no layer fires and none is named.
         """
-        model = _model(neuron)
+        model = load_neuron(neuron)
         chosen = self._changed_layers(model, layers)
         if not isinstance(calibrate, Mapping):
             calibrate = self.calibration_factors(model, calibrate, copy=copy)
@@ -393,7 +392,7 @@ class Network(Shown):
         return replace(self, config=config, weights=weights, spread=spread)
 
     def calibration_factors(
-        self, neuron: str | Path | NeuronModel, by: Calibration = "rate", *, copy: bool = True
+        self, neuron: NeuronLike, by: Calibration = "rate", *, copy: bool = True
     ) -> dict[str, float]:
         """Return the factors by which `with_neuron` scales a model's unit of weight, by layer.
 
@@ -420,7 +419,7 @@ class Network(Shown):
         from bioae.responses.calibration import CALIBRATIONS, calibrate
 
         one_of(by, "the calibration", CALIBRATIONS)
-        model = _model(neuron)
+        model = load_neuron(neuron)
         config, finer = self.config, self.with_dt_of(model).config
         known: dict[Any, float] = {}
         factors = {}
@@ -445,11 +444,11 @@ class Network(Shown):
             factors[placed.name] = known[key]
         return factors
 
-    def with_dt_of(self, neuron: str | Path | NeuronModel) -> Network:
+    def with_dt_of(self, neuron: NeuronLike) -> Network:
         """Return the network with a time step that is short enough for a neuron model."""
         from bioae.equations.quantities import time_in_seconds
 
-        model = _model(neuron)
+        model = load_neuron(neuron)
         if model.dt is None:
             return self
         largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
@@ -680,12 +679,6 @@ class Network(Shown):
             for name, value in new.items()
             if name in values and (values[name] != float(value)).any()
         }
-
-
-def _model(neuron: str | Path | NeuronModel) -> NeuronModel:
-    if isinstance(neuron, NeuronModel):
-        return neuron
-    return load_neuron(neuron)
 
 
 def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:

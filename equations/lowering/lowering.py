@@ -23,7 +23,7 @@ from bioae.equations.declarations import (
     parameter_values,
 )
 from bioae.equations.expressions import Expression, Statement
-from bioae.equations.grammar import is_condition
+from bioae.equations.grammar import is_condition, without_comments
 from bioae.equations.language import parsed_equations
 from bioae.equations.lowering.checks import check_model
 from bioae.equations.lowering.conditions import check_integrated, is_true_or_false
@@ -32,7 +32,7 @@ from bioae.equations.lowering.hoisting import Hoist
 from bioae.equations.lowering.noise import MEANS, Draws, in_order_of_text
 from bioae.equations.lowering.probing import Probe
 from bioae.equations.lowering.surrogate import read_surrogate
-from bioae.equations.model import NeuronModel, without_comments
+from bioae.equations.model import NeuronModel
 from bioae.equations.operators import LEAST_INTEGER
 from bioae.equations.program import (
     INHIBITION,

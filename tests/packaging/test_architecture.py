@@ -41,6 +41,7 @@ COMMON = (
     "bioae.inputs",
     "bioae.progress",
     "bioae.showing",
+    "bioae.unit_text",
     "bioae.units",
 )
 

@@ -1,0 +1,195 @@
+"""Neuron models of Brian2 objects: a `NeuronGroup`, or equations with a threshold and a reset."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brian2 import Equations, NeuronGroup, TimedArray, second
+from brian2.core.functions import DEFAULT_CONSTANTS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SingleEquation
+from brian2.groups.group import CodeRunner
+from brian2.units import Quantity
+from brian2.utils.stringtools import get_identifiers
+
+from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, SUPPORTED, without_comments
+from bioae.errors import ModelError, shortened
+from bioae.unit_text import readable, unit_name
+
+if TYPE_CHECKING:
+    from brian2.core.variables import ArrayVariable
+
+#: The input of a network weight of 1, by the unit of the variable that receives it.
+_WEIGHTS = {"volt": "1*mV", "siemens": "1*nS", "amp": "1*nA"}
+
+#: The keys of a model whose text may name constants.
+_STATEMENTS = ("threshold", "reset", "refractory", "run_regularly", "weight")
+
+_LOGGER = logging.getLogger("bioae")
+
+
+def fields_of(source: Any, keys: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the neuron model of a Brian2 object; see `NeuronModel.from_brian2`.
+
+    Names that are neither in the namespace nor declared are left to the check of the model.
+    """
+    described: dict[str, Any]
+    where = "from_brian2"
+    name = str(keys.get("name") or getattr(source, "name", "neuron"))
+    if isinstance(source, NeuronGroup):
+        where, equations = name, source.user_equations
+        described = _fields_of(source, where) | _state(source, where)
+        namespace = {**namespace, **(source.namespace or {})}  # as in Brian2
+    else:
+        equations, described = _parsed(source), {}
+    described["equations"] = source if isinstance(source, str) else _text(equations.values())
+    described |= {key: readable(value) for key, value in keys.items() if value is not None}
+    described |= {"name": name, "description": keys.get("description", f"Brian2 neurons {name}")}
+    described["input"] = described.get("input") or _only_variable(equations, where)
+    if described["input"] in equations:
+        unit = unit_name(equations[described["input"]].dim)
+        described.setdefault("weight", _WEIGHTS.get(unit, f"1*{unit}"))
+    for key, found in _external(described, equations, namespace, where).items():
+        described[key] = found | described.get(key, {})
+    return described
+
+
+def callers_namespace() -> dict[str, Any]:
+    """Return the names that the code which called this package sees, as Brian2 does at a run."""
+    frame = sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "bioae":
+        frame = frame.f_back
+    return {**frame.f_globals, **frame.f_locals}
+
+
+def _parsed(source: Any) -> Equations:
+    if isinstance(source, Equations):
+        return source
+    if not isinstance(source, str):
+        raise ModelError(
+            "this is no neuron", where="from_brian2", found=type(source).__name__,
+            expected="a NeuronGroup, Equations or their text",
+        )  # fmt: skip
+    try:
+        return Equations(source)
+    except Exception as error:  # Brian2's parser raises many kinds
+        found = shortened(" ".join(str(error).split()))
+        raise ModelError("this is no equation", where="from_brian2", found=found) from error
+
+
+def _text(equations: Iterable[SingleEquation]) -> str:
+    """Return equations as text, with names of units that need no prefix."""
+    lines = []
+    for each in equations:
+        left = f"d{each.varname}/dt" if each.type == DIFFERENTIAL_EQUATION else each.varname
+        right = "" if each.expr is None else f" = {each.expr}"
+        unit = unit_name(each.dim) if each.var_type == "float" else each.var_type
+        flags = f" ({', '.join(each.flags)})" if each.flags else ""
+        lines.append(f"{left}{right} : {unit}{flags}")
+    return "\n".join(lines) + "\n"
+
+
+def _only_variable(equations: Equations, where: str) -> str:
+    """Return the variable that receives input, where there is one candidate."""
+    names: list[str] = sorted(equations.diff_eq_names)
+    if len(names) == 1:
+        return names[0]
+    raise ModelError(
+        "spikes may arrive at several variables", where=where, expected='input="NAME"',
+        found=", ".join(sorted(equations.diff_eq_names | equations.parameter_names)) or "none",
+    )  # fmt: skip
+
+
+def _fields_of(group: NeuronGroup, where: str) -> dict[str, Any]:
+    """Return the keys of a model that a group's arguments and operations state."""
+    for name, each in group.user_equations.items():
+        if "linked" in each.flags:
+            raise ModelError("a linked variable refers to another group", where=f"{where}.{name}")
+    events = dict(group.events)
+    found: dict[str, Any] = {
+        "threshold": events.pop("spike", None),
+        "reset": group.event_codes.get("spike"),
+        "refractory": readable(group._refractory) if group._refractory is not False else None,
+        "dt": readable(group.dt[:]),
+        "events": {
+            name: {"condition": text, "reset": group.event_codes[name]}
+            for name, text in events.items()
+            if name in group.event_codes
+        },
+    }
+    if isinstance(group.method_choice, str):
+        found["method"] = group.method_choice
+    regular = [each for each in group.contained_objects if type(each) is CodeRunner]
+    if len(regular) > 1 or any((each.when, each.order) != ("start", 0) for each in regular):
+        raise ModelError(
+            "a model has one operation, at the start of a step", where=f"{where}.run_regularly",
+            found=", ".join(f"{each.when} ({each.order})" for each in regular),
+        )  # fmt: skip
+    for each in regular:
+        found["run_regularly"] = each.abstract_code
+        if each.clock.dt != group.clock.dt:
+            found["run_every"] = readable(each.clock.dt)
+    return {key: value for key, value in found.items() if value}
+
+
+def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
+    """Return the present values: of constants as parameters, of other variables as initial values.
+
+    Where they differ from neuron to neuron, it is their mean.
+    """
+    found: dict[str, dict[str, str]] = {"parameters": {}, "initial": {}}
+    for name, each in group.user_equations.items():
+        if each.type not in (PARAMETER, DIFFERENTIAL_EQUATION):
+            continue
+        variable: ArrayVariable = group.variables[name]
+        try:
+            values = np.asarray(variable.get_value(), np.float64)
+        except NotImplementedError:
+            raise ModelError(
+                "values cannot be read in standalone mode", where=f"{where}.{name}",
+                hint="Convert the group before set_device",
+            ) from None  # fmt: skip
+        if np.ptp(values):
+            text = "bioae: %s.%s differs from neuron to neuron; the model has the mean"
+            _LOGGER.warning(text, where, name)
+        value = float(values.mean())
+        constant = each.type == PARAMETER and "constant" in each.flags
+        if constant or value:
+            table = found["parameters" if constant else "initial"]
+            whole = each.var_type != "float"
+            table[name] = str(int(value)) if whole else readable(Quantity(value, dim=each.dim))
+    return found
+
+
+def _external(
+    described: Mapping[str, Any], equations: Equations, namespace: Mapping[str, Any], where: str
+) -> dict[str, dict[str, Any]]:
+    """Return the constants and timed arrays of the namespace that the model's texts name."""
+    tables = [described.get(key, {}) for key in ("parameters", "initial", "inputs")]
+    texts = [described.get(key) or "" for key in _STATEMENTS]
+    texts += [
+        text
+        for table in (*tables, *described.get("events", {}).values())
+        for text in table.values()
+    ]
+    used = set(equations.identifiers).union(*(get_identifiers(without_comments(t)) for t in texts))
+    used -= {*equations.names, *tables[0], *BUILT_IN, *REFRACTORINESS, *SUPPORTED, *DEFAULT_UNITS}
+    found: dict[str, dict[str, Any]] = {"parameters": {}, "timed_arrays": {}}
+    for name in sorted(used & namespace.keys() - DEFAULT_CONSTANTS.keys()):
+        value = namespace[name]
+        if isinstance(value, TimedArray) and value.values.ndim == 1:
+            values, unit = value.values.tolist(), unit_name(value.dim)
+            step = readable(value.dt * second)
+            found["timed_arrays"][name] = {"values": values, "dt": step, "unit": unit}
+        elif isinstance(value, Quantity | int | float | np.number) and not np.ndim(value):
+            found["parameters"][name] = readable(value)
+        else:
+            raise ModelError(
+                f"{name!r} is no constant", where=where, found=shortened(type(value).__name__),
+                expected="a number, a quantity or a TimedArray of one column",
+            )  # fmt: skip
+    return {key: table for key, table in found.items() if table}
