@@ -27,11 +27,12 @@ from bioae.analysis.plots.sources import (
     of_layer,
 )
 from bioae.analysis.plots.style import (
+    FAMILY_LINES,
     INK,
-    LINES,
     MANY_STEPS,
     MARKERS,
     colour_of,
+    is_wide,
     line_of,
     log_axis,
     styled,
@@ -42,6 +43,8 @@ from bioae.errors import ResultError
 #: The lower quartile, the median, and the upper quartile.
 Quartiles: TypeAlias = tuple[float, float, float]
 _QUARTILES = (0.25, 0.5, 0.75)
+#: The range of nearly all intervals.
+_MOST = (0.005, 0.995)
 _NONE = (np.nan, np.nan, np.nan)
 
 _RATES = Measure("rates", firing_rate, xr.DataArray, ("neuron",))
@@ -82,7 +85,8 @@ def fitted_rates(
     layers
         The layers to draw, by default all that can fire.
     which
-        The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``.
+        The fits of each result to draw: the ``"best"``, with the lowest AIC, or ``"all"``, of which
+        it is the thickest.
     bins
         Number of bins of equal width on the logarithmic axis, over the rates of all neurons, if
         none is widened. Results of other numbers of examples have other resolutions, and bins.
@@ -101,15 +105,18 @@ def fitted_rates(
     every = np.concatenate([np.zeros(0), *pooled])
     positive = every[every > 0]
     low, high = (positive.min(), positive.max()) if positive.size else (1.0, 10.0)
-    families: dict[str, Any] = {}
+    families = dict(zip(FAMILIES.values(), FAMILY_LINES, strict=True))
+    seen = set()
     for name, panel in axes.items():
-        dead, marked, limits = [], [], []
+        dead, marked, limits = [], [], list[float]()
         for index, label, data in of_layer(values, name):
             # The bins are those of all results of this resolution.
             resolution = float(data.attrs.get("resolution", 0))
             lowest = max(low, resolution)
             edges = rate_bins(lowest, max(lowest, high), bins, resolution)
-            limits += [edges[0], edges[-1]]
+            margin = (edges[-1] / edges[0]) ** 0.08  # fits go on beyond the data
+            ends = float(edges[0] / margin), float(edges[-1] * margin)
+            limits += ends
             alive = data.to_numpy()[data > 0]
             dead.append((index, f"{data.size - alive.size:,} of {data.size:,} dead"))
             marked.append((index, _quartiles_of(alive)))
@@ -117,11 +124,11 @@ def fitted_rates(
             panel.stairs(counts, edges, color=colour_of(index), alpha=0.2, fill=True)
             panel.stairs(counts, edges, linewidth=0.9, label=label, **line_of(index))
             fit = fitted.get(label, {}).get(name)
-            for curve in [] if fit is None else _curves(fit, which):
-                line: Any = LINES[[*FAMILIES.values()].index(curve.family) % len(LINES)]
-                families[curve.family.label] = line
-                expected = _expected(curve, alive.size, edges)
-                panel.plot(*expected, linewidth=1.8, color=colour_of(index), linestyle=line)
+            for place, curve in enumerate([] if fit is None else _curves(fit, which)):
+                seen.add(curve.family)
+                expected = _expected(curve, alive.size, edges, ends)
+                style: Any = {"color": colour_of(index), "linewidth": 1 if place else 1.8}
+                panel.plot(*expected, linestyle=families[curve.family], **style)
         from_zero(panel)
         _draw_quartiles(panel, marked, results=len(values))
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -131,24 +138,25 @@ def fitted_rates(
     for panel in axes.values():
         log_axis(panel)
     lines = [
-        Line2D([], [], color=INK, linewidth=1.8, linestyle=line, label=f"{family} fit")
+        Line2D([], [], color=INK, linestyle=line, label=f"{family.label} fit")
         for family, line in families.items()
+        if family in seen
     ]
-    share_legend(axes.values(), ax=ax, more=lines)
+    share_legend(axes.values(), ax=ax, more=lines, handlelength=3)
     return figure_of(axes.values())
 
 
 def _curves(fit: xr.Dataset, which: Literal["best", "all"]) -> list[Fit]:
     defined = fit[["shape", "scale", "aic"]].to_dataframe().dropna(subset="scale")
-    rows = defined.nsmallest(1, "aic") if which == "best" else defined
+    rows = defined.sort_values("aic", kind="stable")[: 1 if which == "best" else None]
     return [Fit(FAMILIES[str(name)], row["shape"], row["scale"]) for name, row in rows.iterrows()]
 
 
 def _expected(
-    curve: Fit, neurons: int, edges: NDArray[np.float64]
+    curve: Fit, neurons: int, edges: NDArray[np.float64], ends: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return rates, and the expected number of neurons per octave in a bin around each."""
-    rates, logarithms = np.geomspace(edges[0], edges[-1], 400), np.log2(edges)
+    rates, logarithms = np.geomspace(*ends, 400), np.log2(edges)
     centres = (logarithms[1:] + logarithms[:-1]) / 2
     octaves = np.interp(np.log2(rates), centres, np.diff(logarithms))
     half = 2 ** (octaves / 2)
@@ -168,8 +176,9 @@ def interval_histograms(
 
     The vertical axis is the fraction of intervals per millisecond of their length, so that results
     of any time step are comparable. If there are more than 1000 lengths, the shortest 99.5 % of the
-    intervals are drawn in 200 bins. The bar above ranges from the lower to the upper quartile, the
-    tick on it is the median.
+    intervals are drawn in 200 bins. If 99 % of the intervals of all layers span more than 1.5
+    decades, the horizontal axis is logarithmic, and the vertical one the fraction per octave. The
+    bar above ranges from the lower to the upper quartile, the tick on it is the median.
 
     Parameters
     ----------
@@ -179,24 +188,25 @@ def interval_histograms(
     layers
         The layers to draw, by default all that can fire.
     log
-        Use a logarithmic axis of fractions, on which an exponential distribution is a straight
-        line, and lengths that did not occur are not drawn.
+        Use a logarithmic axis of fractions and a linear one of lengths, on which an exponential
+        distribution is a straight line, and lengths that did not occur are not drawn.
     ax
         Axes to draw into, by layer.
     """
     values = _INTERVALS.by_layer(distributions, layers)
     axes = panels(layers_in(values), (3.6, 2.2), "interval (ms)", ax=ax, most=2)
+    most = [_quantiles(each, _MOST) for own in values.values() for each in own.values()]
+    wide = not log and is_wide(np.ravel(most))
     for name, panel in axes.items():
         marked = []
         for index, label, fraction in of_layer(values, name):
             length, shares = fraction["interval"].to_numpy(), fraction.to_numpy()
-            # A margin keeps rounding of sums from moving a quartile to the next length.
-            places = np.searchsorted(shares.cumsum() + 1e-12, _QUARTILES)
-            defined = np.isfinite(shares).any()
-            low, median, high = length[np.minimum(places, length.size - 1)] if defined else _NONE
-            marked.append((index, (float(low), float(median), float(high))))
+            low, median, high = _quantiles(fraction, _QUARTILES)
+            marked.append((index, (low, median, high)))
             density = shares / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
-            if length.size > MANY_STEPS and defined:
+            if wide:
+                length, density = _in_octaves(length, shares)
+            elif length.size > MANY_STEPS and np.isfinite(shares).any():
                 length, density = _binned(length, density)
             panel.plot(
                 length,
@@ -206,7 +216,7 @@ def interval_histograms(
                 label=label,
                 **line_of(index),
             )
-        panel.set_ylabel("fraction per ms")
+        panel.set_ylabel("fraction per octave" if wide else "fraction per ms")
         if log and any(np.isfinite(line.get_ydata()).any() for line in panel.lines):
             panel.set_yscale("log")
         else:
@@ -218,8 +228,33 @@ def interval_histograms(
             for index, (_, median, _) in marked
         ]
         head(panel, name, medians)
+    for panel in axes.values() if wide else ():
+        log_axis(panel)
     share_legend(axes.values(), ax=ax)
     return figure_of(axes.values())
+
+
+def _quantiles(fraction: xr.DataArray, places: Sequence[float]) -> list[float]:
+    """Return quantiles of the lengths of intervals, NaN without any."""
+    length, shares = fraction["interval"].to_numpy(), fraction.to_numpy()
+    if not np.isfinite(shares).any():
+        return [np.nan] * len(places)
+    # A margin keeps rounding of sums from moving a quantile to the next length.
+    at = np.searchsorted(shares.cumsum() + 1e-12, places)
+    return [float(each) for each in length[np.minimum(at, length.size - 1)]]
+
+
+def _in_octaves(
+    length: NDArray[np.float64], shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middles of bins of about a sixth of an octave, and the fraction per octave."""
+    first = np.unique(np.rint(2 ** np.arange(0, np.log2(length.size), 1 / 6)).astype(int)) - 1
+    edges = (np.append(first, length.size) + 0.5) * length[0]
+    held = np.add.reduceat(shares, first)
+    middle, density = np.sqrt(edges[1:] * edges[:-1]), held / np.diff(np.log2(edges))
+    some = np.flatnonzero(held > 0)
+    part = slice(some[0], some[-1] + 1) if some.size else slice(0)
+    return middle[part], density[part]
 
 
 def _binned(
@@ -243,6 +278,8 @@ def response_latencies(
 ) -> Figure:
     """Draw the response latency of each layer: median and quartiles over neurons, by result.
 
+    The axis is logarithmic if they span more than 1.5 decades.
+
     Parameters
     ----------
     latencies
@@ -259,6 +296,7 @@ def response_latencies(
     width = max(3.6, 0.9 + 0.25 * len(names) * (len(values) + 1))
     (axes,) = panels(["latency"], (min(width, 7.2), 2.5), ax=ax).values()
     step = 0.7 / len(values)
+    drawn = [np.zeros((0, 3))]
     for index, (label, own) in enumerate(values.items()):
         rows = {
             place: _quartiles_of(own[name].to_numpy())
@@ -266,7 +304,8 @@ def response_latencies(
             if name in own
         }
         x = np.array([*rows]) + (index - (len(values) - 1) / 2) * step
-        low, median, high = np.array([*rows.values()]).reshape(-1, 3).T
+        drawn.append(np.array([*rows.values()]).reshape(-1, 3))
+        low, median, high = drawn[-1].T
         axes.vlines(x, low, high, color=colour_of(index), linewidth=1.5)
         axes.plot(
             x, median, color=colour_of(index), linestyle="none", markersize=4, zorder=3,
@@ -278,8 +317,11 @@ def response_latencies(
     style: dict[str, Any] = {"rotation": 30, "ha": "right"} if inclined else {}
     axes.set_xticks(range(len(names)), names, **style)
     axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if is_wide(np.concatenate(drawn)):
+        log_axis(axes, vertical=True)
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_ylabel("first-spike latency (ms)")
     share_legend([axes], ax=ax)
     return figure_of([axes])

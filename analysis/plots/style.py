@@ -33,8 +33,10 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 #: More markers take less space and time as pixels than in a vector format.
 MOST_MARKERS = 500
-#: Values of more steps are drawn in bins.
-MANY_STEPS = 1000
+#: Values of more steps are drawn in bins, and times that span more decades on logarithmic axes.
+MANY_STEPS, _WIDE = 1000, 1.5
+#: Families of distributions, in patterns other than those of results.
+FAMILY_LINES: Any = ("-", (0, (7, 1.5)), (0, (4, 1, 1, 1, 1, 1)))
 _LARGEST = 1e300
 
 # Any, because matplotlib types the names as literals that differ between versions.
@@ -234,6 +236,12 @@ def log_axis(axes: Axes, *, vertical: bool = False) -> None:
     axis.set_major_locator(LogLocator(subs=labelled))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def is_wide(values: NDArray[Any]) -> bool:
+    """Return whether values are positive and span so much that their axis is logarithmic."""
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and 0 < finite.min() < finite.max() / 10**_WIDE)
 
 
 def colour_of(index: int) -> str:

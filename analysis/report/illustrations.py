@@ -167,7 +167,7 @@ def _firing(measured: Results) -> Iterator[Illustration]:
         result: {layer: data[[*names]].rename(names) for layer, data in own.items()}
         for result, own in layers.items()
     }
-    yield _shown("rates", partial(plots.fitted_rates, column("firing_rate"), fits))
+    yield _shown("rates", partial(plots.fitted_rates, column("firing_rate"), fits, which="all"))
     yield _shown("intervals", partial(plots.interval_histograms, column("isi_distribution")))
     yield _shown("latencies", partial(plots.response_latencies, column("first_spike_latency")))
     yield _shown("irregularity", partial(plots.cv_against_rate, layers))

@@ -25,6 +25,7 @@ from bioae.analysis.plots import (
     interval_histograms,
     latent_maps,
     population_activity,
+    response_latencies,
     transfer_curves,
 )
 from bioae.errors import ResultError
@@ -116,6 +117,19 @@ def test_fits_are_drawn_over_their_rates(which: Any) -> None:
     np.testing.assert_allclose(np.interp(centres, at, curve) * octaves, held, rtol=2e-3, atol=0.1)
     assert abs(counts - held).max() < 5 * np.sqrt(held.max())
     assert axes.get_xscale() == "log"
+    assert at[-1] == axes.get_xlim()[1] > edges[-1]
+
+
+def test_times_that_span_decades_have_logarithmic_axes() -> None:
+    lengths = np.arange(1.0, 2001)
+    shares = xr.DataArray(stats.lognorm.pdf(lengths, 1, 0, 60), {"interval": lengths}, "interval")
+    (axes,) = interval_histograms({"a": {"latent": shares / shares.sum()}}).axes
+    assert (axes.get_xscale(), axes.get_ylabel()) == ("log", "fraction per octave")
+    at, density = np.array(axes.lines[0].get_xydata()).T
+    assert (density * np.gradient(np.log2(at))).sum() == pytest.approx(1, rel=0.02)
+    latencies = xr.DataArray([1.0, 2.0, 200.0], dims="neuron")
+    (axes,) = response_latencies({"a": {"latent": latencies}}).axes
+    assert axes.get_yscale() == "log"
 
 
 def test_interval_histograms_draw_the_fractions(two: dict[str, xr.DataTree]) -> None:

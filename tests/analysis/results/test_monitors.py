@@ -92,6 +92,7 @@ ONE = (np.array([0]), np.array([0.005]))
         (([0], ["x"]), {}, {"found": "['x']"}),
         (([0], [0.5]), {}, {"where": "neurons", "expected": "1 trial of 0.01 s", "found": "0.5 s"}),
         (([0], [0.005], [3]), {"trials": 2}, {"found": "trial 3"}),
+        (ONE, {"trials": 4}, {"expected": "the length of one trial, 0.0025 s of 0.01 s"}),
         ([[0.005]], {"neurons": 0}, {"expected": "1 or more"}),
         ({"a": ONE, "b": (*ONE, [0])}, {}, {"expected": re.compile("of all populations, or none")}),
         ([[0.00501, 0.00503]], {}, {"found": "neuron 0 in step 50"}),
