@@ -6,7 +6,7 @@ They take a network in any form, and data in any form of `bioae.datasets.convert
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial, wraps
 from inspect import signature
@@ -499,6 +499,7 @@ def analyze(
     backend: Backend | Target | None = None,
     *,
     out: Path | str,
+    layers: str | Sequence[str] | None = None,
     seed: int | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
@@ -524,6 +525,8 @@ def analyze(
         For a network: see `bioae.simulate`, whose defaults they have.
     out
         The folder to write to.
+    layers
+        The layers to measure, which all results have; all by default.
     overwrite
         Whether to replace an earlier analysis.
     progress
@@ -565,7 +568,7 @@ def analyze(
             source, shown, backend or "cpp_standalone", seed=seed or 0, progress=progress, **options
         )
         results = {Path(name).stem: result}
-    return analyze_results(results, out, overwrite=overwrite, progress=progress)[1]
+    return analyze_results(results, out, layers=layers, overwrite=overwrite, progress=progress)[1]
 
 
 def parity(

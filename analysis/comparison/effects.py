@@ -8,6 +8,7 @@ neurons are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -93,11 +94,12 @@ def neuron_values(
     By default those of `COMPARED`, as from `bioae.analysis.neuron_statistics`.
     """
     if statistics is not None:
-        layer_data(tree, layer)
+        neurons, values = layer_data(tree, layer).sizes["neuron"], {}
         instance(statistics, "statistics", Mapping, error=ResultError)
         for name, function in statistics.items():
             instance(function, f"the statistic {name!r}", Callable, error=ResultError)
-        values = {name: function(tree, layer) for name, function in statistics.items()}
+            values[name] = function(tree, layer)
+            _check_of_neurons(name, values[name], layer, neurons)
         return xr.Dataset(values).compute()
     return neuron_statistics(tree, layer)[list(COMPARED)]
 
@@ -148,6 +150,11 @@ def compare_values(
         raise ResultError("the level is out of range", expected="between 0 and 1", found=str(level))
     whole(resamples, "resamples", least=1, error=ResultError)
     whole(seed, "the seed", most=2**64 - 1, error=ResultError)
+    for own in (a, b):
+        instance(own, "the statistics by layer", Mapping, error=ResultError)
+        for name, each in own.items():
+            hint = 'Call neuron_values, or array.to_dataset(name="rate")'
+            instance(each, f"layer {name!r}", xr.Dataset, hint=hint, error=ResultError)
     # Each comparison starts from the seed, whatever else is compared.
     bootstrap = Bootstrap(level, resamples, seed)
     layers = [name for name in a if name in b]
@@ -185,16 +192,22 @@ def compare_values(
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
 
 
+def _check_of_neurons(name: object, values: Any, layer: str, neurons: int) -> None:
+    """Reject what is not a value of each neuron of a layer."""
+    array = isinstance(values, xr.DataArray)
+    sizes = ", ".join(f"{dim} {size}" for dim, size in values.sizes.items()) if array else ""
+    if sizes != f"neuron {neurons}":
+        raise ResultError(
+            f"the statistic {name!r} is not one of neurons", where=layer,
+            expected=f"an array (neuron {neurons})",
+            found=f"({sizes})" if array else type(values).__name__,
+        )  # fmt: skip
+
+
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:
     for values in (a, b):
-        wrong = next((n for n, each in values.data_vars.items() if each.dims != ("neuron",)), None)
-        if wrong is not None:
-            raise ResultError(
-                f"the statistic {wrong!r} is not one of neurons",
-                where=layer,
-                expected="(neuron,)",
-                found=f"({', '.join(map(str, values[wrong].dims))})",
-            )
+        for name, each in values.data_vars.items():
+            _check_of_neurons(name, each, layer, values.sizes.get("neuron", 0))
     sizes = [values.sizes["neuron"] for values in (a, b)]
     if paired and sizes[0] != sizes[1]:
         raise ResultError(

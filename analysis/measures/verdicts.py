@@ -161,12 +161,12 @@ def verdict(value: float, reference: Reference, context: Context) -> Verdict:
         )
     if reference.intervals:
         notes.append(
-            f"trains are short: no interval is longer than the {context.steps} steps of a "
-            "presentation, which makes them look more regular"
+            f"trains are short: no interval is longer than the {context.steps:,} steps of an "
+            "example, which makes them look more regular"
         )
     if reference.averaged and not context.averaged:
         notes.append(
-            "responses are counts of single presentations, whose chance differences make them look "
+            "responses are counts in single examples, whose chance differences make them look "
             "sparser than means over repeats"
         )
     return Verdict(value, reference, _outcome(value, reference), "; ".join(notes))
@@ -242,13 +242,13 @@ def _obstacle(value: float, reference: Reference, context: Context) -> str:
         return f"steps are not seconds: {context.timing}"
     if window and context.presentation_s < window:
         return (
-            f"a presentation lasts {context.presentation_s * 1000:g} ms, and the animal's spikes "
+            f"an example lasts {context.presentation_s * 1000:g} ms, and the animal's spikes "
             f"were counted over {window * 1000:g} ms or more"
         )
     if reference.statistic in _OVER_STIMULI and context.repeated and not context.averaged:
-        return "it was measured over different stimuli, and here all images are the same"
+        return "it was measured over different stimuli, and here all examples are of one stimulus"
     if reference.repeats and not context.repeated:
-        return "it was measured over repeats of one stimulus, and here the images differ"
+        return "it was measured over repeats of one stimulus, and here the inputs differ"
     return ""
 
 

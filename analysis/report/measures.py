@@ -41,6 +41,7 @@ from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
 from bioae.errors import ResultError, shortened
 from bioae.progress import counted
+from bioae.simulation.results.root import RECORDING
 
 Record = dict[str, Any]
 Pair = tuple[str, str]
@@ -152,8 +153,14 @@ class Measures:
         }
 
     def notes(self) -> list[str]:
-        """Return lines on tables of spikes, layers that cannot fire, and what is not compared."""
-        sources = [str(each["source"]) for each in self.attributes.values() if "source" in each]
+        """Return lines on recordings, layers that cannot fire, and what is not compared."""
+        known = self.attributes.items()
+        sources = [str(each["source"]) for _, each in known if "source" in each]
+        sources += [
+            f"{name} is recorded: its examples are trials, and its layers populations."
+            for name, each in known
+            if each.get("task") == RECORDING
+        ]
         return [*sources, *self._left_out(), *self._not_compared()]
 
     def _left_out(self) -> list[str]:

@@ -19,6 +19,7 @@ from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
 from bioae.analysis.report.sources import Sources, named_sources, opened
 from bioae.analysis.report.tables import measure_tables
+from bioae.analysis.results.layers import with_layers
 from bioae.analysis.results.outputs import neurons_of
 from bioae.errors import OutputError
 from bioae.files import Kind, atomic_output, check_output, write_text
@@ -31,13 +32,20 @@ _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
 def analyze_results(
-    sources: Sources, out: Path | str, *, overwrite: bool = False, progress: bool | None = None
+    sources: Sources,
+    out: Path | str,
+    *,
+    layers: str | Sequence[str] | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
 ) -> tuple[Measures, dict[str, Any]]:
     """Analyse results as `bioae.analyze` does; return the measures, and its return value."""
     out = check_outputs(out, overwrite=overwrite)
     named = named_sources(sources)
     with ExitStack() as stack:
         results = opened(named, stack)
+        if layers:
+            results = {name: with_layers(tree, layers) for name, tree in results.items()}
         measures = measure(results, progress=progress)
         tables = measures.csv_files()
         statistics = bytes(_joined(measures.statistics).to_netcdf(engine="h5netcdf"))

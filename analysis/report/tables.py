@@ -18,10 +18,10 @@ Rows = list[dict[str, Any]]
 _ERRORS = (
     "Pixel values range from 0 (black) to 1 (white). The squared error of an image is summed or "
     "averaged over its pixels, and then averaged over the images. The two baselines reconstruct "
-    "an image of zeros and the mean of the inputs."
+    "an image of zeros and the mean image: of the training images if given, else of these inputs."
 )
 _SCORES = (
-    "The interval of an accuracy is Wilson's, of 95 %: it is about the choice of the images, not "
+    "The interval of an accuracy is Wilson's, of 95 %: it is about the choice of the examples, not "
     "about that of the network."
 )
 _CONFUSION = (

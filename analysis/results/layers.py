@@ -266,6 +266,14 @@ def chosen_layers(tree: xr.DataTree, layers: str | Sequence[str] | None) -> list
     return names
 
 
+def with_layers(tree: xr.DataTree, layers: str | Sequence[str]) -> xr.DataTree:
+    """Return a result with some of its layers, in its own order."""
+    names, chosen = chosen_layers(tree, layers), tree.copy()
+    for name in {*layer_names(tree)} - {*names}:
+        del chosen["layers"][name]
+    return chosen
+
+
 def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     """Return the variables of all layers by name, from the input's side."""
     return {name: layer_data(tree, name) for name in layer_names(tree)}

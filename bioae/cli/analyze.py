@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import Any
 
-from bioae.cli.options import Decimal, Json, Positive, check_effect
+from bioae.cli.options import Decimal, Json, Positive, Several, check_effect
 
 
 def analyze(
@@ -14,6 +14,7 @@ def analyze(
     /,
     *,
     out: Path,
+    layers: Several = (),
     duration: Decimal | None = None,
     dt: Decimal | None = None,
     neurons: Positive | None = None,
@@ -31,8 +32,10 @@ def analyze(
     results
         Results of `bioae simulate`, or tables of spikes (.csv): a first line with neuron, time (in
         seconds) or time_ms, and perhaps trial and population.
+    layers
+        The layers or populations to measure, such as latent,output; all by default.
     duration
-        Of tables of spikes: length of the recording, or of each trial, in seconds; by default up to
+        Of tables of spikes: length of the recording, or of one trial, in seconds; by default up to
         the last spike.
     dt
         Of tables of spikes: length of a step in seconds, 0.0001 by default.
@@ -59,7 +62,7 @@ def analyze(
         check_effect("no result is a table of spikes", **options)
     sources = named_sources(results)
     sources |= {n: read_spikes(each, **options) for n, each in sources.items() if is_table(each)}
-    measures, numbers = analyze_results(sources, out, overwrite=overwrite)
+    measures, numbers = analyze_results(sources, out, layers=layers, overwrite=overwrite)
     if json:
         print(json_format.dumps(numbers, allow_nan=False))
         return 0

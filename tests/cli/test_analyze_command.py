@@ -59,9 +59,10 @@ def test_an_earlier_report_is_kept_unless_overwritten(
     assert refused("analyze", "r.nc", "--out", "out").startswith(
         "out/report.html: the output exists already and was kept"
     )
-    done = run("analyze", "r.nc", "--out", "out", "--overwrite")
+    done = run("analyze", "r.nc", "--out", "out", "--overwrite", "--layers", "latent")
     assert (done.status, done.err) == (0, "")
     assert "latent" in done.out
+    assert "output" not in done.out
     assert done.out.splitlines()[-1] == "Report: out/report.html"
     assert (here / "out" / "report.html").read_text() != "mine"
 
@@ -89,6 +90,7 @@ def test_results_and_outputs_that_do_not_fit(refused: Refused, here: Path) -> No
     assert "r.nc" in refused("analyze", "r.nc", "r.nc", "--out", "out")
     assert "RESULTS" in refused("analyze", "--out", "out")
     assert "--out" in refused("analyze", "r.nc")
+    assert "'none'" in refused("analyze", "r.nc", "--out", "out", "--layers", "latent,none")
     for out in ("file", "file/out", "/proc/out"):
         assert out in refused("analyze", "r.nc", "--out", out, "--overwrite")
 

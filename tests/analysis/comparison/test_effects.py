@@ -240,5 +240,14 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
     for options in wrong:
         with refused(ResultError, *options):
             analysis.compare(tree, tree, **options)
-    with refused(ResultError, "'p'", expected="(neuron,)", found="(example)"):
-        analysis.compare(tree, tree, statistics={"p": analysis.population_sparseness})
+    rate = analysis.firing_rate(tree, "latent")
+    for p, found in (
+        (analysis.population_sparseness, "(example 12)"), (lambda *_: rate, "(neuron 10)"),
+        (lambda *_: 3, "int"),
+    ):  # fmt: skip
+        with refused(
+            ResultError, "'p'", where="conv", expected="an array (neuron 144)", found=found
+        ):
+            analysis.compare(tree, tree, statistics={"p": p})
+    with refused(ResultError, "'conv'", expected="Dataset", found="DataArray"):
+        analysis.compare_values(one(np.ones(4)), {"conv": rate})

@@ -88,8 +88,8 @@ def test_a_number_is_within_below_or_above(
     [
         ({"seconds": True}, {"seconds": False, "timing": "none"}, "steps are not seconds: none"),
         ({"window_s": 0.1}, {"seconds": False}, "steps are not seconds"),
-        ({"window_s": 0.5}, {"presentation_s": 0.1}, "a presentation lasts 100 ms"),
-        ({"repeats": True}, {"repeated": False}, "here the images differ"),
+        ({"window_s": 0.5}, {"presentation_s": 0.1}, "an example lasts 100 ms"),
+        ({"repeats": True}, {"repeated": False}, "here the inputs differ"),
     ],
 )
 def test_the_obstacle(needs: dict[str, object], context: dict[str, object], reason: str) -> None:
@@ -106,9 +106,9 @@ def test_a_verdict_mentions_short_trains_and_unverified_numbers() -> None:
     )
     assert found.outcome == "within"
     assert "not verified" in found.reason
-    assert "the 1000 steps of a presentation" in found.reason
+    assert "the 1,000 steps of an example" in found.reason
     means = reference(low=0.0, high=1.0, averaged=True)
-    assert "counts of single presentations" in analysis.verdict(0.7, means, ANIMAL).reason
+    assert "counts in single examples" in analysis.verdict(0.7, means, ANIMAL).reason
     assert analysis.verdict(0.7, means, replace(ANIMAL, averaged=True)).reason == ""
     assert analysis.verdict(0.7, reference(low=0.0, high=1.0), ANIMAL).reason == ""
     assert (
