@@ -6,6 +6,12 @@ from typing import Any
 
 import numpy as np
 
+#: The base units, and the kinds of quantity of Brian2.
+_BASES = {
+    "metre": "length", "kilogram": "mass", "second": "time", "amp": "current",
+    "kelvin": "temperature", "mole": "substance", "candela": "luminosity",
+}  # fmt: skip
+
 
 def unit_name(quantity: Any) -> str:
     """Return the base unit of a quantity or dimension, ``"1"`` where it has none."""
@@ -21,6 +27,17 @@ def unit_name(quantity: Any) -> str:
     if 1.0 not in standard[dimensions] and 1.0 in standard[dimensions * second.dim]:
         return f"{standard[dimensions * second.dim][1.0]!r} / second"
     return repr(get_unit(dimensions))
+
+
+def unit_in_equations(quantity: Any) -> str:
+    """Return the base unit of a quantity or dimension without brackets, as equations need it."""
+    name = unit_name(quantity)
+    if "(" not in name:
+        return name
+    from brian2.units.fundamentalunits import get_dimensions
+
+    powers = {base: get_dimensions(quantity).get_dimension(kind) for base, kind in _BASES.items()}
+    return "*".join(f"{base}**{power:g}" for base, power in powers.items() if power)
 
 
 def readable(value: Any) -> Any:

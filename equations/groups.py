@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from brian2 import Equations, NeuronGroup, TimedArray, second
-from brian2.core.functions import DEFAULT_CONSTANTS
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SingleEquation
 from brian2.groups.group import CodeRunner
+from brian2.groups.neurongroup import Resetter, Thresholder
+from brian2.groups.subgroup import Subgroup
 from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers
 
-from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, SUPPORTED, without_comments
+from bioae.checks import instance
+from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, without_comments
 from bioae.errors import ModelError, shortened
-from bioae.unit_text import readable, unit_name
+from bioae.unit_text import readable, unit_in_equations, unit_name
 
 if TYPE_CHECKING:
     from brian2.core.variables import ArrayVariable
@@ -28,6 +31,9 @@ _WEIGHTS = {"volt": "1*mV", "siemens": "1*nS", "amp": "1*nA"}
 
 #: The keys of a model whose text may name constants.
 _STATEMENTS = ("threshold", "reset", "refractory", "run_regularly", "weight")
+
+#: The slots of a step in which a group's objects usually run.
+_SLOTS = {Thresholder: "thresholds", Resetter: "resets", CodeRunner: "start"}
 
 _LOGGER = logging.getLogger("bioae")
 
@@ -39,23 +45,31 @@ def fields_of(source: Any, keys: Mapping[str, Any], namespace: Mapping[str, Any]
     """
     described: dict[str, Any]
     where = "from_brian2"
-    name = str(keys.get("name") or getattr(source, "name", "neuron"))
+    instance(namespace, "the namespace", Mapping, error=ModelError)
+    name = keys.get("name", getattr(source, "name", "neuron"))
     if isinstance(source, NeuronGroup):
-        where, equations = name, source.user_equations
+        where, equations = str(name), source.user_equations
         described = _fields_of(source, where) | _state(source, where)
         namespace = {**namespace, **(source.namespace or {})}  # as in Brian2
     else:
         equations, described = _parsed(source), {}
     described["equations"] = source if isinstance(source, str) else _text(equations.values())
-    described |= {key: readable(value) for key, value in keys.items() if value is not None}
-    described |= {"name": name, "description": keys.get("description", f"Brian2 neurons {name}")}
-    described["input"] = described.get("input") or _only_variable(equations, where)
-    if described["input"] in equations:
+    described |= {"name": name, "description": f"Brian2 neurons {name}"}
+    for key, value in keys.items():
+        described[key] = _merged(described.get(key), readable(value))
+    if "input" not in described:
+        described["input"] = _only_variable(equations, where)
+    if isinstance(described["input"], str) and described["input"] in equations:
         unit = unit_name(equations[described["input"]].dim)
         described.setdefault("weight", _WEIGHTS.get(unit, f"1*{unit}"))
     for key, found in _external(described, equations, namespace, where).items():
-        described[key] = found | described.get(key, {})
+        described[key] = _merged(found, described.get(key, {}))
     return described
+
+
+def _merged(table: Any, others: Any) -> Any:
+    """Return the entries of both, or the others where these are no tables."""
+    return {**table, **others} if isinstance(table, dict) and isinstance(others, dict) else others
 
 
 def callers_namespace() -> dict[str, Any]:
@@ -87,7 +101,7 @@ def _text(equations: Iterable[SingleEquation]) -> str:
     for each in equations:
         left = f"d{each.varname}/dt" if each.type == DIFFERENTIAL_EQUATION else each.varname
         right = "" if each.expr is None else f" = {each.expr}"
-        unit = unit_name(each.dim) if each.var_type == "float" else each.var_type
+        unit = unit_in_equations(each.dim) if each.var_type == "float" else each.var_type
         flags = f" ({', '.join(each.flags)})" if each.flags else ""
         lines.append(f"{left}{right} : {unit}{flags}")
     return "\n".join(lines) + "\n"
@@ -123,17 +137,29 @@ def _fields_of(group: NeuronGroup, where: str) -> dict[str, Any]:
     }
     if isinstance(group.method_choice, str):
         found["method"] = group.method_choice
-    regular = [each for each in group.contained_objects if type(each) is CodeRunner]
-    if len(regular) > 1 or any((each.when, each.order) != ("start", 0) for each in regular):
-        raise ModelError(
-            "a model has one operation, at the start of a step", where=f"{where}.run_regularly",
-            found=", ".join(f"{each.when} ({each.order})" for each in regular),
-        )  # fmt: skip
-    for each in regular:
-        found["run_regularly"] = each.abstract_code
-        if each.clock.dt != group.clock.dt:
-            found["run_every"] = readable(each.clock.dt)
+    regular = _operations(group, where)
+    if regular:
+        found["run_regularly"] = "\n".join(each.abstract_code for each in regular)
+        if regular[0].clock.dt != group.clock.dt:
+            found["run_every"] = readable(regular[0].clock.dt)
     return {key: value for key, value in found.items() if value}
+
+
+def _operations(group: NeuronGroup, where: str) -> list[CodeRunner]:
+    """Return what a group runs regularly, in order; all of it must run at the usual times."""
+    objects = sorted(group.contained_objects, key=lambda each: str(each.name))  # as Brian2 does
+    regular = [each for each in objects if type(each) is CodeRunner]
+    for each in objects:
+        custom = getattr(each, "event", "spike") != "spike"
+        slot = _SLOTS.get(type(each), each.when)
+        unusual = each.when != (f"after_{slot}" if custom else slot) or each.order != 0
+        other = each in regular and each.clock.dt != regular[0].clock.dt
+        if unusual or other or isinstance(each, Subgroup):
+            raise ModelError(
+                "this runs for a part of the group, at an unusual time, or at another interval",
+                where=f"{where}.{each.name}", found=f"{each.when} ({each.order})",
+            )  # fmt: skip
+    return regular
 
 
 def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
@@ -169,17 +195,18 @@ def _external(
     described: Mapping[str, Any], equations: Equations, namespace: Mapping[str, Any], where: str
 ) -> dict[str, dict[str, Any]]:
     """Return the constants and timed arrays of the namespace that the model's texts name."""
-    tables = [described.get(key, {}) for key in ("parameters", "initial", "inputs")]
-    texts = [described.get(key) or "" for key in _STATEMENTS]
-    texts += [
-        text
-        for table in (*tables, *described.get("events", {}).values())
-        for text in table.values()
-    ]
-    used = set(equations.identifiers).union(*(get_identifiers(without_comments(t)) for t in texts))
-    used -= {*equations.names, *tables[0], *BUILT_IN, *REFRACTORINESS, *SUPPORTED, *DEFAULT_UNITS}
+    keys = ("parameters", "initial", "inputs", "layer_spikes", "events")
+    tables = [each for key in keys if isinstance(each := described.get(key), dict)]
+    tables += [each for table in tables for each in table.values() if isinstance(each, dict)]
+    texts = [described.get(key) for key in _STATEMENTS]
+    texts += [each for table in tables for each in table.values()]
+    code = [without_comments(text) for text in texts if isinstance(text, str)]
+    used = set(equations.identifiers).union(*map(get_identifiers, code))
+    own = described.get("parameters")
+    used -= {*equations.names, *(own if isinstance(own, dict) else ())}
+    used -= {*BUILT_IN, *REFRACTORINESS, *DEFAULT_UNITS, *DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS}
     found: dict[str, dict[str, Any]] = {"parameters": {}, "timed_arrays": {}}
-    for name in sorted(used & namespace.keys() - DEFAULT_CONSTANTS.keys()):
+    for name in sorted(used & namespace.keys()):
         value = namespace[name]
         if isinstance(value, TimedArray) and value.values.ndim == 1:
             values, unit = value.values.tolist(), unit_name(value.dim)

@@ -112,7 +112,8 @@ def from_brian2(
     from bioae.equations.groups import callers_namespace, fields_of
 
     names = callers_namespace() if namespace is None else namespace
-    return NeuronModel(**fields_of(source, {"input": input, "weight": weight, **keys}, names))
+    keys |= {key: v for key, v in (("input", input), ("weight", weight)) if v is not None}
+    return NeuronModel(**fields_of(source, keys, names))
 
 
 NeuronModel.from_brian2 = staticmethod(from_brian2)

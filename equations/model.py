@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 import tomli_w
@@ -18,7 +18,7 @@ from bioae.equations.limits import (
     MOST_VALUES,
     MOST_VALUES_IN_ALL,
 )
-from bioae.errors import ModelError, describe, did_you_mean
+from bioae.errors import ModelError, describe, did_you_mean, shortened
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
 from bioae.unit_text import readable
@@ -103,13 +103,16 @@ class TomlModel(Shown, Table):
             If a key is missing, unknown or of the wrong form.
         """
         keys = [key for key, field in cls.model_fields.items() if not field.exclude]
+        if not hasattr(fields, "keys"):
+            found = type(fields).__name__
+            raise ModelError("this is no model", where=where, expected="a table", found=found)
         for key in fields:
             if key not in keys:
                 raise ModelError(
                     f"unknown key {key!r}",
                     where=where,
                     expected=f"one of {', '.join(keys)}",
-                    hint=did_you_mean(key, keys),
+                    hint=did_you_mean(str(key), keys),
                 )
         try:
             return cls.model_validate({**fields, "name": name})
@@ -321,21 +324,28 @@ class NeuronModel(TomlModel):
             )
         return self
 
-    def with_parameters(self, parameters: dict[str, str]) -> NeuronModel:
-        """Return the same model with other values of some parameters.
+    def with_parameters(self, parameters: Mapping[str, Any]) -> NeuronModel:
+        """Return the same model with other values of some parameters: texts or quantities.
 
         Raises
         ------
         ModelError
-            If the model has no parameter of that name.
+            If the model has no parameter of that name, or a value is neither.
         """
-        unknown = set(parameters) - set(self.parameters)
+        texts = _as_text(parameters)
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise ModelError(
+                "these are no values of parameters", where=self.name,
+                expected='texts or quantities by name, such as {"tau": "20*ms"}',
+                found=shortened(repr(parameters)),
+            )  # fmt: skip
+        unknown = set(texts) - set(self.parameters)
         if unknown:
             raise ModelError(
-                f"neuron model {self.name!r} has no parameter {min(unknown)!r}",
+                f"neuron model {self.name!r} has no parameter {min(map(str, unknown))!r}",
                 expected=f"one of {', '.join(sorted(self.parameters)) or 'none'}",
             )
-        return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
+        return self.model_copy(update={"parameters": {**self.parameters, **texts}})
 
     def _check_persistent(self) -> None:
         """Reject a persistent variable that does not start with a separate parameter."""
@@ -405,10 +415,14 @@ class NeuronModel(TomlModel):
 
 
 def _as_text(value: Any) -> Any:
-    """Return numbers and quantities, of tables too, as text; anything else unchanged."""
-    if isinstance(value, dict):
+    """Return numbers and quantities, of tables and pairs too, as text; others unchanged."""
+    if isinstance(value, Mapping):
         return {key: _as_text(each) for key, each in value.items()}
-    return tuple(map(_as_text, value)) if isinstance(value, tuple) else readable(value)
+    if isinstance(value, tuple) or (
+        isinstance(value, list) and any(hasattr(each, "dim") for each in value[:2])
+    ):
+        return tuple(map(_as_text, value))
+    return readable(value)
 
 
 def _is_usable(name: str) -> bool:

@@ -11,8 +11,9 @@ from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 from bioae.equations.arrays.timed import Timed
 from bioae.equations.limits import LARGEST_VALUE
 from bioae.equations.model import NeuronModel
-from bioae.equations.quantities import constants, evaluate, time_in_seconds, unit_name
+from bioae.equations.quantities import constants, evaluate, time_in_seconds
 from bioae.errors import ModelError
+from bioae.unit_text import unit_in_equations
 
 #: The relative error that rounding may cause in a number of steps.
 _ROUNDING = 1e-9
@@ -61,7 +62,7 @@ def without_timed_arrays(model: NeuronModel) -> NeuronModel:
         return model
     timed_arrays(model)
     units = {
-        name: unit_name(evaluate(each.unit, where=f"{model.name}.toml", error=ModelError))
+        name: unit_in_equations(evaluate(each.unit, where=f"{model.name}.toml", error=ModelError))
         for name, each in model.timed_arrays.items()
     }
     declared = [f"{name} : {unit} (shared, constant)" for name, unit in units.items()]

@@ -151,7 +151,7 @@ class NetworkConfig(Shown, Table):
         values = dict(values)
         preset = values.pop("preset", None)
         if preset is not None:
-            if preset not in presets():
+            if not isinstance(preset, str) or preset not in presets():
                 expected = f"one of {', '.join(presets())}"
                 raise NetworkError(f"unknown network {preset!r}", where=where, expected=expected)
             text = (files("bioae") / "networks" / f"{preset}.toml").read_text(encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import brian2
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ def adaptive(n: int = 3) -> NeuronGroup:
     return group
 
 
+@pytest.mark.medium
 def test_a_group_becomes_a_model_that_fires_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
     brian2.start_scope()
@@ -85,6 +88,7 @@ def test_equations_get_constants_from_where_they_are() -> None:
     assert theta
 
 
+@pytest.mark.medium
 def test_a_network_takes_groups_and_models(caplog: pytest.LogCaptureFixture) -> None:
     group = NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
     group.v = [0, 0.5, 0.7]
@@ -106,3 +110,29 @@ def test_values_of_a_model_may_be_numbers_and_quantities() -> None:
     assert model.weight == "2*mV"
     assert model.parameters == {"tau": "20*ms", "a": "2", "b": "0.5"}
     assert model.trainable == {"tau": ("5*ms", "50*ms")}
+
+
+def test_wrong_types_and_operations_of_a_part_are_refused() -> None:
+    lif = bioae.load_neuron("lif")
+    for call in (
+        lambda: NeuronModel.from_mapping("x", None, where="x.toml"),  # type: ignore[arg-type]
+        lambda: NeuronModel.from_mapping("x", {None: 1}, where="x.toml"),  # type: ignore[dict-item]
+        lambda: lif.with_parameters({"tau": None}),
+        lambda: NeuronModel.from_brian2("dv/dt = -v/(1*ms) : 1", parameters=5),
+        lambda: NeuronModel.from_brian2("dv/dt = -v/(1*ms) : 1", namespace=5),
+    ):
+        with refused(ModelError):
+            call()
+    assert lif.with_parameters({"tau": 5 * ms}).parameters["tau"] == "5*ms"
+    group = adaptive()
+    group[:1].run_regularly("w = 0*pA")
+    with refused(ModelError, where=re.compile(group.name), found="thresholds (1)"):
+        NeuronModel.from_brian2(group, input="w")
+
+
+def test_units_of_equations_have_no_brackets() -> None:
+    text = "I = drive(t) : amp/meter**2\ndv/dt = (I*meter**2*Mohm - v)/(10*ms) : volt"
+    drive = TimedArray([0.1, 0.2] * nA / brian2.meter**2, dt=1 * ms)
+    group = NeuronGroup(1, text, namespace={"drive": drive})
+    program = lower(NeuronModel.from_brian2(group))
+    assert program.states["v"].unit == "volt"
