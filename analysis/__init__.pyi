@@ -110,7 +110,6 @@ from .report.measures import Measures as Measures
 from .report.measures import measure as measure
 from .report.pipeline import write_report as write_report
 from .results.layers import SCHEMA_VERSION as SCHEMA_VERSION
-from .results.layers import check_result as check_result
 from .results.layers import firing_layers as firing_layers
 from .results.layers import layer_data as layer_data
 from .results.layers import layer_names as layer_names

@@ -21,7 +21,7 @@ import xarray as xr
 #: `bioae.analysis`, whose functions these are.
 _PACKAGE = sys.modules[__name__.rpartition(".")[0]]
 #: Parts of other measures, which are not listed.
-_PARTS = {"blocks", "check_comparable", "check_result", "context_of", "interval_sums"}
+_PARTS = {"blocks", "check_comparable", "context_of", "interval_sums"}
 #: The types of a first argument that may be a result.
 _RESULTS = ("xr.DataTree", "Results", "Measured")
 

@@ -8,6 +8,9 @@ from typing import Any
 #: Spikes per step above which a neuron bursts; see `bioae.analysis.is_bursting`.
 BURSTING_THRESHOLD = 0.5
 
+#: Where bursting would need a higher rate, tables leave it out unless neurons are bursting.
+_MOST_HZ = 1000
+
 #: Names of measures of a layer in metrics of earlier versions.
 _EARLIER = {
     "density": "rate_per_step_mean",
@@ -27,6 +30,15 @@ def bursts(spikes: Any, responses: Any, steps: int, threshold: float = BURSTING_
     a spike.
     """
     return spikes > threshold * steps * responses
+
+
+def bursting_note(dt_ms: float, threshold: float = BURSTING_THRESHOLD) -> str:
+    """Return why no neuron bursts in steps so short that it would need an impossible rate."""
+    limit = 1e3 * threshold / dt_ms
+    if limit <= _MOST_HZ:
+        return ""
+    rate = f"{threshold:g} spikes per step, here {limit:,.0f} Hz"
+    return f"Bursting neurons fire more than {rate}: see the burst index of an analysis instead."
 
 
 def with_current_names(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any, TypeAlias, TypeGuard
 
 import xarray as xr
 
-from bioae.analysis.results.layers import TABLES, Source, check_result, open_result, readable
+from bioae.analysis.results.layers import TABLES, Source, open_result, readable
 from bioae.analysis.results.repeats import presentations
 from bioae.analysis.results.spike_tables import read_spikes
 from bioae.errors import ResultError, shortened
+from bioae.simulation.results.schema import check_result
 
 #: One result or several, each a file or the tree of a simulation, named or not.
 Sources: TypeAlias = Source | Sequence[Source] | Mapping[str, Source]

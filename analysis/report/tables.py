@@ -12,6 +12,7 @@ from bioae.analysis.measures.definitions import DEFINITIONS, Table, anchor, as_t
 from bioae.analysis.measures.verdicts import Verdict
 from bioae.analysis.report.measures import Measures
 from bioae.analysis.results.layers import layers_of
+from bioae.firing_names import bursting_note
 
 Rows = list[dict[str, Any]]
 
@@ -30,8 +31,6 @@ _CONFUSION = (
 )
 #: The most classes of a confusion matrix that is printed as a table.
 _MOST_CLASSES = 20
-#: Where bursting would need a higher rate, its row is left out unless neurons are bursting.
-_MOST_HZ = 1000
 _PAIRED = (
     "Neurons are compared in pairs: the effect size is the rank-biserial correlation, p is of "
     "Wilcoxon's signed-rank test"
@@ -135,11 +134,10 @@ def _firing(measures: Measures, name: str) -> Table:
     layers = layers_of(measures.statistics[name])
     numbers = measures.layers.loc[name]
     rows, anchors, notes = [], {}, []
-    limit_hz = 1e3 * measures.bursting_threshold / measures.attributes[name]["dt_ms"]
+    note = bursting_note(measures.attributes[name]["dt_ms"], measures.bursting_threshold)
     for key, definition in DEFINITIONS.items():
-        if key == "bursting_fraction" and limit_hz > _MOST_HZ and not numbers[key].any():
-            limit = f"{measures.bursting_threshold:g} spikes per step, here {limit_hz:,.0f} Hz"
-            notes.append(f"Bursting neurons fire more than {limit}: see the burst index instead.")
+        if key == "bursting_fraction" and note and not numbers[key].any():
+            notes.append(note)
             continue
         units = "" if definition.units == "1" else f" ({definition.units})"
         heading = f"{definition.label}{units}"

@@ -19,7 +19,7 @@ from bioae.hdf5 import check_hdf5
 from bioae.inputs import check_input
 from bioae.simulation.results.root import SCHEMA_VERSION as SCHEMA_VERSION
 from bioae.simulation.results.root import check_tree
-from bioae.simulation.results.schema import CAN_FIRE, REPEAT, check_schema
+from bioae.simulation.results.schema import CAN_FIRE, REPEAT, check_result
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,11 +114,6 @@ def readable(path: Path | str, *, anywhere: bool = False) -> Iterator[None]:
             where=str(path), expected="the result of a simulation", found=str(error),
             hint=f"{other}, or name another file",
         ) from error  # fmt: skip
-
-
-def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
-    """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
-    check_schema(tree, where=where)
 
 
 def of_result(

@@ -142,6 +142,7 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
     from bioae.analysis import as_table, firing_change, layer_names, open_result, presentations
     from bioae.analysis.results.layers import readout_note
     from bioae.cli.tables import print_table, print_wrapped
+    from bioae.firing_names import bursting_note
 
     console = Console()
     with ExitStack() as stack:
@@ -154,13 +155,16 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
         effects = firing_change(old, new)
         left_out = [each for each in layer_names(old) if each not in effects["layer"].to_numpy()]
     first, *_, last = results
-    ends = (first, last)
+    ends, columns, note = (first, last), _COLUMNS, bursting_note(float(old.attrs["dt_ms"]))
+    if note and not any(effects[f"bursting_fraction_{each}"].any() for each in ("before", "after")):
+        columns = {heading: name for heading, name in columns.items() if heading != "bursting"}
+        lines.append(note)
     rows = [
         {
             "layer": str(layer),
             **{
                 f"{heading} {column}": float(effects[f"{name}_{when}"].sel(layer=layer))
-                for heading, name in _COLUMNS.items()
+                for heading, name in columns.items()
                 for when, column in zip(("before", "after"), ends, strict=True)
             },
         }

@@ -114,7 +114,7 @@ def simulate(
     compare
         Also run the network without the changes of --neuron, --parameter, --spread, --background
         and --delay, at the same steps and dt, and print how firing and the scores change; with the
-        score of the mean image, or of chance, of the data's training split.
+        score of the mean training image, or of chance.
     adapt
         Train the changed network on this number of presentations of the data's training split, and
         simulate the adapted network, which is stored in a folder next to the result: r.adapted for

@@ -33,8 +33,8 @@ class Baseline(NamedTuple):
     Attributes
     ----------
     predictor
-        ``"mean image"`` or ``"mean target"``, of the training examples; or ``"chance"``, their most
-        frequent class.
+        ``"mean training image"`` or ``"mean training target"``; or ``"chance"``, the most frequent
+        class of the training examples.
     value
         The first score of the task, on the examples for validation or of the test split.
     """
@@ -173,8 +173,8 @@ def baseline(task: Task, train: Data, held: Data, steps: int) -> Baseline | None
     mean = sum(each.sum(0, dtype=np.float64) for each in _targets(task, train, steps)) / len(train)
     error = sum(float(np.square(each - mean).sum()) for each in _targets(task, held, steps))
     if task.target == "images":
-        return Baseline("mean image", error / len(held))
-    return Baseline("mean target", error / len(held) / np.size(mean))
+        return Baseline("mean training image", error / len(held))
+    return Baseline("mean training target", error / len(held) / np.size(mean))
 
 
 def _targets(task: Task, data: Data, steps: int) -> Iterator[NDArray[Any]]:

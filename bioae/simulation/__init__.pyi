@@ -6,4 +6,5 @@ from .objects.brian_network import BrianNetwork as BrianNetwork
 from .objects.plastic_synapses import PlasticSynapses as PlasticSynapses
 from .results.chunk import LayerSpikes as LayerSpikes
 from .results.netcdf import write_result as write_result
+from .results.schema import check_result as check_result
 from .results.tree import build_result as build_result

@@ -79,7 +79,7 @@ def first_parameter(name: str) -> inspect.Parameter | None:
 def test_it_offers_exactly_the_exported_functions_of_a_result(result: xr.DataTree) -> None:
     first = {name: first_parameter(name) for name in analysis.__all__}
     trees = {name for name, each in first.items() if each is not None and each.name == "tree"}
-    trees -= {"check_result", "context_of", "blocks", "interval_sums"}  # parts of other measures
+    trees -= {"context_of", "blocks", "interval_sums"}  # parts of other measures
     pairs = {"compare", "differing_spikes"}  # a, b
     changes = {"firing_change", "score_change"}  # before, after
     assert len(trees) > 60

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bioae import simulate
+from bioae import simulate, write_result
+from bioae.analysis import from_monitors
+from bioae.cli.changes import print_change
 from bioae.datasets import load
 from bioae.networks import Network
 from bioae.networks.artefact import load as load_network
@@ -57,7 +59,7 @@ def test_another_neuron_and_its_effects(
     factor = float(weights.split(" times ")[1].split(",")[0])
     assert weights == f"Weights of lif_refractory: times {factor:.3g}, so that f-I curves match"
     assert errors.startswith("Squared error per image: ")
-    assert " mean image, " in errors
+    assert " mean training image, " in errors
     assert max(map(len, table)) <= 80
     assert [line.split() for line in table[2:4]] == [
         ["Hz", "Hz", "dead", "dead", "bursting", "bursting"],
@@ -80,6 +82,16 @@ def test_another_neuron_and_its_effects(
         assert done.out.count("\n") == 2
 
 
+def test_bursting_is_left_out_where_no_neuron_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(from_monitors([[0.001, 0.004]], duration=0.01), tmp_path / "r.nc")
+    print_change(dict.fromkeys(("before", "after"), tmp_path / "r.nc"), None)
+    printed = capsys.readouterr().out
+    assert "here 5,000 Hz" in printed
+    assert "bursting  " not in printed
+
+
 @pytest.mark.medium
 def test_an_adapted_network_is_simulated_and_stored(
     run: Run, here: Path, command: tuple[object, ...]
@@ -90,7 +102,7 @@ def test_an_adapted_network_is_simulated_and_stored(
     first, _, adapted, errors, *table = done.out.splitlines()
     assert (first, adapted) == ("r.nc", "Adapted on 40 presentations: r.adapted/model")
     names = [part.split(" (")[0].split()[1:] for part in errors.partition(": ")[2].split(", ")]
-    assert names == [["mean", "image"], ["before"], ["after"], ["adapted"]]
+    assert names == [["mean", "training", "image"], ["before"], ["after"], ["adapted"]]
     assert table[0].strip() == "Firing before and adapted"
     stored = load_network(here / "r.adapted" / "model").network
     assert opened(here / "r.nc").attrs["network_sha256"] == stored.sha256

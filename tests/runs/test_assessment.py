@@ -12,7 +12,7 @@ from bioae.networks.tasks import Classification, Reconstruction, Regression, Rep
 from bioae.runs import Assessment
 from bioae.runs.assessment import Baseline, baseline
 
-CHANCE, MEAN = Baseline("chance", 0.5), Baseline("mean image", 40.0)
+CHANCE, MEAN = Baseline("chance", 0.5), Baseline("mean training image", 40.0)
 HEALTHY = {"dead_fraction": 0.0, "bursting_fraction": 0.0, "rate_per_step_mean": 0.1}
 
 
@@ -23,16 +23,16 @@ def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() ->
     train = Data.of_images(pixels, labels=[1, 1, 0, 2], targets=targets)
     held = Data.of_images(pixels, labels=[1, 0, 1, 1], targets=[[2.0, 3], [2, 5], [2, 3], [2, 3]])
     assert baseline(Classification(classes=3), train, held, 1) == ("chance", 0.75)
-    assert baseline(Reconstruction(), train, held, 1) == ("mean image", 0.25)
-    assert baseline(Regression(outputs=2), train, held, 1) == ("mean target", 0.5)
+    assert baseline(Reconstruction(), train, held, 1) == ("mean training image", 0.25)
+    assert baseline(Regression(outputs=2), train, held, 1) == ("mean training target", 0.5)
     assert baseline(Representation(outputs=2), train, held, 1) is None
 
 
 @pytest.mark.parametrize(
     ("values", "firing", "lines"),
     [
-        ((MEAN,), {}, ["to beat on the validation split: mean image 40"]),
-        ((MEAN, 39.0), {}, ["bioae: the score of 39 is no better than mean image 40"]),
+        ((MEAN,), {}, ["to beat on the validation split: mean training image 40"]),
+        ((MEAN, 39.0), {}, ["bioae: the score of 39 is no better than mean training image 40"]),
         ((CHANCE, 0.52), {}, ["bioae: the score of 0.52 is no better than chance 0.5"]),
         ((CHANCE, 0.53), {}, []),
         ((None,), {"dead_fraction": 0.6}, ["silent: first (60% of neurons)", "suggestion: it"]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -14,6 +16,7 @@ import numpy as np
 from bioae.checks import instance, whole
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.extras import need_torch
+from bioae.progress import counted
 from bioae.runs.folder import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ _TRIED = 24
 
 #: The ratio to the lowest error up to which another is as good.
 _EQUAL = 1.1
+
+_LOGGER = logging.getLogger("bioae")
 
 #: The keys of `[training]` that are chosen so.
 _CHOSEN = ("truncate", "derivative")
@@ -142,7 +147,8 @@ def adapt(
     own = _tables(settings or {})
     training = {**_TRAINING, "epochs": epochs, "seed": seed, **own.pop("training", {})}
     tables = {**own, "data": {"validation": held_out}, "training": training}
-    make = partial(_trainer, changed, before, given, tables)
+    shown = None if callable(progress) else progress
+    make = partial(_trainer, changed, before, given, tables, shown=shown)
     return run(make, out, resume=resume, overwrite=overwrite, progress=progress)
 
 
@@ -159,8 +165,9 @@ def _tables(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trainer(
-    changed: Network, former: Network, given: Given, tables: dict[str, Any], stored: Path | None
-) -> GradientTrainer:
+    changed: Network, former: Network, given: Given, tables: dict[str, Any], stored: Path | None,
+    *, shown: bool | None,
+) -> GradientTrainer:  # fmt: skip
     """Return the trainer, whose start is the network with matched rates."""
     import torch
 
@@ -193,7 +200,7 @@ def _trainer(
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
             start = _matched(problem, earlier)
-            chosen = {"derivative": _WIDE, **own} if own else _best(problem, start)
+            chosen = {"derivative": _WIDE, **own} if own else _best(problem, start, shown)
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
     return GradientTrainer(guided, start)
@@ -213,7 +220,7 @@ def _matched(problem: Problem, former: Problem) -> Network:
     return problem.mirror.to_network()
 
 
-def _best(problem: Problem, start: Network) -> dict[str, Any]:
+def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any]:
     """Return the truncation and the spike derivative with which a few updates lower the loss most.
 
     Gradients that explode or vanish do not lower it.
@@ -221,18 +228,23 @@ def _best(problem: Problem, start: Network) -> dict[str, Any]:
     from bioae.trainers.training.training import with_settings
 
     def tried(settings: dict[str, Any]) -> float:
-        return _loss(with_settings(problem, start, schedule={"name": "constant"}, **settings))
+        loss = _loss(with_settings(problem, start, schedule={"name": "constant"}, **settings))
+        report(next(finished))
+        return loss
 
     steps = start.config.steps
     cuts: list[dict[str, Any]] = [
         {"derivative": _WIDE, **({"truncate": max(steps // part, 1)} if part > 1 else {})}
         for part in _PARTS
     ]
-    losses = [tried(each) for each in cuts]
-    # Short cuts are biased, and few updates are noisy: the longest that is about as good.
-    place, loss = next((n, each) for n, each in enumerate(losses) if each <= _EQUAL * min(losses))
-    narrow = {**cuts[place], "derivative": _NARROW}
-    return narrow if tried(narrow) < loss else cuts[place]
+    number, finished = len(cuts) + 1, count(1)
+    _LOGGER.info("%d settings are tried, in %d updates each", number, _TRIED)
+    with counted("trying settings", number, shown, unit="settings") as report:
+        losses = [tried(each) for each in cuts]
+        # Short cuts are biased, and few updates are noisy: the longest that is about as good.
+        place = next(n for n, each in enumerate(losses) if each <= _EQUAL * min(losses))
+        narrow = {**cuts[place], "derivative": _NARROW}
+        return narrow if tried(narrow) < losses[place] else cuts[place]
 
 
 def _loss(problem: Problem) -> float:

@@ -1,4 +1,4 @@
-"""Calibration of weights: the factors at which layers fire as often as required."""
+"""Calibration of weights: factors at which layers fire as often as required, and advice on them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from torch import Tensor
 from bioae.noise import Key
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.training.averaging import in_place_of
+from bioae.trainers.training.config import TrainingConfig
 
 #: Sparse firing: the mean spikes of a neuron in a presentation.
 _SPIKES = 0.25
+
+#: The mean number of spikes that an encoder emits for a pixel of 1, where it emits too few.
+_EMITTED = 5
 
 #: The largest power of 2 by which weights are scaled, and halvings of the last interval.
 _POWER, _HALVINGS = 20, 6
@@ -85,3 +89,32 @@ class FiringScale:
     def _connections(self, layer: str) -> list[Tensor]:
         """Return the weights of a layer's connections, recurrent ones included, without biases."""
         return [each for name, each in self.layers[layer].weights.items() if name != "bias"]
+
+
+def other_settings(config: TrainingConfig) -> str:
+    """Calibrated initial weights, and a derivative that reaches silent neurons, if not set."""
+    training = config.training
+    keys = ['initialise = "calibrated"'] if training.initialise == "drawn" else []
+    keys += ['derivative = "arctan"'] if training.derivative.name == "membrane" else []
+    return f", or {' and '.join(keys)} in [training]" if keys else ""
+
+
+def sparse_scale(
+    config: TrainingConfig, scale: FiringScale, layer: str, silent: bool, drawn: bool
+) -> str | None:
+    """Return the scale of a layer's weights, or of an encoder that emits less than once."""
+    encoder, steps = config.network.encoder, config.network.steps
+    first, drive = layer == next(iter(scale.layers)), encoder.mean_drive(steps)
+    if silent and first and encoder.amount and drive < 1:
+        value = getattr(encoder, encoder.amount) * _EMITTED / drive
+        value = min(value, 1.0) if encoder.draws else value
+        return f"{encoder.amount} = {value:.3g} in encoder"
+    factor = scale.factor(layer)
+    if factor is None:
+        return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
+    if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
+        return None
+    placed = scale.layers[layer].placed
+    if not drawn or not isinstance(placed.layer.initial, str):
+        return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
+    return f"gain = {factor * placed.layer.gain:.3g} in layer {layer}{other_settings(config)}"

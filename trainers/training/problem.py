@@ -24,14 +24,11 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.calibration import FiringScale
+from bioae.trainers.training.calibration import FiringScale, other_settings, sparse_scale
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
-
-#: The mean number of spikes that an encoder emits for a pixel of 1, where it emits too few.
-_EMITTED = 5
 
 
 @dataclass(frozen=True)
@@ -127,29 +124,12 @@ class Problem(DescentProblem):
 
     @property
     def alternative(self) -> str:
-        """Calibrated initial weights, and a derivative that reaches silent neurons, if not set."""
-        training = self.config.training
-        keys = ['initialise = "calibrated"'] if training.initialise == "drawn" else []
-        keys += ['derivative = "arctan"'] if training.derivative.name == "membrane" else []
-        return f", or {' and '.join(keys)} in [training]" if keys else ""
+        """Other settings for drawn weights."""
+        return other_settings(self.config)
 
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
-        """Return the scale of a layer's weights, or of an encoder that emits less than once."""
-        encoder, steps = self.config.network.encoder, self.config.network.steps
-        first, drive = layer == next(iter(self.mirror.layers)), encoder.mean_drive(steps)
-        if silent and first and encoder.amount and drive < 1:
-            value = getattr(encoder, encoder.amount) * _EMITTED / drive
-            value = min(value, 1.0) if encoder.draws else value
-            return f"{encoder.amount} = {value:.3g} in encoder"
-        factor = self._calibration(batches).factor(layer)
-        if factor is None:
-            return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
-        if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
-            return None
-        placed = self.mirror.layers[layer].placed
-        if not drawn or not isinstance(placed.layer.initial, str):
-            return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
-        return f"gain = {factor * placed.layer.gain:.3g} in layer {layer}{self.alternative}"
+        """Return the scale with which a layer fires sparsely."""
+        return sparse_scale(self.config, self._calibration(batches), layer, silent, drawn)
 
     def calibrate(
         self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None

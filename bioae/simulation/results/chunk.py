@@ -164,7 +164,7 @@ class LayerSpikes:
                     "a neuron spikes twice in one step, or spikes are not sorted",
                     where=where,
                     found=f"neuron {neuron} in step {step}",
-                    hint="Give recorded spikes a shorter dt",
+                    hint="A recorded spike is there twice, or dt is longer than an interval",
                 )
 
     def _bounds(self) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-from bioae.simulation.results.schema import check_schema
+from bioae.simulation.results.schema import check_result
 from bioae.simulation.results.tree import group_of, in_order
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
@@ -110,7 +110,7 @@ class _Whole:
     """A result in memory, as the only piece of itself."""
 
     def __init__(self, tree: xr.DataTree) -> None:
-        check_schema(tree)
+        check_result(tree)
         tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")
         self._data = {

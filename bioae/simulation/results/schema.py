@@ -57,7 +57,7 @@ class _Simulation(_Recording):
     ] = "reconstruction"
 
 
-def check_schema(tree: xr.DataTree, *, where: str = "result") -> None:
+def check_result(tree: xr.DataTree, *, where: str = "result") -> None:
     """Raise a `ResultError` if a tree is not a valid result, naming what is missing or wrong."""
     instance(tree, where, xr.DataTree, error=ResultError)
     attributes = _Recording if _task(tree) == RECORDING else _Simulation

@@ -16,8 +16,7 @@ from bioae import analysis, analyze
 from bioae.analysis import plots
 from bioae.cli.analyze import analyze as command
 from bioae.errors import ResultError
-from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.results.netcdf import write_result
+from bioae.simulation import LayerSpikes, check_result, write_result
 
 NOTE = "output does not fire: its potential is read."
 
@@ -65,7 +64,7 @@ def test_in_older_files_all_layers_can_fire(tree: xr.DataTree) -> None:
     older = tree.copy()
     for layer in older["layers"].children.values():
         del layer.attrs["can_fire"]
-    analysis.check_result(older)
+    check_result(older)
     assert analysis.firing_layers(older) == analysis.layer_names(tree)
     assert list(analysis.summary(older)["layer"]) == analysis.layer_names(tree)
 
@@ -76,7 +75,7 @@ def test_other_values_are_refused(tree: xr.DataTree, value: object) -> None:
     foreign["layers/output"].attrs["can_fire"] = value
     where = "result, layer 'output', attribute 'can_fire'"
     with refused(ResultError, where=where, expected="1 or 0", found=str(value)):
-        analysis.check_result(foreign)
+        check_result(foreign)
 
 
 def test_spikes_without_a_threshold_are_refused(tree: xr.DataTree, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from refusals import refused
 
 from bioae import analysis
 from bioae.errors import ResultError
-from bioae.simulation.results.netcdf import write_result
+from bioae.simulation import check_result, write_result
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ ATTRIBUTES = {"where": "result, attributes"}
 )  # fmt: skip
 def test_missing_and_wrong_parts_are_named(change: Any, fields: dict[str, Any]) -> None:
     with refused(ResultError, **({"where": "result"} | fields)):
-        analysis.check_result(change(analysis.example_result()))
+        check_result(change(analysis.example_result()))
 
 
 @pytest.mark.parametrize("lazy", [False, True])
