@@ -148,11 +148,9 @@ def assigned_accuracy(
     instance(assigned, "assigned", xr.DataArray, error=ResultError)
     if dict(assigned.sizes) != {"neuron": data.sizes["neuron"]}:
         raise ResultError(
-            "the classes are not those of the layer's neurons",
-            where="assigned",
-            expected=f"(neuron: {data.sizes['neuron']})",
-            found=str(dict(assigned.sizes)),
-        )
+            "the classes are not those of the layer's neurons", where="assigned",
+            expected=f"(neuron: {data.sizes['neuron']})", found=str(dict(assigned.sizes)),
+        )  # fmt: skip
     of_neuron = assigned.to_numpy()
     numbers = np.unique(of_neuron[of_neuron != NONE])
     members = (of_neuron[None] == numbers[:, None]).astype(np.int64)
@@ -179,9 +177,7 @@ def _labels(tree: xr.DataTree) -> NDArray[Any]:
     labels = labels_of(tree)
     if (labels == NONE).any():
         raise ResultError(
-            f"the label {NONE} would be that of neurons without a class",
-            where="label",
-            expected="classes from 0",
-            hint="Select the examples that have a class",
-        )
+            f"the label {NONE} would be that of neurons without a class", where="label",
+            expected="classes from 0", hint="Select the examples that have a class",
+        )  # fmt: skip
     return labels

@@ -130,11 +130,9 @@ def memorised_labels(
     shapes = [each.shape for each in values.values()]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1:
         raise ResultError(
-            "the classes are not those of the same examples",
-            where=", ".join(values),
-            expected="three times the shape (example,)",
-            found=", ".join(map(str, shapes)),
-        )
+            "the classes are not those of the same examples", where=", ".join(values),
+            expected="three times the shape (example,)", found=", ".join(map(str, shapes)),
+        )  # fmt: skip
     guess, label, truth = values.values()
     wrong = label != truth
     mislabelled = int(wrong.sum())
@@ -185,11 +183,9 @@ def wilson_interval(
     """
     if not 0 < real(confidence, "confidence", error=ResultError) < 1:
         raise ResultError(
-            "a confidence level is out of range",
-            where="confidence",
-            expected="a number between 0 and 1",
-            found=f"{confidence:g}",
-        )
+            "a confidence level is out of range", where="confidence",
+            expected="a number between 0 and 1", found=f"{confidence:g}",
+        )  # fmt: skip
     counts = {"successes": successes, "trials": trials}
     k, n = np.broadcast_arrays(
         *(floats(v, f"{name} do not fit", error=ResultError) for name, v in counts.items())

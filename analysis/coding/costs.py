@@ -77,11 +77,9 @@ def operations(
     instance(synapses, "synapses", Mapping, error=ResultError)
     if set(synapses) != set(names):
         raise ResultError(
-            "the layers differ from those of the result",
-            where="synapses",
-            expected=", ".join(map(repr, names)),
-            found=", ".join(map(repr, synapses)) or "none",
-        )
+            "the layers differ from those of the result", where="synapses",
+            expected=", ".join(map(repr, names)), found=", ".join(map(repr, synapses)) or "none",
+        )  # fmt: skip
     for name in names:
         instance(synapses[name], f"synapses[{name!r}]", Mapping, error=ResultError)
         for key in synapses[name]:

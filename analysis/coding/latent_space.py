@@ -72,11 +72,9 @@ def project(tree: xr.DataTree, layer: str, plane: Plane) -> xr.DataArray:
     counts = _counts(tree, layer)
     if plane.mean.size != counts.shape[1]:
         raise ResultError(
-            "the plane is not of this layer",
-            where=layer,
-            expected=f"one of {counts.shape[1]} neurons",
-            found=f"{plane.mean.size}",
-        )
+            "the plane is not of this layer", where=layer,
+            expected=f"one of {counts.shape[1]} neurons", found=f"{plane.mean.size}",
+        )  # fmt: skip
     around = counts - counts.mean(0)
     total = float((around**2).sum())
     places = (counts - plane.mean.astype(counts.dtype)) @ plane.axes.T.astype(counts.dtype)

@@ -8,13 +8,13 @@ neurons are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_samples, holm
 from bioae.analysis.measures.statistics import neuron_statistics
+from bioae.analysis.results.arrays import check_of_neurons
 from bioae.analysis.results.layers import (
     firing_layers,
     layer_data,
@@ -99,7 +99,7 @@ def neuron_values(
         for name, function in statistics.items():
             instance(function, f"the statistic {name!r}", Callable, error=ResultError)
             values[name] = function(tree, layer)
-            _check_of_neurons(name, values[name], layer, neurons)
+            check_of_neurons(name, values[name], layer, neurons)
         return xr.Dataset(values).compute()
     return neuron_statistics(tree, layer)[list(COMPARED)]
 
@@ -192,29 +192,15 @@ def compare_values(
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
 
 
-def _check_of_neurons(name: object, values: Any, layer: str, neurons: int) -> None:
-    """Reject what is not a value of each neuron of a layer."""
-    array = isinstance(values, xr.DataArray)
-    sizes = ", ".join(f"{dim} {size}" for dim, size in values.sizes.items()) if array else ""
-    if sizes != f"neuron {neurons}":
-        raise ResultError(
-            f"the statistic {name!r} is not one of neurons", where=layer,
-            expected=f"an array (neuron {neurons})",
-            found=f"({sizes})" if array else type(values).__name__,
-        )  # fmt: skip
-
-
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:
     for values in (a, b):
         for name, each in values.data_vars.items():
-            _check_of_neurons(name, each, layer, values.sizes.get("neuron", 0))
+            check_of_neurons(name, each, layer, values.sizes.get("neuron", 0))
     sizes = [values.sizes["neuron"] for values in (a, b)]
     if paired and sizes[0] != sizes[1]:
         raise ResultError(
-            "layers of different sizes have no pairs of neurons",
-            where=layer,
-            expected=f"{sizes[0]} neurons, as in the first",
-            found=str(sizes[1]),
+            "layers of different sizes have no pairs of neurons", where=layer,
+            expected=f"{sizes[0]} neurons, as in the first", found=str(sizes[1]),
             hint="Compare them with paired=False",
-        )
+        )  # fmt: skip
     return sizes[0] == sizes[1] if paired is None else paired

@@ -13,6 +13,7 @@ import xarray as xr
 
 from bioae.analysis.firing.rates import firing_rate, is_alive, is_bursting, spike_count
 from bioae.analysis.measures.statistics import summary
+from bioae.analysis.results.arrays import check_of_neurons
 from bioae.analysis.results.layers import (
     check_fires,
     chosen_layers,
@@ -73,11 +74,9 @@ def to_pandas(
         )
     if statistics is not None and len(names) != 1:
         raise ResultError(
-            "statistics are those of the neurons of one layer",
-            where="statistics",
-            expected="one layer",
-            found=", ".join(names),
-        )
+            "statistics are those of the neurons of one layer", where="statistics",
+            expected="one layer", found=", ".join(names),
+        )  # fmt: skip
     neurons = [neuron_frame(tree, name, statistics=statistics) for name in names]
     spikes = [spike_frame(tree, name) for name in names]
     return {
@@ -169,13 +168,7 @@ def neuron_frame(
     statistics = xr.Dataset() if statistics is None else statistics
     instance(statistics, "statistics", xr.Dataset, error=ResultError)
     for name, array in statistics.data_vars.items():
-        if array.sizes != {"neuron": data.sizes["neuron"]}:
-            raise ResultError(
-                f"the statistic {name!r} is not one of the layer's neurons",
-                where=layer,
-                expected=f"(neuron: {data.sizes['neuron']})",
-                found=str(dict(array.sizes)),
-            )
+        check_of_neurons(name, array, layer, data.sizes["neuron"])
         if name != "firing_rate":  # it is there, with its unit
             columns[str(name)] = array.to_numpy()
     # Positions stay integers next to a layer whose neurons have none.

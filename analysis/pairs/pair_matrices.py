@@ -30,12 +30,9 @@ def chosen_neurons(
         raise ResultError("a neuron is chosen twice", where="neurons", found=str(list(chosen)))
     if chosen.size > most:
         raise ResultError(
-            "there are too many neurons to compare pair by pair",
-            where=layer,
-            expected=f"at most {most}",
-            found=str(chosen.size),
-            hint="Choose some of them",
-        )
+            "there are too many neurons to compare pair by pair", where=layer,
+            expected=f"at most {most}", found=str(chosen.size), hint="Choose some of them",
+        )  # fmt: skip
     return chosen
 
 
@@ -44,11 +41,9 @@ def check_neurons(layer: str, chosen: NDArray[np.int64], total: int) -> None:
     outside = chosen[(chosen < 0) | (chosen >= total)]
     if outside.size:
         raise ResultError(
-            "there is no such neuron",
-            where=layer,
-            expected=f"0 to {total - 1}",
+            "there is no such neuron", where=layer, expected=f"0 to {total - 1}",
             found=str(outside[0]),
-        )
+        )  # fmt: skip
 
 
 def pair_matrix(

@@ -175,10 +175,10 @@ def interval_histograms(
     """Draw the distributions of interspike intervals, one line per result.
 
     The vertical axis is the fraction of intervals per millisecond of their length, so that results
-    of any time step are comparable. If there are more than 1000 lengths, the shortest 99.5 % of the
-    intervals are drawn in 200 bins. If 99 % of the intervals of all layers span more than 1.5
-    decades, the horizontal axis is logarithmic, and the vertical one the fraction per octave. The
-    bar above ranges from the lower to the upper quartile, the tick on it is the median.
+    of any time step are comparable; more than 1000 lengths are drawn in bins. If 99 % of the
+    intervals of all layers span more than 1.5 decades, the horizontal axis is logarithmic, and the
+    vertical one the fraction per octave. The bar above ranges from the lower to the upper quartile,
+    the tick on it is the median.
 
     Parameters
     ----------
@@ -204,10 +204,8 @@ def interval_histograms(
             low, median, high = _quantiles(fraction, _QUARTILES)
             marked.append((index, (low, median, high)))
             density = shares / (np.diff(length).min() if length.size > 1 else length.max(initial=1))
-            if wide:
-                length, density = _in_octaves(length, shares)
-            elif length.size > MANY_STEPS and np.isfinite(shares).any():
-                length, density = _binned(length, density)
+            if wide or length.size > MANY_STEPS:
+                length, density = _binned(length, shares, octaves=wide)
             panel.plot(
                 length,
                 np.where(density > 0, density, np.nan) if log else density,
@@ -244,29 +242,17 @@ def _quantiles(fraction: xr.DataArray, places: Sequence[float]) -> list[float]:
     return [float(each) for each in length[np.minimum(at, length.size - 1)]]
 
 
-def _in_octaves(
-    length: NDArray[np.float64], shares: NDArray[np.float64]
+def _binned(
+    length: NDArray[np.float64], shares: NDArray[np.float64], *, octaves: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the middles of bins of about a sixth of an octave, and the fraction per octave."""
-    first = np.unique(np.rint(2 ** np.arange(0, np.log2(length.size), 1 / 6)).astype(int)) - 1
+    """Return the middles of bins of a tenth of an octave or a step, and densities in them."""
+    first = np.unique(np.rint(2 ** np.arange(0, np.log2(length.size), 0.1)).astype(int)) - 1
     edges = (np.append(first, length.size) + 0.5) * length[0]
     held = np.add.reduceat(shares, first)
-    middle, density = np.sqrt(edges[1:] * edges[:-1]), held / np.diff(np.log2(edges))
     some = np.flatnonzero(held > 0)
     part = slice(some[0], some[-1] + 1) if some.size else slice(0)
-    return middle[part], density[part]
-
-
-def _binned(
-    length: NDArray[np.float64], density: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the middles of at most 200 bins of lengths, and their densities."""
-    end = int(np.searchsorted(density.cumsum(), 0.995 * density.sum())) + 1
-    size = -(-end // 200)
-    end = min(-(-end // size) * size, length.size)  # whole bins
-    first = np.arange(0, end, size)
-    middle = length[first] + (length[size - 1] - length[0]) / 2
-    return middle, np.add.reduceat(density[:end], first) / np.diff(first, append=end)
+    widths = np.diff(np.log2(edges) if octaves else edges)
+    return np.sqrt(edges[1:] * edges[:-1])[part], (held / widths)[part]
 
 
 @styled

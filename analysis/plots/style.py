@@ -190,11 +190,9 @@ def save_figure(figure: Figure, path: Path | str, *, overwrite: bool = False) ->
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise OutputError(
-            "the format of a figure is not known",
-            where=str(path),
-            expected=", ".join(f".{name}" for name in sorted(known)),
-            found=repr(Path(path).suffix),
-        )
+            "the format of a figure is not known", where=str(path),
+            expected=", ".join(f".{name}" for name in sorted(known)), found=repr(Path(path).suffix),
+        )  # fmt: skip
     with atomic_output(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(render(figure, kind))
 

@@ -48,11 +48,9 @@ def check_dims(array: xr.DataArray, dims: Dims) -> None:
     known = all(name in array.dims for name in named)
     if not known or len(set(named)) < len(named):
         raise ResultError(
-            "a dimension is named twice" if known else "there is no such dimension",
-            where="dims",
-            expected=f"some of {', '.join(map(str, array.dims))}",
-            found=repr(dims),
-        )
+            "a dimension is named twice" if known else "there is no such dimension", where="dims",
+            expected=f"some of {', '.join(map(str, array.dims))}", found=repr(dims),
+        )  # fmt: skip
 
 
 def averaged(array: xr.DataArray, dims: Dims) -> xr.DataArray:
@@ -78,6 +76,16 @@ def of_neurons(
 ) -> xr.DataArray:
     """Return a measure of each neuron of a result's layer, (neuron,), with its coordinates."""
     return described(along(layer_data(*source), values, "neuron"), name, long_name, units)
+
+
+def check_of_neurons(name: object, values: Any, layer: str, neurons: int) -> None:
+    """Reject what is not a statistic of each neuron of a layer."""
+    sizes = dict(values.sizes) if isinstance(values, xr.DataArray) else type(values).__name__
+    if sizes != {"neuron": neurons}:
+        raise ResultError(
+            f"the statistic {name!r} is not one of the layer's neurons", where=layer,
+            expected=f"(neuron: {neurons})", found=str(sizes),
+        )  # fmt: skip
 
 
 def along(data: xr.Dataset, values: ArrayLike, *dims: str) -> xr.DataArray:

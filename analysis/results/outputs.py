@@ -32,11 +32,9 @@ def check_task(tree: xr.DataTree, *tasks: str) -> None:
     """Raise a `ResultError` if the network has none of some tasks."""
     if task_of(tree) not in tasks:
         raise ResultError(
-            "the network has another task",
-            where="task",
-            expected=" or ".join(tasks),
+            "the network has another task", where="task", expected=" or ".join(tasks),
             found=task_of(tree),
-        )
+        )  # fmt: skip
 
 
 def targets_known(tree: xr.DataTree) -> bool:
@@ -72,11 +70,9 @@ def still_images_of(tree: xr.DataTree, measure: str) -> xr.DataArray:
     images = images_of(tree, "input")
     if "time" in images.dims:
         raise ResultError(
-            f"the input varies in time: {measure} is one of images",
-            where="input",
-            expected="(example, y, x) or (example, channel, y, x)",
-            found=str(images.dims),
-        )
+            f"the input varies in time: {measure} is one of images", where="input",
+            expected="(example, y, x) or (example, channel, y, x)", found=str(images.dims),
+        )  # fmt: skip
     return images
 
 
@@ -103,11 +99,9 @@ def class_labels(tree: xr.DataTree) -> NDArray[np.int64]:
     labels, number = labels_of(tree).astype(np.int64), tree.sizes["unit"]
     if not ((labels >= 0) & (labels < number)).all():
         raise ResultError(
-            "a label is not that of an output",
-            where="label",
-            expected=f"0 to {number - 1}",
+            "a label is not that of an output", where="label", expected=f"0 to {number - 1}",
             found=f"{labels.min()} to {labels.max()}",
-        )
+        )  # fmt: skip
     return labels
 
 

@@ -174,12 +174,10 @@ def _find_runs(data: xr.Dataset, size: int = 2**22) -> Runs:
     index = data.indexes["example"]
     if not index.is_unique:
         raise ResultError(
-            "an example is selected twice, and its spikes are there once",
-            where="example",
-            expected="each example once",
-            found=f"{index[index.duplicated()][0]} again",
+            "an example is selected twice, and its spikes are there once", where="example",
+            expected="each example once", found=f"{index[index.duplicated()][0]} again",
             hint="Select examples from the answer, not from the result",
-        )
+        )  # fmt: skip
     position = index.get_indexer(np.concatenate(values)).astype(np.int64)
     order = np.argsort(position, kind="stable")
     order = order[np.searchsorted(position[order], 0) :]

@@ -29,11 +29,9 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
         lines = read_input(path, _LARGEST).decode("utf-8").split("\n")
     except (OSError, ValueError) as error:
         raise ResultError(
-            "the metrics cannot be read",
-            where=str(path),
-            expected="a text file with one JSON object per line",
-            found=str(error),
-        ) from error
+            "the metrics cannot be read", where=str(path),
+            expected="a text file with one JSON object per line", found=str(error),
+        ) from error  # fmt: skip
     rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

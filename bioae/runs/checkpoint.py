@@ -93,12 +93,10 @@ def _header(text: str, where: str) -> Checkpoint:
     version = values.get("version") if isinstance(values, dict) else None
     if version != VERSION:
         raise ArtefactError(
-            "the checkpoint has another version of the format",
-            where=where,
-            expected=str(VERSION),
+            "the checkpoint has another version of the format", where=where, expected=str(VERSION),
             found=str(version),
             hint="Start the run again, with --overwrite (overwrite=True) or elsewhere",
-        )
+        )  # fmt: skip
     try:
         return Checkpoint.model_validate(values)
     except ValidationError as error:
@@ -142,12 +140,10 @@ def check_config(
     for key in sorted((*before, *now), key=lambda key: not key.startswith("training.init")):
         if key not in free and before.get(key) != now.get(key):
             raise NetworkError(
-                f"the run was started with another {key}",
-                where=where,
-                expected=repr(before.get(key)),
-                found=repr(now.get(key)),
+                f"the run was started with another {key}", where=where,
+                expected=repr(before.get(key)), found=repr(now.get(key)),
                 hint="Resume with the configuration of the run, or start a new one elsewhere",
-            )
+            )  # fmt: skip
 
 
 def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str) -> None:
@@ -162,12 +158,10 @@ def check_data(stored: Mapping[str, str], current: Mapping[str, str], where: str
         before = stored.get(part, "none")
         if before != digest:
             raise DataError(
-                f"the {part} data are not those that the run was started with",
-                where=where,
-                expected=f"the SHA-256 {before[:12]}",
-                found=digest[:12],
+                f"the {part} data are not those that the run was started with", where=where,
+                expected=f"the SHA-256 {before[:12]}", found=digest[:12],
                 hint="Resume with the data of the run, or start a new one elsewhere",
-            )
+            )  # fmt: skip
 
 
 def _flat(

@@ -202,12 +202,10 @@ class _Run:
         stored, arrays = checkpoint.load(path)
         if stored.kind != trainer.kind:
             raise NetworkError(
-                "the run was started in another way",
-                where=str(path),
-                expected=trainer.kind,
+                "the run was started in another way", where=str(path), expected=trainer.kind,
                 found=stored.kind,
                 hint="Resume with the configuration of the run, or start a new one elsewhere",
-            )
+            )  # fmt: skip
         # Earlier versions stored names and paths of models.
         network = NetworkConfig.from_mapping(stored.config.get("network", {}), where=str(path))
         before = {**stored.config, "network": network.self_contained().to_mapping()}

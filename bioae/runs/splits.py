@@ -100,11 +100,9 @@ def held_out(data: Data, part: float, seed: int) -> tuple[Data, Data]:
     count = part if isinstance(part, int) else max(round(part * total), 1)
     if count >= total:
         raise DataError(
-            "no example would remain to train on",
-            where="data.validation",
-            expected=f"a part of the {total} training examples",
-            found=str(part),
-        )
+            "no example would remain to train on", where="data.validation",
+            expected=f"a part of the {total} training examples", found=str(part),
+        )  # fmt: skip
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 0, _STREAM))))
     order = generator.permutation(total)
     if data.labels is not None:

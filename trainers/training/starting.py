@@ -107,12 +107,10 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
     after = {placed.name: placed for placed in config.placed}
     if list(before) != list(after):
         raise NetworkError(
-            "the trained network has other layers than [network]",
-            where=where,
-            expected=", ".join(after),
-            found=", ".join(before),
+            "the trained network has other layers than [network]", where=where,
+            expected=", ".join(after), found=", ".join(before),
             hint="Leave [network] out to take that of the trained network",
-        )
+        )  # fmt: skip
     weights = {}
     for name, placed in after.items():
         available = before[name].array_shapes

@@ -149,11 +149,9 @@ class GradientTrainer(Trainer):
         begun, epochs = self.at.epoch + (self.at.batch > 0), self.problem.stages[-1].end
         if begun > epochs:
             raise NetworkError(
-                "the run has begun more epochs than requested",
-                where=where,
-                expected=f"training.epochs of at least {begun}",
-                found=str(epochs),
-            )
+                "the run has begun more epochs than requested", where=where,
+                expected=f"training.epochs of at least {begun}", found=str(epochs),
+            )  # fmt: skip
         stages = (each for each in self.problem.stages if self.at.epoch < each.end)
         batches = next((each.batches(len(self.data.train)) for each in stages), 0)
         if self.at.batch > batches:

@@ -219,8 +219,6 @@ def join_layers(parts: Sequence[LayerSpikes]) -> LayerSpikes:
 def _check_range(name: str, values: NDArray[Any], limit: int, where: str) -> None:
     if values.size and not 0 <= values.min() <= values.max() < limit:
         raise ResultError(
-            f"a spike's {name} is outside",
-            where=where,
-            expected=f"0 to {limit - 1}",
+            f"a spike's {name} is outside", where=where, expected=f"0 to {limit - 1}",
             found=f"{values.min()} to {values.max()}",
-        )
+        )  # fmt: skip

@@ -167,12 +167,10 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
     for name in sorted({*identity, *stored}):
         if identity.get(name) != stored.get(name):
             raise OutputError(
-                f"the interrupted run was a different one: {name} differs",
-                where=str(folder),
-                expected=stored.get(name, "none"),
-                found=identity.get(name, "none"),
+                f"the interrupted run was a different one: {name} differs", where=str(folder),
+                expected=stored.get(name, "none"), found=identity.get(name, "none"),
                 hint="Resume it as it was started, or start over with --overwrite (overwrite=True)",
-            )
+            )  # fmt: skip
 
 
 def _to_bytes(chunk: Chunk) -> bytes:

@@ -43,11 +43,9 @@ def check_shape(layer: xr.Dataset | xr.DataTree, where: str) -> None:
     size = np.prod(np.asarray(layer.attrs.get("shape", layer.sizes["neuron"])))
     if size != layer.sizes["neuron"]:
         raise ResultError(
-            "the shape does not fit the neurons",
-            where=f"{where}, attribute 'shape'",
-            expected=f"{layer.sizes['neuron']} neurons",
-            found=f"{layer.attrs['shape']}",
-        )
+            "the shape does not fit the neurons", where=f"{where}, attribute 'shape'",
+            expected=f"{layer.sizes['neuron']} neurons", found=f"{layer.attrs['shape']}",
+        )  # fmt: skip
 
 
 class Root(TypedDict, total=False):
@@ -219,11 +217,9 @@ def _check_numbers(root: Root) -> None:
     repeated = ordered[1:][np.diff(ordered) == 0]
     if repeated.size:
         raise ResultError(
-            "an example is repeated",
-            where="example",
-            expected="each index once",
+            "an example is repeated", where="example", expected="each index once",
             found=f"{repeated[0]} again",
-        )
+        )  # fmt: skip
 
 
 def presentation_dims(repeats: int) -> tuple[str, ...]:

@@ -175,10 +175,8 @@ def _check_layer(node: xr.DataTree, repeat: tuple[str, ...], where: str) -> None
     if not isinstance(can_fire, int) or can_fire not in (0, 1):
         raise ResultError(
             "it is not known whether the neurons can fire",
-            where=f"{where}, attribute {CAN_FIRE!r}",
-            expected="1 or 0",
-            found=str(can_fire),
-        )
+            where=f"{where}, attribute {CAN_FIRE!r}", expected="1 or 0", found=str(can_fire),
+        )  # fmt: skip
     if not can_fire and node.sizes["spike"]:
         raise ResultError("neurons that cannot fire have spikes", where=where)
     check_shape(node, where)

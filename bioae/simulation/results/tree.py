@@ -160,11 +160,9 @@ def _index(root: xr.Dataset, name: str) -> pd.Index:
     index = root[name].to_index()
     if not index.is_unique:
         raise ResultError(
-            "a presentation is repeated",
-            where=name,
-            expected="each number once",
+            "a presentation is repeated", where=name, expected="each number once",
             found=f"{index[index.duplicated()][0]} again",
-        )
+        )  # fmt: skip
     return index
 
 
@@ -195,10 +193,8 @@ def _with_states(
         if np.shape(values) != shape:
             raise ResultError(
                 f"the recorded {name!r} has a wrong shape (example, time, neuron)",
-                where=f"layer {layer.name!r}",
-                expected=str(shape),
-                found=str(np.shape(values)),
-            )
+                where=f"layer {layer.name!r}", expected=str(shape), found=str(np.shape(values)),
+            )  # fmt: skip
         truth = np.asarray(values).dtype == bool  # netCDF has no Booleans
         stored = by_repeat(np.asarray(values, np.int8) if truth else values, repeats)
         dims = (*presentation_dims(repeats), "time", "neuron")

@@ -242,12 +242,10 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
             analysis.compare(tree, tree, **options)
     rate = analysis.firing_rate(tree, "latent")
     for p, found in (
-        (analysis.population_sparseness, "(example 12)"), (lambda *_: rate, "(neuron 10)"),
+        (analysis.population_sparseness, "{'example': 12}"), (lambda *_: rate, "{'neuron': 10}"),
         (lambda *_: 3, "int"),
     ):  # fmt: skip
-        with refused(
-            ResultError, "'p'", where="conv", expected="an array (neuron 144)", found=found
-        ):
+        with refused(ResultError, "'p'", where="conv", expected="(neuron: 144)", found=found):
             analysis.compare(tree, tree, statistics={"p": p})
     with refused(ResultError, "'conv'", expected="Dataset", found="DataArray"):
         analysis.compare_values(one(np.ones(4)), {"conv": rate})
