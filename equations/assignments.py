@@ -70,6 +70,12 @@ def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterat
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value):
                 pass
+            case ast.AugAssign(op=ast.Pow() | ast.FloorDiv()):
+                symbol = "**" if isinstance(node.op, ast.Pow) else "//"
+                raise ModelError(
+                    f"Brian2 has no operator `{symbol}=`", where=where,
+                    expected=f"x = x {symbol} (...)", found=quoted(ast.unparse(node)),
+                )  # fmt: skip
             case ast.AugAssign(target=ast.Name(id=target), op=op, value=added):
                 value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
             case _:
