@@ -182,7 +182,7 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
     from bioae.equations.quantities import constants, evaluate, time_in_seconds
     from bioae.errors import InputError
     from bioae.networks.config import NetworkConfig
-    from bioae.responses import step_error
+    from bioae.responses.isolated import step_error, step_warning
 
     dt, lines = model.dt or NetworkConfig.model_fields["dt"].default, []
     step, second = time_in_seconds(dt, where="dt"), constants()["second"]
@@ -198,8 +198,9 @@ def _discretised(model: NeuronModel, weight: float) -> list[str]:
     if fits != dt:
         differs = f"with steps of {dt}, the response to a spike is not that of shorter ones"
         advice = f'write dt = "{fits}", or' if fits else f"nor is it down to {steps[-1]}; write"
-        lines.append(f"{differs}; {advice} another `method`")
-    return lines
+        return [*lines, f"{differs}; {advice} another `method`"]
+    line = step_warning(model, step)
+    return lines if line is None else [*lines, line]
 
 
 def _parities(model: NeuronModel, targets: Sequence[Target]) -> list[Parity]:

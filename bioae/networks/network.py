@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from brian2 import Quantity
 
     from bioae.responses.calibration import Calibration
+
+#: The neuron models, and time steps, whose time constants were compared.
+_COMPARED: set[tuple[str, ...]] = set()
 
 
 class LayerArrays(NamedTuple):
@@ -125,6 +129,7 @@ class Network(Shown):
         weights: dict[str, NDArray[np.float64]] = {}
         for placed in config.placed:
             weights |= initial_arrays(placed, seed, dt=config.dt_seconds)
+        _warn_of_steps(config)
         return cls(config, weights)
 
     def with_random_parameters(self, seed: int) -> Network:
@@ -389,6 +394,7 @@ class Network(Shown):
             weights |= {f"{after.name}.{name}": values for name, values in common.items()}
             kept |= common.keys()
         spread = {name: variation for name, variation in self.spread.items() if name in kept}
+        _warn_of_steps(config)
         return replace(self, config=config, weights=weights, spread=spread)
 
     def calibration_factors(
@@ -482,7 +488,9 @@ class Network(Shown):
             parts = self.config.parts_of_step(seconds)
             if parts != 1:
                 network = self._in_other_steps(parts, as_text(changes["dt"]))
-        return replace(network, config=network.config.varied(**changes))
+        config = network.config.varied(**changes)
+        _warn_of_steps(config)
+        return replace(network, config=config)
 
     def _in_other_steps(self, parts: Fraction, dt: str) -> Network:
         biases = {name for placed in self.config.placed for name in placed.bias_shapes}
@@ -679,6 +687,19 @@ class Network(Shown):
             for name, value in new.items()
             if name in values and (values[name] != float(value)).any()
         }
+
+
+def _warn_of_steps(config: NetworkConfig) -> None:
+    """Warn once of each neuron model that changes faster than the time step shows."""
+    from bioae.responses.isolated import step_warning
+
+    for model in {placed.model.name: placed.model for placed in config.placed}.values():
+        key = (model.name, model.equations, str(model.parameters), config.dt)
+        if key not in _COMPARED:
+            _COMPARED.add(key)
+            line = step_warning(model, config.dt_seconds)
+            if line is not None:
+                logging.getLogger("bioae").warning("bioae: %s", line)
 
 
 def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:

@@ -16,7 +16,7 @@ from bioae.responses.calibration import (
     rheobase,
     threshold_weight,
 )
-from bioae.responses.isolated import step_error, step_response, time_step
+from bioae.responses.isolated import step_error, step_response, time_constant, time_step
 
 __all__ = [
     "calibrate",
@@ -26,5 +26,6 @@ __all__ = [
     "step_error",
     "step_response",
     "threshold_weight",
+    "time_constant",
     "time_step",
 ]

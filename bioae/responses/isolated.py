@@ -18,6 +18,7 @@ from bioae.equations.arrays.functions import array_functions
 from bioae.equations.arrays.start import constant_values, default_parameters, initial_state
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.declarations import parameter_values
+from bioae.equations.library import available
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import INHIBITION, INPUT, LAYER_SPIKES
@@ -32,6 +33,10 @@ Parameters: TypeAlias = Mapping[str, float]
 
 _SECOND = constants()["second"]
 _DEFAULT_DT = "0.1*ms"
+#: A time in seconds in which a neuron's state hardly changes.
+_INSTANT = 1e-8
+#: The steps per time constant below which a time step changes a neuron.
+_FEWEST = 5
 
 
 class IsolatedNeuron:
@@ -314,3 +319,51 @@ def step_error(model: NeuronModel, weight: float, dt: str) -> float:
         course = np.array([found[f"state_{name}"][::parts] for name in names])
         courses.append((course - course[:, :1]) / np.maximum(np.ptp(course, 1), 1e-300)[:, None])
     return float(np.abs(courses[0] - courses[1]).max())
+
+
+def time_constant(model: NeuronModel) -> float:
+    """Return a neuron's fastest time constant in seconds, infinite where nothing changes in time.
+
+    It is that of the differential equations, linearised at the initial state: the reciprocal of the
+    largest eigenvalue by magnitude.
+    """
+    rest = IsolatedNeuron(model, dt=time_step(model)).values  # refuses what cannot be lowered
+    names = sorted(Equations(model.equations).diff_eq_names)
+    initial = {key: text for key, text in model.initial.items() if key != "settle"}
+    neuron = IsolatedNeuron(model.model_copy(update={"initial": initial}), dt=_INSTANT)
+    neuron.values |= {name: rest[name] for name in neuron.program.states}
+
+    def after(name: str, change: float) -> NDArray[np.float64]:
+        changed = neuron.copied()
+        changed.values[name] = changed.values[name] + change
+        changed.step(fires=False)
+        return np.array([np.ravel(changed.values[each])[0] for each in names])
+
+    rates = np.zeros((len(names), len(names)))
+    for row, name in enumerate(names):
+        change = 1e-4 * max(abs(float(np.ravel(rest[name])[0])), 1e-10)
+        rates[row] = (after(name, change) - after(name, -change)) / (2 * change)
+        rates[row, row] -= 1
+    fastest = np.abs(np.linalg.eigvals(np.nan_to_num(rates) / _INSTANT)).max(initial=0)
+    return float(1 / fastest) if fastest > 0 else math.inf
+
+
+def step_warning(model: NeuronModel, dt: float) -> str | None:
+    """Return a line on a model whose fastest time constant is under five steps (in seconds).
+
+    There is none on models that come with bioae, which were compared with shorter steps, and on
+    those with the key `dt`, which state their step.
+    """
+    if model.dt is not None or model.name in available():
+        return None
+    try:
+        fastest = time_constant(model) * 1e3
+    except InputError:  # a model that cannot run is refused where it should
+        return None
+    if fastest >= _FEWEST * dt * 1e3 * (1 - 1e-6):
+        return None
+    return (
+        f"the fastest time constant of {model.name}, {fastest:.3g} ms, is under {_FEWEST} steps of "
+        f"{dt * 1e3:g} ms (the default of Brian2 is 0.1 ms); write "
+        f'dt = "{fastest / _FEWEST:.2g}*ms" in the model'
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 
+from bioae import Network, NetworkConfig
 from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError
 from bioae.responses import (
@@ -18,6 +19,7 @@ from bioae.responses import (
     rheobase,
     step_error,
     step_response,
+    time_constant,
 )
 
 
@@ -109,6 +111,17 @@ def test_the_error_of_a_step_of_euler_has_its_closed_form(tau: str, k: float) ->
     expected = np.abs((coarse - 1) / np.ptp(coarse) - (fine - 1) / np.ptp(fine)).max()
     euler = model(parameters=parameters, method="euler")
     assert step_error(euler, 0.5, "1*ms") == pytest.approx(expected)
+
+
+def test_time_constants_have_their_closed_form_and_short_ones_are_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, expected in (("lif", 0.1), ("coba", 0.005), ("srm", 3.75e-3), ("if", np.inf)):
+        assert time_constant(load_neuron(name)) == pytest.approx(expected, rel=1e-5)
+    network = Network.initialise(NetworkConfig.preset("strided"))
+    for _ in range(2):
+        network.with_neuron(model(parameters={"tau": "2*ms", "theta": "1"}), calibrate="none")
+    assert [line.getMessage().count('"0.4*ms"') for line in caplog.records] == [1]
 
 
 @pytest.mark.parametrize("dt", ["1*ms", "0.7*ms", "0.3*ms", "0.1666*ms"])
