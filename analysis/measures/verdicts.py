@@ -91,19 +91,11 @@ class Verdict:
         """Return the verdict as a row of a table: the statistic, the two numbers, the source."""
         reference = self.reference
         return {
-            "statistic": reference.statistic,
-            "value": float(self.value),
-            "low": reference.low,
-            "high": reference.high,
-            "units": reference.unit,
-            "verdict": self.outcome,
-            "reason": self.reason,
-            "animal": reference.animal,
-            "area": reference.area,
-            "state": reference.state,
-            "source": reference.citation,
-            "verified": reference.verified,
-        }
+            "statistic": reference.statistic, "value": float(self.value), "low": reference.low,
+            "high": reference.high, "units": reference.unit, "verdict": self.outcome,
+            "reason": self.reason, "animal": reference.animal, "area": reference.area,
+            "state": reference.state, "source": reference.citation, "verified": reference.verified,
+        }  # fmt: skip
 
 
 @of_result

@@ -29,29 +29,12 @@ from bioae.analysis.plots.relations import (
 from bioae.analysis.plots.style import print_style, save_figure, to_svg
 
 __all__ = [
-    "class_rates",
-    "confusion_matrices",
-    "correlation_matrices",
-    "cv_against_rate",
-    "filter_grid",
-    "fitted_rates",
-    "input_signals",
-    "interval_histograms",
-    "latent_maps",
-    "output_traces",
-    "population_activity",
-    "predicted_values",
-    "print_style",
-    "rasters",
-    "reconstructions",
-    "response_latencies",
-    "save_figure",
-    "to_svg",
-    "training_curves",
-    "transfer_curves",
-    "weight_courses",
-    "weight_histograms",
-]
+    "class_rates", "confusion_matrices", "correlation_matrices", "cv_against_rate", "filter_grid",
+    "fitted_rates", "input_signals", "interval_histograms", "latent_maps", "output_traces",
+    "population_activity", "predicted_values", "print_style", "rasters", "reconstructions",
+    "response_latencies", "save_figure", "to_svg", "training_curves", "transfer_curves",
+    "weight_courses", "weight_histograms",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -67,12 +67,10 @@ def analyze_results(
         for name, text in tables.items():
             (outputs["tables"] / name).write_text(text, encoding="utf-8")
         numbers = {
-            "report": str(out / "report.html"),
-            "statistics": str(out / "statistics.nc"),
+            "report": str(out / "report.html"), "statistics": str(out / "statistics.nc"),
             "tables": [str(out / "tables" / name) for name in tables],
-            "figures": [str(out / "figures" / name) for name in figures],
-            **to_numbers(measures),
-        }
+            "figures": [str(out / "figures" / name) for name in figures], **to_numbers(measures),
+        }  # fmt: skip
         for name, source in named.items():
             if not isinstance(source, xr.DataTree):
                 numbers["results"][name] = {"path": str(source), **numbers["results"][name]}
@@ -160,12 +158,9 @@ def _page(
 ) -> str:
     """Return the HTML of a report: the first tables, the pictures, the tables of all measures."""
     environment = Environment(
-        loader=PackageLoader("bioae.analysis.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        loader=PackageLoader("bioae.analysis.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     embedded = [
         {
             "heading": picture.heading,
@@ -179,16 +174,13 @@ def _page(
         for picture in pictures
     ]
     return environment.get_template("report.html").render(
-        title=title,
-        bursting_threshold=measures.bursting_threshold,
-        notes=[*notes, *measures.notes()],
-        first_tables=first_tables,
+        title=title, bursting_threshold=measures.bursting_threshold,
+        notes=[*notes, *measures.notes()], first_tables=first_tables,
         tables=measure_tables(measures),
-        definitions={anchor(name): each for name, each in DEFINITIONS.items()},
-        pictures=embedded,
+        definitions={anchor(name): each for name, each in DEFINITIONS.items()}, pictures=embedded,
         origins=_origins(measures.attributes),
         models={name: text for name, tree in results.items() if (text := neurons_of(tree))},
-    )
+    )  # fmt: skip
 
 
 def _origins(attributes: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -30,54 +30,34 @@ WRONG = ({}, None, 3, "x", xr.DataTree(), xr.Dataset(), np.zeros(3), xr.DataArra
 
 #: Values of options that never fit, by their parameter's name.
 OPTIONS: dict[str, tuple[Any, ...]] = {
-    "layer": ("x", None, 3, ["latent"], True, {}),
-    "dims": ("time", ("time",), ("example", "x"), 3),
-    "of": ("some", None, 1),
-    "kind": ("x", None),
-    "measure": ("x", None),
-    "correction": ("x", None),
-    "model": ("x", None),
-    "statistics": ("x", ["isi_cv"], {"isi_cv": "isi_cv"}, 3),
+    "layer": ("x", None, 3, ["latent"], True, {}), "dims": ("time", ("time",), ("example", "x"), 3),
+    "of": ("some", None, 1), "kind": ("x", None), "measure": ("x", None), "correction": ("x", None),
+    "model": ("x", None), "statistics": ("x", ["isi_cv"], {"isi_cv": "isi_cv"}, 3),
     "window_ms": (0, -1, "x", float("nan"), float("inf"), True, 0.3),
-    "bin_ms": (0, -1, "x", float("nan"), True, 0.3),
-    "max_lag_ms": (-1, "x", float("nan"), True),
+    "bin_ms": (0, -1, "x", float("nan"), True, 0.3), "max_lag_ms": (-1, "x", float("nan"), True),
     "sigma_ms": (-1, "x", float("nan"), True),
     "shorter_than_ms": (0, "x", float("nan"), True, None),
     "period_ms": (0, "x", float("nan"), True, None),
     "tau_ms": (0, -1, "x", float("nan"), True, None),
     "cost_per_ms": (-1, "x", float("nan"), True, None),
-    "refractoriness_ms": (-1, "x", float("nan"), True),
-    "bins": (0, -1, 1.5, "x", True),
-    "shuffles": (-1, 1.5, "x", True),
-    "resamples": (-1, 1.5, "x", True),
-    "folds": (1, 1.5, "x", True, 10**6),
-    "penalty": (-1, "x", float("nan"), True),
-    "patch": (0, 2, 1.5, "x", True),
-    "seed": (-1, 1.5, "x", True, None, 2**64),
+    "refractoriness_ms": (-1, "x", float("nan"), True), "bins": (0, -1, 1.5, "x", True),
+    "shuffles": (-1, 1.5, "x", True), "resamples": (-1, 1.5, "x", True),
+    "folds": (1, 1.5, "x", True, 10**6), "penalty": (-1, "x", float("nan"), True),
+    "patch": (0, 2, 1.5, "x", True), "seed": (-1, 1.5, "x", True, None, 2**64),
     "threshold": ("x", float("nan"), True, None),
-    "bursting_threshold": ("x", float("nan"), True, None),
-    "spikes": (0, 1.5, "x", True),
-    "neurons": ([99], [-1], ["x"], [0.5], 3),
-    "pairs": ([(0, 99)], [(0,)], "x", 3, [(0, "x")]),
-    "example": (99, "x", 0.5),
-    "neuron": (99, -1, "x", 0.5),
-    "layers": (["x"], 3),
-    "images": (0, "x", -1),
-    "columns": (0, "x"),
-    "most": (0, "x"),
-    "sums": (3, "x"),
-}
+    "bursting_threshold": ("x", float("nan"), True, None), "spikes": (0, 1.5, "x", True),
+    "neurons": ([99], [-1], ["x"], [0.5], 3), "pairs": ([(0, 99)], [(0,)], "x", 3, [(0, "x")]),
+    "example": (99, "x", 0.5), "neuron": (99, -1, "x", 0.5), "layers": (["x"], 3),
+    "images": (0, "x", -1), "columns": (0, "x"), "most": (0, "x"), "sums": (3, "x"),
+}  # fmt: skip
 
 
 #: Values of these options that fit one of the functions.
 ACCEPTED: set[tuple[str, str, str]] = {
-    ("transfer_curve", "layer", "None"),
-    ("spike_time_tiling", "window_ms", "0"),
-    ("spike_time_tiling", "window_ms", "inf"),
-    ("spike_time_tiling", "window_ms", "0.3"),
-    ("van_rossum_distance", "tau_ms", "0"),
-    ("transfer_curve", "patch", "2"),
-}
+    ("transfer_curve", "layer", "None"), ("spike_time_tiling", "window_ms", "0"),
+    ("spike_time_tiling", "window_ms", "inf"), ("spike_time_tiling", "window_ms", "0.3"),
+    ("van_rossum_distance", "tau_ms", "0"), ("transfer_curve", "patch", "2"),
+}  # fmt: skip
 
 
 #: A few of them stand for all in a quick run.

@@ -52,11 +52,9 @@ def prepare(folder: Path, task: str, training: str = "", **changes: Any) -> None
     drawn = stream(0, 0)
     shape = (24, STEPS, OUTPUTS) if task == "sequence" else (24, OUTPUTS)
     arrays = {
-        "images": drawn.random((24, 4, 4)),
-        "labels": np.arange(24) % OUTPUTS,
-        "targets": drawn.normal(size=shape),
-        **changes,
-    }
+        "images": drawn.random((24, 4, 4)), "labels": np.arange(24) % OUTPUTS,
+        "targets": drawn.normal(size=shape), **changes,
+    }  # fmt: skip
     np.savez(folder / "data.npz", **{k: v for k, v in arrays.items() if v is not None})
     text = CONFIG.format(task=TASKS[task], training=training)
     (folder / "config.toml").write_text(text, encoding="utf-8")

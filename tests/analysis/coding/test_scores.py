@@ -25,11 +25,9 @@ def valued(task: str, seed: int = 0, **changes: Any) -> xr.DataTree:
     rng = np.random.default_rng(seed)
     desired = 1e3 + rng.normal(size=SHAPES[task]) * [1.0, 5.0, 0.2]
     fields = {
-        "task": task,
-        "desired": desired,
-        "output": desired + rng.normal(size=desired.shape),
+        "task": task, "desired": desired, "output": desired + rng.normal(size=desired.shape),
         "images": np.full((9, 1, 2, 2), 0.5),
-    }
+    }  # fmt: skip
     return make(np.ones((9, 4, 2), bool), **(fields | changes))
 
 

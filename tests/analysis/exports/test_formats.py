@@ -203,11 +203,9 @@ def test_nwb_lays_presentations_one_after_another(tmp_path: Path, written: list[
 
 
 SHOWN = {
-    "example": [170, 171, 172, 50, 51, 52],
-    "label": [7, 7, 7, 2, 2, 2],
-    "stimulus": [17, 17, 17, 5, 5, 5],
-    "repeat": [0, 1, 2, 0, 1, 2],
-}
+    "example": [170, 171, 172, 50, 51, 52], "label": [7, 7, 7, 2, 2, 2],
+    "stimulus": [17, 17, 17, 5, 5, 5], "repeat": [0, 1, 2, 0, 1, 2],
+}  # fmt: skip
 
 
 def test_exports_name_stimuli_of_presentations(tmp_path: Path, written: list[MagicMock]) -> None:

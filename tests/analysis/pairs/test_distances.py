@@ -35,12 +35,10 @@ RASTERS = st.tuples(st.integers(1, 5), st.integers(1, 14)).flatmap(
     ).map(np.vstack)
 )
 EVERY: list[Distance] = [
-    distances.isi_distance,
-    distances.spike_distance,
-    distances.spike_synchronization,
+    distances.isi_distance, distances.spike_distance, distances.spike_synchronization,
     lambda trains: distances.van_rossum_distance(trains, tau_ms=1.0),
     lambda trains: distances.victor_purpura_distance(trains, cost_per_ms=0.3),
-]
+]  # fmt: skip
 
 
 def trains_of(dense: Raster) -> xr.DataArray:

@@ -68,13 +68,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     metrics = folder / "metrics.jsonl"
     metrics.write_text('{"epoch": 1, "loss": 3.0}\n{"epoch": 2, "loss": 2.0}\n')
     analysis.write_report(
-        folder / "report.html",
-        {"mirror": small(0), "<b>C++</b> & co": small(1)},
+        folder / "report.html", {"mirror": small(0), "<b>C++</b> & co": small(1)},
         title="A <script>title</script>",
-        tables=[("Of the demo", [{"": "row", "differing spikes": 1234}])],
-        metrics={"run": metrics},
+        tables=[("Of the demo", [{"": "row", "differing spikes": 1234}])], metrics={"run": metrics},
         notes=["First note.", "Second & last."],
-    )
+    )  # fmt: skip
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 

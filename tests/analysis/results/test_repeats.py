@@ -33,10 +33,8 @@ def result(spikes: Raster, **root: Any) -> xr.DataTree:
     fields: dict[str, Any] = {
         "images": np.random.default_rng(1).random((examples, 1, 2, 2)),
         "reconstruction": np.random.default_rng(2).random((examples * repeats, 1, 2, 2)),
-        "example": NUMBERS[:examples],
-        "dt_ms": 1.0,
-        "label": np.arange(examples) % 2,
-    }
+        "example": NUMBERS[:examples], "dt_ms": 1.0, "label": np.arange(examples) % 2,
+    }  # fmt: skip
     return make(spikes, "only", **(fields | root))
 
 

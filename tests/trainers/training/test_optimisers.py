@@ -151,13 +151,11 @@ def test_bounds_let_a_parameter_be_trained_for_which_the_model_has_none(tmp_path
 # Neuron parameters
 
 EVERYTHING: dict[str, Any] = {
-    "trainable": ["tau", "theta"],
-    "per_neuron": ["tau"],
+    "trainable": ["tau", "theta"], "per_neuron": ["tau"],
     "learning_rates": {"tau": 2e-2, "hidden": {"tau": 3e-2}, "recurrent": 1e-4},
     "derivative": {"name": "arctan", "detach_reset": True, "detach_refractory": False},
-    "truncate": 5,
-    "recompute": 3,
-}
+    "truncate": 5, "recompute": 3,
+}  # fmt: skip
 
 
 def test_parameters_of_each_neuron() -> None:

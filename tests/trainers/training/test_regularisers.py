@@ -39,12 +39,10 @@ def random_layer(seed: int, *shape: int) -> tuple[Tensor, Tensor]:
 #: A convolutional layer and a latent one, with weights, biases and a neuron parameter.
 LAYERS = activity(conv=random_layer(0, 2, 3, 3), latent=random_layer(1, 4))
 WEIGHTS = {
-    "conv.weight": torch.tensor([[1.0, -2.0]]),
-    "latent.weight": torch.tensor([3.0]),
-    "latent.recurrent": torch.tensor([-1.0]),
-    "latent.bias": torch.tensor([50.0]),
+    "conv.weight": torch.tensor([[1.0, -2.0]]), "latent.weight": torch.tensor([3.0]),
+    "latent.recurrent": torch.tensor([-1.0]), "latent.bias": torch.tensor([50.0]),
     "latent.tau": torch.tensor(100.0),
-}
+}  # fmt: skip
 
 
 def term(symbol: str, found: Activity = LAYERS, /, elapsed: float = 1.0, **table: Any) -> Tensor:

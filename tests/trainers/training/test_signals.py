@@ -44,15 +44,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(file: Path, **network: Any) -> TrainingConfig:
     fields: dict[str, Any] = {
-        "input_shape": [1],
-        "steps": STEPS,
-        "task": {"kind": "classification", "classes": 2},
-        "encoder": {"kind": "level_crossing", "delta": 0.2},
-        "decoder": {"kind": "mean"},
-        "latent": "output",
-        "layers": [{"kind": "dense", "name": "output", "units": 2}],
-        **network,
-    }
+        "input_shape": [1], "steps": STEPS, "task": {"kind": "classification", "classes": 2},
+        "encoder": {"kind": "level_crossing", "delta": 0.2}, "decoder": {"kind": "mean"},
+        "latent": "output", "layers": [{"kind": "dense", "name": "output", "units": 2}], **network,
+    }  # fmt: skip
     training = {
         "epochs": 6, "batch_size": 20, "threads": 1, "learning_rate": 0.05,
         "derivative": "fast_sigmoid", "compile": False,
