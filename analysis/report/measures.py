@@ -154,13 +154,11 @@ class Measures:
 
     def notes(self) -> list[str]:
         """Return lines on recordings, layers that cannot fire, and what is not compared."""
-        known = self.attributes.items()
-        sources = [str(each["source"]) for _, each in known if "source" in each]
-        sources += [
-            f"{name} is recorded: its examples are trials, and its layers populations."
-            for name, each in known
-            if each.get("task") == RECORDING
-        ]
+        sources = [str(each["source"]) for each in self.attributes.values() if "source" in each]
+        recorded = [n for n, each in self.attributes.items() if each.get("task") == RECORDING]
+        if recorded:
+            names = ", ".join(recorded)
+            sources.append(f"Recorded: {names}. Examples are trials, and layers populations.")
         return [*sources, *self._left_out(), *self._not_compared()]
 
     def _left_out(self) -> list[str]:
