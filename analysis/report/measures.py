@@ -41,6 +41,7 @@ from bioae.analysis.results.repeats import stimulus_index
 from bioae.checks import instance
 from bioae.errors import ResultError, shortened
 from bioae.progress import counted
+from bioae.simulation.results.divergence import diverged
 from bioae.simulation.results.root import RECORDING
 
 Record = dict[str, Any]
@@ -77,6 +78,8 @@ class Measures:
     readouts
         The layers of each that cannot fire (`bioae.analysis.firing_layers`): the statistics,
         verdicts and effects leave them out.
+    diverged
+        Lines on the layers whose recorded states diverged.
     bursting_threshold
         In spikes per step, the limit above which a neuron counts as bursting.
     """
@@ -91,6 +94,7 @@ class Measures:
     spikes: Mapping[Pair, xr.Dataset | str]
     effects: Mapping[Pair, xr.Dataset | str]
     readouts: Mapping[str, Sequence[str]]
+    diverged: Sequence[str]
     bursting_threshold: float
 
     @cached_property
@@ -153,13 +157,13 @@ class Measures:
         }
 
     def notes(self) -> list[str]:
-        """Return lines on recordings, layers that cannot fire, and what is not compared."""
+        """Return lines on recordings, states that diverged, silent layers, and pairs left out."""
         sources = [str(each["source"]) for each in self.attributes.values() if "source" in each]
         recorded = [n for n, each in self.attributes.items() if each.get("task") == RECORDING]
         if recorded:
             names = ", ".join(recorded)
             sources.append(f"Recorded: {names}. Examples are trials, and layers populations.")
-        return [*sources, *self._left_out(), *self._not_compared()]
+        return [*sources, *self.diverged, *self._left_out(), *self._not_compared()]
 
     def _left_out(self) -> list[str]:
         """Return a line on the layers that cannot fire, one per result if they differ."""
@@ -267,8 +271,20 @@ def measure(
         spikes={pair: _or_reason(spikes, *pair) for pair in pairs},
         effects={pair: _or_reason(effects, *pair) for pair in pairs},
         readouts={name: readout_layers(tree) for name, tree in results.items()},
+        diverged=[line for name, tree in results.items() for line in _diverged(name, tree)],
         bursting_threshold=bursting_threshold,
     )
+
+
+def _diverged(name: str, tree: xr.DataTree) -> Iterator[str]:
+    """Yield a line on each simulated layer whose recorded states diverged."""
+    if task_of(tree) == RECORDING:  # whose states are missing where they were not recorded
+        return
+    for layer, data in layers_of(tree).items():
+        traces = {str(n)[6:]: v for n, v in data.data_vars.items() if str(n).startswith("state_")}
+        states = {n: v.to_numpy().reshape(-1, *v.shape[-2:]) for n, v in traces.items()}
+        if line := diverged(states, float(tree.attrs["dt_ms"])):
+            yield f"{name}, {layer}: {line}."
 
 
 def _joined(data: Mapping[Any, xr.Dataset], *names: str, **options: Any) -> pd.DataFrame | None:

@@ -224,6 +224,7 @@ def _loaded(name: str | Path) -> tuple[NeuronModel, Program]:
 
 def _agreement(parity: Parity) -> str:
     between = "differ between the mirror and Brian2"
+    between += "".join(f"; {layer}: {line}" for layer, line in parity.diverged.items())
     if parity.silent:
         pairs = parity.examples * parity.steps * parity.neurons
         return f"it never fires: a read-out; {parity.differing} of {pairs:,} states {between}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -20,11 +21,14 @@ from bioae.simulation.engine import Engine, Finished
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
+from bioae.simulation.results.divergence import diverged
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.workers.processes import run_in_processes
+
+_LOGGER = logging.getLogger("bioae")
 
 
 def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = False) -> Path:
@@ -123,10 +127,21 @@ class Simulation:
             counted(label, total, progress, unit="examples", done=done) as report,
             closing(run_parts(build, parts=parts)) as running,
         ):
+            told: set[str] = set()
             for part, each in running:
+                self._warn(part, each, told)
                 yield part, each
                 done += part.stop - part.start
                 report(done)
+
+    def _warn(self, part: slice, chunk: Chunk, told: set[str]) -> None:
+        """Warn of the layers whose recorded states diverged, but those told of before."""
+        for layer in chunk.layers:
+            states = {name: trace[0] for name, trace in layer.states.items()}
+            line = diverged(states, self.network.config.dt_seconds * 1e3, part.start)
+            if line is not None and layer.name not in told:
+                told.add(layer.name)
+                _LOGGER.warning("bioae: %s, %s: %s", self.backend.target, layer.name, line)
 
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
         """Return the function that runs parts of a build, and the number of its workers."""

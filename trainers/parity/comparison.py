@@ -26,6 +26,7 @@ from bioae.random import MAX_SEED
 from bioae.simulation.backend import BRIAN2_TARGETS, Backend, Target, known_target
 from bioae.simulation.engine import Engines
 from bioae.simulation.presentations import Presentations, converted
+from bioae.simulation.results.divergence import diverged
 from bioae.simulation.run import Simulation
 from bioae.trainers.parity.networks import (
     GRID_BITS,
@@ -171,6 +172,7 @@ class Comparison:
             "examples": brian.sizes["example"],
             "exact": self._exact,
             "max_state_error": self._state_error(brian, mirror),
+            "diverged": self._diverged(brian),
         }
         if not self._spiking:
             return self._of_states(brian, mirror, common)
@@ -198,6 +200,14 @@ class Comparison:
     def _run(self, network: Network, target: Target, *, record: bool = True) -> xr.DataTree:
         backend = Backend(target, record=recorded(network) if record else ())
         return Simulation(self._engines(network, backend), self._presented(network)).result()
+
+    def _diverged(self, brian: xr.DataTree) -> dict[str, str]:
+        lines = {}
+        for placed in self._placed:
+            states = {name: _states(placed, name, brian)[0] for name in placed.program.states}
+            if line := diverged(states, self._network.config.dt_seconds * 1e3):
+                lines[placed.name] = line
+        return lines
 
     def _state_error(self, brian: xr.DataTree, mirror: xr.DataTree) -> float:
         worst = 0.0

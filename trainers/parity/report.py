@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bioae.showing import Shown, Summary, rows_of
@@ -40,7 +42,7 @@ class Parity(Shown):
     explained
         The largest number of excused pairs that the density of distances to threshold explains.
     max_state_error
-        The largest difference of a state variable, in base units.
+        The largest difference of a state variable, in base units; in JSON null if it is infinite.
     exact
         Whether every spike and state must agree: weights on the grid, and no function of the state
         that libraries compute differently.
@@ -51,6 +53,9 @@ class Parity(Shown):
         Whether the model never fires: then states are compared instead of spikes, `differing`
         counts pairs at which a state differs, and `active_fraction` is the fraction of neurons
         whose state changed.
+    diverged
+        Lines by layer on neurons with a state that is not finite in 32 bits. Such a comparison does
+        not pass, whatever agrees.
     """
 
     model: str
@@ -70,11 +75,13 @@ class Parity(Shown):
     exact: bool
     self_agreement: float | None = None
     silent: bool = False
+    diverged: Mapping[str, str] = field(default_factory=dict)
 
     def _summary(self) -> Summary:
         fields = self.to_json()
         model, target, passed = (fields.pop(name) for name in ("model", "target", "passed"))
         heading = f"Parity of {model} on {target}: {'passed' if passed else 'FAILED'}"
+        fields["diverged"] = {n: line.replace(", ", "\n") for n, line in self.diverged.items()}
         rows = rows_of({"required": self.requirement, **fields})
         return Summary(heading, [("measure", "value"), *rows])
 
@@ -93,6 +100,8 @@ class Parity(Shown):
     @property
     def passed(self) -> bool:
         """Return whether the comparison meets its requirement."""
+        if self.diverged:
+            return False
         if self.silent:
             return self.active_fraction > 0 and self.differing == 0
         if not self.spikes:
@@ -105,4 +114,6 @@ class Parity(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data."""
-        return asdict(self) | {"chaotic": self.chaotic, "passed": self.passed}
+        error = self.max_state_error if math.isfinite(self.max_state_error) else None
+        derived = {"max_state_error": error, "chaotic": self.chaotic, "passed": self.passed}
+        return asdict(self) | derived

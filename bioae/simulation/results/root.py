@@ -201,7 +201,7 @@ def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
                 "the network's output is not finite",
                 where=name,
                 hint="Look for parameters, weights or noise that are too large, or use a smaller "
-                "dt",
+                "dt; recorded states show which neurons diverge",
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from rasters import make
 from refusals import refused
 
 from bioae.analysis import as_table, example_result, measure, read_metrics
@@ -59,6 +60,14 @@ def test_measures_are_plain_json_with_null_for_what_is_undefined() -> None:
     latent = comparison["layers"]["latent"]
     assert latent["spikes_a"] == latent["differing"] > 1000
     assert latent["spike_agreement"] == 0
+
+
+def test_reports_name_states_that_diverged() -> None:
+    tree, states = make(np.ones((2, 5, 3), bool)), np.zeros((2, 5, 3))
+    states[1, 4, 2] = np.nan
+    tree["layers/latent/state_v"] = xr.DataArray(states, dims=("example", "time", "neuron"))
+    line = "a, latent: v diverged in 1 of 3 neurons, first in neuron 2 at 2 ms of presentation 1."
+    assert line in measure({"a": tree}).notes()
 
 
 @pytest.mark.medium

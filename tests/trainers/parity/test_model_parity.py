@@ -142,6 +142,18 @@ def test_many_models_in_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
         assert replace(found, **changes) == replace(expected, **changes)
 
 
+def test_states_that_diverge_are_named_and_do_not_pass(caplog: pytest.LogCaptureFixture) -> None:
+    diverging = NeuronModel(
+        name="x", description="d", equations="dv/dt = v*v/ms : 1\nu : 1", threshold="u > 1",
+        reset="u = 0", input="v", inputs={"u": "0.3"}, method="euler",
+    )  # fmt: skip
+    report = parity(diverging, **SMALL)
+    assert (report.differing, report.passed) == (0, False)
+    assert report.diverged["first"].startswith("v diverged in 4 of 4 neurons, first in neuron ")
+    lines = [line.getMessage() for line in caplog.records]
+    assert f"bioae: numpy, first: {report.diverged['first']}" in lines
+
+
 def test_a_report_passes_if_it_meets_its_requirement() -> None:
     report = parity(load_neuron("lif"), **SMALL)
     assert isinstance(report, Parity)
