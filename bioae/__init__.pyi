@@ -10,6 +10,7 @@ from .api import learn as learn
 from .api import parity as parity
 from .api import simulate as simulate
 from .api import simulate_to as simulate_to
+from .api import to_script as to_script
 from .api import train as train
 from .equations import NeuronModel as NeuronModel
 from .equations import SynapseModel as SynapseModel

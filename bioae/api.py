@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial, wraps
 from inspect import signature
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: The data where none are given, and their number in a comparison.
+#: The data where none are given, and their number in a comparison and in a script.
 _DEFAULT, _COMPARED = "sample", 4
 #: What a name or a path means where models and networks are accepted.
 ModelKind: TypeAlias = Literal["neuron", "synapse", "network"]
@@ -490,6 +491,55 @@ def build(
         source, whole(presentations, "presentations", least=1),
         connectivity=connectivity, compact=compact, prefix=prefix, record=chosen, learning=learning,
     )  # fmt: skip
+
+
+@_verb
+def to_script(
+    network: NetworkLike,
+    out: Path | str,
+    data: Data | Any = "sample",
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    **options: Unpack[DataOptions],
+) -> Path:
+    """Write a network as a plain Brian2 script, which presents data to it without bioae.
+
+    Encoded examples and background noise are recorded in ``inputs.npz``, so that the script fires
+    the spikes of `bioae.simulate` on the target ``"numpy"``. These are recorded too, and the script
+    prints how many differ. Noise that neuron models draw is other noise there, as the script says.
+    Weights do not learn.
+
+    Parameters
+    ----------
+    network, data, seed, options
+        As for `bioae.simulate`; by default the first four examples.
+    out
+        The folder of ``run.py``, ``weights.npz`` and ``inputs.npz``.
+    overwrite
+        Replace an earlier script; a folder of other files is kept.
+
+    Returns
+    -------
+    Path
+        The script.
+
+    Raises
+    ------
+    ModelError
+        If a neuron model uses the time within a presentation, the spikes of its layer or events.
+    DataError, InputError, OutputError
+        As `bioae.simulate_to`.
+    """
+    from bioae.exchange.brian2.script import write_script
+    from bioae.files import check_output
+
+    out = check_output(out, overwrite=overwrite, kind="folder")
+    simulation = _simulation(network, data, "numpy", seed=seed, repeats=1, options=options)
+    if options.get("limit") is None and options.get("examples") is None:
+        simulation = replace(simulation, presented=simulation.presented[:_COMPARED])
+    network, presented = simulation.network, simulation.presented
+    return write_script(network, presented, simulation.chunk, out, overwrite=overwrite)
 
 
 @_verb

@@ -116,6 +116,19 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
                 folder.rmdir()
 
 
+def check_only(folder: Path, *names: str) -> None:
+    """Raise an `OutputError` for a folder that holds other files than those of these names."""
+    others = {entry.name for entry in folder.iterdir()} - {*names} if folder.is_dir() else set()
+    if others:
+        raise OutputError(
+            "the folder holds other files and was kept",
+            where=str(folder),
+            expected=f"nothing but {' and '.join(names)}",
+            found=min(others),
+            hint="Choose another path",
+        )
+
+
 def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
     """Write text in UTF-8, as `atomic_output` does.
 

@@ -18,6 +18,7 @@ _COMMANDS = {
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
     "import-nir": "Convert a NIR graph from snnTorch, norse or others to a trained network.",
     "export-nir": "Write a trained network as a NIR graph, for snnTorch, norse and others.",
+    "export-script": "Write a trained network as a plain Brian2 script, with its weights.",
 }
 
 _GROUPS = {

@@ -24,7 +24,7 @@ from safetensors.numpy import save as save_tensors
 from bioae.checks import instance
 from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
-from bioae.files import atomic_output
+from bioae.files import atomic_output, check_only
 from bioae.firing_names import with_current_names
 from bioae.inputs import DAMAGED, LARGEST_TEXT, as_path, check_input, parse_toml, read_members
 from bioae.networks.config import NetworkConfig
@@ -145,7 +145,7 @@ def save(
             found=f"{len(files[_DESCRIPTION]) / 2**20:.1f} MiB",
             hint="Use shorter timed arrays in its neuron models",
         )
-    _check_replaced(path)
+    check_only(path, _DESCRIPTION, _WEIGHTS)
     with atomic_output(path, overwrite=overwrite) as temporary:
         if path.suffix == ".zip":
             with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -282,19 +282,6 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
             hint=_HINT,
         )
     return path, description, arrays
-
-
-def _check_replaced(path: Path) -> None:
-    others = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    others -= {_DESCRIPTION, _WEIGHTS}
-    if others:
-        raise OutputError(
-            "the folder holds more than a trained network and was kept",
-            where=str(path),
-            expected=f"nothing but {_DESCRIPTION} and {_WEIGHTS}",
-            found=min(others),
-            hint="Choose another path",
-        )
 
 
 def _stored(array: NDArray[Any]) -> NDArray[Any]:

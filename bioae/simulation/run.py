@@ -87,8 +87,12 @@ class Simulation:
 
     def result(self, progress: Progress | bool | None = None) -> xr.DataTree:
         """Run all presentations, and return the result."""
+        return self.tree(self.chunk(progress))
+
+    def chunk(self, progress: Progress | bool | None = None) -> Chunk:
+        """Run all presentations, and return the network's activity in them."""
         chunks = {part.start: each for part, each in self.run(progress=progress)}
-        return self.tree(join_chunks([chunks[start] for start in sorted(chunks)]))
+        return join_chunks([chunks[start] for start in sorted(chunks)])
 
     def write(
         self, path: Path, *, resume: bool, overwrite: bool, progress: Progress | bool | None

@@ -22,8 +22,8 @@ MEANS = {"uniform": Expression("0.5"), "normal": Expression("0")}
 
 _NOISE = re.compile(r"\bxi(?:_\w+)?\b")
 
-_BACKGROUND = f"{RESERVED_PREFIX}background"
-_BACKGROUND_DRAW = f"{RESERVED_PREFIX}background_draw"
+BACKGROUND = f"{RESERVED_PREFIX}background"
+BACKGROUND_DRAW = f"{RESERVED_PREFIX}background_draw"
 
 
 def in_order_of_text(assignments: Iterable[Assignment], equations: str) -> list[Assignment]:
@@ -99,7 +99,7 @@ def with_background_noise(program: Program, deviation: float) -> Program:
         negative numbers.
     """
     constant = Expression(f"{deviation!r}*sqrt(dt/0.001)")
-    return _with_background(program, constant, "normal", f"{_BACKGROUND}*{_BACKGROUND_DRAW}")
+    return _with_background(program, constant, "normal", f"{BACKGROUND}*{BACKGROUND_DRAW}")
 
 
 def with_background_spikes(program: Program, weight: float, rate: float) -> Program:
@@ -114,7 +114,7 @@ def with_background_spikes(program: Program, weight: float, rate: float) -> Prog
         Their rate in Hz: in each step there is one with probability ``rate*dt``, independent of all
         others.
     """
-    amount = f"{weight!r}*int({_BACKGROUND_DRAW} < {_BACKGROUND})"
+    amount = f"{weight!r}*int({BACKGROUND_DRAW} < {BACKGROUND})"
     return _with_background(program, Expression(f"{rate!r}*dt"), "uniform", amount)
 
 
@@ -132,6 +132,6 @@ def _with_background(
     return replace(
         program,
         receive=tuple(replace(s, value=s.value.substituted(added)) for s in program.receive),
-        constants={**program.constants, _BACKGROUND: constant},
-        draws={**program.draws, _BACKGROUND_DRAW: Draw(distribution, call)},
+        constants={**program.constants, BACKGROUND: constant},
+        draws={**program.draws, BACKGROUND_DRAW: Draw(distribution, call)},
     )

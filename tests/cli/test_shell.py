@@ -15,8 +15,8 @@ from bioae.cli import data, main
 from bioae.errors import DataError
 
 LIST = (
-    "demo, train, simulate, analyze, parity, import-nir, export-nir, neurons, "
-    "synapses, networks, data, cache"
+    "demo, train, simulate, analyze, parity, import-nir, export-nir, export-script, "
+    "neurons, synapses, networks, data, cache"
 )
 COMMANDS = tuple(LIST.split(", "))
 

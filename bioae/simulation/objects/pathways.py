@@ -136,7 +136,7 @@ class Pathway:
             clock=self.clock.clock,
             name=self.name,
         )
-        connections = self._connections()
+        connections = self.connections
         if not connections.source.size:  # as of one neuron with itself
             synapses.connect(condition="False")
             return synapses
@@ -162,7 +162,9 @@ class Pathway:
                 "for all connections, --connectivity shared",
             )
 
-    def _connections(self) -> Connections:
+    @property
+    def connections(self) -> Connections:
+        """The synapses."""
         layer, shape = self.placed.layer, self.placed.input_shape
         return layer.recurrent_connections(shape) if self.recurrent else layer.connections(shape)
 

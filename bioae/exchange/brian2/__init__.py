@@ -1,0 +1,1 @@
+"""Networks as plain Brian2: scripts out, which run without bioae."""

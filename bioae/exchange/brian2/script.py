@@ -1,0 +1,231 @@
+"""A network on data as a plain Brian2 script, which fires the same spikes without bioae."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2.utils.stringtools import word_substitute
+from jinja2 import StrictUndefined, Template
+from numpy.typing import NDArray
+
+from bioae.equations.arrays.start import constant_values
+from bioae.equations.lowering.noise import BACKGROUND, BACKGROUND_DRAW
+from bioae.exchange.brian2.neurons import PlainNeurons
+from bioae.files import atomic_output, check_only
+from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
+from bioae.noise import draw, population_number
+from bioae.simulation.objects.pathways import DELAY, Pathway
+from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
+from bioae.simulation.presentations import Presentations
+from bioae.simulation.results.chunk import Chunk
+
+_FILES = _SCRIPT, _WEIGHTS, _INPUTS = "run.py", "weights.npz", "inputs.npz"
+_TEMPLATE = Path(__file__).with_name("templates") / "script.py.jinja"
+
+#: Line length, as of Black.
+_WIDTH = 88
+
+#: The input's name, which no layer can have.
+_INPUT = "INPUT"
+
+#: The outputs (presentation, neuron) by decoder, from the potential U (neuron, presentation, step).
+_DECODED = {"max": "U.max(-1).T", "last": "U[..., -1].T", "mean": "U.mean(-1).T"}
+
+
+def write_script(
+    network: Network,
+    presented: Presentations,
+    run: Callable[[], Chunk],
+    out: Path,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write the script of a network on data, see `bioae.to_script`; `run` simulates it in bioae."""
+    check_only(out, *_FILES)
+    script = _Script(network, presented)
+    text = script.text(run)
+    with atomic_output(out, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        (temporary / _SCRIPT).write_text(text, encoding="utf-8")
+        np.savez_compressed(temporary / _WEIGHTS, **script.weights)
+        np.savez_compressed(temporary / _INPUTS, **script.inputs)
+    return out / _SCRIPT
+
+
+class _Script:
+    """The text of a script, and its arrays: weights and inputs."""
+
+    def __init__(self, network: Network, presented: Presentations) -> None:
+        self.network, self.presented, self.config = network, presented, network.config
+        self.weights: dict[str, Any] = {}
+        self.inputs: dict[str, Any] = {}
+        self.groups: dict[str, PlainNeurons] = {}
+        self.pathways: list[str] = []
+
+    def text(self, run: Callable[[], Chunk]) -> str:
+        """Return the script, and set its arrays."""
+        config, source, decoder = self.config, _INPUT, self.config.decoder
+        for placed in config.placed:
+            self._add_neurons(placed)
+            self._add_pathways(placed, source)
+            source = placed.name
+        self._encode()
+        chunk = run()
+        self._record(chunk)
+        decoded = _DECODED.get(decoder.kind) if decoder.reads_potential else None
+        if decoded is not None:
+            self.inputs["output"] = chunk.output.reshape(len(self.presented), -1)
+            decoded += f" / {decoder.scale or config.default_scale!r}"
+        template = Template(
+            _TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        )  # fmt: skip
+        text: str = template.render(
+            script=self, config=config, timing=config.timing, version=version("bioae"),
+            dt=ast.unparse(ast.parse(config.dt)), size=math.prod(config.encoded_shape),
+            slots=json.dumps(config.timing.schedule.slots), lines=self._lines(), decoded=decoded,
+        )  # fmt: skip
+        return text
+
+    def _lines(self) -> list[str]:
+        """Return the lines of neuron models, and of their groups with what is not in common."""
+        models: dict[tuple[str, ...], list[str]] = {}
+        for key, neurons in self.groups.items():
+            model = tuple(f"{name}={_quoted(text)}" for name, text in neurons.texts.items())
+            models.setdefault(model, []).append(key)
+        lines, populations, names = [], {}, set[str]()
+        for texts, keys in models.items():
+            name = self.groups[keys[0]].program.model.name
+            name = f"{name} of {keys[0]}" if name in names else name
+            names.add(name)
+            common = set.intersection(*({*self.groups[key].namespace.items()} for key in keys))
+            items = [f"{each}={value}" for each, value in sorted(common)]
+            namespace = _call("namespace=dict", items, _WIDTH - 5).replace("\n", "\n    ")
+            lines.append(_call(f"models[{_quoted(name)}] = dict", [*texts, namespace], 0))
+            for key in keys:
+                neurons = self.groups[key]
+                items = [_quoted(key), str(neurons.size), str(neurons.depth), _quoted(name)]
+                own = sorted(neurons.namespace.items() - common)
+                items += [f"{each}={value}" for each, value in own]
+                populations[key] = _call("population", items)
+        return [*lines, "", *(populations[key] for key in self.groups)]
+
+    def _encode(self) -> None:
+        """Record the encoded examples, as graded events or as spikes."""
+        timing, presentations = self.config.timing, len(self.presented)
+        drive = self.presented.drive().reshape(timing.steps, presentations, -1).swapaxes(0, 1)
+        late = np.zeros((presentations, timing.period - timing.steps, drive.shape[2]), np.float32)
+        rows = np.concatenate([drive, late], 1).reshape(-1, drive.shape[2])
+        if self.config.encoder.graded:
+            self.inputs["drive"] = np.vstack([rows, np.zeros_like(rows[:1])])
+        else:
+            step, neuron = np.nonzero(rows)
+            self.inputs |= {"i": neuron.astype(np.int32), "step": step.astype(np.int32)}
+
+    def _record(self, chunk: Chunk) -> None:
+        """Record the spikes that bioae fired."""
+        for layer in chunk.layers:
+            place = np.repeat(np.arange(layer.counts.size), layer.counts.ravel())
+            spikes = np.stack([*np.divmod(place, self.config.steps), layer.neuron])
+            self.inputs[f"{layer.name}.spikes"] = spikes.astype(np.int32)
+
+    def _add_neurons(self, placed: PlacedLayer) -> None:
+        """Add a layer's neurons and its read-out; of neurons that never fire the read-out alone."""
+        arrays, name = self.network.layer_arrays(placed), placed.name
+        programs = {name: (placed.program, arrays.parameters)}
+        if arrays.readout is not None:
+            key = f"{name}__readout" if placed.can_fire else name
+            programs[key] = placed.readout_program, arrays.readout
+        for key, (program, parameters) in programs.items():
+            neurons = PlainNeurons(
+                program, parameters, placed.size, placed.depth, population_number(placed.depth),
+                biases=arrays.biases, dt=self.config.dt_seconds,
+            )  # fmt: skip
+            self.groups[key] = neurons
+            self.weights |= {f"{key}/{name}": values for name, values in neurons.arrays.items()}
+            if neurons.background:
+                self.inputs[f"{key}.background"] = self._background(placed, neurons)
+
+    def _add_pathways(self, placed: PlacedLayer, before: str) -> None:
+        """Add a layer's synapses."""
+        arrays, dt = self.network.layer_arrays(placed), self.config.dt_seconds
+        clock = PresentationClock(self.config.timing, 1, dt, draws=False, prefix="")
+        for name, weights in arrays.weights.items():
+            recurrent, delays = name.endswith(".recurrent"), arrays.delays[name]
+            pathway = Pathway(name, placed, recurrent, weights, delays, clock)
+            i, j, place = pathway.connections
+            weight = weights.astype(np.float64).ravel()[place]
+            if not weight.any() or (recurrent and not placed.can_fire):
+                continue
+            synapses: dict[str, NDArray[Any]] = {
+                "i": i.astype(np.int32),
+                "j": j.astype(np.int32),
+                "weight": weight,
+            }
+            if delays.any():
+                synapses["delay"] = np.broadcast_to(delays, weights.shape).ravel()[place] * dt
+            self.weights |= {f"{name}.{key}": each[weight != 0] for key, each in synapses.items()}
+            source, factors = placed.name if recurrent else before, self._factors(pathway)
+            for target in (key for key in self.groups if key.partition("__")[0] == placed.name):
+                on_pre = self.groups[target].on_pre(factors)
+                items = [source, target, name, *([on_pre] if factors or "\n" in on_pre else [])]
+                self.pathways.append(_call("connect", map(_quoted, items)))
+
+    def _factors(self, pathway: Pathway) -> list[str]:
+        """Return the factors of a weight: a graded event, and conditions on an arriving spike."""
+        timing, placed = self.config.timing, pathway.placed
+        lead_in, period = timing.schedule.lead_in, timing.period
+        step = f"(t_in_timesteps + {-timing.start(placed.depth) % period}) % {period}"
+        names = {f"{STEP}_post": f"{step} - {lead_in}" if lead_in else step}
+        names[DELAY] = "timestep(delay, dt)"
+        # Spikes after the last step of the source change only the potential at the end.
+        read = self.config.decoder.reads_potential and placed is self.config.placed[-1]
+        conditions = [each for each in pathway.conditions if read or ">=" in each]
+        code = (
+            word_substitute(each, names).replace("= 0 + ", "= ").replace("+ -", "- ")
+            for each in conditions
+        )
+        factors = [f"int({each})" for each in code]
+        if placed.depth == 1 and not pathway.recurrent and self.config.encoder.graded:
+            late = " - delay" * bool(pathway.delay.any()) + " - dt" * (1 - lead_in)
+            factors.insert(0, f"drive(t{late}, i)")
+        return factors
+
+    def _background(self, placed: PlacedLayer, neurons: PlainNeurons) -> NDArray[np.float64]:
+        """Return the background input in network weights (step of the run, neuron)."""
+        program, timing, noise = placed.program, self.config.timing, placed.layer.background
+        scale = constant_values(program, neurons.parameters, dt=neurons.dt, n=neurons.size)
+        site, key = program.draws[BACKGROUND_DRAW], self.presented.key()
+        shape = len(self.presented), timing.period, placed.size
+        drawn = np.empty(shape)
+        for row, step in enumerate(range(-timing.schedule.lead_in, timing.steps)):
+            place = {"step": step, "call": site.call, "population": neurons.number}
+            drawn[:, row] = draw(site.distribution, key, **place, count=placed.size)
+        values: NDArray[Any] = scale[BACKGROUND] * drawn
+        if isinstance(noise, tuple):
+            values = noise[0] * (drawn < scale[BACKGROUND])
+        before = np.zeros((timing.start(placed.depth), placed.size))
+        return np.concatenate([before, values.reshape(-1, placed.size)])
+
+
+def _quoted(text: str) -> str:
+    """Return a text as Python code, one of several lines without escapes."""
+    return f'"""\n{text}\n"""' if text.count("\n") > 1 else json.dumps(text, ensure_ascii=False)
+
+
+def _call(head: str, items: Iterable[str], width: int = _WIDTH) -> str:
+    """Return a call, laid out as Black does."""
+    joined = ", ".join(items := [*items])
+    if len(head) + len(joined) + 2 <= width:
+        return f"{head}({joined})"
+    if len(joined) + 4 <= width:
+        return f"{head}(\n    {joined}\n)"
+    return "\n".join([f"{head}(", *(f"    {item}," for item in items), ")"])
