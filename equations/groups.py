@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from brian2 import Equations, NeuronGroup, TimedArray, second
@@ -23,19 +23,17 @@ from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, without_comments
 from bioae.errors import ModelError, shortened
 from bioae.unit_text import readable, unit_in_equations, unit_name
 
-if TYPE_CHECKING:
-    from brian2.core.variables import ArrayVariable
-
 #: The input of a network weight of 1, by the unit of the variable that receives it.
 _WEIGHTS = {"volt": "1*mV", "siemens": "1*nS", "amp": "1*nA"}
 
-#: The keys of a model whose text may name constants.
-_STATEMENTS = ("threshold", "reset", "refractory", "run_regularly", "weight")
+#: The keys of a model whose texts may name constants.
+_KEYS = (
+    "threshold", "reset", "refractory", "run_regularly", "weight", "events",
+    "parameters", "initial", "inputs", "layer_spikes",
+)  # fmt: skip
 
 #: The slots of a step in which a group's objects usually run.
 _SLOTS = {Thresholder: "thresholds", Resetter: "resets", CodeRunner: "start"}
-
-_LOGGER = logging.getLogger("bioae")
 
 
 def fields_of(source: Any, keys: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,17 +169,16 @@ def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
     for name, each in group.user_equations.items():
         if each.type not in (PARAMETER, DIFFERENTIAL_EQUATION):
             continue
-        variable: ArrayVariable = group.variables[name]
         try:
-            values = np.asarray(variable.get_value(), np.float64)
+            values = np.asarray(group.variables[name].get_value(), np.float64)
         except NotImplementedError:
             raise ModelError(
                 "values cannot be read in standalone mode", where=f"{where}.{name}",
                 hint="Convert the group before set_device",
             ) from None  # fmt: skip
         if np.ptp(values):
-            text = "bioae: %s.%s differs from neuron to neuron; the model has the mean"
-            _LOGGER.warning(text, where, name)
+            line = "bioae: %s.%s differs from neuron to neuron; the model has the mean"
+            logging.getLogger("bioae").warning(line, where, name)
         value = float(values.mean())
         constant = each.type == PARAMETER and "constant" in each.flags
         if constant or value:
@@ -191,17 +188,21 @@ def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts among values, and in their tables."""
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            yield from _texts(each)
+
+
 def _external(
     described: Mapping[str, Any], equations: Equations, namespace: Mapping[str, Any], where: str
 ) -> dict[str, dict[str, Any]]:
     """Return the constants and timed arrays of the namespace that the model's texts name."""
-    keys = ("parameters", "initial", "inputs", "layer_spikes", "events")
-    tables = [each for key in keys if isinstance(each := described.get(key), dict)]
-    tables += [each for table in tables for each in table.values() if isinstance(each, dict)]
-    texts = [described.get(key) for key in _STATEMENTS]
-    texts += [each for table in tables for each in table.values()]
-    code = [without_comments(text) for text in texts if isinstance(text, str)]
-    used = set(equations.identifiers).union(*map(get_identifiers, code))
+    texts = _texts([described.get(key) for key in _KEYS])
+    used = set(equations.identifiers).union(*(get_identifiers(without_comments(t)) for t in texts))
     own = described.get("parameters")
     used -= {*equations.names, *(own if isinstance(own, dict) else ())}
     used -= {*BUILT_IN, *REFRACTORINESS, *DEFAULT_UNITS, *DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS}

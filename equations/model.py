@@ -333,12 +333,9 @@ class NeuronModel(TomlModel):
             If the model has no parameter of that name, or a value is neither.
         """
         texts = _as_text(parameters)
-        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-            raise ModelError(
-                "these are no values of parameters", where=self.name,
-                expected='texts or quantities by name, such as {"tau": "20*ms"}',
-                found=shortened(repr(parameters)),
-            )  # fmt: skip
+        if not isinstance(texts, dict) or {*map(type, texts.values())} - {str}:
+            example, found = 'such as {"tau": "20*ms"}', shortened(repr(parameters))
+            raise ModelError("no values of parameters", expected=example, found=found)
         unknown = set(texts) - set(self.parameters)
         if unknown:
             raise ModelError(

@@ -402,27 +402,23 @@ def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> Layer:
 
 def _with_names(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a network's fields with names in place of neuron models, and the texts of these."""
-    neurons = values.get("neurons", {})
-    texts: dict[str, Any] = {}
+    texts = values.get("neurons", {})
+    if not isinstance(texts, Mapping):  # which is refused with the other fields
+        return {**values}
+    texts = {**texts}
 
     def named(fields: Mapping[str, Any]) -> dict[str, Any]:
         given = {key: fields.get(key) for key in ("neuron", "readout")}
         models = {key: load_neuron(each) for key, each in given.items() if is_neuron(each)}
         for model in models.values():
-            text = model.to_mapping()
-            known = {**(neurons if isinstance(neurons, Mapping) else {}), **texts}
-            if known.get(model.name, text) != text:
+            if texts.setdefault(model.name, model.to_mapping()) != model.to_mapping():
                 raise NetworkError(
                     f"two different neuron models are called {model.name!r}", where=where,
                     hint='Name them: NeuronModel.from_brian2(group, name="...")',
                 )  # fmt: skip
-            texts[model.name] = text
         return {**fields, **{key: model.name for key, model in models.items()}}
 
-    values = named(values)
-    layers = values.get("layers")
+    values, layers = named(values), values.get("layers")
     if isinstance(layers, list | tuple):
         values["layers"] = [named(x) if isinstance(x, Mapping) else x for x in layers]
-    if texts and isinstance(neurons, Mapping):
-        values["neurons"] = {**neurons, **texts}
-    return values
+    return values | ({"neurons": texts} if texts else {})

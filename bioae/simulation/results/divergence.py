@@ -11,16 +11,10 @@ from bioae.equations.limits import LARGEST_VALUE
 
 
 def diverged(states: Mapping[str, ArrayLike], dt_ms: float, first: int = 0) -> str | None:
-    """Return a line on the neurons with a state that is not finite in 32 bits; None without any.
+    """Return a line on the neurons with a state that is not finite in 32 bits, if there are any.
 
-    Parameters
-    ----------
-    states
-        The recorded variables of a layer by name, each (presentation, time, neuron).
-    dt_ms
-        The time step.
-    first
-        The number of the first presentation.
+    `states` are the recorded variables of a layer by name, each (presentation, time, neuron), and
+    `first` is the number of the first presentation.
     """
     found = []
     for name, each in states.items():
