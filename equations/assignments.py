@@ -61,11 +61,9 @@ def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterat
         raise _no_assignment(lines[line - 1] if line <= len(lines) else code, where) from None
     if len(body) > MOST_NAMES and not derived:
         raise ModelError(
-            "there are too many statements",
-            where=where,
-            expected=f"at most {MOST_NAMES}",
+            "there are too many statements", where=where, expected=f"at most {MOST_NAMES}",
             found=str(len(body)),
-        )
+        )  # fmt: skip
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value):
@@ -140,8 +138,6 @@ def without_refractory(
 
 def _no_assignment(text: str, where: str) -> ModelError:
     return ModelError(
-        "this is not an assignment",
-        where=where,
-        expected='for instance "v = 0" or "a += 1"',
+        "this is not an assignment", where=where, expected='for instance "v = 0" or "a += 1"',
         found=quoted(text),
-    )
+    )  # fmt: skip

@@ -138,10 +138,9 @@ def check_trainable(
         )
         if not low < high:
             raise ModelError(
-                "the lower bound must come first, and be less than the upper one",
-                where=where,
+                "the lower bound must come first, and be less than the upper one", where=where,
                 found=", ".join(bounds),
-            )
+            )  # fmt: skip
         if "constant" not in equations[name].flags:
             raise ModelError("this is a variable, and not a constant", where=where)
         if equations[name].var_type != "float":
@@ -166,11 +165,10 @@ def trained_bounds(model: NeuronModel, name: str) -> tuple[float, float]:
     )
     if not low <= float(value) <= high:
         raise ModelError(
-            "the bounds exclude the parameter's value",
-            where=where,
+            "the bounds exclude the parameter's value", where=where,
             expected=f"bounds around {model.parameters[name]}",
             found=", ".join(model.trainable[name]),
-        )
+        )  # fmt: skip
     return low, high
 
 
@@ -265,13 +263,9 @@ def _without_flag(equation: SingleEquation, own: Collection[str]) -> SingleEquat
     if equation.varname not in own or "shared" not in equation.flags:
         return equation
     return SingleEquation(
-        equation.type,
-        equation.varname,
-        equation.dim,
-        var_type=equation.var_type,
-        expr=equation.expr,
-        flags=[flag for flag in equation.flags if flag != "shared"],
-    )
+        equation.type, equation.varname, equation.dim, var_type=equation.var_type,
+        expr=equation.expr, flags=[flag for flag in equation.flags if flag != "shared"],
+    )  # fmt: skip
 
 
 def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quantity) -> None:
@@ -280,33 +274,29 @@ def _check_parameter(model: NeuronModel, equation: SingleEquation, value: Quanti
     if equation.type != PARAMETER:
         kind = {DIFFERENTIAL_EQUATION: "a differential equation", SUBEXPRESSION: "a subexpression"}
         raise ModelError(
-            "the equations define this variable",
-            where=where,
-            found=kind[equation.type],
+            "the equations define this variable", where=where, found=kind[equation.type],
             hint="Give its initial value in [initial]"
             if equation.type == DIFFERENTIAL_EQUATION
             else None,
-        )
+        )  # fmt: skip
     if name in random_parameters(model):
         _check_random(model, equation, where)
     _check_whole(equation.var_type, float(value), where, model.parameters[name])
     if equation.dim != value.dim:
         raise ModelError(
-            f"{model.parameters[name]!r} has the wrong unit",
-            where=where,
+            f"{model.parameters[name]!r} has the wrong unit", where=where,
             expected=f"{unit_name(equation.dim)}, as the equations declare it",
             found=unit_name(value),
-        )
+        )  # fmt: skip
 
 
 def _check_random(model: NeuronModel, equation: SingleEquation, where: str) -> None:
     if "constant" not in equation.flags or equation.var_type != "float":
         raise ModelError(
             "only constants that are not integers or booleans can be random parameters",
-            where=where,
-            found=model.parameters[equation.varname],
+            where=where, found=model.parameters[equation.varname],
             hint="Give the initial value of a variable in [initial]",
-        )
+        )  # fmt: skip
 
 
 def _check_whole(kind: str, value: float, where: str, text: str) -> None:

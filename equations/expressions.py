@@ -138,10 +138,9 @@ def _readable(text: str = "") -> Iterator[None]:
         yield
     except (SyntaxError, ValueError, MemoryError):
         raise ModelError(
-            "this is not a Brian2 expression",
-            expected='for instance "20*ms" or "v > theta"',
+            "this is not a Brian2 expression", expected='for instance "20*ms" or "v > theta"',
             found=quoted(text),
-        ) from None
+        ) from None  # fmt: skip
     except RecursionError:
         raise ModelError("the expression is nested too deeply", found=quoted(text)) from None
 
@@ -198,10 +197,9 @@ def parse_expression(
     check_length(text, where=where, error=error)
     if not text.isascii() or "#" in text:
         raise error(
-            "an expression has only ASCII characters, and no comment",
-            where=where,
+            "an expression has only ASCII characters, and no comment", where=where,
             found=quoted(text),
-        )
+        )  # fmt: skip
     expression = Expression(text)
     try:
         tree = expression._tree
@@ -238,11 +236,10 @@ def check_names(
     for name in sorted(each for each in expression.names if each not in known):
         shown = sorted(listed or known)
         raise error(
-            f"unknown name {name!r}",
-            where=where,
+            f"unknown name {name!r}", where=where,
             expected=f"{'one of ' if len(shown) > 1 else ''}{', '.join(shown)}",
             hint=did_you_mean(name, shown),
-        )
+        )  # fmt: skip
 
 
 def checked_size(
@@ -344,11 +341,9 @@ def check_length(text: str, *, where: str, error: type[InputError] = ModelError)
     """Reject a text that is too long."""
     if len(text) > LONGEST_TEXT:
         raise error(
-            "the text is too long",
-            where=where,
-            expected=f"at most {LONGEST_TEXT:,} characters",
+            "the text is too long", where=where, expected=f"at most {LONGEST_TEXT:,} characters",
             found=f"{len(text):,}",
-        )
+        )  # fmt: skip
 
 
 def quoted(text: str) -> str:

@@ -52,11 +52,9 @@ def parsed_equations(model: NeuronModel) -> list[Any]:
         return []
     if len(parsed) > MOST_EQUATIONS:
         raise ModelError(
-            "there are too many equations",
-            where=where,
-            expected=f"at most {MOST_EQUATIONS}",
+            "there are too many equations", where=where, expected=f"at most {MOST_EQUATIONS}",
             found=str(len(parsed)),
-        )
+        )  # fmt: skip
     for each in parsed:
         check_name(each["identifier"], where=where)
         parse_expression(each["unit"], where=f"{where}, unit of {each['identifier']}")

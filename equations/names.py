@@ -66,10 +66,9 @@ def check_name(name: str, *, where: str) -> None:
     """
     if len(name) > LONGEST_NAME:
         raise ModelError(
-            f"the name {name[:20]}... is too long",
-            where=where,
+            f"the name {name[:20]}... is too long", where=where,
             expected=f"at most {LONGEST_NAME} characters",
-        )
+        )  # fmt: skip
     if keyword.iskeyword(name):
         raise ModelError(
             f"the name {name!r} is a keyword of Python", where=where, hint="Choose another name"

@@ -32,14 +32,9 @@ SOME_DT = 1.2345e-4 * second
 _EXAMPLES = {"second": "20*ms", "hertz": "20*Hz", "volt": "20*mV", "1": "0.5"}
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+}  # fmt: skip
 
 
 @cache
@@ -92,11 +87,9 @@ def evaluate(
     expression = text_of(expression)
     if not isinstance(expression, str):
         raise error(
-            "this is neither text nor a quantity",
-            where=where,
-            expected='such as "2*ms", or 2*brian2.ms',
-            found=repr(expression),
-        )
+            "this is neither text nor a quantity", where=where,
+            expected='such as "2*ms", or 2*brian2.ms', found=repr(expression),
+        )  # fmt: skip
     unit = "second" if dimensions_of is None else unit_name(dimensions_of)
     example = f'for instance "{_EXAMPLES.get(unit, f"2*{unit}")}"'
     parsed = parse_expression(expression, where=where, error=error, expected=example)
@@ -115,11 +108,9 @@ def evaluate(
         raise error(f"the expression {expression!r} is not a real number", where=where)
     if dimensions_of is not None and not have_same_dimensions(value, dimensions_of):
         raise error(
-            f"{expression!r} has the wrong unit",
-            where=where,
-            expected=unit_name(dimensions_of),
+            f"{expression!r} has the wrong unit", where=where, expected=unit_name(dimensions_of),
             found=unit_name(value),
-        )
+        )  # fmt: skip
     return value
 
 
@@ -134,11 +125,9 @@ def finite(text: str, names: Mapping[str, Any], *, where: str) -> Quantity:
     value = evaluate(text, names, where=where, error=ModelError)
     if not abs(float(value)) <= LARGEST_VALUE:
         raise ModelError(
-            "the value must be finite",
-            where=where,
-            expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits",
-            found=text,
-        )
+            "the value must be finite", where=where,
+            expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits", found=text,
+        )  # fmt: skip
     return value
 
 
@@ -182,9 +171,8 @@ def time_in_seconds(
     value = float(evaluate(expression, dimensions_of=second, where=where, error=error))
     if not SHORTEST <= value <= LONGEST:
         raise error(
-            "this time does not fit",
-            where=where,
+            "this time does not fit", where=where,
             expected=f"a positive time ({SHORTEST:g} to {LONGEST:g} seconds)",
             found=str(expression),
-        )
+        )  # fmt: skip
     return value

@@ -41,11 +41,10 @@ def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
         wrong = next((v for v in values if not abs(v) <= LARGEST_VALUE), None)  # or NaN
         if wrong is not None:
             raise ModelError(
-                "a value is too large",
-                where=where,
+                "a value is too large", where=where,
                 expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits",
                 found=f"{wrong:g}",
-            )
+            )  # fmt: skip
         arrays[name] = Timed(values, interval)
     return arrays
 
@@ -94,10 +93,9 @@ def _replaced(model: NeuronModel, text: str, key: str) -> str:
         if re.search(rf"(?<![A-Za-z0-9_]){name}\b", re.sub(r"#.*", "", text)):
             raise ModelError(
                 "a timed array is a function of the time since the presentation's start",
-                where=f"{model.name}.toml, {key}",
-                expected=f"{name}(t)",
+                where=f"{model.name}.toml, {key}", expected=f"{name}(t)",
                 found=f"{name} without (t)",
-            )
+            )  # fmt: skip
         text = text.replace(f" {_MARK}{name} ", f"({name})")
     return text
 
@@ -130,8 +128,6 @@ def check_interval(model: NeuronModel, dt: float) -> None:
         if round(steps) < 1 or abs(steps - round(steps)) > _ROUNDING * steps:
             what = "statements run" if key == "run_every" else "values change"
             raise ModelError(
-                f"{what} at a multiple of the time step",
-                where=where,
-                expected=f"a multiple of {dt * 1e3:g} ms",
-                found=text,
-            )
+                f"{what} at a multiple of the time step", where=where,
+                expected=f"a multiple of {dt * 1e3:g} ms", found=text,
+            )  # fmt: skip

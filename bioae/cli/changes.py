@@ -125,11 +125,10 @@ def _background(text: str) -> float | tuple[float, str]:
         return (decimal(number), rate) if comma else decimal(number)
     except ValueError:
         raise InputError(
-            "the background cannot be read",
-            where="--background",
+            "the background cannot be read", where="--background",
             expected="a standard deviation such as 0.1, or a weight and a rate such as 0.1,20*Hz",
             found=repr(text),
-        ) from None
+        ) from None  # fmt: skip
 
 
 def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None:

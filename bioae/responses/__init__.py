@@ -19,13 +19,6 @@ from bioae.responses.calibration import (
 from bioae.responses.isolated import step_error, step_response, time_constant, time_step
 
 __all__ = [
-    "calibrate",
-    "drive_range",
-    "rate_curve",
-    "rheobase",
-    "step_error",
-    "step_response",
-    "threshold_weight",
-    "time_constant",
-    "time_step",
-]
+    "calibrate", "drive_range", "rate_curve", "rheobase", "step_error", "step_response",
+    "threshold_weight", "time_constant", "time_step",
+]  # fmt: skip

@@ -174,12 +174,9 @@ def rate_curve(
     neuron.check_finite()
     rate = fired[skipped:].sum(axis=0) / ((steps - skipped) * step)
     return xr.DataArray(
-        rate,
-        dims="drive",
-        coords={"drive": ("drive", chosen, drive_attributes(per))},
-        name="rate",
+        rate, dims="drive", coords={"drive": ("drive", chosen, drive_attributes(per))}, name="rate",
         attrs={"long_name": "firing rate", "units": "Hz", "dt_ms": step * 1e3},
-    )
+    )  # fmt: skip
 
 
 def drive_range(

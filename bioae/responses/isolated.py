@@ -95,15 +95,11 @@ class IsolatedNeuron:
         noise = settling_noise(self.program.draws, population=1, n=1)
         with np.errstate(all="ignore"):
             self.values: dict[str, Any] = {
-                "dt": np.asarray(dt),
-                "N": np.asarray(1.0),
-                "i": np.zeros(1),
-                "t": np.asarray(0.0),
-                "_fired": np.zeros(1, dtype=bool),
-                **known,
+                "dt": np.asarray(dt), "N": np.asarray(1.0), "i": np.zeros(1), "t": np.asarray(0.0),
+                "_fired": np.zeros(1, dtype=bool), **known,
                 **constant_values(self.program, known, **size),
                 **initial_state(self.program, known, **size, noise=noise),
-            }
+            }  # fmt: skip
         self.values |= self._noise(START_STEP)
         for name, expression in self._stepper.random_start.items():
             self.values[name] = np.broadcast_to(expression(self.values), (1,))
@@ -172,9 +168,8 @@ class IsolatedNeuron:
         if wild:
             raise ModelError(
                 f"the neuron model {self.program.model.name!r} does not stay finite",
-                found=", ".join(wild),
-                hint="Use a smaller dt, or a smaller drive",
-            )
+                found=", ".join(wild), hint="Use a smaller dt, or a smaller drive",
+            )  # fmt: skip
 
     def _noise(self, step: int) -> dict[str, NDArray[np.float64]]:
         options = {"step": step, "population": 1, "count": 1}
@@ -198,11 +193,9 @@ def time_step(model: NeuronModel, dt: str | Quantity | None = None) -> float:
     step = time_in_seconds(dt, where="dt")
     if model.dt is not None and step > time_in_seconds(model.dt, where="dt") * (1 + 1e-9):
         raise InputError(
-            f"the time step is too long for the neuron model {model.name!r}",
-            where="dt",
-            expected=f"at most {model.dt}",
-            found=str(dt),
-        )
+            f"the time step is too long for the neuron model {model.name!r}", where="dt",
+            expected=f"at most {model.dt}", found=str(dt),
+        )  # fmt: skip
     return step
 
 
@@ -217,11 +210,9 @@ def steps_of(text: str | Quantity, dt: float, name: str, *, least: int = 1) -> i
     steps = float(evaluate(text, dimensions_of=_SECOND, where=name)) / dt
     if not least - 0.5 <= steps < np.inf:
         raise InputError(
-            "the time is out of range",
-            where=name,
-            expected=f"{least} steps or more",
+            "the time is out of range", where=name, expected=f"{least} steps or more",
             found=str(text),
-        )
+        )  # fmt: skip
     return max(round(steps), least)
 
 

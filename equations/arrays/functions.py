@@ -34,25 +34,17 @@ def array_functions(xp: Any, dtype: Any = None) -> Mapping[str, Callable[..., An
     """
     dtype = xp.float64 if dtype is None else dtype
     ours = {
-        "clip": partial(_clip, xp),
-        "exprel": partial(_exprel, xp),
-        "int": partial(_int, xp, dtype, xp.asarray(True).dtype),
-        "sign": partial(_sign, xp),
+        "clip": partial(_clip, xp), "exprel": partial(_exprel, xp),
+        "int": partial(_int, xp, dtype, xp.asarray(True).dtype), "sign": partial(_sign, xp),
         "timestep": partial(_timestep, xp),
-    }
+    }  # fmt: skip
     return {
-        **{name: getattr(xp, name) for name in (*SUPPORTED, *EXTREMES) if name not in ours},
-        **ours,
-        **{name: getattr(xp, name) for name in POWERS.values()},
-        "mod": xp.remainder,
-        "floordiv": xp.floor_divide,
-        "and": xp.logical_and,
-        "or": xp.logical_or,
-        "not": xp.logical_not,
-        "select": xp.where,
-        "number": partial(xp.asarray, dtype=dtype),
+        **{name: getattr(xp, name) for name in (*SUPPORTED, *EXTREMES) if name not in ours}, **ours,
+        **{name: getattr(xp, name) for name in POWERS.values()}, "mod": xp.remainder,
+        "floordiv": xp.floor_divide, "and": xp.logical_and, "or": xp.logical_or,
+        "not": xp.logical_not, "select": xp.where, "number": partial(xp.asarray, dtype=dtype),
         "lookup": _lookup,
-    }
+    }  # fmt: skip
 
 
 def rounded(values: NDArray[Any], bits: int) -> NDArray[np.float64]:

@@ -130,13 +130,10 @@ class Start:
         self._functions = array_functions(np)
         self._defaults = parameter_values(program.model)
         self._shared: Values = {
-            **_declared(program, self._defaults),
-            "dt": np.asarray(dt),
-            "N": np.asarray(float(n)),
-            "i": np.arange(n, dtype=np.float64),
-            "t": np.asarray(0.0),
+            **_declared(program, self._defaults), "dt": np.asarray(dt), "N": np.asarray(float(n)),
+            "i": np.arange(n, dtype=np.float64), "t": np.asarray(0.0),
             **{name: each.at(0, dt) for name, each in program.timed.items()},
-        }
+        }  # fmt: skip
         self._constants, self._initial = (
             {n: compile_expression(each, self._functions) for n, each in expressions.items()}
             for expressions in (program.constants, program.initial)
@@ -211,11 +208,9 @@ def settle(stepper: Stepper, values: dict[str, Array], *, dt: float, noise: Nois
     steps = round(time_in_seconds(str(model.settle), where=where, error=ModelError) / dt)
     if steps > _LONGEST_SETTLING:
         raise ModelError(
-            "settling takes too many steps",
-            where=where,
-            expected=f"at most {_LONGEST_SETTLING:,} steps of {dt * 1e3:g} ms",
-            found=f"{steps:,}",
-        )
+            "settling takes too many steps", where=where,
+            expected=f"at most {_LONGEST_SETTLING:,} steps of {dt * 1e3:g} ms", found=f"{steps:,}",
+        )  # fmt: skip
     for step in range(steps):
         values["t"] = (step - steps) * values["dt"]
         values |= noise(step - steps) if noise else {}

@@ -43,11 +43,10 @@ def check_integrated(parsed: Sequence[Any], *, where: str) -> None:
         text.rewritten(numbers)
         for condition in numbers.found:
             raise ModelError(
-                "a condition stands among numbers",
-                where=where,
+                "a condition stands among numbers", where=where,
                 found=f"{condition!r} in the equation of {name}",
                 hint=f"Write int({shortened(condition, 500)})",
-            )
+            )  # fmt: skip
 
 
 def is_true_or_false(node: ast.AST, conditions: AbstractSet[str]) -> bool:

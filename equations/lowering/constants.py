@@ -78,10 +78,9 @@ def _check_times(
         if float(parameters[name]) < SHORTEST:
             raise ModelError(
                 "the equations divide by this parameter",
-                where=f"{model.name}.toml, [parameters] {name}",
-                expected="a positive time",
+                where=f"{model.name}.toml, [parameters] {name}", expected="a positive time",
                 found=model.parameters[name],
-            )
+            )  # fmt: skip
 
 
 def _check_refractory(model: NeuronModel, parameters: Mapping[str, Quantity]) -> None:
@@ -95,11 +94,9 @@ def _check_refractory(model: NeuronModel, parameters: Mapping[str, Quantity]) ->
     # A longer one would begin before the start, at the time NEVER of the last spike.
     if have_same_dimensions(value, second) and not 0 <= float(value) < -NEVER:
         raise ModelError(
-            "the refractory time does not fit",
-            where=where,
-            expected=f"0 or more, below {-NEVER:g} seconds",
-            found=model.parameters.get(text, text),
-        )
+            "the refractory time does not fit", where=where,
+            expected=f"0 or more, below {-NEVER:g} seconds", found=model.parameters.get(text, text),
+        )  # fmt: skip
 
 
 def _values(
@@ -182,8 +179,6 @@ def _refusal(
         hints.append('use method = "euler" or "rk4", which divide by nothing else')
     where = f"{program.model.name}.toml, {'method' if method else 'equations'}"
     return ModelError(
-        f"with these parameters {what}",
-        where=where,
-        found=str(text),
+        f"with these parameters {what}", where=where, found=str(text),
         hint=", or ".join(hints) or None,
-    )
+    )  # fmt: skip

@@ -197,16 +197,12 @@ def group_of(
         return None if text is None else word_substitute(text, aliases)
 
     group = _SilentGroup(
-        1,
-        declared.substitute(**aliases),
-        threshold=aliased(model.threshold),
+        1, declared.substitute(**aliases), threshold=aliased(model.threshold),
         reset="" if model.threshold is not None else None,
         refractory=aliased(model.refractoriness) or False,
-        namespace=dict(physical_constants(besides=declared.names)),
-        dt=1 * ms,
-        name="bioae_probe*",
+        namespace=dict(physical_constants(besides=declared.names)), dt=1 * ms, name="bioae_probe*",
         method=method,
-    )
+    )  # fmt: skip
     group.before_run({})
     return group
 

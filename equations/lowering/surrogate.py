@@ -79,10 +79,9 @@ def _checked(
         value = float(evaluate(scale.text, values, where=where, error=ModelError))
         if not 0 < value < math.inf:
             raise ModelError(
-                "the scale of the distance to threshold must be positive and finite",
-                where=where,
+                "the scale of the distance to threshold must be positive and finite", where=where,
                 found=surrogate.scale,
-            )
+            )  # fmt: skip
     return distance, scale
 
 

@@ -134,7 +134,6 @@ def _check_names(rule: Rule, needed: set[str]) -> None:
     used |= {each.target for each in lines} - {WEIGHT}
     for name in sorted(used & needed):
         raise ModelError(
-            f"weights in devices need the name {name!r}",
-            where=f"{model.name}.toml",
+            f"weights in devices need the name {name!r}", where=f"{model.name}.toml",
             hint="Rename it in the rule",
-        )
+        )  # fmt: skip

@@ -36,11 +36,9 @@ def lower_synapse(model: SynapseModel) -> Rule:
     """
     if not isinstance(model, SynapseModel):
         raise ModelError(
-            "this is not a synapse model",
-            expected="a bioae.SynapseModel",
-            found=type(model).__name__,
-            hint='Load one: bioae.load_synapse("stdp_pair")',
-        )
+            "this is not a synapse model", expected="a bioae.SynapseModel",
+            found=type(model).__name__, hint='Load one: bioae.load_synapse("stdp_pair")',
+        )  # fmt: skip
     return _lower(model.name, model.model_dump_json())
 
 
@@ -135,9 +133,8 @@ class _Lowering:
             for name in sorted(names & scope.known.keys() - inner.known.keys()):
                 raise ModelError(
                     f"the variable {name!r} does not persist until connections are exchanged",
-                    where=f"{where} {key}",
-                    hint=f'Add it: persistent = ["{name}"]',
-                )
+                    where=f"{where} {key}", hint=f'Add it: persistent = ["{name}"]',
+                )  # fmt: skip
         score = inner.number(table.score, f"{where} score", unit=DIMENSIONLESS)
         new = inner.number(table.new_weight, f"{where} new_weight", unit=DIMENSIONLESS)
         return Exchange(score, new, inner.draws.by_name)
@@ -193,10 +190,9 @@ class _Lowering:
             full = f"{name}_{side}"
             if full in self.values:
                 raise ModelError(
-                    f"{full!r} is a parameter and a trace",
-                    where=f"{self.where}, [{side}]",
+                    f"{full!r} is a parameter and a trace", where=f"{self.where}, [{side}]",
                     hint="Rename one of them",
-                )
+                )  # fmt: skip
             scope.add(full, expression, declared[name].dim, f"[{side}]")
         scope.conditions |= _conditions(side, program)
 
@@ -312,8 +308,6 @@ def _check_subexpressions(declared: Equations, where: str) -> None:
     for name, each in declared.items():
         if each.type != SUBEXPRESSION or each.flags:
             raise ModelError(
-                "the equations of a layer are subexpressions without flags",
-                where=where,
-                expected="'p = 1/(1 + exp(-G)) : 1'",
-                found=name,
-            )
+                "the equations of a layer are subexpressions without flags", where=where,
+                expected="'p = 1/(1 + exp(-G)) : 1'", found=name,
+            )  # fmt: skip

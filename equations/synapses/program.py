@@ -190,9 +190,8 @@ class Rule:
             raise ModelError(
                 "the interval is not a whole number of time steps",
                 where=f"{self.model.name}.toml, [synapse] every",
-                expected=f"a multiple of {dt * 1e3:g} ms",
-                found=f"{self.every * 1e3:g} ms",
-            )
+                expected=f"a multiple of {dt * 1e3:g} ms", found=f"{self.every * 1e3:g} ms",
+            )  # fmt: skip
         return steps
 
     def elapsed(self, steps: int, dt: float) -> float:

@@ -57,10 +57,9 @@ class Scope:
         """
         if name in self.known:
             raise ModelError(
-                f"the name {name!r} is declared twice",
-                where=f"{self.where}, {key}",
+                f"the name {name!r} is declared twice", where=f"{self.where}, {key}",
                 hint="Rename one of them",
-            )
+            )  # fmt: skip
         self.known[name], self.units[name] = expression, unit
 
     def value(self, expression: Expression, where: str) -> Expression:
@@ -229,11 +228,9 @@ class Scope:
             for side in ("pre", "post"):
                 if f"{name}_{side}" in self.known:
                     raise ModelError(
-                        f"the bare name of a trace of [{side}]",
-                        where=where,
-                        expected=f"{name}_{side}",
-                        found=name,
-                    )
+                        f"the bare name of a trace of [{side}]", where=where,
+                        expected=f"{name}_{side}", found=name,
+                    )  # fmt: skip
 
     def _check_result(
         self, each: Assignment, unit: Dimension, where: str, *, condition: bool

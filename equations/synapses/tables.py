@@ -49,9 +49,8 @@ class Tables:
             if name != stand_in.text and stand_in.text in model.parameters:
                 raise ModelError(
                     f"{stand_in.text!r} stands for {name!r} in Brian2, and is a parameter itself",
-                    where=f"{self.where}, [parameters]",
-                    hint="Rename one of them",
-                )
+                    where=f"{self.where}, [parameters]", hint="Rename one of them",
+                )  # fmt: skip
         self._parameters = {
             name.text: self.expression(model.parameters[each], f"[parameters] {each}").text
             for each, name in self.names.items()
@@ -111,9 +110,8 @@ class Tables:
                 f"a {kind} depends on nothing but spikes, parameters and other {kind}s"
                 if table in SIDES
                 else "a variable's equations name nothing but parameters and other variables",
-                where=f"{self.where}, [{table}]",
-                found=name,
-            )
+                where=f"{self.where}, [{table}]", found=name,
+            )  # fmt: skip
         return NeuronModel(
             name=self.model.name,
             description=self.model.description,
@@ -134,10 +132,9 @@ class Tables:
         flagged = [each for each, equation in equations.items() if equation.flags]
         if flagged:
             raise ModelError(
-                f"{kind}s have no flags: all are clock-driven",
-                where=where,
+                f"{kind}s have no flags: all are clock-driven", where=where,
                 found=f"{flagged[0]} ({', '.join(equations[flagged[0]].flags)})",
-            )
+            )  # fmt: skip
         states = [
             each
             for each, equation in equations.items()

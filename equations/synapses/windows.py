@@ -76,11 +76,10 @@ def weight_changes(
     }
     if fired["pre"].ndim != 2 or fired["pre"].shape != fired["post"].shape:
         raise InputError(
-            "the spikes do not fit",
-            where="pre, post",
+            "the spikes do not fit", where="pre, post",
             expected="two arrays (synapse, step) of one shape",
             found=f"{fired['pre'].shape}, {fired['post'].shape}",
-        )
+        )  # fmt: skip
     seconds = time_in_seconds(dt, where="dt")
     size, steps = fired["pre"].shape
     sides = {side: _Traces(program, size, seconds) for side, program in rule.traces.items()}

@@ -26,13 +26,10 @@ from bioae.equations.quantities import constants, evaluate, time_in_seconds, uni
 from bioae.errors import InputError, ModelError
 
 VALUES: dict[str, NDArray[Any]] = {
-    "v": np.array([-1.5, 0.0, 0.25, 3.0]),
-    "u": np.array([0.5, -2.0, 1.0, 4.0]),
-    "tau": np.asarray(0.02),
-    "theta": np.array([1.0, 1.5, -0.5, 2.0]),
-    "dt": np.asarray(1e-3),
+    "v": np.array([-1.5, 0.0, 0.25, 3.0]), "u": np.array([0.5, -2.0, 1.0, 4.0]),
+    "tau": np.asarray(0.02), "theta": np.array([1.0, 1.5, -0.5, 2.0]), "dt": np.asarray(1e-3),
     "not_refractory": np.array([True, False, True, False]),
-}
+}  # fmt: skip
 CONSTANT = {"tau", "theta", "dt"}
 
 numbers = st.sampled_from(["0.5", "2", "3.0", "0.001", "7"])

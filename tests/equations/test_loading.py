@@ -208,22 +208,13 @@ def test_a_long_condition_is_shortened(refuse: Refuse) -> None:
 
 
 INJECTIONS: list[dict[str, Any]] = [
-    *({key: CODE} for key in LIF if key not in ("description", "parameters")),
-    {"refractory": CODE},
-    equations(f"dv/dt = {CODE}/tau : 1"),
-    equations(f"dv/dt = -v/tau : {CODE}"),
-    {"threshold": f"v > {CODE}"},
-    {"reset": f"v = 0\n{CODE}"},
-    {"reset": "v = v.__class__"},
-    {"reset": "v = (lambda: 0)()"},
-    {"reset": "import os"},
-    parameters(tau=CODE),
-    parameters(**{CODE: "1"}),
-    {"initial": {"v": CODE}},
-    {"initial": {"settle": CODE}},
-    {"surrogate": {"distance": CODE, "scale": "1"}},
-    {"trainable": {"tau": [CODE, "1*second"]}},
-]
+    *({key: CODE} for key in LIF if key not in ("description", "parameters")), {"refractory": CODE},
+    equations(f"dv/dt = {CODE}/tau : 1"), equations(f"dv/dt = -v/tau : {CODE}"),
+    {"threshold": f"v > {CODE}"}, {"reset": f"v = 0\n{CODE}"}, {"reset": "v = v.__class__"},
+    {"reset": "v = (lambda: 0)()"}, {"reset": "import os"}, parameters(tau=CODE),
+    parameters(**{CODE: "1"}), {"initial": {"v": CODE}}, {"initial": {"settle": CODE}},
+    {"surrogate": {"distance": CODE, "scale": "1"}}, {"trainable": {"tau": [CODE, "1*second"]}},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("changes", INJECTIONS, ids=str)

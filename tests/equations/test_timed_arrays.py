@@ -21,14 +21,10 @@ from bioae.simulation.backend import Backend
 from bioae.trainers.parity import parity_network
 
 FIELDS: dict[str, Any] = {
-    "description": "Counts, and shows a timed array.",
-    "equations": "x : 1\ny : amp\nz : 1",
-    "threshold": "x > z + 3",
-    "reset": "z += 3",
-    "run_regularly": "y = drive(t)",
-    "input": "x",
+    "description": "Counts, and shows a timed array.", "equations": "x : 1\ny : amp\nz : 1",
+    "threshold": "x > z + 3", "reset": "z += 3", "run_regularly": "y = drive(t)", "input": "x",
     "timed_arrays": {"drive": {"values": [0.25, -1, 2], "unit": "nA", "dt": "4*ms"}},
-}
+}  # fmt: skip
 TEXT = """
 description = "Counts."
 equations = "x : 1"
@@ -85,14 +81,9 @@ def test_values_of_a_file_travel(write: Callable[[Path], None], tmp_path: Path) 
 
 
 REFUSED_FILES: dict[str, bytes | None] = {
-    "none.csv": None,
-    "words.csv": b"one, two",
-    "table.csv": b"1, 2\n3, 4",
-    "inf.csv": b"1, inf",
-    "long.csv": b"1\n" * 10_001,
-    "values.txt": b"1",
-    "broken.npy": b"\x93NUMPY\x01\x00",
-}
+    "none.csv": None, "words.csv": b"one, two", "table.csv": b"1, 2\n3, 4", "inf.csv": b"1, inf",
+    "long.csv": b"1\n" * 10_001, "values.txt": b"1", "broken.npy": b"\x93NUMPY\x01\x00",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED_FILES)

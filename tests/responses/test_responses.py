@@ -28,14 +28,10 @@ def model(**changes: Any) -> NeuronModel:
 
 
 MILLIVOLTS = model(
-    equations="dv/dt = (v_rest - v)/tau : volt",
-    threshold="v > theta",
-    reset="v = v_rest",
-    weight="2*mV",
-    parameters={"tau": "10*ms", "theta": "-50*mV", "v_rest": "-65*mV"},
-    initial={"v": "v_rest"},
-    trainable={},
-)
+    equations="dv/dt = (v_rest - v)/tau : volt", threshold="v > theta", reset="v = v_rest",
+    weight="2*mV", parameters={"tau": "10*ms", "theta": "-50*mV", "v_rest": "-65*mV"},
+    initial={"v": "v_rest"}, trainable={},
+)  # fmt: skip
 
 
 def test_the_rheobase_of_a_neuron_that_diverges_is_almost_zero() -> None:

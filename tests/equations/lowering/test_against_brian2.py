@@ -286,12 +286,10 @@ initial = {v = "rest"}
 #: Methods of integration, the first in `make test`, and all in `make test-all`.
 METHODS: dict[str, list[str | None]] = {
     "refractory time": ["exact", "linear", "euler", "exponential_euler", "rk2", "rk4", "heun"],
-    "soft threshold below zero": ["independent"],
-    "cuba": ["exact", "exponential_euler", "rk2"],
-    "coba": ["exponential_euler", "euler", "rk4"],
-    "adex": ["euler", "rk2", "milstein"],
+    "soft threshold below zero": ["independent"], "cuba": ["exact", "exponential_euler", "rk2"],
+    "coba": ["exponential_euler", "euler", "rk4"], "adex": ["euler", "rk2", "milstein"],
     "qif": ["euler", "rk4"],
-}
+}  # fmt: skip
 
 
 def model_of(case: str, method: str | None = None) -> NeuronModel:

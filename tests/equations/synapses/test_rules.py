@@ -19,11 +19,9 @@ TRACE = {"equations": "dx/dt = -x/tau : 1", "on_spike": "x += 1"}
 def rule(**changes: Any) -> SynapseModel:
     """Return a small rule with some keys changed."""
     fields: dict[str, Any] = {
-        "description": "A rule.",
-        "pre": TRACE,
-        "synapse": {"on_post": "w = w + x_pre"},
+        "description": "A rule.", "pre": TRACE, "synapse": {"on_post": "w = w + x_pre"},
         "parameters": {"tau": "20*ms"},
-    }
+    }  # fmt: skip
     return SynapseModel.from_mapping("mine", fields | changes, where="mine.toml")
 
 
