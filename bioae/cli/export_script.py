@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bioae.cli.options import Positive, Seed, Sizes, Split
-
-if TYPE_CHECKING:
-    from bioae.datasets import DataOptions
+from bioae.cli.options import Positive, Seed
 
 
 def export_script(
@@ -17,9 +13,7 @@ def export_script(
     *,
     out: Path,
     data: str | None = None,
-    split: Split = "test",
     limit: Positive | None = None,
-    examples: Sizes = (),
     seed: Seed = 0,
     overwrite: bool = False,
 ) -> None:
@@ -35,12 +29,8 @@ def export_script(
         The folder of the script and of its arrays.
     data
         The data that it presents: sample, the default, mnist, fashion-mnist, or a path.
-    split
-        The part of the data set.
     limit
         The number of examples, starting with the first; 4 by default.
-    examples
-        The positions of the examples in the data set, such as 3,17.
     seed
         The seed of random input and noise, which are recorded.
     overwrite
@@ -53,5 +43,5 @@ def export_script(
     network = load(model).network
     if data is None:
         check_default(network.config)
-    options: DataOptions = {"split": split, "limit": limit, "examples": examples or None}
-    print(to_script(network, out, data or DEFAULT_DATA, seed=seed, overwrite=overwrite, **options))
+    shown = data or DEFAULT_DATA
+    print(to_script(network, out, shown, seed=seed, overwrite=overwrite, limit=limit))

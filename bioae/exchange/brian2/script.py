@@ -90,8 +90,9 @@ class _Script:
         )  # fmt: skip
         text: str = template.render(
             script=self, config=config, timing=config.timing, version=version("bioae"),
+            examples=_quoted(self.presented.data.name), decoded=decoded,
             dt=ast.unparse(ast.parse(config.dt)), size=math.prod(config.encoded_shape),
-            slots=json.dumps(config.timing.schedule.slots), lines=self._lines(), decoded=decoded,
+            slots=json.dumps(config.timing.schedule.slots), lines=self._lines(),
         )  # fmt: skip
         return text
 
@@ -120,12 +121,12 @@ class _Script:
 
     def _encode(self) -> None:
         """Record the encoded examples, as graded events or as spikes."""
-        timing, presentations = self.config.timing, len(self.presented)
-        drive = self.presented.drive().reshape(timing.steps, presentations, -1).swapaxes(0, 1)
-        late = np.zeros((presentations, timing.period - timing.steps, drive.shape[2]), np.float32)
-        rows = np.concatenate([drive, late], 1).reshape(-1, drive.shape[2])
+        timing = self.config.timing
+        drive = self.presented.drive().reshape(timing.steps, len(self.presented), -1)
+        drive = np.pad(drive, ((0, timing.period - timing.steps), (0, 0), (0, 0)))
+        rows = drive.swapaxes(0, 1).reshape(-1, drive.shape[2])
         if self.config.encoder.graded:
-            self.inputs["drive"] = np.vstack([rows, np.zeros_like(rows[:1])])
+            self.inputs["drive"] = np.pad(rows, ((0, 1), (0, 0)))
         else:
             step, neuron = np.nonzero(rows)
             self.inputs |= {"i": neuron.astype(np.int32), "step": step.astype(np.int32)}
@@ -217,8 +218,9 @@ class _Script:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as Python code, one of several lines without escapes."""
-    return f'"""\n{text}\n"""' if text.count("\n") > 1 else json.dumps(text, ensure_ascii=False)
+    """Return a text as Python code; one of several lines as they are, if nothing needs escapes."""
+    plain = text.count("\n") > 1 and not {'"', "\\"} & {*text}
+    return f'"""\n{text}\n"""' if plain else json.dumps(text)
 
 
 def _call(head: str, items: Iterable[str], width: int = _WIDTH) -> str:

@@ -15,21 +15,19 @@ from refusals import refused
 import bioae
 from bioae.errors import ModelError, OutputError
 
-WITHOUT_BIOAE = """
-import runpy, sys
-sys.modules["bioae"] = None
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
+WITHOUT_BIOAE = "import runpy, sys; sys.modules['bioae'] = None; runpy.run_path(sys.argv[1])"
+#: A comment that would end its text in the script.
+QUOTED = {**LEAKY, "equations": 'dv/dt = -v/tau : 1  # """, 1/0, """\nx : 1\ny : 1'}
 
 
 def a_network(**fields: Any) -> bioae.Network:
-    """Return a network with a read-out by the potential, and what moves or drops spikes."""
     network = drawn(
         dense("first", 20, neuron="lif_refractory", recurrent=True, gain=3.0, background=0.1),
         dense("second", 12, neuron="coba", bias=True, gain=4.0, delay=["0*ms", "3*ms"]),
-        dense("output", shape=[1, 4, 4], gain=4.0, spread={"theta": 0.2}),
-        **{"input_shape": [1, 4, 4], "steps": 30, "decoder": {"kind": "mean"}, **fields},
-    )
+        dense("output", shape=[1, 4, 4], neuron="quoted", gain=4.0, spread={"tau": 0.2}),
+        input_shape=[1, 4, 4], steps=30, decoder={"kind": "mean"}, neurons={"quoted": QUOTED},
+        **fields,
+    )  # fmt: skip
     return bioae.Network(network.config, {**network.weights, "second.bias": pictures(12)})
 
 
@@ -37,7 +35,7 @@ def a_network(**fields: Any) -> bioae.Network:
 @pytest.mark.parametrize(
     ("schedule", "encoder"), [("brian2", "constant_current"), ("paper", "bernoulli")]
 )
-def test_a_script_fires_the_same_spikes_without_bioae(
+def test_it_fires_the_same_spikes_without_bioae(
     tmp_path: Path, schedule: str, encoder: str
 ) -> None:
     network, images = a_network(schedule=schedule, encoder={"kind": encoder}), pictures(3, 4, 4)
@@ -50,14 +48,14 @@ def test_a_script_fires_the_same_spikes_without_bioae(
     counts = {name: str(int(each["spike_count"].sum())) for name, each in result["layers"].items()}
     assert lines == [(name, count, count, "0") for name, count in counts.items()]
     assert "0" not in counts.values()
-    assert done.stdout.splitlines()[-1].endswith(" is 0")  # the difference of the outputs
+    assert done.stdout.endswith(" is 0\n")  # the difference of the outputs
 
 
-def test_what_has_no_plain_form_is_refused_and_other_files_are_kept(tmp_path: Path) -> None:
+def test_time_in_a_presentation_is_refused_and_other_files_are_kept(tmp_path: Path) -> None:
     timed = {**LEAKY, "threshold": "v > 1 and t > 2*ms"}
     network = drawn(dense("a", 4), input_shape=[1, 2, 2], neuron="mine", neurons={"mine": timed})
-    with refused(ModelError, "mine", where="mine.toml", found="t"):
+    with refused(ModelError, where="mine.toml", found="t"):
         bioae.to_script(network, tmp_path / "script", pictures(1, 2, 2))
     (tmp_path / "notes.txt").touch()
-    with refused(OutputError, "notes", where=tmp_path, found="notes.txt"):
+    with refused(OutputError, where=tmp_path, found="notes.txt"):
         bioae.to_script(network, tmp_path, pictures(1, 2, 2), overwrite=True)
