@@ -188,6 +188,11 @@ class NeuronModel(TomlModel):
         default_factory=dict,
         description="further variables that the same spike adds to, each with its own `weight`",
     )
+    targets: _Table = Field(
+        default_factory=dict,
+        description="variables to which single projections of a graph may add, each with the input "
+        "of a weight of 1.0",
+    )
     layer_spikes: _Table = Field(
         default_factory=dict,
         description="variables to which each spike of the neuron's own layer adds an amount, "
@@ -284,7 +289,7 @@ class NeuronModel(TomlModel):
                 raise ValueError(f'{name} needs bounds such as ["5*ms", "500*ms"], found {pair}')
         return bounds
 
-    @field_validator("parameters", "initial", "inputs", "layer_spikes")
+    @field_validator("parameters", "initial", "inputs", "targets", "layer_spikes")
     @classmethod
     def _identifiers(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
@@ -364,7 +369,8 @@ class NeuronModel(TomlModel):
         events = (text for event in self.events.values() for _, text in event)
         texts = (
             self.equations, self.threshold, self.reset, self.run_regularly, self.refractory,
-            self.weight, *self.inputs.values(), *self.layer_spikes.values(), *events,
+            self.weight, *self.inputs.values(), *self.targets.values(),
+            *self.layer_spikes.values(), *events,
             *([] if self.surrogate is None else [self.surrogate.distance, self.surrogate.scale]),
         )  # fmt: skip
         return [without_comments(text) for text in texts if text is not None]

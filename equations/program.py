@@ -22,6 +22,12 @@ INPUT = f"{RESERVED_PREFIX}input"
 #: The sum of the magnitudes of the negative ones, for a model that has `inhibition`.
 INHIBITION = f"{RESERVED_PREFIX}inhibition"
 
+
+def input_to(target: str | None) -> str:
+    """Return the name of the input that projections to a variable add; None: to `input`."""
+    return INPUT if target is None else f"{INPUT}_{target}"
+
+
 #: The number of spikes of the neuron's layer that arrived in a step, for a model that has
 #: `layer_spikes`.
 LAYER_SPIKES = f"{RESERVED_PREFIX}layer_spikes"
@@ -201,6 +207,12 @@ class Program:
     def refractory(self) -> bool:
         """True if the model has a refractory period."""
         return "not_refractory" in self.states
+
+    @property
+    def arriving(self) -> tuple[str, ...]:
+        """The names of the input, in network weights."""
+        inhibition = (INHIBITION,) if self.inhibited else ()
+        return (INPUT, *inhibition, *map(input_to, self.model.targets))
 
     @property
     def inhibited(self) -> bool:

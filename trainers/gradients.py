@@ -157,7 +157,9 @@ def layer_outputs(layer: nn.Module, *, key: Key | None = None) -> Callable[[Tens
 
     def respond(inputs: Tensor) -> Tensor:
         if isinstance(layer, LayerMirror):
-            return layer(inputs, potential=None, key=key).spikes.flatten(2)  # type: ignore[no-any-return]
+            source = next(each.source for each in layer.placed.projections if not each.own)
+            spikes: Tensor = layer({source: inputs}, potential=None, key=key).spikes
+            return spikes.flatten(2)
         outputs: Tensor = layer(inputs)
         return outputs.flatten(2)
 

@@ -66,13 +66,13 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
 
 
 def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:
-    name = f"{placed.name}.recurrent"
-    if name in arrays and not placed.layer.autapses and arrays[name].diagonal().any():
-        raise NetworkError(
-            f"the array {name!r} contains autapses",
-            expected="a diagonal of zeros",
-            hint="Set autapses = true in the layer, or the diagonal to 0",
-        )
+    for name in (each.name for each in placed.projections if not each.autapses):
+        if arrays[name].diagonal().any():
+            raise NetworkError(
+                f"the array {name!r} contains autapses",
+                expected="a diagonal of zeros",
+                hint="Set autapses = true in the layer, or the diagonal to 0",
+            )
 
 
 def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:

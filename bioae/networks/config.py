@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
@@ -21,10 +21,11 @@ from bioae.errors import NetworkError, describe
 from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
-from bioae.networks.layer_base import Shape, as_text
+from bioae.networks.graph import Population, Projection
+from bioae.networks.layer_base import PopulationBase, Shape, as_text
 from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.placing import models_of, synapses_of
+from bioae.networks.placing import check_graph, places
 from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
@@ -50,7 +51,9 @@ class NetworkConfig(Shown, Table):
         If a key is unknown, or the layers do not fit together.
     """
 
-    newer: ClassVar[frozenset[str]] = frozenset({"task", "synapses"})
+    newer: ClassVar[frozenset[str]] = frozenset(
+        {"task", "synapses", "layers", "populations", "projections"}
+    )
 
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
         (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
@@ -63,7 +66,15 @@ class NetworkConfig(Shown, Table):
     task: Task = Field(default_factory=Reconstruction)
     encoder: Encoder = Field(default_factory=Bernoulli)
     decoder: Decoder = Field(default_factory=MaxDecoder)
-    layers: Annotated[tuple[Layer, ...], Strict(False), Field(min_length=1)]
+    layers: Annotated[tuple[Layer, ...], Strict(False)] = Field(
+        (), description="a chain of layers; or give `populations`"
+    )
+    populations: Annotated[tuple[Population, ...], Strict(False)] = Field(
+        (), description="the populations of a graph; the decoder reads the last one"
+    )
+    projections: Annotated[tuple[Projection, ...], Strict(False)] = Field(
+        (), description="the projections between them"
+    )
     neurons: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="neuron models that are part of the description, in full"
     )
@@ -88,7 +99,9 @@ class NetworkConfig(Shown, Table):
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:
         self._check_encoder()
-        names = [layer.name for layer in self.layers]
+        if bool(self.layers) == bool(self.populations) or (self.layers and self.projections):
+            raise ValueError("expected either `layers`, or `populations` and `projections`")
+        names = [each.name for each in self.members]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
             raise ValueError(f"the layer name {twice.pop()!r} is already used")
@@ -98,16 +111,7 @@ class NetworkConfig(Shown, Table):
             self.model(name)
         for name in self.synapses:
             self.synapse(name)
-        shape = self.encoded_shape
-        for layer in self.layers:
-            try:
-                weights = math.prod(layer.weight_shape(shape))
-                shape = layer.output_shape(shape)
-                neurons = math.prod(shape)
-                _check_indices(max(weights, neurons**2 if layer.recurrent else neurons))
-            except ValueError as error:
-                raise ValueError(f"layer {layer.name!r}: {error}") from None
-        outputs = self.decoder.outputs(math.prod(shape))
+        outputs = self.decoder.outputs(math.prod(self._checked_shape()))
         if self.task.in_time != self.decoder.in_time:
             each = {True: "an output for each step", False: "one output for a presentation"}
             raise ValueError(
@@ -122,6 +126,22 @@ class NetworkConfig(Shown, Table):
         self.task.check_size(outputs, self.input_shape)
         self.task.points(self.steps)
         return self
+
+    def _checked_shape(self) -> Shape:
+        """Return the shape of the last layer; check that all layers fit together (ValueError)."""
+        shape = self.encoded_shape
+        if self.populations:
+            check_graph(self.populations, self.projections, shape)
+            return self.populations[-1].neurons
+        for layer in self.layers:
+            try:
+                weights = math.prod(layer.weight_shape(shape))
+                shape = layer.output_shape(shape)
+                neurons = math.prod(shape)
+                _check_indices(max(weights, neurons**2 if layer.recurrent else neurons))
+            except ValueError as error:
+                raise ValueError(f"layer {layer.name!r}: {error}") from None
+        return shape
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -180,10 +200,10 @@ class NetworkConfig(Shown, Table):
             f"output by {self.decoder.kind}"
         )
         rows: list[tuple[str, ...]] = [("layer", "kind", "shape", "neuron")]
-        for layer, placed in zip(self.layers, self.placed, strict=True):
+        for placed in self.placed:
             shape = " x ".join(map(str, placed.shape))
             latent = " (latent)" if placed.name == self.latent else ""
-            rows.append((f"{placed.name}{latent}", layer.kind, shape, placed.model.name))
+            rows.append((f"{placed.name}{latent}", placed.kind, shape, placed.model.name))
         return Summary(heading, rows)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -205,7 +225,8 @@ class NetworkConfig(Shown, Table):
 
     def models_elsewhere(self) -> list[tuple[str, str]]:
         """Return the models that are not part of the description, by kind (neuron, synapse)."""
-        used = {(kind, name) for layer in self.layers for _, kind, name in self._used(layer)}
+        tables: list[PopulationBase | Projection] = [*self.members, *self.projections]
+        used = {(kind, name) for each in tables for _, kind, name in self._used(each)}
         return sorted(each for each in used if each[1] not in getattr(self, f"{each[0]}s"))
 
     def self_contained(self) -> NetworkConfig:
@@ -217,33 +238,45 @@ class NetworkConfig(Shown, Table):
             If two different models have one name.
         """
         models: dict[str, dict[str, NeuronModel | SynapseModel]] = {"neuron": {}, "synapse": {}}
-        layers = []
-        for layer in self.layers:
+        tables: dict[str, list[Any]] = {"layers": [], "populations": [], "projections": []}
+        for table, each in ((name, each) for name in tables for each in getattr(self, name)):
             names = {}
-            for key, kind, name in self._used(layer):
+            for key, kind, name in self._used(each):
                 model = self.model(name) if kind == "neuron" else self.synapse(name)
                 names[key] = model.name
                 if models[kind].setdefault(model.name, model) != model:
                     raise NetworkError(
                         f"two different {kind} models are called {model.name!r}",
-                        where=f"layer {layer.name!r}",
+                        where=f"layer {each.name!r}",
                         hint="Rename one of their files",
                     )
-            layers.append(layer.model_copy(update=names))
+            tables[table].append(each.model_copy(update=names))
         default = self.model(self.neuron).name
         texts = {
             f"{kind}s": {name: model.to_mapping() for name, model in known.items()}
             for kind, known in models.items()
         }
-        neuron = default if default in texts["neurons"] else layers[0].neuron
-        return self.varied(layers=tuple(layers), neuron=neuron, **texts)
+        first = (tables["layers"] or tables["populations"])[0]
+        neuron = default if default in texts["neurons"] else first.neuron
+        return self.varied(neuron=neuron, **texts, **{k: tuple(v) for k, v in tables.items()})
 
-    def _used(self, layer: Layer) -> Iterator[tuple[str, str, str]]:
-        """Yield the key, the kind and the name of each model of a layer."""
-        yield "neuron", "neuron", layer.neuron or self.neuron
-        yield "readout", "neuron", layer.readout
+    @property
+    def members(self) -> tuple[PopulationBase, ...]:
+        """The layers of a chain, or the populations of a graph."""
+        return self.layers or self.populations
+
+    def with_members(self, members: Iterable[PopulationBase], **changes: Any) -> NetworkConfig:
+        """Return the description with other `members`."""
+        key = "layers" if self.layers else "populations"
+        return self.varied(**{key: tuple(members)}, **changes)
+
+    def _used(self, table: PopulationBase | Projection) -> Iterator[tuple[str, str, str]]:
+        """Yield the key, the kind and the name of each model of a layer or a projection."""
+        if isinstance(table, PopulationBase):
+            yield "neuron", "neuron", table.neuron or self.neuron
+            yield "readout", "neuron", table.readout
         for key in ("synapse", "recurrent_synapse"):
-            if (name := getattr(layer, key)) is not None:
+            if (name := getattr(table, key, None)) is not None:
                 yield key, "synapse", name
 
     def varied(self, **changes: Any) -> NetworkConfig:
@@ -316,8 +349,8 @@ class NetworkConfig(Shown, Table):
             The new time step.
 
         """
-        return self.varied(
-            layers=tuple(_in_other_steps(placed, parts) for placed in self.placed),
+        return self.with_members(
+            (_in_other_steps(placed, parts) for placed in self.placed),
             dt=dt,
             steps=int(self.steps * parts),
             encoder=self.encoder.in_finer_steps(parts),
@@ -358,15 +391,12 @@ class NetworkConfig(Shown, Table):
     @cached_property
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
-        placed = []
-        shape = self.encoded_shape
-        for depth, layer in enumerate(self.layers, start=1):
-            models = models_of(self, layer)
-            placed.append(
-                PlacedLayer(layer, depth, shape, *models, synapses_of(self, layer, depth))
-            )
-            shape = layer.output_shape(shape)
-        return tuple(placed)
+        return tuple(PlacedLayer(*each) for each in places(self))
+
+    @property
+    def depth(self) -> int:
+        """The greatest depth of a layer."""
+        return max(each.depth for each in self.placed)
 
     def _check_encoder(self) -> None:
         encoder, shape = self.encoder, list(self.input_shape)
@@ -385,10 +415,10 @@ def _check_indices(number: int) -> None:
         raise ValueError(f"{number:,} neurons or weights, which indices of 32 bits cannot count")
 
 
-def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> Layer:
+def _in_other_steps(placed: PlacedLayer, parts: Fraction) -> PopulationBase:
     """Return a layer whose spikes add as much in steps of another length."""
     named = ["dt" in Expression(amount).names for amount in placed.model.received.values()]
-    layer = cast("Layer", placed.layer)
+    layer = placed.layer
     if not any(named):
         return layer
     if not all(named):

@@ -14,6 +14,7 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import draw_delays, spread_ends
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.projections import PlacedProjection
 from bioae.networks.structure import random_connections
 from bioae.random import named_stream, stream
 
@@ -29,11 +30,11 @@ def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Va
     Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
     """
     arrays: dict[str, Values] = {}
-    for name, shape in placed.weight_shapes.items():
-        number = 2 * placed.depth + name.endswith(".recurrent")
+    for projection in (each for each in placed.projections if each.fixed is None):
+        name, number, shape = projection.name, projection.number, projection.weight_shape
         fan_in = placed.structure(name).fan_in if name in placed.connections else None
-        arrays[name] = draw_weights(placed, name, stream(seed, number), fan_in=fan_in)
-        delay, where = placed.delays[name], f"layer {placed.name!r}"
+        arrays[name] = draw_weights(projection, stream(seed, number), fan_in=fan_in)
+        delay, where = projection.delay, f"layer {placed.name!r}"
         if isinstance(delay, tuple):
             generator = stream(seed, _DELAY_STREAMS + number)
             arrays[f"{name}_delay"] = draw_delays(delay, shape, generator, dt=dt, where=where)
@@ -47,18 +48,14 @@ def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Va
 
 
 def draw_weights(
-    placed: PlacedLayer, name: str, generator: Generator, *, fan_in: int | None = None
+    projection: PlacedProjection, generator: Generator, *, fan_in: int | None = None
 ) -> Values:
-    """Draw the initial weights of an array of a layer's connections.
+    """Draw the initial weights of a projection.
 
-    Without autapses, the diagonal of recurrent weights is 0. `fan_in` are the sources of each
-    target; None: those of the layer.
+    Without autapses, the diagonal is 0. `fan_in` are the sources of each target; None: those of the
+    projection.
     """
-    layer, shape = placed.layer, placed.weight_shapes[name]
-    recurrent = name.endswith(".recurrent")
-    gain = layer.recurrent_gain if recurrent and layer.recurrent_gain else layer.gain
-    given = recurrent and layer.recurrent_initial is not None
-    initial = layer.recurrent_initial if given else layer.initial
+    shape, initial, gain = projection.weight_shape, projection.initial, projection.gain
     if isinstance(initial, tuple):
         weights = generator.uniform(*initial, shape)
     elif isinstance(initial, int | float):
@@ -66,10 +63,10 @@ def draw_weights(
     elif initial == "orthogonal":
         weights = gain * orthogonal(shape, generator)
     else:
-        others = max(placed.size - (not layer.autapses), 1)
-        fan_in = fan_in or (others if recurrent else layer.fan_in(placed.input_shape))
-        weights = generator.normal(0.0, gain * math.sqrt(2.0 / fan_in), shape)
-    if recurrent and not layer.autapses:
+        weights = generator.normal(
+            0.0, gain * math.sqrt(2.0 / (fan_in or projection.fan_in)), shape
+        )
+    if not projection.autapses:
         np.fill_diagonal(weights, 0.0)
     return weights
 

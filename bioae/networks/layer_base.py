@@ -21,6 +21,9 @@ from bioae.fields import Positive, Table
 Shape = tuple[int, ...]
 Index = NDArray[np.int64]
 
+#: The name of the source of projections from the encoder.
+ENCODER = "input"
+
 #: One time for all connections, or the range from which each connection draws its own.
 Delay = str | Annotated[tuple[str, str], Strict(False)] | None
 
@@ -41,16 +44,16 @@ def as_text(value: Any) -> Any:
     return text_of(value)
 
 
-def _as_texts(value: Any) -> Any:
+def as_texts(value: Any) -> Any:
     """Return quantities of Brian2 as text, in lists and tables too."""
     if isinstance(value, Mapping):
-        return {name: _as_texts(each) for name, each in value.items()}
-    return [*map(_as_texts, value)] if isinstance(value, list | tuple) else as_text(value)
+        return {name: as_texts(each) for name, each in value.items()}
+    return [*map(as_texts, value)] if isinstance(value, list | tuple) else as_text(value)
 
 
 def _of_form(value: Any, forms: set[str], complaint: str) -> Any:
     """Return a value of one of some forms: a text t, a number n, none -, or a list of these."""
-    value = _as_texts(value)
+    value = as_texts(value)
     entries = value if isinstance(value, list) else [value]
     form = "".join(
         "t" if type(each) is str else "n" if _is_number(each) else "-" if each is None else "?"
@@ -81,6 +84,17 @@ class Connections(NamedTuple):
     weight: Index
 
 
+def _delay(value: Any) -> Any:
+    expected = 'a time such as "2*ms", or a pair such as ["1*ms", "5*ms"]'
+    return _of_form(value, {"-", "t", "[tt]"}, f"expected {expected}")
+
+
+#: A delay in a file, or in Python with Brian2's units.
+DelayField: TypeAlias = Annotated[Delay, BeforeValidator(_delay)]
+
+#: The pattern of names of populations and projections.
+NAME = r"^[a-z](_?[a-z0-9])*$"
+
 #: The largest magnitude of an initial weight.
 _LARGEST_WEIGHT = 1e6
 
@@ -105,15 +119,13 @@ Initial: TypeAlias = Annotated[
 ]
 
 
-class LayerBase(Table):
-    """The keys of all kinds of layers."""
+class PopulationBase(Table):
+    """The keys of neurons: of populations, and of all kinds of layers."""
 
     # Instances too: `model_copy` does not check what it changes.
     model_config = ConfigDict(revalidate_instances="always")
 
-    name: str = Field(
-        pattern=r"^[a-z](_?[a-z0-9])*$", description="lower case, no `__`, unique in the network"
-    )
+    name: str = Field(pattern=NAME, description="lower case, no `__`, unique in the network")
     neuron: str | None = Field(
         None, description="a neuron model's name or file; the network's `neuron` by default"
     )
@@ -137,52 +149,12 @@ class LayerBase(Table):
     readout: str = Field(
         "leaky_readout", description="the model of the potential U, which is never reset"
     )
-    delay: Delay = Field(
-        None,
-        description="the delay of spikes from the layer before, beyond one step: a time, or a pair "
-        "from which each connection draws its own",
-    )
-    recurrent: bool = Field(False, description="whether neurons also project to each other")
-    recurrent_delay: Delay = Field(None, description="the delay within the layer")
-    autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
-    synapse: str | None = Field(
-        None,
-        description="a [synapse model](synapse-models.md)'s name or file, by which the weights "
-        "from the layer before learn; none by default",
-    )
-    recurrent_synapse: str | None = Field(
-        None, description="the same for the connections within the layer"
-    )
     bias: bool = Field(False, description="whether neurons have a [bias](#bias), which is trained")
-    initial: Initial = Field(
-        "normal", description="the [initial weights](#initial-weights): `\"normal\"`, "
-        "`\"orthogonal\"`, a number, or the bounds of a uniform distribution",
-    )  # fmt: skip
-    recurrent_initial: Initial | None = Field(
-        None, description="the initial recurrent weights, likewise; `initial` by default"
-    )
-    gain: Positive = Field(1.0, description="scale of the initial weights")
-    recurrent_gain: Positive | None = Field(
-        None, description="scale of the initial recurrent weights; `gain` by default"
-    )
-
-    newer: ClassVar[frozenset[str]] = frozenset(
-        {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial"}
-    )
-
-    #: Whether several synapses from the layer before share one weight.
-    shares_weights: ClassVar[bool] = True
 
     @field_validator("weight", "parameters", mode="before")
     @classmethod
     def _text(cls, value: Any) -> Any:
-        return _as_texts(value)
-
-    @field_validator("delay", "recurrent_delay", mode="before")
-    @classmethod
-    def _time_or_pair(cls, value: Any) -> Any:
-        expected = 'a time such as "2*ms", or a pair such as ["1*ms", "5*ms"]'
-        return _of_form(value, {"-", "t", "[tt]"}, f"expected {expected}")
+        return as_texts(value)
 
     @field_validator("spread", mode="before")
     @classmethod
@@ -204,6 +176,50 @@ class LayerBase(Table):
         )
         return _of_form(value, {"-", "n", "[nt]"}, f"expected {expected}")
 
+
+class ProjectionBase(Table):
+    """The keys of connections: of projections, and of all kinds of layers."""
+
+    delay: DelayField = Field(
+        None,
+        description="the delay of spikes from the layer before, beyond one step: a time, or a pair "
+        "from which each connection draws its own",
+    )
+    synapse: str | None = Field(
+        None,
+        description="a [synapse model](synapse-models.md)'s name or file, by which the weights "
+        "from the layer before learn; none by default",
+    )
+    initial: Initial = Field(
+        "normal", description="the [initial weights](#initial-weights): `\"normal\"`, "
+        "`\"orthogonal\"`, a number, or the bounds of a uniform distribution",
+    )  # fmt: skip
+    gain: Positive = Field(1.0, description="scale of the initial weights")
+
+
+class LayerBase(ProjectionBase, PopulationBase):
+    """The keys of all kinds of layers: a population, and the projection from the one before."""
+
+    recurrent: bool = Field(False, description="whether neurons also project to each other")
+    recurrent_delay: DelayField = Field(None, description="the delay within the layer")
+    autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
+    recurrent_synapse: str | None = Field(
+        None, description="the same for the connections within the layer"
+    )
+    recurrent_initial: Initial | None = Field(
+        None, description="the initial recurrent weights, likewise; `initial` by default"
+    )
+    recurrent_gain: Positive | None = Field(
+        None, description="scale of the initial recurrent weights; `gain` by default"
+    )
+
+    newer: ClassVar[frozenset[str]] = frozenset(
+        {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial"}
+    )
+
+    #: Whether several synapses from the layer before share one weight.
+    shares_weights: ClassVar[bool] = True
+
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:
         keys = "delay", "gain", "initial", "synapse"
@@ -221,8 +237,9 @@ class LayerBase(Table):
         """Return the shape of the weights, in PyTorch's order."""
 
     def bias_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the biases: (channel,), or (neuron,)."""
-        return self.output_shape(input_shape)[:1]
+        """Return the shape of the biases: (channel,) where they share weights, or (neuron,)."""
+        shape = self.output_shape(input_shape)
+        return shape[:1] if self.shares_weights else (math.prod(shape),)
 
     def fixed_weights(self, input_shape: Shape) -> NDArray[np.float64] | None:
         """Return the weights, in the shape of `weight_shape`, if they are not trained."""
@@ -235,13 +252,6 @@ class LayerBase(Table):
     @abstractmethod
     def connections(self, input_shape: Shape) -> Connections:
         """Return the layer's feed-forward synapses."""
-
-    def recurrent_connections(self, input_shape: Shape) -> Connections:
-        """Return the synapses within the layer, without autapses unless `autapses` is true."""
-        size = math.prod(self.output_shape(input_shape))
-        every = all_to_all(size, size)
-        other = every.source != every.target
-        return every if self.autapses else Connections(*(index[other] for index in every))
 
 
 def all_to_all(sources: int, targets: int) -> Connections:

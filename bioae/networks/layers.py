@@ -68,10 +68,6 @@ class Dense(LayerBase):
         """Return (neuron, input)."""
         return math.prod(self.output_shape(input_shape)), math.prod(input_shape)
 
-    def bias_shape(self, input_shape: Shape) -> Shape:
-        """Return (neuron,)."""
-        return (math.prod(self.output_shape(input_shape)),)
-
     def fan_in(self, input_shape: Shape) -> int:
         """Return the number of inputs."""
         return math.prod(input_shape)

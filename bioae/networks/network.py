@@ -26,7 +26,6 @@ from bioae.networks.config import NetworkConfig
 from bioae.networks.initial import draw_parameters, initial_arrays
 from bioae.networks.inputs import Steps, check_variation, in_steps
 from bioae.networks.layer_base import Background, as_text
-from bioae.networks.layers import Dense
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import starting_state
@@ -250,14 +249,9 @@ class Network(Shown):
                 for weights, mask in placed.connections.items()
                 if mask in self.weights
             }
-            sources = math.prod(placed.input_shape)
-            if isinstance(placed.layer, Dense):
-                forward = np.full(sources, placed.size, np.int64)
-            else:
-                source = placed.layer.connections(placed.input_shape).source
-                forward = np.bincount(source, minlength=sources).astype(np.int64)
-            others = placed.size - (not placed.layer.autapses) if placed.layer.recurrent else 0
-            own = np.full(placed.size, others, np.int64)
+            every = {each.kind: each for each in placed.projections}
+            forward = every["weight"].fan_out
+            own = every["recurrent"].fan_out if "recurrent" in every else np.zeros(placed.size, int)
             counts[placed.name] = {
                 "forward": existing.get("weight", forward),
                 "recurrent": existing.get("recurrent", own),
@@ -268,7 +262,7 @@ class Network(Shown):
         """Return the attributes of a result that describe the network."""
         # Without the parameters of layers, which are an attribute of their own.
         files = [
-            self.config.model(each.neuron or self.config.neuron) for each in self.config.layers
+            self.config.model(each.neuron or self.config.neuron) for each in self.config.members
         ]
         models = {model.name: model for model in files}
         spread = self.spread_text
@@ -355,8 +349,8 @@ class Network(Shown):
             where = f"the factor of layer {name!r}"
             factors[name] = number(factor, where, above=0, error=NetworkError)
         finer = self.with_dt_of(model)
-        config = finer.config.varied(
-            layers=tuple(
+        config = finer.config.with_members(
+            (
                 layer.model_copy(
                     update={
                         "neuron": model.name,
@@ -367,7 +361,7 @@ class Network(Shown):
                     if layer.name in chosen
                     else {"neuron": layer.neuron or finer.config.neuron}
                 )
-                for layer in finer.config.layers
+                for layer in finer.config.members
             ),
             neuron=model.name,
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
@@ -649,12 +643,17 @@ class Network(Shown):
 
     def _with_keys(self, **changes: Any) -> Network:
         """Return the network with other values of some keys of all layers."""
-        changed = [layer.model_copy(update=changes) for layer in self.config.layers]
-        try:  # here, where errors name the key alone
-            layers = tuple(type(layer).model_validate(layer) for layer in changed)
-        except ValidationError as error:
-            raise NetworkError(**describe(error)) from None
-        config = self.config.varied(layers=layers)
+        tables: dict[str, Any] = {}
+        for name in ("layers", "populations", "projections"):
+            before = getattr(self.config, name)
+            fit = [changes.keys() <= type(each).model_fields.keys() for each in before]
+            after = [each.model_copy(update=changes) for each in before]
+            if any(fit):
+                try:  # here, where errors name the key alone
+                    tables[name] = tuple(type(each).model_validate(each) for each in after)
+                except ValidationError as error:
+                    raise NetworkError(**describe(error)) from None
+        config = self.config.varied(**tables)
         delays = [
             {n for each in c.placed for n in each.delay_shapes} for c in (self.config, config)
         ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bioae.equations.expressions import Expression
 from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
+from bioae.networks.layer_base import LayerBase
 from bioae.networks.placed_layer import PlacedLayer
 
 if TYPE_CHECKING:
@@ -112,8 +113,10 @@ def settings(layers: Sequence[PlacedLayer], arrays: Mapping[str, NDArray[Any]]) 
     One text where all layers agree, else one per layer.
     """
     named: dict[str, dict[str, Any]] = {
-        name: {placed.name: getattr(placed.layer, name) for placed in layers} for name in _SETTINGS
+        name: {each.name: getattr(each.layer, name, None) for each in layers} for name in _SETTINGS
     }
+    if not isinstance(layers[0].layer, LayerBase):  # in a graph, delays are those of projections
+        named["delay"] = {each.name: each.delay for placed in layers for each in placed.projections}
     named["parameters"] = {each.name: tuple(own_texts(each, arrays)) or None for each in layers}
     found = {}
     for name, values in named.items():

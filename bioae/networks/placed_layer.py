@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,8 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import background_rate
-from bioae.networks.layer_base import Delay, LayerBase, Shape
+from bioae.networks.layer_base import Delay, LayerBase, PopulationBase, Shape
+from bioae.networks.projections import PlacedProjection
 from bioae.networks.structure import Structure
 from bioae.noise import PARAMETER_STEP, Key, draw, population_number
 
@@ -52,33 +52,41 @@ class PlacedLayer:
     ----------
     layer
         Its description.
+    number
+        Its number among the layers, from 1, on which random numbers depend.
     depth
-        1 for the first layer; the input is 0.
-    input_shape
-        The shape of its input.
+        The least number of projections from the input to it; 1 for the first layer.
+    shape
+        The population's shape: (channel, y, x), or (neuron,).
     model, readout
         Its neuron model, and the model of its potential U: parameters that the two have in common,
         with their unit, are those of the neuron.
-    synapses
-        The synapse models of its pathways that learn, by the name of their weights.
+    projections
+        The projections that it receives.
     """
 
-    layer: LayerBase
+    layer: PopulationBase
+    number: int
     depth: int
-    input_shape: Shape
+    shape: Shape
     model: NeuronModel
     readout: NeuronModel
-    synapses: Mapping[str, SynapseModel] = field(default_factory=dict)
+    projections: tuple[PlacedProjection, ...]
 
     @property
     def name(self) -> str:
         """The layer's name."""
         return self.layer.name
 
-    @cached_property
-    def shape(self) -> Shape:
-        """The population's shape: (channel, y, x), or (neuron,)."""
-        return self.layer.output_shape(self.input_shape)
+    @property
+    def kind(self) -> str:
+        """The kind of the layer, as in a file; that of a population in a graph is ``"neurons"``."""
+        return getattr(self.layer, "kind", "neurons")
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the source of its first projection."""
+        return self.projections[0].source_shape
 
     @property
     def size(self) -> int:
@@ -129,28 +137,33 @@ class PlacedLayer:
     @cached_property
     def weight_shapes(self) -> dict[str, Shape]:
         """The shapes of its arrays of trained weights, by name (``LAYER.weight``)."""
-        shapes = {f"{self.name}.weight": self.layer.weight_shape(self.input_shape)}
-        if self.layer.recurrent:
-            shapes[f"{self.name}.recurrent"] = (self.size, self.size)
-        return {name: shapes[name] for name in shapes if name not in self.fixed_weights}
+        return {each.name: each.weight_shape for each in self.projections if each.fixed is None}
 
     @cached_property
     def fixed_weights(self) -> dict[str, NDArray[np.float64]]:
         """The weights that are not trained, by name (``LAYER.weight``)."""
-        fixed = self.layer.fixed_weights(self.input_shape)
-        return {} if fixed is None else {f"{self.name}.weight": fixed}
+        return {each.name: each.fixed for each in self.projections if each.fixed is not None}
+
+    @cached_property
+    def synapses(self) -> dict[str, SynapseModel]:
+        """The synapse models of the projections that learn, by the name of their weights."""
+        return {each.name: each.synapse for each in self.projections if each.synapse is not None}
+
+    def projection(self, name: str) -> PlacedProjection:
+        """Return the projection of some weights."""
+        return next(each for each in self.projections if each.name == name)
 
     @cached_property
     def bias_shapes(self) -> dict[str, Shape]:
         """The shape of its biases, by name (``LAYER.bias``); empty if it has none."""
-        shape = self.layer.bias_shape(self.input_shape)
+        chained = isinstance(self.layer, LayerBase)
+        shape = self.layer.bias_shape(self.input_shape) if chained else (self.size,)
         return {f"{self.name}.bias": shape} if self.layer.bias else {}
 
     @property
     def delays(self) -> dict[str, Delay]:
         """The delays of its connections as text, by the name of their weights."""
-        own = {f"{self.name}.recurrent": self.layer.recurrent_delay} if self.layer.recurrent else {}
-        return {f"{self.name}.weight": self.layer.delay, **own}
+        return {each.name: each.delay for each in self.projections}
 
     @cached_property
     def delay_shapes(self) -> dict[str, Shape]:
@@ -218,10 +231,8 @@ class PlacedLayer:
 
     def potential_connections(self, name: str) -> NDArray[np.bool_]:
         """Return the potential connections of some weights (target, source), a mask."""
-        possible = np.ones(self.weight_shapes[name], bool)
-        if name.endswith(".recurrent") and not self.layer.autapses:
-            np.fill_diagonal(possible, val=False)
-        return possible
+        possible = self.projection(name).possible
+        return np.ones(self.weight_shapes[name], bool) if possible is None else possible
 
     def structure(self, name: str) -> Structure:
         """Return the structural plasticity of some weights, whose rule has a ``[structure]``."""
@@ -256,7 +267,7 @@ class PlacedLayer:
         arrays: dict[str, NDArray[np.float64]] = {}
         own = random_parameters(self.model)
         for model, prefix in ((self.model, ""), (self.readout, "readout.")):
-            number = population_number(self.depth, readout=model is self.readout)
+            number = population_number(self.number, readout=model is self.readout)
             drawn = drawn_parameters(model, partial(_drawn, number, self.size, seed))
             for name, values in drawn.items():
                 if model is self.model or name not in own:

@@ -1,24 +1,39 @@
-"""Neuron models of a layer in a network: their parameters, and checks that they fit its place."""
+"""Layers and populations in their network: their projections and models, which fit their place."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
 
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
+from bioae.networks.graph import Population, Projection, depths
 from bioae.networks.inputs import check_background, check_delay, check_spread
-from bioae.networks.layer_base import Delay, LayerBase
+from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
+from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, SumPool2d
+from bioae.networks.projections import PlacedProjection
 
 
 class _Description(Protocol):
-    """The part of a network's description on which the models of a layer depend."""
+    """The part of a network's description on which its layers' places depend."""
 
     @property
     def layers(self) -> Sequence[LayerBase]: ...
+
+    @property
+    def populations(self) -> Sequence[Population]: ...
+
+    @property
+    def projections(self) -> Sequence[Projection]: ...
+
+    @property
+    def encoded_shape(self) -> Shape: ...
 
     @property
     def neuron(self) -> str: ...
@@ -43,15 +58,187 @@ class _Description(Protocol):
     def synapse(self, name: str) -> SynapseModel: ...
 
 
+#: The layers that give projections of a kind their connections.
+_KINDS: dict[str, type[LayerBase]] = {
+    "dense": Dense,
+    "conv2d": Conv2d,
+    "conv_transpose2d": ConvTranspose2d,
+    "avg_pool2d": AvgPool2d,
+    "sum_pool2d": SumPool2d,
+}
+
+#: The keys of connections that only some kinds have.
+_GEOMETRY = ("kernel", "stride", "padding", "dilation", "groups", "output_padding")
+
+
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
 
 
-def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, NeuronModel]:
+class Place(NamedTuple):
+    """The fields of a `PlacedLayer`."""
+
+    layer: PopulationBase
+    number: int
+    depth: int
+    shape: Shape
+    model: NeuronModel
+    readout: NeuronModel
+    projections: tuple[PlacedProjection, ...]
+
+
+def places(config: _Description) -> tuple[Place, ...]:
+    """Return the layers or populations of a network, each in its place."""
+    return _placed_graph(config) if config.populations else _placed_chain(config)
+
+
+def _placed_chain(config: _Description) -> tuple[Place, ...]:
+    placed: list[Place] = []
+    source, shape = ENCODER, config.encoded_shape
+    for depth, layer in enumerate(config.layers, start=1):
+        feed = PlacedProjection(
+            f"{layer.name}.weight", source, shape, layer.output_shape(shape), layer, 2 * depth,
+            delay=layer.delay, initial=layer.initial, gain=layer.gain,
+        )  # fmt: skip
+        projections = [(feed, layer.synapse, f"layer {layer.name!r}, synapse")]
+        source, shape = layer.name, feed.shape
+        if layer.recurrent:
+            initial = layer.recurrent_initial
+            own = PlacedProjection(
+                f"{layer.name}.recurrent", layer.name, shape, shape, _all_to_all(layer.name, shape),
+                2 * depth + 1, lag=1, own=True, autapses=layer.autapses,
+                delay=layer.recurrent_delay, gain=layer.recurrent_gain or layer.gain,
+                initial=layer.initial if initial is None else initial,
+            )  # fmt: skip
+            where = f"layer {layer.name!r}, recurrent_synapse"
+            projections.append((own, layer.recurrent_synapse, where))
+        for key in ("delay", "recurrent_delay"):
+            where = f"layer {layer.name!r}, {key}"
+            check_delay(getattr(layer, key), dt=config.dt_seconds, steps=config.steps, where=where)
+        placed.append(_placed(config, layer, (depth, depth, shape), projections))
+    return tuple(placed)
+
+
+def _all_to_all(name: str, shape: Shape) -> Dense:
+    size: dict[str, Any] = {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
+    return Dense(name=name, **size)
+
+
+def _placed_graph(config: _Description) -> tuple[Place, ...]:
+    edges = [(each.source, each.to) for each in config.projections]
+    depth = {ENCODER: 0, **depths([each.name for each in config.populations], edges)}
+    shapes = {ENCODER: config.encoded_shape}
+    shapes |= {each.name: each.neurons for each in config.populations}
+    received: dict[str, list[tuple[PlacedProjection, str | None, str]]] = {n: [] for n in shapes}
+    for number, each in enumerate(config.projections, start=2):
+        own, where = each.source == each.to, f"projection {each.key!r}"
+        check_delay(each.delay, dt=config.dt_seconds, steps=config.steps, where=f"{where}, delay")
+        projection = PlacedProjection(
+            each.key, each.source, shapes[each.source], shapes[each.to],
+            _receiver(each, shapes[each.to]), number, lag=depth[each.source] + 1 - depth[each.to],
+            own=own, autapses=each.autapses or not own, target=each.target, delay=each.delay,
+            initial=each.initial, gain=each.gain,
+        )  # fmt: skip
+        received[each.to].append((projection, each.synapse, f"{where}, synapse"))
+    return tuple(
+        _placed(config, each, (number, depth[each.name], each.neurons), received[each.name])
+        for number, each in enumerate(config.populations, start=1)
+    )
+
+
+def check_graph(
+    populations: Sequence[Population], projections: Sequence[Projection], encoded: Shape
+) -> None:
+    """Check that projections fit the populations that they join (ValueError)."""
+    shapes = {ENCODER: encoded, **{each.name: each.neurons for each in populations}}
+    keys: set[str] = set()
+    for each in projections:
+        where = f"projection {each.key!r}"
+        for key, name in (("from", each.source), ("to", each.to)):
+            if name not in shapes or (key, name) == ("to", ENCODER):
+                known = ", ".join(shapes if key == "from" else [*shapes][1:])
+                raise ValueError(f"{where}: `{key}` is {name!r}, not one of {known}")
+        if each.key in keys:
+            raise ValueError(f"{where}: there are two of this name: give one of them a `name`")
+        keys.add(each.key)
+        try:
+            layer = _receiver(each, shapes[each.to])
+            found = layer.output_shape(shapes[each.source])
+            weights = math.prod(layer.weight_shape(shapes[each.source]))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        if found != shapes[each.to]:
+            raise ValueError(f"{where}: it leads to the shape {found}, and {each.to!r} has "
+                             f"{shapes[each.to]}")  # fmt: skip
+        if weights >= 2**31:
+            raise ValueError(f"{where}: {weights:,} weights, which 32 bits cannot count")
+
+
+def _receiver(projection: Projection, shape: Shape) -> LayerBase:
+    """Return a layer of a shape that receives the connections of a projection (ValueError)."""
+    kind = _KINDS[projection.kind]
+    geometry = {key: getattr(projection, key) for key in _GEOMETRY}
+    given: dict[str, Any] = {key: each for key, each in geometry.items() if each is not None}
+    for key in given.keys() - kind.model_fields.keys():
+        raise ValueError(f"`{key}` is no key of the kind {projection.kind!r}")
+    if kind is Dense:
+        return _all_to_all(projection.to, shape)
+    if "channels" in kind.model_fields:
+        given["channels"] = shape[0]
+    return kind(name=projection.to, delay=projection.delay, **given)
+
+
+def _placed(
+    config: _Description,
+    layer: PopulationBase,
+    place: tuple[int, int, Shape],
+    projections: Sequence[tuple[PlacedProjection, str | None, str]],
+) -> Place:
+    """Return a layer with its number, depth and shape.
+
+    Each projection comes with its synapse model, and the place of the key.
+    """
+    model, readout = _models(config, layer)
+    learning = []
+    for projection, synapse, where in projections:
+        rule = None
+        if synapse is not None:
+            _check_plastic(config, projection, model, where=where)
+            rule = config.synapse(synapse)
+        learning.append(replace(projection, synapse=rule))
+    return Place(layer, *place, model, readout, tuple(learning))
+
+
+def _targets(config: _Description, name: str, model: NeuronModel) -> dict[str, str]:
+    """Return what a weight of 1 adds to each target of the projections to a population."""
+    targets: dict[str, str] = {}
+    for each in config.projections:
+        if each.to != name or each.target is None:
+            continue
+        weight, where = each.weight or model.targets.get(each.target), f"projection {each.key!r}"
+        if weight is None:
+            raise NetworkError(
+                f"the unit of weights that add to {each.target!r} is missing", where=where,
+                expected="such as weight = \"1*nS\"",
+                hint="Give `weight` in the projection, or [targets] in the neuron model",
+            )  # fmt: skip
+        if targets.setdefault(each.target, weight) != weight:
+            raise NetworkError(
+                "projections to one variable have different units", where=f"{where}, weight",
+                expected=targets[each.target], found=weight, hint="Scale the weights instead",
+            )  # fmt: skip
+    return targets
+
+
+def _models(config: _Description, layer: PopulationBase) -> tuple[NeuronModel, NeuronModel]:
     """Return the neuron model of a layer and that of its potential U, which fit its place."""
     model = config.model(layer.neuron or config.neuron).with_parameters(layer.parameters)
     if layer.weight is not None:
         model = model.with_weight(layer.weight)
+    changes: dict[str, Any] = {"targets": _targets(config, layer.name, model)}
+    if isinstance(layer, Population) and layer.initial:
+        changes["initial"] = {**model.initial, **layer.initial}
+    model = model.model_copy(update=changes)
     where = f"layer {layer.name!r}"
     _check_dt(config, model, where=where)
     _check_inputs(config, layer, model, where=where)
@@ -67,28 +254,12 @@ def models_of(config: _Description, layer: LayerBase) -> tuple[NeuronModel, Neur
     return model, readout.with_parameters(_common(model, readout))
 
 
-def synapses_of(config: _Description, layer: LayerBase, depth: int) -> dict[str, SynapseModel]:
-    """Return the synapse models of a layer's pathways that learn, by the name of their weights."""
-    found = {}
-    pathways = {
-        "synapse": ("weight", layer.delay),
-        "recurrent_synapse": ("recurrent", layer.recurrent_delay),
-    }
-    for key, (kind, delay) in pathways.items():
-        name = getattr(layer, key)
-        if name is None:
-            continue
-        where = f"layer {layer.name!r}, {key}"
-        _check_plastic(config, layer, key, delay, depth, where=where)
-        found[f"{layer.name}.{kind}"] = config.synapse(name)
-    return found
-
-
 def _check_plastic(
-    config: _Description, layer: LayerBase, key: str, delay: Delay, depth: int, *, where: str
+    config: _Description, projection: PlacedProjection, model: NeuronModel, *, where: str
 ) -> None:
-    """Reject a pathway that cannot learn."""
-    if key == "synapse" and layer.shares_weights:
+    """Reject a projection that cannot learn."""
+    delay = projection.delay
+    if projection.layer.shares_weights:
         raise NetworkError(
             "weights that several synapses have in common cannot learn",
             where=where, expected="a layer of the kind 'dense'",
@@ -103,12 +274,12 @@ def _check_plastic(
             "a presentation is too short to learn from", where=where,
             expected=f"steps of at least {_FEWEST_STEPS}", found=str(config.steps),
         )  # fmt: skip
-    if key == "synapse" and depth == 1 and config.encoder.graded:
+    if projection.source == ENCODER and config.encoder.graded:
         raise NetworkError(
             "graded input cannot teach, since it has no spikes", where=where,
             expected="an encoder of spikes, such as bernoulli", found=config.encoder.kind,
         )  # fmt: skip
-    if config.model(layer.neuron or config.neuron).threshold is None:
+    if model.threshold is None:
         raise NetworkError("a layer that never fires cannot learn", where=where)
 
 
@@ -133,21 +304,22 @@ def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
 
 
 def _check_inputs(
-    config: _Description, layer: LayerBase, model: NeuronModel, *, where: str
+    config: _Description, layer: PopulationBase, model: NeuronModel, *, where: str
 ) -> None:
     dt = config.dt_seconds
     check_background(layer.background, dt=dt, where=f"{where}, background")
     for name, spread in layer.spread.items():
         check_spread(model, name, spread, where=where)
-    for key in ("delay", "recurrent_delay"):
-        check_delay(getattr(layer, key), dt=dt, steps=config.steps, where=f"{where}, {key}")
 
 
 def _check_silence(
-    config: _Description, layer: LayerBase, model: NeuronModel, *, where: str
+    config: _Description, layer: PopulationBase, model: NeuronModel, *, where: str
 ) -> None:
     """Reject a model without threshold where something receives the layer's spikes."""
-    if layer.recurrent or layer.name != config.layers[-1].name:
+    sources = {each.source for each in config.projections}
+    sources |= {one.name for one, after in pairwise(config.layers)}
+    sources |= {each.name for each in config.layers if each.recurrent}
+    if layer.name in sources:
         expected = "a model with a threshold: other neurons receive the layer's spikes"
     elif not config.decoder.reads_potential:
         expected = f"a model with a threshold: the decoder {config.decoder.kind!r} reads spikes"

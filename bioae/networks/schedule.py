@@ -80,16 +80,23 @@ class Timing:
         """Return the steps until a layer at a depth has finished its last presentation."""
         return presentations * self.period + depth
 
-    def arriving(self, *, recurrent: bool) -> range:
+    def arriving(self, lag: int, *, own: bool) -> range:
         """Return the target's steps in which a pathway without a delay delivers spikes.
 
         A delay of d steps moves them by d: the spikes that arrive in the target's step q were
         emitted in the source's step q - d + `late`, in the same presentation. A spike of a lead-in
         step reaches only its own layer.
+
+        Parameters
+        ----------
+        lag
+            The steps from a spike, in the source's window, to its arrival in the target's.
+        own
+            Whether the target is the source.
         """
         lead_in = self.schedule.lead_in
-        late = lead_in - recurrent
-        return range((-lead_in if recurrent else 0) - late, self.steps - late)
+        late = lead_in - lag
+        return range((-lead_in if own else 0) - late, self.steps - late)
 
     def learning(self, *, recurrent: bool) -> LearningSteps:
         """Return the steps of the target's window in which a pathway learns."""

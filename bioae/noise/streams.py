@@ -57,18 +57,17 @@ class Key(NamedTuple):
         return Key(self.seed, np.tile(self.examples, times), repeats)
 
 
-def population_number(depth: int, *, readout: bool = False) -> int:
-    """Return the number of a layer at a depth in the network, 1 of the first; or its read-out's."""
-    return 2 * depth + readout
+def population_number(number: int, *, readout: bool = False) -> int:
+    """Return the stream number of a layer, of the first of number 1; or that of its read-out."""
+    return 2 * number + readout
 
 
-def pathway_number(depth: int, *, recurrent: bool) -> int:
-    """Return the stream number of the synapses between two layers, above those of populations.
+def pathway_number(projection: int) -> int:
+    """Return the stream number of the synapses of a projection, above those of populations.
 
-    Synapses count as neurons do, source by source: ``source*targets + target``. The depth is that
-    of the target in the network.
+    Synapses count as neurons do, source by source: ``source*targets + target``.
     """
-    return 2**31 + 2 * depth + recurrent
+    return 2**31 + projection
 
 
 def words(

@@ -137,9 +137,10 @@ class _Checks:
         for name, amount in model.inputs.items():
             self._received("[inputs]", name)
             self._amount(f"[inputs] {name}", amount, name)
-        for name, amount in model.layer_spikes.items():
-            self._received("[layer_spikes]", name)
-            self._amount(f"[layer_spikes] {name}", amount, name)
+        for table in ("targets", "layer_spikes"):
+            for name, amount in getattr(model, table).items():
+                self._received(f"[{table}]", name)
+                self._amount(f"[{table}] {name}", amount, name)
         if model.inhibition is not None:
             self._inhibition(model.inhibition)
         if model.potential is not None:

@@ -44,6 +44,7 @@ from bioae.equations.program import (
     Program,
     State,
     Statements,
+    input_to,
 )
 from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
 from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
@@ -233,6 +234,10 @@ class _Lowering:
         statements = [self._received(name, INPUT, text) for name, text in model.received.items()]
         if model.inhibition is not None:
             statements.append(self._received(model.inhibition, INHIBITION, model.weight))
+        statements += [
+            self._received(name, input_to(name), text, "[targets]")
+            for name, text in model.targets.items()
+        ]
         statements += [
             self._received(name, LAYER_SPIKES, text, "[layer_spikes]")
             for name, text in model.layer_spikes.items()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bioae.errors import NetworkError
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.projections import PlacedProjection
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
@@ -23,12 +24,16 @@ from bioae.trainers.mirror.compiled.kernel import Path
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
-from bioae.trainers.mirror.connections.layer_pathways import layer_pathways
+from bioae.trainers.mirror.component import Member
+from bioae.trainers.mirror.connections.layer_pathways import pathway_of
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
 from bioae.trainers.mirror.layer_parameters import LayerOptions, trained_starts, with_bounds
-from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import TrainedParameter, as_array
+
+#: The output of populations and of the encoder (time, example, ...), by name.
+Emitted = Mapping[str, Tensor]
 
 #: Whether a layer's steps are compiled; ``"auto"``: if possible.
 Compile = bool | Literal["auto"]
@@ -49,14 +54,14 @@ class LayerMirror(nn.Module):
         See `NetworkMirror`.
     arrays
         The source of memory for compiled layers in training.
+    inside
+        The populations that are stepped together with this one, see `bioae.networks.graph`.
 
     Raises
     ------
     NetworkError
         If bounds do not fit a parameter.
     """
-
-    _fixed: Tensor | None
 
     def __init__(
         self,
@@ -67,16 +72,25 @@ class LayerMirror(nn.Module):
         dtype: torch.dtype,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
         arrays: Arrays | None = None,
+        inside: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.placed = placed
+        #: The populations whose spikes depend on this one's, itself included.
+        self._inside = {placed.name, *inside}
         self._compile = compile
         arrays = arrays or Arrays()
-        self.weights = nn.ParameterDict()
-        for name in (*placed.weight_shapes, *placed.bias_shapes):
-            weights = torch.tensor(network.weights[name], dtype=dtype)
-            self.weights[name.removeprefix(f"{placed.name}.")] = nn.Parameter(weights)
-        self._feed, self._own = layer_pathways(placed, network.delays(placed), arrays)
+        names = (*placed.weight_shapes, *placed.bias_shapes)
+        # Lists, as projections may have any name, also that of a method of `nn.ParameterDict`.
+        self._names = [name.removeprefix(f"{placed.name}.") for name in names]
+        self._weights = nn.ParameterList(
+            nn.Parameter(torch.tensor(network.weights[name], dtype=dtype)) for name in names
+        )
+        delays = network.delays(placed)
+        self._pathways = nn.ModuleList(
+            pathway_of(placed, each, delays[each.name], arrays) for each in placed.projections
+        )
+        within = [pathway for each, pathway in self.pathways if each.own]
         values = network.parameters(placed)
         model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
         trained = {
@@ -88,8 +102,8 @@ class LayerMirror(nn.Module):
             placed.shape,
             network.config.dt_seconds,
             network.config.timing.schedule,
-            population_number(placed.depth),
-            memory=max(self._own.delays, default=0) if self._own else 0,
+            population_number(placed.number),
+            memory=max((delay for pathway in within for delay in pathway.delays), default=0),
         )
         common: dict[str, Any] = {
             "backward": options.backward,
@@ -104,24 +118,41 @@ class LayerMirror(nn.Module):
             if name in placed.shared_parameters
             and f"{placed.name}.readout.{name}" not in network.weights
         }
-        number = population_number(placed.depth, readout=True)
+        number = population_number(placed.number, readout=True)
         readout = replace(population, program=placed.readout_program, number=number, memory=0)
         own = network.parameters(placed, readout=True)
         self.readout = NeuronMirror(readout, {**own, **shared}, **common)
         self._compiled = CompiledLayer(self.neuron, self.readout, arrays) if compile else None
-        fixed = placed.fixed_weights.get(f"{placed.name}.weight")
-        tensor = None if fixed is None else torch.tensor(fixed, dtype=dtype)
-        self.register_buffer("_fixed", tensor, persistent=False)
+        for name, fixed in placed.fixed_weights.items():
+            tensor = torch.tensor(fixed, dtype=dtype)
+            self.register_buffer(f"_fixed_{name.rpartition('.')[-1]}", tensor, persistent=False)
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """The trained weights, by the name of their projection, and the biases."""
+        return dict(zip(self._names, self._weights, strict=True))
+
+    @property
+    def pathways(self) -> list[tuple[PlacedProjection, Pathway]]:
+        """The projections that it receives, each with its pathway."""
+        return list(zip(self.placed.projections, self._pathways, strict=True))  # type: ignore[arg-type]
+
+    def weights_of(self, projection: PlacedProjection) -> Tensor:
+        """Return the weights of a projection, trained or fixed."""
+        if projection.fixed is None:
+            return self.weights[projection.kind]
+        fixed: Tensor = getattr(self, f"_fixed_{projection.kind}")
+        return fixed
 
     def forward(
         self,
-        emitted: Tensor,
+        emitted: Emitted,
         *,
         potential: Potential | None,
         record: Collection[str] = (),
         key: Key | None = None,
     ) -> LayerActivity:
-        """Run a presentation on the output of the layer before (time, example, ...)."""
+        """Run a presentation on the output of the sources (time, example, ...), by their names."""
         if self._compiled is not None:
             try:
                 return self._run_compiled(self._compiled, emitted, potential, record, key)
@@ -140,6 +171,12 @@ class LayerMirror(nn.Module):
             record={"_spike", *record},
             key=key,
         )
+        return self.activity(run, potential, key)
+
+    def activity(
+        self, run: PopulationRun, potential: Potential | None, key: Key | None
+    ) -> LayerActivity:
+        """Return the activity of a layer that ran, with its potential U."""
         spikes = run.recorded.pop("_spike")
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
@@ -152,12 +189,13 @@ class LayerMirror(nn.Module):
     def _run_compiled(
         self,
         compiled: CompiledLayer,
-        emitted: Tensor,
+        sources: Emitted,
         potential: Potential | None,
         record: Collection[str],
         key: Key | None,
     ) -> LayerActivity:
-        pathway, lead_in = self._feed, self.neuron.schedule.lead_in
+        (projection, pathway), own = self._compilable()
+        emitted, lead_in = sources[projection.source], self.neuron.schedule.lead_in
         steps = len(emitted) + lead_in
         if not pathway.uniform:
             raise Unsupported("a connection that has several delays")
@@ -165,13 +203,13 @@ class LayerMirror(nn.Module):
         variable = READOUT + self.placed.readout.decoded
         cut = self.neuron.backward.truncate or 0
         results = compiled(
-            partial(pathway.sums, emitted, self._incoming, steps),
+            partial(pathway.sums, emitted, self.weights_of(projection), steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
             record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
             final=[variable] if potential == "last" else [],
             summed=["_spike"],
-            recurrent=self._own and partial(self._own_paths, self._own),
+            recurrent=partial(self._own_paths, *own[0]) if own else None,
             key=key,
         )
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
@@ -179,11 +217,26 @@ class LayerMirror(nn.Module):
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
 
-    def _own_paths(self, pathway: Pathway) -> list[Path]:
+    def _compilable(
+        self,
+    ) -> tuple[tuple[PlacedProjection, Pathway], list[tuple[PlacedProjection, Pathway]]]:
+        """Return the projection from before, and those of the layer itself, as compiled code has.
+
+        Raises `Unsupported` for others.
+        """
+        own = [each for each in self.pathways if each[0].own]
+        others = [each for each in self.pathways if not each[0].own]
+        if len(others) != 1 or len(own) > 1:
+            raise Unsupported("several projections to a population")
+        if others[0][0].lag or any(each.target is not None for each, _ in (*own, *others)):
+            raise Unsupported("a projection across layers, or to a variable by name")
+        return others[0], own
+
+    def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:
         """Return the recurrent connections of each delay and sign."""
         return [
             Path(name, delay, kernel)
-            for delay, kernels in pathway.kernels(self.weights["recurrent"])
+            for delay, kernels in pathway.kernels(self.weights_of(projection))
             for name, kernel in kernels.items()
         ]
 
@@ -205,27 +258,60 @@ class LayerMirror(nn.Module):
     @property
     def recurrence(self) -> Recurrence | None:
         """The recurrent input of the population, as a function of its spikes."""
-        return self._own and self._own.recurrence(self.weights["recurrent"])
+        own = [path.recurrence(self.weights_of(each)) for each, path in self.pathways if each.own]
+        if not own:
+            return None
+        return lambda spikes: reduce(add, (send(spikes) for send in own))
 
-    def arriving(self, emitted: Tensor) -> list[Arrived | None]:
-        """Return the input from the layer before in each step of a period.
+    def arriving(self, emitted: Emitted) -> list[Arrived | None]:
+        """Return the input in each step of a period, but for that from the layers `inside`.
 
         Parameters
         ----------
         emitted
-            The output of that layer (time, example, ...).
+            The output of the sources (time, example, ...), by their names.
         """
-        steps = len(emitted) + self.neuron.schedule.lead_in
-        return self._feed.over(emitted, self._incoming, steps)
+        return self._over(
+            emitted, [each for each, _ in self.pathways if each.source not in self._inside]
+        )
+
+    def member(self, emitted: Emitted, record: Collection[str], key: Key | None) -> Member:
+        """Return the population as a member of those that are stepped together."""
+        senders = [
+            (each.source, each.own, path.sender(self.weights_of(each)))
+            for each, path in self.pathways
+            if each.source in self._inside
+        ]
+        examples = next(iter(emitted.values())).shape[1]
+        return Member(
+            self.neuron, self.placed.depth, self.arriving(emitted), senders,
+            examples=examples, record=("_spike", *record), key=key,
+        )  # fmt: skip
+
+    def _over(
+        self, emitted: Emitted, projections: Collection[PlacedProjection]
+    ) -> list[Arrived | None]:
+        """Return the input from known spikes, by some projections, in each step of a period."""
+        first = next(iter(emitted.values()))
+        steps = len(first) + self.neuron.schedule.lead_in
+        arriving: list[Arrived | None] = [None] * steps
+        for each, pathway in self.pathways:
+            if each in projections:
+                found = pathway.over(emitted[each.source], self.weights_of(each), steps)
+                arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]
+        if not any(arriving):  # nothing says how many examples there are
+            zero = self.neuron.start(first.shape[1])["_spike"]
+            arriving[0] = dict.fromkeys(self.neuron.program.arriving, zero)
+        return arriving
 
     @torch.no_grad()
-    def arrived(self, emitted: Tensor, spikes: Tensor, key: Key | None = None) -> Arrived:
+    def arrived(self, emitted: Emitted, spikes: Tensor, key: Key | None = None) -> Arrived:
         """Return the total input at each step of a presentation, for known spikes.
 
         Parameters
         ----------
         emitted
-            The output of the layer before (time, example, ...).
+            The output of the sources (time, example, ...), by their names.
         spikes
             The spikes of this layer (time, example, *shape), 0 or 1.
         key
@@ -236,23 +322,21 @@ class LayerMirror(nn.Module):
         dict
             By name, as `NeuronMirror.step` takes it for one step (time, example, *shape).
         """
-        arriving, lead_in = self.arriving(emitted), self.neuron.schedule.lead_in
-        if self._own is not None:
+        own = [each for each in self.pathways if each[0].own]
+        others = [each for each, _ in self.pathways if not each.own]
+        arriving, lead_in = self._over(emitted, others), self.neuron.schedule.lead_in
+        if own:
             before = torch.zeros_like(spikes[0])
             if lead_in:
                 # A result has no spikes of the lead-in step: they follow from the initial state.
                 values = self.neuron.start(len(before), key) | self.neuron.at(-lead_in, key)
                 self.neuron.step(values, arriving[0], self.recurrence)
                 before = values["_spike"]
-            emitted = torch.cat([before[None], spikes])[: len(arriving)]
-            own = self._own.over(emitted, self.weights["recurrent"], len(arriving))
-            arriving = [add(one, other) for one, other in zip(arriving, own, strict=True)]
-        names = next(each for each in arriving if each)
+            sent = torch.cat([before[None], spikes])[: len(arriving)]
+            for each, pathway in own:
+                found = pathway.over(sent, self.weights_of(each), len(arriving))
+                arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]
+        names = {name for each in arriving if each for name in each}
         zero = dict.fromkeys(names, torch.zeros_like(spikes[0]))
-        inside = [each or zero for each in arriving[lead_in:]]
+        inside = [{**zero, **(each or {})} for each in arriving[lead_in:]]
         return {name: torch.stack([each[name] for each in inside]) for name in names}
-
-    @property
-    def _incoming(self) -> Tensor:
-        """The weights from the layer before."""
-        return self.weights["weight"] if self._fixed is None else self._fixed

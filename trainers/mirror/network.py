@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from bioae.checks import instance, one_of
 from bioae.errors import NetworkError
+from bioae.networks.graph import components
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.component import run_together
 from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.layer import Compile, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
@@ -76,6 +79,9 @@ class NetworkMirror(nn.Module):
         # Holds the module's device and dtype, also without trained weights.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
+        edges = [(p.source, each.name) for each in self.config.placed for p in each.projections]
+        self._components = components([each.name for each in self.config.placed], edges)
+        inside = {name: each for each in self._components for name in each}
         # A list, as layers may have any name, also that of a method of `nn.ModuleDict`.
         self._layers = nn.ModuleList(
             LayerMirror(
@@ -85,9 +91,16 @@ class NetworkMirror(nn.Module):
                 dtype=dtype,
                 compile=compile,
                 arrays=arrays,
+                inside=inside[placed.name],
             )
             for placed in self.config.placed
         )
+
+    @property
+    def in_order(self) -> dict[str, LayerMirror]:
+        """The mirrors of the layers by name, each after those that it depends on."""
+        layers = self.layers
+        return {name: layers[name] for component in self._components for name in component}
 
     @property
     def layers(self) -> dict[str, LayerMirror]:
@@ -119,23 +132,37 @@ class NetworkMirror(nn.Module):
         InputError
             If a model is noisy and there is no key.
         """
-        decoder = self.config.decoder
-        *_, last = self.layers
-        activities: dict[str, LayerActivity] = {}
-        emitted = self.received(drive)
-        for name, layer in self.layers.items():
-            states = [state for state in record if state in layer.neuron.program.states]
-            potential: Potential | None = None
-            if name == last and decoder.reads_potential:
-                potential = "all"
-            elif self.potentials != "decoded":
-                potential = self.potentials
-            activities[name] = layer(emitted, potential=potential, record=states, key=key)
-            emitted = activities[name].spikes
+        decoder, layers = self.config.decoder, self.layers
+        *_, last = layers
+        found: dict[str, LayerActivity] = {}
+        emitted = {ENCODER: self.received(drive)}
+        for component in self._components:
+            states = {
+                name: [each for each in record if each in layers[name].neuron.program.states]
+                for name in component
+            }
+            potentials = {name: self._potential(last=name == last) for name in component}
+            if len(component) > 1:
+                members = {n: layers[n].member(emitted, states[n], key) for n in component}
+                for name, ran in run_together(members).items():
+                    found[name] = layers[name].activity(ran, potentials[name], key)
+            else:
+                (name,) = component
+                found[name] = layers[name](
+                    emitted, potential=potentials[name], record=states[name], key=key
+                )
+            emitted |= {name: found[name].spikes for name in component}
+        activities = {name: found[name] for name in layers}
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
         decoded = decoder.decode(activity, default_scale=self.config.default_scale)
         return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
+
+    def _potential(self, *, last: bool) -> Potential | None:
+        """Return the steps in which a layer's potential U is computed."""
+        if last and self.config.decoder.reads_potential:
+            return "all"
+        return None if self.potentials == "decoded" else self.potentials
 
     def received(self, drive: Tensor) -> Tensor:
         """Return the output of the encoder as the first layer receives it."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES
+from bioae.equations.program import BIASES, LAYER_SPIKES
 from bioae.noise import START_STEP, Key
 from bioae.trainers.mirror.connections.pathways import (
     Arrived,
@@ -186,7 +186,7 @@ class NeuronMirror(nn.Module):
         arrived: list[Arrived | None] = []
         for part in self.backward.cuts(len(arriving)):
             if self.backward.truncated_at(part.start):
-                values |= self._detached(values)
+                values |= self.detached(values)
             inside = [(step, clock[step], arriving[step]) for step in part]
             values, segment, received_input = run(values, inside, recurrence, record, key)
             arrived += received_input
@@ -223,7 +223,7 @@ class NeuronMirror(nn.Module):
                     records.append(values[name].expand(shape))
         return values, recorded, arrived
 
-    def _detached(self, values: Values) -> Values:
+    def detached(self, values: Values) -> Values:
         """Return the values that one step passes to the next, detached."""
         carried = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
         return {name: values[name].detach() for name in carried}
@@ -242,33 +242,49 @@ class NeuronMirror(nn.Module):
         `at_threshold` is called with the values just before the threshold is evaluated. If `fired`
         is given, these neurons fire, whatever their state.
         """
-        self._stepper.prepare(values)
+        self.prepare(values)
         for slot in self.schedule.blocks:
-            match slot:
-                case "groups":
-                    self._stepper.update(values)
-                case "thresholds":
-                    if at_threshold is not None:
-                        at_threshold(values)
-                    self._threshold(values, fired)
-                    self._stepper.watch(values)
-                case "resets":
-                    self._stepper.reset(values)
-                    self._stepper.respond(values)
-                case _:
-                    arriving = self._receive(values, arriving, recurrence)
+            if slot != "synapses":
+                self.compute(slot, values, at_threshold=at_threshold, fired=fired)
+                continue
+            if recurrence is not None:
+                arriving = add(arriving, recurrence(values))
+                for delay in range(self._memory, 0, -1):
+                    values[history(delay)] = values[history(delay - 1)]
+            self.receive(values, arriving)
         return arriving
 
-    def _receive(
-        self, values: Values, arriving: Arrived | None, recurrence: Recurrence | None
-    ) -> Arrived | None:
-        if recurrence is not None:
-            arriving = add(arriving, recurrence(values))
-            for delay in range(self._memory, 0, -1):
-                values[history(delay)] = values[history(delay - 1)]
+    def prepare(self, values: Values) -> None:
+        """Compute what is constant over a step, before it."""
+        self._stepper.prepare(values)
+
+    def compute(
+        self,
+        slot: str,
+        values: Values,
+        *,
+        at_threshold: Callable[[Values], None] | None = None,
+        fired: Tensor | None = None,
+    ) -> None:
+        """Run a slot of a step other than that of synapses, see `step`."""
+        match slot:
+            case "groups":
+                self._stepper.update(values)
+            case "thresholds":
+                if at_threshold is not None:
+                    at_threshold(values)
+                self._threshold(values, fired)
+                self._stepper.watch(values)
+            case _:
+                self._stepper.reset(values)
+                self._stepper.respond(values)
+
+    def receive(self, values: Values, arriving: Arrived | None) -> None:
+        """Add the whole input of a step to the variables that receive it."""
         # Without input from the network there may be background input.
         zero = self._like.new_zeros(())
-        values |= received(self.program, arriving or {INPUT: zero, INHIBITION: zero})
+        nothing = dict.fromkeys(self.program.arriving, zero)
+        values |= received(self.program, {**nothing, **(arriving or {})})
         for name, bias in BIASES.items():
             if bias in values:
                 values[name] = values[name] + values[bias]
@@ -276,7 +292,6 @@ class NeuronMirror(nn.Module):
             axes = tuple(range(1, values["_spike"].ndim))
             values[LAYER_SPIKES] = values["_spike"].sum(axes, keepdim=True)
         self._stepper.receive(values)
-        return arriving
 
     def _threshold(self, values: Values, given: Tensor | None) -> None:
         fired = self._stepper.condition(values) if given is None else given

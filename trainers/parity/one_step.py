@@ -12,12 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key
 from bioae.progress import counted
 from bioae.simulation.presentations import Presentations
-from bioae.trainers.mirror.layer import LayerMirror
+from bioae.trainers.mirror.layer import Emitted, LayerMirror
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.parity.threshold import ULPS, WIDER, same, undecided
 
@@ -65,18 +66,21 @@ def one_step(network: Network, presentations: Presentations, brian: xr.DataTree)
         Brian2's result, with every state recorded.
     """
     mirror = NetworkMirror(network, dtype=torch.float64)
-    emitted = torch.from_numpy(presentations.drive()).double()
+    emitted = {ENCODER: torch.from_numpy(presentations.drive()).double()}
     total = OneStep(0, 0, 0, 0)
     layers = network.config.placed
+    rasters = {each.name: torch.from_numpy(_raster(brian, each)) for each in layers}
+    for each in layers:
+        raster = rasters[each.name]
+        emitted[each.name] = raster.double().reshape(*raster.shape[:2], *each.shape)
     with counted("steps from Brian2's states", len(layers), unit="layers") as report:
         for done, placed in enumerate(layers, 1):
             layer = mirror.layers[placed.name]
             assert isinstance(layer, LayerMirror)
-            spikes = torch.from_numpy(_raster(brian, placed))
+            spikes = rasters[placed.name]
             restart = _Restart(layer, presentations.key(), network.config.dt_seconds)
             found = restart(emitted, spikes, brian[f"/layers/{placed.name}"])
             total = OneStep(*(a + b for a, b in zip(total, found, strict=True)))
-            emitted = spikes.double().reshape(*spikes.shape[:2], *placed.shape)
             report(done)
     return total
 
@@ -101,7 +105,7 @@ class _Restart:
         self._key = key
         self._dt = dt
 
-    def __call__(self, emitted: Tensor, spikes: Tensor, states: Any) -> OneStep:
+    def __call__(self, emitted: Emitted, spikes: Tensor, states: Any) -> OneStep:
         """Predict each step, and count the predictions that are wrong."""
         neuron, condition = self._layer.neuron, self._layer.neuron.program.condition
         before = self._before(spikes, states)
@@ -178,7 +182,7 @@ class _Restart:
         values["t"] = clock.repeat_interleave(examples).reshape(-1, *(1 for _ in shape))
         return values
 
-    def _arriving(self, emitted: Tensor, spikes: Tensor) -> dict[str, Tensor]:
+    def _arriving(self, emitted: Emitted, spikes: Tensor) -> dict[str, Tensor]:
         fired = spikes.double().reshape(*spikes.shape[:2], *self._placed.shape)
         arrived = self._layer.arrived(emitted, fired, self._key)
         return {name: tensor[1:].flatten(0, 1) for name, tensor in arrived.items()}

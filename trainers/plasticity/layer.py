@@ -68,7 +68,12 @@ class LayerLearner:
         forward = self._path("weight")
         within = self._path("recurrent")
         arriving: list[Arrived | None]
-        arriving = [None] * (steps + lead_in) if forward else self._mirror.arriving(emitted)
+        (source, *_) = self._placed.projections
+        arriving = (
+            [None] * (steps + lead_in)
+            if forward
+            else self._mirror.arriving({source.source: emitted})
+        )
         sent = emitted.flatten(2)
         self._start(examples, held, key)
         spikes: list[Tensor] = []

@@ -63,8 +63,9 @@ class PlasticPathway:
         like: Tensor,
         optimiser: OptimiserSettings | None = None,
     ) -> None:
-        self.recurrent = name.endswith(".recurrent")
-        self._number = pathway_number(placed.depth, recurrent=self.recurrent)
+        projection = placed.projection(name)
+        self.recurrent = projection.own
+        self._number = pathway_number(projection.number)
         self._separate, self._structural = placed.separate_inhibition, name in placed.connections
         possible = placed.potential_connections(name)
         every = possible.all() and not self._structural

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bioae.networks.layer_base import ENCODER
 from bioae.noise import Key
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.training.averaging import in_place_of
@@ -30,7 +31,7 @@ _NEAR = 3
 
 @dataclass(frozen=True)
 class FiringScale:
-    """Layers by name, in order, and the examples on which their firing is counted.
+    """Layers by name, each after those that it receives, and examples that show how they fire.
 
     `received` are batches as the first layer receives them, with the keys of their noise, and
     `as_stored` returns a context with the weights that are stored at the end.
@@ -60,13 +61,14 @@ class FiringScale:
         It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
         """
         layers, arriving, weights = self.layers, [], self._connections(layer)
+        emitted: dict[str, Tensor]
         if not weights:
             return 1.0
         with self.as_stored():
             for received, key in self.received:
-                emitted = received
+                emitted = {ENCODER: received}
                 for name in itertools.takewhile(lambda name: name != layer, layers):
-                    emitted = layers[name](emitted, potential=None, key=key).spikes
+                    emitted[name] = layers[name](emitted, potential=None, key=key).spikes
                 arriving.append((emitted, key))
 
         def fires(power: float) -> bool:

@@ -49,7 +49,7 @@ def check_weight_names(
         Naming the key, and the names that it may have.
     """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
-    layers = [layer.name for layer in config.network.layers]
+    layers = [layer.name for layer in config.network.members]
     # Every stage may replace the keys of the run, which are checked all the same.
     tables = {"training": config.training, **{stage.where: stage.settings for stage in stages}}
     for where, settings in tables.items():

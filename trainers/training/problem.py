@@ -140,7 +140,7 @@ class Problem(DescentProblem):
 
     def _calibration(self, batches: Sequence[Batch]) -> FiringScale:
         received = [(self.mirror.received(each.drive), each.key) for each in batches]
-        return FiringScale(self.mirror.layers, received, self.as_stored)
+        return FiringScale(self.mirror.in_order, received, self.as_stored)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""

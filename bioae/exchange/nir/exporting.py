@@ -62,6 +62,10 @@ def to_nir(
     """
     library()
     network = network_of(network)
+    if network.config.populations:
+        raise NetworkError(
+            "graphs of populations are not exported to NIR", where="network", expected="layers"
+        )
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
     graph = _Graph(network, reader / step, fold_r=fold_r)
@@ -97,7 +101,7 @@ class _Graph:
         self._delay(placed)
         self._connect(placed, resistance)
         name = self._neurons(placed, neurons, fields)
-        if placed.layer.recurrent:
+        if f"{placed.name}.recurrent" in placed.delays:
             weight = self._network.weights[f"{placed.name}.recurrent"] * resistance[:, None]
             way = self._node(f"{placed.name}_recurrent", self._nir.Linear(_f(weight)), after=name)
             self._edges.append((way, name))
@@ -217,7 +221,7 @@ def _matrix(network: Network, placed: PlacedLayer) -> Array:
             expected=f"at most {MOST_UNROLLED:,} weights",
             found=f"{shape[0]:,} x {shape[1]:,}",
         )
-    connections = placed.layer.connections(placed.input_shape)
+    connections = placed.projections[0].connections
     entries = _f(weight).ravel()[connections.weight], (connections.target, connections.source)
     return np.asarray(sparse.coo_array(entries, shape=shape).toarray())
 

@@ -92,7 +92,7 @@ def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("layer", "kind", "shape", "neuron", "rate/step", "dead", "bursting"),
     ]
-    for layer, placed in zip(config.layers, config.placed, strict=True):
+    for placed in config.placed:
         firing = each.test.layers.get(placed.name)
         numbers = ("–",) * 3
         if firing is not None:
@@ -102,5 +102,5 @@ def layer_table(config: NetworkConfig, each: Card) -> list[tuple[str, ...]]:
                 f"{firing.bursting_fraction:.1%}",
             )
         shape = "x".join(map(str, placed.shape))
-        rows.append((placed.name, layer.kind, shape, placed.model.name, *numbers))
+        rows.append((placed.name, placed.kind, shape, placed.model.name, *numbers))
     return rows

@@ -18,6 +18,7 @@ from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import Held, PlasticState, check_held, rules_of
@@ -126,10 +127,8 @@ class BrianNetwork(Shown):
         self.spikes = self._spikes(compact=compact)
         self.states = self._states(record or {})
         self.synapses: dict[str, AnySynapses] = {}
-        before: NeuronGroup = self.input
         for placed in config.placed:
-            self.synapses |= self._pathways(placed, arrays[placed.name], before, rules)
-            before = self.populations[placed.name]
+            self.synapses |= self._pathways(placed, arrays[placed.name], rules)
         self.network = self._assembled()
 
     def _summary(self) -> Summary:
@@ -198,7 +197,7 @@ class BrianNetwork(Shown):
     @property
     def steps(self) -> int:
         """Steps of a run: until the last layer has seen the last presentation."""
-        return self.timing.duration(self.presentations, len(self.populations))
+        return self.timing.duration(self.presentations, self.source.config.depth)
 
     @property
     def duration(self) -> object:
@@ -316,13 +315,13 @@ class BrianNetwork(Shown):
         most = self.presentations
         count = most if presentations is None else presentations
         count = whole(count, "presentations", least=1, most=most)
-        steps = self.timing.duration(count, len(self.populations))
+        steps = self.timing.duration(count, self.source.config.depth)
         duration = steps * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})
 
     def _check_ran(self, presentations: int) -> None:
-        needed = self.timing.duration(presentations, len(self.populations))
+        needed = self.timing.duration(presentations, self.source.config.depth)
         ran = round(float(self.network.t) / self.source.config.dt_seconds)
         if ran < needed:
             raise InputError(
@@ -338,8 +337,9 @@ class BrianNetwork(Shown):
             arrays.parameters,
             placed.size,
             placed.depth,
-            population_number(placed.depth),
+            population_number(placed.number),
             placed.separate_inhibition,
+            placed.model.targets,
             arrays.biases,
             placed.persistent if self.learning else (),
         )
@@ -350,7 +350,7 @@ class BrianNetwork(Shown):
                 neurons,
                 program=placed.readout_program,
                 parameters=arrays.readout,
-                number=population_number(placed.depth, readout=True),
+                number=population_number(placed.number, readout=True),
                 persistent=(),
             )
             name = self._name(placed.name, "readout")
@@ -359,28 +359,24 @@ class BrianNetwork(Shown):
             self.decoded = collect(self.readout, decoded, decoder, self.timing)
 
     def _pathways(
-        self,
-        placed: PlacedLayer,
-        arrays: LayerArrays,
-        before: NeuronGroup,
-        rules: Mapping[str, Rule],
+        self, placed: PlacedLayer, arrays: LayerArrays, rules: Mapping[str, Rule]
     ) -> dict[str, AnySynapses]:
         population = self.populations[placed.name]
         pathways: dict[str, AnySynapses] = {}
-        for name, delay in arrays.delays.items():
-            kind = name.rpartition(".")[-1]
-            recurrent = kind == "recurrent"
+        for projection in placed.projections:
+            name, delay = projection.name, arrays.delays[projection.name]
             pathway = Pathway(
-                self._name(placed.name, kind),
-                placed,
-                recurrent,
+                self._name(placed.name, projection.kind),
+                projection,
+                placed.separate_inhibition and projection.target is None,
                 arrays.weights[name],
                 delay,
                 self.clock,
             )
-            source = population if recurrent else before
+            first = projection.source == ENCODER
+            source = self.input if first else self.populations[projection.source]
             if name in rules:
-                pathways[name] = self._plastic(name, pathway, rules[name], source, population)
+                pathways[name] = self._plastic(placed, pathway, rules[name], source)
             elif self._connectivity == "shared" and not delay.ndim:
                 pathways[name] = pathway.shared(source, population)
             else:  # synapses that differ in delay share no weights
@@ -388,11 +384,12 @@ class BrianNetwork(Shown):
         return pathways
 
     def _plastic(
-        self, name: str, pathway: Pathway, rule: Rule, source: NeuronGroup, target: Population
+        self, placed: PlacedLayer, pathway: Pathway, rule: Rule, source: NeuronGroup
     ) -> PlasticSynapses:
         """Return synapses that learn, and their traces: those of the source, and of the target."""
-        depth = pathway.placed.depth
-        ends = {"pre": (source, depth - (not pathway.recurrent)), "post": (target, depth)}
+        target, name = self.populations[placed.name], pathway.projection.name
+        depth = placed.depth
+        ends = {"pre": (source, depth + pathway.projection.lag - 1), "post": (target, depth)}
         traces = {
             side: Traces(
                 program, *ends[side], self.clock,

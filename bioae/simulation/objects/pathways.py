@@ -10,12 +10,11 @@ from brian2 import NeuronGroup, Synapses, second
 from numpy.typing import NDArray
 
 from bioae.equations.grammar import RESERVED_PREFIX
-from bioae.equations.program import INHIBITION, INPUT
+from bioae.equations.program import INHIBITION, INPUT, input_to
 from bioae.errors import TargetError
 from bioae.networks.inputs import Steps
-from bioae.networks.layer_base import Connections
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Pool2d
-from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.projections import PlacedProjection
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.objects.input import InputNeurons
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
@@ -43,10 +42,10 @@ class Pathway:
     ----------
     name
         The name of the `Synapses`.
-    placed
-        The layer that it leads to, which says the two neurons that each weight joins.
-    recurrent
-        Whether the layer is also the source.
+    projection
+        Its description, which says the two neurons that each weight joins.
+    separate_inhibition
+        Whether negative weights are added to a separate variable of the target.
     weights
         In any shape.
     delay
@@ -57,8 +56,8 @@ class Pathway:
     """
 
     name: str
-    placed: PlacedLayer
-    recurrent: bool
+    projection: PlacedProjection
+    separate_inhibition: bool
     weights: NDArray[Any]
     delay: Steps
     clock: PresentationClock
@@ -67,7 +66,7 @@ class Pathway:
     def conditions(self) -> list[str]:
         """Conditions on a spike, see `Timing.arriving`, without those that always hold."""
         timing = self.clock.timing
-        arriving = timing.arriving(recurrent=self.recurrent)
+        arriving = timing.arriving(self.projection.lag, own=self.projection.own)
         first, last = arriving.start, arriving.stop - 1
         conditions = []
         if self.delay.max() + first > -timing.schedule.lead_in:
@@ -98,8 +97,8 @@ class Pathway:
             target,
             self._layout(),
             self.weights,
-            variable=INPUT,
-            negative=INHIBITION if self.placed.separate_inhibition else None,
+            variable=input_to(self.projection.target),
+            negative=INHIBITION if self.separate_inhibition else None,
             delay=int(self.delay) * self.clock.dt * second,
             arrival=Arrival(" and ".join(self.conditions) or None, *self._event(source)),
             weight=WEIGHT,
@@ -107,10 +106,10 @@ class Pathway:
         )
 
     def _layout(self) -> Layout:
-        layer, shape = self.placed.layer, self.placed.input_shape
-        if isinstance(layer, Pool2d) and not self.recurrent:
+        layer, shape = self.projection.layer, self.projection.source_shape
+        if isinstance(layer, Pool2d):
             layer = layer.convolution(shape)
-        if self.recurrent or not isinstance(layer, Conv2d | ConvTranspose2d):
+        if not isinstance(layer, Conv2d | ConvTranspose2d):
             targets, sources = self.weights.shape
             return dense(sources, targets)
         channels, height, width = shape
@@ -136,7 +135,7 @@ class Pathway:
             clock=self.clock.clock,
             name=self.name,
         )
-        connections = self.connections
+        connections = self.projection.connections
         if not connections.source.size:  # as of one neuron with itself
             synapses.connect(condition="False")
             return synapses
@@ -162,17 +161,11 @@ class Pathway:
                 "for all connections, --connectivity shared",
             )
 
-    @property
-    def connections(self) -> Connections:
-        """The synapses."""
-        layer, shape = self.placed.layer, self.placed.input_shape
-        return layer.recurrent_connections(shape) if self.recurrent else layer.connections(shape)
-
     def _adds(self, factor: str | None) -> list[str]:
         factors = [f"int({condition})" for condition in self.conditions]
         factors = factors if factor is None else [factor, *factors]
-        if not self.placed.separate_inhibition:
-            return [f"{INPUT}_post += {'*'.join([WEIGHT, *factors])}"]
+        if not self.separate_inhibition:
+            return [f"{input_to(self.projection.target)}_post += {'*'.join([WEIGHT, *factors])}"]
         excites = "*".join([WEIGHT, f"int({WEIGHT} > 0)", *factors])
         inhibits = "*".join([f"(-{WEIGHT})", f"int({WEIGHT} < 0)", *factors])
         return [f"{INPUT}_post += {excites}", f"{INHIBITION}_post += {inhibits}"]

@@ -71,9 +71,9 @@ class PlasticSynapses(TemplateGroup):
         learned: Mapping[str, NDArray[np.float64]],
     ) -> None:
         super().__init__(pathway.name)
-        clock, placed, recurrent = pathway.clock, pathway.placed, pathway.recurrent
+        clock, projection = pathway.clock, pathway.projection
         self.rule, self.source, self.target, self._clock_of = rule, source, target, clock
-        self.traces, self._separate = traces, placed.separate_inhibition
+        self.traces, self._separate = traces, pathway.separate_inhibition
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
@@ -85,10 +85,10 @@ class PlasticSynapses(TemplateGroup):
         exact = self._dtype == np.float64  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
-        window, structural = clock.timing.learning(recurrent=recurrent), CONNECTED in learned
+        window, structural = clock.timing.learning(recurrent=projection.own), CONNECTED in learned
         code = {
             "when": conditions(rule, " and ".join(pathway.conditions), window, clock),
-            **code_of(rule, blocks, pathway_number(placed.depth, recurrent=recurrent)),
+            **code_of(rule, blocks, pathway_number(projection.number)),
         }
         used = frozenset().union(*(each.reads for each in blocks.values()))
         used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
@@ -118,7 +118,7 @@ class PlasticSynapses(TemplateGroup):
                 "weight_variable": self.variables[VARIABLE],
                 "separate": self._separate,
                 "connected": self.variables[_CONNECTED] if structural else None,
-                "no_autapses": recurrent and not placed.layer.autapses and not structural,
+                "no_autapses": not projection.autapses and not structural,
                 "start": {
                     self.variables[self._arrays[each]]: value
                     for each, value in starts.items()

@@ -16,7 +16,7 @@ from bioae.equations.arrays.start import constant_values, initial_state
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX
-from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program
+from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program, input_to
 from bioae.equations.quantities import physical_constants
 from bioae.equations.timed_arrays import varying
 from bioae.networks.decoders import Decoder
@@ -65,6 +65,8 @@ class Neurons:
         The population's number, on which its noise depends.
     separate_inhibition
         Whether inhibition arrives at a separate variable.
+    targets
+        The variables that single projections add to.
     biases
         A constant input in every step (neuron), in network weights: ``bioae_bias``.
     persistent
@@ -78,6 +80,7 @@ class Neurons:
     depth: int
     number: int = 1
     separate_inhibition: bool = False
+    targets: Collection[str] = ()
     biases: NDArray[Any] | None = None
     persistent: Collection[str] = ()
 
@@ -202,7 +205,8 @@ class Population(PresentedGroup):
         }
 
     def _arriving(self) -> tuple[str, ...]:
-        return (INPUT, INHIBITION) if self._described.separate_inhibition else (INPUT,)
+        separate = (INHIBITION,) if self._described.separate_inhibition else ()
+        return (INPUT, *separate, *map(input_to, self._described.targets))
 
     def _add_statements(self, program: Program) -> None:
         if program.refractory:
@@ -240,7 +244,7 @@ class Population(PresentedGroup):
             )
 
     def _add_count(self, timing: Timing) -> None:
-        arriving = timing.arriving(recurrent=True)
+        arriving = timing.arriving(1, own=True)
         SpikeCounter(
             self, LAYER_SPIKES, f"{STEP} >= {arriving.start} and {STEP} < {arriving.stop}",
             when="synapses", name=f"{self.name}__count",

@@ -140,7 +140,7 @@ def test_random_numbers_are_those_of_the_synapse_the_step_and_the_example() -> N
     after = learn(start, data, "torch", seed=7).network.weights
     numbers = draw(
         "uniform", Key(7, [9]), step=start.config.steps - 2, call=0,
-        population=pathway_number(1, recurrent=False), count=HIDDEN * INPUTS,
+        population=pathway_number(2), count=HIDDEN * INPUTS,
     )  # fmt: skip
     expected = np.rint(numbers.reshape(INPUTS, HIDDEN).T * 2**24) / 2**24
     np.testing.assert_array_equal(after["hidden.weight"], expected)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bioae.equations.program import INHIBITION, INPUT, Program
+from bioae.equations.program import INHIBITION, INPUT, Program, input_to
 from bioae.networks.inputs import Steps
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
@@ -23,6 +23,9 @@ Arrived = Mapping[str, Tensor]
 
 #: Returns a population's recurrent input from its current and past spikes (see `history`).
 Recurrence = Callable[[Mapping[str, Tensor]], Arrived | None]
+
+#: Returns the input of a step from the spikes of each delay, where there are some.
+Sender = Callable[[Callable[[int], Tensor | None]], Arrived | None]
 
 
 def history(delay: int) -> str:
@@ -50,14 +53,15 @@ def add(one: Arrived | None, other: Arrived | None) -> Arrived | None:
     """Return the sum of two inputs; None means no input."""
     if one is None or other is None:
         return other if one is None else one
-    return {name: tensor + other[name] for name, tensor in one.items()}
+    both = {name: one[name] + other[name] for name in one.keys() & other.keys()}
+    return {**one, **other, **both}
 
 
 def received(program: Program, arrived: Arrived) -> Arrived:
     """Return the input as a program names it: the difference if it names no inhibition."""
     if INHIBITION not in arrived or program.inhibited:
         return arrived
-    return {INPUT: arrived[INPUT] - arrived[INHIBITION]}
+    return {**arrived, INPUT: arrived[INPUT] - arrived[INHIBITION]}
 
 
 def by_sign(weight: Tensor, *, separate: bool) -> Arrived:
@@ -80,6 +84,11 @@ class Pathway(nn.Module):
         The shape of the target population.
     delay
         The delay of each weight in steps, in their shape; a scalar if all are equal.
+    lag
+        The steps from a spike, in the source's window, to its arrival in the target's, without a
+        delay.
+    target
+        The variable that all weights are added to; None: the model's `input`.
     separate_inhibition
         Whether inhibition arrives separately.
     present
@@ -96,6 +105,8 @@ class Pathway(nn.Module):
         shape: tuple[int, ...],
         delay: Steps,
         *,
+        lag: int = 0,
+        target: str | None = None,
         separate_inhibition: bool,
         present: Tensor | None = None,
         events: Callable[[Tensor, Tensor], Tensor] | None = None,
@@ -103,7 +114,7 @@ class Pathway(nn.Module):
         super().__init__()
         self._connection = connection
         self._events = events or connection
-        self._shape = shape
+        self._shape, self.lag, self._input = shape, lag, input_to(target)
         self._separate_inhibition = separate_inhibition
         delays = torch.tensor(delay)
         if present is not None:
@@ -128,7 +139,8 @@ class Pathway(nn.Module):
             Steps of the period.
         """
         arriving: list[Arrived | None] = [None] * steps
-        for delay, kernels in self.kernels(weight):
+        for own, kernels in self.kernels(weight):
+            delay = own + self.lag
             sent, times = _computed(emitted, steps - delay)
             sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
             # Indexing in a loop would make the backward pass allocate all steps at each step.
@@ -149,7 +161,7 @@ class Pathway(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the input."""
-        return (INPUT, INHIBITION) if self._separate_inhibition else (INPUT,)
+        return (INPUT, INHIBITION) if self._separate_inhibition else (self._input,)
 
     def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
         """Return the input from each step (step and example, ...), if all delays are equal.
@@ -162,7 +174,7 @@ class Pathway(nn.Module):
             See `over`.
         """
         ((delay, kernels),) = self.kernels(weight)
-        sent = _packed(_computed(emitted, steps - delay)[0])
+        sent = _packed(_computed(emitted, steps - delay - self.lag)[0])
         return {
             name: self._events(sent, kernel).reshape(-1, *self._shape)
             for name, kernel in kernels.items()
@@ -175,19 +187,25 @@ class Pathway(nn.Module):
             kernel = weight
             if self._delay is not None:
                 kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
-            kernels.append((delay, by_sign(kernel, separate=self._separate_inhibition)))
+            split = by_sign(kernel, separate=True) if self._separate_inhibition else None
+            kernels.append((delay, split or {self._input: kernel}))
         return kernels
 
     def recurrence(self, weight: Tensor) -> Recurrence:
         """Return the recurrent input of a population, as a function of its spikes."""
+        sent = self.sender(weight)
+        return lambda spikes: sent(lambda delay: spikes[history(delay)])
+
+    def sender(self, weight: Tensor) -> Sender:
+        """Return the input of a step, as a function of the spikes of each delay, if there are."""
         every = list(self.kernels(weight))
 
-        def send(spikes: Mapping[str, Tensor]) -> Arrived | None:
+        def send(spikes: Callable[[int], Tensor | None]) -> Arrived | None:
             arrived: Arrived | None = None
             for delay, kernels in every:
-                emitted = spikes[history(delay)]
-                sent = {name: self._join(emitted, kernel) for name, kernel in kernels.items()}
-                arrived = add(arrived, sent)
+                if (emitted := spikes(delay)) is not None:
+                    sent = {name: self._join(emitted, kernel) for name, kernel in kernels.items()}
+                    arrived = add(arrived, sent)
             return arrived
 
         return send

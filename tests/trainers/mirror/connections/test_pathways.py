@@ -45,9 +45,9 @@ def test_the_input_follows_from_the_spikes(schedule: str) -> None:
         neurons={"coba": {**COBA, "initial": {"v": "4*int(i == 0)"}}}, decoder={"kind": "mean"},
     )  # fmt: skip
     mirror = mirror_of(multiplied(Network.initialise(config, seed=2), 1.5))
-    emitted = drive_of(config)
+    emitted = {"input": drive_of(config)}
     with torch.no_grad():
-        activity = mirror(emitted)
+        activity = mirror(emitted["input"])
         for name, layer in mirror.layers.items():
             spikes = activity.layers[name].spikes
             run = layer.neuron(layer.arriving(emitted), recurrence=layer.recurrence)
@@ -58,7 +58,7 @@ def test_the_input_follows_from_the_spikes(schedule: str) -> None:
                     expected = torch.zeros_like(tensor[step]) if each is None else each[key]
                     torch.testing.assert_close(tensor[step], expected, rtol=1e-12, atol=1e-12)
             assert all(tensor.any() for tensor in arrived.values())
-            emitted = spikes
+            emitted[name] = spikes
 
 
 COMPILED = [False, pytest.param(True, marks=[pytest.mark.medium, needs_compiler])]

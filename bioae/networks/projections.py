@@ -1,0 +1,102 @@
+"""A projection in a network: an array of weights from one population, or the input, to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.equations.synapses.model import SynapseModel
+from bioae.networks.layer_base import Connections, Delay, Initial, LayerBase, Shape
+
+
+@dataclass(frozen=True)
+class PlacedProjection:
+    """A projection in a network.
+
+    Attributes
+    ----------
+    name
+        The name of its weights (``POPULATION.weight``).
+    source
+        The name of the population that it comes from, or `ENCODER`.
+    source_shape, shape
+        The shapes of the source and of the target.
+    layer
+        Its connections, as those of a layer that receives it.
+    number
+        Its number among the network's projections, on which random numbers depend.
+    lag
+        The steps from a spike, in the source's window, to its arrival in the target's, without a
+        delay: 0 from the layer before, 1 within a population.
+    own
+        Whether the target is the source, and its spikes of the lead-in count.
+    autapses
+        Whether a neuron projects to itself, where the target is the source.
+    target
+        The variable that its spikes add to; None: the neuron model's `input`.
+    delay, initial, gain
+        See `LayerBase`.
+    synapse
+        The synapse model by which it learns; None: it does not.
+    """
+
+    name: str
+    source: str
+    source_shape: Shape
+    shape: Shape
+    layer: LayerBase
+    number: int
+    lag: int = 0
+    own: bool = False
+    autapses: bool = True
+    target: str | None = None
+    delay: Delay = None
+    initial: Initial = "normal"
+    gain: float = 1.0
+    synapse: SynapseModel | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name without that of the population: ``weight``."""
+        return self.name.rpartition(".")[-1]
+
+    @cached_property
+    def weight_shape(self) -> Shape:
+        """The shape of the weights, in PyTorch's order."""
+        return self.layer.weight_shape(self.source_shape)
+
+    @cached_property
+    def fixed(self) -> NDArray[np.float64] | None:
+        """The weights, if they are not trained."""
+        return self.layer.fixed_weights(self.source_shape)
+
+    @property
+    def fan_in(self) -> int:
+        """The number of sources of each target."""
+        return max(self.layer.fan_in(self.source_shape) - (not self.autapses), 1)
+
+    @property
+    def fan_out(self) -> NDArray[np.int64]:
+        """The number of synapses from each source (source)."""
+        sources = math.prod(self.source_shape)
+        if not self.layer.shares_weights:
+            return np.full(sources, math.prod(self.shape) - (not self.autapses), np.int64)
+        return np.bincount(self.connections.source, minlength=sources).astype(np.int64)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The synapses, one by one."""
+        every = self.layer.connections(self.source_shape)
+        if self.autapses:
+            return every
+        other = every.source != every.target
+        return Connections(*(index[other] for index in every))
+
+    @property
+    def possible(self) -> NDArray[np.bool_] | None:
+        """A mask of the weights that are connections, in their shape; None: all of them."""
+        return None if self.autapses else ~np.eye(math.prod(self.shape), dtype=bool)

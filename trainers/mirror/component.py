@@ -1,0 +1,136 @@
+"""Populations in PyTorch that depend on each other's spikes: stepped together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial, reduce
+
+import torch
+from torch import Tensor
+
+from bioae.noise import Key
+from bioae.trainers.mirror.connections.pathways import Arrived, Sender, add
+from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
+
+
+class Member:
+    """A population in a presentation: the values of its neurons, its spikes, and its records.
+
+    Parameters
+    ----------
+    neuron
+        Its mirror.
+    depth
+        Its depth in the network.
+    arriving
+        The input from other populations than members, in each step of the period.
+    senders
+        Its projections from members: the source's name, whether it is this one, and the input.
+    examples
+        The number of examples.
+    record
+        The values to record at the end of each step of the window.
+    key
+        The key of the noise, if the model is noisy.
+
+    Attributes
+    ----------
+    start, stop
+        The steps of its period, counted as those of the network.
+    """
+
+    def __init__(
+        self,
+        neuron: NeuronMirror,
+        depth: int,
+        arriving: Sequence[Arrived | None],
+        senders: Sequence[tuple[str, bool, Sender]],
+        *,
+        examples: int,
+        record: Sequence[str],
+        key: Key | None,
+    ) -> None:
+        self.neuron, self.senders = neuron, senders
+        self._arriving, self._depth, self._key = arriving, depth, key
+        self._lead_in = neuron.schedule.lead_in
+        self.start = depth - self._lead_in
+        self.stop = self.start + len(arriving)
+        self._clock = neuron.times(len(arriving)).unbind(0)
+        self.values = neuron.start(examples, key)
+        #: The spikes of each step of the period, as others receive them.
+        self._spikes: list[Tensor] = []
+        self._recorded: dict[str, list[Tensor]] = {name: [] for name in record}
+        self._arrived: list[Arrived | None] = []
+
+    def fired(self, step: int, delay: int, *, own: bool) -> Tensor | None:
+        """Return the spikes that arrive in a step after a delay; None: there are none."""
+        # Where synapses come before thresholds, spikes of the step before arrive.
+        place = step - self.start - delay - (1 - self._lead_in)
+        inside = (0 if own else self._lead_in) <= place < len(self._spikes)
+        return self._spikes[place] if inside else None
+
+    def begin(self, step: int) -> None:
+        """Begin a step."""
+        place = step - self.start
+        if self.neuron.backward.truncated_at(place):
+            self.values |= self.neuron.detached(self.values)
+            self._spikes = [each.detach() for each in self._spikes]
+        self.values |= self.neuron.at(place - self._lead_in, self._key)
+        self.values["t"] = self._clock[place]
+        self.neuron.prepare(self.values)
+
+    def compute(self, slot: str) -> None:
+        """Compute a slot of a step, other than that of synapses."""
+        self.neuron.compute(slot, self.values)
+        if slot == "thresholds":
+            self._spikes.append(self.values["_spike"])
+
+    def receive(self, step: int, inputs: Arrived | None) -> None:
+        """Add the input of a step, from outside and from members."""
+        arriving = add(self._arriving[step - self.start], inputs)
+        self._arrived.append(arriving)
+        self.neuron.receive(self.values, arriving)
+
+    def end(self, step: int) -> None:
+        """Record the values at the end of a step of the window."""
+        if step >= self._depth:
+            for name, records in self._recorded.items():
+                records.append(self.values[name].expand(self.values["_spike"].shape))
+
+    def ran(self) -> PopulationRun:
+        """Return the records of the presentation (time, example, ...)."""
+        recorded = {name: torch.stack(each) for name, each in self._recorded.items()}
+        return PopulationRun(recorded, self._arrived)
+
+
+def run_together(members: Mapping[str, Member]) -> dict[str, PopulationRun]:
+    """Run a presentation of populations that depend on each other's spikes.
+
+    All of them compute a slot of a step before any computes the next one, each in the window of its
+    depth, as in Brian2.
+    """
+
+    def received(member: Member, step: int) -> Arrived | None:
+        inputs = (
+            send(partial(members[source].fired, step, own=own))
+            for source, own, send in member.senders
+        )
+        return reduce(add, inputs, None)
+
+    each = members.values()
+    blocks = next(iter(each)).neuron.schedule.blocks
+    for step in range(min(m.start for m in each), max(m.stop for m in each)):
+        active = [member for member in each if member.start <= step < member.stop]
+        for member in active:
+            member.begin(step)
+        for slot in blocks:
+            if slot == "synapses":
+                inputs = [received(member, step) for member in active]
+                for member, arrived in zip(active, inputs, strict=True):
+                    member.receive(step, arrived)
+            else:
+                for member in active:
+                    member.compute(slot)
+        for member in active:
+            member.end(step)
+    return {name: member.ran() for name, member in members.items()}
