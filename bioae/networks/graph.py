@@ -40,6 +40,10 @@ class Population(PopulationBase):
     @property
     def neurons(self) -> Shape:
         """The population's shape: (channel, y, x), or (neuron,)."""
+        return self.output_shape()
+
+    def output_shape(self, input_shape: Shape = ()) -> Shape:
+        """Return `neurons`."""
         return self.shape if self.shape is not None else (self.size or 0,)
 
 

@@ -176,6 +176,18 @@ class PopulationBase(Table):
         )
         return _of_form(value, {"-", "n", "[nt]"}, f"expected {expected}")
 
+    #: Whether several synapses from the layer before share one weight.
+    shares_weights: ClassVar[bool] = False
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the population's shape: (channel, y, x), or (neuron,)."""
+
+    def bias_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the biases: (channel,) where they share weights, or (neuron,)."""
+        shape = self.output_shape(input_shape)
+        return shape[:1] if self.shares_weights else (math.prod(shape),)
+
 
 class ProjectionBase(Table):
     """The keys of connections: of projections, and of all kinds of layers."""
@@ -217,7 +229,6 @@ class LayerBase(ProjectionBase, PopulationBase):
         {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial"}
     )
 
-    #: Whether several synapses from the layer before share one weight.
     shares_weights: ClassVar[bool] = True
 
     @model_validator(mode="after")
@@ -229,17 +240,8 @@ class LayerBase(ProjectionBase, PopulationBase):
         return self
 
     @abstractmethod
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the population's shape: (channel, y, x), or (neuron,)."""
-
-    @abstractmethod
     def weight_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the weights, in PyTorch's order."""
-
-    def bias_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the biases: (channel,) where they share weights, or (neuron,)."""
-        shape = self.output_shape(input_shape)
-        return shape[:1] if self.shares_weights else (math.prod(shape),)
 
     def fixed_weights(self, input_shape: Shape) -> NDArray[np.float64] | None:
         """Return the weights, in the shape of `weight_shape`, if they are not trained."""

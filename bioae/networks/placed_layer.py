@@ -14,7 +14,7 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import background_rate
-from bioae.networks.layer_base import Delay, LayerBase, PopulationBase, Shape
+from bioae.networks.layer_base import Delay, PopulationBase, Shape
 from bioae.networks.projections import PlacedProjection
 from bioae.networks.structure import Structure
 from bioae.noise import PARAMETER_STEP, Key, draw, population_number
@@ -85,8 +85,8 @@ class PlacedLayer:
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of the source of its first projection."""
-        return self.projections[0].source_shape
+        """The shape of the source of its first projection; empty if it receives none."""
+        return self.projections[0].source_shape if self.projections else ()
 
     @property
     def size(self) -> int:
@@ -156,8 +156,7 @@ class PlacedLayer:
     @cached_property
     def bias_shapes(self) -> dict[str, Shape]:
         """The shape of its biases, by name (``LAYER.bias``); empty if it has none."""
-        chained = isinstance(self.layer, LayerBase)
-        shape = self.layer.bias_shape(self.input_shape) if chained else (self.size,)
+        shape = self.layer.bias_shape(self.input_shape)
         return {f"{self.name}.bias": shape} if self.layer.bias else {}
 
     @property

@@ -129,6 +129,7 @@ class IsolatedNeuron:
         values["t"] = np.asarray(self._step * self.dt)
         values |= self._noise(self._step)
         arriving = np.atleast_1d(np.asarray(drive, dtype=np.float64))
+        values |= dict.fromkeys(self.program.arriving, np.zeros_like(arriving))
         values[INPUT] = np.maximum(arriving, 0.0) if self.program.inhibited else arriving
         values[INHIBITION] = np.maximum(-arriving, 0.0)
         # Far above its threshold a neuron may overflow; callers check the result.

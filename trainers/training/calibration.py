@@ -117,6 +117,7 @@ def sparse_scale(
     if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
         return None
     placed = scale.layers[layer].placed
-    if not drawn or not isinstance(placed.layer.initial, str):
+    initial, gain = placed.projections[0].initial, placed.projections[0].gain
+    if not drawn or not isinstance(initial, str):
         return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
-    return f"gain = {factor * placed.layer.gain:.3g} in layer {layer}{other_settings(config)}"
+    return f"gain = {factor * gain:.3g} in layer {layer}{other_settings(config)}"

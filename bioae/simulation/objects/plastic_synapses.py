@@ -11,7 +11,7 @@ from brian2 import NeuronGroup
 from numpy.typing import NDArray
 
 from bioae.arithmetic import brian2_arithmetic
-from bioae.equations.program import INHIBITION, INPUT
+from bioae.equations.program import INHIBITION, input_to
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import EVERY, SIDES, Block, Rule, SideName, named
@@ -77,7 +77,7 @@ class PlasticSynapses(TemplateGroup):
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
-        self._add_groups()
+        self._add_groups(input_to(projection.target))
         starts = rule_start(rule, clock.dt)
         self._add_synapses(learned, starts)
         self._add_numbers(rule_numbers(rule, clock.dt))
@@ -172,14 +172,14 @@ class PlasticSynapses(TemplateGroup):
             arrays[_array(named("held", name))] = values
         return arrays
 
-    def _add_groups(self) -> None:
+    def _add_groups(self, received: str) -> None:
         add, target = self.variables, self.target
         add.add_reference("_spikespace", self.source)
         add.add_reference("_spikes_post", target, "_spikespace")
-        add.add_reference("_target", target, INPUT)
+        add.add_reference("_target", target, received)
         if self._separate:
             add.add_reference("_negative", target, INHIBITION)
-        self._dtype = target.variables[INPUT].dtype
+        self._dtype = target.variables[received].dtype
         for name in (STEP, PRESENTATION):
             add.add_reference(f"{name}_post", target, name)
         for side, group in self.traces.items():

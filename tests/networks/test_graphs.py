@@ -1,0 +1,198 @@
+"""Graphs of populations: their depths, their spikes on all targets, and their gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from builders import SCHEDULES
+from refusals import refused
+from torch import Tensor
+
+from bioae import simulate
+from bioae.errors import NetworkError
+from bioae.networks import Network, NetworkConfig
+from bioae.trainers.mirror.derivatives import ArcTan
+from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.layer_parameters import LayerOptions
+from bioae.trainers.mirror.network import NetworkMirror
+
+#: Two input variables, one of which the projections name.
+NEURON = {
+    "description": "Two currents.",
+    "equations": """
+    dv/dt = (-v + excites - inhibits)/tau : 1 (unless refractory)
+    dexcites/dt = -excites/(5*ms) : 1
+    dinhibits/dt = -inhibits/(10*ms) : 1
+    """,
+    "method": "euler", "threshold": "v > 1", "reset": "v = 0", "refractory": "2*ms",
+    "input": "excites", "targets": {"inhibits": "1"}, "parameters": {"tau": "10*ms"},
+}  # fmt: skip
+EDGES: list[dict[str, Any]] = [
+    {"from": "input", "to": "a"},
+    {"from": "input", "to": "b", "delay": "2*ms"},
+    {"from": "a", "to": "b"},
+    {"from": "b", "to": "c", "delay": ["0*ms", "4*ms"]},
+    {"from": "c", "to": "a", "target": "inhibits", "initial": [0, 0.3]},
+    {"from": "a", "to": "d"},
+    {"from": "d", "to": "e"},
+    {"from": "e", "to": "d", "target": "inhibits", "initial": [0, 0.5], "delay": "1*ms"},
+    {"from": "e", "to": "e", "name": "own"},
+    {"from": "e", "to": "a", "gain": 0.5},
+    {"from": "e", "to": "f"},
+    {"from": "b", "to": "f", "target": "inhibits", "initial": [0, 0.2]},
+    {"from": "f", "to": "f", "target": "inhibits", "initial": [0, 0.3]},
+]
+IMAGES = np.random.default_rng(0).random((12, 1, 1, 16))
+
+
+def config_of(schedule: str, edges: list[dict[str, Any]] = EDGES, **fields: Any) -> NetworkConfig:
+    names = sorted({each["to"] for each in edges})
+    sizes = [{"name": name, "size": 16 if name == names[-1] else 12} for name in names]
+    given = {"neuron": "two", "neurons": {"two": NEURON}, "steps": 30, **fields}
+    return NetworkConfig.from_mapping(
+        {"input_shape": [1, 1, 16], "schedule": schedule, "populations": sizes,
+         "projections": edges, **given}
+    )  # fmt: skip
+
+
+def network_of(schedule: str, factor: float = 4.0, **fields: Any) -> Network:
+    network = Network.initialise(config_of(schedule, **fields), seed=0)
+    normal = {n: factor * each for n, each in network.weights.items() if each.min() < 0}
+    return network.with_weights(normal).quantised()
+
+
+def test_depths_are_the_fewest_projections_from_the_input() -> None:
+    config = config_of("brian2", [*EDGES, {"from": "g", "to": "g"}])
+    depths = {each.name: each.depth for each in config.placed}
+    assert depths == {"a": 1, "b": 1, "c": 2, "d": 2, "e": 3, "f": 2, "g": 3}
+    lags = {each.name: each.lag for placed in config.placed for each in placed.projections}
+    assert (lags["a.from_input"], lags["a.from_e"], lags["e.own"], lags["f.from_e"]) == (0, 3, 1, 2)
+    again = NetworkConfig.from_mapping(config.to_mapping())
+    assert again.placed == config.placed
+
+
+def spikes_of(result: xr.DataTree, name: str) -> np.ndarray[Any, Any]:
+    data = result[f"/layers/{name}"]
+    names = ("spike_example", "spike_neuron", "spike_time_ms")
+    return np.stack([data[each].to_numpy() for each in names])
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
+def test_spikes_are_those_of_the_mirror(schedule: str, target: Any) -> None:
+    network = network_of(schedule)
+    mirror, brian = (simulate(network, IMAGES, each, progress=False) for each in ("torch", target))
+    for name in "abcdef":
+        assert spikes_of(mirror, name).shape[1] > 10
+        np.testing.assert_array_equal(spikes_of(mirror, name), spikes_of(brian, name))
+
+
+class Loop:
+    """Three LIF populations in two rings, unrolled step by step of the network."""
+
+    depths = {"a": 1, "b": 2, "c": 2}  # noqa: RUF012
+    sources = {"a": "bc", "b": "a", "c": "ba"}  # noqa: RUF012
+    decay = float(np.exp(np.float64(-1.0) / 10))
+
+    def __init__(self, weights: dict[str, Tensor], drive: Tensor, schedule: str) -> None:
+        self.weights, self.drive, self.lead_in = weights, drive, int(schedule == "brian2")
+        sizes = {"a": 12, "b": 12, "c": 16}
+        self.v = {n: torch.zeros(drive.shape[1], size).double() for n, size in sizes.items()}
+        self.fired: dict[tuple[str, int], Tensor] = {}
+
+    def received(self, name: str, step: int) -> Tensor:
+        total = torch.zeros_like(self.v[name])
+        for source in self.sources[name]:
+            n = step - self.depths[source] - (1 - self.lead_in)
+            if n >= 0 and (source, n) in self.fired:
+                total = total + self.fired[source, n] @ self.weights[f"{name}.from_{source}"].T
+        n = step - (1 - self.lead_in)
+        if name == "a" and 0 <= n < len(self.drive):
+            total = total + self.drive[n].flatten(1) @ self.weights["a.from_input"].T
+        return total
+
+    def fire(self, v: Tensor) -> Tensor:
+        x = v - 1.0
+        spike = (x > 0).double()
+        return spike + ArcTan().profile(x.detach(), spike) * (x - x.detach())
+
+    def compute(self, slot: str, name: str, n: int, received: Tensor) -> None:
+        v = self.v[name]
+        if slot == "thresholds":
+            self.fired[name, n] = self.fire(v)
+            return
+        after = {
+            "groups": lambda: v * self.decay,
+            "synapses": lambda: v + received,
+            "resets": lambda: v * (1 - self.fired[name, n]),
+        }
+        self.v[name] = after[slot]()
+
+    def __call__(self) -> Tensor:
+        """Return the spikes of the last population."""
+        steps = len(self.drive)
+        for step in range(2 + steps):
+            active = [n for n, d in self.depths.items() if d - self.lead_in <= step < d + steps]
+            for slot in SCHEDULE_SLOTS[self.lead_in]:
+                inputs = {name: self.received(name, step) for name in active}
+                for name in active:
+                    self.compute(slot, name, step - self.depths[name], inputs[name])
+        return torch.stack([self.fired["c", n] for n in range(steps)])
+
+
+#: By the steps of the lead-in.
+SCHEDULE_SLOTS = [
+    ("synapses", "thresholds", "resets", "groups"),
+    ("groups", "thresholds", "synapses", "resets"),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_gradients_are_those_of_a_loop(schedule: str) -> None:
+    edges = [{"from": a, "to": b} for a, b in ("ia", "ab", "bc", "ca", "ba", "ac")]
+    edges[0]["from"] = "input"
+    neuron = {"neuron": "lif", "neurons": {}, "steps": 12}
+    config = config_of(schedule, edges, **neuron)
+    tau = [{**each.model_dump(), "parameters": {"tau": "10*ms"}} for each in config.populations]
+    network = Network.initialise(config.varied(populations=tau), seed=1)
+    network = network.with_weights({n: 1.5 * each for n, each in network.weights.items()})
+    options = LayerOptions(Backward(ArcTan()))
+    mirror = NetworkMirror(network, options, dtype=torch.float64)
+    drive = (torch.rand(12, 3, 1, 1, 16, generator=torch.Generator().manual_seed(0)) < 0.4).double()
+
+    given = {n: torch.tensor(w, requires_grad=True) for n, w in network.weights.items()}
+    expected, found = Loop(given, drive, schedule)(), mirror(drive).layers["c"].spikes
+    assert 0.05 < float(found.detach().mean()) < 0.9
+    assert torch.equal(found, expected.detach())
+    weigh = torch.rand_like(found)
+    (weigh * found).sum().backward()
+    (weigh * expected).sum().backward()
+    for name, each in given.items():
+        assert each.grad is not None
+        assert bool(each.grad.any())
+        torch.testing.assert_close(mirror.weights[name].grad, each.grad, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("edge", "named"),
+    [
+        ({"from": "x", "to": "a"}, "a.from_x"),
+        ({"from": "input", "to": "a"}, "a.from_input"),
+        ({"from": "a", "to": "b", "name": "more", "kind": "conv2d", "kernel": 3}, "b.more"),
+        ({"from": "a", "to": "b", "name": "more", "kernel": 3}, "kernel"),
+    ],
+)
+def test_projections_that_do_not_fit(edge: dict[str, Any], named: str) -> None:
+    with refused(NetworkError, named):
+        config_of("brian2", [*EDGES, edge])
+
+
+def test_a_target_needs_a_unit() -> None:
+    plain = {**NEURON, "targets": {}}
+    with refused(NetworkError, "unit", where="projection 'a.from_c'"):
+        _ = config_of("brian2", neurons={"two": plain}).placed
