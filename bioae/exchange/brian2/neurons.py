@@ -112,7 +112,8 @@ class PlainNeurons(Neurons):
 
     @property
     def _sums(self) -> tuple[str, ...]:
-        return ("arrived", "inhibited") if self.program.inhibited else ("arrived",)
+        inhibited = ("inhibited",) if self.program.inhibited else ()
+        return ("arrived", *inhibited, *map(_sum_to, self.program.model.targets))
 
     def _start(self) -> str:
         program = self.program
@@ -139,12 +140,20 @@ class PlainNeurons(Neurons):
                 factor = "unit" if self._has_unit and amount == model.weight else f"({amount})"
                 total = f"({total})*{factor}" if extra else f"{total}*{factor}"
             lines.append(f"{name} += {total}")
+        lines += [f"{n} += {_sum_to(n)}*({amount})" for n, amount in model.targets.items()]
         return "\n".join([*lines, *(f"{name} = 0" for name in self._sums)])
 
-    def on_pre(self, factors: Iterable[str]) -> str:
-        """Return statements that add the weight of a spike, times some factors, to the input."""
-        weights = {"arrived": "weight"}
-        if self.program.inhibited:
+    def on_pre(self, factors: Iterable[str], target: str | None = None) -> str:
+        """Return statements that add the weight of a spike, times some factors, to the input.
+
+        With a `target`, they add it to the input of that variable.
+        """
+        weights = {"arrived" if target is None else _sum_to(target): "weight"}
+        if self.program.inhibited and target is None:
             weights = {"arrived": "weight*int(weight > 0)", "inhibited": "-weight*int(weight < 0)"}
         adds = (f"{n}_post += {'*'.join([each, *factors])}" for n, each in weights.items())
         return "\n".join(adds)
+
+
+def _sum_to(target: str) -> str:
+    return f"arrived_{target}"

@@ -19,6 +19,7 @@ from bioae.equations.arrays.start import constant_values
 from bioae.equations.lowering.noise import BACKGROUND, BACKGROUND_DRAW
 from bioae.exchange.brian2.neurons import PlainNeurons
 from bioae.files import atomic_output, check_only
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import draw, population_number
@@ -32,6 +33,9 @@ _TEMPLATE = Path(__file__).with_name("templates") / "script.py.jinja"
 
 #: Line length, as of Black.
 _WIDTH = 88
+
+#: The usual statement of synapses, as the script's function has it.
+_USUAL = "arrived_post += weight"
 
 #: The input's name, which no layer can have.
 _INPUT = "INPUT"
@@ -72,11 +76,11 @@ class _Script:
 
     def text(self, run: Callable[[], Chunk]) -> str:
         """Return the script, and set its arrays."""
-        config, source, decoder = self.config, _INPUT, self.config.decoder
+        config, decoder = self.config, self.config.decoder
         for placed in config.placed:
             self._add_neurons(placed)
-            self._add_pathways(placed, source)
-            source = placed.name
+        for placed in config.placed:
+            self._add_pathways(placed)
         self._encode()
         chunk = run()
         self._record(chunk)
@@ -147,7 +151,7 @@ class _Script:
             programs[key] = placed.readout_program, arrays.readout
         for key, (program, parameters) in programs.items():
             neurons = PlainNeurons(
-                program, parameters, placed.size, placed.depth, population_number(placed.depth),
+                program, parameters, placed.size, placed.depth, population_number(placed.number),
                 biases=arrays.biases, dt=self.config.dt_seconds,
             )  # fmt: skip
             self.groups[key] = neurons
@@ -155,16 +159,17 @@ class _Script:
             if neurons.background:
                 self.inputs[f"{key}.background"] = self._background(placed, neurons)
 
-    def _add_pathways(self, placed: PlacedLayer, before: str) -> None:
+    def _add_pathways(self, placed: PlacedLayer) -> None:
         """Add a layer's synapses."""
         arrays, dt = self.network.layer_arrays(placed), self.config.dt_seconds
         clock = PresentationClock(self.config.timing, 1, dt, draws=False, prefix="")
-        for name, weights in arrays.weights.items():
-            recurrent, delays = name.endswith(".recurrent"), arrays.delays[name]
-            pathway = Pathway(name, placed, recurrent, weights, delays, clock)
-            i, j, place = pathway.connections
+        for each in placed.projections:
+            name, weights, delays = each.name, arrays.weights[each.name], arrays.delays[each.name]
+            separate = placed.separate_inhibition and each.target is None
+            pathway = Pathway(name, each, separate, weights, delays, clock)
+            i, j, place = each.connections
             weight = weights.astype(np.float64).ravel()[place]
-            if not weight.any() or (recurrent and not placed.can_fire):
+            if not weight.any() or (each.own and not placed.can_fire):
                 continue
             synapses: dict[str, NDArray[Any]] = {
                 "i": i.astype(np.int32),
@@ -174,15 +179,18 @@ class _Script:
             if delays.any():
                 synapses["delay"] = np.broadcast_to(delays, weights.shape).ravel()[place] * dt
             self.weights |= {f"{name}.{key}": each[weight != 0] for key, each in synapses.items()}
-            source, factors = placed.name if recurrent else before, self._factors(pathway)
+            source = _INPUT if each.source == ENCODER else each.source
+            factors = self._factors(placed, pathway)
             for target in (key for key in self.groups if key.partition("__")[0] == placed.name):
-                on_pre = self.groups[target].on_pre(factors)
-                items = [source, target, name, *([on_pre] if factors or "\n" in on_pre else [])]
+                if each.target and each.target not in self.groups[target].program.model.targets:
+                    continue  # a read-out, which receives the usual input only
+                on_pre = self.groups[target].on_pre(factors, each.target)
+                items = [source, target, name, *([on_pre] if on_pre != _USUAL else [])]
                 self.pathways.append(_call("connect", map(_quoted, items)))
 
-    def _factors(self, pathway: Pathway) -> list[str]:
+    def _factors(self, placed: PlacedLayer, pathway: Pathway) -> list[str]:
         """Return the factors of a weight: a graded event, and conditions on an arriving spike."""
-        timing, placed = self.config.timing, pathway.placed
+        timing = self.config.timing
         lead_in, period = timing.schedule.lead_in, timing.period
         step = f"(t_in_timesteps + {-timing.start(placed.depth) % period}) % {period}"
         names = {f"{STEP}_post": f"{step} - {lead_in}" if lead_in else step}
@@ -195,7 +203,7 @@ class _Script:
             for each in conditions
         )
         factors = [f"int({each})" for each in code]
-        if placed.depth == 1 and not pathway.recurrent and self.config.encoder.graded:
+        if pathway.projection.source == ENCODER and self.config.encoder.graded:
             late = " - delay" * bool(pathway.delay.any()) + " - dt" * (1 - lead_in)
             factors.insert(0, f"drive(t{late}, i)")
         return factors
