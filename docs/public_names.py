@@ -59,6 +59,7 @@ TYPES = (
     "bioae.simulation.results.chunk.Trace",
     "bioae.simulation.results.root.Root",
     "bioae.responses.calibration.Calibration",
+    "bioae.equations.library.NeuronLike",
     "bioae.networks.schedule.Schedule",
     "bioae.networks.schedule.Timing",
     "bioae.networks.encoder_base.TimedEncoder",

@@ -65,6 +65,7 @@ ABBREVIATIONS = {
     "DataFrame": "pandas.DataFrame", "ndarray": "numpy.ndarray",
     "DimensionMismatchError": "brian2.DimensionMismatchError", "Figure": "matplotlib.figure.Figure",
     "Path": "pathlib.Path", "Quantity": "brian2.Quantity", "Tensor": "torch.Tensor",
+    "NeuronGroup": "brian2.NeuronGroup", "Equations": "brian2.Equations",
     "ValidationError": "pydantic.ValidationError", "RandomState": "numpy.random.RandomState",
 }  # fmt: skip
 
