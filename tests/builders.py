@@ -117,12 +117,9 @@ def two_layers(*, first: Mapping[str, Any] | None = None, **fields: Any) -> Netw
     `first` are more fields of the first layer.
     """
     return drawn(
-        dense("first", 5, gain=4.0, **(first or {})),
-        dense("output", shape=[1, 4, 4], gain=4.0),
-        input_shape=[1, 4, 4],
-        steps=5,
-        **fields,
-    )
+        dense("first", 5, gain=4.0, **(first or {})), dense("output", shape=[1, 4, 4], gain=4.0),
+        input_shape=[1, 4, 4], steps=5, **fields,
+    )  # fmt: skip
 
 
 # Neuron models

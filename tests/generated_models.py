@@ -168,13 +168,9 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 _THRESHOLDS = {
-    "greater": "v > {}",
-    "at_least": "v >= {}",
-    "mirrored": "{} < v",
-    "negated": "not (v <= {})",
-    "both": "v > {} and t >= 2*ms",
-    "either": "v > {} or v > 2*theta",
-}
+    "greater": "v > {}", "at_least": "v >= {}", "mirrored": "{} < v", "negated": "not (v <= {})",
+    "both": "v > {} and t >= 2*ms", "either": "v > {} or v > 2*theta",
+}  # fmt: skip
 
 
 _DELTA, _CURRENT = ({"input": name, "weight": "theta"} for name in "vI")

@@ -74,10 +74,8 @@ def cases(secret: str = "secret") -> dict[str, tuple[Change, str]]:
         "a virtual array": (lambda file: virtual(file, secret), "/input"),
         "an external link": (linked(h5py.ExternalLink(secret, "/input")), "/input"),
         "a soft link": (linked(h5py.SoftLink("/reconstruction")), "/input"),
-        "a second name": (linked("again"), "/input"),
-        "a circle": (circle, "/layers/again"),
-        "no storage": (replaced(), "/input"),
-        "no blocks": (replaced(chunks=(1, 12, 12)), "/input"),
+        "a second name": (linked("again"), "/input"), "a circle": (circle, "/layers/again"),
+        "no storage": (replaced(), "/input"), "no blocks": (replaced(chunks=(1, 12, 12)), "/input"),
         "a missing block": (missing_block, "/input"),
         "a huge array": (replaced(shape=(10**10,), chunks=(10**6,)), "/input"),
         "compressed too much": (compressed_too_much, "/more"),
@@ -85,4 +83,4 @@ def cases(secret: str = "secret") -> dict[str, tuple[Change, str]]:
         "a checksum": (replaced(fletcher32=True), "/input"),
         "text of variable length": (text_of_variable_length, "/names"),
         "named types": (lambda file: file.__setitem__("t", np.dtype("f8")), "/t"),
-    }
+    }  # fmt: skip

@@ -13,14 +13,10 @@ from bioae.equations import NeuronModel, lower
 from bioae.errors import ModelError
 
 LIF: dict[str, Any] = {
-    "description": "A model of the tests.",
-    "equations": "dv/dt = -v/tau : 1",
-    "threshold": "v > theta",
-    "reset": "v = 0",
-    "method": "euler",
-    "input": "v",
+    "description": "A model of the tests.", "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > theta", "reset": "v = 0", "method": "euler", "input": "v",
     "parameters": {"tau": "20*ms", "theta": "1"},
-}
+}  # fmt: skip
 
 
 def _equation(method: str | None) -> Callable[[str], dict[str, Any]]:
@@ -29,8 +25,7 @@ def _equation(method: str | None) -> Callable[[str], dict[str, Any]]:
 
 #: Every field that holds an expression, with the changes of a LIF that put a text there.
 FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "equation": _equation("euler"),
-    "equation, exact": _equation("exact"),
+    "equation": _equation("euler"), "equation, exact": _equation("exact"),
     "equation, exponential Euler": _equation("exponential_euler"),
     "equation, any method": _equation(None),
     "subexpression": lambda text: {"equations": f"dv/dt = -v/tau : 1\nx = {text} : 1"},
@@ -42,15 +37,14 @@ FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
     "parameter": lambda text: {"parameters": {**LIF["parameters"], "theta": text}},
     "initial": lambda text: {"initial": {"v": text}},
     "settle": lambda text: {"initial": {"settle": f"({text})*ms"}},
-    "weight": lambda text: {"weight": text},
-    "dt": lambda text: {"dt": f"({text})*ms"},
+    "weight": lambda text: {"weight": text}, "dt": lambda text: {"dt": f"({text})*ms"},
     "distance": lambda text: {"surrogate": {"distance": f"v - ({text})", "scale": "1"}},
     "scale": lambda text: {"surrogate": {"distance": "v - 1", "scale": text}},
     "trainable": lambda text: {"trainable": {"theta": ["0.5", text]}},
     "event": lambda text: {"events": {"a": {"condition": f"v > {text}", "reset": "v = 0"}}},
     "event's reset": lambda text: {"events": {"a": {"condition": "v > 1", "reset": f"v = {text}"}}},
     "run_regularly": lambda text: {"run_regularly": f"v = v + {text}"},
-}
+}  # fmt: skip
 
 
 def outcome(changes: dict[str, Any]) -> ModelError | None:

@@ -66,11 +66,9 @@ ENCODERS = ["bernoulli", "first_spike", "constant_current"]
 DECODERS = ["max", "last", "mean", "count"]
 IMAGES = pictures(5, 1, 8, 8) ** 2
 LAYERS: list[dict[str, Any]] = [
-    conv("outer", 4, 3, stride=2),
-    dense("latent", 20),
-    dense("inner", shape=[4, 3, 3]),
+    conv("outer", 4, 3, stride=2), dense("latent", 20), dense("inner", shape=[4, 3, 3]),
     deconv("output", 1, 3, stride=2, output_padding=1),
-]
+]  # fmt: skip
 
 
 def strided(recurrence: float = 1.0, **changes: Any) -> Network:

@@ -31,16 +31,10 @@ from bioae.trainers.training.trainer import GradientTrainer
 SIDE = 6
 #: Bounds so narrow that training meets them.
 LEAKY = {
-    "description": "Leaky integrate-and-fire neuron.",
-    "equations": "dv/dt = -v/tau : 1",
-    "threshold": "v > 1",
-    "reset": "v = 0",
-    "method": "exact",
-    "input": "v",
-    "weight": "1",
-    "parameters": {"tau": "10*ms"},
-    "trainable": {"tau": ["9.99*ms", "10.01*ms"]},
-}
+    "description": "Leaky integrate-and-fire neuron.", "equations": "dv/dt = -v/tau : 1",
+    "threshold": "v > 1", "reset": "v = 0", "method": "exact", "input": "v", "weight": "1",
+    "parameters": {"tau": "10*ms"}, "trainable": {"tau": ["9.99*ms", "10.01*ms"]},
+}  # fmt: skip
 NETWORK: dict[str, Any] = {
     "input_shape": [1, SIDE, SIDE],
     "steps": 6,
@@ -80,11 +74,9 @@ def problem(configuration: TrainingConfig) -> Problem:
     settings = configuration.training
     mirror = mirror_of(
         Network.initialise(configuration.network, seed=settings.seed),
-        derivative=derivative(settings.derivative.name),
-        trainable=settings.ever_trainable,
-        potentials="last",
-        dtype=getattr(torch, settings.dtype),
-    )
+        derivative=derivative(settings.derivative.name), trainable=settings.ever_trainable,
+        potentials="last", dtype=getattr(torch, settings.dtype),
+    )  # fmt: skip
     data = Splits(images(20, "train"), images(7, "validation"), images(5, "test"))
     return Problem(configuration, mirror, data)
 

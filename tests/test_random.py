@@ -27,11 +27,8 @@ def philox(counter: tuple[int, ...], key: tuple[int, int]) -> tuple[int, ...]:
     for _ in range(10):
         first, second = 0xD2E7470EE14C6C93 * a, 0xCA5A826395121157 * c
         a, b, c, d = (
-            second // WORD ^ b ^ left,
-            second % WORD,
-            first // WORD ^ d ^ right,
-            first % WORD,
-        )
+            second // WORD ^ b ^ left, second % WORD, first // WORD ^ d ^ right, first % WORD,
+        )  # fmt: skip
         left, right = (left + 0x9E3779B97F4A7C15) % WORD, (right + 0xBB67AE8584CAA73B) % WORD
     return a, b, c, d
 

@@ -199,11 +199,9 @@ def test_climbs_keep_the_steps_that_naive_ones_keep(shuffled: bool) -> None:
         kept = tried(parts, at, step, partial(reconstruction, neuron))
         assert kept == climb.kept[number], number
         tried(
-            [network.hidden.reshape(-1), network.output],
-            place,
-            change,
+            [network.hidden.reshape(-1), network.output], place, change,
             partial(task_error, network),
-        )
+        )  # fmt: skip
     for name in ("hidden", "output", "decoder"):
         np.testing.assert_allclose(
             getattr(climb.network, name), getattr(network, name), rtol=1e-9, atol=1e-12

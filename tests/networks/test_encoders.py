@@ -139,12 +139,9 @@ def test_encoders_round_trip_through_a_file(encoder: Any) -> None:
 # Signals, and population codes
 
 IN_TIME = [
-    Frames(),
-    Frames(random=True),
-    LevelCrossing(delta=0.3),
-    Population(low=-2.0, high=2.0),
+    Frames(), Frames(random=True), LevelCrossing(delta=0.3), Population(low=-2.0, high=2.0),
     Population(low=-2.0, high=2.0, random=True),
-]
+]  # fmt: skip
 
 signals = arrays.arrays(
     np.float64,

@@ -32,20 +32,15 @@ NEURON = {
     "input": "excites", "targets": {"inhibits": "1"}, "parameters": {"tau": "10*ms"},
 }  # fmt: skip
 EDGES: list[dict[str, Any]] = [
-    {"from": "input", "to": "a"},
-    {"from": "input", "to": "b", "delay": "2*ms"},
-    {"from": "a", "to": "b"},
-    {"from": "b", "to": "c", "delay": ["0*ms", "4*ms"]},
-    {"from": "c", "to": "a", "target": "inhibits", "initial": [0, 0.3]},
-    {"from": "a", "to": "d"},
+    {"from": "input", "to": "a"}, {"from": "input", "to": "b", "delay": "2*ms"},
+    {"from": "a", "to": "b"}, {"from": "b", "to": "c", "delay": ["0*ms", "4*ms"]},
+    {"from": "c", "to": "a", "target": "inhibits", "initial": [0, 0.3]}, {"from": "a", "to": "d"},
     {"from": "d", "to": "e"},
     {"from": "e", "to": "d", "target": "inhibits", "initial": [0, 0.5], "delay": "1*ms"},
-    {"from": "e", "to": "e", "name": "own"},
-    {"from": "e", "to": "a", "gain": 0.5},
-    {"from": "e", "to": "f"},
-    {"from": "b", "to": "f", "target": "inhibits", "initial": [0, 0.2]},
+    {"from": "e", "to": "e", "name": "own"}, {"from": "e", "to": "a", "gain": 0.5},
+    {"from": "e", "to": "f"}, {"from": "b", "to": "f", "target": "inhibits", "initial": [0, 0.2]},
     {"from": "f", "to": "f", "target": "inhibits", "initial": [0, 0.3]},
-]
+]  # fmt: skip
 IMAGES = np.random.default_rng(0).random((12, 1, 1, 16))
 
 

@@ -158,12 +158,10 @@ common = theta*t/second : 1 (shared, constant over dt)
 
 #: Neurons that differ.
 FIELDS: dict[str, Any] = {
-    **LEAKY,
-    "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)",
-    "threshold": "v > theta",
+    **LEAKY, "equations": "dv/dt = -v/tau : 1\ntheta : 1 (constant)", "threshold": "v > theta",
     "weight": "gain",
     "parameters": {"gain": "0.5*theta", "theta": "1 + 0.1*randn()", "tau": "(20 + 5*rand())*ms"},
-}
+}  # fmt: skip
 
 
 def differing(seed: int = 0, units: int = 2000, **parameters: str) -> Network:

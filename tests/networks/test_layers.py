@@ -28,13 +28,10 @@ def convolutions(draw: st.DrawFn) -> tuple[Conv2d | ConvTranspose2d, Shape]:
     kind = draw(st.sampled_from([Conv2d, ConvTranspose2d]))
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     settings: dict[str, Any] = {
-        "channels": groups * draw(st.integers(1, 2)),
-        "kernel": draw(st.integers(1, 4)),
-        "stride": draw(st.integers(1, 3)),
-        "padding": draw(st.integers(0, 3)),
-        "dilation": draw(st.integers(1, 3)),
-        "groups": groups,
-    }
+        "channels": groups * draw(st.integers(1, 2)), "kernel": draw(st.integers(1, 4)),
+        "stride": draw(st.integers(1, 3)), "padding": draw(st.integers(0, 3)),
+        "dilation": draw(st.integers(1, 3)), "groups": groups,
+    }  # fmt: skip
     if kind is ConvTranspose2d:
         most = max(settings["stride"], settings["dilation"]) - 1
         settings["output_padding"] = draw(st.integers(0, most))

@@ -255,11 +255,9 @@ CHANGES: list[tuple[Callable[[Network], object], tuple[str, ...]]] = [
     (lambda n: n.with_background(np.inf), ("background",)),
     (lambda n: n.with_background((0.1, "2*kHz")), ("1000 Hz",)),
     (lambda n: n.with_background((0.1, "2*ms")), ("'2*ms'",)),
-    (lambda n: n.with_delay("-1*ms"), ("delay",)),
-    (lambda n: n.with_delay("1*second"), ("delay",)),
-    (lambda n: n.with_delay("1*mV"), ("unit",)),
-    (lambda n: n.with_time(steps=0), ("steps",)),
-]
+    (lambda n: n.with_delay("-1*ms"), ("delay",)), (lambda n: n.with_delay("1*second"), ("delay",)),
+    (lambda n: n.with_delay("1*mV"), ("unit",)), (lambda n: n.with_time(steps=0), ("steps",)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(CHANGES)))

@@ -72,13 +72,9 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.parametrize("distribution", FUNCTIONS)
 def test_every_target_draws_the_same_bits(drawn: Numbers, distribution: Distribution) -> None:
     numbers = draw(
-        distribution,
-        Key(SEED, EXAMPLES.tolist()),
-        step=-1,
-        call=CALLS[distribution],
-        population=POPULATION,
-        count=NEURONS,
-    )
+        distribution, Key(SEED, EXAMPLES.tolist()), step=-1, call=CALLS[distribution],
+        population=POPULATION, count=NEURONS,
+    )  # fmt: skip
     neurons = np.arange(NEURONS)
     expected = numbers[neurons % len(EXAMPLES), neurons]
     assert len(np.unique(expected)) == NEURONS

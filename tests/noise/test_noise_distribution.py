@@ -38,11 +38,8 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 COMMON: dict[str, Any] = {
-    "threshold": "v > 1",
-    "reset": "v = 0",
-    "refractory": "2*ms",
-    "method": "euler",
-}
+    "threshold": "v > 1", "reset": "v = 0", "refractory": "2*ms", "method": "euler",
+}  # fmt: skip
 
 
 class Sample(NamedTuple):

@@ -112,11 +112,9 @@ def test_the_variance_is_the_eulers_schemes() -> None:
     """
     steps = 120
     result = simulate(
-        network("only", units=400, steps=steps),
-        blank(10, 400),
-        Backend("torch", record=["v"]),
+        network("only", units=400, steps=steps), blank(10, 400), Backend("torch", record=["v"]),
         seed=1,
-    )
+    )  # fmt: skip
     assert int(result["/layers/only/spike_count"].sum()) == 0
     # In Brian2's order a presentation starts one step before its window.
     v = potentials(result, "only").swapaxes(0, 1).reshape(steps, -1)

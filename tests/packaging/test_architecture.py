@@ -18,32 +18,16 @@ PACKAGES = [name for name, path in SOURCES.paths.items() if path.with_suffix(".p
 
 # Composition roots put the parts together: they may import every part, and no part imports them.
 ROOTS = (
-    "bioae.cli",
-    "experiments",
-    "bioae.configuration",
-    "bioae.runs.rules.measures",
-    "bioae.runs.rules.trainer",
-    "bioae.api",
-    "bioae.sklearn",
-    "bioae.__main__",
-    RESEARCH,
-)
+    "bioae.cli", "experiments", "bioae.configuration", "bioae.runs.rules.measures",
+    "bioae.runs.rules.trainer", "bioae.api", "bioae.sklearn", "bioae.__main__", RESEARCH,
+)  # fmt: skip
 FACE = "bioae"  # names the parts, and imports them lazily
 CORE = "bioae"  # the files of no other part and no root
 COMMON = (
-    "bioae.checks",
-    "bioae.errors",
-    "bioae.extras",
-    "bioae.fields",
-    "bioae.files",
-    "bioae.firing_names",
-    "bioae.hdf5",
-    "bioae.inputs",
-    "bioae.progress",
-    "bioae.showing",
-    "bioae.unit_text",
-    "bioae.units",
-)
+    "bioae.checks", "bioae.errors", "bioae.extras", "bioae.fields", "bioae.files",
+    "bioae.firing_names", "bioae.hdf5", "bioae.inputs", "bioae.progress", "bioae.showing",
+    "bioae.unit_text", "bioae.units",
+)  # fmt: skip
 
 # What each part may import besides itself.
 ALLOWED = {

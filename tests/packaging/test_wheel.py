@@ -22,14 +22,8 @@ FILES = ("pyproject.toml", "README.md", "LICENSE")
 def build(source: Path, kind: str, target: Path) -> Path:
     """Build ``wheel`` or ``sdist`` with the installed tools, and return its file."""
     command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        f"--{kind}",
-        "--outdir",
-        str(target),
-    ]
+        sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", str(target),
+    ]  # fmt: skip
     done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = target.iterdir()
@@ -112,11 +106,7 @@ def test_it_runs_without_the_tree(unpacked: Path) -> None:
         "print(bioae.__file__, len(load('sample', 'test')))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(unpacked)},
-        cwd=unpacked,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(unpacked)}, cwd=unpacked,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.stdout == f"{unpacked / 'bioae' / '__init__.py'} 500\n", done.stderr

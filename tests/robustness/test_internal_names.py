@@ -233,10 +233,8 @@ def test_names_of_macros_with_an_integer(tmp_path: Path) -> None:
         "equations": "\n".join(["dv/dt = -v/tau : 1", "k : integer", *(f"{n} : 1" for n in names)]),
         "threshold": "v > 1",
         "reset": "\n".join(["v = 0", "k = (k + 1) % 3", *(f"{n} = {n}/2 + k" for n in names)]),
-        "method": "euler",
-        "input": "v",
-        "parameters": {"tau": "10*ms"},
-    }
+        "method": "euler", "input": "v", "parameters": {"tau": "10*ms"},
+    }  # fmt: skip
     layer = dense("a", 3, neuron="named")
     config = described(layer, input_shape=[1, 1, 3], steps=2, neurons={"named": fields})
     with activated("cpp_standalone") as device:

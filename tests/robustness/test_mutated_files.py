@@ -41,14 +41,10 @@ def load_result(path: Path) -> object:
 
 #: The file of each kind, and its loader.
 KINDS: dict[str, Callable[[Path], object]] = {
-    "r.nc": load_result,
-    "model": artefact.load,
-    "model.zip": artefact.load,
-    "checkpoint.safetensors": checkpoint.load,
-    "images.npz": load_data,
-    "images.h5": load_data,
+    "r.nc": load_result, "model": artefact.load, "model.zip": artefact.load,
+    "checkpoint.safetensors": checkpoint.load, "images.npz": load_data, "images.h5": load_data,
     "idx": load_data,
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

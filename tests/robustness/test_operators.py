@@ -186,12 +186,10 @@ def on_brian2(program: Program, values: Arrays, target: Target, folder: Path) ->
     """Return the results of one step of a group."""
     with activated(target) as device:
         group = NeuronGroup(
-            len(values["a"]),
-            program.model.equations,
-            namespace={**brian2_arithmetic(), **constants_of(program)},
-            dt=1e-3 * second,
+            len(values["a"]), program.model.equations,
+            namespace={**brian2_arithmetic(), **constants_of(program)}, dt=1e-3 * second,
             name="operators",
-        )
+        )  # fmt: skip
         for name, array in values.items():
             group.variables[name].set_value(array)
         code = "\n".join(

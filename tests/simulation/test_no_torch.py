@@ -45,13 +45,9 @@ def test_neither_the_library_nor_the_commands_import_torch(
     save(small, tmp_path / "model")
     np.save(tmp_path / "images.npy", images[:2])
     done = subprocess.run(
-        [sys.executable, "-c", CODE, "model", "images.npy"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+        [sys.executable, "-c", CODE, "model", "images.npy"], cwd=tmp_path, capture_output=True,
+        text=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.stderr == ""
     assert done.returncode == 0
     assert int(done.stdout.splitlines()[0]) > 0

@@ -106,14 +106,11 @@ def test_a_file_of_the_result_is_the_same_in_pieces(tmp_path: Path) -> None:
 
 
 REFUSED: list[tuple[Any, str]] = [
-    (SIGNALS[:, :5], "12"),
-    (SIGNALS[..., :2], "(3,)"),
-    (SIGNALS[0, 0], "signals"),
-    (load("sample", limit=3), "(12, 3)"),
-    (Data.of_events([0], [12.0], [0], channels=3), ""),
+    (SIGNALS[:, :5], "12"), (SIGNALS[..., :2], "(3,)"), (SIGNALS[0, 0], "signals"),
+    (load("sample", limit=3), "(12, 3)"), (Data.of_events([0], [12.0], [0], channels=3), ""),
     (Data.of_events([0], [1.0], [0], channels=4), "(4,)"),
     (Data.of_signals(SIGNALS, labels=[0, 1, 2, 3, 4]), "label"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "name"), REFUSED, ids=lambda value: str(value)[:40])

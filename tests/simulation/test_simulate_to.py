@@ -62,11 +62,9 @@ class Part:
     max_examples=settings.default.max_examples // 4,
 )
 @given(
-    seed=st.integers(0, 99),
-    density=st.sampled_from([0.0, 0.1, 1.0]),
-    cuts=st.sets(st.integers(1, EXAMPLES - 1)),
-    block=st.sampled_from([1, 50, 2**20]),
-)
+    seed=st.integers(0, 99), density=st.sampled_from([0.0, 0.1, 1.0]),
+    cuts=st.sets(st.integers(1, EXAMPLES - 1)), block=st.sampled_from([1, 50, 2**20]),
+)  # fmt: skip
 def test_the_file_does_not_depend_on_the_pieces(
     seed: int, density: float, cuts: set[int], block: int, tmp_path: Path
 ) -> None:

@@ -59,11 +59,9 @@ def test_silence() -> None:
 
 
 @given(
-    seed=st.integers(0, 2**32),
-    inputs=st.integers(1, 5),
-    mixed=st.booleans(),
+    seed=st.integers(0, 2**32), inputs=st.integers(1, 5), mixed=st.booleans(),
     delayed=st.booleans(),
-)
+)  # fmt: skip
 def test_times_are_those_of_a_fine_grid(seed: int, inputs: int, mixed: bool, delayed: bool) -> None:
     draw = stream(seed, 0)
     times = 4 * draw.random(inputs)

@@ -122,12 +122,9 @@ def images(count: int, classes: int) -> Data:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    count=st.integers(1, 200),
-    classes=st.integers(2, 12),
-    fraction=st.floats(0, 1),
-    seed=st.integers(0, 2**64 - 1),
-    kind=st.sampled_from(["symmetric", "pair"]),
-)
+    count=st.integers(1, 200), classes=st.integers(2, 12), fraction=st.floats(0, 1),
+    seed=st.integers(0, 2**64 - 1), kind=st.sampled_from(["symmetric", "pair"]),
+)  # fmt: skip
 def test_exactly_a_fraction_is_flipped_to_another_class(
     count: int, classes: int, fraction: float, seed: int, kind: str
 ) -> None:

@@ -133,12 +133,10 @@ def test_a_spoilt_folder(case: str, model: Path) -> None:
 def test_files_that_are_not_artefacts(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "thing.zip"
     make: dict[str, Callable[[], object]] = {
-        "nothing": lambda: None,
-        "an empty folder": path.mkdir,
-        "a text": lambda: path.write_text("format_version = 1"),
-        "a pipe": lambda: os.mkfifo(path),
+        "nothing": lambda: None, "an empty folder": path.mkdir,
+        "a text": lambda: path.write_text("format_version = 1"), "a pipe": lambda: os.mkfifo(path),
         "no zip": lambda: path.write_bytes(b"PK\x03\x04" + bytes(100)),
-    }
+    }  # fmt: skip
     make[kind]()
     with refused(ArtefactError, where=path, found="a pipe" if kind == "a pipe" else None):
         load(path)

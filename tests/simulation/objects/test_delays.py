@@ -25,12 +25,9 @@ STEPS = 6
 
 #: Fires as soon as a spike arrives, one step later than its cause; several may arrive at once.
 RELAY: dict[str, Any] = {
-    "description": "Fires when it hears a spike.",
-    "equations": "x : 1",
-    "threshold": "x > 0.5",
-    "reset": "x = 0",
-    "input": "x",
-}
+    "description": "Fires when it hears a spike.", "equations": "x : 1", "threshold": "x > 0.5",
+    "reset": "x = 0", "input": "x",
+}  # fmt: skip
 #: The same, and the first neuron fires once by itself as a presentation starts.
 STARTER: dict[str, Any] = {**RELAY, "initial": {"x": "int(i == 0)"}}
 
@@ -236,13 +233,9 @@ LAYER = st.fixed_dictionaries(
 @pytest.mark.medium
 @settings(max_examples=4)
 @given(
-    first=LAYER,
-    second=LAYER,
-    steps=st.integers(8, 10),
-    schedule=st.sampled_from(SCHEDULES),
-    encoder=st.sampled_from(["bernoulli", "constant_current"]),
-    seed=st.integers(0, 99),
-)
+    first=LAYER, second=LAYER, steps=st.integers(8, 10), schedule=st.sampled_from(SCHEDULES),
+    encoder=st.sampled_from(["bernoulli", "constant_current"]), seed=st.integers(0, 99),
+)  # fmt: skip
 def test_any_delays_equal_the_mirrors(
     first: dict[str, Any], second: dict[str, Any], encoder: str, **fields: Any
 ) -> None:

@@ -25,11 +25,9 @@ from bioae.simulation.targets.compiling import compile_project
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 ENCODERS: list[dict[str, Any]] = [
-    {"kind": "bernoulli", "rate": 0.3},
-    {"kind": "first_spike"},
-    {"kind": "constant_current", "gain": 0.37},
-    {"kind": "population", "neurons": 4},
-]
+    {"kind": "bernoulli", "rate": 0.3}, {"kind": "first_spike"},
+    {"kind": "constant_current", "gain": 0.37}, {"kind": "population", "neurons": 4},
+]  # fmt: skip
 IN_TIME: list[dict[str, Any]] = [
     {"kind": "frames", "gain": 0.37, "every": 3},
     {"kind": "frames", "random": True},

@@ -14,14 +14,9 @@ from bioae.simulation.backend import Backend, Connectivity
 
 #: A perfect integrator, which loses input while it is refractory.
 COUNTER = {
-    "description": "Counts its input.",
-    "equations": "dv/dt = 0/ms : 1 (unless refractory)",
-    "method": "euler",
-    "threshold": "v >= 1",
-    "reset": "v = 0",
-    "refractory": "2*ms",
-    "input": "v",
-}
+    "description": "Counts its input.", "equations": "dv/dt = 0/ms : 1 (unless refractory)",
+    "method": "euler", "threshold": "v >= 1", "reset": "v = 0", "refractory": "2*ms", "input": "v",
+}  # fmt: skip
 #: The potential U of `COUNTER`: the sum of its input.
 TOTAL = {"description": "Sums its input.", "equations": "u : 1", "input": "u"}
 

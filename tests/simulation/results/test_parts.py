@@ -164,11 +164,9 @@ def test_another_run_is_refused(network: Network, images: Images, half: Path) ->
 
 
 @given(
-    length=st.integers(0, 30),
-    ends=st.sets(st.integers(0, 30)),
-    kept=st.sets(st.integers(0, 30)),
+    length=st.integers(0, 30), ends=st.sets(st.integers(0, 30)), kept=st.sets(st.integers(0, 30)),
     size=st.integers(1, 9),
-)
+)  # fmt: skip
 def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -> None:
     bounds = sorted({0, length, *(end for end in ends if end < length)})
     finished = [

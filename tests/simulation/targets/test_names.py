@@ -33,13 +33,11 @@ def model(*names: str) -> dict[str, Any]:
     lines = [f"d{first}/dt = -{first}/(10*ms) : 1", *(f"{name} : 1" for name in others)]
     total = " + ".join(others) or "0"
     return {
-        "description": "Adapts by all of its variables.",
-        "equations": "\n".join(lines),
+        "description": "Adapts by all of its variables.", "equations": "\n".join(lines),
         "threshold": f"{first} > 0.5 + {total}",
         "reset": "\n".join([f"{first} = 0", *(f"{name} += 0.125" for name in others)]),
-        "method": "exact",
-        "input": first,
-    }
+        "method": "exact", "input": first,
+    }  # fmt: skip
 
 
 def network(names: list[str], layers: list[str]) -> Network:

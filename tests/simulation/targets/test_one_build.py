@@ -118,12 +118,9 @@ def test_builds_differ_only_in_the_inputs_of_the_compiler(
     assert key(network()) == same
     assert key(uneven[0]) == key(uneven[1])
     different = [
-        same,
-        key(uneven[0]),
-        key(network(), record=["v"]),
-        key(network(neuron="alif")),
+        same, key(uneven[0]), key(network(), record=["v"]), key(network(neuron="alif")),
         key(network(), dtype="float32"),
-    ]
+    ]  # fmt: skip
     monkeypatch.setattr(targets, "IEEE_FLAGS", ["-w", "-O1", "-ffp-contract=off"])
     different.append(key(network()))
     monkeypatch.setenv("CXX", "c++ -DOTHER")

@@ -122,12 +122,10 @@ def test_remainders_of_states_can_be_trained_compiled_and_uncompiled() -> None:
 
 
 DRIVEN: dict[str, Any] = {
-    **LEAKY,
-    "equations": "dv/dt = (0.4 - v)/tau : 1",
-    "method": "euler",
+    **LEAKY, "equations": "dv/dt = (0.4 - v)/tau : 1", "method": "euler",
     "parameters": {"tau": "10*ms", "w": "1"},
     "trainable": {"tau": ["1*ms", "100*ms"], "w": ["0.1", "10"]},
-}
+}  # fmt: skip
 RESTING = """
 dv/dt = (w*sqrt(1.5 - u) - v)/tau : 1 (unless refractory)
 du/dt = -u/(2*ms) : 1

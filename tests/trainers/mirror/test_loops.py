@@ -132,11 +132,9 @@ def test_a_refractory_lif_learns_as_a_loop_does(schedule: str, attached: bool) -
     )  # fmt: skip
     weights = abs(Network.initialise(config, seed=1).weights["only.weight"])
     mirror = mirror_of(
-        Network(config, {"only.weight": weights}),
-        derivative=FastSigmoid(slope=10.0),
-        detach_refractory=not attached,
-        trainable=tuple(VALUES),
-    )
+        Network(config, {"only.weight": weights}), derivative=FastSigmoid(slope=10.0),
+        detach_refractory=not attached, trainable=tuple(VALUES),
+    )  # fmt: skip
     drive = stream(0, 0).random((STEPS, EXAMPLES, 1, 2, 2))
     given, other = (torch.from_numpy(drive.copy()).requires_grad_() for _ in range(2))
     weight = torch.tensor(weights).requires_grad_()

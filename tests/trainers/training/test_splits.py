@@ -42,11 +42,9 @@ def test_training_takes_the_files_that_simulation_takes(tmp_path: Path) -> None:
 
 
 @given(
-    count=st.integers(2, 200),
-    part=st.floats(0.01, 0.9),
-    classes=st.sampled_from([None, 1, 3, 10]),
+    count=st.integers(2, 200), part=st.floats(0.01, 0.9), classes=st.sampled_from([None, 1, 3, 10]),
     seed=st.integers(0, 2**63 - 1),
-)
+)  # fmt: skip
 def test_a_split_shares_images(count: int, part: float, classes: int | None, seed: int) -> None:
     images = numbered(count, classes)
     size = max(round(part * count), 1)

@@ -66,11 +66,9 @@ def test_every_update_and_array_has_its_own_noise() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    updates=st.integers(1, 12),
-    scale=st.floats(1e-3, 10),
-    distribution=st.sampled_from([*MOMENTS]),
+    updates=st.integers(1, 12), scale=st.floats(1e-3, 10), distribution=st.sampled_from([*MOMENTS]),
     seed=st.integers(0, 2**63 - 1),
-)
+)  # fmt: skip
 def test_increments_telescope(updates: int, scale: float, distribution: Any, seed: int) -> None:
     """Noise that is put in and taken out leaves the weights; the sum of increments is the last."""
     config = VariabilityConfig(scale=scale, distribution=distribution)

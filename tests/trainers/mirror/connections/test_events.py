@@ -31,13 +31,10 @@ def layers(draw: Any) -> Conv2d | ConvTranspose2d:
     stride = draw(st.integers(1, 3))
     dilation = draw(st.integers(1, 2))
     common: dict[str, Any] = {
-        "name": "layer",
-        "channels": draw(st.sampled_from([1, 3, 16, 19])),
-        "kernel": draw(st.integers(1, 4)),
-        "stride": stride,
-        "dilation": dilation,
+        "name": "layer", "channels": draw(st.sampled_from([1, 3, 16, 19])),
+        "kernel": draw(st.integers(1, 4)), "stride": stride, "dilation": dilation,
         "padding": draw(st.integers(0, 1)),
-    }
+    }  # fmt: skip
     if draw(st.booleans()):
         return Conv2d(**common)
     more = draw(st.integers(0, max(stride, dilation) - 1))

@@ -20,11 +20,9 @@ HEADER = HERE / "emulator.h"
 
 _LAUNCH = re.compile(r"(\w+)<<<(.+?),\s*(.+?)>>>\(")
 _PLACES = {
-    "%KERNEL_PARAMETERS%": "int",
-    "%HOST_PARAMETERS%": "0",
-    "%KERNEL_CONSTANTS%": "%CONSTANTS%",
+    "%KERNEL_PARAMETERS%": "int", "%HOST_PARAMETERS%": "0", "%KERNEL_CONSTANTS%": "%CONSTANTS%",
     "%HOST_CONSTANTS%": "%CONSTANTS%",
-}
+}  # fmt: skip
 
 
 def emulated(source: str) -> str:
