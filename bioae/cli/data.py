@@ -48,10 +48,9 @@ def path_data(name: str, /) -> None:
     folder = locate(name)
     if folder is None:
         raise DataError(
-            "the data set is not on this machine",
-            where=name,
+            "the data set is not on this machine", where=name,
             hint=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to its folder",
-        )
+        )  # fmt: skip
     print(folder)
 
 

@@ -29,10 +29,9 @@ def check_effect(reason: str, **options: object) -> None:
     ]
     if names:
         raise InputError(
-            f"no effect, because {reason}",
-            where=", ".join(names),
+            f"no effect, because {reason}", where=", ".join(names),
             hint=f"Leave out {' and '.join(names)}",
-        )
+        )  # fmt: skip
 
 
 def decimal(text: str) -> float:

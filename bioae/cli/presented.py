@@ -32,7 +32,6 @@ def check_default(config: NetworkConfig) -> None:
     if config.input_shape != shape:
         raise DataError(
             f"the network needs other data than the default, digits of the shape {shape}",
-            where="--data",
-            expected=needed_input(config),
+            where="--data", expected=needed_input(config),
             hint="Name a file with --data; docs/data.md says how it holds them",
-        )
+        )  # fmt: skip

@@ -258,10 +258,9 @@ def _check_changed(original: Network, changed: Network, option: str) -> None:
     """Reject an option for changed networks without a change."""
     if changed is original:
         raise InputError(
-            "there is no change to the network",
-            where=option,
+            "there is no change to the network", where=option,
             expected="--neuron, --parameter, --spread, --background or --delay",
-        )
+        )  # fmt: skip
 
 
 def _check_comparison(original: Network, repeats: int) -> None:
@@ -269,9 +268,8 @@ def _check_comparison(original: Network, repeats: int) -> None:
     if repeats > 1 and not original.config.noisy:
         raise InputError(
             "the unchanged network has no noise, and cannot be compared over repeats",
-            where="--compare",
-            hint="Leave out --repeats or --compare",
-        )
+            where="--compare", hint="Leave out --repeats or --compare",
+        )  # fmt: skip
 
 
 @contextmanager

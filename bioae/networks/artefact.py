@@ -139,12 +139,11 @@ def save(
     }
     if len(files[_DESCRIPTION]) > LARGEST_TEXT:
         raise ArtefactError(
-            "the description of the network is too large to be read again",
-            where=str(path),
+            "the description of the network is too large to be read again", where=str(path),
             expected=f"at most {LARGEST_TEXT // 2**20} MiB of {_DESCRIPTION}",
             found=f"{len(files[_DESCRIPTION]) / 2**20:.1f} MiB",
             hint="Use shorter timed arrays in its neuron models",
-        )
+        )  # fmt: skip
     check_only(path, _DESCRIPTION, _WEIGHTS)
     with atomic_output(path, overwrite=overwrite) as temporary:
         if path.suffix == ".zip":
@@ -180,11 +179,9 @@ def load(name_or_path: Path | str) -> Artefact:
         if missing:
             kind, name = missing[0]
             raise ArtefactError(
-                f"the {kind} model {name!r} is not in the file",
-                where=where,
-                expected=f"a table [network.{kind}s.{name}]",
-                hint=_HINT,
-            )
+                f"the {kind} model {name!r} is not in the file", where=where,
+                expected=f"a table [network.{kind}s.{name}]", hint=_HINT,
+            )  # fmt: skip
         where = f"{path}, {_WEIGHTS}"
         network = Network(config, arrays)
     except ArtefactError:
@@ -204,10 +201,9 @@ def _located(name_or_path: Path | str) -> Path:
     if text == path.name and path.suffix != ".zip":
         raise unknown_name(text, "a folder, a .zip file, or one of")
     raise ArtefactError(
-        "there is no trained network",
-        where=text,
+        "there is no trained network", where=text,
         hint="bioae demo and bioae train each write one, in the folder 'model'",
-    )
+    )  # fmt: skip
 
 
 def network_of(source: NetworkLike) -> Network:
@@ -237,21 +233,19 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
         near = [*path.glob(f"*/{_DESCRIPTION}"), *path.glob(f"*/*/{_DESCRIPTION}")]
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ArtefactError(
-            f"this is not a trained network: {reason or 'it is truncated'}",
-            where=str(path),
+            f"this is not a trained network: {reason or 'it is truncated'}", where=str(path),
             hint=f"Did you mean {min(near).parent}?" if near else _HINT,
-        ) from error
+        ) from error  # fmt: skip
     where = f"{path}, {_DESCRIPTION}"
     values = parse_toml(text, where=where, error=ArtefactError, hint=_HINT)
     version = values.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
-            "the format version does not fit",
-            where=where,
+            "the format version does not fit", where=where,
             expected=f"format_version = {FORMAT_VERSION}",
             found="none" if version is None else repr(version),
             hint=_HINT if version is None else "Read it with the version of bioae that wrote it",
-        )
+        )  # fmt: skip
     try:
         description = _Description.model_validate(values)
     except ValidationError as error:
@@ -262,10 +256,9 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
         arrays = dict(sorted(load_tensors(weights).items()))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(
-            f"the weights are truncated or damaged: {error}",
-            where=where,
+            f"the weights are truncated or damaged: {error}", where=where,
             hint="Copy the artefact again, or train it again",
-        ) from error
+        ) from error  # fmt: skip
     shapes = description.arrays
     for name in sorted({*arrays, *shapes}):
         expected = f"the shape {shapes[name]}" if name in shapes else "no such array"
@@ -275,12 +268,9 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
         elif found == str(shapes.get(name)):
             continue
         raise ArtefactError(
-            f"the array {name!r} does not fit the description",
-            where=where,
-            expected=expected,
-            found=found,
-            hint=_HINT,
-        )
+            f"the array {name!r} does not fit the description", where=where, expected=expected,
+            found=found, hint=_HINT,
+        )  # fmt: skip
     return path, description, arrays
 
 

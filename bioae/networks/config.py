@@ -247,9 +247,8 @@ class NetworkConfig(Shown, Table):
                 if models[kind].setdefault(model.name, model) != model:
                     raise NetworkError(
                         f"two different {kind} models are called {model.name!r}",
-                        where=f"layer {each.name!r}",
-                        hint="Rename one of their files",
-                    )
+                        where=f"layer {each.name!r}", hint="Rename one of their files",
+                    )  # fmt: skip
             tables[table].append(each.model_copy(update=names))
         default = self.model(self.neuron).name
         texts = {
@@ -326,12 +325,11 @@ class NetworkConfig(Shown, Table):
         steps = point * self.dt_seconds / dt
         if not round(steps) or abs(steps - round(steps)) > _ROUNDING * steps:
             raise NetworkError(
-                "the time step does not fit the points in time",
-                where="dt",
+                "the time step does not fit the points in time", where="dt",
                 expected=f"{point * self.dt_seconds * 1e3:g} ms, which each point lasts, divided "
                 "by a whole number",
                 found=f"{dt * 1e3:g} ms",
-            )
+            )  # fmt: skip
         return Fraction(round(steps), point)
 
     def in_other_steps(self, parts: Fraction, *, dt: str) -> NetworkConfig:

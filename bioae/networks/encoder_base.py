@@ -138,11 +138,9 @@ class EncoderBase(Table):
         if self.draws and parts < 1 and amount > 1:
             raise NetworkError(
                 "the time step is too long for random spikes, of which it has at most one",
-                where="dt",
-                expected=f"a {name} of at most 1 per step",
-                found=f"{name} = {amount:g}",
-                hint=f"Choose a shorter dt or a smaller {name}",
-            )
+                where="dt", expected=f"a {name} of at most 1 per step",
+                found=f"{name} = {amount:g}", hint=f"Choose a shorter dt or a smaller {name}",
+            )  # fmt: skip
         return amount
 
 

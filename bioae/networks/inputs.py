@@ -43,11 +43,10 @@ def in_steps(delays: ArrayLike | str, *, dt: float, steps: int, where: str) -> S
     wrong = ~((seconds >= 0) & (np.rint(seconds / dt) < steps))
     if wrong.any():
         raise NetworkError(
-            "the delay does not fit",
-            where=where,
+            "the delay does not fit", where=where,
             expected=f"not negative, and less than a presentation's {steps * dt * 1e3:g} ms",
             found=f"{seconds[wrong].flat[0] * 1e3:g} ms",
-        )
+        )  # fmt: skip
     return np.rint(seconds / dt).astype(np.int64)
 
 
@@ -68,18 +67,15 @@ def check_background(background: Background, *, dt: float, where: str) -> None:
     least = -_LARGEST if isinstance(background, tuple) else 0
     if not least <= number <= _LARGEST:
         raise NetworkError(
-            "the background does not fit",
-            where=where,
+            "the background does not fit", where=where,
             expected=f"a standard deviation of 0 or more, or a weight, of at most {_LARGEST:g}",
             found=str(number),
-        )
+        )  # fmt: skip
     if isinstance(background, tuple) and not 0 <= background_rate(background[1], where) * dt <= 1:
         raise NetworkError(
-            "the rate of background spikes does not fit",
-            where=where,
-            expected=f"from 0 to one per step, {1 / dt:g} Hz",
-            found=background[1],
-        )
+            "the rate of background spikes does not fit", where=where,
+            expected=f"from 0 to one per step, {1 / dt:g} Hz", found=background[1],
+        )  # fmt: skip
 
 
 def background_rate(text: str, where: str = "background") -> float:
@@ -107,10 +103,9 @@ def check_spread(model: NeuronModel, name: str, spread: Spread, *, where: str) -
     """Check that a model has a parameter, and that its initial spread in a layer fits."""
     if name not in model.parameters:
         raise NetworkError(
-            f"neuron model {model.name!r} has no parameter {name!r}",
-            where=f"{where}, spread",
+            f"neuron model {model.name!r} has no parameter {name!r}", where=f"{where}, spread",
             expected=f"one of {', '.join(sorted(model.parameters)) or 'none'}",
-        )
+        )  # fmt: skip
     if isinstance(spread, tuple):
         spread_ends(model, name, spread, where=where)
     else:
@@ -132,12 +127,11 @@ def spread_ends(
     least, most = trained_bounds(model, name) if name in model.trainable else (-np.inf, np.inf)
     if not least <= low <= high <= most or not np.isfinite(high - low):
         raise NetworkError(
-            "the ends do not fit",
-            where=where,
+            "the ends do not fit", where=where,
             expected="the smaller one first"
             + (f", within {' to '.join(model.trainable[name])}" if name in model.trainable else ""),
             found=", ".join(spread),
-        )
+        )  # fmt: skip
     return low, high
 
 
@@ -147,11 +141,10 @@ def _between(delay: tuple[str, str], *, dt: float, where: str) -> tuple[int, int
     first, last = math.ceil(low - _ROUNDING), math.floor(high + _ROUNDING)
     if first > last:
         raise NetworkError(
-            "there is no delay between the two",
-            where=where,
+            "there is no delay between the two", where=where,
             expected=f"the shorter one first, and a multiple of dt = {dt * 1e3:g} ms between them",
             found=", ".join(delay),
-        )
+        )  # fmt: skip
     return first, last
 
 

@@ -60,11 +60,10 @@ def own_parameters(
             unit = get_dimensions(before[name])
             if get_dimensions(value) != unit or np.asarray(value).dtype.kind not in "iuf":
                 raise NetworkError(
-                    "the values do not fit the parameter",
-                    where=where,
+                    "the values do not fit the parameter", where=where,
                     expected=f"one for each neuron, with the unit {unit_name(unit)}",
                     found=repr(value)[:80],
-                )
+                )  # fmt: skip
             given[name] = np.asarray(value, np.float64)
         else:
             plain = isinstance(value, int | float | np.number) and not hasattr(value, "dim")

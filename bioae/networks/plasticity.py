@@ -145,17 +145,15 @@ class PlasticState:
             weights = name == slot.owner
             if np.isnan(values).any() or (not weights and np.isinf(values).any()):
                 raise NetworkError(
-                    f"the array {name!r} has values that are no longer finite",
-                    where=where,
+                    f"the array {name!r} has values that are no longer finite", where=where,
                     hint="Check divisions and logarithms in the rule",
-                )
+                )  # fmt: skip
             if weights and not (np.abs(values) < 2.0**RANGE_BITS).all():
                 raise NetworkError(
-                    f"the weights {name!r} grew without bounds as they learned",
-                    where=where,
+                    f"the weights {name!r} grew without bounds as they learned", where=where,
                     expected=f"magnitudes below 2^{RANGE_BITS}",
                     hint="Bound them in the rule: w = clip(w + ..., 0, 1)",
-                )
+                )  # fmt: skip
 
 
 def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:

@@ -252,8 +252,7 @@ def _mask(values: ArrayLike) -> NDArray[np.bool_]:
     mask = any_array(values).copy()
     if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
         raise InputError(
-            "connections do not fit",
-            expected="booleans (target, source)",
+            "connections do not fit", expected="booleans (target, source)",
             found=f"{mask.dtype} {mask.shape}",
-        )
+        )  # fmt: skip
     return mask

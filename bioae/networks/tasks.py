@@ -108,11 +108,10 @@ class _Task(Table):
         values = self.known_target(data, steps)
         if values is None:
             raise DataError(
-                f"the {self.target} of the examples are not known",
-                where="data",
+                f"the {self.target} of the examples are not known", where="data",
                 expected=f"{self.target}, for the task {self.kind!r}",
                 hint="docs/data.md says how a file holds them",
-            )
+            )  # fmt: skip
         return values
 
     def in_finer_steps(self, parts: Fraction) -> Self:
@@ -168,11 +167,10 @@ class Classification(_Task):
     def _check_target(self, values: NDArray[Any], steps: int) -> None:
         if not 0 <= values.min() <= values.max() < self.classes:
             raise DataError(
-                "a label is not that of a class",
-                where="labels",
+                "a label is not that of a class", where="labels",
                 expected=f"0 to {self.classes - 1}, for {self.classes} classes",
                 found=f"{values.min()} to {values.max()}",
-            )
+            )  # fmt: skip
 
 
 class _Valued(_Task):
@@ -193,12 +191,10 @@ class _Valued(_Task):
         needed = self.output_shape((), self.points(steps))
         if shape != needed:
             raise DataError(
-                f"the targets do not fit the task {self.kind!r}",
-                where="targets",
-                expected=f"the shape {needed} for each example",
-                found=str(shape),
+                f"the targets do not fit the task {self.kind!r}", where="targets",
+                expected=f"the shape {needed} for each example", found=str(shape),
                 hint="Give targets of this shape, or leave them out of a simulation",
-            )
+            )  # fmt: skip
 
     def _check_target(self, values: NDArray[Any], steps: int) -> None:
         self.check_target_shape(values.shape[1:], steps)

@@ -153,8 +153,7 @@ def unknown_name(name: str, expected: str) -> ArtefactError:
     """Return the error for a name that no shipped network has, after which all names are listed."""
     near = get_close_matches(str(name), available(), n=3)
     return ArtefactError(
-        "there is no trained network of this name",
-        where=shortened(str(name)),
+        "there is no trained network of this name", where=shortened(str(name)),
         expected=f"{expected} {', '.join(available())}",
         hint=f"Did you mean {' or '.join(near)}?" if near else "bioae networks list describes them",
-    )
+    )  # fmt: skip
