@@ -35,26 +35,28 @@ def adaptive(n: int = 3) -> NeuronGroup:
     return group
 
 
-@pytest.mark.medium
-def test_a_group_becomes_a_model_that_fires_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
-    brian2.start_scope()
-    jump, drive = 1 * mV, TimedArray([0.1, 0.2] * nA, dt=100 * ms)
-    group = adaptive()
-    with refused(ModelError, where=group.name, expected='input="NAME"'):
-        NeuronModel.from_brian2(group)
-    model = NeuronModel.from_brian2(group, input="w", name="adaptive")
-    assert model.parameters == {
-        "R": "100*Mohm", "jump": "1*mV", "tau": "20*ms", "theta": "-50*mV", "v_rest": "-65*mV",
-    }  # fmt: skip
-    assert model.initial == {"I": "120*pA", "v": "-65*mV"}
-    assert (model.refractory, model.method, model.dt) == ("2*ms", "euler", "0.1*ms")
-    assert (model.run_regularly, model.run_every, model.weight) == ("w *= 0.5", "5*ms", "1*nA")
-    assert model.events["low"].condition == "v < v_rest - jump"
-    assert model.timed_arrays["drive"].values == list(drive.values)
-    monitor = SpikeMonitor(group)
-    network = brian2.Network(group, monitor)
-    network.run(100 * ms, namespace={"jump": jump, "drive": drive})
+#: Equations and arguments of groups whose spikes plain Brian2 gives.
+CASES: dict[str, tuple[str, dict[str, str]]] = {
+    "condition": (
+        """dv/dt = (I*(1 + i) - v + w)/(10*ms) : 1 (unless refractory)
+        dw/dt = -w/(40*ms) : 1
+        I : 1 (shared, constant)""",
+        {
+            "threshold": "v > 1", "reset": "v = 0; w -= 0.1", "method": "exponential_euler",
+            "refractory": "w < -0.3 or timestep(t - lastspike, dt) < 20",
+        },
+    ),
+    "adex": (
+        """dv/dt = (30*nS*(-70*mV - v + 2*mV*exp((v + 50*mV)/(2*mV))) + I*nA - w)/(280*pF) : volt
+        dw/dt = (4*nS*(v + 70*mV) - w)/(144*ms) : amp
+        I : 1""",
+        {"threshold": "v > 20*mV", "reset": "v = -65*mV; w += 80*pA", "method": "euler"},
+    ),
+}  # fmt: skip
+
+
+def spikes_of(model: NeuronModel) -> set[tuple[int, int]]:
+    """Return the steps and neurons of spikes of three neurons without input in 100 ms."""
     described = {
         "input_shape": [1, 1, 2], "dt": "0.1*ms", "steps": 1000, "latent": "neurons",
         "encoder": {"kind": "constant_current"}, "task": {"kind": "representation", "outputs": 3},
@@ -64,10 +66,46 @@ def test_a_group_becomes_a_model_that_fires_as_it_does(monkeypatch: pytest.Monke
     trained = bioae.Network.initialise(bioae.NetworkConfig.from_mapping(described), seed=0)
     result = bioae.simulate(trained, np.zeros((1, 1, 1, 2)), "numpy", progress=False)
     fired = result["layers/neurons"]
-    assert len(monitor.i) >= 10
-    np.testing.assert_array_equal(fired["spike_neuron"], monitor.i)
-    times = fired["spike_time_ms"] + 0.1  # a step of the lead-in comes before the window
-    np.testing.assert_array_equal(np.rint(times * 10), np.rint(monitor.t / ms * 10))
+    steps = np.rint(fired["spike_time_ms"].values * 10).astype(int).tolist()
+    return {*zip(steps, fired["spike_neuron"].values.tolist(), strict=True)}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("case", ["adaptive", *CASES])
+def test_a_group_becomes_a_model_that_fires_as_it_does(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    brian2.start_scope()
+    jump, drive = 1 * mV, TimedArray([0.1, 0.2] * nA, dt=100 * ms)
+    if case == "adaptive":
+        group = adaptive()
+    else:
+        text, options = CASES[case]
+        group = NeuronGroup(3, text, **options)
+        group.I, group.v = (1.2, 0.1) if case == "condition" else (1.2, -70 * mV)
+    with refused(ModelError, where=group.name, expected='input="NAME"'):
+        NeuronModel.from_brian2(group)
+    model = NeuronModel.from_brian2(group, input="w", name="adaptive")
+    monitor = SpikeMonitor(group)
+    brian2.Network(group, monitor).run(100.1 * ms, namespace={"jump": jump, "drive": drive})
+    steps = np.rint(monitor.t / ms * 10).astype(int) - 1  # a step of the lead-in comes first
+    assert spikes_of(model) == {*zip(steps.tolist(), monitor.i[:].tolist(), strict=True)}
+    assert len(steps) >= 10
+
+
+def test_a_group_has_the_keys_of_a_model() -> None:
+    jump, drive = 1 * mV, TimedArray([0.1, 0.2] * nA, dt=100 * ms)
+    model = NeuronModel.from_brian2(adaptive(), input="w")
+    assert model.parameters == {
+        "R": "100*Mohm", "jump": "1*mV", "tau": "20*ms", "theta": "-50*mV", "v_rest": "-65*mV",
+    }  # fmt: skip
+    assert model.initial == {"I": "120*pA", "v": "-65*mV"}
+    assert (model.refractory, model.method, model.dt) == ("2*ms", "euler", "0.1*ms")
+    assert (model.run_regularly, model.run_every, model.weight) == ("w *= 0.5", "5*ms", "1*nA")
+    assert model.events["low"].condition == "v < v_rest - jump"
+    assert jump
+    assert model.timed_arrays["drive"].values == list(drive.values)
 
 
 def test_equations_get_constants_from_where_they_are() -> None:
