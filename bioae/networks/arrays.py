@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from bioae.errors import NetworkError
 from bioae.networks.layer_base import Shape
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.projections import SIGNS, PlacedProjection
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -66,13 +68,40 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
 
 
 def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:
-    for name in (each.name for each in placed.projections if not each.autapses):
-        if arrays[name].diagonal().any():
+    for each in placed.projections:
+        if each.index_shapes:
+            _check_indices(each, arrays)
+        name = each.name
+        if each.sign is not None and (SIGNS[each.sign] * np.asarray(arrays[name]) < 0).any():
+            raise NetworkError(
+                f"the array {name!r} has weights of the other sign", expected=f"{each.sign} weights"
+            )
+        if not (each.autapses or each.layer.listed) and arrays[name].diagonal().any():
             raise NetworkError(
                 f"the array {name!r} contains autapses",
                 expected="a diagonal of zeros",
                 hint="Set autapses = true in the layer, or the diagonal to 0",
             )
+
+
+def _check_indices(projection: PlacedProjection, arrays: Arrays) -> None:
+    """Reject listed synapses of neurons that do not exist, and autapses where there are none."""
+    ends = (projection.source_shape, projection.shape)
+    for (name, _), shape in zip(projection.index_shapes.items(), ends, strict=True):
+        values, size = np.asarray(arrays[name]), math.prod(shape)
+        wrong = values[(values != np.floor(values)) | (values < 0) | (values >= size)]
+        if len(wrong):
+            raise NetworkError(
+                f"the array {name!r} does not fit",
+                expected=f"whole numbers from 0 to {size - 1}",
+                found=f"{wrong[0]:g}",
+            )
+    source, target = projection.indices(arrays)
+    if not projection.autapses and (source == target).any():
+        raise NetworkError(
+            f"the synapses of {projection.name!r} contain autapses",
+            hint="Set autapses = true in the projection, or leave them out",
+        )
 
 
 def _check_divisors(placed: PlacedLayer, arrays: Arrays) -> None:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 
-from bioae.fields import Natural, Size
+from bioae.fields import Count, Natural, Size
 from bioae.networks.layer_base import ENCODER, NAME, PopulationBase, ProjectionBase, Shape, as_texts
 
 
@@ -60,8 +60,8 @@ class Projection(ProjectionBase):
         None, pattern=NAME, description="unique among the projections to a population; "
         "`from_SOURCE` by default"
     )  # fmt: skip
-    kind: Literal["dense", "conv2d", "conv_transpose2d", "avg_pool2d", "sum_pool2d"] = Field(
-        "dense", description="the kind of connections, as of a layer"
+    kind: Literal["dense", "sparse", "conv2d", "conv_transpose2d", "avg_pool2d", "sum_pool2d"] = (
+        Field("dense", description="the kind of connections, as of a layer")
     )
     target: str | None = Field(
         None, description="the variable that spikes add to; the neuron model's `input` by default"
@@ -71,6 +71,9 @@ class Projection(ProjectionBase):
         "by default that of the neuron model"
     )  # fmt: skip
     autapses: bool = Field(False, description="whether a neuron also projects to itself")
+    probability: float | None = Field(None, description="the share of pairs that are connected")
+    indegree: Size | None = Field(None, description="the number of synapses of each neuron")
+    synapses: Count | None = Field(None, description="the number of all synapses")
     kernel: Size | None = Field(None, description="rows and columns of the kernel")
     stride: Size | None = Field(None, description="steps of the kernel")
     padding: Natural | None = Field(None, description="rows and columns of zeros around the image")

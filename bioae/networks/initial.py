@@ -14,7 +14,7 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import draw_delays, spread_ends
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.projections import PlacedProjection
+from bioae.networks.projections import SIGNS, PlacedProjection
 from bioae.networks.structure import random_connections
 from bioae.random import named_stream, stream
 
@@ -29,11 +29,12 @@ def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Va
 
     Biases are 0. Where a rule exchanges connections, those that exist are drawn too.
     """
-    arrays: dict[str, Values] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for projection in (each for each in placed.projections if each.fixed is None):
         name, number, shape = projection.name, projection.number, projection.weight_shape
         fan_in = placed.structure(name).fan_in if name in placed.connections else None
         arrays[name] = draw_weights(projection, stream(seed, number), fan_in=fan_in)
+        arrays.update(_draw_synapses(projection, seed))
         delay, where = projection.delay, f"layer {placed.name!r}"
         if isinstance(delay, tuple):
             generator = stream(seed, _DELAY_STREAMS + number)
@@ -66,9 +67,37 @@ def draw_weights(
         weights = generator.normal(
             0.0, gain * math.sqrt(2.0 / (fan_in or projection.fan_in)), shape
         )
-    if not projection.autapses:
+    if not (projection.autapses or projection.layer.listed):
         np.fill_diagonal(weights, 0.0)
+    if projection.sign is not None:
+        weights = SIGNS[projection.sign] * np.abs(weights)
     return weights
+
+
+def _draw_synapses(projection: PlacedProjection, seed: int) -> dict[str, NDArray[Any]]:
+    """Return random synapses that a network lists, sorted: different pairs of neurons."""
+    if not projection.index_shapes:
+        return {}
+    rng, targets = named_stream(seed, "connections", projection.name), math.prod(projection.shape)
+    sources, (count,) = math.prod(projection.source_shape), projection.weight_shape
+    others = sources - (not projection.autapses)
+    if count > others * targets:
+        raise NetworkError(
+            "there are fewer pairs of neurons than synapses",
+            where=f"projection {projection.name!r}", found=f"{count:,}",
+            expected=f"at most {others * targets:,}",
+        )  # fmt: skip
+    each = getattr(projection.layer, "indegree", None)
+    if each is None:
+        chosen = np.sort(rng.choice(others * targets, count, replace=False, shuffle=False))
+    else:
+        own = (np.sort(rng.choice(others, each, replace=False)) for _ in range(targets))
+        chosen = np.concatenate([n * others + sources for n, sources in enumerate(own)])
+    target, source = np.divmod(chosen, others)
+    if not projection.autapses:
+        source = source + (source >= target)
+    names = projection.index_shapes
+    return dict(zip(names, (source.astype(np.int32), target.astype(np.int32)), strict=True))
 
 
 def orthogonal(shape: tuple[int, ...], generator: Generator) -> Values:

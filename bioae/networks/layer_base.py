@@ -10,7 +10,7 @@ import math
 import sys
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,6 +207,10 @@ class ProjectionBase(Table):
         "`\"orthogonal\"`, a number, or the bounds of a uniform distribution",
     )  # fmt: skip
     gain: Positive = Field(1.0, description="scale of the initial weights")
+    sign: Literal["positive", "negative"] | None = Field(
+        None, description="the sign of all weights, which training keeps (Dale's law); by default "
+        "each has its own",
+    )  # fmt: skip
 
 
 class LayerBase(ProjectionBase, PopulationBase):
@@ -226,10 +230,13 @@ class LayerBase(ProjectionBase, PopulationBase):
     )
 
     newer: ClassVar[frozenset[str]] = frozenset(
-        {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial"}
+        {"spread", "bias", "initial", "synapse", "recurrent_synapse", "recurrent_initial", "sign"}
     )
 
     shares_weights: ClassVar[bool] = True
+
+    #: Whether its synapses are listed in arrays of the network.
+    listed: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _recurrent_keys(self) -> LayerBase:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, Strict, model_validator
 
-from bioae.fields import Natural, Positive, Size
+from bioae.fields import Count, Natural, Positive, Size
 from bioae.networks.layer_base import (
     Background,
     Connections,
@@ -42,10 +42,9 @@ __all__ = [
 ]
 
 
-class Dense(LayerBase):
-    """A fully connected layer; weights (neuron, input)."""
+class _Neurons(LayerBase):
+    """Base of layers whose size does not follow from their input."""
 
-    kind: Literal["dense"] = "dense"
     shares_weights: ClassVar[bool] = False
 
     units: Size | None = Field(None, description="the number of neurons; or give `shape`")
@@ -55,14 +54,20 @@ class Dense(LayerBase):
     gain: Positive = Field(2.0, description="scale of the initial weights")
 
     @model_validator(mode="after")
-    def _one_size(self) -> Dense:
+    def _one_size(self) -> Self:
         if (self.units is None) == (self.shape is None):
-            raise ValueError("a dense layer has either `units` or `shape`")
+            raise ValueError(f"a {self.kind} layer has either `units` or `shape`")  # type: ignore[attr-defined]
         return self
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (neuron,), or the image's shape."""
         return self.shape if self.shape is not None else (self.units or 0,)
+
+
+class Dense(_Neurons):
+    """A fully connected layer; weights (neuron, input)."""
+
+    kind: Literal["dense"] = "dense"
 
     def weight_shape(self, input_shape: Shape) -> Shape:
         """Return (neuron, input)."""
@@ -75,6 +80,47 @@ class Dense(LayerBase):
     def connections(self, input_shape: Shape) -> Connections:
         """Return all pairs."""
         return all_to_all(*reversed(self.weight_shape(input_shape)))
+
+
+class Sparse(_Neurons):
+    """A layer with some of all connections; weights (synapse).
+
+    Synapses are arrays of the network, drawn at random unless they are given: several may join the
+    same two neurons.
+    """
+
+    kind: Literal["sparse"] = "sparse"
+    listed: ClassVar[bool] = True
+
+    probability: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="the share of all pairs that are connected"
+    )
+    indegree: Size | None = Field(None, description="the number of synapses of each neuron")
+    synapses: Count | None = Field(None, description="the number of all synapses")
+
+    @model_validator(mode="after")
+    def _one_number(self) -> Sparse:
+        if sum(each is not None for each in (self.probability, self.indegree, self.synapses)) != 1:
+            raise ValueError("expected one of `probability`, `indegree` and `synapses`")
+        return self
+
+    def weight_shape(self, input_shape: Shape) -> Shape:
+        """Return (synapse,)."""
+        targets, sources = math.prod(self.output_shape(input_shape)), math.prod(input_shape)
+        if self.synapses is not None:
+            return (self.synapses,)
+        if self.indegree is not None:
+            return (self.indegree * targets,)
+        return (max(round((self.probability or 0.0) * targets * sources), 1),)
+
+    def fan_in(self, input_shape: Shape) -> int:
+        """Return the mean number of synapses of a neuron."""
+        (synapses,) = self.weight_shape(input_shape)
+        return max(round(synapses / math.prod(self.output_shape(input_shape))), 1)
+
+    def connections(self, input_shape: Shape) -> Connections:
+        """Raise an error: the synapses are arrays of the network."""
+        raise TypeError("the synapses of a sparse layer are arrays of the network")
 
 
 class _Convolution(LayerBase):
@@ -277,7 +323,7 @@ class SumPool2d(Pool2d):
 
 
 Layer = Annotated[
-    Dense | Conv2d | ConvTranspose2d | AvgPool2d | SumPool2d, Field(discriminator="kind")
+    Dense | Sparse | Conv2d | ConvTranspose2d | AvgPool2d | SumPool2d, Field(discriminator="kind")
 ]
 
 

@@ -250,8 +250,10 @@ class Network(Shown):
                 if mask in self.weights
             }
             every = {each.kind: each for each in placed.projections}
-            forward = every["weight"].fan_out
-            own = every["recurrent"].fan_out if "recurrent" in every else np.zeros(placed.size, int)
+            forward = every["weight"].fan_out(self.weights)
+            own = np.zeros(placed.size, np.int64)
+            if "recurrent" in every:
+                own = every["recurrent"].fan_out(self.weights)
             counts[placed.name] = {
                 "forward": existing.get("weight", forward),
                 "recurrent": existing.get("recurrent", own),

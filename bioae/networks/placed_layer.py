@@ -254,7 +254,9 @@ class PlacedLayer:
     @cached_property
     def array_shapes(self) -> dict[str, Shape]:
         """The shapes of all arrays of its connections and biases, by name."""
-        return {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}
+        indices = (each.index_shapes for each in self.projections)
+        shapes = {**self.weight_shapes, **self.bias_shapes, **self.delay_shapes}
+        return {**shapes, **{name: shape for each in indices for name, shape in each.items()}}
 
     def random_parameters(self, seed: int) -> dict[str, NDArray[np.float64]]:
         """Draw the parameters that are random in the files of the models, by name (neuron)."""

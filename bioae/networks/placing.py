@@ -16,7 +16,7 @@ from bioae.networks.encoders import Encoder
 from bioae.networks.graph import Population, Projection, depths
 from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
-from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, SumPool2d
+from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
 from bioae.networks.projections import PlacedProjection
 
 
@@ -61,6 +61,7 @@ class _Description(Protocol):
 #: The layers that give projections of a kind their connections.
 _KINDS: dict[str, type[LayerBase]] = {
     "dense": Dense,
+    "sparse": Sparse,
     "conv2d": Conv2d,
     "conv_transpose2d": ConvTranspose2d,
     "avg_pool2d": AvgPool2d,
@@ -68,7 +69,10 @@ _KINDS: dict[str, type[LayerBase]] = {
 }
 
 #: The keys of connections that only some kinds have.
-_GEOMETRY = ("kernel", "stride", "padding", "dilation", "groups", "output_padding")
+_GEOMETRY = (
+    "kernel", "stride", "padding", "dilation", "groups", "output_padding",
+    "probability", "indegree", "synapses",
+)  # fmt: skip
 
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
@@ -98,15 +102,16 @@ def _placed_chain(config: _Description) -> tuple[Place, ...]:
     for depth, layer in enumerate(config.layers, start=1):
         feed = PlacedProjection(
             f"{layer.name}.weight", source, shape, layer.output_shape(shape), layer, 2 * depth,
-            delay=layer.delay, initial=layer.initial, gain=layer.gain,
+            delay=layer.delay, initial=layer.initial, gain=layer.gain, sign=layer.sign,
         )  # fmt: skip
         projections = [(feed, layer.synapse, f"layer {layer.name!r}, synapse")]
         source, shape = layer.name, feed.shape
         if layer.recurrent:
             initial = layer.recurrent_initial
             own = PlacedProjection(
-                f"{layer.name}.recurrent", layer.name, shape, shape, _all_to_all(layer.name, shape),
-                2 * depth + 1, lag=1, own=True, autapses=layer.autapses,
+                f"{layer.name}.recurrent", layer.name, shape, shape,
+                Dense(name=layer.name, **_size(shape)), 2 * depth + 1, lag=1, own=True,
+                autapses=layer.autapses,
                 delay=layer.recurrent_delay, gain=layer.recurrent_gain or layer.gain,
                 initial=layer.initial if initial is None else initial,
             )  # fmt: skip
@@ -119,9 +124,8 @@ def _placed_chain(config: _Description) -> tuple[Place, ...]:
     return tuple(placed)
 
 
-def _all_to_all(name: str, shape: Shape) -> Dense:
-    size: dict[str, Any] = {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
-    return Dense(name=name, **size)
+def _size(shape: Shape) -> dict[str, Any]:
+    return {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
 
 
 def _placed_graph(config: _Description) -> tuple[Place, ...]:
@@ -137,7 +141,7 @@ def _placed_graph(config: _Description) -> tuple[Place, ...]:
             each.key, each.source, shapes[each.source], shapes[each.to],
             _receiver(each, shapes[each.to]), number, lag=depth[each.source] + 1 - depth[each.to],
             own=own, autapses=each.autapses or not own, target=each.target, delay=each.delay,
-            initial=each.initial, gain=each.gain,
+            initial=each.initial, gain=each.gain, sign=each.sign,
         )  # fmt: skip
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return tuple(
@@ -181,10 +185,10 @@ def _receiver(projection: Projection, shape: Shape) -> LayerBase:
     given: dict[str, Any] = {key: each for key, each in geometry.items() if each is not None}
     for key in given.keys() - kind.model_fields.keys():
         raise ValueError(f"`{key}` is no key of the kind {projection.kind!r}")
-    if kind is Dense:
-        return _all_to_all(projection.to, shape)
     if "channels" in kind.model_fields:
         given["channels"] = shape[0]
+    elif "units" in kind.model_fields:
+        given |= _size(shape)
     return kind(name=projection.to, delay=projection.delay, **given)
 
 
@@ -259,10 +263,10 @@ def _check_plastic(
 ) -> None:
     """Reject a projection that cannot learn."""
     delay = projection.delay
-    if projection.layer.shares_weights:
+    if projection.layer.shares_weights or projection.layer.listed:
         raise NetworkError(
-            "weights that several synapses have in common cannot learn",
-            where=where, expected="a layer of the kind 'dense'",
+            "only weights of all pairs of neurons learn by rules",
+            where=where, expected="the kind 'dense'",
         )  # fmt: skip
     if delay is not None:
         raise NetworkError(

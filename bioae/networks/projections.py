@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.synapses.model import SynapseModel
-from bioae.networks.layer_base import Connections, Delay, Initial, LayerBase, Shape
+from bioae.networks.layer_base import Connections, Delay, Index, Initial, LayerBase, Shape
+
+#: The signs of weights, by their names in a description.
+SIGNS = {"positive": 1.0, "negative": -1.0}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class PlacedProjection:
         Whether a neuron projects to itself, where the target is the source.
     target
         The variable that its spikes add to; None: the neuron model's `input`.
-    delay, initial, gain
+    delay, initial, gain, sign
         See `LayerBase`.
     synapse
         The synapse model by which it learns; None: it does not.
@@ -57,6 +62,7 @@ class PlacedProjection:
     delay: Delay = None
     initial: Initial = "normal"
     gain: float = 1.0
+    sign: str | None = None
     synapse: SynapseModel | None = None
 
     @property
@@ -77,19 +83,31 @@ class PlacedProjection:
     @property
     def fan_in(self) -> int:
         """The number of sources of each target."""
-        return max(self.layer.fan_in(self.source_shape) - (not self.autapses), 1)
+        excluded = not (self.autapses or self.layer.listed)
+        return max(self.layer.fan_in(self.source_shape) - excluded, 1)
 
     @property
-    def fan_out(self) -> NDArray[np.int64]:
-        """The number of synapses from each source (source)."""
-        sources = math.prod(self.source_shape)
-        if not self.layer.shares_weights:
-            return np.full(sources, math.prod(self.shape) - (not self.autapses), np.int64)
-        return np.bincount(self.connections.source, minlength=sources).astype(np.int64)
+    def index_shapes(self) -> dict[str, Shape]:
+        """The shapes of the arrays that list its synapses, by name; empty if it needs none."""
+        listed = ("source", "target") if self.layer.listed else ()
+        return {f"{self.name}_{end}": self.weight_shape for end in listed}
 
-    @cached_property
-    def connections(self) -> Connections:
-        """The synapses, one by one."""
+    def indices(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[Index, ...]:
+        """Return the sources and the targets of listed synapses, from the network's arrays."""
+        return tuple(np.asarray(arrays[name]).astype(np.int64) for name in self.index_shapes)
+
+    def fan_out(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """Return the number of synapses from each source (source)."""
+        sources = math.prod(self.source_shape)
+        if not (self.layer.shares_weights or self.layer.listed):
+            return np.full(sources, math.prod(self.shape) - (not self.autapses), np.int64)
+        return np.bincount(self.connections(arrays).source, minlength=sources).astype(np.int64)
+
+    def connections(self, arrays: Mapping[str, NDArray[Any]]) -> Connections:
+        """Return the synapses, one by one; `arrays` are those of the network."""
+        if self.layer.listed:
+            source, target = self.indices(arrays)
+            return Connections(source, target, np.arange(len(source)))
         every = self.layer.connections(self.source_shape)
         if self.autapses:
             return every
@@ -99,4 +117,5 @@ class PlacedProjection:
     @property
     def possible(self) -> NDArray[np.bool_] | None:
         """A mask of the weights that are connections, in their shape; None: all of them."""
-        return None if self.autapses else ~np.eye(math.prod(self.shape), dtype=bool)
+        every = self.autapses or self.layer.listed
+        return None if every else ~np.eye(math.prod(self.shape), dtype=bool)

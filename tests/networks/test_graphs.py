@@ -15,6 +15,7 @@ from torch import Tensor
 from bioae import simulate
 from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
+from bioae.trainers.mirror.connections.sparse import SparseConnection
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer_parameters import LayerOptions
@@ -33,12 +34,15 @@ NEURON = {
 }  # fmt: skip
 EDGES: list[dict[str, Any]] = [
     {"from": "input", "to": "a"}, {"from": "input", "to": "b", "delay": "2*ms"},
-    {"from": "a", "to": "b"}, {"from": "b", "to": "c", "delay": ["0*ms", "4*ms"]},
-    {"from": "c", "to": "a", "target": "inhibits", "initial": [0, 0.3]}, {"from": "a", "to": "d"},
-    {"from": "d", "to": "e"},
+    {"from": "a", "to": "b", "kind": "sparse", "probability": 0.5, "sign": "positive"},
+    {"from": "b", "to": "c", "kind": "sparse", "indegree": 5, "delay": ["0*ms", "4*ms"]},
+    {"from": "c", "to": "a", "target": "inhibits", "initial": [0, 0.3]},
+    {"from": "a", "to": "d"}, {"from": "d", "to": "e"},
     {"from": "e", "to": "d", "target": "inhibits", "initial": [0, 0.5], "delay": "1*ms"},
-    {"from": "e", "to": "e", "name": "own"}, {"from": "e", "to": "a", "gain": 0.5},
-    {"from": "e", "to": "f"}, {"from": "b", "to": "f", "target": "inhibits", "initial": [0, 0.2]},
+    {"from": "e", "to": "e", "name": "own", "kind": "sparse", "synapses": 40},
+    {"from": "e", "to": "a", "gain": 0.5},
+    {"from": "e", "to": "f", "gain": 6.0},
+    {"from": "b", "to": "f", "target": "inhibits", "initial": [0, 0.2]},
     {"from": "f", "to": "f", "target": "inhibits", "initial": [0, 0.3]},
 ]  # fmt: skip
 IMAGES = np.random.default_rng(0).random((12, 1, 1, 16))
@@ -56,7 +60,8 @@ def config_of(schedule: str, edges: list[dict[str, Any]] = EDGES, **fields: Any)
 
 def network_of(schedule: str, factor: float = 4.0, **fields: Any) -> Network:
     network = Network.initialise(config_of(schedule, **fields), seed=0)
-    normal = {n: factor * each for n, each in network.weights.items() if each.min() < 0}
+    weights = [each for placed in network.config.placed for each in placed.weight_shapes]
+    normal = {n: factor * network.weights[n] for n in weights if network.weights[n].min() < 0}
     return network.with_weights(normal).quantised()
 
 
@@ -171,6 +176,39 @@ def test_gradients_are_those_of_a_loop(schedule: str) -> None:
         assert each.grad is not None
         assert bool(each.grad.any())
         torch.testing.assert_close(mirror.weights[name].grad, each.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_sparse_synapses_are_pairs_without_autapses() -> None:
+    network = network_of("brian2")
+    shapes = {"b.from_a": 72, "c.from_b": 60, "e.own": 40}
+    for name, size in shapes.items():
+        pairs = {
+            *zip(*(network.weights[f"{name}_{end}"] for end in ("source", "target")), strict=True)
+        }
+        assert len(pairs) == size
+    assert (network.weights["b.from_a"] >= 0).all()
+    assert (np.bincount(network.weights["c.from_b_target"].astype(int)) == 5).all()
+    own = [network.weights[f"e.own_{end}"] for end in ("source", "target")]
+    assert (own[0] != own[1]).all()
+    for change in ({"e.own_source": own[1]}, {"e.own_source": own[0] + 12}):
+        with refused(NetworkError, "e.own"):
+            network.with_weights(change)
+    with refused(NetworkError, "b.from_a", expected="positive weights"):
+        network.with_weights({"b.from_a": -network.weights["b.from_a"]})
+
+
+def test_gradients_of_sparse_weights_are_finite_differences() -> None:
+    """Two synapses join the same neurons."""
+    source, target = np.array([0, 1, 2, 2, 0, 0]), np.array([0, 0, 1, 3, 2, 2])
+    connection = SparseConnection(source, target, 4)
+    emitted, weight = (
+        torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((5, 3), (6,))
+    )
+    matrix = np.zeros((4, 3))
+    np.add.at(matrix, (target, source), weight.detach().numpy())
+    sums = connection(emitted, weight).detach().numpy()
+    np.testing.assert_allclose(sums, emitted.detach().numpy() @ matrix.T, rtol=1e-12)
+    assert torch.autograd.gradcheck(connection, (emitted, weight))
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_without_autapses_no_neuron_projects_to_itself() -> None:
     assert not network.weights["b.recurrent"].diagonal().any()
     assert network.weights["c.recurrent"].diagonal().all()
     for placed, count in zip(network.config.placed[1:], (40 * 39, 81 * 81), strict=True):
-        synapses = placed.projection(f"{placed.name}.recurrent").connections
+        synapses = placed.projection(f"{placed.name}.recurrent").connections(network.weights)
         assert len(synapses.source) == count
         assert (synapses.source == synapses.target).any() == placed.layer.autapses
 
@@ -212,7 +212,8 @@ def test_every_synapse_is_counted_at_its_source(autapses: bool) -> None:
         forward = np.bincount(source, minlength=np.prod(placed.input_shape))
         own = np.zeros(placed.size, np.int64)
         if placed.layer.recurrent:
-            np.add.at(own, placed.projection(f"{placed.name}.recurrent").connections.source, 1)
+            recurrent = placed.projection(f"{placed.name}.recurrent")
+            np.add.at(own, recurrent.connections(network.weights).source, 1)
         np.testing.assert_array_equal(received[placed.name]["forward"], forward)
         np.testing.assert_array_equal(received[placed.name]["recurrent"], own)
     assert received["second"]["recurrent"].tolist() == [5 if autapses else 4] * 5

@@ -88,7 +88,8 @@ class LayerMirror(nn.Module):
         )
         delays = network.delays(placed)
         self._pathways = nn.ModuleList(
-            pathway_of(placed, each, delays[each.name], arrays) for each in placed.projections
+            pathway_of(placed, each, delays[each.name], network.weights, arrays)
+            for each in placed.projections
         )
         within = [pathway for each, pathway in self.pathways if each.own]
         values = network.parameters(placed)
@@ -230,6 +231,8 @@ class LayerMirror(nn.Module):
             raise Unsupported("several projections to a population")
         if others[0][0].lag or any(each.target is not None for each, _ in (*own, *others)):
             raise Unsupported("a projection across layers, or to a variable by name")
+        if any(each.layer.listed for each, _ in own):
+            raise Unsupported("sparse connections within a layer")
         return others[0], own
 
     def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:

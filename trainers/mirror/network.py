@@ -204,9 +204,14 @@ class NetworkMirror(nn.Module):
         return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
-        """Project neuron parameters that are trained now into the bounds of their models."""
+        """Project neuron parameters that are trained now into bounds, and weights to their sign."""
         for layer in self.layers.values():
             layer.neuron.clamp_()
+            for projection in layer.placed.projections:
+                if projection.sign is not None:
+                    positive = projection.sign == "positive"
+                    bounds: dict[str, float] = {"min": 0.0} if positive else {"max": 0.0}
+                    layer.weights_of(projection).data.clamp_(**bounds)
 
     def to_network(self) -> Network:
         """Return the network with its current weights, in float64."""

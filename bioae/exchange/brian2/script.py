@@ -166,8 +166,8 @@ class _Script:
         for each in placed.projections:
             name, weights, delays = each.name, arrays.weights[each.name], arrays.delays[each.name]
             separate = placed.separate_inhibition and each.target is None
-            pathway = Pathway(name, each, separate, weights, delays, clock)
-            i, j, place = each.connections
+            pathway = Pathway(name, each, separate, self.network.weights, weights, delays, clock)
+            i, j, place = each.connections(self.network.weights)
             weight = weights.astype(np.float64).ravel()[place]
             if not weight.any() or (each.own and not placed.can_fire):
                 continue

@@ -221,7 +221,7 @@ def _matrix(network: Network, placed: PlacedLayer) -> Array:
             expected=f"at most {MOST_UNROLLED:,} weights",
             found=f"{shape[0]:,} x {shape[1]:,}",
         )
-    connections = placed.projections[0].connections
+    connections = placed.projections[0].connections(network.weights)
     entries = _f(weight).ravel()[connections.weight], (connections.target, connections.source)
     return np.asarray(sparse.coo_array(entries, shape=shape).toarray())
 

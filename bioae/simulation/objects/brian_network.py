@@ -369,6 +369,7 @@ class BrianNetwork(Shown):
                 self._name(placed.name, projection.kind),
                 projection,
                 placed.separate_inhibition and projection.target is None,
+                self.source.weights,
                 arrays.weights[name],
                 delay,
                 self.clock,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from bioae.simulation.sharing import (
     conv2d,
     conv_transpose2d,
     dense,
+    sparse,
 )
 
 #: The synaptic variable of the weight; named so that no neuron variable can collide.
@@ -46,6 +49,8 @@ class Pathway:
         Its description, which says the two neurons that each weight joins.
     separate_inhibition
         Whether negative weights are added to a separate variable of the target.
+    arrays
+        The network's arrays, which list the synapses of sparse connections.
     weights
         In any shape.
     delay
@@ -58,6 +63,7 @@ class Pathway:
     name: str
     projection: PlacedProjection
     separate_inhibition: bool
+    arrays: Mapping[str, NDArray[Any]]
     weights: NDArray[Any]
     delay: Steps
     clock: PresentationClock
@@ -107,6 +113,9 @@ class Pathway:
 
     def _layout(self) -> Layout:
         layer, shape = self.projection.layer, self.projection.source_shape
+        if layer.listed:
+            source, target = self.projection.indices(self.arrays)
+            return sparse(math.prod(shape), math.prod(self.projection.shape), source, target)
         if isinstance(layer, Pool2d):
             layer = layer.convolution(shape)
         if not isinstance(layer, Conv2d | ConvTranspose2d):
@@ -135,7 +144,7 @@ class Pathway:
             clock=self.clock.clock,
             name=self.name,
         )
-        connections = self.projection.connections
+        connections = self.projection.connections(self.arrays)
         if not connections.source.size:  # as of one neuron with itself
             synapses.connect(condition="False")
             return synapses

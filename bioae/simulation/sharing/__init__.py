@@ -1,11 +1,27 @@
 """Synapses that share weights, for Brian2: convolutions without one synapse per connection.
 
-`SharedSynapses` connects two groups as `brian2.Synapses` does, by a `Layout` (dense, convolution,
-transposed convolution) instead of pairs of neurons. The folder knows nothing of networks; it
-imports Brian2, NumPy, and `bioae.simulation.brian2_internals`.
+`SharedSynapses` connects two groups as `brian2.Synapses` does, by a `Layout` (dense, sparse,
+convolution, transposed convolution) instead of pairs of neurons. The folder knows nothing of
+networks; it imports Brian2, NumPy, and `bioae.simulation.brian2_internals`.
 """
 
-from bioae.simulation.sharing.layouts import Layout, Unrolled, conv2d, conv_transpose2d, dense
+from bioae.simulation.sharing.layouts import (
+    Layout,
+    Unrolled,
+    conv2d,
+    conv_transpose2d,
+    dense,
+    sparse,
+)
 from bioae.simulation.sharing.synapses import Arrival, SharedSynapses
 
-__all__ = ["Arrival", "Layout", "SharedSynapses", "Unrolled", "conv2d", "conv_transpose2d", "dense"]
+__all__ = [
+    "Arrival",
+    "Layout",
+    "SharedSynapses",
+    "Unrolled",
+    "conv2d",
+    "conv_transpose2d",
+    "dense",
+    "sparse",
+]

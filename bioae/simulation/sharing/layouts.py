@@ -116,6 +116,33 @@ def dense(sources: int, targets: int) -> Layout:
     )
 
 
+def sparse(sources: int, targets: int, source: NDArray[Any], target: NDArray[Any]) -> Layout:
+    """Return the layout of single synapses, with weights (synapse).
+
+    Parameters
+    ----------
+    sources, targets
+        The number of neurons.
+    source, target
+        The neurons that each synapse joins (synapse); several may join the same two.
+    """
+    order = np.lexsort((target, source))
+    number = np.bincount(source, minlength=sources)
+    return Layout(
+        shape=(len(order),),
+        sources=sources,
+        targets=targets,
+        order=_index(order[None]),
+        positions=sources,
+        channel_start=_index([0]),
+        first=_index(np.concatenate([[0], np.cumsum(number)])),
+        to=_index(target[order]),
+        start=_index(np.arange(len(order))),
+        length=_index(np.ones(len(order))),
+        place=_index(np.arange(targets)),
+    )
+
+
 def conv2d(
     input_shape: Shape,
     channels: int,

@@ -103,7 +103,16 @@ def test_the_written_file_has_every_default() -> None:
     for values in given:
         config = TrainingConfig.from_mapping(values)
         left_out = set(_left_out(config, config.to_mapping()))
-        known = {"task", "spread", "bias", "initial", "synapses", "initialise", "populations"}
+        known = {
+            "task",
+            "spread",
+            "bias",
+            "initial",
+            "synapses",
+            "initialise",
+            "populations",
+            "sign",
+        }
         assert left_out <= {*known, "projections"}
         assert all(name in sentence for name in left_out)
     own = TrainingConfig.from_mapping({"training": {"stages": [{"epochs": 1}]}})

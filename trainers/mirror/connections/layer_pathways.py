@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.networks.inputs import Steps
@@ -17,10 +19,15 @@ from bioae.trainers.mirror.connections.dense_events import event_linear
 from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Pathway
+from bioae.trainers.mirror.connections.sparse import SparseConnection
 
 
 def pathway_of(
-    placed: PlacedLayer, projection: PlacedProjection, delay: Steps, arrays: Arrays
+    placed: PlacedLayer,
+    projection: PlacedProjection,
+    delay: Steps,
+    stored: Mapping[str, NDArray[Any]],
+    arrays: Arrays,
 ) -> Pathway:
     """Return the pathway of a projection to a layer.
 
@@ -30,12 +37,20 @@ def pathway_of(
         The layer, and the projection.
     delay
         The delays of its connections in steps.
+    stored
+        The network's arrays.
     arrays
         The source of memory for connections that follow sparse spikes.
     """
     possible = projection.possible
+    connection: Callable[[Tensor, Tensor], Tensor] = partial(connect, projection.layer)
+    events = None if projection.own else _on_events(projection, arrays)
+    if projection.layer.listed:
+        source, target = projection.indices(stored)
+        connection = SparseConnection(source, target, placed.size)
+        events = None
     return Pathway(
-        partial(connect, projection.layer),
+        connection,
         placed.shape,
         delay,
         # Spikes of the layer itself are known from its lead-in on, see `LayerMirror.arrived`.
@@ -43,7 +58,7 @@ def pathway_of(
         target=projection.target,
         separate_inhibition=placed.separate_inhibition and projection.target is None,
         present=None if possible is None else torch.from_numpy(possible),
-        events=None if projection.own else _on_events(projection, arrays),
+        events=events,
     )
 
 
