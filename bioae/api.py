@@ -605,11 +605,9 @@ def analyze(
         useless = next((name for name, value in given.items() if value is not None), None)
         if useless:
             raise InputError(
-                "a result is not simulated again",
-                where=useless,
-                expected=f"a network, if there is {useless}",
-                found=type(source).__name__,
-            )
+                "a result is not simulated again", where=useless,
+                expected=f"a network, if there is {useless}", found=type(source).__name__,
+            )  # fmt: skip
     else:
         check_outputs(out, overwrite=overwrite)
         name = str(source) if isinstance(source, str | os.PathLike) else "network"
@@ -679,10 +677,9 @@ def parity(
     check_options(options, parity, _COMPARISON if random else DataOptions.__annotations__)
     if random and data is not None:
         raise InputError(
-            "a model receives random input, and no data",
-            where="data",
+            "a model receives random input, and no data", where="data",
             hint="Give a network, or leave out data",
-        )
+        )  # fmt: skip
     if neuron is not None and not isinstance(model, SynapseModel):
         raise InputError(
             "a neuron model is named for synapse models only", where="neuron", hint="Leave it out"

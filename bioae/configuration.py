@@ -62,9 +62,8 @@ def _check_rules(tables: Mapping[str, Any], changes: Mapping[str, str], where: s
         if name in tables:
             raise NetworkError(
                 f"a network learns by rules or by gradients: found both [learning] and [{name}]",
-                where=where,
-                hint="Remove one of them",
-            )
+                where=where, hint="Remove one of them",
+            )  # fmt: skip
     if changes:
         raise NetworkError(
             "a network that learns by rules starts from its description",
@@ -96,9 +95,8 @@ def _with_init(
     if "calibrate" in changes and init.get("neuron") is None:
         raise NetworkError(
             "no effect, because without another neuron model no weights are scaled",
-            where="--calibrate",
-            hint="Name one with --neuron, or leave out --calibrate",
-        )
+            where="--calibrate", hint="Name one with --neuron, or leave out --calibrate",
+        )  # fmt: skip
     return {**tables, "training": {**training, "init": init}}
 
 

@@ -22,9 +22,8 @@ def needs(library: str, extra: str) -> Any:
         absent = isinstance(error, ModuleNotFoundError) and error.name in (library, None)
         raise LibraryError(
             f"{library} is not installed" if absent else f"{library} cannot be imported",
-            found=None if absent else str(error),
-            hint=f"Install it with: {installing(extra)}",
-        ) from error
+            found=None if absent else str(error), hint=f"Install it with: {installing(extra)}",
+        ) from error  # fmt: skip
 
 
 def has_torch() -> bool:

@@ -48,10 +48,9 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
     path = as_path(path, OutputError, "output")
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(
-            "the name of the output is too long",
-            expected=f"at most {_LONGEST_NAME} bytes",
+            "the name of the output is too long", expected=f"at most {_LONGEST_NAME} bytes",
             found=f"{len(os.fsencode(path.name))}: {shortened(path.name)}",
-        )
+        )  # fmt: skip
     _check_kind(path, None)
     if path.exists() and not (overwrite or _is_empty_folder(path)):
         raise _existing(path)
@@ -63,11 +62,10 @@ def check_output(path: Path | str, *, overwrite: bool = False, kind: Kind | None
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise OutputError(
-            "the output cannot be written",
-            where=str(path),
+            "the output cannot be written", where=str(path),
             expected="a folder in which you may write",
             found=f"{existing}: {error.strerror if existing.is_dir() else 'not a folder'}",
-        ) from error
+        ) from error  # fmt: skip
     return path
 
 
@@ -106,10 +104,9 @@ def atomic_output(path: Path | str, *, overwrite: bool = False) -> Iterator[Path
     except OSError as error:
         space = "Free some space, or choose" if error.errno in _FULL else "Choose"
         raise OutputError(
-            f"writing failed: {error.strerror or error}",
-            where=str(path),
+            f"writing failed: {error.strerror or error}", where=str(path),
             hint=f"{space} another place; an existing output is untouched",
-        ) from error
+        ) from error  # fmt: skip
     finally:
         for folder in missing:
             with suppress(OSError):  # the folder is not empty if something was written
@@ -121,12 +118,10 @@ def check_only(folder: Path, *names: str) -> None:
     others = {entry.name for entry in folder.iterdir()} - {*names} if folder.is_dir() else set()
     if others:
         raise OutputError(
-            "the folder holds other files and was kept",
-            where=str(folder),
-            expected=f"nothing but {' and '.join(names)}",
-            found=min(others),
+            "the folder holds other files and was kept", where=str(folder),
+            expected=f"nothing but {' and '.join(names)}", found=min(others),
             hint="Choose another path",
-        )
+        )  # fmt: skip
 
 
 def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
@@ -171,20 +166,17 @@ def _is_empty_folder(path: Path) -> bool:
 def _check_kind(path: Path, kind: Kind | None) -> None:
     if path.exists() and (found := kind_of(path)) not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
-            "the output would replace something of another kind, which was kept",
-            where=str(path),
-            expected=f"a {kind or 'file or folder'}",
-            found=f"a {found}",
+            "the output would replace something of another kind, which was kept", where=str(path),
+            expected=f"a {kind or 'file or folder'}", found=f"a {found}",
             hint="Choose another path",
-        )
+        )  # fmt: skip
 
 
 def _existing(path: Path) -> OutputError:
     return OutputError(
-        "the output exists already and was kept",
-        where=str(path),
+        "the output exists already and was kept", where=str(path),
         hint="Choose another path, or replace it with --overwrite (overwrite=True)",
-    )
+    )  # fmt: skip
 
 
 def _replace(temporary: Path, target: Path, aside: Path) -> None:

@@ -62,10 +62,8 @@ def as_path(path: object, error: type[InputError], name: str) -> Path:
             return Path(os.path.expanduser(text))  # noqa: PTH111 - leaves an unknown user
         raise error(f"the {name} has a null character in its path", found=shortened(repr(text)))
     raise error(
-        f"the {name} is not a path",
-        expected="text or a pathlib.Path",
-        found=shortened(repr(path)),
-    )
+        f"the {name} is not a path", expected="text or a pathlib.Path", found=shortened(repr(path)),
+    )  # fmt: skip
 
 
 def check_input(path: object, error: type[InputError], name: str = "input") -> Path:
@@ -92,11 +90,9 @@ def check_input(path: object, error: type[InputError], name: str = "input") -> P
         return path
     if kind not in ("file", "folder"):
         raise error(
-            "this is not a data file",
-            where=str(path),
-            expected="a file or a folder",
+            "this is not a data file", where=str(path), expected="a file or a folder",
             found=f"a {kind}",
-        )
+        )  # fmt: skip
     return path
 
 

@@ -144,11 +144,9 @@ def check_progress(progress: object) -> None:
     """Raise InputError unless `progress` is a function, true, false or None."""
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
-            "progress cannot be reported this way",
-            where="progress",
-            expected="True, False, None or a function",
-            found=shortened(repr(progress)),
-        )
+            "progress cannot be reported this way", where="progress",
+            expected="True, False, None or a function", found=shortened(repr(progress)),
+        )  # fmt: skip
 
 
 def is_watched() -> bool:

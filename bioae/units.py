@@ -42,10 +42,9 @@ def in_ms(times: Any, where: str) -> ArrayLike:
     if isinstance(times, list | tuple):
         if not all(has_unit(each, attributes=True) for each in times):
             raise DataError(
-                "some of the times have a unit, others have none",
-                where=where,
+                "some of the times have a unit, others have none", where=where,
                 hint="Give all of them a unit, or none",
-            )
+            )  # fmt: skip
         return [np.asarray(in_ms(each, where)).tolist() for each in times]
     try:
         return _rescaled(times)

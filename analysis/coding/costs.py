@@ -105,11 +105,10 @@ def _events(events: ArrayLike | None, forward: ArrayLike, layer: str) -> NDArray
     counts, found = _numbers(forward), _numbers(np.nan if events is None else events)
     if not counts.ndim and not found.ndim and counts > 0:
         raise ResultError(
-            "the number of input neurons is unknown",
-            where=f"synapses[{layer!r}]",
+            "the number of input neurons is unknown", where=f"synapses[{layer!r}]",
             expected="an array of one number per input neuron, here or in input_events",
             found=f"{counts:g} for all",
-        )
+        )  # fmt: skip
     if events is None:
         return np.full(counts.size, np.nan)
     return _checked(events, max(counts.size, found.size), "input", "input_events")
@@ -144,11 +143,10 @@ def _checked(counts: ArrayLike, neurons: int, layer: str, argument: str) -> NDAr
     found = _numbers(counts)
     if found.shape not in {(), (neurons,)} or not (found >= 0).all():
         raise ResultError(
-            "the counts do not fit the layer",
-            where=f"{argument}[{layer!r}]",
+            "the counts do not fit the layer", where=f"{argument}[{layer!r}]",
             expected=f"{neurons} numbers of 0 or more, or one for all",
             found=f"an array of shape {found.shape}, the least {found.min(initial=np.inf):g}",
-        )
+        )  # fmt: skip
     return np.broadcast_to(found, (neurons,))
 
 

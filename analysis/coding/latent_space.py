@@ -44,10 +44,9 @@ def principal_plane(tree: xr.DataTree, layer: str) -> Plane:
     counts = _counts(tree, layer)
     if min(counts.shape) < 2:
         raise ResultError(
-            "a plane needs at least two neurons and two examples",
-            where=layer,
+            "a plane needs at least two neurons and two examples", where=layer,
             found=f"{counts.shape[1]} neurons and {counts.shape[0]} examples",
-        )
+        )  # fmt: skip
     mean = counts.mean(0, dtype=np.float64)
     counts -= mean.astype(counts.dtype)
     if counts.size * min(counts.shape) <= _EXACT:

@@ -82,12 +82,11 @@ def linear_readout(
     members = np.bincount(index[first])
     if members.size < 2 or members.min() < folds:
         raise ResultError(
-            f"there are too few {what} to distinguish classes",
-            where=layer,
+            f"there are too few {what} to distinguish classes", where=layer,
             expected=f"2 classes of {folds} {what} or more",
             found=f"{members.size}, the smallest of {members.min(initial=first.size)}",
             hint=f"Choose fewer folds or more {what}",
-        )
+        )  # fmt: skip
     counts = np.concatenate([count.astype(np.float32) for _, count in count_blocks(tree, layer)])
     linear = (
         LogisticRegression(C=1 / penalty, max_iter=_ITERATIONS)

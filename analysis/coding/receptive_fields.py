@@ -100,16 +100,14 @@ def weight_fields(weights: ArrayLike, shape: Sequence[int]) -> xr.DataArray:
     values, sizes = any_array(weights), any_array(shape)
     if sizes.dtype.kind not in "iu" or sizes.shape not in ((2,), (3,)):
         raise ResultError(
-            "the shape of an image does not fit",
-            expected="(channel, y, x) or (y, x)",
+            "the shape of an image does not fit", expected="(channel, y, x) or (y, x)",
             found=shortened(repr(shape)),
-        )
+        )  # fmt: skip
     if values.ndim != 2 or values.dtype.kind not in "iuf" or sizes.prod() != values.shape[1]:
         raise ResultError(
-            "the weights do not fit the images",
-            expected=f"numbers (neuron, {sizes.prod()})",
+            "the weights do not fit the images", expected=f"numbers (neuron, {sizes.prod()})",
             found=f"{values.dtype} {values.shape}",
-        )
+        )  # fmt: skip
     dims = ("channel", "y", "x")[-len(shape) :]
     fields = xr.DataArray(values.reshape(-1, *shape), dims=("neuron", *dims))
     if fields.sizes.get("channel") == 1:

@@ -163,9 +163,8 @@ def _of_examples(guess: xr.DataArray, inputs: xr.DataArray) -> xr.DataArray:
     if not same:
         raise ResultError(
             "the reconstruction is of other examples",
-            expected=f"those of the result, {wanted.size}",
-            found=f"{guess.sizes['example']}",
-        )
+            expected=f"those of the result, {wanted.size}", found=f"{guess.sizes['example']}",
+        )  # fmt: skip
     return guess.sel(example=wanted)
 
 
@@ -185,15 +184,13 @@ def _mean_of(images: NDArray[Any], like: xr.DataArray) -> xr.DataArray:
     if white == 255 and pixels.max() == 1:
         raise ResultError(
             "bytes are intensities from 0 to 255, and the largest here is 1",
-            where="training images",
-            hint="Divide them by 1.0 if 1 is white",
-        )
+            where="training images", hint="Divide them by 1.0 if 1 is white",
+        )  # fmt: skip
     if not (pixels.min() >= 0 and pixels.max() <= white):  # NaN, too
         raise ResultError(
-            "the training images do not fit",
-            expected="bytes, or numbers in [0, 1]",
+            "the training images do not fit", expected="bytes, or numbers in [0, 1]",
             found=f"numbers from {pixels.min():g} to {pixels.max():g}",
-        )
+        )  # fmt: skip
     mean = pixels.mean(axis=0) / white
     if mean.shape == (1, *like.shape):
         mean = mean[0]

@@ -144,10 +144,9 @@ def _check_targets(tree: xr.DataTree) -> None:
     check_task(tree, "regression", "sequence")
     if not targets_known(tree):
         raise ResultError(
-            "the targets of the examples are not known",
-            where="target",
+            "the targets of the examples are not known", where="target",
             hint="Simulate images that have targets",
-        )
+        )  # fmt: skip
 
 
 @of_layer

@@ -138,10 +138,9 @@ def _check_equal(what: str, first: object, second: object) -> None:
     if first != second:
         raise ResultError(
             f"the results have different {what} and cannot be compared",
-            expected=f"{shortened(str(first))}, as in the first",
-            found=shortened(str(second)),
+            expected=f"{shortened(str(first))}, as in the first", found=shortened(str(second)),
             hint="Simulate both on the same images, with the same network and settings",
-        )
+        )  # fmt: skip
 
 
 def _compare_layer(a: xr.DataTree, b: xr.DataTree, layer: str) -> dict[str, int | float]:

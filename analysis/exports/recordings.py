@@ -90,11 +90,10 @@ def _selected(tree: xr.DataTree, examples: Sequence[int]) -> xr.DataTree:
         numbers = []
     if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(known):
         raise ResultError(
-            "examples do not fit",
-            where="examples",
+            "examples do not fit", where="examples",
             expected=f"a list of some of the {len(known)}, each once, such as {known[:1]}",
             found=shortened(repr(examples)),
-        )
+        )  # fmt: skip
     return tree.sel(example=numbers)
 
 

@@ -110,11 +110,10 @@ def sums_of(tree: xr.DataTree, layer: str, sums: IntervalSums | None) -> Interva
     instance(sums, "sums", IntervalSums, error=ResultError)
     if sums.origin != _origin(tree, layer):
         raise ResultError(
-            "the sums are not of this layer of the result",
-            where="sums",
+            "the sums are not of this layer of the result", where="sums",
             expected=f"interval_sums(tree, {layer!r})",
             found=f"those of {sums.origin[0]!r}, of {sums.origin[-1]:,} spikes",
-        )
+        )  # fmt: skip
     return sums
 
 

@@ -45,11 +45,10 @@ def interval_histogram(
     sums = sums_of(tree, layer, sums)
     if sums.histogram is None:
         raise ResultError(
-            "there are too many neurons and steps for a histogram per neuron",
-            where=layer,
+            "there are too many neurons and steps for a histogram per neuron", where=layer,
             expected="at most 2**26 bins in total",
             hint="Use isi_distribution, which pools all neurons",
-        )
+        )  # fmt: skip
     counts = along(layer_data(tree, layer), sums.histogram[:, 1:], "neuron", "interval")
     return described(_with_interval(tree, counts), "interval_histogram", "intervals", "1")
 

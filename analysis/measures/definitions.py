@@ -122,10 +122,9 @@ def format_value(value: object) -> str:
 def _rows_of(data: xr.Dataset) -> Rows:
     if len(data.sizes) != 1:
         raise ResultError(
-            "the dataset does not fit a table",
-            expected="one dimension",
+            "the dataset does not fit a table", expected="one dimension",
             found=f"({', '.join(map(str, data.sizes))})",
-        )
+        )  # fmt: skip
     (dim,) = data.sizes
     columns = {}
     for array in data.data_vars.values():

@@ -63,11 +63,10 @@ def training_curves(
     drawn = [key for key in requested if key in present]
     if not drawn:
         raise ResultError(
-            "there is nothing to draw",
-            where="metrics",
+            "there is nothing to draw", where="metrics",
             expected=" or ".join(sorted(present - {x})) or "numbers",
             found=", ".join(requested) or "no number that changes",
-        )
+        )  # fmt: skip
     axes = panels(drawn, _SIZE, x, ax=ax, most=2)
     for key, panel in axes.items():
         _draw_metric(panel, runs, key)
@@ -124,11 +123,10 @@ def weight_courses(courses: Mapping[str, xr.DataArray], *, ax: Places | None = N
         known = course.dims if isinstance(course, xr.DataArray) else ()
         if {*known} != {"presentation", "quantile"}:
             raise ResultError(
-                "the course of weights does not fit",
-                where=name,
+                "the course of weights does not fit", where=name,
                 expected="an array (presentation, quantile)",
                 found=", ".join(map(str, known)) or type(course).__name__,
-            )
+            )  # fmt: skip
     axes = panels([*courses], _SIZE, "presentations", ax=ax, most=2)
     for name, panel in axes.items():
         course = courses[name].transpose("presentation", "quantile").sortby("quantile")

@@ -90,12 +90,11 @@ def _of_user(ax: Places, names: Sequence[str]) -> dict[str, Axes]:
     elif len({figure_of([each]) for each in chosen.values()}) == 1 and {*chosen} <= {*names}:
         return {name: chosen[name] for name in names if name in chosen}
     raise ResultError(
-        "the axes do not fit the panels",
-        where="ax",
+        "the axes do not fit the panels", where="ax",
         expected=f"matplotlib axes of one figure, for {shortened(', '.join(names))}",
         found=shortened(found),
         hint="Give axes for each panel, or for some by name: ax={name: axes}",
-    )
+    )  # fmt: skip
 
 
 def figure_of(axes: Iterable[Axes]) -> Figure:

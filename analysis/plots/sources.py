@@ -70,12 +70,11 @@ def drawn_layers(
     fitting = [name for name in names if least <= sizes[name] <= most]
     if not fitting:
         raise ResultError(
-            "no layer has a number of neurons that can be drawn",
-            where="layers",
+            "no layer has a number of neurons that can be drawn", where="layers",
             expected=f"{least} or more" if math.isinf(most) else f"{least} to {most:,.0f}",
             found=shortened(", ".join(f"{size:,} in {name}" for name, size in sizes.items())),
             hint="Name a layer to draw it nevertheless" if max(sizes.values()) > most else None,
-        )
+        )  # fmt: skip
     return fitting
 
 
@@ -168,20 +167,18 @@ class Measure(Generic[T]):
         complete = {*known} >= {*self.needs}
         if texts or not complete:
             raise ResultError(
-                f"the {self.name} do not fit",
-                where=where or None,
+                f"the {self.name} do not fit", where=where or None,
                 expected="numbers" if complete else ", ".join(self.needs),
                 found=texts[0] if complete else shortened(", ".join(known)) or "none",
-            )
+            )  # fmt: skip
         return given
 
     def _refuse(self, given: object, where: str, form: str = "") -> NoReturn:
         raise ResultError(
-            f"the {self.name} do not fit",
-            where=where or None,
+            f"the {self.name} do not fit", where=where or None,
             expected=f"a result, the path of one, or a measure {form}".strip(),
             found=type(given).__name__,
-        )
+        )  # fmt: skip
 
 
 def _is_source(given: object) -> bool:

@@ -221,10 +221,9 @@ def measure(
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2 or not results.keys() >= {*pair}:
             raise ResultError(
-                "compare does not fit",
-                expected=f"pairs of {', '.join(results)}",
+                "compare does not fit", expected=f"pairs of {', '.join(results)}",
                 found=shortened(repr(pair)),
-            )
+            )  # fmt: skip
     trees: dict[str, xr.DataTree] = {}
     with counted("measuring", len(results), progress, unit="results") as report:
         for name, tree in results.items():

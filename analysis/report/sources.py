@@ -47,11 +47,10 @@ def named_sources(sources: Any) -> dict[str, Source]:
     for name, each in named.items():
         if not isinstance(each, Path | str | xr.DataTree):
             raise ResultError(
-                "this is not the result of a simulation",
-                where=name or None,
+                "this is not the result of a simulation", where=name or None,
                 expected="the path of a file, or the xarray.DataTree of bioae.simulate",
                 found=shortened(type(each).__name__),
-            )
+            )  # fmt: skip
     return named
 
 
@@ -63,10 +62,9 @@ def _check_names(names: Collection[str], results: int) -> None:
     for one, other in permutations(groups, 2):
         if other.startswith(f"{one}/"):
             raise ResultError(
-                "the name of a result begins with that of another one and '/'",
-                where=other,
+                "the name of a result begins with that of another one and '/'", where=other,
                 hint=f"Rename {one!r}",
-            )
+            )  # fmt: skip
 
 
 def is_table(source: Any) -> TypeGuard[Path | str]:

@@ -154,11 +154,10 @@ def whole_steps(tree: xr.DataTree, name: str, ms: float | None) -> int:
     dt_ms, width = float(tree.attrs["dt_ms"]), in_steps(tree, name, ms)
     if not np.isclose(width * dt_ms, ms) or width > steps(tree):
         raise ResultError(
-            "a window must be a whole number of steps",
-            where=name,
+            "a window must be a whole number of steps", where=name,
             expected=f"a multiple of {dt_ms:g} ms up to {steps(tree) * dt_ms:g} ms",
             found=f"{ms:g} ms",
-        )
+        )  # fmt: skip
     return width
 
 

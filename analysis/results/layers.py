@@ -71,10 +71,9 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     path = check_input(path, ResultError, "result")
     if not path.is_file():
         raise ResultError(
-            "this is a folder" if path.is_dir() else "there is no such file",
-            where=str(path),
+            "this is a folder" if path.is_dir() else "there is no such file", where=str(path),
             expected="the result of a simulation",
-        )
+        )  # fmt: skip
     with ExitStack() as opened:
         with readable(path, anywhere=True), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of attributes that are none of ours
@@ -156,11 +155,10 @@ def result_of(source: Source) -> xr.DataTree:
     tree = structured(source)
     if has_repeats(tree):
         raise ResultError(
-            "the result has several repeats of each example",
-            where=REPEAT,
+            "the result has several repeats of each example", where=REPEAT,
             expected="a result in which each presentation is an example",
             hint="Call bioae.analysis.presentations(result) first, and select repeats afterwards",
-        )
+        )  # fmt: skip
     return tree
 
 

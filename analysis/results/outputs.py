@@ -57,11 +57,10 @@ def images_of(tree: xr.DataTree, name: str) -> xr.DataArray:
     """Return the images ``"input"`` or ``"reconstruction"``, (example, [channel,] y, x)."""
     if name not in tree.variables:
         raise ResultError(
-            f"the result has no {name}",
-            where="task",
+            f"the result has no {name}", where="task",
             expected="reconstruction" if name == "reconstruction" else "that of a network",
             found=task_of(tree),
-        )
+        )  # fmt: skip
     return tree.to_dataset()[name]
 
 
@@ -80,10 +79,9 @@ def labels_of(tree: xr.DataTree) -> NDArray[Any]:
     """Return the class of each example, (example,); raise a `ResultError` without labels."""
     if "label" not in tree.variables:
         raise ResultError(
-            "the classes of the examples are not known",
-            where="label",
+            "the classes of the examples are not known", where="label",
             hint="Simulate images that have labels",
-        )
+        )  # fmt: skip
     return tree["label"].to_numpy()
 
 

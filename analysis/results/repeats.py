@@ -48,10 +48,9 @@ def presentations(tree: xr.DataTree | Path | str) -> xr.DataTree:
     if example.max(initial=0) > _LARGEST // factor - 1:
         raise ResultError(
             "the numbers of examples are too large to be joined with those of repeats",
-            where="example",
-            expected=f"numbers up to {_LARGEST // factor - 1}",
+            where="example", expected=f"numbers up to {_LARGEST // factor - 1}",
             found=str(example.max()),
-        )
+        )  # fmt: skip
     shown = np.repeat(example, repeat.size), np.tile(repeat, example.size)
     number = ("example", shown[0] * factor + shown[1], {"long_name": "example and repeat"})
     names = ((STIMULUS, "index in the data set"), (REPEAT, "repeat of the stimulus"))

@@ -95,10 +95,9 @@ def blocks(tree: xr.DataTree, layer: str, *, spikes: int | None = None) -> Itera
     if size != data.sizes["neuron"]:
         raise ResultError(
             "neurons of the layer were selected, and spikes are those of all neurons",
-            expected=f"{size} neurons",
-            found=str(data.sizes["neuron"]),
+            expected=f"{size} neurons", found=str(data.sizes["neuron"]),
             hint="Select from the answer, not from the result",
-        )
+        )  # fmt: skip
     spikes = whole(BLOCK if spikes is None else spikes, "spikes", least=1, error=ResultError)
     runs = _find_runs(data, spikes)
     examples = data.sizes["example"]

@@ -159,12 +159,11 @@ def _check_range(pixels: NDArray[Any], white: float, where: str) -> None:
     finite = np.isfinite(pixels[first])
     hint = "Give bytes (uint8) for 0 to 255, or scale to [0, 1]; in Python, white=255 does so"
     raise DataError(
-        "a pixel is outside the range" if finite else "a pixel is not finite",
-        where=where,
+        "a pixel is outside the range" if finite else "a pixel is not finite", where=where,
         expected=f"numbers in [0, {white:g}]",
         found=_placed(pixels[first], first, ("example", "channel", "y", "x")),
         hint=hint if finite and white == 1 else None,
-    )
+    )  # fmt: skip
 
 
 def check_signals(array: ArrayLike | FileArray, where: str) -> NDArray[Any] | FileArray:
@@ -194,11 +193,10 @@ def _check_values(block: NDArray[Any], place: tuple[int, ...], where: str) -> No
         first = np.unravel_index(start + int(np.argmin(inside)), block.shape)
         numbers = [int(at) + begin for at, begin in zip(first, place, strict=False)]
         raise DataError(
-            "a value does not fit",
-            where=where,
+            "a value does not fit", where=where,
             expected=f"finite numbers of a magnitude of at most {_LARGEST:g}",
             found=_placed(block[first], [*numbers, 0], ("example", "time", "channel")),
-        )
+        )  # fmt: skip
 
 
 def _placed(value: Any, place: Any, axes: tuple[str, ...]) -> str:

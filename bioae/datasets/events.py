@@ -132,12 +132,10 @@ class Addresses:
         if point.size and point.max() >= points:
             end = f"{points} (frame)" if self.unit == "step" else f"{points * point_ms:g} (ms)"
             raise DataError(
-                "an event comes after the end of a presentation",
-                where=where,
-                expected=f"times below {end}",
-                found=f"{self.time.max():g}",
+                "an event comes after the end of a presentation", where=where,
+                expected=f"times below {end}", found=f"{self.time.max():g}",
                 hint="Give the network more steps, or leave out later events",
-            )
+            )  # fmt: skip
         return point
 
 
@@ -154,10 +152,9 @@ def addresses_of_trains(
             "the examples differ in their number of spike trains"
             if len(channels) > 1
             else "there are no spike trains",
-            where=where,
-            expected="trains[example][channel], one train for each channel",
+            where=where, expected="trains[example][channel], one train for each channel",
             found=", ".join(map(str, channels)) or None,
-        )
+        )  # fmt: skip
     flat = [train for example in trains for train in example]
     if unit != "step":
         flat = [in_ms(train, f"{where}: spike train") for train in flat]

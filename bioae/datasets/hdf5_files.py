@@ -121,11 +121,10 @@ def _opened(path: Path, *, check: bool = False) -> Iterator[h5py.File]:
         raise
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise DataError(
-            "the file cannot be read as HDF5",
-            where=str(path),
+            "the file cannot be read as HDF5", where=str(path),
             expected="an HDF5 file of arrays of numbers, uncompressed or compressed by gzip",
             found=str(error),
-        ) from error
+        ) from error  # fmt: skip
 
 
 def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:

@@ -96,12 +96,11 @@ def _header(path: Path, content: bytes, ndim: int) -> tuple[np.dtype[Any], tuple
     zero, code, dimensions = _MAGIC.unpack_from(content)
     if zero != 0 or code not in _TYPES or dimensions != ndim:
         raise DataError(
-            "the magic number does not fit",
-            where=str(path),
+            "the magic number does not fit", where=str(path),
             expected=f"an IDX file of {ndim} dimension{'s' if ndim > 1 else ''}",
             found=f"0x{content[:4].hex()}",
             hint="Give the file under the name that belongs to its content",
-        )
+        )  # fmt: skip
     return _TYPES[code], struct.unpack_from(f">{ndim}I", content, _MAGIC.size)
 
 

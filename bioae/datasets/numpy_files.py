@@ -107,8 +107,6 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError("there is no such file", where=str(path))
     return DataError(
-        "the file cannot be read as NumPy arrays",
-        where=str(path),
-        expected="an .npy or .npz file without Python objects",
-        found=str(error),
-    )
+        "the file cannot be read as NumPy arrays", where=str(path),
+        expected="an .npy or .npz file without Python objects", found=str(error),
+    )  # fmt: skip

@@ -87,11 +87,9 @@ def fetch(name: str) -> Path:
             line = str(error).partition("\n")[0] or type(error).__name__
             failures.append(f"{mirror}: {shortened(line)}")
     raise DataError(
-        "the data set could not be fetched",
-        where=name,
-        found="; ".join(failures),
+        "the data set could not be fetched", where=name, found="; ".join(failures),
         hint=f"Connect to the internet, or {_completing(known)}",
-    )
+    )  # fmt: skip
 
 
 def _fetch_from(mirror: str, known: DataSet) -> Path:

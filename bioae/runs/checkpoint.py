@@ -117,11 +117,10 @@ def arrays_of(
     stored = {n.removeprefix(prefix): each for n, each in arrays.items() if n.startswith(prefix)}
     if stored.keys() != set(names):
         raise ArtefactError(
-            "the checkpoint belongs to another network",
-            where=where,
+            "the checkpoint belongs to another network", where=where,
             expected=f"for {kind!r} the arrays {', '.join(sorted(names)) or 'none'}",
             found=", ".join(sorted(stored)) or "none",
-        )
+        )  # fmt: skip
     return stored
 
 

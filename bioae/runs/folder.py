@@ -48,11 +48,10 @@ def check_folder(out: Path | str, *, resume: bool = False, overwrite: bool = Fal
         foreign = _foreign(out / name, is_run=is_run)
         if foreign is not None:
             raise OutputError(
-                "the folder holds something that is not of a run and was kept",
-                where=str(out),
+                "the folder holds something that is not of a run and was kept", where=str(out),
                 found=str(foreign.relative_to(out)),
                 hint="Choose another folder, or move it elsewhere",
-            )
+            )  # fmt: skip
     return out
 
 
@@ -93,10 +92,9 @@ def alone_in(out: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         raise OutputError(
-            "another process trains in this folder",
-            where=str(out),
+            "another process trains in this folder", where=str(out),
             hint="Wait until it has finished, or end it first",
-        ) from None
+        ) from None  # fmt: skip
     try:
         yield
     finally:

@@ -136,10 +136,9 @@ def record_names(record: object) -> tuple[str, ...]:
     if not listed or not all(isinstance(name, str) for name in names):
         example = record if isinstance(record, str) else "v"
         raise InputError(
-            "record does not fit",
-            expected=f"a list of names, such as [{example!r}]",
+            "record does not fit", expected=f"a list of names, such as [{example!r}]",
             found=repr(record),
-        )
+        )  # fmt: skip
     return tuple(sorted(set(names)))
 
 

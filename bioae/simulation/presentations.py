@@ -215,28 +215,24 @@ def check_declared(config: NetworkConfig, data: Declared) -> None:
     where = None if data.name == data.kind else f"{data.name}, split {data.split}"
     if (data.kind == "images") == config.in_time:
         raise DataError(
-            f"the network receives {'signals' if config.in_time else 'images'}",
-            where=where,
-            expected=needed_input(config),
-            found=f"{data.kind} of the shape {data.shape}",
-        )
+            f"the network receives {'signals' if config.in_time else 'images'}", where=where,
+            expected=needed_input(config), found=f"{data.kind} of the shape {data.shape}",
+        )  # fmt: skip
     if data.shape != config.input_shape:
         raise DataError(
-            f"the {data.kind} do not fit the network",
-            where=where,
+            f"the {data.kind} do not fit the network", where=where,
             expected=f"({'channel' if config.in_time else 'channel, y, x'}) = {config.input_shape}",
             found=f"{data.shape}",
-        )
+        )  # fmt: skip
     if data.points is not None and data.points != config.points:
         every = config.steps // config.points
         raise DataError(
-            "the signals do not last as long as a presentation",
-            where=where,
+            "the signals do not last as long as a presentation", where=where,
             expected=f"{config.points} points in time, for {config.steps} steps"
             + (f" and every = {every}" if every > 1 else ""),
             found=f"{data.points}",
             hint="Set steps, or the encoder's `every` (steps per point), in the network",
-        )
+        )  # fmt: skip
     if data.targets is not None:
         config.task.check_target_shape(data.targets, config.steps)
 

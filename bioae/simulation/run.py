@@ -39,10 +39,9 @@ def check_free(path: Path | str, *, resume: bool = False, overwrite: bool = Fals
     check_parts(folder)
     if folder.exists() and not resume and not overwrite:
         raise OutputError(
-            "an interrupted run left finished chunks, which were kept",
-            where=str(folder),
+            "an interrupted run left finished chunks, which were kept", where=str(folder),
             hint="Continue it with --resume, or start over with --overwrite",
-        )
+        )  # fmt: skip
     return path
 
 

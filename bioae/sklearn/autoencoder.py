@@ -144,8 +144,7 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Spik
     def _regularised(self, network: NetworkConfig) -> list[str]:
         if network.latent is None:
             raise NetworkError(
-                "the network names no latent layer, whose spikes are the code",
-                where="network",
+                "the network names no latent layer, whose spikes are the code", where="network",
                 expected="the key `latent`",
-            )
+            )  # fmt: skip
         return [network.latent]

@@ -75,11 +75,9 @@ class _Predictor(SpikingEstimator):
         """Return the spiking layers before the last."""
         if network.task != self._task:
             raise NetworkError(
-                "the task of the network is not that of the data",
-                where="network",
-                expected=f"task = {self._task.model_dump()}",
-                found=f"{network.task.model_dump()}",
-            )
+                "the task of the network is not that of the data", where="network",
+                expected=f"task = {self._task.model_dump()}", found=f"{network.task.model_dump()}",
+            )  # fmt: skip
         return [placed.name for placed in network.placed[:-1] if placed.can_fire]
 
 

@@ -54,10 +54,8 @@ class SpikeDerivative(ABC):
             if not (numeric and 0 < value < math.inf):
                 raise NetworkError(
                     f"the spike derivative {self.name!r} has an unusable parameter",
-                    where=field.name,
-                    expected="a positive finite number",
-                    found=repr(value),
-                )
+                    where=field.name, expected="a positive finite number", found=repr(value),
+                )  # fmt: skip
 
     def __call__(self, distance: Tensor, scale: Tensor, spike: Tensor) -> Tensor:
         """Return the derivative of the spike with respect to the distance.

@@ -27,18 +27,14 @@ class MirrorEngine(Engine):
         """Check that the options are those of PyTorch."""
         if self.backend.workers != 1:
             raise InputError(
-                "PyTorch runs in one process, with separate threads",
-                where="workers",
-                expected="1",
+                "PyTorch runs in one process, with separate threads", where="workers", expected="1",
                 found=str(self.backend.workers),
-            )
+            )  # fmt: skip
         if self.backend.connectivity != "shared":
             raise InputError(
-                "the mirror always shares weights",
-                where="connectivity",
-                expected="shared",
+                "the mirror always shares weights", where="connectivity", expected="shared",
                 found=self.backend.connectivity,
-            )
+            )  # fmt: skip
 
     @property
     def chunk_size(self) -> int:

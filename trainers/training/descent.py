@@ -356,10 +356,9 @@ def torch_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except Exception as error:  # of many kinds: some back ends have no module in this PyTorch
         raise NetworkError(
-            "the device cannot be used",
-            where="training.device",
+            "the device cannot be used", where="training.device",
             expected="a PyTorch device of this machine, such as cpu or cuda",
             found=f"{name!r}: {str(error).splitlines()[0]}",
             hint="For a GPU install its driver and a PyTorch for it (pytorch.org/get-started)",
-        ) from error
+        ) from error  # fmt: skip
     return device

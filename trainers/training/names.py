@@ -77,10 +77,9 @@ def _check_trainable(
     for name in settings.ever_trainable:
         if name not in kinds and any(name in model.trainable for model in models.values()):
             raise NetworkError(
-                f"no layer trains {name!r}",
-                where="training, trainable",
+                f"no layer trains {name!r}", where="training, trainable",
                 hint="Name it in the layers' own `trainable`, which replaces this list there",
-            )
+            )  # fmt: skip
         if name not in kinds:
             _refuse(name, models.values(), "training, trainable")
     for layer, own in settings.layers.items():
@@ -101,26 +100,23 @@ def _check_bounds(
             time_in_seconds(low, where=f"{where}, bounds.{name}", error=NetworkError)
         if name not in trained:
             raise NetworkError(
-                f"the layer does not train {name!r}",
-                where=f"{where}, bounds",
+                f"the layer does not train {name!r}", where=f"{where}, bounds",
                 hint="Name it in `trainable`",
-            )
+            )  # fmt: skip
 
 
 def _refuse(name: str, models: Iterable[NeuronModel], where: str) -> NoReturn:
     allowed = sorted({each for model in models for each in model.trainable})
     raise NetworkError(
-        f"no layer's neuron model lets {name!r} be trained",
-        where=where,
+        f"no layer's neuron model lets {name!r} be trained", where=where,
         expected=f"one of {', '.join(allowed)}" if allowed else "none: no [trainable]",
-    )
+    )  # fmt: skip
 
 
 def _check(where: str, names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             raise NetworkError(
-                f"no trained weight or parameter is called {name!r}",
-                where=where,
+                f"no trained weight or parameter is called {name!r}", where=where,
                 expected=f"one of {', '.join(known)}",
-            )
+            )  # fmt: skip

@@ -33,17 +33,15 @@ def check_trained(
     """
     if not weights:
         raise NetworkError(
-            "the network has nothing to train",
-            where="network.layers",
+            "the network has nothing to train", where="network.layers",
             expected="a layer with weights, biases or trainable parameters",
-        )
+        )  # fmt: skip
     for stage in stages:
         if not stage.trained(weights, parameters):
             raise NetworkError(
-                "nothing is left to train",
-                where=f"{stage.where}, frozen",
+                "nothing is left to train", where=f"{stage.where}, frozen",
                 found=", ".join(stage.settings.frozen),
-            )
+            )  # fmt: skip
 
 
 def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
@@ -80,10 +78,9 @@ def _check_scales(network: Network) -> None:
         if not np.all(compile_expression(scale, array_functions(np))(values)):
             raise NetworkError(
                 "the threshold of a neuron is 0, and the derivative of its spikes is divided by it",
-                where=f"layer {placed.name!r}",
-                expected=f"a value of {scale} that is not 0",
+                where=f"layer {placed.name!r}", expected=f"a value of {scale} that is not 0",
                 hint="Shift the potential, so that it fires above another value",
-            )
+            )  # fmt: skip
 
 
 def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) -> None:

@@ -111,9 +111,8 @@ def build_regularisers(
         if wrong or not allowed:
             which = f"{wrong[0]!r}, a layer {lack}" if wrong else f"no layer: each is one {lack}"
             raise NetworkError(
-                f"the regulariser acts on {which}",
-                where=f"{where}.{symbol}",
+                f"the regulariser acts on {which}", where=f"{where}.{symbol}",
                 expected=f"one of {', '.join(allowed)}" if allowed else None,
-            )
+            )  # fmt: skip
         terms[symbol] = term.model_copy(update={"layers": layers})
     return terms

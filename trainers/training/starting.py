@@ -118,11 +118,10 @@ def _redescribed(network: Network, config: NetworkConfig, where: str) -> Network
             if available.get(array) != shape:
                 raise NetworkError(
                     f"the weights {array!r} of the trained network do not fit [network]",
-                    where=where,
-                    expected=f"the shape {shape}",
+                    where=where, expected=f"the shape {shape}",
                     found=str(available.get(array, "none")),
                     hint="Leave [network] out to take that of the trained network",
-                )
+                )  # fmt: skip
             weights[array] = network.weights[array]
         own: set[str] = set()
         if placed.model == before[name].model:

@@ -77,11 +77,10 @@ def _restore(tensor: Tensor, stored: NDArray[Any], name: str, where: str) -> Non
     like = tensor.detach().cpu().numpy()
     if stored.shape != like.shape or stored.dtype != like.dtype:
         raise ArtefactError(
-            f"the checkpoint's {name!r} does not fit",
-            where=where,
+            f"the checkpoint's {name!r} does not fit", where=where,
             expected=f"{like.dtype} of shape {like.shape}",
             found=f"{stored.dtype} of shape {stored.shape}",
-        )
+        )  # fmt: skip
     if not np.isfinite(stored).all():
         raise ArtefactError(
             f"the checkpoint's {name!r} has values that are not finite", where=where

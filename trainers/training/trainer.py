@@ -156,20 +156,18 @@ class GradientTrainer(Trainer):
         batches = next((each.batches(len(self.data.train)) for each in stages), 0)
         if self.at.batch > batches:
             raise ArtefactError(
-                "the position of the checkpoint does not fit the run",
-                where=where,
+                "the position of the checkpoint does not fit the run", where=where,
                 expected=f"at most {batches} finished batches of the epoch",
                 found=str(self.at.batch),
-            )
+            )  # fmt: skip
         scores = [metrics.get(self._score_name) for metrics in self.records]
         numbers = [each for each in scores if isinstance(each, int | float)]
         if not len(numbers) == len(scores) == self.at.epoch:
             raise ArtefactError(
-                "the metrics do not fit the finished epochs",
-                where=where,
+                "the metrics do not fit the finished epochs", where=where,
                 expected=f"a number {self._score_name!r} of {self.at.epoch} epochs",
                 found=f"{len(numbers)} in metrics of {len(scores)}",
-            )
+            )  # fmt: skip
 
     @property
     def _score_name(self) -> str:

@@ -49,10 +49,9 @@ def data_sets(source: Any, request: Request) -> Data:
 def loaders(source: Any, _: Request) -> Data:
     """Reject loaders of batches."""
     raise DataError(
-        "a loader of batches may draw them in random order",
-        where=type(source).__name__,
+        "a loader of batches may draw them in random order", where=type(source).__name__,
         hint="Give its data set, loader.dataset",
-    )
+    )  # fmt: skip
 
 
 def _example_of(item: Any, where: str) -> tuple[Any, Any]:
@@ -66,11 +65,9 @@ def _example_of(item: Any, where: str) -> tuple[Any, Any]:
     elif len(item) in (1, 2):
         return item[0], item[1] if len(item) == 2 else None
     raise DataError(
-        "an item of the data set does not have the form of an example with its label",
-        where=where,
-        expected="(example, label)",
-        found=f"{type(item).__name__} of {len(item)}",
-    )
+        "an item of the data set does not have the form of an example with its label", where=where,
+        expected="(example, label)", found=f"{type(item).__name__} of {len(item)}",
+    )  # fmt: skip
 
 
 def _with_known(data: Data, known: Any, request: Request) -> Data:

@@ -29,12 +29,11 @@ def arranged(array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
     fits = 0 < len(set(letters)) == len(letters) and set(letters) <= set(order)
     if not fits or (("H" in letters) != ("W" in letters)) or not {"T", "H"} & set(letters):
         raise DataError(
-            "unknown layout",
-            where=f"{where}: layout",
+            "unknown layout", where=f"{where}: layout",
             expected="the axes in order: N examples, C channels, H rows, W columns, T points in "
             "time; such as NHWC, HW or NCT",
             found=repr(layout),
-        )
+        )  # fmt: skip
     if array.ndim != len(letters):
         expected, found = f"{len(letters)} axes", f"the shape {array.shape}"
         what = f"the array does not have the axes {layout}"
@@ -107,19 +106,15 @@ def _other_shape(
     kind: str, expected: str, layout: str, array: NDArray[Any], where: str
 ) -> DataError:
     return DataError(
-        f"the array does not have the shape of {kind}",
-        where=where,
-        expected=expected,
+        f"the array does not have the shape of {kind}", where=where, expected=expected,
         found=f"the shape {array.shape}",
         hint=f"Name the axes, in another order, with layout, such as layout={layout!r}",
-    )
+    )  # fmt: skip
 
 
 def _other_order(layout: str, array: NDArray[Any], where: str) -> DataError:
     return DataError(
-        f"the axes seem to be in the order {layout}",
-        where=where,
-        expected="(channel, y, x) or (time, channel) at the end",
-        found=f"the shape {array.shape}",
+        f"the axes seem to be in the order {layout}", where=where,
+        expected="(channel, y, x) or (time, channel) at the end", found=f"the shape {array.shape}",
         hint=f"Say so with layout={layout!r}, or reorder them",
-    )
+    )  # fmt: skip

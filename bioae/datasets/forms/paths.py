@@ -57,10 +57,9 @@ def _other(path: Path, request: Request) -> Data:
     """Load the data set of a name that is given as a path, or reject the path."""
     if path.exists():
         raise DataError(
-            "the kind of file is unknown",
-            where=str(path),
+            "the kind of file is unknown", where=str(path),
             expected="a folder of IDX or PNG files, or an .npz, .npy, .h5 or .hdf5 file",
-        )
+        )  # fmt: skip
     if str(path) in DATA_SETS:
         return request.convert(str(path))
     expected = f"{', '.join(DATA_SETS)}, a folder, or an .npz, .npy or HDF5 file"
@@ -72,10 +71,9 @@ def _load_idx(folder: Path, name: str, request: Request) -> Data:
     path = find_file(folder, split, "images")
     if path is None:
         raise DataError(
-            f"there are no images of the split {split}",
-            where=str(folder),
+            f"there are no images of the split {split}", where=str(folder),
             expected=f"one of {', '.join(file_names(split, 'images'))}, or PNG files",
-        )
+        )  # fmt: skip
     labels, indices = find_file(folder, split, "labels"), folder / indices_name(split)
     return Data.of_images(
         _bytes(path, 3),
@@ -90,9 +88,7 @@ def _bytes(path: Path, ndim: int) -> NDArray[np.uint8]:
     values = read_idx(path, ndim=ndim)
     if values.dtype != np.uint8:
         raise DataError(
-            "the IDX file holds no bytes",
-            where=str(path),
-            expected="unsigned bytes (type code 0x08)",
-            found=f"{values.dtype}",
-        )
+            "the IDX file holds no bytes", where=str(path),
+            expected="unsigned bytes (type code 0x08)", found=f"{values.dtype}",
+        )  # fmt: skip
     return values

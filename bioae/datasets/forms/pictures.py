@@ -60,9 +60,8 @@ def load_pictures(folder: Path, request: Request) -> Data:
             "images are both in folders of classes and outside of them"
             if groups[0]
             else f"there are no images of the split {split}",
-            where=str(root),
-            expected="PNG files, or a folder of PNG files for each class",
-        )
+            where=str(root), expected="PNG files, or a folder of PNG files for each class",
+        )  # fmt: skip
     paths = [path for each in zip_longest(*groups) for path in each if path is not None]
     pixels = _stacked(paths, str(folder), single, request.check)
     labels = np.array([numbers[path.parent.name] for path in paths]) if classes else None
@@ -81,12 +80,10 @@ def _pixels_of(picture: Any, where: str) -> NDArray[Any]:
         transparent = key is not None and (values == key).any()
     elif picture.mode in ("F", "I"):
         raise DataError(
-            "the numbers of this image have no range",
-            where=where,
-            expected="an image of 8 or 16 bits, or in colour",
-            found=f"mode {picture.mode}",
+            "the numbers of this image have no range", where=where,
+            expected="an image of 8 or 16 bits, or in colour", found=f"mode {picture.mode}",
             hint="Give numpy.asarray(image), with white= if 1 is not white",
-        )
+        )  # fmt: skip
     else:
         mode = {"1": "L", "L": "L", "RGB": "RGB"}.get(picture.mode, "RGBA")
         values = np.atleast_3d(np.asarray(picture.convert("RGBA" if key is not None else mode)))

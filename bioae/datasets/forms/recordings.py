@@ -143,10 +143,9 @@ def _fields(
             f"the field {missing[0]} of the events is missing"
             if missing
             else "the fields of the events differ in shape",
-            where=where,
-            expected="fields t and x, and perhaps y and p, shape (event,)",
+            where=where, expected="fields t and x, and perhaps y and p, shape (event,)",
             found=", ".join(map(str, names if missing else shapes)),
-        )
+        )  # fmt: skip
     return fields
 
 
@@ -172,11 +171,10 @@ def _size(
     if len(size) != 3:
         raise DataError(
             "the size of the sensor is not known" if sensor is None else "sensor does not fit",
-            where=where,
-            expected="the numbers of columns, rows and polarities",
+            where=where, expected="the numbers of columns, rows and polarities",
             found=None if sensor is None else repr(sensor),
             hint="Give it, such as sensor=(34, 34, 2): tonic's data sets have it as sensor_size",
-        )
+        )  # fmt: skip
     size = tuple(whole(n, f"{where}: sensor", least=1, most=2**31, error=DataError) for n in size)
     if channels is not None and math.prod(size) != channels:
         what, found = "the sensor does not fit the network", "{} x {} x {}".format(*size)
@@ -198,9 +196,7 @@ def _below(
     real = values.dtype.kind in "biuf"
     if not real or not ((values >= 0) & (values < end) & (values == np.floor(values))).all():
         raise DataError(
-            f"the field {name} of an event is outside the sensor",
-            where=where,
-            expected=expected,
+            f"the field {name} of an event is outside the sensor", where=where, expected=expected,
             found=f"{values.min()} to {values.max()}" if real and values.size else None,
-        )
+        )  # fmt: skip
     return values.astype(np.int64)

@@ -44,9 +44,8 @@ def _no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> Netwo
     """Return the error of a layer whose neurons cannot be exported."""
     return NetworkError(
         f"NIR has no node for the neuron model {placed.model.name!r}: {reason}",
-        where=f"layer {placed.name!r}",
-        hint=hint,
-    )
+        where=f"layer {placed.name!r}", hint=hint,
+    )  # fmt: skip
 
 
 def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
@@ -62,10 +61,9 @@ def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
     _check(placed)
     if schedule != "paper":
         raise _no_node(
-            placed,
-            f"in the order of a step {schedule!r}, input that arrives with a spike is lost",
+            placed, f"in the order of a step {schedule!r}, input that arrives with a spike is lost",
             "Export a network in the order of the paper, or one that was imported",
-        )
+        )  # fmt: skip
     return _measured(placed, parameters, network.config.dt_seconds)
 
 

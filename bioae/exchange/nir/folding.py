@@ -108,10 +108,9 @@ class Fold:
     def _check_mixing(self, name: str) -> None:
         if self.target_delay is not None:
             raise nir_error(
-                name,
-                "this node sums what arrives with different delays",
+                name, "this node sums what arrives with different delays",
                 expected="neurons after delays that differ, or one delay",
-            )
+            )  # fmt: skip
 
 
 def folded(
@@ -134,11 +133,9 @@ def check_unrolled(name: str, targets: int, sources: int) -> None:
     """Reject a dense layer that is too large, by the node that needs it."""
     if targets * sources > MOST_UNROLLED:
         raise nir_error(
-            name,
-            "this needs one weight for every pair of neurons",
-            expected=f"at most {MOST_UNROLLED:,} weights",
-            found=f"{targets:,} x {sources:,}",
-        )
+            name, "this needs one weight for every pair of neurons",
+            expected=f"at most {MOST_UNROLLED:,} weights", found=f"{targets:,} x {sources:,}",
+        )  # fmt: skip
 
 
 def _product(last: Any, first: Any) -> Any:
@@ -258,10 +255,9 @@ def _delay(fold: Fold, name: str, node: Graph) -> tuple[Fold, str]:
         raise nir_error(name, "a delay is negative", found=values.min())
     if fold.bias is not None and values.any():
         raise nir_error(
-            name,
-            "this delays a bias, which would be 0 at first and not constant",
+            name, "this delays a bias, which would be 0 at first and not constant",
             hint="Put the delay before the operation with the bias",
-        )
+        )  # fmt: skip
     if (values == values[0]).all():
         return replace(fold, delay=fold.delay + float(values[0])), "delay"
     place = "source_delay" if fold.is_identity else "target_delay"

@@ -64,10 +64,9 @@ def chain_of(graph: Graph) -> Chain:
     _inline(graph, "", nodes, edges)
     if max(len(nodes), len(edges)) > _MOST:
         raise InputError(
-            "the NIR graph is too large",
-            expected=f"at most {_MOST} nodes and edges",
+            "the NIR graph is too large", expected=f"at most {_MOST} nodes and edges",
             found=f"{len(nodes)} nodes and {len(edges)} edges",
-        )
+        )  # fmt: skip
     edges = list(dict.fromkeys(edges))
     _bypass_inner_ends(nodes, edges)
     for name, node in nodes.items():
@@ -150,10 +149,9 @@ class _Walk:
             name = following
         if operations:
             raise nir_error(
-                operations[-1][0],
-                "the graph ends with an operation and not with neurons",
+                operations[-1][0], "the graph ends with an operation and not with neurons",
                 hint="Add an LI node, which integrates its output",
-            )
+            )  # fmt: skip
         if not stages:
             raise InputError("the NIR graph has no neurons", expected=", ".join(NEURONS))
         for left in self._nodes:

@@ -69,11 +69,9 @@ def read_graph(path: Path | str) -> Graph:
 
 def _no_graph(path: Path, found: str) -> InputError:
     return InputError(
-        "the file is truncated or of another kind",
-        where=str(path),
-        expected="a NIR graph, as nir.write makes it",
-        found="a folder" if path.is_dir() else found,
-    )
+        "the file is truncated or of another kind", where=str(path),
+        expected="a NIR graph, as nir.write makes it", found="a folder" if path.is_dir() else found,
+    )  # fmt: skip
 
 
 def write_graph(graph: Graph, path: Path | str, *, overwrite: bool = False) -> None:

@@ -90,10 +90,9 @@ def _check_times(
         raise nir_error(name, f"{field} is out of bounds", expected="from 1e-12 to 1e6 seconds")
     if reset == "subtract_delayed" and field != "tau_syn" and (values == dt).any():
         raise nir_error(
-            name,
-            f"{field} is the time step, so nothing is left of v from which to subtract",
+            name, f"{field} is the time step, so nothing is left of v from which to subtract",
             hint="Choose another reset",
-        )
+        )  # fmt: skip
     if values.min() < dt * (1 - 1e-6):
         _LOGGER.warning(
             "NIR node %r: %s of %g s is shorter than dt = %g s, in which forward Euler overshoots. "

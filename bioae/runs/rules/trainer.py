@@ -106,19 +106,17 @@ class RuleTrainer(Trainer):
         """Set the state from that of a checkpoint."""
         if self.at.epoch > self._settings.epochs:
             raise NetworkError(
-                "the run has finished more epochs than requested",
-                where=where,
+                "the run has finished more epochs than requested", where=where,
                 expected=f"learning.epochs of at least {self.at.epoch}",
                 found=str(self._settings.epochs),
-            )
+            )  # fmt: skip
         begun, examples = bool(self.at.epoch or self.at.done), len(self.data.train)
         if self.at.done >= examples or bool(self.records) != begun:
             raise ArtefactError(
-                "the position of the checkpoint does not fit the run and its metrics",
-                where=where,
+                "the position of the checkpoint does not fit the run and its metrics", where=where,
                 expected=f"fewer than {examples} presentations of the epoch",
                 found=f"{self.at.done}, and {len(self.records)} records of metrics",
-            )
+            )  # fmt: skip
         stored = arrays_of("weight", arrays, self.network.weights, where)
         self.network = Network(self.network.config, stored)
         moments = [name for name in arrays if name.startswith("optimiser/")]

@@ -85,11 +85,10 @@ class LayerSpikes:
         columns = [np.asarray(column) for column in (example, step, neuron)]
         if len({column.shape for column in columns}) > 1:
             raise ResultError(
-                "the spikes do not fit together",
-                where=where,
+                "the spikes do not fit together", where=where,
                 expected="as many examples and steps as neurons",
                 found=" and ".join(str(column.shape) for column in columns),
-            )
+            )  # fmt: skip
         limits = {"example": examples, "step": steps, "neuron": int(np.prod(shape))}
         for (label, limit), column in zip(limits.items(), columns, strict=True):
             _check_range(label, column, limit, where)
@@ -146,12 +145,11 @@ class LayerSpikes:
             )
         if self.counts.shape != (examples, steps) or self.counts.sum() != len(self.neuron):
             raise ResultError(
-                "the spikes do not fit the examples and steps",
-                where=where,
+                "the spikes do not fit the examples and steps", where=where,
                 expected=f"{examples} examples of {steps} steps",
                 found=f"{len(self.neuron)} spikes, {self.counts.sum()} of them in "
                 f"{' × '.join(map(str, self.counts.shape))} steps",
-            )
+            )  # fmt: skip
         _check_range("neuron", self.neuron, self.size, where)
         offsets = np.arange(steps, dtype=np.int64) * self.size
         for counts, (start, stop) in zip(self.counts, self._bounds(), strict=True):
@@ -161,11 +159,10 @@ class LayerSpikes:
             if twice.size:
                 step, neuron = divmod(int(key[twice[0]]), self.size)
                 raise ResultError(
-                    "a neuron spikes twice in one step, or spikes are not sorted",
-                    where=where,
+                    "a neuron spikes twice in one step, or spikes are not sorted", where=where,
                     found=f"neuron {neuron} in step {step}",
                     hint="A recorded spike is there twice, or dt is longer than an interval",
-                )
+                )  # fmt: skip
 
     def _bounds(self) -> list[tuple[int, int]]:
         """Return the places of each example's first spike and of the next example's."""

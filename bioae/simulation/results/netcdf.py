@@ -71,11 +71,10 @@ def check_replaced(path: Path | str) -> None:
     path = as_path(path, OutputError, "output")
     if path.is_file() and path.stat().st_size and not _is_result(path):
         raise OutputError(
-            "the output would replace a file that is not a result, which was kept",
-            where=str(path),
+            "the output would replace a file that is not a result, which was kept", where=str(path),
             expected="a new file, or the result of a simulation (netCDF)",
             hint="Choose another path, or remove the file",
-        )
+        )  # fmt: skip
 
 
 def _is_result(path: Path) -> bool:

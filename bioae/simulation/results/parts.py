@@ -155,10 +155,9 @@ def _run_of(folder: Path) -> dict[str, str]:
             raise ValueError("it holds no names")
     except (OSError, ValueError) as error:
         raise OutputError(
-            "this is not the folder of an interrupted run, and was kept",
-            where=str(folder),
+            "this is not the folder of an interrupted run, and was kept", where=str(folder),
             hint="Remove it, or choose another output",
-        ) from error
+        ) from error  # fmt: skip
     return {str(name): str(value) for name, value in stored.items()}
 
 

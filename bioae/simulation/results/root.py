@@ -184,10 +184,9 @@ def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
         del axes[3]
     if images.ndim not in axes or not images.size:
         raise ResultError(
-            "the images do not fit",
-            expected=f"{' or '.join(axes.values())}, and not empty",
+            "the images do not fit", expected=f"{' or '.join(axes.values())}, and not empty",
             found=str(images.shape),
-        )
+        )  # fmt: skip
     first = next(iter(outputs.values()))
     each = images.shape if "reconstruction" in outputs else (0, *first.shape[1:])
     for name, values in outputs.items():
@@ -198,11 +197,10 @@ def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
             )
         if not np.isfinite(values).all():
             raise ResultError(
-                "the network's output is not finite",
-                where=name,
+                "the network's output is not finite", where=name,
                 hint="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt; recorded states show which neurons diverge",
-            )
+            )  # fmt: skip
 
 
 def _check_numbers(root: Root) -> None:

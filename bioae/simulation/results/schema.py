@@ -107,10 +107,9 @@ def _check_complete(tree: xr.DataTree, missing: list[str], where: str) -> None:
         texts = (f"{kind} {', '.join(names)}" for kind, names in lacking.items() if names)
         raise ResultError(
             "this is not the result of a simulation" if foreign else "the result is incomplete",
-            where=where,
-            expected=shortened("; ".join(texts), 1000),
+            where=where, expected=shortened("; ".join(texts), 1000),
             hint="Spikes from elsewhere: bioae.analysis.from_monitors" if foreign else None,
-        )
+        )  # fmt: skip
 
 
 def _task(tree: xr.DataTree) -> str:
@@ -146,11 +145,10 @@ def _check_dims(
 ) -> None:
     if key(tree[name].dims) not in [key(dims) for dims in allowed]:
         raise ResultError(
-            f"{name!r} has other dimensions",
-            where=where,
+            f"{name!r} has other dimensions", where=where,
             expected=" or ".join(f"({', '.join(map(str, dims))})" for dims in allowed),
             found=str(tree[name].dims),
-        )
+        )  # fmt: skip
     _check_kind(tree, name, kind, where)
 
 

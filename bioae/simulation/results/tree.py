@@ -173,10 +173,9 @@ def _check_names(layers: Sequence[LayerSpikes]) -> None:
     for name in names:
         if not name or "/" in name or name in {".", ".."}:
             raise ResultError(
-                "a layer's name cannot be that of a group",
-                expected="a word without '/'",
+                "a layer's name cannot be that of a group", expected="a word without '/'",
                 found=repr(name),
-            )
+            )  # fmt: skip
     for name, following in pairwise(names):
         if name == following:
             raise ResultError("two layers have the same name", found=repr(name))

@@ -80,10 +80,9 @@ def count_workers(client: Client) -> int:
         client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
     except TimeoutError as error:
         raise TargetError(
-            "the Dask cluster has no workers",
-            where=str(client.scheduler.address),
+            "the Dask cluster has no workers", where=str(client.scheduler.address),
             hint="Start some: dask worker --nthreads 1 ADDRESS",
-        ) from error
+        ) from error  # fmt: skip
     return max(1, len(client.nthreads()))
 
 
@@ -219,8 +218,6 @@ def _check_versions(expected: Mapping[str, str]) -> None:
     for package, version in expected.items():
         if installed[package] != version:
             raise TargetError(
-                f"a worker of the Dask cluster has another version of {package}",
-                expected=version,
-                found=installed[package],
-                hint="Install the same versions on all of them",
-            )
+                f"a worker of the Dask cluster has another version of {package}", expected=version,
+                found=installed[package], hint="Install the same versions on all of them",
+            )  # fmt: skip

@@ -105,19 +105,17 @@ class Brian2Engine(Engine):
         """Build the network to learn, presentation after presentation, within a block."""
         if self.backend.target == "cuda_standalone":
             raise TargetError(
-                "networks do not learn on CUDA",
-                where="cuda_standalone",
+                "networks do not learn on CUDA", where="cuda_standalone",
                 hint="Use --target cpp_standalone",
-            )
+            )  # fmt: skip
         several = updates.batch_size > 1
         if several or updates.optimiser is not None:
             raise NetworkError(
                 "in Brian2 presentations learn one after another, by the statements of the rule",
-                where=self.backend.target,
-                expected="a batch size of 1 and no optimiser",
+                where=self.backend.target, expected="a batch size of 1 and no optimiser",
                 found=f"a batch size of {updates.batch_size}" if several else "an optimiser",
                 hint='Use the target "torch"',
-            )
+            )  # fmt: skip
         with self.runner(presentations, learning=True) as runner:
             yield _Brian2Learner(runner)
 
@@ -175,10 +173,9 @@ class _Runtime(BuiltRunner):
         self.built.run(**_reporting(self.built, part.stop - part.start))
         for name in uncompiled_objects(self.built.network):
             raise TargetError(
-                "a part of the network could not be compiled, and Brian2 left it out",
-                where=name,
+                "a part of the network could not be compiled, and Brian2 left it out", where=name,
                 hint="Use --target numpy",
-            )
+            )  # fmt: skip
         self.built.keep_state()
         return self.built.read(part.stop - part.start)
 

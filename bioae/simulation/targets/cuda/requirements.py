@@ -60,9 +60,8 @@ class Toolkit:
             package = f"nvidia-curand{'' if toolkit.version >= 13 else '-cu12'}"
             raise _missing(
                 "cuRAND, which the CUDA toolkit lacks",
-                f"pip install {package}, or install the whole toolkit",
-                where=str(toolkit.folder),
-            )
+                f"pip install {package}, or install the whole toolkit", where=str(toolkit.folder),
+            )  # fmt: skip
         return toolkit
 
     @cached_property
