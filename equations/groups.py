@@ -24,7 +24,7 @@ from bioae.errors import ModelError, shortened
 from bioae.unit_text import readable, unit_in_equations, unit_name
 
 #: The input of a network weight of 1, by the unit of the variable that receives it.
-_WEIGHTS = {"volt": "1*mV", "siemens": "1*nS", "amp": "1*nA"}
+_WEIGHTS = {"1": "1", "volt": "1*mV", "siemens": "1*nS", "amp": "1*nA"}
 
 #: The keys of a model whose texts may name constants.
 _KEYS = (

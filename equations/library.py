@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from brian2 import Equations, NeuronGroup, Quantity
 
 #: A neuron model, or what `load_neuron` makes one of.
-NeuronLike: TypeAlias = "str | Path | NeuronModel | NeuronGroup"
+NeuronLike: TypeAlias = "str | Path | NeuronModel | NeuronGroup | Equations"
 
 _NEURONS, _SYNAPSES = (Path(__file__).resolve().parent / name for name in ("neurons", "synapses"))
 
@@ -41,7 +41,7 @@ def load_neuron(neuron: NeuronLike) -> NeuronModel:
     ----------
     neuron
         The name of a shipped model (see `available`), the path of a TOML file, a model, or a
-        Brian2 `NeuronGroup` (see `NeuronModel.from_brian2`).
+        Brian2 `NeuronGroup`, or equations (see `NeuronModel.from_brian2`).
 
     Raises
     ------
@@ -60,8 +60,9 @@ def load_neuron(neuron: NeuronLike) -> NeuronModel:
 
 
 def is_neuron(source: Any) -> bool:
-    """Return whether this is a model or a Brian2 group, rather than the name of one."""
-    return isinstance(source, NeuronModel) or hasattr(source, "user_equations")
+    """Return whether this is a model, a Brian2 group or equations, rather than a name."""
+    kinds = ("user_equations", "diff_eq_names")  # of groups and of equations
+    return isinstance(source, NeuronModel) or any(hasattr(source, kind) for kind in kinds)
 
 
 def from_brian2(

@@ -58,7 +58,7 @@ class NetworkConfig(Shown, Table):
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
         (1, 28, 28), description="(channel, y, x) of an image, or (channel) of a signal"
     )
-    dt: str = Field("1*ms", description="the time step")
+    dt: str = Field("1*ms", description="the time step; Brian2's default is 0.1 ms")
     steps: Steps = Field(25, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")

@@ -113,7 +113,7 @@ def test_equations_get_constants_from_where_they_are() -> None:
     given = {"threshold": "x > theta", "reset": "x = 0", "refractory": 2 * ms}
     model = NeuronModel.from_brian2("dx/dt = -x/tau + xi*tau**-0.5 : 1", **given)
     assert model.parameters == {"tau": "10*ms", "theta": "1.5"}
-    assert (model.input, model.weight, model.refractory) == ("x", "1*1", "2*ms")
+    assert (model.input, model.weight, model.refractory) == ("x", "1", "2*ms")
     same = NeuronModel.from_brian2(brian2.Equations("dx/dt = -x/tau : 1", tau=tau), namespace={})
     assert "10. * msecond" in same.equations
     text = "dx/dt = (level - x)/tau : 1"
