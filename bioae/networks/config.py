@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
@@ -26,7 +27,7 @@ from bioae.networks.layer_base import PopulationBase, Shape, as_text
 from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.placing import check_graph, places
-from bioae.networks.schedule import SCHEDULES, ScheduleName, Timing
+from bioae.networks.schedule import SCHEDULES, ClockName, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
 from bioae.showing import Shown, Summary
 
@@ -52,7 +53,7 @@ class NetworkConfig(Shown, Table):
     """
 
     newer: ClassVar[frozenset[str]] = frozenset(
-        {"task", "synapses", "layers", "populations", "projections"}
+        {"task", "synapses", "layers", "populations", "projections", "clock"}
     )
 
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
@@ -61,6 +62,10 @@ class NetworkConfig(Shown, Table):
     dt: str = Field("1*ms", description="the time step; Brian2's default is 0.1 ms")
     steps: Steps = Field(25, description="steps T of a presentation")
     schedule: ScheduleName = Field("brian2", description="the order of operations within a step")
+    clock: ClockName = Field(
+        "staggered", description="whether windows of presentations begin later in deeper layers, "
+        "or at the same time in all"
+    )  # fmt: skip
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
     task: Task = Field(default_factory=Reconstruction)
@@ -377,7 +382,10 @@ class NetworkConfig(Shown, Table):
     @cached_property
     def timing(self) -> Timing:
         """The steps of presentations."""
-        return Timing(SCHEDULES[self.schedule], self.steps)
+        schedule = SCHEDULES[self.schedule]
+        if self.clock == "common":
+            schedule = replace(schedule, lead_in=0)
+        return Timing(schedule, self.steps)
 
     @cached_property
     def dt_seconds(self) -> float:

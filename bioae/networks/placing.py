@@ -36,6 +36,9 @@ class _Description(Protocol):
     def encoded_shape(self) -> Shape: ...
 
     @property
+    def clock(self) -> str: ...
+
+    @property
     def neuron(self) -> str: ...
 
     @property
@@ -98,11 +101,12 @@ def places(config: _Description) -> tuple[Place, ...]:
 
 def _placed_chain(config: _Description) -> tuple[Place, ...]:
     placed: list[Place] = []
-    source, shape = ENCODER, config.encoded_shape
-    for depth, layer in enumerate(config.layers, start=1):
+    source, shape, common = ENCODER, config.encoded_shape, config.clock == "common"
+    for number, layer in enumerate(config.layers, start=1):
         feed = PlacedProjection(
-            f"{layer.name}.weight", source, shape, layer.output_shape(shape), layer, 2 * depth,
-            delay=layer.delay, initial=layer.initial, gain=layer.gain, sign=layer.sign,
+            f"{layer.name}.weight", source, shape, layer.output_shape(shape), layer, 2 * number,
+            lag=int(common), delay=layer.delay, initial=layer.initial, gain=layer.gain,
+            sign=layer.sign,
         )  # fmt: skip
         projections = [(feed, layer.synapse, f"layer {layer.name!r}, synapse")]
         source, shape = layer.name, feed.shape
@@ -110,7 +114,7 @@ def _placed_chain(config: _Description) -> tuple[Place, ...]:
             initial = layer.recurrent_initial
             own = PlacedProjection(
                 f"{layer.name}.recurrent", layer.name, shape, shape,
-                Dense(name=layer.name, **_size(shape)), 2 * depth + 1, lag=1, own=True,
+                Dense(name=layer.name, **_size(shape)), 2 * number + 1, lag=1, own=True,
                 autapses=layer.autapses,
                 delay=layer.recurrent_delay, gain=layer.recurrent_gain or layer.gain,
                 initial=layer.initial if initial is None else initial,
@@ -120,7 +124,7 @@ def _placed_chain(config: _Description) -> tuple[Place, ...]:
         for key in ("delay", "recurrent_delay"):
             where = f"layer {layer.name!r}, {key}"
             check_delay(getattr(layer, key), dt=config.dt_seconds, steps=config.steps, where=where)
-        placed.append(_placed(config, layer, (depth, depth, shape), projections))
+        placed.append(_placed(config, layer, (number, 0 if common else number, shape), projections))
     return tuple(placed)
 
 
@@ -130,7 +134,10 @@ def _size(shape: Shape) -> dict[str, Any]:
 
 def _placed_graph(config: _Description) -> tuple[Place, ...]:
     edges = [(each.source, each.to) for each in config.projections]
-    depth = {ENCODER: 0, **depths([each.name for each in config.populations], edges)}
+    names = [ENCODER, *(each.name for each in config.populations)]
+    depth = dict.fromkeys(names, 0)
+    if config.clock == "staggered":
+        depth |= depths(names[1:], edges)
     shapes = {ENCODER: config.encoded_shape}
     shapes |= {each.name: each.neurons for each in config.populations}
     received: dict[str, list[tuple[PlacedProjection, str | None, str]]] = {n: [] for n in shapes}

@@ -2,7 +2,8 @@
 
 A spike acts on the next layer one step later, so a presentation reaches a layer at depth d after d
 steps. Every layer gets its whole presentation: with `steps` T, the window of a layer at depth d in
-presentation k is the T steps from ``k * period + d`` on.
+presentation k is the T steps from ``k * period + d`` on. On a common clock all depths are 0, there
+is no lead-in, and spikes arrive one step later wherever they go, as in a plain Brian2 script.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 ScheduleName = Literal["brian2", "paper"]
+
+#: Whether the window of a population begins with its first input, or with all others.
+ClockName = Literal["staggered", "common"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Schedule:
 
     slots: tuple[str, ...]
     lead_in: int
+
+    @property
+    def at_once(self) -> bool:
+        """True if spikes without a delay arrive in the step in which they were fired."""
+        return self.slots.index("thresholds") < self.slots.index("synapses")
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -94,9 +103,15 @@ class Timing:
         own
             Whether the target is the source.
         """
-        lead_in = self.schedule.lead_in
-        late = lead_in - lag
-        return range((-lead_in if own else 0) - late, self.steps - late)
+        late = self.schedule.at_once - lag
+        return range((-self.schedule.lead_in if own else 0) - late, self.steps - late)
+
+    def shift(self, lag: int) -> int:
+        """Return the steps from a spike, in the source's window, to the target's first step by it.
+
+        They count from the first step in which the target runs, its lead-in included.
+        """
+        return lag - self.schedule.at_once + self.schedule.lead_in
 
     def learning(self, *, recurrent: bool) -> LearningSteps:
         """Return the steps of the target's window in which a pathway learns."""

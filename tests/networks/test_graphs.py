@@ -83,9 +83,12 @@ def spikes_of(result: xr.DataTree, name: str) -> np.ndarray[Any, Any]:
 
 @pytest.mark.medium
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
-def test_spikes_are_those_of_the_mirror(schedule: str, target: Any) -> None:
-    network = network_of(schedule)
+@pytest.mark.parametrize(
+    ("target", "clock"),
+    [("numpy", "staggered"), ("numpy", "common"), ("cpp_standalone", "staggered")],
+)
+def test_spikes_are_those_of_the_mirror(schedule: str, target: Any, clock: str) -> None:
+    network = network_of(schedule, clock=clock)
     mirror, brian = (simulate(network, IMAGES, each, progress=False) for each in ("torch", target))
     for name in "abcdef":
         assert spikes_of(mirror, name).shape[1] > 10

@@ -65,7 +65,7 @@ class Member:
     def fired(self, step: int, delay: int, *, own: bool) -> Tensor | None:
         """Return the spikes that arrive in a step after a delay; None: there are none."""
         # Where synapses come before thresholds, spikes of the step before arrive.
-        place = step - self.start - delay - (1 - self._lead_in)
+        place = step - self.start - delay - (not self.neuron.schedule.at_once)
         inside = (0 if own else self._lead_in) <= place < len(self._spikes)
         return self._spikes[place] if inside else None
 

@@ -88,7 +88,14 @@ class LayerMirror(nn.Module):
         )
         delays = network.delays(placed)
         self._pathways = nn.ModuleList(
-            pathway_of(placed, each, delays[each.name], network.weights, arrays)
+            pathway_of(
+                placed,
+                each,
+                delays[each.name],
+                arrays,
+                shift=network.config.timing.shift(each.lag),
+                indices=each.indices(network.weights),
+            )
             for each in placed.projections
         )
         within = [pathway for each, pathway in self.pathways if each.own]
@@ -229,7 +236,7 @@ class LayerMirror(nn.Module):
         others = [each for each in self.pathways if not each[0].own]
         if len(others) != 1 or len(own) > 1:
             raise Unsupported("several projections to a population")
-        if others[0][0].lag or any(each.target is not None for each, _ in (*own, *others)):
+        if others[0][1].lag or any(each.target is not None for each, _ in (*own, *others)):
             raise Unsupported("a projection across layers, or to a variable by name")
         if any(each.layer.listed for each, _ in own):
             raise Unsupported("sparse connections within a layer")
@@ -335,7 +342,8 @@ class LayerMirror(nn.Module):
                 values = self.neuron.start(len(before), key) | self.neuron.at(-lead_in, key)
                 self.neuron.step(values, arriving[0], self.recurrence)
                 before = values["_spike"]
-            sent = torch.cat([before[None], spikes])[: len(arriving)]
+            late = self.neuron.schedule.at_once > lead_in  # known in the step in which they arrive
+            sent = spikes if late else torch.cat([before[None], spikes])[: len(arriving)]
             for each, pathway in own:
                 found = pathway.over(sent, self.weights_of(each), len(arriving))
                 arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]

@@ -204,7 +204,7 @@ class _Script:
         )
         factors = [f"int({each})" for each in code]
         if pathway.projection.source == ENCODER and self.config.encoder.graded:
-            late = " - delay" * bool(pathway.delay.any()) + " - dt" * (1 - lead_in)
+            late = " - delay" * bool(pathway.delay.any()) + " - dt" * (not timing.schedule.at_once)
             factors.insert(0, f"drive(t{late}, i)")
         return factors
 

@@ -105,7 +105,7 @@ class InputNeurons(PresentedGroup):
         if not self._config.in_time or delay is None:
             return f"{HELD}_pre"
         # Where synapses come before thresholds, a spike of no delay was emitted in the step before.
-        late = 1 - self._config.timing.schedule.lead_in
+        late = 1 - self._config.timing.schedule.at_once
         return f"{self.table.name}(t - ({delay} + {late})*dt, i)"
 
     def _add_variables(self, size: int) -> None:

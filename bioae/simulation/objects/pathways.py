@@ -161,7 +161,7 @@ class Pathway:
     def _check_delays(self) -> None:
         # brian2cuda reads delayed spikes from the slot that the step's threshold will fill: a step
         # too early where the schedule has pathways before thresholds.
-        early = self.clock.timing.schedule.lead_in == 0 and self.delay.max() > 0
+        early = not self.clock.timing.schedule.at_once and self.delay.max() > 0
         if early and active_target() == "cuda_standalone":
             raise TargetError(
                 "synapses with delays arrive early on CUDA, in the paper's order of a step",

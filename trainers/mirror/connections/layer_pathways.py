@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.networks.inputs import Steps
+from bioae.networks.layer_base import Index
 from bioae.networks.layers import Dense
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
@@ -26,8 +25,10 @@ def pathway_of(
     placed: PlacedLayer,
     projection: PlacedProjection,
     delay: Steps,
-    stored: Mapping[str, NDArray[Any]],
     arrays: Arrays,
+    *,
+    shift: int,
+    indices: tuple[Index, ...],
 ) -> Pathway:
     """Return the pathway of a projection to a layer.
 
@@ -37,8 +38,10 @@ def pathway_of(
         The layer, and the projection.
     delay
         The delays of its connections in steps.
-    stored
-        The network's arrays.
+    shift
+        See `Timing.shift`.
+    indices
+        The synapses of a sparse projection, see `PlacedProjection.indices`.
     arrays
         The source of memory for connections that follow sparse spikes.
     """
@@ -46,7 +49,7 @@ def pathway_of(
     connection: Callable[[Tensor, Tensor], Tensor] = partial(connect, projection.layer)
     events = None if projection.own else _on_events(projection, arrays)
     if projection.layer.listed:
-        source, target = projection.indices(stored)
+        source, target = indices
         connection = SparseConnection(source, target, placed.size)
         events = None
     return Pathway(
@@ -54,7 +57,7 @@ def pathway_of(
         placed.shape,
         delay,
         # Spikes of the layer itself are known from its lead-in on, see `LayerMirror.arrived`.
-        lag=0 if projection.own else projection.lag,
+        lag=0 if projection.own else shift,
         target=projection.target,
         separate_inhibition=placed.separate_inhibition and projection.target is None,
         present=None if possible is None else torch.from_numpy(possible),
