@@ -63,7 +63,12 @@ class PlainNeurons(Neurons):
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Values of the group's variables, by name: one for all neurons, or one per neuron."""
         program, declared = self.program, declared_equations(self.program.model)
-        own = {n: v for n, v in self.parameters.items() if v.ndim or n in declared}
+        standard, texts = default_parameters(program), program.model.parameters
+        own = {
+            name: value
+            for name, value in self.parameters.items()
+            if value.ndim or name in declared or value != standard[name] or not _closed(texts[name])
+        }
         if program.model.settle:
             noise = settling_noise(program.draws, population=self.number, n=self.size)
             state = initial_state(program, self.parameters, dt=self.dt, n=self.size, noise=noise)
@@ -77,19 +82,14 @@ class PlainNeurons(Neurons):
     @cached_property
     def namespace(self) -> dict[str, str]:
         """The values of other parameters, by name, as Python code."""
-        program, standard = self.program, default_parameters(self.program)
-        values = {"unit": program.model.weight} if self._has_unit else {}
-        for name in program.parameters.keys() - self.arrays.keys():
-            value, text = self.parameters[name], program.model.parameters[name]
-            if value != standard[name] or not Expression(text).names <= constants().keys():
-                text = f"{float(value)!r}*({self._unit(name)})".removesuffix("*(1)")
-            values[name] = text
+        model, known = self.program.model, self.program.parameters.keys() - self.arrays.keys()
+        values = {name: model.parameters[name] for name in known}
+        values |= {"unit": model.weight} if self._has_unit else {}
         return {name: ast.unparse(ast.parse(values[name])) for name in sorted(values)}
 
     @property
     def _has_unit(self) -> bool:
-        weight = self.program.model.weight
-        return weight != "1" and Expression(weight).names <= constants().keys()
+        return self.program.model.weight != "1" and _closed(self.program.model.weight)
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -107,7 +107,9 @@ class PlainNeurons(Neurons):
         # Neurons may differ in what they share in the model.
         text = re.sub(r"\(\s*shared\s*\)|\bshared\s*,\s*|,\s*shared\b", "", text)
         lines = text.strip().splitlines()
-        lines += [f"{n} : {self._unit(n)} (constant)" for n in self.arrays if n not in declared]
+        for name in sorted(self.arrays.keys() - {*declared.names}):
+            flags = "constant" if self.arrays[name].ndim else "shared, constant"
+            lines.append(f"{name} : {self._unit(name)} ({flags})")
         return "\n".join(line.strip() for line in [*lines, *(f"{n} : 1" for n in self._sums)])
 
     @property
@@ -157,3 +159,8 @@ class PlainNeurons(Neurons):
 
 def _sum_to(target: str) -> str:
     return f"arrived_{target}"
+
+
+def _closed(text: str) -> bool:
+    """Return whether an expression names only units and constants."""
+    return Expression(text).names <= constants().keys()

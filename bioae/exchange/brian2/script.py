@@ -151,7 +151,8 @@ class _Script:
             programs[key] = placed.readout_program, arrays.readout
         for key, (program, parameters) in programs.items():
             neurons = PlainNeurons(
-                program, parameters, placed.size, placed.depth, population_number(placed.number),
+                program, parameters, placed.size, placed.depth,
+                population_number(placed.number, readout=parameters is arrays.readout),
                 biases=arrays.biases, dt=self.config.dt_seconds,
             )  # fmt: skip
             self.groups[key] = neurons
