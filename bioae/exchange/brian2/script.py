@@ -196,9 +196,11 @@ class _Script:
         step = f"(t_in_timesteps + {-timing.start(placed.depth) % period}) % {period}"
         names = {f"{STEP}_post": f"{step} - {lead_in}" if lead_in else step}
         names[DELAY] = "timestep(delay, dt)"
-        # Spikes after the last step of the source change only the potential at the end.
         read = self.config.decoder.reads_potential and placed is self.config.placed[-1]
-        conditions = [each for each in pathway.conditions if read or ">=" in each]
+        stop = timing.arriving(pathway.projection.lag, own=pathway.projection.own).stop
+        # Spikes that arrive after the last threshold change only the potential at the end.
+        at_end = timing.schedule.at_once and pathway.delay.min() + stop == timing.steps - 1
+        conditions = [e for e in pathway.conditions if read or not at_end or ">=" in e]
         code = (
             word_substitute(each, names).replace("= 0 + ", "= ").replace("+ -", "- ")
             for each in conditions

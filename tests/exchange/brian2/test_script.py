@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from builders import LEAKY, dense, drawn, pictures
@@ -15,30 +14,35 @@ from refusals import refused
 import bioae
 from bioae.errors import ModelError, OutputError
 
+CASES = [("brian2", "constant_current"), ("paper", "bernoulli")]
 WITHOUT_BIOAE = "import runpy, sys; sys.modules['bioae'] = None; runpy.run_path(sys.argv[1])"
 #: A comment that would end its text in the script.
 QUOTED = {**LEAKY, "equations": 'dv/dt = -v/tau : 1  # """, 1/0, """\nx : 1\ny : 1'}
 
 
-def a_network(**fields: Any) -> bioae.Network:
-    network = drawn(
-        dense("first", 20, neuron="lif_refractory", recurrent=True, gain=3.0, background=0.1),
-        dense("second", 12, neuron="coba", bias=True, gain=4.0, delay=["0*ms", "3*ms"]),
-        dense("output", shape=[1, 4, 4], neuron="quoted", gain=4.0, spread={"tau": 0.2}),
-        input_shape=[1, 4, 4], steps=30, decoder={"kind": "mean"}, neurons={"quoted": QUOTED},
-        **fields,
-    )  # fmt: skip
-    return bioae.Network(network.config, {**network.weights, "second.bias": pictures(12)})
+POPULATIONS = [
+    {"name": "first", "size": 20, "neuron": "lif_refractory", "background": 0.1},
+    {"name": "second", "size": 12, "neuron": "coba", "bias": True},
+    {"name": "output", "shape": [1, 4, 4], "neuron": "quoted", "spread": {"tau": 0.2}},
+]
+PROJECTIONS = [
+    {"from": "input", "to": "first", "gain": 3.0}, {"from": "first", "to": "first"},
+    {"from": "first", "to": "second", "gain": 4.0, "delay": ["0*ms", "3*ms"]},
+    {"from": "second", "to": "first", "kind": "sparse", "probability": 0.5, "delay": "1*ms"},
+    {"from": "second", "to": "output", "gain": 4.0},
+]  # fmt: skip
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(
-    ("schedule", "encoder"), [("brian2", "constant_current"), ("paper", "bernoulli")]
-)
-def test_it_fires_the_same_spikes_without_bioae(
-    tmp_path: Path, schedule: str, encoder: str
-) -> None:
-    network, images = a_network(schedule=schedule, encoder={"kind": encoder}), pictures(3, 4, 4)
+@pytest.mark.parametrize(("schedule", "encoder"), CASES)
+def test_it_fires_the_same_spikes(tmp_path: Path, schedule: str, encoder: str) -> None:
+    config = bioae.NetworkConfig(
+        input_shape=[1, 4, 4], steps=30, schedule=schedule, encoder={"kind": encoder},
+        decoder={"kind": "mean"}, neurons={"quoted": QUOTED},
+        populations=POPULATIONS, projections=PROJECTIONS,
+    )  # fmt: skip
+    network, images = bioae.Network.initialise(config).quantised(), pictures(3, 4, 4)
+    network = network.with_weights({"second.bias": pictures(12)})
     script = bioae.to_script(network, tmp_path / "script", images, seed=5)
     command = [sys.executable, "-I", "-c", WITHOUT_BIOAE, str(script)]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
