@@ -54,6 +54,10 @@ class Activations:
     log_variance: Tensor | None = None
 
 
+#: The last parts of the names of weights, those of variational auto-encoders included.
+_WEIGHT_KINDS = ("weight", "recurrent", "log_variance_weight")
+
+
 class ConventionalLayer(nn.Module):
     """A layer of conventional units."""
 
@@ -131,6 +135,11 @@ class ConventionalModule(nn.Module):
             assert isinstance(layer, ConventionalLayer)
             named |= {f"{place.layer.name}.{key}": each for key, each in layer.arrays.items()}
         return named
+
+    @property
+    def synaptic(self) -> list[str]:
+        """The names of the weights of connections, without biases."""
+        return [name for name in self.arrays if name.rpartition(".")[2] in _WEIGHT_KINDS]
 
     def inputs(self, values: NDArray[np.float64]) -> Tensor:
         """Return images (example, channel, y, x) or signals (example, time, channel) as input.

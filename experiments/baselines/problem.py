@@ -18,7 +18,6 @@ from bioae.simulation.presentations import values_of
 from bioae.trainers.mirror.activity import Activity
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.problem import LayerTally
-from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 from experiments.baselines.autoencoder import kl_divergence
@@ -53,7 +52,7 @@ class BaselineProblem(DescentProblem):
     @property
     def synaptic(self) -> Collection[str]:
         """The names of the weights, without biases."""
-        return [name for name in self.module.arrays if name.rpartition(".")[2] in WEIGHT_KINDS]
+        return self.module.synaptic
 
     def batch(self, images: Data, seed: int) -> Batch:
         """Return images or signals, and the targets of the task."""
@@ -89,7 +88,7 @@ class BaselineProblem(DescentProblem):
             assert outputs.log_variance is not None
             terms["kl"] = kind.beta * kl_divergence(outputs.mean, outputs.log_variance)
         silent = Activity({}, outputs.output)
-        return terms | evaluate_regularisers(stage.regularisers, silent, self.weights, elapsed)
+        return terms | evaluate_regularisers(stage.regularisers, silent, self.connections, elapsed)
 
     def tallies(self) -> dict[str, ActivationTally]:
         """Return a tally for each layer."""

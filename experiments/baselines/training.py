@@ -91,7 +91,7 @@ def assemble_baseline(config: BaselineConfig) -> BaselineProblem:
     if config.baseline.initial is not None:
         set_initial(module, Path(config.baseline.initial))
     stages = config.stages
-    check_weight_names(config, stages, module.arrays)
+    check_weight_names(config, stages, module.arrays, module.synaptic)
     check_trained(stages, module.arrays, ())
     module = module.to(torch_device(config.training.device))
     data = splits(config.data, config.network, config.training.seed)

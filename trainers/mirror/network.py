@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.component import run_together
 from bioae.trainers.mirror.connections.pathways import held
-from bioae.trainers.mirror.layer import Compile, LayerMirror
+from bioae.trainers.mirror.layer import Compile, Emitted, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
 
@@ -97,10 +98,9 @@ class NetworkMirror(nn.Module):
         )
 
     @property
-    def in_order(self) -> dict[str, LayerMirror]:
-        """The mirrors of the layers by name, each after those that it depends on."""
-        layers = self.layers
-        return {name: layers[name] for component in self._components for name in component}
+    def components(self) -> list[list[str]]:
+        """The layers that run together, each component after those that it depends on."""
+        return self._components
 
     @property
     def layers(self) -> dict[str, LayerMirror]:
@@ -137,26 +137,38 @@ class NetworkMirror(nn.Module):
         found: dict[str, LayerActivity] = {}
         emitted = {ENCODER: self.received(drive)}
         for component in self._components:
-            states = {
-                name: [each for each in record if each in layers[name].neuron.program.states]
-                for name in component
-            }
             potentials = {name: self._potential(last=name == last) for name in component}
-            if len(component) > 1:
-                members = {n: layers[n].member(emitted, states[n], key) for n in component}
-                for name, ran in run_together(members).items():
-                    found[name] = layers[name].activity(ran, potentials[name], key)
-            else:
-                (name,) = component
-                found[name] = layers[name](
-                    emitted, potential=potentials[name], record=states[name], key=key
-                )
+            found |= self.run(component, emitted, potentials, record=record, key=key)
             emitted |= {name: found[name].spikes for name in component}
         activities = {name: found[name] for name in layers}
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
         decoded = decoder.decode(activity, default_scale=self.config.default_scale)
         return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
+
+    def run(
+        self,
+        component: Collection[str],
+        emitted: Emitted,
+        potentials: Mapping[str, Potential | None] = MappingProxyType({}),
+        *,
+        record: Collection[str] = (),
+        key: Key | None = None,
+    ) -> dict[str, LayerActivity]:
+        """Run the layers of a component, which receive what others `emitted`; see `forward`."""
+        layers = self.layers
+        states = {
+            name: [each for each in record if each in layers[name].neuron.program.states]
+            for name in component
+        }
+        if len(component) > 1:
+            members = {n: layers[n].member(emitted, states[n], key) for n in component}
+            ran = run_together(members)
+            return {n: layers[n].activity(ran[n], potentials.get(n), key) for n in component}
+        return {
+            n: layers[n](emitted, potential=potentials.get(n), record=states[n], key=key)
+            for n in component
+        }
 
     def _potential(self, *, last: bool) -> Potential | None:
         """Return the steps in which a layer's potential U is computed."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bioae.networks.layer_base import ENCODER
 from bioae.noise import Key
-from bioae.trainers.mirror.layer import LayerMirror
+from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.config import TrainingConfig
 
@@ -31,13 +31,16 @@ _NEAR = 3
 
 @dataclass(frozen=True)
 class FiringScale:
-    """Layers by name, each after those that it receives, and examples that show how they fire.
+    """A network, and examples that show how its layers fire.
 
-    `received` are batches as the first layer receives them, with the keys of their noise, and
-    `as_stored` returns a context with the weights that are stored at the end.
+    `components` are the layers that `run` runs together, in order, and `connections` the weights of
+    each layer; `received` are batches as the first layer receives them, with the keys of their
+    noise, and `as_stored` returns a context with the weights that are stored at the end.
     """
 
-    layers: Mapping[str, LayerMirror]
+    components: Sequence[Sequence[str]]
+    run: Callable[..., Mapping[str, LayerActivity]]
+    connections: Mapping[str, Sequence[Tensor]]
     received: Sequence[tuple[Tensor, Key]]
     as_stored: Callable[[], AbstractContextManager[None]]
 
@@ -45,13 +48,14 @@ class FiringScale:
     def scale(self, names: Collection[str], spikes: Mapping[str, float] | None = None) -> None:
         """Scale the weights of layers in order, so that each fires as required.
 
+        Layers that depend on each other's spikes come in the network's order.
         A layer that no factor makes fire so stays as it is. `spikes` are the mean spikes of a
         neuron in a presentation, by layer, to which factors of 8 at most lead; None: sparse firing.
         """
         for name in names:
             bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)
             factor = self.factor(name, *bounds) or 1.0
-            for weights in self._connections(name):
+            for weights in self.connections[name]:
                 weights.mul_(factor)
 
     @torch.no_grad()
@@ -60,20 +64,23 @@ class FiringScale:
 
         It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
         """
-        layers, arriving, weights = self.layers, [], self._connections(layer)
+        run, arriving, weights = self.run, [], self.connections[layer]
+        before = [*itertools.takewhile(lambda each: layer not in each, self.components)]
+        component = self.components[len(before)]
         emitted: dict[str, Tensor]
         if not weights:
             return 1.0
         with self.as_stored():
             for received, key in self.received:
                 emitted = {ENCODER: received}
-                for name in itertools.takewhile(lambda name: name != layer, layers):
-                    emitted[name] = layers[name](emitted, potential=None, key=key).spikes
+                for each in before:
+                    fired = run(each, emitted, key=key)
+                    emitted |= {name: activity.spikes for name, activity in fired.items()}
                 arriving.append((emitted, key))
 
         def fires(power: float) -> bool:
             with in_place_of(weights, [each * 2.0**power for each in weights]), self.as_stored():
-                ran = [layers[layer](each, potential=None, key=key) for each, key in arriving]
+                ran = [run(component, each, key=key)[layer] for each, key in arriving]
             return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
 
         power, firing = 0, fires(0)
@@ -87,10 +94,6 @@ class FiringScale:
             middle = (low + high) / 2
             low, high = (low, middle) if fires(middle) else (middle, high)
         return float(2**high)
-
-    def _connections(self, layer: str) -> list[Tensor]:
-        """Return the weights of a layer's connections, recurrent ones included, without biases."""
-        return [each for name, each in self.layers[layer].weights.items() if name != "bias"]
 
 
 def other_settings(config: TrainingConfig) -> str:
@@ -106,7 +109,8 @@ def sparse_scale(
 ) -> str | None:
     """Return the scale of a layer's weights, or of an encoder that emits less than once."""
     encoder, steps = config.network.encoder, config.network.steps
-    first, drive = layer == next(iter(scale.layers)), encoder.mean_drive(steps)
+    placed = next(each for each in config.network.placed if each.name == layer)
+    first, drive = placed.depth == 1, encoder.mean_drive(steps)
     if silent and first and encoder.amount and drive < 1:
         value = getattr(encoder, encoder.amount) * _EMITTED / drive
         value = min(value, 1.0) if encoder.draws else value
@@ -116,8 +120,7 @@ def sparse_scale(
         return f"another neuron in layer {layer}: no scale of weights makes it fire sparsely"
     if not (factor > 1.02 if silent else factor < 0.98):  # few neurons fire for all others
         return None
-    placed = scale.layers[layer].placed
     initial, gain = placed.projections[0].initial, placed.projections[0].gain
-    if not drawn or not isinstance(initial, str):
+    if not drawn or not isinstance(initial, str) or config.network.populations:
         return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
     return f"gain = {factor * gain:.3g} in layer {layer}{other_settings(config)}"

@@ -41,7 +41,7 @@ class GradientConfig(RunConfig):
     def _layers_exist(self) -> Self:
         if not self.network_is_known:
             return self
-        names = [layer.name for layer in self.network.layers]
+        names = [layer.name for layer in self.network.members]
         for part in self._parts():
             for symbol, term in part.terms.terms(self.network.latent).items():
                 what = f"{part.prefix}regularisers: the regulariser {symbol} acts on"
@@ -161,7 +161,7 @@ class TrainingConfig(GradientConfig):
     @model_validator(mode="after")
     def _layers_with_settings_exist(self) -> Self:
         if self.network_is_known:
-            names = [layer.name for layer in self.network.layers]
+            names = [layer.name for layer in self.network.members]
             _check_layers("training.layers names", self.training.layers, names)
         return self
 

@@ -123,6 +123,11 @@ class DescentProblem(ABC):
         """The names of `weights` that are weights of connections."""
 
     @property
+    def connections(self) -> dict[str, Tensor]:
+        """The weights of connections, by name."""
+        return {name: self.weights[name] for name in self.synaptic}
+
+    @property
     def parameters(self) -> Collection[str]:
         """The names of `weights` that are neuron parameters."""
         return ()

@@ -11,7 +11,6 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import GradientConfig, TrainingConfig
-from bioae.trainers.training.regularisers import WEIGHT_KINDS
 from bioae.trainers.training.sections import OptimisationConfig
 from bioae.trainers.training.stages import Stage
 
@@ -33,15 +32,19 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
             hint="Train it without its rule, or let it learn by the rule alone: [learning]",
         )
     _check_trainable(config.training, models, set(mirror.trained))
-    check_weight_names(config, stages, mirror.weights)
+    check_weight_names(config, stages, mirror.weights, mirror.synaptic)
 
 
 def check_weight_names(
-    config: GradientConfig, stages: Sequence[Stage], arrays: Collection[str]
+    config: GradientConfig,
+    stages: Sequence[Stage],
+    arrays: Collection[str],
+    synaptic: Collection[str],
 ) -> None:
     """Reject names of weights that are not trained, in `learning_rates`, `frozen`, `variability`.
 
-    `arrays` are the names of the trained arrays, such as ``LAYER.weight``.
+    `arrays` are the names of the trained arrays, such as ``LAYER.weight``, and `synaptic` those of
+    the weights of connections among them.
 
     Raises
     ------
@@ -58,8 +61,10 @@ def check_weight_names(
     variability = config.training.variability
     if variability is None:
         return
-    trained = [name for name in arrays if any(s.settings.trains(name, weight=True) for s in stages)]
-    varied = {n.rpartition(".")[0] for n in trained if n.rpartition(".")[2] in WEIGHT_KINDS}
+    trains = [stage.settings.trains for stage in stages]
+    varied = {
+        n.rpartition(".")[0] for n in synaptic if any(each(n, weight=True) for each in trains)
+    }
     for name in variability.layers or layers[:1]:
         if not varied or (variability.layers and name not in varied):
             known = ", ".join(each for each in layers if each in varied)

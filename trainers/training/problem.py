@@ -95,7 +95,7 @@ class Problem(DescentProblem):
         self, outputs: Activity, batch: Batch, stage: Stage, elapsed: float
     ) -> dict[str, Tensor]:
         """Return the regularisers of the stage, by symbol."""
-        return evaluate_regularisers(stage.regularisers, outputs, self.weights, elapsed)
+        return evaluate_regularisers(stage.regularisers, outputs, self.connections, elapsed)
 
     def tallies(self) -> dict[str, LayerTally]:
         """Return a tally for each layer that can spike."""
@@ -135,12 +135,15 @@ class Problem(DescentProblem):
         self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None
     ) -> None:
         """Scale the weights of each layer whose spikes are read, by `FiringScale.scale`."""
-        names = read_layers(self.config.network, self.mirror.layers)
-        self._calibration(batches).scale(names, spikes)
+        scale = self._calibration(batches)
+        in_order = dict.fromkeys(name for each in scale.components for name in each)
+        scale.scale(read_layers(self.config.network, in_order), spikes)
 
     def _calibration(self, batches: Sequence[Batch]) -> FiringScale:
         received = [(self.mirror.received(each.drive), each.key) for each in batches]
-        return FiringScale(self.mirror.in_order, received, self.as_stored)
+        mirror, layers = self.mirror, self.config.network.placed
+        weights = {each.name: [mirror.weights[n] for n in each.weight_shapes] for each in layers}
+        return FiringScale(mirror.components, mirror.run, weights, received, self.as_stored)
 
     def cause(self, loss: Callable[[], Tensor]) -> Culprit | None:
         """Return the operation of a neuron model that first made a number that is not finite."""

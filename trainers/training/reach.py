@@ -33,7 +33,7 @@ def check_trained(
     """
     if not weights:
         raise NetworkError(
-            "the network has nothing to train", where="network.layers",
+            "the network has nothing to train", where="network",
             expected="a layer with weights, biases or trainable parameters",
         )  # fmt: skip
     for stage in stages:
@@ -93,7 +93,8 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
     drive = torch.ones(network.steps, 1, *network.encoded_shape)
     key = Key(stage.settings.seed, np.zeros(1, np.int64))
     activity = mirror(drive, key=key)
-    terms = evaluate(stage.regularisers, activity, mirror.weights)
+    connections = {name: mirror.weights[name] for name in mirror.synaptic}
+    terms = evaluate(stage.regularisers, activity, connections)
     loss = torch.stack([activity.output.sum(), *terms.values()]).sum()
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from bioae.trainers.mirror.activity import Activity, LayerActivity
     from bioae.trainers.training.terms import TermConfig
 
-#: The last parts of the names of weights: of spiking layers, and of variational auto-encoders.
-WEIGHT_KINDS = ("weight", "recurrent", "log_variance_weight")
-
 
 class LayerReading:
     """Quantities of one layer that the terms share, each computed once."""
@@ -140,7 +137,7 @@ def evaluate(
     activity
         The mirror's activity for the batch.
     weights
-        The mirror's weights, by ``LAYER.weight``; terms of weights act on `WEIGHT_KINDS`.
+        The weights of connections, by ``LAYER.weight``.
     elapsed
         The time since the terms came into force, in epochs, for their warm-ups.
 
@@ -168,12 +165,8 @@ def _summed(
         read = ACTIVITY_TERMS[symbol]
         found = [read(each, term) for name, each in readings.items() if term.acts_on(name)]
     else:
-        names = (name.rpartition(".") for name in weights)
-        found = [
-            WEIGHT_TERMS[symbol](weights[f"{layer}.{kind}"])
-            for layer, _, kind in names
-            if kind in WEIGHT_KINDS and term.acts_on(layer)
-        ]
+        read_weights = WEIGHT_TERMS[symbol]
+        found = [read_weights(w) for n, w in weights.items() if term.acts_on(n.partition(".")[0])]
     if not found:
         raise NetworkError("a regulariser acts on no layer", where=f"regularisers.{symbol}")
     return torch.stack(found).sum()

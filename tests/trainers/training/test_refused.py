@@ -164,7 +164,7 @@ NAMES: list[tuple[Any, ...]] = [
     ({"network": {"layers": POOLED}, "stages": [{}, {"regularisers": L2}]},
      "training.stages.2nd.regularisers.l2", "'pool'"),
     ({"network": {"layers": POOLED[:1]}, "regularisers": {"l1": 1}}, "regularisers.l1"),
-    ({"network": {"layers": POOLED[:1]}}, "network.layers"),
+    ({"network": {"layers": POOLED[:1]}}, "network"),
     ({"variability": {"scale": 0.3, "layers": ["hidden"]}, "frozen": ["hidden"]},
      "training.variability, layers", "'hidden'", "output"),
     ({"variability": 0.3, "frozen": ["weight", "recurrent"]}, "training.variability, layers"),

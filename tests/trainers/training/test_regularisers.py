@@ -36,12 +36,11 @@ def random_layer(seed: int, *shape: int) -> tuple[Tensor, Tensor]:
     return spikes.double(), torch.randn(size, generator=generator, dtype=torch.float64)
 
 
-#: A convolutional layer and a latent one, with weights, biases and a neuron parameter.
+#: A convolutional layer and a latent one, with weights.
 LAYERS = activity(conv=random_layer(0, 2, 3, 3), latent=random_layer(1, 4))
 WEIGHTS = {
     "conv.weight": torch.tensor([[1.0, -2.0]]), "latent.weight": torch.tensor([3.0]),
-    "latent.recurrent": torch.tensor([-1.0]), "latent.bias": torch.tensor([50.0]),
-    "latent.tau": torch.tensor(100.0),
+    "latent.recurrent": torch.tensor([-1.0]),
 }  # fmt: skip
 
 
