@@ -92,13 +92,13 @@ class _Script:
             _TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         )  # fmt: skip
-        text: str = template.render(
+        rendered: str = template.render(
             script=self, config=config, timing=config.timing, version=version("bioae"),
             examples=_quoted(self.presented.data.name), decoded=decoded,
             dt=ast.unparse(ast.parse(config.dt)), size=math.prod(config.encoded_shape),
             slots=json.dumps(config.timing.schedule.slots), lines=self._lines(),
         )  # fmt: skip
-        return text
+        return rendered
 
     def _lines(self) -> list[str]:
         """Return the lines of neuron models, and of their groups with what is not in common."""
@@ -172,11 +172,8 @@ class _Script:
             weight = weights.astype(np.float64).ravel()[place]
             if not weight.any() or (each.own and not placed.can_fire):
                 continue
-            synapses: dict[str, NDArray[Any]] = {
-                "i": i.astype(np.int32),
-                "j": j.astype(np.int32),
-                "weight": weight,
-            }
+            synapses: dict[str, Any] = {"i": i.astype(np.int32), "j": j.astype(np.int32)}
+            synapses["weight"] = weight
             if delays.any():
                 synapses["delay"] = np.broadcast_to(delays, weights.shape).ravel()[place] * dt
             self.weights |= {f"{name}.{key}": each[weight != 0] for key, each in synapses.items()}
@@ -201,11 +198,8 @@ class _Script:
         # Spikes that arrive after the last threshold change only the potential at the end.
         at_end = timing.schedule.at_once and pathway.delay.min() + stop == timing.steps - 1
         conditions = [e for e in pathway.conditions if read or not at_end or ">=" in e]
-        code = (
-            word_substitute(each, names).replace("= 0 + ", "= ").replace("+ -", "- ")
-            for each in conditions
-        )
-        factors = [f"int({each})" for each in code]
+        code = (word_substitute(each, names).replace("= 0 + ", "= ") for each in conditions)
+        factors = [f"int({each.replace('+ -', '- ')})" for each in code]
         if pathway.projection.source == ENCODER and self.config.encoder.graded:
             late = " - delay" * bool(pathway.delay.any()) + " - dt" * (not timing.schedule.at_once)
             factors.insert(0, f"drive(t{late}, i)")
@@ -216,8 +210,7 @@ class _Script:
         program, timing, noise = placed.program, self.config.timing, placed.layer.background
         scale = constant_values(program, neurons.parameters, dt=neurons.dt, n=neurons.size)
         site, key = program.draws[BACKGROUND_DRAW], self.presented.key()
-        shape = len(self.presented), timing.period, placed.size
-        drawn = np.empty(shape)
+        drawn = np.empty((len(self.presented), timing.period, placed.size))
         for row, step in enumerate(range(-timing.schedule.lead_in, timing.steps)):
             place = {"step": step, "call": site.call, "population": neurons.number}
             drawn[:, row] = draw(site.distribution, key, **place, count=placed.size)
