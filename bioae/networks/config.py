@@ -163,8 +163,8 @@ class NetworkConfig(Shown, Table):
     ) -> NetworkConfig:
         """Build a description from a parsed file; ``preset`` names a shipped one to change.
 
-        In Python, the ``neuron`` of the network or of a layer may also be a model, or a Brian2
-        `NeuronGroup`.
+        In Python, the ``neuron`` of the network, a layer or a population may also be a model, or a
+        Brian2 `NeuronGroup`.
 
         Raises
         ------
@@ -454,7 +454,8 @@ def _with_names(values: Mapping[str, Any], where: str) -> dict[str, Any]:
                 )  # fmt: skip
         return {**fields, **{key: model.name for key, model in models.items()}}
 
-    values, layers = named(values), values.get("layers")
-    if isinstance(layers, list | tuple):
-        values["layers"] = [named(x) if isinstance(x, Mapping) else x for x in layers]
+    values = named(values)
+    for key in ("layers", "populations"):
+        if isinstance(tables := values.get(key), list | tuple):
+            values[key] = [named(each) if isinstance(each, Mapping) else each for each in tables]
     return values | ({"neurons": texts} if texts else {})

@@ -136,7 +136,13 @@ def test_a_network_takes_groups_and_models(caplog: pytest.LogCaptureFixture) -> 
     assert changed.config.placed[0].model.initial == {"v": "0.39999999999999997"}
     assert "mean" in caplog.text
     assert bioae.parity(group, target="numpy").differing == 0
-    network.config.from_mapping({**network.config.to_mapping(), "neuron": group})
+    tables = network.config.to_mapping()
+    network.config.from_mapping({**tables, "neuron": group})
+    graph = {"populations": [{"name": "latent", "size": 4, "neuron": group}], "projections": []}
+    described = {"task": {"kind": "representation", "outputs": 4}, "decoder": {"kind": "count"}}
+    tables = {key: tables[key] for key in ("input_shape", "steps", "encoder")} | {"dt": "0.1*ms"}
+    changed = bioae.NetworkConfig.from_mapping({**tables, **described, **graph, "latent": "latent"})
+    assert changed.placed[0].model.name == group.name
 
 
 def test_values_of_a_model_may_be_numbers_and_quantities() -> None:
