@@ -183,14 +183,16 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> Co
         case "extra_forbidden":
             complaint: Complaint = {"what": f"unknown key {key!r}"}
             if len(tables) == 1:
-                complaint["expected"] = f"one of {', '.join(tables[0].model_fields)}"
+                fields = tables[0].model_fields.items()
+                known = ", ".join(field.alias or name for name, field in fields)
+                complaint["expected"] = f"one of {known}"
             return complaint
         case "union_tag_invalid":
-            of, known = first["ctx"]["discriminator"].strip("'"), first["ctx"]["expected_tags"]
+            of, tags = first["ctx"]["discriminator"].strip("'"), first["ctx"]["expected_tags"]
             what = f"unknown {of} {shortened(repr(first['ctx']['tag']))}"
             return {
                 "what": f"{key}: {what}" if key else what,
-                "expected": f"one of {known.replace(chr(39), '')}",
+                "expected": f"one of {tags.replace(chr(39), '')}",
             }
         case "union_tag_not_found":
             of = first["ctx"]["discriminator"].strip("'")

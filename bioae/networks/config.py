@@ -109,7 +109,7 @@ class NetworkConfig(Shown, Table):
         names = [each.name for each in self.members]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
-            raise ValueError(f"the layer name {twice.pop()!r} is already used")
+            raise ValueError(f"the name {min(twice)!r} is already used")
         if self.latent is not None and self.latent not in names:
             raise ValueError(f"the latent layer {self.latent!r} is not one of {', '.join(names)}")
         for name in self.neurons:  # those that no layer uses, too

@@ -14,6 +14,9 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 from bioae.fields import Count, Natural, Size
 from bioae.networks.layer_base import ENCODER, NAME, PopulationBase, ProjectionBase, Shape, as_texts
 
+#: What has a name of its own in each population.
+_TAKEN = ("bias", "neurons", "readout")
+
 
 class Population(PopulationBase):
     """Neurons of one model."""
@@ -85,6 +88,16 @@ class Projection(ProjectionBase):
     @classmethod
     def _text(cls, value: Any) -> Any:
         return as_texts(value)
+
+    @model_validator(mode="after")
+    def _of_the_input(self) -> Projection:
+        if self.weight is not None and self.target is None:
+            raise ValueError(
+                "`weight` needs `target`: that of the input is the `weight` of the population"
+            )
+        if self.name in _TAKEN:
+            raise ValueError(f"no projection is called {self.name!r}: choose another `name`")
+        return self
 
     @property
     def key(self) -> str:

@@ -114,9 +114,14 @@ class PlacedLayer:
         try:
             program, background = lower(self.model), self.layer.background
         except ModelError as error:
-            if self.layer.weight is None or error.where != f"{self.model.name}.toml, weight":
+            key = (error.where or "").removeprefix(f"{self.model.name}.toml, ")
+            own = {
+                "weight": self.layer.weight, "[initial]": getattr(self.layer, "initial", None),
+                "[targets]": any(each.target for each in self.projections),
+            }  # fmt: skip
+            if not own.get(key.partition(" ")[0]):
                 raise
-            where = f"layer {self.name!r}, weight"
+            where = f"layer {self.name!r}, {key}"
             raise ModelError(
                 error.what, where=where, expected=error.expected, found=error.found
             ) from None

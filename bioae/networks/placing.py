@@ -8,9 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
+from pydantic import ValidationError
+
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import SynapseModel
-from bioae.errors import ModelError, NetworkError
+from bioae.errors import ModelError, NetworkError, describe
 from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
 from bioae.networks.graph import Population, Projection, depths
@@ -77,6 +79,12 @@ _GEOMETRY = (
     "probability", "indegree", "synapses",
 )  # fmt: skip
 
+
+#: The kinds whose synapses join single neurons: none joins one to itself, unless asked to.
+_PAIRS = ("dense", "sparse")
+
+#: The ends of the names of arrays that projections have besides weights.
+_PARTS = ("source", "target", "delay", "connected")
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
@@ -147,8 +155,9 @@ def _placed_graph(config: _Description) -> tuple[Place, ...]:
         projection = PlacedProjection(
             each.key, each.source, shapes[each.source], shapes[each.to],
             _receiver(each, shapes[each.to]), number, lag=depth[each.source] + 1 - depth[each.to],
-            own=own, autapses=each.autapses or not own, target=each.target, delay=each.delay,
-            initial=each.initial, gain=each.gain, sign=each.sign,
+            own=own, autapses=each.autapses or not own or each.kind not in _PAIRS,
+            target=each.target, delay=each.delay, initial=each.initial, gain=each.gain,
+            sign=each.sign,
         )  # fmt: skip
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return tuple(
@@ -172,17 +181,25 @@ def check_graph(
         if each.key in keys:
             raise ValueError(f"{where}: there are two of this name: give one of them a `name`")
         keys.add(each.key)
-        try:
-            layer = _receiver(each, shapes[each.to])
-            found = layer.output_shape(shapes[each.source])
-            weights = math.prod(layer.weight_shape(shapes[each.source]))
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
-        if found != shapes[each.to]:
-            raise ValueError(f"{where}: it leads to the shape {found}, and {each.to!r} has "
-                             f"{shapes[each.to]}")  # fmt: skip
-        if weights >= 2**31:
-            raise ValueError(f"{where}: {weights:,} weights, which 32 bits cannot count")
+        _check_shape(each, shapes[each.source], shapes[each.to], where)
+    for key in sorted(keys):
+        if (part := key.rpartition("_"))[2] in _PARTS and part[0] in keys:
+            raise ValueError(f"projection {key!r} has the name of an array of {part[0]!r}")
+
+
+def _check_shape(projection: Projection, source: Shape, target: Shape, where: str) -> None:
+    try:
+        layer = _receiver(projection, target)
+        found, weights = layer.output_shape(source), math.prod(layer.weight_shape(source))
+    except ValidationError as error:
+        raise NetworkError(**describe(error, _KINDS[projection.kind]), where=where) from None
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if found != target:
+        raise ValueError(f"{where}: it leads to the shape {found}, and {projection.to!r} has "
+                         f"{target}")  # fmt: skip
+    if weights >= 2**31:
+        raise ValueError(f"{where}: {weights:,} weights, which 32 bits cannot count")
 
 
 def _receiver(projection: Projection, shape: Shape) -> LayerBase:
@@ -213,6 +230,8 @@ def _placed(
     learning = []
     for projection, synapse, where in projections:
         rule = None
+        if projection.sign is not None and projection.fixed is not None:
+            raise NetworkError("fixed weights have no `sign`", where=where.rpartition(",")[0])
         if synapse is not None:
             _check_plastic(config, projection, model, where=where)
             rule = config.synapse(synapse)

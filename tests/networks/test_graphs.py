@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -221,11 +222,17 @@ def test_gradients_of_sparse_weights_are_finite_differences() -> None:
         ({"from": "input", "to": "a"}, "a.from_input"),
         ({"from": "a", "to": "b", "name": "more", "kind": "conv2d", "kernel": 3}, "b.more"),
         ({"from": "a", "to": "b", "name": "more", "kernel": 3}, "kernel"),
+        ({"from": "a", "to": "b", "kind": "sparse", "name": "more"}, "indegree"),
+        ({"from": "a", "to": "b", "name": "from_input_delay"}, "b.from_input"),
+        ({"from": "a", "to": "b", "name": "bias"}, "bias"),
+        ({"from": "a", "to": "b", "name": "more", "weight": "2"}, "target"),
     ],
 )
 def test_projections_that_do_not_fit(edge: dict[str, Any], named: str) -> None:
     with refused(NetworkError, named):
         config_of("brian2", [*EDGES, edge])
+    with refused(NetworkError, "colour", expected=re.compile("sign, from, to")):
+        config_of("brian2", [*EDGES, {**edge, "colour": "red"}])
 
 
 def test_a_target_needs_a_unit() -> None:
