@@ -196,8 +196,10 @@ def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
                 f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
             )
         if not np.isfinite(values).all():
+            example, *unit = np.argwhere(~np.isfinite(values))[0].tolist()
             raise ResultError(
                 "the network's output is not finite", where=name,
+                found=f"{values[(example, *unit)]} at {unit} of presentation {example}",
                 hint="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt; recorded states show which neurons diverge",
             )  # fmt: skip
