@@ -103,17 +103,8 @@ def test_the_written_file_has_every_default() -> None:
     for values in given:
         config = TrainingConfig.from_mapping(values)
         left_out = set(_left_out(config, config.to_mapping()))
-        known = {
-            "task",
-            "spread",
-            "bias",
-            "initial",
-            "synapses",
-            "initialise",
-            "populations",
-            "sign",
-        }
-        assert left_out <= {*known, "projections"}
+        known = {"task", "spread", "bias", "initial", "synapses", "initialise", "sign", "clock"}
+        assert left_out <= {*known, "populations", "projections"}
         assert all(name in sentence for name in left_out)
     own = TrainingConfig.from_mapping({"training": {"stages": [{"epochs": 1}]}})
     assert "epochs" in set(_left_out(own, own.to_mapping()))
