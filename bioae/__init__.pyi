@@ -16,6 +16,8 @@ from .equations import NeuronModel as NeuronModel
 from .equations import SynapseModel as SynapseModel
 from .equations import load_neuron as load_neuron
 from .equations import load_synapse as load_synapse
+from .exchange import explain as explain
+from .exchange import from_brian2 as from_brian2
 from .exchange import from_nir as from_nir
 from .exchange import to_nir as to_nir
 from .networks.artefact import load as load

@@ -17,6 +17,7 @@ from brian2.groups.neurongroup import Resetter, Thresholder
 from brian2.groups.subgroup import Subgroup
 from brian2.units import Quantity
 from brian2.utils.stringtools import get_identifiers
+from numpy.typing import NDArray
 
 from bioae.checks import instance
 from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, without_comments
@@ -36,8 +37,16 @@ _KEYS = (
 _SLOTS = {Thresholder: "thresholds", Resetter: "resets", CodeRunner: "start"}
 
 
-def fields_of(source: Any, keys: Mapping[str, Any], namespace: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(
+    source: Any,
+    keys: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+    arrays: dict[str, NDArray[np.float64]] | None = None,
+) -> dict[str, Any]:
     """Return the fields of the neuron model of a Brian2 object; see `NeuronModel.from_brian2`.
+
+    Values that differ from neuron to neuron are put into `arrays` in base units, by the names of
+    parameters; without it the model has their mean, with a warning.
 
     Names that are neither in the namespace nor declared are left to the check of the model.
     """
@@ -47,7 +56,7 @@ def fields_of(source: Any, keys: Mapping[str, Any], namespace: Mapping[str, Any]
     name = keys.get("name", getattr(source, "name", "neuron"))
     if isinstance(source, NeuronGroup):
         where, equations = str(name), source.user_equations
-        described = _fields_of(source, where) | _state(source, where)
+        described = _fields_of(source, where) | _state(source, where, arrays)
         namespace = {**namespace, **(source.namespace or {})}  # as in Brian2
     else:
         equations, described = _parsed(source), {}
@@ -160,10 +169,12 @@ def _operations(group: NeuronGroup, where: str) -> list[CodeRunner]:
     return regular
 
 
-def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
+def _state(
+    group: NeuronGroup, where: str, arrays: dict[str, NDArray[np.float64]] | None
+) -> dict[str, dict[str, str]]:
     """Return the present values: of constants as parameters, of other variables as initial values.
 
-    Where they differ from neuron to neuron, it is their mean.
+    Where they differ from neuron to neuron, it is their mean, or that of a parameter in `arrays`.
     """
     found: dict[str, dict[str, str]] = {"parameters": {}, "initial": {}}
     for name, each in group.user_equations.items():
@@ -176,15 +187,19 @@ def _state(group: NeuronGroup, where: str) -> dict[str, dict[str, str]]:
                 "values cannot be read in standalone mode", where=f"{where}.{name}",
                 hint="Convert the group before set_device",
             ) from None  # fmt: skip
-        if np.ptp(values):
+        constant = each.type == PARAMETER and "constant" in each.flags
+        table, key = found["parameters" if constant else "initial"], name
+        if np.ptp(values) and arrays is not None:
+            key = name if constant else f"{name}_initial"
+            found["initial"] |= {} if constant else {name: key}
+            arrays[key], table = values, found["parameters"]
+        elif np.ptp(values):
             line = "bioae: %s.%s differs from neuron to neuron; the model has the mean"
             logging.getLogger("bioae").warning(line, where, name)
         value = float(values.mean())
-        constant = each.type == PARAMETER and "constant" in each.flags
-        if constant or value:
-            table = found["parameters" if constant else "initial"]
+        if constant or value or key != name:
             whole = each.var_type != "float"
-            table[name] = str(int(value)) if whole else readable(Quantity(value, dim=each.dim))
+            table[key] = str(int(value)) if whole else readable(Quantity(value, dim=each.dim))
     return found
 
 

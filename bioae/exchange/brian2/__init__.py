@@ -1,1 +1,1 @@
-"""Networks as plain Brian2: scripts out, which run without bioae."""
+"""Networks from the objects of a Brian2 script, and as plain scripts, which run without bioae."""

@@ -1,0 +1,124 @@
+"""Brian2 scripts handed over: their spikes, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+from brian2 import Hz, ms, mV
+from refusals import refused
+
+import bioae
+from bioae.errors import InputError
+
+EQUATIONS = """
+dv/dt = (ge + gi - (v - E))/tau : volt (unless refractory)
+dge/dt = -ge/(5*ms) : volt
+dgi/dt = -gi/(10*ms) : volt
+tau : second (constant)
+"""
+
+
+def script() -> tuple[dict[str, Any], b2.Network]:
+    """Two populations, input, subgroups, delays, and weights of synapses and of the namespace."""
+    b2.seed(0)
+    rng = np.random.default_rng(0)
+    E, we = -49 * mV, 6 * mV
+    group = b2.NeuronGroup(
+        30, EQUATIONS, threshold="v > -50*mV", reset="v = -60*mV", refractory=3 * ms,
+        method="exact", name="cells", namespace={"E": E},
+    )  # fmt: skip
+    group.v = rng.uniform(-60, -50, 30) * mV
+    group.tau = rng.uniform(15, 25, 30) * ms
+    other = b2.NeuronGroup(5, "v : 1", threshold="v > 1.5", reset="v = 0", name="Counters")
+    times = np.sort(rng.choice(900, 60, replace=False)) * 0.1 * ms
+    source = b2.SpikeGeneratorGroup(4, rng.integers(0, 4, 60), times, name="source")
+    excites = b2.Synapses(group[:24], group, on_pre="ge += we", delay=1 * ms, name="excites")
+    excites.connect(p=0.3)
+    inhibits = b2.Synapses(group[24:], group, "w : volt", on_pre="gi -= 2*w", name="inhibits")
+    inhibits.connect(p=0.5)
+    inhibits.w = rng.uniform(2, 6, len(inhibits)) * mV
+    inhibits.delay = rng.integers(0, 20, len(inhibits)) * 0.1 * ms
+    feed = b2.Synapses(source, group, on_pre="ge += 2*we\nv_post += 0.5*mV", name="feed")
+    feed.connect(j="i")
+    onward = b2.Synapses(group, other, on_pre="v += 0.25", name="onward")
+    onward.connect(p=0.4)
+    monitor = b2.SpikeMonitor(group, name="monitor")
+    objects = [group, other, source, excites, inhibits, feed, onward, monitor]
+    namespace = {"we": we}
+    for each in (excites, feed):
+        each.namespace = namespace
+    monitors = {"cells": monitor, "counters": b2.SpikeMonitor(other, name="more")}
+    return monitors, b2.Network(*objects, monitors["counters"])
+
+
+@pytest.mark.medium
+def test_spikes_are_those_of_the_script() -> None:
+    b2.prefs.codegen.target = "numpy"
+    monitors, network = script()
+    converted = bioae.from_brian2(network, duration=90 * ms)
+    assert dict(converted.rows)["source"].startswith("input")
+    assert float(network.t) == 0
+    network.run(90 * ms, namespace={})
+    for target in ("numpy", "torch"):
+        result = bioae.simulate(converted.network, converted.data, target, progress=False)
+        for name, monitor in monitors.items():
+            layer = result[f"/layers/{name}"]
+            found = zip(
+                np.rint(layer.spike_time_ms * 10).astype(int).values,
+                layer.spike_neuron.values,
+                strict=True,
+            )
+            expected = zip(np.rint(monitor.t / ms * 10).astype(int), monitor.i[:], strict=True)
+            assert len(monitor.i) > 15
+            assert {*map(tuple, found)} == {*map(tuple, expected)}
+    with refused(InputError, "run already"):
+        bioae.from_brian2(network, duration=90 * ms)
+
+
+def test_poisson_groups_are_the_input() -> None:
+    group = b2.NeuronGroup(3, "v : 1", threshold="v > 0.5", reset="v = 0", name="relay")
+    source = b2.PoissonGroup(3, [50, 100, 200] * Hz, name="poisson")
+    synapses = b2.Synapses(source, group, on_pre="v += 1", name="feed")
+    synapses.connect(j="i")
+    converted = bioae.from_brian2(group, source, synapses, duration=2 * b2.second)
+    result = bioae.simulate(converted.network, converted.data, "torch", progress=False)
+    counts = result["/layers/relay"].spike_count.values[0]
+    np.testing.assert_allclose(counts, [100, 200, 400], atol=60)
+
+
+def pairs(**fields: Any) -> list[Any]:
+    group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
+    synapses = b2.Synapses(group, group, **fields)
+    synapses.connect()
+    return [group, synapses]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"model": "w : 1", "on_pre": "v += w", "on_post": "w += 0.1"}, "on_post"),
+        ({"model": "w : 1", "on_pre": "w += 0.1"}, "w += 0.1"),
+        ({"on_pre": "v = 0"}, "v = 0"),
+        ({"on_pre": "v += v_pre"}, "v_pre"),
+        ({"model": "dw/dt = -w/(10*ms) : 1 (clock-driven)", "on_pre": "v += w"}, "equations"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_by_name(fields: dict[str, Any], named: str) -> None:
+    objects = pairs(**fields)
+    with refused(InputError, named, objects[1].name):
+        bioae.from_brian2(*objects, duration=10 * ms)
+    rows = dict(bioae.explain(*objects).rows)
+    assert rows[objects[1].name].startswith("refused")
+    assert rows[objects[0].name].startswith("population")
+
+
+def test_other_objects_are_refused_by_kind() -> None:
+    group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
+    operation = b2.NetworkOperation(lambda: None, name="operation")
+    with refused(InputError, "NetworkOperation", where="operation"):
+        bioae.from_brian2(group, operation, duration=10 * ms)
+    with refused(InputError, "NeuronGroup"):
+        bioae.from_brian2(b2.PoissonGroup(3, 5 * Hz), duration=10 * ms)
