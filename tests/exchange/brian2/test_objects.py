@@ -21,6 +21,11 @@ tau : second (constant)
 """
 
 
+@pytest.fixture(autouse=True)
+def numpy_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(b2.prefs, "codegen.target", "numpy")
+
+
 def script() -> tuple[dict[str, Any], b2.Network]:
     """Two populations, input, subgroups, delays, and weights of synapses and of the namespace."""
     b2.seed(0)
@@ -56,7 +61,6 @@ def script() -> tuple[dict[str, Any], b2.Network]:
 
 @pytest.mark.medium
 def test_spikes_are_those_of_the_script() -> None:
-    b2.prefs.codegen.target = "numpy"
     monitors, network = script()
     converted = bioae.from_brian2(network, duration=90 * ms)
     assert dict(converted.rows)["source"].startswith("input")
