@@ -698,7 +698,7 @@ def _warn_of_steps(config: NetworkConfig) -> None:
         key = (model.name, model.equations, str(model.parameters), config.dt)
         if key not in _COMPARED:
             _COMPARED.add(key)
-            line = step_warning(model, config.dt_seconds)
+            line = step_warning(model, config.dt_seconds, once=True)
             if line is not None:
                 logging.getLogger("bioae").warning("bioae: %s", line)
 

@@ -37,6 +37,8 @@ _DEFAULT_DT = "0.1*ms"
 _INSTANT = 1e-8
 #: The steps per time constant below which a time step changes a neuron.
 _FEWEST = 5
+#: Lines on time steps that were returned before.
+_WARNED: set[str] = set()
 
 
 class IsolatedNeuron:
@@ -340,11 +342,11 @@ def time_constant(model: NeuronModel) -> float:
     return float(1 / fastest) if fastest > 0 else math.inf
 
 
-def step_warning(model: NeuronModel, dt: float) -> str | None:
+def step_warning(model: NeuronModel, dt: float, *, once: bool = False) -> str | None:
     """Return a line on a model whose fastest time constant is under five steps (in seconds).
 
     There is none on models that come with bioae, which were compared with shorter steps, and on
-    those with the key `dt`, which state their step.
+    those with the key `dt`, which state their step; with `once`, none that was returned before.
     """
     if model.dt is not None or model.name in available():
         return None
@@ -354,8 +356,11 @@ def step_warning(model: NeuronModel, dt: float) -> str | None:
         return None
     if fastest >= _FEWEST * dt * 1e3 * (1 - 1e-6):
         return None
-    return (
+    line = (
         f"the fastest time constant of {model.name}, {fastest:.3g} ms, is under {_FEWEST} steps of "
         f"{dt * 1e3:g} ms (the default of Brian2 is 0.1 ms); write "
         f'dt = "{fastest / _FEWEST:.2g}*ms" in the model'
     )
+    repeated = line in _WARNED
+    _WARNED.add(line)
+    return None if once and repeated else line
