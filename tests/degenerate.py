@@ -77,7 +77,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "responses": lambda tree: {"a": analysis.rates_by_class(tree, LAYER)},
     "latencies": lambda tree: {"a": {LAYER: analysis.first_spike_latency(tree, LAYER)}},
     "distributions": lambda tree: {"a": {LAYER: analysis.isi_distribution(tree, LAYER)}},
-    "synapses": lambda _: {LAYER: {"forward": 3, "recurrent": 2}},
+    "synapses": lambda _: {LAYER: {"input": 3, LAYER: 2}},
     "assigned": lambda tree: analysis.assigned_classes(tree, LAYER),
     "weights": lambda _: {"a": np.eye(4)},
     "courses": lambda _: {

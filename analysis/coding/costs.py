@@ -13,10 +13,13 @@ from bioae.analysis.results.layers import layer_data, layer_names, of_result, st
 from bioae.checks import instance, one_of
 from bioae.errors import ResultError
 
+#: The name of the encoder as a source.
+_INPUT = "input"
+
 _OPERATIONS = {
     "neurons": "neurons",
     "synapses": "synapses that the layer receives",
-    "forward_accumulates": "accumulates of spikes of the layer before, per example",
+    "forward_accumulates": "accumulates of spikes of other layers, per example",
     "recurrent_accumulates": "accumulates of the layer's own spikes, per example",
     "accumulates": "accumulates per example",
     "multiply_accumulates": "multiply-accumulates of graded input events, per example",
@@ -44,14 +47,13 @@ def operations(
     Parameters
     ----------
     synapses
-        By layer, ``forward``: the synapses from each neuron of the layer before, ``(source,)``, or
-        one number for all, which for the first layer needs `input_events` as an array; and
-        ``recurrent``: those from each of its own neurons, likewise. `bioae.Network.synapse_counts`
-        counts them for a network.
+        By layer, then by the name of the source, a layer or ``input``: the synapses from each
+        neuron of the source, ``(source,)``, or one number for all, which from the input needs
+        `input_events` as an array. `bioae.Network.synapse_counts` counts them for a network.
     input_events
         Events of each input neuron per example, averaged over the examples: ``(source,)``, or one
-        number for all. A result does not hold the encoder's events: without them the counts of the
-        first layer are NaN.
+        number for all. A result does not hold the encoder's events: without them the counts of
+        layers that receive the input are NaN.
     graded
         Whether these events are graded, not spikes.
 
@@ -83,20 +85,19 @@ def operations(
     for name in names:
         instance(synapses[name], f"synapses[{name!r}]", Mapping, error=ResultError)
         for key in synapses[name]:
-            one_of(key, f"a key of synapses[{name!r}]", ("forward", "recurrent"), error=ResultError)
-    spikes = []
+            one_of(key, f"a key of synapses[{name!r}]", (_INPUT, *names), error=ResultError)
+    spikes = {}
     for name in names:
         count = layer_data(tree, name)["spike_count"]
         total = count.sum("example", dtype=np.int64).to_numpy()
-        spikes.append(np.asarray(total / (count.sizes["example"] or np.nan), np.float64))
-    first = synapses[names[0]].get("forward", 0)
-    sources = (_events(input_events, first, names[0]), *spikes)
+        spikes[name] = np.asarray(total / (count.sizes["example"] or np.nan), np.float64)
     rows = {}
-    for name, source, own in zip(names, sources, spikes, strict=False):
-        forward = _checked(synapses[name].get("forward", 0), source.size, name, "synapses")
-        recurrent = _checked(synapses[name].get("recurrent", 0), own.size, name, "synapses")
-        multiplied = graded and name == names[0]
-        rows[name] = _incoming((forward, source), (recurrent, own), steps(tree), multiplied)
+    for name in names:
+        received = {}
+        for source, counts in synapses[name].items():
+            events = spikes[source] if source in spikes else _events(input_events, counts, name)
+            received[source] = _checked(counts, events.size, name, "synapses"), events
+        rows[name] = _incoming(name, received, spikes[name].size, steps(tree), graded)
     return by_layer(_OPERATIONS, rows)
 
 
@@ -115,26 +116,30 @@ def _events(events: ArrayLike | None, forward: ArrayLike, layer: str) -> NDArray
 
 
 def _incoming(
-    forward: tuple[NDArray[np.float64], NDArray[np.float64]],
-    recurrent: tuple[NDArray[np.float64], NDArray[np.float64]],
+    name: str,
+    received: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    neurons: int,
     duration: int,
-    multiplied: bool,
+    graded: bool,
 ) -> dict[str, float]:
-    """Return the operations of one layer, from its synapses and the events of their sources."""
-    received, within = (float(counts @ events) for counts, events in (forward, recurrent))
-    neurons = recurrent[1].size
-    synapses = float(forward[0].sum() + recurrent[0].sum())
+    """Return the operations of a layer, from its synapses and the events of their sources."""
+    each = {source: float(counts @ events) for source, (counts, events) in received.items()}
+    within, multiplied = each.pop(name, 0.0), each.pop(_INPUT, 0.0) if graded else 0.0
+    forward = sum(each.values(), 0.0)
+    synapses = sum((float(counts.sum()) for counts, _ in received.values()), 0.0)
     dense = synapses * duration
     return {
         "neurons": neurons,
         "synapses": synapses,
-        "forward_accumulates": 0.0 if multiplied else received,
+        "forward_accumulates": forward,
         "recurrent_accumulates": within,
-        "accumulates": within if multiplied else received + within,
-        "multiply_accumulates": received if multiplied else 0.0,
+        "accumulates": forward + within,
+        "multiply_accumulates": multiplied,
         "dense_multiply_accumulates": dense,
         "neuron_updates": neurons * duration,
-        "operations_per_dense_operation": (received + within) / dense if dense else np.nan,
+        "operations_per_dense_operation": (forward + multiplied + within) / dense
+        if dense
+        else np.nan,
     }
 
 

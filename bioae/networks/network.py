@@ -237,27 +237,17 @@ class Network(Shown):
         Returns
         -------
         dict
-            For each layer, ``forward``: the synapses from each neuron of the layer before, or of
-            the input, shape ``(source,)``; and ``recurrent``: those from each of its own neurons,
-            shape ``(neuron,)``, 0 where it is not recurrent. `bioae.analysis.operations` takes
+            For each layer, by the name of the source, another layer, itself or ``input``: the
+            synapses from each neuron of the source (source). `bioae.analysis.operations` takes
             them.
         """
-        counts = {}
+        counts: dict[str, dict[str, NDArray[np.int64]]] = {}
         for placed in self.config.placed:
-            existing = {
-                weights.removeprefix(f"{placed.name}."): self.weights[mask].sum(0).astype(np.int64)
-                for weights, mask in placed.connections.items()
-                if mask in self.weights
-            }
-            every = {each.kind: each for each in placed.projections}
-            forward = every["weight"].fan_out(self.weights)
-            own = np.zeros(placed.size, np.int64)
-            if "recurrent" in every:
-                own = every["recurrent"].fan_out(self.weights)
-            counts[placed.name] = {
-                "forward": existing.get("weight", forward),
-                "recurrent": existing.get("recurrent", own),
-            }
+            received = counts.setdefault(placed.name, {})
+            for each in placed.projections:
+                mask = self.weights.get(placed.connections.get(each.name, ""))
+                found = each.fan_out(self.weights) if mask is None else mask.sum(0).astype(np.int64)
+                received[each.source] = received.get(each.source, 0) + found
         return counts
 
     def described(self) -> dict[str, str]:

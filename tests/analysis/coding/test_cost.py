@@ -23,7 +23,7 @@ def test_operations_against_a_walk_over_synapses(raster: Raster, data: st.DataOb
     forward = data.draw(arrays(bool, (4, neurons)))
     recurrent = data.draw(arrays(bool, (neurons, neurons)))
     inputs = data.draw(arrays(bool, (examples, steps, 4)))
-    counts = {"latent": {"forward": forward.sum(1), "recurrent": recurrent.sum(1)}}
+    counts = {"latent": {"input": forward.sum(1), "latent": recurrent.sum(1)}}
     received = sum(
         int(forward[source, target])
         for _, _, source in np.argwhere(inputs)
@@ -54,9 +54,9 @@ def test_operations_of_later_layers_come_from_the_spikes_of_the_layer_before() -
     tree = example_result()
     sizes = {name: tree[f"layers/{name}"].sizes["neuron"] for name in ("conv", "latent", "output")}
     counts = {
-        "conv": {"forward": np.full(7, 5)},
-        "latent": {"forward": sizes["latent"], "recurrent": sizes["latent"] - 1},
-        "output": {"forward": sizes["output"]},
+        "conv": {"input": np.full(7, 5)},
+        "latent": {"conv": sizes["latent"], "latent": sizes["latent"] - 1},
+        "output": {"latent": sizes["output"]},
     }
     found = operations(tree, counts)
     assert np.isnan(found["accumulates"].sel(layer="conv"))
@@ -75,20 +75,20 @@ def test_operations_of_later_layers_come_from_the_spikes_of_the_layer_before() -
 
 def test_counts_of_operations_that_do_not_fit_are_refused() -> None:
     tree = make(np.ones((2, 3, 4), bool))
-    fitting = {"latent": {"forward": [4, 4], "recurrent": 3}}
+    fitting = {"latent": {"input": [4, 4], "latent": 3}}
     assert float(operations(tree, fitting, input_events=1)["synapses"].sum()) == 20
     for events, forward in (([1, 1], 4), (1, [4, 4])):  # two input neurons with 4 synapses each
-        counts = {"latent": {"forward": forward, "recurrent": 3}}
+        counts = {"latent": {"input": forward, "latent": 3}}
         found = operations(tree, counts, input_events=events)  # type: ignore[arg-type]
         assert found["forward_accumulates"].item() == 8
-    single = {"latent": {"forward": 4}}
+    single = {"latent": {"input": 4}}
     wrong: list[tuple[Any, Any]] = [
         (single, 1),  # the number of input neurons is unknown
         (single, None),
-        ({"latent": {"forwrd": [4, 4]}}, 1),
+        ({"latent": {"inpt": [4, 4]}}, 1),
         ({"latent": 3}, 1),
-        ({"latent": {"forward": [[1], [1, 2]]}}, 1),
-        ({"latent": {"forward": [4, 4], "recurrent": [3, 3]}}, None),
+        ({"latent": {"input": [[1], [1, 2]]}}, 1),
+        ({"latent": {"input": [4, 4], "latent": [3, 3]}}, None),
         ({}, None),
         (fitting, [1, 2, 3]),
         (fitting, -1),

@@ -228,10 +228,8 @@ def test_initial_connections_have_the_fan_in_and_its_weights() -> None:
     drawn = Network.initialise(wide, seed=0).weights["hidden.weight"]
     assert np.std(drawn[drawn != 0]) == pytest.approx(2 * np.sqrt(2 / 4), rel=0.4)  # of four
     own = start.synapse_counts()["hidden"]
-    np.testing.assert_array_equal(
-        own["recurrent"], start.weights["hidden.recurrent_connected"].sum(0)
-    )
-    np.testing.assert_array_equal(own["forward"], start.weights["hidden.weight_connected"].sum(0))
+    np.testing.assert_array_equal(own["hidden"], start.weights["hidden.recurrent_connected"].sum(0))
+    np.testing.assert_array_equal(own["input"], start.weights["hidden.weight_connected"].sum(0))
     other = Network.initialise(start.config, seed=2).weights
     assert (other["hidden.weight_connected"] != start.weights["hidden.weight_connected"]).any()
 
