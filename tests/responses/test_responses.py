@@ -115,8 +115,9 @@ def test_time_constants_have_their_closed_form_and_short_ones_are_named_once(
     for name, expected in (("lif", 0.1), ("coba", 0.005), ("srm", 3.75e-3), ("if", np.inf)):
         assert time_constant(load_neuron(name)) == pytest.approx(expected, rel=1e-5)
     network = Network.initialise(NetworkConfig.preset("strided"))
+    fast = model(name="fast", parameters={"tau": "2*ms", "theta": "1"})
     for _ in range(2):
-        network.with_neuron(model(parameters={"tau": "2*ms", "theta": "1"}), calibrate="none")
+        network.with_neuron(fast, calibrate="none")
     assert [line.getMessage().count('"0.4*ms"') for line in caplog.records] == [1]
 
 
