@@ -60,8 +60,8 @@ def spikes_of(model: NeuronModel) -> set[tuple[int, int]]:
     described = {
         "input_shape": [1, 1, 2], "dt": "0.1*ms", "steps": 1000, "latent": "neurons",
         "encoder": {"kind": "constant_current"}, "task": {"kind": "representation", "outputs": 3},
-        "decoder": {"kind": "count"}, "layers": [{"name": "neurons", "kind": "dense", "units": 3}],
-        "neuron": model,
+        "decoder": {"kind": "count"}, "clock": "common", "projections": [],
+        "populations": [{"name": "neurons", "size": 3, "neuron": model}],
     }  # fmt: skip
     trained = bioae.Network.initialise(bioae.NetworkConfig.from_mapping(described), seed=0)
     result = bioae.simulate(trained, np.zeros((1, 1, 1, 2)), "numpy", progress=False)
@@ -88,8 +88,8 @@ def test_a_group_becomes_a_model_that_fires_as_it_does(
         NeuronModel.from_brian2(group)
     model = NeuronModel.from_brian2(group, input="w", name="adaptive")
     monitor = SpikeMonitor(group)
-    brian2.Network(group, monitor).run(100.1 * ms, namespace={"jump": jump, "drive": drive})
-    steps = np.rint(monitor.t / ms * 10).astype(int) - 1  # a step of the lead-in comes first
+    brian2.Network(group, monitor).run(100 * ms, namespace={"jump": jump, "drive": drive})
+    steps = np.rint(monitor.t / ms * 10).astype(int)
     assert spikes_of(model) == {*zip(steps.tolist(), monitor.i[:].tolist(), strict=True)}
     assert len(steps) >= 10
 
