@@ -39,6 +39,7 @@ PACKAGES = (
     "bioae.trainers.training",
     "bioae.exchange",
     "bioae.exchange.nir",
+    "bioae.exchange.brian2",
     "bioae.errors",
     "bioae.sklearn",
 )
