@@ -119,9 +119,12 @@ def _only_variable(equations: Equations, where: str) -> str:
     names: list[str] = sorted(equations.diff_eq_names)
     if len(names) == 1:
         return names[0]
+    known = sorted(equations.diff_eq_names | equations.parameter_names)
+    if not known:
+        raise ModelError("there is no variable to which spikes could add", where=where)
     raise ModelError(
         "spikes may arrive at several variables", where=where, expected='input="NAME"',
-        found=", ".join(sorted(equations.diff_eq_names | equations.parameter_names)) or "none",
+        found=", ".join(known),
     )  # fmt: skip
 
 
