@@ -324,7 +324,8 @@ class _Conversion:
                 "these synapses have no meaning as a projection", where=where, found=what,
                 expected="an on_pre that adds values to variables of the target",
             )  # fmt: skip
-        for statement in ast.parse(pathway.code).body:
+        lines = "\n".join(line.strip() for line in pathway.code.splitlines())
+        for statement in ast.parse(lines).body:
             yield self._path(synapses, statement, where)
 
     def _path(self, synapses: Synapses, statement: ast.stmt, where: str) -> _Path:

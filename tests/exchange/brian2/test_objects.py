@@ -46,7 +46,7 @@ def script() -> tuple[dict[str, Any], b2.Network]:
     inhibits.connect(p=0.5)
     inhibits.w = rng.uniform(2, 6, len(inhibits)) * mV
     inhibits.delay = rng.integers(0, 20, len(inhibits)) * 0.1 * ms
-    feed = b2.Synapses(source, group, on_pre="ge += 2*we\nv_post += 0.5*mV", name="feed")
+    feed = b2.Synapses(source, group, on_pre="ge += 2*we\n    v_post += 0.5*mV", name="feed")
     feed.connect(j="i")
     onward = b2.Synapses(group, other, on_pre="v += 0.25", name="onward")
     onward.connect(p=0.4)
