@@ -204,11 +204,14 @@ class NetworkConfig(Shown, Table):
             f"{self.dt}, input {' x '.join(map(str, self.input_shape))} ({self.encoder.kind}), "
             f"output by {self.decoder.kind}"
         )
-        rows: list[tuple[str, ...]] = [("layer", "kind", "shape", "neuron")]
+        second = "from" if self.populations else "kind"
+        rows: list[tuple[str, ...]] = [("layer", second, "shape", "neuron")]
         for placed in self.placed:
             shape = " x ".join(map(str, placed.shape))
             latent = " (latent)" if placed.name == self.latent else ""
-            rows.append((f"{placed.name}{latent}", placed.kind, shape, placed.model.name))
+            sources = ", ".join(dict.fromkeys(each.source for each in placed.projections))
+            kind = sources if self.populations else placed.kind
+            rows.append((f"{placed.name}{latent}", kind, shape, placed.model.name))
         return Summary(heading, rows)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -359,7 +362,16 @@ class NetworkConfig(Shown, Table):
             encoder=self.encoder.in_finer_steps(parts),
             decoder=self.decoder.in_finer_steps(parts, default_scale=self.default_scale),
             task=self.task.in_finer_steps(parts),
+            projections=tuple(self._in_other_steps(each, parts) for each in self.projections),
         )
+
+    def _in_other_steps(self, projection: Projection, parts: Fraction) -> Projection:
+        """Return a projection that adds as much to its target in steps of another length."""
+        placed = next(each for each in self.placed if each.name == projection.to)
+        unit = placed.model.targets.get(projection.target or "", "")
+        if "dt" not in Expression(unit or "1").names:
+            return projection
+        return projection.model_copy(update={"weight": f"{parts}*({unit})"})
 
     @property
     def output_shape(self) -> Shape:

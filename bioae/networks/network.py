@@ -23,6 +23,7 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError, describe, shortened
 from bioae.networks.arrays import FrozenArrays, check_arrays
 from bioae.networks.config import NetworkConfig
+from bioae.networks.graph import Population, Projection
 from bioae.networks.initial import draw_parameters, initial_arrays
 from bioae.networks.inputs import Steps, check_variation, in_steps
 from bioae.networks.layer_base import Background, as_text
@@ -348,6 +349,7 @@ class Network(Shown):
                         "neuron": model.name,
                         "parameters": {},
                         "spread": {},
+                        **({"initial": {}} if isinstance(layer, Population) else {}),
                         "weight": _times(factors[layer.name], model.weight),
                     }
                     if layer.name in chosen
@@ -357,6 +359,7 @@ class Network(Shown):
             ),
             neuron=model.name,
             neurons={**finer.config.neurons, model.name: model.to_mapping()},
+            projections=tuple(_adapted(x, model, factors) for x in finer.config.projections),
         )
         names = {
             name
@@ -699,6 +702,16 @@ def _no_parameter(name: str, layers: Iterable[PlacedLayer]) -> NetworkError:
         f"no layer's neuron model has a parameter {name!r}",
         expected=f"one of {', '.join(sorted(known)) or 'none'}",
     )
+
+
+def _adapted(
+    projection: Projection, model: NeuronModel, factors: Mapping[str, float]
+) -> Projection:
+    """Return a projection to a population that gets another model, scaled as its input."""
+    unit = model.targets.get(projection.target or "", projection.weight)
+    if unit is None or projection.to not in factors:
+        return projection
+    return projection.model_copy(update={"weight": _times(factors[projection.to], unit) or unit})
 
 
 def _times(factor: float, weight: str) -> str | None:
