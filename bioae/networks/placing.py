@@ -299,6 +299,17 @@ def _check_plastic(
             "connections with a delay cannot learn", where=where, expected="no delay",
             found=str(delay),
         )  # fmt: skip
+    if projection.sign is not None:
+        raise NetworkError(
+            "the bounds of a rule, not `sign`, hold the sign of weights that learn", where=where,
+            expected="no sign", found=projection.sign,
+        )  # fmt: skip
+    if projection.lag != projection.own:
+        raise NetworkError(
+            "only connections to the next depth, and within a population, learn by rules",
+            where=where, expected=f"a lag of {int(projection.own)}, see docs/networks.md",
+            found=f"a lag of {projection.lag} steps from {projection.source!r}",
+        )  # fmt: skip
     if config.steps < _FEWEST_STEPS:
         raise NetworkError(
             "a presentation is too short to learn from", where=where,

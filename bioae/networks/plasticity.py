@@ -15,6 +15,7 @@ from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.numbers import persistent_start, usual_range, weight_bounds
 from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule
 from bioae.errors import InputError, NetworkError
+from bioae.networks.graph import Population
 from bioae.networks.placed_layer import PlacedLayer
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
@@ -177,6 +178,15 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
                 expected="a batch size of 1 and no optimiser",
                 found=f"a batch of {batch_size}" if batch_size > 1 else "an optimiser",
             )
+
+
+def check_chain(populations: Sequence[Population]) -> None:
+    """Reject the populations of a graph, which do not learn by rules in PyTorch."""
+    if populations:
+        raise NetworkError(
+            "graphs of populations learn by rules in Brian2 only", where="target",
+            expected="cpp_standalone, cython or numpy", found="torch",
+        )  # fmt: skip
 
 
 def check_held(

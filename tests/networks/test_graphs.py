@@ -13,7 +13,8 @@ from builders import SCHEDULES
 from refusals import refused
 from torch import Tensor
 
-from bioae import simulate
+from bioae import learn, simulate
+from bioae.equations.model import NeuronModel
 from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror.connections.sparse import SparseConnection
@@ -233,6 +234,53 @@ def test_projections_that_do_not_fit(edge: dict[str, Any], named: str) -> None:
         config_of("brian2", [*EDGES, edge])
     with refused(NetworkError, "colour", expected=re.compile("sign, from, to")):
         config_of("brian2", [*EDGES, {**edge, "colour": "red"}])
+
+
+LEARNS = {"synapse": "stdp_pair", "initial": [0, 0.5]}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_graph_learns_as_layers_do(schedule: str) -> None:
+    layer = {"kind": "dense", "name": "a", "shape": [1, 1, 16], "recurrent": True, **LEARNS}
+    layer |= {"recurrent_synapse": "stdp_pair", "gain": 2.0}
+    chain = {"input_shape": [1, 1, 16], "schedule": schedule, "steps": 30, "layers": [layer]}
+    edges = [{"from": "input", "to": "a", "name": "weight", **LEARNS},
+             {"from": "a", "to": "a", "name": "recurrent", **LEARNS}]  # fmt: skip
+    graph = config_of(schedule, edges, neuron="lif", neurons={})
+    learned = [
+        learn(Network.initialise(each, seed=0), IMAGES, "numpy", progress=False).network.weights
+        for each in (NetworkConfig.from_mapping(chain), graph)
+    ]
+    for name, weights in learned[0].items():
+        assert np.any(weights != Network.initialise(graph, seed=0).weights[name])
+        np.testing.assert_array_equal(learned[1][name], weights)
+    with refused(NetworkError, "graphs", found="torch"):
+        learn(Network.initialise(graph), IMAGES, "torch", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("edge", "found"), [({"from": "c", "to": "a"}, re.compile("'c'")), ({"sign": "positive"}, None)]
+)
+def test_projections_that_cannot_learn(edge: dict[str, Any], found: Any) -> None:
+    edges = [{"from": "input", "to": "a"}, {"from": "a", "to": "c"}]
+    with refused(NetworkError, found=found or "positive"):
+        _ = config_of("brian2", [*edges, {**edges[1], "name": "more", **LEARNS, **edge}]).placed
+
+
+def test_changes_keep_the_units_of_targets() -> None:
+    network, factors = network_of("brian2"), dict.fromkeys("abcdef", 2.0)
+    other = {**NEURON, "targets": {"inhibits": "0.5"}}
+    changed = network.with_neuron(
+        NeuronModel.from_mapping("x", other, where="x"), calibrate=factors
+    )
+    assert changed.config.placed[0].model.targets == {"inhibits": "2.0*(0.5)"}
+    timed = network_of("brian2", neurons={"two": {**NEURON, "targets": {"inhibits": "dt/(1*ms)"}}})
+    assert timed.in_finer_steps(2).config.placed[0].model.targets == {"inhibits": "2*(dt/(1*ms))"}
+    counts = network.synapse_counts()["f"]
+    assert {name: int(each.sum()) for name, each in counts.items()} == {
+        "e": 192, "b": 192, "f": 240,
+    }  # fmt: skip
 
 
 def test_a_target_needs_a_unit() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from bioae.errors import InputError
-from bioae.networks.plasticity import check_averaged
+from bioae.networks.plasticity import check_averaged, check_chain
 from bioae.simulation.engine import Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -52,6 +52,7 @@ class MirrorEngine(Engine):
     def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
         """Derive the mirror, and let it learn within a block."""
         optimises = updates.optimiser is not None
+        check_chain(self.network.config.populations)
         check_averaged(self.network.config.placed, updates.batch_size, optimiser=optimises)
         yield NetworkLearner(self.network, self.backend.dtype, updates)
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bioae.errors import NetworkError
 from bioae.fields import Count, Table
 from bioae.networks.layer_base import LayerBase
-from bioae.networks.plasticity import check_averaged, check_held, check_rules
+from bioae.networks.plasticity import check_averaged, check_chain, check_held, check_rules
 from bioae.runs.config import RunConfig
 from bioae.runs.tables import NumberOfEpochs, Optimiser, Rate
 
@@ -79,6 +79,11 @@ class LearningConfig(RunConfig):
     def completed(self) -> Self:
         """Return the configuration with `rule`, by its name, in the layers that name none."""
         network, learning = self.network, self.learning
+        if learning.rule is not None and network.populations:
+            raise NetworkError(
+                "the projections of a graph name their own rules", where="learning.rule",
+                hint=f"Set synapse = {learning.rule!r} in the projections that learn",
+            )  # fmt: skip
         if learning.rule is not None:
             rule = learning.rule
             layers = tuple(
@@ -93,6 +98,8 @@ class LearningConfig(RunConfig):
         network = network.self_contained()
         if learning.rule is not None:
             _check_taken(learning.rule, network.layers)
+        if learning.target == "torch":
+            check_chain(network.populations)
         check_rules(network.placed, network.dt_seconds)
         for placed in network.placed:
             _ = placed.program  # refuses a model that does not fit, before there are files

@@ -22,6 +22,7 @@ from bioae.datasets import Data
 from bioae.errors import ResultError
 from bioae.firing_names import bursts
 from bioae.networks.config import NetworkConfig
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.runs.assessment import Assessment, chance
 from bioae.runs.folder import FIGURES
@@ -190,12 +191,17 @@ def draw(
     weight_courses(courses, ax=list(grid[:, 0]))
     weight_histograms(learned, ax=list(grid[:, 1]))
     save_figure(figure, out / WEIGHTS, overwrite=True)
-    first = config.network.placed[0]
-    images = not config.network.in_time
-    if images and config.network.encoded_shape == config.network.input_shape and first.synapses:
-        weights = network.weights[f"{first.name}.weight"]
-        fields = weight_fields(weights, config.network.input_shape)
-        save_figure(filter_grid({first.name: fields}), out / FIELDS, overwrite=True)
+    shape = config.network.input_shape
+    if config.network.in_time or config.network.encoded_shape != shape:
+        return
+    fields = {
+        name.partition(".")[0]: weight_fields(network.weights[name], shape)
+        for placed in config.network.placed
+        for name in placed.synapses
+        if placed.projection(name).source == ENCODER
+    }
+    if fields:
+        save_figure(filter_grid(fields), out / FIELDS, overwrite=True)
 
 
 def _finite(value: xr.DataArray) -> float | None:
