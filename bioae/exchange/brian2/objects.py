@@ -215,12 +215,17 @@ class _Conversion:
     def _model(self, group: NeuronGroup) -> NeuronModel:
         """Return the neuron model of a group; values that differ between neurons are arrays."""
         name, own = _name(group), dict[str, NDArray[np.float64]]()
-        targets = {e["target"]: e["weight"] for e in self.projections if e["to"] == name}
-        keys: dict[str, Any] = {"name": name, "targets": targets}
-        variables = [*targets, *group.user_equations.diff_eq_names]
+        received = [each for each in self.projections if each["to"] == name]
+        variables = [each["target"] for each in received] or [*group.user_equations.diff_eq_names]
         if not variables:
             raise InputError("the group has no variable that receives input", where=group.name)
-        keys |= {"input": variables[0]}
+        keys: dict[str, Any] = {"name": name, "input": variables[0], "targets": {}}
+        for each in received:
+            if each["target"] == variables[0]:  # the model's usual input needs no second one
+                keys["weight"] = each["weight"]
+                del each["target"], each["weight"]
+            else:
+                keys["targets"][each["target"]] = each["weight"]
         fields = fields_of(group, keys, self._namespace, own)
         self.rows[group.name] = f"population {name!r} of {len(group)} neurons"
         self.arrays |= {f"{name}.{key}": values for key, values in own.items()}

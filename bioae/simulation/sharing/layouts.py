@@ -73,6 +73,11 @@ class Layout:
         return bool(self.order.shape[1] == self.targets == self.length[0])
 
     @property
+    def single(self) -> bool:
+        """True if every synapse has its own weight, as of `sparse`."""
+        return len(self.shape) == 1
+
+    @property
     def in_place(self) -> bool:
         """True if sums are in the order of the targets."""
         return bool((self.place == np.arange(self.targets)).all())

@@ -139,6 +139,8 @@ class SharedSynapses(TemplateGroup):
                 "separate": negative is not None,
                 "delayed": steps > 0,
                 "whole": layout.whole,
+                # A few synapses per step: neither sums nor a pass over all targets.
+                "direct": layout.single and not self.variables["_target"].conditional_write,
                 "in_place": layout.in_place,
                 "unit": layout.unit,
                 "short": 1 < layout.unit < 8,

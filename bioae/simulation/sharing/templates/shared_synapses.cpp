@@ -17,7 +17,11 @@
     // written to disk.
     alignas(64) static {{_number}} _rows[{{rows}}];
     {% for _from, _into, _variable in _ends %}
+    {% if direct %}
+    {{_number}}* const {{_from}} = {{_into}} + _target_start;
+    {% else %}
     alignas(64) static {{_number}} {{_from}}[{{targets}}];
+    {% endif %}
     {% endfor %}
     // In the first step: the arguments of a standalone run have been read by then.
     if (!{{_packed}})
@@ -123,6 +127,7 @@
     }
     {% endif %}
 
+    {% if not direct %}
     if (_added)
     {
         {% for _from, _into, _variable in _ends %}
@@ -135,6 +140,7 @@
             {{_from}}[_j] = 0;
         {% endfor %}
     }
+    {% endif %}
     {% if delayed %}
 
     // New spikes replace those that have arrived.
