@@ -257,7 +257,7 @@ class _Conversion:
         for each in self._inputs:
             step = np.rint(np.asarray(each._spike_time) / self.dt).astype(int)
             inside = step < self.steps
-            neuron = self._first[each.name] + np.asarray(each._neuron_index)
+            neuron = self._first[each.name] + np.asarray(each._neuron_index, int)
             np.add.at(frames[0], (step[inside], neuron[inside]), 1.0)
         return {"kind": "frames"}, frames
 
