@@ -83,9 +83,10 @@ def engine_of(network: Network, backend: Backend) -> Engine:
 @_verb
 def simulate(
     network: NetworkLike,
-    data: Data | Any,
+    data: Data | Any = None,
     backend: Backend | Target = "cpp_standalone",
     *,
+    presentations: int | None = None,
     seed: int = 0,
     repeats: int = 1,
     progress: Progress | bool | None = None,
@@ -100,6 +101,8 @@ def simulate(
     data
         The name of a data set, a path, an array or tensor, a data set of PyTorch, or another of the
         forms of `bioae.datasets.convert`.
+    presentations
+        The number of presentations of a network that receives no input, in place of data.
     backend
         The target, or a `Backend` with the target, the type of state variables, the variables to
         record, the way that connections are stored, and workers.
@@ -133,8 +136,29 @@ def simulate(
     InputError
         If an option does not fit; or if there are several repeats and the network has no noise.
     """
+    if presentations is not None:
+        network, data = _without_input(network, data, presentations)
     simulation = _simulation(network, data, backend, seed=seed, repeats=repeats, options=options)
     return simulation.result(progress)
+
+
+def _without_input(network: NetworkLike, data: Any, presentations: int) -> tuple[Network, Any]:
+    """Return a network that receives no input, and as many presentations of nothing."""
+    import numpy as np
+
+    from bioae.checks import whole
+    from bioae.networks.artefact import network_of
+
+    network = network_of(network)
+    if data is not None or network.config.driven:
+        found = "data" if data is not None else "projections from the input"
+        raise InputError(
+            "presentations are counted of a network without input",
+            where="presentations",
+            found=found,
+        )
+    number = whole(presentations, "presentations", least=1)
+    return network, np.zeros((number, *network.config.data_shape))
 
 
 @_verb

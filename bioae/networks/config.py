@@ -23,7 +23,7 @@ from bioae.fields import Size, Steps, Table
 from bioae.networks.decoders import Decoder, MaxDecoder
 from bioae.networks.encoders import Bernoulli, Encoder
 from bioae.networks.graph import Population, Projection
-from bioae.networks.layer_base import PopulationBase, Shape, as_text
+from bioae.networks.layer_base import ENCODER, PopulationBase, Shape, as_text
 from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.placing import check_graph, places
@@ -296,6 +296,16 @@ class NetworkConfig(Shown, Table):
     def in_time(self) -> bool:
         """True if the network receives signals, which vary in time, and not images."""
         return len(self.input_shape) == 1
+
+    @property
+    def driven(self) -> bool:
+        """True if a population receives input."""
+        return any(each.source == ENCODER for placed in self.placed for each in placed.projections)
+
+    @property
+    def data_shape(self) -> Shape:
+        """The shape of an example: (channel, y, x), or (point, channel) of a signal."""
+        return (self.points, *self.input_shape) if self.in_time else self.input_shape
 
     @property
     def encoded_shape(self) -> Shape:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bioae import learn, simulate
 from bioae.equations.model import NeuronModel
-from bioae.errors import NetworkError
+from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror.connections.sparse import SparseConnection
 from bioae.trainers.mirror.derivatives import ArcTan
@@ -81,6 +81,19 @@ def spikes_of(result: xr.DataTree, name: str) -> np.ndarray[Any, Any]:
     data = result[f"/layers/{name}"]
     names = ("spike_example", "spike_neuron", "spike_time_ms")
     return np.stack([data[each].to_numpy() for each in names])
+
+
+def test_a_network_without_input_presents_nothing() -> None:
+    config = config_of("brian2", [{"from": "a", "to": "b"}, {"from": "b", "to": "a"}])
+    noisy = [{**each.model_dump(), "background": 5.0} for each in config.populations]
+    network = Network.initialise(config.varied(populations=noisy))
+    result = simulate(network, presentations=3, backend="torch", progress=False)
+    assert result.sizes["example"] == 3
+    assert (result["/layers/a"].spike_count.sum("neuron") > 0).all()
+    with refused(InputError, where="presentations", found="data"):
+        simulate(network, IMAGES, presentations=3)
+    with refused(InputError, where="presentations", found="projections from the input"):
+        simulate(network_of("brian2"), presentations=3)
 
 
 @pytest.mark.medium

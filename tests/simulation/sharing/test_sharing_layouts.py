@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bioae.networks.layer_base import Connections
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.simulation import brian2_internals, sharing
-from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense
+from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense, sparse
 
 GEOMETRY = st.fixed_dictionaries(
     {
@@ -79,6 +79,16 @@ def test_a_dense_layout_has_all_pairs(sources: int, targets: int) -> None:
     layout = dense(sources, targets)
     assert layout.whole
     assert_same(layout, Dense(name="a", units=targets).connections((sources,)))
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=12),
+)
+def test_a_sparse_layout_has_the_pairs_that_are_listed(pairs: list[tuple[int, int]]) -> None:
+    source, target = np.array(pairs).T
+    layout = sparse(4, 5, source, target)
+    assert layout.single
+    assert_same(layout, Connections(source, target, np.arange(len(pairs))))
 
 
 def test_neighbours_are_added_together() -> None:
