@@ -28,6 +28,7 @@ from brian2 import (
 )
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices.device import runtime_device
+from brian2.groups.group import CodeRunner
 from numpy.typing import NDArray
 
 from bioae.checks import number
@@ -143,6 +144,15 @@ class _Path(NamedTuple):
     values: NDArray[np.float64]
 
 
+def _refuse(where: str, unusual: Iterable[str | None]) -> None:
+    """Raise an InputError for what synapses may not have."""
+    for what in filter(None, unusual):
+        raise InputError(
+            "these synapses have no meaning as a projection", where=where, found=what,
+            expected="an on_pre that adds values to variables of the target",
+        )  # fmt: skip
+
+
 class _Conversion:
     """The conversion of some objects."""
 
@@ -177,10 +187,11 @@ class _Conversion:
             name = _name(group)
             neurons[name] = self._model(group).to_mapping()
             populations.append({"name": name, "size": len(group), "neuron": name})
+        fires = "threshold" in neurons[_name(self._groups[-1])]
         config = NetworkConfig.from_mapping({
             "input_shape": list(data.shape[2:] if encoder["kind"] == "frames" else data.shape[1:]),
                 "dt": readable(self.dt * second), "steps": self.steps, "clock": "common",
-            "encoder": encoder, "decoder": {"kind": "count"},
+            "encoder": encoder, "decoder": {"kind": "count" if fires else "last"},
             "task": {"kind": "representation", "outputs": len(self._groups[-1])},
             "populations": populations, "projections": self.projections, "neurons": neurons,
             "neuron": populations[0]["neuron"],
@@ -282,6 +293,13 @@ class _Conversion:
                 "synapses cannot be read in standalone mode", where=str(synapses.name),
                 hint="Convert them before set_device",
             )  # fmt: skip
+        regular = any(type(each) is CodeRunner for each in synapses.contained_objects)
+        unusual = (
+            "summed variables" if synapses.summed_updaters else None,
+            "differential equations" if synapses.equations.diff_eq_names else None,
+            "run_regularly" if regular else None,
+        )
+        _refuse(str(synapses.name), unusual)
         i = np.asarray(synapses.i[:]) + first
         j = np.asarray(synapses.j[:]) + getattr(synapses.target, "start", 0)
         for pathway in synapses._pathways if count else ():
@@ -321,14 +339,8 @@ class _Conversion:
             "on_post" if pathway.prepost != "pre" else None,
             f"event {pathway.event}" if pathway.event != "spike" else None,
             "when or order" if (pathway.when, pathway.order) != ("synapses", -1) else None,
-            "summed variables" if synapses.summed_updaters else None,
-            "differential equations" if synapses.equations.diff_eq_names else None,
         )
-        for what in filter(None, unusual):
-            raise InputError(
-                "these synapses have no meaning as a projection", where=where, found=what,
-                expected="an on_pre that adds values to variables of the target",
-            )  # fmt: skip
+        _refuse(where, unusual)
         lines = "\n".join(line.strip() for line in pathway.code.splitlines())
         for statement in ast.parse(lines).body:
             yield self._path(synapses, statement, where)

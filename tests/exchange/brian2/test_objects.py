@@ -93,6 +93,20 @@ def test_poisson_groups_are_the_input() -> None:
     np.testing.assert_allclose(counts, [100, 200, 400], atol=60)
 
 
+def test_groups_that_never_fire_have_states() -> None:
+    group = b2.NeuronGroup(2, "dv/dt = (1 - v)/(10*ms) : 1", method="exact", name="slow")
+    synapses = b2.Synapses(group, group)
+    converted = bioae.from_brian2(group, duration=10 * ms)
+    backend = bioae.Backend("torch", record=("v",))
+    result = bioae.simulate(converted.network, converted.data, backend, progress=False)
+    states = result["/layers/slow"].state_v.values[0]
+    np.testing.assert_allclose(states[:, 1], 1 - np.exp(-np.arange(1, 101) / 100))
+    synapses.run_regularly("")
+    synapses.connect()
+    with refused(InputError, where=synapses.name, found="run_regularly"):
+        bioae.from_brian2(group, synapses, duration=10 * ms)
+
+
 def pairs(**fields: Any) -> list[Any]:
     group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
     synapses = b2.Synapses(group, group, **fields)
