@@ -40,8 +40,10 @@ from bioae.networks.encoders import (
     LevelCrossing,
     Population,
 )
-from bioae.networks.layer_base import LayerBase
-from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
+from bioae.networks.graph import Population as GraphPopulation
+from bioae.networks.graph import Projection
+from bioae.networks.layer_base import LayerBase, PopulationBase, ProjectionBase
+from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d, Sparse
 from bioae.networks.tasks import (
     Classification,
     Reconstruction,
@@ -67,6 +69,9 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "network": (NetworkConfig,),
     "layer": (LayerBase,),
     "dense": (Dense,),
+    "sparse": (Sparse,),
+    "population": (GraphPopulation,),
+    "projection": (Projection,),
     "conv2d": (Conv2d,),
     "conv_transpose2d": (ConvTranspose2d,),
     "pooling": (Pool2d,),
@@ -93,6 +98,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "statements": (SynapseStatements,),
     "structure": (StructureTable,),
 }
+_BASES = (LayerBase, PopulationBase, ProjectionBase)
 _COMMON: dict[str, set[str]] = {
     "encoders": set(),
     "decoders": {"scale"},
@@ -103,7 +109,12 @@ _MEANING = {
     "task": "a table, see [tasks](tasks.md); `reconstruction` by default",
     "encoder": "a table, see [encoders](#encoders); `bernoulli` by default",
     "decoder": "a table, see [decoders](#decoders); `max` by default",
-    "layers": "the layers, from the input's side, see [layers](#layers)",
+    "clock": '`"staggered"` or `"common"`: the windows of presentations, see '
+    "[graphs](timing.md#in-a-graph)",
+    "layers": "the layers of a chain, from the input's side, see [layers](#layers)",
+    "populations": "the populations of a graph, in place of layers, see "
+    "[populations](#populations-and-projections); the decoder reads the last one",
+    "projections": "the projections between them",
 }
 
 
@@ -143,8 +154,12 @@ def _assigned(key: str, field: FieldInfo) -> str:
 
 
 def _inherited(model: type[BaseModel]) -> set[str]:
-    is_kind = issubclass(model, LayerBase) and model is not LayerBase
-    return {"kind", *(LayerBase.model_fields if is_kind else ())}
+    """Return the keys that the table of another model has, and the kind of a layer."""
+    bases = [
+        each for each in (LayerBase, PopulationBase, ProjectionBase) if issubclass(model, each)
+    ]
+    own = {"kind"} if model is not Projection else set()
+    return own | {key for each in bases[:1] if model is not each for key in each.model_fields}
 
 
 def _row(key: str, field: FieldInfo) -> tuple[str, ...]:
@@ -154,7 +169,7 @@ def _row(key: str, field: FieldInfo) -> tuple[str, ...]:
         default = "required"
     elif field.default is None or field.default is PydanticUndefined:
         default = ""
-    return f"`{key}`", default, meaning or ""
+    return f"`{field.alias or key}`", default, meaning or ""
 
 
 def _default(field: FieldInfo) -> str:

@@ -47,6 +47,8 @@ PACKAGES = (
 #: Types that signatures name and that no package exports.
 TYPES = (
     "bioae.networks.artefact.NetworkLike",
+    "bioae.networks.graph.Population",
+    "bioae.networks.graph.Projection",
     "bioae.networks.plasticity.Held",
     "bioae.simulation.backend.Target",
     "bioae.simulation.backend.Dtype",

@@ -35,6 +35,7 @@ __all__ = [
     "LayerBase",
     "Pool2d",
     "Shape",
+    "Sparse",
     "Spread",
     "SumPool2d",
     "all_to_all",

@@ -61,7 +61,7 @@ def rows(content: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("script", "page", "tables"),
     [
-        (make_tables, "networks.md", 8),
+        (make_tables, "networks.md", 11),
         (make_tables, "neuron-models.md", 4),
         (make_tables, "tasks.md", 1),
         (make_analysis, "analysis.md", 3),

@@ -165,14 +165,7 @@ class LayerMirror(nn.Module):
             try:
                 return self._run_compiled(self._compiled, emitted, potential, record, key)
             except Unsupported as reason:
-                if self._compile is True:
-                    raise NetworkError(
-                        "the layer cannot be compiled",
-                        where=f"layer {self.placed.name}",
-                        found=str(reason),
-                        hint='Set compile = "auto", which leaves such layers uncompiled',
-                    ) from reason
-                warn_uncompiled(self.placed.name, str(reason))
+                self._leave_uncompiled(str(reason))
         run = self.neuron(
             self.arriving(emitted),
             recurrence=self.recurrence,
@@ -180,6 +173,15 @@ class LayerMirror(nn.Module):
             key=key,
         )
         return self.activity(run, potential, key)
+
+    def _leave_uncompiled(self, reason: str) -> None:
+        """Say why the layer runs uncompiled; raise NetworkError if it is to be compiled."""
+        if self._compile is True:
+            raise NetworkError(
+                "the layer cannot be compiled", where=f"layer {self.placed.name}", found=reason,
+                hint='Set compile = "auto", which leaves such layers uncompiled',
+            )  # fmt: skip
+        warn_uncompiled(self.placed.name, reason)
 
     def activity(
         self, run: PopulationRun, potential: Potential | None, key: Key | None
@@ -287,6 +289,8 @@ class LayerMirror(nn.Module):
 
     def member(self, emitted: Emitted, record: Collection[str], key: Key | None) -> Member:
         """Return the population as a member of those that are stepped together."""
+        if self._compiled is not None:
+            self._leave_uncompiled("populations that depend on each other's spikes")
         senders = [
             (each.source, each.own, path.sender(self.weights_of(each)))
             for each, path in self.pathways
