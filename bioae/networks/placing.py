@@ -362,10 +362,10 @@ def _check_silence(
     sources |= {each.name for each in config.layers if each.recurrent}
     if layer.name in sources:
         expected = "a model with a threshold: other neurons receive the layer's spikes"
-    elif not config.decoder.reads_potential:
-        expected = f"a model with a threshold: the decoder {config.decoder.kind!r} reads spikes"
-    else:
+    elif layer is not (config.layers or config.populations)[-1] or config.decoder.reads_potential:
         return
+    else:
+        expected = f"a model with a threshold: the decoder {config.decoder.kind!r} reads spikes"
     raise NetworkError(
         f"the neuron model {model.name!r} never fires", where=where, expected=expected
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,20 +16,21 @@ from brian2 import (
     EventMonitor,
     Network,
     NeuronGroup,
-    PoissonGroup,
+    PoissonInput,
     PopulationRateMonitor,
     Quantity,
-    SpikeGeneratorGroup,
     SpikeMonitor,
     StateMonitor,
     Synapses,
+    TimedArray,
     get_device,
-    get_dimensions,
     second,
 )
-from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.core.functions import DEFAULT_CONSTANTS
+from brian2.core.namespace import DEFAULT_UNITS
 from brian2.devices.device import runtime_device
 from brian2.groups.group import CodeRunner
+from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
 from bioae.checks import number
@@ -38,7 +40,8 @@ from bioae.equations.expressions import Expression
 from bioae.equations.groups import callers_namespace, fields_of
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
-from bioae.errors import BioaeError, InputError, NetworkError
+from bioae.errors import BioaeError, InputError
+from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, size
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
@@ -47,7 +50,15 @@ from bioae.unit_text import readable, unit_name
 from bioae.units import has_unit
 
 _MONITORS = (SpikeMonitor, StateMonitor, PopulationRateMonitor, EventMonitor)
-_INPUTS = (PoissonGroup, SpikeGeneratorGroup)
+
+_CONSTANTS = {name: each.value for name, each in DEFAULT_CONSTANTS.items()}
+
+#: Kinds of objects that are refused, and what they are.
+_REASONS = {
+    "SpatialNeuron": "a neuron of several compartments",
+    "NetworkOperation": "Python code that runs in each step",
+    "SpatialStateUpdater": "a neuron of several compartments",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,13 +90,16 @@ class Converted(Explained):
 
 
 def from_brian2(
-    *objects: Any, duration: Quantity | float, namespace: Mapping[str, Any] | None = None
+    *objects: Any,
+    duration: Quantity | float,
+    namespace: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> Converted:
     """Convert the objects of a Brian2 script to a network; nothing is run.
 
     Groups become populations that start in their present state; synapses whose ``on_pre`` adds
     expressions of their own parameters to variables become sparse projections, with their weights
-    and delays. Spike generators and Poisson groups become the input. Sums are rounded otherwise
+    and delays. Spike generators and Poisson sources become the input. Sums are rounded otherwise
     than in the script: weights that arrive in one step are added first.
 
     Parameters
@@ -97,6 +111,8 @@ def from_brian2(
     namespace
         Constants by name, besides those of the objects; by default, as in Brian2, those that the
         caller sees.
+    seed
+        The seed of the spikes of Poisson inputs, and of Poisson groups whose rates change.
 
     Raises
     ------
@@ -109,7 +125,7 @@ def from_brian2(
     length = float(
         number(duration / second if has_unit(duration) else duration, "duration", above=0)
     )
-    return _Conversion(_single(objects), length, names).converted()
+    return _Conversion(_single(objects), length, names).converted(seed)
 
 
 def explain(*objects: Any, namespace: Mapping[str, Any] | None = None) -> Explained:
@@ -133,8 +149,12 @@ def _single(objects: Iterable[Any]) -> list[Any]:
                 "the network has run already", where=str(one.name), found=str(one.t),
                 hint="Convert it before its first run",
             )  # fmt: skip
-        parts += one.objects if isinstance(one, Network) else [one]
-    return parts
+        inside = sorted(getattr(one, "objects", ()), key=lambda each: str(each.name))
+        parts += inside if isinstance(one, Network) else [one]
+    inner = {part.name for each in parts for part in getattr(each, "contained_objects", ())
+             if type(part) is not Synapses}  # fmt: skip
+    # Those that collect() returns have resets too.
+    return [each for each in parts if getattr(each, "name", None) not in inner]
 
 
 class _Path(NamedTuple):
@@ -144,23 +164,19 @@ class _Path(NamedTuple):
     values: NDArray[np.float64]
 
 
-def _refuse(where: str, unusual: Iterable[str | None]) -> None:
-    """Raise an InputError for what synapses may not have."""
-    for what in filter(None, unusual):
-        raise InputError(
-            "these synapses have no meaning as a projection", where=where, found=what,
-            expected="an on_pre that adds values to variables of the target",
-        )  # fmt: skip
-
-
 class _Conversion:
     """The conversion of some objects."""
 
     def __init__(self, objects: list[Any], duration: float, namespace: Mapping[str, Any]) -> None:
-        self._objects, self._namespace, self.rows = objects, namespace, dict[str, str]()
-        self._groups = [each for each in objects if type(each) is NeuronGroup]
+        self._objects, self.rows = objects, dict[str, str]()
+        self._namespace = {name: _shortened(each, duration) for name, each in namespace.items()}
+        groups = [each for each in objects if type(each) is NeuronGroup]
+        self._groups = sorted(groups, key=lambda each: "spike" in each.events)  # outputs last
+        self._names = dict[str, str]()
+        for each in self._groups:
+            self._names[each.name] = _name(each, {ENCODER, *self._names.values()})
         self._synapses = [each for each in objects if type(each) is Synapses]
-        self._inputs = [each for each in objects if isinstance(each, _INPUTS)]
+        self._inputs = [each for each in objects if isinstance(each, INPUTS)]
         steps = {float(each.clock.dt) for each in (*self._groups, *self._synapses, *self._inputs)}
         self.dt = min(steps, default=1.0)
         self._clocks = ", ".join(f"{each * 1e3:g} ms" for each in sorted(steps))
@@ -168,8 +184,8 @@ class _Conversion:
         self.arrays: dict[str, NDArray[Any]] = {}
         self.projections: list[dict[str, Any]] = []
 
-    def converted(self) -> Converted:
-        """Return the network, and its input."""
+    def converted(self, seed: int) -> Converted:
+        """Return the network, and its input; draw the spikes of Poisson sources."""
         for each in self._objects:
             self._check_kind(each)
         if not self._groups:
@@ -179,15 +195,19 @@ class _Conversion:
                 "objects have different clocks", where="from_brian2", expected="one time step",
                 found=self._clocks,
             )  # fmt: skip
-        encoder, data = self._encoded()
+        encoder, data = self._encoded(seed)
         for synapses in self._synapses:
             self._add_synapses(synapses)
+        for each in self._inputs:
+            self._add_input(each)
         neurons, populations = {}, []
         for group in self._groups:
-            name = _name(group)
+            name = self._names[group.name]
             neurons[name] = self._model(group).to_mapping()
             populations.append({"name": name, "size": len(group), "neuron": name})
-        fires = "threshold" in neurons[_name(self._groups[-1])]
+        fires = "spike" in self._groups[-1].events
+        if not fires:
+            populations[-1]["readout"] = name
         config = NetworkConfig.from_mapping({
             "input_shape": list(data.shape[2:] if encoder["kind"] == "frames" else data.shape[1:]),
                 "dt": readable(self.dt * second), "steps": self.steps, "clock": "common",
@@ -203,7 +223,7 @@ class _Conversion:
         """Yield each object, and what it becomes, or why it cannot be converted."""
         steps: dict[type, Callable[[Any], object]] = {
             Synapses: self._add_synapses, NeuronGroup: lambda each: lower(self._model(each)),
-            PoissonGroup: self._rates,
+            PoissonInput: self._add_input,
         }  # fmt: skip
         for each in sorted(self._objects, key=lambda each: type(each) is not Synapses):
             try:
@@ -214,20 +234,30 @@ class _Conversion:
         yield from ((each.name, self.rows.get(each.name, "input")) for each in self._objects)
 
     def _check_kind(self, each: Any) -> None:
+        kind, where = type(each), str(getattr(each, "name", "from_brian2"))
+        operations = [part for part in getattr(each, "contained_objects", ())
+                      if type(part) is CodeRunner and kind is not NeuronGroup]  # fmt: skip
         if isinstance(each, _MONITORS):
             self.rows[each.name] = "nothing: results have all spikes, and states on request"
-        elif type(each) not in (NeuronGroup, Synapses, *_INPUTS):
+        elif kind not in (NeuronGroup, Synapses, *INPUTS):
             raise InputError(
-                "this object has no meaning in a network",
-                where=str(getattr(each, "name", "from_brian2")), found=type(each).__name__,
-                expected="groups, synapses, spike generators, Poisson groups and monitors",
+                f"{_REASONS.get(kind.__name__, 'this object')} has no meaning in a network",
+                where=where, found=kind.__name__,
+                expected="groups, synapses, spike generators, Poisson groups and inputs, monitors",
+            )  # fmt: skip
+        elif operations or not each.active:
+            raise InputError(
+                "only groups of neurons run code regularly" if operations else "it is not active",
+                where=where, found="run_regularly" if operations else "active = False",
             )  # fmt: skip
 
     def _model(self, group: NeuronGroup) -> NeuronModel:
         """Return the neuron model of a group; values that differ between neurons are arrays."""
-        name, own = _name(group), dict[str, NDArray[np.float64]]()
+        name, own = self._names[group.name], dict[str, NDArray[np.float64]]()
         received = [each for each in self.projections if each["to"] == name]
-        variables = [each["target"] for each in received] or [*group.user_equations.diff_eq_names]
+        equations = group.user_equations
+        variables = [each["target"] for each in received]
+        variables += [*equations.diff_eq_names, *equations.parameter_names]
         if not variables:
             raise InputError("the group has no variable that receives input", where=group.name)
         keys: dict[str, Any] = {"name": name, "input": variables[0], "targets": {}}
@@ -246,46 +276,52 @@ class _Conversion:
 
     @cached_property
     def _first(self) -> dict[str, int]:
-        """The place of the first neuron of each input group."""
-        sizes = np.cumsum([0, *map(len, self._inputs)]).tolist()
+        """The place of the first neuron of each input."""
+        sizes = np.cumsum([0, *map(size, self._inputs)]).tolist()
         return {each.name: first for each, first in zip(self._inputs, sizes, strict=False)}
 
-    def _encoded(self) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Return the encoder of the input groups, and the data of the only presentation."""
-        kinds = {type(each) for each in self._inputs}
-        if len(kinds) > 1:
-            raise InputError(
-                "there are spike generators and Poisson groups", where="from_brian2",
-                expected="one kind of input",
-            )  # fmt: skip
+    def _encoded(self, seed: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Return the encoder of the inputs, and the data of the only presentation."""
         for each in self._inputs:
             self.rows[each.name] = f"input, neurons {self._first[each.name]} and following"
-        if PoissonGroup in kinds:
-            rates = np.concatenate([self._rates(each) for each in self._inputs])
-            return {"kind": "bernoulli", "rate": 1.0}, (rates * self.dt)[None, None, None]
-        size = max(sum(map(len, self._inputs)), 1)
-        frames = np.zeros((1, self.steps, size))
-        for each in self._inputs:
-            step = np.rint(np.asarray(each._spike_time) / self.dt).astype(int)
-            inside = step < self.steps
-            neuron = self._first[each.name] + np.asarray(each._neuron_index, int)
-            np.add.at(frames[0], (step[inside], neuron[inside]), 1.0)
-        return {"kind": "frames"}, frames
+        found = (constant_rates(each) for each in self._inputs)
+        rates = [each for each in found if each is not None]
+        if rates and len(rates) == len(self._inputs):
+            values = np.concatenate(rates) * self.dt
+            return {"kind": "bernoulli", "rate": 1.0}, values[None, None, None]
+        data = frames(self._inputs, self.steps, self.dt, self._namespace, seed)
+        return {"kind": "frames"}, data
 
-    def _rates(self, group: PoissonGroup) -> NDArray[np.float64]:
-        if isinstance(group._rates, str):
+    def _add_input(self, each: Any) -> None:
+        """Add the projection of a Poisson input, each of whose neurons has one target."""
+        if type(each) is not PoissonInput:
+            return
+        where, group, weight = str(each.name), each._group, each.weight
+        if (each.when, each.order) != ("synapses", 0):
+            raise InputError("it runs at an unusual time", where=where, found=each.when)
+        if isinstance(weight, str):
+            namespace = {**self._namespace, **(_whole(group).namespace or {})}
+            weight = namespace.get(weight.strip(), weight)
+        try:
+            values = np.full(len(group), float(weight))
+        except (TypeError, ValueError):
             raise InputError(
-                "rates that are an expression have no meaning here", where=group.name,
-                expected="a rate, or one of each neuron", found=group._rates,
-            )  # fmt: skip
-        return np.broadcast_to(np.asarray(group._rates, float), len(group))
+                "the weight is no constant", where=where, found=str(weight),
+                expected="a number, a quantity, or the name of one",
+            ) from None  # fmt: skip
+        numbers = np.arange(len(group))
+        path = _Path(each.target_var, values)
+        ends = numbers + self._first[each.name], numbers + getattr(group, "start", 0)
+        key = self._add_projection(each, (ENCODER, _whole(group)), path, ends)
+        self.rows[each.name] = f"input, and projection {key}"
 
     # Synapses
 
     def _add_synapses(self, synapses: Synapses) -> None:
         """Add the projections of synapses, one for each variable that they add to."""
-        source, to = synapses.source, _name(_whole(synapses.target))
-        count, made = len(synapses), []
+        source = synapses.source
+        count, made = len(synapses), list[str]()
+        self._check_synapses(synapses)
         before = _whole(source)
         first = getattr(source, "start", 0) + self._first.get(before.name, 0)
         if get_device() is not runtime_device:
@@ -293,44 +329,52 @@ class _Conversion:
                 "synapses cannot be read in standalone mode", where=str(synapses.name),
                 hint="Convert them before set_device",
             )  # fmt: skip
-        regular = any(type(each) is CodeRunner for each in synapses.contained_objects)
-        unusual = (
-            "summed variables" if synapses.summed_updaters else None,
-            "differential equations" if synapses.equations.diff_eq_names else None,
-            "run_regularly" if regular else None,
-        )
-        _refuse(str(synapses.name), unusual)
         i = np.asarray(synapses.i[:]) + first
         j = np.asarray(synapses.j[:]) + getattr(synapses.target, "start", 0)
+        ends = self._names.get(before.name, ENCODER), _whole(synapses.target)
         for pathway in synapses._pathways if count else ():
             for path in self._paths(synapses, pathway):
-                taken = {each["name"] for each in self.projections}
-                names = (f"{_name(synapses)}_{n}" for n in itertools.count(2))
-                name = next(n for n in itertools.chain([_name(synapses)], names) if n not in taken)
-                key = f"{to}.{name}"
-                unit = unit_name(get_dimensions(getattr(_whole(synapses.target), path.variable)))
-                self.projections.append({
-                    "from": ENCODER if before in self._inputs else _name(before), "to": to,
-                    "name": name, "kind": "sparse", "synapses": count, "autapses": True,
-                    "target": path.variable, "weight": f"1*{unit}" if unit != "1" else "1",
-                    "delay": self._delay(pathway, key),
-                })  # fmt: skip
-                self.arrays |= {key: path.values, f"{key}_source": i, f"{key}_target": j}
-                made.append(key)
+                made.append(self._add_projection(synapses, ends, path, (i, j)))
+                self._add_delay(pathway, made[-1])
         text = f"projection {', '.join(made)}" if made else "nothing"
         self.rows[synapses.name] = f"{text}, of {count:,} synapses"
 
-    def _delay(self, pathway: Any, key: str) -> Any:
-        """Return the delay of a pathway; single ones are an array."""
+    def _check_synapses(self, synapses: Synapses) -> None:
+        source, target = (_whole(end).__class__ for end in (synapses.source, synapses.target))
+        unusual = (
+            source.__name__ if source not in (NeuronGroup, *INPUTS) else None,
+            target.__name__ if target is not NeuronGroup else None,
+            *(f"summed variable {name}" for name in synapses.summed_updaters),
+            *(f"differential equation of {name}" for name in synapses.equations.diff_eq_names),
+        )  # fmt: skip
+        _refuse(unusual, str(synapses.name))
+
+    def _add_projection(
+        self, part: Any, ends: tuple[str, Any], path: _Path, places: Sequence[NDArray[np.int64]]
+    ) -> str:
+        """Add a projection from the population of a name to a group; return its key."""
+        group, to = ends[1], self._names[ends[1].name]
+        name = _name(part, {each["name"] for each in self.projections})
+        unit, key = unit_name(group.variables[path.variable].dim), f"{to}.{name}"
+        self.projections.append({
+            "from": ends[0], "to": to, "name": name, "kind": "sparse",
+            "synapses": len(path.values), "autapses": True, "target": path.variable,
+            "weight": f"1*{unit}" if unit != "1" else "1",
+        })  # fmt: skip
+        self.arrays[key] = path.values
+        self.arrays[f"{key}_source"], self.arrays[f"{key}_target"] = places
+        return key
+
+    def _add_delay(self, pathway: Any, key: str) -> None:
+        """Add the delay of a pathway to the last projection; single ones are an array."""
         delays = np.asarray(pathway.variables["delay"].get_value(), float).ravel()
         steps = np.rint(delays / self.dt).astype(int)
         if not steps.any():
-            return None
+            return
         ends = [f"{int(each) * self.dt!r}*second" for each in (steps.min(), steps.max())]
-        if ends[0] == ends[1]:
-            return ends[0]
-        self.arrays[f"{key}_delay"] = steps * self.dt
-        return ends
+        self.projections[-1]["delay"] = ends[0] if ends[0] == ends[1] else ends
+        if ends[0] != ends[1]:
+            self.arrays[f"{key}_delay"] = steps * self.dt
 
     def _paths(self, synapses: Synapses, pathway: Any) -> Iterator[_Path]:
         """Yield what each statement of a pathway adds."""
@@ -340,9 +384,9 @@ class _Conversion:
             f"event {pathway.event}" if pathway.event != "spike" else None,
             "when or order" if (pathway.when, pathway.order) != ("synapses", -1) else None,
         )
-        _refuse(where, unusual)
-        lines = "\n".join(line.strip() for line in pathway.code.splitlines())
-        for statement in ast.parse(lines).body:
+        _refuse(unusual, where)
+        code = "\n".join(line.strip() for line in pathway.code.splitlines())
+        for statement in ast.parse(code).body:
             yield self._path(synapses, statement, where)
 
     def _path(self, synapses: Synapses, statement: ast.stmt, where: str) -> _Path:
@@ -363,24 +407,42 @@ class _Conversion:
 
     def _values(self, synapses: Synapses, text: str, where: str) -> NDArray[np.float64]:
         """Return the values of an expression (synapse), in base units."""
-        expression = Expression(text)
-        namespace = {**self._namespace, **(synapses.namespace or {})}
-        values: dict[str, Any] = {"dt": self.dt}
-        for name in expression.names - DEFAULT_FUNCTIONS.keys():
-            own = synapses.equations.get(name)
-            if own is not None and own.expr is None:
-                values[name] = np.asarray(synapses.variables[name].get_value(), float)
-            elif name in namespace and np.ndim(namespace[name]) == 0:
+        functions, values = array_functions(np), dict[str, Any]()
+        namespace = {**DEFAULT_UNITS, **_CONSTANTS, **self._namespace, **(synapses.namespace or {})}
+        for name in get_identifiers(text) - functions.keys():
+            own, inner = synapses.equations.get(name), synapses.variables.get(name)
+            if own is not None and own.expr is not None:
+                values[name] = self._values(synapses, str(own.expr), where)
+            elif own is not None or getattr(inner, "constant", False):
+                state = synapses.state(name, use_units=False)
+                values[name] = np.asarray(state if np.isscalar(state) else state[:])
+            elif inner is None and name in namespace and _is_number(namespace[name]):
                 values[name] = float(namespace[name])
-            elif name in synapses.variables and not name.endswith(("_pre", "_post")):
-                values[name] = np.asarray(synapses.variables[name].get_value())
-            elif name not in values:
+            else:
                 raise InputError(
                     "synapses add what is no parameter of theirs", where=where, found=name,
-                    expected="their parameters, and constants",
+                    expected="their parameters, constant parameters of groups, and constants",
                 )  # fmt: skip
-        found = compile_expression(expression, array_functions(np))(values)
+        expression = Expression(text)
+        found = compile_expression(expression, functions)(values)
         return np.array(np.broadcast_to(found, len(synapses)), np.float64)
+
+
+def _refuse(constructs: Iterable[str | None], where: str) -> None:
+    """Raise for the first construct of synapses that has no meaning here, if there is one."""
+    for what in filter(None, constructs):
+        raise InputError(
+            "these synapses have no meaning as a projection", where=where, found=what,
+            expected="an on_pre that adds values to variables of the target",
+        )  # fmt: skip
+
+
+def _shortened(value: Any, duration: float) -> Any:
+    """Return a timed array without the values after a duration; return anything else unchanged."""
+    if not isinstance(value, TimedArray):
+        return value
+    last = math.ceil(duration / float(value.dt)) + 1
+    return TimedArray(Quantity(value.values[:last], dim=value.dim), value.dt * second)
 
 
 def _whole(group: Any) -> Any:
@@ -388,9 +450,13 @@ def _whole(group: Any) -> Any:
     return getattr(group, "source", group) if type(group).__name__ == "Subgroup" else group
 
 
-def _name(part: Any) -> str:
-    """Return an object's name as that of a population or a projection."""
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Quantity | int | float | np.number) and not np.ndim(value)
+
+
+def _name(part: Any, taken: Collection[str] = ()) -> str:
+    """Return an object's name as that of a population or a projection, which is not taken."""
     name = re.sub(r"[^a-z0-9]+", "_", str(part.name).lower()).strip("_")
-    if not re.match("[a-z]", name):
-        raise NetworkError("this name does not begin with a letter", where=str(part.name))
-    return name
+    name = name if re.match("[a-z]", name) else f"n_{name}"
+    others = (f"{name}_{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], others) if each not in taken)

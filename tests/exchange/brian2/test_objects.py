@@ -48,7 +48,7 @@ def script() -> tuple[dict[str, Any], b2.Network]:
     inhibits.delay = rng.integers(0, 20, len(inhibits)) * 0.1 * ms
     feed = b2.Synapses(source, group, on_pre="ge += 2*we\n    v_post += 0.5*mV", name="feed")
     feed.connect(j="i")
-    onward = b2.Synapses(group, other, on_pre="v += 0.25", name="onward")
+    onward = b2.Synapses(group, other, on_pre="v += 0.25*tau_pre/(20*ms)", name="onward")
     onward.connect(p=0.4)
     monitor = b2.SpikeMonitor(group, name="monitor")
     objects = [group, other, source, excites, inhibits, feed, onward, monitor]
@@ -82,7 +82,7 @@ def test_spikes_are_those_of_the_script() -> None:
         bioae.from_brian2(network, duration=90 * ms)
 
 
-def test_poisson_groups_are_the_input() -> None:
+def test_poisson_sources_and_generators_are_the_input() -> None:
     group = b2.NeuronGroup(3, "v : 1", threshold="v > 0.5", reset="v = 0", name="relay")
     source = b2.PoissonGroup(3, [50, 100, 200] * Hz, name="poisson")
     synapses = b2.Synapses(source, group, on_pre="v += 1", name="feed")
@@ -91,6 +91,22 @@ def test_poisson_groups_are_the_input() -> None:
     result = bioae.simulate(converted.network, converted.data, "torch", progress=False)
     counts = result["/layers/relay"].spike_count.values[0]
     np.testing.assert_allclose(counts, [100, 200, 400], atol=60)
+    stimulus = b2.TimedArray([0, 100, 0] * Hz, dt=1 * b2.second)
+    source = b2.PoissonGroup(2, "stimulus(t)*(i + 1)", name="changing")
+    clock = b2.SpikeGeneratorGroup(1, [0], [3.16] * ms, period=10 * ms, name="ticks")
+    ticks = b2.Synapses(clock, group, on_pre="v += 1", name="tick")
+    ticks.connect(i=0, j=0)
+    synapses = b2.Synapses(source, group[1:], on_pre="v += 1", name="feed")
+    synapses.connect(j="i")
+    background = b2.PoissonInput(group[2:], "v", 100, 1 * Hz, weight=1)
+    objects = [group, source, clock, ticks, synapses, background]
+    space = {"stimulus": stimulus}
+    converted = bioae.from_brian2(*objects, duration=2 * b2.second, namespace=space)
+    layer = bioae.simulate(converted.network, converted.data, "torch", progress=False)
+    layer = layer["/layers/relay"]
+    times = layer.spike_time_ms.values[layer.spike_neuron.values == 0]
+    np.testing.assert_allclose(times, 3.2 + 10 * np.arange(200), atol=1e-6)
+    np.testing.assert_allclose(layer.spike_count.values[0, 1:], [100, 400], atol=80)
 
 
 def test_groups_that_never_fire_have_states() -> None:
@@ -108,7 +124,7 @@ def test_groups_that_never_fire_have_states() -> None:
 
 
 def pairs(**fields: Any) -> list[Any]:
-    group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
+    group = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1\nu : 1", threshold="v > 1", reset="v = 0")
     synapses = b2.Synapses(group, group, **fields)
     synapses.connect()
     return [group, synapses]
@@ -121,7 +137,11 @@ def pairs(**fields: Any) -> list[Any]:
         ({"model": "w : 1", "on_pre": "w += 0.1"}, "w += 0.1"),
         ({"on_pre": "v = 0"}, "v = 0"),
         ({"on_pre": "v += v_pre"}, "v_pre"),
-        ({"model": "dw/dt = -w/(10*ms) : 1 (clock-driven)", "on_pre": "v += w"}, "equations"),
+        ({"on_pre": "v += 0.1*(1 - v)"}, "found v"),
+        ({"on_pre": "v += 0.1*rand()"}, "rand"),
+        ({"model": "dw/dt = -w/(10*ms) : 1 (clock-driven)", "on_pre": "v += w"}, "equation of w"),
+        ({"model": "w : 1", "on_pre": "\n  v += w  # adds\n  w = 0"}, "w = 0"),
+        ({"model": "u_post = v_pre : 1 (summed)"}, "summed variable u"),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(fields: dict[str, Any], named: str) -> None:

@@ -1,0 +1,96 @@
+"""Input of a Brian2 script: the spikes of its sources, as frames of numbers in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from brian2 import PoissonGroup, PoissonInput, SpikeGeneratorGroup, TimedArray, second
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.utils.stringtools import get_identifiers
+from numpy.typing import NDArray
+
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.arrays.functions import array_functions
+from bioae.equations.expressions import Expression
+from bioae.errors import InputError
+
+#: Sources of input. A Poisson input has as many neurons as its target.
+INPUTS = (PoissonGroup, SpikeGeneratorGroup, PoissonInput)
+
+#: The largest size of frames, in numbers.
+_LARGEST = 200_000_000
+
+
+def size(source: Any) -> int:
+    """Return the number of neurons of a source."""
+    return len(source._group if isinstance(source, PoissonInput) else source)
+
+
+def constant_rates(source: Any) -> NDArray[np.float64] | None:
+    """Return the rate of each neuron (hertz) of a Poisson group; None where they change."""
+    if not isinstance(source, PoissonGroup) or isinstance(source._rates, str):
+        return None
+    return np.broadcast_to(np.asarray(source._rates, float), len(source))
+
+
+def frames(
+    sources: Sequence[Any], steps: int, dt: float, namespace: Mapping[str, Any], seed: int
+) -> NDArray[np.float64]:
+    """Return the spikes of some sources (1, step, neuron); those of Poisson sources are drawn."""
+    neurons = max(sum(map(size, sources)), 1)
+    if steps * neurons > _LARGEST:
+        raise InputError(
+            "the input is too large", where="from_brian2",
+            expected=f"at most {_LARGEST:,} numbers", found=f"{steps:,} steps of {neurons:,}",
+            hint="Convert a shorter run",
+        )  # fmt: skip
+    found, first = np.zeros((1, steps, neurons)), 0
+    generator = np.random.default_rng(seed)
+    for each in sources:
+        block = found[0, :, first : first + size(each)]
+        if isinstance(each, PoissonInput):
+            block[:] = generator.binomial(each.N, float(each.rate) * dt, block.shape)
+        elif isinstance(each, PoissonGroup):
+            block[:] = generator.random(block.shape) < dt * _rates(each, steps, dt, namespace)
+        else:
+            np.add.at(block, _fired(each, steps, dt), 1.0)
+        first += size(each)
+    return found
+
+
+def _fired(source: Any, steps: int, dt: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the steps of a generator's spikes, and their neurons."""
+    step = np.floor((np.asarray(source._spike_time, float) + 1e-3 * dt) / dt).astype(np.int64)
+    neuron = np.asarray(source._neuron_index, np.int64)
+    period = source.variables["period"].get_value().item()
+    if 0 < period < steps * dt:
+        starts = np.arange(0, steps, round(period / dt))
+        step, neuron = (starts[:, None] + step).ravel(), np.tile(neuron, len(starts))
+    inside = step < steps
+    return step[inside], neuron[inside]
+
+
+def _rates(source: Any, steps: int, dt: float, namespace: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return the rates of a Poisson group (hertz) in each step."""
+    rates = constant_rates(source)
+    if rates is not None:
+        return rates
+    expression = Expression(source._rates)
+    values: dict[str, Any] = {"dt": dt, "t": np.arange(steps)[:, None] * dt}
+    values |= {"i": np.arange(len(source)), "N": len(source)}
+    functions = dict(array_functions(np))
+    namespace = {**namespace, **(source.namespace or {})}
+    for name in get_identifiers(source._rates) - functions.keys() - values.keys():
+        value = namespace.get(name, DEFAULT_UNITS.get(name))
+        if isinstance(value, TimedArray):
+            functions[name] = lambda t, *i, array=value: np.asarray(array(t * second, *i))
+        elif value is not None and np.ndim(value) == 0 and not callable(value):
+            values[name] = float(value)
+        else:
+            raise InputError(
+                "rates depend on what is no constant", where=str(source.name), found=name,
+                expected="t, i, numbers, quantities and TimedArrays",
+            )  # fmt: skip
+    return np.asarray(compile_expression(expression, functions)(values), float)
