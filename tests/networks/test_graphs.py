@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from builders import SCHEDULES
 from refusals import refused
 from torch import Tensor
 
-from bioae import learn, simulate
+from bioae import learn, load, parity, simulate, train
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
@@ -279,6 +280,26 @@ def test_projections_that_cannot_learn(edge: dict[str, Any], found: Any) -> None
     edges = [{"from": "input", "to": "a"}, {"from": "a", "to": "c"}]
     with refused(NetworkError, found=found or "positive"):
         _ = config_of("brian2", [*edges, {**edges[1], "name": "more", **LEARNS, **edge}]).placed
+
+
+@pytest.mark.medium
+def test_a_graph_is_trained(tmp_path: Path) -> None:
+    neuron = {**NEURON, "trainable": {"tau": ["5*ms", "20*ms"]}}
+    network = config_of("brian2", latent="c", neurons={"two": neuron}, steps=12).to_mapping()
+    training = {"epochs": 4, "batch_size": 2, "derivative": "arctan", "learning_rate": 0.01,
+                "initialise": "calibrated", "threads": 1,
+                "layers": {"a": {"trainable": ["tau"]}}}  # fmt: skip
+    terms = {"lambda1": {"coefficient": 1e-3, "layers": ["a", "e"]}, "l2": 1e-4}
+    tables = {"network": network, "training": training, "regularisers": terms}
+    trained = train(tables, IMAGES, out=tmp_path / "run", progress=False)
+    found = [each["loss"] for each in trained.records]
+    assert found[-1] < 0.95 * found[0]
+    stored = load(trained.model).network
+    assert (stored.weights["b.from_a"] >= 0).all()
+    assert stored.weights["a.tau"] != 0.01
+    assert parity(trained.model, data=IMAGES, limit=2).passed
+    with refused(NetworkError, "layer a", found=re.compile("depend on each other")):
+        NetworkMirror(stored, compile=True)(torch.zeros(12, 1, 1, 1, 16))
 
 
 def test_changes_keep_the_units_of_targets() -> None:
