@@ -180,6 +180,8 @@ class NetworkConfig(Shown, Table):
                 expected = f"one of {', '.join(presets())}"
                 raise NetworkError(f"unknown network {preset!r}", where=where, expected=expected)
             text = (files("bioae") / "networks" / f"{preset}.toml").read_text(encoding="utf-8")
+            if values.get("populations"):  # in place of the layers
+                values = {"layers": (), **values}
             values = {**tomllib.loads(text), **values}
         try:
             return cls.model_validate(_with_names(values, where))

@@ -237,7 +237,7 @@ class LayerMirror(nn.Module):
         own = [each for each in self.pathways if each[0].own]
         others = [each for each in self.pathways if not each[0].own]
         if len(others) != 1 or len(own) > 1:
-            raise Unsupported("several projections to a population")
+            raise Unsupported("several projections to a population, or none")
         if others[0][1].lag or any(each.target is not None for each, _ in (*own, *others)):
             raise Unsupported("a projection across layers, or to a variable by name")
         if any(each.layer.listed for each, _ in own):
