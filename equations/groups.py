@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -149,27 +151,51 @@ def _fields_of(group: NeuronGroup, where: str) -> dict[str, Any]:
         found["method"] = group.method_choice
     regular = _operations(group, where)
     if regular:
-        found["run_regularly"] = "\n".join(each.abstract_code for each in regular)
+        found["run_regularly"] = "\n".join(map(_code, regular))
         if regular[0].clock.dt != group.clock.dt:
             found["run_every"] = readable(regular[0].clock.dt)
     return {key: value for key, value in found.items() if value}
 
 
 def _operations(group: NeuronGroup, where: str) -> list[CodeRunner]:
-    """Return what a group runs regularly, in order; all of it must run at the usual times."""
-    objects = sorted(group.contained_objects, key=lambda each: str(each.name))  # as Brian2 does
+    """Return what a group and its subgroups run regularly, in order, all at the usual times."""
+    own = [each for each in group.contained_objects if not isinstance(each, Subgroup)]
+    parts = (each for each in group.contained_objects if isinstance(each, Subgroup))
+    inner = (each for part in parts for each in part.contained_objects)
+    objects = sorted([*own, *inner], key=lambda each: str(each.name))  # as Brian2 does
     regular = [each for each in objects if type(each) is CodeRunner]
     for each in objects:
         custom = getattr(each, "event", "spike") != "spike"
         slot = _SLOTS.get(type(each), each.when)
         unusual = each.when != (f"after_{slot}" if custom else slot) or each.order != 0
-        other = each in regular and each.clock.dt != regular[0].clock.dt
-        if unusual or other or isinstance(each, Subgroup):
+        if unusual or (each in regular and each.clock.dt != regular[0].clock.dt):
             raise ModelError(
-                "this runs for a part of the group, at an unusual time, or at another interval",
+                "this runs at an unusual time, or at another interval",
                 where=f"{where}.{each.name}", found=f"{each.when} ({each.order})",
             )  # fmt: skip
     return regular
+
+
+def _code(operation: CodeRunner) -> str:
+    """Return the code of an operation; neurons outside its subgroup keep their values."""
+    group = operation.group
+    if not isinstance(group, Subgroup):
+        return str(operation.abstract_code)
+    lines, inside = [], f"int(i >= {group.start})*int(i < {group.stop})"
+    code = "\n".join(line.strip() for line in operation.abstract_code.splitlines())
+    for statement in ast.parse(code).body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value):
+                pass
+            case ast.AugAssign(ast.Name(name) as left, operator, right):
+                value = ast.BinOp(left, operator, right)
+            case _:
+                raise ModelError("this is no assignment", where=str(operation.name), found=code)
+        text = re.sub(r"\bN\b", str(len(group)), ast.unparse(value))
+        text = re.sub(r"\bi\b", f"(i - {group.start})", text)
+        kept = f"{inside}*({text}) + (1 - {inside})*{name}"
+        lines.append(f"{name} = {kept if name in group.variables else text}")
+    return "\n".join(lines)
 
 
 def _state(

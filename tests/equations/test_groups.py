@@ -156,7 +156,7 @@ def test_values_of_a_model_may_be_numbers_and_quantities() -> None:
     assert model.trainable == {"tau": ("5*ms", "50*ms")}
 
 
-def test_wrong_types_and_operations_of_a_part_are_refused() -> None:
+def test_wrong_types_and_operations_at_other_intervals_are_refused() -> None:
     lif = bioae.load_neuron("lif")
     for call in (
         lambda: NeuronModel.from_mapping("x", None, where="x.toml"),  # type: ignore[arg-type]
@@ -170,7 +170,7 @@ def test_wrong_types_and_operations_of_a_part_are_refused() -> None:
     assert lif.with_parameters({"tau": 5 * ms}).parameters["tau"] == "5*ms"
     group = adaptive()
     group[:1].run_regularly("w = 0*pA")
-    with refused(ModelError, where=re.compile(group.name), found="thresholds (1)"):
+    with refused(ModelError, where=re.compile(group.name), found="start (0)"):
         NeuronModel.from_brian2(group, input="w")
 
 

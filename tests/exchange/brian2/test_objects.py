@@ -37,6 +37,7 @@ def script() -> tuple[dict[str, Any], b2.Network]:
     )  # fmt: skip
     group.v = rng.uniform(-60, -50, 30) * mV
     group.tau = rng.uniform(15, 25, 30) * ms
+    group[5:15].run_regularly("ge += 0.02*i*mV", dt=5 * ms)
     other = b2.NeuronGroup(5, "v : 1", threshold="v > 1.5", reset="v = 0", name="Counters")
     times = np.sort(rng.choice(900, 60, replace=False)) * 0.1 * ms
     source = b2.SpikeGeneratorGroup(4, rng.integers(0, 4, 60), times, name="source")
