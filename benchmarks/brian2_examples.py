@@ -28,6 +28,7 @@ import brian2 as b2
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from brian2.core.network import _get_all_objects
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
 from bioae import Backend, explain, from_brian2, simulate
@@ -39,9 +40,28 @@ from bioae.networks.config import NetworkConfig
 
 _COMMAND = "python -m benchmarks.brian2_examples"
 _LONGEST = 0.5
-_SEEDS = 3
+_SEEDS = (3, 10)
+_SECONDS_OF_SEEDS = 60
+_FEWEST_INTERVALS = 50
 _MOST_STATES = 2_000_000
 _RANDOM = re.compile(r"\b(xi\w*|randn?\(|poisson\(|binomial\()")
+#: Texts of refusals, and what is counted in the table.
+_KINDS = {
+    "SpatialNeuron": "neurons of several compartments",
+    "summed variable": "summed variables, gap junctions",
+    "differential equation": "differential equations of synapses",
+    "this statement": "plasticity, short-term or by rules",
+    "on_post": "plasticity, short-term or by rules",
+    "NetworkOperation": "network operations",
+    "linked variable": "linked variables",
+    "different clocks": "several clocks",
+    "timed array": "timed arrays at other times than t",
+    "timed_arrays": "timed arrays of over 10,000 values",
+    "run_regularly": "regular operations on inputs or synapses",
+    "part of the group": "regular operations on subgroups",
+    "found event": "pathways of custom events",
+    "divide by": "a time constant of 0",
+}
 _INPUTS = (b2.PoissonGroup, b2.SpikeGeneratorGroup)
 
 
@@ -69,9 +89,10 @@ def main() -> None:
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the number of examples by outcome, and a row per example."""
     rows = sorted(rows, key=lambda row: row["example"])
-    counts = Counter(row["outcome"] for row in rows)
-    lines = ["| outcome | examples |", "| --- | ---: |"]
-    lines += [f"| {outcome} | {count} |" for outcome, count in counts.most_common()]
+    counts = Counter((row["outcome"], _reason(row)) for row in rows)
+    lines = ["| outcome | reason | examples |", "| --- | --- | ---: |"]
+    for (outcome, reason), count in sorted(counts.items(), key=lambda each: (each[0][0], -each[1])):
+        lines.append(f"| {outcome} | {reason} | {count} |")
     heads = "outcome | ms | spikes of the script | of bioae | differing"
     lines += ["", f"| example | {heads} | remark |", "| --- | --- |" + " ---: |" * 4 + " --- |"]
     for row in rows:
@@ -80,6 +101,13 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
         remark = row.get("remark", "").replace("|", "\\|")
         lines.append(f"| `{row['example']}` | {row['outcome']} | {cells} | {remark} |")
     return "\n".join(lines) + "\n"
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    """Return the kind of a refusal."""
+    if row["outcome"] != "refused":
+        return ""
+    return next((kind for text, kind in _KINDS.items() if text in row["remark"]), "other")
 
 
 def _has_run(path: Path) -> bool:
@@ -189,7 +217,7 @@ def _compared(objects: list[Any], namespace: dict[str, Any], length: b2.Quantity
                                    when="end")
         for each in groups if len(each) * steps <= _MOST_STATES
     }  # fmt: skip
-    for each in objects:
+    for each in _get_all_objects(objects):
         each._network = None  # that of the script does not run
     whole = b2.Network(*objects, *spikes.values(), *states.values())
     texts = converted.network.config.to_mapping()["neurons"]
@@ -249,7 +277,11 @@ def _spikes(spikes: Mapping[str, Any], result: xr.DataTree, converted: Converted
         total, other = total + len(expected), other + len(found)
         differing += len(expected ^ found)
     outcome = "same spikes" if not differing else "other spikes"
-    return {"outcome": outcome, "spikes": total, "spikes_bioae": other, "differing": differing}
+    single = b2.prefs.core.default_float_dtype == np.float32
+    return {
+        "outcome": outcome, "spikes": total, "spikes_bioae": other, "differing": differing,
+        "remark": "single precision" if single else "",
+    }  # fmt: skip
 
 
 def _states(states: Mapping[str, Any], result: xr.DataTree) -> dict[str, Any]:
@@ -262,7 +294,8 @@ def _states(states: Mapping[str, Any], result: xr.DataTree) -> dict[str, Any]:
             found = found.reshape(-1, expected.shape[0]).T
             scale = np.abs(expected).max() or 1.0
             worst = max(worst, float(np.abs(found - expected).max() / scale))
-    outcome = "same states" if worst <= 1e-12 else "other states"
+    places = ((1e-12, "same states"), (1e-9, "close states"), (np.inf, "other states"))
+    outcome = next((name for most, name in places if worst <= most), "other states")
     return {"outcome": outcome, "remark": f"no spikes; largest relative difference {worst:.1e}"}
 
 
@@ -274,7 +307,10 @@ def _statistics(
     spikes, states = monitors
     whole.store()
     rows: list[list[float]] = []
-    for seed in range(_SEEDS):
+    started = time.monotonic()
+    for seed in range(_SEEDS[1]):
+        if seed >= _SEEDS[0] and time.monotonic() - started > _SECONDS_OF_SEEDS:
+            break
         converted = from_brian2(*objects, duration=length, namespace=namespace, seed=seed)
         names = {variable for each in states.values() for variable in each.record_variables}
         result = simulate(
@@ -297,16 +333,17 @@ def _statistics(
                     row += [float(each.mean()), float(each.std())]
         rows.append(row)
         whole.restore()
-    values = np.reshape(rows, (_SEEDS, -1, 2, 2))  # seed, group, script or bioae, measure
-    mean, error = values.mean(0), values.std(0, ddof=1) / _SEEDS**0.5
+    seeds = len(rows)
+    values = np.reshape(rows, (seeds, -1, 2, 2))  # seed, group, script or bioae, measure
+    mean, error = values.mean(0), values.std(0, ddof=1) / seeds**0.5
     apart = np.abs(mean[:, 0] - mean[:, 1]) > 3 * np.hypot(error[:, 0], error[:, 1])
     outcome, counts = "other statistics" if apart.any() else "same statistics", mean[:, :, 0].sum(0)
     if states:
-        return {"outcome": outcome, "remark": f"no spikes: mean and SD of states, {_SEEDS} seeds"}
+        return {"outcome": outcome, "remark": f"no spikes: mean and SD of states, {seeds} seeds"}
     return {
         "outcome": outcome,
         "spikes": round(float(counts[0])), "spikes_bioae": round(float(counts[1])),
-        "remark": f"mean of {_SEEDS} seeds; CV {_text(mean[:, 0, 1])} and {_text(mean[:, 1, 1])}",
+        "remark": f"mean of {seeds} seeds; CV {_text(mean[:, 0, 1])} and {_text(mean[:, 1, 1])}",
     }  # fmt: skip
 
 
@@ -315,13 +352,14 @@ def _text(values: Any) -> str:
 
 
 def _variation(spikes: Iterable[tuple[float, int]]) -> float:
-    """Return the mean coefficient of variation of the intervals between a neuron's spikes."""
+    """Return the mean coefficient of variation of neurons' intervals; 0 if these are too few."""
     times: dict[int, list[float]] = {}
     for step, neuron in sorted(spikes):
         times.setdefault(neuron, []).append(step)
-    intervals = (np.diff(each) for each in times.values() if len(each) > 3)
-    found = [float(each.std() / each.mean()) for each in intervals]
-    return float(np.mean(found)) if found else 0.0
+    intervals = [np.diff(each) for each in times.values() if len(each) > 3]
+    if sum(map(len, intervals)) < _FEWEST_INTERVALS:
+        return 0.0
+    return float(np.mean([each.std() / each.mean() for each in intervals]))
 
 
 if __name__ == "__main__":
