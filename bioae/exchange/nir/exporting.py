@@ -62,10 +62,11 @@ def to_nir(
     """
     library()
     network = network_of(network)
-    if network.config.populations:
+    if network.config.populations or network.config.clock == "common":
         raise NetworkError(
-            "graphs of populations are not exported to NIR", where="network", expected="layers"
-        )
+            "graphs of populations, and common clocks, are not exported to NIR", where="network",
+            expected='layers, and clock = "staggered"',
+        )  # fmt: skip
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
     graph = _Graph(network, reader / step, fold_r=fold_r)

@@ -88,7 +88,7 @@ class LearningConfig(RunConfig):
             rule = learning.rule
             layers = tuple(
                 layer.model_copy(update={"synapse": rule})
-                if layer.synapse is None and not layer.shares_weights
+                if layer.synapse is None and not (layer.shares_weights or layer.listed)
                 else layer
                 for layer in network.layers
             )
