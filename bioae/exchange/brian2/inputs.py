@@ -53,7 +53,7 @@ def frames(
         if isinstance(each, PoissonInput):
             block[:] = generator.binomial(each.N, float(each.rate) * dt, block.shape)
         elif isinstance(each, PoissonGroup):
-            block[:] = generator.random(block.shape) < dt * _rates(each, steps, dt, namespace)
+            block[:] = generator.random(block.shape) < dt * rates(each, steps, dt, namespace)
         else:
             np.add.at(block, _fired(each, steps, dt), 1.0)
         first += size(each)
@@ -72,11 +72,11 @@ def _fired(source: Any, steps: int, dt: float) -> tuple[NDArray[np.int64], NDArr
     return step[inside], neuron[inside]
 
 
-def _rates(source: Any, steps: int, dt: float, namespace: Mapping[str, Any]) -> NDArray[np.float64]:
+def rates(source: Any, steps: int, dt: float, namespace: Mapping[str, Any]) -> NDArray[np.float64]:
     """Return the rates of a Poisson group (hertz) in each step."""
-    rates = constant_rates(source)
-    if rates is not None:
-        return rates
+    constant = constant_rates(source)
+    if constant is not None:
+        return constant
     expression = Expression(source._rates)
     values: dict[str, Any] = {"dt": dt, "t": np.arange(steps)[:, None] * dt}
     values |= {"i": np.arange(len(source)), "N": len(source)}

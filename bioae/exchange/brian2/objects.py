@@ -16,6 +16,7 @@ from brian2 import (
     EventMonitor,
     Network,
     NeuronGroup,
+    PoissonGroup,
     PoissonInput,
     PopulationRateMonitor,
     Quantity,
@@ -38,10 +39,11 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.expressions import Expression
 from bioae.equations.groups import callers_namespace, fields_of
+from bioae.equations.limits import MOST_VALUES
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import BioaeError, InputError
-from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, size
+from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, size
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
@@ -224,6 +226,7 @@ class _Conversion:
         steps: dict[type, Callable[[Any], object]] = {
             Synapses: self._add_synapses, NeuronGroup: lambda each: lower(self._model(each)),
             PoissonInput: self._add_input,
+            PoissonGroup: lambda each: rates(each, 1, self.dt, self._namespace),
         }  # fmt: skip
         for each in sorted(self._objects, key=lambda each: type(each) is not Synapses):
             try:
@@ -285,9 +288,9 @@ class _Conversion:
         for each in self._inputs:
             self.rows[each.name] = f"input, neurons {self._first[each.name]} and following"
         found = (constant_rates(each) for each in self._inputs)
-        rates = [each for each in found if each is not None]
-        if rates and len(rates) == len(self._inputs):
-            values = np.concatenate(rates) * self.dt
+        constant = [each for each in found if each is not None]
+        if constant and len(constant) == len(self._inputs):
+            values = np.concatenate(constant) * self.dt
             return {"kind": "bernoulli", "rate": 1.0}, values[None, None, None]
         data = frames(self._inputs, self.steps, self.dt, self._namespace, seed)
         return {"kind": "frames"}, data
@@ -438,8 +441,8 @@ def _refuse(constructs: Iterable[str | None], where: str) -> None:
 
 
 def _shortened(value: Any, duration: float) -> Any:
-    """Return a timed array without the values after a duration; return anything else unchanged."""
-    if not isinstance(value, TimedArray):
+    """Return a timed array that is too long for a model without the values after a duration."""
+    if not isinstance(value, TimedArray) or len(value.values) <= MOST_VALUES:
         return value
     last = math.ceil(duration / float(value.dt)) + 1
     return TimedArray(Quantity(value.values[:last], dim=value.dim), value.dt * second)

@@ -161,3 +161,5 @@ def test_other_objects_are_refused_by_kind() -> None:
         bioae.from_brian2(group, operation, duration=10 * ms)
     with refused(InputError, "NeuronGroup"):
         bioae.from_brian2(b2.PoissonGroup(3, 5 * Hz), duration=10 * ms)
+    changing = bioae.explain(b2.PoissonGroup(3, "rand()*Hz", name="changing"), namespace={})
+    assert changing.rows[0][1].startswith("refused: changing: rates depend")
