@@ -304,10 +304,11 @@ def _check_plastic(
             "the bounds of a rule, not `sign`, hold the sign of weights that learn", where=where,
             expected="no sign", found=projection.sign,
         )  # fmt: skip
-    if projection.lag != projection.own:
+    lag = int(projection.own or config.clock == "common")
+    if projection.lag != lag:
         raise NetworkError(
             "only connections to the next depth, and within a population, learn by rules",
-            where=where, expected=f"a lag of {int(projection.own)}, see docs/networks.md",
+            where=where, expected=f"a lag of {lag}, see docs/timing.md",
             found=f"a lag of {projection.lag} steps from {projection.source!r}",
         )  # fmt: skip
     if config.steps < _FEWEST_STEPS:

@@ -180,11 +180,11 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
             )
 
 
-def check_chain(populations: Sequence[Population]) -> None:
-    """Reject the populations of a graph, which do not learn by rules in PyTorch."""
-    if populations:
+def check_chain(populations: Sequence[Population], clock: str) -> None:
+    """Reject graphs and common clocks, on which networks do not learn by rules in PyTorch."""
+    if populations or clock == "common":
         raise NetworkError(
-            "graphs of populations learn by rules in Brian2 only", where="target",
+            "graphs and networks on a common clock learn by rules in Brian2 only", where="target",
             expected="cpp_standalone, cython or numpy", found="torch",
         )  # fmt: skip
 

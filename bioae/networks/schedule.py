@@ -113,11 +113,11 @@ class Timing:
         """
         return lag - self.schedule.at_once + self.schedule.lead_in
 
-    def learning(self, *, recurrent: bool) -> LearningSteps:
-        """Return the steps of the target's window in which a pathway learns."""
-        own = 1 - self.schedule.lead_in
-        first = own if recurrent else -self.schedule.lead_in
-        return LearningSteps(first, own, self.steps - (1 if recurrent else 2))
+    def learning(self, lag: int) -> LearningSteps:
+        """Return the steps of the target's window in which a pathway learns, of a lag of 0 or 1."""
+        own = 1 - self.schedule.at_once
+        first = own if lag else -self.schedule.lead_in
+        return LearningSteps(first, own, self.steps - (1 if lag else 2))
 
 
 @dataclass(frozen=True)

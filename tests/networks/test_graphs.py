@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,27 @@ def test_a_graph_learns_as_layers_do(schedule: str) -> None:
         np.testing.assert_array_equal(learned[1][name], weights)
     with refused(NetworkError, "graphs", found="torch"):
         learn(Network.initialise(graph), IMAGES, "torch", progress=False)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("schedule", "taught"), [("brian2", 6), ("paper", 5)])
+def test_pairs_of_spikes_teach_on_a_common_clock(schedule: str, taught: int) -> None:
+    """The neuron a begins above its threshold, and both fire in turn."""
+    neuron = {"description": "Sums up.", "equations": "v : 1", "threshold": "v > 1",
+              "reset": "v = 0", "input": "v", "weight": "10"}  # fmt: skip
+    edges = [{"from": a, "to": b, "synapse": "stdp_pair", "initial": 0.5} for a, b in ("ab", "ba")]
+    config = config_of(schedule, edges, clock="common", neuron="n", neurons={"n": neuron}, steps=6)
+    first, last = config.populations
+    sizes = (first.model_copy(update={"size": 1, "initial": {"v": "2"}}), last)
+    network = Network.initialise(config.varied(populations=sizes))
+    learned = learn(network, IMAGES[:1], "numpy", progress=False).network.weights
+    expected = {"b.from_a": 0.5, "a.from_b": 0.5}
+    for m, n in itertools.permutations(range(taught), 2):
+        name = "b.from_a" if m % 2 == 0 else "a.from_b"
+        change = 0.005 if m < n else -0.00525
+        expected[name] += (m + n) % 2 * change * np.exp(-abs(m - n) / 20)
+    for name, weight in expected.items():
+        np.testing.assert_allclose(learned[name], weight, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

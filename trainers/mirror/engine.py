@@ -52,7 +52,7 @@ class MirrorEngine(Engine):
     def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
         """Derive the mirror, and let it learn within a block."""
         optimises = updates.optimiser is not None
-        check_chain(self.network.config.populations)
+        check_chain(self.network.config.populations, self.network.config.clock)
         check_averaged(self.network.config.placed, updates.batch_size, optimiser=optimises)
         yield NetworkLearner(self.network, self.backend.dtype, updates)
 

@@ -142,7 +142,7 @@ class LayerLearner:
         step = number - lead_in
         inside = step >= 1 - lead_in
         for path in self.paths.values():
-            window = self._timing.learning(recurrent=path.recurrent)
+            window = self._timing.learning(int(path.recurrent))
             keys = window.blocks(step, path.interval)
             if keys:
                 since = window.since(step, path.interval)

@@ -85,7 +85,7 @@ class PlasticSynapses(TemplateGroup):
         exact = self._dtype == np.float64  # numbers of 32 bits have no finer grid
         blocks = {key: each.on_grid if exact else each for key, each in rule.blocks.items()}
         sums = {named("layer", each): value for each, value in rule.sums.items()}
-        window, structural = clock.timing.learning(recurrent=projection.own), CONNECTED in learned
+        window, structural = clock.timing.learning(projection.lag), CONNECTED in learned
         code = {
             "when": conditions(rule, " and ".join(pathway.conditions), window, clock),
             **code_of(rule, blocks, pathway_number(projection.number)),

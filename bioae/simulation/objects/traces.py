@@ -53,7 +53,7 @@ class Traces(Population):
                 str(rendered_statement(each, program.integers, program.floats))
                 for each in program.reset
             )
-            first, end = 1 - clock.timing.schedule.lead_in, clock.timing.steps
+            first, end = 1 - clock.timing.schedule.at_once, clock.timing.steps
             jumps = _OnSpikes(
                 self,
                 "on_spikes",
