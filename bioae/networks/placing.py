@@ -213,6 +213,9 @@ def _receiver(projection: Projection, shape: Shape) -> LayerBase:
         given["channels"] = shape[0]
     elif "units" in kind.model_fields:
         given |= _size(shape)
+    if "probability" in given and projection.source == projection.to and not projection.autapses:
+        size = math.prod(shape)  # of the pairs that there are
+        given["synapses"] = max(round(given.pop("probability") * size * (size - 1)), 1)
     return kind(name=projection.to, delay=projection.delay, **given)
 
 

@@ -198,6 +198,46 @@ def test_gradients_are_those_of_a_loop(schedule: str) -> None:
         torch.testing.assert_close(mirror.weights[name].grad, each.grad, rtol=1e-12, atol=1e-12)
 
 
+def test_gradients_are_cut_in_the_same_step_in_all_populations() -> None:
+    """Of populations of different depths, which send spikes back and forth."""
+    edges = [{"from": a, "to": b} for a, b in (("input", "a"), ("a", "b"), ("b", "a"))]
+    network = network_of("brian2", 1.5, edges=edges)
+    drive = (torch.rand(30, 2, 1, 1, 16, generator=torch.Generator().manual_seed(0)) < 0.4).double()
+    reached = {}
+    for truncate in (None, 5):
+        options = LayerOptions(Backward(ArcTan(), truncate=truncate))
+        given = drive.clone().requires_grad_()
+        spikes = NetworkMirror(network, options, dtype=torch.float64)(given).layers["b"].spikes
+        spikes[27].sum().backward()
+        assert given.grad is not None
+        reached[truncate] = int(given.grad.flatten(1).any(1).nonzero()[0])
+    assert reached[None] < 10
+    assert 20 <= reached[5] <= 26
+
+
+@pytest.mark.medium
+def test_own_convolutions_and_random_starts_run_without_outer_input() -> None:
+    ring = [
+        {"from": "a", "to": "b"},
+        {"from": "b", "to": "a"},
+        {"from": "b", "to": "b", "name": "own", "kind": "conv2d", "kernel": 3, "padding": 1},
+    ]
+    config = config_of("brian2", ring[:2])
+    first, last = config.populations
+    changed = [
+        {**first.model_dump(), "initial": {"excites": "9*rand()"}},
+        {**last.model_dump(), "size": None, "shape": [1, 4, 4]},
+    ]
+    network = Network.initialise(config.varied(populations=changed, projections=ring), seed=1)
+    network = network.with_weights({n: 9 * each for n, each in network.weights.items()})
+    found, brian = (
+        simulate(network, presentations=4, backend=each, progress=False)
+        for each in ("torch", "numpy")
+    )
+    assert spikes_of(found, "b").shape[1] > 5
+    np.testing.assert_array_equal(spikes_of(found, "b"), spikes_of(brian, "b"))
+
+
 def test_sparse_synapses_are_pairs_without_autapses() -> None:
     network = network_of("brian2")
     shapes = {"b.from_a": 72, "c.from_b": 60, "e.own": 40}

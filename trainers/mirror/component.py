@@ -72,12 +72,15 @@ class Member:
     def begin(self, step: int) -> None:
         """Begin a step."""
         place = step - self.start
-        if self.neuron.backward.truncated_at(place):
-            self.values |= self.neuron.detached(self.values)
-            self._spikes = [each.detach() for each in self._spikes]
-        self.values |= self.neuron.at(place - self._lead_in, self._key)
-        self.values["t"] = self._clock[place]
+        drawn = self.neuron.at(place - self._lead_in, self._key)
+        self.values |= {**drawn, "t": self._clock[place]}
         self.neuron.prepare(self.values)
+
+    def detach(self, before: int) -> None:
+        """Cut gradients to the states and the spikes of earlier steps than one of the network."""
+        if before > self.start:
+            self.values |= self.neuron.detached(self.values)
+        self._spikes = [each.detach() for each in self._spikes]
 
     def compute(self, slot: str) -> None:
         """Compute a slot of a step, other than that of synapses."""
@@ -117,20 +120,20 @@ def run_together(members: Mapping[str, Member]) -> dict[str, PopulationRun]:
         )
         return reduce(add, inputs, None)
 
-    each = members.values()
-    blocks = next(iter(each)).neuron.schedule.blocks
-    for step in range(min(m.start for m in each), max(m.stop for m in each)):
-        active = [member for member in each if member.start <= step < member.stop]
-        for member in active:
-            member.begin(step)
-        for slot in blocks:
-            if slot == "synapses":
-                inputs = [received(member, step) for member in active]
-                for member, arrived in zip(active, inputs, strict=True):
-                    member.receive(step, arrived)
-            else:
-                for member in active:
-                    member.compute(slot)
-        for member in active:
-            member.end(step)
+    every = list(members.values())
+    first, last = min(each.start for each in every), max(each.stop for each in every)
+    for step in range(first, last):
+        if every[0].neuron.backward.truncated_at(step - first):
+            for each in every:  # in the same step, or gradients would go on by the others
+                each.detach(step)
+        active = [each for each in every if each.start <= step < each.stop]
+        for each in active:
+            each.begin(step)
+        for slot in every[0].neuron.schedule.blocks:
+            # Inputs are computed before any population receives its own.
+            inputs = [received(each, step) if slot == "synapses" else None for each in active]
+            for each, arrived in zip(active, inputs, strict=True):
+                each.receive(step, arrived) if slot == "synapses" else each.compute(slot)
+        for each in active:
+            each.end(step)
     return {name: member.ran() for name, member in members.items()}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bioae.errors import NetworkError
+from bioae.networks.layers import Dense
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
@@ -240,8 +241,8 @@ class LayerMirror(nn.Module):
             raise Unsupported("several projections to a population, or none")
         if others[0][1].lag or any(each.target is not None for each, _ in (*own, *others)):
             raise Unsupported("a projection across layers, or to a variable by name")
-        if any(each.layer.listed for each, _ in own):
-            raise Unsupported("sparse connections within a layer")
+        if not all(isinstance(each.layer, Dense) for each, _ in own):
+            raise Unsupported("connections within a layer that are not all-to-all")
         return others[0], own
 
     def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:
@@ -306,15 +307,15 @@ class LayerMirror(nn.Module):
         self, emitted: Emitted, projections: Collection[PlacedProjection]
     ) -> list[Arrived | None]:
         """Return the input from known spikes, by some projections, in each step of a period."""
-        first = next(iter(emitted.values()))
+        first, names = next(iter(emitted.values())), {each.name for each in projections}
         steps = len(first) + self.neuron.schedule.lead_in
         arriving: list[Arrived | None] = [None] * steps
         for each, pathway in self.pathways:
-            if each in projections:
+            if each.name in names:
                 found = pathway.over(emitted[each.source], self.weights_of(each), steps)
                 arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]
         if not any(arriving):  # nothing says how many examples there are
-            zero = self.neuron.start(first.shape[1])["_spike"]
+            zero = first.new_zeros(first.shape[1], *self.placed.shape)
             arriving[0] = dict.fromkeys(self.neuron.program.arriving, zero)
         return arriving
 

@@ -124,6 +124,10 @@ class Pathway(nn.Module):
         )
         uniform = len(self.delays) == 1 and bool((delays >= 0).all())
         self.register_buffer("_delay", None if uniform else delays, persistent=False)
+        # Listed synapses of each delay have a connection of their own.
+        part = None if uniform else getattr(connection, "of", None)
+        parts = {str(d): part(delays == d) for d in self.delays} if part else {}
+        self._parts = nn.ModuleDict(parts)
 
     def over(self, emitted: Tensor, weight: Tensor, steps: int) -> list[Arrived | None]:
         """Return the input of each step of a period.
@@ -142,7 +146,7 @@ class Pathway(nn.Module):
         for own, kernels in self.kernels(weight):
             delay = own + self.lag
             sent, times = _computed(emitted, steps - delay)
-            sums = {name: self._join(_packed(sent), kernel) for name, kernel in kernels.items()}
+            sums = self._sent(own, _packed(sent), kernels)
             # Indexing in a loop would make the backward pass allocate all steps at each step.
             each = {
                 name: tensor.reshape(len(sent), -1, *self._shape).unbind(0) * times
@@ -185,7 +189,9 @@ class Pathway(nn.Module):
         kernels = []
         for delay in self.delays:
             kernel = weight
-            if self._delay is not None:
+            if str(delay) in self._parts:
+                kernel = weight[self._delay == delay]
+            elif self._delay is not None:
                 kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
             split = by_sign(kernel, separate=True) if self._separate_inhibition else None
             kernels.append((delay, split or {self._input: kernel}))
@@ -204,14 +210,16 @@ class Pathway(nn.Module):
             arrived: Arrived | None = None
             for delay, kernels in every:
                 if (emitted := spikes(delay)) is not None:
-                    sent = {name: self._join(emitted, kernel) for name, kernel in kernels.items()}
-                    arrived = add(arrived, sent)
+                    arrived = add(arrived, self._sent(delay, emitted, kernels))
             return arrived
 
         return send
 
-    def _join(self, emitted: Tensor, kernel: Tensor) -> Tensor:
-        return self._connection(emitted, kernel).reshape(-1, *self._shape)
+    def _sent(self, delay: int, emitted: Tensor, kernels: Arrived) -> dict[str, Tensor]:
+        """Return the sums that arrive by the connections of a delay, by the name of the input."""
+        own = str(delay) in self._parts
+        join = self._parts[str(delay)] if own else self._connection
+        return {n: join(emitted, each).reshape(-1, *self._shape) for n, each in kernels.items()}
 
 
 def _computed(emitted: Tensor, steps: int) -> tuple[Tensor, int]:

@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from bioae.networks.layer_base import Index
 
+#: The most products of spikes and weights at once.
+_PRODUCTS = 2**22
+
 
 class SparseConnection(nn.Module):
     """The sums of the weights of synapses that arrive at each target (batch, target).
 
-    Memory grows with the synapses and the batch in each step alone: spikes and weights are kept for
-    the backward pass, not their products.
+    Spikes and weights are kept for the backward pass, not their products, which are computed for a
+    part of the batch at once.
 
     Parameters
     ----------
@@ -33,6 +36,15 @@ class SparseConnection(nn.Module):
         self.register_buffer("target", torch.from_numpy(target), persistent=False)
         self._targets = targets
 
+    def of(self, chosen: Tensor) -> SparseConnection:
+        """Return the connection of some synapses (synapse), a mask."""
+        part = SparseConnection.__new__(SparseConnection)
+        nn.Module.__init__(part)
+        for name in ("source", "target"):
+            part.register_buffer(name, getattr(self, name)[chosen], persistent=False)
+        part._targets = self._targets
+        return part
+
     def forward(self, emitted: Tensor, weight: Tensor) -> Tensor:
         """Return the sums, from the output of the sources (batch, ...) and weights (synapse)."""
         sums: Tensor = _Sparse.apply(  # type: ignore[no-untyped-call]
@@ -49,15 +61,25 @@ class _Sparse(torch.autograd.Function):
         source, target = ends
         ctx.save_for_backward(emitted, weight, source, target)
         sums = emitted.new_zeros(len(emitted), targets)
-        return sums.index_add_(1, target, emitted.index_select(1, source) * weight)
+        for rows, sent in zip(_parts(sums, source), _parts(emitted, source), strict=True):
+            rows.index_add_(1, target, sent.index_select(1, source) * weight)
+        return sums
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         emitted, weight, source, target = ctx.saved_tensors
-        at_target = gradients[0].index_select(1, target)
-        to_emitted = to_weight = None
-        if ctx.needs_input_grad[0]:
-            to_emitted = torch.zeros_like(emitted).index_add_(1, source, at_target * weight)
-        if ctx.needs_input_grad[1]:
-            to_weight = (emitted.index_select(1, source) * at_target).sum(0)
-        return to_emitted, to_weight, None, None
+        to_emitted, to_weight = torch.zeros_like(emitted), torch.zeros_like(weight)
+        parts = (_parts(each, source) for each in (gradients[0], emitted, to_emitted))
+        for gradient, sent, rows in zip(*parts, strict=True):
+            at_target = gradient.index_select(1, target)
+            if ctx.needs_input_grad[0]:
+                rows.index_add_(1, source, at_target * weight)
+            if ctx.needs_input_grad[1]:
+                to_weight += (sent.index_select(1, source) * at_target).sum(0)
+        needed = ctx.needs_input_grad
+        return to_emitted if needed[0] else None, to_weight if needed[1] else None, None, None
+
+
+def _parts(values: Tensor, synapses: Tensor) -> tuple[Tensor, ...]:
+    """Return views of a batch whose products with the synapses fit into memory."""
+    return torch.split(values, max(_PRODUCTS // max(len(synapses), 1), 1))
