@@ -34,7 +34,7 @@ def check_arrays(layers: Iterable[PlacedLayer], arrays: Arrays) -> None:
         allowed = (required[name],) if name in required else _parameter_shapes(layer, name)
         _check_array(name, values, allowed)
     for placed in known.values():
-        _check_autapses(placed, arrays)
+        _check_projections(placed, arrays)
         _check_connections(placed, arrays)
         _check_divisors(placed, arrays)
 
@@ -67,7 +67,7 @@ def _check_array(name: str, values: NDArray[Any], allowed: tuple[Shape, ...]) ->
         )
 
 
-def _check_autapses(placed: PlacedLayer, arrays: Arrays) -> None:
+def _check_projections(placed: PlacedLayer, arrays: Arrays) -> None:
     for each in placed.projections:
         if each.index_shapes:
             _check_indices(each, arrays)

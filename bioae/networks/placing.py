@@ -159,6 +159,11 @@ def _placed_graph(config: _Description) -> tuple[Place, ...]:
             target=each.target, delay=each.delay, initial=each.initial, gain=each.gain,
             sign=each.sign,
         )  # fmt: skip
+        if projection.lag >= config.steps:
+            raise NetworkError(
+                "a spike would arrive after the presentation", where=where,
+                expected=f"fewer than {config.steps} depths back", found=str(projection.lag),
+            )  # fmt: skip
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return tuple(
         _placed(config, each, (number, depth[each.name], each.neurons), received[each.name])

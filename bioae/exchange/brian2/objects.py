@@ -47,6 +47,7 @@ from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, 
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
+from bioae.networks.schedule import SCHEDULES
 from bioae.showing import Shown, Summary
 from bioae.unit_text import readable, unit_name
 from bioae.units import has_unit
@@ -151,6 +152,11 @@ def _single(objects: Iterable[Any]) -> list[Any]:
                 "the network has run already", where=str(one.name), found=str(one.t),
                 hint="Convert it before its first run",
             )  # fmt: skip
+        if isinstance(one, Network) and list(one.schedule) != list(SCHEDULES["brian2"].slots):
+            raise InputError(
+                "the network has another order of a step", where=str(one.name),
+                expected=", ".join(SCHEDULES["brian2"].slots), found=", ".join(one.schedule),
+            )  # fmt: skip
         inside = sorted(getattr(one, "objects", ()), key=lambda each: str(each.name))
         parts += inside if isinstance(one, Network) else [one]
     inner = {part.name for each in parts for part in getattr(each, "contained_objects", ())
@@ -233,11 +239,11 @@ class _Conversion:
                 self._check_kind(each)
                 steps.get(type(each), str)(each)
             except BioaeError as error:
-                self.rows[each.name] = f"refused: {error}"
-        yield from ((each.name, self.rows.get(each.name, "input")) for each in self._objects)
+                self.rows[_label(each)] = f"refused: {error}"
+        yield from ((_label(each), self.rows.get(_label(each), "input")) for each in self._objects)
 
     def _check_kind(self, each: Any) -> None:
-        kind, where = type(each), str(getattr(each, "name", "from_brian2"))
+        kind, where = type(each), _label(each)
         operations = [part for part in getattr(each, "contained_objects", ())
                       if type(part) is CodeRunner and kind is not NeuronGroup]  # fmt: skip
         if isinstance(each, _MONITORS):
@@ -351,13 +357,20 @@ class _Conversion:
             *(f"differential equation of {name}" for name in synapses.equations.diff_eq_names),
         )  # fmt: skip
         _refuse(unusual, str(synapses.name))
+        for end in map(_whole, (synapses.source, synapses.target)):
+            if end.name not in {*self._names, *self._first}:
+                raise InputError(
+                    "a group of these synapses was not handed over", where=str(synapses.name),
+                    expected=", ".join((*self._names, *self._first)), found=str(end.name),
+                )  # fmt: skip
 
     def _add_projection(
         self, part: Any, ends: tuple[str, Any], path: _Path, places: Sequence[NDArray[np.int64]]
     ) -> str:
         """Add a projection from the population of a name to a group; return its key."""
         group, to = ends[1], self._names[ends[1].name]
-        name = _name(part, {each["name"] for each in self.projections})
+        own = {f"{name}{end}" for name in group.user_equations for end in ("", "_initial")}
+        name = _name(part, own | {each["name"] for each in self.projections})
         unit, key = unit_name(group.variables[path.variable].dim), f"{to}.{name}"
         self.projections.append({
             "from": ends[0], "to": to, "name": name, "kind": "sparse",
@@ -371,7 +384,7 @@ class _Conversion:
     def _add_delay(self, pathway: Any, key: str) -> None:
         """Add the delay of a pathway to the last projection; single ones are an array."""
         delays = np.asarray(pathway.variables["delay"].get_value(), float).ravel()
-        steps = np.rint(delays / self.dt).astype(int)
+        steps = np.floor(delays / self.dt + 0.5).astype(int)  # as Brian2 rounds them
         if not steps.any():
             return
         ends = [f"{int(each) * self.dt!r}*second" for each in (steps.min(), steps.max())]
@@ -385,6 +398,7 @@ class _Conversion:
         unusual = (
             "on_post" if pathway.prepost != "pre" else None,
             f"event {pathway.event}" if pathway.event != "spike" else None,
+            "an inactive pathway" if not pathway.active else None,
             "when or order" if (pathway.when, pathway.order) != ("synapses", -1) else None,
         )
         _refuse(unusual, where)
@@ -451,6 +465,10 @@ def _shortened(value: Any, duration: float) -> Any:
 def _whole(group: Any) -> Any:
     """Return the group of a subgroup."""
     return getattr(group, "source", group) if type(group).__name__ == "Subgroup" else group
+
+
+def _label(part: Any) -> str:
+    return str(getattr(part, "name", type(part).__name__))
 
 
 def _is_number(value: Any) -> bool:

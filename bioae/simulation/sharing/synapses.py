@@ -52,6 +52,7 @@ class SharedSynapses(TemplateGroup):
     variable of the target. If neurons keep that variable while they are refractory (``unless
     refractory``), weights that arrive then are lost, as with `brian2.Synapses`. The weights that
     arrive in a step are summed before they are added: the same number wherever sums are exact.
+    In C++ those of a sparse layout are added one by one.
 
     The weights are a variable (weight), in the order of the flattened array. New values, set
     between two runs or by the arguments of a standalone run, take effect when the next run starts.
@@ -140,7 +141,12 @@ class SharedSynapses(TemplateGroup):
                 "delayed": steps > 0,
                 "whole": layout.whole,
                 # A few synapses per step: neither sums nor a pass over all targets.
-                "direct": layout.single and not self.variables["_target"].conditional_write,
+                "direct": layout.single
+                and not any(
+                    self.variables[name].conditional_write
+                    for name in ("_target", "_negative")
+                    if name in self.variables
+                ),
                 "in_place": layout.in_place,
                 "unit": layout.unit,
                 "short": 1 < layout.unit < 8,

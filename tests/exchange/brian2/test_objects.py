@@ -163,3 +163,28 @@ def test_other_objects_are_refused_by_kind() -> None:
         bioae.from_brian2(b2.PoissonGroup(3, 5 * Hz), duration=10 * ms)
     changing = bioae.explain(b2.PoissonGroup(3, "rand()*Hz", name="changing"), namespace={})
     assert changing.rows[0][1].startswith("refused: changing: rates depend")
+
+
+def test_synapses_need_their_groups_and_the_usual_order() -> None:
+    group, synapses = pairs(on_pre="v += 0.25")
+    other = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0")
+    with refused(InputError, where=synapses.name, found=group.name):
+        bioae.from_brian2(other, synapses, duration=10 * ms)
+    assert "was not handed over" in dict(bioae.explain(other, synapses).rows)[synapses.name]
+    assert dict(bioae.explain([group]).rows)["list"].startswith("refused")
+    network = b2.Network(group, synapses)
+    network.schedule = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+    with refused(InputError, "order", where=network.name):
+        bioae.from_brian2(network, duration=10 * ms)
+    synapses.pre.active = False
+    with refused(InputError, found="an inactive pathway"):
+        bioae.from_brian2(group, synapses, duration=10 * ms)
+
+
+def test_delays_are_rounded_as_brian2_rounds_them() -> None:
+    group, synapses = pairs(on_pre="v += 0.25")
+    synapses.delay = np.arange(9) * 0.05 * ms
+    converted = bioae.from_brian2(group, synapses, duration=10 * ms)
+    (name,) = (each for each in converted.network.weights if each.endswith("_delay"))
+    steps = np.rint(converted.network.weights[name] / 1e-4)
+    np.testing.assert_array_equal(steps, (np.arange(9) * 0.05 / 0.1 + 0.5).astype(int))
