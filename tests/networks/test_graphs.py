@@ -291,29 +291,6 @@ def test_projections_that_do_not_fit(edge: dict[str, Any], named: str) -> None:
         config_of("brian2", [*EDGES, {**edge, "colour": "red"}])
 
 
-LEARNS = {"synapse": "stdp_pair", "initial": [0, 0.5]}
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_graph_learns_as_layers_do(schedule: str) -> None:
-    layer = {"kind": "dense", "name": "a", "shape": [1, 1, 16], "recurrent": True, **LEARNS}
-    layer |= {"recurrent_synapse": "stdp_pair", "gain": 2.0}
-    chain = {"input_shape": [1, 1, 16], "schedule": schedule, "steps": 30, "layers": [layer]}
-    edges = [{"from": "input", "to": "a", "name": "weight", **LEARNS},
-             {"from": "a", "to": "a", "name": "recurrent", **LEARNS}]  # fmt: skip
-    graph = config_of(schedule, edges, neuron="lif", neurons={})
-    learned = [
-        learn(Network.initialise(each, seed=0), IMAGES, "numpy", progress=False).network.weights
-        for each in (NetworkConfig.from_mapping(chain), graph)
-    ]
-    for name, weights in learned[0].items():
-        assert np.any(weights != Network.initialise(graph, seed=0).weights[name])
-        np.testing.assert_array_equal(learned[1][name], weights)
-    with refused(NetworkError, "graphs", found="torch"):
-        learn(Network.initialise(graph), IMAGES, "torch", progress=False)
-
-
 @pytest.mark.medium
 @pytest.mark.parametrize(("schedule", "taught"), [("brian2", 6), ("paper", 5)])
 def test_pairs_of_spikes_teach_on_a_common_clock(schedule: str, taught: int) -> None:
@@ -333,6 +310,8 @@ def test_pairs_of_spikes_teach_on_a_common_clock(schedule: str, taught: int) -> 
         expected[name] += (m + n) % 2 * change * np.exp(-abs(m - n) / 20)
     for name, weight in expected.items():
         np.testing.assert_allclose(learned[name], weight, rtol=0, atol=1e-6)
+    with refused(NetworkError, "graphs", found="torch"):
+        learn(network, IMAGES, "torch", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +320,9 @@ def test_pairs_of_spikes_teach_on_a_common_clock(schedule: str, taught: int) -> 
 def test_projections_that_cannot_learn(edge: dict[str, Any], found: Any) -> None:
     edges = [{"from": "input", "to": "a"}, {"from": "a", "to": "c"}]
     with refused(NetworkError, found=found or "positive"):
-        _ = config_of("brian2", [*edges, {**edges[1], "name": "more", **LEARNS, **edge}]).placed
+        _ = config_of(
+            "brian2", [*edges, {**edges[1], "name": "more", "synapse": "oja", **edge}]
+        ).placed
 
 
 @pytest.mark.medium
@@ -349,13 +330,10 @@ def test_a_graph_is_trained(tmp_path: Path) -> None:
     neuron = {**NEURON, "trainable": {"tau": ["5*ms", "20*ms"]}}
     network = config_of("brian2", latent="c", neurons={"two": neuron}, steps=12).to_mapping()
     training = {"epochs": 4, "batch_size": 2, "derivative": "arctan", "learning_rate": 0.01,
-                "initialise": "calibrated", "threads": 1,
-                "layers": {"a": {"trainable": ["tau"]}}}  # fmt: skip
-    terms = {"lambda1": {"coefficient": 1e-3, "layers": ["a", "e"]}, "l2": 1e-4}
-    tables = {"network": network, "training": training, "regularisers": terms}
+                "initialise": "calibrated", "layers": {"a": {"trainable": ["tau"]}}}  # fmt: skip
+    tables = {"network": network, "training": training, "regularisers": {"l2": 1e-4}}
     trained = train(tables, IMAGES, out=tmp_path / "run", progress=False)
-    found = [each["loss"] for each in trained.records]
-    assert found[-1] < 0.95 * found[0]
+    assert trained.records[-1]["loss"] < 0.95 * trained.records[0]["loss"]
     stored = load(trained.model).network
     assert (stored.weights["b.from_a"] >= 0).all()
     assert stored.weights["a.tau"] != 0.01
@@ -366,17 +344,11 @@ def test_a_graph_is_trained(tmp_path: Path) -> None:
 
 def test_changes_keep_the_units_of_targets() -> None:
     network, factors = network_of("brian2"), dict.fromkeys("abcdef", 2.0)
-    other = {**NEURON, "targets": {"inhibits": "0.5"}}
-    changed = network.with_neuron(
-        NeuronModel.from_mapping("x", other, where="x"), calibrate=factors
-    )
+    other = NeuronModel.from_mapping("x", {**NEURON, "targets": {"inhibits": "0.5"}}, where="x")
+    changed = network.with_neuron(other, calibrate=factors)
     assert changed.config.placed[0].model.targets == {"inhibits": "2.0*(0.5)"}
     timed = network_of("brian2", neurons={"two": {**NEURON, "targets": {"inhibits": "dt/(1*ms)"}}})
     assert timed.in_finer_steps(2).config.placed[0].model.targets == {"inhibits": "2*(dt/(1*ms))"}
-    counts = network.synapse_counts()["f"]
-    assert {name: int(each.sum()) for name, each in counts.items()} == {
-        "e": 192, "b": 192, "f": 240,
-    }  # fmt: skip
 
 
 def test_a_target_needs_a_unit() -> None:
