@@ -30,6 +30,8 @@ class Member:
         The number of examples.
     record
         The values to record at the end of each step of the window.
+    keep
+        Whether to return the input of each step, which a read-out needs.
     key
         The key of the noise, if the model is noisy.
 
@@ -48,10 +50,11 @@ class Member:
         *,
         examples: int,
         record: Sequence[str],
+        keep: bool,
         key: Key | None,
     ) -> None:
         self.neuron, self.senders = neuron, senders
-        self._arriving, self._depth, self._key = arriving, depth, key
+        self._arriving, self._depth, self._key, self._keep = arriving, depth, key, keep
         self._lead_in = neuron.schedule.lead_in
         self.start = depth - self._lead_in
         self.stop = self.start + len(arriving)
@@ -91,7 +94,7 @@ class Member:
     def receive(self, step: int, inputs: Arrived | None) -> None:
         """Add the input of a step, from outside and from members."""
         arriving = add(self._arriving[step - self.start], inputs)
-        self._arrived.append(arriving)
+        self._arrived += [arriving] if self._keep else []
         self.neuron.receive(self.values, arriving)
 
     def end(self, step: int) -> None:

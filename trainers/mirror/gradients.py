@@ -49,11 +49,13 @@ class Backward:
         Truncated back-propagation through time: the states, and spikes in transit within the
         population, are detached after this number of steps, counted from the first step of the
         layer (the lead-in, if the schedule has one). Input from the layer before in a step passes
-        its gradient on to that layer. None: the gradient goes back to the first step.
+        its gradient on to that layer. Populations that depend on each other are detached in the
+        same step. None: the gradient goes back to the first step.
     recompute
         Gradient checkpointing: the steps are cut into segments of this length. Only the values at
         their ends are stored; the rest is recomputed in the backward pass, bit for bit. Memory is
-        smallest near the square root of the number of steps. None: everything is stored.
+        smallest near the square root of the number of steps. Populations that depend on each other
+        store everything, as does None.
 
     Raises
     ------

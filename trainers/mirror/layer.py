@@ -288,7 +288,9 @@ class LayerMirror(nn.Module):
             emitted, [each for each, _ in self.pathways if each.source not in self._inside]
         )
 
-    def member(self, emitted: Emitted, record: Collection[str], key: Key | None) -> Member:
+    def member(
+        self, emitted: Emitted, record: Collection[str], key: Key | None, *, keep: bool
+    ) -> Member:
         """Return the population as a member of those that are stepped together."""
         if self._compiled is not None:
             self._leave_uncompiled("populations that depend on each other's spikes")
@@ -300,7 +302,7 @@ class LayerMirror(nn.Module):
         examples = next(iter(emitted.values())).shape[1]
         return Member(
             self.neuron, self.placed.depth, self.arriving(emitted), senders,
-            examples=examples, record=("_spike", *record), key=key,
+            examples=examples, record=("_spike", *record), keep=keep, key=key,
         )  # fmt: skip
 
     def _over(

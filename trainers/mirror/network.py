@@ -162,7 +162,10 @@ class NetworkMirror(nn.Module):
             for name in component
         }
         if len(component) > 1:
-            members = {n: layers[n].member(emitted, states[n], key) for n in component}
+            members = {
+                n: layers[n].member(emitted, states[n], key, keep=potentials.get(n) is not None)
+                for n in component
+            }
             ran = run_together(members)
             return {n: layers[n].activity(ran[n], potentials.get(n), key) for n in component}
         return {
