@@ -8,6 +8,7 @@ Spikes of Poisson groups are recorded and replayed. Each row is written as soon 
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import re
@@ -39,7 +40,6 @@ from bioae.networks import Network
 from bioae.networks.config import NetworkConfig
 
 _COMMAND = "python -m benchmarks.brian2_examples"
-_LONGEST = 0.5
 _SEEDS = (3, 10)
 _SECONDS_OF_SEEDS = 60
 _FEWEST_INTERVALS = 50
@@ -51,6 +51,7 @@ _KINDS = {
     "summed variable": "summed variables, gap junctions",
     "differential equation": "differential equations of synapses",
     "this statement": "plasticity, short-term or by rules",
+    "no parameter of theirs": "plasticity, short-term or by rules",
     "on_post": "plasticity, short-term or by rules",
     "NetworkOperation": "network operations",
     "linked variable": "linked variables",
@@ -71,6 +72,7 @@ def main() -> None:
     arguments.add_argument("folder", type=Path, help="Brian2's examples")
     arguments.add_argument("--only", nargs="*", default=[""], help="beginnings of paths of scripts")
     arguments.add_argument("--limit", type=float, default=150, help="seconds per script")
+    arguments.add_argument("--longest", type=float, default=500, help="ms of each run")
     options = arguments.parse_args()
     mpl.use("Agg")
     scripts = sorted(path for path in options.folder.rglob("*.py") if _has_run(path))
@@ -79,7 +81,7 @@ def main() -> None:
     stored.rows = [row for row in stored.rows if row["example"] in names]
     keys = [{"example": name} for name in names if name.startswith(tuple(options.only))]
     for key in stored.pending(keys, resume=options.resume):
-        row = {**key, **_in_process(options.folder, key["example"], options.limit)}
+        row = {**key, **_in_process(key["example"], options)}
         stored.add({each: row[each] for each in row if each != "traceback"})
         print(row, row.get("traceback", ""), sep="\n", flush=True)
         path = DOCS_RESULTS / "brian2_examples-table.inc"
@@ -97,7 +99,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     lines += ["", f"| example | {heads} | remark |", "| --- | --- |" + " ---: |" * 4 + " --- |"]
     for row in rows:
         figures = (row.get(key) for key in ("ms", "spikes", "spikes_bioae", "differing"))
-        cells = " | ".join("" if each is None else f"{each:,g}" for each in figures)
+        cells = " | ".join("" if each is None else f"{each:,.10g}" for each in figures)
         remark = row.get("remark", "").replace("|", "\\|")
         lines.append(f"| `{row['example']}` | {row['outcome']} | {cells} | {remark} |")
     return "\n".join(lines) + "\n"
@@ -115,16 +117,16 @@ def _has_run(path: Path) -> bool:
     return "brian2" in text and re.search(r"\brun\(", text) is not None
 
 
-def _in_process(folder: Path, name: str, limit: float) -> dict[str, Any]:
+def _in_process(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return the row of a script, which runs in a process with a copy of its folder."""
     context = multiprocessing.get_context("fork")  # imports are done once
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory() as temporary:
-        copy = shutil.copytree(folder, Path(temporary, "examples"))
-        process = context.Process(target=_serve, args=(copy / name, sender))
+        copy = shutil.copytree(options.folder, Path(temporary, "examples"))
+        process = context.Process(target=_serve, args=(copy / name, sender, options.longest / 1e3))
         process.start()
-        row: dict[str, Any] = {"outcome": "out of time", "remark": f"{limit:g} s"}
-        deadline = time.monotonic() + limit
+        row: dict[str, Any] = {"outcome": "out of time", "remark": f"{options.limit:g} s"}
+        deadline = time.monotonic() + options.limit
         while time.monotonic() < deadline:
             if receiver.poll(1):
                 row = receiver.recv()
@@ -138,7 +140,7 @@ def _in_process(folder: Path, name: str, limit: float) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value != ""}
 
 
-def _serve(script: Path, sender: Connection[Any, Any]) -> None:
+def _serve(script: Path, sender: Connection[Any, Any], longest: float) -> None:
     """Execute a script up to its first run, and send the row of that run."""
     os.setsid()
     os.chdir(script.parent)
@@ -155,7 +157,8 @@ def _serve(script: Path, sender: Connection[Any, Any]) -> None:
             return original(network, duration, namespace=namespace)
         b2.Network.run = original
         b2.prefs.codegen.target = "numpy"
-        sender.send(_row(lambda: _measured(network, float(duration), namespace)))
+        length = min(float(duration), longest) * b2.second
+        sender.send(_row(lambda: _measured(network, length, namespace)))
         os._exit(0)
 
     b2.prefs.codegen.target = "numpy"
@@ -192,10 +195,11 @@ def _namespace(script: Path) -> dict[str, Any]:
     return {**frame.f_globals, **frame.f_locals}
 
 
-def _measured(network: b2.Network, duration: float, namespace: dict[str, Any]) -> dict[str, Any]:
+def _measured(
+    network: b2.Network, length: b2.Quantity, namespace: dict[str, Any]
+) -> dict[str, Any]:
     """Return the row of a run: the script's spikes or states, and those of bioae."""
     objects = sorted(network.objects, key=lambda each: str(each.name))
-    length = min(duration, _LONGEST) * b2.second
     row: dict[str, Any] = {"ms": round(float(length) * 1e3, 6)}
     explain(*objects, namespace=namespace)
     try:
