@@ -15,6 +15,11 @@ from bioae.equations.arrays.compiling import compile_expression
 from bioae.equations.arrays.functions import array_functions
 from bioae.equations.expressions import Expression
 from bioae.errors import InputError
+from bioae.simulation.brian2_internals.scripts import (
+    generated_spikes,
+    poisson_rates,
+    target_of,
+)
 
 #: Sources of input. A Poisson input has as many neurons as its target.
 INPUTS = (PoissonGroup, SpikeGeneratorGroup, PoissonInput)
@@ -25,14 +30,14 @@ _LARGEST = 200_000_000
 
 def size(source: Any) -> int:
     """Return the number of neurons of a source."""
-    return len(source._group if isinstance(source, PoissonInput) else source)
+    return len(target_of(source) if isinstance(source, PoissonInput) else source)
 
 
 def constant_rates(source: Any) -> NDArray[np.float64] | None:
     """Return the rate of each neuron (hertz) of a Poisson group; None where they change."""
-    if not isinstance(source, PoissonGroup) or isinstance(source._rates, str):
+    if not isinstance(source, PoissonGroup) or isinstance(poisson_rates(source), str):
         return None
-    return np.broadcast_to(np.asarray(source._rates, float), len(source))
+    return np.broadcast_to(np.asarray(poisson_rates(source), float), len(source))
 
 
 def frames(
@@ -62,8 +67,8 @@ def frames(
 
 def _fired(source: Any, steps: int, dt: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the steps of a generator's spikes, and their neurons."""
-    step = np.floor((np.asarray(source._spike_time, float) + 1e-3 * dt) / dt).astype(np.int64)
-    neuron = np.asarray(source._neuron_index, np.int64)
+    times, neuron = generated_spikes(source)
+    step = np.floor((times + 1e-3 * dt) / dt).astype(np.int64)
     period = source.variables["period"].get_value().item()
     if 0 < period < steps * dt:
         starts = np.arange(0, steps, round(period / dt))
@@ -77,12 +82,12 @@ def rates(source: Any, steps: int, dt: float, namespace: Mapping[str, Any]) -> N
     constant = constant_rates(source)
     if constant is not None:
         return constant
-    expression = Expression(source._rates)
+    expression = Expression(poisson_rates(source))
     values: dict[str, Any] = {"dt": dt, "t": np.arange(steps)[:, None] * dt}
     values |= {"i": np.arange(len(source)), "N": len(source)}
     functions = dict(array_functions(np))
     namespace = {**namespace, **(source.namespace or {})}
-    for name in get_identifiers(source._rates) - functions.keys() - values.keys():
+    for name in get_identifiers(expression.text) - functions.keys() - values.keys():
         value = namespace.get(name, DEFAULT_UNITS.get(name))
         if isinstance(value, TimedArray):
             functions[name] = lambda t, *i, array=value: np.asarray(array(t * second, *i))

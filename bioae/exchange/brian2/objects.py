@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from brian2 import (
+    CodeRunner,
     EventMonitor,
     Network,
     NeuronGroup,
@@ -24,13 +25,10 @@ from brian2 import (
     StateMonitor,
     Synapses,
     TimedArray,
-    get_device,
     second,
 )
 from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
-from brian2.devices.device import runtime_device
-from brian2.groups.group import CodeRunner
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
@@ -49,6 +47,9 @@ from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.schedule import SCHEDULES
 from bioae.showing import Shown, Summary
+from bioae.simulation.backend import STANDALONE
+from bioae.simulation.brian2_internals.scripts import pathways_of, target_of
+from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.unit_text import readable, unit_name
 from bioae.units import has_unit
 
@@ -305,7 +306,7 @@ class _Conversion:
         """Add the projection of a Poisson input, each of whose neurons has one target."""
         if type(each) is not PoissonInput:
             return
-        where, group, weight = str(each.name), each._group, each.weight
+        where, group, weight = str(each.name), target_of(each), each.weight
         if (each.when, each.order) != ("synapses", 0):
             raise InputError("it runs at an unusual time", where=where, found=each.when)
         if isinstance(weight, str):
@@ -333,7 +334,7 @@ class _Conversion:
         self._check_synapses(synapses)
         before = _whole(source)
         first = getattr(source, "start", 0) + self._first.get(before.name, 0)
-        if get_device() is not runtime_device:
+        if active_target() in STANDALONE:
             raise InputError(
                 "synapses cannot be read in standalone mode", where=str(synapses.name),
                 hint="Convert them before set_device",
@@ -341,7 +342,7 @@ class _Conversion:
         i = np.asarray(synapses.i[:]) + first
         j = np.asarray(synapses.j[:]) + getattr(synapses.target, "start", 0)
         ends = self._names.get(before.name, ENCODER), _whole(synapses.target)
-        for pathway in synapses._pathways if count else ():
+        for pathway in pathways_of(synapses) if count else ():
             for path in self._paths(synapses, pathway):
                 made.append(self._add_projection(synapses, ends, path, (i, j)))
                 self._add_delay(pathway, made[-1])

@@ -1,12 +1,14 @@
 """Brian2's private parts: everything here depends on internals that a new Brian2 may change.
 
 All use of private attributes, of undocumented classes, and all edits of generated sources belong
-here; the rest of bioae imports from `brian2` itself. The one other place is
-`bioae.equations.lowering.probing`, since equations import nothing of bioae but its errors; its
-contract is tested in `tests/equations/lowering/test_brian2_contract.py`. This folder knows nothing
-of networks, and imports only Brian2 and NumPy. `tests/simulation/brian2_internals` names each part
-that it uses and fails where a new Brian2 changes it; ``make test-brian2`` runs the tests of both
-contracts, and simulations, with every supported release.
+here; the rest of bioae imports from `brian2` itself. The other places are
+`bioae.equations.lowering.probing` and `bioae.equations.groups` (``NeuronGroup._refractory``), since
+equations import nothing of bioae but its errors; the contract of the former is tested in
+`tests/equations/lowering/test_brian2_contract.py`, that of the latter in
+`tests/equations/test_groups.py`. This folder knows nothing of networks, and imports only Brian2 and
+NumPy. `tests/simulation/brian2_internals` names each part that it uses and fails where a new Brian2
+changes it; ``make test-brian2`` runs the tests of both contracts, and simulations, with every
+supported release.
 
 `groups` uses
 
@@ -29,6 +31,9 @@ contracts, and simulations, with every supported release.
 `sources` relies on the names of generated files, on ``SRCS`` and ``OPTIMISATIONS`` in the
 makefile, on ``make.deps`` (until Brian2 2.10), and on the form of generated sources: helpers in an
 unnamed namespace, then ``using namespace brian;``.
+
+`scripts` reads ``Synapses._pathways``, ``PoissonInput._group``, ``PoissonGroup._rates``,
+``SpikeGeneratorGroup._spike_time`` and ``_neuron_index``.
 
 `cuda` uses the same of brian2cuda, ``code.cu_file``, ``copy_source_files`` and its cached search
 for GPUs. It imports brian2cuda, so that nothing here imports it.

@@ -251,14 +251,19 @@ def test_results_are_read_from_the_folder_of_the_device(project: Any) -> None:
 #: Documented functions and classes that `brian2` itself does not export.
 DOCUMENTED = {
     "brian2",
+    "brian2.core.functions",  # DEFAULT_CONSTANTS
+    "brian2.core.namespace",  # DEFAULT_UNITS
     "brian2.devices.device",  # reset_device
     "brian2.units",
     "brian2.units.fundamentalunits",
     "brian2.utils.logger",  # catch_logs
     "brian2.utils.stringtools",
 }
-#: Equations import nothing of bioae but its errors, so they have a separate file for private parts.
-USERS = ("bioae.simulation.brian2_internals", "bioae.equations.lowering.probing")
+#: Equations import nothing of bioae but its errors, so they have separate files for private parts.
+USERS = (
+    "bioae.simulation.brian2_internals", "bioae.equations.lowering.probing",
+    "bioae.equations.groups",
+)  # fmt: skip
 #: Documented methods of named tuples.
 OF_TUPLES = {"_asdict", "_fields", "_replace"}
 

@@ -34,7 +34,7 @@ class SparseConnection(nn.Module):
         super().__init__()
         self.register_buffer("source", torch.from_numpy(source), persistent=False)
         self.register_buffer("target", torch.from_numpy(target), persistent=False)
-        self._targets = targets
+        self.targets = targets
 
     def of(self, chosen: Tensor) -> SparseConnection:
         """Return the connection of some synapses (synapse), a mask."""
@@ -42,13 +42,13 @@ class SparseConnection(nn.Module):
         nn.Module.__init__(part)
         for name in ("source", "target"):
             part.register_buffer(name, getattr(self, name)[chosen], persistent=False)
-        part._targets = self._targets
+        part.targets = self.targets
         return part
 
     def forward(self, emitted: Tensor, weight: Tensor) -> Tensor:
         """Return the sums, from the output of the sources (batch, ...) and weights (synapse)."""
         sums: Tensor = _Sparse.apply(  # type: ignore[no-untyped-call]
-            emitted.flatten(1), weight, (self.source, self.target), self._targets
+            emitted.flatten(1), weight, (self.source, self.target), self.targets
         )
         return sums
 
