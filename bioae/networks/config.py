@@ -421,7 +421,7 @@ class NetworkConfig(Shown, Table):
     @cached_property
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
-        return tuple(PlacedLayer(*each) for each in places(self))
+        return places(self, PlacedLayer)
 
     @property
     def depth(self) -> int:

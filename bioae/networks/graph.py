@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 from bioae.fields import Count, Natural, Size
 from bioae.networks.layer_base import ENCODER, NAME, PopulationBase, ProjectionBase, Shape, as_texts
 
-#: What has a name of its own in each population.
+#: The names of other arrays and parts of a population.
 _TAKEN = ("bias", "neurons", "readout")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,6 +20,8 @@ from bioae.networks.inputs import check_background, check_delay, check_spread
 from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
 from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
 from bioae.networks.projections import PlacedProjection
+
+Placed = TypeVar("Placed")
 
 
 class _Description(Protocol):
@@ -90,25 +92,13 @@ _PARTS = ("source", "target", "delay", "connected")
 _FEWEST_STEPS = 3
 
 
-class Place(NamedTuple):
-    """The fields of a `PlacedLayer`."""
-
-    layer: PopulationBase
-    number: int
-    depth: int
-    shape: Shape
-    model: NeuronModel
-    readout: NeuronModel
-    projections: tuple[PlacedProjection, ...]
+def places(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
+    """Return the layers or populations in their places, made of the fields of a `PlacedLayer`."""
+    return (_placed_graph if config.populations else _placed_chain)(config, make)
 
 
-def places(config: _Description) -> tuple[Place, ...]:
-    """Return the layers or populations of a network, each in its place."""
-    return _placed_graph(config) if config.populations else _placed_chain(config)
-
-
-def _placed_chain(config: _Description) -> tuple[Place, ...]:
-    placed: list[Place] = []
+def _placed_chain(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
+    placed: list[Placed] = []
     source, shape, common = ENCODER, config.encoded_shape, config.clock == "common"
     for number, layer in enumerate(config.layers, start=1):
         feed = PlacedProjection(
@@ -132,7 +122,9 @@ def _placed_chain(config: _Description) -> tuple[Place, ...]:
         for key in ("delay", "recurrent_delay"):
             where = f"layer {layer.name!r}, {key}"
             check_delay(getattr(layer, key), dt=config.dt_seconds, steps=config.steps, where=where)
-        placed.append(_placed(config, layer, (number, 0 if common else number, shape), projections))
+        placed.append(
+            _placed(config, make, layer, (number, 0 if common else number, shape), projections)
+        )
     return tuple(placed)
 
 
@@ -140,7 +132,7 @@ def _size(shape: Shape) -> dict[str, Any]:
     return {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
 
 
-def _placed_graph(config: _Description) -> tuple[Place, ...]:
+def _placed_graph(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
     edges = [(each.source, each.to) for each in config.projections]
     names = [ENCODER, *(each.name for each in config.populations)]
     depth = dict.fromkeys(names, 0)
@@ -166,7 +158,7 @@ def _placed_graph(config: _Description) -> tuple[Place, ...]:
             )  # fmt: skip
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return tuple(
-        _placed(config, each, (number, depth[each.name], each.neurons), received[each.name])
+        _placed(config, make, each, (number, depth[each.name], each.neurons), received[each.name])
         for number, each in enumerate(config.populations, start=1)
     )
 
@@ -226,10 +218,11 @@ def _receiver(projection: Projection, shape: Shape) -> LayerBase:
 
 def _placed(
     config: _Description,
+    make: Callable[..., Placed],
     layer: PopulationBase,
     place: tuple[int, int, Shape],
     projections: Sequence[tuple[PlacedProjection, str | None, str]],
-) -> Place:
+) -> Placed:
     """Return a layer with its number, depth and shape.
 
     Each projection comes with its synapse model, and the place of the key.
@@ -244,7 +237,7 @@ def _placed(
             _check_plastic(config, projection, model, where=where)
             rule = config.synapse(synapse)
         learning.append(replace(projection, synapse=rule))
-    return Place(layer, *place, model, readout, tuple(learning))
+    return make(layer, *place, model, readout, tuple(learning))
 
 
 def _targets(config: _Description, name: str, model: NeuronModel) -> dict[str, str]:

@@ -51,12 +51,12 @@ class PlainNeurons(Neurons):
 
     @property
     def background(self) -> bool:
-        """Whether they receive background noise."""
+        """True if they receive background noise."""
         return BACKGROUND_DRAW in self.program.draws
 
     @property
     def noisy(self) -> bool:
-        """Whether the model draws random numbers, besides its background input."""
+        """True if the model draws random numbers, besides its background input."""
         return len(self.program.draws) > self.background
 
     @cached_property

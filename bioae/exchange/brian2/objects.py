@@ -167,7 +167,7 @@ def _single(objects: Iterable[Any]) -> list[Any]:
 
 
 class _Path(NamedTuple):
-    """What a statement of synapses adds: a variable of the target, and a value per synapse."""
+    """A statement of synapses: the variable of the target that it adds to, a value per synapse."""
 
     variable: str
     values: NDArray[np.float64]
