@@ -28,6 +28,14 @@ class Population(PopulationBase):
     initial: dict[str, str] = Field(
         default_factory=dict, description="initial values of variables that replace the model's"
     )
+    depth: Size | None = Field(
+        None, description="the steps by which its window begins later than the input's; the fewest "
+        "projections from the input by default"
+    )  # fmt: skip
+    sign: Literal["positive", "negative"] | None = Field(
+        None,
+        description="the sign of all weights from it (Dale's law), where a projection has none",
+    )
 
     @field_validator("initial", mode="before")
     @classmethod

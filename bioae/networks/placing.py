@@ -16,7 +16,7 @@ from bioae.errors import ModelError, NetworkError, describe
 from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
 from bioae.networks.graph import Population, Projection, depths
-from bioae.networks.inputs import check_background, check_delay, check_spread
+from bioae.networks.inputs import check_background, check_delay, check_spread, in_steps
 from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
 from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
 from bioae.networks.projections import PlacedProjection
@@ -138,6 +138,13 @@ def _placed_graph(config: _Description, make: Callable[..., Placed]) -> tuple[Pl
     depth = dict.fromkeys(names, 0)
     if config.clock == "staggered":
         depth |= depths(names[1:], edges)
+        depth |= {each.name: each.depth for each in config.populations if each.depth is not None}
+    elif deeper := [each.name for each in config.populations if each.depth is not None]:
+        raise NetworkError(
+            "windows that begin at the same time have no `depth`",
+            where=f"population {deeper[0]!r}", expected='clock = "staggered"',
+        )  # fmt: skip
+    signs = {each.name: each.sign for each in config.populations}
     shapes = {ENCODER: config.encoded_shape}
     shapes |= {each.name: each.neurons for each in config.populations}
     received: dict[str, list[tuple[PlacedProjection, str | None, str]]] = {n: [] for n in shapes}
@@ -149,18 +156,32 @@ def _placed_graph(config: _Description, make: Callable[..., Placed]) -> tuple[Pl
             _receiver(each, shapes[each.to]), number, lag=depth[each.source] + 1 - depth[each.to],
             own=own, autapses=each.autapses or not own or each.kind not in _PAIRS,
             target=each.target, delay=each.delay, initial=each.initial, gain=each.gain,
-            sign=each.sign,
+            sign=each.sign or signs.get(each.source),
         )  # fmt: skip
-        if projection.lag >= config.steps:
-            raise NetworkError(
-                "a spike would arrive after the presentation", where=where,
-                expected=f"fewer than {config.steps} depths back", found=str(projection.lag),
-            )  # fmt: skip
+        _check_lag(config, projection, where)
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return tuple(
         _placed(config, make, each, (number, depth[each.name], each.neurons), received[each.name])
         for number, each in enumerate(config.populations, start=1)
     )
+
+
+def _check_lag(config: _Description, projection: PlacedProjection, where: str) -> None:
+    """Reject a projection whose spikes would arrive before they are fired, or never."""
+    lag, delay = projection.lag, projection.delay
+    first = delay[0] if isinstance(delay, tuple) else delay or 0.0
+    shortest = in_steps(first, dt=config.dt_seconds, steps=config.steps, where=f"{where}, delay")
+    if lag + shortest < 0:
+        raise NetworkError(
+            "a spike would arrive before it is fired", where=where,
+            expected=f"a delay of at least {-lag} steps, since its target's window begins "
+            f"{1 - lag} steps later than its source's", found=f"{shortest} steps",
+        )  # fmt: skip
+    if lag >= config.steps:
+        raise NetworkError(
+            "a spike would arrive after the presentation", where=where,
+            expected=f"fewer than {config.steps} depths back", found=str(lag),
+        )  # fmt: skip
 
 
 def check_graph(

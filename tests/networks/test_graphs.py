@@ -79,6 +79,28 @@ def test_depths_are_the_fewest_projections_from_the_input() -> None:
     assert again.placed == config.placed
 
 
+def test_a_depth_comes_with_delays_of_what_it_skips() -> None:
+    edges = [
+        {"from": "input", "to": "a"}, {"from": "a", "to": "b"}, {"from": "b", "to": "c"},
+        {"from": "a", "to": "c", "delay": "1*ms", "sign": "positive"},
+    ]  # fmt: skip
+
+    def config(depth: int, **fields: Any) -> NetworkConfig:
+        described = config_of("brian2", edges)
+        *others, last = (each.model_copy(update={"sign": "negative"})
+                         for each in described.populations)  # fmt: skip
+        deeper = (*others, last.model_copy(update={"depth": depth}))
+        return described.varied(populations=deeper, **fields)
+
+    placed = config(3).placed[-1]
+    found = [(each.source, each.lag, each.sign) for each in placed.projections]
+    assert found == [("b", 0, "negative"), ("a", -1, "positive")]
+    with refused(NetworkError, "'c.from_b'", expected=re.compile("at least 1 "), found="0 steps"):
+        _ = config(4).placed
+    with refused(NetworkError, "depth", where="population 'c'", expected='clock = "staggered"'):
+        _ = config(3, clock="common").placed
+
+
 def spikes_of(result: xr.DataTree, name: str) -> np.ndarray[Any, Any]:
     data = result[f"/layers/{name}"]
     names = ("spike_example", "spike_neuron", "spike_time_ms")
