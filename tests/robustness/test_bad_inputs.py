@@ -151,22 +151,3 @@ def test_no_value_of_a_field_raises_another_error(
                 assert "\n" not in str(refused)
             elif place[-1] not in FREE:
                 assert value not in NONSENSE[:2], place
-
-
-@pytest.mark.parametrize("read", [read_training, read_neuron])
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\xef\xbb\xbfa = 1", "a = 1".encode("utf-16"), b"a = '\xe9'", b"a = 1\n\0", b"[[",
-        b"a = 1\na = 2", b".".join([b"a"] * 3000) + b" = 1", b"a = " + b"[" * 100_000,
-        b"[" + b".".join([b"a"] * 33) + b"]", b"a = 1e400", b"a = " + b"9" * 5000, b"a = inf",
-        b'a = "\\u0000"', b"#" * 5_000_000, bytes(range(256)),
-    ],
-)  # fmt: skip
-def test_documents_that_are_not_plain(content: bytes, read: Any, tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read(path)
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
