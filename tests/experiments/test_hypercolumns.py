@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bioae.networks.structure import Structure
-from experiments.bcpnn import RINGS, _places, _readouts, _use
+from experiments.bcpnn import RINGS, _places
 from experiments.hypercolumns.learning import (
     Learning,
     by_information,
@@ -128,20 +128,3 @@ def test_places_of_all_pixels_and_of_the_corners() -> None:
     found = _places(corners, 28, 28)
     assert found["radius"] == pytest.approx(13.5 * np.sqrt(2), rel=1e-12)
     assert found["ring0"] == 0.0 < found[f"ring{len(RINGS)}"]
-
-
-def test_read_outs_of_the_class_itself_and_of_noise() -> None:
-    rng = np.random.default_rng(0)
-    labels = {split: rng.integers(0, 10, 400) for split in ("train", "test")}
-    classes = {split: np.eye(10)[each] for split, each in labels.items()}
-    found = _readouts(classes, labels)
-    assert found["accuracy"] == found["logistic"] == 1.0
-    noise = {split: rng.normal(size=(400, 5)) for split in labels}
-    assert _readouts(noise, labels)["accuracy"] < 0.2
-
-
-def test_use_of_minicolumns() -> None:
-    activity = np.zeros((10, 1, 4))
-    activity[:, 0, 1], activity[:, 0, 2] = 0.75, 0.25
-    found = _use(activity)
-    assert found == {"sharpness": 0.75, "used": 0.5}

@@ -97,18 +97,6 @@ def test_activations_of_a_linear_latent_layer() -> None:
     assert (linear.output < 0).any()
 
 
-def test_equal_seeds_give_equal_weights() -> None:
-    first, again, other = (
-        module({"preset": "strided"}, "variational", seed=seed).arrays for seed in (3, 3, 4)
-    )
-    assert all(first[name].equal(again[name]) for name in first)
-    weights = [name for name in first if name.endswith("weight")]
-    assert len(weights) == 7
-    assert not any(first[name].equal(other[name]) for name in weights)
-    drawn = [first[name].flatten()[:16] for name in weights]
-    assert all(not a.equal(b) for i, a in enumerate(drawn) for b in drawn[:i])
-
-
 def test_the_variance_of_initial_weights() -> None:
     layers = [conv("first", 64, 5), dense("latent", 200), dense("output", shape=[1, 20, 20])]
     network = {"input_shape": [1, 20, 20], "latent": "latent", "layers": layers}

@@ -34,11 +34,6 @@ def potential(t: NDArray[Any], times: Any, weights: Any, delays: Any = 0.0) -> N
     return np.asarray(since @ np.asarray(weights))
 
 
-def test_one_input_fires_after_threshold_over_weight() -> None:
-    assert spike_times([[3.0]], [[0.5]], [2.0]) == 7.0
-    assert spike_times([[3.0]], [[0.5]], [2.0], 0.25) == 7.25
-
-
 def test_a_reference_and_an_input_of_minus_half_rectify() -> None:
     """``t* + max(0, t* - t)`` with ``t* = t1 + theta/w1``, for inputs before and after t*."""
     late = np.linspace(-20, 20, 41)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,7 @@ def landscape() -> NDArray[np.float64]:
     return np.concatenate([made.tables.ravel()[:600], made.sample(20).as_float().ravel()])
 
 
-#: At least `COUNT` numbers in the order in which they are drawn, from a split.
+#: Numbers from a split.
 DRAWS: dict[str, Callable[[Any], Any]] = {
     "elasticity": lambda split: elasticity(COUNT, 1, seed=SEED, split=split).values,
     "genz": lambda split: genz(COUNT // 4, inputs=4, seed=SEED, split=split).values,
@@ -112,17 +111,6 @@ def test_every_stream_has_one_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
         for key in set.union(*drawn):
             purpose = "weights" if name in WEIGHTS else name
             assert owners.setdefault(key, purpose) == purpose
-
-
-def test_no_numbers_are_correlated() -> None:
-    drawn = {f"{name} {split}": draw(split) for name, draw in DRAWS.items()
-             for split in ("train", "test")}  # fmt: skip
-    drawn |= {name: draw() for name, draw in OTHERS.items()}
-    numbers = {name: np.ravel(values)[:COUNT] for name, values in drawn.items()}
-    correlations = np.corrcoef(list(numbers.values()))
-    for (i, one), (j, other) in combinations(enumerate(numbers), 2):
-        if not {one, other} <= WEIGHTS:
-            assert abs(correlations[i, j]) < 5 / np.sqrt(COUNT), (one, other)
 
 
 @pytest.mark.parametrize("name", DRAWS)
