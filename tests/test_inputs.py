@@ -20,18 +20,20 @@ from bioae.errors import DataError, InputError, key_path, shortened
 from bioae.fields import Count, Positive, Size, Steps, Table, Threads, check_plain
 from bioae.inputs import check_input, open_input, parse_json, parse_toml, read_input, read_toml
 from bioae.networks import artefact
+from bioae.trainers import TrainingConfig
 
 READERS = (open_result, read_metrics, load_images, load_neuron, artefact.load)
 
 
-@pytest.mark.parametrize("name", ["pipe", "to a pipe", "/dev/zero"])
+@pytest.mark.parametrize("name", ["pipe.toml", "link.toml", "/dev/zero"])
 def test_special_inputs_are_refused_at_once(name: str, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "to a pipe").symlink_to("pipe")
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "link.toml").symlink_to("pipe.toml")
     with pytest.raises(OSError, match="holds no data"):
         open_input(tmp_path / name)
-    with refused(DataError):
-        check_input(tmp_path / name, DataError)
+    for reader in (*READERS, TrainingConfig.read, lambda path: check_input(path, DataError)):
+        with pytest.raises(InputError, match=name):
+            reader(tmp_path / name)
 
 
 def test_no_more_is_read_than_allowed(tmp_path: Path) -> None:

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import pytest
 
 from bioae.cli import main
-from bioae.simulation import write_result
-from bioae.simulation.results.chunk import LayerSpikes
-from bioae.simulation.results.tree import build_result
 
 Run = Callable[..., Any]
 Refused = Callable[..., str]
-NONE = np.empty(0, np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -116,26 +111,3 @@ def test_a_table_of_spikes(run: Run, refused: Refused, here: Path) -> None:
     assert "bursting neurons" in done.out
     assert refused("analyze", "none.csv", "--out", "new").startswith("none.csv: ")
     assert "--dt" in refused("analyze", "none.nc", "--out", "new", "--dt", "0.001")
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("shape", [(3, 20, 2), pytest.param((3, 2), marks=pytest.mark.slow)])
-def test_outputs_near_the_largest_number_are_analysed(
-    run: Run, here: Path, shape: tuple[int, ...]
-) -> None:
-    """Their squares are infinite."""
-    layer = LayerSpikes.of(
-        "latent", (4,), examples=3, steps=20, **dict.fromkeys(("example", "step", "neuron"), NONE)
-    )
-    output = np.full(shape, 1e308) * (-1) ** np.arange(2)
-    signals = np.zeros((3, 20, 2)) if len(shape) == 3 else np.zeros((3, 1, 4, 4))
-    result = build_result(
-        images=signals, example=np.arange(3), layers=[layer], dt_ms=1.0, steps=20, target="numpy",
-        seed=0, neuron_model="x", network_sha256="x", output=output, desired=-output,
-        task="sequence" if len(shape) == 3 else "regression",
-    )  # fmt: skip
-    write_result(result, here / "large.nc")
-    done = run("analyze", "large.nc", "--out", "out", "--json")
-    assert (done.status, done.err) == (0, "")
-    scores = json.loads(done.out)["results"]["large"]["scores"]
-    assert scores["mean_squared_error"]["value"] is None

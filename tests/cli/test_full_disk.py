@@ -50,15 +50,3 @@ def test_a_result(limited: Limited, here: Path, tiny_model: Path) -> None:
     line = limited(4096, *command, "--out", "r.nc")
     assert "r.nc: writing failed: File too large. Free some space" in line
     assert files(here) == {"r.nc": mine}
-
-
-@pytest.mark.slow
-def test_a_run(limited: Limited, first: Path, tiny_text: str) -> None:
-    first.with_name("run.toml").write_text(f"{tiny_text}seed = 1\n")
-    before = files(first)
-    line = limited(8192, "train", "run.toml", "--out", "first", "--overwrite")
-    assert "first/checkpoint" in line  # which is written first
-    assert "writing failed: File too large" in line
-    after = files(first)
-    assert after.keys() == before.keys()
-    assert all(after[name] == before[name] for name in before.keys() - {"config.toml"})

@@ -21,16 +21,6 @@ Refused = Callable[..., str]
 STEPS = 12
 SIGNALS = stream(5, 0).normal(size=(5, STEPS, 3))
 TARGETS = stream(1, 0).normal(size=(5, STEPS, 4))
-FINE = """
-description = "fine"
-equations = "dv/dt = -v/tau : 1"
-threshold = "v > 1"
-reset = "v = 0"
-input = "v"
-dt = "0.25*ms"
-[parameters]
-tau = "20*ms"
-"""
 
 
 @pytest.fixture
@@ -50,14 +40,9 @@ def files(network: Network, here: Path) -> Path:
 
 @pytest.mark.medium
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("options", [("--dt", "0.25*ms"), ("--neuron", "fine.toml")], ids=str)
-def test_a_finer_time_step_holds_signals_and_targets(
-    options: tuple[str, ...], run: Run, here: Path
-) -> None:
-    (here / "fine.toml").write_text(FINE, encoding="utf-8")
-    done = run(
-        "simulate", "model", "--data", "mine.npz", "--target", "numpy", "--out", "r.nc", *options
-    )
+def test_a_finer_time_step_holds_signals_and_targets(run: Run, here: Path) -> None:
+    options = ("--data", "mine.npz", "--target", "numpy", "--dt", "0.25*ms")
+    done = run("simulate", "model", "--out", "r.nc", *options)
     assert (done.status, done.err) == (0, "")
     assert "mean squared error: " in done.out
     result = open_result(here / "r.nc")

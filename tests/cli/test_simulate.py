@@ -161,11 +161,8 @@ def test_spread_background_and_delay(
         (("--calibrate", "area"), 'Choose from: "rate", "psp", "none".'),
         (("--spread", "tau"), "--spread"),
         (("--spread", "tau=0.1", "tau = 0.2"), "'tau'"),
-        (("--spread", "taw=0.1"), "'taw'"),
         (("--background", "much"), "--background"),
-        (("--background", "0.1,2*kHz"), "--background"),
         (("--background=-1",), "--background"),
-        (("--delay", "1*second"), "--delay"),
         (("--delay", "2ms"), "--delay"),
         (("--compare",), "--compare"),
         (("--adapt", 5), "--adapt"),
@@ -174,11 +171,9 @@ def test_spread_background_and_delay(
         (("--limit", "1.5"), "'1.5'"),
         (("--limit", 501), "sample"),
         (("--examples", "3,,4"), "''"),
-        (("--examples", "500"), "0 to 499"),
         (("--examples", "3", "--limit", 2), "limit"),
         (("--steps", 0), "--steps"),
         (("--dt", "1*mV"), "--dt"),
-        (("--dt", "0*ms"), "found 0*ms"),
         (("--record", "v,,v"), "--record"),
         (("--record", "u"), "expected one of v"),
         (("--workers", 0), "--workers"),
@@ -198,23 +193,6 @@ def test_options_that_do_not_fit(
 
 
 GOOD = np.full((3, 28, 28), 0.5)
-
-
-@pytest.mark.parametrize(
-    "images",
-    [GOOD[:, :20], np.where(np.eye(28), np.nan, GOOD), GOOD * 255, GOOD[:0], GOOD * 1j,
-     np.array([{}], dtype=object)],
-    ids=["size", "NaN", "range", "none", "complex", "objects"],
-)  # fmt: skip
-@pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_images_that_do_not_fit(
-    images: Any, suffix: str, refused: Refused, here: Path, command: tuple[object, ...]
-) -> None:
-    if suffix == ".npy":
-        np.save(here / "mine.npy", images)
-    else:
-        np.savez(here / "mine.npz", images=images)
-    assert f"mine{suffix}" in refused(*command, "--data", f"mine{suffix}")
 
 
 @pytest.mark.medium

@@ -14,13 +14,9 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-import xarray as xr
 
-from bioae.analysis import example_result
-from bioae.analysis.results.layers import layer_names
 from bioae.datasets import DATA_SETS
 from bioae.equations import available, load_neuron
-from bioae.simulation.results.netcdf import write_result
 
 ROWS, COLUMNS = 24, 80
 
@@ -49,24 +45,6 @@ def shown(arguments: tuple[object, ...], folder: Path) -> tuple[int, list[str]]:
     # What returns to the start of a line is written over.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return process.returncode, lines
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Results of the layers of a deep network, with long names."""
-    folder = tmp_path_factory.mktemp("results")
-    trees = [example_result(seed) for seed in (0, 1)]
-    paths = [folder / "recurrent_excitatory.nc", folder / "recurrent_inhibitory.nc"]
-    for tree, path in zip(trees, paths, strict=True):
-        layers = {
-            f"/layers/{copy}_convolution_{name}": tree["layers"].children[name].to_dataset()
-            for copy in ("encoder", "decoder")
-            for name in layer_names(tree)
-        }
-        whole = xr.DataTree.from_dict({"/": tree.to_dataset(), **layers})
-        whole.attrs = tree.attrs
-        write_result(whole, path)
-    return paths
 
 
 Expected = Callable[[], list[str]]
@@ -99,15 +77,3 @@ def test_output_fits_the_terminal_and_is_whole(command: tuple[str, ...], tmp_pat
     assert not re.search(r"…|(?<!STR)(?<!INT)\.\.\.", text)  # several values
     for each in LISTS[command]():
         assert " ".join(each.split()) in text
-
-
-@pytest.mark.slow
-def test_tables_of_an_analysis_fit_the_terminal(results: list[Path], tmp_path: Path) -> None:
-    status, lines = shown(("analyze", *results, "--out", tmp_path / "out"), tmp_path)
-    assert status == 0, lines
-    assert [line for line in lines if len(line) > COLUMNS and not line.startswith("Report")] == []
-    text = words(lines)
-    assert "…" not in text.replace("Analysing", "")
-    for name in ("encoder_convolution_latent", "decoder_convolution_conv", "response latency"):
-        assert name in text
-    assert any(line.startswith("Report: ") for line in lines)

@@ -67,18 +67,9 @@ def test_a_run(run: Run, here: Path, config: Texts) -> None:
     best = min(lines, key=lambda line: line["validation_sum_squared_error"])
     test = json.loads((here / "out" / "test.json").read_text())
     assert loaded.metrics == best | test
-    assert test["epoch"] == best["epoch"]
+    assert (test["epoch"], test["test_seen"]) == (best["epoch"], False)
     again = run("train", config(), "--out", "out", "--resume", "--json")
     assert json.loads(again.out) == loaded.metrics
-
-
-def test_resumed_with_more_epochs_it_equals_a_longer_run(
-    run: Run, first: Path, here: Path, config: Texts
-) -> None:
-    longer = config("epochs = 2", "epochs = 3")
-    assert run("train", longer, "--out", "first", "--resume").status == 0
-    assert run("train", longer, "--out", "straight").status == 0
-    assert files(first)[WEIGHTS] == files(here / "straight")[WEIGHTS]
 
 
 def test_an_existing_run_is_kept_unless_overwritten(
@@ -100,26 +91,14 @@ def test_an_existing_run_is_kept_unless_overwritten(
     [
         ("epochs", "epoch", "unknown key 'training.epoch'; expected one of epochs, batch_size, "),
         ("[training]", "[trainign]", "unknown key 'trainign'; expected one of data, network, "),
-        ("epochs = 2", "epochs = 0", "training.epochs does not fit; expected greater than or "),
         ("epochs = 2", "epochs =", "run.toml: this is not valid TOML: "),
         ('"sample"', '"mnits"', "mnits: unknown data set; "),
-        ("train = 50", "train = 0", "data.train does not fit"),
         ("train = 50", "train = 40_000", "there are too few images"),
         ("steps = 5", "steps = 0", "run.toml, network: steps does not fit"),
-        ("steps = 5", 'dt = "1*mV"', "run.toml: network, dt: '1*mV' has the wrong unit"),
-        ("steps = 5", 'preset = "big"', "unknown network 'big'; expected one of paper, strided"),
         ("steps = 5", 'neuron = "liff"', "run.toml: unknown neuron model 'liff'; "),
         ("28, 28]", "28, 27]", "run.toml, network: the last layer "),
-        ("threads = 1", 'derivative = "box"', "training.derivative.name does not fit"),
         ("threads = 1", 'device = "abacus"', "the device cannot be used"),
-        ("threads = 1", 'init = { modell = "x" }', "training.init"),
-        ("threads = 1", "[regularisers]\nbeta3 = 1", "unknown key 'regularisers.beta3'"),
         ("threads = 1", "[regularisers]\nbeta2 = nan", "regularisers.beta2 is not finite"),
-        (
-            "epochs = 2\nbatch_size = 10",
-            "batch_size = 10\nstages = [{ epochs = 1 }, { epochs = 1, frozen = ['weight'] }]",
-            "training.stages.2nd, frozen: nothing is left to train; found weight",
-        ),
     ],
 )
 def test_configurations_that_do_not_fit(
@@ -135,11 +114,10 @@ def test_files_and_options_that_do_not_fit(refused: Refused, here: Path, config:
     wider = config("units = 8", "units = 9", name="wider.toml")
     renamed = config('latent = "latent"\n', "", '"latent"', '"hidden"', name="renamed.toml")
     (here / "garbage.toml").write_bytes(bytes(range(256)))
-    (here / "deep.toml").write_text("x = " + "[" * 100_000)
     (here / "file").write_text("mine")
     cases: list[tuple[str, tuple[str, ...], str]] = [
         *((each, ("--out", "out"), f"{each}: ")
-          for each in ("missing.toml", "garbage.toml", "deep.toml", ".")),
+          for each in ("missing.toml", "garbage.toml", ".")),
         (name, ("--out", "file"), "file: the output exists already and was kept"),
         (name, ("--out", "file", "--overwrite"), "expected a folder; found a file"),
         (name, ("--out", "file/out"), "file/out: the output cannot be written"),
@@ -156,13 +134,6 @@ def test_files_and_options_that_do_not_fit(refused: Refused, here: Path, config:
     ]  # fmt: skip
     for each, options, said in cases:
         assert said in refused("train", each, *options)
-
-
-def test_a_run_that_diverges_gives_advice(run: Run, config: Texts) -> None:
-    done = run("train", config("gain = 4.0", 'gain = 4.0, weight = "1e38"'), "--out", "out")
-    assert done.status == 2
-    assert "no longer finite" in done.err
-    assert "Lower training.learning_rate" in done.err
 
 
 def test_a_run_starts_from_a_trained_network(
@@ -224,19 +195,14 @@ def test_two_processes_do_not_train_in_one_folder(
     assert run("train", few, "--out", "out", "--resume").status == 0
 
 
-@pytest.mark.parametrize("single", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_a_score_of_training_images_is_called_so(
-    single: bool, run: Run, here: Path, config: Texts
-) -> None:
+def test_a_score_of_training_images_is_called_so(run: Run, here: Path, config: Texts) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
-    arrays = {"images": pixels} if single else {"images_train": pixels, "images_test": pixels}
-    np.savez(here / "mine.npz", **arrays)
+    np.savez(here / "mine.npz", images=pixels)
     done = run("train", config('"sample"', '"mine.npz"'), "--out", "out")
     assert (done.status, done.err) == (0, "")
-    said = " (of training data: the file has one set for both splits)"
-    assert (said in done.out) == single
-    assert json.loads((here / "out/test.json").read_text())["test_seen"] is single
-    assert artefact.load(here / "out/model").metrics["test_seen"] is single
+    assert " (of training data: the file has one set for both splits)" in done.out
+    assert json.loads((here / "out/test.json").read_text())["test_seen"] is True
+    assert artefact.load(here / "out/model").metrics["test_seen"] is True
 
 
 @pytest.mark.usefixtures("first")
