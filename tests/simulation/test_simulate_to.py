@@ -19,7 +19,7 @@ from bioae.analysis import open_result
 from bioae.networks import Network
 from bioae.simulation import Backend, LayerSpikes, build_result, write_result
 from bioae.simulation.results import netcdf
-from bioae.simulation.results.netcdf import write_pieces
+from bioae.simulation.results.netcdf import in_steps, write_pieces
 from bioae.simulation.results.tree import group_of
 
 EXAMPLES, STEPS, NEURONS = 7, 5, 6
@@ -53,7 +53,8 @@ class Part:
         return {str(name): size for name, size in self.dataset(group).sizes.items()}
 
     def dataset(self, group: str) -> xr.Dataset:
-        return group_of(self.result, group)
+        data = group_of(self.result, group)
+        return data if group == "/" else in_steps(data, self.result.attrs)
 
 
 @pytest.mark.medium
@@ -80,6 +81,19 @@ def test_the_file_does_not_depend_on_the_pieces(
         write_pieces(parts, cut, overwrite=True)
     assert cut.read_bytes() == whole.read_bytes()
     xr.testing.assert_identical(open_result(cut), tree(spikes))
+
+
+@pytest.mark.parametrize("dt_ms", [0.1, 1 / 3, 1.0])
+@pytest.mark.parametrize("shift", [0.0, 0.05])
+def test_times_keep_their_bits(dt_ms: float, shift: float, tmp_path: Path) -> None:
+    result = tree(np.ones((EXAMPLES, STEPS, NEURONS), bool))
+    times = result["layers/a/spike_time_ms"]
+    times[:] = times * dt_ms + shift
+    result.attrs["dt_ms"] = dt_ms
+    write_result(result, tmp_path / "r.nc")
+    found = open_result(tmp_path / "r.nc")["layers/a/spike_time_ms"]
+    assert found.to_numpy().tobytes() == times.to_numpy().tobytes()
+    assert ("scale_factor" in found.encoding) == (shift == 0)
 
 
 @pytest.fixture(scope="module")

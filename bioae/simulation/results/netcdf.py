@@ -27,7 +27,9 @@ from bioae.simulation.results.tree import group_of, in_order
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
-_COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+_BLOCKS = 16  # written at once
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_TIME = "spike_time_ms"
 
 
 class Piece(Protocol):
@@ -41,7 +43,21 @@ class Piece(Protocol):
         """Return the sizes of a group's dimensions."""
 
     def dataset(self, group: str) -> xr.Dataset:
-        """Return a group, without inherited coordinates."""
+        """Return a group, without inherited coordinates, as it is stored (`in_steps`)."""
+
+
+def in_steps(layer: xr.Dataset, root: Mapping[Any, Any]) -> xr.Dataset:
+    """Return a layer whose times are steps with a `scale_factor`, which xarray multiplies by.
+
+    `root` are the attributes of the result. Times that would not keep their bits stay.
+    """
+    times, dt_ms, steps = layer[_TIME].to_numpy(), root["dt_ms"], root["steps"]
+    step = np.rint(times / dt_ms)
+    if not ((step * dt_ms == times) & (step >= 0) & (step < steps)).all():
+        return layer
+    stored = step.astype(np.min_scalar_type(steps))
+    attributes = {**layer[_TIME].attrs, "scale_factor": float(dt_ms)}
+    return layer.assign({_TIME: ("spike", stored, attributes)})
 
 
 def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:
@@ -113,10 +129,14 @@ class _Whole:
         tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")
         self._data = {
-            node.path: in_order(group_of(tree, node.path), root)
+            node.path: self._stored(in_order(group_of(tree, node.path), root), root)
             for node in tree.subtree
             if node.parent is None or node.data_vars
         }
+
+    @staticmethod
+    def _stored(data: xr.Dataset, root: xr.Dataset) -> xr.Dataset:
+        return in_steps(data, root.attrs) if _TIME in data else data
 
     @property
     def groups(self) -> list[str]:
@@ -183,7 +203,7 @@ def _write_group(target: Any, group: str, pieces: Sequence[Piece], disk: _Disk) 
         row = max((_row_bytes(first.variables[name], sizes) for name in cut), default=1)
         block = max(1, min(totals[axis], _BLOCK_BYTES // max(row, 1)))
         created = {name: _create(target, first, name, sizes, block) for name in cut}
-        for at, rows in _blocks(cut, (piece.dataset(group) for piece in pieces), block):
+        for at, rows in _blocks(cut, (piece.dataset(group) for piece in pieces), block * _BLOCKS):
             for name, values in rows.items():
                 created[name][at : at + len(values)] = values
                 disk.check()

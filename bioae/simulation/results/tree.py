@@ -139,15 +139,20 @@ def in_order(data: xr.Dataset, root: xr.Dataset) -> xr.Dataset:
     ResultError
         If the root has lost a dimension of presentations, or has one of them twice.
     """
-    position = np.zeros(data.sizes.get("spike", 0), np.int64)
-    for name in ("example", "repeat"):
-        if f"spike_{name}" in data:
-            index = _index(root, name)
-            place = index.get_indexer(data[f"spike_{name}"].to_numpy())
-            known = (position >= 0) & (place >= 0)
-            position = np.where(known, position * index.size + place, -1)
+    names = [name for name in ("example", "repeat") if f"spike_{name}" in data]
+    columns = [data[f"spike_{name}"].to_numpy() for name in names]
+    new = np.ones(data.sizes.get("spike", 0), bool)
+    new[1:] = np.any([column[1:] != column[:-1] for column in columns], 0) if names else False
+    first = np.flatnonzero(new)
+    position = np.zeros(len(first), np.int64)  # of runs of spikes of one presentation
+    for name, column in zip(names, columns, strict=True):
+        index = _index(root, name)
+        place = index.get_indexer(column[first])
+        known = (position >= 0) & (place >= 0)
+        position = np.where(known, position * index.size + place, -1)
     if (position >= 0).all() and (position[1:] >= position[:-1]).all():
         return data
+    position = np.repeat(position, np.diff(first, append=data.sizes["spike"]))
     order = np.argsort(position, kind="stable")  # times stay in order
     return data.isel(spike=order[position[order] >= 0])
 
