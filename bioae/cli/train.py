@@ -13,7 +13,6 @@ from bioae.cli.epochs import shown_progress
 from bioae.cli.options import check_effect
 
 if TYPE_CHECKING:
-    from bioae.networks.network import Network
     from bioae.runs import Trained
 
 
@@ -101,7 +100,7 @@ def _lines_of(result: Trained) -> Iterator[str]:
     assert result.end is not None
     beaten = f" ({result.end.baseline})" if result.end.baseline else ""
     if "epoch" in summary:
-        tested = f"{_tested(result.network, summary)}{beaten}"
+        tested = f"{_tested(summary)}{beaten}"
         yield f"{result.model}: epoch {summary['epoch']} of {len(result.records)}, {tested}"
         return
     yield f"{result.model}: {result.records[-1]['presentations']:,} presentations"
@@ -120,13 +119,17 @@ def _lines_of(result: Trained) -> Iterator[str]:
     yield f"  {', '.join(str(path) for path in figures if path.exists())}"
 
 
-def _tested(network: Network, metrics: Mapping[str, Any]) -> str:
-    """Return the first score of the task on the test data, and whether it trained on them."""
-    score, *_ = network.config.task.scores
-    value = metrics[f"test_{score}"]
+def _tested(metrics: Mapping[str, Any]) -> str:
+    """Return the first score of the task on the test data, and whether it trained on them.
+
+    Without test data it is that on the validation split.
+    """
+    split = "test" if "test_seen" in metrics else "validation"
+    name = next(each for each in metrics if each.startswith(f"{split}_"))
+    score, value = name.removeprefix(f"{split}_"), metrics[name]
     seen = " (of training data: the file has one set for both splits)"
     if score == "sum_squared_error":
-        text = f"test error {value:.2f} per image"
+        text = f"{split} error {value:.2f} per image"
     else:
-        text = f"test {score.replace('_', ' ')} {value:.4g}"
-    return text + seen if metrics["test_seen"] else text
+        text = f"{split} {score.replace('_', ' ')} {value:.4g}"
+    return text + seen if metrics.get("test_seen") else text

@@ -71,15 +71,15 @@ def check_background(background: Background, *, dt: float, where: str) -> None:
             expected=f"a standard deviation of 0 or more, or a weight, of at most {_LARGEST:g}",
             found=str(number),
         )  # fmt: skip
-    if isinstance(background, tuple) and not 0 <= background_rate(background[1], where) * dt <= 1:
+    if isinstance(background, tuple) and not 0 <= rate_in_hz(background[1], where) * dt <= 1:
         raise NetworkError(
             "the rate of background spikes does not fit", where=where,
             expected=f"from 0 to one per step, {1 / dt:g} Hz", found=background[1],
         )  # fmt: skip
 
 
-def background_rate(text: str, where: str = "background") -> float:
-    """Return the rate of background spikes in Hz."""
+def rate_in_hz(text: str, where: str = "background") -> float:
+    """Return a rate, such as ``"20*Hz"``, in Hz."""
     from brian2.units import hertz
 
     from bioae.equations.quantities import evaluate

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bioae.equations.model import NeuronModel
 from bioae.equations.synapses.model import CONNECTED, WEIGHT, SynapseModel
 from bioae.errors import ModelError, NetworkError
-from bioae.networks.inputs import background_rate
+from bioae.networks.inputs import rate_in_hz
 from bioae.networks.layer_base import Delay, PopulationBase, Shape
 from bioae.networks.projections import PlacedProjection
 from bioae.networks.structure import Structure
@@ -129,7 +129,7 @@ class PlacedLayer:
             return program
         if isinstance(background, tuple):
             weight, rate = background
-            return with_background_spikes(program, weight, background_rate(rate))
+            return with_background_spikes(program, weight, rate_in_hz(rate))
         return with_background_noise(program, background)
 
     @cached_property

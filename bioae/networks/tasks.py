@@ -27,6 +27,7 @@ __all__ = [
     "Classification",
     "Direction",
     "LossName",
+    "Rates",
     "Reconstruction",
     "Regression",
     "Representation",
@@ -255,6 +256,30 @@ class Representation(_Task):
 
     def known_target(self, data: Data, steps: int) -> None:
         """Return None."""
+
+
+class Rates(_Task):
+    """Mean rates of populations in Hz, a task of training in place of the network's."""
+
+    kind: Literal["rates"] = "rates"
+    rates: dict[str, float] = Field(description="the mean rate of each population")
+
+    target: ClassVar[None] = None
+    losses: ClassVar[tuple[LossName, ...]] = (
+        "mean_squared_error", "sum_squared_error", "mean_absolute_error",
+    )  # fmt: skip
+    scores: ClassVar[Mapping[ScoreName, Direction]] = {
+        "mean_absolute_error": "lower",
+        "mean_squared_error": "lower",
+    }
+
+    def output_shape(self, input_shape: Shape, steps: int) -> Shape:
+        """Return (population,)."""
+        return (len(self.rates),)
+
+    def known_target(self, data: Data, steps: int) -> NDArray[Any]:
+        """Return the rates (example, population)."""
+        return np.tile(list(self.rates.values()), (len(data), 1))
 
 
 Task = Annotated[

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bioae.datasets import Data
 from bioae.networks.config import NetworkConfig
-from bioae.networks.tasks import Task
+from bioae.networks.tasks import Rates, Task
 from bioae.progress import above
 
 #: A layer is silent or saturated if more than this fraction of its neurons are.
@@ -161,7 +161,7 @@ def chance(train: Data, held: Data) -> Baseline:
     return Baseline("chance", float(correct.mean()))
 
 
-def baseline(task: Task, train: Data, held: Data, steps: int) -> Baseline | None:
+def baseline(task: Task | Rates, train: Data, held: Data, steps: int) -> Baseline | None:
     """Return the score of a task to beat on held-out examples; None where it has no target.
 
     It is that of the mean target of the training examples, or of their most frequent class.
@@ -177,6 +177,6 @@ def baseline(task: Task, train: Data, held: Data, steps: int) -> Baseline | None
     return Baseline("mean training target", error / len(held) / np.size(mean))
 
 
-def _targets(task: Task, data: Data, steps: int) -> Iterator[NDArray[Any]]:
+def _targets(task: Task | Rates, data: Data, steps: int) -> Iterator[NDArray[Any]]:
     for start in range(0, len(data), _BLOCK):
         yield task.target_of(data[start : start + _BLOCK], steps)

@@ -49,7 +49,8 @@ def splits(
 ) -> Splits:
     """Load the data of a run, and hold out those for validation, by a seed.
 
-    Given data take the place of the described ones.
+    Given data take the place of the described ones. A network without input is presented nothing,
+    once or `data.train` times; a single example without a target is used to train and validate.
 
     Raises
     ------
@@ -57,6 +58,8 @@ def splits(
         If there are none, they do not fit the network, or nothing would remain to train on.
     """
     test: Data | None = None
+    if given is None and not network.driven:
+        given = Given(np.zeros((data.train or 1, *network.data_shape)), None, {})
     if given is None:
         whole = _loaded(data.name, network, split="train", limit=data.train)
         test = _loaded(data.name, network, split="test", limit=data.test)
@@ -68,6 +71,8 @@ def splits(
         whole = _loaded(given.train, network, **options)
         if given.test is not None or named:
             test = _loaded(given.train if given.test is None else given.test, network)
+    if len(whole) == 1 and network.task.target is None:
+        return Splits(whole, whole, test)
     train, validation = held_out(whole, data.validation, seed)
     return Splits(train, validation, test)
 

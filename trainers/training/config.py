@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from bioae.errors import key_path
 from bioae.networks.config import NetworkConfig
-from bioae.networks.tasks import LossName
+from bioae.networks.inputs import rate_in_hz
+from bioae.networks.tasks import LossName, Rates, Task
 from bioae.runs.config import RunConfig
 from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.sections import DescentConfig, OptimisationConfig
@@ -77,11 +78,11 @@ class GradientConfig(RunConfig):
     def _loss_fits(self) -> Self:
         if not self.network_is_known:
             return self
-        task = self.network.task
+        task = self.task
         if not task.losses:
             raise ValueError(
-                f"the task {task.kind!r} has no loss that a gradient could lower: its networks "
-                "learn by rules, see the table [learning]"
+                f"the task {task.kind!r} has no loss that a gradient could lower: give `rates` in "
+                "[training], or let the network learn by rules, see the table [learning]"
             )
         if self.loss not in task.losses:
             raise ValueError(
@@ -99,9 +100,14 @@ class GradientConfig(RunConfig):
         return True
 
     @property
+    def task(self) -> Task | Rates:
+        """The task of the training: that of the network, unless there is another."""
+        return self.network.task
+
+    @property
     def loss(self) -> LossName:
         """The name of the loss: the task's default, unless another is set."""
-        return self.training.loss or self.network.task.losses[0]
+        return self.training.loss or self.task.losses[0]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -163,7 +169,17 @@ class TrainingConfig(GradientConfig):
         if self.network_is_known:
             names = [layer.name for layer in self.network.members]
             _check_layers("training.layers names", self.training.layers, names)
+            _check_layers("training.rates names", self.training.rates, names)
         return self
+
+    @property
+    def task(self) -> Task | Rates:
+        """The rates of populations, if training has them, else the task of the network."""
+        rates = {
+            name: rate_in_hz(text, f"training.rates.{name}")
+            for name, text in self.training.rates.items()
+        }
+        return Rates(rates=rates) if rates else self.network.task
 
     @property
     def gives_network(self) -> bool:

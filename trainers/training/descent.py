@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from bioae.datasets import Data
 from bioae.errors import NetworkError
-from bioae.networks.tasks import Task
+from bioae.networks.tasks import Rates, Task
 from bioae.noise import Key
 from bioae.runs.assessment import Assessment, baseline, read_layers
 from bioae.runs.splits import Splits, encoder_seed, example_order
@@ -68,7 +68,7 @@ def reproducible(threads: int) -> Iterator[None]:
 
 
 def targets_of(
-    task: Task,
+    task: Task | Rates,
     examples: Data,
     steps: int,
     *,
@@ -143,9 +143,9 @@ class DescentProblem(ABC):
         return self.config.stages
 
     @property
-    def task(self) -> Task:
-        """The task of the network."""
-        return self.config.network.task
+    def task(self) -> Task | Rates:
+        """The task of the training."""
+        return self.config.task
 
     @abstractmethod
     def batch(self, data: Data, seed: int) -> Batch:
@@ -341,7 +341,7 @@ def assess_end(
     return replace(found, suggestion=suggestion)
 
 
-def best_record(task: Task, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def best_record(task: Task | Rates, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the metrics of the epoch with the best score on the validation split."""
     name, direction = next(iter(task.scores.items()))
     choose = max if direction == "higher" else min

@@ -7,13 +7,17 @@ numbers compares the outputs with 1 for the class and 0 for the others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from bioae.checks import one_of
 from bioae.errors import NetworkError
+from bioae.networks.tasks import Rates, Task
+from bioae.trainers.mirror.activity import Activity
 
 #: Takes the output (example, ...) and the target, of the same shape or classes (example,), and
 #: returns a number.
@@ -84,6 +88,18 @@ def loss_function(name: str) -> Loss:
     """
     one_of(name, "the loss", tuple(LOSSES), error=NetworkError)
     return LOSSES[name]
+
+
+def measured(task: Task | Rates, activity: Activity, dt: float) -> Activity:
+    """Return an activity with the outputs that the loss of a task reads, of steps of `dt` seconds.
+
+    The mean rate of a population (example, population) is that of its neurons over all steps.
+    """
+    if not isinstance(task, Rates):
+        return activity
+    layers = [activity.layers[name] for name in task.rates]
+    means = [each.counts.flatten(1).mean(1) / len(each.spikes) for each in layers]
+    return replace(activity, output=torch.stack(means, 1) / dt)
 
 
 def _numbers(target: Tensor, output: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from bioae.equations.lowering.lowering import positive_times
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
+from bioae.networks.config import NetworkConfig
+from bioae.networks.tasks import Rates
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import GradientConfig, TrainingConfig
 from bioae.trainers.training.sections import OptimisationConfig
@@ -31,8 +33,22 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
             where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
             hint="Train it without its rule, or let it learn by the rule alone: [learning]",
         )
+    if isinstance(config.task, Rates):
+        _check_rates(config.network, config.task.rates)
     _check_trainable(config.training, models, set(mirror.trained))
     check_weight_names(config, stages, mirror.weights, mirror.synaptic)
+
+
+def _check_rates(network: NetworkConfig, rates: Mapping[str, float]) -> None:
+    most = 1 / network.dt_seconds
+    for placed in network.placed:
+        rate = rates.get(placed.name, most)
+        if (placed.name in rates and not placed.can_fire) or not 0 < rate <= most:
+            raise NetworkError(
+                "the population cannot fire at this rate", where=f"training.rates.{placed.name}",
+                expected=f"a rate up to one spike per step, {most:g} Hz, of one with a threshold",
+                found=f"{rate:g} Hz",
+            )  # fmt: skip
 
 
 def check_weight_names(

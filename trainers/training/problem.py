@@ -27,6 +27,7 @@ from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.calibration import FiringScale, other_settings, sparse_scale
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
+from bioae.trainers.training.losses import measured
 from bioae.trainers.training.regularisers import evaluate as evaluate_regularisers
 from bioae.trainers.training.stages import Stage
 
@@ -82,14 +83,14 @@ class Problem(DescentProblem):
         options = {"device": settings.device, "dtype": getattr(torch, settings.dtype)}
         return Batch(
             torch.from_numpy(drive).to(**options),
-            targets_of(network.task, data, network.steps, **options),
+            targets_of(self.task, data, network.steps, **options),
             Key(seed, data.indices),
         )
 
     def run(self, batch: Batch) -> Activity:
         """Run the mirror."""
-        activity: Activity = self.mirror(batch.drive, key=batch.key)
-        return activity
+        activity = self.mirror(batch.drive, key=batch.key)
+        return measured(self.task, activity, self.config.network.dt_seconds)
 
     def added(
         self, outputs: Activity, batch: Batch, stage: Stage, elapsed: float

@@ -17,6 +17,7 @@ from bioae.networks.network import Network
 from bioae.noise import Key
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import TrainingConfig
+from bioae.trainers.training.losses import measured
 from bioae.trainers.training.regularisers import evaluate
 from bioae.trainers.training.stages import Stage
 
@@ -92,7 +93,7 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
     network = config.network
     drive = torch.ones(network.steps, 1, *network.encoded_shape)
     key = Key(stage.settings.seed, np.zeros(1, np.int64))
-    activity = mirror(drive, key=key)
+    activity = measured(config.task, mirror(drive, key=key), network.dt_seconds)
     connections = {name: mirror.weights[name] for name in mirror.synaptic}
     terms = evaluate(stage.regularisers, activity, connections)
     loss = torch.stack([activity.output.sum(), *terms.values()]).sum()

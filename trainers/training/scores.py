@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bioae.networks.tasks import ScoreName, Task
+from bioae.networks.tasks import Rates, ScoreName, Task
 from bioae.trainers.training.losses import squared_error
 
 
@@ -25,7 +25,7 @@ def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dic
 class Scores:
     """Sums over the examples of an evaluation set, and the scores of a task that follow."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task | Rates) -> None:
         self._names = tuple(task.scores)
         self._examples = 0
         self._sums: dict[str, float] = defaultdict(float)

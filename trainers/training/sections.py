@@ -150,7 +150,7 @@ class DescentConfig(Table):
 class OptimisationConfig(DescentConfig):
     """Optimisation of a spiking network."""
 
-    newer: ClassVar[frozenset[str]] = frozenset({"initialise"})
+    newer: ClassVar[frozenset[str]] = frozenset({"initialise", "rates"})
 
     init: Init | None = Field(
         None,
@@ -174,6 +174,10 @@ class OptimisationConfig(DescentConfig):
     )
     layers: dict[str, LayerConfig] = Field(
         default_factory=dict, description="settings of single layers, by name"
+    )
+    rates: dict[str, str] = Field(
+        default_factory=dict,
+        description="mean rates of populations to train to, in place of the task's targets",
     )
     truncate: Steps | None = Field(
         None, description="truncated back-propagation through time: steps that a gradient goes back"

@@ -45,6 +45,7 @@ from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, 
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
+from bioae.networks.projections import SIGNS
 from bioae.networks.schedule import SCHEDULES
 from bioae.showing import Shown, Summary
 from bioae.simulation.backend import STANDALONE
@@ -270,6 +271,8 @@ class _Conversion:
         variables += [*equations.diff_eq_names, *equations.parameter_names]
         if not variables:
             raise InputError("the group has no variable that receives input", where=group.name)
+        for variable in {each["target"] for each in received}:
+            self._scale([each for each in received if each["target"] == variable])
         keys: dict[str, Any] = {"name": name, "input": variables[0], "targets": {}}
         for each in received:
             if each["target"] == variables[0]:  # the model's usual input needs no second one
@@ -281,6 +284,21 @@ class _Conversion:
         self.rows[group.name] = f"population {name!r} of {len(group)} neurons"
         self.arrays |= {f"{name}.{key}": values for key, values in own.items()}
         return NeuronModel(**fields)
+
+    def _scale(self, projections: Sequence[dict[str, Any]]) -> None:
+        """Give the weights onto a variable a unit in which they are about 1; state their sign.
+
+        Steps of training and the grid suit such numbers. A power of two changes no bit of a sum.
+        """
+        keys = [f"{each['to']}.{each['name']}" for each in projections]
+        sizes = np.abs(np.concatenate([self.arrays[key] for key in keys]))
+        scale = 2.0 ** np.rint(np.log2(np.median(sizes[sizes > 0]))) if sizes.any() else 1.0
+        for key, each in zip(keys, projections, strict=True):
+            weights = self.arrays[key] = self.arrays[key] / scale
+            each["weight"] = each["weight"].replace("1", repr(float(scale)), 1)
+            for sign, factor in SIGNS.items():
+                if weights.any() and (factor * weights >= 0).all():
+                    each["sign"] = sign
 
     # Input
 

@@ -11,7 +11,7 @@ from brian2 import Hz, ms, mV
 from refusals import refused
 
 import bioae
-from bioae.errors import InputError
+from bioae.errors import InputError, NetworkError
 
 EQUATIONS = """
 dv/dt = (ge + gi - (v - E))/tau : volt (unless refractory)
@@ -81,6 +81,32 @@ def test_spikes_are_those_of_the_script() -> None:
             assert {*map(tuple, found)} == {*map(tuple, expected)}
     with refused(InputError, "run already"):
         bioae.from_brian2(network, duration=90 * ms)
+
+
+@pytest.mark.medium
+def test_a_script_trains_to_rates() -> None:
+    """Signs hold, the error is that of the rates in Hz, and Brian2 fires the same spikes."""
+    _, network = script()
+    converted = bioae.from_brian2(network, duration=30 * ms)
+    signs = {"cells.excites": 1, "cells.inhibits": -1}
+    training = {"rates": {"cells": "90*Hz"}, "derivative": "arctan", "grid_bits": 20, "epochs": 2}
+    training |= {"learning_rate": 0.2, "truncate": 100, "frozen": ["counters"]}
+    settings = {"training": training}
+    trained = bioae.train(converted.network, converted.data, settings=settings)
+    for name, sign in signs.items():
+        assert (sign * trained.network.weights[name] >= 0).all()
+        assert not np.array_equal(trained.network.weights[name], converted.network.weights[name])
+    results = [
+        bioae.simulate(trained.network, converted.data, target, progress=False)
+        for target in ("numpy", "torch")
+    ]
+    counts = [each["/layers/cells"].spike_count.to_numpy() for each in results]
+    np.testing.assert_array_equal(*counts)
+    errors = trained.history["validation_mean_absolute_error"]
+    assert errors.min() == pytest.approx(abs(counts[0].mean() / 0.03 - 90))
+    assert errors.min() < errors[0]
+    with refused(NetworkError, where="training.rates.cells", found="20000 Hz"):
+        bioae.train(converted.network, settings={"training": {"rates": {"cells": "20*kHz"}}})
 
 
 def test_poisson_sources_and_generators_are_the_input() -> None:
