@@ -16,7 +16,6 @@ from sklearn.metrics import mutual_info_score
 
 from bioae.errors import InputError
 from bioae.networks.structure import (
-    Rewiring,
     Structure,
     mutual_information,
     random_connections,
@@ -37,33 +36,9 @@ def cases(draw: st.DrawFn) -> tuple[Mask, Numbers]:
     return random_connections(targets, sources, fan_in, rng), scores
 
 
-def replayed(connected: Mask, rewiring: Rewiring, scores: Numbers, *, by_fan_out: bool) -> Mask:
-    """Make the exchanges one by one, and check that each gains."""
-    mask = connected.copy()
-    for target, lost, taken in rewiring.swaps:
-        assert mask[target, lost]
-        assert not mask[target, taken]
-        others = mask.sum(0) - mask[target] if by_fan_out else np.zeros(mask.shape[1])
-        assert scores[target, taken] / (others[taken] + 1) > scores[target, lost] / (
-            others[lost] + 1
-        )
-        mask[target, lost], mask[target, taken] = False, True
-    return mask
-
-
-@given(cases(), st.integers(0, 6), st.booleans())
-def test_each_swap_gains(case: tuple[Mask, Numbers], most: int, by_fan_out: bool) -> None:
-    connected, scores = case
-    before = connected.copy()
-    rewiring = rewired(connected, scores, most, by_fan_out=by_fan_out)
-    assert len(rewiring.swaps) <= most
-    np.testing.assert_array_equal(connected, before)
-    np.testing.assert_array_equal(rewiring.connected.sum(1), connected.sum(1))
-    after = replayed(connected, rewiring, scores, by_fan_out=by_fan_out)
-    np.testing.assert_array_equal(rewiring.connected, after)
-
-
-def plainly(connected: Mask, scores: Numbers, most: int, *, by_fan_out: bool) -> list[list[int]]:
+def plainly(
+    connected: Mask, scores: Numbers, most: int, *, by_fan_out: bool
+) -> tuple[Mask, list[list[int]]]:
     """Look at all exchanges each time; of equal gains, the lowest target and sources come first."""
     mask, made = connected.copy(), []
     while len(made) < most:
@@ -82,43 +57,17 @@ def plainly(connected: Mask, scores: Numbers, most: int, *, by_fan_out: bool) ->
             break
         mask[-target, -lost], mask[-target, -taken] = False, True
         made.append([-target, -lost, -taken])
-    return made
+    return mask, made
 
 
 @given(cases(), st.integers(0, 9), st.booleans())
 def test_swaps_of_a_plain_search(case: tuple[Mask, Numbers], most: int, by_fan_out: bool) -> None:
-    found = rewired(*case, most, by_fan_out=by_fan_out).swaps
-    np.testing.assert_array_equal(
-        found, np.reshape(plainly(*case, most, by_fan_out=by_fan_out), (-1, 3))
-    )
-
-
-@given(cases())
-def test_with_fan_out_rewiring_ends_where_no_target_gains(case: tuple[Mask, Numbers]) -> None:
-    connected, scores = case
-    mask = rewired(connected, scores, 10**6).connected
-    for target in range(len(mask)):
-        others = mask.sum(0) - mask[target]
-        rated = scores[target] / (others + 1)
-        worst = rated[mask[target]].min()
-        assert (rated[~mask[target]] <= worst).all()
-    assert len(rewired(mask, scores, 10**6).swaps) == 0
-
-
-def test_targets_with_the_same_scores_spread_over_the_sources() -> None:
-    scores = np.tile([8.0, 7.0, 6.0, 5.0, 1.0, 1.0], (2, 1))
-    connected = np.tile([False, False, False, False, True, True], (2, 1))
-    alone = rewired(connected, scores, 100, by_fan_out=False).connected
-    np.testing.assert_array_equal(alone.sum(0), [2, 2, 0, 0, 0, 0])
-    spread = rewired(connected, scores, 100).connected
-    np.testing.assert_array_equal(spread.sum(0), [1, 1, 1, 1, 0, 0])
-
-
-def test_the_largest_gain_comes_first() -> None:
-    connected = np.array([[True, False, False], [True, False, False]])
-    scores = np.array([[1.0, 2.0, 0.0], [1.0, 0.0, 9.0]])
-    (swap,) = rewired(connected, scores, 1).swaps
-    np.testing.assert_array_equal(swap, [1, 0, 2])
+    before = case[0].copy()
+    found = rewired(*case, most, by_fan_out=by_fan_out)
+    np.testing.assert_array_equal(case[0], before)
+    mask, swaps = plainly(*case, most, by_fan_out=by_fan_out)
+    np.testing.assert_array_equal(found.connected, mask)
+    np.testing.assert_array_equal(found.swaps, np.reshape(swaps, (-1, 3)))
 
 
 def test_random_connections_have_each_source_equally_often() -> None:
@@ -176,12 +125,3 @@ def test_mutual_information_of_scikit_learn() -> None:
         for source in range(5):
             expected = mutual_info_score(None, None, contingency=counts[target, :, source])
             assert found[target, source] == pytest.approx(expected, rel=1e-12)
-
-
-def test_mutual_information_of_independent_and_equal_sides() -> None:
-    one, other = np.array([0.2, 0.3, 0.5]), np.array([0.9, 0.1])
-    assert mutual_information(np.ones((0, 2, 0, 2))).shape == (0, 0)
-    independent = np.einsum("m,u->mu", one, other)[None, :, None]
-    assert mutual_information(independent)[0, 0] == pytest.approx(0.0, abs=1e-15)
-    equal = np.diag(one)[None, :, None]
-    assert mutual_information(equal)[0, 0] == pytest.approx(-(one * np.log(one)).sum(), rel=1e-14)

@@ -225,15 +225,6 @@ def test_any_function_of_the_neurons_can_be_compared() -> None:
     assert undefined == {"fano_factor", "lifetime_sparseness"}
 
 
-def test_a_comparison_is_the_same_each_time() -> None:
-    found = analysis.compare(analysis.example_result(0), analysis.example_result(1), resamples=50)
-    xr.testing.assert_identical(
-        found,
-        analysis.compare(analysis.example_result(0), analysis.example_result(1), resamples=50),
-    )
-    assert found["paired"].all()
-
-
 def test_arguments_that_do_not_fit_are_refused() -> None:
     tree = analysis.example_result()
     wrong: tuple[dict[str, Any], ...] = ({"level": "x"}, {"resamples": 2.5}, {"resamples": 0})

@@ -30,14 +30,6 @@ def pooled(raster: Raster) -> Iterator[list[NDArray[np.int64]]]:
         yield [np.diff(np.flatnonzero(train)) for train in raster[:, :, neuron]]
 
 
-def renewal(intervals: NDArray[Any], examples: int, steps: int) -> Raster:
-    """Turn one train of intervals into spikes, and cut it into presentations."""
-    raster = np.zeros(examples * steps, bool)
-    times = np.cumsum(intervals)
-    raster[times[times < raster.size]] = True
-    return raster.reshape(examples, steps, 1)
-
-
 @odd_cases
 def test_measures_of_one_presentation_equal_those_of_elephant(raster: Raster) -> None:
     tree = make(raster[:1])
@@ -174,31 +166,3 @@ def test_the_cv_of_chance_is_that_of_all_placements_of_the_spikes() -> None:
     cv = analysis.chance_isi_cv(make(raster), "latent").item()
     assert cv == pytest.approx(np.sqrt(variance) / mean)
     assert np.isnan(analysis.chance_isi_cv(make(raster[:3]), "latent").item())  # a single interval
-
-
-def test_random_spikes_whose_rate_varies_have_the_cv_of_chance() -> None:
-    rng = np.random.default_rng(8)
-    raster = rng.random((4000, 30, 1)) < rng.uniform(0, 0.9, (4000, 1, 1))
-    tree = make(raster)
-    chance = analysis.chance_isi_cv(tree, "latent").item()
-    assert analysis.isi_cv(tree, "latent").item() == pytest.approx(chance, rel=0.01)
-    assert chance > 1.1 * np.sqrt(1 - raster.mean())  # that of the mean rate
-
-
-@pytest.mark.parametrize("order", [2, 4, 9])
-def test_gamma_intervals_have_the_variation_of_their_order(order: int) -> None:
-    # The grid of steps is a hundredth of the mean interval, and adds next to nothing.
-    intervals = np.random.default_rng(order).gamma(order, 100 / order, 6000)
-    tree = make(renewal(np.maximum(np.rint(intervals), 1).astype(int), 1, 600_000))
-    assert analysis.isi_cv(tree, "latent").item() == pytest.approx(1 / np.sqrt(order), rel=0.04)
-    # Shinomoto et al. (2003): 3 / (2 k + 1).
-    assert analysis.lv(tree, "latent").item() == pytest.approx(3 / (2 * order + 1), rel=0.06)
-
-
-def test_regular_spikes_have_no_variation() -> None:
-    tree = make(renewal(np.full(400, 7), 20, 140))
-    for measure in (analysis.isi_cv, analysis.isi_cv2, analysis.lv, analysis.lvr):
-        assert measure(tree, "latent").item() == 0
-    assert analysis.mean_interval(tree, "latent").item() == 3.5
-    assert analysis.burst_index(tree, "latent", shorter_than_ms=3.5).item() == 0
-    assert analysis.burst_index(tree, "latent", shorter_than_ms=4).item() == 1

@@ -50,17 +50,6 @@ def test_the_fano_factor_equals_that_of_elephant(raster: Raster, width: int) -> 
         np.testing.assert_allclose(found[:, window], expected, rtol=1e-9, atol=1e-9)
 
 
-def test_known_processes_have_known_fano_factors() -> None:
-    rng = np.random.default_rng(11)
-    density = np.array([0.05, 0.3, 0.8])
-    found = fano_factor(make(rng.random((3000, 60, 3)) < density), "latent")
-    np.testing.assert_allclose(found, 1 - density, rtol=0.1)
-    clock = np.zeros((20, 40, 1), bool)
-    clock[:, ::4] = True
-    assert fano_factor(make(clock), "latent").item() == 0
-    assert (fano_factor(make(clock), "latent", window_ms=4) == 0).all()
-
-
 @given(raster=rasters((2, 6), (1, 8), (1, 4)), data=st.data())
 def test_dispersion_splits_the_variance_by_class(raster: Raster, data: st.DataObject) -> None:
     examples = len(raster)
@@ -113,40 +102,6 @@ def test_sparseness_follows_the_formula(measure: SparsenessMeasure, raster: Rast
     assert population.dims == ("example",)
     expected = [formula(measure, response) for response in counts]
     np.testing.assert_allclose(population, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("measure", ["treves_rolls", "hoyer"])
-def test_equal_responses_are_0_and_a_single_one_is_1(measure: SparsenessMeasure) -> None:
-    dense = make(np.ones((5, 4, 3), bool))
-    single = np.zeros((5, 4, 3), bool)
-    single[2, :3, 1] = True
-    one = make(single)
-    assert lifetime_sparseness(dense, "latent", measure=measure).to_numpy() == pytest.approx(0)
-    assert population_sparseness(dense, "latent", measure=measure).to_numpy() == pytest.approx(0)
-    assert float(lifetime_sparseness(one, "latent", measure=measure)[1]) == pytest.approx(1)
-    assert float(population_sparseness(one, "latent", measure=measure)[2]) == pytest.approx(1)
-
-
-def test_counts_of_a_known_distribution_have_its_sparseness() -> None:
-    rng = np.random.default_rng(12)
-    rate = 0.2
-    tree = make(rng.random((4000, 50, 2)) < rate)
-    life = lifetime_sparseness(tree, "latent")
-    # Binomial counts: a = (n p)² / (n p (1 - p) + (n p)²).
-    expected = 1 - (50 * rate) ** 2 / (50 * rate * (1 - rate) + (50 * rate) ** 2)
-    np.testing.assert_allclose(life, expected, rtol=0.08)
-    kurtosis = lifetime_sparseness(tree, "latent", measure="kurtosis")
-    expected = (1 - 6 * rate * (1 - rate)) / (50 * rate * (1 - rate))
-    assert kurtosis.to_numpy() == pytest.approx(expected, abs=0.25)
-
-
-@pytest.mark.parametrize("measure", MEASURES)
-def test_the_scale_of_the_responses_does_not_matter(measure: SparsenessMeasure) -> None:
-    raster = np.random.default_rng(13).random((6, 5, 4)) < 0.4
-    once, thrice = make(raster), make(np.repeat(raster, 3, axis=1))
-    for sparseness in (lifetime_sparseness, population_sparseness):
-        one, three = (sparseness(tree, "latent", measure=measure) for tree in (once, thrice))
-        np.testing.assert_allclose(one, three)
 
 
 @pytest.mark.parametrize("measure", ["treves_rolls", "hoyer", "kurtosis"])

@@ -124,24 +124,3 @@ def test_products_of_integers_are_exact(size: int) -> None:
     rows = np.random.default_rng(22).integers(-100, 101, (30, size)).astype(np.int8)
     expected = rows.astype(np.int64) @ rows.T.astype(np.int64)
     assert (pair_matrices.pair_products(rows) == expected).all()
-
-
-def test_signal_and_noise_correlations_are_separated() -> None:
-    rng = np.random.default_rng(24)
-    label = np.arange(600) % 3
-    common = rng.random((600, 20)) < 0.5
-    raster = np.zeros((600, 40, 2), bool)
-    # Both respond to the classes in opposite order, and share their noise.
-    for neuron in range(2):
-        raster[:, :20, neuron] = common
-        level = label if neuron == 0 else 2 - label
-        for number in range(600):
-            raster[number, 20 : 20 + 5 * level[number], neuron] = True
-    tree = make(raster, label=label)
-    signal, noise = (
-        float(analysis.correlation_matrix(tree, "latent", kind=kind)[0, 1])
-        for kind in ("signal", "noise")
-    )
-    assert signal == pytest.approx(-1, abs=0.02)
-    assert noise == pytest.approx(1)
-    assert signal < float(analysis.correlation_matrix(tree, "latent")[0, 1]) < noise

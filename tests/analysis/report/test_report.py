@@ -103,13 +103,6 @@ def test_the_pictures_are_whole_drawings(page: Page) -> None:
         assert len(list(root.iter())) > 50
 
 
-def test_a_report_that_is_there_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_text("mine")
-    with refused(OutputError, where=tmp_path / "report.html"):
-        analysis.write_report(tmp_path / "report.html", {"a": analysis.example_result()}, title="t")
-    assert (tmp_path / "report.html").read_text() == "mine"
-
-
 @pytest.fixture
 def small_results(tmp_path: Path) -> list[Path]:
     """Return the files of two small results."""

@@ -12,7 +12,7 @@ import xarray as xr
 from refusals import refused
 
 from bioae.analysis import blocks, example_result, layer_names, open_result
-from bioae.errors import OutputError, ResultError
+from bioae.errors import ResultError
 from bioae.simulation.results.chunk import LayerSpikes
 from bioae.simulation.results.netcdf import write_result
 from bioae.simulation.results.tree import build_result
@@ -173,14 +173,3 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], fields: dict
 def test_spikes_outside(columns: tuple[list[int], ...], name: str, fields: dict[str, Any]) -> None:
     with refused(ResultError, name, **fields):
         layer(*columns)
-
-
-def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "r.nc"
-    write_result(example_result(), path)
-    before = path.read_bytes()
-    with refused(OutputError, where=path):
-        write_result(example_result(1), path)
-    assert path.read_bytes() == before
-    write_result(example_result(1), path, overwrite=True)
-    assert path.read_bytes() != before
