@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bioae.analysis import open_result
 from bioae.networks import artefact, trained
 from bioae.networks.trained.cards import FOLDER
 
@@ -65,23 +64,6 @@ def test_an_unknown_name_is_refused(
     line = refused(*command)
     assert line.startswith("sae-mnits: there is no trained network of this name; expected ")
     assert "Did you mean sae-mnist" in line
-
-
-@pytest.mark.medium
-def test_simulate_by_name(run: Run, here: Path) -> None:
-    done = run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy")
-    assert (done.status, done.out, done.err) == (0, "r.nc\n", "")
-    result = open_result(here / "r.nc")
-    assert result.attrs["network_sha256"] == artefact.load(NAME).network.sha256
-    assert int(result["layers/latent"]["spike_count"].sum()) > 0
-
-
-@pytest.mark.medium
-def test_a_path_takes_precedence(run: Run, here: Path, tiny_model: Path) -> None:
-    (here / NAME).symlink_to(tiny_model)
-    assert run("simulate", NAME, "--out", "r.nc", "--limit", 2, "--target", "numpy").status == 0
-    mine = artefact.load(tiny_model).network.sha256
-    assert open_result(here / "r.nc").attrs["network_sha256"] == mine
 
 
 @pytest.mark.medium

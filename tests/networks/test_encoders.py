@@ -68,30 +68,6 @@ def test_mean_drive_is_that_of_a_white_pixel(encoder: Any) -> None:
     assert total.mean() == pytest.approx(encoder.mean_drive(12), abs=tolerance)
 
 
-@pytest.mark.parametrize(("pixel", "rate"), [(0.1, 0.2), (0.5, 1.0), (1.0, 1.0)])
-def test_bernoulli_counts_are_binomial(pixel: float, rate: float) -> None:
-    images = np.full((100, 1, 10, 10), pixel)
-    spikes = Bernoulli(rate=rate).encode(images, np.arange(100), steps=20)
-    law = stats.binom(spikes.size, rate * pixel)
-    low, high = law.ppf(1e-6), law.isf(1e-6)
-    assert low <= spikes.sum(dtype=np.float64) <= high
-    if rate * pixel < 1:
-        counts = np.bincount(spikes.sum(axis=0).ravel().astype(int), minlength=21)
-        expected = 10_000 * stats.binom(20, rate * pixel).pmf(np.arange(21))
-        often = expected >= 5
-        assert often.sum() > 3
-        distance = ((counts - expected)[often] ** 2 / expected[often]).sum()
-        assert distance < stats.chi2(often.sum()).isf(1e-6)
-
-
-def test_bernoulli_is_uncorrelated_over_time_and_seeds() -> None:
-    images = np.full((200, 1, 10, 10), 0.5)
-    one = Bernoulli(rate=1.0).encode(images, np.arange(200), steps=6)
-    other = Bernoulli(rate=1.0).encode(images, np.arange(200), steps=6, seed=1)
-    for a, b in ((one[:-1], one[1:]), (one, other), (one[..., 1:], one[..., :-1])):
-        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 6 / np.sqrt(a.size)
-
-
 def test_bernoulli_compares_the_stream_in_order_of_step_and_neuron() -> None:
     spikes = Bernoulli(rate=0.5).encode(IMAGES[:1], np.array([17]), steps=3, seed=5)
     (row,) = uniform(5, np.array([17]), 3 * 24)

@@ -142,18 +142,6 @@ def test_any_text_survives(
     assert actual.model("odd").equations.startswith("v")
 
 
-def test_replacing(network: Network, tmp_path: Path) -> None:
-    path = tmp_path / "model"
-    save(network, path)
-    before = (path / "network.toml").read_bytes()
-    with refused(OutputError, where=path):
-        save(network, path, training={"new": 1})
-    assert (path / "network.toml").read_bytes() == before
-    save(network, path, training={"new": 1}, overwrite=True)
-    assert load(path).training == {"new": 1}
-    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
-
-
 def test_a_folder_of_other_files_is_never_replaced(network: Network, tmp_path: Path) -> None:
     folder = tmp_path / "thesis"
     folder.mkdir()
