@@ -95,6 +95,20 @@ def test_signals(number: signal.Signals, start: Start, here: Path, tiny_model: P
     assert session.running() == []
 
 
+@pytest.mark.slow
+def test_a_killed_simulation_goes_on(start: Start, run: Run, here: Path, tiny_model: Path) -> None:
+    first = "from bioae.simulation.workers import job; job._CHUNK_BYTES = 1"
+    options = (*command(tiny_model, 20), "--steps", 400)
+    session = start(*options, first=first)
+    session.wait_for(lambda: list(here.glob("r.nc.parts/*.safetensors")))
+    assert session.interrupt(signal.SIGKILL).status == -signal.SIGKILL
+    assert run(*options, "--resume").status == 0
+    resumed = (here / "r.nc").read_bytes()
+    assert not list(here.glob("r.nc.*"))
+    assert run(*options, "--overwrite").status == 0
+    assert (here / "r.nc").read_bytes() == resumed
+
+
 @pytest.mark.medium
 def test_cluster(run: Run, tiny_model: Path, here: Path) -> None:
     distributed = pytest.importorskip("distributed")
