@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from bioae.exchange.nir.graphs import Chain, Reset, Stage, kind_of_node
+from bioae.exchange.nir.graphs import Ordered, Reset, Stage, kind_of_node
 from bioae.exchange.nir.library import array_of
 from bioae.networks.encoder_base import EncoderBase
 
@@ -26,9 +27,13 @@ _DEFAULTS = {"v_threshold": 1.0, "v_leak": 0.0, "v_reset": 0.0}
 
 
 def log_assumptions(
-    chain: Chain, encoder: EncoderBase, dt: tuple[float, str], reset: Reset
-) -> None:
-    """Log the reset, the time step (in seconds, and as text) and the encoder, in one line."""
+    order: Ordered, encoder: EncoderBase, dt: tuple[float, str], reset: Reset,
+    late: Sequence[str],
+) -> None:  # fmt: skip
+    """Log the reset, the time step (in seconds, and as text) and the encoder, in one line.
+
+    `late` names what arrives later than in the graph.
+    """
     (seconds, text), amount = dt, encoder.amount
     scale = f" ({amount} {getattr(encoder, amount):g})" if amount else ""
     line = (
@@ -36,13 +41,18 @@ def log_assumptions(
         f"dt {text}, encoder {encoder.model_dump()['kind']}{scale}"
     )
     differs = reset == "zero" or abs(seconds / _SNNTORCH_DT - 1) > 1e-6
-    if differs and all(map(_as_of_snntorch, chain.stages)):
+    if differs and all(map(_as_of_snntorch, order.stages)):
         line += (
             ". These neurons are as snnTorch writes them: its dt is 0.1*ms, and its default reset "
             "subtract_delayed"
         )
     if reset != "zero":
         line += ". NIR has no node for this reset: the network cannot be exported to NIR"
+    if late:
+        line += (
+            f". A spike takes a step from one population to the next, so that it arrives "
+            f"{', '.join(late)}: a Delay there would be exact"
+        )
     _LOGGER.warning("%s", line)
 
 

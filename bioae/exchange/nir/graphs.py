@@ -1,17 +1,26 @@
-"""The order of a NIR graph: neurons in a chain, each with the operations that feed it."""
+"""The order of a NIR graph: populations by their depth, each with the operations that feed it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
+from copy import copy
+from graphlib import TopologicalSorter
 from typing import Literal, NamedTuple
+
+import numpy as np
 
 from bioae.errors import InputError
 from bioae.exchange.nir.library import Graph, nir_error
+from bioae.networks.graph import components
 
 #: The types of nodes that are populations of neurons, and the files of their models.
 NEURONS = {
     "LIF": "lif", "CubaLIF": "cuba_lif", "IF": "if", "LI": "li", "CubaLI": "cuba_li", "I": "i",
 }  # fmt: skip
+
+#: Those without a threshold.
+SILENT = ("LI", "CubaLI", "I")
 
 #: To ``v_reset``, as NIR defines it; or by subtraction of the threshold, at once or after the leak
 #: of the next step.
@@ -23,30 +32,49 @@ _LINEAR = (
 #: The most nodes and edges of a graph.
 _MOST = 10_000
 
-_ONE = "a chain of nodes; only a neuron may also lead back to itself"
-
 Node = tuple[str, Graph]
 
 
-class Stage(NamedTuple):
-    """A population of neurons, and the operations that lead to it, in order.
+class Way(NamedTuple):
+    """Operations, in order, from some neurons to a population; None: from the input.
 
-    `operations` are those from the neurons before, or the input; `recurrent` those from the neurons
-    back to themselves, None if there is no such way.
+    `back` is true if it closes a cycle: spikes then arrive a step later.
+    """
+
+    source: str | None
+    operations: tuple[Node, ...]
+    back: bool = False
+
+
+class Stage(NamedTuple):
+    """A population of neurons, and the ways that lead to it, those back last.
+
+    `depth` is the most populations on a way from the input to it, itself included, without cycles.
     """
 
     name: str
     node: Graph
-    operations: tuple[Node, ...]
-    recurrent: tuple[Node, ...] | None
+    ways: tuple[Way, ...]
+    depth: int
 
 
-class Chain(NamedTuple):
-    """A graph in order: input, neurons and output."""
+class Ordered(NamedTuple):
+    """A graph in order: input, neurons by their depth, of which the output is the last, output."""
 
     source: Node
     stages: tuple[Stage, ...]
     sink: Node
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each population has one way from the one before, and at most one to itself."""
+        before = None
+        for stage in self.stages:
+            found = [(way.source, way.back) for way in stage.ways]
+            if found not in ([(before, False)], [(before, False), (stage.name, True)]):
+                return False
+            before = stage.name
+        return True
 
 
 def kind_of_node(node: Graph) -> str:
@@ -54,11 +82,8 @@ def kind_of_node(node: Graph) -> str:
     return type(node).__name__
 
 
-def chain_of(graph: Graph) -> Chain:
-    """Return a graph in order, with subgraphs in place of their nodes.
-
-    Raise InputError unless it is a chain of neurons, each with at most one way back to itself.
-    """
+def ordered(graph: Graph) -> Ordered:
+    """Return a graph in order, with subgraphs in place of their nodes (InputError)."""
     nodes: dict[str, Graph] = {}
     edges: list[tuple[str, str]] = []
     _inline(graph, "", nodes, edges)
@@ -72,7 +97,7 @@ def chain_of(graph: Graph) -> Chain:
     for name, node in nodes.items():
         if (kind := kind_of_node(node)) not in (*NEURONS, *_LINEAR, "Input", "Output"):
             raise nir_error(name, f"there is no rule for a node of type {kind}")
-    return _Walk(nodes, edges).chain()
+    return _Walk(nodes, edges).ordered()
 
 
 def _inline(
@@ -121,45 +146,29 @@ def _bypass_inner_ends(nodes: dict[str, Graph], edges: list[tuple[str, str]]) ->
 
 
 class _Walk:
-    """A walk through a graph from its input to its output."""
+    """Walks through a graph, from its neurons back to what feeds them."""
 
     def __init__(self, nodes: Mapping[str, Graph], edges: list[tuple[str, str]]) -> None:
-        self._nodes = nodes
-        self._after: dict[str, list[str]] = {name: [] for name in nodes}
+        self._nodes, self._seen = nodes, set[str]()
         self._before: dict[str, list[str]] = {name: [] for name in nodes}
         for first, last in edges:
-            self._after[first].append(last)
             self._before[last].append(first)
-        self._seen: set[str] = set()
+        self._visits = 0
 
-    def chain(self) -> Chain:
+    def ordered(self) -> Ordered:
         source, sink = self._only("Input"), self._only("Output")
-        stages: list[Stage] = []
-        self._visit(source)
-        name = self._next(source)
-        while True:
-            operations, name = self._linear(name)
-            if name == sink:
-                break
-            self._visit(name)
-            recurrent, following = self._ways_out(name)
-            stages.append(Stage(name, self._nodes[name], operations, recurrent))
-            if following is None:
-                raise nir_error(name, "nothing receives the output of these neurons")
-            name = following
-        if operations:
-            raise nir_error(
-                operations[-1][0], "the graph ends with an operation and not with neurons",
-                hint="Add an LI node, which integrates its output",
-            )  # fmt: skip
-        if not stages:
-            raise InputError("the NIR graph has no neurons", expected=", ".join(NEURONS))
-        for left in self._nodes:
-            if left not in self._seen and left != sink:
-                raise nir_error(left, "this node is on no way from the input to the output")
-        if len(self._before[sink]) != 1:
-            raise nir_error(sink, "several nodes lead here", expected=_ONE)
-        return Chain((source, self._nodes[source]), tuple(stages), (sink, self._nodes[sink]))
+        neurons = [name for name, node in self._nodes.items() if kind_of_node(node) in NEURONS]
+        ways = {name: self._ways(name) for name in neurons}
+        last = self._last(sink)
+        for left in self._nodes.keys() - {source, sink, *neurons} - self._seen:
+            raise nir_error(left, "this node leads to no neurons")
+        depth = self._depths(ways)
+        order = sorted(neurons, key=lambda name: (name == last, depth[name]))
+        stages = [
+            Stage(n, self._nodes[n], tuple(sorted(ways[n], key=_goes_back)), depth[n])
+            for n in order
+        ]
+        return Ordered((source, self._nodes[source]), tuple(stages), (sink, self._nodes[sink]))
 
     def _only(self, kind: str) -> str:
         names = [name for name, node in self._nodes.items() if kind_of_node(node) == kind]
@@ -169,55 +178,89 @@ class _Walk:
             raise InputError(f"the NIR graph has no node of type {kind}")
         return names[0]
 
-    def _visit(self, name: str) -> None:
-        if name in self._seen:
-            raise nir_error(name, "a cycle of several populations leads here", expected=_ONE)
-        self._seen.add(name)
-
-    def _next(self, name: str) -> str:
-        after = self._after[name]
-        if len(after) != 1:
-            what = f"the output of this node goes to {' and '.join(map(repr, after)) or 'nothing'}"
-            raise nir_error(name, what, expected=_ONE)
-        return after[0]
-
-    def _linear(self, name: str) -> tuple[tuple[Node, ...], str]:
-        """Return the operations from a node on, and the neurons or output that follow."""
-        operations: list[Node] = []
-        while kind_of_node(self._nodes[name]) in _LINEAR:
-            self._visit(name)
-            if len(self._before[name]) != 1:
-                raise nir_error(name, "several nodes lead here", expected=_ONE)
-            operations.append((name, self._nodes[name]))
-            name = self._next(name)
-        return tuple(operations), name
-
-    def _ways_out(self, neurons: str) -> tuple[tuple[Node, ...] | None, str | None]:
-        """Return the recurrent connection of some neurons, if there is one, and the next node."""
-        back = [each for each in self._after[neurons] if self._leads_back(each, neurons)]
-        onward = [each for each in self._after[neurons] if each not in back]
-        if len(onward) > 1 or len(back) > 1:
+    def _last(self, sink: str) -> str:
+        """Return the neurons whose output is that of the graph."""
+        before = self._before[sink]
+        if len(before) != 1:
+            raise nir_error(sink, f"{len(before)} nodes lead here", expected="one population")
+        if kind_of_node(self._nodes[before[0]]) not in NEURONS:
             raise nir_error(
-                neurons,
-                f"the output of this node goes to {' and '.join(map(repr, self._after[neurons]))}",
-                expected=_ONE,
-            )
-        if len(self._before[neurons]) != 1 + len(back):
-            raise nir_error(neurons, "several nodes lead here", expected=_ONE)
-        recurrent = self._linear(back[0])[0] if back else None
-        return recurrent, onward[0] if onward else None
+                before[0], "the graph ends with an operation and not with neurons",
+                hint="Add an LI node, which integrates its output",
+            )  # fmt: skip
+        return before[0]
 
-    def _leads_back(self, name: str, neurons: str) -> bool:
-        """Return whether operations alone lead from a node to some neurons."""
-        seen: set[str] = set()
-        while kind_of_node(self._nodes[name]) in _LINEAR and name not in seen:
-            seen.add(name)
-            after = self._after[name]
-            if neurons in after:
-                if len(after) > 1:
-                    raise nir_error(name, "this node leads back and onward", expected=_ONE)
-                return True
-            if len(after) != 1:
-                return False
-            name = after[0]
-        return name == neurons
+    def _ways(self, name: str) -> list[Way]:
+        """Return the ways to some neurons."""
+        ways: list[Way] = []
+        left: list[tuple[str, tuple[Node, ...]]] = [(name, ())]
+        while left:
+            node, after = left.pop()
+            for number, each in enumerate(self._before[node]):
+                kind = kind_of_node(self._nodes[each])
+                if number == 1:  # what several ways share adds its bias once
+                    after = tuple(map(_without_bias, after))
+                if kind in NEURONS or kind == "Input":
+                    ways.append(Way(None if kind == "Input" else each, after))
+                    continue
+                if any(each == later for later, _ in after):
+                    raise nir_error(each, "a cycle of operations, without neurons, leads here")
+                self._seen.add(each)
+                self._visits += 1
+                if self._visits > _MOST:
+                    raise nir_error(each, f"more than {_MOST} ways lead through operations")
+                left.append((each, ((each, self._nodes[each]), *after)))
+        return ways
+
+    def _depths(self, ways: dict[str, list[Way]]) -> dict[str, int]:
+        """Return the depth of each population; mark the ways that lead back."""
+        if not ways:
+            raise InputError("the NIR graph has no neurons", expected=", ".join(NEURONS))
+        edges = [(way.source, name) for name, each in ways.items() for way in each]
+        back = ways_back(edges)
+        depth: dict[str | None, int] = {None: 0}
+        onward: dict[str, list[str | None]] = {}
+        for name, each in ways.items():
+            ways[name] = [way._replace(back=(way.source, name) in back) for way in each]
+            onward[name] = [way.source for way in ways[name] if not way.back]
+            if not onward[name]:
+                raise nir_error(name, "no way leads from the input to these neurons")
+        for node in TopologicalSorter(onward).static_order():
+            if node is not None:
+                depth[node] = 1 + max(depth[source] for source in onward[node])
+        return {name: depth[name] for name in ways}
+
+
+def ways_back(edges: Collection[tuple[str | None, str]]) -> set[tuple[str | None, str]]:
+    """Return the edges between populations that close a cycle; None is the input.
+
+    An edge in a cycle leads back if its target is nearer to the input than its source; of those as
+    near, the first by name is the nearer one.
+    """
+    near: dict[str | None, int] = {None: 0}
+    front: set[str | None] = {None}
+    while front:
+        reached = sorted({b for a, b in edges if a in front} - near.keys())
+        near |= {name: len(near) + number for number, name in enumerate(reached)}
+        front = {*reached}
+    names = [*dict.fromkeys(name for _, name in edges)]
+    inner = [(a, b) for a, b in edges if a is not None]
+    cycle = {name: n for n, each in enumerate(components(names, inner)) for name in each}
+    return {
+        (a, b)
+        for a, b in inner
+        if cycle[a] == cycle[b] and near.get(a, math.inf) >= near.get(b, math.inf)
+    }
+
+
+def _without_bias(operation: Node) -> Node:
+    name, node = operation
+    if getattr(node, "bias", None) is None:
+        return operation
+    node = copy(node)
+    node.bias = np.zeros(1)
+    return name, node
+
+
+def _goes_back(way: Way) -> bool:
+    return way.back

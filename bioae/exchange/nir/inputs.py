@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bioae.checks import any_array, whole
 from bioae.errors import InputError, NetworkError, describe, shortened
-from bioae.exchange.nir.graphs import Chain
+from bioae.exchange.nir.graphs import Ordered
 from bioae.exchange.nir.library import Graph, nir_error
 from bioae.networks.encoder_base import EncoderBase
 from bioae.networks.encoders import Encoder, Frames
@@ -62,12 +62,12 @@ def encoder_of(value: str | Mapping[str, Any] | EncoderBase) -> EncoderBase:
     return encoder
 
 
-def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | None) -> GraphInput:
+def input_of(order: Ordered, encoder: EncoderBase, input_shape: Sequence[int] | None) -> GraphInput:
     """Return the input of a network; an axis of examples in the graph's shape is left out.
 
     `input_shape` is the shape of images or signals, if it is not the graph's.
     """
-    shape = _shape(*chain.source)
+    shape = _shape(*order.source)
     size = math.prod(shape)
     if input_shape is not None:
         if np.ndim(input_shape) != 1:  # an array of numbers is a shape, too
@@ -75,8 +75,9 @@ def input_of(chain: Chain, encoder: EncoderBase, input_shape: Sequence[int] | No
                              found=shortened(repr(input_shape)))  # fmt: skip
         data = tuple(whole(each, "input_shape", least=1, most=10**6) for each in input_shape)
     else:
-        first = chain.stages[0].operations[:1]
-        data = _as_image(shape, line=any(type(node).__name__ == "Conv1d" for _, node in first))
+        ways = (way for stage in order.stages for way in stage.ways if way.source is None)
+        first = [way.operations[0][1] for way in ways if way.operations]
+        data = _as_image(shape, line=any(type(node).__name__ == "Conv1d" for node in first))
         if not encoder.of_images:
             if isinstance(encoder, Frames) and encoder.shape is None and len(shape) > 1:
                 encoder = encoder.model_copy(update={"shape": data})

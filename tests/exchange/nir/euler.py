@@ -2,12 +2,14 @@
 
 It follows the definitions in the docstrings of ``nir.ir`` and nothing of bioae; PyTorch convolves
 and pools. CubaLIF and CubaLI update I first, and v with the new I (semi-implicit Euler), as
-snnTorch does. A cycle takes one step; everything else takes none.
+snnTorch does. A way that closes a cycle takes one step; everything else takes none.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
+from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -17,31 +19,36 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch")
 
 Array = NDArray[np.float64]
+Edges = Collection[tuple[str, str]]
 
 
-def run(graph: Any, raster: Array, dt: float, *, reset: str = "zero") -> dict[str, Array]:
-    """Return the output of every node (time, ...), by its name, for an input (time, ...)."""
+def run(
+    graph: Any, raster: Array, dt: float, *, reset: str = "zero", back: Edges = ()
+) -> dict[str, Array]:
+    """Return the output of every node (time, ...), by its name, for an input (time, ...).
+
+    `back` are the edges from neurons that close a cycle of several populations.
+    """
     nodes, edges = _flat(graph)
-    order = _order(nodes, edges)
+    late = {*back, *_own(nodes, edges)}
+    before = {name: [a for a, b in edges if b == name] for name in nodes}
+    at_once = {b: [a for a in each if (a, b) not in late] for b, each in before.items()}
+    order = [*TopologicalSorter(at_once).static_order()]
     states: dict[str, dict[str, Any]] = {name: {} for name in nodes}
-    outputs: dict[str, list[Array]] = {name: [] for name in nodes}
+    outputs: list[dict[str, Array]] = []
     for values in raster:
         now: dict[str, Array] = {}
         for name in order:
-            before = [a for a, b in edges if b == name]
-            if type(nodes[name]).__name__ == "Input" and not before:
-                arrived: Any = values.reshape([int(n) for n in nodes[name].input_type["input"]])
-            else:
-                arrived = 0.0
-                for each in before:
-                    if each in now:
-                        arrived = arrived + now[each]
-                    else:  # of a cycle: what the neurons emitted in the step before
-                        arrived = arrived + _back(each, nodes, edges, outputs, nodes[name])
-            now[name] = _node(nodes[name], arrived, states[name], dt, reset)
-        for name, value in now.items():
-            outputs[name].append(value)
-    return {name: np.stack(value) for name, value in outputs.items() if value}
+            node = nodes[name]
+            # Nothing was emitted before the first step.
+            size = getattr(node, "delay", np.ravel(getattr(node, "weight", np.zeros((1, 1)))[0]))
+            past = outputs[-1] if outputs else dict.fromkeys(nodes, np.zeros(np.shape(size)))
+            arrived: Any = sum((past if (a, name) in late else now)[a] for a in before[name])
+            if not before[name]:
+                arrived = values.reshape([int(n) for n in node.input_type["input"]])
+            now[name] = _node(node, arrived, states[name], dt, reset)
+        outputs.append(now)
+    return {name: np.stack([each[name] for each in outputs]) for name in nodes}
 
 
 def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -67,47 +74,19 @@ def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[tuple[str,
 NEURONS = ("LIF", "CubaLIF", "IF", "LI", "CubaLI", "I")
 
 
-def _order(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> list[str]:
-    """Return the nodes in the order of a step, without those that lead back to neurons."""
-    order: list[str] = []
-    waiting = {name for name in nodes if not any(b == name for _, b in edges)}
-    while waiting:
-        name = waiting.pop()
-        order.append(name)
-        for _, after in (edge for edge in edges if edge[0] == name):
-            before = {a for a, b in edges if b == after}
-            ready = before <= {*order} or (
-                type(nodes[after]).__name__ in NEURONS and len(before) > 1
-                and any(each in order for each in before)
-            )  # fmt: skip
-            if ready and after not in order and not _is_back(after, order, nodes, edges):
-                waiting.add(after)
-    return order
-
-
-def _is_back(name: str, order: list[str], nodes: Any, edges: list[tuple[str, str]]) -> bool:
-    """Return whether a node that is no neuron leads only to neurons that come before it."""
-    while type(nodes[name]).__name__ not in NEURONS:
-        after = [b for a, b in edges if a == name]
-        if len(after) != 1:
-            return False
-        name = after[0]
-        if type(nodes[name]).__name__ == "Output" and not any(a == name for a, _ in edges):
-            return False
-    return name in order
-
-
-def _back(name: str, nodes: Any, edges: Any, outputs: Any, target: Any) -> Array:
-    """Return what a way back brings: its operations, applied to spikes of the step before."""
-    before = [a for a, b in edges if b == name]
-    node = nodes[name]
-    if type(node).__name__ in NEURONS:
-        past = outputs[name]
-        return past[-1] if past else np.zeros(1)
-    arrived = _back(before[0], nodes, edges, outputs, target)
-    if not outputs.get(before[0]) and type(nodes[before[0]]).__name__ in NEURONS:
-        arrived = np.zeros(np.shape(node.weight)[1])  # nothing was emitted yet
-    return _node(node, arrived, {}, 1.0, "zero")
+def _own(nodes: dict[str, Any], edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the edges from neurons on a way without branches back to the same neurons."""
+    found = []
+    for start, name in (each for each in edges if type(nodes[each[0]]).__name__ in NEURONS):
+        node = name
+        while type(nodes[node]).__name__ not in NEURONS:
+            after = [b for a, b in edges if a == node]
+            if len(after) != 1:
+                break
+            (node,) = after
+        if node == start:
+            found.append((start, name))
+    return found
 
 
 def _node(node: Any, x: Any, state: dict[str, Any], dt: float, reset: str) -> Array:

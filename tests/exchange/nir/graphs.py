@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import nir
 import numpy as np
 from builders import conv, deconv, dense, drawn
-from exchange.nir.euler import NEURONS, run
+from exchange.nir.euler import NEURONS, Edges, run
 from numpy.typing import NDArray
 
 from bioae import simulate
 from bioae.exchange.nir import Translation, from_nir
-from bioae.networks import Network
+from bioae.networks import Network, NetworkConfig
 
 DT = 1e-3
 Array = NDArray[np.float64]
@@ -141,8 +141,9 @@ def spikes_of(result: Any, layer: str, shape: tuple[int, int, int], dt: float) -
 
 
 def compared(
-    graph: Any, translation: Translation, *, dt: float = DT, reset: str = "zero", examples: int = 2
-) -> tuple[int, int]:
+    graph: Any, translation: Translation, *, dt: float = DT, reset: str = "zero",
+    examples: int = 2, back: Edges = (),
+) -> tuple[int, int]:  # fmt: skip
     """Return the spikes of the interpreter, and how many differ from those in Brian2.
 
     Of neurons that never fire, the decoded potential is asserted to be the same.
@@ -156,10 +157,11 @@ def compared(
     result = simulate(network, data, "numpy", seed=0)
     names = [row.node for row in translation.rows if row.type in NEURONS]
     fired = differing = 0
+    ran = [
+        run(graph, each.astype(float), dt, reset=reset, back=back) for each in drive.swapaxes(0, 1)
+    ]
     for name, placed in zip(names, config.placed, strict=True):
-        outputs = np.stack(
-            [run(graph, drive[:, e].astype(float), dt, reset=reset)[name] for e in range(examples)]
-        ).reshape(examples, config.steps, -1)
+        outputs = np.stack([each[name] for each in ran]).reshape(examples, config.steps, -1)
         if placed.model.threshold is None:
             decoded = result["output"].to_numpy()
             np.testing.assert_allclose(decoded, outputs.max(1), rtol=1e-9, atol=1e-12)
@@ -202,6 +204,24 @@ def _cuba() -> Network:
     return from_nir(graph, dt=f"{DT}*second", steps=STEPS, encoder="bernoulli")
 
 
+def _graph(clock: str) -> Network:
+    """Excitation and inhibition, a skip, and a population that lags behind."""
+    edges = [
+        {"from": "input", "to": "a", "gain": 3.0}, {"from": "a", "to": "b", "gain": 4.0},
+        {"from": "b", "to": "a", "sign": "negative", "delay": "1*ms", "kind": "sparse",
+         "indegree": 4}, {"from": "a", "to": "a", "kind": "sparse", "probability": 0.3},
+        {"from": "b", "to": "out"}, {"from": "a", "to": "out", "delay": "2*ms", "gain": 3.0},
+    ]  # fmt: skip
+    sizes = {"a": 12, "b": 6, "out": 8}
+    config = NetworkConfig.from_mapping({
+        "input_shape": [1, 6, 6], "schedule": "paper", "steps": STEPS, "neuron": "lif",
+        "encoder": {"kind": "bernoulli", "rate": 0.6}, "clock": clock, "projections": edges,
+        "populations": [{"name": n, "size": size, "bias": n == "b"} for n, size in sizes.items()],
+        "task": {"kind": "classification", "classes": 8},
+    })  # fmt: skip
+    return Network.initialise(config, seed=0).with_weights({"b.bias": np.full(6, 0.05)})
+
+
 OUT = dense("out", 8, gain=3.0)
 # One spike leads exactly to the default threshold of 1, on which readers in 32 bits disagree.
 POOL = {"kind": "sum_pool2d", "name": "b", "kernel": 2, "parameters": {"theta": "0.9"}}
@@ -222,6 +242,18 @@ NETWORKS: dict[str, Any] = {
     "recurrent": lambda: _drawn(dense("a", 12, gain=3.0, recurrent=True), OUT),
     "integrate and fire": lambda: _drawn(dense("a", 12, gain=2.0), OUT, neuron="if"),
     "current-based": _cuba,
+    "delay within": lambda: _drawn(
+        conv("a", 2, 3, gain=4.0, recurrent=True, recurrent_delay="2*ms"), OUT
+    ),
+    "staggered graph": lambda: _graph("staggered"),
+    "common clock": lambda: _graph("common"),
+}
+
+
+#: The edges of exported graphs that lead back between populations.
+BACK = {
+    "staggered graph": [("b", "a_from_b_delay")],
+    "common clock": [("b", "a_from_b_delay")],
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import dense, drawn
 from exchange.nir.euler import run
-from exchange.nir.graphs import DT, EXAMPLES, NETWORKS, STEPS, ran
+from exchange.nir.graphs import BACK, DT, EXAMPLES, NETWORKS, STEPS, ran
 from refusals import refused
 
 from bioae.errors import NetworkError
@@ -38,7 +38,7 @@ def test_exported_layers_fire_the_same_spikes(name: str, options: dict[str, Any]
     graph = to_nir(network, **options)
     dt = 1e-4 if "dt" in options else DT
     for example in range(EXAMPLES):
-        outputs = run(graph, drive[:, example], dt)
+        outputs = run(graph, drive[:, example], dt, back=BACK.get(name, ()))
         for layer, spikes in expected.items():
             assert (outputs[layer].reshape(STEPS, -1) == spikes[example]).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import nir
@@ -17,7 +18,7 @@ from bioae import simulate
 from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import InputError, ModelError
-from bioae.exchange.nir import from_nir, translate
+from bioae.exchange.nir import from_nir, to_nir, translate
 from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.populations import model_of
 
@@ -200,6 +201,51 @@ def test_cycles_take_one_step(nested: bool) -> None:
     assert differing == 0
 
 
+def with_branches() -> Any:
+    """A graph with branches, a skip, two ways between the same populations, and feedback."""
+    d = Drawn(7)
+    nodes: dict[str, Any] = {
+        "input": nir.Input({"input": np.array([2, 5, 5])}),
+        "into_a": nir.Conv2d(None, 2 * d.weights(3, 2, 2, 2), 1, 0, 1, 1, np.full(3, 0.1)),
+        "a": d.neurons("IF", (3, 4, 4)),
+        "into_b": nir.Conv2d(None, d.weights(3, 3, 3, 3), 1, 1, 1, 1, np.full(3, 0.2)),
+        "b": d.neurons("LIF", (3, 4, 4)), "flat": nir.Flatten(None, 0, -1),
+        "into_c": nir.Linear(4 * d.weights(20, 48) * (d.rng.random((20, 48)) < 0.08)),
+        "c": lif(d, 20, "CubaLIF"), "late": nir.Delay(np.full((3, 4, 4), 2 * DT)),
+        "into_d": nir.Affine(d.weights(4, 48), np.full(4, 0.1)),
+        "c_to_d": nir.Linear(d.weights(4, 20)), "d": lif(d, 4), "step": nir.Delay(np.full(4, DT)),
+        "back": nir.Affine(-d.weights(20, 4), np.full(20, 0.1)),
+        "own": nir.Linear(d.weights(4, 4)), "own_late": nir.Delay(np.full(4, 2 * DT)),
+        "output": nir.Output({"output": np.array([4])}),
+    }  # fmt: skip
+    ways = (
+        "input into_a a into_b b flat into_c c c_to_d d output", "a flat into_d d",
+        "b late flat", "d step back c", "d own own_late d",
+    )  # fmt: skip
+    edges = {pair for way in ways for pair in pairwise(way.split())}
+    return nir.NIRGraph(nodes, sorted(edges), type_check=False)
+
+
+@pytest.mark.medium
+def test_branches_skips_and_feedback() -> None:
+    graph = with_branches()
+    translation = translate(graph, dt=f"{DT}*second", steps=30, encoder="bernoulli")
+    config = translation.network.config
+    assert {each.name: each.depth for each in config.populations} == dict(
+        zip("abcd", (1, 2, 3, 4), strict=True)
+    )
+    kinds = {each.key: each.kind for each in config.projections}
+    assert {"conv2d", "dense", "sparse"} == {*kinds.values()}
+    assert len(kinds) == 11
+    fired, differing = compared(graph, translation, back=[("d", "step")])
+    assert fired > 10
+    assert differing == 0
+    again = to_nir(translation.network)
+    translation = translate(again, dt=f"{DT}*second", steps=30, encoder="bernoulli")
+    assert {each.key: each.kind for each in translation.network.config.projections} == kinds
+    assert compared(again, translation, back=[("d", "c_from_d_delay")]) == (fired, 0)
+
+
 @pytest.mark.medium
 def test_kernels_stay_kernels() -> None:
     names = ("pool before convolution", "convolution before pool", "even kernel, same",
@@ -211,10 +257,11 @@ def test_kernels_stay_kernels() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("name", ["CubaLI", "I", "delays"])
+@pytest.mark.parametrize("name", ["CubaLI", "I", "delays", "branches"])
 def test_the_mirror_agrees(name: str) -> None:
     # Sums of weights on the grid do not depend on their order.
-    network = from_nir(GRAPHS[name], dt="1*ms", steps=20, encoder="bernoulli").quantised()
+    graph = with_branches() if name == "branches" else GRAPHS[name]
+    network = from_nir(graph, dt="1*ms", steps=20, encoder="bernoulli").quantised()
     images = np.random.default_rng(0).random((3, *network.config.input_shape))
     brian, mirror = simulate(network, images, "numpy"), simulate(network, images, "torch")
     counts = [layer["spike_count"].to_numpy().sum() for layer in brian["layers"].values()]

@@ -48,17 +48,20 @@ BAD = {
     "threshold": (chain(w=linear(), t=nir.Threshold(ONE), n=lif()), "'t'"),
     "no neurons": (chain(w=linear()), "'w'"),
     "readout": (chain(n=lif(), w=linear()), "'w'"),
-    "branch": (
-        graph({"a": lif(), "b": lif(), "c": lif()}, "input>a", "a>b", "a>c", "b>output"),
-        "'a'",
+    "operations in a cycle": (
+        graph({"a": lif(), "v": linear(), "w": linear()}, "input>v", "v>w", "w>v", "w>a",
+              "a>output"),
+        "'w'",
     ),
-    "skip": (
-        graph({"a": lif(), "w": linear(), "b": lif()}, "input>a", "a>w", "w>b", "a>b", "b>output"),
-        "'a'",
+    "operation to nowhere": (
+        graph({"a": lif(), "w": linear()}, "input>a", "a>w", "a>output"), "'w'"
     ),
-    "large cycle": (
-        graph({"a": lif(), "b": lif(), "w": linear()}, "input>a", "a>b", "b>w", "w>a", "b>output"),
-        "'a'",
+    "two outputs": (
+        graph({"a": lif(), "b": lif()}, "input>a", "a>b", "a>output", "b>output"), "'output'"
+    ),
+    "sizes": (
+        graph({"a": lif(), "w": linear(4), "b": lif()}, "input>a", "a>w", "w>b", "a>b", "b>output"),
+        "'b'",
     ),
     "apart": (
         graph({"a": lif(), "b": lif()}, "input>a", "a>output"), "'b'"
@@ -71,10 +74,6 @@ BAD = {
     "negative threshold": (chain(n=lif(v_threshold=-ONE)), "'n'"),
     "silent inside": (
         chain(a=nir.LI(tau=ONE, r=ONE, v_leak=ONE), b=lif()), "'a'"
-    ),
-    "delay within a cycle": (
-        graph({"a": lif(), "d": nir.Delay(ONE)}, "input>a", "a>d", "d>a", "a>output"),
-        "'d'",
     ),
     "delayed bias": (
         chain(w=nir.Affine(np.ones((3, 3)), ONE), d=nir.Delay(ONE), n=lif()), "'d'"
@@ -254,10 +253,26 @@ def network(**fields: Any) -> Network:
         {"neuron": "adex", "dt": "0.1*ms"},
         {"schedule": "brian2"},
         {"layer": {"background": 0.1}},
-        {"layer": {"recurrent": True, "recurrent_delay": "2*ms"}},
         {"layer": {"delay": ["1*ms", "3*ms"]}},
     ],
 )
 def test_neurons_without_a_node_are_refused(fields: Any) -> None:
     with refused(NetworkError, where="layer 'a'"):
         to_nir(network(**fields))
+
+
+@pytest.mark.parametrize(
+    ("edge", "where"),
+    [
+        ({"target": "v", "weight": "1"}, "projection 'a.from_input'"),
+        ({"from": "b"}, "layer 'a'"),
+    ],
+)
+def test_graphs_that_nir_cannot_hold_are_refused(edge: dict[str, Any], where: str) -> None:
+    edges = [{"from": "input", "to": "a", **edge}, {"from": "a", "to": "b"}]
+    described = {
+        "input_shape": [1, 2, 2], "schedule": "paper", "neuron": "lif", "projections": edges,
+        "populations": [{"name": "a", "size": 3}, {"name": "b", "size": 4}],
+    }  # fmt: skip
+    with refused(NetworkError, where=where):
+        to_nir(Network.initialise(NetworkConfig.from_mapping(described)))
