@@ -177,14 +177,16 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
         print_table(as_table(f"Firing {ends[0]} and {ends[1]}", rows), console)
 
 
-def score_lines(path: Path) -> list[str]:
-    """Return a line for each score of a result whose task is not reconstruction."""
+def score_lines(path: Path, network: Network) -> list[str]:
+    """Return a line for each score of a network's result, if the task is not reconstruction."""
+    if network.config.task.kind == "reconstruction":
+        return []
     from bioae.analysis import open_result, presentations, scores
-    from bioae.analysis.results.outputs import targets_known, task_of
+    from bioae.analysis.results.outputs import targets_known
 
     with open_result(path, lazy=True) as opened:
         result = presentations(opened)
-        if task_of(result) == "reconstruction" or not targets_known(result):
+        if not targets_known(result):
             return []
         found = scores(result)
     rows = found.to_dataframe().itertuples()

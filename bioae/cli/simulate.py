@@ -201,7 +201,7 @@ def simulate(
             print(line, file=sys.stderr)
             return 130
         print(out)  # on one line, so that it can be copied
-        for line in filter(None, (*score_lines(out), duration, message, adapted)):
+        for line in filter(None, (*score_lines(out, network), duration, message, adapted)):
             print_wrapped(line, indent=2)
         if compare:
             networks = {"before": original, **({"after": network} if adapt else {})}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, shortest_path
 
 from bioae.fields import Count, Natural, Size
 from bioae.networks.layer_base import ENCODER, NAME, PopulationBase, ProjectionBase, Shape, as_texts
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
 
 #: The names of other arrays and parts of a population.
 _TAKEN = ("bias", "neurons", "readout")
@@ -118,6 +119,8 @@ def depths(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
 
     Populations that the input does not reach have the greatest depth.
     """
+    from scipy.sparse.csgraph import shortest_path
+
     nodes = (ENCODER, *names)
     steps = shortest_path(_matrix(nodes, edges), unweighted=True, indices=0)
     deepest = max(steps[np.isfinite(steps)].max(), 1)
@@ -127,6 +130,8 @@ def depths(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
 
 def components(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
     """Return the strongly connected components, those after the ones that they depend on."""
+    from scipy.sparse.csgraph import connected_components
+
     number, label = connected_components(_matrix(names, edges), connection="strong")
     place = dict(zip(names, label.tolist(), strict=True))
     before: dict[int, set[int]] = {n: set() for n in range(number)}
@@ -139,6 +144,8 @@ def components(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[l
 
 def _matrix(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> coo_array:
     """Return the adjacency matrix (source, target) of some nodes."""
+    from scipy.sparse import coo_array
+
     places = {name: n for n, name in enumerate(nodes)}
     inside = [(places[a], places[b]) for a, b in edges if a in places and b in places]
     rows, columns = np.array(inside, int).reshape(-1, 2).T

@@ -22,7 +22,6 @@ import numpy as np
 from brian2.equations.equations import Equations
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.stateupdaters.exact import get_linear_system, linear
-from scipy.sparse.csgraph import connected_components
 
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError
@@ -94,6 +93,8 @@ def _hard(equations: Equations, variables: Any) -> int:
     names = [*expressions]
     if len(names) < 2:
         return 0
+    from scipy.sparse.csgraph import connected_components
+
     depends = np.array([[n in expressions[name].identifiers for n in names] for name in names])
     coupled, circle = (
         int(np.bincount(connected_components(depends, connection=kind)[1]).max())
