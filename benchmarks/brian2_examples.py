@@ -32,7 +32,7 @@ import xarray as xr
 from brian2.core.network import _get_all_objects
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
-from bioae import Backend, explain, from_brian2, simulate
+from bioae import Backend, explain, from_brian2, learn, simulate
 from bioae.errors import BioaeError
 from bioae.exchange.brian2.objects import Converted
 from bioae.files import write_text
@@ -252,7 +252,9 @@ def _simulated(
         mapping = config.to_mapping() | {"encoder": {"kind": "frames"}}
         mapping["input_shape"] = [data.shape[2]]
         network = Network(NetworkConfig.from_mapping(mapping), network.weights)
-    return simulate(network, data, _backend(record), progress=False)
+    if not network.config.synapses:
+        return simulate(network, data, _backend(record), progress=False)
+    return learn(network, data, _backend(record), progress=False).result
 
 
 def _backend(record: Collection[str] = ()) -> Backend:

@@ -35,7 +35,8 @@ class Slot(NamedTuple):
     variable
         The variable of the rule or of the neurons.
     shape
-        (target, source) for synapses, (source,) and (target,) for traces, (neuron,) for neurons.
+        (target, source) for synapses, or (synapse,) where they are listed, (source,) and (target,)
+        for traces, (neuron,) for neurons.
     """
 
     owner: str
@@ -204,8 +205,8 @@ class PlacedLayer:
         """
         slots: dict[str, Slot] = {}
         for weights, model in self.synapses.items():
-            targets, sources = self.weight_shapes[weights]
-            shapes = {"synapse": (targets, sources), "pre": (sources,), "post": (targets,)}
+            shape = self.weight_shapes[weights]
+            shapes = {"synapse": shape, "pre": shape[-1:], "post": shape[:1]}
             slots[weights] = Slot(weights, "synapse", WEIGHT, shapes["synapse"])
             variables = dict(model.persistent_variables)
             if model.structure is not None:

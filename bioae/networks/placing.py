@@ -255,8 +255,8 @@ def _placed(
         if projection.sign is not None and projection.fixed is not None:
             raise NetworkError("fixed weights have no `sign`", where=where.rpartition(",")[0])
         if synapse is not None:
-            _check_plastic(config, projection, model, where=where)
             rule = config.synapse(synapse)
+            _check_plastic(config, projection, model, rule, where=where)
         learning.append(replace(projection, synapse=rule))
     return make(layer, *place, model, readout, tuple(learning))
 
@@ -307,16 +307,17 @@ def _models(config: _Description, layer: PopulationBase) -> tuple[NeuronModel, N
 
 
 def _check_plastic(
-    config: _Description, projection: PlacedProjection, model: NeuronModel, *, where: str
-) -> None:
+    config: _Description, projection: PlacedProjection, model: NeuronModel, rule: SynapseModel, *,
+    where: str,
+) -> None:  # fmt: skip
     """Reject a projection that cannot learn."""
-    delay = projection.delay
-    if projection.layer.shares_weights or projection.layer.listed:
+    delay, script = projection.delay, rule.timing == "script"
+    if projection.layer.shares_weights or (projection.layer.listed and not script):
         raise NetworkError(
             "only weights of all pairs of neurons learn by rules",
-            where=where, expected="the kind 'dense'",
+            where=where, expected="the kind 'dense', or a rule with timing = \"script\"",
         )  # fmt: skip
-    if delay is not None:
+    if delay is not None and not script:
         raise NetworkError(
             "connections with a delay cannot learn", where=where, expected="no delay",
             found=str(delay),
@@ -327,7 +328,7 @@ def _check_plastic(
             expected="no sign", found=projection.sign,
         )  # fmt: skip
     lag = int(projection.own or config.clock == "common")
-    if projection.lag != lag:
+    if projection.lag != lag and not script:
         raise NetworkError(
             "only connections to the next depth, and within a population, learn by rules",
             where=where, expected=f"a lag of {lag}, see docs/timing.md",
@@ -338,13 +339,18 @@ def _check_plastic(
             "a presentation is too short to learn from", where=where,
             expected=f"steps of at least {_FEWEST_STEPS}", found=str(config.steps),
         )  # fmt: skip
-    if projection.source == ENCODER and config.encoder.graded:
+    if projection.source == ENCODER and config.encoder.graded and not script:
         raise NetworkError(
             "graded input cannot teach, since it has no spikes", where=where,
             expected="an encoder of spikes, such as bernoulli", found=config.encoder.kind,
         )  # fmt: skip
-    if model.threshold is None:
+    if model.threshold is None and not (script and rule.synapse.on_post is None):
         raise NetworkError("a layer that never fires cannot learn", where=where)
+    if script and model.inhibition is not None:
+        raise NetworkError(
+            "a rule in the order of a script adds to one variable", where=where,
+            expected="a neuron model without `inhibition`", found=model.inhibition,
+        )  # fmt: skip
 
 
 def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:

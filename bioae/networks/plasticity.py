@@ -36,6 +36,8 @@ def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
 def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
     """Return what a network has learned as learning starts, on the grid of weights that learn.
 
+    Weights of rules in the order of a script stay as they are.
+
     Parameters
     ----------
     layers
@@ -62,12 +64,13 @@ def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) 
     for placed in layers:
         for name, slot in placed.slots.items():
             values[name] = np.broadcast_to(values[name], slot.shape)
-            if name in placed.synapses:
+            if name in placed.synapses and placed.synapses[name].timing == "phases":
                 values[name] = rounded(np.asarray(values[name], np.float64), GRID_BITS)
     state = PlasticState(layers, values)
     for placed in layers:
         for name, rule in rules_of(placed).items():
-            _check_bounds(name, rule, state.arrays[name][state.existing(placed, name)], dt)
+            if not rule.in_script:  # a script may begin outside
+                _check_bounds(name, rule, state.arrays[name][state.existing(placed, name)], dt)
     return state
 
 
@@ -163,7 +166,8 @@ def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
         _ = placed.slots
         for rule in rules_of(placed).values():
             rule.interval(dt)
-            weight_bounds(rule, dt)
+            if not rule.in_script:  # whose weights may be anything
+                weight_bounds(rule, dt)
 
 
 def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
@@ -187,6 +191,18 @@ def check_chain(populations: Sequence[Population], clock: str) -> None:
             "graphs and networks on a common clock learn by rules in Brian2 only", where="target",
             expected="cpp_standalone, cython or numpy", found="torch",
         )  # fmt: skip
+
+
+def check_weights_alone(layers: Iterable[PlacedLayer], where: str) -> None:
+    """Reject synapses whose spikes add more than a weight, where only weights are known."""
+    for placed in layers:
+        for name, rule in rules_of(placed).items():
+            if rule.delivers:
+                raise NetworkError(
+                    f"spikes of {name!r} add what its synapse model says, in Brian2 only",
+                    where=where, expected="spikes that add weights",
+                    found=f"synapse model {rule.model.name!r}",
+                )  # fmt: skip
 
 
 def check_held(

@@ -77,6 +77,7 @@ def with_devices(
         If a number does not fit, or levels are finer than the grid of weights.
     """
     rule = lower_synapse(model)
+    rule.check_phases()
     whole(levels, "levels", least=2, most=2**20)
     number(largest, "largest", above=0, most=2.0**24)
     number(noise, "noise", least=0)

@@ -18,8 +18,24 @@ from bioae.equations.lowering.noise import Draws
 from bioae.equations.names import allowed, check_name
 from bioae.equations.program import Program, Statements
 from bioae.equations.quantities import time_in_seconds
-from bioae.equations.synapses.model import BLOCKS, CONNECTED, WEIGHT, LayerSums, SynapseModel
-from bioae.equations.synapses.program import EVERY, SIDES, Block, Exchange, Rule, SideName, named
+from bioae.equations.synapses.model import (
+    BLOCKS,
+    CONNECTED,
+    DELIVERED,
+    WEIGHT,
+    LayerSums,
+    SynapseModel,
+)
+from bioae.equations.synapses.program import (
+    ELAPSED,
+    EVERY,
+    SIDES,
+    Block,
+    Exchange,
+    Rule,
+    SideName,
+    named,
+)
 from bioae.equations.synapses.scope import Scope
 from bioae.equations.synapses.tables import Tables, without_firing
 from bioae.errors import ModelError
@@ -52,6 +68,7 @@ class _Lowering:
         self.model = model
         self.tables = Tables(model)
         self.where, self.values = self.tables.where, self.tables.values
+        self.script = model.timing == "script"
         layer = model.layer
         self.layer_equations = Equations([])
         if layer is not None and layer.equations is not None:
@@ -75,23 +92,37 @@ class _Lowering:
         sums, layer = self._layer(scope, traces.get("post"))
         variables, integrate = self._variables(scope)
         scope.draws = draws = Draws()
-        code = self.model.synapse
-        written = (WEIGHT, *(() if variables is None else variables.states))
-        blocks = {}
-        for key in BLOCKS:
-            if every is not None and key == "regularly":
-                scope.known["every"] = Expression(EVERY)
-            blocks[key] = scope.block(key, getattr(code, key), written)
-        if not any(WEIGHT in block.results for block in blocks.values()):
-            raise ModelError(
-                f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
-            )
+        blocks = self._blocks(scope, integrate, variables, every)
+        if self.script and draws.by_name:
+            raise ModelError("a rule of a script cannot be random", where=self.where)
         self._check_persistent({**traces, "synapse": variables})
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=every,
             draws=draws.by_name, structure=self._structure(scope, variables),
         )  # fmt: skip
+
+    def _blocks(
+        self, scope: Scope, integrate: Block, variables: Program | None, every: float | None
+    ) -> dict[str, Block]:
+        """Return the blocks of statements by key, some of which change the weight."""
+        written = (WEIGHT, *(() if variables is None else variables.states))
+        changes = {WEIGHT, DELIVERED} if self.script else {WEIGHT}
+        if self.script:
+            scope.add(DELIVERED, Expression("0"), DIMENSIONLESS, "[synapse]")
+            scope.known |= {name: Expression(each) for name, each in integrate.results.items()}
+        blocks = {}
+        for key in BLOCKS:
+            if every is not None and key == "regularly":
+                scope.known["every"] = Expression(EVERY)
+            delivers = (DELIVERED,) if self.script and key == "on_pre" else ()
+            block = scope.block(key, getattr(self.model.synapse, key), (*written, *delivers))
+            blocks[key] = integrate.then(block) if self.script and block else block
+        if not any(changes & block.results.keys() for block in blocks.values()):
+            raise ModelError(
+                f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
+            )
+        return blocks
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
         """Reject names in `persistent` that are not variables of the rule."""
@@ -274,10 +305,13 @@ class _Lowering:
         if code.equations is None:
             return None, Block()
         equations = self.tables.parsed(code.equations, "synapse")
-        program = self._program("synapse", equations, method=code.method, initial=code.initial)
+        method = "exact" if self.script and equations.diff_eq_names else code.method
+        program = self._program("synapse", equations, method=method, initial=code.initial)
         known = {n: Expression(named("constant", n)) for n in program.parameters}
-        known |= {n: Expression(named("constant", n)) for n in program.constants}
-        known["dt"] = Expression(named("constant", "dt"))
+        known["dt"] = Expression(ELAPSED if self.script else named("constant", "dt"))
+        for name, value in program.constants.items():
+            constant = Expression(named("constant", name))
+            known[name] = value.substituted(known) if self.script else constant
         scope.conditions |= _conditions("synapse", program)
         for name in program.states:
             known[name] = Expression(named("synapse", name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict, field_validator, model_validator
 
@@ -15,6 +15,9 @@ WEIGHT = "w"
 
 #: The name of the connections that exist, in scores, and after that of the weights in arrays.
 CONNECTED = "connected"
+
+#: The name, in the statements of a rule of a script, of the amount that a spike adds.
+DELIVERED = "input"
 
 #: The keys of ``[synapse]`` that are statements, in the order in which they run.
 BLOCKS = ("on_pre", "on_post", "regularly")
@@ -158,6 +161,11 @@ class SynapseModel(TomlModel):
         (), max_length=MOST_NAMES, description="numbers that the user gives for each presentation, "
         "such as a reward, by name",
     )  # fmt: skip
+    timing: Literal["phases", "script"] = Field(
+        "phases", description="the order in which spikes are delivered and learned from: all are "
+        "delivered first, or `on_pre` delivers its spike among its statements, as in a Brian2 "
+        "script",
+    )  # fmt: skip
     persistent: Annotated[tuple[_Name, ...], Strict(False)] = Field(
         (), max_length=MOST_NAMES, description="variables that presentations do not reset, by "
         "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
@@ -179,6 +187,15 @@ class SynapseModel(TomlModel):
         if not text.strip():
             raise ValueError("must not be blank")
         return " ".join(text.split())
+
+    @model_validator(mode="after")
+    def _one_by_one(self) -> SynapseModel:
+        keys = ("pre", "post", "layer", "structure", "held")
+        found = [key for key in keys if getattr(self, key)]
+        found += ["regularly"] if self.synapse.regularly is not None else []
+        if self.timing == "script" and found:
+            raise ValueError(f'`{found[0]}` needs timing = "phases": all variables are of synapses')
+        return self
 
     @property
     def persistent_variables(self) -> dict[str, tuple[str, str]]:

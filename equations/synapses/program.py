@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bioae.equations.assignments import parse_assignments
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 from bioae.equations.program import Draw, Program, Statements
-from bioae.equations.synapses.model import BLOCKS, WEIGHT, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, DELIVERED, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
 SideName = str
@@ -46,6 +47,9 @@ def named(kind: str, name: str) -> str:
 #: The time since `regularly` ran before, which its statements call `every`.
 EVERY = named("constant", "every")
 
+#: The time since a synapse was brought up to date before, in a rule of a script.
+ELAPSED = named("constant", "elapsed")
+
 #: Added and taken away again, it leaves the nearest multiple of 2**-24 of a number below 2**27: the
 #: unit in the last place of a float64 of its size.
 _TO_GRID = f"{{0}} + {3 * 2.0**27!r} - {3 * 2.0**27!r}"
@@ -60,8 +64,8 @@ class Block:
     statements
         They read variables by the names of `named`.
     results
-        The targets that are new values, by the name of the variable: `WEIGHT`, or one of
-        ``[synapse] equations``.
+        The targets that are new values, by the name of the variable: `WEIGHT`, one of ``[synapse]
+        equations``, or `DELIVERED`.
     """
 
     statements: Statements = ()
@@ -75,6 +79,10 @@ class Block:
         """The names that it reads, except those that it assigns."""
         targets = {each.target for each in self.statements}
         return frozenset(n for each in self.statements for n in each.value.names) - targets
+
+    def then(self, other: Block) -> Block:
+        """Return a block that runs this one, then another that reads its results."""
+        return Block((*self.statements, *other.statements), {**self.results, **other.results})
 
     @property
     def on_grid(self) -> Block:
@@ -126,7 +134,8 @@ class Rule:
     variables
         The program of the variables of a synapse other than its weight; None if it has none.
     integrate
-        The statements of a time step of these variables.
+        The statements of a time step of these variables. In a rule of a script, `on_pre` and
+        `on_post` begin with those of the time `ELAPSED`.
     on_pre, on_post, regularly
         Statements of a synapse.
     every
@@ -161,6 +170,27 @@ class Rule:
     def states(self) -> tuple[str, ...]:
         """The variables of a synapse other than its weight."""
         return () if self.variables is None else tuple(self.variables.states)
+
+    @property
+    def in_script(self) -> bool:
+        """True if `on_pre` delivers its spike among its statements, as in a Brian2 script."""
+        return self.model.timing == "script"
+
+    @property
+    def delivers(self) -> bool:
+        """True if spikes add something else than the weight, so that it never runs without it."""
+        if DELIVERED not in self.on_pre.results:
+            return False
+        assignments = parse_assignments(self.model.synapse.on_pre or "", where=self.model.name)
+        return any(each.target == DELIVERED and each.value.text != WEIGHT for each in assignments)
+
+    def check_phases(self) -> None:
+        """Reject a rule in the order of a script, which runs in Brian2 only (ModelError)."""
+        if self.in_script:
+            raise ModelError(
+                "a rule in the order of a script runs in Brian2 only",
+                where=f"{self.model.name}.toml, timing", expected="phases", found="script",
+            )  # fmt: skip
 
     @property
     def sequential(self) -> bool:

@@ -70,6 +70,7 @@ def weight_changes(
         If the spikes are not two arrays of the same shape.
     """
     rule = lower_synapse(model)
+    rule.check_phases()
     fired = {
         side: array(spikes, f"{side} does not fit", least=0, most=1).astype(bool)
         for side, spikes in (("pre", pre), ("post", post))

@@ -16,6 +16,7 @@ from bioae.errors import NetworkError
 from bioae.networks.graph import components
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
+from bioae.networks.plasticity import check_weights_alone
 from bioae.noise import Key
 from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
@@ -73,6 +74,7 @@ class NetworkMirror(nn.Module):
             one_of(
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
             )
+        check_weights_alone(network.config.placed, "torch")
         self.network = network
         self.config = network.config
         self.potentials = potentials

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from brian2 import (
@@ -28,20 +27,17 @@ from brian2 import (
     second,
 )
 from brian2.core.functions import DEFAULT_CONSTANTS
-from brian2.core.namespace import DEFAULT_UNITS
-from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
 from bioae.checks import number
-from bioae.equations.arrays.compiling import compile_expression
-from bioae.equations.arrays.functions import array_functions
-from bioae.equations.expressions import Expression
 from bioae.equations.groups import callers_namespace, fields_of
 from bioae.equations.limits import MOST_VALUES
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import BioaeError, InputError
 from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, size
+from bioae.exchange.brian2.rules import paths
+from bioae.exchange.brian2.synapses import Path, check_ends, whole
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
@@ -49,7 +45,7 @@ from bioae.networks.projections import SIGNS
 from bioae.networks.schedule import SCHEDULES
 from bioae.showing import Shown, Summary
 from bioae.simulation.backend import STANDALONE
-from bioae.simulation.brian2_internals.scripts import pathways_of, target_of
+from bioae.simulation.brian2_internals.scripts import target_of
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.unit_text import readable, unit_name
 from bioae.units import has_unit
@@ -104,8 +100,10 @@ def from_brian2(
 
     Groups become populations that start in their present state; synapses whose ``on_pre`` adds
     expressions of their own parameters to variables become sparse projections, with their weights
-    and delays. Spike generators and Poisson sources become the input. Sums are rounded otherwise
-    than in the script: weights that arrive in one step are added first.
+    and delays. Those that learn, or add what changes, have a synapse model in the script's order,
+    by which `bioae.learn` ends with the script's weights. Spike generators and Poisson sources
+    become the input. Sums are rounded otherwise than in the script: weights that arrive in one step
+    are added first.
 
     Parameters
     ----------
@@ -167,13 +165,6 @@ def _single(objects: Iterable[Any]) -> list[Any]:
     return [each for each in parts if getattr(each, "name", None) not in inner]
 
 
-class _Path(NamedTuple):
-    """A statement of synapses: the variable of the target that it adds to, a value per synapse."""
-
-    variable: str
-    values: NDArray[np.float64]
-
-
 class _Conversion:
     """The conversion of some objects."""
 
@@ -193,6 +184,7 @@ class _Conversion:
         self.steps = round(duration / self.dt)
         self.arrays: dict[str, NDArray[Any]] = {}
         self.projections: list[dict[str, Any]] = []
+        self.rules: dict[str, dict[str, Any]] = {}
 
     def converted(self, seed: int) -> Converted:
         """Return the network, and its input; draw the spikes of Poisson sources."""
@@ -224,7 +216,7 @@ class _Conversion:
             "encoder": encoder, "decoder": {"kind": "count" if fires else "last"},
             "task": {"kind": "representation", "outputs": len(self._groups[-1])},
             "populations": populations, "projections": self.projections, "neurons": neurons,
-            "neuron": populations[0]["neuron"],
+            "synapses": self.rules, "neuron": populations[0]["neuron"],
         }, where="from_brian2")  # fmt: skip
         rows = tuple((each.name, self.rows[each.name]) for each in self._objects)
         return Converted(rows, networks.Network(config, self.arrays), data)
@@ -328,7 +320,7 @@ class _Conversion:
         if (each.when, each.order) != ("synapses", 0):
             raise InputError("it runs at an unusual time", where=where, found=each.when)
         if isinstance(weight, str):
-            namespace = {**self._namespace, **(_whole(group).namespace or {})}
+            namespace = {**self._namespace, **(whole(group).namespace or {})}
             weight = namespace.get(weight.strip(), weight)
         try:
             values = np.full(len(group), float(weight))
@@ -338,9 +330,9 @@ class _Conversion:
                 expected="a number, a quantity, or the name of one",
             ) from None  # fmt: skip
         numbers = np.arange(len(group))
-        path = _Path(each.target_var, values)
+        path = Path(each, each.target_var, values)
         ends = numbers + self._first[each.name], numbers + getattr(group, "start", 0)
-        key = self._add_projection(each, (ENCODER, _whole(group)), path, ends)
+        key = self._add_projection(each, (ENCODER, whole(group)), path, ends)
         self.rows[each.name] = f"input, and projection {key}"
 
     # Synapses
@@ -349,8 +341,8 @@ class _Conversion:
         """Add the projections of synapses, one for each variable that they add to."""
         source = synapses.source
         count, made = len(synapses), list[str]()
-        self._check_synapses(synapses)
-        before = _whole(source)
+        check_ends(synapses, (*self._names, *self._first))
+        before = whole(source)
         first = getattr(source, "start", 0) + self._first.get(before.name, 0)
         if active_target() in STANDALONE:
             raise InputError(
@@ -359,32 +351,25 @@ class _Conversion:
             )  # fmt: skip
         i = np.asarray(synapses.i[:]) + first
         j = np.asarray(synapses.j[:]) + getattr(synapses.target, "start", 0)
-        ends = self._names.get(before.name, ENCODER), _whole(synapses.target)
-        for pathway in pathways_of(synapses) if count else ():
-            for path in self._paths(synapses, pathway):
-                made.append(self._add_projection(synapses, ends, path, (i, j)))
-                self._add_delay(pathway, made[-1])
+        ends = self._names.get(before.name, ENCODER), whole(synapses.target)
+        rule = _name(synapses, self.rules)
+        for path in paths(synapses, self._namespace, rule) if count else ():
+            made.append(self._add_projection(synapses, ends, path, (i, j)))
+            self._add_delay(path.pathway, made[-1])
+            if path.rule is not None:
+                self.projections[-1]["synapse"] = rule
+                self.rules[rule] = path.rule.to_mapping()
+                self.arrays |= {f"{made[-1]}_{key}": each for key, each in path.states.items()}
         text = f"projection {', '.join(made)}" if made else "nothing"
         self.rows[synapses.name] = f"{text}, of {count:,} synapses"
-
-    def _check_synapses(self, synapses: Synapses) -> None:
-        source, target = (_whole(end).__class__ for end in (synapses.source, synapses.target))
-        unusual = (
-            source.__name__ if source not in (NeuronGroup, *INPUTS) else None,
-            target.__name__ if target is not NeuronGroup else None,
-            *(f"summed variable {name}" for name in synapses.summed_updaters),
-            *(f"differential equation of {name}" for name in synapses.equations.diff_eq_names),
-        )  # fmt: skip
-        _refuse(unusual, str(synapses.name))
-        for end in map(_whole, (synapses.source, synapses.target)):
-            if end.name not in {*self._names, *self._first}:
-                raise InputError(
-                    "a group of these synapses was not handed over", where=str(synapses.name),
-                    expected=", ".join((*self._names, *self._first)), found=str(end.name),
-                )  # fmt: skip
+        if rule in self.rules:
+            kept = (
+                "that learns in the script's order; the last bits of weights are rounded otherwise"
+            )
+            self.rows[synapses.name] += f", {kept}"
 
     def _add_projection(
-        self, part: Any, ends: tuple[str, Any], path: _Path, places: Sequence[NDArray[np.int64]]
+        self, part: Any, ends: tuple[str, Any], path: Path, places: Sequence[NDArray[np.int64]]
     ) -> str:
         """Add a projection from the population of a name to a group; return its key."""
         group, to = ends[1], self._names[ends[1].name]
@@ -411,67 +396,6 @@ class _Conversion:
         if ends[0] != ends[1]:
             self.arrays[f"{key}_delay"] = steps * self.dt
 
-    def _paths(self, synapses: Synapses, pathway: Any) -> Iterator[_Path]:
-        """Yield what each statement of a pathway adds."""
-        where = f"{synapses.name}.{pathway.objname}"
-        unusual = (
-            "on_post" if pathway.prepost != "pre" else None,
-            f"event {pathway.event}" if pathway.event != "spike" else None,
-            "an inactive pathway" if not pathway.active else None,
-            "when or order" if (pathway.when, pathway.order) != ("synapses", -1) else None,
-        )
-        _refuse(unusual, where)
-        code = "\n".join(line.strip() for line in pathway.code.splitlines())
-        for statement in ast.parse(code).body:
-            yield self._path(synapses, statement, where)
-
-    def _path(self, synapses: Synapses, statement: ast.stmt, where: str) -> _Path:
-        match statement:
-            case ast.AugAssign(ast.Name(target), ast.Add() | ast.Sub() as sign, value):
-                variable = target.removesuffix("_post")
-            case _:
-                target = variable = ""
-        group = _whole(synapses.target)
-        known = variable in group.user_equations and target not in synapses.equations
-        if not known or target.endswith("_pre"):
-            raise InputError(
-                "this statement has no meaning here", where=where, found=ast.unparse(statement),
-                expected="VARIABLE += EXPRESSION, for a variable of the target",
-            )  # fmt: skip
-        added = self._values(synapses, ast.unparse(value), where)
-        return _Path(variable, -added if isinstance(sign, ast.Sub) else added)
-
-    def _values(self, synapses: Synapses, text: str, where: str) -> NDArray[np.float64]:
-        """Return the values of an expression (synapse), in base units."""
-        functions, values = array_functions(np), dict[str, Any]()
-        namespace = {**DEFAULT_UNITS, **_CONSTANTS, **self._namespace, **(synapses.namespace or {})}
-        for name in get_identifiers(text) - functions.keys():
-            own, inner = synapses.equations.get(name), synapses.variables.get(name)
-            if own is not None and own.expr is not None:
-                values[name] = self._values(synapses, str(own.expr), where)
-            elif own is not None or getattr(inner, "constant", False):
-                state = synapses.state(name, use_units=False)
-                values[name] = np.asarray(state if np.isscalar(state) else state[:])
-            elif inner is None and name in namespace and _is_number(namespace[name]):
-                values[name] = float(namespace[name])
-            else:
-                raise InputError(
-                    "synapses add what is no parameter of theirs", where=where, found=name,
-                    expected="their parameters, constant parameters of groups, and constants",
-                )  # fmt: skip
-        expression = Expression(text)
-        found = compile_expression(expression, functions)(values)
-        return np.array(np.broadcast_to(found, len(synapses)), np.float64)
-
-
-def _refuse(constructs: Iterable[str | None], where: str) -> None:
-    """Raise for the first construct of synapses that has no meaning here, if there is one."""
-    for what in filter(None, constructs):
-        raise InputError(
-            "these synapses have no meaning as a projection", where=where, found=what,
-            expected="an on_pre that adds values to variables of the target",
-        )  # fmt: skip
-
 
 def _shortened(value: Any, duration: float) -> Any:
     """Return a timed array that is too long for a model without the values after a duration."""
@@ -481,17 +405,8 @@ def _shortened(value: Any, duration: float) -> Any:
     return TimedArray(Quantity(value.values[:last], dim=value.dim), value.dt * second)
 
 
-def _whole(group: Any) -> Any:
-    """Return the group of a subgroup."""
-    return getattr(group, "source", group) if type(group).__name__ == "Subgroup" else group
-
-
 def _label(part: Any) -> str:
     return str(getattr(part, "name", type(part).__name__))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Quantity | int | float | np.number) and not np.ndim(value)
 
 
 def _name(part: Any, taken: Collection[str] = ()) -> str:

@@ -22,6 +22,7 @@ from bioae.files import atomic_output, check_only
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import check_weights_alone
 from bioae.noise import draw, population_number
 from bioae.simulation.objects.pathways import DELAY, Pathway
 from bioae.simulation.objects.presentation_clock import STEP, PresentationClock
@@ -77,6 +78,7 @@ class _Script:
     def text(self, run: Callable[[], Chunk]) -> str:
         """Return the script, and set its arrays."""
         config, decoder = self.config, self.config.decoder
+        check_weights_alone(config.placed, "export-script")
         for placed in config.placed:
             self._add_neurons(placed)
         for placed in config.placed:

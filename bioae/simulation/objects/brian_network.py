@@ -16,6 +16,7 @@ from bioae.checks import whole
 from bioae.datasets import Data, DataOptions
 from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
+from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Rule
 from bioae.errors import DataError, InputError
 from bioae.networks.layer_base import ENCODER
@@ -35,13 +36,16 @@ from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Neurons, Population, collect
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, PresentationClock
 from bioae.simulation.objects.reading import Monitors
+from bioae.simulation.objects.script_synapses import ScriptSynapses
 from bioae.simulation.objects.traces import Traces
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
 from bioae.simulation.sharing import SharedSynapses
 
-AnySynapses: TypeAlias = Synapses | SharedSynapses | PlasticSynapses
+Learning: TypeAlias = PlasticSynapses | ScriptSynapses
+
+AnySynapses: TypeAlias = Synapses | SharedSynapses | Learning
 
 
 class BrianNetwork(Shown):
@@ -107,7 +111,8 @@ class BrianNetwork(Shown):
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
         learners = config.placed if learning else ()
-        rules = {n: rule for placed in learners for n, rule in rules_of(placed).items()}
+        every = {n: rule for placed in config.placed for n, rule in rules_of(placed).items()}
+        rules = {n: rule for n, rule in every.items() if learning or rule.delivers}
         draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
         self.state = PlasticState(learners, network.weights)
@@ -144,15 +149,15 @@ class BrianNetwork(Shown):
         return Summary(heading, rows)
 
     @property
-    def plastic(self) -> dict[str, PlasticSynapses]:
+    def plastic(self) -> dict[str, Learning]:
         """The pathways that learn, by the name of their weights."""
-        each = self.synapses.items()
-        return {name: path for name, path in each if isinstance(path, PlasticSynapses)}
+        each = self.synapses.items() if self.learning else ()
+        return {name: path for name, path in each if isinstance(path, Learning)}
 
     @property
-    def learners(self) -> list[tuple[str, str, PlasticSynapses | Population]]:
+    def learners(self) -> list[tuple[str, str, Learning | Population]]:
         """The groups that learn, each after its owner and kind, see `PlasticState.get`."""
-        found: list[tuple[str, str, PlasticSynapses | Population]] = []
+        found: list[tuple[str, str, Learning | Population]] = []
         if self.learning:
             layers = self.source.config.placed
             found += [(p.name, "neuron", self.populations[p.name]) for p in layers if p.persistent]
@@ -376,13 +381,25 @@ class BrianNetwork(Shown):
             )
             first = projection.source == ENCODER
             source = self.input if first else self.populations[projection.source]
-            if name in rules:
+            if name in rules and rules[name].in_script:
+                pathways[name] = self._in_script(pathway, rules[name], source, population)
+            elif name in rules:
                 pathways[name] = self._plastic(placed, pathway, rules[name], source)
             elif self._connectivity == "shared" and not delay.ndim:
                 pathways[name] = pathway.shared(source, population)
             else:  # synapses that differ in delay share no weights
                 pathways[name] = pathway.unrolled(source, population)
         return pathways
+
+    def _in_script(
+        self, pathway: Pathway, rule: Rule, source: NeuronGroup, target: Population
+    ) -> ScriptSynapses:
+        """Return synapses in the order of a script, with what they have learned."""
+        name, known = pathway.projection.name, self.source.weights
+        learned = {each: f"{name}_{each}" for each in rule.persistent("synapse")}
+        start: Any = {each: known[array] for each, array in learned.items() if array in known}
+        start |= self.state.get(name, "synapse") or {WEIGHT: pathway.weights}
+        return ScriptSynapses(pathway, rule, source, target, start=start, learning=self.learning)
 
     def _plastic(
         self, placed: PlacedLayer, pathway: Pathway, rule: Rule, source: NeuronGroup

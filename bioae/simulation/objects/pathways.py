@@ -85,7 +85,7 @@ class Pathway:
     def _delay_code(self) -> str:
         return DELAY if self.delay.ndim else str(self.delay)
 
-    def _event(self, source: NeuronGroup) -> tuple[str | None, dict[str, Any]]:
+    def event(self, source: NeuronGroup) -> tuple[str | None, dict[str, Any]]:
         """Return Brian2 code that multiplies the weights of graded events, and its names.
 
         The code is of the source's variables (``v_pre``), its index ``i``, `DELAY`, and ``t``.
@@ -106,7 +106,7 @@ class Pathway:
             variable=input_to(self.projection.target),
             negative=INHIBITION if self.separate_inhibition else None,
             delay=int(self.delay) * self.clock.dt * second,
-            arrival=Arrival(" and ".join(self.conditions) or None, *self._event(source)),
+            arrival=Arrival(" and ".join(self.conditions) or None, *self.event(source)),
             weight=WEIGHT,
             name=self.name,
         )
@@ -132,7 +132,7 @@ class Pathway:
     def unrolled(self, source: NeuronGroup, target: NeuronGroup) -> Synapses:
         """Make a synapse for each connection."""
         varied, dt = bool(self.delay.ndim), self.clock.dt
-        factor, names = self._event(source)
+        factor, names = self.event(source)
         self._check_delays()
         synapses = Synapses(
             source,
@@ -144,19 +144,23 @@ class Pathway:
             clock=self.clock.clock,
             name=self.name,
         )
+        weight = self.connect(synapses)
+        setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])
+        return synapses
+
+    def connect(self, synapses: Synapses) -> NDArray[np.int64]:
+        """Make the synapses of an object, with their delays; return the weight of each."""
         connections = self.projection.connections(self.arrays)
         if not connections.source.size:  # as of one neuron with itself
             synapses.connect(condition="False")
-            return synapses
+            return connections.weight
         synapses.connect(i=connections.source, j=connections.target)
-        weight = connections.weight
-        setattr(synapses, WEIGHT, self.weights.astype(np.float64).ravel()[weight])
-        if varied:
-            delay = self.delay.ravel()[weight]
+        if self.delay.ndim:
+            delay = self.delay.ravel()[connections.weight]
             setattr(synapses, DELAY, delay)
             # An attribute would be indexed as a variable `delay` of the neurons.
-            synapses.pre.variables["delay"].set_value(delay * dt)
-        return synapses
+            synapses.pre.variables["delay"].set_value(delay * self.clock.dt)
+        return connections.weight
 
     def _check_delays(self) -> None:
         # brian2cuda reads delayed spikes from the slot that the step's threshold will fill: a step

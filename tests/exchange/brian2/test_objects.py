@@ -160,14 +160,17 @@ def pairs(**fields: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"model": "w : 1", "on_pre": "v += w", "on_post": "w += 0.1"}, "on_post"),
-        ({"model": "w : 1", "on_pre": "w += 0.1"}, "w += 0.1"),
+        ({"model": "w : 1", "on_pre": "v += w", "on_post": "v_post += 0.1"}, "on_post"),
+        ({"model": "w : 1", "on_pre": "w += 0.1"}, "adds to nothing"),
+        ({"model": "w : 1", "on_pre": "v += w; u += w; w += 0.1"}, "adds to u, v"),
+        ({"model": "w : 1", "on_pre": "v += w; w += v_post"}, "found v_post"),
+        ({"model": "w : 1", "on_pre": {"a": "v += w", "b": "w += 1"}}, "pathways a, b"),
         ({"on_pre": "v = 0"}, "v = 0"),
         ({"on_pre": "v += v_pre"}, "v_pre"),
         ({"on_pre": "v += 0.1*(1 - v)"}, "found v"),
         ({"on_pre": "v += 0.1*rand()"}, "rand"),
         ({"model": "dw/dt = -w/(10*ms) : 1 (clock-driven)", "on_pre": "v += w"}, "equation of w"),
-        ({"model": "w : 1", "on_pre": "\n  v += w  # adds\n  w = 0"}, "w = 0"),
+        ({"model": "w : 1", "on_pre": "\n  v += w  # adds\n  v = 0"}, "v = 0"),
         ({"model": "u_post = v_pre : 1 (summed)"}, "summed variable u"),
     ],
 )

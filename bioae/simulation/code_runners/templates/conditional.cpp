@@ -8,7 +8,8 @@
     if (_holds)
     {
         {{scalar_code['statement']|autoindent}}
-        for (size_t _idx = 0; _idx < N; _idx++)
+        const size_t _size = {{constant_or_scalar('N', variables['N'])}};
+        for (size_t _idx = 0; _idx < _size; _idx++)
         {
             const size_t _vectorisation_idx = _idx;
             {{vector_code['statement']|autoindent}}

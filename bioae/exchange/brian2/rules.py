@@ -1,0 +1,219 @@
+"""Synapses of a Brian2 script that learn, or whose spikes add what changes: synapse models."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from brian2 import Equations, Quantity, Synapses
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION
+from brian2.utils.stringtools import get_identifiers, word_substitute
+from numpy.typing import NDArray
+
+from bioae.equations.synapses.model import DELIVERED, WEIGHT, SynapseModel
+from bioae.errors import InputError
+from bioae.exchange.brian2.synapses import (
+    Path,
+    added,
+    check_pathway,
+    constants_of,
+    is_number,
+    is_plastic,
+    plain_paths,
+    refuse,
+    statements,
+    whole,
+)
+from bioae.simulation.brian2_internals.scripts import pathways_of
+from bioae.unit_text import readable, unit_in_equations
+
+
+def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[Path]:
+    """Return the projections of synapses: one for each statement, or one that learns.
+
+    Parameters
+    ----------
+    synapses
+        The synapses.
+    namespace
+        Constants by name, besides those of the synapses.
+    name
+        The name of a synapse model.
+
+    Raises
+    ------
+    InputError
+        If a construct has no meaning as a projection.
+    """
+    pathways = pathways_of(synapses)
+    for pathway in pathways:
+        check_pathway(pathway, f"{synapses.name}.{pathway.objname}")
+    if is_plastic(synapses, pathways):
+        return [_Rule(synapses, pathways, namespace).path(name)]
+    return list(plain_paths(synapses, pathways, namespace))
+
+
+class _Line(NamedTuple):
+    """A statement: what it sets, the value, and the variable of the target if it adds to one."""
+
+    target: str
+    text: str
+    variable: str | None
+
+
+class _Rule:
+    """A rule with the statements of a script, in their order."""
+
+    def __init__(
+        self, synapses: Synapses, pathways: Sequence[Any], namespace: Mapping[str, Any]
+    ) -> None:
+        self.synapses, self.where = synapses, str(synapses.name)
+        self.known = constants_of(synapses, namespace)
+        every = {**synapses.equations, **(synapses.event_driven or {})}
+        self.equations = Equations(list(every.values()))
+        self.expressions: dict[str, str] = {}
+        for each in self.equations.ordered:
+            if each.type == SUBEXPRESSION:
+                text = word_substitute(str(each.expr), self.expressions)
+                self.expressions[each.varname] = f"({text})"
+        sides = [pathway.prepost for pathway in pathways]
+        if sides.count("pre") != 1 or sides.count("post") > 1:
+            refuse((f"pathways {', '.join(each.objname for each in pathways)}",), self.where)
+        self.sides = {pathway.prepost: pathway for pathway in pathways}
+        self.parameters: dict[str, str] = {}
+        self.states: dict[str, NDArray[np.float64]] = {}
+        self.initial: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.units: dict[str, str] = {}
+
+    def path(self, name: str) -> Path:
+        """Return the projection."""
+        lines = {side: list(self._lines(side)) for side in self.sides}
+        added_to = {each.variable for each in lines["pre"] if each.variable}
+        if len(added_to) != 1:
+            found = ", ".join(sorted(added_to)) or "nothing"
+            refuse((f"an on_pre that adds to {found}",), self.where)
+        (variable,) = added_to
+        weight = self._weight(lines)
+        unit = unit_in_equations(whole(self.synapses.target).variables[variable].dim)
+        self.units = {DELIVERED: unit}
+        self.names = {each: f"{each}_own" for each in (WEIGHT, DELIVERED)}
+        if weight is not None:
+            self.units[WEIGHT] = unit_in_equations(self.equations[weight].dim)
+            full = _with_unit(WEIGHT, self.units[WEIGHT], "*")
+            self.names[weight] = full if full == WEIGHT else f"({full})"
+        code = {
+            f"on_{side}": "\n".join(self._statement(each, weight) for each in own)
+            for side, own in lines.items() if own
+        }  # fmt: skip
+        equations = "\n".join(self._declared(weight))
+        states = {self._name(each): values for each, values in self.states.items()}
+        tables = {
+            "equations": equations,
+            "initial": {self._name(each): text for each, text in self.initial.items()},
+        }
+        model = SynapseModel.from_mapping(name, {
+            "description": f"The rule of {self.where}, in the order of its script.",
+            "timing": "script", "persistent": list(states),
+            "synapse": {**code, **{key: each for key, each in tables.items() if each}},
+            "parameters": {self._name(key): text for key, text in self.parameters.items()},
+        }, where=self.where)  # fmt: skip
+        values = np.ones(len(self.synapses)) if weight is None else self._values(weight)
+        return Path(self.sides["pre"], variable, values, model, states)
+
+    def _name(self, name: str) -> str:
+        """Return the name of a variable or parameter in the rule."""
+        return self.names.get(name, name)
+
+    def _lines(self, side: str) -> Iterator[_Line]:
+        """Yield the statements of a side."""
+        pathway = self.sides[side]
+        where, local = f"{self.where}.{pathway.objname}", set[str]()
+        for statement in statements(pathway):
+            target, text = "", ""
+            match statement:
+                case ast.Assign([ast.Name(target)], value):
+                    text = ast.unparse(value)
+                case ast.AugAssign(ast.Name(target), operator, value):
+                    text = ast.unparse(ast.BinOp(ast.Name(target, ast.Load()), operator, value))
+            own = target in self.equations and target not in self.expressions
+            variable = None
+            if text and not own and target not in self.synapses.variables:
+                local.add(target)
+            elif not own:
+                variable, sign, text = added(self.synapses, statement, where)
+                refuse(("on_post that adds to neurons" if side == "post" else None,), where)
+                target, text = DELIVERED, text if sign > 0 else f"-({text})"
+            text = str(word_substitute(text, self.expressions))
+            self._check_names(text, local, where)
+            yield _Line(target, text, variable)
+
+    def _check_names(self, text: str, local: set[str], where: str) -> None:
+        """Collect the constants of an expression; reject what a rule does not know."""
+        for name in sorted(get_identifiers(text) - local - DEFAULT_FUNCTIONS.keys()):
+            inner = self.synapses.variables.get(name)
+            if name in self.equations:
+                continue
+            if inner is not None and inner.constant and np.ptp(inner.get_value()) == 0:
+                value = np.ravel(inner.get_value())[0].item()
+                self.parameters[name] = readable(Quantity(value, dim=inner.dim))
+            elif inner is None and is_number(self.known.get(name)):
+                if name not in DEFAULT_UNITS and name not in DEFAULT_CONSTANTS:
+                    self.parameters[name] = readable(self.known[name])
+            else:
+                raise InputError(
+                    "rules know variables of synapses and constants only", where=where, found=name
+                )
+
+    def _weight(self, lines: Mapping[str, Sequence[_Line]]) -> str | None:
+        """Return the parameter of synapses that is the weight: one that spikes add."""
+        written = {each.target for own in lines.values() for each in own}
+        names = {n for each in lines["pre"] if each.variable for n in get_identifiers(each.text)}
+        own = [each for each in self.equations.parameter_names if each in names]
+        return next((each for each in sorted(own) if each in written), min(own, default=None))
+
+    def _statement(self, line: _Line, weight: str | None) -> str:
+        """Return a statement of the rule, whose weight and amounts have no unit."""
+        value = str(word_substitute(line.text, self.names))
+        if line.variable is None:
+            target = WEIGHT if line.target == weight else self._name(line.target)
+            unit = self.units[WEIGHT] if line.target == weight else "1"
+            return f"{target} = {_with_unit(value, unit, '/')}"
+        unit = self.units[DELIVERED]
+        if weight is None:
+            value = f"{WEIGHT}*({value})"
+        elif line.text == weight and unit == self.units[WEIGHT]:
+            return f"{DELIVERED} = {WEIGHT}"
+        return f"{DELIVERED} = {_with_unit(value, unit, '/')}"
+
+    def _declared(self, weight: str | None) -> Iterator[str]:
+        """Yield the equations of variables; those that differ between synapses are `states`."""
+        for each in self.equations.values():
+            name = each.varname
+            if name == weight or each.type == SUBEXPRESSION:
+                continue
+            values, unit = self._values(name), unit_in_equations(each.dim)
+            if np.ptp(values):
+                self.states[name] = values
+            elif values.size and values[0]:
+                self.initial[name] = readable(Quantity(values[0], dim=each.dim))
+            left, right = self._name(name), ""
+            if each.type == DIFFERENTIAL_EQUATION:
+                text = str(word_substitute(str(each.expr), self.expressions))
+                self._check_names(text, set(), f"{self.where}.{name}")
+                left, right = f"d{left}/dt", f" = {word_substitute(text, self.names)}"
+            yield f"{left}{right} : {unit}"
+
+    def _values(self, name: str) -> NDArray[np.float64]:
+        found = np.asarray(self.synapses.variables[name].get_value(), np.float64)
+        return np.array(np.broadcast_to(found, len(self.synapses)))
+
+
+def _with_unit(text: str, unit: str, operator: str) -> str:
+    """Return an expression times or divided by a unit, if it has one."""
+    text, unit = (each if each.isidentifier() else f"({each})" for each in (text, unit))
+    return text if unit == "(1)" else f"{text}{operator}{unit}"
