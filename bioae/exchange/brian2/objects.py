@@ -281,15 +281,19 @@ class _Conversion:
         """Give the weights onto a variable a unit in which they are about 1; state their sign.
 
         Steps of training and the grid suit such numbers. A power of two changes no bit of a sum.
+        Rules have numbers of the script's unit, and bounds.
         """
+        ruled = any("synapse" in each for each in projections)
         keys = [f"{each['to']}.{each['name']}" for each in projections]
         sizes = np.abs(np.concatenate([self.arrays[key] for key in keys]))
-        scale = 2.0 ** np.rint(np.log2(np.median(sizes[sizes > 0]))) if sizes.any() else 1.0
+        scaled = sizes.any() and not ruled
+        scale = 2.0 ** np.rint(np.log2(np.median(sizes[sizes > 0]))) if scaled else 1.0
         for key, each in zip(keys, projections, strict=True):
             weights = self.arrays[key] = self.arrays[key] / scale
             each["weight"] = each["weight"].replace("1", repr(float(scale)), 1)
             for sign, factor in SIGNS.items():
-                if weights.any() and (factor * weights >= 0).all():
+                one_sign = weights.any() and (factor * weights >= 0).all()
+                if one_sign and "synapse" not in each:
                     each["sign"] = sign
 
     # Input
