@@ -23,8 +23,6 @@ from bioae.trainers.mirror.layer import Compile
 
 KEY = Key(3, np.arange(2))
 SPIKING = [name for name in available() if load_neuron(name).threshold is not None]
-NOISY = {"noisy_lif"}
-RECURRENT = [name for name in SPIKING if name not in NOISY]  # noise is compiled without recurrence
 DENSE: list[dict[str, Any]] = [
     dense("first", 5, gain=1.0),
     dense("last", shape=[1, 1, 3], gain=1.0),

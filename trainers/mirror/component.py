@@ -103,10 +103,10 @@ class Member:
             for name, records in self._recorded.items():
                 records.append(self.values[name].expand(self.values["_spike"].shape))
 
-    def ran(self) -> PopulationRun:
-        """Return the records of the presentation (time, example, ...)."""
+    def ran(self, first: int) -> PopulationRun:
+        """Return the records (time, example, ...) of a presentation from a step of the network."""
         recorded = {name: torch.stack(each) for name, each in self._recorded.items()}
-        return PopulationRun(recorded, self._arrived)
+        return PopulationRun(recorded, self._arrived, self.start - first)
 
 
 def run_together(members: Mapping[str, Member]) -> dict[str, PopulationRun]:
@@ -139,4 +139,4 @@ def run_together(members: Mapping[str, Member]) -> dict[str, PopulationRun]:
                 each.receive(step, arrived) if slot == "synapses" else each.compute(slot)
         for each in active:
             each.end(step)
-    return {name: member.ran() for name, member in members.items()}
+    return {name: member.ran(first) for name, member in members.items()}

@@ -55,7 +55,7 @@ class Backward:
         Gradient checkpointing: the steps are cut into segments of this length. Only the values at
         their ends are stored; the rest is recomputed in the backward pass, bit for bit. Memory is
         smallest near the square root of the number of steps. Populations that depend on each other
-        store everything, as does None.
+        store everything uncompiled, as does None; compiled, None is the square root.
 
     Raises
     ------
@@ -87,12 +87,16 @@ class Backward:
         """Return whether the reset is detached, by option or by the rule."""
         return self.derivative.detach_reset if self.detach_reset is None else self.detach_reset
 
-    def cuts(self, steps: int) -> list[range]:
-        """Return the segments of a presentation, cut at both kinds of boundary."""
+    def cuts(self, steps: int, before: int = 0) -> list[range]:
+        """Return the segments of a presentation, cut at both kinds of boundary.
+
+        Truncation is counted from a number of steps `before` the first one.
+        """
         bounds = {0, steps}
-        for length in (self.truncate, self.recompute):
-            if length is not None:
-                bounds |= set(range(0, steps, length))
+        if self.truncate is not None:
+            bounds |= set(range(-before % self.truncate, steps, self.truncate))
+        if self.recompute is not None:
+            bounds |= set(range(0, steps, self.recompute))
         ordered = sorted(bounds)
         return [range(*pair) for pair in pairwise(ordered)]
 

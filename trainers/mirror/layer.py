@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -21,13 +23,15 @@ from bioae.networks.projections import PlacedProjection
 from bioae.noise import Key, population_number
 from bioae.trainers.mirror.activity import LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
-from bioae.trainers.mirror.compiled.kernel import Path
+from bioae.trainers.mirror.compiled.component import Sent
+from bioae.trainers.mirror.compiled.kernel import Part, Path
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
 from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.component import Member
 from bioae.trainers.mirror.connections.layer_pathways import pathway_of
 from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
+from bioae.trainers.mirror.connections.wires import Wire
 from bioae.trainers.mirror.layer_parameters import LayerOptions, trained_starts, with_bounds
 from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 from bioae.trainers.mirror.population import Population
@@ -80,6 +84,7 @@ class LayerMirror(nn.Module):
         #: The populations whose spikes depend on this one's, itself included.
         self._inside = {placed.name, *inside}
         self._compile = compile
+        self._wires: dict[str, list[Wire]] = {}
         arrays = arrays or Arrays()
         names = (*placed.weight_shapes, *placed.bias_shapes)
         # Lists, as projections may have any name, also that of a method of `nn.ParameterDict`.
@@ -162,11 +167,11 @@ class LayerMirror(nn.Module):
         key: Key | None = None,
     ) -> LayerActivity:
         """Run a presentation on the output of the sources (time, example, ...), by their names."""
-        if self._compiled is not None:
+        if self._compiled is not None and self.alone:
             try:
                 return self._run_compiled(self._compiled, emitted, potential, record, key)
             except Unsupported as reason:
-                self._leave_uncompiled(str(reason))
+                self.leave_uncompiled(str(reason))
         run = self.neuron(
             self.arriving(emitted),
             recurrence=self.recurrence,
@@ -175,7 +180,7 @@ class LayerMirror(nn.Module):
         )
         return self.activity(run, potential, key)
 
-    def _leave_uncompiled(self, reason: str) -> None:
+    def leave_uncompiled(self, reason: str) -> None:
         """Say why the layer runs uncompiled; raise NetworkError if it is to be compiled."""
         if self._compile is True:
             raise NetworkError(
@@ -192,7 +197,8 @@ class LayerMirror(nn.Module):
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
             variable = self.placed.readout.decoded
-            trace = self.readout(run.arrived, record=[variable], key=key).recorded[variable]
+            readout = self.readout(run.arrived, record=[variable], key=key, before=run.before)
+            trace = readout.recorded[variable]
             activity.potential = trace if potential == "all" else None
             activity.final_potential = trace[-1]
         return activity
@@ -205,45 +211,82 @@ class LayerMirror(nn.Module):
         record: Collection[str],
         key: Key | None,
     ) -> LayerActivity:
-        (projection, pathway), own = self._compilable()
+        own = [each for each in self.pathways if each[0].own]
+        ((projection, pathway),) = (each for each in self.pathways if not each[0].own)
         emitted, lead_in = sources[projection.source], self.neuron.schedule.lead_in
         steps = len(emitted) + lead_in
-        if not pathway.uniform:
-            raise Unsupported("a connection that has several delays")
         sent = min(len(emitted), steps - pathway.delays[0])
-        variable = READOUT + self.placed.readout.decoded
         cut = self.neuron.backward.truncate or 0
         results = compiled(
             partial(pathway.sums, emitted, self.weights_of(projection), steps),
             pathway.names,
             Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
-            record=sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
-            final=[variable] if potential == "last" else [],
-            summed=["_spike"],
+            **self._requested(potential, record),
             recurrent=partial(self._own_paths, *own[0]) if own else None,
             key=key,
         )
+        return self.collected(results, potential)
+
+    def _requested(self, potential: Potential | None, record: Collection[str]) -> dict[str, Any]:
+        """Return the names that compiled steps record, return after the last step, and sum."""
+        variable = READOUT + self.placed.readout.decoded
+        return {
+            "record": sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
+            "final": [variable] if potential == "last" else [],
+            "summed": ["_spike"],
+        }
+
+    def collected(self, results: dict[str, Tensor], potential: Potential | None) -> LayerActivity:
+        """Return the activity of a layer from the results of compiled steps."""
         spikes, counts = results.pop("_spike"), results.pop(f"{SUM}_spike")
-        trace = results.pop(variable, None)
+        trace = results.pop(READOUT + self.placed.readout.decoded, None)
         every, last = (None, trace) if potential == "last" else (trace, None)
         return LayerActivity(self.placed.name, spikes, every, results, last, counts)
 
-    def _compilable(
-        self,
-    ) -> tuple[tuple[PlacedProjection, Pathway], list[tuple[PlacedProjection, Pathway]]]:
-        """Return the projection from before, and those of the layer itself, as compiled code has.
+    @property
+    def compiles(self) -> bool:
+        """Return whether its steps are to be compiled, if possible."""
+        return self._compiled is not None
 
-        Raises `Unsupported` for others.
-        """
+    @property
+    def alone(self) -> bool:
+        """Return whether the layer is one that is compiled alone: in a chain, in most cases."""
         own = [each for each in self.pathways if each[0].own]
         others = [each for each in self.pathways if not each[0].own]
-        if len(others) != 1 or len(own) > 1:
-            raise Unsupported("several projections to a population, or none")
-        if others[0][1].lag or any(each.target is not None for each, _ in (*own, *others)):
-            raise Unsupported("a projection across layers, or to a variable by name")
-        if not all(isinstance(each.layer, Dense) for each, _ in own):
-            raise Unsupported("connections within a layer that are not all-to-all")
-        return others[0], own
+        named = any(each.target is not None for each, _ in self.pathways)
+        dense = all(isinstance(each.layer, Dense) for each, _ in own)
+        plain = len(others) == 1 and others[0][1].uniform and not others[0][1].lag
+        return plain and dense and not named and len(own) <= 1 and len(self._inside) == 1
+
+    def part(
+        self, emitted: Emitted, potential: Potential | None, record: Collection[str],
+        key: Key | None,
+    ) -> Part:  # fmt: skip
+        """Return the population as compiled code steps it together with others."""
+        assert self._compiled is not None
+        names = dict.fromkeys(self.neuron.program.arriving)
+        names |= dict.fromkeys(name for _, pathway in self.pathways for name in pathway.names)
+        arriving = self._over(emitted, self._outer, empty=True)
+        known = {name: [each.get(name) if each else None for each in arriving] for name in names}
+        timing = self.placed.depth - self.neuron.schedule.lead_in, len(arriving)
+        return self._compiled.part(known, timing, **self._requested(potential, record), key=key)
+
+    def sent(self, members: Sequence[str]) -> Iterator[Sent]:
+        """Yield the synapses from populations that are stepped together with this one."""
+        to = members.index(self.placed.name)
+        for each, pathway in self.pathways:
+            if each.source not in self._inside:
+                continue
+            if not (each.layer.listed or isinstance(each.layer, Dense)):
+                raise Unsupported("a convolution between populations that depend on each other")
+            weight = self.weights_of(each)
+            if each.name not in self._wires:
+                self._wires[each.name] = pathway.wires(weight, math.prod(each.source_shape))
+            for wire, (name, kernel) in product(
+                self._wires[each.name], pathway.split(weight).items()
+            ):
+                ends = members.index(each.source), to
+                yield Sent(wire, ends, name, kernel.flatten()[wire.places])
 
     def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:
         """Return the recurrent connections of each delay and sign."""
@@ -284,16 +327,17 @@ class LayerMirror(nn.Module):
         emitted
             The output of the sources (time, example, ...), by their names.
         """
-        return self._over(
-            emitted, [each for each, _ in self.pathways if each.source not in self._inside]
-        )
+        return self._over(emitted, self._outer)
+
+    @property
+    def _outer(self) -> list[PlacedProjection]:
+        """The projections from populations that are not stepped together with this one."""
+        return [each for each, _ in self.pathways if each.source not in self._inside]
 
     def member(
         self, emitted: Emitted, record: Collection[str], key: Key | None, *, keep: bool
     ) -> Member:
         """Return the population as a member of those that are stepped together."""
-        if self._compiled is not None:
-            self._leave_uncompiled("populations that depend on each other's spikes")
         senders = [
             (each.source, each.own, path.sender(self.weights_of(each)))
             for each, path in self.pathways
@@ -306,9 +350,12 @@ class LayerMirror(nn.Module):
         )  # fmt: skip
 
     def _over(
-        self, emitted: Emitted, projections: Collection[PlacedProjection]
+        self, emitted: Emitted, projections: Collection[PlacedProjection], *, empty: bool = False
     ) -> list[Arrived | None]:
-        """Return the input from known spikes, by some projections, in each step of a period."""
+        """Return the input from known spikes, by some projections, in each step of a period.
+
+        Input of no step at all is that of the first one, of 0, unless it may be `empty`.
+        """
         first, names = next(iter(emitted.values())), {each.name for each in projections}
         steps = len(first) + self.neuron.schedule.lead_in
         arriving: list[Arrived | None] = [None] * steps
@@ -316,7 +363,7 @@ class LayerMirror(nn.Module):
             if each.name in names:
                 found = pathway.over(emitted[each.source], self.weights_of(each), steps)
                 arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]
-        if not any(arriving):  # nothing says how many examples there are
+        if not empty and not any(arriving):  # nothing says how many examples there are
             zero = first.new_zeros(first.shape[1], *self.placed.shape)
             arriving[0] = dict.fromkeys(self.neuron.program.arriving, zero)
         return arriving

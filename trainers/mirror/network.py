@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -20,6 +21,8 @@ from bioae.networks.plasticity import check_weights_alone
 from bioae.noise import Key
 from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
 from bioae.trainers.mirror.compiled.arrays import Arrays
+from bioae.trainers.mirror.compiled.component import Together
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.component import run_together
 from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.layer import Compile, Emitted, LayerMirror
@@ -163,6 +166,13 @@ class NetworkMirror(nn.Module):
             name: [each for each in record if each in layers[name].neuron.program.states]
             for name in component
         }
+        names = list(component)
+        joined = len(names) > 1 or not layers[names[0]].alone
+        if joined and all(layers[name].compiles for name in names):
+            try:
+                return self._run_compiled(names, emitted, potentials, states, key)
+            except Unsupported as reason:
+                layers[names[0]].leave_uncompiled(str(reason))
         if len(component) > 1:
             members = {
                 n: layers[n].member(emitted, states[n], key, keep=potentials.get(n) is not None)
@@ -173,6 +183,30 @@ class NetworkMirror(nn.Module):
         return {
             n: layers[n](emitted, potential=potentials.get(n), record=states[n], key=key)
             for n in component
+        }
+
+    def _run_compiled(
+        self,
+        names: Sequence[str],
+        emitted: Emitted,
+        potentials: Mapping[str, Potential | None],
+        record: Mapping[str, Collection[str]],
+        key: Key | None,
+    ) -> dict[str, LayerActivity]:
+        """Run a component in compiled steps; raise `Unsupported` if it cannot be compiled."""
+        layers = [self.layers[name] for name in names]
+        parts = [
+            layer.part(emitted, potentials.get(name), record[name], key)
+            for name, layer in zip(names, layers, strict=True)
+        ]
+        sent = [each for layer in layers for each in layer.sent(names)]
+        steps, backward = max(part.steps for part in parts), layers[0].neuron.backward
+        examples = next(iter(emitted.values())).shape[1]
+        segment = backward.recompute or math.isqrt(steps)
+        ran = Together(parts, sent, examples, backward.truncate or 0, segment).run()
+        return {
+            name: layer.collected(results, potentials.get(name))
+            for name, layer, results in zip(names, layers, ran, strict=True)
         }
 
     def _potential(self, *, last: bool) -> Potential | None:

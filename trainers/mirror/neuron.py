@@ -41,10 +41,13 @@ class PopulationRun(NamedTuple):
         The recorded states by name (time, example, ...).
     arrived
         The input of each step of the period, recurrent input included.
+    before
+        The steps from that from which truncation is counted to the first one.
     """
 
     recorded: dict[str, Tensor]
     arrived: list[Arrived | None]
+    before: int = 0
 
 
 class NeuronMirror(nn.Module):
@@ -162,6 +165,7 @@ class NeuronMirror(nn.Module):
         recurrence: Recurrence | None = None,
         record: Collection[str] = (),
         key: Key | None = None,
+        before: int = 0,
     ) -> PopulationRun:
         """Run a presentation.
 
@@ -175,6 +179,8 @@ class NeuronMirror(nn.Module):
             States to record at the end of each step; ``_spike`` are the spikes.
         key
             The key of the noise, if the model is noisy.
+        before
+            See `PopulationRun`.
         """
         present = next(tensor for each in arriving if each for tensor in each.values())
         values = self.start(len(present), key)
@@ -184,8 +190,8 @@ class NeuronMirror(nn.Module):
         clock = self.times(len(arriving)).unbind(0)
         recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         arrived: list[Arrived | None] = []
-        for part in self.backward.cuts(len(arriving)):
-            if self.backward.truncated_at(part.start):
+        for part in self.backward.cuts(len(arriving), before):
+            if part.start and self.backward.truncated_at(part.start + before):
                 values |= self.detached(values)
             inside = [(step, clock[step], arriving[step]) for step in part]
             values, segment, received_input = run(values, inside, recurrence, record, key)

@@ -196,6 +196,47 @@ class Run(NamedTuple):
     arrays: Arrays | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A population in a presentation.
+
+    Attributes
+    ----------
+    kernel
+        Its compiled step.
+    start, lead_in
+        The first step of its period, counted as those of the network, and the steps before its
+        window.
+    times
+        The time of each step, and timed arrays (row, step).
+    arriving
+        The known input by name (step, example, *shape), where there is some.
+    initial
+        The values before the first step, scalars or (*shape).
+    shape
+        The population's shape.
+    """
+
+    kernel: Kernel
+    start: int
+    lead_in: int
+    times: Tensor
+    arriving: Mapping[str, Tensor]
+    initial: Mapping[str, Tensor]
+    shape: tuple[int, ...]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The known input and the initial values, in order."""
+        plan = self.kernel.plan
+        return [*self.arriving.values(), *(self.initial[name] for name in plan.parameters)]
+
+    @property
+    def steps(self) -> int:
+        """The steps of its period."""
+        return self.times.shape[1]
+
+
 class _Presentation(torch.autograd.Function):
     """All steps, forward and backward."""
 

@@ -15,7 +15,7 @@ from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
-from bioae.trainers.mirror.compiled.kernel import Kernel, Path, Run
+from bioae.trainers.mirror.compiled.kernel import Kernel, Part, Path, Run
 from bioae.trainers.mirror.compiled.noise import draw_steps
 from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
 from bioae.trainers.mirror.compiled.source import Source
@@ -102,13 +102,9 @@ class CompiledLayer:
         Unsupported
             If the layer contains an operation that is not compiled, or compilation fails.
         """
-        read = any(name.startswith(READOUT) for name in (*record, *final))
-        prefixes = ("", READOUT) if read else ("",)
-        initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
         requested = tuple(record), tuple(final), tuple(summed)
-        values = {p + name: each for p, own in initial.items() for name, each in own.items()}
         latency = None if recurrent is None else self._latency
-        kernel = self._kernel(initial, values, tuple(arriving), requested, latency)
+        kernel, values, prefixes = self._prepared(tuple(arriving), requested, latency)
         neuron = self._populations[""]
         noise = self._noise(timeline, prefixes, key, like=values["dt"])
         arrived, timeline = _with_noise(send(), noise, timeline)
@@ -118,6 +114,48 @@ class CompiledLayer:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
         return results
+
+    def part(
+        self,
+        known: Mapping[str, Sequence[Tensor | None]],
+        timing: tuple[int, int],
+        *,
+        record: Collection[str],
+        final: Collection[str] = (),
+        summed: Collection[str] = (),
+        key: Key | None = None,
+    ) -> Part:
+        """Return the population in a presentation of those that run together; see `__call__`.
+
+        Parameters
+        ----------
+        known
+            The input from other populations in each step, by the name of any input.
+        timing
+            The first step of the period, counted as those of the network, and its steps.
+        """
+        requested = tuple(record), tuple(final), tuple(summed)
+        kernel, values, prefixes = self._prepared(tuple(known), requested, self._latency)
+        (start, steps), neuron = timing, self._populations[""]
+        lead_in = neuron.schedule.lead_in
+        timeline = Timeline(steps, lead_in, steps, 0, 0)
+        noise = self._noise(timeline, prefixes, key, like=values["dt"])
+        arriving = {
+            n: _joined(each) for n, each in known.items() if any(t is not None for t in each)
+        }
+        arriving |= {name: each.view(steps, -1, *neuron.shape) for name, each in noise.items()}
+        rows = self._rows(steps, prefixes)
+        return Part(kernel, start, lead_in, rows, arriving, values, neuron.shape)
+
+    def _prepared(
+        self, arriving: tuple[str, ...], requested: _Requested, latency: int | None
+    ) -> tuple[Kernel, dict[str, Tensor], Sequence[str]]:
+        """Return the kernel, the values before the first step, and the prefixes of populations."""
+        read = any(name.startswith(READOUT) for name in (*requested[0], *requested[1]))
+        prefixes = ("", READOUT) if read else ("",)
+        initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
+        values = {p + name: each for p, own in initial.items() for name, each in own.items()}
+        return self._kernel(initial, values, arriving, requested, latency), values, prefixes
 
     def _noise(
         self, timeline: Timeline, prefixes: Sequence[str], key: Key | None, *, like: Tensor
@@ -159,7 +197,7 @@ class CompiledLayer:
         key = (like.dtype, arriving, requested, latency, learning, tuple(each.items()))
         if key not in self._kernels:
             try:
-                step = self._trace(initial, arriving, recurrent=latency is not None)
+                step = self._trace(initial, arriving)
                 plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
                 self._kernels[key] = Kernel.build(plan, Source(plan).text())
             except Unsupported as reason:
@@ -179,12 +217,10 @@ class CompiledLayer:
         blocks = self._populations[""].schedule.blocks
         return int(blocks.index("synapses") < blocks.index("thresholds"))
 
-    def _trace(self, initial: _Initial, arriving: Collection[str], *, recurrent: bool) -> Step:
+    def _trace(self, initial: _Initial, arriving: Collection[str]) -> Step:
         """Record a step of the populations, which all receive the same input."""
         step = Step()
         draws = [p + name for p in initial for name in self._populations[p].program.draws]
-        if draws and recurrent:
-            raise Unsupported("random numbers in a recurrent layer")
         step.inputs = {name: step.graph.leaf(f"input {name}") for name in (*arriving, *draws)}
         arrived = {name: Symbol(step.graph, step.inputs[name]) for name in arriving}
         for prefix, values in initial.items():
@@ -230,6 +266,12 @@ def _record(
         after = symbol(graph, values[name]).node
         step.values[prefix + name] = after
         step.carried[prefix + name] = leaves[name], after
+
+
+def _joined(steps: Sequence[Tensor | None]) -> Tensor:
+    """Return the input of all steps (step, example, *shape), which some of them have."""
+    zero = torch.zeros_like(next(each for each in steps if each is not None))
+    return torch.stack([zero if each is None else each for each in steps])
 
 
 def _with_noise(arrived: Arrived, noise: Arrived, timeline: Timeline) -> tuple[Arrived, Timeline]:

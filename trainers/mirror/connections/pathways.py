@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from bioae.equations.program import INHIBITION, INPUT, Program, input_to
 from bioae.networks.inputs import Steps
+from bioae.trainers.mirror.connections.sparse import SparseConnection
+from bioae.trainers.mirror.connections.wires import Wire
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` if inhibition is separate.
@@ -193,9 +195,25 @@ class Pathway(nn.Module):
                 kernel = weight[self._delay == delay]
             elif self._delay is not None:
                 kernel = torch.where(self._delay == delay, weight, weight.new_zeros(()))
-            split = by_sign(kernel, separate=True) if self._separate_inhibition else None
-            kernels.append((delay, split or {self._input: kernel}))
+            kernels.append((delay, self.split(kernel)))
         return kernels
+
+    def wires(self, weight: Tensor, sources: int) -> list[Wire]:
+        """Return the synapses of each delay, from a number of neurons, one by one."""
+        places = torch.arange(weight.numel())
+        source, target = places % sources, places // sources
+        if isinstance(self._connection, SparseConnection):
+            source, target = self._connection.source.long(), self._connection.target.long()
+        own = self._delay
+        each = torch.full_like(places, self.delays[0]) if own is None else own.flatten()
+        chosen = ((delay, (each == delay).nonzero()[:, 0]) for delay in self.delays)
+        return [Wire(d, these, source[these], target[these], sources) for d, these in chosen]
+
+    def split(self, weight: Tensor) -> Arrived:
+        """Return weights by the name of the input: all together, or by sign."""
+        return (
+            by_sign(weight, separate=True) if self._separate_inhibition else {self._input: weight}
+        )
 
     def recurrence(self, weight: Tensor) -> Recurrence:
         """Return the recurrent input of a population, as a function of its spikes."""

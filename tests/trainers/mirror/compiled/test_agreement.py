@@ -10,7 +10,6 @@ import torch
 from builders import COBA, SCHEDULES, conv, deconv, dense
 from mirrors import (
     DENSE,
-    RECURRENT,
     SPIKING,
     compare,
     described,
@@ -51,7 +50,7 @@ def test_both_schedules(schedule: str) -> None:
     ("model", "recurrent"),
     [
         *(pytest.param(name, False, marks=[] if name in QUICK else slow) for name in SPIKING),
-        *(pytest.param(name, True, marks=slow) for name in RECURRENT),
+        *(pytest.param(name, True, marks=slow) for name in SPIKING),
     ],
 )
 def test_every_model(model: str, recurrent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +175,9 @@ def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> No
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_background_and_delays(schedule: str) -> None:
-    layers = [{**each, "background": 0.2, "delay": "2*ms"} for each in DENSE]
+    """Of the first layer several, of the second one noise and connections of its own."""
+    first, last = ({**each, "background": 0.2, "delay": "2*ms"} for each in DENSE)
+    layers = [{**first, "delay": ["0*ms", "2*ms"]}, {**last, "recurrent": True}]
     compare(firing(described("lif", schedule, layers=layers)))
 
 

@@ -1,0 +1,269 @@
+"""Compiled populations that depend on each other's spikes, stepped together as one operation."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from bioae.trainers.mirror.compiled.arrays import pointers
+from bioae.trainers.mirror.compiled.build import compile_cpp
+from bioae.trainers.mirror.compiled.cpp import GROUP
+from bioae.trainers.mirror.compiled.kernel import Part
+from bioae.trainers.mirror.compiled.plan import SUM
+from bioae.trainers.mirror.connections.wires import Wire
+
+
+class Sent(NamedTuple):
+    """A wire in a presentation.
+
+    Attributes
+    ----------
+    wire
+        The synapses.
+    ends
+        The numbers of the source's and of the target's population.
+    name
+        The name of the target's input.
+    weight
+        The weights of the synapses, sorted as they are.
+    """
+
+    wire: Wire
+    ends: tuple[int, int]
+    name: str
+    weight: Tensor
+
+
+class Together(NamedTuple):
+    """A presentation of populations that run together.
+
+    Attributes
+    ----------
+    parts
+        The populations.
+    sent
+        The synapses between them.
+    examples
+        The number of examples.
+    cut
+        The number of steps after which gradients are cut, see `Backward.truncate`; 0: never.
+    segment
+        The steps whose values the backward pass stores at once.
+    """
+
+    parts: Sequence[Part]
+    sent: Sequence[Sent]
+    examples: int
+    cut: int
+    segment: int
+
+    @property
+    def threads(self) -> int:
+        """The threads, each of which runs some examples."""
+        return max(1, min(torch.get_num_threads(), self.examples))
+
+    def run(self) -> list[dict[str, Tensor]]:
+        """Return the results of each population, as `Kernel` does, with all axes."""
+        tensors = [tensor for part in self.parts for tensor in part.tensors]
+        tensors += [each.weight for each in self.sent]
+        outputs = iter(_Presentation.apply(self, *tensors))  # type: ignore[no-untyped-call]
+        return [
+            {name: next(outputs) for name, _ in _outputs(part, self.examples)}
+            for part in self.parts
+        ]
+
+
+def _outputs(part: Part, examples: int) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the names and shapes of the results of a population."""
+    plan, one = part.kernel.plan, (examples, *part.shape)
+    every = (part.steps - part.lead_in, *one)
+    sums = [SUM + name for name in plan.summed]
+    return [*((name, every) for name in plan.recorded), *((n, one) for n in (*plan.final, *sums))]
+
+
+class _Member(ctypes.Structure):
+    _fields_ = [
+        *(
+            (name, ctypes.c_long)
+            for name in (
+                "size", "start", "steps", "lead", "inputs", "recorded", "final", "summed",
+                "carried", "later", "accumulated", "learned",
+            )
+        ),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "final_carried", "final_later", "learned_place", "f", "in", "par", "times", "out",
+                "grad", "to", "learned_to",
+            )
+        ),
+    ]  # fmt: skip
+
+
+class _Wire(ctypes.Structure):
+    _fields_ = [
+        *((n, ctypes.c_long) for n in ("source", "target", "input", "delay", "own", "synapses")),
+        *((name, ctypes.c_void_p) for name in ("first", "to", "weight", "gradient")),
+    ]
+
+
+class _All(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_long)
+        for name in ("members", "wires", "examples", "threads", "latency", "cut", "segment")
+    ]
+
+
+class _Gradients(NamedTuple):
+    """Arrays of the backward pass: of each population but the last ones, of each wire.
+
+    Attributes
+    ----------
+    results
+        The gradients of the results, None where there is none.
+    known, initial
+        Those of the known input by name, and of the initial values, which are computed.
+    weights
+        Those of the weights for each thread, or None.
+    """
+
+    results: list[Sequence[Tensor | None]]
+    known: list[dict[str, Tensor]]
+    initial: list[list[Tensor]]
+    weights: list[Tensor | None]
+
+
+class _Call:
+    """The arguments of a call of C++, and all arrays that they point to."""
+
+    def __init__(
+        self, together: Together, tensors: Sequence[Tensor], gradients: _Gradients | None = None
+    ) -> None:
+        self._together, self._gradients, self._kept = together, gradients, list[Any]()
+        rest = iter(tensors)
+        self._tensors = [[next(rest) for _ in part.tensors] for part in together.parts]
+        self._weights = list(rest)
+
+    def __call__(self, function: str, outputs: Sequence[Sequence[Tensor | None]]) -> None:
+        together, plan = self._together, self._together.parts[0].kernel.plan
+        count, wires = len(together.parts), len(together.sent)
+        every = _All(
+            count, wires, together.examples, together.threads, plan.latency, together.cut,
+            together.segment,
+        )  # fmt: skip
+        members = (_Member * count)(*map(self._member, range(count), outputs))
+        _loop(plan.real)[function](
+            ctypes.byref(every), members, (_Wire * max(wires, 1))(*map(self._wire, range(wires)))
+        )
+
+    def _at(self, array: Any) -> int:
+        """Return the address of an array of C, which is kept."""
+        self._kept.append(array)
+        return ctypes.addressof(array)
+
+    def _member(self, number: int, outputs: Sequence[Tensor | None]) -> _Member:
+        part, tensors, gradients = (
+            self._together.parts[number], self._tensors[number], self._gradients
+        )  # fmt: skip
+        plan = part.kernel.plan
+        known = dict(zip(part.arriving, tensors, strict=False))
+        ordered, inputs = [*plan.later, *plan.accumulated], [*plan.step.inputs]
+        places = (
+            [plan.carried.index(name) for name in plan.final],
+            [plan.later.index(name) for name in plan.final],
+            [ordered.index(name) for name in plan.learned],
+        )
+        arrays = (
+            [known.get(name) for name in inputs], tensors[len(part.arriving) :], part.times,
+            outputs, gradients.results[number] if gradients else [],
+            [gradients.known[number].get(name) if gradients else None for name in inputs],
+            gradients.initial[number] if gradients else [],
+        )  # fmt: skip
+        return _Member(
+            torch.Size(part.shape).numel(), part.start, part.steps, part.lead_in, len(inputs),
+            len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
+            len(plan.later), len(plan.accumulated), len(plan.learned),
+            *(self._at((ctypes.c_long * max(len(each), 1))(*each)) for each in places),
+            self._at(part.kernel.steps()),
+            *(
+                each.data_ptr() if isinstance(each, Tensor) else self._at(pointers(each))
+                for each in arrays
+            ),
+        )  # fmt: skip
+
+    def _wire(self, number: int) -> _Wire:
+        wire, (source, target), name, _ = self._together.sent[number]
+        weight = self._weights[number]
+        place = [*self._together.parts[target].kernel.plan.step.inputs].index(name)
+        gradient = self._gradients.weights[number] if self._gradients else None
+        return _Wire(
+            source, target, place, wire.delay, source == target, len(weight),
+            *(each.data_ptr() for each in (wire.first, wire.target, weight)),
+            None if gradient is None else gradient.data_ptr(),
+        )  # fmt: skip
+
+
+class _Presentation(torch.autograd.Function):
+    """All steps, forward and backward."""
+
+    @staticmethod
+    def forward(ctx: Any, together: Together, *tensors: Tensor) -> tuple[Tensor, ...]:
+        like = together.parts[0].times
+        tensors = tuple(each.to(like.dtype).contiguous() for each in tensors)
+        outputs = [
+            [like.new_empty(shape) for _, shape in _outputs(part, together.examples)]
+            for part in together.parts
+        ]
+        _Call(together, tensors)("forward", outputs)
+        ctx.together = together
+        ctx.save_for_backward(*tensors)
+        ctx.set_materialize_grads(False)
+        return tuple(each for own in outputs for each in own)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        together, tensors = ctx.together, ctx.saved_tensors
+        rest, given = iter(gradients), zip(tensors, ctx.needs_input_grad[1:], strict=True)
+        arrays = _Gradients([], [], [], [])
+        for part in together.parts:
+            own = [next(rest) for _ in _outputs(part, together.examples)]
+            arrays.results.append([None if each is None else each.contiguous() for each in own])
+            known = {name: next(given) for name in part.arriving}
+            arrays.known.append(
+                {n: torch.zeros_like(each) for n, (each, need) in known.items() if need}
+            )
+            _ = [next(given) for _ in part.kernel.plan.parameters]
+            one = (together.examples, *part.shape)
+            arrays.initial.append([part.times.new_empty(one) for _ in part.kernel.plan.learned])
+        for weight, need in given:
+            parts = weight.new_zeros((together.threads, len(weight))) if need else None
+            arrays.weights.append(parts)
+        nothing: list[Sequence[Tensor | None]] = [[None] * len(own) for own in arrays.results]
+        _Call(together, tensors, arrays)("backward", nothing)
+        found: list[Tensor | None] = []
+        for part, to, learned in zip(together.parts, arrays.known, arrays.initial, strict=True):
+            plan = part.kernel.plan
+            sums = dict(zip(plan.learned, learned, strict=True))
+            found += [to.get(name) for name in part.arriving]
+            found += [
+                sums[n].sum_to_size(part.initial[n].shape) if n in sums else None
+                for n in plan.parameters
+            ]
+        found += [None if each is None else each.sum(0) for each in arrays.weights]
+        return None, *found
+
+
+@functools.cache
+def _loop(real: str) -> ctypes.CDLL:
+    template = files("bioae.trainers.mirror.compiled") / "templates" / "component.cpp"
+    text = template.read_text(encoding="utf-8")
+    # Contraction changes no spike, see the loop of a layer.
+    return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)
