@@ -111,6 +111,8 @@ _MEANING = {
     "decoder": "a table, see [decoders](#decoders); `max` by default",
     "clock": '`"staggered"` or `"common"`: the windows of presentations, see '
     "[graphs](timing.md#in-a-graph)",
+    "carry_over": "whether presentations start from the state in which the one before ended, on a "
+    "common clock, see [timing](timing.md#carry-over)",
     "layers": "the layers of a chain, from the input's side, see [layers](#layers)",
     "populations": "the populations of a graph, in place of layers, see "
     "[populations](#populations-and-projections); the decoder reads the last one",

@@ -53,7 +53,7 @@ class NetworkConfig(Shown, Table):
     """
 
     newer: ClassVar[frozenset[str]] = frozenset(
-        {"task", "synapses", "layers", "populations", "projections", "clock"}
+        {"task", "synapses", "layers", "populations", "projections", "clock", "carry_over", "rest"}
     )
 
     input_shape: Annotated[tuple[Size, ...], Strict(False)] = Field(
@@ -65,6 +65,14 @@ class NetworkConfig(Shown, Table):
     clock: ClockName = Field(
         "staggered", description="whether windows of presentations begin later in deeper layers, "
         "or at the same time in all"
+    )  # fmt: skip
+    carry_over: bool = Field(
+        False, description="whether presentations start from the state in which the one before "
+        "ended, without a reset; on a common clock"
+    )  # fmt: skip
+    rest: str | None = Field(
+        None, description="the time without input after each presentation, which results leave "
+        "out; with `carry_over`"
     )  # fmt: skip
     neuron: str = Field("lif", description="the neuron model of layers without `neuron`")
     latent: str | None = Field(None, description="the name of the latent layer")
@@ -87,7 +95,7 @@ class NetworkConfig(Shown, Table):
         default_factory=dict, description="synapse models, likewise"
     )
 
-    @field_validator("dt", mode="before")
+    @field_validator("dt", "rest", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
         return as_text(value)
@@ -106,6 +114,11 @@ class NetworkConfig(Shown, Table):
         self._check_encoder()
         if bool(self.layers) == bool(self.populations) or (self.layers and self.projections):
             raise ValueError("expected either `layers`, or `populations` and `projections`")
+        if self.carry_over and self.clock != "common":
+            raise ValueError('carry_over needs clock = "common": on a staggered one, spikes under '
+                             "way at the end of a window have no step in the next")  # fmt: skip
+        if self.rest is not None and not self.carry_over:
+            raise ValueError("rest needs carry_over = true: presentations begin with a reset")
         names = [each.name for each in self.members]
         twice = {name for name in names if names.count(name) > 1 or name == "input"}
         if twice:
@@ -409,7 +422,16 @@ class NetworkConfig(Shown, Table):
         schedule = SCHEDULES[self.schedule]
         if self.clock == "common":
             schedule = replace(schedule, lead_in=0)
-        return Timing(schedule, self.steps)
+        return Timing(schedule, self.steps, self._rest_steps, self.carry_over)
+
+    @property
+    def _rest_steps(self) -> int:
+        from bioae.equations.quantities import time_in_seconds
+
+        if self.rest is None:
+            return 0
+        rest = time_in_seconds(self.rest, where="network, rest", error=NetworkError)
+        return round(rest / self.dt_seconds)
 
     @cached_property
     def dt_seconds(self) -> float:

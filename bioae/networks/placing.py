@@ -43,6 +43,9 @@ class _Description(Protocol):
     def clock(self) -> str: ...
 
     @property
+    def carry_over(self) -> bool: ...
+
+    @property
     def neuron(self) -> str: ...
 
     @property
@@ -254,6 +257,12 @@ def _placed(
         rule = None
         if projection.sign is not None and projection.fixed is not None:
             raise NetworkError("fixed weights have no `sign`", where=where.rpartition(",")[0])
+        graded = projection.source == ENCODER and config.encoder.graded
+        if config.carry_over and graded and projection.delay is not None:
+            raise NetworkError(
+                "graded input with a delay does not carry over", where=where.rpartition(",")[0],
+                expected="no delay", found=str(projection.delay),
+            )  # fmt: skip
         if synapse is not None:
             rule = config.synapse(synapse)
             _check_plastic(config, projection, model, rule, where=where)

@@ -71,15 +71,21 @@ class Timing:
         The order of the slots.
     steps
         Steps T of a presentation.
+    rest
+        Steps without input after each presentation, which results leave out.
+    carry_over
+        Whether each presentation starts from the state in which the one before ended.
     """
 
     schedule: Schedule
     steps: int
+    rest: int = 0
+    carry_over: bool = False
 
     @property
     def period(self) -> int:
         """Steps between the starts of two presentations."""
-        return self.steps + self.schedule.lead_in
+        return self.steps + self.schedule.lead_in + self.rest
 
     def start(self, depth: int) -> int:
         """Return the step at which a layer is reset for the first presentation."""
@@ -103,6 +109,8 @@ class Timing:
         own
             Whether the target is the source.
         """
+        if self.carry_over:  # spikes of the presentation before arrive, too
+            return range(self.period)
         late = self.schedule.at_once - lag
         return range((-self.schedule.lead_in if own else 0) - late, self.steps - late)
 
@@ -115,6 +123,8 @@ class Timing:
 
     def learning(self, lag: int) -> LearningSteps:
         """Return the steps of the target's window in which a pathway learns, of a lag of 0 or 1."""
+        if self.carry_over:  # in every step, without a reset
+            return LearningSteps(-1, 0, self.period - 1)
         own = 1 - self.schedule.at_once
         first = own if lag else -self.schedule.lead_in
         return LearningSteps(first, own, self.steps - (1 if lag else 2))

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bioae.networks.network import Network
@@ -24,7 +23,7 @@ from bioae.simulation.results.chunk import Chunk
 if TYPE_CHECKING:
     from bioae.runs.tables import OptimiserSettings
 
-Arrays = Mapping[str, NDArray[np.float64]]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 class Runner(ABC):
@@ -113,6 +112,8 @@ class Engine(ABC):
 
     network: Network
     backend: Backend
+    #: The state in which earlier presentations ended, by name, where it carries over.
+    carried: Arrays = field(default_factory=dict)
 
     @abstractmethod
     def check(self) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from bioae.errors import OutputError
+from bioae.errors import InputError, OutputError
 from bioae.files import check_output
 from bioae.networks.network import Network
 from bioae.progress import Progress, counted
 from bioae.simulation.backend import LABELS, Backend
-from bioae.simulation.engine import Engine, Finished
+from bioae.simulation.engine import Arrays, Engine, Finished
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
@@ -100,9 +100,12 @@ class Simulation:
         folder = parts_folder(path)
         if not resume:
             remove_parts(folder)
-        parts = Parts.of(folder, self.identity, len(self.presented))
+        in_order = self.network.config.carry_over
+        parts = Parts.of(folder, self.identity, len(self.presented), in_order=in_order)
         whole: xr.DataTree | None = None  # a run of one chunk needs no parts
-        with closing(self.run(parts.finished, progress=progress)) as running:
+        carried = parts.carried if in_order else {}
+        running = self.run(parts.finished, carried=carried, progress=progress)
+        with closing(running):
             for part, each in running:
                 if part == slice(0, len(self.presented)):
                     whole = self.tree(each)
@@ -115,15 +118,24 @@ class Simulation:
         remove_parts(folder)
 
     def run(
-        self, finished: Sequence[slice] = (), *, progress: Progress | bool | None = None
+        self,
+        finished: Sequence[slice] = (),
+        *,
+        carried: Arrays | None = None,
+        progress: Progress | bool | None = None,
     ) -> Finished:
-        """Run the unfinished presentations, and yield each part when it is finished."""
+        """Run the unfinished presentations, and yield each part when it is finished.
+
+        `carried` is the state after the finished ones, where it carries over.
+        """
         total, done = len(self.presented), sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
         size = self.backend.chunk or self.engine.chunk_size
         size = max(1, min(size, -(-total // workers)))
         # Workers receive the engine, and need no client.
-        engine = replace(self.engine, backend=replace(self.backend, workers=1))
+        engine = replace(
+            self.engine, backend=replace(self.backend, workers=1), carried=carried or {}
+        )
         build, parts = partial(engine.runner, size), missing(total, finished, size)
         label = LABELS[self.backend.target]
         with (
@@ -149,6 +161,11 @@ class Simulation:
     def _sharing(self) -> tuple[Callable[..., Finished], int]:
         """Return the function that runs parts of a build, and the number of its workers."""
         workers, presented = self.backend.workers, self.presented
+        if self.network.config.carry_over and workers != 1:
+            raise InputError(
+                "presentations that carry over run one after another", where="workers",
+                expected="1", found=str(workers),
+            )  # fmt: skip
         if isinstance(workers, int):
             self.engine.check()
             return partial(run_in_processes, presented=presented, workers=workers), workers

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bioae.noise import Key
 from bioae.trainers.mirror.connections.pathways import Arrived, Sender, add
-from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
+from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun, Values
 
 
 class Member:
@@ -64,11 +64,18 @@ class Member:
         self._spikes: list[Tensor] = []
         self._recorded: dict[str, list[Tensor]] = {name: [] for name in record}
         self._arrived: list[Arrived | None] = []
+        #: The steps before the presentation whose spikes are known.
+        self._before = 0
+
+    def carry_on(self, values: Values, sent: Tensor) -> None:
+        """Start from values, and from the spikes of the steps before (time, example, ...)."""
+        self.values |= values
+        self._spikes, self._before = list(sent), len(sent)
 
     def fired(self, step: int, delay: int, *, own: bool) -> Tensor | None:
         """Return the spikes that arrive in a step after a delay; None: there are none."""
         # Where synapses come before thresholds, spikes of the step before arrive.
-        place = step - self.start - delay - (not self.neuron.schedule.at_once)
+        place = step - self.start + self._before - delay - (not self.neuron.schedule.at_once)
         inside = (0 if own else self._lead_in) <= place < len(self._spikes)
         return self._spikes[place] if inside else None
 
@@ -106,7 +113,7 @@ class Member:
     def ran(self, first: int) -> PopulationRun:
         """Return the records (time, example, ...) of a presentation from a step of the network."""
         recorded = {name: torch.stack(each) for name, each in self._recorded.items()}
-        return PopulationRun(recorded, self._arrived, self.start - first)
+        return PopulationRun(recorded, self._arrived, self.values, self.start - first)
 
 
 def run_together(members: Mapping[str, Member]) -> dict[str, PopulationRun]:

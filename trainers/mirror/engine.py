@@ -9,7 +9,7 @@ import torch
 
 from bioae.errors import InputError
 from bioae.networks.plasticity import check_averaged, check_chain, rules_of
-from bioae.simulation.engine import Engine, Learner, Runner, Updates
+from bioae.simulation.engine import Arrays, Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.trainers.mirror.network import NetworkMirror
@@ -46,7 +46,7 @@ class MirrorEngine(Engine):
         """Derive the mirror, and run chunks on it within a block."""
         dtype = getattr(torch, self.backend.dtype)
         mirror = NetworkMirror(self.network, dtype=dtype).eval()
-        yield _MirrorRunner(mirror, tuple(self.backend.record))
+        yield _MirrorRunner(mirror, tuple(self.backend.record), self.carried)
 
     @contextmanager
     def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
@@ -61,18 +61,22 @@ class MirrorEngine(Engine):
 
 
 class _MirrorRunner(Runner):
-    def __init__(self, mirror: NetworkMirror, record: tuple[str, ...]) -> None:
+    def __init__(self, mirror: NetworkMirror, record: tuple[str, ...], carried: Arrays) -> None:
         self._mirror, self._record = mirror, record
+        self._carried = {name: torch.from_numpy(values) for name, values in carried.items()}
 
     @torch.no_grad()
     def run(self, presented: Presentations, part: slice) -> Chunk:
         drive = torch.from_numpy(presented.drive(part))
-        activity = self._mirror(drive, record=self._record, key=presented.key(part))
+        key, start = presented.key(part), self._carried
+        activity = self._mirror(drive, record=self._record, key=key, start=start)
+        self._carried = activity.final
         layers = tuple(
             layer_spikes(placed, activity.layers[placed.name])
             for placed in self._mirror.config.placed
         )
-        return Chunk(layers, activity.output.double().numpy())
+        carried = {name: values.numpy() for name, values in activity.final.items()}
+        return Chunk(layers, activity.output.double().numpy(), carried)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran

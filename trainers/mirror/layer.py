@@ -21,7 +21,7 @@ from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
 from bioae.noise import Key, population_number
-from bioae.trainers.mirror.activity import LayerActivity, Potential
+from bioae.trainers.mirror.activity import SENT, LayerActivity, Potential, Start
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.component import Sent
 from bioae.trainers.mirror.compiled.kernel import Part, Path
@@ -165,20 +165,24 @@ class LayerMirror(nn.Module):
         potential: Potential | None,
         record: Collection[str] = (),
         key: Key | None = None,
+        start: Start | None = None,
     ) -> LayerActivity:
         """Run a presentation on the output of the sources (time, example, ...), by their names."""
         if self._compiled is not None and self.alone:
             try:
+                if start is not None:
+                    raise Unsupported("state that carries over")
                 return self._run_compiled(self._compiled, emitted, potential, record, key)
             except Unsupported as reason:
                 self.leave_uncompiled(str(reason))
         run = self.neuron(
-            self.arriving(emitted),
+            self.arriving(emitted, start),
             recurrence=self.recurrence,
             record={"_spike", *record},
             key=key,
+            start=start and start.of(self.placed.name),
         )
-        return self.activity(run, potential, key)
+        return self.activity(run, potential, key, start)
 
     def leave_uncompiled(self, reason: str) -> None:
         """Say why the layer runs uncompiled; raise NetworkError if it is to be compiled."""
@@ -190,17 +194,29 @@ class LayerMirror(nn.Module):
         warn_uncompiled(self.placed.name, reason)
 
     def activity(
-        self, run: PopulationRun, potential: Potential | None, key: Key | None
+        self,
+        run: PopulationRun,
+        potential: Potential | None,
+        key: Key | None,
+        start: Start | None = None,
     ) -> LayerActivity:
         """Return the activity of a layer that ran, with its potential U."""
-        spikes = run.recorded.pop("_spike")
+        spikes, final = run.recorded.pop("_spike"), {self.placed.name: (self.neuron, run)}
         activity = LayerActivity(self.placed.name, spikes, states=run.recorded)
         if potential is not None:
-            variable = self.placed.readout.decoded
-            readout = self.readout(run.arrived, record=[variable], key=key, before=run.before)
-            trace = readout.recorded[variable]
-            activity.potential = trace if potential == "all" else None
+            variable, name = self.placed.readout.decoded, f"{self.placed.name}.readout"
+            options: dict[str, Any] = {"key": key, "before": run.before}
+            options["start"] = start and start.of(name)
+            read = self.readout(run.arrived, record=[variable], **options)
+            trace, final[name] = read.recorded[variable], (self.readout, read)
+            activity.potential = trace if potential == "all" or start else None
             activity.final_potential = trace[-1]
+        if start is not None:
+            activity.final = {
+                f"{owner}/{name}": value
+                for owner, (mirror, ran) in final.items()
+                for name, value in mirror.carried(ran.final, len(spikes)).items()
+            }
         return activity
 
     def _run_compiled(
@@ -319,15 +335,17 @@ class LayerMirror(nn.Module):
             return None
         return lambda spikes: reduce(add, (send(spikes) for send in own))
 
-    def arriving(self, emitted: Emitted) -> list[Arrived | None]:
+    def arriving(self, emitted: Emitted, start: Start | None = None) -> list[Arrived | None]:
         """Return the input in each step of a period, but for that from the layers `inside`.
 
         Parameters
         ----------
         emitted
             The output of the sources (time, example, ...), by their names.
+        start
+            The state from which the presentation starts, if it carries over.
         """
-        return self._over(emitted, self._outer)
+        return self._over(emitted, self._outer, 0 if start is None else start.before)
 
     @property
     def _outer(self) -> list[PlacedProjection]:
@@ -335,7 +353,13 @@ class LayerMirror(nn.Module):
         return [each for each, _ in self.pathways if each.source not in self._inside]
 
     def member(
-        self, emitted: Emitted, record: Collection[str], key: Key | None, *, keep: bool
+        self,
+        emitted: Emitted,
+        record: Collection[str],
+        key: Key | None,
+        *,
+        keep: bool,
+        start: Start | None = None,
     ) -> Member:
         """Return the population as a member of those that are stepped together."""
         senders = [
@@ -344,24 +368,33 @@ class LayerMirror(nn.Module):
             if each.source in self._inside
         ]
         examples = next(iter(emitted.values())).shape[1]
-        return Member(
-            self.neuron, self.placed.depth, self.arriving(emitted), senders,
+        member = Member(
+            self.neuron, self.placed.depth, self.arriving(emitted, start), senders,
             examples=examples, record=("_spike", *record), keep=keep, key=key,
         )  # fmt: skip
+        if start is not None:
+            values = start.of(self.placed.name)
+            member.carry_on(values, values.pop(SENT))
+        return member
 
     def _over(
-        self, emitted: Emitted, projections: Collection[PlacedProjection], *, empty: bool = False
+        self,
+        emitted: Emitted,
+        projections: Collection[PlacedProjection],
+        before: int = 0,
+        *,
+        empty: bool = False,
     ) -> list[Arrived | None]:
         """Return the input from known spikes, by some projections, in each step of a period.
 
         Input of no step at all is that of the first one, of 0, unless it may be `empty`.
         """
         first, names = next(iter(emitted.values())), {each.name for each in projections}
-        steps = len(first) + self.neuron.schedule.lead_in
+        steps = len(first) - before + self.neuron.schedule.lead_in
         arriving: list[Arrived | None] = [None] * steps
         for each, pathway in self.pathways:
             if each.name in names:
-                found = pathway.over(emitted[each.source], self.weights_of(each), steps)
+                found = pathway.over(emitted[each.source], self.weights_of(each), steps, before)
                 arriving = [add(one, other) for one, other in zip(arriving, found, strict=True)]
         if not empty and not any(arriving):  # nothing says how many examples there are
             zero = first.new_zeros(first.shape[1], *self.placed.shape)

@@ -19,7 +19,7 @@ from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.networks.plasticity import check_weights_alone
 from bioae.noise import Key
-from bioae.trainers.mirror.activity import Activity, LayerActivity, Potential
+from bioae.trainers.mirror.activity import SENT, Activity, LayerActivity, Potential, Start
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.component import Together
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
@@ -117,9 +117,14 @@ class NetworkMirror(nn.Module):
         return layers
 
     def forward(
-        self, drive: Tensor, *, record: Collection[str] = (), key: Key | None = None
+        self,
+        drive: Tensor,
+        *,
+        record: Collection[str] = (),
+        key: Key | None = None,
+        start: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> Activity:
-        """Run a presentation.
+        """Run a presentation; of a network that carries over, one for each example in order.
 
         Parameters
         ----------
@@ -131,25 +136,56 @@ class NetworkMirror(nn.Module):
         key
             The key of the neurons' noise: the seed and the examples' numbers. It may be None if no
             model is noisy.
+        start
+            The `Activity.final` of the presentation before, in a network that carries over.
 
         Raises
         ------
         InputError
             If a model is noisy and there is no key.
         """
+        if self.config.carry_over and drive.shape[1] > 1:  # one after another
+            parts: list[Activity] = []
+            for n in range(drive.shape[1]):
+                own, begin = key and key.of(n), parts[-1].final if parts else start
+                one = drive[:, n : n + 1]
+                parts.append(self.forward(one, record=record, key=own, start=begin))
+            return Activity.joined(parts)
         decoder, layers = self.config.decoder, self.layers
         *_, last = layers
         found: dict[str, LayerActivity] = {}
+        begun = self._start(start, drive) if self.config.carry_over else None
         emitted = {ENCODER: self.received(drive)}
+        if begun is not None:
+            quiet = drive.new_zeros(self.config.timing.rest, *drive.shape[1:])
+            emitted = {ENCODER: begun.after(ENCODER, torch.cat([drive, quiet]).to(self._anchor))}
         for component in self._components:
             potentials = {name: self._potential(last=name == last) for name in component}
-            found |= self.run(component, emitted, potentials, record=record, key=key)
-            emitted |= {name: found[name].spikes for name in component}
-        activities = {name: found[name] for name in layers}
+            found |= self.run(component, emitted, potentials, record=record, key=key, start=begun)
+            for name in component:
+                sent = found[name].spikes
+                emitted[name] = sent if begun is None else begun.after(name, sent)
+        activities, carried = {name: found[name] for name in layers}, dict[str, Tensor]()
+        if begun is not None:
+            carried = begun.sent(emitted)
+            for name, each in found.items():
+                carried |= each.final
+                activities[name] = each.of_window(self.config.steps)
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
         decoded = decoder.decode(activity, default_scale=self.config.default_scale)
-        return Activity(activities, decoded.reshape(-1, *self.config.output_shape))
+        return Activity(activities, decoded.reshape(-1, *self.config.output_shape), carried)
+
+    def _start(self, values: Mapping[str, Tensor], drive: Tensor) -> Start:
+        """Return the state from which a presentation starts; before the first, nothing was sent."""
+        paths = [path for layer in self.layers.values() for _, path in layer.pathways]
+        before = max((path.lag + delay for path in paths for delay in path.delays), default=0)
+        shapes = {ENCODER: drive.shape[2:]} | {n: e.placed.shape for n, e in self.layers.items()}
+        silent = {
+            f"{name}/{SENT}": self._anchor.new_zeros(before, drive.shape[1], *shape)
+            for name, shape in shapes.items()
+        }
+        return Start(before, {**silent, **values})
 
     def run(
         self,
@@ -159,6 +195,7 @@ class NetworkMirror(nn.Module):
         *,
         record: Collection[str] = (),
         key: Key | None = None,
+        start: Start | None = None,
     ) -> dict[str, LayerActivity]:
         """Run the layers of a component, which receive what others `emitted`; see `forward`."""
         layers = self.layers
@@ -170,18 +207,24 @@ class NetworkMirror(nn.Module):
         joined = len(names) > 1 or not layers[names[0]].alone
         if joined and all(layers[name].compiles for name in names):
             try:
+                if start is not None:
+                    raise Unsupported("state that carries over")
                 return self._run_compiled(names, emitted, potentials, states, key)
             except Unsupported as reason:
                 layers[names[0]].leave_uncompiled(str(reason))
         if len(component) > 1:
             members = {
-                n: layers[n].member(emitted, states[n], key, keep=potentials.get(n) is not None)
+                n: layers[n].member(
+                    emitted, states[n], key, keep=potentials.get(n) is not None, start=start
+                )
                 for n in component
             }
             ran = run_together(members)
-            return {n: layers[n].activity(ran[n], potentials.get(n), key) for n in component}
+            return {n: layers[n].activity(ran[n], potentials.get(n), key, start) for n in component}
         return {
-            n: layers[n](emitted, potential=potentials.get(n), record=states[n], key=key)
+            n: layers[n](
+                emitted, potential=potentials.get(n), record=states[n], key=key, start=start
+            )
             for n in component
         }
 

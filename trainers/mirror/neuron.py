@@ -41,12 +41,15 @@ class PopulationRun(NamedTuple):
         The recorded states by name (time, example, ...).
     arrived
         The input of each step of the period, recurrent input included.
+    final
+        The values after the last step.
     before
         The steps from that from which truncation is counted to the first one.
     """
 
     recorded: dict[str, Tensor]
     arrived: list[Arrived | None]
+    final: Values
     before: int = 0
 
 
@@ -166,6 +169,7 @@ class NeuronMirror(nn.Module):
         record: Collection[str] = (),
         key: Key | None = None,
         before: int = 0,
+        start: Values | None = None,
     ) -> PopulationRun:
         """Run a presentation.
 
@@ -181,9 +185,11 @@ class NeuronMirror(nn.Module):
             The key of the noise, if the model is noisy.
         before
             See `PopulationRun`.
+        start
+            The values from which it starts, if it carries over, see `carried`.
         """
         present = next(tensor for each in arriving if each for tensor in each.values())
-        values = self.start(len(present), key)
+        values = self.start(len(present), key) | (start or {})
         run = self._segment
         if self.backward.recompute is not None and torch.is_grad_enabled():
             run = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
@@ -201,7 +207,8 @@ class NeuronMirror(nn.Module):
         # Not `stack`, which would change the memory layout of images.
         joined = {name: torch.cat(steps) for name, steps in recorded.items()}
         shape = (-1, *present.shape)
-        return PopulationRun({name: tensor.view(shape) for name, tensor in joined.items()}, arrived)
+        views = {name: tensor.view(shape) for name, tensor in joined.items()}
+        return PopulationRun(views, arrived, values)
 
     def _segment(
         self,
@@ -233,6 +240,14 @@ class NeuronMirror(nn.Module):
         """Return the values that one step passes to the next, detached."""
         carried = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
         return {name: values[name].detach() for name in carried}
+
+    def carried(self, values: Values, steps: int) -> Values:
+        """Return the values, detached, from which the next presentation starts, after `steps`."""
+        fixed = self.program.model.persistent
+        values = {name: each for name, each in self.detached(values).items() if name not in fixed}
+        if self.program.refractory:  # times count from the start of the presentation
+            values["lastspike"] = values["lastspike"] - steps * self.dt
+        return values
 
     def step(
         self,

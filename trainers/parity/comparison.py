@@ -19,6 +19,7 @@ from bioae.datasets import Data, DataOptions
 from bioae.equations.arrays.functions import rounded
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
+from bioae.errors import NetworkError
 from bioae.networks.artefact import NetworkLike, network_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
@@ -149,6 +150,11 @@ class Comparison:
     def __init__(
         self, network: Network, data: Data | Any, engines: Engines, *, name: str, seed: int = 0
     ) -> None:
+        if network.config.carry_over:
+            raise NetworkError(
+                "parity compares presentations that start from known states", where="carry_over",
+                expected="false", hint="Compare network.with_time(carry_over=False, rest=None)",
+            )  # fmt: skip
         self._network, self._data, self._engines = network, data, engines
         self._name, self._seed = name, seed
         self._placed = network.config.placed

@@ -213,7 +213,8 @@ class _Script:
         scale = constant_values(program, neurons.parameters, dt=neurons.dt, n=neurons.size)
         site, key = program.draws[BACKGROUND_DRAW], self.presented.key()
         drawn = np.empty((len(self.presented), timing.period, placed.size))
-        for row, step in enumerate(range(-timing.schedule.lead_in, timing.steps)):
+        for row in range(timing.period):
+            step = row - timing.schedule.lead_in
             place = {"step": step, "call": site.call, "population": neurons.number}
             drawn[:, row] = draw(site.distribution, key, **place, count=placed.size)
         values: NDArray[Any] = scale[BACKGROUND] * drawn

@@ -7,6 +7,7 @@ from bioae.simulation.code_runners.runners import (
     ConditionalRunner,
     SpikeCounter,
     SpikeRecorder,
+    StopRunner,
     ValueRecorder,
     vectorise_thresholds,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "ConditionalRunner",
     "SpikeCounter",
     "SpikeRecorder",
+    "StopRunner",
     "ValueRecorder",
     "vectorise_thresholds",
 ]

@@ -57,6 +57,25 @@ class ConditionalRunner(TemplateRunner):
         )
 
 
+class StopRunner(TemplateRunner):
+    """The end of a run after the step in which a condition on shared variables holds.
+
+    Parameters
+    ----------
+    group
+        The group.
+    condition
+        Brian2 code of its shared variables.
+    name
+        As for any Brian2 object.
+    """
+
+    _template_package = __package__
+
+    def __init__(self, group: Group, condition: str, *, name: str) -> None:
+        super().__init__(group, "stop", f"_holds = {condition}", when="end", name=name)
+
+
 class SpikeCounter(TemplateRunner):
     """Number of a group's spikes, in steps in which a condition holds; in all others it is 0.
 

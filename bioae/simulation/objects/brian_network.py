@@ -38,6 +38,7 @@ from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, P
 from bioae.simulation.objects.reading import Monitors
 from bioae.simulation.objects.script_synapses import ScriptSynapses
 from bioae.simulation.objects.traces import Traces
+from bioae.simulation.objects.under_way import SpikesUnderWay
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.results.describe import result_of
@@ -89,6 +90,9 @@ class BrianNetwork(Shown):
         Whether the network learns, by its synapse models.
     state
         The learned state, from which the next run starts.
+    carried
+        The rest of the state in which the last run ended, by group and variable, where it carries
+        over to the next one.
     presented
         The presentations of the last `present`.
     """
@@ -116,6 +120,7 @@ class BrianNetwork(Shown):
         draws = config.noisy or any(rule.draws for rule in rules.values())
         # Before there are objects of Brian2, which warn if they are not used.
         self.state = PlasticState(learners, network.weights)
+        self.carried: dict[str, NDArray[Any]] = {}
         self.clock = PresentationClock(
             config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
         )
@@ -132,6 +137,7 @@ class BrianNetwork(Shown):
         self.spikes = self._spikes(compact=compact)
         self.states = self._states(record or {})
         self.synapses: dict[str, AnySynapses] = {}
+        self._under_way: list[SpikesUnderWay] = []
         for placed in config.placed:
             self.synapses |= self._pathways(placed, arrays[placed.name], rules)
         self.network = self._assembled()
@@ -170,27 +176,49 @@ class BrianNetwork(Shown):
     def start_arrays(
         self, presentations: int, held: Mapping[str, NDArray[np.float64]]
     ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
-        """Yield the values from which groups start to learn: group, variable, values.
+        """Yield the values from which a run starts: group, variable, values.
 
-        They learn from a number of presentations, with these modulators; the others are padding.
+        It learns from a number of presentations, with these modulators; the others are padding.
         """
         for owner, kind, group in self.learners:
             for name, values in group.start_arrays(self.state.get(owner, kind)).items():
                 yield group, name, values
+        for key, group, name in self._carriers:
+            if key in self.carried:
+                yield group, name, self.carried[key]
         yield from self._lesson(presentations, held)
+
+    @property
+    def _carriers(self) -> list[tuple[str, Group, str]]:
+        """The variables that carry over: their keys in `carried`, groups and names."""
+        if not self.timing.carry_over:
+            return []
+        traces = [each for path in self.plastic.values() for each in path.traces.values()]
+        groups = [self.input, *self.populations.values(), *self.synapses.values(), *traces]
+        groups += self._under_way
+        groups += [self.readout] if self.readout is not None else []
+        return [
+            (f"{group.name}.{name}", group, name)
+            for group in groups
+            for name in getattr(group, "carried", ())
+        ]
 
     def _lesson(
         self, presentations: int, held: Mapping[str, NDArray[np.float64]]
     ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
         """Yield the values of `start_arrays` that do not depend on what was learned before."""
-        for *_, group in self.learners:  # what follows the last example teaches nothing
+        counted = [group for *_, group in self.learners]
+        for group in [*counted, self.input] if self.timing.carry_over else counted:
+            # What follows the last example teaches nothing.
             yield group, LEARNED, np.array([presentations], np.int32)
         for synapses in self.plastic.values():
             for name, values in synapses.held_arrays(held).items():
                 yield synapses, name, values
 
     def keep_state(self) -> None:
-        """Set `state` to the learned values of the groups after a run."""
+        """Set `state` and `carried` to the values of the groups after a run."""
+        for key, group, name in self._carriers:
+            self.carried[key] = np.array(group.variables[name].get_value())
         for owner, kind, group in self.learners:
             self.state.set(owner, kind, group.learned)
 
@@ -347,6 +375,7 @@ class BrianNetwork(Shown):
             placed.model.targets,
             arrays.biases,
             placed.persistent if self.learning else (),
+            () if self.learning else placed.persistent,
         )
         population = Population(neurons, self.clock, self._name(placed.name))
         self.populations[placed.name] = population
@@ -388,7 +417,9 @@ class BrianNetwork(Shown):
             elif self._connectivity == "shared" and not delay.ndim:
                 pathways[name] = pathway.shared(source, population)
             else:  # synapses that differ in delay share no weights
-                pathways[name] = pathway.unrolled(source, population)
+                pathways[name] = unrolled = pathway.unrolled(source, population)
+                if self.timing.carry_over and delay.any():
+                    self._under_way.append(SpikesUnderWay(unrolled, int(delay.max())))
         return pathways
 
     def _in_script(
@@ -448,7 +479,7 @@ class BrianNetwork(Shown):
         parts: list[Any] = [self.input, *self.populations.values(), *self.synapses.values()]
         parts += [each for synapses in self.plastic.values() for each in synapses.traces.values()]
         parts += [*self.spikes.values(), *self.states.values()]
-        parts += [self.readout, self.decoded, self.clock.keys]
+        parts += [*self._under_way, self.readout, self.decoded, self.clock.keys]
         for part in parts:
             if part is not None:
                 network.add(part)

@@ -13,10 +13,12 @@ from bioae.networks.config import NetworkConfig
 from bioae.noise.brian import FUNCTIONS, brian2_functions, cpp_source
 from bioae.simulation.brian2_internals.groups import use_template
 from bioae.simulation.brian2_internals.standalone import active_target
-from bioae.simulation.code_runners import ConditionalRunner, vectorise_thresholds
+from bioae.simulation.code_runners import ConditionalRunner, StopRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
     EXAMPLE,
+    LEARNED,
     OFFSET,
+    PRESENTATION,
     SEED,
     STEP,
     PresentationClock,
@@ -95,6 +97,14 @@ class InputNeurons(PresentedGroup):
             self, changes, f"{HELD} = {held.name}(t, i)",
             when="before_thresholds", name=f"{name}__start",
         )  # fmt: skip
+        if timing.carry_over:  # state is that after the last presentation, without padding
+            last = f"{STEP} == {timing.period - 1} and {PRESENTATION} == {LEARNED} - 1"
+            StopRunner(self, last, name=f"{name}__stop")
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The variables with the state in which a run ends."""
+        return HELD, "_spikespace"
 
     def graded_event(self, delay: str | None) -> str:
         """Return Brian2 code of the value that neuron `i` held when it emitted an arriving spike.
@@ -111,3 +121,5 @@ class InputNeurons(PresentedGroup):
     def _add_variables(self, size: int) -> None:
         super()._add_variables(size)
         self.variables.add_auxiliary_variable(_DRAWN, dtype=np.float64)
+        if self._clock_of.timing.carry_over:
+            self.variables.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)

@@ -72,6 +72,8 @@ class Pathway:
     def conditions(self) -> list[str]:
         """Conditions on a spike, see `Timing.arriving`, without those that always hold."""
         timing = self.clock.timing
+        if timing.carry_over:  # all of them count
+            return []
         arriving = timing.arriving(self.projection.lag, own=self.projection.own)
         first, last = arriving.start, arriving.stop - 1
         conditions = []

@@ -150,6 +150,11 @@ class PlasticSynapses(TemplateGroup):
         """The weights, persistent variables, and connections that exist (target, source)."""
         return {name: self._matrix(name) for name in self._learned}
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The variables with the state in which a run ends, but for `learned` ones."""
+        return tuple(array for name, array in self._arrays.items() if name not in self._learned)
+
     def _matrix(self, name: str) -> NDArray[np.float64]:
         values = np.asarray(self.variables[self._learned[name]].get_value(), np.float64)
         return values.reshape(len(self.source), len(self.target)).T.copy()

@@ -50,6 +50,9 @@ from bioae.simulation.objects.presentation_clock import (
 _POPULATION = f"{RESERVED_PREFIX}population"
 _COLLECTED = f"{RESERVED_PREFIX}kept"
 
+#: 1 until the first presentation has ended, where state carries over.
+_FRESH = f"{RESERVED_PREFIX}fresh"
+
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
@@ -72,6 +75,8 @@ class Neurons:
     persistent
         Variables that presentations do not reset: those with which the next presentation starts
         are set at the end of each, as long as presentations learn.
+    fixed
+        Variables that presentations reset although others carry over.
     """
 
     program: Program
@@ -83,6 +88,7 @@ class Neurons:
     targets: Collection[str] = ()
     biases: NDArray[Any] | None = None
     persistent: Collection[str] = ()
+    fixed: Collection[str] = ()
 
 
 class Population(PresentedGroup):
@@ -109,6 +115,8 @@ class Population(PresentedGroup):
         program, parameters = neurons.program, neurons.parameters
         timing, dt = clock.timing, clock.dt
         self._described, self._shares_input = neurons, shares_input
+        carried = [n for n in program.written if timing.carry_over and n not in neurons.fixed]
+        self._kept = tuple(dict.fromkeys([*neurons.persistent, *carried]))
         size: dict[str, Any] = {"dt": dt, "n": neurons.size}
         self._constants = constant_values(program, parameters, **size)
         noise = settling_noise(program.draws, population=neurons.number, n=neurons.size)
@@ -175,7 +183,7 @@ class Population(PresentedGroup):
             )  # fmt: skip
         starts = {_start_name(name): values for name, values in self._start.items()}
         for name, values in (self._constants | starts).items():
-            kept = name in map(_start_name, neurons.persistent)
+            kept = name in map(_start_name, self._kept)
             shared = not kept and (values.ndim == 0 or (values == values[0]).all())
             self.variables.add_array(
                 name,
@@ -186,7 +194,9 @@ class Population(PresentedGroup):
                 scalar=bool(shared),
                 constant=not kept,
             )
-        if neurons.persistent:
+        if self._clock_of.timing.carry_over:
+            self.variables.add_array(_FRESH, size=1, values=1, dtype=np.int32, scalar=True)
+        if self._kept:
             self.variables.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
 
     @property
@@ -203,6 +213,12 @@ class Population(PresentedGroup):
             _start_name(name): np.asarray(values[name], self.variables[_start_name(name)].dtype)
             for name in self._described.persistent
         }
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The variables with the state in which a run ends, but for `learned` ones."""
+        kept = [_start_name(name) for name in self._kept if name not in self._described.persistent]
+        return (*kept, _FRESH, *(["_spikespace"] if "_spikespace" in self.variables else []))
 
     def _arriving(self) -> tuple[str, ...]:
         separate = (INHIBITION,) if self._described.separate_inhibition else ()
@@ -222,22 +238,33 @@ class Population(PresentedGroup):
 
     def _add_start(self, program: Program, lead_in: int) -> None:
         # Random values last: they may depend on others.
-        fixed = [name for name in program.written if name not in program.random_start]
-        lines = [f"{name} = {_start_name(name)}" for name in fixed]
-        random = [Statement(name, value) for name, value in program.random_start.items()]
-        lines.append(_code(program, random, step=str(START_STEP)))
+        fixed = [n for n in program.written if n in self._kept or n not in program.random_start]
+        starts, name = f"{STEP} == {-lead_in}", f"{self.name}__start"
+        lines = [f"{each} = {_start_name(each)}" for each in fixed]
+        random = [Statement(each, value) for each, value in program.random_start.items()]
+        drawn = _code(program, random, step=str(START_STEP))
+        if drawn and self._clock_of.timing.carry_over:  # once, and not for each presentation
+            ConditionalRunner(
+                self, f"{starts} and {_FRESH} == 1", drawn,
+                when="before_start", order=-9, name=f"{name}s_at_random",
+            )  # fmt: skip
+            drawn = ""
         ConditionalRunner(
-            self, f"{STEP} == {-lead_in}", "\n".join(lines),
-            when="before_start", order=-10, name=f"{self.name}__start",
-        )  # fmt: skip
+            self, starts, "\n".join([*lines, drawn]), when="before_start", order=-10, name=name
+        )
 
     def _add_end(self, timing: Timing) -> None:
-        if self._described.persistent:
-            last = f"{STEP} == {timing.steps - 1}"
+        lines = [f"{_start_name(name)} = {name}" for name in self._kept]
+        if timing.carry_over:  # times count from the start of the next presentation
+            lines = [f"{each} - {timing.period * self._clock_of.dt!r}"
+                     if each.endswith(" = lastspike") else each for each in lines]  # fmt: skip
+            lines.insert(0, f"{_FRESH} = 0")
+        if self._kept:
+            last = f"{STEP} == {(timing.period if timing.carry_over else timing.steps) - 1}"
             ConditionalRunner(
                 self,
                 f"{PRESENTATION} >= 0 and {PRESENTATION} < {LEARNED} and {last}",
-                "\n".join(f"{_start_name(name)} = {name}" for name in self._described.persistent),
+                "\n".join(lines),
                 when="end",
                 order=20,
                 name=f"{self.name}__end",
@@ -280,6 +307,7 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
     name = f"{readout.name}__collected"
     if decoder.collects is None:
         inside = f"{PRESENTATION} >= 0 and {STEP} >= 0"
+        inside += f" and {STEP} < {timing.steps}" if timing.rest else ""
         return ValueRecorder(readout, potential, inside, when="end", order=10, name=name)
     readout.variables.add_array(_COLLECTED, size=len(readout))
     terms = {"kept": _COLLECTED, "potential": potential}

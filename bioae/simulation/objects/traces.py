@@ -53,7 +53,10 @@ class Traces(Population):
                 str(rendered_statement(each, program.integers, program.floats))
                 for each in program.reset
             )
-            first, end = 1 - clock.timing.schedule.at_once, clock.timing.steps
+            timing = clock.timing
+            first, end = 1 - timing.schedule.at_once, timing.steps
+            if timing.carry_over:
+                first, end = 0, timing.period
             jumps = _OnSpikes(
                 self,
                 "on_spikes",

@@ -180,10 +180,13 @@ class Chunk:
         The layers' spikes.
     output
         The decoded output (example, ...), of the shape that the network's task gives it.
+    carried
+        The state after them by name, where it carries over.
     """
 
     layers: tuple[LayerSpikes, ...]
     output: NDArray[np.float64]
+    carried: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
@@ -191,7 +194,8 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     if len(chunks) == 1:
         return chunks[0]
     layers = tuple(map(join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
-    return Chunk(layers, np.concatenate([chunk.output for chunk in chunks]))
+    output = np.concatenate([chunk.output for chunk in chunks])
+    return Chunk(layers, output, chunks[-1].carried)
 
 
 def join_layers(parts: Sequence[LayerSpikes]) -> LayerSpikes:

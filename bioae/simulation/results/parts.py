@@ -27,7 +27,7 @@ from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace, join_layer
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
 _NUMBER = "[0-9]" * 9
-_OUTPUT, _LAYERS = "output", "layers"
+_OUTPUT, _LAYERS, _CARRIED = "output", "layers", "carried/"
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,12 @@ class Parts:
     finished: list[slice] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folder: Path, identity: Mapping[str, str], length: int) -> Parts:
+    def of(
+        cls, folder: Path, identity: Mapping[str, str], length: int, *, in_order: bool = False
+    ) -> Parts:
         """Return the parts of a run of `length` presentations in a folder, if there is one.
 
-        Incomplete files do not count.
+        Incomplete files do not count, nor those after a missing one if chunks run `in_order`.
 
         Raises
         ------
@@ -65,7 +67,8 @@ class Parts:
         for file in sorted(folder.glob(f"{_NUMBER}-{_NUMBER}{_SUFFIX}")):
             start, stop = map(int, file.stem.split("-"))
             end = parts.finished[-1].stop if parts.finished else 0
-            if end <= start and stop <= length and _is_whole(file):
+            follows = end == start if in_order else end <= start
+            if follows and stop <= length and _is_whole(file):
                 parts.finished.append(slice(start, stop))
         return parts
 
@@ -80,6 +83,14 @@ class Parts:
             temporary.write_bytes(_to_bytes(chunk))
         self.finished.append(part)
         self.finished.sort(key=lambda each: each.start)
+
+    @property
+    def carried(self) -> dict[str, NDArray[Any]]:
+        """The state after the finished chunks, where it carries over."""
+        for opened, _ in self._opened(self.finished[-1]) if self.finished else ():
+            names = (name for name in opened.keys() if name.startswith(_CARRIED))  # noqa: SIM118
+            return {name.removeprefix(_CARRIED): opened.get_tensor(name) for name in names}
+        return {}
 
     def spikes(self, part: slice, layer: int) -> int:
         """Return the number of spikes of a layer in some finished presentations."""
@@ -174,6 +185,7 @@ def _check_same(folder: Path, identity: Mapping[str, str]) -> None:
 
 def _to_bytes(chunk: Chunk) -> bytes:
     arrays: dict[str, NDArray[Any]] = {_OUTPUT: chunk.output}
+    arrays |= {f"{_CARRIED}{name}": values for name, values in chunk.carried.items()}
     described = []
     for number, layer in enumerate(chunk.layers):
         arrays[f"{number}/neuron"] = _narrow(layer.neuron)

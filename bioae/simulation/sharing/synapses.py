@@ -156,6 +156,11 @@ class SharedSynapses(TemplateGroup):
             },
         )
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The variables with the spikes that are under way."""
+        return tuple(n for n in ("_history", "_history_count", "_now") if n in self.variables)
+
     #: The first weight; Brian2 asks for the range of an array that is an argument.
     start = 0
 
@@ -178,9 +183,9 @@ class SharedSynapses(TemplateGroup):
             # The spikes of the last steps, as many as the delay.
             add.add_constant("_delay", steps)
             size = steps * self.layout.sources
-            add.add_array("_history", size=size, dtype=np.int32, read_only=True)
-            add.add_array("_history_count", size=steps, dtype=np.int32, read_only=True)
-            add.add_array("_now", size=1, dtype=np.int32, scalar=True, read_only=True)
+            add.add_array("_history", size=size, dtype=np.int32)
+            add.add_array("_history_count", size=steps, dtype=np.int32)
+            add.add_array("_now", size=1, dtype=np.int32, scalar=True)
 
     def _add_weights(self, weight: str, values: NDArray[Any], variable: str) -> None:
         target, size = self.target.variables[variable], values.size

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,11 @@ class Brian2Engine(Engine):
         """
         backend = self.backend
         check_target(backend.target)
+        if backend.target == "cuda_standalone" and self.network.config.carry_over:
+            raise TargetError(
+                "state does not carry over on CUDA", where="carry_over",
+                hint="Use --target cpp_standalone",
+            )  # fmt: skip
         with activity("building"):
             for placed in self.network.config.placed:  # before the target's device is active
                 _ = placed.program, placed.readout_program
@@ -123,10 +128,12 @@ class Brian2Engine(Engine):
         backend = self.backend
         with activity("building"):
             record = recorded(backend.record, self.network.config.placed)
-            return BrianNetwork(
+            built = BrianNetwork(
                 self.network, presentations, record=record,
                 connectivity=backend.connectivity, compact=compact, learning=learning,
             )  # fmt: skip
+            built.carried |= self.carried
+            return built
 
 
 class _Brian2Learner(Learner):
@@ -162,6 +169,11 @@ class BuiltRunner(Runner):
         held = {key: numbers[part] for key, numbers in self.held.items()}
         return self.built.start_arrays(part.stop - part.start, held)
 
+    def _kept(self, part: slice) -> Chunk:
+        """Return the activity in a part that was run, with the state after it."""
+        chunk = self.built.read(part.stop - part.start)
+        return replace(chunk, carried=dict(self.built.carried))
+
 
 @dataclass(frozen=True, eq=False)
 class _Runtime(BuiltRunner):
@@ -177,7 +189,7 @@ class _Runtime(BuiltRunner):
                 hint="Use --target numpy",
             )  # fmt: skip
         self.built.keep_state()
-        return self.built.read(part.stop - part.start)
+        return self._kept(part)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran
@@ -218,8 +230,8 @@ class _Standalone(BuiltRunner):
         results = self.folder / ran
         read_results_from(self.device, results)
         with self._failing():
-            chunk = self.built.read(part.stop - part.start)
             self.built.keep_state()
+            chunk = self._kept(part)
         shutil.rmtree(results, ignore_errors=True)
         return chunk
 

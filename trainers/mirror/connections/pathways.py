@@ -131,7 +131,9 @@ class Pathway(nn.Module):
         parts = {str(d): part(delays == d) for d in self.delays} if part else {}
         self._parts = nn.ModuleDict(parts)
 
-    def over(self, emitted: Tensor, weight: Tensor, steps: int) -> list[Arrived | None]:
+    def over(
+        self, emitted: Tensor, weight: Tensor, steps: int, before: int = 0
+    ) -> list[Arrived | None]:
         """Return the input of each step of a period.
 
         Parameters
@@ -143,10 +145,12 @@ class Pathway(nn.Module):
             The weights.
         steps
             Steps of the period.
+        before
+            Steps of the output that come before the period.
         """
         arriving: list[Arrived | None] = [None] * steps
         for own, kernels in self.kernels(weight):
-            delay = own + self.lag
+            delay = own + self.lag - before
             sent, times = _computed(emitted, steps - delay)
             sums = self._sent(own, _packed(sent), kernels)
             # Indexing in a loop would make the backward pass allocate all steps at each step.
@@ -154,7 +158,7 @@ class Pathway(nn.Module):
                 name: tensor.reshape(len(sent), -1, *self._shape).unbind(0) * times
                 for name, tensor in sums.items()
             }
-            for step in range(len(sent) * times):
+            for step in range(max(0, -delay), len(sent) * times):
                 arrived = {name: tensors[step] for name, tensors in each.items()}
                 arriving[step + delay] = add(arriving[step + delay], arrived)
         return arriving
