@@ -26,6 +26,7 @@ from bioae.networks.graph import Population, Projection
 from bioae.networks.layer_base import ENCODER, PopulationBase, Shape, as_text
 from bioae.networks.layers import Layer
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.placed_models import fitted
 from bioae.networks.placing import check_graph, places
 from bioae.networks.schedule import SCHEDULES, ClockName, ScheduleName, Timing
 from bioae.networks.tasks import Reconstruction, Task
@@ -443,7 +444,7 @@ class NetworkConfig(Shown, Table):
     @cached_property
     def placed(self) -> tuple[PlacedLayer, ...]:
         """The layers, each with its place in the network."""
-        return places(self, PlacedLayer)
+        return tuple(PlacedLayer(*place[:4], *fitted(self, place)) for place in places(self))
 
     @property
     def depth(self) -> int:

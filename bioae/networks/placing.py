@@ -1,72 +1,19 @@
-"""Layers and populations in their network: their projections and models, which fit their place."""
+"""Layers and populations in their network: their order, shapes and projections."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from bioae.equations.model import NeuronModel
-from bioae.equations.synapses.model import SynapseModel
-from bioae.errors import ModelError, NetworkError, describe
-from bioae.networks.decoders import Decoder
-from bioae.networks.encoders import Encoder
+from bioae.errors import NetworkError, describe
 from bioae.networks.graph import Population, Projection, depths
-from bioae.networks.inputs import check_background, check_delay, check_spread, in_steps
-from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase, Shape
+from bioae.networks.inputs import check_delay, in_steps
+from bioae.networks.layer_base import ENCODER, LayerBase, Shape
 from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
-from bioae.networks.projections import PlacedProjection
-
-Placed = TypeVar("Placed")
-
-
-class _Description(Protocol):
-    """The part of a network's description on which its layers' places depend."""
-
-    @property
-    def layers(self) -> Sequence[LayerBase]: ...
-
-    @property
-    def populations(self) -> Sequence[Population]: ...
-
-    @property
-    def projections(self) -> Sequence[Projection]: ...
-
-    @property
-    def encoded_shape(self) -> Shape: ...
-
-    @property
-    def clock(self) -> str: ...
-
-    @property
-    def carry_over(self) -> bool: ...
-
-    @property
-    def neuron(self) -> str: ...
-
-    @property
-    def dt(self) -> str: ...
-
-    @property
-    def dt_seconds(self) -> float: ...
-
-    @property
-    def steps(self) -> int: ...
-
-    @property
-    def encoder(self) -> Encoder: ...
-
-    @property
-    def decoder(self) -> Decoder: ...
-
-    def model(self, name: str) -> NeuronModel: ...
-
-    def synapse(self, name: str) -> SynapseModel: ...
-
+from bioae.networks.projections import Place, PlacedProjection
 
 #: The layers that give projections of a kind their connections.
 _KINDS: dict[str, type[LayerBase]] = {
@@ -91,17 +38,39 @@ _PAIRS = ("dense", "sparse")
 #: The ends of the names of arrays that projections have besides weights.
 _PARTS = ("source", "target", "delay", "connected")
 
-#: The shortest presentation in which spikes of both sides teach, in either schedule.
-_FEWEST_STEPS = 3
+
+class _Description(Protocol):
+    """The part of a network's description on which places depend."""
+
+    @property
+    def layers(self) -> Sequence[LayerBase]: ...
+
+    @property
+    def populations(self) -> Sequence[Population]: ...
+
+    @property
+    def projections(self) -> Sequence[Projection]: ...
+
+    @property
+    def encoded_shape(self) -> Shape: ...
+
+    @property
+    def clock(self) -> str: ...
+
+    @property
+    def dt_seconds(self) -> float: ...
+
+    @property
+    def steps(self) -> int: ...
 
 
-def places(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
-    """Return the layers or populations in their places, made of the fields of a `PlacedLayer`."""
-    return (_placed_graph if config.populations else _placed_chain)(config, make)
+def places(config: _Description) -> list[Place]:
+    """Return the places of the layers or populations of a network."""
+    return (_in_graph if config.populations else _in_chain)(config)
 
 
-def _placed_chain(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
-    placed: list[Placed] = []
+def _in_chain(config: _Description) -> list[Place]:
+    found: list[Place] = []
     source, shape, common = ENCODER, config.encoded_shape, config.clock == "common"
     for number, layer in enumerate(config.layers, start=1):
         feed = PlacedProjection(
@@ -125,17 +94,16 @@ def _placed_chain(config: _Description, make: Callable[..., Placed]) -> tuple[Pl
         for key in ("delay", "recurrent_delay"):
             where = f"layer {layer.name!r}, {key}"
             check_delay(getattr(layer, key), dt=config.dt_seconds, steps=config.steps, where=where)
-        placed.append(
-            _placed(config, make, layer, (number, 0 if common else number, shape), projections)
-        )
-    return tuple(placed)
+        depth = 0 if common else number
+        found.append(Place(layer, number, depth, shape, tuple(projections)))
+    return found
 
 
 def _size(shape: Shape) -> dict[str, Any]:
     return {"units": shape[0]} if len(shape) == 1 else {"shape": shape}
 
 
-def _placed_graph(config: _Description, make: Callable[..., Placed]) -> tuple[Placed, ...]:
+def _in_graph(config: _Description) -> list[Place]:
     edges = [(each.source, each.to) for each in config.projections]
     names = [ENCODER, *(each.name for each in config.populations)]
     depth = dict.fromkeys(names, 0)
@@ -163,10 +131,10 @@ def _placed_graph(config: _Description, make: Callable[..., Placed]) -> tuple[Pl
         )  # fmt: skip
         _check_lag(config, projection, where)
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
-    return tuple(
-        _placed(config, make, each, (number, depth[each.name], each.neurons), received[each.name])
+    return [
+        Place(each, number, depth[each.name], each.neurons, tuple(received[each.name]))
         for number, each in enumerate(config.populations, start=1)
-    )
+    ]
 
 
 def _check_lag(config: _Description, projection: PlacedProjection, where: str) -> None:
@@ -238,193 +206,3 @@ def _receiver(projection: Projection, shape: Shape) -> LayerBase:
         size = math.prod(shape)  # of the pairs that there are
         given["synapses"] = max(round(given.pop("probability") * size * (size - 1)), 1)
     return kind(name=projection.to, delay=projection.delay, **given)
-
-
-def _placed(
-    config: _Description,
-    make: Callable[..., Placed],
-    layer: PopulationBase,
-    place: tuple[int, int, Shape],
-    projections: Sequence[tuple[PlacedProjection, str | None, str]],
-) -> Placed:
-    """Return a layer with its number, depth and shape.
-
-    Each projection comes with its synapse model, and the place of the key.
-    """
-    model, readout = _models(config, layer)
-    learning = []
-    for projection, synapse, where in projections:
-        rule = None
-        if projection.sign is not None and projection.fixed is not None:
-            raise NetworkError("fixed weights have no `sign`", where=where.rpartition(",")[0])
-        graded = projection.source == ENCODER and config.encoder.graded
-        if config.carry_over and graded and projection.delay is not None:
-            raise NetworkError(
-                "graded input with a delay does not carry over", where=where.rpartition(",")[0],
-                expected="no delay", found=str(projection.delay),
-            )  # fmt: skip
-        if synapse is not None:
-            rule = config.synapse(synapse)
-            _check_plastic(config, projection, model, rule, where=where)
-        learning.append(replace(projection, synapse=rule))
-    return make(layer, *place, model, readout, tuple(learning))
-
-
-def _targets(config: _Description, name: str, model: NeuronModel) -> dict[str, str]:
-    """Return what a weight of 1 adds to each target of the projections to a population."""
-    targets: dict[str, str] = {}
-    for each in config.projections:
-        if each.to != name or each.target is None:
-            continue
-        weight, where = each.weight or model.targets.get(each.target), f"projection {each.key!r}"
-        if weight is None:
-            raise NetworkError(
-                f"the unit of weights that add to {each.target!r} is missing", where=where,
-                expected="such as weight = \"1*nS\"",
-                hint="Give `weight` in the projection, or [targets] in the neuron model",
-            )  # fmt: skip
-        if targets.setdefault(each.target, weight) != weight:
-            raise NetworkError(
-                "projections to one variable have different units", where=f"{where}, weight",
-                expected=targets[each.target], found=weight, hint="Scale the weights instead",
-            )  # fmt: skip
-    return targets
-
-
-def _models(config: _Description, layer: PopulationBase) -> tuple[NeuronModel, NeuronModel]:
-    """Return the neuron model of a layer and that of its potential U, which fit its place."""
-    model = config.model(layer.neuron or config.neuron).with_parameters(layer.parameters)
-    if layer.weight is not None:
-        model = model.with_weight(layer.weight)
-    changes: dict[str, Any] = {"targets": _targets(config, layer.name, model)}
-    if isinstance(layer, Population) and layer.initial:
-        changes["initial"] = {**model.initial, **layer.initial}
-    model = model.model_copy(update=changes)
-    where = f"layer {layer.name!r}"
-    _check_dt(config, model, where=where)
-    _check_inputs(config, layer, model, where=where)
-    if model.threshold is None:
-        _check_silence(config, layer, model, where=where)
-    readout = config.model(layer.readout)
-    if readout.threshold is not None:
-        raise NetworkError(
-            "a read-out model with a threshold would be reset, and the potential U never is",
-            where=f"{where}, readout", expected="a model without a threshold",
-            found=layer.readout,
-        )  # fmt: skip
-    return model, readout.with_parameters(_common(model, readout))
-
-
-def _check_plastic(
-    config: _Description, projection: PlacedProjection, model: NeuronModel, rule: SynapseModel, *,
-    where: str,
-) -> None:  # fmt: skip
-    """Reject a projection that cannot learn."""
-    delay, script = projection.delay, rule.timing == "script"
-    if projection.layer.shares_weights or (projection.layer.listed and not script):
-        raise NetworkError(
-            "only weights of all pairs of neurons learn by rules",
-            where=where, expected="the kind 'dense', or a rule with timing = \"script\"",
-        )  # fmt: skip
-    if delay is not None and not script:
-        raise NetworkError(
-            "connections with a delay cannot learn", where=where, expected="no delay",
-            found=str(delay),
-        )  # fmt: skip
-    if projection.sign is not None:
-        raise NetworkError(
-            "the bounds of a rule, not `sign`, hold the sign of weights that learn", where=where,
-            expected="no sign", found=projection.sign,
-        )  # fmt: skip
-    lag = int(projection.own or config.clock == "common")
-    if projection.lag != lag and not script:
-        raise NetworkError(
-            "only connections to the next depth, and within a population, learn by rules",
-            where=where, expected=f"a lag of {lag}, see docs/timing.md",
-            found=f"a lag of {projection.lag} steps from {projection.source!r}",
-        )  # fmt: skip
-    if config.steps < _FEWEST_STEPS:
-        raise NetworkError(
-            "a presentation is too short to learn from", where=where,
-            expected=f"steps of at least {_FEWEST_STEPS}", found=str(config.steps),
-        )  # fmt: skip
-    if projection.source == ENCODER and config.encoder.graded and not script:
-        raise NetworkError(
-            "graded input cannot teach, since it has no spikes", where=where,
-            expected="an encoder of spikes, such as bernoulli", found=config.encoder.kind,
-        )  # fmt: skip
-    if model.threshold is None and not (script and rule.synapse.on_post is None):
-        raise NetworkError("a layer that never fires cannot learn", where=where)
-    if script and model.inhibition is not None:
-        raise NetworkError(
-            "a rule in the order of a script adds to one variable", where=where,
-            expected="a neuron model without `inhibition`", found=model.inhibition,
-        )  # fmt: skip
-
-
-def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:
-    from bioae.equations.quantities import time_in_seconds
-
-    if model.run_every is not None or model.timed_arrays:
-        from bioae.equations.timed_arrays import check_interval
-
-        check_interval(model, config.dt_seconds)
-    if model.dt is None:
-        return
-    largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt", error=ModelError)
-    if config.dt_seconds > largest * (1 + 1e-9):
-        raise NetworkError(
-            f"the time step is too long for the neuron model {model.name!r}",
-            where=where,
-            expected=f"dt of at most {model.dt}",
-            found=config.dt,
-            hint=f'Set dt = "{model.dt}" in the network, and steps for the same time',
-        )
-
-
-def _check_inputs(
-    config: _Description, layer: PopulationBase, model: NeuronModel, *, where: str
-) -> None:
-    dt = config.dt_seconds
-    check_background(layer.background, dt=dt, where=f"{where}, background")
-    for name, spread in layer.spread.items():
-        check_spread(model, name, spread, where=where)
-
-
-def _check_silence(
-    config: _Description, layer: PopulationBase, model: NeuronModel, *, where: str
-) -> None:
-    """Reject a model without threshold where something receives the layer's spikes."""
-    sources = {each.source for each in config.projections}
-    sources |= {one.name for one, after in pairwise(config.layers)}
-    sources |= {each.name for each in config.layers if each.recurrent}
-    if layer.name in sources:
-        expected = "a model with a threshold: other neurons receive the layer's spikes"
-    elif layer is not (config.layers or config.populations)[-1] or config.decoder.reads_potential:
-        return
-    else:
-        expected = f"a model with a threshold: the decoder {config.decoder.kind!r} reads spikes"
-    raise NetworkError(
-        f"the neuron model {model.name!r} never fires", where=where, expected=expected
-    )
-
-
-def _common(model: NeuronModel, readout: NeuronModel) -> dict[str, str]:
-    """Return the read-out's parameters that the neuron also has, with the neuron's values."""
-    texts = readout.parameters.items()
-    if all(model.parameters.get(name, text) == text for name, text in texts):
-        return {}
-    from bioae.equations.declarations import parameter_values, random_parameters, shared_parameters
-    from bioae.equations.expressions import Expression
-    from bioae.equations.quantities import text_of
-
-    shared = shared_parameters(model, readout)
-    differing = [name for name, text in texts if name in shared and model.parameters[name] != text]
-    values, random = parameter_values(model), random_parameters(model)
-    return {
-        # The text itself, unless it names other parameters of the neuron or is drawn for it.
-        name: str(text_of(values[name]))
-        if Expression(model.parameters[name]).names & model.parameters.keys() or name in random
-        else model.parameters[name]
-        for name in differing
-    }

@@ -6,13 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.equations.synapses.model import SynapseModel
-from bioae.networks.layer_base import Connections, Delay, Index, Initial, LayerBase, Shape
+from bioae.networks.layer_base import (
+    Connections,
+    Delay,
+    Index,
+    Initial,
+    LayerBase,
+    PopulationBase,
+    Shape,
+)
 
 #: The signs of weights, by their names in a description.
 SIGNS = {"positive": 1.0, "negative": -1.0}
@@ -119,3 +127,27 @@ class PlacedProjection:
         """A mask of the weights that are connections, in their shape; None: all of them."""
         every = self.autapses or self.layer.listed
         return None if every else ~np.eye(math.prod(self.shape), dtype=bool)
+
+
+class Place(NamedTuple):
+    """The place of a layer or population in its network.
+
+    Attributes
+    ----------
+    layer
+        Its description.
+    number
+        Its number in the network, from 1.
+    depth
+        The steps by which its window begins later than the input's.
+    shape
+        The shape of its neurons.
+    projections
+        The projections to it, each with the name of its synapse model, and the place of that key.
+    """
+
+    layer: PopulationBase
+    number: int
+    depth: int
+    shape: Shape
+    projections: tuple[tuple[PlacedProjection, str | None, str], ...]
