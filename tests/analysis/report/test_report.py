@@ -179,6 +179,16 @@ def test_an_earlier_analysis_is_kept_or_replaced(tmp_path: Path, small_results: 
     assert Page((tmp_path / "report.html").read_text(encoding="utf-8")).tags.count("img") > 5
 
 
+def test_signals_and_outputs_in_time_are_drawn(tmp_path: Path) -> None:
+    """Squares of the outputs are infinite, and so undefined."""
+    output = np.full((3, 20, 2), 1e308)
+    fields = {"images": np.zeros((3, 20, 2)), "output": output, "desired": -output}
+    numbers = analyze(make(np.ones((3, 20, 5), bool), task="sequence", **fields), out=tmp_path)
+    (result,) = numbers["results"].values()
+    assert result["scores"]["mean_squared_error"]["value"] is None
+    assert {"signals", "traces"} <= {path.stem for path in (tmp_path / "figures").iterdir()}
+
+
 def test_every_result_keeps_its_name(tmp_path: Path, small_results: list[Path]) -> None:
     path = tmp_path / "result.nc"
     tree = analysis.open_result(small_results[0])
