@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +11,6 @@ from refusals import refused
 from bioae.errors import DataError, InputError
 
 ERROR = DataError("no pixels in 'a'", where="a/b", found="0", hint="Add some.")
-
-
-@pytest.mark.parametrize(
-    ("kind", "names", "fields"),
-    [
-        (DataError, ("'a'", 0), {"where": Path("a/b"), "found": "0", "expected": None}),
-        (DataError, (), {"hint": re.compile("^Add")}),
-    ],
-)
-def test_an_error_as_expected_passes(
-    kind: Any, names: tuple[object, ...], fields: dict[str, Any]
-) -> None:
-    with refused(kind, *names, **fields):
-        raise ERROR
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from bioae.analysis.measures.definitions import Table
 from bioae.cli.tables import print_table
+from bioae.datasets import DATA_SETS
+from bioae.equations import available, load_neuron
 
 LAYERS = [f"encoder{place}" for place in range(9)]
 TABLE = Table(
@@ -47,3 +52,29 @@ def test_a_table_fits_and_is_complete(width: int) -> None:
     assert words.count("statistic") == parts * len(TABLE.rows)
     assert (parts == 1) == (width == 400)
     assert text.count("(continued)") == parts - 1
+
+
+WHOLE: dict[tuple[str, ...], list[str]] = {
+    ("neurons", "list"): [load_neuron(name).description for name in available()],
+    ("data", "list"): [each.description for each in DATA_SETS.values()],
+    ("networks", "list"): ["sae-mnist"],
+    ("simulate", "--help"): ["Replace an existing result"],
+}
+
+
+@pytest.mark.parametrize("command", WHOLE, ids=" ".join)
+def test_output_fits_the_terminal_and_is_whole(
+    command: tuple[str, ...], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    done = run(*command)
+    assert (done.status, done.err) == (0, "")
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.out)
+    # A path, which stays whole so that it can be copied, is a single word.
+    lines = shown.splitlines()
+    assert [line for line in lines if len(line) > 80 and " " in line.strip()] == []
+    text = " ".join(shown.split())
+    assert not re.search(r"…|(?<!STR)(?<!INT)\.\.\.", text)  # several values
+    for each in WHOLE[command]:
+        assert " ".join(each.split()) in text

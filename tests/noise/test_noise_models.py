@@ -94,16 +94,6 @@ def test_the_noise_of_an_example_does_not_depend_on_others(schedule: str) -> Non
         assert (potentials(individual, layer) != potentials(other, layer)).mean() > 0.9
 
 
-def test_the_noise_of_layers_examples_and_neurons_is_independent() -> None:
-    result = simulate(
-        network("first", "second", units=50, steps=1), blank(40, 50), Backend("torch", record=["v"])
-    )
-    first, second = (potentials(result, layer)[:, 0] for layer in ("first", "second"))
-    bound = 4 / np.sqrt(first.size)
-    for a, b in ((first, second), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1])):
-        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < bound
-
-
 def test_the_variance_is_the_eulers_schemes() -> None:
     """With a = dt/tau, v' = (1 - a) v + sigma sqrt(2a) z: a variance of sigma^2 / (1 - a/2).
 
