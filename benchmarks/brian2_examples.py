@@ -30,6 +30,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from brian2.core.network import _get_all_objects
+from numpy.typing import NDArray
 
 from benchmarks.stored import DOCS_RESULTS, Stored, parser
 from bioae import Backend, explain, from_brian2, learn, simulate
@@ -228,9 +229,12 @@ def _compared(objects: list[Any], namespace: dict[str, Any], length: b2.Quantity
     if _RANDOM.search(str(texts)) or any(isinstance(each, b2.PoissonInput) for each in objects):
         compared = (spikes, {}) if firing else ({}, states)
         return _statistics(whole, objects, compared, namespace, length)
+    before = _synaptic(objects)
     whole.run(length, namespace=namespace)
     if any(spikes[each.name].num_spikes for each in firing):
-        return _spikes(spikes, _simulated(objects, spikes, converted), converted)
+        result = _simulated(objects, spikes, converted)
+        row = _spikes(spikes, result, converted)
+        return row | _weights(objects, before, result)
     names = {name for each in states.values() for name in each.record_variables}
     return _states(states, _simulated(objects, spikes, converted, names))
 
@@ -252,9 +256,16 @@ def _simulated(
         mapping = config.to_mapping() | {"encoder": {"kind": "frames"}}
         mapping["input_shape"] = [data.shape[2]]
         network = Network(NetworkConfig.from_mapping(mapping), network.weights)
+    return _run(network, data, record)
+
+
+def _run(network: Network, data: Any, record: Collection[str] = (), seed: int = 0) -> xr.DataTree:
+    """Return the result of a run, in which rules learn; its attributes have the weights."""
     if not network.config.synapses:
-        return simulate(network, data, _backend(record), progress=False)
-    return learn(network, data, _backend(record), progress=False).result
+        return simulate(network, data, _backend(record), seed=seed, progress=False)
+    learned = learn(network, data, _backend(record), seed=seed, progress=False)
+    learned.result.attrs["learned"] = learned.network.weights
+    return learned.result
 
 
 def _backend(record: Collection[str] = ()) -> Backend:
@@ -290,6 +301,30 @@ def _spikes(spikes: Mapping[str, Any], result: xr.DataTree, converted: Converted
     }  # fmt: skip
 
 
+def _synaptic(objects: list[Any]) -> dict[str, NDArray[np.float64]]:
+    """Return the values of synapses' parameters, by the name of the synapses and theirs."""
+    return {
+        f"{each.name}.{name}": np.array(each.variables[name].get_value(), float)
+        for each in objects if isinstance(each, b2.Synapses)
+        for name in sorted(each.equations.parameter_names)
+    }  # fmt: skip
+
+
+def _weights(
+    objects: list[Any], before: Mapping[str, NDArray[np.float64]], result: xr.DataTree
+) -> dict[str, str]:
+    """Return a remark on the weights that both have learned, if they have."""
+    learned, worst = result.attrs.get("learned", {}), []
+    for name, values in _synaptic(objects).items():
+        key, scale = f".{_layer(name.partition('.')[0])}", np.abs(values).max(initial=0)
+        found = [each for path, each in learned.items() if path.endswith(key)]
+        if found and (before[name] != values).any():
+            worst.append(float(np.abs(found[0] - values).max() / scale))
+    if not worst:
+        return {}
+    return {"remark": f"largest relative difference of a weight that learned {max(worst):.1e}"}
+
+
 def _states(states: Mapping[str, Any], result: xr.DataTree) -> dict[str, Any]:
     """Return the largest difference of a state, of the largest value of its variable."""
     worst = 0.0
@@ -319,9 +354,7 @@ def _statistics(
             break
         converted = from_brian2(*objects, duration=length, namespace=namespace, seed=seed)
         names = {variable for each in states.values() for variable in each.record_variables}
-        result = simulate(
-            converted.network, converted.data, _backend(names), seed=seed, progress=False
-        )
+        result = _run(converted.network, converted.data, names, seed)
         b2.seed(seed)
         whole.run(length, namespace=namespace)
         row = []

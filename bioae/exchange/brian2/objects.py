@@ -260,7 +260,12 @@ class _Conversion:
         received = [each for each in self.projections if each["to"] == name]
         equations = group.user_equations
         variables = [each["target"] for each in received]
-        variables += [*equations.diff_eq_names, *equations.parameter_names]
+        variables += [*equations.diff_eq_names]
+        variables += [
+            each
+            for each in equations.parameter_names
+            if equations[each].var_type == "float" and not equations[each].flags
+        ]
         if not variables:
             raise InputError("the group has no variable that receives input", where=group.name)
         for variable in {each["target"] for each in received}:
