@@ -253,7 +253,7 @@ def _external(
     found: dict[str, dict[str, Any]] = {"parameters": {}, "timed_arrays": {}}
     for name in sorted(used & namespace.keys()):
         value = namespace[name]
-        if isinstance(value, TimedArray) and value.values.ndim == 1:
+        if isinstance(value, TimedArray):
             values, unit = value.values.tolist(), unit_name(value.dim)
             step = readable(value.dt * second)
             found["timed_arrays"][name] = {"values": values, "dt": step, "unit": unit}
@@ -262,6 +262,6 @@ def _external(
         else:
             raise ModelError(
                 f"{name!r} is no constant", where=where, found=shortened(type(value).__name__),
-                expected="a number, a quantity or a TimedArray of one column",
+                expected="a number, a quantity or a TimedArray",
             )  # fmt: skip
     return {key: table for key, table in found.items() if table}

@@ -30,10 +30,10 @@ MOST_EVENTS = 20
 LARGEST_VALUE = 3e38
 
 #: The values of a timed array.
-MOST_VALUES = 10_000
+MOST_VALUES = 100_000
 
 #: The values of all timed arrays of a model, which every artefact holds as text.
-MOST_VALUES_IN_ALL = 40_000
+MOST_VALUES_IN_ALL = 200_000
 
 #: The operations within one another.
 DEEPEST = 60

@@ -46,13 +46,17 @@ class CustomEvent(Table):
     reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
+_Number = Annotated[float, Strict(False), Field(allow_inf_nan=False)]
+
+
 class TimedValues(Table):
     """Values that change over a presentation: a Brian2 `TimedArray`."""
 
-    values: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Strict(False)] = Field(
+    values: list[_Number] | list[list[_Number]] = Field(
         min_length=1,
         max_length=MOST_VALUES,
-        description="numbers, or the path of a `.csv` or `.npy` file next to this one",
+        description="numbers, or the path of a `.csv` or `.npy` file next to this one; or rows of "
+        "numbers, one for each neuron",
     )
     dt: _Text = Field(min_length=1, description="the time for which each value holds")
     unit: _Text = Field("1", min_length=1, description="the unit of the values")
@@ -62,7 +66,14 @@ class TimedValues(Table):
     def _numbers(cls, values: Any) -> Any:
         if isinstance(values, str):
             raise ValueError("a path of values is read only where the model is a file")
-        for value in values if isinstance(values, list) else ():
+        rows = values if isinstance(values, list) else []
+        if rows and isinstance(rows[0], list):
+            if {len(each) if isinstance(each, list) else 0 for each in rows} != {
+                len(rows[0] or [0])
+            }:
+                raise ValueError("expected rows of the same length, of a number for each neuron")
+            rows = [value for row in rows for value in row]
+        for value in rows:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"expected a list of numbers, found {str(value)[:40]}")
         return values
@@ -267,7 +278,8 @@ class NeuronModel(TomlModel):
                 raise ValueError(
                     f"{name!r} is reserved for a variable of Brian2: rename the timed array"
                 )
-        total = sum(len(each.values) for each in arrays.values())
+        rows = [row for each in arrays.values() for row in each.values]
+        total = sum(len(row) if isinstance(row, list) else 1 for row in rows)
         if total > MOST_VALUES_IN_ALL:
             raise ValueError(
                 f"the timed arrays have {total} values, more than {MOST_VALUES_IN_ALL}"

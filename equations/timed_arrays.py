@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 
 from bioae.equations.arrays.timed import Timed
@@ -37,34 +38,39 @@ def timed_arrays(model: NeuronModel) -> dict[str, Timed]:
             raise ModelError("this name is a unit or a constant", where=where, found=name)
         unit = float(evaluate(each.unit, where=f"{where} unit", error=ModelError))
         interval = time_in_seconds(each.dt, where=f"{where} dt", error=ModelError)
-        values = tuple(unit * float(value) for value in each.values)
-        wrong = next((v for v in values if not abs(v) <= LARGEST_VALUE), None)  # or NaN
-        if wrong is not None:
+        numbers = unit * np.array(each.values, np.float64)
+        wrong = numbers[~(np.abs(numbers) <= LARGEST_VALUE)]  # or NaN
+        if len(wrong):
             raise ModelError(
                 "a value is too large", where=where,
                 expected=f"at most {LARGEST_VALUE:.1g} in base units, which fits 32 bits",
-                found=f"{wrong:g}",
+                found=f"{wrong[0]:g}",
             )  # fmt: skip
-        arrays[name] = Timed(values, interval)
+        values = numbers.tolist()
+        rows = [tuple(row) for row in values] if numbers.ndim > 1 else values
+        arrays[name] = Timed(tuple(rows), interval)
     return arrays
 
 
 def without_timed_arrays(model: NeuronModel) -> NeuronModel:
-    """Return the model with a shared constant in place of each timed array: its value in a step.
+    """Return the model with a constant in place of each timed array: its value in a step.
 
     Raises
     ------
     ModelError
-        If a timed array is used in another way than as a function of ``t``.
+        If a timed array is used in another way than as a function of ``t``, or of ``t, i``.
     """
     if not model.timed_arrays:
         return model
-    timed_arrays(model)
+    per_neuron = {n for n, each in timed_arrays(model).items() if each.neurons is not None}
     units = {
         name: unit_in_equations(evaluate(each.unit, where=f"{model.name}.toml", error=ModelError))
         for name, each in model.timed_arrays.items()
     }
-    declared = [f"{name} : {unit} (shared, constant)" for name, unit in units.items()]
+    declared = [
+        f"{name} : {unit} ({'constant' if name in per_neuron else 'shared, constant'})"
+        for name, unit in units.items()
+    ]
     fields: dict[str, Any] = {
         name: _replaced(model, text, name)
         for name in ("threshold", "reset", "refractory", "run_regularly")
@@ -88,13 +94,15 @@ def without_timed_arrays(model: NeuronModel) -> NeuronModel:
 
 
 def _replaced(model: NeuronModel, text: str, key: str) -> str:
-    for name in model.timed_arrays:
-        text = re.sub(rf"\b{name}\s*\(\s*t\s*\)", f" {_MARK}{name} ", text)
+    for name, each in model.timed_arrays.items():
+        call = "t, i" if isinstance(each.values[0], list) else "t"
+        pattern = r"\s*".join(["", r"\(", *re.findall(r"\w|,", call), r"\)"])
+        text = re.sub(rf"\b{name}{pattern}", f" {_MARK}{name} ", text)
         if re.search(rf"(?<![A-Za-z0-9_]){name}\b", re.sub(r"#.*", "", text)):
             raise ModelError(
                 "a timed array is a function of the time since the presentation's start",
-                where=f"{model.name}.toml, {key}", expected=f"{name}(t)",
-                found=f"{name} without (t)",
+                where=f"{model.name}.toml, {key}", expected=f"{name}({call})",
+                found=f"{name} without ({call})",
             )  # fmt: skip
         text = text.replace(f" {_MARK}{name} ", f"({name})")
     return text
@@ -104,7 +112,7 @@ def varying(equations: Equations, timed: Collection[str]) -> Equations:
     """Return equations in which timed arrays are variables, which code may set."""
     return Equations(
         [
-            SingleEquation(PARAMETER, each.varname, each.dim, flags=["shared"])
+            SingleEquation(PARAMETER, each.varname, each.dim, flags=[*{"shared"} & {*each.flags}])
             if each.varname in timed
             else each
             for each in equations.values()

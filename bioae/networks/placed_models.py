@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -67,6 +68,7 @@ def fitted(
 ) -> tuple[NeuronModel, NeuronModel, tuple[PlacedProjection, ...]]:
     """Return the models of neurons and of U, and the projections with their rules."""
     model, readout = _models(config, place.layer)
+    _check_timed(model, math.prod(place.shape), where=f"layer {place.layer.name!r}")
     projections = []
     for projection, synapse, where in place.projections:
         rule = None
@@ -177,6 +179,17 @@ def _check_plastic(
             "a rule in the order of a script adds to one variable", where=where,
             expected="a neuron model without `inhibition`", found=model.inhibition,
         )  # fmt: skip
+
+
+def _check_timed(model: NeuronModel, size: int, *, where: str) -> None:
+    """Reject values of each neuron that are not those of a population's neurons."""
+    for name, each in model.timed_arrays.items():
+        row = each.values[0]
+        if isinstance(row, list) and len(row) != size:
+            raise NetworkError(
+                f"the timed array {name!r} has a value for each neuron", where=where,
+                expected=f"rows of {size} values", found=str(len(row)),
+            )  # fmt: skip
 
 
 def _check_dt(config: _Description, model: NeuronModel, *, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -131,11 +132,19 @@ class Stepper:
     def prepare(self, values: dict[str, Array]) -> None:
         """Run the statements before a step and in the slot ``start``."""
         for name, timed in self.program.timed.items():
-            values[name] = self._lookup(name, timed, values["t"], values["dt"])
+            found = self._lookup(name, timed, values["t"], values["dt"])
+            values[name] = found if timed.neurons is None else self._in_shape(found, values)
         self._prepare(values)
         if self._due is not None:
             values[DUE] = self._due(values)
             self._regularly(values)
+
+    def _in_shape(self, found: Array, values: Mapping[str, Array]) -> Array:
+        """Return numbers of each neuron (neuron) in the shape of the neurons."""
+        shape = tuple(values[next(iter(self.program.states))].shape)
+        while math.prod(shape) > len(found):
+            shape = shape[1:]  # without the axis of examples
+        return found.reshape(shape) if shape else found
 
     def watch(self, values: dict[str, Array]) -> None:
         """Evaluate the conditions of custom events: after the thresholds."""

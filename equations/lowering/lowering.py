@@ -175,7 +175,7 @@ class _Lowering:
 
     def _timed_starts(self) -> dict[str, Expression]:
         return {
-            name: Expression(f"{each.values[0]!r}*({unit_name(self.equations[name].dim)})")
+            name: Expression(f"{each.first!r}*({unit_name(self.equations[name].dim)})")
             for name, each in self.timed.items()
         }
 

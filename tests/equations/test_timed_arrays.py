@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import SCHEDULES, model
+from builders import SCHEDULES, dense, described, model, pictures
 from refusals import place, refused
 
 from bioae import simulate
 from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
-from bioae.errors import ModelError
+from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network
 from bioae.simulation.backend import Backend
 from bioae.trainers.parity import parity_network
@@ -55,6 +55,28 @@ def test_each_value_holds_for_its_interval(schedule: str, dt: str) -> None:
             np.testing.assert_array_equal(y, np.broadcast_to(expected[:, None], y.shape))
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_neuron_has_its_values(schedule: str) -> None:
+    values = [[1.0, 2, 3, 4, 5, 6], [0.5, 0.25, 0, 0, 0, -1]]
+    each = {"values": values, "unit": "nA", "dt": "4*ms"}
+    arrays = {**FIELDS["timed_arrays"], "each": each}
+    fields = {**FIELDS, "run_regularly": "y = drive(t) + each(t , i)", "timed_arrays": arrays}
+    layer = dense("a", shape=[1, 2, 3], neuron="counts")
+    config = described(layer, input_shape=[1, 2, 3], steps=9, schedule=schedule,
+                       neurons={"counts": fields})  # fmt: skip
+    network, images = Network.initialise(config), pictures(2, 1, 2, 3)
+    step = np.arange(9) // 4
+    shared = np.array([0.25, -1, 2])[np.minimum(step, 2)]
+    expected = 1e-9 * (np.array(values)[np.minimum(step, 1)] + shared[:, None])
+    for target in ("numpy", "torch"):
+        result = simulate(network, images, Backend(target, record=["y"]))
+        y = result["/layers/a"]["state_y"].transpose("example", "time", ...).to_numpy()
+        np.testing.assert_allclose(y[0], expected, rtol=1e-12)
+    other = dense("a", shape=[1, 2, 2], neuron="counts")
+    with refused(NetworkError, "each", where="layer 'a'", found="6"):
+        _ = described(other, input_shape=[1, 2, 2], neurons={"counts": fields}).placed
+
+
 def _csv_column(path: Path) -> None:
     path.with_suffix(".csv").write_text("0.5\n1e-3\n-2\n")
 
@@ -82,7 +104,7 @@ def test_values_of_a_file_travel(write: Callable[[Path], None], tmp_path: Path) 
 
 REFUSED_FILES: dict[str, bytes | None] = {
     "none.csv": None, "words.csv": b"one, two", "table.csv": b"1, 2\n3, 4", "inf.csv": b"1, inf",
-    "long.csv": b"1\n" * 10_001, "values.txt": b"1", "broken.npy": b"\x93NUMPY\x01\x00",
+    "long.csv": b"1\n" * 100_001, "values.txt": b"1", "broken.npy": b"\x93NUMPY\x01\x00",
 }  # fmt: skip
 
 

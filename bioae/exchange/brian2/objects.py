@@ -408,7 +408,7 @@ class _Conversion:
 
 def _shortened(value: Any, duration: float) -> Any:
     """Return a timed array that is too long for a model without the values after a duration."""
-    if not isinstance(value, TimedArray) or len(value.values) <= MOST_VALUES:
+    if not isinstance(value, TimedArray) or value.values.size <= MOST_VALUES:
         return value
     last = math.ceil(duration / float(value.dt)) + 1
     return TimedArray(Quantity(value.values[:last], dim=value.dim), value.dt * second)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bioae.arithmetic import brian2_arithmetic, rendered, rendered_statement
 from bioae.equations.arrays.start import constant_values, initial_state
+from bioae.equations.arrays.timed import Timed
 from bioae.equations.declarations import brian2_equations
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX
@@ -126,7 +127,10 @@ class Population(PresentedGroup):
         own = {n for n, values in parameters.items() if np.ndim(values)}
         equations = varying(brian2_equations(program.model, own), program.timed)
         equations = equations.substitute(t_in_timesteps=STEP)
-        looked_up = [f"{name} = {_table_name(name)}(t)" for name in program.timed]
+        looked_up = [
+            f"{name} = {_table_name(name)}({'t' if each.neurons is None else 't, i'})"
+            for name, each in sorted(program.timed.items(), key=_per_neuron)
+        ]
         super().__init__(
             clock,
             neurons.depth,
@@ -331,6 +335,10 @@ def _by_input(neurons: Neurons) -> dict[str, NDArray[Any]]:
     if not neurons.program.inhibited:
         return {INPUT: biases}
     return {INPUT: np.maximum(biases, 0.0), INHIBITION: np.maximum(-biases, 0.0)}
+
+
+def _per_neuron(item: tuple[str, Timed]) -> bool:
+    return item[1].neurons is not None  # after those that all share, as Brian2 wants
 
 
 def _start_name(variable: str) -> str:

@@ -240,6 +240,8 @@ def _record(
         raise Unsupported("random initial values")
     if program.counts_layer:
         raise Unsupported("variables that count the spikes of the layer")
+    if any(timed.neurons is not None for timed in program.timed.values()):
+        raise Unsupported("timed arrays of each neuron")
     if any(state.shared for state in program.states.values()):
         raise Unsupported("a variable that all neurons share")
     leaves = {
