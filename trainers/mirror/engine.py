@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from bioae.errors import InputError
-from bioae.networks.plasticity import check_averaged, check_chain, rules_of
+from bioae.networks.plasticity import check_averaged, check_chain
 from bioae.simulation.engine import Arrays, Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -53,9 +53,6 @@ class MirrorEngine(Engine):
         """Derive the mirror, and let it learn within a block."""
         optimises = updates.optimiser is not None
         check_chain(self.network.config.populations, self.network.config.clock)
-        for placed in self.network.config.placed:
-            for rule in rules_of(placed).values():
-                rule.check_phases()
         check_averaged(self.network.config.placed, updates.batch_size, optimiser=optimises)
         yield NetworkLearner(self.network, self.backend.dtype, updates)
 

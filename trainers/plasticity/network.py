@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bioae.errors import InputError
 from bioae.networks.network import Network
-from bioae.networks.plasticity import PlasticState
+from bioae.networks.plasticity import PlasticState, rules_of
 from bioae.simulation.backend import Dtype
 from bioae.simulation.engine import Learner, Updates
 from bioae.simulation.presentations import Presentations
@@ -45,6 +45,9 @@ class NetworkLearner(Learner):
         self, network: Network, dtype: Dtype = "float64", updates: Updates | None = None
     ) -> None:
         updates = updates or Updates()
+        for placed in network.config.placed:
+            for rule in rules_of(placed).values():
+                rule.check_phases()
         self._config, self._batch = network.config, updates.batch_size
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()

@@ -11,7 +11,7 @@ from brian2 import ms
 from refusals import refused
 
 import bioae
-from bioae.errors import NetworkError
+from bioae.errors import ModelError, NetworkError
 
 STEPS = 1200
 
@@ -156,3 +156,5 @@ def test_short_term_plasticity_runs_without_learning_in_brian2_alone() -> None:
         bioae.simulate(*given, "torch", progress=False)
     with refused(NetworkError, where="target", found="torch"):
         bioae.learn(*given, "torch", progress=False)
+    with refused(ModelError, where="feed.toml, timing", found="script"):
+        bioae.parity(converted.network.config.synapse("feed"), neurons=8, examples=2)
