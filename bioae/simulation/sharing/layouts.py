@@ -78,6 +78,11 @@ class Layout:
         return len(self.shape) == 1
 
     @property
+    def in_order(self) -> bool:
+        """True if the rows are the flattened weights."""
+        return bool((self.order.ravel() == np.arange(self.order.size)).all())
+
+    @property
     def in_place(self) -> bool:
         """True if sums are in the order of the targets."""
         return bool((self.place == np.arange(self.targets)).all())

@@ -148,6 +148,8 @@ class SharedSynapses(TemplateGroup):
                     if name in self.variables
                 ),
                 "in_place": layout.in_place,
+                "in_order": layout.in_order,
+                "single": layout.single,
                 "unit": layout.unit,
                 "short": 1 < layout.unit < 8,
                 "at_once": layout.whole and factor is None and negative is None,
@@ -197,8 +199,12 @@ class SharedSynapses(TemplateGroup):
 
     def _add_layout(self, separate: bool) -> None:
         add, layout = self.variables, self.layout
+        implied = {"start", "length"} if layout.single else set()
+        implied |= {"order"} if layout.in_order else set()
         for name in ("order", "channel_start", "first", "to", "start", "length", "place"):
             values = getattr(layout, name).ravel()
+            if name in implied and _compiled_ahead():
+                values = values[:1]  # templates need the name
             add.add_array(
                 f"_{name}", size=values.size, values=values, dtype=np.int32,
                 constant=True, read_only=True,

@@ -13,9 +13,13 @@
     {% set _number = c_data_type(variables['_target'].dtype) %}
     {% set _ends = [('_sums', _target, variables['_target'])] %}
     {% if separate and _ends.append(('_negative_sums', _negative, variables['_negative'])) %}{% endif %}
+    {% if in_order %}
+    const {{_number}}* const _rows = {{get_array_name(weight_variable)}};
+    {% else %}
     // Aligned, so that vectors do not cross cache lines; not an array of Brian2, which would be
     // written to disk.
     alignas(64) static {{_number}} _rows[{{rows}}];
+    {% endif %}
     {% for _from, _into, _variable in _ends %}
     {% if direct %}
     {{_number}}* const {{_from}} = {{_into}} + _target_start;
@@ -23,6 +27,7 @@
     alignas(64) static {{_number}} {{_from}}[{{targets}}];
     {% endif %}
     {% endfor %}
+    {% if not in_order %}
     // In the first step: the arguments of a standalone run have been read by then.
     if (!{{_packed}})
     {
@@ -30,6 +35,7 @@
             _rows[_j] = {{get_array_name(weight_variable)}}[{{_order}}[_j]];
         {{_packed}} = 1;
     }
+    {% endif %}
 
     // scalar code
     const size_t _vectorisation_idx = -1;
@@ -85,14 +91,14 @@
         const int32_t _position = _local - _begin;
         for (int32_t _s = {{_first}}[_position]; _s < {{_first}}[_position + 1]; _s++)
         {
-            const {{_number}}* __restrict _weight = _rows + (size_t)_channel*_row + {{_start}}[_s];
+            const {{_number}}* __restrict _weight = _rows + (size_t)_channel*_row + {{'_s' if single else _start ~ '[_s]'}};
             const size_t _at = {{_channel_start}}[_channel] + {{_to}}[_s];
             {{_number}}* __restrict _sum = _sums + _at;
             {% if separate %}
             {{_number}}* __restrict _negative_sum = _negative_sums + _at;
             {% endif %}
             {% set _times = '*_factor' if graded else '' %}
-            const int32_t _n = {{_length}}[_s];
+            const int32_t _n = {{'1' if single else _length ~ '[_s]'}};
             {% if short and not separate %}
             // Without vectors, which would wait for parts that the previous spike has just written.
             volatile {{_number}}* const _scalars = _sum;
