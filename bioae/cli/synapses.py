@@ -76,14 +76,15 @@ def show_synapses(
         noise = number(write_noise or 0.0, "--write-noise", least=0)
         model = with_devices(model, levels, largest=largest, noise=noise)
     rule = lower_synapse(model)
+    blocks = {key: getattr(rule, key) for key in ("integrate", "on_pre", "on_post", "regularly")}
     derived = {
         "pre": [str(each) for each in rule.traces["pre"].update] if "pre" in rule.traces else [],
         "post": [str(each) for each in rule.traces["post"].update] if "post" in rule.traces else [],
         "layer": [f"{name} = sum({value})" for name, value in rule.sums.items()]
         + [str(each) for each in rule.layer],
         **{
-            key: [str(each) for each in getattr(rule, key).on_grid.statements]
-            for key in ("integrate", "on_pre", "on_post", "regularly")
+            key: [str(each) for each in (b if rule.in_script else b.on_grid).statements]
+            for key, b in blocks.items()
         },
         "parity": [_class(rule.inexact)],
     }

@@ -241,7 +241,13 @@ class _Conversion:
         operations = [part for part in getattr(each, "contained_objects", ())
                       if type(part) is CodeRunner and kind is not NeuronGroup]  # fmt: skip
         if isinstance(each, _MONITORS):
-            self.rows[each.name] = "nothing: results have all spikes, and states on request"
+            learned = isinstance(each.source, Synapses)
+            has = (
+                "learned networks have final weights"
+                if learned
+                else ("results have all spikes, and states on request")
+            )
+            self.rows[each.name] = f"nothing: {has}"
         elif kind not in (NeuronGroup, Synapses, *INPUTS):
             raise InputError(
                 f"{_REASONS.get(kind.__name__, 'this object')} has no meaning in a network",

@@ -80,10 +80,14 @@ class _Rule:
             if each.type == SUBEXPRESSION:
                 text = word_substitute(str(each.expr), self.expressions)
                 self.expressions[each.varname] = f"({text})"
-        sides = [pathway.prepost for pathway in pathways]
-        if sides.count("pre") != 1 or sides.count("post") > 1:
-            refuse((f"pathways {', '.join(each.objname for each in pathways)}",), self.where)
-        self.sides = {pathway.prepost: pathway for pathway in pathways}
+        ordered = sorted(pathways, key=lambda each: str(each.name))  # as Brian2 runs them
+        self.sides = {
+            side: [each for each in ordered if each.prepost == side] for side in ("pre", "post")
+        }
+        delays = [each.variables["delay"].get_value() for each in self.sides["pre"]]
+        if not delays or any((each != delays[0]).any() for each in delays):
+            names = ", ".join(str(each.objname) for each in ordered)
+            refuse((f"different delays of {names}",), self.where)
         self.parameters: dict[str, str] = {}
         self.states: dict[str, NDArray[np.float64]] = {}
         self.initial: dict[str, str] = {}
@@ -123,7 +127,7 @@ class _Rule:
             "parameters": {self._name(key): text for key, text in self.parameters.items()},
         }, where=self.where)  # fmt: skip
         values = np.ones(len(self.synapses)) if weight is None else self._values(weight)
-        return Path(self.sides["pre"], variable, values, model, states)
+        return Path(self.sides["pre"][0], variable, values, model, states)
 
     def _name(self, name: str) -> str:
         """Return the name of a variable or parameter in the rule."""
@@ -131,9 +135,11 @@ class _Rule:
 
     def _lines(self, side: str) -> Iterator[_Line]:
         """Yield the statements of a side."""
-        pathway = self.sides[side]
-        where, local = f"{self.where}.{pathway.objname}", set[str]()
-        for statement in statements(pathway):
+        local = set[str]()
+        for pathway, statement in (
+            (each, s) for each in self.sides[side] for s in statements(each)
+        ):
+            where = f"{self.where}.{pathway.objname}"
             target, text = "", ""
             match statement:
                 case ast.Assign([ast.Name(target)], value):

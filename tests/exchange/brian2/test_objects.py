@@ -164,7 +164,10 @@ def pairs(**fields: Any) -> list[Any]:
         ({"model": "w : 1", "on_pre": "w += 0.1"}, "adds to nothing"),
         ({"model": "w : 1", "on_pre": "v += w; u += w; w += 0.1"}, "adds to u, v"),
         ({"model": "w : 1", "on_pre": "v += w; w += v_post"}, "found v_post"),
-        ({"model": "w : 1", "on_pre": {"a": "v += w", "b": "w += 1"}}, "pathways a, b"),
+        (
+            {"model": "w : 1", "on_pre": {"a": "v += w", "b": "w += 1"}, "delay": {"a": 1 * ms}},
+            "delays of a, b",
+        ),
         ({"on_pre": "v = 0"}, "v = 0"),
         ({"on_pre": "v += v_pre"}, "v_pre"),
         ({"on_pre": "v += 0.1*(1 - v)"}, "found v"),

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "pairs of spikes": (
         {
             "model": TRACES,
-            "on_pre": "ge += w; Apre += 0.02\nw = clip(w + Apost, 0, gmax)",
+            "on_pre": {"a": "ge += w; Apre += 0.02", "b": "w = clip(w + Apost, 0, gmax)"},
             "on_post": "Apost -= 0.021\n  w = clip(w + Apre, 0, gmax)",
         },
         {"w": "0.5*rand()"},
