@@ -142,8 +142,9 @@ def rule_parity(
     Raises
     ------
     ModelError
-        If no input makes half of the neurons fire.
+        If no input makes half of the neurons fire, or the rule runs in Brian2 only.
     """
+    lower_synapse(model).check_phases()
     target = known_target(target, BRIAN2_TARGETS)
     size = checked_size(size, {"neurons": 40, "steps": 50, "examples": 20}, neurons=4)
     whole(seed, "the seed", most=MAX_SEED)
