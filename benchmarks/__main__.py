@@ -10,7 +10,7 @@ from benchmarks.stored import parser
 from bioae.files import user_cache, write_text
 
 #: The benchmarks, which are modules of this package, in their order.
-NAMES = ("starting", "training", "recurrent", "simulation", "analysis", "learning")
+NAMES = ("starting", "training", "recurrent", "simulation", "scripts", "analysis", "learning")
 
 
 def main() -> None:
