@@ -59,8 +59,9 @@ def weight_bounds(rule: Rule, dt: float) -> tuple[float, float]:
     Raises
     ------
     ModelError
-        If a lower bound is above the upper one.
+        If a lower bound is above the upper one, or the rule is in the order of a script.
     """
+    rule.check_phases()
     numbers = rule_numbers(rule, dt)
     bounds = []
     for key, block in rule.blocks.items():

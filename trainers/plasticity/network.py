@@ -44,9 +44,6 @@ class NetworkLearner(Learner):
     def __init__(
         self, network: Network, dtype: Dtype = "float64", updates: Updates | None = None
     ) -> None:
-        for placed in network.config.placed:
-            for rule in rules_of(placed).values():
-                rule.check_phases()
         updates = updates or Updates()
         for placed in network.config.placed:
             for rule in rules_of(placed).values():

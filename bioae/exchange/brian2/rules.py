@@ -85,7 +85,7 @@ class _Rule:
             side: [each for each in ordered if each.prepost == side] for side in ("pre", "post")
         }
         delays = [each.variables["delay"].get_value() for each in self.sides["pre"]]
-        if not delays or any((each != delays[0]).any() for each in delays):
+        if any((each != delays[0]).any() for each in delays):
             names = ", ".join(str(each.objname) for each in ordered)
             refuse((f"different delays of {names}",), self.where)
         self.parameters: dict[str, str] = {}
