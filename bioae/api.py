@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
     from bioae.networks.plasticity import Held
+    from bioae.networks.teaching import Repeat
     from bioae.progress import Progress
     from bioae.runs.rules.config import LearningConfig
     from bioae.runs.run import Trained
@@ -245,6 +246,8 @@ def learn(
     batch_size: int = 1,
     optimiser: Optimiser | str | Mapping[str, Any] | None = None,
     learning_rate: float | None = None,
+    normalise: Mapping[str, float] | None = None,
+    repeat: Repeat | Mapping[str, Any] | None = None,
     progress: Progress | bool | None = None,
     **options: Unpack[DataOptions],
 ) -> Learned:
@@ -276,6 +279,13 @@ def learn(
         step. None: they are added.
     learning_rate
         The optimiser's step size; None: 0.001.
+    normalise
+        The sum to which the weights into each neuron are scaled before each example, by the name of
+        the weights, such as ``{"exc.weight": 78}``.
+    repeat
+        When an example is presented again, with more input, such as ``{"population": "exc",
+        "spikes": 5}``: see `bioae.networks.teaching.Repeat`. The result's ``example`` then counts
+        presentations, and its ``shown`` is the example that each showed.
 
     Returns
     -------
@@ -292,6 +302,7 @@ def learn(
     from bioae.checks import whole
     from bioae.networks.artefact import network_of
     from bioae.networks.plasticity import check_held
+    from bioae.networks.teaching import Teaching
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.engine import Updates
@@ -308,8 +319,9 @@ def learn(
         whole(batch_size, "batch_size", least=1),
         OptimiserSettings.of(optimiser, learning_rate),
         {} if before is None else before.moments,
+        Teaching.of(start.config, normalise, repeat),
     )
-    engine = engine_of(start, backend)
+    engine = replace(engine_of(start, backend), carried={} if before is None else before.carried)
     presented = Presentations.of(start.config, data, seed=seed, **options)
     values = check_held(start.config.placed, held, len(presented))
     return learned_from(

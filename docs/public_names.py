@@ -49,6 +49,8 @@ TYPES = (
     "bioae.networks.artefact.NetworkLike",
     "bioae.networks.graph.Population",
     "bioae.networks.graph.Projection",
+    "bioae.networks.teaching.Repeat",
+    "bioae.networks.teaching.Teaching",
     "bioae.networks.plasticity.Held",
     "bioae.simulation.backend.Target",
     "bioae.simulation.backend.Dtype",

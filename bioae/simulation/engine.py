@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bioae.networks.network import Network
 from bioae.networks.plasticity import PlasticState
+from bioae.networks.teaching import Teaching
 from bioae.simulation.backend import Backend
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
@@ -92,11 +93,14 @@ class Updates:
         The optimiser that takes the changes as its negative gradient; None: they are added.
     moments
         The state of the optimiser, with which an earlier run ended.
+    teaching
+        The normalisation of weights and the repetition of examples.
     """
 
     batch_size: int = 1
     optimiser: OptimiserSettings | None = None
     moments: Arrays = field(default_factory=dict)
+    teaching: Teaching = field(default_factory=Teaching)
 
 
 #: Builds a network, and runs chunks on it within a block; sent to the workers of a cluster.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -33,13 +34,16 @@ class Learned:
     moments
         The state of the optimiser, by name; empty if there was none.
     presentations
-        The presentations from which it has learned, in this call and those that it continued.
+        The examples from which it has learned, in this call and those that it continued.
+    carried
+        The state after the last one by name, where it carries over.
     """
 
     network: Network
     result: xr.DataTree
     moments: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     presentations: int = 0
+    carried: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def learned_from(
@@ -61,10 +65,13 @@ def learned_from(
             chunks.append(activity)
             learned, moments = network.with_weights(learner.state.arrays), dict(learner.moments)
             report(part.stop)
-    result = result_of(
-        network, presented, join_chunks(chunks), target=backend.target, dtype=backend.dtype
-    )
-    return Learned(learned, result, moments, before + total)
+    chunk, shown = join_chunks(chunks), None
+    if chunk.shown is not None:
+        presented, shown = presented.showing(chunk.shown), presented.examples[chunk.shown]
+    result = result_of(network, presented, chunk, target=backend.target, dtype=backend.dtype)
+    if shown is not None:
+        result["shown"] = xr.DataArray(shown, dims="example")
+    return Learned(learned, result, moments, before + total, chunk.carried)
 
 
 def in_parts(

@@ -106,6 +106,10 @@ class Presentations:
         cut = begin - first * self.repeats, last * self.repeats - end
         return replace(self, data=self.data[first:last], cut=cut)
 
+    def showing(self, places: NDArray[np.int64]) -> Presentations:
+        """Return presentations of the examples at some places, numbered in their order."""
+        return replace(self, data=replace(self.data[places], indices=np.arange(len(places))))
+
     def in_memory(self) -> Presentations:
         """Return the same presentations, with values in files read."""
         if self.data.kind == "signals":

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from bioae.errors import InputError
+from bioae.errors import InputError, NetworkError
 from bioae.networks.plasticity import check_averaged, check_chain
 from bioae.simulation.engine import Arrays, Engine, Learner, Runner, Updates
 from bioae.simulation.presentations import Presentations
@@ -53,6 +53,11 @@ class MirrorEngine(Engine):
         """Derive the mirror, and let it learn within a block."""
         optimises = updates.optimiser is not None
         check_chain(self.network.config.populations, self.network.config.clock)
+        if updates.teaching:
+            raise NetworkError(
+                "weights are normalised and examples presented again in Brian2 only",
+                where="torch", expected="cpp_standalone, cython or numpy",
+            )  # fmt: skip
         check_averaged(self.network.config.placed, updates.batch_size, optimiser=optimises)
         yield NetworkLearner(self.network, self.backend.dtype, updates)
 
@@ -73,7 +78,7 @@ class _MirrorRunner(Runner):
             for placed in self._mirror.config.placed
         )
         carried = {name: values.numpy() for name, values in activity.final.items()}
-        return Chunk(layers, activity.output.double().numpy(), carried)
+        return Chunk(layers, activity.output.double().numpy(), carried=carried)
 
     def read(self, ran: Chunk, part: slice) -> Chunk:
         return ran

@@ -11,6 +11,7 @@ from bioae.errors import NetworkError
 from bioae.fields import Count, Table
 from bioae.networks.layer_base import LayerBase
 from bioae.networks.plasticity import check_averaged, check_chain, check_held, check_rules
+from bioae.networks.teaching import Repeat, Teaching
 from bioae.runs.config import RunConfig
 from bioae.runs.tables import NumberOfEpochs, Optimiser, Rate
 
@@ -43,6 +44,13 @@ class LearningTable(Table):
     )
     held: dict[str, float] = Field(
         default_factory=dict, description="modulators of the rules, the same in all presentations"
+    )
+    normalise: dict[str, float] = Field(
+        default_factory=dict, description="the sum to which the weights into each neuron are "
+        "scaled before each example, by the name of the weights"
+    )  # fmt: skip
+    repeat: Repeat | None = Field(
+        None, description="a table: when an example is presented again, with more input"
     )
     checkpoint: Count = Field(
         1000, description="presentations from one checkpoint and line of metrics to the next"
@@ -106,6 +114,7 @@ class LearningConfig(RunConfig):
         optimises = learning.optimiser is not None
         check_averaged(network.placed, learning.batch_size, optimiser=optimises)
         check_held(network.placed, learning.held, 1, where="learning.held")
+        Teaching.of(network, learning.normalise, learning.repeat)
         return self.model_copy(update={"network": network, "learning": learning})
 
 

@@ -20,6 +20,7 @@ from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
 from bioae.networks.plasticity import PlasticState, check_held
+from bioae.networks.teaching import Teaching
 from bioae.runs.checkpoint import Arrays, arrays_of
 from bioae.runs.folder import MODEL
 from bioae.runs.rules.config import LearningConfig
@@ -62,6 +63,8 @@ class RuleTrainer(Trainer):
         The current network.
     moments
         The state of the optimiser, by name; empty if there is none.
+    carried
+        The state after the last presentation by name, where it carries over.
     """
 
     kind: ClassVar[str] = "rules"
@@ -88,6 +91,7 @@ class RuleTrainer(Trainer):
         self.config, self._settings, self._engine = config, settings, engine
         self.records: list[dict[str, Any]] = []
         self.moments: Mapping[str, NDArray[np.float64]] = {}
+        self.carried: Mapping[str, NDArray[Any]] = {}
         self.at = Position()
         self._evaluation = Evaluation(config, self.data, self._simulated)
 
@@ -98,8 +102,10 @@ class RuleTrainer(Trainer):
         return {*keys, "data.name", "data.test"}  # hashes of the data are compared
 
     def arrays(self) -> Arrays:
-        """Return the weights, and the state of the optimiser."""
-        kinds: dict[str, Arrays] = {"weight": self.network.weights, "optimiser": self.moments}
+        """Return the weights, the state of the optimiser, and that which carries over."""
+        kinds: dict[str, Arrays] = {
+            "weight": self.network.weights, "optimiser": self.moments, "carried": self.carried
+        }  # fmt: skip
         return {f"{kind}/{n}": each for kind, named in kinds.items() for n, each in named.items()}
 
     def restore(self, arrays: Arrays, where: str) -> None:
@@ -119,8 +125,10 @@ class RuleTrainer(Trainer):
             )  # fmt: skip
         stored = arrays_of("weight", arrays, self.network.weights, where)
         self.network = Network(self.network.config, stored)
-        moments = [name for name in arrays if name.startswith("optimiser/")]
-        self.moments = {name.removeprefix("optimiser/"): arrays[name] for name in moments}
+        self.moments, self.carried = (
+            {n.removeprefix(kind): arrays[n] for n in arrays if n.startswith(kind)}
+            for kind in ("optimiser/", "carried/")
+        )
 
     @property
     def presentations(self) -> tuple[int, int]:
@@ -159,12 +167,14 @@ class RuleTrainer(Trainer):
         settings = self._settings
         optimiser = OptimiserSettings.of(settings.optimiser, settings.learning_rate)
         engine = self._engine(self.network, Backend(settings.target))
+        engine = replace(engine, carried=self.carried)
+        teaching = Teaching(settings.normalise, settings.repeat)
         parts = in_parts(
             engine,
             presented,
             settings.checkpoint,
             held=check_held(self.config.network.placed, settings.held, len(presented)),
-            updates=Updates(settings.batch_size, optimiser, self.moments),
+            updates=Updates(settings.batch_size, optimiser, self.moments, teaching),
             before=self.presentations[0],
         )
         with closing(parts):
@@ -180,7 +190,7 @@ class RuleTrainer(Trainer):
             self.start = self._evaluation.assessment(firing)
             self.start.log()
         self.network = self.network.with_weights(state.arrays)
-        self.moments = dict(learned.moments)
+        self.moments, self.carried = dict(learned.moments), chunk.carried
         self.records.append(
             {
                 "epoch": self.at.epoch + 1,
@@ -188,6 +198,7 @@ class RuleTrainer(Trainer):
                 "layers": firing,
                 "weights": quantiles(self.config.network, state.arrays),
                 **({"new_connections": exchanged} if exchanged else {}),
+                **({} if chunk.shown is None else {"shown": len(chunk.shown)}),
                 "seconds": seconds,
             }
         )

@@ -73,7 +73,7 @@ class StopRunner(TemplateRunner):
     _template_package = __package__
 
     def __init__(self, group: Group, condition: str, *, name: str) -> None:
-        super().__init__(group, "stop", f"_holds = {condition}", when="end", name=name)
+        super().__init__(group, "stop", f"_holds = {condition}", when="end", order=30, name=name)
 
 
 class SpikeCounter(TemplateRunner):

@@ -24,19 +24,21 @@ from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import Held, PlasticState, check_held, rules_of
 from bioae.networks.schedule import Timing
+from bioae.networks.teaching import Teaching
 from bioae.noise import population_number
 from bioae.showing import Shown, Summary
 from bioae.simulation.backend import STANDALONE, Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
-from bioae.simulation.objects.input import InputNeurons
+from bioae.simulation.objects.input import EXAMPLES, InputNeurons
+from bioae.simulation.objects.normaliser import Normaliser
 from bioae.simulation.objects.pathways import Pathway
 from bioae.simulation.objects.plastic_synapses import PlasticSynapses
 from bioae.simulation.objects.population import Neurons, Population, collect
 from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, PresentationClock
 from bioae.simulation.objects.reading import Monitors
-from bioae.simulation.objects.script_synapses import ScriptSynapses
+from bioae.simulation.objects.script_synapses import LAST_STEP, ScriptSynapses
 from bioae.simulation.objects.traces import Traces
 from bioae.simulation.objects.under_way import SpikesUnderWay
 from bioae.simulation.presentations import Presentations
@@ -56,6 +58,8 @@ class BrianNetwork(Shown):
     ----------
     network, presentations, connectivity, compact, prefix, learning
         As for `bioae.build`, which checks them; objects are made on the active device.
+    teaching
+        The normalisation of weights and the repetition of examples, if it learns.
     record
         Variables to record, by layer, see `bioae.simulation.backend.recorded`.
 
@@ -107,11 +111,13 @@ class BrianNetwork(Shown):
         prefix: str = "",
         record: Mapping[str, Collection[str]] | None = None,
         learning: bool = False,
+        teaching: Teaching | None = None,
     ) -> None:
         # It reorders arithmetic; constant subexpressions are out of the equations already.
         prefs.codegen.loop_invariant_optimisations = False
         self.source, self.presentations, self.learning = network, presentations, learning
         self.presented: Presentations | None = None
+        self.teaching = teaching or Teaching()
         self._prefix, self._connectivity = prefix, connectivity
         config = network.config
         learners = config.placed if learning else ()
@@ -122,8 +128,9 @@ class BrianNetwork(Shown):
         self.state = PlasticState(learners, network.weights)
         self.carried: dict[str, NDArray[Any]] = {}
         self.clock = PresentationClock(
-            config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix
-        )
+            config.timing, presentations, config.dt_seconds, draws=draws, prefix=prefix,
+            repeat=self.teaching.repeat,
+        )  # fmt: skip
         self.input = InputNeurons(
             config, self.clock, self._name("input"), table=self._name("input", "held")
         )
@@ -140,6 +147,11 @@ class BrianNetwork(Shown):
         self._under_way: list[SpikesUnderWay] = []
         for placed in config.placed:
             self.synapses |= self._pathways(placed, arrays[placed.name], rules)
+        if self.teaching.repeat is not None:
+            self.clock.count(self.populations[self.teaching.repeat.population])
+        for name, total in self.teaching.normalise.items():
+            path = self.plastic[name]
+            Normaliser(path, path.weight_variable, float(total), self.clock)
         self.network = self._assembled()
 
     def _summary(self) -> Summary:
@@ -207,18 +219,22 @@ class BrianNetwork(Shown):
         self, presentations: int, held: Mapping[str, NDArray[np.float64]]
     ) -> Iterator[tuple[Group, str, NDArray[Any]]]:
         """Yield the values of `start_arrays` that do not depend on what was learned before."""
-        counted = [group for *_, group in self.learners]
-        for group in [*counted, self.input] if self.timing.carry_over else counted:
-            # What follows the last example teaches nothing.
-            yield group, LEARNED, np.array([presentations], np.int32)
+        for *_, group in self.learners:  # what follows the last example teaches nothing
+            counter = getattr(group, "counter", LEARNED)
+            yield group, counter, np.array([presentations], np.int32)
+        if self.clock.stops:
+            yield self.input, EXAMPLES, np.array([presentations], np.int32)
         for synapses in self.plastic.values():
             for name, values in synapses.held_arrays(held).items():
                 yield synapses, name, values
 
     def keep_state(self) -> None:
         """Set `state` and `carried` to the values of the groups after a run."""
+        steps = round(self.clock.clock.variables["t"].get_value().item() / self.clock.dt)
         for key, group, name in self._carriers:
             self.carried[key] = np.array(group.variables[name].get_value())
+            if name == LAST_STEP:  # steps count from the start of a run
+                self.carried[key] -= steps
         for owner, kind, group in self.learners:
             self.state.set(owner, kind, group.learned)
 
@@ -229,8 +245,12 @@ class BrianNetwork(Shown):
 
     @property
     def steps(self) -> int:
-        """Steps of a run: until the last layer has seen the last presentation."""
-        return self.timing.duration(self.presentations, self.source.config.depth)
+        """Steps of a run: until the last layer has seen the last presentation; the most of them."""
+        return self._steps_of(self.presentations)
+
+    def _steps_of(self, presentations: int) -> int:
+        most = presentations * self.clock.most
+        return self.timing.duration(most, self.source.config.depth)
 
     @property
     def duration(self) -> object:
@@ -309,7 +329,7 @@ class BrianNetwork(Shown):
         return arrays | self.clock.key_arguments(presented.key(part))
 
     def read(self, examples: int) -> Chunk:
-        """Read the first presentations of a finished run from the monitors.
+        """Read the first presentations of a finished run from the monitors; all, if some repeat.
 
         Raises
         ------
@@ -318,8 +338,13 @@ class BrianNetwork(Shown):
         ValueError
             If recorded spikes are incomplete.
         """
+        shown = None
+        if self.clock.shown is not None:
+            shown = self.clock.shown.rows[:, 0].astype(np.int64)
+            examples = len(shown)
         self._check_ran(examples)
-        return Monitors(self.source.config, self.spikes, self.states, self.decoded).read(examples)
+        chunk = Monitors(self.source.config, self.spikes, self.states, self.decoded).read(examples)
+        return replace(chunk, shown=shown)
 
     def result(self) -> xr.DataTree:
         """Return the result of the run since `present`, as `bioae.simulate` returns it.
@@ -348,8 +373,7 @@ class BrianNetwork(Shown):
         most = self.presentations
         count = most if presentations is None else presentations
         count = whole(count, "presentations", least=1, most=most)
-        steps = self.timing.duration(count, self.source.config.depth)
-        duration = steps * self.source.config.dt_seconds * second
+        duration = self._steps_of(count) * self.source.config.dt_seconds * second
         with float32_allowed():
             self.network.run(duration, **{"namespace": {}, **options})
 
@@ -430,7 +454,12 @@ class BrianNetwork(Shown):
         learned = {each: f"{name}_{each}" for each in rule.persistent("synapse")}
         start: Any = {each: known[array] for each, array in learned.items() if array in known}
         start |= self.state.get(name, "synapse") or {WEIGHT: pathway.weights}
-        return ScriptSynapses(pathway, rule, source, target, start=start, learning=self.learning)
+        synapses = ScriptSynapses(
+            pathway, rule, source, target, start=start, learning=self.learning
+        )
+        if self.timing.carry_over and pathway.delay.any():
+            self._under_way.append(SpikesUnderWay(synapses, int(pathway.delay.max())))
+        return synapses
 
     def _plastic(
         self, placed: PlacedLayer, pathway: Pathway, rule: Rule, source: NeuronGroup
@@ -480,6 +509,7 @@ class BrianNetwork(Shown):
         parts += [each for synapses in self.plastic.values() for each in synapses.traces.values()]
         parts += [*self.spikes.values(), *self.states.values()]
         parts += [*self._under_way, self.readout, self.decoded, self.clock.keys]
+        parts += [self.clock.course, self.clock.shown]
         for part in parts:
             if part is not None:
                 network.add(part)

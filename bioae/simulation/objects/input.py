@@ -15,8 +15,9 @@ from bioae.simulation.brian2_internals.groups import use_template
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import ConditionalRunner, StopRunner, vectorise_thresholds
 from bioae.simulation.objects.presentation_clock import (
+    ATTEMPT,
     EXAMPLE,
-    LEARNED,
+    FIRED,
     OFFSET,
     PRESENTATION,
     SEED,
@@ -27,6 +28,9 @@ from bioae.simulation.objects.presentation_clock import (
 
 #: The variable with the value of an input neuron: an encoder's `held`.
 HELD = "held"
+
+#: The number of examples of a run that ends with the last one.
+EXAMPLES = f"{RESERVED_PREFIX}examples"
 
 #: A random number of each neuron, where a template draws them.
 _DRAWN = f"{RESERVED_PREFIX}drawn"
@@ -92,13 +96,21 @@ class InputNeurons(PresentedGroup):
         else:
             vectorise_thresholds(self.thresholder)
         # Between the pathways of one step and the next, whatever their slot.
-        changes = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0"
+        changes, shown = f"{STEP} < {timing.steps}" if config.in_time else f"{STEP} == 0", "t"
+        if clock.course is not None:
+            shown = f"({PRESENTATION}*{timing.period} + {STEP} + 0.5)*dt"
+        value = f"{held.name}({shown}, i)"
+        if clock.repeat is not None:
+            value = f"(1 + {clock.repeat.gain}*{ATTEMPT})*{value}"
         ConditionalRunner(
-            self, changes, f"{HELD} = {held.name}(t, i)",
+            self, changes, f"{HELD} = {value}",
             when="before_thresholds", name=f"{name}__start",
         )  # fmt: skip
-        if timing.carry_over:  # state is that after the last presentation, without padding
-            last = f"{STEP} == {timing.period - 1} and {PRESENTATION} == {LEARNED} - 1"
+        if clock.stops:  # state is that after the last presentation, without padding
+            last = f"{STEP} == {timing.period - 1} and {PRESENTATION} == {EXAMPLES} - 1"
+            if clock.repeat is not None:
+                spikes, most = clock.repeat.spikes, clock.repeat.most
+                last += f" and ({FIRED} >= {spikes} or {ATTEMPT} + 1 >= {most})"
             StopRunner(self, last, name=f"{name}__stop")
 
     @property
@@ -121,5 +133,10 @@ class InputNeurons(PresentedGroup):
     def _add_variables(self, size: int) -> None:
         super()._add_variables(size)
         self.variables.add_auxiliary_variable(_DRAWN, dtype=np.float64)
-        if self._clock_of.timing.carry_over:
-            self.variables.add_array(LEARNED, size=1, values=2**31 - 1, dtype=np.int32, scalar=True)
+        if (course := self._clock_of.course) is not None:
+            self.variables.add_reference(ATTEMPT, course, "attempt")
+            self.variables.add_reference(FIRED, course, "fired")
+        if self._clock_of.stops:
+            self.variables.add_array(
+                EXAMPLES, size=1, values=2**31 - 1, dtype=np.int32, scalar=True
+            )

@@ -140,6 +140,8 @@ class PlasticSynapses(TemplateGroup):
             check_units=False,
         )
 
+    weight_variable, counter = VARIABLE, LEARNED
+
     @property
     def weights(self) -> NDArray[np.float64]:
         """The weights (target, source)."""

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.networks.schedule import Timing
+from bioae.networks.teaching import Repeat
 from bioae.noise import Key
 from bioae.noise.brian import signed
 from bioae.random import REPEAT
 from bioae.simulation.brian2_internals.groups import VariablesGroup
+from bioae.simulation.code_runners import ConditionalRunner, SpikeCounter, ValueRecorder
 
 #: A group's step within its presentation, and the presentation.
 STEP = f"{RESERVED_PREFIX}step"
@@ -32,6 +34,13 @@ EXAMPLE = f"{RESERVED_PREFIX}example"
 OFFSET = f"{RESERVED_PREFIX}offset"
 _EXAMPLE_INDEX = f"{RESERVED_PREFIX}shown"
 
+#: Where examples are presented again: the place of the example in the run, how often it was
+#: presented before, and the spikes that count of its presentation, in all and of the step.
+_PLACE = f"{RESERVED_PREFIX}place"
+ATTEMPT = f"{RESERVED_PREFIX}attempt"
+FIRED = f"{RESERVED_PREFIX}fired"
+_COUNT = f"{RESERVED_PREFIX}count"
+
 
 class PresentationClock:
     """The times of presentations in a run, which all groups of a built network share.
@@ -46,6 +55,8 @@ class PresentationClock:
         Whether a part of the network draws random numbers.
     prefix
         Prefix of the names of the objects.
+    repeat
+        When an example is presented again.
 
     Attributes
     ----------
@@ -55,10 +66,22 @@ class PresentationClock:
         A group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``; None
         where nothing draws random numbers. They are variables, so that they may change between runs
         of one build, and 64-bit integers, which a `TimedArray` cannot hold.
+    course
+        A group of the place of the ``example`` that is presented, the ``attempt``, counted from 0,
+        and the spikes ``fired`` in it, which decide on the next one; None: each is presented once.
+    shown
+        The recorder of examples, a row per presentation of the course.
     """
 
     def __init__(
-        self, timing: Timing, presentations: int, dt: float, *, draws: bool, prefix: str
+        self,
+        timing: Timing,
+        presentations: int,
+        dt: float,
+        *,
+        draws: bool,
+        prefix: str,
+        repeat: Repeat | None = None,
     ) -> None:
         self.timing, self.presentations = timing, presentations
         self.clock = Clock(dt * second, name=f"{prefix}network__clock")
@@ -70,6 +93,62 @@ class PresentationClock:
                 dtype=dict.fromkeys(("seed", "example", "offset"), np.int64),
                 name=f"{prefix}noise__keys",
             )  # fmt: skip
+        self.repeat = repeat
+        self.course: Any = None
+        self.shown: ValueRecorder | None = None
+        if repeat is not None:
+            self._add_course(repeat, f"{prefix}presentations__course")
+
+    def _add_course(self, repeat: Repeat, name: str) -> None:
+        """Add the group that decides which example a presentation shows."""
+        period, whole = self.timing.period, {"example": np.int64, "attempt": np.int64}
+        variables = ("example : integer (shared)", "attempt : integer (shared)",
+                     "fired : 1 (shared)", "shown : 1")  # fmt: skip
+        course = self.course = NeuronGroup(
+            1, "\n".join(variables), namespace={}, clock=self.clock, dtype=whole, name=name
+        )
+        begins = f"int(t_in_timesteps % {period} == 0 and t_in_timesteps > 0)"
+        done = f"int(fired >= {repeat.spikes} or attempt + 1 >= {repeat.most})"
+        lines = (
+            f"example = example + {begins}*{done}",
+            f"attempt = (1 - {begins})*attempt + {begins}*(1 - {done})*(attempt + 1)",
+            f"fired = (1 - {begins})*fired",
+        )
+        course.run_regularly("\n".join(lines), when="before_start", order=-40, name=f"{name}__next")
+        ends = f"t_in_timesteps % {period} == {period - 1}"
+        ConditionalRunner(course, ends, "shown = example", when="end", name=f"{name}__shown")
+        self.shown = ValueRecorder(
+            course, "shown", ends, when="end", order=10, name=f"{name}__recorder"
+        )
+        self.keys.variables.add_reference("attempt", course, "attempt")
+        ConditionalRunner(
+            self.keys, f"t_in_timesteps % {period} == 0", f"offset = {REPEAT}*attempt",
+            when="before_start", order=-35, name=f"{self.keys.name}__attempt",
+        )  # fmt: skip
+
+    @property
+    def most(self) -> int:
+        """The most presentations of an example."""
+        return 1 if self.repeat is None else self.repeat.most
+
+    @property
+    def stops(self) -> bool:
+        """True if a run ends with its last presentation, and is not padded."""
+        return self.timing.carry_over or self.course is not None
+
+    def count(self, population: PresentedGroup) -> None:
+        """Count the spikes of the population on which it depends whether an example is done."""
+        variables, name = population.variables, population.name
+        variables.add_array(_COUNT, size=1, scalar=True)
+        variables.add_reference(FIRED, self.course, "fired")
+        SpikeCounter(
+            population, _COUNT, f"{STEP} >= 0 and {STEP} < {self.timing.steps}",
+            when="after_thresholds", name=f"{name}__counter",
+        )  # fmt: skip
+        ConditionalRunner(
+            population, f"{STEP} >= 0", f"{FIRED} = {FIRED} + {_COUNT}", when="end",
+            name=f"{name}__fired",
+        )  # fmt: skip
 
     @property
     def dt(self) -> float:
@@ -127,7 +206,9 @@ class PresentedGroup(VariablesGroup):
         # The dividend is never negative: targets differ in the sign of a remainder.
         late, offset = -(-timing.start(depth) // period), -timing.start(depth) % period
         lines = [
-            f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
+            f"{PRESENTATION} = {_PLACE}"
+            if clock.course is not None
+            else f"{PRESENTATION} = (t_in_timesteps + {offset})//{period} - {late}",
             f"{STEP} = (t_in_timesteps + {offset}) % {period} - {lead_in}",
             *([each_step] if each_step else []),
         ]
@@ -140,6 +221,8 @@ class PresentedGroup(VariablesGroup):
     def _add_variables(self, size: int) -> None:
         for name in (STEP, PRESENTATION):
             self.variables.add_array(name, size=1, dtype=np.int64, scalar=True)
+        if self._clock_of.course is not None:
+            self.variables.add_reference(_PLACE, self._clock_of.course, "example")
         if self._drawing:
             keys = self._clock_of.keys
             self.variables.add_array(_EXAMPLE_INDEX, size=1, dtype=np.int32, scalar=True)

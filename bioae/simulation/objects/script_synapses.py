@@ -19,10 +19,13 @@ from bioae.equations.synapses.program import ELAPSED, Block, Rule, named
 from bioae.simulation.brian2_internals.groups import skip_unit_checks
 from bioae.simulation.code_runners import ConditionalRunner
 from bioae.simulation.objects.pathways import DELAY, Pathway
-from bioae.simulation.objects.presentation_clock import LEARNED, PRESENTATION, STEP
+from bioae.simulation.objects.presentation_clock import PRESENTATION, STEP
 
 #: The step of the run up to which a synapse's variables are integrated.
-_LAST = f"{RESERVED_PREFIX}last"
+LAST_STEP = f"{RESERVED_PREFIX}last"
+
+#: As `LEARNED`; Brian2 refuses names of variables that neurons have, too.
+_LESSONS = f"{RESERVED_PREFIX}lessons"
 
 #: Whether a spike arrives in the presentation of its emission, and whether it teaches.
 _ARRIVES, _TEACHES = f"{RESERVED_PREFIX}arrives", f"{RESERVED_PREFIX}teaches"
@@ -72,7 +75,7 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
             "\n".join([
                 *(f"{name} : 1" for name in self._names.values()),
                 *(f"{name} : 1 (shared, constant)" for name in numbers),
-                f"{_LAST} : integer", f"{LEARNED} : integer (shared)",
+                f"{LAST_STEP} : integer", f"{_LESSONS} : integer (shared)",
                 *([f"{DELAY} : integer (constant)"] if varied else []),
             ]),
             on_pre=self._on_pre(pathway, factor),
@@ -89,10 +92,23 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         for name, values in starts.items():
             each = np.broadcast_to(values, self._shape).ravel()[self._places]
             setattr(self, self._names[name], each)
-        for name, number in {**numbers, LEARNED: np.asarray(2**31 - 1)}.items():
+        for name, number in {**numbers, _LESSONS: np.asarray(2**31 - 1)}.items():
             setattr(self, name, number.item())
         skip_unit_checks(*self._pathways)
         self._add_windows(pathway, rule_start(rule, clock.dt))
+
+    #: The variable of the number of presentations that teach.
+    counter = _LESSONS
+
+    @property
+    def weight_variable(self) -> str:
+        """The name of the variable of weights."""
+        return self._names[WEIGHT]
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The variables with the state in which a run ends, but for `learned` ones."""
+        return (*(own for name, own in self._names.items() if name not in self._kept), LAST_STEP)
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -132,11 +148,11 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
 
     def _code(self, block: Block, arrives: str, *further: str) -> str:
         """Return code that integrates variables, and changes them where a spike arrives."""
-        learns = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
+        learns = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {_LESSONS}"
         lines = [
             f"{_ARRIVES} = int({arrives})",
             f"{_TEACHES} = {_ARRIVES}*int({learns})",
-            f"{ELAPSED} = dt*(t_in_timesteps - {_LAST})",
+            f"{ELAPSED} = dt*(t_in_timesteps - {LAST_STEP})",
             *self._lines(block),
             *further,
         ]
@@ -144,7 +160,7 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
             if name != DELIVERED and (self._learning or name != WEIGHT):
                 variable = self._names[name]
                 lines.append(f"{variable} = {result}*{_TEACHES} + {variable}*(1 - {_TEACHES})")
-        lines.append(f"{_LAST} = {_TEACHES}*t_in_timesteps + (1 - {_TEACHES})*{_LAST}")
+        lines.append(f"{LAST_STEP} = {_TEACHES}*t_in_timesteps + (1 - {_TEACHES})*{LAST_STEP}")
         return "\n".join(lines)
 
     def _add_windows(self, pathway: Pathway, starts: Mapping[str, float]) -> None:
@@ -154,17 +170,19 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
             return
         kept = set(rule.persistent("synapse"))
         lines = [f"{self._names[each]} = {starts[each]!r}" for each in starts if each not in kept]
-        lines.append(f"{_LAST} = t_in_timesteps")
-        ConditionalRunner(
-            self, f"{STEP}_post == {-timing.schedule.lead_in}", "\n".join(lines), overrides=False,
-            when="before_start", order=-10, name=f"{self.name}__start",
-        )  # fmt: skip
+        lines.append(f"{LAST_STEP} = t_in_timesteps")
+        if not timing.carry_over:
+            ConditionalRunner(
+                self, f"{STEP}_post == {-timing.schedule.lead_in}", "\n".join(lines),
+                overrides=False, when="before_start", order=-10, name=f"{self.name}__start",
+            )  # fmt: skip
         if kept & rule.integrate.results.keys():
-            lines = [f"{ELAPSED} = dt*(t_in_timesteps + 1 - {_LAST})"]
+            lines = [f"{ELAPSED} = dt*(t_in_timesteps + 1 - {LAST_STEP})"]
             lines += self._lines(rule.integrate)
             lines += [f"{self._names[n]} = {each}" for n, each in rule.integrate.results.items()]
-            lines.append(f"{_LAST} = t_in_timesteps + 1")
-            last = f"{STEP}_post == {timing.steps - 1} and {PRESENTATION}_post < {LEARNED}"
+            lines.append(f"{LAST_STEP} = t_in_timesteps + 1")
+            steps = timing.period if timing.carry_over else timing.steps
+            last = f"{STEP}_post == {steps - 1} and {PRESENTATION}_post < {_LESSONS}"
             ConditionalRunner(
                 self, last, "\n".join(lines), overrides=False,
                 when="end", order=20, name=f"{self.name}__end",

@@ -180,12 +180,15 @@ class Chunk:
         The layers' spikes.
     output
         The decoded output (example, ...), of the shape that the network's task gives it.
+    shown
+        The place of the example that each presentation showed, where some are presented again.
     carried
         The state after them by name, where it carries over.
     """
 
     layers: tuple[LayerSpikes, ...]
     output: NDArray[np.float64]
+    shown: NDArray[np.int64] | None = None
     carried: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
@@ -195,7 +198,8 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
         return chunks[0]
     layers = tuple(map(join_layers, zip(*(chunk.layers for chunk in chunks), strict=True)))
     output = np.concatenate([chunk.output for chunk in chunks])
-    return Chunk(layers, output, chunks[-1].carried)
+    shown = [chunk.shown for chunk in chunks if chunk.shown is not None]
+    return Chunk(layers, output, np.concatenate(shown) if shown else None, chunks[-1].carried)
 
 
 def join_layers(parts: Sequence[LayerSpikes]) -> LayerSpikes:

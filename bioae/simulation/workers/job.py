@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bioae.errors import NetworkError, TargetError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.plasticity import PlasticState
+from bioae.networks.teaching import Teaching
 from bioae.progress import activity, ahead
 from bioae.simulation.backend import STANDALONE, recorded
 from bioae.simulation.brian2_internals.groups import float32_allowed, uncompiled_objects
@@ -73,7 +74,9 @@ class Brian2Engine(Engine):
         return chunk_size(self.network.config, self.backend.record)
 
     @contextmanager
-    def runner(self, presentations: int, *, learning: bool = False) -> Iterator[BuiltRunner]:
+    def runner(
+        self, presentations: int, *, learning: bool = False, teaching: Teaching | None = None
+    ) -> Iterator[BuiltRunner]:
         """Build the network, and run chunks on it within a block; smaller chunks are padded.
 
         If the network learns, chunks run one after another, in one process: each begins with the
@@ -91,14 +94,16 @@ class Brian2Engine(Engine):
                 _ = placed.program, placed.readout_program
         with activated(backend.target, dtype=backend.dtype) as device, catch_logs():
             if backend.target not in STANDALONE:
-                built = self._build(presentations, learning)
+                built = self._build(presentations, learning, teaching)
                 built.network.store()
                 yield _Runtime(built)
                 return
             # Array sizes are in the sources: with room for any chunk all chunks share one build.
             room = max(presentations, self.chunk_size)
             # Spikes are in the GPU's memory; only Brian2's monitors collect them from there.
-            built = self._build(room, learning, compact=backend.target != "cuda_standalone")
+            built = self._build(
+                room, learning, teaching, compact=backend.target != "cuda_standalone"
+            )
             with tempfile.TemporaryDirectory(prefix="bioae-", ignore_cleanup_errors=True) as folder:
                 with activity("building"):
                     built.run(presentations)
@@ -121,16 +126,24 @@ class Brian2Engine(Engine):
                 found=f"a batch size of {updates.batch_size}" if several else "an optimiser",
                 hint='Use the target "torch"',
             )  # fmt: skip
-        with self.runner(presentations, learning=True) as runner:
+        with self.runner(presentations, learning=True, teaching=updates.teaching) as runner:
             yield _Brian2Learner(runner)
 
-    def _build(self, presentations: int, learning: bool, *, compact: bool = True) -> BrianNetwork:
+    def _build(
+        self,
+        presentations: int,
+        learning: bool,
+        teaching: Teaching | None,
+        *,
+        compact: bool = True,
+    ) -> BrianNetwork:
         backend = self.backend
         with activity("building"):
             record = recorded(backend.record, self.network.config.placed)
             built = BrianNetwork(
                 self.network, presentations, record=record,
                 connectivity=backend.connectivity, compact=compact, learning=learning,
+                teaching=teaching,
             )  # fmt: skip
             built.carried |= self.carried
             return built
@@ -172,7 +185,8 @@ class BuiltRunner(Runner):
     def _kept(self, part: slice) -> Chunk:
         """Return the activity in a part that was run, with the state after it."""
         chunk = self.built.read(part.stop - part.start)
-        return replace(chunk, carried=dict(self.built.carried))
+        shown = None if chunk.shown is None else part.start + chunk.shown
+        return replace(chunk, shown=shown, carried=dict(self.built.carried))
 
 
 @dataclass(frozen=True, eq=False)
