@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from brian2 import Equations, Quantity, Synapses
-from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION
 from brian2.utils.stringtools import get_identifiers, word_substitute
 from numpy.typing import NDArray
 
+from bioae.equations.grammar import SUPPORTED
+from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import DELIVERED, WEIGHT, SynapseModel
 from bioae.errors import InputError
 from bioae.exchange.brian2.synapses import (
@@ -126,6 +128,7 @@ class _Rule:
             "synapse": {**code, **{key: each for key, each in tables.items() if each}},
             "parameters": {self._name(key): text for key, text in self.parameters.items()},
         }, where=self.where)  # fmt: skip
+        lower_synapse(model)  # which rejects what it does not know
         values = np.ones(len(self.synapses)) if weight is None else self._values(weight)
         return Path(self.sides["pre"][0], variable, values, model, states)
 
@@ -160,7 +163,7 @@ class _Rule:
 
     def _check_names(self, text: str, local: set[str], where: str) -> None:
         """Collect the constants of an expression; reject what a rule does not know."""
-        for name in sorted(get_identifiers(text) - local - DEFAULT_FUNCTIONS.keys()):
+        for name in sorted(get_identifiers(text) - local - SUPPORTED.keys()):
             inner = self.synapses.variables.get(name)
             if name in self.equations:
                 continue

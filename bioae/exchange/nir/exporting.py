@@ -21,6 +21,7 @@ from bioae.networks.layer_base import ENCODER
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense, Pool2d
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.plasticity import check_weights_alone
 from bioae.networks.projections import PlacedProjection
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def to_nir(
     """
     library()
     network = network_of(network)
+    check_weights_alone(network.config.placed, "NIR")
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
     graph = _Graph(network, reader / step, fold_r=fold_r)

@@ -63,17 +63,21 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         self.rule, self.traces, self._learning = rule, dict[str, Any](), learning
         # Brian2 refuses names that end in _pre or _post.
         self._names = {name: f"{named('synapse', name)}_" for name in (WEIGHT, *rule.states)}
-        self._kept = [WEIGHT, *rule.persistent("synapse")]
+        # Without learning, presentations reset what persists, too.
+        self._kept = [WEIGHT, *(rule.persistent("synapse") if learning else ())]
         numbers = rule_numbers(rule, clock.dt)
         used = frozenset().union(*(block.reads for block in rule.blocks.values()))
         numbers = {name: numbers[name] for name in sorted(numbers.keys() & used)}
         delays = {} if varied else {"pre": int(pathway.delay) * clock.dt * second}
         delays |= {"post": 0 * second} if rule.on_post else {}
+        starts: dict[str, Any] = {**rule_start(rule, clock.dt), **start}
+        self._single = [n for n in rule.states if np.ndim(starts[n]) and n not in self._kept]
         super().__init__(
             source,
             target,
             "\n".join([
                 *(f"{name} : 1" for name in self._names.values()),
+                *(f"{self._names[name]}start : 1 (constant)" for name in self._single),
                 *(f"{name} : 1 (shared, constant)" for name in numbers),
                 f"{LAST_STEP} : integer", f"{_LESSONS} : integer (shared)",
                 *([f"{DELAY} : integer (constant)"] if varied else []),
@@ -88,14 +92,15 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         self.add_attribute("_places")
         self.add_attribute("_shape")
         self._places, self._shape = pathway.connect(self), pathway.weights.shape
-        starts: dict[str, Any] = {**rule_start(rule, clock.dt), **start}
         for name, values in starts.items():
             each = np.broadcast_to(values, self._shape).ravel()[self._places]
-            setattr(self, self._names[name], each)
+            for own in (self._names[name], f"{self._names[name]}start"):
+                if own in self.variables:
+                    setattr(self, own, each)
         for name, number in {**numbers, _LESSONS: np.asarray(2**31 - 1)}.items():
             setattr(self, name, number.item())
         skip_unit_checks(*self._pathways)
-        self._add_windows(pathway, rule_start(rule, clock.dt))
+        self._add_windows(pathway, starts)
 
     #: The variable of the number of presentations that teach.
     counter = _LESSONS
@@ -163,13 +168,16 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         lines.append(f"{LAST_STEP} = {_TEACHES}*t_in_timesteps + (1 - {_TEACHES})*{LAST_STEP}")
         return "\n".join(lines)
 
-    def _add_windows(self, pathway: Pathway, starts: Mapping[str, float]) -> None:
+    def _add_windows(self, pathway: Pathway, starts: Mapping[str, Any]) -> None:
         """Reset variables as a presentation starts, and integrate them until it ends."""
         timing, rule = pathway.clock.timing, self.rule
         if not rule.states:
             return
-        kept = set(rule.persistent("synapse"))
-        lines = [f"{self._names[each]} = {starts[each]!r}" for each in starts if each not in kept]
+        kept, lines = set(self._kept), []
+        for name in rule.states:
+            own = self._names[name]
+            value = f"{own}start" if name in self._single else repr(starts[name])
+            lines += [] if name in kept else [f"{own} = {value}"]
         lines.append(f"{LAST_STEP} = t_in_timesteps")
         if not timing.carry_over:
             ConditionalRunner(
