@@ -272,6 +272,7 @@ class LayerMirror(nn.Module):
         named = any(each.target is not None for each, _ in self.pathways)
         dense = all(isinstance(each.layer, Dense) for each, _ in own)
         plain = len(others) == 1 and others[0][1].uniform and not others[0][1].lag
+        plain = plain and not others[0][0].layer.listed
         return plain and dense and not named and len(own) <= 1 and len(self._inside) == 1
 
     def part(
@@ -282,16 +283,27 @@ class LayerMirror(nn.Module):
         assert self._compiled is not None
         names = dict.fromkeys(self.neuron.program.arriving)
         names |= dict.fromkeys(name for _, pathway in self.pathways for name in pathway.names)
-        arriving = self._over(emitted, self._outer, empty=True)
+        dense = [each for each in self._outer if not each.layer.listed]
+        arriving = self._over(emitted, dense, empty=True)
         known = {name: [each.get(name) if each else None for each in arriving] for name in names}
         timing = self.placed.depth - self.neuron.schedule.lead_in, len(arriving)
         return self._compiled.part(known, timing, **self._requested(potential, record), key=key)
 
+    @property
+    def sources(self) -> list[str]:
+        """The populations that have run before, from which synapses are listed one by one."""
+        return [each.source for each in self._outer if each.layer.listed]
+
     def sent(self, members: Sequence[str]) -> Iterator[Sent]:
-        """Yield the synapses from populations that are stepped together with this one."""
-        to = members.index(self.placed.name)
+        """Yield the listed synapses, and those from populations that are stepped with this one.
+
+        `members` are the names of these populations, then of those that have run before.
+        """
+        to, schedule = members.index(self.placed.name), self.neuron.schedule
+        start = self.placed.depth - schedule.lead_in - (not schedule.at_once)
         for each, pathway in self.pathways:
-            if each.source not in self._inside:
+            inside = each.source in self._inside
+            if not inside and not each.layer.listed:
                 continue
             if not (each.layer.listed or isinstance(each.layer, Dense)):
                 raise Unsupported("a convolution between populations that depend on each other")
@@ -302,7 +314,8 @@ class LayerMirror(nn.Module):
                 self._wires[each.name], pathway.split(weight).items()
             ):
                 ends = members.index(each.source), to
-                yield Sent(wire, ends, name, kernel.flatten()[wire.places])
+                shift = 0 if inside else start + pathway.lag
+                yield Sent(wire, ends, name, kernel.flatten()[wire.places], shift)
 
     def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:
         """Return the recurrent connections of each delay and sign."""

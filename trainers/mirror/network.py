@@ -242,11 +242,13 @@ class NetworkMirror(nn.Module):
             layer.part(emitted, potentials.get(name), record[name], key)
             for name, layer in zip(names, layers, strict=True)
         ]
-        sent = [each for layer in layers for each in layer.sent(names)]
+        sources = [*dict.fromkeys(name for layer in layers for name in layer.sources)]
+        sent = [each for layer in layers for each in layer.sent([*names, *sources])]
+        before = [emitted[name].flatten(2) for name in sources]
         steps, backward = max(part.steps for part in parts), layers[0].neuron.backward
         examples = next(iter(emitted.values())).shape[1]
         segment = backward.recompute or math.isqrt(steps)
-        ran = Together(parts, sent, examples, backward.truncate or 0, segment).run()
+        ran = Together(parts, before, sent, examples, backward.truncate or 0, segment).run()
         return {
             name: layer.collected(results, potentials.get(name))
             for name, layer, results in zip(names, layers, ran, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -28,17 +29,21 @@ class Sent(NamedTuple):
     wire
         The synapses.
     ends
-        The numbers of the source's and of the target's population.
+        The numbers of the source's and of the target's population; sources that have run before
+        follow the others.
     name
         The name of the target's input.
     weight
         The weights of the synapses, sorted as they are.
+    shift
+        The steps from a spike to its arrival without a delay, of a source that has run before.
     """
 
     wire: Wire
     ends: tuple[int, int]
     name: str
     weight: Tensor
+    shift: int = 0
 
 
 class Together(NamedTuple):
@@ -48,8 +53,10 @@ class Together(NamedTuple):
     ----------
     parts
         The populations.
+    before
+        The output of populations that have run before (step, example, neuron).
     sent
-        The synapses between them.
+        The synapses from all of these to the populations.
     examples
         The number of examples.
     cut
@@ -59,6 +66,7 @@ class Together(NamedTuple):
     """
 
     parts: Sequence[Part]
+    before: Sequence[Tensor]
     sent: Sequence[Sent]
     examples: int
     cut: int
@@ -72,7 +80,7 @@ class Together(NamedTuple):
     def run(self) -> list[dict[str, Tensor]]:
         """Return the results of each population, as `Kernel` does, with all axes."""
         tensors = [tensor for part in self.parts for tensor in part.tensors]
-        tensors += [each.weight for each in self.sent]
+        tensors += [*self.before, *(each.weight for each in self.sent)]
         outputs = iter(_Presentation.apply(self, *tensors))  # type: ignore[no-untyped-call]
         return [
             {name: next(outputs) for name, _ in _outputs(part, self.examples)}
@@ -122,21 +130,24 @@ class _All(ctypes.Structure):
 
 
 class _Gradients(NamedTuple):
-    """Arrays of the backward pass: of each population but the last ones, of each wire.
+    """Gradients in the backward pass.
 
     Attributes
     ----------
     results
-        The gradients of the results, None where there is none.
+        Those of the results of each population, None where there is none.
     known, initial
-        Those of the known input by name, and of the initial values, which are computed.
+        Those of its known input by name, and of its initial values, which are computed.
+    before
+        Those of the output of populations that have run before, or None.
     weights
-        Those of the weights for each thread, or None.
+        Those of the weights of each wire, for each thread, or None.
     """
 
     results: list[Sequence[Tensor | None]]
     known: list[dict[str, Tensor]]
     initial: list[list[Tensor]]
+    before: list[Tensor | None]
     weights: list[Tensor | None]
 
 
@@ -149,16 +160,18 @@ class _Call:
         self._together, self._gradients, self._kept = together, gradients, list[Any]()
         rest = iter(tensors)
         self._tensors = [[next(rest) for _ in part.tensors] for part in together.parts]
+        self._before = [next(rest) for _ in together.before]
         self._weights = list(rest)
 
     def __call__(self, function: str, outputs: Sequence[Sequence[Tensor | None]]) -> None:
         together, plan = self._together, self._together.parts[0].kernel.plan
-        count, wires = len(together.parts), len(together.sent)
+        count, wires = len(together.parts) + len(self._before), len(together.sent)
         every = _All(
             count, wires, together.examples, together.threads, plan.latency, together.cut,
             together.segment,
         )  # fmt: skip
-        members = (_Member * count)(*map(self._member, range(count), outputs))
+        earlier = map(self._earlier, range(len(self._before)))
+        members = (_Member * count)(*map(self._member, itertools.count(), outputs), *earlier)
         _loop(plan.real)[function](
             ctypes.byref(every), members, (_Wire * max(wires, 1))(*map(self._wire, range(wires)))
         )
@@ -198,13 +211,19 @@ class _Call:
             ),
         )  # fmt: skip
 
+    def _earlier(self, number: int) -> _Member:
+        sent = self._before[number]
+        to = self._gradients.before[number] if self._gradients else None
+        arrays = {"in": self._at(pointers([sent])), "to": self._at(pointers([to]))}
+        return _Member(size=sent.shape[2], steps=len(sent), inputs=1, **arrays)
+
     def _wire(self, number: int) -> _Wire:
-        wire, (source, target), name, _ = self._together.sent[number]
+        wire, (source, target), name, _, shift = self._together.sent[number]
         weight = self._weights[number]
         place = [*self._together.parts[target].kernel.plan.step.inputs].index(name)
         gradient = self._gradients.weights[number] if self._gradients else None
         return _Wire(
-            source, target, place, wire.delay, source == target, len(weight),
+            source, target, place, wire.delay + shift, source == target, len(weight),
             *(each.data_ptr() for each in (wire.first, wire.target, weight)),
             None if gradient is None else gradient.data_ptr(),
         )  # fmt: skip
@@ -232,7 +251,7 @@ class _Presentation(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         together, tensors = ctx.together, ctx.saved_tensors
         rest, given = iter(gradients), zip(tensors, ctx.needs_input_grad[1:], strict=True)
-        arrays = _Gradients([], [], [], [])
+        arrays = _Gradients([], [], [], [], [])
         for part in together.parts:
             own = [next(rest) for _ in _outputs(part, together.examples)]
             arrays.results.append([None if each is None else each.contiguous() for each in own])
@@ -243,6 +262,9 @@ class _Presentation(torch.autograd.Function):
             _ = [next(given) for _ in part.kernel.plan.parameters]
             one = (together.examples, *part.shape)
             arrays.initial.append([part.times.new_empty(one) for _ in part.kernel.plan.learned])
+        for sent in together.before:
+            need = next(given)[1]
+            arrays.before.append(torch.zeros_like(sent) if need else None)
         for weight, need in given:
             parts = weight.new_zeros((together.threads, len(weight))) if need else None
             arrays.weights.append(parts)
@@ -257,6 +279,7 @@ class _Presentation(torch.autograd.Function):
                 sums[n].sum_to_size(part.initial[n].shape) if n in sums else None
                 for n in plan.parameters
             ]
+        found += arrays.before
         found += [None if each is None else each.sum(0) for each in arrays.weights]
         return None, *found
 

@@ -3,6 +3,7 @@
 // stored: the backward pass runs it again, stores the values of all populations at the first step
 // of each segment, then goes back segment by segment, each of which it computes once more.
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 // `R`, the type of numbers, and `Group`, the argument of the functions of a step, come before.
@@ -12,7 +13,7 @@ struct Steps { void (*start)(const Group&), (*fire)(const Group&), (*step)(const
                     (*replay)(const Group&), (*arriving)(const Group&), (*backward)(const Group&); };
 
 // A population. Its period begins at the step `start`; `in` is the known input of each of its
-// steps, null where there is none.
+// steps, null where there is none. Without functions, it has run before: `in` is its output.
 struct Member {
   long size, start, steps, lead;
   long inputs, recorded, final, summed, carried, later, accumulated, learned;
@@ -42,8 +43,9 @@ struct State {
   std::vector<Row> total, ring;           // the input of a step, and its gradient in some steps
   std::vector<R*> o, sums, unread, d;
   std::vector<const R*> x, read, every;
-  std::vector<long> fired{0};             // the spikes until each step, and their places
+  std::vector<long> fired{0};             // the spikes until each step, their places and values
   std::vector<int> who;
+  Row value;
   Group g = {};
 
   State(const Member& m, long examples, long begin, long count)
@@ -57,15 +59,16 @@ struct State {
     g.in = x.data(), g.out = o.data(), g.read = read.data(), g.every = every.data();
     g.to = d.data();
     for (long k = 0; k < m.summed; ++k) sums[k] = m.out[m.recorded + m.final + k] + begin * m.size;
+    for (long t = 0; !m.f && t < m.steps; ++t) note(m.in[0] + at(t));
   }
 
-  bool active(long t) const { return m.start <= t && t < m.start + m.steps; }
+  bool active(long t) const { return m.f && m.start <= t && t < m.start + m.steps; }
   // The place of a row of these examples in an array of all, (step, example, neuron).
   long at(long step) const { return (step * examples + begin) * m.size; }
 
-  void note() {
+  void note(const R* sent) {
     for (long i = 0; i < width; ++i)
-      if (z[i] != 0) who.push_back(int(i));
+      if (sent[i] != 0) { who.push_back(int(i)); value.push_back(sent[i]); }
     fired.push_back(long(who.size()));
   }
 };
@@ -79,10 +82,11 @@ struct Component {
   long first, last, slots = 1;
 
   Component(const All& s, const Member* members, const Wire* wires, long begin, long count)
-      : s(s), wires(wires), first(members[0].start), last(0) {
+      : s(s), wires(wires), first(std::numeric_limits<long>::max()), last(0) {
     states.reserve(s.members);
     for (long k = 0; k < s.members; ++k) {
       states.emplace_back(members[k], s.examples, begin, count);
+      if (!members[k].f) continue;
       first = std::min(first, members[k].start);
       last = std::max(last, members[k].start + members[k].steps);
     }
@@ -90,18 +94,18 @@ struct Component {
       State& p = states[w->target];
       p.wired[w->input] = true;
       p.total[w->input].resize(p.width);
-      slots = std::max(slots, w->delay + s.latency + 1);
+      if (states[w->source].m.f) slots = std::max(slots, w->delay + s.latency + 1);
     }
   }
 
-  // Calls `each(neuron, row of the target)` for the spikes that a wire delivers in a step.
+  // Calls `each(neuron, row of the target, value)` for what a wire delivers in a step.
   template <class Each>
   void delivered(const Wire& w, long t, Each each) const {
     const State &from = states[w.source], &to = states[w.target];
     const long place = t - from.m.start - w.delay - s.latency;
     if (place < (w.own ? 0 : from.m.lead) || place + 1 >= long(from.fired.size())) return;
     for (long k = from.fired[place]; k < from.fired[place + 1]; ++k)
-      each(from.who[k] % from.m.size, from.who[k] / from.m.size * to.m.size);
+      each(from.who[k] % from.m.size, from.who[k] / from.m.size * to.m.size, from.value[k]);
   }
 
   void arrive(long index, long t) {
@@ -115,20 +119,20 @@ struct Component {
     }
     for (const Wire* w = wires; w < wires + s.wires; ++w) {
       if (w->target != index) continue;
-      delivered(*w, t, [&](long i, long row) {
+      delivered(*w, t, [&](long i, long row, R value) {
         R* sum = p.total[w->input].data() + row;
-        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sum[w->to[c]] += w->weight[c];
+        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sum[w->to[c]] += value * w->weight[c];
       });
     }
   }
 
   void step(long t, Mode mode) {
     for (State& p : states) {
-      if (t == p.m.start) p.m.f->start(p.g);
+      if (p.active(t) && t == p.m.start) p.m.f->start(p.g);
       if (s.latency || mode == KEEP || !p.active(t)) continue;
       p.g.time = p.m.times + t - p.m.start;
       p.m.f->fire(p.g);
-      p.note();
+      p.note(p.z.data());
     }
     for (long k = 0; k < s.members; ++k)
       if (states[k].active(t)) arrive(k, t);
@@ -142,7 +146,7 @@ struct Component {
       p.o[k] = place < 0 ? p.waste.data() : p.m.out[k] + p.at(place);
     p.g.sums = place < 0 ? p.unread.data() : p.sums.data();
     (mode == WRITE ? p.m.f->step : p.m.f->replay)(p.g);
-    if (s.latency && mode != KEEP) p.note();
+    if (s.latency && mode != KEEP) p.note(p.z.data());
   }
 
   void forward() {
@@ -188,7 +192,7 @@ struct Component {
       for (long t = begin; t < end; ++t) {
         kept.push_back({});
         for (State& p : states) {
-          if (t == p.m.start) p.m.f->start(p.g);
+          if (p.active(t) && t == p.m.start) p.m.f->start(p.g);
           kept.back().push_back(p.carried);
         }
         step(t, KEEP);
@@ -217,9 +221,15 @@ struct Component {
       if (!w->gradient || !states[w->target].active(t)) continue;
       R* sums = w->gradient + thread * w->synapses;
       const R* d = states[w->target].d[w->input];
-      delivered(*w, t, [&](long i, long row) {
-        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sums[c] += d[row + w->to[c]];
+      delivered(*w, t, [&](long i, long row, R value) {
+        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sums[c] += value * d[row + w->to[c]];
       });
+    }
+    for (const Wire* w = wires; w < wires + s.wires; ++w) {
+      const State &from = states[w->source], &to = states[w->target];
+      const long sent = t - from.m.start - w->delay - s.latency;
+      if (!from.m.f && from.m.to[0] && to.active(t) && 0 <= sent && sent < from.m.steps)
+        project(*w, from, to.d[w->input], from.m.to[0] + from.at(sent));
     }
     for (State& p : states)
       for (long k = 0; p.active(t) && k < p.m.inputs; ++k)
@@ -259,16 +269,19 @@ struct Component {
       if (w->source != index || !to.active(arrival)) continue;
       if (!w->own && t - p.m.start < p.m.lead) continue;
       if (s.cut && (arrival - first) / s.cut != (t - first) / s.cut) continue;
-      const R* d = &to.ring[w->input][arrival % slots * to.width];
-      R* more = p.more.data();
-      for (long e = 0; e < p.g.examples; ++e, d += to.m.size)
-        for (long i = 0; i < p.m.size; ++i, ++more) {
-          R sum = 0;
-          #pragma omp simd reduction(+ : sum)
-          for (long c = w->first[i]; c < w->first[i + 1]; ++c) sum += w->weight[c] * d[w->to[c]];
-          *more += sum;
-        }
+      project(*w, p, &to.ring[w->input][arrival % slots * to.width], p.more.data());
     }
+  }
+
+  // Adds the products of gradients of a wire's targets with its weights to those of its sources.
+  void project(const Wire& w, const State& from, const R* d, R* sums) const {
+    for (long e = 0; e < from.g.examples; ++e, d += states[w.target].m.size)
+      for (long i = 0; i < from.m.size; ++i, ++sums) {
+        R sum = 0;
+        #pragma omp simd reduction(+ : sum)
+        for (long c = w.first[i]; c < w.first[i + 1]; ++c) sum += w.weight[c] * d[w.to[c]];
+        *sums += sum;
+      }
   }
 };
 
