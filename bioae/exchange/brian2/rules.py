@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import DELIVERED, WEIGHT, SynapseModel
-from bioae.errors import InputError
+from bioae.errors import InputError, ModelError
 from bioae.exchange.brian2.synapses import (
     Path,
     added,
@@ -28,6 +28,7 @@ from bioae.exchange.brian2.synapses import (
     plain_paths,
     refuse,
     statements,
+    values,
     whole,
 )
 from bioae.simulation.brian2_internals.scripts import pathways_of
@@ -117,7 +118,7 @@ class _Rule:
             for side, own in lines.items() if own
         }  # fmt: skip
         equations = "\n".join(self._declared(weight))
-        states = {self._name(each): values for each, values in self.states.items()}
+        states = {self._name(each): array for each, array in self.states.items()}
         tables = {
             "equations": equations,
             "initial": {self._name(each): text for each, text in self.initial.items()},
@@ -128,9 +129,22 @@ class _Rule:
             "synapse": {**code, **{key: each for key, each in tables.items() if each}},
             "parameters": {self._name(key): text for key, text in self.parameters.items()},
         }, where=self.where)  # fmt: skip
-        lower_synapse(model)  # which rejects what it does not know
-        values = np.ones(len(self.synapses)) if weight is None else self._values(weight)
-        return Path(self.sides["pre"][0], variable, values, model, states)
+        self._check_solved(model)
+        weights = np.ones(len(self.synapses)) if weight is None else self._values(weight)
+        return Path(self.sides["pre"][0], variable, weights, model, states)
+
+    def _check_solved(self, model: SynapseModel) -> None:
+        """Reject equations in each step that spikes cannot replace: they are nonlinear, or move."""
+        each_step = self.synapses.equations.diff_eq_names
+        try:
+            lower_synapse(model)
+        except ModelError as error:
+            refuse((f"differential equation of {each}: {error}" for each in each_step), self.where)
+            raise
+        for each in sorted(each_step):  # Brian2 integrates them before the first spike
+            text = str(self.equations[each].expr)
+            if values(self.synapses, text, self.known, self.where).any():
+                refuse((f"differential equation of {each}, not at rest at first",), self.where)
 
     def _name(self, name: str) -> str:
         """Return the name of a variable or parameter in the rule."""
@@ -205,11 +219,11 @@ class _Rule:
             name = each.varname
             if name == weight or each.type == SUBEXPRESSION:
                 continue
-            values, unit = self._values(name), unit_in_equations(each.dim)
-            if np.ptp(values):
-                self.states[name] = values
-            elif values.size and values[0]:
-                self.initial[name] = readable(Quantity(values[0], dim=each.dim))
+            state, unit = self._values(name), unit_in_equations(each.dim)
+            if np.ptp(state):
+                self.states[name] = state
+            elif state.size and state[0]:
+                self.initial[name] = readable(Quantity(state[0], dim=each.dim))
             left, right = self._name(name), ""
             if each.type == DIFFERENTIAL_EQUATION:
                 text = str(word_substitute(str(each.expr), self.expressions))

@@ -11,6 +11,7 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, Synapses
 from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
+from brian2.equations.equations import SUBEXPRESSION
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
@@ -67,7 +68,9 @@ def check_ends(synapses: Synapses, handed_over: Iterable[str]) -> None:
         source.__name__ if source not in (NeuronGroup, *INPUTS) else None,
         target.__name__ if target is not NeuronGroup else None,
         *(f"summed variable {name}" for name in synapses.summed_updaters),
-        *(f"differential equation of {name}" for name in synapses.equations.diff_eq_names),
+        *(f"differential equation of {name} by {synapses.state_updater.method_choice!r}"
+          for name in synapses.equations.diff_eq_names
+          if "exact" not in str(synapses.state_updater.method_choice)),
     ), str(synapses.name))  # fmt: skip
     known = list(handed_over)
     for end in map(whole, (synapses.source, synapses.target)):
@@ -107,7 +110,7 @@ def values(
     known = constants_of(synapses, namespace)
     for name in get_identifiers(text) - functions.keys():
         own, inner = synapses.equations.get(name), synapses.variables.get(name)
-        if own is not None and own.expr is not None:
+        if own is not None and own.type == SUBEXPRESSION:
             found[name] = values(synapses, str(own.expr), namespace, where)
         elif own is not None or getattr(inner, "constant", False):
             state = synapses.state(name, use_units=False)
@@ -168,4 +171,5 @@ def is_plastic(synapses: Synapses, pathways: Iterable[Any]) -> bool:
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
     after = any(pathway.prepost == "post" for pathway in pathways)
-    return bool(after or written & {*synapses.equations} or synapses.event_driven)
+    changing = synapses.event_driven or synapses.equations.diff_eq_names
+    return bool(after or written & {*synapses.equations} or changing)

@@ -44,7 +44,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "weights with a unit, another factor, a subexpression": (
         {
             "model": "strength : siemens\neta : siemens\nfactor = 2*eta/nS : 1\n"
-            "dApre/dt = -Apre/(20*ms) : siemens (event-driven)",
+            "dApre/dt = -Apre/(20*ms) : siemens (clock-driven)",
             "on_pre": "Apre += eta\nge += factor*strength/(2*nS)\nchange = 2*eta\n"
             "strength -= change/10",
             "on_post": "strength = clip(strength + Apre, 0*nS, 20*nS)",
