@@ -11,8 +11,8 @@ from bioae.errors import ModelError
 #: Arguments of Brian2's templates in addition to a group's variables, and attributes by which
 #: groups are asked for the group that they are part of.
 _TEMPLATE_NAMES = """
-    codeobj_name eventspace_variable get_array_name owner scalar_code self source variable_indices
-    variables vector_code
+    codeobj_name eventspace_variable get_array_name owner scalar_code self source sources targets
+    variable_indices variables vector_code
     """
 
 #: The keywords of C++17 (ISO/IEC 14882:2017, 5.11 and 5.5) that Python does not have.
