@@ -51,7 +51,7 @@ _KINDS = {
     "SpatialNeuron": "neurons of several compartments",
     "summed variable": "summed variables, gap junctions",
     "differential equation": "differential equations of synapses",
-    "rules know": "rules that read variables of neurons",
+    "that adds to neurons": "rules that change variables of neurons",
     "SpikeGeneratorGroup": "synapses onto spike generators",
     "NetworkOperation": "network operations",
     "linked variable": "linked variables",

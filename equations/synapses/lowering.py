@@ -10,6 +10,7 @@ from typing import Any
 from brian2 import second
 from brian2.equations.equations import SUBEXPRESSION, Equations, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS
+from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.expressions import Expression, Statement, parse_expression
 from bioae.equations.language import declared_equations
@@ -109,6 +110,7 @@ class _Lowering:
         written = (WEIGHT, *(() if variables is None else variables.states))
         changes = {WEIGHT, DELIVERED} if self.script else {WEIGHT}
         if self.script:
+            self._add_neurons(scope)
             scope.add(DELIVERED, Expression("0"), DIMENSIONLESS, "[synapse]")
             scope.known |= {name: Expression(each) for name, each in integrate.results.items()}
         blocks = {}
@@ -123,6 +125,14 @@ class _Lowering:
                 f"the statements do not change {WEIGHT!r}", where=f"{self.where}, [synapse]"
             )
         return blocks
+
+    def _add_neurons(self, scope: Scope) -> None:
+        """Let a rule of a script name variables of its neurons, as numbers in base units."""
+        code = self.model.synapse
+        for name in sorted(get_identifiers(f"{code.on_pre or ''} {code.on_post or ''}")):
+            own, _, side = name.rpartition("_")
+            if side in SIDES and own and name not in scope.known:
+                scope.add(name, Expression(named(side, own)), DIMENSIONLESS, "[synapse]")
 
     def _check_persistent(self, programs: Mapping[str, Program | None]) -> None:
         """Reject names in `persistent` that are not variables of the rule."""

@@ -185,6 +185,8 @@ class _Conversion:
         self.arrays: dict[str, NDArray[Any]] = {}
         self.projections: list[dict[str, Any]] = []
         self.rules: dict[str, dict[str, Any]] = {}
+        self._reads = set[tuple[str, str, str]]()
+        self._received = set[tuple[str, str]]()
 
     def converted(self, seed: int) -> Converted:
         """Return the network, and its input; draw the spikes of Poisson sources."""
@@ -202,6 +204,8 @@ class _Conversion:
             self._add_synapses(synapses)
         for each in self._inputs:
             self._add_input(each)
+        for error in self._conflicts():
+            raise error
         neurons, populations = {}, []
         for group in self._groups:
             name = self._names[group.name]
@@ -221,6 +225,15 @@ class _Conversion:
         rows = tuple((each.name, self.rows[each.name]) for each in self._objects)
         return Converted(rows, networks.Network(config, self.arrays), data)
 
+    def _conflicts(self) -> Iterator[InputError]:
+        """Yield an error for each rule that reads what neurons receive later in the same step."""
+        for where, group, variable in sorted(self._reads):
+            if (self._names.get(group), variable) in self._received:
+                yield InputError(
+                    "a rule reads a variable to which spikes add", where=where,
+                    expected="another variable of the neurons", found=variable,
+                )  # fmt: skip
+
     def explained(self) -> Iterator[tuple[str, str]]:
         """Yield each object, and what it becomes, or why it cannot be converted."""
         steps: dict[type, Callable[[Any], object]] = {
@@ -234,6 +247,8 @@ class _Conversion:
                 steps.get(type(each), str)(each)
             except BioaeError as error:
                 self.rows[_label(each)] = f"refused: {error}"
+        for conflict in self._conflicts():
+            self.rows[str(conflict.where)] = f"refused: {conflict}"
         yield from ((_label(each), self.rows.get(_label(each), "input")) for each in self._objects)
 
     def _check_kind(self, each: Any) -> None:
@@ -375,6 +390,7 @@ class _Conversion:
                 self.projections[-1]["synapse"] = rule
                 self.rules[rule] = path.rule.to_mapping()
                 self.arrays |= {f"{made[-1]}_{key}": each for key, each in path.states.items()}
+                self._reads |= {(synapses.name, *each) for each in path.reads}
         text = f"projection {', '.join(made)}" if made else "nothing"
         self.rows[synapses.name] = f"{text}, of {count:,} synapses"
         if rule in self.rules:
@@ -391,6 +407,7 @@ class _Conversion:
         own = {f"{name}{end}" for name in group.user_equations for end in ("", "_initial")}
         name = _name(part, own | {each["name"] for each in self.projections})
         unit, key = unit_name(group.variables[path.variable].dim), f"{to}.{name}"
+        self._received.add((to, path.variable))
         self.projections.append({
             "from": ends[0], "to": to, "name": name, "kind": "sparse",
             "synapses": len(path.values), "autapses": True, "target": path.variable,

@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import Equations, Quantity, Synapses
 from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
-from brian2.equations.equations import DIFFERENTIAL_EQUATION, SUBEXPRESSION
+from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SUBEXPRESSION
 from brian2.utils.stringtools import get_identifiers, word_substitute
 from numpy.typing import NDArray
 
@@ -60,6 +60,10 @@ def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[P
     return list(plain_paths(synapses, pathways, namespace))
 
 
+#: The kinds of variables of neurons that have values between spikes.
+_STORED = (DIFFERENTIAL_EQUATION, PARAMETER)
+
+
 class _Line(NamedTuple):
     """A statement: what it sets, the value, and the variable of the target if it adds to one."""
 
@@ -94,7 +98,8 @@ class _Rule:
         self.parameters: dict[str, str] = {}
         self.states: dict[str, NDArray[np.float64]] = {}
         self.initial: dict[str, str] = {}
-        self.names: dict[str, str] = {}
+        self.names = {each: f"{each}_own" for each in (WEIGHT, DELIVERED)}
+        self.reads = set[tuple[str, str]]()
         self.units: dict[str, str] = {}
 
     def path(self, name: str) -> Path:
@@ -108,7 +113,6 @@ class _Rule:
         weight = self._weight(lines)
         unit = unit_in_equations(whole(self.synapses.target).variables[variable].dim)
         self.units = {DELIVERED: unit}
-        self.names = {each: f"{each}_own" for each in (WEIGHT, DELIVERED)}
         if weight is not None:
             self.units[WEIGHT] = unit_in_equations(self.equations[weight].dim)
             full = _with_unit(WEIGHT, self.units[WEIGHT], "*")
@@ -131,7 +135,7 @@ class _Rule:
         }, where=self.where)  # fmt: skip
         self._check_solved(model)
         weights = np.ones(len(self.synapses)) if weight is None else self._values(weight)
-        return Path(self.sides["pre"][0], variable, weights, model, states)
+        return Path(self.sides["pre"][0], variable, weights, model, states, frozenset(self.reads))
 
     def _check_solved(self, model: SynapseModel) -> None:
         """Reject equations in each step that spikes cannot replace: they are nonlinear, or move."""
@@ -175,22 +179,31 @@ class _Rule:
             self._check_names(text, local, where)
             yield _Line(target, text, variable)
 
-    def _check_names(self, text: str, local: set[str], where: str) -> None:
-        """Collect the constants of an expression; reject what a rule does not know."""
+    def _check_names(self, text: str, local: set[str], where: str, *, neurons: bool = True) -> None:
+        """Collect what an expression reads; reject what a rule does not know."""
         for name in sorted(get_identifiers(text) - local - SUPPORTED.keys()):
             inner = self.synapses.variables.get(name)
             if name in self.equations:
                 continue
+            base, _, end = name.rpartition("_")
+            side, own = (end, base) if end in ("pre", "post") and base else ("post", name)
+            group = whole(self.synapses.source if side == "pre" else self.synapses.target)
+            declared = getattr(group, "user_equations", {}).get(own)
             if inner is not None and inner.constant and np.ptp(inner.get_value()) == 0:
                 value = np.ravel(inner.get_value())[0].item()
                 self.parameters[name] = readable(Quantity(value, dim=inner.dim))
+            elif neurons and inner is not None and getattr(declared, "type", "") in _STORED:
+                self.reads.add((str(group.name), own))
+                full = _with_unit(f"{own}_{side}", unit_in_equations(inner.dim), "*")
+                self.names[name] = full if full.isidentifier() else f"({full})"
             elif inner is None and is_number(self.known.get(name)):
                 if name not in DEFAULT_UNITS and name not in DEFAULT_CONSTANTS:
                     self.parameters[name] = readable(self.known[name])
             else:
                 raise InputError(
-                    "rules know variables of synapses and constants only", where=where, found=name
-                )
+                    "rules know variables of synapses and neurons, and constants", where=where,
+                    found=name,
+                )  # fmt: skip
 
     def _weight(self, lines: Mapping[str, Sequence[_Line]]) -> str | None:
         """Return the parameter of synapses that is the weight: one that spikes add."""
@@ -227,7 +240,7 @@ class _Rule:
             left, right = self._name(name), ""
             if each.type == DIFFERENTIAL_EQUATION:
                 text = str(word_substitute(str(each.expr), self.expressions))
-                self._check_names(text, set(), f"{self.where}.{name}")
+                self._check_names(text, set(), f"{self.where}.{name}", neurons=False)
                 left, right = f"d{left}/dt", f" = {word_substitute(text, self.names)}"
             yield f"{left}{right} : {unit}"
 

@@ -41,6 +41,8 @@ class Path:
         The synapse model by which it delivers and learns; None: it adds the weights.
     states
         Values of the rule's variables that differ from synapse to synapse, by name.
+    reads
+        The variables of neurons that the rule reads: the group, and the name.
     """
 
     pathway: Any
@@ -48,6 +50,7 @@ class Path:
     values: NDArray[np.float64]
     rule: SynapseModel | None = None
     states: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    reads: frozenset[tuple[str, str]] = frozenset()
 
 
 def plain_paths(

@@ -18,7 +18,7 @@ from bioae.datasets.conversion import check_options
 from bioae.equations.program import INPUT
 from bioae.equations.synapses.model import WEIGHT
 from bioae.equations.synapses.program import Rule
-from bioae.errors import DataError, InputError
+from bioae.errors import DataError, InputError, TargetError
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
@@ -450,6 +450,11 @@ class BrianNetwork(Shown):
         self, pathway: Pathway, rule: Rule, source: NeuronGroup, target: Population
     ) -> ScriptSynapses:
         """Return synapses in the order of a script, with what they have learned."""
+        if active_target() == "cuda_standalone":
+            raise TargetError(
+                "rules in the order of a script do not run on CUDA", where=pathway.name,
+                hint="Use --target cpp_standalone",
+            )  # fmt: skip
         name, known = pathway.projection.name, self.source.weights
         learned = {each: f"{name}_{each}" for each in rule.persistent("synapse")}
         start: Any = {each: known[array] for each, array in learned.items() if array in known}

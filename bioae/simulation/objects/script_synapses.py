@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bioae.equations.program import input_to
 from bioae.equations.synapses.model import DELIVERED, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
 from bioae.equations.synapses.program import ELAPSED, Block, Rule, named
+from bioae.errors import ModelError
 from bioae.simulation.brian2_internals.groups import skip_unit_checks
 from bioae.simulation.code_runners import ConditionalRunner
 from bioae.simulation.objects.pathways import DELAY, Pathway
@@ -67,6 +68,8 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         self._kept = [WEIGHT, *(rule.persistent("synapse") if learning else ())]
         numbers = rule_numbers(rule, clock.dt)
         used = frozenset().union(*(block.reads for block in rule.blocks.values()))
+        self._ends = {"pre": source, "post": target}
+        self._check_neurons(used)
         numbers = {name: numbers[name] for name in sorted(numbers.keys() & used)}
         delays = {} if varied else {"pre": int(pathway.delay) * clock.dt * second}
         delays |= {"post": 0 * second} if rule.on_post else {}
@@ -142,6 +145,16 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
         """Return nothing: these rules have no modulators."""
         return {}
 
+    def _check_neurons(self, used: Collection[str]) -> None:
+        """Reject names of variables that the neurons do not have."""
+        for side, group in self._ends.items():
+            names = {each.removeprefix(named(side, "")) for each in used if named(side, "") in each}
+            for name in sorted(names - {*group.variables}):
+                raise ModelError(
+                    "the neurons have no variable of this name", found=f"{name}_{side}",
+                    where=f"{self.rule.model.name}.toml, [synapse]",
+                )  # fmt: skip
+
     def _on_pre(self, pathway: Pathway, factor: str | None) -> str:
         """Return the code of a spike that arrives, which it delivers; graded ones by a factor."""
         block = self.rule.on_pre
@@ -199,5 +212,7 @@ class ScriptSynapses(Synapses):  # type: ignore[misc]
     def _lines(self, block: Block) -> list[str]:
         """Return the statements of a block, with the names of the object's variables."""
         names = {named("synapse", name): own for name, own in self._names.items()}
+        for side, group in self._ends.items():
+            names |= {named(side, name): f"{name}_{side}" for name in group.variables}
         lines = (str(rendered_statement(each, ())) for each in block.statements)
         return [str(word_substitute(line, names)) for line in lines]

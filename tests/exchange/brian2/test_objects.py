@@ -163,7 +163,7 @@ def pairs(**fields: Any) -> list[Any]:
         ({"model": "w : 1", "on_pre": "v += w", "on_post": "v_post += 0.1"}, "on_post"),
         ({"model": "w : 1", "on_pre": "w += 0.1"}, "adds to nothing"),
         ({"model": "w : 1", "on_pre": "v += w; u += w; w += 0.1"}, "adds to u, v"),
-        ({"model": "w : 1", "on_pre": "v += w; w += v_post"}, "found v_post"),
+        ({"model": "w : 1", "on_pre": "v += w; w += v_post"}, "found v"),
         ({"model": "w : 1", "on_pre": "v += w; w += rand()"}, "found rand"),
         (
             {"model": "w : 1", "on_pre": {"a": "v += w", "b": "w += 1"}, "delay": {"a": 1 * ms}},

@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "model": TRACES,
             "on_pre": {"a": "ge += w; Apre += 0.02", "b": "w = clip(w + Apost, 0, gmax)"},
-            "on_post": "Apost -= 0.021\n  w = clip(w + Apre, 0, gmax)",
+            "on_post": "Apost -= 0.021\n  w = clip(w + Apre*(1 + rate*second), 0, gmax)",
         },
         {"w": "0.5*rand()"},
     ),
@@ -76,9 +76,12 @@ def script(case: str) -> list[Any]:
     b2.seed(1)
     rng = np.random.default_rng(0)
     fields, values = CASES[case]
+    equations = (
+        "dv/dt = (ge - v)/(10*ms) : 1\ndge/dt = -ge/(5*ms) : 1\ndrate/dt = -rate/(50*ms) : Hz"
+    )
     group = b2.NeuronGroup(
-        6, "dv/dt = (ge - v)/(10*ms) : 1\ndge/dt = -ge/(5*ms) : 1", threshold="v > 0.5",
-        reset="v = 0", method="exact", name="cells",
+        6, equations, threshold="v > 0.5", reset="v = 0; rate += 10*Hz", method="exact",
+        name="cells",
     )  # fmt: skip
     step, neuron = np.nonzero(rng.random((STEPS, 20)) < 0.01)
     source = b2.SpikeGeneratorGroup(20, neuron, step * 0.1 * ms, name="source")
