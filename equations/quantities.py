@@ -44,6 +44,12 @@ def constants() -> dict[str, Any]:
     return {**DEFAULT_UNITS, **physical_constants(), **values}
 
 
+@cache
+def constant_numbers() -> Mapping[str, float]:
+    """Return the values of `constants` in base units."""
+    return {name: float(value) for name, value in constants().items()}
+
+
 def physical_constants(*, besides: Collection[str] = ()) -> Mapping[str, Quantity]:
     """Return the constants of `brian2.units.constants`, such as ``gas_constant``, by name.
 

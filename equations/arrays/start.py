@@ -17,7 +17,7 @@ from bioae.equations.expressions import Expression
 from bioae.equations.lowering.noise import Draws
 from bioae.equations.model import NeuronModel
 from bioae.equations.program import NEVER, REFRACTORY_PREFIX, Draw, Noise, Program
-from bioae.equations.quantities import constants, time_in_seconds
+from bioae.equations.quantities import constant_numbers, time_in_seconds
 from bioae.equations.timed_arrays import check_interval
 from bioae.errors import ModelError
 
@@ -46,7 +46,7 @@ def drawn_parameters(model: NeuronModel, draw: Callable[[Draw], NDArray[np.float
     random = random_parameters(model)
     draws = Draws()
     named = {name: draws(Expression(text)) for name, text in model.parameters.items()}
-    values = {name: np.asarray(float(value)) for name, value in constants().items()}
+    values = {name: np.asarray(value) for name, value in constant_numbers().items()}
     values |= {name: np.asarray(float(value)) for name, value in parameter_values(model).items()}
     values |= {name: draw(each) for name, each in draws.by_name.items()}
     with np.errstate(all="ignore"):

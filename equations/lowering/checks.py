@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class _Checks:
         types["not_refractory"] = np.bool_
         self.variables: dict[str, Any] = {
             **DEFAULT_FUNCTIONS,
-            **{name: _variable(name, Quantity(v).dim) for name, v in constants().items()},
+            **_constants(),
             **{
                 name: _variable(name, units.get(name, DIMENSIONLESS), types.get(name, np.float64))
                 for name in self.own
@@ -359,6 +360,11 @@ def _brian2(where: str) -> Iterator[None]:
         raise
     except Exception as error:  # Brian2 raises many kinds
         raise ModelError(complaint(error), where=where) from error
+
+
+@cache
+def _constants() -> dict[str, Variable]:
+    return {name: _variable(name, Quantity(value).dim) for name, value in constants().items()}
 
 
 def _variable(name: str, unit: Dimension, dtype: Any = np.float64) -> Variable:

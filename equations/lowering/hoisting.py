@@ -43,7 +43,7 @@ class Hoist:
     ) -> None:
         self._constant = constant
         self._conditions = conditions
-        self._values = {n: Expression.of(ast.Constant(number)) for n, number in literals.items()}
+        self._literals = literals
         self._inline = inline
         self._names: dict[Expression, str] = {}
 
@@ -57,7 +57,11 @@ class Hoist:
         while expression.names & self._inline.keys():
             expression = expression.substituted(self._inline)
         expression = with_numbers(expression, self._conditions)
-        return Expression.of(self._hoisted(expression.substituted(self._values).tree))
+        numbers = {
+            name: Expression.of(ast.Constant(self._literals[name]))
+            for name in expression.names & self._literals.keys()
+        }
+        return Expression.of(self._hoisted(expression.substituted(numbers).tree))
 
     def _hoisted(self, node: Any) -> Any:
         if not isinstance(node, ast.expr) or isinstance(node, ast.Name):

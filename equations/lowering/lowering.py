@@ -46,7 +46,7 @@ from bioae.equations.program import (
     Statements,
     input_to,
 )
-from bioae.equations.quantities import SOME_DT, constants, finite, unit_name
+from bioae.equations.quantities import SOME_DT, constant_numbers, finite, unit_name
 from bioae.equations.timed_arrays import timed_arrays, without_timed_arrays
 from bioae.errors import ModelError
 
@@ -125,7 +125,7 @@ class _Lowering:
                 )
             else:
                 self.states[name] = State(unit_name(each.dim), each.var_type, shared)
-        units = {n: float(v) for n, v in constants().items() if n not in self.equations.names}
+        units = {n: v for n, v in constant_numbers().items() if n not in self.equations.names}
         self.conditions = {n for n, each in self.equations.items() if each.var_type == "boolean"}
         inline = {**self.subexpressions, "t_in_timesteps": Expression("floor(t/dt + 0.5)")}
         self.hoist = Hoist({"dt", "i", "N", *self.parameters}, units, inline, self.conditions)
