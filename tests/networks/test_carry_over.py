@@ -26,29 +26,20 @@ from bioae.trainers.mirror.network import NetworkMirror
 
 CARRIED = {"clock": "common", "carry_over": True}
 CONSTANT = {"kind": "constant_current", "gain": 1.0}
-NEURON = {
-    "description": "Two currents.",
-    "equations": """
-    dv/dt = (-v + excites - inhibits)/tau : 1 (unless refractory)
-    dexcites/dt = -excites/(5*ms) : 1
-    dinhibits/dt = -inhibits/(10*ms) : 1
-    """,
-    "method": "euler", "threshold": "v > 1", "reset": "v = 0", "refractory": "2*ms",
-    "input": "excites", "targets": {"inhibits": "1"}, "parameters": {"tau": "10*ms"},
-}  # fmt: skip
 EDGES: list[dict[str, Any]] = [
-    {"from": "input", "to": "a", "initial": [-1, 3]}, {"from": "a", "to": "b", "initial": [-1, 3]},
-    {"from": "b", "to": "a", "target": "inhibits", "initial": [0, 0.3], "delay": "7*ms"},
-    {"from": "a", "to": "a", "initial": [0, 0.5], "delay": ["0*ms", "4*ms"]},
-    {"from": "b", "to": "c", "initial": [-1, 3], "delay": ["0*ms", "4*ms"]},
-    {"from": "c", "to": "c", "target": "inhibits", "initial": [0, 0.3]},
+    {"from": "input", "to": "a", "initial": [-0.3, 1]},
+    {"from": "a", "to": "b", "initial": [-0.3, 1]},
+    {"from": "b", "to": "a", "initial": [-0.3, 0], "delay": "7*ms"},
+    {"from": "a", "to": "a", "initial": [0, 0.2], "delay": ["0*ms", "4*ms"]},
+    {"from": "b", "to": "c", "initial": [-0.3, 1], "delay": ["0*ms", "4*ms"]},
+    {"from": "c", "to": "c", "initial": [-0.3, 0]},
 ]  # fmt: skip
 IMAGES = np.random.default_rng(0).random((12, 1, 1, 16))
 
 
 def network_of(schedule: str, **fields: Any) -> Network:
     sizes = [{"name": name, "size": 16} for name in "abc"]
-    given = {"neuron": "two", "neurons": {"two": NEURON}, "steps": 30, "projections": EDGES}
+    given = {"neuron": "lif_refractory", "steps": 30, "projections": EDGES}
     config = NetworkConfig.from_mapping(
         {"input_shape": [1, 1, 16], "schedule": schedule, "populations": sizes, **given, **fields}
     )
