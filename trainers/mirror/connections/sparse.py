@@ -12,6 +12,9 @@ from bioae.networks.layer_base import Index
 #: The most products of spikes and weights at once.
 _PRODUCTS = 2**22
 
+#: The part of the sources up to which only the synapses of those that emit something are summed.
+_FEW = 0.125
+
 
 class SparseConnection(nn.Module):
     """The sums of the weights of synapses that arrive at each target (batch, target).
@@ -61,6 +64,10 @@ class _Sparse(torch.autograd.Function):
         source, target = ends
         ctx.save_for_backward(emitted, weight, source, target)
         sums = emitted.new_zeros(len(emitted), targets)
+        active = emitted.any(0)
+        if active.sum() < _FEW * len(active):  # others add 0
+            chosen = active.index_select(0, source).nonzero()[:, 0]
+            source, target, weight = source[chosen], target[chosen], weight[chosen]
         for rows, sent in zip(_parts(sums, source), _parts(emitted, source), strict=True):
             rows.index_add_(1, target, sent.index_select(1, source) * weight)
         return sums
