@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from bioae.trainers.mirror.compiled.arrays import pointers
 from bioae.trainers.mirror.compiled.build import compile_cpp
 from bioae.trainers.mirror.compiled.cpp import GROUP
-from bioae.trainers.mirror.compiled.kernel import Part
+from bioae.trainers.mirror.compiled.kernel import Part, structure
 from bioae.trainers.mirror.compiled.plan import SUM
 from bioae.trainers.mirror.connections.wires import Wire
 
@@ -96,37 +96,12 @@ def _outputs(part: Part, examples: int) -> list[tuple[str, tuple[int, ...]]]:
     return [*((name, every) for name in plan.recorded), *((n, one) for n in (*plan.final, *sums))]
 
 
-class _Member(ctypes.Structure):
-    _fields_ = [
-        *(
-            (name, ctypes.c_long)
-            for name in (
-                "size", "start", "steps", "lead", "inputs", "recorded", "final", "summed",
-                "carried", "later", "accumulated", "learned",
-            )
-        ),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "final_carried", "final_later", "learned_place", "f", "in", "par", "times", "out",
-                "grad", "to", "learned_to",
-            )
-        ),
-    ]  # fmt: skip
-
-
-class _Wire(ctypes.Structure):
-    _fields_ = [
-        *((n, ctypes.c_long) for n in ("source", "target", "input", "delay", "own", "synapses")),
-        *((name, ctypes.c_void_p) for name in ("first", "to", "weight", "gradient")),
-    ]
-
-
-class _All(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_long)
-        for name in ("members", "wires", "examples", "threads", "latency", "cut", "segment")
-    ]
+_Member = structure(
+    "size start steps lead inputs recorded final summed carried later accumulated learned",
+    "final_carried final_later learned_place f in par times out grad to learned_to",
+)
+_Wire = structure("source target input delay own synapses", "first to weight gradient")
+_All = structure("members wires examples threads latency cut segment")
 
 
 class _Gradients(NamedTuple):
@@ -181,7 +156,7 @@ class _Call:
         self._kept.append(array)
         return ctypes.addressof(array)
 
-    def _member(self, number: int, outputs: Sequence[Tensor | None]) -> _Member:
+    def _member(self, number: int, outputs: Sequence[Tensor | None]) -> Any:
         part, tensors, gradients = (
             self._together.parts[number], self._tensors[number], self._gradients
         )  # fmt: skip
@@ -211,13 +186,13 @@ class _Call:
             ),
         )  # fmt: skip
 
-    def _earlier(self, number: int) -> _Member:
+    def _earlier(self, number: int) -> Any:
         sent = self._before[number]
         to = self._gradients.before[number] if self._gradients else None
         arrays = {"in": self._at(pointers([sent])), "to": self._at(pointers([to]))}
         return _Member(size=sent.shape[2], steps=len(sent), inputs=1, **arrays)
 
-    def _wire(self, number: int) -> _Wire:
+    def _wire(self, number: int) -> Any:
         wire, (source, target), name, _, shift = self._together.sent[number]
         weight = self._weights[number]
         place = [*self._together.parts[target].kernel.plan.step.inputs].index(name)
@@ -262,8 +237,7 @@ class _Presentation(torch.autograd.Function):
             _ = [next(given) for _ in part.kernel.plan.parameters]
             one = (together.examples, *part.shape)
             arrays.initial.append([part.times.new_empty(one) for _ in part.kernel.plan.learned])
-        for sent in together.before:
-            need = next(given)[1]
+        for sent, need in itertools.islice(given, len(together.before)):
             arrays.before.append(torch.zeros_like(sent) if need else None)
         for weight, need in given:
             parts = weight.new_zeros((together.threads, len(weight))) if need else None

@@ -50,26 +50,19 @@ class Path(NamedTuple):
     weight: Tensor
 
 
-class _Path(ctypes.Structure):
-    _fields_ = [
-        ("input", ctypes.c_long),
-        ("delay", ctypes.c_long),
-        *((name, ctypes.c_void_p) for name in ("rows", "panels", "gradient")),
-    ]
+def structure(numbers: str, addresses: str = "") -> Any:
+    """Return a structure of C++, from the names of its whole numbers and of its addresses."""
+    fields: list[tuple[str, Any]] = [(name, ctypes.c_long) for name in numbers.split()]
+    fields += [(name, ctypes.c_void_p) for name in addresses.split()]
+    return type("Structure", (ctypes.Structure,), {"_fields_": fields})
 
 
-class _Sizes(ctypes.Structure):
-    _fields_ = [
-        *(
-            (name, ctypes.c_long)
-            for name in (
-                "steps", "lead", "examples", "size", "padded", "sent", "delay", "cut", "held",
-                "threads", "group", "width", "inputs", "recorded", "final", "summed", "carried",
-                "later", "accumulated", "learned", "latency", "paths",
-            )
-        ),
-        *((name, ctypes.c_void_p) for name in ("final_carried", "final_later", "learned_place")),
-    ]  # fmt: skip
+_Path = structure("input delay", "rows panels gradient")
+_Sizes = structure(
+    "steps lead examples size padded sent delay cut held threads group width inputs recorded final "
+    "summed carried later accumulated learned latency paths",
+    "final_carried final_later learned_place",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +134,7 @@ class Kernel:
 
     def sizes(
         self, shape: torch.Size, timeline: Timeline, paths: int, trained: int
-    ) -> tuple[_Sizes, Any]:
+    ) -> tuple[Any, Any]:
         """Return the sizes of a presentation, and the arrays that they point to.
 
         Parameters
