@@ -77,7 +77,7 @@ _NETWORKS: dict[str, tuple[dict[str, Any], Any, Any, Any]] = {
 }
 
 
-def _script(name: str) -> tuple[b2.Network, b2.SpikeMonitor]:
+def script(name: str) -> tuple[b2.Network, b2.SpikeMonitor]:
     """Return the network of a script, with the same connections and initial values each time."""
     options, excitation, inhibition, _ = _NETWORKS[name]
     random = np.random.default_rng(0)
@@ -110,7 +110,7 @@ def _built(name: str) -> Iterator[Callable[[], int]]:
     before = {key: b2.prefs[key] for key in flags}
     b2.prefs.update(flags)
     b2.set_device("cpp_standalone", build_on_run=False)
-    network, monitor = _script(name)
+    network, monitor = script(name)
     network.run(_NETWORKS[name][-1])
     with tempfile.TemporaryDirectory() as folder:
         b2.device.build(directory=folder, compile=True, run=False)
@@ -130,7 +130,7 @@ def _built(name: str) -> Iterator[Callable[[], int]]:
 def _handed_over(name: str) -> Iterator[Callable[[], int]]:
     """Compile bioae's program of a script, and yield a function that runs it and counts spikes."""
     b2.prefs.codegen.target = "numpy"
-    converted = from_brian2(_script(name)[0], duration=_NETWORKS[name][-1])
+    converted = from_brian2(script(name)[0], duration=_NETWORKS[name][-1])
     engine = engine_of(converted.network, Backend("cpp_standalone"))
     presented = Presentations.of(converted.network.config, converted.data)
     part = slice(0, 1)
