@@ -36,7 +36,9 @@ from bioae.unit_text import readable, unit_in_equations
 
 
 def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[Path]:
-    """Return the projections of synapses: one for each statement, or one that learns.
+    """Return the projections of synapses: one for each statement that adds to a variable.
+
+    If they learn, each has the whole rule, by which all change alike: one for each variable.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[P
     for pathway in pathways:
         check_pathway(pathway, f"{synapses.name}.{pathway.objname}")
     if is_plastic(synapses, pathways):
-        return [_Rule(synapses, pathways, namespace).path(name)]
+        variables = _Rule(synapses, pathways, namespace).targets()
+        return [_Rule(synapses, pathways, namespace).path(name, each) for each in variables]
     return list(plain_paths(synapses, pathways, namespace))
 
 
@@ -102,14 +105,18 @@ class _Rule:
         self.reads = set[tuple[str, str]]()
         self.units: dict[str, str] = {}
 
-    def path(self, name: str) -> Path:
-        """Return the projection."""
-        lines = {side: list(self._lines(side)) for side in self.sides}
-        added_to = {each.variable for each in lines["pre"] if each.variable}
-        if len(added_to) != 1:
-            found = ", ".join(sorted(added_to)) or "nothing"
-            refuse((f"an on_pre that adds to {found}",), self.where)
-        (variable,) = added_to
+    def targets(self) -> list[str]:
+        """Return the variables of the target to which spikes add."""
+        found = {each.variable for each in self._lines("pre") if each.variable}
+        refuse((None if found else "an on_pre that adds to nothing",), self.where)
+        return sorted(found)
+
+    def path(self, name: str, variable: str) -> Path:
+        """Return the projection that adds to a variable."""
+        lines = {
+            side: [each for each in self._lines(side) if each.variable in (None, variable)]
+            for side in self.sides
+        }
         weight = self._weight(lines)
         unit = unit_in_equations(whole(self.synapses.target).variables[variable].dim)
         self.units = {DELIVERED: unit}
@@ -117,8 +124,11 @@ class _Rule:
             self.units[WEIGHT] = unit_in_equations(self.equations[weight].dim)
             full = _with_unit(WEIGHT, self.units[WEIGHT], "*")
             self.names[weight] = full if full == WEIGHT else f"({full})"
+        first = next(each for each in lines["pre"] if each.variable)
         code = {
-            f"on_{side}": "\n".join(self._statement(each, weight) for each in own)
+            f"on_{side}": "\n".join(
+                self._statement(each, weight, further=each is not first) for each in own
+            )
             for side, own in lines.items() if own
         }  # fmt: skip
         equations = "\n".join(self._declared(weight))
@@ -212,8 +222,11 @@ class _Rule:
         own = [each for each in self.equations.parameter_names if each in names]
         return next((each for each in sorted(own) if each in written), min(own, default=None))
 
-    def _statement(self, line: _Line, weight: str | None) -> str:
-        """Return a statement of the rule, whose weight and amounts have no unit."""
+    def _statement(self, line: _Line, weight: str | None, *, further: bool) -> str:
+        """Return a statement of the rule, whose weight and amounts have no unit.
+
+        A spike that adds a `further` amount adds their sum.
+        """
         value = str(word_substitute(line.text, self.names))
         if line.variable is None:
             target = WEIGHT if line.target == weight else self._name(line.target)
@@ -222,9 +235,9 @@ class _Rule:
         unit = self.units[DELIVERED]
         if weight is None:
             value = f"{WEIGHT}*({value})"
-        elif line.text == weight and unit == self.units[WEIGHT]:
-            return f"{DELIVERED} = {WEIGHT}"
-        return f"{DELIVERED} = {_with_unit(value, unit, '/')}"
+        plain = line.text == weight and unit == self.units[WEIGHT]
+        value = WEIGHT if plain else _with_unit(value, unit, "/")
+        return f"{DELIVERED} = {f'{DELIVERED} + ' if further else ''}{value}"
 
     def _declared(self, weight: str | None) -> Iterator[str]:
         """Yield the equations of variables; those that differ between synapses are `states`."""

@@ -162,7 +162,6 @@ def pairs(**fields: Any) -> list[Any]:
     [
         ({"model": "w : 1", "on_pre": "v += w", "on_post": "v_post += 0.1"}, "on_post"),
         ({"model": "w : 1", "on_pre": "w += 0.1"}, "adds to nothing"),
-        ({"model": "w : 1", "on_pre": "v += w; u += w; w += 0.1"}, "adds to u, v"),
         ({"model": "w : 1", "on_pre": "v += w; w += v_post"}, "found v"),
         ({"model": "w : 1", "on_pre": "v += w; w += rand()"}, "found rand"),
         (

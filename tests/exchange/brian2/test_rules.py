@@ -55,7 +55,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "model": "w : 1 (constant)\ndu/dt = -u/(50*ms) : 1 (event-driven)\n"
             "dx/dt = (1 - x)/(100*ms) : 1 (event-driven)",
-            "on_pre": "u += 0.3*(1 - u)\nge += w*u*x\nx -= u*x",
+            "on_pre": "u += 0.3*(1 - u)\nge += w*u*x\nx -= u*x\nge += 0.01; v += 0.01*x",
         },
         {"w": "2*rand()", "x": "0.5 + 0.5*rand()"},
     ),
