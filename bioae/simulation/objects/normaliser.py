@@ -18,7 +18,7 @@ from bioae.simulation.objects.presentation_clock import (
 class Normaliser(TemplateRunner):
     """Multiplicative normalisation of synapses, as an example's first presentation starts.
 
-    Sums of weights on the grid are exact, in any order; neurons whose weights sum to 0 keep them.
+    Sums of weights on the grid are exact, in any order. Weights whose sum is not positive stay.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@
         for (int _idx = 0; _idx < {{constant_or_scalar('N', variables['N'])}}; _idx++)
             _factors[{{_target}}] += {{_w}}[_idx];
         for (int _j = 0; _j < {{targets}}; _j++)
-            _factors[_j] = _factors[_j] != 0 ? {{total}}/_factors[_j] : 1;
+            _factors[_j] = _factors[_j] > 0 ? {{total}}/_factors[_j] : 1;
         for (int _idx = 0; _idx < {{constant_or_scalar('N', variables['N'])}}; _idx++)
         {
             {% if on_grid %}

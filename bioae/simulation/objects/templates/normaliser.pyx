@@ -14,7 +14,7 @@
         for _idx in range({{constant_or_scalar('N', variables['N'])}}):
             _factors[{{_target}}] += {{_w}}[_idx]
         for _j in range({{targets}}):
-            _factors[_j] = {{total}}/_factors[_j] if _factors[_j] != 0 else 1
+            _factors[_j] = {{total}}/_factors[_j] if _factors[_j] > 0 else 1
         for _idx in range({{constant_or_scalar('N', variables['N'])}}):
             {% if on_grid %}
             {{_w}}[_idx] = _rint({{_w}}[_idx]*_factors[{{_target}}]*{{2.0**24}})/{{2.0**24}}
