@@ -307,15 +307,21 @@ class LayerMirror(nn.Module):
                 continue
             if not (each.layer.listed or isinstance(each.layer, Dense)):
                 raise Unsupported("a convolution between populations that depend on each other")
-            weight = self.weights_of(each)
+            weight, sources = self.weights_of(each), math.prod(each.source_shape)
+            ends = members.index(each.source), to
+            shift = 0 if inside else start + pathway.lag
+            if not each.layer.listed and len(pathway.delays) == 1:
+                ((delay, kernels),) = pathway.kernels(weight)
+                for name, kernel in kernels.items():
+                    yield Sent(None, delay + shift, ends, name, kernel.view(-1, sources).T)
+                continue
             if each.name not in self._wires:
-                self._wires[each.name] = pathway.wires(weight, math.prod(each.source_shape))
+                self._wires[each.name] = pathway.wires(weight, sources)
             for wire, (name, kernel) in product(
                 self._wires[each.name], pathway.split(weight).items()
             ):
-                ends = members.index(each.source), to
-                shift = 0 if inside else start + pathway.lag
-                yield Sent(wire, ends, name, kernel.flatten()[wire.places], shift)
+                own = kernel.flatten()[wire.places]
+                yield Sent(wire, wire.delay + shift, ends, name, own)
 
     def _own_paths(self, projection: PlacedProjection, pathway: Pathway) -> list[Path]:
         """Return the recurrent connections of each delay and sign."""

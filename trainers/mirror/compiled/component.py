@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import itertools
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import torch
@@ -14,9 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bioae.trainers.mirror.compiled.arrays import pointers
-from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.cpp import GROUP
-from bioae.trainers.mirror.compiled.kernel import Part, structure
+from bioae.trainers.mirror.compiled.kernel import Part, compiled_loop, panels, structure
 from bioae.trainers.mirror.compiled.plan import SUM
 from bioae.trainers.mirror.connections.wires import Wire
 
@@ -27,23 +23,23 @@ class Sent(NamedTuple):
     Attributes
     ----------
     wire
-        The synapses.
+        The synapses; None if all neurons are joined.
+    delay
+        The steps from a spike to its arrival.
     ends
         The numbers of the source's and of the target's population; sources that have run before
         follow the others.
     name
         The name of the target's input.
     weight
-        The weights of the synapses, sorted as they are.
-    shift
-        The steps from a spike to its arrival without a delay, of a source that has run before.
+        The weights of the synapses, sorted as they are, or (source, target).
     """
 
-    wire: Wire
+    wire: Wire | None
+    delay: int
     ends: tuple[int, int]
     name: str
     weight: Tensor
-    shift: int = 0
 
 
 class Together(NamedTuple):
@@ -100,7 +96,7 @@ _Member = structure(
     "size start steps lead inputs recorded final summed carried later accumulated learned",
     "final_carried final_later learned_place f in par times out grad to learned_to",
 )
-_Wire = structure("source target input delay own synapses", "first to weight gradient")
+_Wire = structure("source target input delay own synapses", "first to weight panels gradient")
 _All = structure("members wires examples threads latency cut segment")
 
 
@@ -147,7 +143,7 @@ class _Call:
         )  # fmt: skip
         earlier = map(self._earlier, range(len(self._before)))
         members = (_Member * count)(*map(self._member, itertools.count(), outputs), *earlier)
-        _loop(plan.real)[function](
+        compiled_loop(plan.real, "component.cpp")[function](
             ctypes.byref(every), members, (_Wire * max(wires, 1))(*map(self._wire, range(wires)))
         )
 
@@ -193,14 +189,17 @@ class _Call:
         return _Member(size=sent.shape[2], steps=len(sent), inputs=1, **arrays)
 
     def _wire(self, number: int) -> Any:
-        wire, (source, target), name, _, shift = self._together.sent[number]
-        weight = self._weights[number]
-        place = [*self._together.parts[target].kernel.plan.step.inputs].index(name)
-        gradient = self._gradients.weights[number] if self._gradients else None
+        wire, delay, (source, target), name, _ = self._together.sent[number]
+        plan, weight = self._together.parts[target].kernel.plan, self._weights[number]
+        in_panels = panels(weight.T, plan.real) if self._gradients and wire is None else None
+        self._kept.append(in_panels)
+        arrays = (
+            wire.first if wire else None, wire.target if wire else None, weight, in_panels,
+            self._gradients.weights[number] if self._gradients else None,
+        )  # fmt: skip
         return _Wire(
-            source, target, place, wire.delay + shift, source == target, len(weight),
-            *(each.data_ptr() for each in (wire.first, wire.target, weight)),
-            None if gradient is None else gradient.data_ptr(),
+            source, target, [*plan.step.inputs].index(name), delay, source == target,
+            weight.numel(), *(None if each is None else each.data_ptr() for each in arrays),
         )  # fmt: skip
 
 
@@ -240,7 +239,7 @@ class _Presentation(torch.autograd.Function):
         for sent, need in itertools.islice(given, len(together.before)):
             arrays.before.append(torch.zeros_like(sent) if need else None)
         for weight, need in given:
-            parts = weight.new_zeros((together.threads, len(weight))) if need else None
+            parts = weight.new_zeros((together.threads, *weight.shape)) if need else None
             arrays.weights.append(parts)
         nothing: list[Sequence[Tensor | None]] = [[None] * len(own) for own in arrays.results]
         _Call(together, tensors, arrays)("backward", nothing)
@@ -256,11 +255,3 @@ class _Presentation(torch.autograd.Function):
         found += arrays.before
         found += [None if each is None else each.sum(0) for each in arrays.weights]
         return None, *found
-
-
-@functools.cache
-def _loop(real: str) -> ctypes.CDLL:
-    template = files("bioae.trainers.mirror.compiled") / "templates" / "component.cpp"
-    text = template.read_text(encoding="utf-8")
-    # Contraction changes no spike, see the loop of a layer.
-    return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)

@@ -86,7 +86,7 @@ class Kernel:
     @classmethod
     def build(cls, plan: Plan, source: str) -> Kernel:
         """Compile the source of a plan, or load it from the cache."""
-        return cls(plan, compile_cpp(source), _loop(plan.real))
+        return cls(plan, compile_cpp(source), compiled_loop(plan.real, "layer.cpp"))
 
     def __call__(
         self,
@@ -301,11 +301,11 @@ class _Presentation(torch.autograd.Function):
             weight.new_zeros((sizes.threads, sizes.size, sizes.padded)) if need else None
             for weight, need in zip(weights, ctx.needs_input_grad[3 + first :], strict=True)
         ]
-        panels = [_panels(weight, sizes.padded, plan.real) for weight in weights]
+        in_panels = [panels(weight, plan.real) for weight in weights]
         kernel.loop.backward(
             ctypes.byref(sizes), kernel.steps(), pointers(parameters),
             ctypes.c_void_p(times.data_ptr()), pointers(incoming), pointers(total),
-            _paths(wired, panels=panels, gradient=parts), pointers(to), pointers(learned),
+            _paths(wired, panels=in_panels, gradient=parts), pointers(to), pointers(learned),
         )  # fmt: skip
         sums = dict(zip(plan.learned, learned, strict=True))
         reduced = [
@@ -350,9 +350,10 @@ def _rows(weight: Tensor, padded: int) -> Tensor:
     return functional.pad(weight.T, (0, padded - len(weight))).contiguous()
 
 
-def _panels(weight: Tensor, padded: int, real: str) -> Tensor:
+def panels(weight: Tensor, real: str) -> Tensor:
     """Return weights as (panel of sources, target, source), sources padded."""
-    rows = functional.pad(weight, (0, padded - weight.shape[1]))
+    sources = weight.shape[1]
+    rows = functional.pad(weight, (0, _padded(sources, real) - sources))
     return rows.view(len(weight), -1, _padded(1, real)).movedim(1, 0).contiguous()
 
 
@@ -371,12 +372,13 @@ def _longs(values: Sequence[int]) -> Any:
 
 
 @functools.cache
-def _loop(real: str) -> ctypes.CDLL:
-    template = files("bioae.trainers.mirror.compiled") / "templates" / "layer.cpp"
-    text = template.read_text(encoding="utf-8")
+def compiled_loop(real: str, name: str) -> ctypes.CDLL:
+    """Compile the template of a loop over steps for a type of numbers."""
+    folder = files("bioae.trainers.mirror.compiled") / "templates"
+    texts = [(folder / each).read_text(encoding="utf-8") for each in ("panels.cpp", name)]
     # Contraction changes no spike: the forward pass adds weights, without a product. Gradients are
     # rounded once per term in place of twice.
-    return compile_cpp(f"typedef {real} R;\n{GROUP}\n{text}", contract=True)
+    return compile_cpp("\n".join([f"typedef {real} R;\n{GROUP}", *texts]), contract=True)
 
 
 def _layout(tensor: Tensor) -> torch.memory_format:

@@ -26,9 +26,9 @@ struct Member {
 };
 
 // Synapses of a projection with one delay, by source: targets, weights, and gradients for each
-// thread.
+// thread. Dense ones have no list of targets, and weights in panels of sources, by target.
 struct Wire { long source, target, input, delay, own, synapses; const long* first; const int* to;
-              const R* weight; R* gradient; };
+              const R *weight, *panels; R* gradient; };
 
 struct All { long members, wires, examples, threads, latency, cut, segment; };
 
@@ -108,6 +108,18 @@ struct Component {
       each(from.who[k] % from.m.size, from.who[k] / from.m.size * to.m.size, from.value[k]);
   }
 
+  // Calls `each(place of the weight, target)` for the synapses of a neuron.
+  template <class Each>
+  void joined(const Wire& w, long i, Each each) const {
+    if (w.to) {
+      for (long c = w.first[i]; c < w.first[i + 1]; ++c) each(c, w.to[c]);
+    } else {
+      const long size = states[w.target].m.size;
+      #pragma omp simd
+      for (long c = 0; c < size; ++c) each(i * size + c, c);
+    }
+  }
+
   void arrive(long index, long t) {
     State& p = states[index];
     const long place = t - p.m.start;
@@ -121,7 +133,8 @@ struct Component {
       if (w->target != index) continue;
       delivered(*w, t, [&](long i, long row, R value) {
         R* sum = p.total[w->input].data() + row;
-        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sum[w->to[c]] += value * w->weight[c];
+        const R* weight = w->weight;
+        joined(*w, i, [=](long c, long to) { sum[to] += value * weight[c]; });
       });
     }
   }
@@ -222,7 +235,7 @@ struct Component {
       R* sums = w->gradient + thread * w->synapses;
       const R* d = states[w->target].d[w->input];
       delivered(*w, t, [&](long i, long row, R value) {
-        for (long c = w->first[i]; c < w->first[i + 1]; ++c) sums[c] += value * d[row + w->to[c]];
+        joined(*w, i, [=](long c, long to) { sums[c] += value * d[row + to]; });
       });
     }
     for (const Wire* w = wires; w < wires + s.wires; ++w) {
@@ -275,6 +288,14 @@ struct Component {
 
   // Adds the products of gradients of a wire's targets with its weights to those of its sources.
   void project(const Wire& w, const State& from, const R* d, R* sums) const {
+    if (w.panels) {
+      const long padded = (from.m.size + PANEL * V - 1) / (PANEL * V) * PANEL * V;
+      Row wide(from.g.examples * padded);
+      ::project(d, from.g.examples, states[w.target].m.size, w.panels, wide.data(), padded);
+      for (long e = 0; e < from.g.examples; ++e)
+        for (long i = 0; i < from.m.size; ++i) sums[e * from.m.size + i] += wide[e * padded + i];
+      return;
+    }
     for (long e = 0; e < from.g.examples; ++e, d += states[w.target].m.size)
       for (long i = 0; i < from.m.size; ++i, ++sums) {
         R sum = 0;
