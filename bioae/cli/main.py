@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import gc
 import logging
 import os
 import signal
@@ -32,7 +31,8 @@ def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_
     """
     if arguments is None:
         _silence_libraries()
-        _import_less()
+        # Brian2 imports all of Matplotlib's names if it can; figures import what they use.
+        sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
     # SIGTERM, which batch systems send, acts like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app = make()
@@ -132,13 +132,6 @@ def _silence_libraries() -> None:
         ours.setLevel(logging.INFO)
         # `disable` acts on the loggers of one manager.
         ours.manager = logging.Manager(logging.root)
-
-
-def _import_less() -> None:
-    """Shorten the imports of libraries."""
-    # Brian2 imports all of Matplotlib's names if it can; figures import what they use.
-    sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
-    gc.set_threshold(100_000)  # a million imported objects stay
 
 
 class _OneLine(logging.Formatter):
