@@ -79,16 +79,17 @@ class Builder:
         self.shapes: dict[str | None, Shape] = {None: source.shape}
         self._images: dict[str | None, Shape | None] = {None: source.image}
         self._names: dict[str | None, str] = {None: ENCODER}
-        self._depths: dict[str | None, int] = {None: 0}
         self.silent = {e.name for e in order.stages if kind_of_node(e.node) in SILENT}
         for stage in order.stages:
             self._names[stage.name] = self._name(stage.name)
-            self._depths[stage.name] = stage.depth
         folds = {stage.name: self._onward(stage) for stage in sorted(order.stages, key=_depth)}
         for stage in order.stages:
             folds[stage.name] += [self._fold(stage, way) for way in stage.ways if way.back]
-            arrives = [*zip(stage.ways, folds[stage.name], strict=True)]
-            (self._add_layer if order.is_chain else self._add_population)(stage, arrives)
+        arrives = {e.name: [*zip(e.ways, folds[e.name], strict=True)] for e in order.stages}
+        self._depths = self._windows(arrives)
+        for stage in order.stages:
+            add = self._add_layer if order.is_chain else self._add_population
+            add(stage, arrives[stage.name])
         check_output(*order.sink, self.shapes[order.stages[-1].name])
         self.rows.append(Row(order.sink[0], "Output", "the decoder's input"))
 
@@ -137,6 +138,25 @@ class Builder:
         varied = fold.source_delay is not None or fold.target_delay is not None
         return fold if slides and not varied else fold.as_matrix(stage.name)
 
+    def _windows(self, arrives: Mapping[str, Sequence[tuple[Way, Fold]]]) -> dict[str | None, int]:
+        """Return the least depths with which nothing arrives later than in the graph.
+
+        Where a cycle takes more steps in Brian2 than its delays allow, those of the longest ways.
+        """
+        least = [
+            (way.source, name, (not way.back) - int(self._steps(way, fold).min()))
+            for name, ways in arrives.items()
+            for way, fold in ways
+        ]
+        depth: dict[str | None, int] = {None: 0, **dict.fromkeys(arrives, 1)}
+        for _ in range(len(depth)):
+            late = [each for each in least if depth[each[1]] < depth[each[0]] + each[2]]
+            if not late:
+                return depth
+            for source, name, steps in late:
+                depth[name] = max(depth[name], depth[source] + steps)
+        return {None: 0, **{stage.name: stage.depth for stage in self._order.stages}}
+
     def _add_layer(self, stage: Stage, arrives: Sequence[tuple[Way, Fold]]) -> None:
         """Add a population of a chain, and the connections from the one before and to itself."""
         ((way, fold), *back), (layer, population) = arrives, self._populated(stage)
@@ -162,7 +182,7 @@ class Builder:
         """Add a population of a graph, and its projections."""
         table, population = self._populated(stage)
         name, rows = table["name"], list[Row]()
-        table |= {**self._size(stage, "size"), "depth": stage.depth}
+        table |= {**self._size(stage, "size"), "depth": self._depths[stage.name]}
         bias = np.zeros(math.prod(self.shapes[stage.name]))
         for way, fold in arrives:
             self._project(stage, name, way, fold)
@@ -183,7 +203,7 @@ class Builder:
         table["name"] = _free(f"from_{source}", taken)
         key, steps = f"{name}.{table['name']}", self._steps(way, fold)
         # Windows begin a step later from depth to depth; see docs/timing.md.
-        steps = steps + stage.depth - self._depths[way.source] - (not way.back)
+        steps = steps + self._depths[stage.name] - self._depths[way.source] - (not way.back)
         if steps.min() < 0:
             self.late.append(f"{-steps.min():g} steps later from {source} to {name}")
             steps = np.maximum(steps, 0)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from builders import dense, drawn
 from exchange.nir.euler import run
-from exchange.nir.graphs import BACK, DT, EXAMPLES, NETWORKS, STEPS, ran
+from exchange.nir.graphs import BACK, DT, EXAMPLES, NETWORKS, STEPS, ran, spikes_of
 from refusals import refused
 
+from bioae import simulate
 from bioae.errors import NetworkError
-from bioae.exchange.nir import to_nir
+from bioae.exchange.nir import from_nir, to_nir
 from bioae.networks import Network
 
 FIELDS: dict[str, Any] = {
@@ -41,6 +42,19 @@ def test_exported_layers_fire_the_same_spikes(name: str, options: dict[str, Any]
         outputs = run(graph, drive[:, example], dt, back=BACK.get(name, ()))
         for layer, spikes in expected.items():
             assert (outputs[layer].reshape(STEPS, -1) == spikes[example]).all()
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", BACK)
+def test_graphs_come_back_as_they_were(name: str) -> None:
+    network, _, expected = ran(name)
+    again = from_nir(
+        to_nir(network), dt=f"{DT}*second", steps=STEPS, encoder=network.config.encoder
+    )
+    images = np.random.default_rng(0).random((EXAMPLES, *network.config.input_shape))
+    result = simulate(again, images, "numpy", seed=0)
+    for layer, spikes in expected.items():
+        assert (spikes_of(result, layer, spikes.shape, DT) == spikes).all()
 
 
 @pytest.mark.parametrize(
