@@ -132,7 +132,7 @@ class Start:
         self._shared: Values = {
             **_declared(program, self._defaults), "dt": np.asarray(dt), "N": np.asarray(float(n)),
             "i": np.arange(n, dtype=np.float64), "t": np.asarray(0.0),
-            **{name: each.at(0, dt) for name, each in program.timed.items()},
+            **{name: _first(each.at(0, dt), n) for name, each in program.timed.items()},
         }  # fmt: skip
         self._constants, self._initial = (
             {n: compile_expression(each, self._functions) for n, each in expressions.items()}
@@ -234,3 +234,8 @@ def _check_settled(program: Program, values: Values) -> None:
             where=f"{program.model.name}.toml, [initial] settle",
             hint="Start closer to rest in [initial], or use a smaller dt",
         )
+
+
+def _first(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return the first values of a timed array for some neurons, or those of the first neuron."""
+    return values if values.shape in ((), (n,)) else values[0]

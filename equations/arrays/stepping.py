@@ -140,11 +140,16 @@ class Stepper:
             self._regularly(values)
 
     def _in_shape(self, found: Array, values: Mapping[str, Array]) -> Array:
-        """Return numbers of each neuron (neuron) in the shape of the neurons."""
-        shape = tuple(values[next(iter(self.program.states))].shape)
-        while math.prod(shape) > len(found):
-            shape = shape[1:]  # without the axis of examples
-        return found.reshape(shape) if shape else found
+        """Return numbers (..., neuron), of the steps of ``t``, in the shape of the neurons.
+
+        A neuron that is not in its population has those of the first one.
+        """
+        shape, lead = tuple(values[next(iter(self.program.states))].shape), found.shape[:-1]
+        while math.prod(shape) > found.shape[-1]:
+            shape = shape[1:]  # without the axes of steps and examples
+        if math.prod(shape) != found.shape[-1]:
+            return found[..., 0]
+        return found.reshape((*lead[: max(len(lead) - len(shape), 0)], *shape))
 
     def watch(self, values: dict[str, Array]) -> None:
         """Evaluate the conditions of custom events: after the thresholds."""

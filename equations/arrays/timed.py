@@ -46,7 +46,10 @@ class Timed:
         return self.at(np.arange(steps, dtype=np.float64), dt)
 
     def at(self, step: Any, dt: float) -> NDArray[np.float64]:
-        """Return the values in some steps: the first one before the presentation's start."""
+        """Return the values in some steps: the first one before the presentation's start.
+
+        Those of each neuron are along a further axis, the last one.
+        """
         each = round(self.interval / dt)
         index = np.clip(np.floor(np.asarray(step) / each), 0, len(self.values) - 1)
         return self._array[index.astype(np.int64)]

@@ -12,7 +12,7 @@ import pytest
 from builders import SCHEDULES, dense, described, model, pictures
 from refusals import place, refused
 
-from bioae import simulate
+from bioae import parity, simulate
 from bioae.equations import load_neuron
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import ModelError, NetworkError
@@ -72,6 +72,7 @@ def test_each_neuron_has_its_values(schedule: str) -> None:
         result = simulate(network, images, Backend(target, record=["y"]))
         y = result["/layers/a"]["state_y"].transpose("example", "time", ...).to_numpy()
         np.testing.assert_allclose(y[0], expected, rtol=1e-12)
+    assert parity(network, images).passed
     other = dense("a", shape=[1, 2, 2], neuron="counts")
     with refused(NetworkError, "each", where="layer 'a'", found="6"):
         _ = described(other, input_shape=[1, 2, 2], neurons={"counts": fields}).placed
