@@ -432,7 +432,12 @@ class NetworkConfig(Shown, Table):
         if self.rest is None:
             return 0
         rest = time_in_seconds(self.rest, where="network, rest", error=NetworkError)
-        return round(rest / self.dt_seconds)
+        if (steps := round(rest / self.dt_seconds)) < 1:
+            raise NetworkError(
+                "the rest is shorter than a time step", where="network, rest",
+                expected=f"at least {self.dt}", found=self.rest,
+            )  # fmt: skip
+        return steps
 
     @cached_property
     def dt_seconds(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -127,8 +128,10 @@ def _in_graph(config: _Description) -> list[Place]:
             _receiver(each, shapes[each.to]), number, lag=depth[each.source] + 1 - depth[each.to],
             own=own, autapses=each.autapses or not own or each.kind not in _PAIRS,
             target=each.target, delay=each.delay, initial=each.initial, gain=each.gain,
-            sign=each.sign or signs.get(each.source),
+            sign=each.sign,
         )  # fmt: skip
+        if each.synapse is None and projection.fixed is None and each.sign is None:
+            projection = replace(projection, sign=signs.get(each.source))
         _check_lag(config, projection, where)
         received[each.to].append((projection, each.synapse, f"{where}, synapse"))
     return [
