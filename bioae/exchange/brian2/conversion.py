@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +32,7 @@ from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import BioaeError, InputError
 from bioae.exchange.brian2.inputs import INPUTS, constant_rates, frames, rates, size
-from bioae.exchange.brian2.rules import paths
+from bioae.exchange.brian2.rules import DELIVERED_UNIT, WEIGHT_UNIT, paths
 from bioae.exchange.brian2.synapses import Path, check_ends, whole
 from bioae.networks import network as networks
 from bioae.networks.config import NetworkConfig
@@ -200,19 +200,27 @@ class Conversion:
         """Give the weights onto a variable a unit in which they are about 1; state their sign.
 
         Steps of training and the grid suit such numbers. A power of two changes no bit of a sum.
-        Rules have numbers of the script's unit, and bounds.
+        Weights of a rule may have another unit than the variable; without a unit they stay.
         """
-        ruled = any("synapse" in each for each in projections)
+        unit, ruled = projections[0]["weight"], any("synapse" in each for each in projections)
+        rules = [self.rules.get(each.get("synapse", ""), {}) for each in projections]
         keys = [f"{each['to']}.{each['name']}" for each in projections]
-        sizes = np.abs(np.concatenate([self.arrays[key] for key in keys]))
-        scaled = sizes.any() and not ruled
-        scale = 2.0 ** np.rint(np.log2(np.median(sizes[sizes > 0]))) if scaled else 1.0
-        for key, each in zip(keys, projections, strict=True):
-            weights = self.arrays[key] = self.arrays[key] / scale
-            each["weight"] = each["weight"].replace("1", repr(float(scale)), 1)
+        units = [each.get("parameters", {}).get(WEIGHT_UNIT, "1") if each else unit
+                 for each in rules]  # fmt: skip
+        scales = {
+            text: _power([self.arrays[key] for key, own in zip(keys, units, strict=True)
+                          if own == text and not (ruled and text == "1")])
+            for text in {*units, unit}
+        }  # fmt: skip
+        scaled = {text: text.replace("1", repr(scale), 1) for text, scale in scales.items()}
+        for key, each, rule, own in zip(keys, projections, rules, units, strict=True):
+            weights = self.arrays[key] = self.arrays[key] / scales[own]
+            each["weight"], parameters = scaled[unit], rule.get("parameters", {})
+            for name in parameters.keys() & {WEIGHT_UNIT, DELIVERED_UNIT}:
+                parameters[name] = scaled[parameters[name]]
             for sign, factor in SIGNS.items():
                 one_sign = weights.any() and (factor * weights >= 0).all()
-                if one_sign and "synapse" not in each:
+                if one_sign and not rule:
                     each["sign"] = sign
 
     # Input
@@ -321,6 +329,12 @@ class Conversion:
         self.projections[-1]["delay"] = ends[0] if ends[0] == ends[1] else ends
         if ends[0] != ends[1]:
             self.arrays[f"{key}_delay"] = steps * self.dt
+
+
+def _power(arrays: Iterable[NDArray[np.float64]]) -> float:
+    """Return the power of two next to the median size of weights that are not 0; 1 if all are."""
+    sizes = np.abs(np.concatenate([np.zeros(0), *arrays]))
+    return float(2.0 ** np.rint(np.log2(np.median(sizes[sizes > 0])))) if sizes.any() else 1.0
 
 
 def _shortened(value: Any, duration: float) -> Any:

@@ -32,7 +32,10 @@ from bioae.exchange.brian2.synapses import (
     whole,
 )
 from bioae.simulation.brian2_internals.scripts import pathways_of
-from bioae.unit_text import readable, unit_in_equations
+from bioae.unit_text import readable, unit_in_equations, unit_name
+
+#: The parameters of a rule that are the units of its weight, and of what it delivers.
+WEIGHT_UNIT, DELIVERED_UNIT = f"{WEIGHT}_unit", f"{DELIVERED}_unit"
 
 
 def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[Path]:
@@ -103,7 +106,8 @@ class _Rule:
         self.initial: dict[str, str] = {}
         self.names = {each: f"{each}_own" for each in (WEIGHT, DELIVERED)}
         self.reads = set[tuple[str, str]]()
-        self.units: dict[str, str] = {}
+        self.units: dict[str, str] = {}  # by name; "1", or that of a parameter
+        self.scales: dict[str, str] = {}
 
     def targets(self) -> list[str]:
         """Return the variables of the target to which spikes add."""
@@ -118,10 +122,13 @@ class _Rule:
             for side in self.sides
         }
         weight = self._weight(lines)
-        unit = unit_in_equations(whole(self.synapses.target).variables[variable].dim)
-        self.units = {DELIVERED: unit}
+        dims = {DELIVERED: whole(self.synapses.target).variables[variable].dim}
         if weight is not None:
-            self.units[WEIGHT] = unit_in_equations(self.equations[weight].dim)
+            dims[WEIGHT] = self.equations[weight].dim
+        texts = {key: unit_name(dim) for key, dim in dims.items()}
+        self.units = {key: "1" if text == "1" else f"{key}_unit" for key, text in texts.items()}
+        self.scales = {self.units[key]: f"1*{text}" for key, text in texts.items() if text != "1"}
+        if weight is not None:
             full = _with_unit(WEIGHT, self.units[WEIGHT], "*")
             self.names[weight] = full if full == WEIGHT else f"({full})"
         first = next(each for each in lines["pre"] if each.variable)
@@ -141,7 +148,8 @@ class _Rule:
             "description": f"The rule of {self.where}, in the order of its script.",
             "timing": "script", "persistent": list(states),
             "synapse": {**code, **{key: each for key, each in tables.items() if each}},
-            "parameters": {self._name(key): text for key, text in self.parameters.items()},
+            "parameters": {self._name(key): text for key, text in self.parameters.items()}
+            | self.scales,
         }, where=self.where)  # fmt: skip
         self._check_solved(model)
         weights = np.ones(len(self.synapses)) if weight is None else self._values(weight)
@@ -235,7 +243,8 @@ class _Rule:
         unit = self.units[DELIVERED]
         if weight is None:
             value = f"{WEIGHT}*({value})"
-        plain = line.text == weight and unit == self.units[WEIGHT]
+        same = self.scales.get(WEIGHT_UNIT) == self.scales.get(DELIVERED_UNIT)
+        plain = line.text == weight and same
         value = WEIGHT if plain else _with_unit(value, unit, "/")
         return f"{DELIVERED} = {f'{DELIVERED} + ' if further else ''}{value}"
 
@@ -265,4 +274,4 @@ class _Rule:
 def _with_unit(text: str, unit: str, operator: str) -> str:
     """Return an expression times or divided by a unit, if it has one."""
     text, unit = (each if each.isidentifier() else f"({each})" for each in (text, unit))
-    return text if unit == "(1)" else f"{text}{operator}{unit}"
+    return text if unit in ("1", "(1)") else f"{text}{operator}{unit}"

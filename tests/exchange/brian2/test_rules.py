@@ -59,6 +59,14 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"w": "2*rand()", "x": "0.5 + 0.5*rand()"},
     ),
+    "weights in the unit of their variable": (
+        {
+            "model": "w : siemens\ndApre/dt = -Apre/(20*ms) : siemens (event-driven)",
+            "on_pre": "gs += w\nApre += 0.1*nS",
+            "on_post": "w = clip(w + Apre, 0*nS, 10*nS)",
+        },
+        {"w": "2*nS*rand()"},
+    ),
     "a weight that decays": (
         {"model": "dw/dt = -w/(50*ms) : 1 (event-driven)", "on_pre": "ge += w\nw += 0.2"},
         {"w": 0.5},
@@ -77,7 +85,8 @@ def script(case: str) -> list[Any]:
     rng = np.random.default_rng(0)
     fields, values = CASES[case]
     equations = (
-        "dv/dt = (ge - v)/(10*ms) : 1\ndge/dt = -ge/(5*ms) : 1\ndrate/dt = -rate/(50*ms) : Hz"
+        "dv/dt = (ge + gs/nS - v)/(10*ms) : 1\ndge/dt = -ge/(5*ms) : 1\n"
+        "drate/dt = -rate/(50*ms) : Hz\ndgs/dt = -gs/(5*ms) : siemens"
     )
     group = b2.NeuronGroup(
         6, equations, threshold="v > 0.5", reset="v = 0; rate += 10*Hz", method="exact",
@@ -116,8 +125,10 @@ def compared(case: str, target: str) -> None:
         name = next(iter(each.equations.parameter_names & {"w", "strength"}), None)
         if name is not None:
             found = learned.network.weights[f"cells.{each.name}"]
-            expected = np.asarray(getattr(each, name))
-            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-20)
+            scale = converted.network.config.synapse(each.name).parameters.get("w_unit", "1")
+            expected = np.asarray(getattr(each, name)) / float(scale.split("*")[0])
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+            assert 0.01 < np.median(found[found > 0]) < 100
             if not CASES[case][0]["model"].startswith("w : 1 (constant)"):
                 assert (found != converted.network.weights[f"cells.{each.name}"]).mean() > 0.5
 
