@@ -170,9 +170,9 @@ def _compared(name: str, rounds: int) -> Table:
                     rows[side].append((usage.seconds, usage.megabytes, spikes))
     table = Table(f"{name}, {_NEURONS:,} neurons, {_NETWORKS[name][-1] / ms:g} ms", [])
     for side, values in rows.items():
-        seconds, megabytes, spikes = zip(*values, strict=True)
+        seconds, megabytes, counts = zip(*values, strict=True)
         table.rows.append({**asdict(summary_row(f"{side}: processor time", seconds)),
-                           "megabytes": max(megabytes), "spikes": spikes[0]})  # fmt: skip
+                           "megabytes": max(megabytes), "spikes": counts[0]})  # fmt: skip
     script, ours = table.rows
     table.notes.append(
         f"bioae takes {ours['median'] / script['median']:.2f} of the script's time and "
