@@ -43,6 +43,7 @@ def _parameter_shapes(placed: PlacedLayer | None, name: str) -> tuple[Shape, ...
     if placed is None:
         return ()
     shapes = {**placed.parameter_shapes, **placed.readout_shapes}
+    shapes |= {each: (shape,) for each, shape in placed.start_shapes.items()}
     shapes |= {each: (slot.shape,) for each, slot in placed.slots.items() if slot.kind != "neuron"}
     return shapes.get(name, ())
 

@@ -75,7 +75,8 @@ class Network(Shown):
         model's value, in base units, one value or one per neuron; those that are random in the
         model's file are drawn with seed 0 if they are missing. ``LAYER.readout.PARAMETER``: one
         that the read-out does not share with the neuron. ``LAYER.weight_VARIABLE`` and
-        ``LAYER.recurrent_VARIABLE``: what a persistent variable of the synapse model has learned.
+        ``LAYER.recurrent_VARIABLE``: what a persistent variable of the synapse model has learned,
+        or, in the order of a script, the values from which a variable starts.
         ``LAYER.weight_connected`` and ``LAYER.recurrent_connected``: 1 for connections that exist,
         0 for others, where the synapse model changes them.
     spread
@@ -364,7 +365,7 @@ class Network(Shown):
         names = {
             name
             for placed in config.placed
-            for name in (*placed.array_shapes, *placed.slots)
+            for name in (*placed.array_shapes, *placed.slots, *placed.start_shapes)
             if name not in placed.persistent.values()
         }
         weights = {

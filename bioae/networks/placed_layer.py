@@ -226,6 +226,22 @@ class PlacedLayer:
         return slots
 
     @property
+    def start_shapes(self) -> dict[str, Shape]:
+        """The shapes of possible arrays ``LAYER.weight_VARIABLE``: variables as they start.
+
+        Those of synapses whose rule has the order of a script.
+        """
+        from bioae.equations.synapses.tables import Tables
+
+        shapes: dict[str, Shape] = {}
+        for weights, model in self.synapses.items():
+            if model.timing == "script" and model.synapse.equations is not None:
+                found = Tables(model).parsed(model.synapse.equations, "synapse")
+                names = found.diff_eq_names | found.parameter_names
+                shapes |= {f"{weights}_{each}": self.weight_shapes[weights] for each in names}
+        return shapes
+
+    @property
     def connections(self) -> dict[str, str]:
         """The arrays of connections that change (``LAYER.weight_connected``), by weight name."""
         return {

@@ -146,7 +146,7 @@ class _Rule:
         }
         model = SynapseModel.from_mapping(name, {
             "description": f"The rule of {self.where}, in the order of its script.",
-            "timing": "script", "persistent": list(states),
+            "timing": "script",
             "synapse": {**code, **{key: each for key, each in tables.items() if each}},
             "parameters": {self._name(key): text for key, text in self.parameters.items()}
             | self.scales,

@@ -456,8 +456,8 @@ class BrianNetwork(Shown):
                 hint="Use --target cpp_standalone",
             )  # fmt: skip
         name, known = pathway.projection.name, self.source.weights
-        learned = {each: f"{name}_{each}" for each in rule.persistent("synapse")}
-        start: Any = {each: known[array] for each, array in learned.items() if array in known}
+        arrays = {each: f"{name}_{each}" for each in rule.states}
+        start: Any = {each: known[array] for each, array in arrays.items() if array in known}
         start |= self.state.get(name, "synapse") or {WEIGHT: pathway.weights}
         synapses = ScriptSynapses(
             pathway, rule, source, target, start=start, learning=self.learning

@@ -139,16 +139,24 @@ def test_spikes_and_weights_are_those_of_the_script(case: str) -> None:
 
 
 @pytest.mark.medium
-def test_chunks_of_presentations_hand_on_what_persists() -> None:
+@pytest.mark.parametrize("persistent", [(), ("x",)])
+def test_only_what_persists_is_handed_on(persistent: tuple[str, ...]) -> None:
     converted = bioae.from_brian2(*script("short-term plasticity"), duration=STEPS * 0.1 * ms)
-    data = np.concatenate([converted.data, converted.data[:, ::-1]])
+    mapping = converted.network.config.to_mapping()
+    for rule in mapping["synapses"].values():
+        rule["persistent"] = persistent
+    config = bioae.networks.NetworkConfig.from_mapping(mapping)
+    network = bioae.networks.Network(config, converted.network.weights)
+    data = np.concatenate([converted.data] * 2)
     first, second = (
-        bioae.learn(converted.network, data, bioae.Backend("numpy", chunk=each), progress=False)
+        bioae.learn(network, data, bioae.Backend("numpy", chunk=each), progress=False)
         for each in (1, 2)
     )
-    x = first.network.weights["cells.feed_x"]
-    assert (x != converted.network.weights["cells.feed_x"]).all()
-    np.testing.assert_array_equal(x, second.network.weights["cells.feed_x"])
+    x, other = (each.network.weights["cells.feed_x"] for each in (first, second))
+    assert np.array_equal(x, network.weights["cells.feed_x"]) == (not persistent)
+    np.testing.assert_array_equal(x, other)
+    alone, again = second.result["/layers/cells"].spike_count.values
+    assert np.array_equal(alone, again) == (not persistent)
 
 
 @pytest.mark.medium
