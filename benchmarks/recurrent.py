@@ -26,6 +26,7 @@ from benchmarks.peers.common import SLOPE, Lif, Wiring
 from benchmarks.stored import RESULTS, Stored, parser
 from bioae.files import write_text
 from bioae.networks import Network, NetworkConfig
+from bioae.networks.layer_base import ENCODER
 from bioae.random import stream
 from bioae.trainers import Backward, LayerOptions, NetworkMirror, derivative
 
@@ -106,7 +107,8 @@ def _ours(network: Network, *, compiled: bool) -> tuple[Layer, list[nn.Parameter
     layer = NetworkMirror(network, options, compile=compiled).layers["hidden"]
 
     def run(drive: Tensor) -> Tensor:
-        counts: Tensor = layer(drive.unflatten(-1, (1, 1, -1)), potential=None).counts
+        emitted = {ENCODER: drive.unflatten(-1, (1, 1, -1))}
+        counts: Tensor = layer(emitted, potential=None).counts
         return counts
 
     return run, [*layer.parameters()]
