@@ -283,23 +283,24 @@ class Conversion:
         i = np.asarray(synapses.i[:]) + first
         j = np.asarray(synapses.j[:]) + getattr(synapses.target, "start", 0)
         ends = self._names.get(before.name, ENCODER), whole(synapses.target)
-        learns = False
+        weights = dict[str, str]()
         for path in paths(synapses, self._namespace, _name(synapses)) if count else ():
             made.append(self._add_projection(synapses, ends, path, (i, j)))
             self._add_delay(path.pathway, made[-1])
             if path.rule is not None:
-                learns, rule = True, _name(synapses, self.rules)
+                weights[made[-1]], rule = path.weight or "1", _name(synapses, self.rules)
                 self.projections[-1]["synapse"] = rule
                 self.rules[rule] = path.rule.to_mapping()
                 self.arrays |= {f"{made[-1]}_{key}": each for key, each in path.states.items()}
                 self._reads |= {(synapses.name, *each) for each in path.reads}
         text = f"projection {', '.join(made)}" if made else "nothing"
         self.rows[synapses.name] = f"{text}, of {count:,} synapses"
-        if learns:
-            kept = (
-                "that learns in the script's order; the last bits of weights are rounded otherwise"
+        if weights:
+            kept = ", ".join(f"{weight} is the weight of {key}" for key, weight in weights.items())
+            self.rows[synapses.name] += (
+                f", that learns in the script's order ({kept}); the last bits of weights are "
+                "rounded otherwise"
             )
-            self.rows[synapses.name] += f", {kept}"
 
     def _add_projection(
         self, part: Any, ends: tuple[str, Any], path: Path, places: Sequence[NDArray[np.int64]]

@@ -153,7 +153,9 @@ class _Rule:
         }, where=self.where)  # fmt: skip
         self._check_solved(model)
         weights = np.ones(len(self.synapses)) if weight is None else self._values(weight)
-        return Path(self.sides["pre"][0], variable, weights, model, states, frozenset(self.reads))
+        return Path(
+            self.sides["pre"][0], variable, weights, model, states, frozenset(self.reads), weight
+        )
 
     def _check_solved(self, model: SynapseModel) -> None:
         """Reject equations in each step that spikes cannot replace: they are nonlinear, or move."""
@@ -224,11 +226,22 @@ class _Rule:
                 )  # fmt: skip
 
     def _weight(self, lines: Mapping[str, Sequence[_Line]]) -> str | None:
-        """Return the parameter of synapses that is the weight: one that spikes add."""
+        """Return the parameter of synapses that is the weight: one that spikes add.
+
+        Of several, one that the rule changes, one named ``w``, one that differs between synapses.
+        """
         written = {each.target for own in lines.values() for each in own}
-        names = {n for each in lines["pre"] if each.variable for n in get_identifiers(each.text)}
-        own = [each for each in self.equations.parameter_names if each in names]
-        return next((each for each in sorted(own) if each in written), min(own, default=None))
+        reads, added = dict[str, set[str]](), set[str]()
+        for each in lines["pre"]:
+            found = set[str]().union(*(reads.get(n, {n}) for n in get_identifiers(each.text)))
+            if each.variable:
+                added |= found
+            elif each.target not in self.equations:  # a local variable
+                reads[each.target] = found
+        return min(
+            (each for each in self.equations.parameter_names if each in added), default=None,
+            key=lambda n: (n not in written, n != WEIGHT, not np.ptp(self._values(n)), n),
+        )  # fmt: skip
 
     def _statement(self, line: _Line, weight: str | None, *, further: bool) -> str:
         """Return a statement of the rule, whose weight and amounts have no unit.

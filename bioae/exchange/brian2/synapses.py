@@ -43,6 +43,8 @@ class Path:
         Values of the rule's variables that differ from synapse to synapse, by name.
     reads
         The variables of neurons that the rule reads: the group, and the name.
+    weight
+        The variable of synapses that is the rule's weight; None: it is 1.
     """
 
     pathway: Any
@@ -51,6 +53,7 @@ class Path:
     rule: SynapseModel | None = None
     states: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     reads: frozenset[tuple[str, str]] = frozenset()
+    weight: str | None = None
 
 
 def plain_paths(

@@ -45,7 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "model": "strength : siemens\neta : siemens\nfactor = 2*eta/nS : 1\n"
             "dApre/dt = -Apre/(20*ms) : siemens (clock-driven)",
-            "on_pre": "Apre += eta\nge += factor*strength/(2*nS)\nchange = 2*eta\n"
+            "on_pre": "Apre += eta\nhalf = strength/2\nge += factor*half/nS\nchange = 2*eta\n"
             "strength -= change/10",
             "on_post": "strength = clip(strength + Apre, 0*nS, 20*nS)",
         },
@@ -53,11 +53,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "short-term plasticity": (
         {
-            "model": "w : 1 (constant)\ndu/dt = -u/(50*ms) : 1 (event-driven)\n"
+            "model": "w : 1 (constant)\nU : 1\ndu/dt = -u/(50*ms) : 1 (event-driven)\n"
             "dx/dt = (1 - x)/(100*ms) : 1 (event-driven)",
-            "on_pre": "u += 0.3*(1 - u)\nge += w*u*x\nx -= u*x\nge += 0.01; v += 0.01*x",
+            "on_pre": "u += U*(1 - u)\nge += w*u*x/(2*U + 0.4)\nx -= u*x\nge += 0.01; v += 0.01*x",
         },
-        {"w": "2*rand()", "x": "0.5 + 0.5*rand()"},
+        {"U": 0.3, "w": "2*rand()", "x": "0.5 + 0.5*rand()"},
     ),
     "weights in the unit of their variable": (
         {
