@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -69,6 +69,7 @@ class Teaching:
                     expected=f"a positive sum for {', '.join(learning) or 'none'}",
                     found=f"{name} = {total}",
                 )  # fmt: skip
+        check_copies(config.placed, "normalise", normalise or ())
         if repeat is not None:
             try:
                 repeat = Repeat.model_validate(repeat)
@@ -79,6 +80,18 @@ class Teaching:
 
     def __bool__(self) -> bool:
         return bool(self.normalise or self.repeat)
+
+
+def check_copies(layers: Iterable[Any], where: str, names: Collection[str] | None = None) -> None:
+    """Reject weights (all by default) whose copies would stay behind as they change."""
+    for placed in layers:
+        for name, model in placed.synapses.items():
+            if model.copies and (names is None or name in names):
+                raise NetworkError(
+                    "copies of these weights would not change with them", where=where,
+                    expected="weights of synapses that add to one variable",
+                    found=f"{name}, with {', '.join(model.copies)}",
+                )  # fmt: skip
 
 
 def _check_repeat(config: _Description, repeat: Repeat) -> None:

@@ -170,6 +170,10 @@ class SynapseModel(TomlModel):
         (), max_length=MOST_NAMES, description="variables that presentations do not reset, by "
         "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
     )  # fmt: skip
+    copies: Annotated[tuple[_Text, ...], Strict(False)] = Field(
+        (), max_length=MOST_NAMES, description="other weights that are copies of these, since "
+        "spikes of a script add to several variables: none of them is normalised or trained",
+    )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
     post: Side | None = Field(None, description="traces of the target, `NAME_post` in statements")
     layer: LayerSums | None = Field(None, description="sums over the target's layer")

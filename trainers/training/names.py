@@ -11,6 +11,7 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 from bioae.networks.tasks import Rates
+from bioae.networks.teaching import check_copies
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.config import GradientConfig, TrainingConfig
 from bioae.trainers.training.sections import OptimisationConfig
@@ -33,6 +34,7 @@ def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: Network
             where=f"layer {placed.name!r}, synapse model {placed.synapses[weights].name!r}",
             hint="Train it without its rule, or let it learn by the rule alone: [learning]",
         )
+    check_copies(config.network.placed, "train")
     if isinstance(config.task, Rates):
         _check_rates(config.network, config.task.rates)
     _check_trainable(config.training, models, set(mirror.trained))

@@ -295,6 +295,9 @@ class Conversion:
                 self._reads |= {(synapses.name, *each) for each in path.reads}
         text = f"projection {', '.join(made)}" if made else "nothing"
         self.rows[synapses.name] = f"{text}, of {count:,} synapses"
+        for each in self.projections[-len(weights) :] if len(weights) > 1 else ():
+            key = f"{each['to']}.{each['name']}"
+            self.rules[each["synapse"]]["copies"] = [other for other in weights if other != key]
         if weights:
             kept = ", ".join(f"{weight} is the weight of {key}" for key, weight in weights.items())
             self.rows[synapses.name] += (

@@ -177,5 +177,7 @@ def test_short_term_plasticity_runs_without_learning_in_brian2_alone() -> None:
         bioae.simulate(*given, "torch", progress=False)
     with refused(NetworkError, where="target", found="torch"):
         bioae.learn(*given, "torch", progress=False)
+    with refused(NetworkError, where="normalise", found="cells.feed, with cells.feed_2"):
+        bioae.learn(*given, "numpy", normalise={"cells.feed": 1.0}, progress=False)
     with refused(ModelError, where="feed.toml, timing", found="script"):
         bioae.parity(converted.network.config.synapse("feed"), neurons=8, examples=2)
