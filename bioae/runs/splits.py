@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bioae.datasets import Data, DataOptions
 from bioae.errors import DataError
 from bioae.networks.config import NetworkConfig
+from bioae.networks.tasks import Rates, Task
 from bioae.runs.tables import DataConfig
 from bioae.simulation.presentations import check_fit, converted
 
@@ -45,12 +46,14 @@ class Given(NamedTuple):
 
 
 def splits(
-    data: DataConfig, network: NetworkConfig, seed: int, given: Given | None = None
-) -> Splits:
+    data: DataConfig, network: NetworkConfig, seed: int, given: Given | None = None,
+    task: Task | Rates | None = None,
+) -> Splits:  # fmt: skip
     """Load the data of a run, and hold out those for validation, by a seed.
 
-    Given data take the place of the described ones. A network without input is presented nothing,
-    once or `data.train` times; a single example without a target is used to train and validate.
+    They have the targets of the task, by default the network's. Given data take the place of the
+    described ones. A network without input is presented nothing, once or `data.train` times; a
+    single example without a target is used to train and validate.
 
     Raises
     ------
@@ -58,20 +61,21 @@ def splits(
         If there are none, they do not fit the network, or nothing would remain to train on.
     """
     test: Data | None = None
+    task = task or network.task
     if given is None and not network.driven:
         given = Given(np.zeros((data.train or 1, *network.data_shape)), None, {})
     if given is None:
-        whole = _loaded(data.name, network, split="train", limit=data.train)
-        test = _loaded(data.name, network, split="test", limit=data.test)
+        whole = _loaded(data.name, network, task, split="train", limit=data.train)
+        test = _loaded(data.name, network, task, split="test", limit=data.test)
     else:
         named = isinstance(given.train, str | os.PathLike)
         options = given.options.copy()
         if named:
             options.setdefault("split", "train")
-        whole = _loaded(given.train, network, **options)
+        whole = _loaded(given.train, network, task, **options)
         if given.test is not None or named:
-            test = _loaded(given.train if given.test is None else given.test, network)
-    if len(whole) == 1 and network.task.target is None:
+            test = _loaded(given.train if given.test is None else given.test, network, task)
+    if len(whole) == 1 and task.target is None:
         return Splits(whole, whole, test)
     train, validation = held_out(whole, data.validation, seed)
     return Splits(train, validation, test)
@@ -133,9 +137,11 @@ def encoder_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1)[0])
 
 
-def _loaded(source: Data | Any, network: NetworkConfig, **options: Unpack[DataOptions]) -> Data:
+def _loaded(
+    source: Data | Any, network: NetworkConfig, task: Task | Rates, **options: Unpack[DataOptions]
+) -> Data:
     data = converted(network, source, **options)
     check_fit(network, data)
-    if network.task.target not in {"images", None}:  # refused before any training
-        network.task.target_of(data, network.steps)
+    if task.target not in {"images", None}:  # refused before any training
+        task.target_of(data, network.steps)
     return data

@@ -105,15 +105,21 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
         if weight.grad is None and (name in mirror.gridded or _kind(name) not in reached):
             rule = config.training.derivative_of(name.rpartition(".")[0])
             cut = rule.name == "membrane" or config.training.truncate is not None
-            raise NetworkError(
-                f"no gradient reaches {name!r}",
-                where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
-                found=f"the derivative {rule.name!r}",
-                hint="The rule 'membrane' goes straight through the leak, and `truncate` cuts "
-                "gradients off: choose other ones, or do not train it"
-                if cut
-                else "The output and the regularisers do not depend on it: do not train it",
+            found, hint = (
+                f"the derivative {rule.name!r}",
+                ("The output and the regularisers do not depend on it: do not train it"),
             )
+            if config.training.rates:
+                found = f"rates of {', '.join(config.training.rates)}"
+                hint = ("`rates` names no population that depends on it, or the derivative or "
+                        "`truncate` cuts gradients off: name one, or do not train it")  # fmt: skip
+            elif cut:
+                hint = ("The rule 'membrane' goes straight through the leak, and `truncate` cuts "
+                        "gradients off: choose other ones, or do not train it")  # fmt: skip
+            raise NetworkError(
+                f"no gradient reaches {name!r}", found=found, hint=hint,
+                where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
+            )  # fmt: skip
 
 
 def _kind(name: str) -> str:

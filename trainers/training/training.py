@@ -84,7 +84,7 @@ def assemble(
     check_names(config, stages, mirror)
     check_trained(stages, mirror.weights, mirror.trained)
     mirror = mirror.to(device)
-    data = splits(config.data, config.network, settings.seed, given)
+    data = splits(config.data, config.network, settings.seed, given, config.task)
     if given is not None:
         config = config.model_copy(update={"data": config.data.of(data.train.name)})
     problem = Problem(config, mirror, data)
