@@ -195,7 +195,6 @@ def test_what_fits_gets_as_far_as_the_data() -> None:
           "trainable": ["theta"]}, "training.stages.2nd, trainable", "'output.theta'"),
         ({"truncate": 1}, "training, frozen", "'hidden.weight'"),
         ({"rates": {"hidden": "20*Hz"}}, "training, frozen", "rates of hidden"),
-        ({"compile": True, "network": {"neuron": "noisy_lif"}}, "layer hidden", "random numbers"),
     ],
 )  # fmt: skip
 def test_by_the_gradients_before_a_folder_is_made(

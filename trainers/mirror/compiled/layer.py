@@ -107,8 +107,6 @@ class CompiledLayer:
         kernel, values, prefixes = self._prepared(tuple(arriving), requested, latency)
         neuron = self._populations[""]
         noise = self._noise(timeline, prefixes, key, like=values["dt"])
-        if noise and recurrent:  # spikes of a step are found before its input is there
-            raise Unsupported("random numbers in a recurrent layer")
         arrived, timeline = _with_noise(send(), noise, timeline)
         run = Run(self._rows(timeline.steps, prefixes), timeline, self._arrays.in_training())
         results = kernel(arrived, values, run, recurrent() if recurrent else ())

@@ -174,11 +174,12 @@ def test_pooling_and_biases(model: str, schedule: str, *, recurrent: bool) -> No
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_background_and_delays(schedule: str) -> None:
+@pytest.mark.parametrize("model", ["lif", "noisy_lif"])
+def test_background_and_delays(schedule: str, model: str) -> None:
     """Of the first layer several, of the second one noise and connections of its own."""
     first, last = ({**each, "background": 0.2, "delay": "2*ms"} for each in DENSE)
     layers = [{**first, "delay": ["0*ms", "2*ms"]}, {**last, "recurrent": True}]
-    compare(firing(described("lif", schedule, layers=layers)))
+    compare(firing(described(model, schedule, layers=layers)))
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])

@@ -120,14 +120,21 @@ struct Component {
     }
   }
 
-  void arrive(long index, long t) {
-    State& p = states[index];
+  // Sets the time, and the inputs that are known before: of other components, and random numbers.
+  void begin(State& p, long t) const {
     const long place = t - p.m.start;
     p.g.time = p.m.times + place;
+    for (long k = 0; k < p.m.inputs; ++k)
+      p.x[k] = p.m.in[k] ? p.m.in[k] + p.at(place) : p.nothing.data();
+  }
+
+  void arrive(long index, long t) {
+    State& p = states[index];
+    begin(p, t);
     for (long k = 0; k < p.m.inputs; ++k) {
-      const R* known = p.m.in[k] ? p.m.in[k] + p.at(place) : p.nothing.data();
-      p.x[k] = p.wired[k] ? p.total[k].data() : known;
-      if (p.wired[k]) std::copy_n(known, p.width, p.total[k].data());
+      if (!p.wired[k]) continue;
+      std::copy_n(p.x[k], p.width, p.total[k].data());
+      p.x[k] = p.total[k].data();
     }
     for (const Wire* w = wires; w < wires + s.wires; ++w) {
       if (w->target != index) continue;
@@ -143,7 +150,7 @@ struct Component {
     for (State& p : states) {
       if (p.active(t) && t == p.m.start) p.m.f->start(p.g);
       if (s.latency || mode == KEEP || !p.active(t)) continue;
-      p.g.time = p.m.times + t - p.m.start;
+      begin(p, t);
       p.m.f->fire(p.g);
       p.note(p.z.data());
     }

@@ -143,15 +143,14 @@ extern "C" void forward(const Sizes& s, const Steps& f, const R* const* in, cons
     f.start(g);
     for (long t = 0; t < s.steps; ++t) {
       g.time = times + t;
-      if (s.latency == 0) { f.fire(g); spikes.add(z.data(), count, s.size); }
       const long row = s.row(t);
-      for (long k = 0; k < s.inputs; ++k) {
-        const R* arrived = row < 0 ? zero.data() : in[k] + row * M + at;
-        x[k] = arrived;
-        if (s.alone()) continue;
+      for (long k = 0; k < s.inputs; ++k) x[k] = row < 0 ? zero.data() : in[k] + row * M + at;
+      // Thresholds before synapses read random numbers among the inputs.
+      if (s.latency == 0) { f.fire(g); spikes.add(z.data(), count, s.size); }
+      for (long k = 0; k < s.inputs && !s.alone(); ++k) {
         R* to = total[k] + t * M + at;
+        std::copy_n(x[k], width, to);
         x[k] = to;
-        std::copy_n(arrived, width, to);
         R* sum = P == s.size ? to : arriving.data();
         if (sum != to) std::fill(arriving.begin(), arriving.end(), R(0));
         for (const Path* p = paths; p < paths + s.paths; ++p) {
