@@ -124,7 +124,7 @@ class PlainNeurons(Neurons):
         values |= {n.removesuffix("_start"): n for n in self.arrays if n.endswith("_start")}
         first = [name for name in program.written if name not in program.initial]
         lines = []
-        for name in (*first, *(name for name in program.initial if name in program.written)):
+        for name in (*first, *program.initial):  # also those that nothing changes later
             zero = "False" if program.states[name].dtype == "boolean" else "0"
             zero += f"*({self._unit(name)})" * (self._unit(name) != "1")
             lines.append(f"{name} = {values.get(name, zero)}")

@@ -17,7 +17,10 @@ from bioae.errors import ModelError, OutputError
 CASES = [("brian2", "constant_current"), ("paper", "bernoulli")]
 WITHOUT_BIOAE = "import runpy, sys; sys.modules['bioae'] = None; runpy.run_path(sys.argv[1])"
 #: A comment that would end its text in the script.
-QUOTED = {**LEAKY, "equations": 'dv/dt = -v/tau : 1  # """, 1/0, """\nx : 1\ny : 1'}
+QUOTED = {
+    **LEAKY, "equations": 'dv/dt = (x - v)/tau : 1  # """, 1/0, """\nx : 1\ny : 1',
+    "initial": {"x": "0.2"},  # a current that nothing changes
+}  # fmt: skip
 
 
 POPULATIONS = [
