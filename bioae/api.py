@@ -157,6 +157,7 @@ def _without_input(network: NetworkLike, data: Any, presentations: int) -> tuple
             "presentations are counted of a network without input",
             where="presentations",
             found=found,
+            hint="Give the data of each presentation, such as np.repeat(data, 20, axis=0)",
         )
     number = whole(presentations, "presentations", least=1)
     return network, np.zeros((number, *network.config.data_shape))

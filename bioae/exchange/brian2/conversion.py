@@ -74,7 +74,6 @@ class Conversion:
         self._inputs = [each for each in objects if isinstance(each, INPUTS)]
         steps = {float(each.clock.dt) for each in (*self._groups, *self._synapses, *self._inputs)}
         self.dt = min(steps, default=1.0)
-        self._clocks = ", ".join(f"{each * 1e3:g} ms" for each in sorted(steps))
         self.steps = round(duration / self.dt)
         self.arrays: dict[str, NDArray[Any]] = {}
         self.projections: list[dict[str, Any]] = []
@@ -88,11 +87,6 @@ class Conversion:
             self._check_kind(each)
         if not self._groups:
             raise InputError("there is no NeuronGroup", where="from_brian2")
-        if "," in self._clocks:
-            raise InputError(
-                "objects have different clocks", where="from_brian2", expected="one time step",
-                found=self._clocks,
-            )  # fmt: skip
         encoder, data = self._encoded(seed)
         for synapses in self._synapses:
             self._add_synapses(synapses)
@@ -161,6 +155,11 @@ class Conversion:
                 f"{_REASONS.get(kind.__name__, 'this object')} has no meaning in a network",
                 where=where, found=kind.__name__,
                 expected="groups, synapses, spike generators, Poisson groups and inputs, monitors",
+            )  # fmt: skip
+        elif float(each.clock.dt) != self.dt:
+            raise InputError(
+                "it has another clock", where=where, found=f"{float(each.clock.dt) * 1e3:g} ms",
+                expected=f"one time step of all objects, here {self.dt * 1e3:g} ms",
             )  # fmt: skip
         elif operations or not each.active:
             raise InputError(
@@ -234,7 +233,8 @@ class Conversion:
     def _encoded(self, seed: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Return the encoder of the inputs, and the data of the only presentation."""
         for each in self._inputs:
-            self.rows[each.name] = f"input, neurons {self._first[each.name]} and following"
+            drawn = ", with other random numbers" if type(each) is PoissonGroup else ""
+            self.rows[each.name] = f"input, neurons {self._first[each.name]} and following{drawn}"
         found = (constant_rates(each) for each in self._inputs)
         constant = [each for each in found if each is not None]
         if constant and len(constant) == len(self._inputs):

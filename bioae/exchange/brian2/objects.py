@@ -11,18 +11,17 @@ from brian2 import (
     Network,
     Quantity,
     Synapses,
-    second,
 )
 from numpy.typing import NDArray
 
-from bioae.checks import number
 from bioae.equations.groups import callers_namespace
+from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
 from bioae.exchange.brian2.conversion import Conversion
 from bioae.networks import network as networks
+from bioae.networks.layer_base import as_text
 from bioae.networks.schedule import SCHEDULES
 from bioae.showing import Shown, Summary
-from bioae.units import has_unit
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,7 +54,7 @@ class Converted(Explained):
 
 def from_brian2(
     *objects: Any,
-    duration: Quantity | float,
+    duration: Quantity | str,
     namespace: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Converted:
@@ -73,7 +72,7 @@ def from_brian2(
     objects
         A `brian2.Network`, or its objects; before the first run.
     duration
-        The length of the run.
+        The length of the run, with its unit.
     namespace
         Constants by name, besides those of the objects; by default, as in Brian2, those that the
         caller sees.
@@ -88,9 +87,7 @@ def from_brian2(
         If a group is no neuron model, or values do not fit.
     """
     names = callers_namespace() if namespace is None else namespace
-    length = float(
-        number(duration / second if has_unit(duration) else duration, "duration", above=0)
-    )
+    length = time_in_seconds(str(as_text(duration)), where="duration")
     parts = _single(objects)
     conversion = Conversion(parts, length, names)
     network, data = conversion.converted(seed)

@@ -10,7 +10,6 @@ import numpy as np
 from brian2 import Equations, Quantity, Synapses
 from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
-from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SUBEXPRESSION
 from brian2.utils.stringtools import get_identifiers, word_substitute
 from numpy.typing import NDArray
 
@@ -31,7 +30,12 @@ from bioae.exchange.brian2.synapses import (
     values,
     whole,
 )
-from bioae.simulation.brian2_internals.scripts import pathways_of
+from bioae.simulation.brian2_internals.scripts import (
+    DIFFERENTIAL,
+    PARAMETER,
+    SUBEXPRESSION,
+    pathways_of,
+)
 from bioae.unit_text import readable, unit_in_equations, unit_name
 
 #: The parameters of a rule that are the units of its weight, and of what it delivers.
@@ -67,7 +71,7 @@ def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[P
 
 
 #: The kinds of variables of neurons that have values between spikes.
-_STORED = (DIFFERENTIAL_EQUATION, PARAMETER)
+_STORED = (DIFFERENTIAL, PARAMETER)
 
 
 class _Line(NamedTuple):
@@ -273,7 +277,7 @@ class _Rule:
             elif state.size and state[0]:
                 self.initial[name] = readable(Quantity(state[0], dim=each.dim))
             left, right = self._name(name), ""
-            if each.type == DIFFERENTIAL_EQUATION:
+            if each.type == DIFFERENTIAL:
                 text = str(word_substitute(str(each.expr), self.expressions))
                 self._check_names(text, set(), f"{self.where}.{name}", neurons=False)
                 left, right = f"d{left}/dt", f" = {word_substitute(text, self.names)}"

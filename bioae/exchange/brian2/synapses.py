@@ -11,7 +11,6 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, Synapses
 from brian2.core.functions import DEFAULT_CONSTANTS
 from brian2.core.namespace import DEFAULT_UNITS
-from brian2.equations.equations import SUBEXPRESSION
 from brian2.utils.stringtools import get_identifiers
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from bioae.equations.expressions import Expression
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import InputError
 from bioae.exchange.brian2.inputs import INPUTS
+from bioae.simulation.brian2_internals.scripts import SUBEXPRESSION
 
 _CONSTANTS = {name: each.value for name, each in DEFAULT_CONSTANTS.items()}
 

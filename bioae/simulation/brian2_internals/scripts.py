@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from brian2.equations import equations
 from numpy.typing import NDArray
+
+#: The types of equations.
+DIFFERENTIAL, PARAMETER, SUBEXPRESSION = (
+    equations.DIFFERENTIAL_EQUATION, equations.PARAMETER, equations.SUBEXPRESSION
+)  # fmt: skip
 
 
 def pathways_of(synapses: Any) -> list[Any]:
