@@ -59,12 +59,14 @@ FOREIGN = (
 #: Names in annotations that the file of a function imports for type checkers only.
 ABBREVIATIONS = {
     "np": "numpy", "xr": "xarray", "pd": "pandas",
-    "Arrived": "typing.Any", "BaseModel": "pydantic.BaseModel", "Index": "numpy.typing.NDArray",
+    "Arrived": "typing.Any", "Values": "typing.Any", "BaseModel": "pydantic.BaseModel",
+    "Index": "numpy.typing.NDArray",
     "ArrayLike": "numpy.typing.ArrayLike", "NDArray": "numpy.typing.NDArray",
     "Client": "distributed.Client", "Numbers": "numpy.typing.NDArray",
     "DataFrame": "pandas.DataFrame", "ndarray": "numpy.ndarray",
     "DimensionMismatchError": "brian2.DimensionMismatchError", "Figure": "matplotlib.figure.Figure",
     "Path": "pathlib.Path", "Quantity": "brian2.Quantity", "Tensor": "torch.Tensor",
+    "Task": "bioae.networks.tasks.Task", "Rates": "bioae.networks.tasks.Rates",
     "NeuronGroup": "brian2.NeuronGroup", "Equations": "brian2.Equations",
     "ValidationError": "pydantic.ValidationError", "RandomState": "numpy.random.RandomState",
 }  # fmt: skip

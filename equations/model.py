@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self
@@ -46,13 +47,10 @@ class CustomEvent(Table):
     reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
-_Number = Annotated[float, Strict(False), Field(allow_inf_nan=False)]
-
-
 class TimedValues(Table):
     """Values that change over a presentation: a Brian2 `TimedArray`."""
 
-    values: list[_Number] | list[list[_Number]] = Field(
+    values: list[float] | list[list[float]] = Field(
         min_length=1,
         max_length=MOST_VALUES,
         description="numbers, or the path of a `.csv` or `.npy` file next to this one; or rows of "
@@ -68,13 +66,13 @@ class TimedValues(Table):
             raise ValueError("a path of values is read only where the model is a file")
         rows = values if isinstance(values, list) else []
         if rows and isinstance(rows[0], list):
-            if {len(each) if isinstance(each, list) else 0 for each in rows} != {
-                len(rows[0] or [0])
-            }:
+            sizes = {len(each) if isinstance(each, list) else 0 for each in rows}
+            if len(sizes) > 1 or 0 in sizes:
                 raise ValueError("expected rows of the same length, of a number for each neuron")
             rows = [value for row in rows for value in row]
         for value in rows:
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and abs(value) < math.inf):
                 raise ValueError(f"expected a list of numbers, found {str(value)[:40]}")
         return values
 

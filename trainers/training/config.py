@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from bioae.errors import key_path
 from bioae.networks.config import NetworkConfig
 from bioae.networks.inputs import rate_in_hz
-from bioae.networks.tasks import LossName, Rates, Task
+from bioae.networks.tasks import LossName, Rates
 from bioae.runs.config import RunConfig
 from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.sections import DescentConfig, OptimisationConfig
 from bioae.trainers.training.stages import Stage, build_regularisers
 from bioae.trainers.training.terms import RegularisersConfig
+
+if TYPE_CHECKING:
+    from bioae.networks.tasks import Task
 
 
 class _Part(NamedTuple):
