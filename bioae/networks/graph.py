@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
 
 from bioae.fields import Count, Natural, Size
-from bioae.networks.layer_base import ENCODER, NAME, PopulationBase, ProjectionBase, Shape, as_texts
+from bioae.networks.layer_base import (
+    ENCODER,
+    NAME,
+    LayerBase,
+    PopulationBase,
+    ProjectionBase,
+    Shape,
+    as_texts,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
@@ -112,6 +120,34 @@ class Projection(ProjectionBase):
     def key(self) -> str:
         """The name of its weights: ``POPULATION.NAME``."""
         return f"{self.to}.{self.name or f'from_{self.source}'}"
+
+
+class Description(Protocol):
+    """The layers of a network, or its populations and projections, with their timing."""
+
+    @property
+    def layers(self) -> Sequence[LayerBase]:
+        """The layers of a chain."""
+
+    @property
+    def populations(self) -> Sequence[Population]:
+        """The populations of a graph."""
+
+    @property
+    def projections(self) -> Sequence[Projection]:
+        """The projections of a graph."""
+
+    @property
+    def clock(self) -> str:
+        """Whether windows begin later in deeper layers, see `ClockName`."""
+
+    @property
+    def dt_seconds(self) -> float:
+        """The time step in seconds."""
+
+    @property
+    def steps(self) -> int:
+        """The steps of a presentation."""
 
 
 def depths(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Protocol
@@ -13,29 +12,17 @@ from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
-from bioae.networks.graph import Population, Projection
+from bioae.networks.graph import Description, Population
 from bioae.networks.inputs import check_background, check_spread
-from bioae.networks.layer_base import ENCODER, LayerBase, PopulationBase
+from bioae.networks.layer_base import ENCODER, PopulationBase
 from bioae.networks.projections import Place, PlacedProjection
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
 
 
-class _Description(Protocol):
+class _Description(Description, Protocol):
     """The part of a network's description that models fit."""
-
-    @property
-    def layers(self) -> Sequence[LayerBase]: ...
-
-    @property
-    def populations(self) -> Sequence[Population]: ...
-
-    @property
-    def projections(self) -> Sequence[Projection]: ...
-
-    @property
-    def clock(self) -> str: ...
 
     @property
     def carry_over(self) -> bool: ...
@@ -45,12 +32,6 @@ class _Description(Protocol):
 
     @property
     def dt(self) -> str: ...
-
-    @property
-    def dt_seconds(self) -> float: ...
-
-    @property
-    def steps(self) -> int: ...
 
     @property
     def encoder(self) -> Encoder: ...

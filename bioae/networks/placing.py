@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from bioae.errors import NetworkError, describe
-from bioae.networks.graph import Population, Projection, depths
+from bioae.networks.graph import Description, Population, Projection, depths
 from bioae.networks.inputs import check_delay, in_steps
 from bioae.networks.layer_base import ENCODER, LayerBase, Shape
 from bioae.networks.layers import AvgPool2d, Conv2d, ConvTranspose2d, Dense, Sparse, SumPool2d
@@ -40,29 +40,11 @@ _PAIRS = ("dense", "sparse")
 _PARTS = ("source", "target", "delay", "connected")
 
 
-class _Description(Protocol):
+class _Description(Description, Protocol):
     """The part of a network's description on which places depend."""
 
     @property
-    def layers(self) -> Sequence[LayerBase]: ...
-
-    @property
-    def populations(self) -> Sequence[Population]: ...
-
-    @property
-    def projections(self) -> Sequence[Projection]: ...
-
-    @property
     def encoded_shape(self) -> Shape: ...
-
-    @property
-    def clock(self) -> str: ...
-
-    @property
-    def dt_seconds(self) -> float: ...
-
-    @property
-    def steps(self) -> int: ...
 
 
 def places(config: _Description) -> list[Place]:

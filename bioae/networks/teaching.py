@@ -40,7 +40,7 @@ class Repeat(Table):
 
 @dataclass(frozen=True)
 class Teaching:
-    """What happens between presentations from which a network learns.
+    """Changes between presentations from which a network learns.
 
     Attributes
     ----------

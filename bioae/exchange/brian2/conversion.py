@@ -143,12 +143,9 @@ class Conversion:
         operations = [part for part in getattr(each, "contained_objects", ())
                       if type(part) is CodeRunner and kind is not NeuronGroup]  # fmt: skip
         if isinstance(each, _MONITORS):
-            learned = isinstance(each.source, Synapses)
-            has = (
-                "learned networks have final weights"
-                if learned
-                else ("results have all spikes, and states on request")
-            )
+            has = "results have all spikes, and states on request"
+            if isinstance(each.source, Synapses):
+                has = "learned networks have final weights"
             self.rows[each.name] = f"nothing: {has}"
         elif kind not in (NeuronGroup, Synapses, *INPUTS):
             raise InputError(

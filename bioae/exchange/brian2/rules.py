@@ -45,7 +45,7 @@ WEIGHT_UNIT, DELIVERED_UNIT = f"{WEIGHT}_unit", f"{DELIVERED}_unit"
 def paths(synapses: Synapses, namespace: Mapping[str, Any], name: str) -> list[Path]:
     """Return the projections of synapses: one for each statement that adds to a variable.
 
-    If they learn, each has the whole rule, by which all change alike: one for each variable.
+    If they learn, each has the whole rule, and all change in the same way: one for each variable.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +83,10 @@ class Builder:
         self.silent = {e.name for e in order.stages if kind_of_node(e.node) in SILENT}
         for stage in order.stages:
             self._names[stage.name] = self._name(stage.name)
-        folds = {stage.name: self._onward(stage) for stage in sorted(order.stages, key=_depth)}
+        folds = {
+            stage.name: self._onward(stage)
+            for stage in sorted(order.stages, key=attrgetter("depth"))
+        }
         for stage in order.stages:
             folds[stage.name] += [self._fold(stage, way) for way in stage.ways if way.back]
         arrives = {e.name: [*zip(e.ways, folds[e.name], strict=True)] for e in order.stages}
@@ -284,10 +288,6 @@ class Builder:
             Row(stage.name, kind_of_node(stage.node), prefix + _described(table, population))
         )
         self.populations.append(table)
-
-
-def _depth(stage: Stage) -> int:
-    return stage.depth
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

@@ -95,6 +95,9 @@ class _Graph:
         self._neurons = {each.name: exported_neurons(network, each) for each in placed}
         edges = [(_node_of(p), each.name) for each in placed for p in each.projections]
         self._back = ways_back(edges)
+        self._kernels = {
+            p.name: _kernel(network, each, p) for each in placed for p in each.projections
+        }
         self._shapes = self._as_images()
         shape = self._shapes[ENCODER]
         self._nodes: dict[str, Graph] = {}
@@ -152,9 +155,7 @@ class _Graph:
         shapes = {each.name: each.shape for each in config.placed}
         shapes[ENCODER] = config.encoded_shape
         kernels = {
-            each.name: [
-                (p.source, _kernel(self._network, each, p) is not None) for p in each.projections
-            ]
+            each.name: [(p.source, self._kernels[p.name] is not None) for p in each.projections]
             for each in config.placed
         }
         if (ENCODER, True) not in itertools.chain(*kernels.values()):
@@ -191,7 +192,7 @@ class _Graph:
         """Add the nodes of a projection; return the last one."""
         resistance, name = self._resistance(placed), projection.name.replace(".", "_")
         end, shape = self._delay(placed, projection, name)
-        kernel = _kernel(self._network, placed, projection)
+        kernel = self._kernels[projection.name]
         if kernel is not None and len(self._shapes[placed.name]) == 3:
             return self._node(name, self._convolution(placed, kernel, bias, shape), after=end)
         if len(shape) > 1:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from copy import copy
 from graphlib import TopologicalSorter
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ class Ordered(NamedTuple):
 
     @property
     def is_chain(self) -> bool:
-        """Whether each population has one way from the one before, and at most one to itself."""
+        """True if each population has one way from the one before, and at most one to itself."""
         before = None
         for stage in self.stages:
             found = [(way.source, way.back) for way in stage.ways]
@@ -165,7 +166,7 @@ class _Walk:
         depth = self._depths(ways)
         order = sorted(neurons, key=lambda name: (name == last, depth[name]))
         stages = [
-            Stage(n, self._nodes[n], tuple(sorted(ways[n], key=_goes_back)), depth[n])
+            Stage(n, self._nodes[n], tuple(sorted(ways[n], key=attrgetter("back"))), depth[n])
             for n in order
         ]
         return Ordered((source, self._nodes[source]), tuple(stages), (sink, self._nodes[sink]))
@@ -260,7 +261,3 @@ def _without_bias(operation: Node) -> Node:
     node = copy(node)
     node.bias = np.zeros(1)
     return name, node
-
-
-def _goes_back(way: Way) -> bool:
-    return way.back
