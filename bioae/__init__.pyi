@@ -24,6 +24,7 @@ from .networks.artefact import load as load
 from .networks.artefact import save as save
 from .networks.config import NetworkConfig as NetworkConfig
 from .networks.network import Network as Network
+from .recordings import Recording as Recording
 from .simulation import Backend as Backend
 from .simulation import write_result as write_result
 

@@ -54,7 +54,7 @@ def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> No
 NAMES = """
 load_neuron load_synapse load save NeuronModel SynapseModel Network NetworkConfig
 simulate simulate_to learn train parity build from_nir to_nir Backend to_script from_brian2 explain
-open_result write_result analyze analysis datasets plots trainers errors
+Recording open_result write_result analyze analysis datasets plots trainers errors
 """
 
 

@@ -1,0 +1,292 @@
+"""A recording of a neuron: its input, its potential and its spikes, in one or several trials."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import second
+from brian2.units.fundamentalunits import Quantity
+from numpy.typing import ArrayLike, NDArray
+
+from bioae.checks import any_array
+from bioae.equations.quantities import time_in_seconds
+from bioae.errors import DataError, shortened
+from bioae.recordings.signals import (
+    Signal,
+    check_train,
+    held,
+    interpolated,
+    signal,
+    spike_steps,
+    trains,
+)
+from bioae.showing import Shown, Summary
+from bioae.unit_text import readable, unit_name
+
+_LOGGER = logging.getLogger("bioae")
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Recording(Shown):
+    """A recording of a neuron: input, and perhaps potential and spikes, in one or several trials.
+
+    Fits take it, and predictions are compared with it. It cannot be changed; arrays are copied.
+    ``recording[2]``, a slice, positions or a mask select trials.
+
+    Parameters
+    ----------
+    input
+        An injected current or any other input, (time) or (trial, time): a quantity of Brian2, or
+        numbers without a unit. The value of a step acts from its beginning to its end. An input of
+        one trial is that of all trials.
+    dt
+        The time step of the input, such as ``0.1*ms`` or ``"0.1*ms"``.
+    voltage
+        The potential at the beginning of each step, (time) or (trial, time), with any unit; NaN
+        where it is not known.
+    spikes
+        The spike times since the start of the trial: one array, or a list of one per trial. They
+        are quantities, such as those of Brian2 and Neo, or numbers in seconds.
+    voltage_dt
+        The time step of the potential, if it is another one: values are interpolated.
+    name
+        The name of the recording in errors and reports.
+
+    Attributes
+    ----------
+    input, voltage
+        (trial, time) Numbers in base units; `voltage` may be None.
+    input_unit, voltage_unit
+        The base units, as quantities of value 1: ``recording.input * recording.input_unit``.
+    spikes
+        The sorted spike times of each trial in seconds, or None.
+    dt
+        The time step, a quantity.
+
+    Raises
+    ------
+    DataError
+        If shapes, units or lengths do not fit, a value is not finite, or a spike is outside the
+        recording or shares its step with another one.
+    """
+
+    input: NDArray[np.float64]
+    input_unit: Quantity
+    voltage: NDArray[np.float64] | None
+    voltage_unit: Quantity | None
+    spikes: tuple[NDArray[np.float64], ...] | None
+    dt: Quantity
+    name: str
+
+    def __init__(
+        self,
+        input: Any,  # noqa: A002 - as its attribute
+        *,
+        dt: Quantity | str,
+        voltage: Any = None,
+        spikes: Any = None,
+        voltage_dt: Quantity | str | None = None,
+        name: str = "recording",
+    ) -> None:
+        step = time_in_seconds(dt, where=f"{name}, dt", error=DataError)
+        current, input_unit = signal(input, f"{name}, input")
+        steps, trials = current.shape[1], {"input": len(current)}
+        potential, voltage_unit, times = None, None, None
+        if voltage is not None:
+            potential, voltage_unit = signal(voltage, f"{name}, voltage", gaps=True)
+            if voltage_dt is not None:
+                where = f"{name}, voltage_dt"
+                own = time_in_seconds(voltage_dt, where=where, error=DataError)
+                potential = _resampled(potential, own, step, steps, name)
+            _check_length(potential.shape[1], steps, name)
+            trials["voltage"] = len(potential)
+        if spikes is not None:
+            times = trains(spikes, f"{name}, spikes")
+            for trial, train in enumerate(times):
+                check_train(train, step, steps, f"{name}, spikes of trial {trial}")
+            trials["spikes"] = len(times)
+        if len(current) == 1:
+            current = np.broadcast_to(current, (max(trials.values()), steps))
+            trials["input"] = len(current)
+        if len(set(trials.values())) > 1:
+            raise DataError(
+                "the numbers of trials differ", where=name, expected="(time) or (trial, time)",
+                found=", ".join(f"{count} of {part}" for part, count in trials.items()),
+            )  # fmt: skip
+        for each in (current, *([] if potential is None else [potential]), *(times or ())):
+            each.setflags(write=False)
+        self.__dict__.update(
+            input=current, input_unit=input_unit, voltage=potential, voltage_unit=voltage_unit,
+            spikes=times, dt=step * second, name=name,
+        )  # fmt: skip
+
+    @property
+    def trials(self) -> int:
+        """The number of trials."""
+        return len(self.input)
+
+    @property
+    def steps(self) -> int:
+        """The number of time steps of a trial."""
+        return int(self.input.shape[1])
+
+    @property
+    def duration(self) -> Quantity:
+        """The length of a trial."""
+        return self.steps * self.dt
+
+    def spike_steps(self) -> NDArray[np.bool_]:
+        """Return the steps in which the neuron fires, (trial, time).
+
+        A spike is in the step in which its time is. One at the very end is in the last step.
+
+        Raises
+        ------
+        DataError
+            If no spikes are recorded.
+        """
+        if self.spikes is None:
+            raise DataError("the recording has no spikes", where=self.name)
+        fired = np.zeros(self.input.shape, bool)
+        for row, train in zip(fired, self.spikes, strict=True):
+            row[spike_steps(train, float(self.dt), self.steps)] = True
+        return fired
+
+    def resampled(self, dt: Quantity | str) -> Recording:
+        """Return the recording at another time step.
+
+        A longer step has the mean of its input, a shorter one the value in which it begins;
+        potentials are interpolated, and NaN after the last one. Spikes keep their times. A
+        remainder at the end that is shorter than a step is left out.
+
+        Raises
+        ------
+        DataError
+            If two spikes would share a step, or a trial is shorter than one.
+        """
+        where = f"{self.name}, dt"
+        old, new = float(self.dt), time_in_seconds(dt, where=where, error=DataError)
+        steps = int(self.steps * old / new + 1e-6)
+        if not steps:
+            raise DataError(
+                "the step is longer than a trial", where=where, found=f"{new:g} s",
+                expected=f"at most {self.steps * old:g} s",
+            )  # fmt: skip
+        voltage = None if self.voltage is None else interpolated(self.voltage, old, new, steps)
+        until = steps * new
+        spikes = self.spikes and [train[train <= until * (1 + 1e-9)] for train in self.spikes]
+        return self._with(held(self.input, old, new, steps), voltage, spikes, new)
+
+    def split(self, time: Quantity | str) -> tuple[Recording, Recording]:
+        """Return the recording before and after a time, such as data to fit and to test.
+
+        The time is rounded to whole steps. Times of the second part are since its start.
+
+        Raises
+        ------
+        DataError
+            If one of the parts would be empty.
+        """
+        where, dt = f"{self.name}, split", float(self.dt)
+        cut = round(time_in_seconds(time, where=where, error=DataError) / dt)
+        if not 0 < cut < self.steps:
+            raise DataError(
+                "a part would be empty", where=where, found=str(time),
+                expected=f"a time within the {self.steps * dt:g} s of a trial",
+            )  # fmt: skip
+        parts = []
+        for begin, end in ((0, cut), (cut, self.steps)):
+            inside = slice(begin, end)
+            voltage = None if self.voltage is None else self.voltage[:, inside]
+            spikes = self.spikes and [
+                np.maximum(train[(step >= begin) & (step < end)] - begin * dt, 0)
+                for train in self.spikes
+                for step in [spike_steps(train, dt, self.steps)]
+            ]
+            parts.append(self._with(self.input[:, inside], voltage, spikes, dt))
+        return parts[0], parts[1]
+
+    def __len__(self) -> int:
+        return self.trials
+
+    def __getitem__(self, which: int | slice | Sequence[int] | NDArray[Any]) -> Recording:
+        """Return the trial at a position, or those of a slice, of positions or of a mask."""
+        try:
+            chosen = np.arange(self.trials)[which if isinstance(which, slice) else any_array(which)]
+        except IndexError:
+            chosen = np.arange(0)
+        if not chosen.size:
+            raise DataError(
+                "there is no such trial", where=f"{self.name}[{shortened(repr(which))}]",
+                expected=f"some of 0 to {self.trials - 1}",
+            )  # fmt: skip
+        chosen = np.atleast_1d(chosen)
+        voltage = None if self.voltage is None else self.voltage[chosen]
+        spikes = self.spikes and [self.spikes[trial] for trial in chosen]
+        return self._with(self.input[chosen], voltage, spikes, float(self.dt))
+
+    def _with(self, current: Signal, voltage: Signal | None, spikes: Any, dt: float) -> Recording:
+        unit = self.voltage_unit
+        return Recording(
+            _quantity(current, self.input_unit), dt=dt * second, spikes=spikes, name=self.name,
+            voltage=None if voltage is None else _quantity(voltage, unit),
+        )  # fmt: skip
+
+    def _summary(self) -> Summary:
+        rows = [("input", _range(self.input, self.input_unit))]
+        if self.voltage is not None:
+            gaps = np.isnan(self.voltage).mean()
+            unknown = f", {gaps:.3%} unknown" if gaps else ""
+            rows.append(("voltage", _range(self.voltage, self.voltage_unit) + unknown))
+        if self.spikes is not None:
+            count = sum(map(len, self.spikes))
+            rate = count / (self.trials * float(self.duration))
+            rows.append(("spikes", f"{count:,}, {rate:.3g} Hz"))
+        plural = "trial" if self.trials == 1 else "trials"
+        return Summary(
+            f"Recording {self.name!r}: {self.trials} {plural} of {float(self.duration):g} s, "
+            f"{self.steps:,} steps of {readable(self.dt)}",
+            [("part", "values"), *rows],
+        )
+
+
+def _resampled(voltage: Signal, own: float, dt: float, steps: int, name: str) -> Signal:
+    """Return potentials at the input's step, after a warning; those of equal steps unchanged."""
+    if np.isclose(own, dt, rtol=1e-9, atol=0):
+        return voltage
+    lengths = voltage.shape[1] * own, steps * dt
+    if abs(lengths[0] - lengths[1]) > max(own, dt) * (1 + 1e-9):
+        raise DataError(
+            "the potential has another length than the input", where=f"{name}, voltage",
+            expected=f"{lengths[1]:g} s", found=f"{lengths[0]:g} s",
+        )  # fmt: skip
+    _LOGGER.warning(
+        "bioae: %s: the voltage, every %g ms, is interpolated to the step of the input, %g ms",
+        name, own * 1e3, dt * 1e3,
+    )  # fmt: skip
+    return interpolated(voltage, own, dt, steps)
+
+
+def _check_length(found: int, steps: int, name: str) -> None:
+    if found != steps:
+        raise DataError(
+            "the potential has another number of samples than the input", where=f"{name}, voltage",
+            expected=f"{steps}", found=f"{found}",
+            hint="Give voltage_dt if it has another time step; arrays are (trial, time)",
+        )  # fmt: skip
+
+
+def _quantity(values: ArrayLike, unit: Quantity | None) -> Quantity:
+    return Quantity(values, dim=None if unit is None else unit.dim, copy=False)
+
+
+def _range(values: Signal, unit: Quantity | None) -> str:
+    """Return the smallest and the largest value with their unit."""
+    ends = _quantity([np.nanmin(values), np.nanmax(values)], unit)
+    if unit is None or unit_name(unit) == "1":
+        return "{:.4g} to {:.4g}".format(*ends)
+    return " to ".join(each.in_best_unit(precision=4) for each in ends)
