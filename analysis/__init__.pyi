@@ -106,6 +106,10 @@ from .pairs.distances import spike_distance as spike_distance
 from .pairs.distances import spike_synchronization as spike_synchronization
 from .pairs.distances import van_rossum_distance as van_rossum_distance
 from .pairs.distances import victor_purpura_distance as victor_purpura_distance
+from .pairs.predictions import coincidence_factor as coincidence_factor
+from .pairs.predictions import explained_variance as explained_variance
+from .pairs.predictions import md_star as md_star
+from .pairs.predictions import psth as psth
 from .report.measures import Measures as Measures
 from .report.measures import measure as measure
 from .report.pipeline import write_report as write_report

@@ -91,11 +91,11 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
 
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {
-    "as_table", "compare_values", "example_result", "from_monitors", "kolmogorov_smirnov",
-    "layer_verdicts", "load_references", "open_result", "print_style", "read_metrics",
-    "memorised_labels", "read_spikes", "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg",
-    "training_curves", "verdict", "wasserstein_distance", "weight_fields",
-    "wilson_interval", "write_report",
+    "as_table", "coincidence_factor", "compare_values", "example_result", "explained_variance",
+    "from_monitors", "kolmogorov_smirnov", "layer_verdicts", "load_references", "md_star",
+    "memorised_labels", "open_result", "print_style", "psth", "read_metrics", "read_spikes",
+    "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg", "training_curves", "verdict",
+    "wasserstein_distance", "weight_fields", "wilson_interval", "write_report",
 }  # fmt: skip
 
 

@@ -22,9 +22,9 @@ from bioae.recordings.signals import (
     interpolated,
     signal,
     spike_steps,
-    trains,
 )
 from bioae.showing import Shown, Summary
+from bioae.spike_times import spike_trains
 from bioae.unit_text import readable, unit_name
 
 _LOGGER = logging.getLogger("bioae")
@@ -105,7 +105,7 @@ class Recording(Shown):
             _check_length(potential.shape[1], steps, name)
             trials["voltage"] = len(potential)
         if spikes is not None:
-            times = trains(spikes, f"{name}, spikes")
+            times = spike_trains(spikes, f"{name}, spikes")
             for trial, train in enumerate(times):
                 check_train(train, step, steps, f"{name}, spikes of trial {trial}")
             trials["spikes"] = len(times)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import second
-from brian2.units.fundamentalunits import Quantity, get_unit, have_same_dimensions
+from brian2.units.fundamentalunits import Quantity, get_unit
 from numpy.typing import NDArray
 
-from bioae.checks import array, floats
-from bioae.errors import DataError, shortened
-from bioae.units import has_unit, in_ms
+from bioae.checks import floats
+from bioae.errors import DataError
+from bioae.units import has_unit
 
 Signal = NDArray[np.float64]
 #: The fraction of a step that rounding may cost a spike time: as in Brian2's spike generators.
@@ -49,15 +48,6 @@ def signal(values: Any, where: str, *, gaps: bool = False) -> tuple[Signal, Quan
             found=f"{numbers[tuple(place)]:g} in step {place[-1]}",
         )  # fmt: skip
     return np.atleast_2d(numbers), get_unit(quantity.dim)
-
-
-def trains(spikes: Any, where: str) -> tuple[Signal, ...]:
-    """Return spike trains in seconds, sorted: one of times, or one for each of several arrays."""
-    several = isinstance(spikes, list | tuple) and any(np.ndim(each) for each in spikes)
-    return tuple(
-        _train(each, f"{where}, trial {trial}" if several else where)
-        for trial, each in enumerate(spikes if several else [spikes])
-    )
 
 
 def spike_steps(train: Signal, dt: float, steps: int) -> NDArray[np.int64]:
@@ -108,19 +98,6 @@ def interpolated(values: Signal, old: float, new: float, steps: int) -> Signal:
 def _places(count: int, old: float, new: float) -> Signal:
     """Return the times of new samples, in old ones; rounded, so that equal times are equal."""
     return np.round(np.arange(count) * (new / old), 6)
-
-
-def _train(times: Any, where: str) -> Signal:
-    what = f"{where}: times do not fit"
-    if isinstance(times, Quantity) and have_same_dimensions(times, second):
-        times = np.asarray(times)
-    known = has_unit(times, attributes=True)
-    bare = array(in_ms(times, where) if known else times, what, error=DataError)
-    if bare.ndim != 1:
-        found = shortened(f"shape {bare.shape}")
-        raise DataError("times do not fit", where=where, expected="(spike,)", found=found)
-    ordered: Signal = np.sort(bare / 1e3 if known else bare)
-    return ordered
 
 
 def _is_brian2(values: Any) -> bool:

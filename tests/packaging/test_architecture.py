@@ -26,7 +26,7 @@ CORE = "bioae"  # the files of no other part and no root
 COMMON = (
     "bioae.checks", "bioae.errors", "bioae.extras", "bioae.fields", "bioae.files",
     "bioae.firing_names", "bioae.hdf5", "bioae.inputs", "bioae.progress", "bioae.showing",
-    "bioae.unit_text", "bioae.units",
+    "bioae.spike_times", "bioae.unit_text", "bioae.units",
 )  # fmt: skip
 
 # What each part may import besides itself.
