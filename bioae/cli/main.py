@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
+import gc
 import logging
 import os
 import signal
@@ -22,6 +24,9 @@ _DEFECT = 70
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
+#: New objects between two searches for garbage: libraries make a million that stay.
+_OBJECTS_PER_COLLECTION = 50_000
+
 
 def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_app) -> int:
     """Run a command, by default that of this process, and return the exit status.
@@ -30,6 +35,8 @@ def main(arguments: Sequence[str] | None = None, make: Callable[[], App] = make_
     reader closed the output.
     """
     if arguments is None:
+        gc.set_threshold(_OBJECTS_PER_COLLECTION)
+        atexit.register(gc.freeze)  # or Python searches all objects for garbage as it ends
         _silence_libraries()
         # Brian2 imports all of Matplotlib's names if it can; figures import what they use.
         sys.modules.setdefault("pylab", None)  # type: ignore[arg-type]
