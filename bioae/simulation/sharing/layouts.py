@@ -88,6 +88,16 @@ class Layout:
         return bool((self.place == np.arange(self.targets)).all())
 
     @property
+    def turned(self) -> tuple[int, int]:
+        """Channels and positions of each group of sums, which are in the order (position, channel).
+
+        Those of the targets are in the order (channel, position).
+        """
+        if self.in_place:
+            return 1, self.targets
+        return int(self.place[1] - self.place[0]), int((self.place == 1).argmax())
+
+    @property
     def unit(self) -> int:
         """The greatest common divisor of the segments' lengths."""
         return int(np.gcd.reduce(self.length, initial=0)) or 1

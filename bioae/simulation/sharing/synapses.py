@@ -148,6 +148,7 @@ class SharedSynapses(TemplateGroup):
                     if name in self.variables
                 ),
                 "in_place": layout.in_place,
+                "turned": layout.turned,
                 "in_order": layout.in_order,
                 "single": layout.single,
                 "unit": layout.unit,

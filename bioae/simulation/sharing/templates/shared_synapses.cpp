@@ -137,11 +137,37 @@
     if (_added)
     {
         {% for _from, _into, _variable in _ends %}
+        {% if in_place or _variable.conditional_write %}
         for (size_t _j = 0; _j < _targets; _j++)
             {% if _variable.conditional_write %}
             if ({{get_array_name(_variable.conditional_write)}}[_target_start + _j])
             {% endif %}
             {{_into}}[_target_start + _j] += {{_from}}[{{'_j' if in_place else _place + '[_j]'}}];
+        {% else %}
+        // From (position, channel) to (channel, position): squares of 8 turn in registers.
+        {% set _channels, _places = turned %}
+        for (size_t _group = 0; _group < _targets; _group += {{_channels*_places}})
+            for (size_t _c = 0; _c < {{_channels}}; _c += 8)
+                for (size_t _p = 0; _p < {{_places}}; _p += 8)
+                {
+                    const {{_number}}* const _square = {{_from}} + _group + _p*{{_channels}} + _c;
+                    {{_number}}* const _reached = {{_into}} + _target_start + _group + _c*{{_places}} + _p;
+                    if (_c + 8 <= {{_channels}} && _p + 8 <= {{_places}})
+                    {
+                        {{_number}} _turned[8][8];
+                        for (int _y = 0; _y < 8; _y++)
+                            for (int _x = 0; _x < 8; _x++)
+                                _turned[_x][_y] = _square[_y*{{_channels}} + _x];
+                        for (int _x = 0; _x < 8; _x++)
+                            for (int _y = 0; _y < 8; _y++)
+                                _reached[_x*{{_places}} + _y] += _turned[_x][_y];
+                    }
+                    else
+                        for (size_t _x = 0; _x < 8 && _c + _x < {{_channels}}; _x++)
+                            for (size_t _y = 0; _y < 8 && _p + _y < {{_places}}; _y++)
+                                _reached[_x*{{_places}} + _y] += _square[_y*{{_channels}} + _x];
+                }
+        {% endif %}
         for (size_t _j = 0; _j < _targets; _j++)
             {{_from}}[_j] = 0;
         {% endfor %}
