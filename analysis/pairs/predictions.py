@@ -19,6 +19,8 @@ from bioae.errors import ResultError
 from bioae.spike_times import spike_trains
 
 Times = NDArray[np.float64]
+#: A factor that keeps times of a grid within a window despite rounding.
+_ROUNDED = 1 + 1e-6
 
 
 def coincidence_factor(recorded: Any, predicted: Any, *, delta: Any, duration: Any) -> float:
@@ -28,7 +30,8 @@ def coincidence_factor(recorded: Any, predicted: Any, *, delta: Any, duration: A
     number of pairs of a recorded and a predicted spike at most δ apart, each spike in one pair at
     most; and ν the rate of the prediction. A Poisson train of this rate has 2 ν δ N_rec
     coincidences on average where δ is much shorter than the intervals; otherwise fewer, and Γ is
-    below 0. Several trials count as parts of one recording.
+    below 0. It is NaN without spikes, and if 2 ν δ is 1 or more. Several trials count as one
+    recording.
 
     Parameters
     ----------
@@ -38,11 +41,6 @@ def coincidence_factor(recorded: Any, predicted: Any, *, delta: Any, duration: A
         The precision δ: a quantity, or seconds. In use are 2 ms and 4 ms.
     duration
         The length of a trial: a quantity, or seconds.
-
-    Returns
-    -------
-    float
-        NaN where it is not defined: without spikes, or if 2 ν δ is 1 or more.
 
     References
     ----------
@@ -55,10 +53,8 @@ def coincidence_factor(recorded: Any, predicted: Any, *, delta: Any, duration: A
     real, model = _trials(recorded, "recorded", length), _trials(predicted, "predicted", length)
     model = model * len(real) if len(model) == 1 else model
     if len(real) != len(model):
-        raise ResultError(
-            "the numbers of trials differ", where="predicted", expected=f"1 or {len(real)}",
-            found=str(len(model)),
-        )  # fmt: skip
+        found = f"{len(model)} predicted ones of {len(real)}"
+        raise ResultError("the numbers of trials differ", where="predicted", found=found)
     pairs = sum(_matches(*each, window) for each in zip(real, model, strict=True))
     spikes, fired = sum(map(len, real)), sum(map(len, model))
     chance = 2 * window * fired / (len(real) * length)
@@ -71,8 +67,8 @@ def md_star(recorded: Any, predicted: Any, *, delta: Any) -> float:
     """Similarity Md* of the rates that underlie recorded and predicted trials; 1 if they are equal.
 
     Md* = 2 <r, p> / (<r, r> + <p, p>), with <a, b> the mean number of pairs of spikes at most δ
-    apart, over pairs of trials. A trial is not paired with itself: unlike in other measures, the
-    expected products do not depend on the number of trials. It may exceed 1 by chance.
+    apart, over pairs of different trials: its expected value does not depend on the number of
+    trials. Md* may exceed 1 by chance, and is NaN without coincidences.
 
     Parameters
     ----------
@@ -84,11 +80,6 @@ def md_star(recorded: Any, predicted: Any, *, delta: Any) -> float:
     delta
         The precision δ, half of the width of Kistler's window: a quantity, or seconds.
 
-    Returns
-    -------
-    float
-        NaN where no two trials have a coincidence.
-
     References
     ----------
     Naud, Gerhard, Mensi & Gerstner (2011), Improved similarity measures for small sets of spike
@@ -97,9 +88,7 @@ def md_star(recorded: Any, predicted: Any, *, delta: Any) -> float:
     window = length_ms(delta, "delta") / 1e3
     real, model = _trials(recorded, "recorded"), _trials(predicted, "predicted")
     if len(real) < 2:
-        raise ResultError(
-            "the trials do not fit", where="recorded", expected="2 or more", found=str(len(real))
-        )
+        raise ResultError("fewer than two trials", where="recorded", found=str(len(real)))
     between = _near(np.concatenate(real), np.concatenate(model), window) / (len(real) * len(model))
     within = _product(real, window) + _product(model, window)
     return float(2 * between / within) if within else float("nan")
@@ -108,32 +97,25 @@ def md_star(recorded: Any, predicted: Any, *, delta: Any) -> float:
 def explained_variance(recorded: ArrayLike, predicted: ArrayLike) -> float:
     """Explained variance of a trace: 1 - mean squared error / variance of the recorded values.
 
+    It is 1 for equal traces, 0 for the mean of the recorded one, and NaN if that is constant, as
+    `sklearn.metrics.r2_score` of all values.
+
     Parameters
     ----------
     recorded, predicted
         Traces in the same unit, (time) or (trial, time), such as potentials or rates of `psth`.
         Times at which one of them is NaN are left out.
-
-    Returns
-    -------
-    float
-        1 for equal traces, 0 for the mean of the recorded one; NaN if that is constant. It is
-        `sklearn.metrics.r2_score` of all values.
     """
-    a, b = (
-        floats(np.asarray(each), f"{name}: the trace does not fit", error=ResultError)
-        for name, each in (("recorded", recorded), ("predicted", predicted))
-    )
+    what = "the traces do not fit"
+    a, b = (floats(np.asarray(each), what, error=ResultError) for each in (recorded, predicted))
     try:
-        a, b = np.broadcast_arrays(a, b)
+        error = b - a
     except ValueError:
-        raise ResultError(
-            "the traces differ in shape", where="predicted", expected=str(a.shape),
-            found=str(b.shape),
-        ) from None  # fmt: skip
-    known = ~(np.isnan(a) | np.isnan(b))
-    spread = a[known].var() if known.any() else 0.0
-    return float(1 - np.mean((a - b)[known] ** 2) / spread) if spread else float("nan")
+        found = f"shapes {a.shape} and {b.shape}"
+        raise ResultError(what, where="predicted", found=found) from None
+    known = np.isfinite(error)
+    spread = np.broadcast_to(a, error.shape)[known].var() if known.any() else 0.0
+    return float(1 - np.mean(error[known] ** 2) / spread) if spread else float("nan")
 
 
 def psth(spikes: Any, *, duration: Any, width: Any = 0.005) -> xr.DataArray:
@@ -147,11 +129,6 @@ def psth(spikes: Any, *, duration: Any, width: Any = 0.005) -> xr.DataArray:
         The length of a trial: a quantity, or seconds.
     width
         The length of a bin, by default 5 ms. An incomplete last bin is left out.
-
-    Returns
-    -------
-    xarray.DataArray
-        The coordinate `time` is the beginning of each bin in ms.
     """
     bin_ms, length = length_ms(width, "width"), length_ms(duration, "duration")
     trials = _trials(spikes, "spikes", length / 1e3)
@@ -165,32 +142,29 @@ def psth(spikes: Any, *, duration: Any, width: Any = 0.005) -> xr.DataArray:
 
 def _trials(spikes: Any, name: str, length: float = np.inf) -> tuple[Times, ...]:
     trials = spike_trains(spikes, name)
-    ends = [float(time) for train in trials if train.size for time in train[[0, -1]]]
-    outside = [time for time in ends if not 0 <= time <= length * (1 + 1e-9)]
-    if outside:
-        raise ResultError(
-            "a spike is outside the trial", where=name, expected=f"0 to {length:g} s",
-            found=f"{outside[0]:g} s",
-        )  # fmt: skip
+    times = np.concatenate(trials)
+    outside = times[(times < 0) | (times > length * _ROUNDED)]
+    if outside.size:
+        expected, found = f"0 to {length:g} s", f"{outside[0]:g} s"
+        raise ResultError("a spike is outside a trial", where=name, expected=expected, found=found)
     return trials
 
 
 def _matches(a: Times, b: Times, window: float) -> int:
     """Return the largest number of disjoint pairs of times at most `window` apart."""
-    first, second, pairs = a.tolist(), b.tolist(), 0
-    i = j = 0
-    reach = _reach(window)
+    first, second, reach = a.tolist(), b.tolist(), window * _ROUNDED
+    i = j = pairs = 0
     while i < len(first) and j < len(second):
         lag = second[j] - first[i]
         pairs += abs(lag) <= reach
-        # The earlier one has no later partner.
+        # Whichever is earlier by more has no later partner.
         i, j = i + (lag >= -reach), j + (lag <= reach)
     return pairs
 
 
 def _near(a: Times, b: Times, window: float) -> int:
     """Return the number of all pairs of times at most `window` apart."""
-    ordered, reach = np.sort(b), _reach(window)
+    ordered, reach = np.sort(b), window * _ROUNDED
     until = np.searchsorted(ordered, a + reach, "right")
     return int((until - np.searchsorted(ordered, a - reach, "left")).sum())
 
@@ -202,8 +176,3 @@ def _product(trials: tuple[Times, ...], window: float) -> float:
         return own
     joined = np.concatenate(trials)
     return (_near(joined, joined, window) - own) / (len(trials) * (len(trials) - 1))
-
-
-def _reach(window: float) -> float:
-    """Return a window in which times of a grid are inside despite rounding."""
-    return window * (1 + 1e-6)

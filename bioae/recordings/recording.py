@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import any_array
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import DataError, shortened
+from bioae.inputs import check_input
+from bioae.recordings.reading import from_monitors, from_neo, from_nwb, from_table, read_neo
 from bioae.recordings.signals import (
     Signal,
     check_train,
@@ -98,11 +101,9 @@ class Recording(Shown):
         potential, voltage_unit, times = None, None, None
         if voltage is not None:
             potential, voltage_unit = signal(voltage, f"{name}, voltage", gaps=True)
-            if voltage_dt is not None:
-                where = f"{name}, voltage_dt"
-                own = time_in_seconds(voltage_dt, where=where, error=DataError)
-                potential = _resampled(potential, own, step, steps, name)
-            _check_length(potential.shape[1], steps, name)
+            where = f"{name}, voltage_dt"
+            own = time_in_seconds(voltage_dt or dt, where=where, error=DataError)
+            potential = _resampled(potential, own, step, steps, name)
             trials["voltage"] = len(potential)
         if spikes is not None:
             times = spike_trains(spikes, f"{name}, spikes")
@@ -124,6 +125,91 @@ class Recording(Shown):
             spikes=times, dt=step * second, name=name,
         )  # fmt: skip
 
+    @classmethod
+    def from_csv(
+        cls,
+        path: Path | str,
+        *,
+        dt: Quantity | str | None = None,
+        units: Mapping[str, str] | None = None,
+        **columns: str,
+    ) -> Recording:
+        """Read a table with a row per time step and names of columns such as ``input (pA)``.
+
+        The columns are ``input`` and perhaps ``time``, ``voltage``, ``spikes`` (1 in each step with
+        a spike) and ``trial``; of other names as in ``input="I_inj"``. The mapping `units` has the
+        units, by these words, that the names of columns lack. `dt` is by default that of ``time``.
+        """
+        path = check_input(path, DataError, "recording")
+        return cls(**from_table(path, dt, columns, units or {}), name=path.name)
+
+    @classmethod
+    def from_neo(
+        cls,
+        source: Any,
+        *,
+        input: str | None = None,  # noqa: A002 - as its attribute
+        voltage: str | None = None,
+        spikes: str | None = None,
+        name: str = "recording",
+    ) -> Recording:
+        """Return a `neo.Block`, whose segments are trials, or one segment, as a recording.
+
+        `input`, `voltage` and `spikes` are names of signals and spike trains; by default the signal
+        with a unit of current, that of potential, and the only spike train of each segment.
+        """
+        return cls(**from_neo(source, input, voltage, spikes), name=name)
+
+    @classmethod
+    def from_nwb(
+        cls,
+        path: Path | str,
+        *,
+        input: str | Sequence[str] | None = None,  # noqa: A002 - as its attribute
+        voltage: str | Sequence[str] | None = None,
+        spikes: int | None = None,
+    ) -> Recording:
+        """Read a file of Neurodata Without Borders; pairs of stimulus and response are trials.
+
+        `input` and `voltage` are names of series in ``stimulus/presentation`` and ``acquisition``;
+        by default all that have units of current and potential, in the order of time. `spikes` is
+        the row of the table of units, if there are several.
+        """
+        path = check_input(path, DataError, "recording")
+        return cls(**from_nwb(path, input, voltage, spikes), name=path.name)
+
+    @classmethod
+    def from_monitors(
+        cls,
+        input: Any,  # noqa: A002 - as its attribute
+        states: Any = None,
+        spikes: Any = None,
+        *,
+        voltage: str = "v",
+        name: str = "recording",
+    ) -> Recording:
+        """Return what monitors of Brian2 recorded; each neuron is a trial.
+
+        `input` is the `brian2.TimedArray` of the neurons' input, a variable of the `StateMonitor`
+        `states`, or an array (time) or (neuron, time). `voltage` is a variable of `states`, and
+        `spikes` a `SpikeMonitor`.
+        """
+        return cls(**from_monitors(input, states, spikes, voltage), name=name)
+
+    @classmethod
+    def open(cls, path: Path | str, **options: Any) -> Recording:
+        """Read a table (``.csv``, ``.tsv``, ``.txt``), ``.nwb``, or a file of Neo like ``.abf``.
+
+        The options are those of `from_csv`, `from_nwb` or `from_neo`.
+        """
+        path = check_input(path, DataError, "recording")
+        match path.suffix.lower():
+            case ".csv" | ".tsv" | ".txt":
+                return cls.from_csv(path, **options)
+            case ".nwb":
+                return cls.from_nwb(path, **options)
+        return cls.from_neo(read_neo(path), **options, name=path.name)
+
     @property
     def trials(self) -> int:
         """The number of trials."""
@@ -143,11 +229,6 @@ class Recording(Shown):
         """Return the steps in which the neuron fires, (trial, time).
 
         A spike is in the step in which its time is. One at the very end is in the last step.
-
-        Raises
-        ------
-        DataError
-            If no spikes are recorded.
         """
         if self.spikes is None:
             raise DataError("the recording has no spikes", where=self.name)
@@ -162,11 +243,6 @@ class Recording(Shown):
         A longer step has the mean of its input, a shorter one the value in which it begins;
         potentials are interpolated, and NaN after the last one. Spikes keep their times. A
         remainder at the end that is shorter than a step is left out.
-
-        Raises
-        ------
-        DataError
-            If two spikes would share a step, or a trial is shorter than one.
         """
         where = f"{self.name}, dt"
         old, new = float(self.dt), time_in_seconds(dt, where=where, error=DataError)
@@ -185,11 +261,6 @@ class Recording(Shown):
         """Return the recording before and after a time, such as data to fit and to test.
 
         The time is rounded to whole steps. Times of the second part are since its start.
-
-        Raises
-        ------
-        DataError
-            If one of the parts would be empty.
         """
         where, dt = f"{self.name}, split", float(self.dt)
         cut = round(time_in_seconds(time, where=where, error=DataError) / dt)
@@ -256,28 +327,22 @@ class Recording(Shown):
 
 def _resampled(voltage: Signal, own: float, dt: float, steps: int, name: str) -> Signal:
     """Return potentials at the input's step, after a warning; those of equal steps unchanged."""
-    if np.isclose(own, dt, rtol=1e-9, atol=0):
-        return voltage
-    lengths = voltage.shape[1] * own, steps * dt
-    if abs(lengths[0] - lengths[1]) > max(own, dt) * (1 + 1e-9):
+    equal = bool(np.isclose(own, dt, rtol=1e-9, atol=0))
+    excess = abs(voltage.shape[1] * own - steps * dt)
+    if (voltage.shape[1] != steps) if equal else (excess > max(own, dt) * (1 + 1e-9)):
         raise DataError(
             "the potential has another length than the input", where=f"{name}, voltage",
-            expected=f"{lengths[1]:g} s", found=f"{lengths[0]:g} s",
+            expected=f"{steps} samples of {dt * 1e3:g} ms",
+            found=f"{voltage.shape[1]} of {own * 1e3:g} ms",
+            hint="Give voltage_dt if it has another time step; arrays are (trial, time)",
         )  # fmt: skip
+    if equal:
+        return voltage
     _LOGGER.warning(
         "bioae: %s: the voltage, every %g ms, is interpolated to the step of the input, %g ms",
         name, own * 1e3, dt * 1e3,
     )  # fmt: skip
     return interpolated(voltage, own, dt, steps)
-
-
-def _check_length(found: int, steps: int, name: str) -> None:
-    if found != steps:
-        raise DataError(
-            "the potential has another number of samples than the input", where=f"{name}, voltage",
-            expected=f"{steps}", found=f"{found}",
-            hint="Give voltage_dt if it has another time step; arrays are (trial, time)",
-        )  # fmt: skip
 
 
 def _quantity(values: ArrayLike, unit: Quantity | None) -> Quantity:

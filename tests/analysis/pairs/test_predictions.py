@@ -83,8 +83,7 @@ def test_md_star_of_few_trials_of_one_rate_is_unbiased() -> None:
 
 
 def test_explained_variance_leaves_gaps_out() -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.normal(size=(2, 3, 50))
+    a, b = np.random.default_rng(3).normal(size=(2, 3, 50))
     a[0, :5], b[2, 7] = np.nan, np.nan
     known = np.isfinite(a + b)
     assert explained_variance(a, b) == pytest.approx(r2_score(a[known], b[known]))
@@ -99,15 +98,13 @@ def test_a_histogram_counts_whole_bins() -> None:
     assert rate.values.tolist() == [200, 100, 100]
     assert rate["time"].values.tolist() == [0, 5, 10]
     assert psth([0.015], duration=0.015).sum() == 0  # at the very end
-    assert explained_variance(rate, psth(trials, duration=0.0165)) == 1
 
 
 @pytest.mark.parametrize(
     ("function", "arguments", "error", "fields"),
     [
-        (coincidence_factor, {"delta": 0}, ResultError, {"found": "0.0"}),
         (coincidence_factor, {"duration": 0.1}, ResultError, {"where": "recorded"}),
-        (coincidence_factor, {"predicted": [[], []]}, ResultError, {"expected": "1 or 1"}),
+        (coincidence_factor, {"predicted": [[], []]}, ResultError, {"where": "predicted"}),
         (coincidence_factor, {"predicted": "x"}, DataError, {"found": "'x'"}),
         (md_star, {}, ResultError, {"where": "recorded", "found": "1"}),
         (explained_variance, {"predicted": [1, 2, 3]}, ResultError, {"where": "predicted"}),
