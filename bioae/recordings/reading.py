@@ -14,7 +14,7 @@ from brian2.units.fundamentalunits import Quantity
 from numpy.typing import NDArray
 
 from bioae.checks import one_of
-from bioae.equations.quantities import evaluate
+from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import DataError, shortened
 from bioae.extras import needs
 
@@ -36,12 +36,27 @@ _NEO = (".abf", ".axgd", ".axgx", ".ibw", ".nix", ".pxp", ".smr", ".smrx", ".wcp
 
 
 class Series(NamedTuple):
-    """Samples (time) of one channel; the time of the first and the time step are in seconds."""
+    """Samples (time) of one channel in a unit; their start and time step are in seconds."""
 
     name: str
-    values: Quantity
+    samples: Any
+    unit: str
     start: float
     dt: float
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def is_in(self, unit: Quantity) -> bool:
+        """Return whether this is a known unit of the same dimensions."""
+        try:
+            return bool(have_same_dimensions(_unit(self.unit, self.name), unit))
+        except DataError:
+            return False
+
+    def values(self) -> Quantity:
+        """Read the samples."""
+        numbers = np.asarray(self.samples, np.float64) * self.factor + self.offset
+        return numbers * _unit(self.unit, self.name)
 
 
 def from_table(
@@ -61,7 +76,9 @@ def from_table(
     parts = {}
     for part, known in _COLUMNS.items():
         column, unit = _column([*map(str, table)], columns.get(part), known)
-        if column is not None:
+        if column is not None and part == "trial":
+            parts[part] = pd.factorize(table[column])[0]
+        elif column is not None:
             values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
             parts[part] = values * _unit(units.get(part, unit), f"{path}, {column}")
         elif columns.get(part) or part == "input":
@@ -70,15 +87,17 @@ def from_table(
                 expected=columns.get(part) or " or ".join(known),
                 found=shortened(", ".join(map(str, table))),
             )  # fmt: skip
-    trial = np.asarray(parts.get("trial", np.zeros(len(table))))
+    trial = parts.get("trial", np.zeros(len(table)))
     rows = [np.flatnonzero(trial == each) for each in np.unique(trial)]
     if len({*map(len, rows)}) != 1:
         raise DataError("trials differ in length", where=str(path), found=str([*map(len, rows)]))
     cut = {part: values[np.stack(rows)] for part, values in parts.items()}
-    dt = _step(cut.get("time"), path) if dt is None else dt
-    fired = cut.get("spikes")
-    spikes = None if fired is None else [np.flatnonzero(row > 0) * dt for row in np.asarray(fired)]
-    return {"input": cut["input"], "voltage": cut.get("voltage"), "spikes": spikes, "dt": dt}
+    where, fired = f"{path}, dt", cut.get("spikes")
+    step = _step(cut.get("time"), path) if dt is None else time_in_seconds(dt, where=where)
+    spikes = None if fired is None else [np.flatnonzero(row) * step for row in fired > 0]
+    return {
+        "input": cut["input"], "voltage": cut.get("voltage"), "spikes": spikes, "dt": step * second
+    }  # fmt: skip
 
 
 def _column(names: Sequence[str], wanted: str | None, known: Sequence[str]) -> tuple[Any, str]:
@@ -90,8 +109,8 @@ def _column(names: Sequence[str], wanted: str | None, known: Sequence[str]) -> t
     return None, ""
 
 
-def _step(times: Quantity | None, path: Path) -> Quantity:
-    """Return the step of times (trial, time), which digits in a table have rounded."""
+def _step(times: Quantity | None, path: Path) -> float:
+    """Return the step of times (trial, time) in seconds; digits in a table have rounded them."""
     steps = np.diff(np.asarray([[0.0]] if times is None else times))
     mean = steps.mean() if steps.size else 0.0
     if times is None or not have_same_dimensions(times, second) or not mean > 0:
@@ -101,7 +120,7 @@ def _step(times: Quantity | None, path: Path) -> Quantity:
         )  # fmt: skip
     if np.abs(steps - mean).max() > 0.1 * mean:
         raise DataError("the time steps differ", where=str(path), expected=f"{mean:g} s")
-    return float(f"{mean:.6g}") * second
+    return float(f"{mean:.6g}")
 
 
 def from_neo(source: Any, input: Names, voltage: Names, spikes: str | None) -> Arguments:  # noqa: A002
@@ -115,10 +134,8 @@ def from_neo(source: Any, input: Names, voltage: Names, spikes: str | None) -> A
         if len(own) > 1:
             names = ", ".join(str(each.name) for each in own)
             raise DataError("there are several spike trains", where="spikes", found=names)
-        trains.append(np.asarray(own[0].rescale("s").magnitude) if own else None)
-    known = any(train is not None for train in trains)
-    silent = np.zeros(0)
-    return _trials(inputs, voltages, [silent if t is None else t for t in trains] if known else [])
+        trains.append(np.concatenate([np.zeros(0), *(each.rescale("s").magnitude for each in own)]))
+    return _trials(inputs, voltages, trains if any(map(len, trains)) else [])
 
 
 def read_neo(path: Path) -> Any:
@@ -138,55 +155,62 @@ def read_neo(path: Path) -> Any:
 
 def _channels(signal: Any) -> Iterator[Series]:
     """Yield the channels of an analog signal of Neo; of several, with their numbers."""
-    unit = _unit(signal.dimensionality.string, "neo")
     start, dt = (float(each.rescale("s")) for each in (signal.t_start, signal.sampling_period))
-    for channel, values in enumerate(np.asarray(signal.magnitude, float).T):
+    for channel, samples in enumerate(np.asarray(signal.magnitude).T):
         number = f"[{channel}]" if signal.shape[1] > 1 else ""
-        yield Series(f"{signal.name}{number}", values * unit, start, dt)
+        unit = signal.dimensionality.string
+        yield Series(f"{signal.name}{number}", samples, unit, start, dt)
 
 
 def from_nwb(path: Path, input: Names, voltage: Names, spikes: int | None) -> Arguments:  # noqa: A002
     """Read pairs of stimulus and response of an NWB file as trials, in the order of time."""
     try:
         with h5py.File(path) as file:
-            stimuli = _chosen([*_series(file, "stimulus/presentation")], input, amp)
-            responses = _chosen([*_series(file, "acquisition")], voltage, volt)
-            trains = []
-            if "units" in file:
-                ends = file["units/spike_times_index"][()]
-                if len(ends) > 1 and spikes is None:
-                    found = f"units 0 to {len(ends) - 1}"
-                    raise DataError("there are several units", where=f"{path}, spikes", found=found)
-                times = np.split(file["units/spike_times"][()], ends[:-1])[spikes or 0]
-                bounds = [(s.start, s.start + len(s.values) * s.dt) for s in stimuli]
-                trains = [times[(times >= a) & (times < b)] for a, b in bounds]
+            stimuli = _chosen(_series(file, "stimulus/presentation"), input, amp)
+            responses = _chosen(_series(file, "acquisition"), voltage, volt)
+            times = _times(file, spikes) if "units" in file else None
+            bounds = [(each.start, each.start + len(each.samples) * each.dt) for each in stimuli]
+            cut = [] if times is None else [times[(times >= a) & (times < b)] for a, b in bounds]
+            return _trials(stimuli, responses, cut)
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise _unreadable(path, error) from error
-    return _trials(stimuli, responses, trains)
 
 
-def _series(file: h5py.File, group: str) -> Iterator[Series]:
-    """Yield the time series of one channel in a group, in the order of time."""
+def _times(file: h5py.File, row: int | None) -> NDArray[np.float64]:
+    """Return the spike times of a row of the table of units, by default of the only one."""
+    ends = file["units/spike_times_index"][()]
+    if len(ends) > 1 and row is None:
+        raise DataError(
+            "there are several units", where=f"{file.filename}, spikes",
+            found=f"{len(ends)}, from 0", hint="Choose one, as in spikes=0",
+        )  # fmt: skip
+    return np.asarray(np.split(file["units/spike_times"][()], ends[:-1])[row or 0], np.float64)
+
+
+def _series(file: h5py.File, group: str) -> list[Series]:
+    """Return the time series of one channel in a group, in the order of time; nothing is read."""
     found = []
     for name, item in file.get(group, {}).items():
         external = isinstance(file[group].get(name, getlink=True), h5py.ExternalLink)
-        if external or "data" not in item or item["data"].ndim != 1:
+        if external or not isinstance(item, h5py.Group) or "data" not in item:
             continue
-        data, attributes = item["data"], item["data"].attrs
+        data, known = item["data"], item["data"].attrs
         if "starting_time" in item:
             start, dt = item["starting_time"][()], 1 / item["starting_time"].attrs["rate"]
         else:
-            start, dt = item["timestamps"][0], np.diff(item["timestamps"][()]).mean()
-        numbers = data[()] * attributes.get("conversion", 1.0) + attributes.get("offset", 0.0)
-        unit = _unit(str(attributes.get("unit", "")), f"{file.filename}, {name}")
-        found.append(Series(name, numbers * unit, float(start), float(dt)))
-    yield from sorted(found, key=lambda series: series.start)
+            start, last = item["timestamps"][0], item["timestamps"][-1]
+            dt = (last - start) / max(len(data) - 1, 1)
+        scale = float(known.get("conversion", 1.0)), float(known.get("offset", 0.0))
+        if data.ndim == 1:
+            unit = str(known.get("unit", ""))
+            found.append(Series(name, data, unit, float(start), float(dt), *scale))
+    return sorted(found, key=lambda series: series.start)
 
 
 def _chosen(series: Sequence[Series], names: Names, unit: Quantity) -> list[Series]:
     """Return the series of some names; by default those with a unit."""
     if names is None:
-        return [each for each in series if have_same_dimensions(each.values, unit)]
+        return [each for each in series if each.is_in(unit)]
     wanted = [names] if isinstance(names, str) else names
     missing = {*wanted} - {each.name for each in series}
     if missing:
@@ -198,45 +222,47 @@ def _chosen(series: Sequence[Series], names: Names, unit: Quantity) -> list[Seri
 def _trials(inputs: list[Series], voltages: list[Series], trains: list[NDArray[Any]]) -> Arguments:
     """Return pairs of input and potential, and spike trains in a session's time, as trials."""
     for part, found in (("input", inputs), ("voltage", voltages)):
-        kinds = {(len(each.values), each.dt) for each in found}
-        names = shortened(", ".join(f"{each.name} ({len(each.values)})" for each in found), 200)
-        counts = {len(inputs)} if part == "input" else {0, len(inputs)}
-        if len(found) not in counts or len(kinds) > 1 or not inputs:
+        kinds = {(len(each.samples), each.dt) for each in found}
+        pairs = list(zip(inputs, found, strict=False))
+        apart = any(abs(a.start - b.start) > a.dt * (1 + 1e-9) for a, b in pairs)
+        if not inputs or len(kinds) > 1 or apart or (found and len(found) != len(inputs)):
+            names = ", ".join(f"{each.name} ({len(each.samples)})" for each in found)
             raise DataError(
-                f"the series of {part} do not fit", where=part, found=names or "none",
-                expected="one per trial, of equal lengths", hint=f"Choose {part} by name",
+                f"the series of {part} do not fit", where=part, hint=f"Choose {part} by name",
+                expected="one per trial, of one length and step, that begin with the input",
+                found=shortened(names, 200) or "none",
             )  # fmt: skip
-    zipped = zip(trains, inputs, strict=len(trains) > 0)
     return {
-        "input": _stacked(inputs), "dt": inputs[0].dt * second,
-        "voltage": _stacked(voltages) if voltages else None,
+        "input": [each.values() for each in inputs], "dt": inputs[0].dt * second,
+        "voltage": [each.values() for each in voltages] or None,
         "voltage_dt": voltages[0].dt * second if voltages else None,
-        "spikes": [train - each.start for train, each in zipped] if trains else None,
+        "spikes": [t - each.start for t, each in zip(trains, inputs, strict=False)] or None,
     }  # fmt: skip
 
 
-def _stacked(series: Sequence[Series]) -> Quantity:
-    return Quantity([np.asarray(each.values) for each in series], dim=series[0].values.dim)
-
-
-def from_monitors(input: Any, states: Any, spikes: Any, voltage: str) -> Arguments:  # noqa: A002
+def from_monitors(input: Any, states: Any, spikes: Any, voltage: str | None) -> Arguments:  # noqa: A002
     """Return what monitors of Brian2 recorded; each neuron is a trial."""
     monitor = spikes if states is None else states
     if monitor is None:
         raise DataError("there is no monitor", expected="states, spikes or both")
-    step = float(monitor.clock.dt)
+    step, variables = float(monitor.clock.dt), getattr(states, "record_variables", ())
+    for name in (input, voltage):
+        if isinstance(name, str):
+            one_of(name, "the variable", [*variables], error=DataError)
     neurons = np.arange(len(spikes.source)) if states is None else np.asarray(states.record)
+    start = 0 * second if states is None else states.t[0]
     if isinstance(input, str):
         input = getattr(states, input)  # noqa: A001
     elif isinstance(input, TimedArray):
         own = len(input.values) * float(input.dt) / step
-        times = np.arange(round(own) if states is None else len(states.t)) * step * second
+        times = start + np.arange(round(own) if states is None else len(states.t)) * step * second
         input = input(times) if np.ndim(input.values) == 1 else input(times[:, None], neurons).T  # noqa: A001
-    trains = None if spikes is None else spikes.spike_trains()
+    voltage = voltage or ("v" if "v" in variables else None)
+    trains = None if spikes is None else [spikes.spike_trains()[neuron] for neuron in neurons]
     return {
         "input": input, "dt": step * second,
-        "voltage": None if states is None else getattr(states, voltage),
-        "spikes": None if trains is None else [trains[neuron] for neuron in neurons],
+        "voltage": None if voltage is None else getattr(states, voltage),
+        "spikes": None if trains is None else [(t - start)[t >= start] for t in trains],
     }  # fmt: skip
 
 

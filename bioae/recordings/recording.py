@@ -20,7 +20,7 @@ from bioae.inputs import check_input
 from bioae.recordings.reading import from_monitors, from_neo, from_nwb, from_table, read_neo
 from bioae.recordings.signals import (
     Signal,
-    check_train,
+    checked_train,
     held,
     interpolated,
     signal,
@@ -106,9 +106,10 @@ class Recording(Shown):
             potential = _resampled(potential, own, step, steps, name)
             trials["voltage"] = len(potential)
         if spikes is not None:
-            times = spike_trains(spikes, f"{name}, spikes")
-            for trial, train in enumerate(times):
-                check_train(train, step, steps, f"{name}, spikes of trial {trial}")
+            times = tuple(
+                checked_train(train, step, steps, f"{name}, spikes of trial {trial}")
+                for trial, train in enumerate(spike_trains(spikes, f"{name}, spikes"))
+            )
             trials["spikes"] = len(times)
         if len(current) == 1:
             current = np.broadcast_to(current, (max(trials.values()), steps))
@@ -185,14 +186,14 @@ class Recording(Shown):
         states: Any = None,
         spikes: Any = None,
         *,
-        voltage: str = "v",
+        voltage: str | None = None,
         name: str = "recording",
     ) -> Recording:
         """Return what monitors of Brian2 recorded; each neuron is a trial.
 
         `input` is the `brian2.TimedArray` of the neurons' input, a variable of the `StateMonitor`
-        `states`, or an array (time) or (neuron, time). `voltage` is a variable of `states`, and
-        `spikes` a `SpikeMonitor`.
+        `states`, or an array (time) or (neuron, time). `voltage` is a variable of `states`, by
+        default ``v``, and `spikes` a `SpikeMonitor`. Times are since the first of `states`.
         """
         return cls(**from_monitors(input, states, spikes, voltage), name=name)
 
@@ -302,6 +303,8 @@ class Recording(Shown):
 
     def _with(self, current: Signal, voltage: Signal | None, spikes: Any, dt: float) -> Recording:
         unit = self.voltage_unit
+        if voltage is not None and np.isnan(voltage).all():
+            voltage = None
         return Recording(
             _quantity(current, self.input_unit), dt=dt * second, spikes=spikes, name=self.name,
             voltage=None if voltage is None else _quantity(voltage, unit),

@@ -55,15 +55,16 @@ def spike_steps(train: Signal, dt: float, steps: int) -> NDArray[np.int64]:
     return np.minimum(np.floor(train / dt + _ROUNDING).astype(np.int64), steps - 1)
 
 
-def check_train(train: Signal, dt: float, steps: int, where: str) -> None:
-    """Reject a spike outside the recording, and two spikes in one step."""
-    outside = (train < 0) | (train > steps * dt * (1 + 1e-9))
+def checked_train(train: Signal, dt: float, steps: int, where: str) -> Signal:
+    """Return a train within the recording, with at most one spike per step, or raise DataError."""
+    outside = (train < -_ROUNDING * dt) | (train > (steps + _ROUNDING) * dt)
+    inside = np.clip(train, 0, steps * dt)
     if outside.any():
         raise DataError(
             "a spike is outside the recording", where=where, expected=f"0 to {steps * dt:g} s",
             found=f"{train[outside][0]:g} s", hint="Times without a unit are in seconds",
         )  # fmt: skip
-    shared = np.flatnonzero(np.diff(spike_steps(train, dt, steps)) == 0)
+    shared = np.flatnonzero(np.diff(spike_steps(inside, dt, steps)) == 0)
     if shared.size:
         first, second = train[shared[0] : shared[0] + 2]
         interval = 0.999 * np.diff(train).min()  # below it in the digits of the hint
@@ -73,6 +74,7 @@ def check_train(train: Signal, dt: float, steps: int, where: str) -> None:
             found=f"spikes at {first:.9g} s and {second:.9g} s",
             hint=f"A dt of at most {interval * 1e3:.4g} ms separates them" if interval else None,
         )  # fmt: skip
+    return inside
 
 
 def held(values: Signal, old: float, new: float, steps: int) -> Signal:
