@@ -22,7 +22,7 @@ from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.simulation.results.describe import describe_run, result_of
 from bioae.simulation.results.divergence import diverged
-from bioae.simulation.results.netcdf import check_replaced, in_steps, write_pieces, write_result
+from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.results.root import root_dataset, versions
 from bioae.simulation.results.tree import layer_dataset
@@ -214,8 +214,7 @@ class _Piece:
             return root_dataset(**root)
         layer = self.parts.layer(self.part, self._number(group))
         dt_ms, examples, repeats = config.dt_seconds * 1e3, presented.examples, presented.repeats
-        data = layer_dataset(layer, examples, dt_ms, config.steps, repeats)
-        return in_steps(data, {"dt_ms": dt_ms, "steps": config.steps})
+        return layer_dataset(layer, examples, dt_ms, config.steps, repeats, stored=True)
 
     @property
     def _presented(self) -> Presentations:

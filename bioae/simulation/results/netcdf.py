@@ -1,4 +1,4 @@
-"""Results as netCDF files, written piece by piece: at most one piece is in memory.
+"""Results as netCDF files, written piece by piece: at most two pieces are in memory.
 
 A piece holds some examples of a result. The file does not depend on the pieces, to the byte:
 variables along examples or spikes are written in blocks of a fixed length. An example whose repeats
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -203,7 +204,8 @@ def _write_group(target: Any, group: str, pieces: Sequence[Piece], disk: _Disk) 
         row = max((_row_bytes(first.variables[name], sizes) for name in cut), default=1)
         block = max(1, min(totals[axis], _BLOCK_BYTES // max(row, 1)))
         created = {name: _create(target, first, name, sizes, block) for name in cut}
-        for at, rows in _blocks(cut, (piece.dataset(group) for piece in pieces), block * _BLOCKS):
+        datasets = chain([first], (piece.dataset(group) for piece in pieces[1:]))
+        for at, rows in _blocks(cut, datasets, block * _BLOCKS):
             for name, values in rows.items():
                 created[name][at : at + len(values)] = values
                 disk.check()

@@ -74,11 +74,18 @@ def build_result(*, layers: Sequence[LayerSpikes], **root: Unpack[Root]) -> xr.D
 
 
 def layer_dataset(
-    layer: LayerSpikes, example: NDArray[np.int64], dt_ms: float, steps: int, repeats: int = 1
+    layer: LayerSpikes,
+    example: NDArray[np.int64],
+    dt_ms: float,
+    steps: int,
+    repeats: int = 1,
+    *,
+    stored: bool = False,
 ) -> xr.Dataset:
     """Build the group of a layer: its spikes in order, their counts, its states and coordinates.
 
-    `example` is the coordinate of the result; for other arguments see `Root`.
+    `example` is the coordinate of the result; for other arguments see `Root`. Times that are
+    `stored` are steps with a `scale_factor`, which xarray multiplies by.
 
     Raises
     ------
@@ -89,7 +96,8 @@ def layer_dataset(
     presentations = example.size * repeats
     layer.check(presentations, steps)
     each = layer.counts.sum(1, np.int64)
-    time = np.tile(np.arange(steps) * dt_ms, presentations)
+    step = np.arange(steps).astype(np.min_scalar_type(steps))
+    time = np.tile(step if stored else step * dt_ms, presentations)
     spikes: dict[str, tuple[NDArray[Any], *tuple[str, ...]]] = {
         "example": (
             np.repeat(np.repeat(example, repeats), each), "value of the coordinate `example`"
@@ -119,6 +127,8 @@ def layer_dataset(
         coords=_neuron_coordinates(layer.shape),
         attrs={"shape": _shape_attribute(layer.shape), "can_fire": int(layer.can_fire)},
     )
+    if stored:
+        data["spike_time_ms"].attrs["scale_factor"] = dt_ms
     return _with_states(data, layer, (presentations, steps, layer.size), dt_ms, repeats)
 
 
