@@ -63,8 +63,8 @@ class Backend:
     record
         Variables to record at the end of each step, in the layers that have them.
     chunk
-        The number of presentations of a run; chosen to bound memory by default. Results do not
-        depend on it.
+        The most presentations of a run; chosen to bound memory by default. Results do not depend
+        on it.
     workers
         The number of processes that share the chunks, or the `distributed.Client` of a Dask
         cluster whose workers run them. Results do not depend on it. Learning takes place in one

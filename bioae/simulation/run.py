@@ -130,8 +130,9 @@ class Simulation:
         """
         total, done = len(self.presented), sum(part.stop - part.start for part in finished)
         run_parts, workers = self._sharing()
-        size = self.backend.chunk or self.engine.chunk_size
-        size = max(1, min(size, -(-total // workers)))
+        most = workers * (self.backend.chunk or self.engine.chunk_size)
+        rounds = max(1, -(-total // most))
+        size = max(1, -(-total // (workers * rounds)))  # equal parts: less is padded
         # Workers receive the engine, and need no client.
         engine = replace(
             self.engine, backend=replace(self.backend, workers=1), carried=carried or {}

@@ -161,7 +161,7 @@ class Circuit:
 
 CASES = [
     Case(conv2d((2, 6, 5), 3, 3, stride=2, padding=1), delay=2, separate=True, schedule="paper"),
-    Case(conv_transpose2d((4, 3, 3), 4, 3, stride=2, groups=2, output_padding=1), inside=(3, 2)),
+    Case(conv_transpose2d((4, 3, 3), 18, 3, stride=2, groups=2, output_padding=1), inside=(3, 2)),
     Case(conv2d((1, 7, 7), 2, 2, dilation=2), condition=CONDITION, factor=FACTOR, delay=1),
     Case(dense(9, 7), separate=True, factor=FACTOR, condition="x_post >= 2", inside=(2, 0)),
     Case(dense(8, 5), refractory=True, delay=3, schedule="paper", inside=(0, 3)),
