@@ -6,6 +6,7 @@ from .analysis import open_result as open_result
 from .analysis import plots as plots
 from .api import analyze as analyze
 from .api import build as build
+from .api import fit as fit
 from .api import learn as learn
 from .api import parity as parity
 from .api import simulate as simulate

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bioae.networks.plasticity import Held
     from bioae.networks.teaching import Repeat
     from bioae.progress import Progress
+    from bioae.recordings import Recording
     from bioae.runs.rules.config import LearningConfig
     from bioae.runs.run import Trained
     from bioae.runs.splits import Given
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from bioae.simulation.learning import Learned
     from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.run import Simulation
+    from bioae.trainers.fitting import Fit
+    from bioae.trainers.fitting.problem import FitOptions, Free
     from bioae.trainers.parity import Parity
     from bioae.trainers.training.config import TrainingConfig
 
@@ -654,6 +657,79 @@ def analyze(
         )
         results = {Path(name).stem: result}
     return analyze_results(results, out, layers=layers, overwrite=overwrite, progress=progress)[1]
+
+
+def fit(
+    neuron: NeuronLike,
+    recording: Recording,
+    free: Free = None,
+    *,
+    input: str | None = None,  # noqa: A002 - as in `Recording`
+    voltage: str | None = None,
+    starts: int = 20,
+    seed: int = 0,
+    resume: Path | str | None = None,
+    progress: Progress | bool | None = None,
+    **options: Unpack[FitOptions],
+) -> Fit:
+    """Fit parameters of a neuron model to a recording, by gradient.
+
+    Parameters
+    ----------
+    neuron
+        The neuron model, its name or its TOML file.
+    recording
+        The recording, with spikes or a voltage, or both.
+    free
+        The free parameters: names, with the bounds of the model's ``[trainable]``, or a mapping
+        from names to bounds such as ``("5*ms", 80*ms)``; by default all of ``[trainable]``. Further
+        names, unless the model has them: ``gain``, ``offset`` and ``latency`` of the input, and
+        the ``width`` of the escape noise, which is free in any case where spikes are compared.
+    input
+        The parameter or variable that the recorded input takes the place of, or, for a signal in
+        its unit per second, adds to. By default the model's `input` if the unit fits, or else the
+        only other one of this unit; a signal without unit arrives as spikes do.
+    voltage
+        The variable that is compared with the recorded voltage; by default ``v``, or the variable
+        in the threshold.
+    starts
+        The number of points from which the search starts.
+    seed
+        The seed of these points.
+    resume
+        A file in which the state of the search is stored, and from which it goes on.
+    progress
+        Called with the numbers of finished and of all stages; or whether to show a bar.
+    options
+        ``known``: values by name of ``gain``, ``offset``, ``latency`` or ``width``, which are then
+        not free; ``weights``: of the losses of the spikes and of the voltage, (1, 1) by default;
+        ``voltage_noise``: the standard deviation of the voltage's noise, estimated by default;
+        ``leave_out``: pairs of times that do not count; ``coupled``: whether fits of a voltage
+        begin coupled to it, as they do by default; ``candidates``: the number of points of which
+        the search starts from the best, 8 per start by default; ``evaluations``: the most of each
+        start in a stage, 100 by default; ``coincidence``: a window, such as ``"4*ms"``: among
+        the parameters near the most likely ones, those whose free run has the largest coincidence
+        factor Γ with the recorded spikes.
+
+    Returns
+    -------
+    Fit
+        The fitted neuron, its parameters with standard errors, predictions and scores.
+
+    Raises
+    ------
+    LibraryError
+        If PyTorch is not installed, or there is no C++ compiler.
+    InputError
+        If the recording and the model do not fit, or the loss does not depend on a free parameter.
+    """
+    need_torch("fit")
+    from bioae.trainers.fitting.fitting import search
+
+    return search(
+        neuron, recording, free, place=input, voltage=voltage, starts=starts, seed=seed,
+        resume=resume, progress=progress, **options,
+    )  # fmt: skip
 
 
 def parity(

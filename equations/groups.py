@@ -62,7 +62,9 @@ def fields_of(
         namespace = {**namespace, **(source.namespace or {})}  # as in Brian2
     else:
         equations, described = _parsed(source), {}
-    described["equations"] = source if isinstance(source, str) else _text(equations.values())
+    described["equations"] = (
+        source if isinstance(source, str) else equations_text(equations.values())
+    )
     described |= {"name": name, "description": f"Brian2 neurons {name}"}
     for key, value in keys.items():
         described[key] = _merged(described.get(key), readable(value))
@@ -104,7 +106,7 @@ def _parsed(source: Any) -> Equations:
         raise ModelError("this is no equation", where="from_brian2", found=found) from error
 
 
-def _text(equations: Iterable[SingleEquation]) -> str:
+def equations_text(equations: Iterable[SingleEquation]) -> str:
     """Return equations as text, with names of units that need no prefix."""
     lines = []
     for each in equations:

@@ -53,8 +53,8 @@ def test_simulate_takes_a_network_in_every_form(form: Any, tmp_path: Path) -> No
 #: The names of `import bioae`: the fixed page, as far as it exists.
 NAMES = """
 load_neuron load_synapse load save NeuronModel SynapseModel Network NetworkConfig
-simulate simulate_to learn train parity build from_nir to_nir Backend to_script from_brian2 explain
-Recording open_result write_result analyze analysis datasets plots trainers errors
+simulate simulate_to learn train fit parity build from_nir to_nir Backend to_script from_brian2
+explain Recording open_result write_result analyze analysis datasets plots trainers errors
 """
 
 

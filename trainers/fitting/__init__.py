@@ -1,10 +1,7 @@
-"""Fitting: the likelihood of recorded spikes, and its gradient in a neuron model's parameters.
-
-`python -m benchmarks.recovery` measures that parameters are recovered from spikes.
-"""
+"""Fits of a neuron model's parameters to recordings: `bioae.fit` and its answer."""
 
 from __future__ import annotations
 
-from bioae.trainers.fitting.likelihood import ForcedNeuron
+from bioae.trainers.fitting.answer import Fit
 
-__all__ = ["ForcedNeuron"]
+__all__ = ["Fit"]

@@ -279,6 +279,11 @@ class NeuronMirror(nn.Module):
         """Compute what is constant over a step, before it."""
         self._stepper.prepare(values)
 
+    def excess(self, values: Values) -> Tensor:
+        """Return the distance to threshold in units of its scale, positive above it."""
+        excess: Tensor = self._stepper.distance(values) / abs(self._stepper.scale(values))
+        return excess
+
     def compute(
         self,
         slot: str,

@@ -95,7 +95,7 @@ def differentiate(
     """
     needed = _depending(graph.reached(seeds), leaves)
     gradients: dict[Node, Node] = {}
-    rules = _Rules(graph)
+    rules = Rules(graph)
 
     def accumulate(node: Node, gradient: Node) -> None:
         before = gradients.get(node)
@@ -115,20 +115,20 @@ def differentiate(
 
 
 #: Operations that pass no gradient.
-_FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number", "floordiv"})
+FLAT = frozenset({"detach", "floor", "ceil", "trunc", "sign", "ones_like", "number", "floordiv"})
 
 
 def _depending(nodes: list[Node], leaves: Collection[Node]) -> set[Node]:
     """Return the nodes through which a gradient reaches one of the leaves."""
     depending = {leaf for leaf in leaves if leaf.kind == "number"}
     for node in nodes:
-        through = node.kind == "number" and node.operation not in _FLAT
+        through = node.kind == "number" and node.operation not in FLAT
         if through and any(argument in depending for argument in node.arguments):
             depending.add(node)
     return depending
 
 
-class _Rules:
+class Rules:
     """The derivative of each operation, recorded in the graph."""
 
     def __init__(self, graph: Graph) -> None:

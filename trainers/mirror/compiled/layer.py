@@ -224,50 +224,10 @@ class CompiledLayer:
         step.inputs = {name: step.graph.leaf(f"input {name}") for name in (*arriving, *draws)}
         arrived = {name: Symbol(step.graph, step.inputs[name]) for name in arriving}
         for prefix, values in initial.items():
-            _record(step, prefix, self._populations[prefix], values, arrived)
+            symbols = Symbols(step, self._populations[prefix], values, prefix)
+            symbols.neuron.step(symbols.values, arrived)  # type: ignore[arg-type]
+            symbols.carry()
         return step
-
-
-def _record(
-    step: Step,
-    prefix: str,
-    neuron: NeuronMirror,
-    initial: Mapping[str, Tensor],
-    arrived: dict[str, Any],
-) -> None:
-    graph, program = step.graph, neuron.program
-    if neuron.starts_at_random:
-        raise Unsupported("random initial values")
-    if program.counts_layer:
-        raise Unsupported("variables that count the spikes of the layer")
-    if any(timed.neurons is not None for timed in program.timed.values()):
-        raise Unsupported("timed arrays of each neuron")
-    if any(state.shared for state in program.states.values()):
-        raise Unsupported("a variable that all neurons share")
-    leaves = {
-        name: graph.leaf(prefix + name, _kind(tensor))
-        for name, tensor in {**initial, **STARTS}.items()
-        if name != "t"
-    }
-    values: dict[str, Any] = {name: Symbol(graph, node) for name, node in leaves.items()}
-    values["t"] = Symbol(graph, graph.leaf("t"))
-    values |= {name: Symbol(graph, step.inputs[prefix + name]) for name in program.draws}
-    step.timed += [prefix + name for name in program.timed]
-
-    def lookup(name: str, *_: Any) -> Symbol:
-        return Symbol(graph, graph.leaf(f"timed {prefix}{name}"))
-
-    tracing = copy.copy(neuron)
-    tracing.__dict__["_stepper"] = stepper(
-        program,
-        neuron.backward,
-        {**torch_functions(torch.float64), **_functions(graph), "lookup": lookup},
-    )
-    tracing.step(values, arrived)
-    for name in (*program.states, *STARTS):
-        after = symbol(graph, values[name]).node
-        step.values[prefix + name] = after
-        step.carried[prefix + name] = leaves[name], after
 
 
 def _joined(steps: Sequence[Tensor | None]) -> Tensor:
@@ -292,6 +252,88 @@ def _with_noise(arrived: Arrived, noise: Arrived, timeline: Timeline) -> tuple[A
         {**{name: whole(name) for name in arrived}, **noise},
         timeline._replace(sent=timeline.steps, delay=0, held=False),
     )
+
+
+class Symbols:
+    """The values of a population before a step, as symbols, and a mirror that steps them.
+
+    Parameters
+    ----------
+    step
+        The step in whose graph operations are recorded.
+    neuron
+        The population.
+    initial
+        The values before the first step, by name.
+    prefix
+        The prefix of the population's names in the graph.
+    lookup
+        Returns the value of a timed array; by default a leaf, ``timed NAME``.
+
+    Attributes
+    ----------
+    values
+        The symbols, which the mirror's methods replace.
+    neuron
+        The mirror whose methods run on them.
+
+    Raises
+    ------
+    Unsupported
+        If the population cannot be stepped neuron by neuron.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        neuron: NeuronMirror,
+        initial: Mapping[str, Tensor],
+        prefix: str = "",
+        *,
+        lookup: Callable[[str], Any] | None = None,
+    ) -> None:
+        _check(neuron)
+        graph, program = step.graph, neuron.program
+        self._step, self._prefix = step, prefix
+        self._leaves = {
+            name: graph.leaf(prefix + name, _kind(tensor))
+            for name, tensor in {**initial, **STARTS}.items()
+            if name != "t"
+        }
+        self.values: dict[str, Any] = {n: Symbol(graph, leaf) for n, leaf in self._leaves.items()}
+        self.values["t"] = Symbol(graph, graph.leaf("t"))
+        self.values |= {name: Symbol(graph, step.inputs[prefix + name]) for name in program.draws}
+        step.timed += [prefix + name for name in program.timed]
+
+        def row(name: str) -> Symbol:
+            return Symbol(graph, graph.leaf(f"timed {prefix}{name}"))
+
+        found = lookup or row
+        functions = {**torch_functions(torch.float64), **_functions(graph)}
+        self.neuron = copy.copy(neuron)
+        self.neuron.__dict__["_stepper"] = stepper(
+            program, neuron.backward, {**functions, "lookup": lambda name, *_: found(name)}
+        )
+
+    def carry(self) -> None:
+        """Record the values at the end of the step as those that the next one starts from."""
+        step, prefix = self._step, self._prefix
+        for name in (*self.neuron.program.states, *STARTS):
+            after = symbol(step.graph, self.values[name]).node
+            step.values[prefix + name] = after
+            step.carried[prefix + name] = self._leaves[name], after
+
+
+def _check(neuron: NeuronMirror) -> None:
+    program = neuron.program
+    if neuron.starts_at_random:
+        raise Unsupported("random initial values")
+    if program.counts_layer:
+        raise Unsupported("variables that count the spikes of the layer")
+    if any(timed.neurons is not None for timed in program.timed.values()):
+        raise Unsupported("timed arrays of each neuron")
+    if any(state.shared for state in program.states.values()):
+        raise Unsupported("a variable that all neurons share")
 
 
 def _kind(value: Tensor | float) -> Kind:

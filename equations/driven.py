@@ -1,0 +1,194 @@
+"""Models that a recorded signal drives: it takes the place of a parameter or of a variable."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from brian2.equations.codestrings import Expression
+from brian2.equations.equations import (
+    DIFFERENTIAL_EQUATION,
+    SUBEXPRESSION,
+    Equations,
+    SingleEquation,
+)
+from brian2.units import Quantity
+from brian2.units.fundamentalunits import Dimension, have_same_dimensions
+
+from bioae.equations.declarations import brian2_equations, parameter_values
+from bioae.equations.groups import equations_text
+from bioae.equations.model import NeuronModel, TimedValues
+from bioae.equations.quantities import constants
+from bioae.errors import InputError, did_you_mean
+from bioae.unit_text import unit_in_equations, unit_name
+
+#: The name of the timed array in a driven model.
+SIGNAL = "recorded"
+
+
+def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | None) -> str | None:
+    """Return the name that a signal of some unit takes the place of; None: it arrives as spikes do.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    unit
+        The signal's unit.
+    name
+        The requested parameter or variable; None: the model's `input` or else the only other of
+        this unit, and the network input for a signal without unit.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the unit does not fit.
+    """
+    units = _units(model)
+    if name is None:
+        if have_same_dimensions(unit, 1):
+            return None
+        found = [n for n, each in units.items() if have_same_dimensions(unit, each)]
+        found = [n for n in found if n not in {potential(model), *_limits(model)}]
+        if model.input in found or len(found) == 1:
+            return model.input if model.input in found else found[0]
+        raise InputError(
+            "it is open where the recorded input enters the model",
+            where=model.name, expected=f"the name of a quantity in {unit_name(unit)}",
+            found=", ".join(found) or "none",
+            hint=f'Name it: input="{found[0]}"' if found else "Declare one in the equations",
+        )  # fmt: skip
+    if name not in units:
+        raise InputError(
+            f"the model has no parameter or variable {name!r}", where=model.name,
+            expected=f"one of {', '.join(units)}", hint=did_you_mean(name, units),
+        )  # fmt: skip
+    per_second = have_same_dimensions(unit, units[name] / constants()["second"])
+    if not have_same_dimensions(unit, units[name]) and not (
+        per_second and name in _differential(model)
+    ):
+        raise InputError(
+            f"the recorded input does not have the unit of {name!r}", where=model.name,
+            expected=unit_name(units[name]), found=unit_name(unit),
+        )  # fmt: skip
+    if name == potential(model) and not per_second:
+        raise InputError(
+            f"the recorded input cannot take the place of the potential {name!r}",
+            where=model.name, expected=f"a signal in {unit_name(units[name])} per second",
+            hint="Leave `input` out for a signal in network weights",
+        )  # fmt: skip
+    return name
+
+
+def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronModel:
+    """Return a model in which a signal takes the place of a parameter or variable, or adds to it.
+
+    Parameters
+    ----------
+    model
+        The neuron model.
+    name
+        See `place_of_input`. A signal in the unit of a variable per second adds to its derivative.
+    values
+        The signal, a quantity (time).
+    dt
+        The time for which each value holds.
+    """
+    units = _units(model)
+    adds = not have_same_dimensions(values, units[name])
+    equations = [
+        _with_signal(each) if adds and each.varname == name else each
+        for each in Equations(model.equations).values()
+        if adds or each.varname != name
+    ]
+    text = equations_text(equations)
+    numbers = TimedValues(values=[*map(float, values)], dt=dt, unit=unit_name(values))
+    changes: dict[str, Any] = {"timed_arrays": {**model.timed_arrays, SIGNAL: numbers}}
+    if not adds:
+        text += f"{name} = {SIGNAL}(t) : {unit_in_equations(values)}\n"
+        if re.search(rf"\b{name}\s*[-+*/]?=", model.reset or ""):
+            raise InputError(
+                f"the reset changes {name!r}, which the recorded input takes the place of",
+                where=model.name, hint="Choose another name as `input`",
+            )  # fmt: skip
+        for table in ("parameters", "initial", "trainable", "inputs", "targets"):
+            changes[table] = {n: t for n, t in getattr(model, table).items() if n != name}
+        if model.inhibition == name:
+            changes["inhibition"] = None
+        if model.input == name:  # nothing arrives
+            other = potential(model)
+            changes |= {"input": other, "weight": f"1*({unit_name(units[other])})"}
+    return model.model_copy(update={**changes, "equations": text})
+
+
+def potential(model: NeuronModel) -> str:
+    """Return the membrane potential: the variable ``v``, or the one that the threshold names.
+
+    Raises
+    ------
+    InputError
+        If no variable is known to be it.
+    """
+    variables = _differential(model)
+    named = [n for n in variables if re.search(rf"\b{n}\b", model.threshold or "")]
+    voltages = [n for n, unit in variables.items() if unit_name(unit) == "volt"]
+    for candidates in (["v"] if "v" in variables else [], named, voltages):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise InputError(
+        "it is open which variable is the potential", where=model.name,
+        expected="a variable `v`, or one variable in the threshold", found=", ".join(variables),
+        hint="Name it: voltage=NAME",
+    )  # fmt: skip
+
+
+def unit_of(model: NeuronModel, name: str) -> Quantity:
+    """Return the unit of a parameter or variable.
+
+    Raises
+    ------
+    InputError
+        If the model does not have it.
+    """
+    units = _units(model)
+    if name not in units:
+        raise InputError(
+            f"the model has no variable {name!r}", where=model.name,
+            expected=f"one of {', '.join(units)}", hint=did_you_mean(name, units),
+        )  # fmt: skip
+    return Quantity(1.0, dim=units[name].dim)
+
+
+def _units(model: NeuronModel) -> dict[str, Any]:
+    """Return the unit of each parameter and variable."""
+    declared = brian2_equations(model)
+    units = {n: Quantity(1.0, dim=each.dim) for n, each in parameter_values(model).items()}
+    return units | {
+        each.varname: Quantity(1.0, dim=each.dim)
+        for each in declared.values()
+        if each.type != SUBEXPRESSION and each.var_type == "float"
+    }
+
+
+def _differential(model: NeuronModel) -> dict[str, Any]:
+    units = _units(model)
+    return {
+        each.varname: units[each.varname]
+        for each in Equations(model.equations).values()
+        if each.type == DIFFERENTIAL_EQUATION
+    }
+
+
+def _limits(model: NeuronModel) -> set[str]:
+    """Return the parameters that only the threshold, the reset or the surrogate name."""
+    names = {n for each in Equations(model.equations).values() for n in each.identifiers}
+    return {*model.parameters} - names
+
+
+def _with_signal(equation: SingleEquation) -> SingleEquation:
+    """Return a differential equation with the signal as a further term."""
+    expression = Expression(f"({equation.expr}) + {SIGNAL}(t)")
+    flags = [*equation.flags]
+    return SingleEquation(
+        DIFFERENTIAL_EQUATION, equation.varname, equation.dim, expr=expression, flags=flags
+    )

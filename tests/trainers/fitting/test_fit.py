@@ -1,0 +1,223 @@
+"""Fits: losses against plain loops, gradients against differences, and recovered parameters."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from brian2 import (
+    Mohm,
+    NeuronGroup,
+    SpikeMonitor,
+    StateMonitor,
+    TimedArray,
+    ms,
+    mV,
+    nA,
+    second,
+    volt,
+)
+from brian2 import Network as Brian2Network
+from refusals import refused
+from scipy.stats import logistic
+
+import bioae
+from bioae.equations.declarations import parameter_values
+from bioae.equations.driven import driven
+from bioae.errors import InputError
+from bioae.trainers.fitting.objective import CompiledObjective
+from bioae.trainers.fitting.problem import problem
+
+CELL = bioae.NeuronModel(
+    name="cell",
+    description="A leaky integrate-and-fire neuron that adapts, with an injected current.",
+    equations="""
+    dv/dt = (R*I - v - w)/tau : volt (unless refractory)
+    dw/dt = -w/tau_w : volt
+    I : amp
+    """,
+    threshold="v > theta",
+    reset="v = v_r\nw += b",
+    refractory="2*ms",
+    method="euler",
+    input="v",
+    weight="1*mV",
+    parameters={
+        "R": "60*Mohm", "tau": "15*ms", "tau_w": "80*ms", "b": "2*mV", "theta": "15*mV",
+        "v_r": "2*mV", "I": "0*nA", "spare": "1*ms",
+    },
+)  # fmt: skip
+FREE = {
+    "R": ("20*Mohm", "200*Mohm"), "tau": ("5*ms", "60*ms"), "b": (0 * mV, 10 * mV),
+    "tau_w": ("20*ms", "300*ms"),
+}  # fmt: skip
+
+
+def current(trials: int = 2, steps: int = 2000) -> Any:
+    """Return currents (trial, time) that change every 5 ms."""
+    random = np.random.default_rng(0)
+    return np.repeat(random.uniform(0.1, 0.7, (trials, steps // 50)), 50, axis=1) * nA
+
+
+def run_in_brian2(model: bioae.NeuronModel, values: Any) -> tuple[list[Any], Any]:
+    """Return the spike times and the potential that plain Brian2 gives."""
+    names = {n: each for n, each in parameter_values(model).items() if n != "I"}
+    group = NeuronGroup(
+        len(values), model.equations.replace("I : amp", "I = timed(t, i) : amp"),
+        threshold=model.threshold, reset=model.reset, refractory=2 * ms, method=model.method,
+        namespace={**names, "timed": TimedArray(values.T, dt=0.1 * ms)}, dt=0.1 * ms,
+    )  # fmt: skip
+    spikes, states = SpikeMonitor(group), StateMonitor(group, "v", record=True, dt=0.1 * ms)
+    Brian2Network(group, spikes, states).run(values.shape[1] * 0.1 * ms)
+    return [train / second for train in spikes.spike_trains().values()], np.asarray(states.v)
+
+
+@cache
+def run() -> tuple[list[Any], Any]:
+    spikes, voltage = run_in_brian2(CELL, current())
+    assert sum(map(len, spikes)) > 10
+    return spikes, voltage
+
+
+def recorded(*parts: str, noise: float = 0.0) -> bioae.Recording:
+    """Return a recording of the cell in plain Brian2: its spikes, its voltage or both."""
+    spikes, voltage = run()
+    voltage = voltage + np.random.default_rng(2).normal(0, noise, voltage.shape)
+    given: dict[str, Any] = {"spikes": spikes, "voltage": voltage * volt}
+    return bioae.Recording(current(), dt=0.1 * ms, **{name: given[name] for name in parts})
+
+
+def objective(
+    recording: bioae.Recording, free: Any, place: str | None = None, **options: Any
+) -> CompiledObjective:
+    stated = problem(CELL, recording, free, place=place, voltage=None, options=options)  # type: ignore[arg-type]
+    return CompiledObjective(
+        stated.driven, stated.free, stated.drive(), potential="v", fixed=stated.fixed,
+        weights=stated.weights,
+    )  # fmt: skip
+
+
+@pytest.mark.medium
+def test_the_likelihood_of_spikes_against_a_loop() -> None:
+    recording, free = recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"]}
+    found = objective(recording, free, known={"width": 0.1})(np.array([[0.3, 0.6]]))
+    resistance, tau = 20e6 * 10**0.3, 5e-3 * 12**0.6
+    total = 0.0
+    for drive, fired in zip(recording.input, recording.spike_steps(), strict=True):
+        v = w = 0.0
+        last = -100
+        for step, (each, spike) in enumerate(zip(drive, fired, strict=True)):
+            ready = step - last >= 20
+            dv = (resistance * each - v - w) / tau * 1e-4
+            v, w = v + dv * ready, w - w / 80e-3 * 1e-4
+            x = (v - 15e-3) / 15e-3
+            assert x < 3
+            z = (np.tanh(x) if x > 0 else x) / 0.1 + np.log(0.1)
+            total -= logistic.logcdf(z if spike else -z) if ready else 0
+            if spike:
+                v, w, last = 2e-3, w + 2e-3, step
+    assert total > 1
+    np.testing.assert_allclose(found.spikes, [total], rtol=1e-10)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("parts", [["spikes"], ["voltage"], ["spikes", "voltage"]])
+def test_gradients_against_differences(parts: list[str]) -> None:
+    given = recorded(*parts)
+    voltage = None if given.voltage is None else given.voltage * volt
+    signal = bioae.Recording(given.input * 1e9, dt=given.dt, spikes=given.spikes, voltage=voltage)
+    others = {
+        "gain": (0.5 * nA, 2 * nA),
+        "offset": (-0.1 * nA, 0.1 * nA),
+        "latency": ("0*ms", "3*ms"),
+    }
+    free = {**FREE, **others, "latency": ("0*ms", "3*ms"), "v_r": ("-5*mV", "5*mV")}
+    function = objective(signal, free, "I", leave_out=[(0 * ms, 20 * ms)])
+    u, step = np.random.default_rng(1).uniform(0.3, 0.7, (3, len(function.free))), 1e-6
+    for coupling in (0.0, 0.5) if voltage is not None else (0.0,):
+        found = function(u, coupling=coupling)
+        assert (np.abs(found.gradient) > 1).mean() > 0.7
+        for k in range(u.shape[1]):
+            shift = step * np.eye(u.shape[1])[k]
+            above, below = (function(u + s * shift, coupling=coupling).total for s in (1, -1))
+            slope = (above - below) / (2 * step)
+            np.testing.assert_allclose(found.gradient[:, k], slope, rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.medium
+def test_a_free_run_is_that_of_brian2() -> None:
+    fit = bioae.fit(CELL, recorded("spikes"), FREE, starts=4, coincidence="2*ms")
+    predicted = fit.predict()
+    spikes, voltage = run_in_brian2(fit.neuron, current())
+    assert sum(map(len, spikes)) > 10
+    for own, other in zip(predicted.spikes or (), spikes, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-9)
+    np.testing.assert_allclose(predicted.voltage, voltage, rtol=0, atol=1e-12)
+    assert fit.scores()["gamma_2ms"] > 0.99
+
+
+@pytest.mark.medium
+def test_parameters_and_their_errors_are_recovered() -> None:
+    recording = recorded("spikes", "voltage", noise=0.5e-3)
+    fit = bioae.fit(CELL, recording, FREE, starts=6, weights=(0, 1), seed=3)
+    assert fit.voltage_noise == pytest.approx(0.5e-3, rel=0.1)
+    table, true = fit.table, np.array([60e6, 15e-3, 2e-3, 80e-3])
+    assert (np.abs(table.value - true) < 4 * table.standard_error).all()
+    np.testing.assert_allclose(table.value, true, rtol=0.02)
+    assert (fit.starts.loss < fit.loss * 1.01).mean() > 0.8
+    assert fit.undetermined.sizes["direction"] == 0
+    assert "R" in repr(fit)
+
+
+@pytest.mark.medium
+def test_a_fit_resumes_and_repeats(tmp_path: Path) -> None:
+    recording, free = recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"]}
+    state, options = tmp_path / "state.npz", {"starts": 3, "seed": 5}
+    whole = bioae.fit(CELL, recording, free, **options)  # type: ignore[arg-type]
+    for _ in range(2):
+        again = bioae.fit(CELL, recording, free, resume=state, **options)  # type: ignore[arg-type]
+        assert again.parameters == whole.parameters
+    with refused(InputError, where=str(state)):
+        bioae.fit(CELL, recording, FREE, resume=state, **options)  # type: ignore[arg-type]
+
+
+def spiking(**changes: Any) -> bioae.Recording:
+    given: dict[str, Any] = {"input": current(1), "spikes": [0.05, 0.1], **changes}
+    return bioae.Recording(given.pop("input"), dt=0.1 * ms, **given)
+
+
+@pytest.mark.parametrize(
+    ("recording", "free", "options", "fields"),
+    [
+        (spiking(spikes=[]), {"R": FREE["R"]}, {}, {"where": "recording"}),
+        (spiking(spikes=[0.05, 0.051]), {"R": FREE["R"]}, {}, {"where": "recording, trial 0"}),
+        (spiking(), ["R"], {}, {"where": "cell"}),
+        (spiking(), {"Q": (1, 2)}, {}, {"where": "cell"}),
+        (spiking(), {"R": (200 * Mohm, 20 * Mohm)}, {}, {"expected": "(low, high)"}),
+        (spiking(), {"R": ("1*mV", "2*mV")}, {}, {"where": "bounds of R"}),
+        (spiking(input=current(1) / nA), {"R": FREE["R"]}, {"input": "I"}, {"where": "cell"}),
+        (spiking(), {"R": FREE["R"]}, {"input": "J"}, {"where": "cell"}),
+        (spiking(spikes=None), {"R": FREE["R"]}, {}, {"where": "recording"}),
+        (spiking(), {"R": FREE["R"]}, {"weights": (0, 1)}, {"where": "recording"}),
+    ],
+)
+def test_what_is_refused(recording: Any, free: Any, options: Any, fields: Any) -> None:
+    with refused(InputError, **fields):
+        bioae.fit(CELL, recording, free, **options)
+
+
+@pytest.mark.medium
+def test_a_parameter_that_changes_nothing_is_refused() -> None:
+    with refused(InputError, where="cell"):
+        bioae.fit(CELL, spiking(), {"spare": ("1*ms", "3*ms")})
+
+
+def test_a_driven_model_is_a_model() -> None:
+    model = driven(bioae.load_neuron("adex"), "I", np.zeros(3) * nA, dt="1*ms")
+    assert "dI/dt" not in model.equations
+    assert model.input == "v"
+    added = driven(bioae.load_neuron("lif"), "v", np.zeros(3) / (1 * ms), dt="1*ms")
+    assert "recorded(t)" in added.equations

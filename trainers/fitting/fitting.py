@@ -1,0 +1,180 @@
+"""Fits of a neuron model's parameters to a recording."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioae.analysis import coincidence_factor
+from bioae.checks import whole
+from bioae.equations.library import NeuronLike
+from bioae.errors import InputError, LibraryError
+from bioae.progress import Progress, bar, check_progress
+from bioae.recordings import Recording
+from bioae.trainers.fitting.answer import Fit
+from bioae.trainers.fitting.objective import CompiledObjective
+from bioae.trainers.fitting.problem import FitOptions, Free, Problem, number_in, problem
+from bioae.trainers.fitting.search import (
+    COUPLINGS,
+    Descent,
+    descend,
+    first_points,
+    most_coincident,
+    screened,
+)
+from bioae.trainers.fitting.terms import WIDTH, Objective
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
+
+#: The width of the noise from which a search starts, as a fraction of the way between its bounds.
+_WIDE = 0.85
+
+#: Seconds between two writes of a search's state.
+_SAVE_EVERY_S = 5.0
+
+
+def search(
+    neuron: NeuronLike,
+    recording: Recording,
+    free: Free,
+    *,
+    place: str | None,
+    voltage: str | None,
+    starts: int,
+    seed: int,
+    resume: str | Path | None,
+    progress: Progress | bool | None,
+    **options: Unpack[FitOptions],
+) -> Fit:
+    """Search the parameters of a neuron model on a recording, see `bioae.fit`."""
+    count, coupled = whole(starts, "starts", least=1), options.get("coupled", True)
+    evaluations = whole(options.get("evaluations", 100), "evaluations", least=1)
+    candidates = whole(options.get("candidates") or 8 * count, "candidates", least=count)
+    check_progress(progress)
+    stated = problem(neuron, recording, free, place=place, voltage=voltage, options=options)
+    given = options.get("voltage_noise")
+    noise = 1e-3 if given is None else number_in(given, stated.potential_unit, "voltage_noise")
+    path = None if resume is None else Path(resume)
+    objective = CompiledObjective(
+        stated.driven, stated.free, stated.drive(), potential=stated.potential,
+        fixed=stated.fixed, weights=stated.weights, voltage_noise=noise,
+    )  # fmt: skip
+    try:
+        objective.compile()
+    except Unsupported as reason:
+        raise LibraryError(
+            f"neuron model {stated.model.name!r} cannot be fitted: {reason}",
+            hint="A fit needs a C++ compiler, and a model without noise",
+        ) from reason
+    began = time.perf_counter()
+    if path is not None and path.exists():
+        state = Descent.load(path, (count, len(stated.free)))
+    else:
+        state = Descent.at(_first(stated, objective, candidates, count, seed))
+    couplings = COUPLINGS if coupled and stated.voltage else (0.0,)
+    state = _descended(objective, state, couplings, evaluations, resume=path, progress=progress)
+    if stated.voltage and given is None:
+        # The noise is that of the residuals of the best fit.
+        lowest = objective(state.u[[int(np.argmin(state.loss))]])
+        noise *= float(np.sqrt(2 * lowest.voltage[0] / stated.compared_samples))
+        objective = objective.with_noise(max(noise, 1e-12))
+        state = replace(state, loss=objective(state.u).total, stage=0)
+        if stated.spikes and stated.weights[0] > 0:  # the weight of the voltage is another one
+            state = _descended(objective, state, (0.0,), evaluations, progress=False)
+    window = options.get("coincidence")
+    order = np.argsort(state.loss, kind="stable")
+    best = state.u[order[0]]
+    if window is not None:
+        best = _coincident(stated, objective, state.u[order], window, seed)
+    seconds = time.perf_counter() - began
+    return Fit(stated, objective, state, best, voltage_noise=noise, seconds=seconds)
+
+
+def _coincident(
+    stated: Problem, objective: Objective, u: NDArray[np.float64], window: Any, seed: int
+) -> NDArray[np.float64]:
+    """Return the parameters near the best of `u`, the first, with the most coincidences."""
+    recorded = stated.recording.spikes
+    if recorded is None or not stated.spikes:
+        raise InputError("there are no spikes to coincide with", where=stated.recording.name)
+    delta = number_in(window, stated.recording.dt, "coincidence")
+    dt, length = float(stated.recording.dt), float(stated.recording.duration)
+
+    def score(fired: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.array([
+            coincidence_factor(
+                recorded, [np.flatnonzero(row) * dt for row in each], delta=delta, duration=length
+            )
+            for each in fired
+        ])  # fmt: skip
+
+    return most_coincident(objective, u, objective(u[:1]).information[0], score, seed=seed)
+
+
+def _first(
+    stated: Problem, objective: Objective, candidates: int, starts: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the points of a sequence from which the search starts (start, parameter)."""
+    points = first_points(len(stated.free), candidates, seed=seed)
+    for k, each in enumerate(stated.free):
+        if each.name == WIDTH:
+            points[:, k] = _WIDE + (1 - _WIDE) * points[:, k]
+    _check_seen(stated, objective, points[: 2 * starts])
+    return points if candidates == starts else screened(objective, points, starts)
+
+
+def _descended(
+    objective: Objective,
+    state: Descent,
+    couplings: tuple[float, ...],
+    evaluations: int,
+    *,
+    resume: Path | None = None,
+    progress: Progress | bool | None,
+) -> Descent:
+    written = time.monotonic()
+
+    def save(now: Descent) -> None:
+        nonlocal written
+        if resume is not None and time.monotonic() - written > _SAVE_EVERY_S:
+            now.save(resume)
+            written = time.monotonic()
+
+    stages, show = len(couplings), None if callable(progress) else progress
+    with bar("fitting", stages, show=show, unit="stages", done=state.stage) as shown:
+
+        def report(done: int, loss: float) -> None:
+            if shown is not None:
+                shown.reach(done, notes={"loss": f"{loss:.6g}"})
+            if callable(progress):
+                progress(done, stages)
+
+        result = descend(
+            objective, state, couplings=couplings, most=evaluations, save=save, report=report
+        )
+    if resume is not None:
+        result.save(resume)
+    return result
+
+
+def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
+    """Reject free parameters that change nothing of what is compared."""
+    losses = objective(points)
+    finite = np.isfinite(losses.total)
+    if not finite.any():
+        raise InputError(
+            "the loss is not finite anywhere within the bounds", where=stated.model.name,
+            hint="Narrow the bounds, or use a smaller step: recording.resampled",
+        )  # fmt: skip
+    unseen = ~(np.abs(losses.gradient[finite]) > 0).any(0)
+    if unseen.any():
+        names = [each.name for each, none in zip(stated.free, unseen, strict=True) if none]
+        raise InputError(
+            f"the recording does not depend on {', '.join(names)}", where=stated.model.name,
+            expected="free parameters that change the spikes or the voltage",
+            hint="Leave them out of `free`",
+        )  # fmt: skip

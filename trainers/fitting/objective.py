@@ -1,0 +1,200 @@
+"""The loss of free parameters on a recording, with its gradient and information."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bioae.equations.arrays.start import default_parameters
+from bioae.equations.lowering.lowering import lower
+from bioae.equations.model import NeuronModel
+from bioae.equations.quantities import time_in_seconds
+from bioae.trainers.fitting.kernel import DrivenKernel
+from bioae.trainers.fitting.source import Request
+from bioae.trainers.fitting.terms import (
+    COUPLING,
+    GAIN,
+    LATENCY,
+    OFFSET,
+    SCALE,
+    Drive,
+    Floats,
+    FreeParameter,
+    Losses,
+)  # fmt: skip
+from bioae.trainers.mirror.constants import Constants
+from bioae.trainers.mirror.derivatives import FastSigmoid
+from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.neuron import NeuronMirror
+from bioae.trainers.mirror.population import Population
+from bioae.trainers.mirror.trained import TrainedParameter
+
+
+class CompiledObjective:
+    """The loss of free parameters on a recording.
+
+    Parameters
+    ----------
+    model
+        The driven neuron model, whose `trainable` has the bounds of its free parameters.
+    free
+        The free parameters: of the model, and those of `bioae.trainers.fitting.terms`.
+    drive
+        The recording.
+    potential
+        The variable that is compared with the recorded voltage.
+    fixed
+        The values of the names of `bioae.trainers.fitting.terms` that are not free.
+    weights
+        Of the spikes' and of the voltage's loss.
+    voltage_noise
+        The standard deviation of the voltage's noise, in base units.
+    """
+
+    def __init__(
+        self,
+        model: NeuronModel,
+        free: Sequence[FreeParameter],
+        drive: Drive,
+        *,
+        potential: str,
+        fixed: Mapping[str, float],
+        weights: tuple[float, float] = (1.0, 1.0),
+        voltage_noise: float = 1e-3,
+    ) -> None:
+        self.free, self.drive = tuple(free), drive
+        self._settle = 0
+        if model.settle is not None:
+            where = f"{model.name}.toml, [initial] settle"
+            self._settle = round(time_in_seconds(model.settle, where=where) / drive.dt)
+            model = model.model_copy(update={"initial": model.initial_state})
+        self.model, self._weights = model, weights
+        self._potential = potential
+        scale = np.sqrt(weights[1]) / voltage_noise
+        self.fixed = {SCALE: scale, COUPLING: 0.0, **fixed}
+        self._program = lower(model)
+        self._own = [each for each in self.free if each.name in self._program.parameters]
+        self._defaults = default_parameters(self._program)
+        self._constants = cache(self._constants_of)
+
+    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
+        """Return the losses of sets of parameters, each from 0 to 1 (set, parameter).
+
+        `coupling` is the rate per ms at which the potential is pulled to the recorded one.
+        """
+        values, slopes = self._values(u)
+        values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
+        with np.errstate(all="ignore"):
+            sums = self._kernel.run(
+                self.drive, values, slopes, settle=self._settle, weight=self._weights[0]
+            )
+        voltage = sums.voltage / (self._weights[1] or 1.0)
+        total = self._weights[0] * sums.spikes + sums.voltage
+        return Losses(total, sums.gradient, sums.information, sums.spikes, voltage)
+
+    def with_noise(self, voltage_noise: float) -> CompiledObjective:
+        """Return the same objective for another standard deviation of the voltage's noise."""
+        other = copy.copy(self)
+        scale = np.sqrt(self._weights[1]) / voltage_noise
+        other.fixed = {**self.fixed, SCALE: scale}
+        return other
+
+    def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
+        """Return the spikes and the potential of the freely running neuron (set, trial, time)."""
+        values, _ = self._values(u)
+        drive = drive or self.drive
+        spikes, potential = self._free_kernel.run(drive, values, {}, settle=self._settle)
+        return spikes, potential
+
+    def compile(self) -> None:
+        """Compile what `__call__` needs."""
+        self._kernels(fits=True)
+
+    @property
+    def _kernel(self) -> DrivenKernel:
+        return self._kernels(fits=True)
+
+    @property
+    def _free_kernel(self) -> DrivenKernel:
+        return self._kernels(fits=False)
+
+    def _kernels(self, *, fits: bool) -> DrivenKernel:
+        found: dict[bool, DrivenKernel] = self.__dict__.setdefault("_compiled", {})
+        if fits not in found:
+            found[fits] = self._compile(fits)
+        return found[fits]
+
+    def _compile(self, fits: bool) -> DrivenKernel:
+        middle = np.full((1, len(self.free)), 0.5)
+        _, slopes = self._values(middle)
+        names = {each.name for each in self.free}
+        scaled = bool({GAIN, OFFSET} & {*names, *self.fixed})
+        request = Request(
+            parameters=tuple(each.name for each in self.free) if fits else (),
+            dependent=frozenset(slopes) if fits else frozenset(),
+            spikes=fits and self.drive.spikes is not None,
+            voltage=fits and self.drive.voltage is not None and self._weights[1] > 0,
+            potential=self._potential,
+            signal=(scaled, LATENCY in {*names, *self.fixed}),
+        )
+        return DrivenKernel(self._mirror(1), self._constants(1)({}, self._anchor), request)
+
+    def _mirror(self, size: int) -> NeuronMirror:
+        population = Population(self._program, (size,), dt=self.drive.dt)
+        backward = Backward(FastSigmoid(), detach_reset=True)
+        return NeuronMirror(population, self._defaults, backward, dtype=torch.float64)
+
+    def _constants_of(self, size: int) -> Constants:
+        population = Population(self._program, (size,), dt=self.drive.dt)
+        names = {each.name for each in self._own}
+        fixed = {n: value for n, value in self._defaults.items() if n not in names}
+        return Constants(population, fixed)
+
+    @property
+    def _anchor(self) -> Tensor:
+        return torch.zeros((), dtype=torch.float64)
+
+    def _values(self, u: Floats) -> tuple[dict[str, Floats], dict[tuple[str, str], Floats]]:
+        """Return the values of each name, and their derivatives with respect to each u (set)."""
+        size = len(u)
+        at = {each.name: (each.value(u[:, k]), each.slope(u[:, k])) for k, each in
+              enumerate(self.free)}  # fmt: skip
+        trained = {
+            each.name: TrainedParameter(self.model, each.name, at[each.name][0], torch.float64)
+            for each in self._own
+        }
+        with torch.enable_grad():
+            tensors = self._constants(size)(trained, self._anchor)
+        names = [*trained]
+        slopes: dict[tuple[str, str], Floats] = {}
+        for name, tensor in tensors.items():
+            if not tensor.requires_grad:
+                continue
+            raw = [trained[n].raw for n in names]
+            found = torch.autograd.grad(tensor.sum(), raw, retain_graph=True, allow_unused=True)
+            for other, gradient in zip(names, found, strict=True):
+                if gradient is not None:
+                    scale = trained[other].scale
+                    per_raw = scale.start if scale.logarithmic else scale.unit
+                    slopes[name, other] = gradient.numpy() * at[other][1] / per_raw
+        values: dict[str, Any] = {n: _whole(each.detach(), size) for n, each in tensors.items()}
+        values |= {name: np.full(size, value) for name, value in self.fixed.items()}
+        for each in self.free:
+            if each.name not in trained:
+                values[each.name], slopes[each.name, each.name] = at[each.name]
+        if LATENCY in values:  # in steps
+            values[LATENCY] = values[LATENCY] / self.drive.dt
+        if (LATENCY, LATENCY) in slopes:
+            slopes[LATENCY, LATENCY] = slopes[LATENCY, LATENCY] / self.drive.dt
+        return values, slopes
+
+
+def _whole(tensor: Tensor, size: int) -> Floats:
+    return np.broadcast_to(tensor.double().numpy(), (size,))

@@ -1,0 +1,353 @@
+"""The search for parameters: many starts at once, each by SciPy's trust-region least squares.
+
+Loss, gradient and information are those of `Objective`: the information is that of Gauss and
+Newton for potentials, of Fisher for spikes. All starts are evaluated together, in one pass over
+the recording.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.stats.qmc import Sobol
+
+from bioae.errors import InputError
+from bioae.files import atomic_output
+from bioae.trainers.fitting.terms import Floats, Losses, Objective
+
+#: Rates per ms at which the potential is pulled to the recorded one, in the stages of a search.
+COUPLINGS = (100.0, 10.0, 1.0, 0.3, 0.1, 0.0)
+
+#: Starts that end a stage within this distance in u go on as one.
+_SAME = 1e-3
+
+#: The relative change of the loss at which a stage ends, of all but the last stage.
+_ROUGH = 1e-4
+
+#: Rounds, samples of each, and the samples that the next round is drawn from; the widths in u.
+_ROUNDS, _SAMPLES, _ELITE, _SPREAD = 10, 192, 24, (0.003, 0.1)
+
+#: The least variance of samples in u.
+_LEAST = 1e-9
+
+#: Directions of less information than this, relative to the largest, do not move.
+_FLAT = 1e-14
+
+#: The offset of the loss in units of that at the start, see `_Lane`.
+_OFFSET = 10.0
+
+
+@dataclass
+class Descent:
+    """The state of a search, from which it resumes.
+
+    Attributes
+    ----------
+    start
+        The initial u of each start (start, parameter).
+    u
+        The best so far (start, parameter).
+    loss
+        Its loss (start).
+    stage
+        The number of finished stages.
+    finished
+        Whether each start has ended in the present stage (start).
+    evaluations
+        The number of evaluations of each start.
+    """
+
+    start: Floats
+    u: Floats
+    loss: Floats
+    stage: int
+    finished: NDArray[np.bool_]
+    evaluations: NDArray[np.int64]
+
+    @classmethod
+    def at(cls, points: Floats) -> Self:
+        """Return a search that begins at points (start, parameter)."""
+        count = len(points)
+        loss, finished = np.full(count, np.inf), np.zeros(count, bool)
+        return cls(points, points.copy(), loss, 0, finished, np.zeros(count, np.int64))
+
+    def save(self, path: Path) -> None:
+        """Write the state to a file."""
+        with atomic_output(path, overwrite=True) as part, part.open("wb") as file:
+            arrays: dict[str, Any] = {n: np.asarray(each) for n, each in vars(self).items()}
+            np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path, shape: tuple[int, int]) -> Self:
+        """Read a state of a number of starts and of parameters.
+
+        Raises
+        ------
+        InputError
+            If it is none, or that of another fit.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                values = {each.name: stored[each.name] for each in fields(cls)}
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                "this is no interrupted fit", where=str(path), found=str(error),
+                hint="Choose another path for `resume`",
+            ) from error  # fmt: skip
+        if values["u"].shape != shape:
+            raise InputError(
+                "the interrupted fit is another one", where=str(path),
+                expected="{} starts of {} parameters".format(*shape),
+                found="{} starts of {} parameters".format(*values["u"].shape),
+            )  # fmt: skip
+        return cls(**{**values, "stage": int(values["stage"])})
+
+
+def first_points(parameters: int, count: int, *, seed: int) -> Floats:
+    """Return points of a scrambled Sobol sequence (point, parameter)."""
+    points = Sobol(parameters, seed=seed).random_base2((count - 1).bit_length())
+    return np.asarray(points[:count])
+
+
+def screened(objective: Objective, points: Floats, starts: int) -> Floats:
+    """Return the points of the smallest losses."""
+    loss = np.nan_to_num(objective(points).total, nan=np.inf)
+    return points[np.argsort(loss, kind="stable")[:starts]]
+
+
+def descend(
+    objective: Objective,
+    state: Descent,
+    *,
+    couplings: Sequence[float] = (0.0,),
+    most: int = 100,
+    save: Callable[[Descent], None] = lambda _: None,
+    report: Callable[[int, float], None] = lambda *_: None,
+) -> Descent:
+    """Lower the loss of every start.
+
+    Parameters
+    ----------
+    objective
+        The loss.
+    state
+        The starts, or a search that was interrupted; it changes in place.
+    couplings
+        The rate per ms at which the potential is pulled to the recorded one in each stage.
+    most
+        The most evaluations of a start in a stage.
+    save
+        Called with the state after each evaluation of all starts.
+    report
+        Called with the number of finished stages, and the smallest loss of the present one.
+    """
+    for stage in range(state.stage, len(couplings)):
+        if not state.finished.any():
+            state.loss[:] = np.inf  # of another stage, it is not comparable
+        first = _merged(state.u)
+        lanes = [lane for lane in {*first} if not state.finished[lane]]
+        last = stage == len(couplings) - 1
+
+        def evaluate(lanes: list[int], u: Floats, stage: int = stage) -> list[_Local]:
+            losses = objective(u, coupling=couplings[stage])
+            state.evaluations[lanes] += 1
+            better = losses.total < state.loss[lanes]
+            for k in np.flatnonzero(better):
+                state.loss[lanes[k]], state.u[lanes[k]] = losses.total[k], u[k]
+            save(state)
+            report(stage, float(np.min(state.loss)))
+            return [_local(losses, k) for k in range(len(lanes))]
+
+        _search_all(evaluate, state, lanes, most, 1e-9 if last else _ROUGH)
+        state.u, state.loss = state.u[first], state.loss[first]
+        state.stage, state.finished = stage + 1, np.zeros(len(state.u), bool)
+    save(state)
+    return state
+
+
+def _merged(u: Floats) -> list[int]:
+    """Return for each start the first one at about the same place."""
+    near = np.abs(u[:, None] - u[None]).max(-1) < _SAME
+    return [int(np.argmax(row)) for row in near]
+
+
+def _search_all(
+    evaluate: Callable[[list[int], Floats], list[_Local]],
+    state: Descent,
+    lanes: Sequence[int],
+    most: int,
+    tolerance: float,
+) -> None:
+    """Search from several starts at once; their points are evaluated together."""
+    together = _Together(evaluate, len(lanes))
+
+    def search(lane: int) -> None:
+        try:
+            _search(lambda u: together(lane, u), state.u[lane].copy(), most, tolerance)
+            state.finished[lane] = True
+        finally:
+            together.leave()
+
+    if lanes:
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            for future in [pool.submit(search, lane) for lane in lanes]:
+                future.result()
+
+
+def most_coincident(
+    objective: Objective,
+    u: Floats,
+    information: Floats,
+    score: Callable[[NDArray[np.bool_]], Floats],
+    *,
+    seed: int,
+) -> Floats:
+    """Return parameters near the best one whose free run has the largest score (parameter).
+
+    Normal samples, at first as wide as the errors of the fit, move to the best of them round by
+    round (cross-entropy method: Rubinstein 1999, Methodology and Computing in Applied Probability
+    1:127).
+
+    Parameters
+    ----------
+    objective
+        The objective, whose free runs are scored.
+    u
+        The best parameters of several starts, the best first (start, parameter).
+    information
+        The information at the first.
+    score
+        Returns the scores of spikes (set, trial, time).
+    seed
+        The seed of the samples.
+    """
+    random = np.random.default_rng(seed)
+    eigenvalues, vectors = np.linalg.eigh(information)
+    widths = np.clip(1 / np.sqrt(np.maximum(eigenvalues, 1e-9)), *_SPREAD)
+    mean, root = u[0], vectors * widths
+    best, points = (-np.inf, u[0]), u
+    for _ in range(_ROUNDS):
+        drawn = mean + random.standard_normal((_SAMPLES, len(mean))) @ root.T
+        points = np.clip(np.concatenate([points, drawn]), 0.0, 1.0)
+        scores = score(objective.predict(points)[0])
+        order = np.argsort(-scores, kind="stable")[:_ELITE]
+        if scores[order[0]] > best[0]:
+            best = float(scores[order[0]]), points[order[0]]
+        points = points[order]
+        mean = points.mean(0)
+        root = np.linalg.cholesky(
+            np.cov(points.T).reshape(len(mean), -1) + _LEAST * np.eye(len(mean))
+        )
+    return np.asarray(best[1])
+
+
+@dataclass(frozen=True)
+class _Local:
+    """A loss, its gradient and information at one point."""
+
+    loss: float
+    gradient: Floats
+    information: Floats
+
+
+def _local(losses: Losses, k: int) -> _Local:
+    return _Local(float(losses.total[k]), losses.gradient[k], losses.information[k])
+
+
+def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, tolerance: float) -> None:
+    """Minimise a loss within 0 and 1.
+
+    Least squares see a residual of one number more than parameters, whose squared norm, gradient
+    and Gauss-Newton matrix are those of the loss, to which a constant is added.
+    """
+    known: dict[bytes, tuple[Floats, Floats]] = {}
+    offset: list[float] = []
+
+    def residual(u: Floats) -> tuple[Floats, Floats]:
+        key = u.tobytes()
+        if key not in known:
+            known.clear()
+            at = evaluate(u)
+            if not offset:
+                offset.append(_OFFSET * max(abs(at.loss), 1.0))
+            known[key] = _as_residual(at, offset[0])
+        return known[key]
+
+    inside = np.clip(u, 1e-9, 1 - 1e-9)
+    if not np.isfinite(residual(inside)[0]).all():
+        return
+
+    def values(u: Floats) -> Floats:
+        return residual(u)[0]
+
+    def jacobian(u: Floats) -> Floats:
+        return residual(u)[1]
+
+    least_squares(
+        values, inside, jac=jacobian, bounds=(0.0, 1.0),
+        ftol=tolerance / _OFFSET, xtol=1e-8, gtol=None, max_nfev=most,
+    )  # fmt: skip
+
+
+def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:
+    """Return a residual and its Jacobian with the loss, gradient and information of a point."""
+    count = len(at.gradient)
+    if not (np.isfinite(at.loss) and np.isfinite(at.gradient).all()):
+        return np.full(count + 1, np.nan), np.zeros((count + 1, count))
+    eigenvalues, vectors = np.linalg.eigh(at.information)
+    seen = eigenvalues > _FLAT * max(eigenvalues[-1], 1e-300)
+    roots = np.sqrt(np.where(seen, eigenvalues, 1.0))
+    jacobian = np.where(seen, roots, 0.0)[:, None] * vectors.T
+    reduced = np.where(seen, vectors.T @ at.gradient / roots, 0.0)
+    square, whole = float(reduced @ reduced), 2 * (at.loss + offset)
+    if square > whole:
+        reduced, square = reduced * np.sqrt(whole / square), whole
+    rest = np.sqrt(max(whole - square, 0.0))
+    return np.append(reduced, rest), np.vstack([jacobian, np.zeros(count)])
+
+
+class _Together:
+    """Evaluates the points of several threads in one call, once all of them wait for theirs."""
+
+    def __init__(self, evaluate: Callable[[list[int], Floats], list[_Local]], threads: int) -> None:
+        self._evaluate, self._threads = evaluate, threads
+        self._asked: dict[int, Floats] = {}
+        self._answers: dict[int, Any] = {}
+        self._changed = threading.Condition()
+
+    def __call__(self, lane: int, u: Floats) -> _Local:
+        """Return the result of a thread's point."""
+        with self._changed:
+            self._asked[lane] = u
+            self._serve()
+            self._changed.wait_for(lambda: lane in self._answers)
+            answer = self._answers.pop(lane)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+    def leave(self) -> None:
+        """Do not wait for this thread from now on."""
+        with self._changed:
+            self._threads -= 1
+            self._serve()
+
+    def _serve(self) -> None:
+        if not self._asked or len(self._asked) < self._threads:
+            return
+        lanes = sorted(self._asked)
+        try:
+            found: Sequence[Any] = self._evaluate(lanes, np.array([self._asked[k] for k in lanes]))
+        except BaseException as error:  # noqa: BLE001 - every thread raises it
+            found = [error] * len(lanes)
+        self._asked.clear()
+        self._answers.update(zip(lanes, found, strict=True))
+        self._changed.notify_all()

@@ -1,0 +1,406 @@
+"""C++ of the steps of a neuron that a recording drives, with its losses and sensitivities.
+
+The mirror's own statements are recorded on symbols and differentiated forwards: with each value go
+its derivatives with respect to the free parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from torch import Tensor
+
+from bioae.equations.driven import SIGNAL
+from bioae.equations.program import INPUT
+from bioae.trainers.fitting.terms import COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
+from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.cpp import FORMS, head, kind_of, name_of
+from bioae.trainers.mirror.compiled.graph import Graph, Node, Symbol, symbol
+from bioae.trainers.mirror.compiled.layer import Symbols
+from bioae.trainers.mirror.compiled.plan import STARTS
+from bioae.trainers.mirror.compiled.tangents import Tangents
+from bioae.trainers.mirror.compiled.unsupported import Unsupported
+from bioae.trainers.mirror.neuron import NeuronMirror
+
+#: Lanes of a block: a vector of the processor.
+_WIDTH = 8
+
+#: The distance above threshold, in units of its scale, at which a teacher-forced neuron that does
+#: not fire is held: from there its equations may run away.
+_HELD = 3.0
+
+_QUICK = {"exp": "quick_exp({})", "tanh": "quick_tanh({})"}
+
+_FUNCTION = """
+extern "C" void run(const Driven& s) {{
+  const long blocks = (s.lanes + {width} - 1) / {width}, sets = s.lanes / s.trials;
+  #pragma omp parallel for schedule(dynamic)
+  for (long block = 0; block < blocks; ++block) {{
+    long set[{width}], trial[{width}];
+    R {arrays};
+    for (int i = 0; i < {width}; ++i) {{
+      const long lane = block * {width} + i < s.lanes ? block * {width} + i : s.lanes - 1;
+      set[i] = lane / s.trials, trial[i] = lane % s.trials;
+      {start}
+    }}
+    for (long n = -s.settle; n < s.samples; ++n) {{
+      const R now = n * s.dt;
+      const bool running = n >= 0;
+      #pragma omp simd
+      for (int i = 0; i < {width}; ++i) {{
+        const long at = trial[i] * s.samples + (running ? n : 0);
+        {body}
+      }}
+    }}
+    for (int i = 0; i < {width} && block * {width} + i < s.lanes; ++i) {{
+      const long lane = block * {width} + i;
+      {end}
+    }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """The contents of a kernel.
+
+    Attributes
+    ----------
+    parameters
+        The free parameters; none: the neuron runs freely, and spikes and potential are recorded.
+    dependent
+        The pairs of a value and a free parameter that it depends on.
+    spikes, voltage
+        Whether spikes and potential are compared with a recording.
+    potential
+        The variable that is the potential.
+    signal
+        Whether gain and offset, and a latency, apply to the input.
+    """
+
+    parameters: tuple[str, ...]
+    dependent: frozenset[tuple[str, str]]
+    spikes: bool
+    voltage: bool
+    potential: str
+    signal: tuple[bool, bool] = (False, False)
+
+
+class DrivenSource:
+    """The source of a driven neuron's steps.
+
+    Parameters
+    ----------
+    neuron
+        The mirror of the driven model; its resets are detached: they happen at recorded spikes.
+    initial
+        Its parameters, constants and initial states, see `NeuronMirror.constants`.
+    request
+        The contents.
+
+    Attributes
+    ----------
+    text
+        The C++.
+    names
+        The values that it reads, in order: of `initial`, and of this module.
+    seeds
+        The pairs of a value and a free parameter whose derivatives it reads, in order.
+
+    Raises
+    ------
+    Unsupported
+        If the model contains an operation that is not compiled.
+    """
+
+    def __init__(
+        self, neuron: NeuronMirror, initial: Mapping[str, Tensor], request: Request
+    ) -> None:
+        self.request = request
+        self._graph = Graph()
+        self._step = Step(self._graph)
+        self._trace(neuron, initial)
+        self._sensitivities()
+        self.text = self._source()
+
+    def _trace(self, neuron: NeuronMirror, initial: Mapping[str, Tensor]) -> None:
+        """Record a step, at whose start the potential is compared, and at its threshold spikes."""
+        graph, request, step = self._graph, self.request, self._step
+        if neuron.program.draws:
+            raise Unsupported("a model with noise")
+        for name in neuron.program.timed:
+            if name != SIGNAL:
+                raise Unsupported(f"the timed array {name!r} besides the recording")
+        leaf = self._leaf
+        scaled, _ = request.signal
+        recorded = leaf("signal")
+        signal = leaf(OFFSET) + leaf(GAIN) * recorded if scaled else recorded
+        symbols = Symbols(step, neuron, initial, lookup=lambda _: signal)
+        values = symbols.values
+        potential = values[request.potential]
+        self._residual = self._logit = None
+        if request.voltage:
+            data = Symbol(graph, graph.leaf("data"))
+            known = graph.leaf("known", "condition")
+            error = graph.make("where", known, (potential - data).node, graph.literal(0.0))
+            counts = graph.make(
+                "where", graph.leaf("compared", "condition"), error, graph.literal(0.0)
+            )
+            self._residual = (leaf(SCALE) * Symbol(graph, counts)).node
+            values[request.potential] = potential - leaf(COUPLING) * Symbol(graph, error)
+        arrived = {} if neuron.program.timed else {INPUT: signal}
+        forced = Symbol(graph, graph.leaf("forced", "condition"))
+        self._ready: Node | None = None
+
+        def at_threshold(now: dict[str, Any]) -> None:
+            x = symbol(graph, symbols.neuron.excess(now))
+            below = x < 0.0
+            bounded = Symbol(
+                graph, graph.make("where", below.node, x.node, _do(graph, "tanh", x.node))
+            )
+            self._x = x
+            self._logit = (bounded / leaf(WIDTH) + leaf("logit shift")).node
+            if neuron.program.refractory:
+                self._ready = symbol(graph, now["not_refractory"]).node
+
+        teaching = request.spikes
+        symbols.neuron.step(
+            values, arrived,  # type: ignore[arg-type]
+            at_threshold=at_threshold if teaching else None,
+            fired=forced if teaching else None,  # type: ignore[arg-type]
+        )  # fmt: skip
+        symbols.carry()
+        if teaching and neuron.program.reset:
+            held = (self._x > _HELD).node
+            held = graph.make(
+                "and", held, graph.make("not", forced.node, kind="condition"), kind="condition"
+            )
+            for name, (before, after) in step.carried.items():
+                kept = graph.make("where", held, before, after, kind=before.kind)
+                step.carried[name] = before, kept
+
+    def _leaf(self, name: str) -> Symbol:
+        return Symbol(self._graph, self._graph.leaf(name))
+
+    def _sensitivities(self) -> None:
+        """Differentiate the step with respect to each free parameter."""
+        graph, step, request = self._graph, self._step, self.request
+        ends = [node for node in (self._residual, self._logit) if node is not None]
+        carried = {n: pair for n, pair in step.carried.items() if pair[0].kind == "number"}
+        self._tangents: dict[str, dict[str, tuple[Node, Node | None]]] = {}
+        self._slopes: dict[str, list[Node | None]] = {}
+        for name in request.parameters:
+            leaves = {leaf for leaf, parameter in request.dependent if parameter == name}
+            seeds = {
+                graph.leaf(leaf): graph.leaf(f"seed {name} {leaf}")
+                for leaf in leaves - step.carried.keys()
+            }
+            if name == LATENCY:
+                seeds[graph.leaf("signal")] = graph.make(
+                    "mul", graph.leaf("signal slope"), seeds[graph.leaf(LATENCY)]
+                )
+            active = leaves & carried.keys()
+            while True:
+                before = {n: graph.leaf(f"tangent {name} {n}") for n in sorted(active)}
+                tangents = Tangents(graph, seeds | {carried[n][0]: t for n, t in before.items()})
+                after = dict(zip(carried, tangents(p[1] for p in carried.values()), strict=True))
+                reached = {n for n, tangent in after.items() if tangent is not None}
+                if reached <= active:
+                    break
+                active |= reached
+            self._tangents[name] = {n: (before[n], after[n]) for n in sorted(active)}
+            self._slopes[name] = tangents(ends)
+
+    def _source(self) -> str:
+        """Return the C++ and set the order of its arguments."""
+        step, request, parameters = self._step, self.request, self.request.parameters
+        self._ends: list[Node] = []
+        carried = {n: pair for n, pair in step.carried.items() if n in self._needed()}
+        updates: list[str] = []
+        arrays: list[str] = []
+        for k, (_, after) in enumerate(carried.values()):
+            arrays.append(f"b{k}[{_WIDTH}]")
+            updates.append(f"b{k}[i] = R({self._end(after)});")
+        tangents = [(p, n) for p in parameters for n in self._tangents[p] if n in carried]
+        for k, (parameter, name) in enumerate(tangents):
+            arrays.append(f"t{k}[{_WIDTH}]")
+            node = self._tangents[parameter][name][1]
+            updates.append(f"t{k}[i] = {'R(0)' if node is None else self._end(node)};")
+        losses = self._losses() if parameters else self._records()
+        reached = self._graph.reached(self._ends)
+        leaves = [node.text for node in reached if node.operation == "leaf"]
+        fixed = [n for n in leaves if n not in carried and not _of_step(n)]
+        self.names = [*(n for n in carried if n not in STARTS), *fixed]
+        self.seeds = [
+            (leaf, parameter)
+            for parameter in parameters
+            for leaf in sorted(leaf for leaf, p in request.dependent if p == parameter)
+            if f"seed {parameter} {leaf}" in leaves or (parameter, leaf) in tangents
+        ]
+        places = {name: k for k, name in enumerate(self.names)}
+        seeds = {pair: k for k, pair in enumerate(self.seeds)}
+        start = []
+        for k, name in enumerate(carried):
+            value = f"R({float(STARTS[name])!r})" if name in STARTS else _row("par", places[name])
+            start.append(f"b{k}[i] = {value};")
+        for k, (parameter, name) in enumerate(tangents):
+            place = seeds.get((name, parameter))
+            start.append(f"t{k}[i] = {'R(0)' if place is None else _row('seed', place)};")
+        for k, name in enumerate(fixed):
+            arrays.append(f"p{k}[{_WIDTH}]")
+            start.append(f"p{k}[i] = {_row('par', places[name])};")
+        slopes = [pair for pair in self.seeds if f"seed {pair[1]} {pair[0]}" in leaves]
+        for k, pair in enumerate(slopes):
+            arrays.append(f"q{k}[{_WIDTH}]")
+            start.append(f"q{k}[i] = {_row('seed', seeds[pair])};")
+        names = {step.carried[n][0]: f"b{k}[i]" for k, n in enumerate(carried)}
+        names |= {self._tangents[p][n][0]: f"t{k}[i]" for k, (p, n) in enumerate(tangents)}
+        leaf = self._graph.leaf
+        names |= {leaf(n): f"p{k}[i]" for k, n in enumerate(fixed)}
+        names |= {leaf(f"seed {p} {n}"): f"q{k}[i]" for k, (n, p) in enumerate(slopes)}
+        sums, end = self._outputs()
+        arrays += [f"{name}[{_WIDTH}]" for name in sums]
+        start += [f"{name}[i] = 0;" for name in sums]
+        body = [self._data(), *(_declared(node, names, quick=bool(parameters)) for node in reached)]
+        text = _FUNCTION.format(
+            width=_WIDTH, arrays=", ".join(arrays), start="\n      ".join(start),
+            body="\n        ".join([*filter(None, body), *losses, *updates]),
+            end="\n      ".join(end),
+        )  # fmt: skip
+        template = files("bioae.trainers.fitting") / "templates" / "driven.cpp"
+        return "\n".join([head("double"), template.read_text(encoding="utf-8"), text])
+
+    def _needed(self) -> set[str]:
+        """Return the carried values that the outputs depend on."""
+        ends = [n for n in (self._residual, self._logit, self._ready) if n is not None]
+        if not self.request.parameters:
+            ends = [self._step.values["_fired"], self._step.carried[self.request.potential][0]]
+        needed: set[str] = set()
+        while True:
+            reached = set(self._graph.reached(ends))
+            now = {n for n, (before, _) in self._step.carried.items() if before in reached}
+            if now <= needed:
+                return needed
+            needed |= now
+            ends += [self._step.carried[n][1] for n in now]
+
+    def _end(self, node: Node) -> str:
+        self._ends.append(node)
+        return name_of(node)
+
+    def _data(self) -> str:
+        """Return the declarations of the recording's values in a step."""
+        _, late = self.request.signal
+        lines = []
+        if late:
+            lines += [
+                "const R place = R(n) - s.latency[set[i]];",
+                "const R last = R(s.samples - 1);",
+                "const R inside = place < 0 ? R(0) : place > last ? last : place;",
+                "const long low = long(inside), high = low + 1 < s.samples ? low + 1 : low;",
+                "const R part = inside - R(low), first = s.signal[trial[i] * s.samples + low];",
+                "const R rise = s.signal[trial[i] * s.samples + high] - first;",
+                "const R signal = running ? first + part * rise : R(0);",
+                "const R signal_slope = running ? -rise : R(0);",
+            ]
+        else:
+            lines.append("const R signal = running ? s.signal[at] : R(0);")
+        if self.request.voltage:
+            lines.append("const R given = s.voltage[at];")
+            lines.append("const bool known = running & (given == given);")
+            lines.append("const R data = known ? given : R(0);")
+            lines.append("const bool compared = known & (s.compared[at] != 0);")
+        if self.request.spikes:
+            lines.append("const bool forced = running & (s.spikes[at] != 0);")
+        return "\n        ".join(lines)
+
+    def _losses(self) -> list[str]:
+        """Return the statements that add a step to the sums."""
+        lines, count = [], len(self.request.parameters)
+        pairs = [(p, q) for p in range(count) for q in range(p + 1)]
+        slopes = [*self._slopes.values()]
+        place = 0
+        for kind, node in (("v", self._residual), ("s", self._logit)):
+            if node is None:
+                continue
+            each = [None if (s := slope[place]) is None else self._end(s) for slope in slopes]
+            place += 1
+            value = self._end(node)
+            if kind == "v":
+                lines += [f"lv[i] += R(0.5) * {value} * {value};", f"const R gv = {value};"]
+                lines += ["const R hv = compared ? R(1) : R(0);"]
+            else:
+                ready = "true" if self._ready is None else self._end(self._ready)
+                lines += [
+                    f"const R z = {value}, e = quick_exp(-std::fabs(z)), y = forced ? R(1) : R(0);",
+                    f"const R hs = (running & (s.counted[at] != 0) & {ready}) ? R(1) : R(0);",
+                    "const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;",
+                    "ls[i] += hs * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));",
+                    "const R gs = s.weight * hs * (chance - y);",
+                    "const R ws = s.weight * hs * chance * (R(1) - chance);",
+                ]
+            weight = {"v": "hv", "s": "ws"}[kind]
+            for p, slope in enumerate(each):
+                if slope is not None:
+                    lines.append(f"g{p}[i] += g{kind} * {slope};")
+                    lines.append(f"const R x{kind}{p} = {weight} * {slope};")
+            for k, (p, q) in enumerate(pairs):
+                if each[p] is not None and each[q] is not None:
+                    lines.append(f"f{k}[i] += x{kind}{p} * {each[q]};")
+        return lines
+
+    def _records(self) -> list[str]:
+        before = self._step.carried[self.request.potential][0]
+        fired = self._end(self._step.values["_fired"])
+        potential = self._end(before)
+        return [
+            "const long to = (set[i] * s.trials + trial[i]) * s.samples + n;",
+            f"if (running) {{ s.out[to] = {potential}; s.fired[to] = {fired}; }}",
+        ]
+
+    def _outputs(self) -> tuple[list[str], list[str]]:
+        """Return the names of sums, and the statements that write them."""
+        count = len(self.request.parameters)
+        if not count:
+            return [], []
+        pairs = count * (count + 1) // 2
+        sums = ["ls", "lv", *(f"g{p}" for p in range(count)), *(f"f{k}" for k in range(pairs))]
+        end = ["s.loss[lane] = ls[i], s.loss[s.lanes + lane] = lv[i];"]
+        end += [f"s.gradient[lane * {count} + {p}] = g{p}[i];" for p in range(count)]
+        end += [f"s.information[lane * {pairs} + {k}] = f{k}[i];" for k in range(pairs)]
+        return sums, end
+
+
+_OF_STEP = {
+    "t": "now", "signal": "signal", "signal slope": "signal_slope", "data": "data",
+    "known": "known", "compared": "compared", "forced": "forced", "logit shift": "s.logit_shift",
+}  # fmt: skip
+
+
+def _of_step(name: str) -> bool:
+    return name in _OF_STEP or name.startswith(("seed ", "tangent "))
+
+
+def _row(array: str, place: int) -> str:
+    return f"s.{array}[{place} * sets + set[i]]"
+
+
+def _declared(node: Node, names: Mapping[Node, str], *, quick: bool) -> str:
+    """Return the declaration of a node's value."""
+    if node.operation == "literal":
+        return ""
+    if node.operation == "leaf":
+        value = names.get(node) or _OF_STEP[node.text]
+        value += " != 0" if node.kind == "condition" and node in names else ""
+    else:
+        forms = {**FORMS, **(_QUICK if quick else {})}
+        value = forms[node.operation].format(*map(name_of, node.arguments))
+    return f"const {kind_of(node)} {name_of(node)} = {value};"
+
+
+def _do(graph: Graph, operation: str, *arguments: Node) -> Node:
+    return graph.make(operation, *arguments)

@@ -1,0 +1,125 @@
+"""The terms that the parts of a fit share: names, free parameters, recordings as arrays, losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: Names besides those of the model: they contain a space, which no model's name does.
+GAIN, OFFSET, LATENCY = "recording gain", "recording offset", "recording latency"
+WIDTH, COUPLING, SCALE = "noise width", "voltage coupling", "voltage scale"
+
+
+@dataclass(frozen=True)
+class FreeParameter:
+    """A free parameter, which the search moves as a number u from 0 to 1.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    low, high
+        Its bounds in base units: u is linear in its logarithm between positive bounds a factor
+        of 3 or more away from each other, else in its value.
+    unit
+        Its base unit.
+    """
+
+    name: str
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether u is linear in the parameter's logarithm."""
+        return self.low > 0 and self.high >= 3 * self.low
+
+    def value(self, u: Floats) -> Floats:
+        """Return the values in base units."""
+        if self.logarithmic:
+            return np.asarray(self.low * (self.high / self.low) ** u)
+        return np.asarray(self.low + (self.high - self.low) * u)
+
+    def slope(self, u: Floats) -> Floats:
+        """Return the derivative of the value with respect to u."""
+        if self.logarithmic:
+            return np.asarray(self.value(u) * np.log(self.high / self.low))
+        return np.full(np.shape(u), self.high - self.low)
+
+    def place(self, value: float) -> float:
+        """Return the u of a value."""
+        if self.logarithmic:
+            return float(np.log(value / self.low) / np.log(self.high / self.low))
+        return (value - self.low) / (self.high - self.low)
+
+
+class Losses(NamedTuple):
+    """The losses of sets of parameters.
+
+    Attributes
+    ----------
+    total
+        The weighted sum (set).
+    gradient, information
+        Of the total, with respect to each u (set, parameter), (set, parameter, parameter).
+    spikes
+        The negative log-likelihood of the spikes (set).
+    voltage
+        Half the sum of squared residuals, over the squared standard deviation of the noise (set).
+    """
+
+    total: Floats
+    gradient: Floats
+    information: Floats
+    spikes: Floats
+    voltage: Floats
+
+
+class Drive(NamedTuple):
+    """The part of a recording that drives neurons, and that they are compared with.
+
+    Attributes
+    ----------
+    signal
+        The input (trial, time).
+    dt
+        The time step in seconds.
+    spikes
+        The recorded spikes (trial, time), or None.
+    counted
+        The steps that count for the likelihood of spikes (trial, time), or None: all.
+    voltage
+        The recorded potential (trial, time), NaN where it is not known, or None.
+    compared
+        Where the potential counts for the loss (trial, time), or None: everywhere.
+    """
+
+    signal: Floats
+    dt: float
+    spikes: NDArray[np.bool_] | None = None
+    counted: NDArray[np.bool_] | None = None
+    voltage: Floats | None = None
+    compared: NDArray[np.bool_] | None = None
+
+
+class Objective(Protocol):
+    """The loss of sets of parameters on a recording; each parameter is a u from 0 to 1."""
+
+    @property
+    def free(self) -> tuple[FreeParameter, ...]:
+        """The free parameters."""
+
+    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
+        """Return the losses (set) of parameters (set, parameter).
+
+        `coupling` is the rate per ms at which the potential is pulled to the recorded one.
+        """
+
+    def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
+        """Return the spikes and the potential of the freely running neuron (set, trial, time)."""
