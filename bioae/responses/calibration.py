@@ -7,10 +7,9 @@ by which a model's unit of weight is multiplied so that the model responds like 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bioae.checks import array, number, one_of
@@ -29,6 +28,9 @@ from bioae.responses.isolated import (
     time_step,
 )
 from bioae.units import has_unit
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Drives: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = Callable[[Drives], NDArray[np.int64]]
@@ -173,7 +175,9 @@ def rate_curve(
     fired = _raster(neuron, chosen * drive_scale(per, step), steps)
     neuron.check_finite()
     rate = fired[skipped:].sum(axis=0) / ((steps - skipped) * step)
-    return xr.DataArray(
+    from xarray import DataArray
+
+    return DataArray(
         rate, dims="drive", coords={"drive": ("drive", chosen, drive_attributes(per))}, name="rate",
         attrs={"long_name": "firing rate", "units": "Hz", "dt_ms": step * 1e3},
     )  # fmt: skip

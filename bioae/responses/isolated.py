@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-import xarray as xr
 from brian2 import Equations
 from brian2.units import Quantity
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,9 @@ from bioae.equations.quantities import constants, evaluate, text_of, time_in_sec
 from bioae.errors import InputError, ModelError
 from bioae.networks.schedule import SCHEDULES, ScheduleName
 from bioae.noise import START_STEP, Key, draw, settling_noise
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: The unit of time of a drive.
 Per: TypeAlias = Literal["step", "ms"]
@@ -279,7 +281,9 @@ def step_response(
         traces[n] = [np.ravel(neuron.values[name])[0] for name in names]
     neuron.check_finite()
     time = np.arange(len(course)) * step * 1e3
-    return xr.Dataset(
+    from xarray import Dataset
+
+    return Dataset(
         {
             "drive": ("time", course, drive_attributes(per)),
             "spike": ("time", spikes, {"long_name": "spikes"}),
