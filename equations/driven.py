@@ -122,24 +122,12 @@ def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronMode
 
 
 def potential(model: NeuronModel) -> str:
-    """Return the membrane potential: the variable ``v``, or the one that the threshold names.
-
-    Raises
-    ------
-    InputError
-        If no variable is known to be it.
-    """
-    variables = _differential(model)
-    named = [n for n in variables if re.search(rf"\b{n}\b", model.threshold or "")]
-    voltages = [n for n, unit in variables.items() if unit_name(unit) == "volt"]
-    for candidates in (["v"] if "v" in variables else [], named, voltages):
-        if len(candidates) == 1:
-            return candidates[0]
-    raise InputError(
-        "it is open which variable is the potential", where=model.name,
-        expected="a variable `v`, or one variable in the threshold", found=", ".join(variables),
-        hint="Name it: voltage=NAME",
-    )  # fmt: skip
+    """Return the membrane potential: ``v``, the first variable in the threshold, or `input`."""
+    variables = [n for n in _units(model) if n not in model.parameters]
+    if "v" in variables:
+        return "v"
+    named = [n for n in re.findall(r"\w+", model.threshold or "") if n in variables]
+    return named[0] if named else model.decoded
 
 
 def unit_of(model: NeuronModel, name: str) -> Quantity:
@@ -156,7 +144,7 @@ def unit_of(model: NeuronModel, name: str) -> Quantity:
             f"the model has no variable {name!r}", where=model.name,
             expected=f"one of {', '.join(units)}", hint=did_you_mean(name, units),
         )  # fmt: skip
-    return Quantity(1.0, dim=units[name].dim)
+    return units[name]
 
 
 def _units(model: NeuronModel) -> dict[str, Any]:

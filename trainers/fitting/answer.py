@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from brian2 import second
 from brian2.units import Quantity
+from brian2.units.fundamentalunits import get_dimensions
 from numpy.typing import NDArray
 
 from bioae.analysis import coincidence_factor, explained_variance, md_star, psth
@@ -148,8 +149,9 @@ class Fit(Shown):
         spikes = [np.flatnonzero(row) * dt * second for row in fired]
         unit = self._problem.potential_unit
         return Recording(
-            Quantity(given.input, dim=given.input_unit.dim), dt=given.dt, name="prediction",
-            voltage=Quantity(voltage, dim=unit.dim),
+            Quantity(given.input, dim=get_dimensions(given.input_unit)),
+            dt=given.dt, name="prediction",
+            voltage=Quantity(voltage, dim=get_dimensions(unit)),
             spikes=spikes if self.neuron.threshold is not None else None,
         )  # fmt: skip
 

@@ -82,7 +82,7 @@ def search(
         lowest = objective(state.u[[int(np.argmin(state.loss))]])
         noise *= float(np.sqrt(2 * lowest.voltage[0] / stated.compared_samples))
         objective = objective.with_noise(max(noise, 1e-12))
-        state = replace(state, loss=objective(state.u).total, stage=0)
+        state = replace(state, loss=objective(state.u).total, stage=0, ends=state.u[None])
         if stated.spikes and stated.weights[0] > 0:  # the weight of the voltage is another one
             state = _descended(objective, state, (0.0,), evaluations, progress=False)
     window = options.get("coincidence")

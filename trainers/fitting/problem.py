@@ -9,12 +9,12 @@ from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 from brian2.units import Quantity
-from brian2.units.fundamentalunits import have_same_dimensions
-from numpy.typing import NDArray
+from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
 
 from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven, place_of_input, potential, unit_of
 from bioae.equations.library import NeuronLike, load_neuron
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, did_you_mean
@@ -132,6 +132,11 @@ def problem(
     """Check the arguments of a fit, see `bioae.fit`."""
     model, known = load_neuron(neuron), options.get("known", {})
     weights = options.get("weights", (1.0, 1.0))
+    if lower(model).draws:
+        raise InputError(
+            "a model with noise cannot be fitted", where=model.name,
+            hint="Leave its noise out: the `width` of the escape noise is fitted",
+        )  # fmt: skip
     _check_recording(model, recording)
     spikes = recording.spikes is not None and model.threshold is not None
     compares = recording.voltage is not None and weights[1] > 0
@@ -183,7 +188,7 @@ def problem(
     within = model.with_parameters(middle).model_copy(update={"trainable": texts})
     dt = f"{float(recording.dt)!r}*second"
     if place is not None:
-        within = driven(within, place, Quantity([0.0], dim=effective.dim), dt=dt)
+        within = driven(within, place, Quantity([0.0], dim=get_dimensions(effective)), dt=dt)
     windows = tuple(
         (time_in_seconds_or_zero(begin), time_in_seconds_or_zero(end))
         for begin, end in options.get("leave_out", ())
@@ -263,9 +268,9 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
 def _driving_unit(recording: Recording, gain: Any) -> Quantity:
     """Return the unit of the input after its gain."""
     if gain is None:
-        return Quantity(1.0, dim=recording.input_unit.dim)
+        return Quantity(1.0, dim=get_dimensions(recording.input_unit))
     factor = evaluate(str(readable(gain)), where="bounds of gain")
-    return Quantity(1.0, dim=factor.dim * recording.input_unit.dim)
+    return Quantity(1.0, dim=get_dimensions(factor) * get_dimensions(recording.input_unit))
 
 
 def number_in(value: Any, unit: Any, where: str) -> float:
@@ -308,20 +313,24 @@ def _check_compared(model: NeuronModel, recording: Recording, spikes: bool, volt
             hint="Fit its voltage, or another recording",
         )  # fmt: skip
     if spikes and recording.spikes:
-        _check_intervals(model, recording.spikes, recording.name)
+        _check_intervals(model, recording)
 
 
-def _check_intervals(model: NeuronModel, trains: Iterable[NDArray[np.float64]], where: str) -> None:
-    """Reject spikes that are closer than the model's refractory time."""
+def _check_intervals(model: NeuronModel, recording: Recording) -> None:
+    """Reject spikes that are closer than the model's refractory time, in whole steps as Brian2."""
     try:
-        shortest = float(evaluate(model.refractory or "", parameter_values(model), where=where))
+        time = float(
+            evaluate(model.refractory or "", parameter_values(model), where=recording.name)
+        )
     except InputError:
         return  # a condition, or none
-    for trial, train in enumerate(trains):
-        found = float(np.diff(train).min(initial=np.inf))
-        if found < shortest * (1 - 1e-6):
+    shortest = int(time / float(recording.dt) + 1e-3)
+    for trial, fired in enumerate(recording.spike_steps()):
+        found = int(np.diff(np.flatnonzero(fired)).min(initial=recording.steps))
+        if found < shortest:
             raise InputError(
                 "two spikes are closer than the model's refractory time",
-                where=f"{where}, trial {trial}", expected=f"{model.refractory} or more",
-                found=f"{found * 1e3:.4g} ms", hint="Shorten `refractory` in the model",
+                where=f"{recording.name}, trial {trial}", expected=f"{model.refractory} or more",
+                found=f"{found * float(recording.dt) * 1e3:.4g} ms",
+                hint="Shorten `refractory` in the model",
             )  # fmt: skip

@@ -63,6 +63,8 @@ class Descent:
         Whether each start has ended in the present stage (start).
     evaluations
         The number of evaluations of each start.
+    ends
+        Where each start was at the beginning, and after each stage (stage, start, parameter).
     """
 
     start: Floats
@@ -71,13 +73,15 @@ class Descent:
     stage: int
     finished: NDArray[np.bool_]
     evaluations: NDArray[np.int64]
+    ends: Floats
 
     @classmethod
     def at(cls, points: Floats) -> Self:
         """Return a search that begins at points (start, parameter)."""
         count = len(points)
         loss, finished = np.full(count, np.inf), np.zeros(count, bool)
-        return cls(points, points.copy(), loss, 0, finished, np.zeros(count, np.int64))
+        counts = np.zeros(count, np.int64)
+        return cls(points, points.copy(), loss, 0, finished, counts, points[None].copy())
 
     def save(self, path: Path) -> None:
         """Write the state to a file."""
@@ -152,6 +156,8 @@ def descend(
     for stage in range(state.stage, len(couplings)):
         if not state.finished.any():
             state.loss[:] = np.inf  # of another stage, it is not comparable
+            if stage:
+                state.u = _best_so_far(objective, state.ends, couplings[stage])
         first = _merged(state.u)
         lanes = [lane for lane in {*first} if not state.finished[lane]]
         last = stage == len(couplings) - 1
@@ -169,8 +175,22 @@ def descend(
         _search_all(evaluate, state, lanes, most, 1e-9 if last else _ROUGH)
         state.u, state.loss = state.u[first], state.loss[first]
         state.stage, state.finished = stage + 1, np.zeros(len(state.u), bool)
+        state.ends = np.concatenate([state.ends, state.u[None]])
     save(state)
     return state
+
+
+def _best_so_far(objective: Objective, ends: Floats, coupling: float) -> Floats:
+    """Return for each start the end of an earlier stage with the smallest loss in this one.
+
+    A stage may lead away: noise that is coupled in changes the best parameters.
+    """
+    points = ends.reshape(-1, ends.shape[-1])
+    first = np.array(_merged(points))
+    lanes, inverse = np.unique(first, return_inverse=True)
+    loss = np.nan_to_num(objective(points[lanes], coupling=coupling).total, nan=np.inf)
+    best = np.argmin(loss[inverse].reshape(ends.shape[:2]), axis=0)
+    return np.asarray(ends[best, np.arange(ends.shape[1])])
 
 
 def _merged(u: Floats) -> list[int]:
