@@ -16,6 +16,7 @@ _COMMANDS = {
     "simulate": "Simulate a trained network in Brian2 or PyTorch.",
     "analyze": "Measure firing and reconstruction in one or more results, and write a report.",
     "parity": "Compare the PyTorch mirror with Brian2, spike for spike.",
+    "fit": "Fit a neuron model's parameters to a recording, by gradient.",
     "import-nir": "Convert a NIR graph from snnTorch, norse or others to a trained network.",
     "export-nir": "Write a trained network as a NIR graph, for snnTorch, norse and others.",
     "export-script": "Write a trained network as a plain Brian2 script, with its weights.",

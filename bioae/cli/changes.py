@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from bioae.cli.options import check_effect, decimal
+from bioae.cli.options import assigned, check_effect, decimal
 from bioae.errors import InputError, NetworkError
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bioae.networks.network import Network
     from bioae.responses.calibration import Calibration
     from bioae.runs.assessment import Baseline
-
-Value = TypeVar("Value")
 
 #: Headings of the printed table, short enough for 80 columns, and their numbers.
 _COLUMNS = {"Hz": "rate_hz_mean", "dead": "dead_fraction", "bursting": "bursting_fraction"}
@@ -68,9 +66,9 @@ def changed(
     read, or NetworkError if a change does not fit.
     """
     expected = "a parameter and its value, such as tau=10*ms or latent.tau=10*ms"
-    values = _assigned(parameters, str, where="--parameter", expected=expected)
+    values = assigned(parameters, str, where="--parameter", expected=expected)
     expected = "a parameter and its coefficient of variation, such as tau=0.1"
-    coefficients = _assigned(spread, decimal, where="--spread", expected=expected)
+    coefficients = assigned(spread, decimal, where="--spread", expected=expected)
     # Values of one layer come last, whatever the order of the options.
     for name, value in sorted(values.items(), key=lambda item: "." in item[0]):
         layer, _, parameter = name.rpartition(".")
@@ -96,26 +94,6 @@ def _naming(option: str) -> Iterator[None]:
         raise NetworkError(
             error.what, where=option, expected=error.expected, found=error.found, hint=error.hint
         ) from error
-
-
-def _assigned(
-    texts: Sequence[str], read: Callable[[str], Value], *, where: str, expected: str
-) -> dict[str, Value]:
-    """Read texts such as ``name=value``."""
-    values: dict[str, Value] = {}
-    for text in texts:
-        name, _, value = map(str.strip, text.partition("="))
-        try:
-            if not name or not value:
-                raise ValueError
-            read_value = read(value)
-        except ValueError:
-            what = f"the {where.removeprefix('--')} cannot be read"
-            raise InputError(what, where=where, expected=expected, found=repr(text)) from None
-        if name in values:
-            raise InputError("a parameter is named twice", where=where, found=repr(name))
-        values[name] = read_value
-    return values
 
 
 def _background(text: str) -> float | tuple[float, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from bioae.errors import InputError, shortened
+
+Value = TypeVar("Value")
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -41,6 +43,26 @@ def decimal(text: str) -> float:
     return float(text)
 
 
+def assigned(
+    texts: Sequence[str], read: Callable[[str], Value], *, where: str, expected: str
+) -> dict[str, Value]:
+    """Read texts such as ``name=value``."""
+    values: dict[str, Value] = {}
+    for text in texts:
+        name, _, value = map(str.strip, text.partition("="))
+        try:
+            if not name or not value:
+                raise ValueError
+            read_value = read(value)
+        except ValueError:
+            what = f"the {where.removeprefix('--')} cannot be read"
+            raise InputError(what, where=where, expected=expected, found=repr(text)) from None
+        if name in values:
+            raise InputError("a name is there twice", where=where, found=repr(name))
+        values[name] = read_value
+    return values
+
+
 def _integer(text: str) -> int:
     """Return a whole number; of what libraries read too, reject 1.5, "1_0" and other scripts."""
     if not _WHOLE.fullmatch(text):
@@ -61,7 +83,9 @@ def _sizes(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
 
 
 def _separated(_: object, tokens: Sequence[Token]) -> tuple[str, ...]:
-    return tuple(part.strip() for token in tokens for part in token.value.split(","))
+    # A comma within brackets separates nothing.
+    parts = (re.split(r",(?![^\[]*\])", token.value) for token in tokens)
+    return tuple(part.strip() for several in parts for part in several)
 
 
 #: The number of examples, neurons or epochs; of steps; of processes.

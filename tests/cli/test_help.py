@@ -15,7 +15,7 @@ from bioae.cli.app import make_app
 Run = Callable[..., Any]
 
 COMMANDS = (
-    "demo", "train", "simulate", "analyze", "parity", "import-nir", "export-nir",
+    "demo", "train", "simulate", "analyze", "parity", "fit", "import-nir", "export-nir",
 )  # fmt: skip
 GROUPED = (
     "neurons list", "neurons show", "neurons check", "synapses list", "synapses show",

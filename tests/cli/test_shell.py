@@ -15,7 +15,7 @@ from bioae.cli import data, main
 from bioae.errors import DataError
 
 LIST = (
-    "demo, train, simulate, analyze, parity, import-nir, export-nir, export-script, "
+    "demo, train, simulate, analyze, parity, fit, import-nir, export-nir, export-script, "
     "neurons, synapses, networks, data, cache"
 )
 COMMANDS = tuple(LIST.split(", "))

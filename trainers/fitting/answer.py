@@ -19,7 +19,7 @@ from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
 from bioae.trainers.fitting.problem import OTHERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent
-from bioae.trainers.fitting.terms import Floats, Losses, Objective
+from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable
 
 #: The step in u of the differences that give the observed information.
@@ -30,6 +30,12 @@ _AT_BOUND = 1e-3
 
 #: A direction is not determined if its standard error is more than this part of the range.
 _UNDETERMINED = 0.25
+
+#: Parameters of smaller weight do not belong to a direction: in sums, and in texts.
+_ROUNDING, _SMALL = 1e-9, 0.1
+
+#: Losses agree up to this part of the smallest.
+_AGREEMENT = 0.01
 
 _USERS = {name: user for user, name in OTHERS.items()}
 
@@ -81,11 +87,13 @@ class Fit(Shown):
     def table(self) -> xr.Dataset:
         """Value, standard error and bounds of each parameter in base units (parameter).
 
-        The standard errors are those of the observed information, and NaN for a parameter that is
-        at a bound: the others are then conditional on it.
+        The standard errors are those of the observed information, or of the Fisher information if
+        the observed one is not positive definite. One is NaN for a parameter that is at a bound:
+        the others are then conditional on it.
         """
         free = self._problem.free
-        error, _ = self._errors
+        error = self._errors * [abs(float(each.slope(self._u[0, k]))) for k, each in
+                                enumerate(free)]  # fmt: skip
         inside = self._inside
         data: dict[str, Any] = {
             "value": [float(each.value(self._u[0, k])) for k, each in enumerate(free)],
@@ -107,12 +115,18 @@ class Fit(Shown):
         Each is a direction in the scaled parameters, from 0 to 1 between their bounds, with the
         coordinate `standard_error` in the same scale. There is one if it exceeds a quarter.
         """
-        _, (errors, directions) = self._errors
+        errors, directions = self._directions
         wide = ~(errors <= _UNDETERMINED)
         return xr.DataArray(
             directions[wide], dims=("direction", "parameter"), name="undetermined",
             coords={"parameter": self._names, "standard_error": ("direction", errors[wide])},
         )  # fmt: skip
+
+    @property
+    def agreeing(self) -> int:
+        """The number of starts whose loss is within 1 % of the smallest one."""
+        loss = self._state.loss
+        return int((loss <= loss.min() * (1 + _AGREEMENT) + 1e-9).sum())
 
     @property
     def starts(self) -> xr.Dataset:
@@ -156,7 +170,11 @@ class Fit(Shown):
         )  # fmt: skip
 
     def scores(
-        self, recording: Recording | None = None, *, delta: Any = ("2*ms", "4*ms")
+        self,
+        recording: Recording | None = None,
+        *,
+        after: Quantity | str | None = None,
+        delta: Any = ("2*ms", "4*ms"),
     ) -> dict[str, float]:
         """Return how well the prediction agrees with a recording.
 
@@ -164,6 +182,9 @@ class Fit(Shown):
         ----------
         recording
             The recording, such as data that were left out; by default that of the fit.
+        after
+            The time from which they are compared, such as the end of the part that was fitted; the
+            prediction begins with the recording, whose state at this time is not known.
         delta
             The windows of coincidence.
 
@@ -175,6 +196,8 @@ class Fit(Shown):
         """
         given = recording or self.recording
         predicted, scores = self.predict(given), {}
+        if after is not None:
+            given, predicted = given.split(after)[1], predicted.split(after)[1]
         length = float(given.duration)
         if given.spikes is not None and predicted.spikes is not None:
             windows = (delta,) if isinstance(delta, str | Quantity) else tuple(delta)
@@ -205,51 +228,85 @@ class Fit(Shown):
 
     @cached_property
     def _information(self) -> Floats:
-        """The observed information in u: differences of the gradient."""
+        """The information in u: differences of the gradient, or that of Fisher."""
         count = self._u.shape[1]
         at = np.clip(self._u[0], _STEP, 1 - _STEP)
         steps = _STEP * np.eye(count)
         found: Losses = self._objective(np.concatenate([at + steps, at - steps]))
         matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * _STEP)
-        return np.asarray((matrix + matrix.T) / 2)
+        matrix = (matrix + matrix.T) / 2
+        within = matrix[np.ix_(self._inside, self._inside)]
+        if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():
+            return np.asarray(matrix)
+        return np.asarray(self._objective(self._u).information[0])
 
     @cached_property
-    def _errors(self) -> tuple[Floats, tuple[Floats, Floats]]:
-        """The standard errors in base units, and those of the directions in u."""
+    def _directions(self) -> tuple[Floats, Floats]:
+        """The standard errors of directions in u, and the directions (direction, parameter)."""
         inside = np.flatnonzero(self._inside)
-        count = len(self._problem.free)
         eigenvalues, vectors = np.linalg.eigh(self._information[np.ix_(inside, inside)])
         with np.errstate(all="ignore"):
             errors = np.where(eigenvalues > 0, 1 / np.sqrt(eigenvalues), np.inf)
-        directions = np.zeros((len(inside), count))
+        directions = np.zeros((len(inside), len(self._problem.free)))
         directions[:, inside] = vectors.T
-        variances = np.full(count, np.nan)
-        weighted = np.where(vectors != 0, vectors**2 * errors**2, 0.0)
-        variances[inside] = weighted.sum(1)
-        slopes = [abs(float(each.slope(self._u[0, k]))) for k, each in
-                  enumerate(self._problem.free)]  # fmt: skip
-        return np.sqrt(variances) * slopes, (errors, directions)
+        return errors, directions
+
+    @property
+    def _errors(self) -> Floats:
+        """The standard errors in u."""
+        errors, directions = self._directions
+        belongs = np.abs(directions) > _ROUNDING
+        with np.errstate(invalid="ignore"):
+            parts = np.where(belongs, (directions * errors[:, None]) ** 2, 0.0)
+        return np.where(self._inside, np.sqrt(parts.sum(0)), np.nan)
+
+    def notes(self) -> list[str]:
+        """Return sentences on bounds that were hit, on undetermined directions, and on starts."""
+        lines, count = [], len(self._state.loss)
+        ended = zip(self._names, self._inside, strict=True)
+        if names := [name for name, inside in ended if not inside and name != _USERS[WIDTH]]:
+            lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
+        for direction in self.undetermined:
+            weights = direction.to_series()
+            terms = [f"{w:+.2f} {name}" for name, w in weights.items() if abs(w) > _SMALL]
+            error = float(direction.standard_error)
+            size = f"{error:.3g} times the bounds" if np.isfinite(error) else "unlimited"
+            lines.append(
+                f"Not determined: {' '.join(terms).lstrip('+')}, in parameters from 0 to 1 between "
+                f"their bounds; standard error {size}."
+            )
+        if count > 1 and self.agreeing < max(2, count / 10):
+            lines.append(
+                f"{self.agreeing} of {count} starts ended within 1 % of the smallest loss: more "
+                "starts may find a smaller one."
+            )
+        return lines
 
     def _summary(self) -> Summary:
-        table = self.table
-        rows = []
-        for name in self._names:
+        table, rows = self.table, []
+        for name, inside, u, error in zip(
+            self._names, self._inside, self._u[0], self._errors, strict=True
+        ):
             each = table.sel(parameter=name)
-            unit = evaluate(str(each.unit.item()), where="fit")
-            texts = [_shown(each[key].item() * unit) for key in
-                     ("value", "standard_error", "low", "high")]  # fmt: skip
-            note = "at a bound" if each.at_bound.item() else ""
+            texts = _in_one_unit(
+                str(each.unit.item()),
+                *(each[key].item() for key in ("value", "standard_error", "low", "high")),
+            )
+            if error > _UNDETERMINED:
+                texts[1] = "not determined"
+            note = "" if inside else f"at its {'lower' if u < 0.5 else 'upper'} bound"
             rows.append((name, texts[0], texts[1], f"{texts[2]} to {texts[3]}", note))
-        ended = int((self._state.loss <= self.loss * 1.01 + 1e-9).sum())
         heading = (
-            f"Fit of {self.neuron.name}: loss {self.loss:.6g}, {ended} of {len(self._state.loss)} "
-            f"starts within 1 %, {self.seconds:.3g} s"
+            f"Fit of {self.neuron.name} to {self.recording.name}: loss {self.loss:.6g}, "
+            f"{self.agreeing} of {len(self._state.loss)} starts within 1 %, {self.seconds:.3g} s"
         )
         return Summary(heading, [("parameter", "value", "standard error", "bounds", ""), *rows])
 
 
-def _shown(value: Any) -> str:
-    """Return a quantity with four digits."""
-    if not isinstance(value, Quantity) or value.dim.is_dimensionless:
-        return f"{float(value):.4g}"
-    return str(value.in_best_unit(precision=4))
+def _in_one_unit(base: str, *values: float) -> list[str]:
+    """Return values in a base unit as texts in the unit that suits the first of them."""
+    one = evaluate(base, where="fit")
+    if not isinstance(one, Quantity) or one.dim.is_dimensionless:
+        return ["–" if np.isnan(each) else f"{each:.4g}" for each in values]
+    unit = ((values[0] or values[-1]) * one).get_best_unit()
+    return ["–" if np.isnan(each) else f"{each / float(unit):.4g} {unit}" for each in values]

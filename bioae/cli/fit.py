@@ -1,0 +1,204 @@
+"""``bioae fit``: fit a neuron model's parameters to a recording."""
+
+from __future__ import annotations
+
+import json as json_format
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bioae.cli.options import Json, Positive, Seed, Several, assigned, check_effect
+from bioae.errors import InputError
+
+if TYPE_CHECKING:
+    from bioae.recordings import Recording
+    from bioae.trainers.fitting import Fit
+
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def fit(
+    neuron: str,
+    recording: Path,
+    /,
+    *,
+    free: Several = (),
+    known: Several = (),
+    out: Path | None = None,
+    input: str | None = None,  # noqa: A002 - the option's name
+    voltage: str | None = None,
+    column: Several = (),
+    unit: Several = (),
+    dt: str | None = None,
+    resample: str | None = None,
+    split: str | None = None,
+    coincidence: str | None = None,
+    starts: Positive = 20,
+    seed: Seed = 0,
+    resume: Path | None = None,
+    json: Json = False,
+    overwrite: bool = False,
+) -> int:
+    """Fit a neuron model's parameters to a recording, by gradient.
+
+    Prints each parameter with its standard error, what the recording does not determine, and how
+    well the freely running neuron agrees with the recording. It needs PyTorch and a C++ compiler.
+
+    Parameters
+    ----------
+    neuron
+        The neuron model: a name, or the path of a TOML file.
+    recording
+        Input, spikes and potential of a cell: a table (.csv, .tsv, .txt), .nwb, or a file of Axon
+        (.abf) and others that Neo reads. A table has a row per time step, and columns such as
+        time (ms), input (pA), voltage (mV), spikes (1 in steps with a spike) and trial.
+    free
+        The free parameters, with bounds or those of the model: ``'tau,theta=[-60*mV,-40*mV]'``. By
+        default all of its [trainable]. Further names: gain, offset and latency of the input, and
+        width of the noise that makes spikes likely; without bounds, only the width.
+    known
+        Values of gain, offset, latency or width that are not free: ``'gain=2*nA'``.
+    out
+        The TOML file of the fitted neuron model to write.
+    input
+        The parameter or variable of the model that the recorded input takes the place of; by
+        default the only one of its unit.
+    voltage
+        The variable of the model that is compared with the recorded potential; v by default.
+    column
+        Other names of columns or series in the file: ``input=I_inj,voltage=Vm``.
+    unit
+        Units that a table lacks: ``input=pA,time=ms``.
+    dt
+        The time step of a table without a column of times: ``'0.1*ms'``.
+    resample
+        Another time step, to which the recording is resampled.
+    split
+        The time up to which the recording is fitted; the rest is a test: ``'7*second'``.
+    coincidence
+        Choose, among the parameters near the most likely ones, those whose free run has the largest
+        coincidence factor with the recorded spikes, to this precision: ``'4*ms'``.
+    starts
+        The number of points from which the search starts.
+    seed
+        The seed of these points.
+    resume
+        A file that stores the state of the search, and from which an interrupted one goes on.
+    overwrite
+        Replace existing outputs.
+    """
+    from bioae import api
+    from bioae.files import check_output, write_text
+
+    if out is not None:
+        check_output(out, overwrite=overwrite, kind="file")
+    expected = "a name and its value, such as gain=2*nA"
+    options: dict[str, Any] = {"known": assigned(known, str, where="--known", expected=expected)}
+    if coincidence is not None:
+        options["coincidence"] = coincidence
+    whole = _opened(recording, column, unit, dt)
+    whole = whole if resample is None else whole.resampled(resample)
+    fitted_part = whole if split is None else whole.split(split)[0]
+    try:
+        fitted = api.fit(
+            neuron, fitted_part, _free(free), input=input, voltage=voltage, starts=starts,
+            seed=seed, resume=resume, **options,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        if resume is None or not resume.exists():
+            raise
+        print("bioae: interrupted; continue with the same command", file=sys.stderr)
+        return 130
+    scores = {"fit": fitted.scores()}
+    if split is not None:
+        scores["test"] = fitted.scores(whole, after=split)
+    if out is not None:
+        write_text(out, fitted.neuron.to_toml(), overwrite=overwrite)
+    if json:
+        print(json_format.dumps({**_numbers(fitted), "scores": _defined(scores)}, allow_nan=False))
+    else:
+        _print(fitted, scores, out)
+    return 0
+
+
+def _opened(path: Path, column: Sequence[str], unit: Sequence[str], dt: str | None) -> Recording:
+    """Return the recording of a file."""
+    from bioae.checks import one_of
+    from bioae.recordings import Recording
+
+    expected = "a part and its column, such as input=I_inj"
+    columns: dict[str, Any] = assigned(column, str, where="--column", expected=expected)
+    if path.suffix.lower() in _TABLES:
+        units = assigned(unit, str, where="--unit", expected="a part and its unit, as input=pA")
+        return Recording.open(path, dt=dt, units=units, **columns)
+    check_effect(f"{path.name} is no table", dt=dt, unit=unit)
+    for name in columns:
+        one_of(name, "the name of a part", ["input", "voltage", "spikes"])
+    if path.suffix.lower() == ".nwb" and columns.get("spikes", "").isdigit():
+        columns["spikes"] = int(columns["spikes"])
+    return Recording.open(path, **columns)
+
+
+def _free(texts: Sequence[str]) -> dict[str, list[str] | None] | None:
+    """Return the bounds by name of ``tau`` and ``theta=[-60*mV,-40*mV]``; None: the model's."""
+    bounds: dict[str, list[str] | None] = {}
+    for text in texts:
+        name, equals, pair = map(str.strip, text.partition("="))
+        ends = [each.strip() for each in pair[1:-1].split(",")]
+        bracketed = pair.startswith("[") and pair.endswith("]") and len(ends) == 2 and all(ends)
+        if not name or (equals and not bracketed):
+            raise InputError(
+                "the free parameter cannot be read", where="--free", found=repr(text),
+                expected="a name, or a name with bounds such as theta=[-60*mV,-40*mV]",
+            )  # fmt: skip
+        if name in bounds:
+            raise InputError("a name is there twice", where="--free", found=repr(name))
+        bounds[name] = ends if equals else None
+    return bounds or None
+
+
+def _numbers(fitted: Fit) -> dict[str, Any]:
+    """Return a fit as plain data."""
+    table, open_ = fitted.table.to_dataframe(), fitted.undetermined
+    return {
+        "neuron": fitted.neuron.name,
+        "parameters": _defined(table.to_dict("index")),
+        "undetermined": [
+            {"standard_error": _defined(float(each.standard_error)), **each.to_series().to_dict()}
+            for each in open_
+        ],
+        "loss": fitted.loss, "voltage_noise": _defined(fitted.voltage_noise),
+        "starts": fitted.starts.sizes["start"], "agreeing": fitted.agreeing,
+        "seconds": fitted.seconds,
+    }  # fmt: skip
+
+
+def _defined(value: Any) -> Any:
+    """Return plain data with None in place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {name: _defined(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print(fitted: Fit, scores: Mapping[str, Mapping[str, float]], out: Path | None) -> None:
+    from rich.console import Console
+
+    from bioae.analysis import as_table
+    from bioae.cli.tables import print_table, print_wrapped
+
+    print(fitted)
+    for line in fitted.notes():
+        print_wrapped(line, indent=2)
+    rows = [
+        {"": name, **{part: values[name] for part, values in scores.items()}}
+        for name in scores["fit"]
+    ]
+    print()
+    print_table(as_table("Agreement of the free run", rows), Console())
+    if out is not None:
+        print(out)
+        print_wrapped(f"Does it fire the same in Brian2 and PyTorch: bioae parity {out}", indent=2)
+        line = f"bioae simulate sae-mnist-leaky --neuron {out} --adapt 2000 --out swapped.nc"
+        print_wrapped(f"In a trained network: {line}", indent=2)
