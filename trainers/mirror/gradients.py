@@ -40,6 +40,9 @@ class Backward:
     detach_reset
         Whether no gradient passes through a reset to the spike that caused it; None: the
         derivative's rule decides.
+    straight_through
+        The derivative of the state update with respect to each input variable, in place of its own
+        and of that with respect to everything else; None: the derivative's rule decides.
     detach_refractory
         Whether no gradient passes through refractoriness to the spike that caused it. If one does,
         the neuron's activity, 1 or 0 while it is refractory, is carried as a number ``a``: a spike
@@ -70,6 +73,7 @@ class Backward:
 
     derivative: SpikeDerivative = field(default_factory=Membrane)
     detach_reset: bool | None = None
+    straight_through: float | None = None
     detach_refractory: bool = True
     truncate: int | None = None
     recompute: int | None = None
@@ -86,6 +90,12 @@ class Backward:
     def reset_detached(self) -> bool:
         """Return whether the reset is detached, by option or by the rule."""
         return self.derivative.detach_reset if self.detach_reset is None else self.detach_reset
+
+    @property
+    def update_slope(self) -> float | None:
+        """Return the derivative that takes the place of the update's, by option or by the rule."""
+        by_rule = 1.0 if self.derivative.straight_through else None
+        return by_rule if self.straight_through is None else self.straight_through
 
     def cuts(self, steps: int, before: int = 0) -> list[range]:
         """Return the segments of a presentation, cut at both kinds of boundary.
@@ -165,8 +175,7 @@ def stepper(
     program
         The lowered neuron model.
     backward
-        The options. The derivative's `straight_through` sets the derivative of the state update
-        with respect to each input variable to 1.
+        The options.
     functions
         Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded``,
         ``released`` and ``taken``, whose gradients differ from those of their formulas.
@@ -176,12 +185,12 @@ def stepper(
         program = _with_activity(program)
     program = with_skipped(program)
     guard = _attached_guard if attached else guarded
-    straight = backward.derivative.straight_through
+    slope = backward.update_slope
     reads = ("_spike", ACTIVE) if attached else ("_spike",)
     return Stepper(
         program,
         functions,
-        write_update=_straight_through(program, guard) if straight else None,
+        write_update=None if slope is None else _straight_through(program, guard, slope),
         write_reset=None if backward.reset_detached else _attached_write(program),
         write_spike=_spike_write(program),
         guard=guard,
@@ -189,12 +198,14 @@ def stepper(
     )
 
 
-def _straight_through(program: Program, guard: Write) -> Write:
+def _straight_through(program: Program, guard: Write, slope: float) -> Write:
+    factor = "" if slope == 1 else f"{slope!r}*"
+
     def write(statement: Statement, value: str) -> str:
         value = guard(statement, value)
         if statement.target not in program.model.received:
             return value
-        return f"_fn['straight_through']({statement.target}, {value})"
+        return f"_fn['straight_through']({factor}{statement.target}, {value})"
 
     return write
 

@@ -43,6 +43,13 @@ class DerivativeConfig(Table):
         None,
         description="whether no gradient reaches a spike through its reset; none: the rule decides",
     )
+    straight_through: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="the derivative of an input variable's update with respect to it, in place "
+        "of all derivatives of that update; none: the rule decides",
+    )
     detach_refractory: bool = Field(
         True, description="whether no gradient reaches a spike through the refractoriness after it"
     )

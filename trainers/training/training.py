@@ -147,6 +147,7 @@ def _backward(config: DerivativeConfig, settings: OptimisationConfig) -> Backwar
     return Backward(
         derivative(config.name, **config.parameters),
         config.detach_reset,
+        config.straight_through,
         config.detach_refractory,
         settings.truncate,
         settings.recompute,

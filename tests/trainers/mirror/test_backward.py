@@ -173,6 +173,17 @@ def test_the_rule_decides_whether_resets_are_attached_by_default() -> None:
     assert not torch.equal(found[3], found[5])
 
 
+def test_a_leak_in_the_backward_pass_only() -> None:
+    found = []
+    for straight in (None, float(np.exp(-0.01)), 0.5):  # its own leak in 1 of 100 ms, and another
+        made = mirror("lif", detach_reset=True, straight_through=straight, trainable=())
+        found.append(learned(made))
+    assert all(equal(read, found[0][0]) == [*read] for read, _ in found)
+    own, same, other = (gradients["drive"] for _, gradients in found)
+    torch.testing.assert_close(same, own, rtol=1e-12, atol=0)
+    assert not torch.allclose(other, own)
+
+
 # Trained parameters are free of units
 
 

@@ -72,7 +72,7 @@ TABLES: list[dict[str, Any]] = [
             {"learning_rates": {"tau": 0.1}, "schedule": "cosine", "frozen": ["latent"]},
             {"regularisers": {"beta1": {"coefficient": 1, "window": [0, 0.5]}}, "trainable": []},
         ],
-        "derivative": {"name": "arctan", "detach_reset": True, "detach_refractory": False},
+        "derivative": {"name": "arctan", "detach_reset": True, "straight_through": 0.9},
         "learning_rates": {"tau": 2e-2, "latent": {"tau": 3e-2}, "weight": 1e-4},
         "layers": {"latent": {"trainable": [], "derivative": "boxcar"}, "output": {"bounds": {}}},
         "trainable": ["tau"], "per_neuron": ["tau"], "frozen": ["latent.weight"], "average": 0.9,

@@ -91,6 +91,7 @@ def test_every_derivative(rule: str) -> None:
         ({"recurrent": False}, {"truncate": 7, "detach_reset": True, "trainable": ("tau",)}),
         ({}, {"recompute": 3}),
         ({"recurrent": False}, {"recompute": 3, "trainable": ("tau",)}),
+        ({}, {"straight_through": 0.9, "truncate": 4}),
         ({}, {"detach_reset": True, "potentials": "last"}),
         ({}, {"detach_reset": False, "derivative": FastSigmoid(2.0), "trainable": ("tau",)}),
     ],
