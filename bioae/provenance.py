@@ -10,23 +10,29 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+_DETERMINING = ("bioae", "brian2", "numpy")
 _PACKAGES = ("bioae", "brian2", "numpy", "scipy", "torch")
 
 
 @cache
 def provenance() -> dict[str, Any]:
     """Return versions, the commit (None outside a repository), and the machine, as plain data."""
-    return {"versions": _versions(), "commit": _commit(), "machine": _machine()}
+    return {"versions": _installed(), "commit": _commit(), "machine": _machine()}
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    return {package: version(package) for package in _DETERMINING}
+
+
+def _installed() -> dict[str, str]:
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return versions
+    return found
 
 
 def _commit() -> str | None:

@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from bioae.errors import InputError, OutputError
 from bioae.files import check_output
 from bioae.networks.network import Network
 from bioae.progress import Progress, counted
+from bioae.provenance import versions
 from bioae.simulation.backend import LABELS, Backend
 from bioae.simulation.engine import Arrays, Engine, Finished
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
-from bioae.simulation.results.describe import describe_run, result_of
 from bioae.simulation.results.divergence import diverged
 from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_result
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
-from bioae.simulation.results.root import root_dataset, versions
-from bioae.simulation.results.tree import layer_dataset
 from bioae.simulation.workers.processes import run_in_processes
+
+if TYPE_CHECKING:  # they take long to import, which they are while a program runs
+    import xarray as xr
 
 _LOGGER = logging.getLogger("bioae")
 
@@ -176,6 +176,8 @@ class Simulation:
 
     def tree(self, chunk: Chunk) -> xr.DataTree:
         """Return the result of all presentations."""
+        from bioae.simulation.results.describe import result_of
+
         target, dtype = self.backend.target, self.backend.dtype
         return result_of(self.network, self.presented, chunk, target=target, dtype=dtype)
 
@@ -206,6 +208,10 @@ class _Piece:
         return sizes
 
     def dataset(self, group: str) -> xr.Dataset:
+        from bioae.simulation.results.describe import describe_run
+        from bioae.simulation.results.root import root_dataset
+        from bioae.simulation.results.tree import layer_dataset
+
         # No tree: its nodes refer to each other, and would stay in memory for a while.
         network, backend = self.simulation.network, self.simulation.backend
         config, presented = network.config, self._presented

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
-import xarray as xr
 from brian2 import Group, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, prefs, second
 from brian2 import Network as Brian2Network
 from numpy.typing import NDArray
@@ -43,8 +42,10 @@ from bioae.simulation.objects.traces import Traces
 from bioae.simulation.objects.under_way import SpikesUnderWay
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.describe import result_of
 from bioae.simulation.sharing import SharedSynapses
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Learning: TypeAlias = PlasticSynapses | ScriptSynapses
 
@@ -356,6 +357,8 @@ class BrianNetwork(Shown):
         InputError
             If the run has not reached the end of their presentations.
         """
+        from bioae.simulation.results.describe import result_of
+
         if self.presented is None:
             raise DataError("no data were presented", hint="Call present(data) before the run")
         chunk = self.read(len(self.presented))

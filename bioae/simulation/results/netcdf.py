@@ -12,19 +12,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import h5netcdf
 import h5py
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output
 from bioae.inputs import as_path
-from bioae.simulation.results.schema import check_result
-from bioae.simulation.results.tree import group_of, in_order
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _CUT = ("example", "spike")  # the dimensions that are cut into pieces
 _BLOCK_BYTES = 2**20
@@ -126,6 +126,9 @@ class _Whole:
     """A result in memory, as the only piece of itself."""
 
     def __init__(self, tree: xr.DataTree) -> None:
+        from bioae.simulation.results.schema import check_result
+        from bioae.simulation.results.tree import group_of, in_order
+
         check_result(tree)
         tree = tree.copy()  # whose root this is, if the result is a part of another tree
         root = group_of(tree, "/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
@@ -11,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bioae.errors import ResultError
+from bioae.provenance import versions
 
 #: The version of the format of results.
 SCHEMA_VERSION = 2
@@ -18,8 +18,6 @@ SCHEMA_VERSION = 2
 RECORDING = "recording"
 #: The most steps of a recording, over all trials.
 MOST_STEPS = 10**8
-
-_VERSIONED = ("bioae", "brian2", "numpy")
 
 
 def check_tree(tree: xr.DataTree, *attributes: str) -> None:
@@ -131,11 +129,6 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
         **(root.get("attrs") or {}),
     }
     return data
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on."""
-    return {package: version(package) for package in _VERSIONED}
 
 
 def _outputs(root: Root) -> dict[str, NDArray[Any]]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from bioae.datasets import Data
 from bioae.errors import BioaeError, TargetError
 from bioae.extras import installing
+from bioae.provenance import versions
 from bioae.simulation.engine import Build, Finished, Runner
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
-from bioae.simulation.results.root import versions
 
 if TYPE_CHECKING:
     from distributed import Client, Future

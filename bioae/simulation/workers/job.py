@@ -6,9 +6,11 @@ import math
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -232,12 +234,16 @@ class _Standalone(BuiltRunner):
     def run(self, presented: Presentations, part: slice) -> str:
         # Several processes may run the same binary at once, so each has its files.
         results = f"results-{part.start}-{os.getpid()}"
+        # Results take long to import: meanwhile, as long as this process only waits.
+        library = threading.Thread(target=import_module, args=("bioae.simulation.results.tree",))
+        library.start()
         with self._failing(), float32_allowed():
             self.device.run(
                 run_args=self._arguments(presented, part),
                 results_directory=results,
                 with_output=False,
             )
+        library.join()  # before this process may fork
         return results
 
     def read(self, ran: str, part: slice) -> Chunk:
