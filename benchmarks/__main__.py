@@ -10,7 +10,9 @@ from benchmarks.stored import parser
 from bioae.files import user_cache, write_text
 
 #: The benchmarks, which are modules of this package, in their order.
-NAMES = ("starting", "training", "recurrent", "simulation", "scripts", "analysis", "learning")
+NAMES = (
+    "starting", "files", "training", "recurrent", "simulation", "scripts", "analysis", "learning",
+)  # fmt: skip
 
 
 def main() -> None:

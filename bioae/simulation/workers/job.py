@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -211,6 +212,20 @@ class _Runtime(BuiltRunner):
         return ran
 
 
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Import the modules that make a result, which takes long, while a program runs."""
+    if multiprocessing.parent_process() is not None:  # a worker makes none
+        yield
+        return
+    thread = threading.Thread(target=import_module, args=("bioae.simulation.results.tree",))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()  # before this process may fork
+
+
 def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
     """Return the options of `brian2.Network.run` that move the bar, if there is one."""
     show = ahead()
@@ -234,16 +249,12 @@ class _Standalone(BuiltRunner):
     def run(self, presented: Presentations, part: slice) -> str:
         # Several processes may run the same binary at once, so each has its files.
         results = f"results-{part.start}-{os.getpid()}"
-        # Results take long to import: meanwhile, as long as this process only waits.
-        library = threading.Thread(target=import_module, args=("bioae.simulation.results.tree",))
-        library.start()
-        with self._failing(), float32_allowed():
+        with self._failing(), float32_allowed(), _importing():
             self.device.run(
                 run_args=self._arguments(presented, part),
                 results_directory=results,
                 with_output=False,
             )
-        library.join()  # before this process may fork
         return results
 
     def read(self, ran: str, part: slice) -> Chunk:
