@@ -158,12 +158,9 @@ class DrivenSource:
 
         def at_threshold(now: dict[str, Any]) -> None:
             x = symbol(graph, symbols.neuron.excess(now))
-            below = x < 0.0
-            bounded = Symbol(
-                graph, graph.make("where", below.node, x.node, _do(graph, "tanh", x.node))
-            )
-            self._x = x
-            self._logit = (bounded / leaf(WIDTH) + leaf("logit shift")).node
+            bounded = graph.make("where", (x < 0.0).node, x.node, graph.make("tanh", x.node))
+            self._logit = (Symbol(graph, bounded) / leaf(WIDTH) + leaf("logit shift")).node
+            self._above = (x > _HELD).node
             if neuron.program.refractory:
                 self._ready = symbol(graph, now["not_refractory"]).node
 
@@ -175,10 +172,8 @@ class DrivenSource:
         )  # fmt: skip
         symbols.carry()
         if teaching and neuron.program.reset:
-            held = (self._x > _HELD).node
-            held = graph.make(
-                "and", held, graph.make("not", forced.node, kind="condition"), kind="condition"
-            )
+            quiet = graph.make("not", forced.node, kind="condition")
+            held = graph.make("and", self._above, quiet, kind="condition")
             for name, (before, after) in step.carried.items():
                 kept = graph.make("where", held, before, after, kind=before.kind)
                 step.carried[name] = before, kept
@@ -196,7 +191,7 @@ class DrivenSource:
         for name in request.parameters:
             leaves = {leaf for leaf, parameter in request.dependent if parameter == name}
             seeds = {
-                graph.leaf(leaf): graph.leaf(f"seed {name} {leaf}")
+                graph.leaf(leaf): graph.leaf(_seed(leaf, name))
                 for leaf in leaves - step.carried.keys()
             }
             if name == LATENCY:
@@ -217,62 +212,61 @@ class DrivenSource:
 
     def _source(self) -> str:
         """Return the C++ and set the order of its arguments."""
-        step, request, parameters = self._step, self.request, self.request.parameters
+        step, request = self._step, self.request
+        needed = self._needed()
+        carried = {n: pair for n, pair in step.carried.items() if n in needed}
+        tangents = {
+            (parameter, name): pair
+            for parameter, each in self._tangents.items()
+            for name, pair in each.items()
+            if name in carried
+        }
         self._ends: list[Node] = []
-        carried = {n: pair for n, pair in step.carried.items() if n in self._needed()}
-        updates: list[str] = []
-        arrays: list[str] = []
-        for k, (_, after) in enumerate(carried.values()):
-            arrays.append(f"b{k}[{_WIDTH}]")
-            updates.append(f"b{k}[i] = R({self._end(after)});")
-        tangents = [(p, n) for p in parameters for n in self._tangents[p] if n in carried]
-        for k, (parameter, name) in enumerate(tangents):
-            arrays.append(f"t{k}[{_WIDTH}]")
-            node = self._tangents[parameter][name][1]
-            updates.append(f"t{k}[i] = {'R(0)' if node is None else self._end(node)};")
-        losses = self._losses() if parameters else self._records()
+        updates = {f"b{k}": self._end(after) for k, (_, after) in enumerate(carried.values())}
+        updates |= {f"t{k}": self._end(after) for k, (_, after) in enumerate(tangents.values())}
+        losses = self._losses() if request.parameters else self._records()
         reached = self._graph.reached(self._ends)
-        leaves = [node.text for node in reached if node.operation == "leaf"]
+        leaves = {node.text: node for node in reached if node.operation == "leaf"}
         fixed = [n for n in leaves if n not in carried and not _of_step(n)]
         self.names = [*(n for n in carried if n not in STARTS), *fixed]
-        self.seeds = [
+        self.seeds = sorted(
             (leaf, parameter)
-            for parameter in parameters
-            for leaf in sorted(leaf for leaf, p in request.dependent if p == parameter)
-            if f"seed {parameter} {leaf}" in leaves or (parameter, leaf) in tangents
-        ]
-        places = {name: k for k, name in enumerate(self.names)}
-        seeds = {pair: k for k, pair in enumerate(self.seeds)}
-        start = []
-        for k, name in enumerate(carried):
-            value = f"R({float(STARTS[name])!r})" if name in STARTS else _row("par", places[name])
-            start.append(f"b{k}[i] = {value};")
-        for k, (parameter, name) in enumerate(tangents):
-            place = seeds.get((name, parameter))
-            start.append(f"t{k}[i] = {'R(0)' if place is None else _row('seed', place)};")
+            for leaf, parameter in request.dependent
+            if _seed(leaf, parameter) in leaves or (parameter, leaf) in tangents
+        )
+        local = _Locals()
+        for k, (name, (before, _)) in enumerate(carried.items()):
+            start = f"R({float(STARTS[name])!r})" if name in STARTS else self._value(name)
+            local.add(f"b{k}", start, before)
+        for k, ((parameter, name), (before, _)) in enumerate(tangents.items()):
+            known = (name, parameter) in self.seeds
+            local.add(f"t{k}", self._slope(name, parameter) if known else "R(0)", before)
         for k, name in enumerate(fixed):
-            arrays.append(f"p{k}[{_WIDTH}]")
-            start.append(f"p{k}[i] = {_row('par', places[name])};")
-        slopes = [pair for pair in self.seeds if f"seed {pair[1]} {pair[0]}" in leaves]
-        for k, pair in enumerate(slopes):
-            arrays.append(f"q{k}[{_WIDTH}]")
-            start.append(f"q{k}[i] = {_row('seed', seeds[pair])};")
-        names = {step.carried[n][0]: f"b{k}[i]" for k, n in enumerate(carried)}
-        names |= {self._tangents[p][n][0]: f"t{k}[i]" for k, (p, n) in enumerate(tangents)}
-        leaf = self._graph.leaf
-        names |= {leaf(n): f"p{k}[i]" for k, n in enumerate(fixed)}
-        names |= {leaf(f"seed {p} {n}"): f"q{k}[i]" for k, (n, p) in enumerate(slopes)}
+            local.add(f"p{k}", self._value(name), leaves[name])
+        for k, pair in enumerate(pair for pair in self.seeds if _seed(*pair) in leaves):
+            local.add(f"q{k}", self._slope(*pair), leaves[_seed(*pair)])
         sums, end = self._outputs()
-        arrays += [f"{name}[{_WIDTH}]" for name in sums]
-        start += [f"{name}[i] = 0;" for name in sums]
-        body = [self._data(), *(_declared(node, names, quick=bool(parameters)) for node in reached)]
+        for name in sums:
+            local.add(name, "R(0)")
+        quick = bool(request.parameters)
+        body = [
+            *self._data(),
+            *(_declared(node, local.names, quick=quick) for node in reached),
+            *losses,
+            *(f"{name}[i] = R({value});" for name, value in updates.items()),
+        ]
         text = _FUNCTION.format(
-            width=_WIDTH, arrays=", ".join(arrays), start="\n      ".join(start),
-            body="\n        ".join([*filter(None, body), *losses, *updates]),
-            end="\n      ".join(end),
+            width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
+            body="\n        ".join(filter(None, body)), end="\n      ".join(end),
         )  # fmt: skip
         template = files("bioae.trainers.fitting") / "templates" / "driven.cpp"
         return "\n".join([head("double"), template.read_text(encoding="utf-8"), text])
+
+    def _value(self, name: str) -> str:
+        return f"s.par[{self.names.index(name)} * sets + set[i]]"
+
+    def _slope(self, name: str, parameter: str) -> str:
+        return f"s.seed[{self.seeds.index((name, parameter))} * sets + set[i]]"
 
     def _needed(self) -> set[str]:
         """Return the carried values that the outputs depend on."""
@@ -288,11 +282,14 @@ class DrivenSource:
             needed |= now
             ends += [self._step.carried[n][1] for n in now]
 
-    def _end(self, node: Node) -> str:
+    def _end(self, node: Node | None) -> str:
+        """Return the name of a node's value, which is computed in each step; None: 0."""
+        if node is None:
+            return "R(0)"
         self._ends.append(node)
         return name_of(node)
 
-    def _data(self) -> str:
+    def _data(self) -> list[str]:
         """Return the declarations of the recording's values in a step."""
         _, late = self.request.signal
         lines = []
@@ -316,7 +313,7 @@ class DrivenSource:
             lines.append("const bool compared = known & (s.compared[at] != 0);")
         if self.request.spikes:
             lines.append("const bool forced = running & (s.spikes[at] != 0);")
-        return "\n        ".join(lines)
+        return lines
 
     def _losses(self) -> list[str]:
         """Return the statements that add a step to the sums."""
@@ -385,8 +382,25 @@ def _of_step(name: str) -> bool:
     return name in _OF_STEP or name.startswith(("seed ", "tangent "))
 
 
-def _row(array: str, place: int) -> str:
-    return f"s.{array}[{place} * sets + set[i]]"
+def _seed(leaf: str, parameter: str) -> str:
+    """Return the name of the derivative of a value with respect to a parameter."""
+    return f"seed {parameter} {leaf}"
+
+
+class _Locals:
+    """The arrays of a block of lanes, and the statements that set them before the first step."""
+
+    def __init__(self) -> None:
+        self.arrays: list[str] = []
+        self.start: list[str] = []
+        self.names: dict[Node, str] = {}
+
+    def add(self, name: str, start: str, node: Node | None = None) -> None:
+        """Add an array, in which the value of a leaf is."""
+        self.arrays.append(f"{name}[{_WIDTH}]")
+        self.start.append(f"{name}[i] = {start};")
+        if node is not None:
+            self.names[node] = f"{name}[i]"
 
 
 def _declared(node: Node, names: Mapping[Node, str], *, quick: bool) -> str:
@@ -400,7 +414,3 @@ def _declared(node: Node, names: Mapping[Node, str], *, quick: bool) -> str:
         forms = {**FORMS, **(_QUICK if quick else {})}
         value = forms[node.operation].format(*map(name_of, node.arguments))
     return f"const {kind_of(node)} {name_of(node)} = {value};"
-
-
-def _do(graph: Graph, operation: str, *arguments: Node) -> Node:
-    return graph.make(operation, *arguments)

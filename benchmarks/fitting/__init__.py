@@ -1,0 +1,1 @@
+"""Fits of recordings, by bioae and by others."""
