@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import brian2
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from rasters import make
 
+import bioae
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.errors import BioaeError
@@ -80,6 +82,24 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
     "synapses": lambda _: {LAYER: {"input": 3, LAYER: 2}},
     "assigned": lambda tree: analysis.assigned_classes(tree, LAYER),
     "weights": lambda _: {"a": np.eye(4)},
+    "recorded": lambda _: bioae.Recording(
+        np.linspace(0, 1e-9, 400) * brian2.amp,
+        dt="1*ms",
+        spikes=[[0.1, 0.3], [0.2]],
+        voltage=np.full((2, 400), -0.065) * brian2.volt,
+    ),
+    "starts": lambda _: xr.Dataset(
+        {"loss": ("start", [2.0, 1.0]), "final": (("start", "parameter"), [[0.03], [0.02]])},
+        {
+            "parameter": ["tau"],
+            "low": ("parameter", [0.005]),
+            "high": ("parameter", [0.05]),
+            "unit": ("parameter", ["second"]),
+        },
+    ),
+    "profiles": lambda _: xr.Dataset(
+        {name: ("point", [0.01, 0.0, 0.02]) for name in ("value", "loss", "quadratic")}
+    ),
     "courses": lambda _: {
         "a": xr.DataArray(
             [[0.1, 0.5, 0.9]],

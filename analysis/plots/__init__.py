@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bioae.analysis.plots.activity import input_signals, output_traces, population_activity, rasters
 from bioae.analysis.plots.distributions import fitted_rates, interval_histograms, response_latencies
+from bioae.analysis.plots.fits import fit_profile, fit_starts, recordings
 from bioae.analysis.plots.images import filter_grid, reconstructions
 from bioae.analysis.plots.learning import training_curves, weight_courses, weight_histograms
 from bioae.analysis.plots.matrices import class_rates, confusion_matrices, correlation_matrices
@@ -29,9 +30,10 @@ from bioae.analysis.plots.relations import (
 from bioae.analysis.plots.style import print_style, save_figure, to_svg
 
 __all__ = [
-    "class_rates", "confusion_matrices", "correlation_matrices", "cv_against_rate", "filter_grid",
-    "fitted_rates", "input_signals", "interval_histograms", "latent_maps", "output_traces",
-    "population_activity", "predicted_values", "print_style", "rasters", "reconstructions",
+    "class_rates", "confusion_matrices", "correlation_matrices", "cv_against_rate",
+    "filter_grid", "fit_profile", "fit_starts", "fitted_rates", "input_signals",
+    "interval_histograms", "latent_maps", "output_traces", "population_activity",
+    "predicted_values", "print_style", "rasters", "reconstructions", "recordings",
     "response_latencies", "save_figure", "to_svg", "training_curves", "transfer_curves",
     "weight_courses", "weight_histograms",
 ]  # fmt: skip

@@ -147,7 +147,10 @@ def test_a_result_is_copied_and_pickled_with_it(result: xr.DataTree) -> None:
 
 def test_figures_are_methods_of_their_own_attribute(result: xr.DataTree) -> None:
     others = {"print_style", "save_figure", "to_svg"}
-    of_others = {"training_curves", "weight_courses", "weight_histograms"}
+    of_others = {
+        "fit_profile", "fit_starts", "recordings", "training_curves", "weight_courses",
+        "weight_histograms",
+    }  # fmt: skip
     assert {*dir(of(result).plot)} == {*analysis.plots.__all__} - others - of_others
     assert of(result).plot.rasters(layers="conv").axes[0].lines
     with pytest.raises(AttributeError, match=r"mean 'rasters'\?$"):

@@ -13,12 +13,13 @@ from brian2.units.fundamentalunits import get_dimensions
 from numpy.typing import NDArray
 
 from bioae.analysis import coincidence_factor, explained_variance, md_star, psth
+from bioae.checks import one_of, whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
 from bioae.trainers.fitting.problem import OTHERS, Problem, with_values
-from bioae.trainers.fitting.search import Descent
+from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable
 
@@ -33,6 +34,11 @@ _UNDETERMINED = 0.25
 
 #: Parameters of smaller weight do not belong to a direction: in sums, and in texts.
 _ROUNDING, _SMALL = 1e-9, 0.1
+
+#: Standard errors on either side of a profile.
+_REACH = 4.0
+
+_BOUNDS = ("low", "high", "unit")
 
 #: Losses agree up to this part of the smallest.
 _AGREEMENT = 0.01
@@ -141,7 +147,56 @@ class Fit(Shown):
                 **{name: (("start", "parameter"), each) for name, each in values.items()},
                 **{name: ("start", each) for name, each in per_start.items()},
             },
+            {
+                "parameter": self._names,
+                **{key: ("parameter", self.table[key].to_numpy()) for key in _BOUNDS},
+            },
+        )
+
+    def profile(self, name: str, points: int = 21) -> xr.Dataset:
+        """Return the smallest loss along a parameter, with all others fitted at each point.
+
+        Parameters
+        ----------
+        name
+            The free parameter.
+        points
+            The number of points, within four standard errors, or between the bounds if these are
+            nearer or the parameter is not determined.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``value`` of the parameter and ``loss`` (point); the parabola of the standard error,
+            ``quadratic`` (point); and the other parameters, ``fitted`` (point, parameter).
+        """
+        one_of(name, "the free parameter", self._names)
+        k, count = self._names.index(name), whole(points, "points", least=2)
+        best, error = float(self._u[0, k]), float(self._errors[k])
+        reach = _REACH * error if error <= _UNDETERMINED else 1.0
+        low, high = max(best - reach, 0.0), min(best + reach, 1.0)
+        # The others begin where the information at the best fit has them.
+        others = self._inside & (np.arange(self._u.shape[1]) != k)
+        inner = self._information[np.ix_(others, others)]
+        slope = -np.linalg.pinv(inner, hermitian=True) @ self._information[others, k]
+        along = np.linspace(0, 1, count)
+        start = np.repeat(self._u, count, axis=0)
+        start[:, others] += np.outer(low + (high - low) * along - best, slope)
+        start = np.clip(start, 0, 1)
+        start[:, k] = along
+        ended = descend(_Along(self._objective, k, low, high), Descent.at(start))
+        u = ended.u.copy()
+        u[:, k] = low + (high - low) * along
+        values = [each.value(u[:, j]) for j, each in enumerate(self._problem.free)]
+        return xr.Dataset(
+            {
+                "value": ("point", values[k]),
+                "loss": ("point", ended.loss),
+                "quadratic": ("point", self.loss + ((u[:, k] - best) / error) ** 2 / 2),
+                "fitted": (("point", "parameter"), np.stack(values, 1)),
+            },
             {"parameter": self._names},
+            {"parameter": name, "unit": self._problem.free[k].unit},
         )
 
     def predict(self, recording: Recording | None = None) -> Recording:
@@ -301,6 +356,22 @@ class Fit(Shown):
             f"{self.agreeing} of {len(self._state.loss)} starts within 1 %, {self.seconds:.3g} s"
         )
         return Summary(heading, [("parameter", "value", "standard error", "bounds", ""), *rows])
+
+
+class _Along:
+    """An objective in which the u of one parameter goes from `low` to `high` and does not move."""
+
+    def __init__(self, objective: Objective, parameter: int, low: float, high: float) -> None:
+        self.free, self.predict = objective.free, objective.predict
+        self._objective, self._parameter = objective, parameter
+        self._low, self._high = low, high
+
+    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
+        k, inner = self._parameter, u.copy()
+        inner[:, k] = self._low + (self._high - self._low) * u[:, k]
+        losses = self._objective(inner, coupling=coupling)
+        losses.gradient[:, k] = losses.information[:, k] = losses.information[:, :, k] = 0.0
+        return losses
 
 
 def _in_one_unit(base: str, *values: float) -> list[str]:

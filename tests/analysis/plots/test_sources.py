@@ -39,7 +39,10 @@ TASKS: dict[str, Callable[[], xr.DataTree]] = {
     "output_traces": lambda: _of_task("sequence", (4, 6, 1)),
     "predicted_values": lambda: _of_task("regression", (4, 1), np.ones((4, 1))),
 }
-WITHOUT = ["training_curves", "weight_courses", "weight_histograms"]
+WITHOUT = [
+    "fit_profile", "fit_starts", "recordings", "training_curves", "weight_courses",
+    "weight_histograms",
+]  # fmt: skip
 FIGURES = sorted({*plots.__all__} - {"print_style", "save_figure", "to_svg"} - {*WITHOUT})
 
 

@@ -169,7 +169,20 @@ def test_parameters_and_their_errors_are_recovered() -> None:
     np.testing.assert_allclose(table.value, true, rtol=0.02)
     assert (fit.starts.loss < fit.loss * 1.01).mean() > 0.8
     assert fit.undetermined.sizes["direction"] == 0
-    assert "R" in repr(fit)
+    assert fit.notes() == []
+    profile = fit.profile("b", points=5)
+    np.testing.assert_allclose(profile.loss - fit.loss, [8, 2, 0, 2, 8], rtol=0.1, atol=0.1)
+    np.testing.assert_allclose(profile.quadratic - fit.loss, [8, 2, 0, 2, 8], atol=1e-3)
+    assert fit.scores(recording, after="100*ms")["gamma_2ms"] > 0.9
+
+
+@pytest.mark.medium
+def test_what_spikes_do_not_determine_is_said() -> None:
+    scales = {"b": ("0.5*mV", "20*mV"), "theta": ("3*mV", "90*mV"), "v_r": ("0.2*mV", "20*mV")}
+    fit = bioae.fit(CELL, recorded("spikes"), {"R": FREE["R"], **scales}, starts=4)
+    assert fit.undetermined.sizes["direction"] >= 1
+    assert any("theta" in line for line in fit.notes())
+    assert repr(fit).count("not determined") >= 2
 
 
 @pytest.mark.medium
