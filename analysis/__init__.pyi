@@ -112,6 +112,7 @@ from .pairs.predictions import md_star as md_star
 from .pairs.predictions import psth as psth
 from .report.measures import Measures as Measures
 from .report.measures import measure as measure
+from .report.page import write_page as write_page
 from .report.pipeline import write_report as write_report
 from .results.layers import SCHEMA_VERSION as SCHEMA_VERSION
 from .results.layers import firing_layers as firing_layers

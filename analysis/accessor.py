@@ -102,8 +102,12 @@ class Accessor(_Bound):
 
 
 def _names(package: ModuleType) -> list[str]:
-    # Neither modules nor the report, which draws, are imported for a listing.
-    left_out = _PARTS | {"write_report"} | {each.name for each in iter_modules(package.__path__)}
+    # Neither modules nor the reports, which draw, are imported for a listing.
+    left_out = (
+        _PARTS
+        | {"write_page", "write_report"}
+        | {each.name for each in iter_modules(package.__path__)}
+    )
     names = [name for name in dir(package) if name not in left_out]
     return [name for name in names if _takes_a_result(getattr(package, name))]
 

@@ -115,7 +115,8 @@ _OTHERS = {
     "from_monitors", "kolmogorov_smirnov", "layer_verdicts", "load_references", "md_star",
     "memorised_labels", "open_result", "print_style", "psth", "read_metrics", "read_spikes",
     "save_figure", "to_csv", "to_neo", "to_nwb", "to_svg", "training_curves", "verdict",
-    "wasserstein_distance", "weight_fields", "wilson_interval", "write_report",
+    "wasserstein_distance", "weight_fields", "wilson_interval", "write_page",
+    "write_report",
 }  # fmt: skip
 
 

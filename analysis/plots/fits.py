@@ -106,7 +106,7 @@ def recordings(
         axes["spikes"].set(ylabel="trial", ylim=(recorded.trials - 0.4, -0.6))
         axes["spikes"].set_yticks(range(0, recorded.trials, -(-recorded.trials // 4)))
     if predicted is not None:
-        share_legend(axes.values(), ax=ax)
+        share_legend([*axes.values()][::-1], ax=ax)  # of the spikes, which both have
     return figure_of(axes.values())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.receptive_fields import spike_triggered_average, transfer_curve
 from bioae.analysis.pairs.correlations import correlation_matrix
 from bioae.analysis.plots.style import render, to_svg
+from bioae.analysis.report.page import Picture
 from bioae.analysis.results.layers import (
     firing_layers,
     first_example,
@@ -41,20 +42,6 @@ _MOST_EXAMPLES = 2000
 _CAPTIONS: dict[str, dict[str, str]] = tomllib.loads(
     Path(__file__).resolve().with_name("captions.toml").read_text(encoding="utf-8")
 )
-
-
-class Picture(NamedTuple):
-    """A stored illustration: its figure's width in inches, and the figure as files.
-
-    `png` is empty unless requested.
-    """
-
-    name: str
-    heading: str
-    caption: str
-    width: float
-    svg: str
-    png: bytes
 
 
 @dataclass(frozen=True)

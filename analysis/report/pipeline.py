@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from bioae.analysis.measures.definitions import DEFINITIONS, Rows, Table, anchor, as_table
-from bioae.analysis.report.illustrations import Picture, illustrate
+from bioae.analysis.report.illustrations import illustrate
 from bioae.analysis.report.measures import Measures, measure
 from bioae.analysis.report.numbers import to_numbers
+from bioae.analysis.report.page import Picture, rendered
 from bioae.analysis.report.sources import Sources, named_sources, opened
 from bioae.analysis.report.tables import measure_tables
 from bioae.analysis.results.layers import with_layers
@@ -27,7 +26,6 @@ from bioae.inputs import as_path
 from bioae.progress import counted
 
 _FOLDERS = ("tables", "figures")
-_REM_PER_INCH = 7.5
 _OUTPUTS = ("report.html", "statistics.json", "statistics.nc", *_FOLDERS)
 
 
@@ -157,27 +155,11 @@ def _page(
     notes: Sequence[str] = (),
 ) -> str:
     """Return the HTML of a report: the first tables, the pictures, the tables of all measures."""
-    environment = Environment(
-        loader=PackageLoader("bioae.analysis.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    embedded = [
-        {
-            "heading": picture.heading,
-            "caption": picture.caption,
-            # As images, drawings cannot share identifiers; inline, these would collide.
-            "source": "data:image/svg+xml;base64,"
-            + base64.b64encode(picture.svg.encode()).decode("ascii"),
-            # Letters have the same size in all pictures, if the page is wide enough.
-            "width": _REM_PER_INCH * picture.width,
-        }
-        for picture in pictures
-    ]
-    return environment.get_template("report.html").render(
-        title=title, bursting_threshold=measures.bursting_threshold,
+    return rendered(
+        pictures, title=title, bursting_threshold=measures.bursting_threshold,
         notes=[*notes, *measures.notes()], first_tables=first_tables,
         tables=measure_tables(measures),
-        definitions={anchor(name): each for name, each in DEFINITIONS.items()}, pictures=embedded,
+        definitions={anchor(name): each for name, each in DEFINITIONS.items()},
         origins=_origins(measures.attributes),
         models={name: text for name, tree in results.items() if (text := neurons_of(tree))},
     )  # fmt: skip

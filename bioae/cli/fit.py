@@ -27,6 +27,7 @@ def fit(
     free: Several = (),
     known: Several = (),
     out: Path | None = None,
+    report: Path | None = None,
     input: str | None = None,  # noqa: A002 - the option's name
     voltage: str | None = None,
     column: Several = (),
@@ -62,6 +63,8 @@ def fit(
         Values of gain, offset, latency or width that are not free: ``'gain=2*nA'``.
     out
         The TOML file of the fitted neuron model to write.
+    report
+        The page with tables and figures to write, such as fit.html.
     input
         The parameter or variable of the model that the recorded input takes the place of; by
         default the only one of its unit.
@@ -92,8 +95,8 @@ def fit(
     from bioae import api
     from bioae.files import check_output, write_text
 
-    if out is not None:
-        check_output(out, overwrite=overwrite, kind="file")
+    for path in filter(None, (out, report)):
+        check_output(path, overwrite=overwrite, kind="file")
     expected = "a name and its value, such as gain=2*nA"
     options: dict[str, Any] = {"known": assigned(known, str, where="--known", expected=expected)}
     if coincidence is not None:
@@ -116,10 +119,13 @@ def fit(
         scores["test"] = fitted.scores(whole, after=split)
     if out is not None:
         write_text(out, fitted.neuron.to_toml(), overwrite=overwrite)
+    if report is not None:
+        test = None if split is None else whole
+        fitted.report(report, test, after=split, overwrite=overwrite)
     if json:
         print(json_format.dumps({**_numbers(fitted), "scores": _defined(scores)}, allow_nan=False))
     else:
-        _print(fitted, scores, out)
+        _print(fitted, scores, out, report)
     return 0
 
 
@@ -182,7 +188,9 @@ def _defined(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _print(fitted: Fit, scores: Mapping[str, Mapping[str, float]], out: Path | None) -> None:
+def _print(
+    fitted: Fit, scores: Mapping[str, Mapping[str, float]], out: Path | None, report: Path | None
+) -> None:
     from rich.console import Console
 
     from bioae.analysis import as_table
@@ -202,3 +210,5 @@ def _print(fitted: Fit, scores: Mapping[str, Mapping[str, float]], out: Path | N
         print_wrapped(f"Does it fire the same in Brian2 and PyTorch: bioae parity {out}", indent=2)
         line = f"bioae simulate sae-mnist-leaky --neuron {out} --adapt 2000 --out swapped.nc"
         print_wrapped(f"In a trained network: {line}", indent=2)
+    if report is not None:
+        print(f"Report: {report}")

@@ -53,7 +53,7 @@ FILE = ("cell.csv", "--column", "input=I_inj", "--unit", "input=nA", "--dt", "0.
 
 
 @pytest.mark.medium
-def test_a_fit_is_scored_and_written(cell: str, run: Callable[..., Any], here: Path) -> None:
+def test_a_fit_is_scored_and_written(cell: str, run: Callable[..., Any]) -> None:
     free = ("--free", "R,tau=[5*ms,60*ms]", "--starts", 4)
     done = run("fit", cell, *FILE, *free, "--split", "400*ms", "--out", "my.toml", "--json")
     assert (done.status, done.err) == (0, "")
@@ -63,9 +63,12 @@ def test_a_fit_is_scored_and_written(cell: str, run: Callable[..., Any], here: P
     assert found["scores"]["test"]["gamma_2ms"] > 0.5
     assert float(bioae.load_neuron("my.toml").parameters["tau"].split("*")[0]) < 0.016
     assert run("parity", "my.toml", "--target", "numpy", "--steps", 50).status == 0
-    done = run("fit", "my.toml", *FILE, "--starts", 1)
+    done = run("fit", "my.toml", *FILE, "--starts", 1, "--report", "fit.html")
     assert (done.status, done.err) == (0, "")
     assert "60" in done.out.split("R ")[1].split("Mohm")[0]
+    page = Path("fit.html").read_text(encoding="utf-8")
+    assert "1 of 1 starts agree" in page.split("</h1>")[0]
+    assert page.count("<figure>") == 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from bioae.analysis import coincidence_factor, explained_variance, md_star, psth
 from bioae.checks import one_of, whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate
+from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
+from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import OTHERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
@@ -272,6 +276,36 @@ class Fit(Shown):
                 given.voltage, np.asarray(predicted.voltage)
             )
         return scores
+
+    def report(
+        self,
+        path: Path | str,
+        recording: Recording | None = None,
+        *,
+        after: Quantity | str | None = None,
+        profiles: Sequence[str] = (),
+        overwrite: bool = False,
+    ) -> None:
+        """Write the answer, its tables and its figures as one self-contained HTML file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        recording, after
+            A recording that was left out of the fit, or the time of one from which it was, as in
+            `scores`.
+        profiles
+            Free parameters whose `profile` is drawn.
+        overwrite
+            Whether an existing file is replaced.
+        """
+        check_output(path, overwrite=overwrite, kind="file")
+        write_fit(
+            path, self, self._summary().rows, overwrite=overwrite,
+            test=None if recording is None else (recording, after),
+            profiles={name: self.profile(name) for name in profiles},
+        )  # fmt: skip
 
     @property
     def _names(self) -> list[str]:
