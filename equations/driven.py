@@ -8,17 +8,17 @@ from typing import Any
 from brian2.equations.codestrings import Expression
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
-    SUBEXPRESSION,
     Equations,
     SingleEquation,
 )
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import Dimension, have_same_dimensions
 
-from bioae.equations.declarations import brian2_equations, parameter_values
 from bioae.equations.groups import equations_text
+from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel, TimedValues
-from bioae.equations.quantities import constants
+from bioae.equations.program import Parameter, State
+from bioae.equations.quantities import constants, evaluate
 from bioae.errors import InputError, did_you_mean
 from bioae.unit_text import unit_in_equations, unit_name
 
@@ -149,22 +149,19 @@ def unit_of(model: NeuronModel, name: str) -> Quantity:
 
 def _units(model: NeuronModel) -> dict[str, Any]:
     """Return the unit of each parameter and variable."""
-    declared = brian2_equations(model)
-    units = {n: Quantity(1.0, dim=each.dim) for n, each in parameter_values(model).items()}
-    return units | {
-        each.varname: Quantity(1.0, dim=each.dim)
-        for each in declared.values()
-        if each.type != SUBEXPRESSION and each.var_type == "float"
-    }
-
-
-def _differential(model: NeuronModel) -> dict[str, Any]:
-    units = _units(model)
+    program = lower(model)
+    named: dict[str, Parameter | State] = {**program.parameters, **program.states}
     return {
-        each.varname: units[each.varname]
-        for each in Equations(model.equations).values()
-        if each.type == DIFFERENTIAL_EQUATION
+        name: evaluate(each.unit, where=model.name)
+        for name, each in named.items()
+        if each.dtype == "float" and name not in ("lastspike", "not_refractory")
     }
+
+
+def _differential(model: NeuronModel) -> set[str]:
+    """Return the variables that have differential equations."""
+    equations = Equations(model.equations).values()
+    return {each.varname for each in equations if each.type == DIFFERENTIAL_EQUATION}
 
 
 def _limits(model: NeuronModel) -> set[str]:

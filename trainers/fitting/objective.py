@@ -34,7 +34,7 @@ from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.population import Population
-from bioae.trainers.mirror.trained import TrainedParameter
+from bioae.trainers.mirror.trained import Scale, TrainedParameter
 
 
 class CompiledObjective:
@@ -164,31 +164,32 @@ class CompiledObjective:
     def _values(self, u: Floats) -> tuple[dict[str, Floats], dict[tuple[str, str], Floats]]:
         """Return the values of each name, and their derivatives with respect to each u (set)."""
         size = len(u)
-        at = {each.name: (each.value(u[:, k]), each.slope(u[:, k])) for k, each in
-              enumerate(self.free)}  # fmt: skip
+        at = {each.name: each.value(u[:, k]) for k, each in enumerate(self.free)}
+        moved = {each.name: each.slope(u[:, k]) for k, each in enumerate(self.free)}
         trained = {
-            each.name: TrainedParameter(self.model, each.name, at[each.name][0], torch.float64)
+            each.name: TrainedParameter(
+                Scale(at[each.name], each.low, each.high, unit=1.0, logarithmic=False),
+                torch.float64,
+            )
             for each in self._own
         }
         with torch.enable_grad():
             tensors = self._constants(size)(trained, self._anchor)
-        names = [*trained]
+        raw = [each.raw for each in trained.values()]
         slopes: dict[tuple[str, str], Floats] = {}
         for name, tensor in tensors.items():
             if not tensor.requires_grad:
                 continue
-            raw = [trained[n].raw for n in names]
             found = torch.autograd.grad(tensor.sum(), raw, retain_graph=True, allow_unused=True)
-            for other, gradient in zip(names, found, strict=True):
+            for other, gradient in zip(trained, found, strict=True):
                 if gradient is not None:
-                    scale = trained[other].scale
-                    per_raw = scale.start if scale.logarithmic else scale.unit
-                    slopes[name, other] = gradient.numpy() * at[other][1] / per_raw
+                    slopes[name, other] = gradient.numpy() * moved[other]
         values: dict[str, Any] = {n: _whole(each.detach(), size) for n, each in tensors.items()}
         values |= {name: np.full(size, value) for name, value in self.fixed.items()}
         for each in self.free:
             if each.name not in trained:
-                values[each.name], slopes[each.name, each.name] = at[each.name]
+                values[each.name] = at[each.name]
+                slopes[each.name, each.name] = moved[each.name]
         if LATENCY in values:  # in steps
             values[LATENCY] = values[LATENCY] / self.drive.dt
         if (LATENCY, LATENCY) in slopes:

@@ -35,7 +35,7 @@ from bioae.trainers.mirror.connections.wires import Wire
 from bioae.trainers.mirror.layer_parameters import LayerOptions, trained_starts, with_bounds
 from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 from bioae.trainers.mirror.population import Population
-from bioae.trainers.mirror.trained import TrainedParameter, as_array
+from bioae.trainers.mirror.trained import Scale, TrainedParameter, as_array
 
 #: The output of populations and of the encoder (time, example, ...), by name.
 Emitted = Mapping[str, Tensor]
@@ -108,7 +108,7 @@ class LayerMirror(nn.Module):
         values = network.parameters(placed)
         model = with_bounds(placed.model, options.bounds, f"layer {placed.name}")
         trained = {
-            name: TrainedParameter(model, name, start, dtype)
+            name: TrainedParameter(Scale.for_parameter(model, name, start), dtype)
             for name, start in trained_starts(placed, model, values, options).items()
         }
         population = Population(

@@ -87,12 +87,8 @@ class TrainedParameter(nn.Module):
 
     Parameters
     ----------
-    model
-        The neuron model.
-    name
-        The parameter's name in it.
-    start
-        The initial value in base units: a scalar, or an array (neuron) of separately trained
+    scale
+        Its scale, whose initial value is a scalar, or an array (neuron) of separately trained
         values.
     dtype
         The type of numbers.
@@ -101,15 +97,11 @@ class TrainedParameter(nn.Module):
     ----------
     raw
         The number that an optimiser moves, see `Scale`.
-    scale
-        Its scale.
     """
 
-    def __init__(
-        self, model: NeuronModel, name: str, start: NDArray[Any], dtype: torch.dtype
-    ) -> None:
+    def __init__(self, scale: Scale, dtype: torch.dtype) -> None:
         super().__init__()
-        self.scale = Scale.for_parameter(model, name, start)
+        self.scale = scale
         self.raw = nn.Parameter(torch.zeros(self.scale.start.shape, dtype=dtype))
 
     def values(self) -> Array:
