@@ -10,7 +10,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from bioae.analysis.plots.panels import Places, figure_of, head, panels, share_legend
 from bioae.analysis.plots.sources import needed
@@ -22,16 +21,14 @@ from bioae.unit_text import unit_name
 
 #: Seconds of a longer recording that are drawn by default, and those before the first spike.
 _SHOWN_S, _BEFORE_S = 1.0, 0.1
+#: The loss above the smallest one at the ends of a 95 % interval, half the quantile of chi squared.
+_INTERVAL = 1.92
 
 _SYMBOLS = {
     "second": "s", "volt": "V", "amp": "A", "ohm": "Ω", "siemens": "S", "farad": "F", "hertz": "Hz",
 }  # fmt: skip
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
-
 _HINT = "Give fit.starts, or fit.profile(NAME) of a parameter"
-
-#: The loss above the smallest one at the ends of a 95 % interval, half the quantile of chi squared.
-_INTERVAL = 1.92
 
 
 @styled
@@ -57,87 +54,84 @@ def recordings(
         The begin and end of the time that is drawn, quantities or seconds; by default all, or, of
         more than a second, that of the first spikes.
     ax
-        Axes to draw into: for ``"input"``, ``"potential"`` and ``"spikes"``, of which the recording
-        has some.
+        Axes to draw into, for ``"input"``, ``"potential"`` and ``"spikes"`` where they are known.
     """
     drawn = {"recorded": recorded, **({} if predicted is None else {"predicted": predicted})}
     for name, each in drawn.items():
-        if not all(hasattr(each, part) for part in ("input", "voltage", "spikes", "dt")):
-            raise ResultError(
-                "this is no recording", where=name, expected="a bioae.Recording",
-                found=type(each).__name__, hint="bioae.Recording.open reads one from a file",
-            )  # fmt: skip
-        whole(trial, "trial", most=each.trials - 1, error=ResultError)
+        _check_recording(each, name, trial)
     begin, end = _window(recorded, window)
-    traced = any(each.voltage is not None for each in drawn.values())
-    fired = any(each.spikes is not None for each in drawn.values())
-    names = ["input", *["potential"] * traced, *["spikes"] * fired]
-    long = end - begin > 2
-    scale, label = (1.0, "time (s)") if long else (1e3, "time (ms)")
-    heights = {"input": 1.0, "potential": 1.6, "spikes": 0.5 + 0.15 * min(recorded.trials, 20)}
-    size = 7.2, 0.3 + 1.1 * sum(heights[name] for name in names) / len(names)
-    axes = panels(names, size, label, ax=ax, height_ratios=[heights[name] for name in names])
+    scale, label = (1.0, "time (s)") if end - begin > 2 else (1e3, "time (ms)")
+    parts = {"input": "input", "potential": "voltage", "spikes": "spikes"}
+    known = {name for name, part in parts.items() for each in drawn.values()
+             if getattr(each, part) is not None}  # fmt: skip
+    heights = {"input": 1.1, "potential": 1.8, "spikes": 0.6 + 0.17 * min(recorded.trials, 20)}
+    heights = {name: height for name, height in heights.items() if name in known}
+    size = 7.2, 0.3 + sum(heights.values()) / len(heights)
+    axes = panels([*heights], size, label, ax=ax, height_ratios=[*heights.values()])
     for index, (name, each) in enumerate(drawn.items()):
-        dt, colour = float(each.dt), INK if name == "recorded" else colour_of(index)
-        steps = slice(round(begin / dt), round(end / dt))
-        time = np.arange(each.steps)[steps] * dt * scale
-        if name == "recorded" and "input" in axes:
-            _draw_trace(axes["input"], time, each.input[trial, steps], each.input_unit, color=INK)
-        if each.voltage is not None and "potential" in axes:
-            voltage = each.voltage[trial, steps]
-            style: Any = {"color": colour, "label": name}
-            _draw_trace(axes["potential"], time, voltage, each.voltage_unit, **style)
+        style = {"color": colour_of(index) if index else INK, "label": name}
+        signals = {"potential": (each.voltage, each.voltage_unit)}
+        if not index:
+            signals["input"] = each.input, each.input_unit
+        first, last = (round(time / float(each.dt)) for time in (begin, end))
+        steps = np.arange(first, min(last, each.steps))
+        for title, (values, unit) in signals.items():
+            if values is not None and title in axes:
+                time = steps * float(each.dt) * scale
+                _draw_trace(axes[title], time, values[trial, steps], unit, **style)
         if each.spikes is not None and "spikes" in axes:
-            rows = [t[(t >= begin) & (t < end)] * scale for t in each.spikes]
-            places = np.arange(len(rows)) + (0.22 if predicted is not None else 0) * (2 * index - 1)
-            axes["spikes"].eventplot(
-                rows,
-                lineoffsets=[*places],
-                linelengths=0.4,
-                linewidths=1,
-                colors=colour,
-                label=name,
-            )
+            rows = [times[(times >= begin) & (times < end)] * scale for times in each.spikes]
+            _draw_rows(axes["spikes"], rows, (0.44 * index - 0.22) * (len(drawn) - 1), **style)
     for name, panel in axes.items():
         panel.set_xlim(begin * scale, end * scale)
-        of = f" of trial {trial}" if recorded.trials > 1 and name != "spikes" else ""
-        head(panel, f"{name}{of}")
-    if "spikes" in axes:
-        axes["spikes"].set(ylabel="trial", ylim=(recorded.trials - 0.4, -0.6))
-        axes["spikes"].set_yticks(range(0, recorded.trials, -(-recorded.trials // 4)))
+        several = recorded.trials > 1 and name != "spikes"
+        head(panel, f"{name} of trial {trial}" if several else name)
     if predicted is not None:
         share_legend([*axes.values()][::-1], ax=ax)  # of the spikes, which both have
     return figure_of(axes.values())
 
 
+def _check_recording(given: Any, name: str, trial: int) -> None:
+    if not all(hasattr(given, part) for part in ("input", "voltage", "spikes", "dt")):
+        raise ResultError(
+            "this is no recording", where=name, expected="a bioae.Recording",
+            found=type(given).__name__, hint="bioae.Recording.open reads one from a file",
+        )  # fmt: skip
+    whole(trial, "trial", most=given.trials - 1, error=ResultError)
+
+
 def _window(recorded: Any, window: tuple[Any, Any] | None) -> tuple[float, float]:
     """Return the begin and the end in seconds of what is drawn."""
     last = float(recorded.duration)
-    if window is not None:
-        begin, end = (length_ms(each, "window") / 1e3 if each else 0.0 for each in window)
-        if not 0 <= begin < end <= last * (1 + 1e-9):
-            raise ResultError(
-                "the window does not fit", expected=f"two times within 0 to {last:g} s",
-                found=f"{begin:g} s, {end:g} s",
-            )  # fmt: skip
-        return begin, end
-    first = min((t[0] for t in recorded.spikes or () if len(t)), default=0.0)
-    begin = min(max(first - _BEFORE_S, 0.0), max(last - _SHOWN_S, 0.0))
-    return begin, min(begin + _SHOWN_S, last)
+    if window is None:
+        first = min((times[0] for times in recorded.spikes or () if len(times)), default=0.0)
+        begin = min(max(first - _BEFORE_S, 0.0), max(last - _SHOWN_S, 0.0))
+        return begin, min(begin + _SHOWN_S, last)
+    begin, end = (length_ms(each, "window") / 1e3 if each else 0.0 for each in window)
+    if not 0 <= begin < end <= last * (1 + 1e-9):
+        raise ResultError(
+            "the window does not fit", expected=f"two times within 0 to {last:g} s",
+            found=f"{begin:g} s, {end:g} s",
+        )  # fmt: skip
+    return begin, end
 
 
-def _draw_trace(
-    panel: Axes, time: NDArray[Any], values: NDArray[Any], unit: Any, **style: Any
-) -> None:
+def _draw_trace(panel: Axes, time: Any, values: Any, unit: Any, **style: Any) -> None:
     """Draw a trace, and name its unit on the axis."""
-    factor, text = scaled(unit_name(unit), values)
-    panel.plot(
-        time, values / factor, linewidth=1, alpha=0.8, rasterized=len(time) > MANY_STEPS, **style
-    )
+    factor, text = _scaled(unit_name(unit), values)
+    many = len(time) > MANY_STEPS
+    panel.plot(time, values / factor, linewidth=1, alpha=0.8, rasterized=many, **style)
     panel.set_ylabel(f"({text})" if text else "")
 
 
-def scaled(unit: str, values: Any) -> tuple[float, str]:
+def _draw_rows(panel: Axes, rows: list[Any], shift: float, **style: Any) -> None:
+    """Draw the spikes of each trial, the first one at the top."""
+    places, count = [row + shift for row in range(len(rows))], len(rows)
+    panel.eventplot(rows, lineoffsets=places, linelengths=0.4, **style)
+    panel.set(ylabel="trial", ylim=(count - 0.4, -0.6), yticks=range(0, count, -(-count // 4)))
+
+
+def _scaled(unit: str, values: Any) -> tuple[float, str]:
     """Return the factor and symbol of a base unit, with the prefix that suits some values."""
     finite = np.abs(np.asarray(values, float))
     peak = float(np.max(finite[np.isfinite(finite)], initial=0.0))
@@ -149,10 +143,10 @@ def scaled(unit: str, values: Any) -> tuple[float, str]:
 
 @styled
 def fit_starts(starts: xr.Dataset, *, ax: Places | None = None) -> Figure:
-    """Draw where the starts of a fit ended: their losses, and each parameter within its bounds.
+    """Draw where the starts of a fit ended, in the order of their losses.
 
-    Starts are in the order of their losses. Where the first ones have one loss and equal
-    parameters, the search has most likely found the smallest loss.
+    Where the first ones have one loss and equal parameters, the search has most likely found the
+    smallest loss. Parameters are drawn within their bounds.
 
     Parameters
     ----------
@@ -163,32 +157,27 @@ def fit_starts(starts: xr.Dataset, *, ax: Places | None = None) -> Figure:
     """
     _check(starts, "starts", ("loss", "final", "low", "high", "unit"))
     ordered = starts.sortby("loss")
-    rank = np.arange(ordered.sizes["start"]) + 1
+    loss, rank = ordered["loss"].to_numpy(), np.arange(ordered.sizes["start"]) + 1
     names = [str(name) for name in starts["parameter"].to_numpy()]
     style: Any = {"linestyle": "none", "marker": "o", "markersize": 3.5}
     axes = panels(["loss", *names], (2.4, 1.9), "rank of the start", ax=ax, most=3)
-    if (panel := axes.get("loss")) is not None:
-        loss = ordered["loss"].to_numpy()
-        panel.plot(rank, loss, color=INK, **style)
-        panel.axhline(1.01 * loss[0], color=INK, linestyle=":", linewidth=1)
-        if is_wide(loss):
-            log_axis(panel, vertical=True)
-        head(panel, "loss, and 1 % more")
-    for name in names:
-        if (panel := axes.get(name)) is None:
+    for name, panel in axes.items():
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if name == "loss":
+            panel.plot(rank, loss, color=INK, **style)
+            panel.axhline(1.01 * loss[0], color=INK, linestyle=":", linewidth=1)
+            head(panel, "loss, and 1 % more")
             continue
         one = ordered.sel(parameter=name)
-        low, high = float(one["low"]), float(one["high"])
-        factor, unit = scaled(str(one["unit"].item()), [low, high])
+        ends = np.array([float(one["low"]), float(one["high"])])
+        factor, unit = _scaled(str(one["unit"].item()), ends)
         panel.plot(rank, one["final"] / factor, color=colour_of(0), **style)
-        margin = 0.04 * (high - low) / factor
-        panel.set_ylim(low / factor - margin, high / factor + margin)
-        if low > 0 and high >= 3 * low:
-            panel.set_ylim(low / factor / 1.1, high / factor * 1.1)
+        if ends[0] > 0 and ends[1] >= 3 * ends[0]:
+            panel.set_ylim(*ends / factor * [0.9, 1.1])
             log_axis(panel, vertical=True)
+        else:
+            panel.set_ylim(*(ends + 0.04 * np.ptp(ends) * np.array([-1, 1])) / factor)
         head(panel, f"{name} ({unit})" if unit else name)
-    for panel in axes.values():
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure_of(axes.values())
 
 
@@ -217,20 +206,16 @@ def fit_profile(
     axes = panels([*given], (3.4, 2.3), "", ax=ax, most=2)
     for name, panel in axes.items():
         each = given[name]
-        factor, unit = scaled(str(each.attrs.get("unit", "1")), each["value"])
-        smallest, value = float(each["loss"].min()), each["value"] / factor
-        rises = {part: each[part].to_numpy() - smallest for part in ("loss", "quadratic")}
-        style: Any = {"marker": "o", "markersize": 3}
-        panel.plot(value, rises["loss"], color=colour_of(0), label="loss", **style)
-        panel.plot(
-            value, rises["quadratic"], "--", color=INK, label="parabola of the standard error"
-        )
+        factor, unit = _scaled(str(each.attrs.get("unit", "1")), each["value"])
+        value = each["value"].to_numpy() / factor
+        rise, parabola = (each[part] - each["loss"].min() for part in ("loss", "quadratic"))
+        panel.plot(value, rise, color=colour_of(0), label="loss", marker="o", markersize=3)
+        panel.plot(value, parabola, "--", color=INK, label="parabola of the error")
         panel.axhline(_INTERVAL, color=INK, linestyle=":", linewidth=1)
-        panel.set_ylim(0, max(1.2 * _INTERVAL, min(1.1 * float(rises["loss"].max()), 10.0)))
-        if is_wide(value.to_numpy()):
+        panel.set_ylim(0, float(np.clip(1.1 * rise.max(), 1.2 * _INTERVAL, 10)))
+        panel.set(xlabel=f"{name} ({unit})" if unit else name, ylabel="loss above the smallest")
+        if is_wide(value):
             log_axis(panel)
-        panel.set_xlabel(f"{name} ({unit})" if unit else name)
-        panel.set_ylabel("loss above the smallest")
     share_legend(axes.values(), ax=ax)
     return figure_of(axes.values())
 
@@ -240,6 +225,5 @@ def _check(given: Any, name: str, parts: tuple[str, ...]) -> None:
     if not {*parts} <= {*known}:
         raise ResultError(
             "this is no part of a fit", where=name, expected=f"a dataset with {', '.join(parts)}",
-            found=", ".join(known) or type(given).__name__,
-            hint=_HINT,
+            found=", ".join(known) or type(given).__name__, hint=_HINT,
         )  # fmt: skip

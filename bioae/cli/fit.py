@@ -98,16 +98,14 @@ def fit(
     for path in filter(None, (out, report)):
         check_output(path, overwrite=overwrite, kind="file")
     expected = "a name and its value, such as gain=2*nA"
-    options: dict[str, Any] = {"known": assigned(known, str, where="--known", expected=expected)}
-    if coincidence is not None:
-        options["coincidence"] = coincidence
+    values = assigned(known, str, where="--known", expected=expected)
     whole = _opened(recording, column, unit, dt)
     whole = whole if resample is None else whole.resampled(resample)
-    fitted_part = whole if split is None else whole.split(split)[0]
+    part = whole if split is None else whole.split(split)[0]
     try:
         fitted = api.fit(
-            neuron, fitted_part, _free(free), input=input, voltage=voltage, starts=starts,
-            seed=seed, resume=resume, **options,
+            neuron, part, _free(free), input=input, voltage=voltage, starts=starts, seed=seed,
+            resume=resume, known=values, coincidence=coincidence,
         )  # fmt: skip
     except KeyboardInterrupt:
         if resume is None or not resume.exists():
@@ -123,7 +121,7 @@ def fit(
         test = None if split is None else whole
         fitted.report(report, test, after=split, overwrite=overwrite)
     if json:
-        print(json_format.dumps({**_numbers(fitted), "scores": _defined(scores)}, allow_nan=False))
+        print(json_format.dumps(_numbers(fitted, scores), allow_nan=False))
     else:
         _print(fitted, scores, out, report)
     return 0
@@ -165,20 +163,15 @@ def _free(texts: Sequence[str]) -> dict[str, list[str] | None] | None:
     return bounds or None
 
 
-def _numbers(fitted: Fit) -> dict[str, Any]:
+def _numbers(fitted: Fit, scores: Any) -> dict[str, Any]:
     """Return a fit as plain data."""
-    table, open_ = fitted.table.to_dataframe(), fitted.undetermined
-    return {
-        "neuron": fitted.neuron.name,
-        "parameters": _defined(table.to_dict("index")),
-        "undetermined": [
-            {"standard_error": _defined(float(each.standard_error)), **each.to_series().to_dict()}
-            for each in open_
-        ],
-        "loss": fitted.loss, "voltage_noise": _defined(fitted.voltage_noise),
-        "starts": fitted.starts.sizes["start"], "agreeing": fitted.agreeing,
-        "seconds": fitted.seconds,
+    names = ("loss", "voltage_noise", "agreeing", "seconds")
+    numbers = {
+        "neuron": fitted.neuron.name, "parameters": fitted.table.to_dataframe().to_dict("index"),
+        "scores": scores, "starts": fitted.starts.sizes["start"],
+        **{name: getattr(fitted, name) for name in names}, "notes": fitted.notes(),
     }  # fmt: skip
+    return {name: _defined(each) for name, each in numbers.items()}
 
 
 def _defined(value: Any) -> Any:

@@ -351,7 +351,9 @@ class Fit(Shown):
 
     def notes(self) -> list[str]:
         """Return sentences on bounds that were hit, on undetermined directions, and on starts."""
-        lines, count = [], len(self._state.loss)
+        lines, count, likely = [], len(self._state.loss), float(self._state.loss.min())
+        if self._problem.place is None:
+            lines.append("The input has no unit: it arrives as spikes do, in network weights.")
         ended = zip(self._names, self._inside, strict=True)
         if names := [name for name, inside in ended if not inside and name != _USERS[WIDTH]]:
             lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
@@ -363,6 +365,11 @@ class Fit(Shown):
             lines.append(
                 f"Not determined: {' '.join(terms).lstrip('+')}, in parameters from 0 to 1 between "
                 f"their bounds; standard error {size}."
+            )
+        if self.loss > likely * (1 + _AGREEMENT) + 1e-9:
+            lines.append(
+                f"The parameters are those with the most coincidences. The smallest loss is "
+                f"{likely:.6g}, and the standard errors suppose it."
             )
         if count > 1 and self.agreeing < max(2, count / 10):
             lines.append(

@@ -11,6 +11,7 @@ import numpy as np
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
 
+from bioae.checks import one_of
 from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven, place_of_input, potential, unit_of
 from bioae.equations.library import NeuronLike, load_neuron
@@ -130,7 +131,7 @@ def problem(
     options: FitOptions,
 ) -> Problem:
     """Check the arguments of a fit, see `bioae.fit`."""
-    model, known = load_neuron(neuron), options.get("known", {})
+    model, known = load_neuron(neuron), _known(options)
     weights = options.get("weights", (1.0, 1.0))
     if lower(model).draws:
         raise InputError(
@@ -151,6 +152,7 @@ def problem(
     bounds = _bounds(model, free)
     effective = _driving_unit(recording, known.get("gain", (bounds.get("gain") or (None,))[0]))
     place = place_of_input(model, effective, place)
+    bounds = _named(model, bounds, place, effective) if free is None else bounds
     if spikes and "width" not in {*bounds, *known}:
         if weights[0] > 0:
             bounds["width"] = _WIDTHS
@@ -263,6 +265,24 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
             hint=f"Its parameters: {', '.join(model.parameters)}",
         )  # fmt: skip
     return bounds
+
+
+def _known(options: FitOptions) -> Mapping[str, Any]:
+    known = options.get("known", {})
+    for name in known:
+        one_of(name, "the name of a known value", [*OTHERS])
+    return known
+
+
+def _named(
+    model: NeuronModel, bounds: dict[str, Any], place: str | None, unit: Quantity
+) -> dict[str, Any]:
+    """Leave out parameters that a driven model does not name, such as those of its synapses."""
+    if place is not None:
+        model = driven(model, place, Quantity([0.0], dim=unit.dim), dt="1*ms")
+    texts = [model.equations, model.threshold, model.reset, model.refractory]
+    names = re.findall(r"\w+", " ".join([*map(str, texts), *model.initial.values()]))
+    return {name: pair for name, pair in bounds.items() if name in names}
 
 
 def _driving_unit(recording: Recording, gain: Any) -> Quantity:

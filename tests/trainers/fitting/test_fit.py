@@ -215,6 +215,7 @@ def spiking(**changes: Any) -> bioae.Recording:
         (spiking(), {"R": FREE["R"]}, {"input": "J"}, {"where": "cell"}),
         (spiking(spikes=None), {"R": FREE["R"]}, {}, {"where": "recording"}),
         (spiking(), {"R": FREE["R"]}, {"weights": (0, 1)}, {"where": "recording"}),
+        (spiking(), {"R": FREE["R"]}, {"known": {"J": 1}}, {"found": "'J'"}),
     ],
 )
 def test_what_is_refused(recording: Any, free: Any, options: Any, fields: Any) -> None:
