@@ -45,16 +45,17 @@ def main() -> None:
         with Subprocess(Fit(options.folder, **key)) as work:
             row = {**key, **work()}
         if cases[row["case"]].recording.voltage is None:
-            row["scores"] = cases[row["case"]].scores(row["parameters"])
+            (row["scores"],) = cases[row["case"]].scores([row["parameters"]])
         stored.add(row)
         print({name: row[name] for name in row if name not in ("curve", "ends")}, flush=True)
         write_tables(stored.rows)
-    if options.held_out:
-        for row in stored.rows:
-            case = cases[row["case"]]
-            if case.tests and "held_out" not in row:
-                row["held_out"] = case.scores(row["parameters"], held_out=True)
-                stored.add()
+    for name, case in cases.items():
+        rows = [row for row in stored.rows if row["case"] == name and "held_out" not in row]
+        if options.held_out and case.tests and rows:
+            scores = case.scores([row["parameters"] for row in rows], held_out=True)
+            for row, each in zip(rows, scores, strict=True):
+                row["held_out"] = each
+            stored.add()
     write_tables(stored.rows)
 
 

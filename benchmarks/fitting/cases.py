@@ -5,7 +5,7 @@ A model is driven by `I`. The other libraries get Brian2 equations made from the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -98,38 +98,45 @@ class Case:
             lines.append(f"I = {signal} : amp")
         return "\n".join(lines)
 
-    def fired(self, values: Mapping[str, float], recording: Recording) -> Times:
-        """Return the spike times of the model with some parameters, in seconds."""
+    def fired(self, sets: Sequence[Mapping[str, float]], recording: Recording) -> list[Times]:
+        """Return the spike times in seconds of the model with each set of parameters."""
         recorded = TimedArray(recording.input[0] * amp, dt=recording.dt)
         signal = "gain*recorded(t - latency) + offset" if self.signal else "recorded(t)"
         model = self.model
         group = brian2.NeuronGroup(
-            1, self.equations(signal), threshold=model.threshold, reset=model.reset,
+            len(sets), self.equations(signal), threshold=model.threshold, reset=model.reset,
             refractory=model.refractory or False, method=model.method, dt=recording.dt,
             namespace={"recorded": recorded},
         )  # fmt: skip
-        group.set_states({name: [value] for name, value in values.items()}, units=False)
+        names = [name for name in self.bounds if name in sets[0]]
+        group.set_states({name: [each[name] for each in sets] for name in names}, units=False)
         for name, value in self.initial.items():
             setattr(group, name, value)
         spikes = brian2.SpikeMonitor(group)
         brian2.Network(group, spikes).run(recording.duration)
-        return np.array(spikes.t / second)
+        trains = spikes.spike_trains()
+        return [np.array(trains[k] / second) for k in range(len(sets))]
 
-    def scores(self, values: Mapping[str, float], *, held_out: bool = False) -> dict[str, float]:
-        """Return Γ of the fitted spikes; or of those left out, with their rate's variance."""
+    def scores(
+        self, sets: Sequence[Mapping[str, float]], *, held_out: bool = False
+    ) -> list[dict[str, float]]:
+        """Return Γ of the fitted spikes with each set of parameters.
+
+        With `held_out`, of those left out, and the explained variance of their rate.
+        """
+        scores: list[dict[str, float]] = [{} for _ in sets]
         places = self.tests if held_out else {"fit": (self.recording, 0 * ms)}
-        scores = {}
-        for name, (recording, begin) in places.items():
+        for place, (recording, begin) in places.items():
             assert recording.spikes is not None
             length, since = recording.duration - begin, float(begin)
-            both = (recording.spikes[0], self.fired(values, recording))
-            trains = [train[train >= since] - since for train in both]
-            for delta in DELTAS:
-                gamma = coincidence_factor(*trains, delta=delta, duration=length)
-                scores[f"{name}, gamma {delta / ms:g} ms"] = gamma
-            if held_out:
-                rates = (psth(each, duration=length, width=_RATE_BIN) for each in trains)
-                scores[f"{name}, rate"] = explained_variance(*rates)
+            for found, train in zip(scores, self.fired(sets, recording), strict=True):
+                both = [each[each >= since] - since for each in (recording.spikes[0], train)]
+                for delta in DELTAS:
+                    gamma = coincidence_factor(*both, delta=delta, duration=length)
+                    found[f"{place}, gamma {delta / ms:g} ms"] = gamma
+                if held_out:
+                    rates = (psth(each, duration=length, width=_RATE_BIN) for each in both)
+                    found[f"{place}, rate"] = explained_variance(*rates)
         return scores
 
 
