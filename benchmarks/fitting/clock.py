@@ -54,7 +54,7 @@ class Clock:
         curve, best, total = [], float("inf"), np.zeros(2)
         for spent, (error, _) in zip(self._spent, self._steps, strict=True):
             total = total + spent
-            best = min(best, error)
+            best = float(min(best, error))
             if not curve or best < _STEP * curve[-1][1]:
                 curve.append([round(float(total[1]), 4), best])
         return {

@@ -22,11 +22,11 @@ _TRACES = {
     "evolution, 200 rounds": Evolution(200, 20),
     "Jaxley": Gradients(),
 }
-#: 10,000 evaluations.
+#: 10,000 evaluations of differential evolution.
 _SPIKES = {
-    "bioae": Search(),
-    "bioae, 2 ms": Search(delta=0),
-    "bioae, 4 ms": Search(delta=1),
+    "bioae": Search(starts=6),
+    "bioae, 2 ms": Search(starts=6, delta=0),
+    "bioae, 4 ms": Search(starts=6, delta=1),
     "evolution, 2 ms": Evolution(100, 100, delta=0),
     "evolution, 4 ms": Evolution(100, 100, delta=1),
 }
