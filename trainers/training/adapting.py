@@ -48,6 +48,9 @@ _PARTS = (1, 2, 4, 5, 8)
 _WIDE = {"name": "arctan"}
 _NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
 
+#: One for models whose scale is much larger than their distances to threshold.
+_SHARP = {"name": "arctan", "alpha": 32.0}
+
 #: One that gradients of a steep upstroke pass by, and the part of the presentation for it.
 _STRAIGHT, _HALF = {"name": "arctan", "straight_through": 0.9}, 2
 
@@ -83,9 +86,10 @@ def adapt(
     the former network, for 32 examples. Then all weights are trained by gradients. Those that go
     back in time through a whole presentation explode in some neurons: 24 updates are tried with the
     whole, a half, a quarter, a fifth and an eighth of it, then with a narrower spike derivative and
-    a detached reset, and with an input variable that leaks at a fixed rate in the backward pass.
-    Those with the lowest error are used. In the first half of the training
-    a term, which fades out, draws the spike counts of each layer to those of the former network.
+    a detached reset, with a much narrower one, and with an input variable that leaks at a fixed
+    rate in the backward pass. Those with the lowest error are used. In the first half of the
+    training a term, which fades out, draws the spike counts of each layer to those of the former
+    network.
 
     Parameters
     ----------
@@ -241,19 +245,18 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
         {"derivative": _WIDE, **({"truncate": max(steps // part, 1)} if part > 1 else {})}
         for part in _PARTS
     ]
-    number, finished = len(cuts) + 2, count(1)
+    number, finished = len(cuts) + 3, count(1)
     _LOGGER.info("%d settings are tried, in %d updates each", number, _TRIED)
     with counted("trying settings", number, shown, unit="settings") as report:
         losses = [tried(each) for each in cuts]
         # Short cuts are biased, and few updates are noisy: the longest that is about as good.
         place = next(n for n, each in enumerate(losses) if each <= _EQUAL * min(losses))
-        narrow = {**cuts[place], "derivative": _NARROW}
+        others = {**cuts[place], "derivative": _NARROW}, {"derivative": _SHARP}
         straight = {"derivative": _STRAIGHT, "truncate": max(steps // _HALF, 1)}
-        exact = {tried(narrow): narrow}
-        exact[losses[place]] = cuts[place]
+        exact = [(losses[place], cuts[place]), *((tried(each), each) for each in others)]
+        lowest, best = min(exact, key=lambda pair: pair[0])
         # Exact gradients lead further, unless they are much worse at first.
-        worse = _EQUAL * tried(straight) < min(exact)
-        return straight if worse else exact[min(exact)]
+        return straight if _EQUAL * tried(straight) < lowest else best
 
 
 def _loss(problem: Problem) -> float:
