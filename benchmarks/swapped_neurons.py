@@ -58,8 +58,12 @@ def main() -> None:
         else:
             stored.add({**key, **_swapped(network, **key)})
         print(stored.rows[-1], flush=True)
-        path = DOCS_RESULTS / "swapped_neurons-table.inc"
-        write_text(path, table(stored.rows), overwrite=True)
+        _write(stored.rows)
+    _write(stored.rows)
+
+
+def _write(rows: Iterable[Mapping[str, Any]]) -> None:
+    write_text(DOCS_RESULTS / "swapped_neurons-table.inc", table(rows), overwrite=True)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
