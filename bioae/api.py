@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from bioae.simulation.objects.brian_network import BrianNetwork
     from bioae.simulation.run import Simulation
     from bioae.trainers.fitting import Fit
-    from bioae.trainers.fitting.problem import FitOptions, Free
+    from bioae.trainers.fitting.problem import Free
+    from bioae.trainers.fitting.settings import FitOptions
     from bioae.trainers.parity import Parity
     from bioae.trainers.training.config import TrainingConfig
 
@@ -724,7 +725,11 @@ def fit(
         If the recording and the model do not fit, or the loss does not depend on a free parameter.
     """
     need_torch("fit")
+    from bioae.datasets.conversion import check_options
     from bioae.trainers.fitting.fitting import search
+    from bioae.trainers.fitting.settings import FitOptions
+
+    check_options(options, fit, FitOptions.__annotations__)
 
     return search(
         neuron, recording, free, place=input, voltage=voltage, starts=starts, seed=seed,

@@ -23,7 +23,7 @@ from bioae.errors import InputError, did_you_mean
 from bioae.unit_text import unit_in_equations, unit_name
 
 #: The name of the timed array in a driven model.
-SIGNAL = "recorded"
+SIGNAL = "recorded_input"
 
 
 def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | None) -> str | None:
@@ -95,6 +95,8 @@ def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronMode
         The time for which each value holds.
     """
     units = _units(model)
+    if SIGNAL in units or SIGNAL in model.timed_arrays:
+        raise InputError(f"the name {SIGNAL!r} is reserved for the input", where=model.name)
     adds = not have_same_dimensions(values, units[name])
     equations = [
         _with_signal(each) if adds and each.varname == name else each
@@ -105,8 +107,14 @@ def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronMode
     numbers = TimedValues(values=[*map(float, values)], dt=dt, unit=unit_name(values))
     changes: dict[str, Any] = {"timed_arrays": {**model.timed_arrays, SIGNAL: numbers}}
     if not adds:
-        text += f"{name} = {SIGNAL}(t) : {unit_in_equations(values)}\n"
-        if re.search(rf"\b{name}\s*[-+*/]?=", model.reset or ""):
+        # In Brian2, too, a step of an integrator with several stages has one value.
+        text += f"{name} = {SIGNAL}(t) : {unit_in_equations(values)} (constant over dt)\n"
+        if starts := [n for n, each in model.initial.items() if _has(each, name)]:
+            raise InputError(
+                f"the initial value of {starts[0]} depends on the recorded input",
+                where=model.name, expected="constants", found=model.initial[starts[0]],
+            )  # fmt: skip
+        if re.search(rf"\b{name}\s*[-+*/]?=(?!=)", model.reset or ""):
             raise InputError(
                 f"the reset changes {name!r}, which the recorded input takes the place of",
                 where=model.name, hint="Choose another name as `input`",
@@ -128,6 +136,10 @@ def potential(model: NeuronModel) -> str:
         return "v"
     named = [n for n in re.findall(r"\w+", model.threshold or "") if n in variables]
     return named[0] if named else model.decoded
+
+
+def _has(text: str, name: str) -> bool:
+    return name in re.findall(r"\w+", text)
 
 
 def unit_of(model: NeuronModel, name: str) -> Quantity:

@@ -34,6 +34,7 @@ from bioae.files import write_text
 from bioae.showing import markdown_table
 from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.problem import problem
+from bioae.trainers.fitting.settings import Settings
 from bioae.trainers.mirror.derivatives import FastSigmoid
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.neuron import NeuronMirror
@@ -154,7 +155,8 @@ def _identifiable(
     free = [*true]
     while free:
         try:
-            stated = problem(model, recording, free, place=None, voltage=None, options={})
+            settings = Settings.read({}, starts=1, seed=0)
+            stated = problem(model, recording, free, place=None, voltage=None, settings=settings)
             noise = _NOISE * float(np.std(recording.voltage))
             function = CompiledObjective(
                 stated.driven, stated.free, stated.drive(), potential=stated.potential,

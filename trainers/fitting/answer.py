@@ -188,7 +188,7 @@ class Fit(Shown):
         start[:, others] += np.outer(low + (high - low) * along - best, slope)
         start = np.clip(start, 0, 1)
         start[:, k] = along
-        ended = descend(_Along(self._objective, k, low, high), Descent.at(start))
+        ended = descend(_Along(self._objective, k, low, high), Descent.at(start), merge=False)
         u = ended.u.copy()
         u[:, k] = low + (high - low) * along
         values = [each.value(u[:, j]) for j, each in enumerate(self._problem.free)]
@@ -217,7 +217,7 @@ class Fit(Shown):
             The same input; a spike's time is the beginning of its step.
         """
         given = recording or self.recording
-        (fired,), (voltage,) = self._objective.predict(self._u, self._problem.drive(given))
+        (fired,), (voltage,) = self._objective.predict(self._u, self._problem.driving(given))
         dt = float(given.dt)
         spikes = [np.flatnonzero(row) * dt * second for row in fired]
         unit = self._problem.potential_unit

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioae.analysis import coincidence_factor
-from bioae.checks import whole
+from bioae.checks import number
 from bioae.equations.library import NeuronLike
 from bioae.errors import InputError, LibraryError
+from bioae.files import check_output
 from bioae.progress import Progress, bar, check_progress
 from bioae.recordings import Recording
 from bioae.trainers.fitting.answer import Fit
 from bioae.trainers.fitting.objective import CompiledObjective
-from bioae.trainers.fitting.problem import FitOptions, Free, Problem, number_in, problem
+from bioae.trainers.fitting.problem import Free, Problem, problem
 from bioae.trainers.fitting.search import (
     COUPLINGS,
     Descent,
@@ -27,6 +31,7 @@ from bioae.trainers.fitting.search import (
     most_coincident,
     screened,
 )
+from bioae.trainers.fitting.settings import FitOptions, Settings, number_in
 from bioae.trainers.fitting.terms import WIDTH, Objective
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
@@ -51,14 +56,14 @@ def search(
     **options: Unpack[FitOptions],
 ) -> Fit:
     """Search the parameters of a neuron model on a recording, see `bioae.fit`."""
-    count, coupled = whole(starts, "starts", least=1), options.get("coupled", True)
-    evaluations = whole(options.get("evaluations", 100), "evaluations", least=1)
-    candidates = whole(options.get("candidates") or 8 * count, "candidates", least=count)
+    settings = Settings.read(options, starts=starts, seed=seed)
     check_progress(progress)
-    stated = problem(neuron, recording, free, place=place, voltage=voltage, options=options)
-    given = options.get("voltage_noise")
-    noise = 1e-3 if given is None else number_in(given, stated.potential_unit, "voltage_noise")
-    path = None if resume is None else Path(resume)
+    stated = problem(neuron, recording, free, place=place, voltage=voltage, settings=settings)
+    given, noise = settings.voltage_noise, 1e-3
+    if given is not None:
+        unit = stated.potential_unit
+        noise = number(number_in(given, unit, "voltage_noise"), "voltage_noise", above=0)
+    path = None if resume is None else check_output(resume, overwrite=True, kind="file")
     objective = CompiledObjective(
         stated.driven, stated.free, stated.drive(), potential=stated.potential,
         fixed=stated.fixed, weights=stated.weights, voltage_noise=noise,
@@ -71,12 +76,17 @@ def search(
             hint="A fit needs a C++ compiler, and a model without noise",
         ) from reason
     began = time.perf_counter()
+    couplings = COUPLINGS if settings.coupled and stated.voltage else (0.0,)
+    digest = _digest(stated, settings, couplings)
     if path is not None and path.exists():
-        state = Descent.load(path, (count, len(stated.free)))
+        state = Descent.load(path, digest)
     else:
-        state = Descent.at(_first(stated, objective, candidates, count, seed))
-    couplings = COUPLINGS if coupled and stated.voltage else (0.0,)
-    state = _descended(objective, state, couplings, evaluations, resume=path, progress=progress)
+        state = Descent.at(_first(stated, objective, settings), digest)
+        if path is not None:
+            state.save(path)
+    state = _descended(
+        objective, state, couplings, settings.evaluations, resume=path, progress=progress
+    )
     if stated.voltage and given is None:
         # The noise is that of the residuals of the best fit.
         lowest = objective(state.u[[int(np.argmin(state.loss))]])
@@ -84,24 +94,24 @@ def search(
         objective = objective.with_noise(max(noise, 1e-12))
         state = replace(state, loss=objective(state.u).total, stage=0, ends=state.u[None])
         if stated.spikes and stated.weights[0] > 0:  # the weight of the voltage is another one
-            state = _descended(objective, state, (0.0,), evaluations, progress=False)
-    window = options.get("coincidence")
+            state = _descended(objective, state, (0.0,), settings.evaluations, progress=False)
     order = np.argsort(state.loss, kind="stable")
     best = state.u[order[0]]
-    if window is not None:
-        best = _coincident(stated, objective, state.u[order], window, seed)
+    if settings.coincidence is not None:
+        best = _coincident(stated, objective, state.u[order], settings)
+    _say(stated, objective, state, int(order[0]))
     seconds = time.perf_counter() - began
     return Fit(stated, objective, state, best, voltage_noise=noise, seconds=seconds)
 
 
 def _coincident(
-    stated: Problem, objective: Objective, u: NDArray[np.float64], window: Any, seed: int
+    stated: Problem, objective: Objective, u: NDArray[np.float64], settings: Settings
 ) -> NDArray[np.float64]:
     """Return the parameters near the best of `u`, the first, with the most coincidences."""
     recorded = stated.recording.spikes
     if recorded is None or not stated.spikes:
         raise InputError("there are no spikes to coincide with", where=stated.recording.name)
-    delta = number_in(window, stated.recording.dt, "coincidence")
+    delta = settings.coincidence
     dt, length = float(stated.recording.dt), float(stated.recording.duration)
 
     def score(fired: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -112,14 +122,41 @@ def _coincident(
             for each in fired
         ])  # fmt: skip
 
-    return most_coincident(objective, u, objective(u[:1]).information[0], score, seed=seed)
+    return most_coincident(objective, u, objective(u[:1]).information[0], score, seed=settings.seed)
 
 
-def _first(
-    stated: Problem, objective: Objective, candidates: int, starts: int, seed: int
-) -> NDArray[np.float64]:
+def _digest(stated: Problem, settings: Settings, couplings: tuple[float, ...]) -> str:
+    """Return a digest of all that a search depends on."""
+    recording = stated.recording
+    arrays = [recording.input, recording.voltage, *(recording.spikes or ())]
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+    parts = (stated.driven.to_toml(), stated.free, stated.fixed, stated.potential, settings,
+             float(recording.dt), couplings)  # fmt: skip
+    found.update(repr(parts).encode())
+    return found.hexdigest()
+
+
+def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> None:
+    """Warn of spikes that do not count, and of a search that was not finished."""
+    logger, name = logging.getLogger("bioae"), stated.model.name
+    lost = int(objective(state.u[[best]]).lost[0])
+    if lost:
+        logger.warning(
+            "bioae: %s: %d recorded spikes are in the refractory period of the fitted neuron, and "
+            "do not count", name, lost,
+        )  # fmt: skip
+    if state.exhausted[best]:
+        logger.warning(
+            "bioae: %s: the best start used all its evaluations: fit again with more of them", name
+        )
+
+
+def _first(stated: Problem, objective: Objective, settings: Settings) -> NDArray[np.float64]:
     """Return the points of a sequence from which the search starts (start, parameter)."""
-    points = first_points(len(stated.free), candidates, seed=seed)
+    candidates, starts = settings.candidates, settings.starts
+    points = first_points(len(stated.free), candidates, seed=settings.seed)
     for k, each in enumerate(stated.free):
         if each.name == WIDTH:
             points[:, k] = _WIDE + (1 - _WIDE) * points[:, k]
@@ -173,6 +210,11 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
     unseen = ~(np.abs(losses.gradient[finite]) > 0).any(0)
     if unseen.any():
         names = [each.name for each, none in zip(stated.free, unseen, strict=True) if none]
+        if stepped := [n for n in names if re.search(rf"\b{n}\b", stated.model.refractory or "")]:
+            raise InputError(
+                f"{', '.join(stepped)}: a refractory time acts in whole steps, without a gradient",
+                where=stated.model.name, hint="Give it a value: model.with_parameters",
+            )  # fmt: skip
         raise InputError(
             f"the recording does not depend on {', '.join(names)}", where=stated.model.name,
             expected="free parameters that change the spikes or the voltage",

@@ -26,6 +26,8 @@ class Sums(NamedTuple):
     ----------
     spikes, voltage
         The negative log-likelihood of the spikes, and half the sum of squared residuals (set).
+    lost
+        The recorded spikes in refractoriness, which do not count (set).
     gradient
         The gradient of both, weighted (set, parameter).
     information
@@ -34,6 +36,7 @@ class Sums(NamedTuple):
 
     spikes: Floats
     voltage: Floats
+    lost: Floats
     gradient: Floats
     information: Floats
 
@@ -120,7 +123,7 @@ class DrivenKernel:
         free = not count
         out = np.empty((lanes, samples)) if free else None
         fired = np.empty((lanes, samples), np.uint8) if free else None
-        loss, gradient = np.zeros((2, lanes)), np.zeros((lanes, count))
+        loss, gradient = np.zeros((3, lanes)), np.zeros((lanes, count))
         information = np.zeros((lanes, count * (count + 1) // 2))
         counted, compared = (
             np.ones(drive.signal.shape, np.uint8) if mask is None else mask
@@ -143,5 +146,5 @@ class DrivenKernel:
         matrix = np.zeros((sets, count, count))
         rows, columns = np.tril_indices(count)
         matrix[:, rows, columns] = matrix[:, columns, rows] = summed
-        spikes, voltage = loss.reshape(2, sets, trials).sum(2)
-        return Sums(spikes, voltage, gradient.reshape(sets, trials, count).sum(1), matrix)
+        spikes, voltage, lost = loss.reshape(3, sets, trials).sum(2)
+        return Sums(spikes, voltage, lost, gradient.reshape(sets, trials, count).sum(1), matrix)

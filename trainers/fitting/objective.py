@@ -97,7 +97,7 @@ class CompiledObjective:
             )
         voltage = sums.voltage / (self._weights[1] or 1.0)
         total = self._weights[0] * sums.spikes + sums.voltage
-        return Losses(total, sums.gradient, sums.information, sums.spikes, voltage)
+        return Losses(total, sums.gradient, sums.information, sums.spikes, voltage, sums.lost)
 
     def with_noise(self, voltage_noise: float) -> CompiledObjective:
         """Return the same objective for another standard deviation of the voltage's noise."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
 
-from bioae.checks import one_of
 from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven, place_of_input, potential, unit_of
 from bioae.equations.library import NeuronLike, load_neuron
@@ -20,11 +19,13 @@ from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, did_you_mean
 from bioae.recordings import Recording
+from bioae.trainers.fitting.settings import Settings, number_in
 from bioae.trainers.fitting.terms import GAIN, LATENCY, OFFSET, WIDTH, Drive, FreeParameter
 from bioae.unit_text import readable, unit_name
 
 #: The parameters of the recording and of the noise, by the names that users give them.
 OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
+_USERS = {name: user for user, name in OTHERS.items()}
 
 #: Bounds of the width of the escape noise, in units of the scale of the distance to threshold.
 _WIDTHS = (0.003, 1.0)
@@ -37,19 +38,6 @@ BEFORE_S, AFTER_S = 1e-3, 2e-3
 Free: TypeAlias = str | Sequence[str] | Mapping[str, Sequence[Any] | None] | None
 
 
-class FitOptions(TypedDict, total=False):
-    """Further options of a fit, see `bioae.fit`."""
-
-    known: Mapping[str, Any]
-    weights: tuple[float, float]
-    voltage_noise: Quantity | str | None
-    leave_out: Iterable[tuple[Any, Any]]
-    coupled: bool
-    coincidence: Quantity | str | None
-    candidates: int | None
-    evaluations: int
-
-
 @dataclass(frozen=True)
 class Problem:
     """A model and a recording, and what is free.
@@ -59,7 +47,7 @@ class Problem:
     model
         The neuron model as given.
     driven
-        The model that the recording drives, with the bounds of its free parameters.
+        The model that the recording drives.
     recording
         The recording.
     place
@@ -92,22 +80,50 @@ class Problem:
     voltage: bool
     windows: tuple[tuple[float, float], ...]
 
-    def drive(self, recording: Recording | None = None) -> Drive:
-        """Return a recording, by default that of the fit, as a kernel takes it."""
-        recording = recording or self.recording
+    def driving(self, recording: Recording) -> Drive:
+        """Return the input of a recording as a kernel takes it.
+
+        Raises
+        ------
+        InputError
+            If its unit or its time step is another one.
+        """
+        own = self.recording
+        if not isinstance(recording, Recording):
+            raise InputError(
+                "this is no recording", where="recording", expected="a bioae.Recording",
+                found=type(recording).__name__,
+            )  # fmt: skip
+        if not have_same_dimensions(recording.input_unit, own.input_unit):
+            raise InputError(
+                "the input has another unit than that of the fit", where=recording.name,
+                expected=unit_name(own.input_unit), found=unit_name(recording.input_unit),
+            )  # fmt: skip
+        if not np.isclose(float(recording.dt), float(own.dt), rtol=1e-9, atol=0):
+            raise InputError(
+                "the recording has another time step than that of the fit", where=recording.name,
+                expected=readable(own.dt), found=readable(recording.dt),
+                hint=f'recording.resampled("{readable(own.dt)}")',
+            )  # fmt: skip
+        return Drive(recording.input, float(recording.dt))
+
+    def drive(self) -> Drive:
+        """Return the recording of the fit as a kernel takes it."""
+        recording = self.recording
         dt, steps = float(recording.dt), recording.steps
         counted = np.ones(recording.input.shape, bool)
         for begin, end in self.windows:
             counted[:, round(begin / dt) : round(end / dt)] = False
-        spikes = recording.spike_steps() if self.spikes else None
         compared = counted.copy()
         if self.model.reset and recording.spikes is not None:
             for row, train in zip(compared, recording.spikes, strict=True):
                 for time in train:
                     first, last = round((time - BEFORE_S) / dt), round((time + AFTER_S) / dt)
                     row[max(first, 0) : min(last, steps) + 1] = False
-        voltage = recording.voltage if self.voltage else None
-        return Drive(recording.input, dt, spikes, counted, voltage, compared)
+        return self.driving(recording)._replace(
+            spikes=recording.spike_steps() if self.spikes else None, counted=counted,
+            voltage=recording.voltage if self.voltage else None, compared=compared,
+        )  # fmt: skip
 
     @property
     def potential_unit(self) -> Quantity:
@@ -128,86 +144,98 @@ def problem(
     *,
     place: str | None,
     voltage: str | None,
-    options: FitOptions,
+    settings: Settings,
 ) -> Problem:
     """Check the arguments of a fit, see `bioae.fit`."""
-    model, known = load_neuron(neuron), _known(options)
-    weights = options.get("weights", (1.0, 1.0))
-    if lower(model).draws:
-        raise InputError(
-            "a model with noise cannot be fitted", where=model.name,
-            hint="Leave its noise out: the `width` of the escape noise is fitted",
-        )  # fmt: skip
+    model = load_neuron(neuron)
     _check_recording(model, recording)
+    weights = settings.weights
     spikes = recording.spikes is not None and model.threshold is not None
     compares = recording.voltage is not None and weights[1] > 0
-    _check_compared(model, recording, spikes=spikes and weights[0] > 0, voltage=compares)
-    variable = voltage or potential(model)
-    if compares and not have_same_dimensions(recording.voltage_unit, unit_of(model, variable)):
+    likely = spikes and weights[0] > 0
+    _check_compared(model, recording, spikes=likely, voltage=compares)
+    variable = _potential(model, recording, voltage, compares=compares)
+    known = _known(model, settings.known)
+    bounds = _bounds(model, free)
+    gain = None if "gain" in model.parameters else bounds.get("gain", (known.get(GAIN),))[0]
+    effective = _driving_unit(recording, gain)
+    place = place_of_input(model, effective, place)
+    if free is None:
+        bounds = _named(model, bounds, place, effective)
+    units = {
+        GAIN: effective / recording.input_unit, OFFSET: effective,
+        LATENCY: Quantity(1.0, dim=recording.dt.dim), WIDTH: Quantity(1.0),
+    }  # fmt: skip
+    chosen = [_parameter(model, units, name, pair) for name, pair in bounds.items()]
+    if likely and WIDTH not in {*known, *(each.name for each in chosen)}:
+        chosen.append(FreeParameter(WIDTH, *_WIDTHS, unit="1"))
+    fixed = {name: number_in(each, units[name], _USERS[name]) for name, each in known.items()}
+    names = {each.name for each in chosen}
+    if both := sorted(names & fixed.keys()):
+        raise InputError(
+            f"{_USERS[both[0]]!r} is both free and known", where="known",
+            hint="Leave it out of one of them",
+        )  # fmt: skip
+    if fixed.get(WIDTH, 1.0) <= 0:
+        raise InputError(
+            "the width of the escape noise must be positive", where="known",
+            found=str(fixed[WIDTH]),
+        )  # fmt: skip
+    if spikes and not likely:  # they only reset the neuron
+        fixed.setdefault(WIDTH, 1.0)
+    if (names | fixed.keys()) & {GAIN, OFFSET}:  # both are in the equation
+        fixed |= {n: v for n, v in ((GAIN, 1.0), (OFFSET, 0.0)) if n not in {*names, *fixed}}
+    within = model
+    if place is not None:
+        dt, zero = f"{float(recording.dt)!r}*second", Quantity([0.0], dim=get_dimensions(effective))
+        within = driven(model, place, zero, dt=dt)
+    return Problem(
+        model=model, driven=within, recording=recording, place=place, potential=variable,
+        free=tuple(chosen), fixed=fixed, weights=weights, spikes=spikes, voltage=compares,
+        windows=settings.windows,
+    )  # fmt: skip
+
+
+def _potential(
+    model: NeuronModel, recording: Recording, voltage: str | None, *, compares: bool
+) -> str:
+    """Return the variable that is compared with the recorded voltage."""
+    variable = potential(model) if voltage is None else voltage
+    unit = unit_of(model, variable)
+    if variable not in lower(model).states:
+        raise InputError(
+            f"{variable!r} is a parameter, and no potential", where="voltage",
+            expected="a variable of the model",
+        )  # fmt: skip
+    if compares and not have_same_dimensions(recording.voltage_unit, unit):
         raise InputError(
             f"the recorded voltage does not have the unit of {variable!r}", where=recording.name,
-            expected=unit_name(unit_of(model, variable)),
-            found=unit_name(recording.voltage_unit),
+            expected=unit_name(unit), found=unit_name(recording.voltage_unit),
         )  # fmt: skip
-    bounds = _bounds(model, free)
-    effective = _driving_unit(recording, known.get("gain", (bounds.get("gain") or (None,))[0]))
-    place = place_of_input(model, effective, place)
-    bounds = _named(model, bounds, place, effective) if free is None else bounds
-    if spikes and "width" not in {*bounds, *known}:
-        if weights[0] > 0:
-            bounds["width"] = _WIDTHS
-        else:  # they only reset the neuron
-            known = {**known, "width": 1.0}
-    units = {
-        "gain": effective / recording.input_unit, "offset": effective,
-        "latency": Quantity(1.0, dim=recording.dt.dim), "width": Quantity(1.0),
-    }  # fmt: skip
-    fixed = {
-        OTHERS[name]: number_in(value, units[name], f"{name}") for name, value in known.items()
-    }
-    chosen: list[FreeParameter] = []
-    texts: dict[str, tuple[str, str]] = {}
+    return variable
+
+
+def _parameter(
+    model: NeuronModel, units: Mapping[str, Any], name: str, pair: tuple[Any, Any]
+) -> FreeParameter:
+    """Return a free parameter with its bounds in base units."""
     values = parameter_values(model)
-    for name, pair in bounds.items():
-        unit = units[name] if name not in values else values[name]
-        low, high = (number_in(each, unit, f"bounds of {name}") for each in pair)
-        if not low < high:
-            raise InputError(
-                f"the bounds of {name!r} are not in order", expected="(low, high)",
-                found=", ".join(map(str, pair)),
-            )  # fmt: skip
-        if name in values:
-            chosen.append(FreeParameter(name, low, high, unit_name(unit)))
-            base = unit_name(unit)
-            texts[name] = (f"{low!r}*({base})", f"{high!r}*({base})")
-        else:
-            chosen.append(FreeParameter(OTHERS[name], low, high, unit_name(unit)))
-    names = {each.name for each in chosen} | fixed.keys()
-    if names & {GAIN, OFFSET}:  # both are in the equation
-        fixed |= {n: v for n, v in ((GAIN, 1.0), (OFFSET, 0.0)) if n not in names}
-    middle = {name: _text(each.value(np.asarray(0.5)), each.unit) for each in chosen
-              if (name := each.name) in texts}  # fmt: skip
-    within = model.with_parameters(middle).model_copy(update={"trainable": texts})
-    dt = f"{float(recording.dt)!r}*second"
-    if place is not None:
-        within = driven(within, place, Quantity([0.0], dim=get_dimensions(effective)), dt=dt)
-    windows = tuple(
-        (time_in_seconds_or_zero(begin), time_in_seconds_or_zero(end))
-        for begin, end in options.get("leave_out", ())
-    )
-    return Problem(
-        model,
-        within,
-        recording,
-        place,
-        variable,
-        tuple(chosen),
-        fixed,
-        weights,
-        spikes,
-        compares,
-        windows,
-    )
+    unit = values[name] if name in values else units[OTHERS[name]]
+    low, high = (number_in(each, unit, f"bounds of {name}") for each in pair)
+    if not low < high or (name not in values and OTHERS[name] == WIDTH and low <= 0):
+        raise InputError(
+            f"the bounds of {name!r} do not fit", expected="(low, high)",
+            found=", ".join(map(str, pair)),
+        )  # fmt: skip
+    followers = [n for n, text in model.parameters.items() if n != name and _names(text, name)]
+    if name in values and followers:
+        raise InputError(
+            f"{', '.join(followers)} would not follow the free parameter {name!r}",
+            where=f"{model.name}.toml, [parameters]",
+            hint=f"Write the expression of {name} into the equations",
+        )  # fmt: skip
+    return FreeParameter(OTHERS.get(name, name) if name not in values else name, low, high,
+                         unit_name(unit))  # fmt: skip
 
 
 def with_values(model: NeuronModel, values: Mapping[str, float]) -> NeuronModel:
@@ -217,14 +245,6 @@ def with_values(model: NeuronModel, values: Mapping[str, float]) -> NeuronModel:
         {name: _text(value, unit_name(units[name])) for name, value in values.items()
          if name in units}
     )  # fmt: skip
-
-
-def time_in_seconds_or_zero(time: Any) -> float:
-    """Return a time, which may be 0, in seconds."""
-    number = time if isinstance(time, str) else readable(time)
-    if re.fullmatch(r"0(\.0*)?(\*\(?\w+\)?)?", str(number)):
-        return 0.0
-    return time_in_seconds(time, where="leave_out")
 
 
 def _text(value: Any, unit: str) -> str:
@@ -246,7 +266,8 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
                 f"the model has no parameter {name!r}", where=model.name,
                 expected=f"some of {', '.join(known)}", hint=did_you_mean(str(name), known),
             )  # fmt: skip
-        default = _WIDTHS if name == "width" else model.trainable.get(name)
+        own = name in model.parameters
+        default = model.trainable.get(name) if own or name != "width" else _WIDTHS
         chosen = default if pair is None else pair
         if chosen is None:
             raise InputError(
@@ -267,11 +288,24 @@ def _bounds(model: NeuronModel, free: Free) -> dict[str, tuple[Any, Any]]:
     return bounds
 
 
-def _known(options: FitOptions) -> Mapping[str, Any]:
-    known = options.get("known", {})
-    for name in known:
-        one_of(name, "the name of a known value", [*OTHERS])
-    return known
+def _known(model: NeuronModel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return known values by the names of `bioae.trainers.fitting.terms`."""
+    names = [name for name in OTHERS if name not in model.parameters]
+    for name in given:
+        if name not in names:
+            raise InputError(
+                f"{name!r} is no known value", where="known",
+                expected=f"one of {', '.join(names)}",
+                hint="Values of the model are those of its parameters: model.with_parameters"
+                if name in model.parameters
+                else did_you_mean(str(name), names),
+            )  # fmt: skip
+    return {OTHERS[name]: each for name, each in given.items()}
+
+
+def _names(text: str, name: str) -> bool:
+    """Return whether a text has a name."""
+    return name in re.findall(r"\w+", text)
 
 
 def _named(
@@ -293,17 +327,16 @@ def _driving_unit(recording: Recording, gain: Any) -> Quantity:
     return Quantity(1.0, dim=get_dimensions(factor) * get_dimensions(recording.input_unit))
 
 
-def number_in(value: Any, unit: Any, where: str) -> float:
-    """Return a number or quantity, perhaps as text, in base units."""
-    text = readable(value) if isinstance(value, Quantity | int | float | np.number) else value
-    return float(evaluate(str(text), dimensions_of=unit, where=where))
-
-
 def _check_recording(model: NeuronModel, recording: Any) -> None:
     if not isinstance(recording, Recording):
         raise InputError(
             "this is no recording", where="recording", expected="a bioae.Recording",
             found=type(recording).__name__, hint="bioae.Recording(input, dt=..., spikes=...)",
+        )  # fmt: skip
+    if lower(model).draws:
+        raise InputError(
+            "a model with noise cannot be fitted", where=model.name,
+            hint="Leave its noise out: the `width` of the escape noise is fitted",
         )  # fmt: skip
     if model.dt is not None:
         largest = time_in_seconds(model.dt, where=f"{model.name}.toml, dt")
@@ -320,6 +353,12 @@ def _check_compared(model: NeuronModel, recording: Recording, spikes: bool, volt
         raise InputError(
             "the model cannot fire", where=model.name, expected="a threshold",
             found="spikes to fit", hint="Give the model a threshold, or the recording a voltage",
+        )  # fmt: skip
+    if voltage and model.reset and recording.spikes is None:
+        raise InputError(
+            "the voltage of a model with a reset needs the spikes, at which it is reset",
+            where=recording.name, expected="spikes", found="a voltage alone",
+            hint="Recording(..., spikes=...); spikes=[] if there are none",
         )  # fmt: skip
     if not spikes and not voltage:
         raise InputError(

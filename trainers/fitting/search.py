@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,10 @@ class Descent:
         The number of evaluations of each start.
     ends
         Where each start was at the beginning, and after each stage (stage, start, parameter).
+    exhausted
+        Whether each start used all its evaluations in the last stage (start).
+    digest
+        Identifies the fit.
     """
 
     start: Floats
@@ -74,14 +79,17 @@ class Descent:
     finished: NDArray[np.bool_]
     evaluations: NDArray[np.int64]
     ends: Floats
+    exhausted: NDArray[np.bool_]
+    digest: str = ""
 
     @classmethod
-    def at(cls, points: Floats) -> Self:
+    def at(cls, points: Floats, digest: str = "") -> Self:
         """Return a search that begins at points (start, parameter)."""
         count = len(points)
         loss, finished = np.full(count, np.inf), np.zeros(count, bool)
         counts = np.zeros(count, np.int64)
-        return cls(points, points.copy(), loss, 0, finished, counts, points[None].copy())
+        first, none = points[None].copy(), finished.copy()
+        return cls(points, points.copy(), loss, 0, finished, counts, first, none, digest)
 
     def save(self, path: Path) -> None:
         """Write the state to a file."""
@@ -90,8 +98,8 @@ class Descent:
             np.savez(file, **arrays)
 
     @classmethod
-    def load(cls, path: Path, shape: tuple[int, int]) -> Self:
-        """Read a state of a number of starts and of parameters.
+    def load(cls, path: Path, digest: str) -> Self:
+        """Read the state of an interrupted search.
 
         Raises
         ------
@@ -101,18 +109,18 @@ class Descent:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 values = {each.name: stored[each.name] for each in fields(cls)}
-        except (OSError, ValueError, KeyError) as error:
+            stage, found = int(values.pop("stage")), str(values.pop("digest"))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise InputError(
-                "this is no interrupted fit", where=str(path), found=str(error),
-                hint="Choose another path for `resume`",
+                "this is no interrupted fit", where=str(path), hint="Choose another path",
             ) from error  # fmt: skip
-        if values["u"].shape != shape:
+        if found != digest:
             raise InputError(
                 "the interrupted fit is another one", where=str(path),
-                expected="{} starts of {} parameters".format(*shape),
-                found="{} starts of {} parameters".format(*values["u"].shape),
+                expected="the same model, recording, free parameters and options",
+                hint="Delete the file, or choose another path",
             )  # fmt: skip
-        return cls(**{**values, "stage": int(values["stage"])})
+        return cls(**values, stage=stage, digest=found)
 
 
 def first_points(parameters: int, count: int, *, seed: int) -> Floats:
@@ -133,6 +141,7 @@ def descend(
     *,
     couplings: Sequence[float] = (0.0,),
     most: int = 100,
+    merge: bool = True,
     save: Callable[[Descent], None] = lambda _: None,
     report: Callable[[int, float], None] = lambda *_: None,
 ) -> Descent:
@@ -148,6 +157,8 @@ def descend(
         The rate per ms at which the potential is pulled to the recorded one in each stage.
     most
         The most evaluations of a start in a stage.
+    merge
+        Whether starts that end a stage at about the same place go on as one.
     save
         Called with the state after each evaluation of all starts.
     report
@@ -158,7 +169,7 @@ def descend(
             state.loss[:] = np.inf  # of another stage, it is not comparable
             if stage:
                 state.u = _best_so_far(objective, state.ends, couplings[stage])
-        first = _merged(state.u)
+        first = _merged(state.u) if merge else [*range(len(state.u))]
         lanes = [lane for lane in {*first} if not state.finished[lane]]
         last = stage == len(couplings) - 1
 
@@ -174,6 +185,7 @@ def descend(
 
         _search_all(evaluate, state, lanes, most, 1e-9 if last else _ROUGH)
         state.u, state.loss = state.u[first], state.loss[first]
+        state.exhausted = state.exhausted[first]
         state.stage, state.finished = stage + 1, np.zeros(len(state.u), bool)
         state.ends = np.concatenate([state.ends, state.u[None]])
     save(state)
@@ -211,8 +223,9 @@ def _search_all(
 
     def search(lane: int) -> None:
         try:
-            _search(lambda u: together(lane, u), state.u[lane].copy(), most, tolerance)
-            state.finished[lane] = True
+            point = state.u[lane].copy()
+            ended = _search(lambda u: together(lane, u), point, most, tolerance)
+            state.finished[lane], state.exhausted[lane] = True, not ended
         finally:
             together.leave()
 
@@ -282,8 +295,8 @@ def _local(losses: Losses, k: int) -> _Local:
     return _Local(float(losses.total[k]), losses.gradient[k], losses.information[k])
 
 
-def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, tolerance: float) -> None:
-    """Minimise a loss within 0 and 1.
+def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, tolerance: float) -> bool:
+    """Minimise a loss within 0 and 1; return whether it converged.
 
     Least squares see a residual of one number more than parameters, whose squared norm, gradient
     and Gauss-Newton matrix are those of the loss, to which a constant is added.
@@ -303,7 +316,7 @@ def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, toleranc
 
     inside = np.clip(u, 1e-9, 1 - 1e-9)
     if not np.isfinite(residual(inside)[0]).all():
-        return
+        return True
 
     def values(u: Floats) -> Floats:
         return residual(u)[0]
@@ -311,10 +324,11 @@ def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, toleranc
     def jacobian(u: Floats) -> Floats:
         return residual(u)[1]
 
-    least_squares(
+    found = least_squares(
         values, inside, jac=jacobian, bounds=(0.0, 1.0),
         ftol=tolerance / _OFFSET, xtol=1e-8, gtol=None, max_nfev=most,
     )  # fmt: skip
+    return bool(found.status > 0)
 
 
 def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:

@@ -137,23 +137,23 @@ class DrivenSource:
                 raise Unsupported(f"the timed array {name!r} besides the recording")
         leaf = self._leaf
         scaled, _ = request.signal
-        recorded = leaf("signal")
+        recorded = leaf("recording signal")
         signal = leaf(OFFSET) + leaf(GAIN) * recorded if scaled else recorded
         symbols = Symbols(step, neuron, initial, lookup=lambda _: signal)
         values = symbols.values
         potential = values[request.potential]
         self._residual = self._logit = None
         if request.voltage:
-            data = Symbol(graph, graph.leaf("data"))
-            known = graph.leaf("known", "condition")
+            data = Symbol(graph, graph.leaf("recording voltage"))
+            known = graph.leaf("recording known", "condition")
             error = graph.make("where", known, (potential - data).node, graph.literal(0.0))
             counts = graph.make(
-                "where", graph.leaf("compared", "condition"), error, graph.literal(0.0)
+                "where", graph.leaf("recording compared", "condition"), error, graph.literal(0.0)
             )
             self._residual = (leaf(SCALE) * Symbol(graph, counts)).node
             values[request.potential] = potential - leaf(COUPLING) * Symbol(graph, error)
         arrived = {} if neuron.program.timed else {INPUT: signal}
-        forced = Symbol(graph, graph.leaf("forced", "condition"))
+        forced = Symbol(graph, graph.leaf("recording spike", "condition"))
         self._ready: Node | None = None
 
         def at_threshold(now: dict[str, Any]) -> None:
@@ -195,8 +195,8 @@ class DrivenSource:
                 for leaf in leaves - step.carried.keys()
             }
             if name == LATENCY:
-                seeds[graph.leaf("signal")] = graph.make(
-                    "mul", graph.leaf("signal slope"), seeds[graph.leaf(LATENCY)]
+                seeds[graph.leaf("recording signal")] = graph.make(
+                    "mul", graph.leaf("recording slope"), seeds[graph.leaf(LATENCY)]
                 )
             active = leaves & carried.keys()
             while True:
@@ -302,7 +302,7 @@ class DrivenSource:
                 "const R part = inside - R(low), first = s.signal[trial[i] * s.samples + low];",
                 "const R rise = s.signal[trial[i] * s.samples + high] - first;",
                 "const R signal = running ? first + part * rise : R(0);",
-                "const R signal_slope = running ? -rise : R(0);",
+                "const R signal_slope = running & (place > 0) & (place < last) ? -rise : R(0);",
             ]
         else:
             lines.append("const R signal = running ? s.signal[at] : R(0);")
@@ -336,6 +336,7 @@ class DrivenSource:
                     f"const R z = {value}, e = quick_exp(-std::fabs(z)), y = forced ? R(1) : R(0);",
                     f"const R hs = (running & (s.counted[at] != 0) & {ready}) ? R(1) : R(0);",
                     "const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;",
+                    f"lr[i] += forced & !({ready}) ? R(1) : R(0);",
                     "ls[i] += hs * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));",
                     "const R gs = s.weight * hs * (chance - y);",
                     "const R ws = s.weight * hs * chance * (R(1) - chance);",
@@ -365,16 +366,23 @@ class DrivenSource:
         if not count:
             return [], []
         pairs = count * (count + 1) // 2
-        sums = ["ls", "lv", *(f"g{p}" for p in range(count)), *(f"f{k}" for k in range(pairs))]
-        end = ["s.loss[lane] = ls[i], s.loss[s.lanes + lane] = lv[i];"]
+        sums = [
+            "ls",
+            "lv",
+            "lr",
+            *(f"g{p}" for p in range(count)),
+            *(f"f{k}" for k in range(pairs)),
+        ]
+        end = [f"s.loss[{k} * s.lanes + lane] = {n}[i];" for k, n in enumerate(sums[:3])]
         end += [f"s.gradient[lane * {count} + {p}] = g{p}[i];" for p in range(count)]
         end += [f"s.information[lane * {pairs} + {k}] = f{k}[i];" for k in range(pairs)]
         return sums, end
 
 
 _OF_STEP = {
-    "t": "now", "signal": "signal", "signal slope": "signal_slope", "data": "data",
-    "known": "known", "compared": "compared", "forced": "forced", "logit shift": "s.logit_shift",
+    "t": "now", "recording signal": "signal", "recording slope": "signal_slope",
+    "recording voltage": "data", "recording known": "known", "recording compared": "compared",
+    "recording spike": "forced", "logit shift": "s.logit_shift",
 }  # fmt: skip
 
 

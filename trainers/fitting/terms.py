@@ -72,6 +72,8 @@ class Losses(NamedTuple):
         The negative log-likelihood of the spikes (set).
     voltage
         Half the sum of squared residuals, over the squared standard deviation of the noise (set).
+    lost
+        The recorded spikes in refractoriness, which do not count (set).
     """
 
     total: Floats
@@ -79,6 +81,7 @@ class Losses(NamedTuple):
     information: Floats
     spikes: Floats
     voltage: Floats
+    lost: Floats
 
 
 class Drive(NamedTuple):

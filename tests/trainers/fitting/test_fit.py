@@ -30,6 +30,7 @@ from bioae.equations.driven import driven
 from bioae.errors import InputError
 from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.problem import problem
+from bioae.trainers.fitting.settings import Settings
 
 CELL = bioae.NeuronModel(
     name="cell",
@@ -93,7 +94,8 @@ def recorded(*parts: str, noise: float = 0.0) -> bioae.Recording:
 def objective(
     recording: bioae.Recording, free: Any, place: str | None = None, **options: Any
 ) -> CompiledObjective:
-    stated = problem(CELL, recording, free, place=place, voltage=None, options=options)  # type: ignore[arg-type]
+    settings = Settings.read(options, starts=1, seed=0)  # type: ignore[arg-type]
+    stated = problem(CELL, recording, free, place=place, voltage=None, settings=settings)
     return CompiledObjective(
         stated.driven, stated.free, stated.drive(), potential="v", fixed=stated.fixed,
         weights=stated.weights,
@@ -124,20 +126,24 @@ def test_the_likelihood_of_spikes_against_a_loop() -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("parts", [["spikes"], ["voltage"], ["spikes", "voltage"]])
-def test_gradients_against_differences(parts: list[str]) -> None:
-    given = recorded(*parts)
-    voltage = None if given.voltage is None else given.voltage * volt
-    signal = bioae.Recording(given.input * 1e9, dt=given.dt, spikes=given.spikes, voltage=voltage)
+@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_gradients_against_differences(weights: tuple[float, float]) -> None:
+    given = recorded("spikes", "voltage")
+    # Smooth, so that a latency has a derivative.
+    smooth = np.convolve(given.input[0], np.hanning(200) / 100, "same")
+    signal = bioae.Recording(
+        np.stack([smooth, smooth[::-1]]) * 1e9, dt=given.dt, spikes=given.spikes,
+        voltage=None if given.voltage is None else given.voltage * volt,
+    )  # fmt: skip
     others = {
         "gain": (0.5 * nA, 2 * nA),
         "offset": (-0.1 * nA, 0.1 * nA),
         "latency": ("0*ms", "3*ms"),
     }
     free = {**FREE, **others, "latency": ("0*ms", "3*ms"), "v_r": ("-5*mV", "5*mV")}
-    function = objective(signal, free, "I", leave_out=[(0 * ms, 20 * ms)])
+    function = objective(signal, free, "I", weights=weights, leave_out=[(150 * ms, 160 * ms)])
     u, step = np.random.default_rng(1).uniform(0.3, 0.7, (3, len(function.free))), 1e-6
-    for coupling in (0.0, 0.5) if voltage is not None else (0.0,):
+    for coupling in (0.0, 0.5) if weights[1] else (0.0,):
         found = function(u, coupling=coupling)
         assert (np.abs(found.gradient) > 1).mean() > 0.7
         for k in range(u.shape[1]):
@@ -145,6 +151,27 @@ def test_gradients_against_differences(parts: list[str]) -> None:
             above, below = (function(u + s * shift, coupling=coupling).total for s in (1, -1))
             slope = (above - below) / (2 * step)
             np.testing.assert_allclose(found.gradient[:, k], slope, rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.medium
+def test_the_names_of_a_model_do_not_matter() -> None:
+    losses = []
+    for name in ("drive", "signal", "forced", "data", "gain", "width"):
+        fields = CELL.to_mapping()
+        fields["equations"] = fields["equations"].replace("- v - w", f"- v - w + {name}")
+        fields["parameters"] = {**fields["parameters"], name: "1*mV"}
+        model = bioae.NeuronModel.from_mapping("cell", fields, where="")
+        free = {name: ("0*mV", "3*mV"), "R": FREE["R"]}
+        settings = Settings.read({}, starts=1, seed=0)
+        stated = problem(
+            model, recorded("spikes", "voltage"), free, place=None, voltage=None, settings=settings
+        )
+        function = CompiledObjective(
+            stated.driven, stated.free, stated.drive(), potential="v", fixed=stated.fixed
+        )
+        losses.append(float(function(np.full((1, 3), 0.4)).total[0]))
+    assert losses[0] > 1
+    np.testing.assert_allclose(losses, losses[0])
 
 
 @pytest.mark.medium
@@ -193,8 +220,16 @@ def test_a_fit_resumes_and_repeats(tmp_path: Path) -> None:
     for _ in range(2):
         again = bioae.fit(CELL, recording, free, resume=state, **options)  # type: ignore[arg-type]
         assert again.parameters == whole.parameters
+    other = bioae.Recording(current() / 2, dt=0.1 * ms, spikes=run()[0])
+    for given in ((recording, FREE), (other, free)):
+        with refused(InputError, where=str(state)):
+            bioae.fit(CELL, *given, resume=state, **options)  # type: ignore[arg-type]
+    state.write_bytes(state.read_bytes()[:200])
     with refused(InputError, where=str(state)):
-        bioae.fit(CELL, recording, FREE, resume=state, **options)  # type: ignore[arg-type]
+        bioae.fit(CELL, recording, free, resume=state, **options)  # type: ignore[arg-type]
+    with refused(InputError, where="recording"):
+        whole.predict(recording.resampled("0.5*ms"))
+    assert whole.predict(bioae.Recording(current(), dt=0.1 * ms)).spikes
 
 
 def spiking(**changes: Any) -> bioae.Recording:
@@ -215,7 +250,19 @@ def spiking(**changes: Any) -> bioae.Recording:
         (spiking(), {"R": FREE["R"]}, {"input": "J"}, {"where": "cell"}),
         (spiking(spikes=None), {"R": FREE["R"]}, {}, {"where": "recording"}),
         (spiking(), {"R": FREE["R"]}, {"weights": (0, 1)}, {"where": "recording"}),
-        (spiking(), {"R": FREE["R"]}, {"known": {"J": 1}}, {"found": "'J'"}),
+        (spiking(), {"R": FREE["R"]}, {"weights": (1,)}, {"where": "weights"}),
+        (spiking(), {"R": FREE["R"]}, {"known": {"width": -1}}, {"where": "known"}),
+        (spiking(), {"width": (0.1, 1)}, {"known": {"width": 1}}, {"where": "known"}),
+        (spiking(), {"width": (-1, 1)}, {}, {"found": "-1, 1"}),
+        (spiking(), {"R": FREE["R"]}, {"leave_out": [(2, 1)]}, {"where": "leave_out"}),
+        (spiking(), {"R": FREE["R"]}, {"voltage": "theta"}, {"where": "voltage"}),
+        (
+            spiking(spikes=None, voltage=np.zeros(2000) * volt),
+            {"R": FREE["R"]},
+            {},
+            {"where": "recording"},
+        ),
+        (spiking(), {"R": FREE["R"]}, {"known": {"J": 1}}, {"where": "known"}),
     ],
 )
 def test_what_is_refused(recording: Any, free: Any, options: Any, fields: Any) -> None:
@@ -234,4 +281,4 @@ def test_a_driven_model_is_a_model() -> None:
     assert "dI/dt" not in model.equations
     assert model.input == "v"
     added = driven(bioae.load_neuron("lif"), "v", np.zeros(3) / (1 * ms), dt="1*ms")
-    assert "recorded(t)" in added.equations
+    assert "recorded_input(t)" in added.equations
