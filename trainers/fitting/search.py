@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -231,8 +231,13 @@ def _search_all(
 
     if lanes:
         with ThreadPoolExecutor(len(lanes)) as pool:
-            for future in [pool.submit(search, lane) for lane in lanes]:
-                future.result()
+            futures = [pool.submit(search, lane) for lane in lanes]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                together.stop()  # or an interrupt would wait for the end of the search
+                raise
 
 
 def most_coincident(
@@ -355,14 +360,16 @@ class _Together:
         self._evaluate, self._threads = evaluate, threads
         self._asked: dict[int, Floats] = {}
         self._answers: dict[int, Any] = {}
-        self._changed = threading.Condition()
+        self._changed, self._stopped = threading.Condition(), False
 
     def __call__(self, lane: int, u: Floats) -> _Local:
         """Return the result of a thread's point."""
         with self._changed:
             self._asked[lane] = u
             self._serve()
-            self._changed.wait_for(lambda: lane in self._answers)
+            self._changed.wait_for(lambda: lane in self._answers or self._stopped)
+            if self._stopped:
+                raise CancelledError
             answer = self._answers.pop(lane)
         if isinstance(answer, BaseException):
             raise answer
@@ -374,8 +381,14 @@ class _Together:
             self._threads -= 1
             self._serve()
 
+    def stop(self) -> None:
+        """Let all threads end, now or when they ask."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
     def _serve(self) -> None:
-        if not self._asked or len(self._asked) < self._threads:
+        if self._stopped or not self._asked or len(self._asked) < self._threads:
             return
         lanes = sorted(self._asked)
         try:
