@@ -107,7 +107,7 @@ class Descent:
             If it is none, or that of another fit.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 values = {each.name: stored[each.name] for each in fields(cls)}
             stage, found = int(values.pop("stage")), str(values.pop("digest"))
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
