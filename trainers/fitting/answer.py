@@ -27,8 +27,9 @@ from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable
 
-#: The step in u of the differences that give the observed information.
-_STEP = 1e-4
+#: The step of the differences that give the observed information, in units of the error of a
+#: parameter if all others are known, and its bounds in u.
+_STEP, _NARROWEST, _WIDEST = 0.1, 1e-8, 1e-3
 
 #: A parameter this close to an end of its range, in u, is at a bound.
 _AT_BOUND = 1e-3
@@ -318,16 +319,18 @@ class Fit(Shown):
     @cached_property
     def _information(self) -> Floats:
         """The information in u: differences of the gradient, or that of Fisher."""
-        count = self._u.shape[1]
-        at = np.clip(self._u[0], _STEP, 1 - _STEP)
-        steps = _STEP * np.eye(count)
+        count, fisher = self._u.shape[1], self._objective(self._u).information[0]
+        with np.errstate(divide="ignore"):
+            widths = np.clip(_STEP / np.sqrt(np.diag(fisher)), _NARROWEST, _WIDEST)
+        at = np.clip(self._u[0], widths, 1 - widths)
+        steps = np.diag(widths)
         found: Losses = self._objective(np.concatenate([at + steps, at - steps]))
-        matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * _STEP)
+        matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * widths[:, None])
         matrix = (matrix + matrix.T) / 2
         within = matrix[np.ix_(self._inside, self._inside)]
         if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():
             return np.asarray(matrix)
-        return np.asarray(self._objective(self._u).information[0])
+        return np.asarray(fisher)
 
     @cached_property
     def _directions(self) -> tuple[Floats, Floats]:
