@@ -31,13 +31,17 @@ class Clock:
 
     def tick(self, error: float, evaluations: int, *, setup: Times | float = 0.0) -> None:
         """Add a step, of which `setup` does not count."""
-        self._spent.append(np.maximum(self._since() - setup, 0.0))
+        self._spent.append(np.maximum(self.skip() - setup, 0.0))
         self._steps.append((error, evaluations))
 
-    def compile_ended(self) -> Times:
-        """Count the time since the last step as compilation, and return it."""
-        spent = self._since()
-        self._compiling += spent
+    def compile_ended(self) -> None:
+        """Count the time since the last step as compilation."""
+        self._compiling += self.skip()
+
+    def skip(self) -> Times:
+        """Count the time since the last step as none, and return it."""
+        now = _now()
+        spent, self._last = now - self._last, now
         return spent
 
     def stage_ended(self) -> None:
@@ -65,11 +69,6 @@ class Clock:
             "evaluations": sum(evaluations for _, evaluations in self._steps),
             "curve": curve,
         }
-
-    def _since(self) -> Times:
-        now = _now()
-        spent, self._last = now - self._last, now
-        return spent
 
 
 def _now() -> Times:

@@ -16,7 +16,7 @@ from benchmarks.fitting.rivals import Evolution, evolve
 #: 22 rounds are those of brian2modelfitting's example.
 _TRACES = {
     "bioae": Search(),
-    "bioae, 4 starts": Search(starts=4),
+    "bioae, 2 starts": Search(starts=2),
     "evolution, 22 rounds": Evolution(22, 20),
     "evolution, 22 rounds, Cython": Evolution(22, 20, compiled=False),
     "evolution, 200 rounds": Evolution(200, 20),

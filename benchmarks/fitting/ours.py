@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,31 +34,40 @@ class Search:
 
 
 def search(case: Case, seed: int, settings: Search) -> dict[str, Any]:
-    """Fit a case; first calls of one evaluation compile and give the time of the setup."""
+    """Fit a case; first calls compile, and give the time of the setup."""
     torch.set_num_threads(1)
     free = {**case.model.trainable, **case.signal}
-    fixed = free.pop(_REFRACTORY, None) and float(parameter_values(case.model)[_REFRACTORY])
+    refractory = None
+    if free.pop(_REFRACTORY, None):
+        refractory = float(parameter_values(case.model)[_REFRACTORY])
     options: dict[str, Any] = {"input": "I", "seed": seed, "progress": False}
     if settings.delta is not None:
         options["coincidence"] = DELTAS[settings.delta]
     once = {**options, "coincidence": None, "candidates": 1, "evaluations": 1, "starts": 1}
     clock = Clock()
-    for _ in range(2):  # the second call compiles nothing
-        bioae.fit(case.model, case.recording, free, **once)
-        setup = clock.compile_ended()
+    bioae.fit(case.model, case.recording, free, **once)
+    clock.compile_ended()
+    bioae.fit(case.model, case.recording, free, **once)
+    setup = clock.skip()
     fit = bioae.fit(case.model, case.recording, free, starts=settings.starts, **options)
-    evaluations = int(fit.starts.evaluations.sum())
+    voltage, per_loss = case.recording.voltage, 1.0
+    if voltage is not None:
+        per_loss = 2 * fit.voltage_noise**2 / voltage.size * SQUARE_MILLIVOLTS
+    clock.tick(fit.loss * per_loss, int(fit.starts.evaluations.sum()), setup=setup)
+    row = {**clock.row(), **_answer(fit, free)}
+    if voltage is None:
+        row["width"] = float(fit.parameters["width"])
+    else:
+        row["ends"] = (fit.starts.loss.to_numpy() * per_loss).tolist()
+    if refractory is not None:
+        row["parameters"][_REFRACTORY] = refractory
+    return row
+
+
+def _answer(fit: Any, free: Iterable[str]) -> dict[str, Any]:
     errors = fit.table.standard_error
-    row: dict[str, Any] = {
+    return {
         "parameters": {name: float(fit.parameters[name]) for name in free},
         "standard_errors": {name: float(errors.sel(parameter=name)) for name in free},
         "undetermined": len(fit.undetermined),
     }
-    if fixed is not None:
-        row["parameters"][_REFRACTORY] = fixed
-    if case.recording.voltage is None:
-        clock.tick(fit.loss, evaluations, setup=setup)
-        return {**clock.row(), **row, "width": float(fit.parameters["width"])}
-    per_loss = 2 * fit.voltage_noise**2 / case.recording.voltage.size * SQUARE_MILLIVOLTS
-    clock.tick(fit.loss * per_loss, evaluations, setup=setup)
-    return {**clock.row(), **row, "ends": (fit.starts.loss.to_numpy() * per_loss).tolist()}
