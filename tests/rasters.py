@@ -68,9 +68,7 @@ NEARLY = _except(True, (300, 30, 3), (7, 3, 1), (7, 4, 2), (9, 4, 2))
 
 
 def properties(
-    strategy: st.SearchStrategy[Raster],
-    *more: Raster,
-    **others: tuple[st.SearchStrategy[Any], Any],
+    strategy: st.SearchStrategy[Raster], *more: Raster, **others: tuple[st.SearchStrategy[Any], Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test on random rasters, `ODD` ones and more; others have a strategy and one value."""
 

@@ -108,9 +108,7 @@ def test_a_measure_says_what_it_is_and_takes_each_source(
 
 
 @pytest.mark.medium
-def test_measures_of_a_monitor_are_those_of_the_simulation(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_measures_of_a_monitor_are_those_of_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(prefs, "codegen.target", "numpy")
     simulated = RESULTS["no labels"]()
     data = simulated["layers/latent"].to_dataset()

@@ -47,7 +47,4 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
 )
 def test_bad_input(refused: Callable[..., str], options: Any, named: str) -> None:
     assert named in refused("fit", "adex", EXAMPLE, *options)
-
-
-def test_options_of_tables_for_other_files(refused: Callable[..., str]) -> None:
     assert "--dt" in refused("fit", "adex", "cell.abf", "--dt", "1*ms")

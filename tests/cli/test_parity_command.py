@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import builders
 import pytest
 
 from bioae import api
@@ -22,8 +21,7 @@ from bioae.trainers.parity import comparison
 
 Run = Callable[..., Any]
 
-SIZE = ("--neurons", 10, "--steps", 30, "--examples", 2)
-SMALL = (*SIZE, "--target", "numpy")
+SMALL = ("--neurons", 10, "--steps", 30, "--examples", 2, "--target", "numpy")
 KEYS = {
     "model", "target", "steps", "neurons", "spikes", "active_fraction", "differing", "identical",
     "spike_agreement", "one_step", "max_state_error", "excused", "exact", "self_agreement",
@@ -119,24 +117,6 @@ def simulate_default() -> str:
     return default
 
 
-@pytest.mark.slow
-def test_a_model_is_compared_in_cpp(run: Run) -> None:
-    builders.need("cpp_standalone")
-    done = run("parity", "lif", *SIZE)
-    assert (done.status, done.err) == (0, "")
-    assert len(re.findall(r"differing +0\n", done.out)) == 2
-    assert done.out.endswith("Targets tried: numpy, cpp_standalone\n")
-
-
-@pytest.mark.parametrize(
-    "option", [("--neuron", "adex"), ("--neurons", 10), ("--steps", 5)], ids=str
-)
-def test_options_without_effect_on_a_trained_network_are_refused(
-    option: tuple[object, ...], refused: Callable[..., str], tiny_model: Path
-) -> None:
-    assert refused("parity", tiny_model, *option).startswith(f"{option[0]}: no effect")
-
-
 @pytest.mark.parametrize(
     ("arguments", "quoted"),
     [
@@ -155,3 +135,8 @@ def test_options_without_effect_on_a_trained_network_are_refused(
 )
 def test_refused(arguments: tuple[object, ...], quoted: str, refused: Callable[..., str]) -> None:
     assert quoted in refused("parity", *arguments)
+
+
+def test_options_without_effect(refused: Callable[..., str], tiny_model: Path) -> None:
+    for option in (("--neuron", "adex"), ("--neurons", 10), ("--steps", 5)):
+        assert refused("parity", tiny_model, *option).startswith(f"{option[0]}: no effect")

@@ -67,22 +67,6 @@ def test_the_unit_of_recorded_times(run: Run, here: Path, refused: Refused) -> N
     )
 
 
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(
-    ("options", "quoted"),
-    [
-        (("--data", "mine.npz", "--dt", "2*ms"), "found 2 ms"),
-        (("--data", "mine.npz", "--steps", 24), "24 points"),
-        ((), "(12, 3)"),
-    ],
-    ids=str,
-)
-def test_options_that_do_not_fit_the_signals(
-    options: tuple[object, ...], quoted: str, refused: Refused
-) -> None:
-    assert quoted in refused("simulate", "model", "--target", "numpy", "--out", "r.nc", *options)
-
-
 @pytest.mark.medium
 @pytest.mark.usefixtures("files")
 def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -> None:
@@ -98,11 +82,15 @@ def test_parity_presents_the_data_that_simulate_presents(run: Run, here: Path) -
 @pytest.mark.parametrize(
     ("arguments", "quoted"),
     [
-        (("./model", "--data", "sample"), "signals"),
-        (("./model", "--data", "none.npz"), "none.npz"),
-        (("./model", "--data", "mine.npz", "--examples", 6), "found 6"),
-        (("lif", "--data", "mine.npz"), "--data: no effect"),
+        (("simulate", "model", "--data", "mine.npz", "--dt", "2*ms"), "found 2 ms"),
+        (("simulate", "model", "--data", "mine.npz", "--steps", 24), "24 points"),
+        (("simulate", "model"), "(12, 3)"),
+        (("parity", "./model", "--data", "sample"), "signals"),
+        (("parity", "./model", "--data", "none.npz"), "none.npz"),
+        (("parity", "./model", "--data", "mine.npz", "--examples", 6), "found 6"),
+        (("parity", "lif", "--data", "mine.npz"), "--data: no effect"),
     ],
 )
-def test_data_that_do_not_fit(arguments: tuple[object, ...], quoted: str, refused: Refused) -> None:
-    assert quoted in refused("parity", *arguments, "--target", "numpy")
+def test_what_does_not_fit(arguments: tuple[object, ...], quoted: str, refused: Refused) -> None:
+    out = ("--out", "r.nc") if arguments[0] == "simulate" else ()
+    assert quoted in refused(*arguments, *out, "--target", "numpy")

@@ -120,9 +120,7 @@ IN_TIME = [
 ]  # fmt: skip
 
 signals = arrays.arrays(
-    np.float64,
-    arrays.array_shapes(min_dims=3, max_dims=3, max_side=6),
-    elements=st.floats(-50, 50),
+    np.float64, arrays.array_shapes(min_dims=3, max_dims=3, max_side=6), elements=st.floats(-50, 50)
 )
 
 

@@ -18,10 +18,7 @@ from bioae.random import stream
 from bioae.simulation.backend import Backend, Target
 
 IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
-LAYERS: list[dict[str, Any]] = [
-    conv("first", 2, 3, recurrent=True),
-    dense("last", shape=[1, 4, 4]),
-]
+LAYERS: list[dict[str, Any]] = [conv("first", 2, 3, recurrent=True), dense("last", shape=[1, 4, 4])]
 
 #: Every place in which a parameter can stand.
 EVERYWHERE = '''

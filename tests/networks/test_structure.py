@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
 from bioae.errors import InputError
-from bioae.networks.structure import (
-    Structure,
-    mutual_information,
-    random_connections,
-    rewired,
-)
+from bioae.networks.structure import Structure, mutual_information, random_connections, rewired
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]

@@ -32,12 +32,12 @@ COMMON = (
 # What each part may import besides itself.
 ALLOWED = {
     "bioae.equations": COMMON,
-    "bioae.analysis": (
-        *COMMON,
-        "bioae.simulation.results",
-    ),  # the format that it reads
+    "bioae.analysis": (*COMMON, "bioae.simulation.results"),  # the format that it reads
     "bioae.trainers": (CORE, "bioae.equations"),
     CORE: ("bioae.equations",),
+    # They know Brian2 and one another, and no network.
+    "bioae.simulation.sharing": ("bioae.simulation.brian2_internals",),
+    "bioae.simulation.brian2_internals": ("bioae.simulation.sharing",),
 }
 # Packages of which a part imports exported names only.
 EXPORTS = {"bioae.trainers": ("bioae.analysis",)}

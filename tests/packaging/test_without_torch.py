@@ -43,11 +43,7 @@ def bioae(*arguments: str, folder: Path) -> Run:
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [
-        ("train", ["small.toml", "--out", "out"]),
-        ("demo", ["--out", "out"]),
-        ("parity", ["lif"]),
-    ],
+    [("train", ["small.toml", "--out", "out"]), ("demo", ["--out", "out"]), ("parity", ["lif"])],
 )
 def test_commands_that_train_are_refused_in_one_line(
     command: str, arguments: list[str], tmp_path: Path

@@ -95,10 +95,7 @@ def test_each_layer_is_calibrated_with_its_own_parameters(network: Network) -> N
 def test_a_calibrated_network_keeps_its_weights_and_scales_their_unit(network: Network) -> None:
     factors = {"a": 2.0, "b": 0.3}
     changed = network.with_neuron("adex", calibrate=factors)
-    assert [placed.model.weight for placed in changed.config.placed] == [
-        "2.0*(1*nA)",
-        "0.3*(1*nA)",
-    ]
+    assert [placed.model.weight for placed in changed.config.placed] == ["2.0*(1*nA)", "0.3*(1*nA)"]
     for name, weights in network.weights.items():
         assert changed.weights[name] is weights
     assert network.with_neuron("adex", calibrate="none").config.layers[0].weight is None

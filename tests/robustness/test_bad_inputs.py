@@ -131,19 +131,16 @@ def refusal(read: Callable[[Path], None], path: Path) -> InputError | None:
 
 
 @pytest.mark.parametrize(("text", "read"), [(TRAINING, read_training), (NEURON, read_neuron)])
-@pytest.mark.parametrize(
-    ("values", "every"), [(NONSENSE[:2], 4), pytest.param(VALUES, 1, marks=pytest.mark.slow)]
-)
 def test_no_value_of_a_field_raises_another_error(
-    text: str, read: Callable[[Path], None], values: tuple[Any, ...], every: int, tmp_path: Path
+    text: str, read: Callable[[Path], None], tmp_path: Path
 ) -> None:
     document, path = tomllib.loads(text), tmp_path / "mine.toml"
     path.write_text(text)
     read(path)
-    places = list(leaves(document))[::every]
-    assert len(places) * every > 15
+    places = list(leaves(document))
+    assert len(places) > 15
     for place in places:
-        for value in values:
+        for value in VALUES:
             path.write_text(changed(document, place, value), encoding="utf-8")
             refused = refusal(read, path)
             if refused is not None:

@@ -1,11 +1,20 @@
-"""Generated models on every target: no spike differs where the class "exact" is claimed."""
+"""Generated models on every target: no spike differs where the class "exact" is claimed.
+
+And in the mirror's compiled steps.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from builders import need
 from generated_cases import check, draw_cases, states_needed
-from generated_models import AXES
+from generated_models import AXES, make
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mirrors import compare, needs_compiler
 from one_build import Simulation, simulate_several
 
 from bioae.simulation.backend import Target
@@ -31,3 +40,25 @@ def test_generated_models_on_every_target(quick_compiler: None) -> None:
         results = simulate_several(simulations, target=target)
         for case, result in zip(cases, results, strict=True):
             check(case, result)
+
+
+#: What is left to the mirror that is not compiled.
+LEFT = {
+    "noise": ("none",), "delay": ("none", "homogeneous"),
+    "variable": ("none", "integer", "boolean", "per_neuron"),
+}  # fmt: skip
+
+
+@st.composite
+def compilable(draw: st.DrawFn) -> Any:
+    return make(lambda a, o: draw(st.sampled_from([c for c in o if c in LEFT.get(a, o)])))
+
+
+@needs_compiler
+@settings(max_examples=120, suppress_health_check=[*HealthCheck])
+@given(compilable(), st.booleans())
+def test_compiled(case: Any, attached: bool) -> None:
+    config = case.network.config
+    drive = torch.from_numpy(config.encoder.encode(case.images, [0, 1], steps=config.steps))
+    options = {"detach_refractory": not attached, "potentials": "last", "rtol": 1e-9}
+    compare(case.network, drive.double().requires_grad_(), **options)

@@ -88,17 +88,9 @@ def program_of(statements: list[str]) -> Program:
                 declared.append(f"{target}{number} : {kind}")
             value = value.replace("w/", f"w{number}/")
             lines.append(f"{target}{number} {value}")
-    return lower(
-        builders.model(
-            {
-                "description": "Operators.",
-                "equations": "\n".join(declared),
-                "run_regularly": "\n".join(lines),
-                "input": "v",
-                "threshold": "v > 1",
-            }
-        )
-    )
+    fields = {"equations": "\n".join(declared), "run_regularly": "\n".join(lines)}
+    others = {"description": "Operators.", "input": "v", "threshold": "v > 1"}
+    return lower(builders.model(fields | others))
 
 
 def values_of() -> Arrays:
@@ -254,23 +246,9 @@ def runs(names: list[str], program: Program, values: Arrays, folder: Path) -> di
     }
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        pytest.param(["torch", "compiled", "numpy", "cpp_standalone"], id="few"),
-        pytest.param(
-            ["torch", "compiled", "numpy", "cython", "cpp_standalone"],
-            id="all",
-            marks=pytest.mark.slow,
-        ),
-    ],
-)
-def test_every_target_gives_the_same_bits(
-    names: list[str], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_every_target_gives_the_same_bits(tmp_path: Path) -> None:
     builders.need("cpp_standalone")
-    if "cython" not in names:
-        request.getfixturevalue("quick_compiler")
+    names = ["torch", "compiled", "numpy", "cython", "cpp_standalone"]
     program, values = program_of(EXACT), values_of()
     assert program.reproducible, program.inexact
     expected = on_arrays(program, values, np, array_functions(np))

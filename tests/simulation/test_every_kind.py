@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
-from builders import need, numbered
+from builders import LEAKY, need, numbered
 from network_cases import (
     CASES,
     IMAGES,
@@ -115,26 +113,11 @@ def test_an_example_does_not_depend_on_other_examples(schedule: str) -> None:
         assert raster(other_seed, "outer", 17) != raster(everything, "outer", 17)
 
 
-SPONTANEOUS = """
-description = "Fires without input, at times that depend on the neuron; refractory."
-equations = "dv/dt = (drift - v)/tau : 1 (unless refractory)\\ndrift : 1 (constant)"
-threshold = "v > 1"
-reset = "v = 0"
-refractory = "{refractory}*ms"
-method = "exact"
-input = "v"
-
-[parameters]
-tau = "5*ms"
-drift = "1.5"
-
-[surrogate]
-distance = "v - 1"
-scale = "1"
-
-[initial]
-v = "i/N"
-"""
+#: Fires without input, at times that depend on the neuron.
+SPONTANEOUS = {
+    **LEAKY, "equations": "dv/dt = (drift - v)/tau : 1 (unless refractory)\ndrift : 1 (constant)",
+    "parameters": {"tau": "5*ms", "drift": "1.5"}, "initial": {"v": "i/N"},
+}  # fmt: skip
 
 
 @pytest.mark.medium
@@ -148,12 +131,11 @@ v = "i/N"
     ],
 )
 def test_nothing_leaks_into_the_next_presentation(
-    schedule: str, refractory: int, recur: bool, tmp_path: Path
+    schedule: str, refractory: int, recur: bool
 ) -> None:
-    path = tmp_path / "spontaneous.toml"
-    path.write_text(SPONTANEOUS.format(refractory=refractory))
+    neuron = {"own": {**SPONTANEOUS, "refractory": f"{refractory}*ms"}}
     layers = [{**layer, "recurrent": recur} for layer in LAYERS]
-    network = strided(neuron=str(path), schedule=schedule, layers=layers)
+    network = strided(neuron="own", neurons=neuron, schedule=schedule, layers=layers)
     first = raster(simulate(network, 0 * IMAGES, "torch"), "outer", 0)
     assert min(time for _, time in first) < 3
     assert max(time for _, time in first) == 11

@@ -47,14 +47,6 @@ def test_convolutions_of_events(random: bool) -> None:
 
 
 @pytest.mark.medium
-def test_unrolled_connections_and_chunks_change_nothing() -> None:
-    net = receiving(0, ("1*ms", "3*ms"))
-    expected = simulate(net, SIGNALS, Backend("torch", chunk=2))
-    for options in ({"chunk": 1}, {"chunk": 5}, {"connectivity": "unrolled"}):
-        compare(simulate(net, SIGNALS, Backend("numpy", **options)), expected)  # type: ignore[arg-type]
-
-
-@pytest.mark.medium
 def test_points_that_last_several_steps() -> None:
     held = receiving(encoder=0, steps=STEPS)
     slow = held.config.encoder.model_copy(update={"every": 3})

@@ -117,14 +117,7 @@ def varied(network: Network) -> Network:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        pytest.param({"chunk": 3, "workers": 2}, marks=pytest.mark.medium),
-        pytest.param({"chunk": 1}, marks=pytest.mark.slow),
-        pytest.param({"chunk": 4}, marks=pytest.mark.slow),
-    ],
-    ids=str,
+    "options", [{}, pytest.param({"chunk": 3, "workers": 2}, marks=pytest.mark.medium)], ids=str
 )
 def test_the_file_of_the_result(
     options: dict[str, Any], whole: bytes, small: Network, images: NDArray[np.float64],

@@ -104,9 +104,7 @@ def test_numbers_of_silence() -> None:
 
 @pytest.mark.medium
 @pytest.mark.parametrize(
-    "kinds",
-    [["no spikes", "one neuron"], pytest.param(KINDS, marks=pytest.mark.slow)],
-    ids=str,
+    "kinds", [["no spikes", "one neuron"], pytest.param(KINDS, marks=pytest.mark.slow)], ids=str
 )
 def test_nearly_empty_results_are_analysed_and_compared(kinds: list[str], tmp_path: Path) -> None:
     found = analyze({kind: RESULTS[kind]() for kind in kinds}, out=tmp_path)

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from refusals import refused
 
-from bioae.equations import (
-    SynapseModel,
-    learning_window,
-    load_synapse,
-    weight_changes,
-)
+from bioae.equations import SynapseModel, learning_window, load_synapse, weight_changes
 from bioae.equations.synapses.windows import usual_weight
 from bioae.errors import InputError
 

@@ -251,10 +251,7 @@ NETWORKS: dict[str, Any] = {
 
 
 #: The edges of exported graphs that lead back between populations.
-BACK = {
-    "staggered graph": [("b", "a_from_b_delay")],
-    "common clock": [("b", "a_from_b_delay")],
-}
+BACK = {"staggered graph": [("b", "a_from_b_delay")], "common clock": [("b", "a_from_b_delay")]}
 
 
 @cache

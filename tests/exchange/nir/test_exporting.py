@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from refusals import refused
 
 from bioae import simulate
 from bioae.errors import NetworkError
-from bioae.exchange.nir import from_nir, to_nir
+from bioae.exchange.nir import from_nir, to_nir, write_graph
 from bioae.networks import Network
 
 FIELDS: dict[str, Any] = {
@@ -45,12 +46,13 @@ def test_exported_layers_fire_the_same_spikes(name: str, options: dict[str, Any]
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("name", BACK)
-def test_graphs_come_back_as_they_were(name: str) -> None:
+@pytest.mark.parametrize("name", ["dense", *BACK])
+def test_networks_come_back_as_they_were(name: str, tmp_path: Path) -> None:
     network, _, expected = ran(name)
-    again = from_nir(
-        to_nir(network), dt=f"{DT}*second", steps=STEPS, encoder=network.config.encoder
-    )
+    write_graph(to_nir(network), tmp_path / "x.nir")
+    options: dict[str, Any] = {"steps": STEPS, "encoder": network.config.encoder}
+    shape = network.config.input_shape
+    again = from_nir(tmp_path / "x.nir", dt=f"{DT}*second", input_shape=shape, **options)
     images = np.random.default_rng(0).random((EXAMPLES, *network.config.input_shape))
     result = simulate(again, images, "numpy", seed=0)
     for layer, spikes in expected.items():

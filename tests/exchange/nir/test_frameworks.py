@@ -10,15 +10,12 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-from exchange.nir.euler import run
 from exchange.nir.graphs import BACK, EXAMPLES, NETWORKS, compared, ran, spikes_of
 from refusals import refused
 
 from bioae import simulate
-from bioae.datasets import load
 from bioae.errors import NetworkError
-from bioae.exchange.nir import from_nir, read_graph, to_nir, translate
-from bioae.networks.encoders import Bernoulli
+from bioae.exchange.nir import from_nir, to_nir, translate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of other packages, on import
@@ -37,7 +34,7 @@ pytestmark = [
 #: The time steps that the two assume.
 SNNTORCH, NORSE = 1e-4, 1e-3
 
-STEPS, FEW = 20, 8
+STEPS = 20
 
 
 @pytest.fixture(autouse=True)
@@ -179,54 +176,6 @@ def test_recurrent_networks_of_snntorch_are_found_in_flattened_graphs() -> None:
     assert differing == 0
 
 
-def rasters(digits: Any) -> Any:
-    """Return random spikes of digits (time, example, pixel)."""
-    encoder = Bernoulli(rate=0.5)
-    drive = encoder.encode(digits.as_float(), digits.indices, steps=FEW)
-    return torch.tensor(drive.reshape(FEW, *digits.as_float().shape), dtype=torch.float64)
-
-
-def counted(module: Any, raster: Any) -> Any:
-    """Return the spike counts of a classifier's last layer (example, class)."""
-    for each in module.modules():
-        if hasattr(each, "reset_mem"):
-            each.reset_mem()
-    return torch.stack([module(step) for step in raster]).sum(0)
-
-
-@pytest.mark.slow
-def test_a_trained_classifier_of_snntorch_gives_the_same_classes() -> None:
-    def surrogate(distance: Any) -> Any:
-        soft = torch.sigmoid(5 * distance)
-        return above(distance) + soft - soft.detach()
-
-    module = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(784, 50), leaky(50, spike_grad=surrogate),
-        torch.nn.Linear(50, 10), leaky(10, spike_grad=surrogate),
-    )  # fmt: skip
-    train = load("sample", "train")
-    optimiser = torch.optim.Adam(module.parameters(), lr=5e-3)
-    for batch in np.random.default_rng(0).permutation(len(train)).reshape(-1, 50):
-        counts = counted(module, rasters(train[batch]))
-        labels = torch.tensor(train.labels[batch], dtype=torch.long)
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(counts, labels).backward()
-        optimiser.step()
-
-    for each in module.modules():
-        if hasattr(each, "spike_grad"):
-            each.spike_grad = above
-    graph = export_to_nir(module, torch.rand(1, 1, 28, 28), ignore_dims=[0])
-    network = from_nir(graph, dt="0.1*ms", steps=FEW, encoder=Bernoulli(rate=0.5))
-    for split in ("test", "train"):
-        digits = load("sample", split)[:500]
-        with torch.no_grad():
-            counts = counted(module, rasters(digits)).numpy()
-        result = simulate(network, digits, "numpy")
-        assert (counts.argmax(1) == digits.labels).mean() > 0.7
-        assert (result["output"].to_numpy() == counts).all()
-
-
 def norse_network(cell: str) -> Any:
     def neurons(size: int) -> Any:
         values = {
@@ -301,18 +250,3 @@ def test_exported_networks_fire_the_same_spikes_in_others(reader: str, name: str
     for example in range(EXAMPLES):
         spikes = emitted(module, drive[:, example].reshape(-1, *shape))
         assert (spikes == expected[last][example]).all()
-
-
-def test_a_network_comes_back_the_same(tmp_path: Path) -> None:
-    network, drive, expected = ran("dense")
-    nir.write(str(tmp_path / "x.nir"), to_nir(network))
-    graph = read_graph(tmp_path / "x.nir")
-    encoder = network.config.encoder
-    back = from_nir(graph, dt="1*ms", steps=STEPS, encoder=encoder, input_shape=(1, 6, 6))
-    images = np.random.default_rng(0).random((EXAMPLES, 1, 6, 6))
-    result = simulate(back, images, "numpy", seed=0)
-    for name, spikes in expected.items():
-        assert (spikes_of(result, name, spikes.shape, NORSE) == spikes).all()
-        for example in range(EXAMPLES):
-            outputs = run(graph, drive[:, example], NORSE)[name]
-            assert (outputs == spikes[example]).all()

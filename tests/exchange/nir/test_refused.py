@@ -263,10 +263,7 @@ def test_neurons_without_a_node_are_refused(fields: Any) -> None:
 
 @pytest.mark.parametrize(
     ("edge", "where"),
-    [
-        ({"target": "v", "weight": "1"}, "projection 'a.from_input'"),
-        ({"from": "b"}, "layer 'a'"),
-    ],
+    [({"target": "v", "weight": "1"}, "projection 'a.from_input'"), ({"from": "b"}, "layer 'a'")],
 )
 def test_graphs_that_nir_cannot_hold_are_refused(edge: dict[str, Any], where: str) -> None:
     edges = [{"from": "input", "to": "a", **edge}, {"from": "a", "to": "b"}]

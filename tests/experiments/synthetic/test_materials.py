@@ -58,9 +58,7 @@ def test_the_stress_never_leaves_the_yield_surface(strain: NDArray[np.float64]) 
 
 
 @given(histories)
-def test_steps_in_one_direction_may_be_divided(
-    strain: NDArray[np.float64],
-) -> None:
+def test_steps_in_one_direction_may_be_divided(strain: NDArray[np.float64]) -> None:
     """Return mapping is exact for such steps, so small ones give the same."""
     divided = elastoplastic_history(finely(strain, 20))
     for name in ("stress", "plastic_strain", "hardening_strain"):

@@ -192,10 +192,7 @@ def test_standalone(tmp_path: Path, dtype: Dtype) -> None:
 @FLOAT32
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_kernels_of_cuda(
-    tmp_path: Path,
-    dtype: Dtype,
-    cuda_emulator: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, dtype: Dtype, cuda_emulator: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same for the code of CUDA, with its threads in sequence, forwards and backwards."""
     emulated = cuda_emulator.EmulatedCodeObject
@@ -239,14 +236,10 @@ CONVOLUTIONS = st.builds(
         (shape[0] * groups, *shape[1:]), outputs * groups, groups=groups, **geometry
     ),
     shape=st.tuples(st.integers(1, 2), st.integers(7, 9), st.integers(7, 9)),
-    outputs=st.integers(1, 3),
-    groups=st.integers(1, 2),
-    make=st.sampled_from([conv2d, conv_transpose2d]),
-    kernel=st.integers(2, 3),
-    stride=st.integers(1, 3),
-    padding=st.integers(0, 2),
-    dilation=st.integers(1, 3),
-)
+    outputs=st.integers(1, 3), groups=st.integers(1, 2), kernel=st.integers(2, 3),
+    make=st.sampled_from([conv2d, conv_transpose2d]), stride=st.integers(1, 3),
+    padding=st.integers(0, 2), dilation=st.integers(1, 3),
+)  # fmt: skip
 
 
 @pytest.mark.slow

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +12,12 @@ from numpy.typing import NDArray
 
 from bioae.networks.layer_base import Connections
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
-from bioae.simulation import brian2_internals, sharing
 from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense, sparse
 
-GEOMETRY = st.fixed_dictionaries(
-    {
-        "kernel": st.integers(1, 4),
-        "stride": st.integers(1, 4),
-        "padding": st.integers(0, 3),
-        "dilation": st.integers(1, 3),
-        "groups": st.integers(1, 3),
-    }
-)
+GEOMETRY = st.fixed_dictionaries({
+    "kernel": st.integers(1, 4), "stride": st.integers(1, 4), "padding": st.integers(0, 3),
+    "dilation": st.integers(1, 3), "groups": st.integers(1, 3),
+})  # fmt: skip
 SHAPE = st.tuples(st.integers(1, 2), st.integers(1, 8), st.integers(1, 8))
 
 
@@ -81,9 +73,7 @@ def test_a_dense_layout_has_all_pairs(sources: int, targets: int) -> None:
     assert_same(layout, Dense(name="a", units=targets).connections((sources,)))
 
 
-@given(
-    pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=12),
-)
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=12))
 def test_a_sparse_layout_has_the_pairs_that_are_listed(pairs: list[tuple[int, int]]) -> None:
     source, target = np.array(pairs).T
     layout = sparse(4, 5, source, target)
@@ -106,20 +96,3 @@ def test_neighbours_are_added_together() -> None:
 def _rows(layout: Layout) -> list[tuple[int, int]]:
     position = np.repeat(np.arange(layout.positions), np.diff(layout.first))
     return list(zip(position.tolist(), (layout.start // (5 * 4)).tolist(), strict=True))
-
-
-def test_the_package_imports_only_brian2s_internals_of_bioae() -> None:
-    folders = [Path(module.__file__).parent for module in (sharing, brian2_internals)]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    assert len(files) >= 8
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    imported = {
-        node.module
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-    }
-    ours = {name for name in imported if name.startswith("bioae")}
-    assert ours
-    allowed = ("bioae.simulation.sharing", "bioae.simulation.brian2_internals")
-    assert all(name.startswith(allowed) for name in ours)

@@ -93,9 +93,7 @@ def test_new_values_per_neuron_and_noise_need_no_compilation(compiled: list[Path
     assert len(compiled) == 1
 
 
-def test_builds_differ_only_in_the_inputs_of_the_compiler(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_builds_differ_only_in_the_inputs_of_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     class KeyFoundError(Exception):
         """Ends a simulation before anything is compiled."""
 

@@ -141,23 +141,10 @@ COUNTING: dict[str, Any] = {
 
 @pytest.mark.medium
 @pytest.mark.parametrize("name", MODELS)
-def test_spikes_and_states_are_equal(name: str) -> None:
-    _check(name, "numpy")
-
-
-@pytest.mark.medium
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name == "noise at an interval" else pytest.mark.slow)
-        for name in MODELS
-    ],
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
 )
-def test_spikes_and_states_are_equal_in_cpp(name: str) -> None:
-    _check(name, "cpp_standalone")
-
-
-def _check(name: str, target: Target) -> None:
+def test_spikes_and_states_are_equal(name: str, target: Target) -> None:
     need(target)
     report = parity(model(MODELS[name]), target=target, **SMALL)
     assert report.exact

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builders import COBA, SCHEDULES, conv, deconv, dense
-from mirrors import (
-    DENSE,
-    SPIKING,
-    compare,
-    described,
-    drive_of,
-    firing,
-    needs_compiler,
-)
+from mirrors import DENSE, SPIKING, compare, described, drive_of, firing, needs_compiler
 
 from bioae.equations import load_neuron
 from bioae.equations.program import Draw

@@ -62,10 +62,7 @@ def test_the_input_follows_from_the_spikes(schedule: str) -> None:
 
 
 COMPILED = [False, pytest.param(True, marks=[pytest.mark.medium, needs_compiler])]
-LAYERS: list[dict[str, Any]] = [
-    conv("first", 3, 3),
-    dense("last", shape=[1, 6, 6], gain=2.0),
-]
+LAYERS: list[dict[str, Any]] = [conv("first", 3, 3), dense("last", shape=[1, 6, 6], gain=2.0)]
 
 
 def constant(**changes: Any) -> NetworkConfig:
