@@ -53,19 +53,11 @@ RESULTS: dict[str, Callable[[], xr.DataTree]] = {
 
 #: What a parameter without a default gets, by its name.
 _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
-    "tree": lambda tree: tree,
-    "a": lambda tree: tree,
-    "b": lambda tree: tree,
-    "before": lambda tree: tree,
-    "after": lambda tree: tree,
-    "layer": lambda _: LAYER,
-    "results": lambda tree: {"a": tree, "b": tree},
-    "shorter_than_ms": lambda _: 2.0,
-    "period_ms": lambda _: 1.0,
-    "window_ms": lambda _: 0.5,
-    "tau_ms": lambda _: 2.0,
-    "cost_per_ms": lambda _: 0.5,
-    "pairs": lambda _: [(0, 1)],
+    "tree": lambda tree: tree, "a": lambda tree: tree, "b": lambda tree: tree,
+    "before": lambda tree: tree, "after": lambda tree: tree, "layer": lambda _: LAYER,
+    "results": lambda tree: {"a": tree, "b": tree}, "shorter_than_ms": lambda _: 2.0,
+    "period_ms": lambda _: 1.0, "window_ms": lambda _: 0.5, "tau_ms": lambda _: 2.0,
+    "cost_per_ms": lambda _: 0.5, "pairs": lambda _: [(0, 1)],
     "example": lambda tree: int(tree["example"][0]) if tree.sizes["example"] else 0,
     "trains": lambda tree: analysis.raster(tree, LAYER, neuron=0),
     "field": lambda tree: analysis.spike_triggered_average(tree, LAYER)["average"],
@@ -107,7 +99,7 @@ _ARGUMENTS: Mapping[str, Callable[[xr.DataTree], Any]] = {
             coords={"presentation": [10], "quantile": [0.05, 0.5, 0.95]},
         )
     },
-}
+}  # fmt: skip
 
 #: Functions of other things: files, figures, plain values.
 _OTHERS = {

@@ -36,17 +36,13 @@ LEAKY = {
     "parameters": {"tau": "10*ms"}, "trainable": {"tau": ["9.99*ms", "10.01*ms"]},
 }  # fmt: skip
 NETWORK: dict[str, Any] = {
-    "input_shape": [1, SIDE, SIDE],
-    "steps": 6,
-    "latent": "hidden",
-    "neuron": "leaky",
-    "neurons": {"leaky": LEAKY},
-    "encoder": {"kind": "bernoulli", "rate": 0.5},
+    "input_shape": [1, SIDE, SIDE], "steps": 6, "latent": "hidden", "neuron": "leaky",
+    "neurons": {"leaky": LEAKY}, "encoder": {"kind": "bernoulli", "rate": 0.5},
     "layers": [
         {"kind": "dense", "name": "hidden", "units": 10, "gain": 2.0},
         {"kind": "dense", "name": "output", "shape": [1, SIDE, SIDE], "gain": 2.0},
     ],
-}
+}  # fmt: skip
 
 
 def images(count: int, split: str) -> Data:

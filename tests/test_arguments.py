@@ -205,42 +205,27 @@ def test_the_arguments_before_their_change_are_accepted() -> None:
     assert bioae.simulate(NETWORK, DATA, "numpy").sizes["example"] == 2
 
 
+def one_layer(**fields: Any) -> NetworkConfig:
+    return described(dense("output", shape=[1, 4, 4], **fields), input_shape=[1, 4, 4])
+
+
 QUANTITIES: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "with_delay": (lambda value: NETWORK.with_delay(value).sha256, 2 * ms, "0.002*second"),
-    "with_background": (
-        lambda value: NETWORK.with_background(value).config.layers[0].background,
-        (0.1, 20 * Hz),
-        (0.1, "20.0*(hertz)"),
-    ),
-    "with_time": (
-        lambda value: NETWORK.with_time(dt=value).config.dt_seconds, 0.5 * ms, "0.5*ms"
-    ),
+    "with_background": (lambda value: NETWORK.with_background(value).config.layers[0].background,
+                        (0.1, 20 * Hz), (0.1, "20.0*(hertz)")),
+    "with_time": (lambda value: NETWORK.with_time(dt=value).config.dt_seconds, 0.5 * ms, "0.5*ms"),
     "parameters": (
         lambda value: bioae.simulate(
-            Network.initialise(
-                described(
-                    dense("output", shape=[1, 4, 4], parameters={"tau": value}, gain=4.0),
-                    input_shape=[1, 4, 4],
-                )
-            ),
-            IMAGES,
-            "numpy",
+            Network.initialise(one_layer(parameters={"tau": value}, gain=4.0)), IMAGES, "numpy"
         )["/layers/output/spike_count"].to_numpy().tolist(),
-        20 * ms,
-        "20*ms",
+        20 * ms, "20*ms",
     ),
-    "pair of delays": (
-        lambda value: described(
-            dense("output", shape=[1, 4, 4], delay=value), input_shape=[1, 4, 4]
-        ).placed[0].delays,
-        [1 * ms, 3 * ms],
-        ["0.001*(second)", "0.003*(second)"],
-    ),
+    "pair of delays": (lambda value: one_layer(delay=value).placed[0].delays,
+                       [1 * ms, 3 * ms], ["0.001*(second)", "0.003*(second)"]),
     "time_step": (lambda value: responses.time_step(LIF, value), 0.5 * ms, "0.5*ms"),
     "rate_curve": (
         lambda value: responses.rate_curve(LIF, [0.1], duration=value, discard=0 * ms).item(),
-        100 * ms,
-        "100*ms",
+        100 * ms, "100*ms",
     ),
 }  # fmt: skip
 

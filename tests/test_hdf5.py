@@ -11,11 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from refusals import refused
 
 from bioae.analysis import example_result, open_result
-from bioae.datasets import load
-from bioae.errors import DataError, ResultError
+from bioae.errors import ResultError
 from bioae.hdf5 import check_hdf5
 from bioae.simulation.results.netcdf import write_result
 
@@ -108,11 +106,3 @@ def test_texts_may_be_allowed(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "texts.h5", "w") as file:
         texts(file)
     check_hdf5(tmp_path / "texts.h5", texts=True)
-
-
-def test_images_are_checked(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["images"] = h5py.ExternalLink("secret", "/images")
-    os.mkfifo(tmp_path / "secret")
-    with refused(DataError):
-        load(tmp_path / "a.h5")

@@ -120,19 +120,15 @@ def simulate_default() -> str:
 @pytest.mark.parametrize(
     ("arguments", "quoted"),
     [
-        (("lyf",), "Did you mean 'lif'?"),
-        (("stdp_pai",), "Did you mean 'stdp_pair'?"),
-        (("sae-mnst",), "Did you mean sae-mnist"),
-        (("mine.toml",), "mine.toml: "),
-        (("run/model",), "run/model: "),
-        (("lif", "--neurons", 1), "--neurons"),
-        (("lif", "--examples", 0), "--examples"),
-        (("lif", "--target", "cuda"), "Choose from:"),
+        (("lyf",), "Did you mean 'lif'?"), (("stdp_pai",), "Did you mean 'stdp_pair'?"),
+        (("sae-mnst",), "Did you mean sae-mnist"), (("mine.toml",), "mine.toml: "),
+        (("run/model",), "run/model: "), (("lif", "--neurons", 1), "--neurons"),
+        (("lif", "--examples", 0), "--examples"), (("lif", "--target", "cuda"), "Choose from:"),
         (("lif", "--data", "sample"), "--data: no effect"),
         (("lif", "--neuron", "adex"), "--neuron: no effect"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_refused(arguments: tuple[object, ...], quoted: str, refused: Callable[..., str]) -> None:
     assert quoted in refused("parity", *arguments)
 

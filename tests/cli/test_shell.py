@@ -59,22 +59,18 @@ def test_version() -> None:
     ("arguments", "quoted"),
     [
         (["dat"], "Did you mean data? See bioae --help"),
-        (["zzz"], f"Choose from: {', '.join(COMMANDS)}. See bioae --help"),
-        (["--zzz"], "--zzz"),
+        (["zzz"], f"Choose from: {', '.join(COMMANDS)}. See bioae --help"), (["--zzz"], "--zzz"),
         (["data", "lst"], "Did you mean list? See bioae data --help"),
         (["data", "list", "--jsn"], "Did you mean --json? See bioae data list --help"),
-        (["data", "path"], "See bioae data path --help"),
-        (["data", "path", "a", "b"], "'b'"),
+        (["data", "path"], "See bioae data path --help"), (["data", "path", "a", "b"], "'b'"),
         (["data", "list", "--json=maybe"], "maybe"),
-        (["data", "path", "mnits"], "Did you mean mnist?"),
-        (["data", "path", ""], "found ''"),
-        (["data", "path", "--out="], "--out"),
-        (["data", "path", "a\0b"], r"found 'a\x00b'"),
+        (["data", "path", "mnits"], "Did you mean mnist?"), (["data", "path", ""], "found ''"),
+        (["data", "path", "--out="], "--out"), (["data", "path", "a\0b"], r"found 'a\x00b'"),
         (["data", "path", "a\udcff"], r"found 'a\udcff'"),
         (["simulate", "model", "--out", ""], "--out"),
     ],
     ids=ascii,
-)
+)  # fmt: skip
 def test_bad_usage_is_one_line_with_advice(
     arguments: list[str], quoted: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

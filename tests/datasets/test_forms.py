@@ -55,32 +55,21 @@ PICTURES = [Image.fromarray(each[0]) for each in PIXELS]
 @pytest.mark.parametrize(
     ("source", "options"),
     [
-        (DIGITS, {}),
-        (DIGITS.as_float(), {}),
-        (PIXELS, {}),
-        (PIXELS[:, 0], {}),
-        (PIXELS.reshape(3, 784), {}),
-        (PIXELS.reshape(3, 784).tolist(), {"white": 255}),
+        (DIGITS, {}), (DIGITS.as_float(), {}), (PIXELS, {}), (PIXELS[:, 0], {}),
+        (PIXELS.reshape(3, 784), {}), (PIXELS.reshape(3, 784).tolist(), {"white": 255}),
         (PIXELS[:, 0].astype(np.int64), {"white": 255}),
-        (PIXELS[:, 0].astype(np.float32), {"white": 255}),
-        ((PIXELS, LABELS), {}),
-        (PIXELS.tobytes(), {}),
-        (bytearray(PIXELS.tobytes()), {}),
-        (memoryview(DIGITS.as_float()), {}),
-        (np.moveaxis(PIXELS, 1, -1), {"layout": "NHWC"}),
+        (PIXELS[:, 0].astype(np.float32), {"white": 255}), ((PIXELS, LABELS), {}),
+        (PIXELS.tobytes(), {}), (bytearray(PIXELS.tobytes()), {}),
+        (memoryview(DIGITS.as_float()), {}), (np.moveaxis(PIXELS, 1, -1), {"layout": "NHWC"}),
         (PIXELS[:, 0].swapaxes(1, 2), {"layout": "NWH"}),
         (np.moveaxis(PIXELS[:, 0], 0, -1), {"layout": "HWN"}),
         (DataArray(PIXELS, dims=("example", "channel", "y", "x")).transpose("y", ...), {}),
-        (PICTURES, {}),
-        ("sample", {"limit": 3}),
-        ("sample", {"examples": [0, 1, 2]}),
-        (Pairs(PICTURES, LABELS), {}),
-        (Pairs(DIGITS.as_float(), LABELS), {}),
+        (PICTURES, {}), ("sample", {"limit": 3}), ("sample", {"examples": [0, 1, 2]}),
+        (Pairs(PICTURES, LABELS), {}), (Pairs(DIGITS.as_float(), LABELS), {}),
         (Items([{"image": each, "label": 1} for each in PIXELS]), {}),
-        (Items([(each,) for each in PIXELS]), {}),
-        (Items(list(PIXELS)), {}),
+        (Items([(each,) for each in PIXELS]), {}), (Items(list(PIXELS)), {}),
     ],
-)
+)  # fmt: skip
 def test_forms_of_images(source: Any, options: Any) -> None:
     data = convert(source, SHAPE, **options)
     assert (data.kind, data.shape) == ("images", SHAPE)

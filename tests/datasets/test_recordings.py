@@ -182,19 +182,13 @@ PINT, ASTROPY = ("magnitude", "units"), ("value", "unit")
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (Quantity(PINT, "millisecond"), 1),
-        (Quantity(ASTROPY, "ms"), 1),
-        (Quantity(PINT, "s"), 1000),
-        (Quantity(ASTROPY, ""), 1),
-        (ARRAY, 1),
-        (ARRAY.assign_attrs(units="s"), 1000),
-        (ARRAY.assign_attrs(units=b"ms"), 1),
-        (ARRAY.assign_attrs(units=None), 1),
-        (Quantity(PINT, "volt"), "volt"),
-        (Quantity(ASTROPY, "V"), "V"),
-        (ARRAY.assign_attrs(units="mV"), "mV"),
+        (Quantity(PINT, "millisecond"), 1), (Quantity(ASTROPY, "ms"), 1),
+        (Quantity(PINT, "s"), 1000), (Quantity(ASTROPY, ""), 1), (ARRAY, 1),
+        (ARRAY.assign_attrs(units="s"), 1000), (ARRAY.assign_attrs(units=b"ms"), 1),
+        (ARRAY.assign_attrs(units=None), 1), (Quantity(PINT, "volt"), "volt"),
+        (Quantity(ASTROPY, "V"), "V"), (ARRAY.assign_attrs(units="mV"), "mV"),
     ],
-)
+)  # fmt: skip
 def test_units_of_other_libraries(source: Any, expected: Any) -> None:
     make = forms_of_times(source)[0]
     if isinstance(expected, str):

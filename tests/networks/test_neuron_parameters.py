@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any
 
 import numpy as np
 import pytest
-from builders import conv, dense, drawn
+from builders import LEAKY, conv, dense, drawn
 from network_cases import Case, assert_agree, driven
 from refusals import refused
 
@@ -21,66 +20,34 @@ IMAGES = stream(1, 1).random((3, 1, 4, 4)) ** 2
 LAYERS: list[dict[str, Any]] = [conv("first", 2, 3, recurrent=True), dense("last", shape=[1, 4, 4])]
 
 #: Every place in which a parameter can stand.
-EVERYWHERE = '''
-description = "Names a parameter in each part of a model."
-equations = """
-dv/dt = (drive - v)/tau : 1 (unless refractory)
-drive = rest + gain*slow : 1
-dslow/dt = -slow/(2*tau) : 1
-held = gain*v : 1 (constant over dt)
-fixed = 2*step : 1 (shared)
-limit : 1 (constant)
-"""
-threshold = "v > limit + 0.1*held"
-reset = """
-v = rest
-slow += step*fixed
-"""
-refractory = "silent"
-method = "euler"
-input = "slow"
-weight = "1.5*unit"
-
-[parameters]
-tau = "8*ms"
-rest = "0.25"
-gain = "0.5"
-limit = "1"
-step = "0.5"
-silent = "2*ms"
-unit = "1"
-weight = "3"
-
-[initial]
-v = "rest/2"
-
-[surrogate]
-distance = "v - limit"
-scale = "1"
-'''
-
-SHARED = '''
-description = "A shared variable depends on one parameter, and each neuron on another."
-equations = """
-dv/dt = (common - v)/tau : 1
-common = level*t/slow : 1 (shared, constant over dt)
-"""
-threshold = "v > 1"
-reset = "v = 0"
-method = "euler"
-input = "v"
-
-[parameters]
-tau = "8*ms"
-slow = "9*ms"
-level = "2"
-'''
+EVERYWHERE: dict[str, Any] = {
+    "description": "Names a parameter in each part of a model.",
+    "equations": """
+    dv/dt = (drive - v)/tau : 1 (unless refractory)
+    drive = rest + gain*slow : 1
+    dslow/dt = -slow/(2*tau) : 1
+    held = gain*v : 1 (constant over dt)
+    fixed = 2*step : 1 (shared)
+    limit : 1 (constant)
+    """,
+    "threshold": "v > limit + 0.1*held", "reset": "v = rest\nslow += step*fixed",
+    "refractory": "silent", "method": "euler", "input": "slow", "weight": "1.5*unit",
+    "parameters": {"tau": "8*ms", "rest": "0.25", "gain": "0.5", "limit": "1", "step": "0.5",
+                   "silent": "2*ms", "unit": "1", "weight": "3"},
+    "initial": {"v": "rest/2"}, "surrogate": {"distance": "v - limit", "scale": "1"},
+}  # fmt: skip
+#: A shared variable depends on one parameter, and each neuron on another.
+SHARED: dict[str, Any] = {
+    **LEAKY, "method": "euler", "parameters": {"tau": "8*ms", "slow": "9*ms", "level": "2"},
+    "equations": "dv/dt = (common - v)/tau : 1\n"
+                 "common = level*t/slow : 1 (shared, constant over dt)",
+}  # fmt: skip
 
 
-def network(model: str, schedule: str = "brian2") -> Network:
+def network(model: dict[str, Any], schedule: str = "brian2") -> Network:
     return drawn(
         *LAYERS, seed=1, input_shape=[1, 4, 4], steps=20, schedule=schedule, neuron="mine",
-        neurons={"mine": tomllib.loads(model)}, encoder={"kind": "bernoulli"},
+        neurons={"mine": model}, encoder={"kind": "bernoulli"},
     )  # fmt: skip
 
 

@@ -37,23 +37,14 @@ def test_the_order_of_recorded_variables_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"dtype": "float16"},
-        {"dtype": np.float16},
-        {"dtype": np.dtype("int32")},
-        {"connectivity": "all"},
-        {"record": "v"},
-        {"record": None},
-        {"record": ["v", 1]},
-        {"record": [["v"]]},
-        {"record": {"latent": ["v"]}},
-        {"record": b"v"},
-        {"workers": "2"},
-        {"workers": None},
-        *({"workers": value} for value in (0, -1, np.int64(0))),
+        {"dtype": "float16"}, {"dtype": np.float16}, {"dtype": np.dtype("int32")},
+        {"connectivity": "all"}, {"record": "v"}, {"record": None}, {"record": ["v", 1]},
+        {"record": [["v"]]}, {"record": {"latent": ["v"]}}, {"record": b"v"}, {"workers": "2"},
+        {"workers": None}, *({"workers": value} for value in (0, -1, np.int64(0))),
         *({"chunk": value} for value in (0, 1.5, np.int64(-1))),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_other_options_are_refused(options: dict[str, Any]) -> None:
     ((name, value),) = options.items()
     shown = value if isinstance(value, np.integer) else repr(value)

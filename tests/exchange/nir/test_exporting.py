@@ -90,17 +90,13 @@ def test_linear_models_of_any_form_are_exported(changes: dict[str, Any]) -> None
     [
         {"equations": "dv/dt = -v/tau + 5*int(v > 2)/tau : 1"},
         {"equations": "dv/dt = (-v + 3*v*(v - 1)*(v + 0.75))/tau : 1"},
-        {"reset": "v = 0.5*int(v > 1)"},
-        {"reset": "v = clip(v - theta, 0, 0.1)*int(v > 1.5)"},
-        {"reset": "old = v\nv = old"},
-        {"reset": "v = t/second"},
-        {"threshold": "v > theta + t/second"},
-        {"threshold": "v >= theta"},
-        {"threshold": "v > theta and v > 0.5"},
-        {"threshold": "v > theta - v"},
+        {"reset": "v = 0.5*int(v > 1)"}, {"reset": "v = clip(v - theta, 0, 0.1)*int(v > 1.5)"},
+        {"reset": "old = v\nv = old"}, {"reset": "v = t/second"},
+        {"threshold": "v > theta + t/second"}, {"threshold": "v >= theta"},
+        {"threshold": "v > theta and v > 0.5"}, {"threshold": "v > theta - v"},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_models_that_are_not_linear_are_refused(changes: dict[str, Any]) -> None:
     with refused(NetworkError, "'mine'", where="layer 'a'"):
         to_nir(network_of(**changes))

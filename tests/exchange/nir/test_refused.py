@@ -139,19 +139,13 @@ def test_inner_outputs_do_not_multiply_edges() -> None:
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"dt": "1*mV"}, "dt"),
-        ({"reset": "soft"}, "reset"),
-        ({"encoder": "nothing"}, "encoder"),
-        ({"input_shape": (1, 2, 2)}, "input_shape"),
-        ({"input_shape": ("a",)}, "input_shape"),
-        ({"input_shape": 4}, "input_shape"),
-        ({"encoder": 5}, "found 5"),
-        ({"task": "x"}, "'x'"),
-        ({"decoder": "nothing"}, "decoder"),
-        ({"steps": 0}, "steps"),
+        ({"dt": "1*mV"}, "dt"), ({"reset": "soft"}, "reset"), ({"encoder": "nothing"}, "encoder"),
+        ({"input_shape": (1, 2, 2)}, "input_shape"), ({"input_shape": ("a",)}, "input_shape"),
+        ({"input_shape": 4}, "input_shape"), ({"encoder": 5}, "found 5"), ({"task": "x"}, "'x'"),
+        ({"decoder": "nothing"}, "decoder"), ({"steps": 0}, "steps"),
         ({"dt": "10*ms", "reset": "subtract_delayed"}, "'n'"),
     ],
-)
+)  # fmt: skip
 def test_bad_options_are_refused(options: Any, name: str) -> None:
     with pytest.raises(InputError) as caught:
         from_nir(chain(n=lif()), **{"dt": "1*ms", **options})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import COBA, SCHEDULES, conv, dense, described, model, multiplied
+from builders import COBA, LEAKY, SCHEDULES, conv, dense, described, model, multiplied
 from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of, two_recurrent
 from mirrors import described as described_model
 from torch import Tensor
@@ -23,41 +23,19 @@ from bioae.trainers.mirror import gradients as mirror_gradients
 from bioae.trainers.mirror.derivatives import ArcTan, Gaussian, SpikeFunction
 from bioae.trainers.mirror.gradients import ACTIVE
 
-CURVED = """
-description = "Nonlinear, starts from a trained value, and adapts through its resting potential."
-equations = \"\"\"
-dv/dt = (rest - v + slope*exp((v - 1)/slope))/tau - w/tau : 1
-dw/dt = (a*v - w)/tau_w : 1
-\"\"\"
-threshold = "v > theta"
-reset = \"\"\"
-v = rest
-w += b
-\"\"\"
-method = "euler"
-input = "v"
-
-[parameters]
-rest = "-0.1"
-slope = "0.3"
-tau = "10*ms"
-tau_w = "30*ms"
-theta = "1"
-a = "0.2"
-b = "0.1"
-
-[initial]
-v = "rest/2"
-w = "a*rest"
-
-[trainable]
-rest = ["-1", "0.5"]
-slope = ["0.1", "1"]
-tau = ["5*ms", "50*ms"]
-theta = ["0.5", "2"]
-a = ["0", "1"]
-b = ["0", "1"]
-"""
+#: Nonlinear, starts from a trained value, and adapts through its resting potential.
+CURVED: dict[str, Any] = {
+    **LEAKY, "method": "euler", "threshold": "v > theta", "reset": "v = rest\nw += b",
+    "equations": """
+    dv/dt = (rest - v + slope*exp((v - 1)/slope))/tau - w/tau : 1
+    dw/dt = (a*v - w)/tau_w : 1
+    """,
+    "parameters": {"rest": "-0.1", "slope": "0.3", "tau": "10*ms", "tau_w": "30*ms", "theta": "1",
+                   "a": "0.2", "b": "0.1"},
+    "initial": {"v": "rest/2", "w": "a*rest"},
+    "trainable": {"rest": ["-1", "0.5"], "slope": ["0.1", "1"], "tau": ["5*ms", "50*ms"],
+                  "theta": ["0.5", "2"], "a": ["0", "1"], "b": ["0", "1"]},
+}  # fmt: skip
 
 
 # Finite differences

@@ -50,18 +50,12 @@ def test_a_comparison_is_undecided_within_units_in_the_last_place(sign: int, siz
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("v > 1 and u", True),
-        ("v > 1 and not u", False),
-        ("v > 1 or u", False),
-        ("v > 1 or not u", True),
-        ("not (v > 1)", True),
-        ("w > 1 and v > 1", True),
-        ("w > 1 or v > 1", False),
-        ("w < 1 or v >= 1", True),
-        ("u", False),
+        ("v > 1 and u", True), ("v > 1 and not u", False), ("v > 1 or u", False),
+        ("v > 1 or not u", True), ("not (v > 1)", True), ("w > 1 and v > 1", True),
+        ("w > 1 or v > 1", False), ("w < 1 or v >= 1", True), ("u", False),
         ("(v > 1) and not_refractory", False),
     ],
-)
+)  # fmt: skip
 def test_a_compound_condition_may_be_undecided(condition: str, expected: bool) -> None:
     found = open_at(condition, v=1.0 + ULP, w=2.0, u=True, not_refractory=False)
     assert found == expected

@@ -248,18 +248,13 @@ def test_rules_with_a_structure_pass_parity() -> None:
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"score": "x_pre*z_post"}, "'z_post'"),
-        ({"score": "d"}, "'d'"),
-        ({"score": "c > 0"}, "score"),
-        ({"score": "1*ms"}, "score"),
-        ({"new_weight": "1*mV"}, "new_weight"),
-        ({"score": " "}, "score"),
-        ({"fan_in": 1.0}, "fan_in"),
-        ({"fan_in": 0}, "fan_in"),
-        ({"period": 0}, "period"),
+        ({"score": "x_pre*z_post"}, "'z_post'"), ({"score": "d"}, "'d'"),
+        ({"score": "c > 0"}, "score"), ({"score": "1*ms"}, "score"),
+        ({"new_weight": "1*mV"}, "new_weight"), ({"score": " "}, "score"),
+        ({"fan_in": 1.0}, "fan_in"), ({"fan_in": 0}, "fan_in"), ({"period": 0}, "period"),
         ({"density": 0.1}, "density"),
     ],
-)
+)  # fmt: skip
 def test_tables_that_do_not_fit_are_refused(changes: dict[str, Any], name: str) -> None:
     with refused(ModelError, name):
         lower_synapse(custom(**RULE, structure={**STRUCTURE, **changes}))

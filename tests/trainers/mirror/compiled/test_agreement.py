@@ -69,26 +69,21 @@ def test_every_derivative(rule: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "options"),
     [
-        ({"autapses": True}, {}),
-        ({"recurrent_delay": "2*ms"}, {}),
-        ({"recurrent_delay": "14*ms"}, {}),
-        ({"recurrent_delay": ["0*ms", "4*ms"]}, {}),
+        ({"autapses": True}, {}), ({"recurrent_delay": "2*ms"}, {}),
+        ({"recurrent_delay": "14*ms"}, {}), ({"recurrent_delay": ["0*ms", "4*ms"]}, {}),
         ({"delay": "3*ms", "recurrent_delay": ["1*ms", "2*ms"], "autapses": True}, {}),
-        ({"delay": "4*ms", "recurrent": False}, {}),
-        ({}, {"truncate": 4}),
-        ({}, {"truncate": 1}),
+        ({"delay": "4*ms", "recurrent": False}, {}), ({}, {"truncate": 4}), ({}, {"truncate": 1}),
         ({"recurrent_delay": "2*ms"}, {"truncate": 3}),
         ({"recurrent_delay": ["0*ms", "4*ms"]}, {"truncate": 5, "detach_reset": True}),
         ({"recurrent": False}, {"truncate": 4, "trainable": ("tau",)}),
         ({"recurrent": False}, {"truncate": 7, "detach_reset": True, "trainable": ("tau",)}),
-        ({}, {"recompute": 3}),
-        ({"recurrent": False}, {"recompute": 3, "trainable": ("tau",)}),
+        ({}, {"recompute": 3}), ({"recurrent": False}, {"recompute": 3, "trainable": ("tau",)}),
         ({}, {"straight_through": 0.9, "truncate": 4}),
         ({}, {"detach_reset": True, "potentials": "last"}),
         ({}, {"detach_reset": False, "derivative": FastSigmoid(2.0), "trainable": ("tau",)}),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_delays_and_options(schedule: str, fields: dict[str, Any], options: dict[str, Any]) -> None:
     model = "lif" if fields.get("recurrent", True) else "lif_subtract"
     compare(network(schedule, model, **fields), **options)
