@@ -34,7 +34,7 @@ _SAME = 1e-3
 _ROUGH = 1e-4
 
 #: Rounds, samples of each, and the samples that the next round is drawn from; the widths in u.
-_ROUNDS, _SAMPLES, _ELITE, _SPREAD = 10, 192, 24, (0.003, 0.1)
+_ROUNDS, _SAMPLES, _ELITE, _SPREAD = 15, 256, 32, (0.01, 0.2)
 
 #: The least variance of samples in u.
 _LEAST = 1e-9
