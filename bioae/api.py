@@ -708,9 +708,9 @@ def fit(
         ``leave_out``: pairs of times that do not count; ``coupled``: whether fits of a voltage
         begin coupled to it, as they do by default; ``candidates``: the number of points of which
         the search starts from the best, 8 per start by default; ``evaluations``: the most of each
-        start in a stage, 100 by default; ``coincidence``: a window, such as ``"4*ms"``: among
-        the parameters near the most likely ones, those whose free run has the largest coincidence
-        factor Γ with the recorded spikes.
+        start in a stage, 100 by default; ``coincidence``: a window, such as ``"4*ms"``: from
+        the most likely parameters, the search goes on to those whose free run has the largest
+        coincidence factor Γ with the recorded spikes.
 
     Returns
     -------

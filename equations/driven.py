@@ -50,13 +50,17 @@ def place_of_input(model: NeuronModel, unit: Quantity | Dimension, name: str | N
             return None
         found = [n for n, each in units.items() if have_same_dimensions(unit, each)]
         found = [n for n in found if n not in {potential(model), *_limits(model)}]
-        if model.input in found or len(found) == 1:
-            return model.input if model.input in found else found[0]
+        declared = [n for n in found if n not in _differential(model)]
+        for chosen in ([n for n in found if n == model.input], declared, found):
+            if len(chosen) == 1:
+                return chosen[0]
         raise InputError(
-            "it is open where the recorded input enters the model",
+            "where the recorded input enters the model must be said",
             where=model.name, expected=f"the name of a quantity in {unit_name(unit)}",
             found=", ".join(found) or "none",
-            hint=f'Name it: input="{found[0]}"' if found else "Declare one in the equations",
+            hint=f'Name it: input="{(declared or found)[0]}"'
+            if found
+            else "Declare one, such as I : amp",
         )  # fmt: skip
     if name not in units:
         raise InputError(

@@ -25,7 +25,7 @@ from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import OTHERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
-from bioae.unit_text import readable
+from bioae.unit_text import readable, unit_name
 
 #: The step of the differences that give the observed information, in units of the error of a
 #: parameter if all others are known, and its bounds in u.
@@ -39,6 +39,9 @@ _UNDETERMINED = 0.25
 
 #: Parameters of smaller weight do not belong to a direction: in sums, and in texts.
 _ROUNDING, _SMALL = 1e-9, 0.1
+
+#: Values smaller than this part of the upper bound have its unit.
+_TINY = 1e-4
 
 #: Standard errors on either side of a profile.
 _REACH = 4.0
@@ -374,12 +377,35 @@ class Fit(Shown):
                 f"The parameters are those with the most coincidences. The smallest loss is "
                 f"{likely:.6g}, and the standard errors suppose it."
             )
-        if count > 1 and self.agreeing < max(2, count / 10):
+        lines += self._of_free_run()
+        if count > 1 and self.agreeing < max(2, count / 4):
             lines.append(
                 f"{self.agreeing} of {count} starts ended within 1 % of the smallest loss: more "
                 "starts may find a smaller one."
             )
         return lines
+
+    def _of_free_run(self) -> list[str]:
+        """Return sentences on a free run that has little to do with the recording."""
+        recorded, lines, predicted = self.recording, [], self._free_run
+        if recorded.spikes is not None and predicted.spikes is not None:
+            fired, expected = (sum(map(len, each.spikes or ())) for each in (predicted, recorded))
+            if not expected / 2 <= fired <= 2 * expected:
+                lines.append(
+                    f"Running freely, the neuron fires {fired} spikes; {expected} were recorded. "
+                    "Are the units of the input right?"
+                )
+        if recorded.voltage is not None and self._problem.voltage:
+            found = explained_variance(recorded.voltage, np.asarray(predicted.voltage))
+            if found < 0:
+                lines.append(
+                    "Running freely, the potential is further from the recorded one than its mean."
+                )
+        return lines
+
+    @cached_property
+    def _free_run(self) -> Recording:
+        return self.predict()
 
     def _summary(self) -> Summary:
         table, rows = self.table, []
@@ -395,8 +421,12 @@ class Fit(Shown):
                 texts[1] = "not determined"
             note = "" if inside else f"at its {'lower' if u < 0.5 else 'upper'} bound"
             rows.append((name, texts[0], texts[1], f"{texts[2]} to {texts[3]}", note))
+        residual = ""
+        if self._problem.voltage:
+            unit = unit_name(self._problem.potential_unit)
+            residual = f"residual {_in_one_unit(unit, self.voltage_noise)[0]}, "
         heading = (
-            f"Fit of {self.neuron.name} to {self.recording.name}: loss {self.loss:.6g}, "
+            f"Fit of {self.neuron.name} to {self.recording.name}: loss {self.loss:.6g}, {residual}"
             f"{self.agreeing} of {len(self._state.loss)} starts within 1 %, {self.seconds:.3g} s"
         )
         return Summary(heading, [("parameter", "value", "standard error", "bounds", ""), *rows])
@@ -423,5 +453,6 @@ def _in_one_unit(base: str, *values: float) -> list[str]:
     one = evaluate(base, where="fit")
     if not isinstance(one, Quantity) or one.dim.is_dimensionless:
         return ["–" if np.isnan(each) else f"{each:.4g}" for each in values]
-    unit = ((values[0] or values[-1]) * one).get_best_unit()
+    first, last = values[0], values[-1]  # a value of nearly 0 has no unit that suits it
+    unit = ((first if abs(first) > _TINY * abs(last) else last) * one).get_best_unit()
     return ["–" if np.isnan(each) else f"{each / float(unit):.4g} {unit}" for each in values]

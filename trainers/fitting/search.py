@@ -39,8 +39,9 @@ _ROUNDS, _SAMPLES, _ELITE, _SPREAD = 15, 256, 32, (0.01, 0.2)
 #: The least variance of samples in u.
 _LEAST = 1e-9
 
-#: Directions of less information than this, relative to the largest, do not move.
-_FLAT = 1e-14
+#: Directions of less information than this do not move, and their stiffness: both relative to the
+#: largest.
+_FLAT, _STIFF = 1e-14, 1e-6
 
 #: The offset of the loss in units of that at the start, see `_Lane`.
 _OFFSET = 10.0
@@ -342,9 +343,11 @@ def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:
     if not (np.isfinite(at.loss) and np.isfinite(at.gradient).all()):
         return np.full(count + 1, np.nan), np.zeros((count + 1, count))
     eigenvalues, vectors = np.linalg.eigh(at.information)
-    seen = eigenvalues > _FLAT * max(eigenvalues[-1], 1e-300)
-    roots = np.sqrt(np.where(seen, eigenvalues, 1.0))
-    jacobian = np.where(seen, roots, 0.0)[:, None] * vectors.T
+    largest = max(float(eigenvalues[-1]), 1e-300)
+    seen = eigenvalues > _FLAT * largest
+    # Without curvature, the trust region would be filled along directions that change nothing.
+    roots = np.sqrt(np.where(seen, eigenvalues, _STIFF * largest))
+    jacobian = roots[:, None] * vectors.T
     reduced = np.where(seen, vectors.T @ at.gradient / roots, 0.0)
     square, whole = float(reduced @ reduced), 2 * (at.loss + offset)
     if square > whole:
