@@ -67,7 +67,7 @@ TYPES = (
     "bioae.responses.isolated.Parameters",
     "bioae.responses.isolated.Per",
     "bioae.trainers.fitting.problem.Free",
-    "bioae.trainers.fitting.problem.FitOptions",
+    "bioae.trainers.fitting.settings.FitOptions",
     "bioae.equations.library.NeuronLike",
     "bioae.networks.schedule.Schedule",
     "bioae.networks.schedule.ScheduleName",
