@@ -22,7 +22,7 @@ from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
 from bioae.trainers.fitting.page import write_fit
-from bioae.trainers.fitting.problem import OTHERS, Problem, with_values
+from bioae.trainers.fitting.problem import USERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable, unit_name
@@ -50,8 +50,6 @@ _BOUNDS = ("low", "high", "unit")
 
 #: Losses agree up to this part of the smallest.
 _AGREEMENT = 0.01
-
-_USERS = {name: user for user, name in OTHERS.items()}
 
 
 class Fit(Shown):
@@ -91,7 +89,7 @@ class Fit(Shown):
         self.neuron: NeuronModel = with_values(problem.model, values)
         self.recording, self.seconds = problem.recording, seconds
         self.parameters: dict[str, Quantity] = {
-            _USERS.get(each.name, each.name): values[each.name] * evaluate(each.unit, where="fit")
+            USERS.get(each.name, each.name): values[each.name] * evaluate(each.unit, where="fit")
             for each in problem.free
         }
         self.loss = float(objective(self._u).total[0])
@@ -313,7 +311,7 @@ class Fit(Shown):
 
     @property
     def _names(self) -> list[str]:
-        return [_USERS.get(each.name, each.name) for each in self._problem.free]
+        return [USERS.get(each.name, each.name) for each in self._problem.free]
 
     @property
     def _inside(self) -> NDArray[np.bool_]:
@@ -361,7 +359,7 @@ class Fit(Shown):
         if self._problem.place is None:
             lines.append("The input has no unit: it arrives as spikes do, in network weights.")
         ended = zip(self._names, self._inside, strict=True)
-        if names := [name for name, inside in ended if not inside and name != _USERS[WIDTH]]:
+        if names := [name for name, inside in ended if not inside and name != USERS[WIDTH]]:
             lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
         for direction in self.undetermined:
             weights = direction.to_series()

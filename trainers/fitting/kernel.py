@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.trainers.fitting.source import DrivenSource, Request
@@ -80,7 +81,7 @@ class DrivenKernel:
         contract = bool(request.parameters)  # else every bit is that of Brian2
         self._library = compile_cpp(self.source.text, contract=contract)
 
-    def run(
+    def sums(
         self,
         drive: Drive,
         values: Mapping[str, Floats],
@@ -88,63 +89,73 @@ class DrivenKernel:
         *,
         settle: int = 0,
         weight: float = 1.0,
-    ) -> Any:
-        """Run sets of parameters over a recording.
+    ) -> Sums:
+        """Compare sets of parameters with a recording.
 
         Parameters
         ----------
         drive
             The recording.
         values
-            The values of `initial`, and of the names of this module, by name: (set).
+            The values of `initial`, and of the names of `terms`, by name: (set).
         slopes
             Their derivatives with respect to the free parameters, by pair of names: (set).
         settle
             Steps without input before the recording.
         weight
             The weight of the spikes in the gradient and the information.
-
-        Returns
-        -------
-        Sums
-            If there are free parameters; else the spikes (set, trial, time) and the potential.
         """
-        sets = len(values[self.source.names[0]])
-        trials, samples = drive.signal.shape
+        sets, trials = len(values[self.source.names[0]]), len(drive.signal)
         lanes, count = sets * trials, len(self.source.request.parameters)
-        keep: list[Any] = []
-
-        def address(array: Any, dtype: Any = np.float64) -> Any:
-            if array is None:
-                return None
-            keep.append(np.ascontiguousarray(array, dtype))
-            return keep[-1].ctypes.data
-
-        free = not count
-        out = np.empty((lanes, samples)) if free else None
-        fired = np.empty((lanes, samples), np.uint8) if free else None
         loss, gradient = np.zeros((3, lanes)), np.zeros((lanes, count))
         information = np.zeros((lanes, count * (count + 1) // 2))
-        counted, compared = (
-            np.ones(drive.signal.shape, np.uint8) if mask is None else mask
-            for mask in (drive.counted, drive.compared)
-        )
-        call = _Driven(
-            lanes, trials, samples, settle, drive.dt, np.log(drive.dt / 1e-3), weight,
-            address(drive.signal), address(drive.voltage), address(drive.spikes, np.uint8),
-            address(counted, np.uint8), address(compared, np.uint8), address(values.get(LATENCY)),
-            address([values[name] for name in self.source.names]),
-            address([slopes[pair] for pair in self.source.seeds]),
-            *(each.ctypes.data for each in (loss, gradient, information)),
-            *(None if each is None else each.ctypes.data for each in (out, fired)),
-        )  # fmt: skip
-        self._library.run(ctypes.byref(call))
-        if free:
-            shape = (sets, trials, samples)
-            return fired.astype(bool).reshape(shape), out.reshape(shape)  # type: ignore[union-attr]
-        summed = information.reshape(sets, trials, -1).sum(1)
+        found = {"loss": loss, "gradient": gradient, "information": information}
+        self._run(drive, values, slopes, found, settle=settle, weight=weight)
         matrix = np.zeros((sets, count, count))
         rows, columns = np.tril_indices(count)
+        summed = information.reshape(sets, trials, -1).sum(1)
         matrix[:, rows, columns] = matrix[:, columns, rows] = summed
         spikes, voltage, lost = loss.reshape(3, sets, trials).sum(2)
         return Sums(spikes, voltage, lost, gradient.reshape(sets, trials, count).sum(1), matrix)
+
+    def records(
+        self, drive: Drive, values: Mapping[str, Floats], *, settle: int = 0
+    ) -> tuple[NDArray[np.bool_], Floats]:
+        """Return the spikes and the potential of a free run (set, trial, time)."""
+        shape = (len(values[self.source.names[0]]), *drive.signal.shape)
+        potential, fired = np.empty(shape), np.empty(shape, np.uint8)
+        self._run(drive, values, {}, {"out": potential, "fired": fired}, settle=settle)
+        return fired.astype(bool), potential
+
+    def _run(
+        self,
+        drive: Drive,
+        values: Mapping[str, Floats],
+        slopes: Mapping[tuple[str, str], Floats],
+        outputs: Mapping[str, NDArray[Any]],
+        *,
+        settle: int,
+        weight: float = 1.0,
+    ) -> None:
+        trials, samples = drive.signal.shape
+        inputs = {
+            "signal": drive.signal, "voltage": drive.voltage, "latency": values.get(LATENCY),
+            "par": [values[name] for name in self.source.names],
+            "seed": [slopes[pair] for pair in self.source.seeds],
+        }  # fmt: skip
+        everywhere = np.ones(drive.signal.shape, bool)
+        masks = {
+            "spikes": drive.spikes,
+            "counted": everywhere if drive.counted is None else drive.counted,
+            "compared": everywhere if drive.compared is None else drive.compared,
+        }
+        arrays = {n: np.ascontiguousarray(each, float) for n, each in inputs.items()
+                  if each is not None}  # fmt: skip
+        arrays |= {n: np.ascontiguousarray(each, np.uint8) for n, each in masks.items()
+                   if each is not None}  # fmt: skip
+        call = _Driven(
+            lanes=len(values[self.source.names[0]]) * trials, trials=trials, samples=samples,
+            settle=settle, dt=drive.dt, logit_shift=np.log(drive.dt / 1e-3), weight=weight,
+            **{name: each.ctypes.data for name, each in {**arrays, **outputs}.items()},
+        )  # fmt: skip
+        self._library.run(ctypes.byref(call))

@@ -92,7 +92,7 @@ class CompiledObjective:
         values, slopes = self._values(u)
         values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
         with np.errstate(all="ignore"):
-            sums = self._kernel.run(
+            sums = self._kernel.sums(
                 self.drive, values, slopes, settle=self._settle, weight=self._weights[0]
             )
         voltage = sums.voltage / (self._weights[1] or 1.0)
@@ -110,8 +110,7 @@ class CompiledObjective:
         """Return the spikes and the potential of the freely running neuron (set, trial, time)."""
         values, _ = self._values(u)
         drive = drive or self.drive
-        spikes, potential = self._free_kernel.run(drive, values, {}, settle=self._settle)
-        return spikes, potential
+        return self._free_kernel.records(drive, values, settle=self._settle)
 
     def compile(self) -> None:
         """Compile what `__call__` needs."""
@@ -142,7 +141,8 @@ class CompiledObjective:
             spikes=fits and self.drive.spikes is not None,
             voltage=fits and self.drive.voltage is not None and self._weights[1] > 0,
             potential=self._potential,
-            signal=(scaled, LATENCY in {*names, *self.fixed}),
+            scaled=scaled,
+            late=LATENCY in {*names, *self.fixed},
         )
         return DrivenKernel(self._mirror(1), self._constants(1)({}, self._anchor), request)
 

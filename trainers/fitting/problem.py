@@ -25,7 +25,8 @@ from bioae.unit_text import readable, unit_name
 
 #: The parameters of the recording and of the noise, by the names that users give them.
 OTHERS = {"gain": GAIN, "offset": OFFSET, "latency": LATENCY, "width": WIDTH}
-_USERS = {name: user for user, name in OTHERS.items()}
+#: The names that users give them, by their own names.
+USERS = {name: user for user, name in OTHERS.items()}
 
 #: Bounds of the width of the escape noise, in units of the scale of the distance to threshold.
 _WIDTHS = (0.003, 1.0)
@@ -169,11 +170,11 @@ def problem(
     chosen = [_parameter(model, units, name, pair) for name, pair in bounds.items()]
     if likely and WIDTH not in {*known, *(each.name for each in chosen)}:
         chosen.append(FreeParameter(WIDTH, *_WIDTHS, unit="1"))
-    fixed = {name: number_in(each, units[name], _USERS[name]) for name, each in known.items()}
+    fixed = {name: number_in(each, units[name], USERS[name]) for name, each in known.items()}
     names = {each.name for each in chosen}
     if both := sorted(names & fixed.keys()):
         raise InputError(
-            f"{_USERS[both[0]]!r} is both free and known", where="known",
+            f"{USERS[both[0]]!r} is both free and known", where="known",
             hint="Leave it out of one of them",
         )  # fmt: skip
     if fixed.get(WIDTH, 1.0) <= 0:

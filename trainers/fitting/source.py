@@ -78,7 +78,7 @@ class Request:
         Whether spikes and potential are compared with a recording.
     potential
         The variable that is the potential.
-    signal
+    scaled, late
         Whether gain and offset, and a latency, apply to the input.
     """
 
@@ -87,7 +87,8 @@ class Request:
     spikes: bool
     voltage: bool
     potential: str
-    signal: tuple[bool, bool] = (False, False)
+    scaled: bool = False
+    late: bool = False
 
 
 class DrivenSource:
@@ -136,9 +137,8 @@ class DrivenSource:
             if name != SIGNAL:
                 raise Unsupported(f"the timed array {name!r} besides the recording")
         leaf = self._leaf
-        scaled, _ = request.signal
         recorded = leaf("recording signal")
-        signal = leaf(OFFSET) + leaf(GAIN) * recorded if scaled else recorded
+        signal = leaf(OFFSET) + leaf(GAIN) * recorded if request.scaled else recorded
         symbols = Symbols(step, neuron, initial, lookup=lambda _: signal)
         values = symbols.values
         potential = values[request.potential]
@@ -291,9 +291,8 @@ class DrivenSource:
 
     def _data(self) -> list[str]:
         """Return the declarations of the recording's values in a step."""
-        _, late = self.request.signal
         lines = []
-        if late:
+        if self.request.late:
             lines += [
                 "const R place = R(n) - s.latency[set[i]];",
                 "const R last = R(s.samples - 1);",
