@@ -16,7 +16,7 @@ from brian2.units.fundamentalunits import Dimension, have_same_dimensions
 
 from bioae.equations.groups import equations_text
 from bioae.equations.lowering.lowering import lower
-from bioae.equations.model import NeuronModel, TimedValues
+from bioae.equations.model import NeuronModel, TimedValues, mentions
 from bioae.equations.program import Parameter, State
 from bioae.equations.quantities import constants, evaluate
 from bioae.errors import InputError, did_you_mean
@@ -113,7 +113,7 @@ def driven(model: NeuronModel, name: str, values: Any, *, dt: str) -> NeuronMode
     if not adds:
         # In Brian2, too, a step of an integrator with several stages has one value.
         text += f"{name} = {SIGNAL}(t) : {unit_in_equations(values)} (constant over dt)\n"
-        if starts := [n for n, each in model.initial.items() if _has(each, name)]:
+        if starts := [n for n, each in model.initial.items() if mentions(name, each)]:
             raise InputError(
                 f"the initial value of {starts[0]} depends on the recorded input",
                 where=model.name, expected="constants", found=model.initial[starts[0]],
@@ -140,10 +140,6 @@ def potential(model: NeuronModel) -> str:
         return "v"
     named = [n for n in re.findall(r"\w+", model.threshold or "") if n in variables]
     return named[0] if named else model.decoded
-
-
-def _has(text: str, name: str) -> bool:
-    return name in re.findall(r"\w+", text)
 
 
 def unit_of(model: NeuronModel, name: str) -> Quantity:

@@ -365,8 +365,8 @@ class NeuronModel(TomlModel):
         for name in self.persistent:
             start = self.initial.get(name, "").strip()
             others = [text for n, text in self.initial.items() if n != name]
-            own = not any(_names(start, text) for text in (*used, *others))
-            own = own and not any(_names(name, text) for text in others)
+            own = not any(mentions(start, text) for text in (*used, *others))
+            own = own and not any(mentions(name, text) for text in others)
             if start not in self.parameters or not own or self.persistent.count(name) > 1:
                 raise ValueError(
                     f"`persistent` names {name!r}, whose value in [initial] must be a parameter "
@@ -442,6 +442,6 @@ def _is_usable(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIX)
 
 
-def _names(name: str, text: str) -> bool:
-    """Return whether a text has a name."""
+def mentions(name: str, text: str) -> bool:
+    """Return whether a text names something."""
     return re.search(rf"\b{re.escape(name)}\b", text) is not None

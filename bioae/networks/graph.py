@@ -139,7 +139,7 @@ class Description(Protocol):
 
     @property
     def clock(self) -> str:
-        """Whether windows begin later in deeper layers, see `ClockName`."""
+        """True if windows begin later in deeper layers, see `ClockName`."""
 
     @property
     def dt_seconds(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from bioae.analysis import coincidence_factor
 from bioae.checks import number
 from bioae.equations.library import NeuronLike
+from bioae.equations.model import mentions
 from bioae.errors import InputError, LibraryError
 from bioae.files import check_output
 from bioae.progress import Progress, bar, check_progress
@@ -69,7 +69,7 @@ def search(
         fixed=stated.fixed, weights=stated.weights, voltage_noise=noise,
     )  # fmt: skip
     try:
-        objective.compile()
+        objective.kernel  # noqa: B018 - compiled before the clock starts
     except Unsupported as reason:
         raise LibraryError(
             f"neuron model {stated.model.name!r} cannot be fitted: {reason}",
@@ -90,7 +90,7 @@ def search(
     if stated.voltage and given is None:
         # The noise is that of the residuals of the best fit.
         lowest = objective(state.u[[int(np.argmin(state.loss))]])
-        noise *= float(np.sqrt(2 * lowest.voltage[0] / stated.compared_samples))
+        noise *= float(np.sqrt(2 * lowest.voltage[0] / objective.drive.compared_samples))
         objective = objective.with_noise(max(noise, 1e-12))
         state = replace(state, loss=objective(state.u).total, stage=0, ends=state.u[None])
         if stated.spikes and stated.weights[0] > 0:  # the weight of the voltage is another one
@@ -210,7 +210,7 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
     unseen = ~(np.abs(losses.gradient[finite]) > 0).any(0)
     if unseen.any():
         names = [each.name for each, none in zip(stated.free, unseen, strict=True) if none]
-        if stepped := [n for n in names if re.search(rf"\b{n}\b", stated.model.refractory or "")]:
+        if stepped := [n for n in names if mentions(n, stated.model.refractory or "")]:
             raise InputError(
                 f"{', '.join(stepped)}: a refractory time acts in whole steps, without a gradient",
                 where=stated.model.name, hint="Give it a value: model.with_parameters",

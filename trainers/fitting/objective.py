@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class CompiledObjective:
         values, slopes = self._values(u)
         values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
         with np.errstate(all="ignore"):
-            sums = self._kernel.sums(
+            sums = self.kernel.sums(
                 self.drive, values, slopes, settle=self._settle, weight=self._weights[0]
             )
         voltage = sums.voltage / (self._weights[1] or 1.0)
@@ -108,29 +108,20 @@ class CompiledObjective:
 
     def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
         """Return the spikes and the potential of the freely running neuron (set, trial, time)."""
-        values, _ = self._values(u)
+        values, _ = self._values(u, derive=False)
         drive = drive or self.drive
         return self._free_kernel.records(drive, values, settle=self._settle)
 
-    def compile(self) -> None:
-        """Compile what `__call__` needs."""
-        self._kernels(fits=True)
+    @cached_property
+    def kernel(self) -> DrivenKernel:
+        """The compiled losses and sensitivities."""
+        return self._compile(fits=True)
 
-    @property
-    def _kernel(self) -> DrivenKernel:
-        return self._kernels(fits=True)
-
-    @property
+    @cached_property
     def _free_kernel(self) -> DrivenKernel:
-        return self._kernels(fits=False)
+        return self._compile(fits=False)
 
-    def _kernels(self, *, fits: bool) -> DrivenKernel:
-        found: dict[bool, DrivenKernel] = self.__dict__.setdefault("_compiled", {})
-        if fits not in found:
-            found[fits] = self._compile(fits)
-        return found[fits]
-
-    def _compile(self, fits: bool) -> DrivenKernel:
+    def _compile(self, *, fits: bool) -> DrivenKernel:
         middle = np.full((1, len(self.free)), 0.5)
         _, slopes = self._values(middle)
         names = {each.name for each in self.free}
@@ -161,8 +152,13 @@ class CompiledObjective:
     def _anchor(self) -> Tensor:
         return torch.zeros((), dtype=torch.float64)
 
-    def _values(self, u: Floats) -> tuple[dict[str, Floats], dict[tuple[str, str], Floats]]:
-        """Return the values of each name, and their derivatives with respect to each u (set)."""
+    def _values(
+        self, u: Floats, *, derive: bool = True
+    ) -> tuple[dict[str, Floats], dict[tuple[str, str], Floats]]:
+        """Return the values of each name, and their derivatives with respect to each u (set).
+
+        Without `derive`, the derivatives of the model's values are left out.
+        """
         size = len(u)
         at = {each.name: each.value(u[:, k]) for k, each in enumerate(self.free)}
         moved = {each.name: each.slope(u[:, k]) for k, each in enumerate(self.free)}
@@ -173,7 +169,7 @@ class CompiledObjective:
             )
             for each in self._own
         }
-        with torch.enable_grad():
+        with torch.set_grad_enabled(derive):
             tensors = self._constants(size)(trained, self._anchor)
         raw = [each.raw for each in trained.values()]
         slopes: dict[tuple[str, str], Floats] = {}

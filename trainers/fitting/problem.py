@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven, place_of_input, potential, unit_of
 from bioae.equations.library import NeuronLike, load_neuron
 from bioae.equations.lowering.lowering import lower
-from bioae.equations.model import NeuronModel
+from bioae.equations.model import NeuronModel, mentions
 from bioae.equations.quantities import evaluate, time_in_seconds
 from bioae.errors import InputError, did_you_mean
 from bioae.recordings import Recording
@@ -131,12 +130,6 @@ class Problem:
         """The unit of the potential."""
         return unit_of(self.model, self.potential)
 
-    @property
-    def compared_samples(self) -> int:
-        """The number of samples of the voltage that count."""
-        drive = self.drive()
-        return int((np.isfinite(drive.voltage) & drive.compared).sum())  # type: ignore[arg-type]
-
 
 def problem(
     neuron: NeuronLike,
@@ -161,8 +154,12 @@ def problem(
     gain = None if "gain" in model.parameters else bounds.get("gain", (known.get(GAIN),))[0]
     effective = _driving_unit(recording, gain)
     place = place_of_input(model, effective, place)
+    within = model
+    if place is not None:
+        dt, zero = f"{float(recording.dt)!r}*second", Quantity([0.0], dim=get_dimensions(effective))
+        within = driven(model, place, zero, dt=dt)
     if free is None:
-        bounds = _named(model, bounds, place, effective)
+        bounds = _named(within, bounds)
     units = {
         GAIN: effective / recording.input_unit, OFFSET: effective,
         LATENCY: Quantity(1.0, dim=recording.dt.dim), WIDTH: Quantity(1.0),
@@ -186,10 +183,6 @@ def problem(
         fixed.setdefault(WIDTH, 1.0)
     if (names | fixed.keys()) & {GAIN, OFFSET}:  # both are in the equation
         fixed |= {n: v for n, v in ((GAIN, 1.0), (OFFSET, 0.0)) if n not in {*names, *fixed}}
-    within = model
-    if place is not None:
-        dt, zero = f"{float(recording.dt)!r}*second", Quantity([0.0], dim=get_dimensions(effective))
-        within = driven(model, place, zero, dt=dt)
     return Problem(
         model=model, driven=within, recording=recording, place=place, potential=variable,
         free=tuple(chosen), fixed=fixed, weights=weights, spikes=spikes, voltage=compares,
@@ -228,7 +221,7 @@ def _parameter(
             f"the bounds of {name!r} do not fit", expected="(low, high)",
             found=", ".join(map(str, pair)),
         )  # fmt: skip
-    followers = [n for n, text in model.parameters.items() if n != name and _names(text, name)]
+    followers = [n for n, text in model.parameters.items() if n != name and mentions(name, text)]
     if name in values and followers:
         raise InputError(
             f"{', '.join(followers)} would not follow the free parameter {name!r}",
@@ -304,20 +297,11 @@ def _known(model: NeuronModel, given: Mapping[str, Any]) -> dict[str, Any]:
     return {OTHERS[name]: each for name, each in given.items()}
 
 
-def _names(text: str, name: str) -> bool:
-    """Return whether a text has a name."""
-    return name in re.findall(r"\w+", text)
-
-
-def _named(
-    model: NeuronModel, bounds: dict[str, Any], place: str | None, unit: Quantity
-) -> dict[str, Any]:
+def _named(model: NeuronModel, bounds: dict[str, Any]) -> dict[str, Any]:
     """Leave out parameters that a driven model does not name, such as those of its synapses."""
-    if place is not None:
-        model = driven(model, place, Quantity([0.0], dim=unit.dim), dt="1*ms")
-    texts = [model.equations, model.threshold, model.reset, model.refractory]
-    names = re.findall(r"\w+", " ".join([*map(str, texts), *model.initial.values()]))
-    return {name: pair for name, pair in bounds.items() if name in names}
+    texts = (model.equations, model.threshold, model.reset, model.refractory)
+    text = " ".join([*map(str, texts), *model.initial.values()])
+    return {name: pair for name, pair in bounds.items() if mentions(name, text)}
 
 
 def _driving_unit(recording: Recording, gain: Any) -> Quantity:

@@ -43,7 +43,7 @@ _LEAST = 1e-9
 #: largest.
 _FLAT, _STIFF = 1e-14, 1e-6
 
-#: The offset of the loss in units of that at the start, see `_Lane`.
+#: The offset of the loss in units of that at the start, see `_search`.
 _OFFSET = 10.0
 
 

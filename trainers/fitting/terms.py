@@ -37,7 +37,7 @@ class FreeParameter:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether u is linear in the parameter's logarithm."""
+        """True if u is linear in the parameter's logarithm."""
         return self.low > 0 and self.high >= 3 * self.low
 
     def value(self, u: Floats) -> Floats:
@@ -109,6 +109,12 @@ class Drive(NamedTuple):
     counted: NDArray[np.bool_] | None = None
     voltage: Floats | None = None
     compared: NDArray[np.bool_] | None = None
+
+    @property
+    def compared_samples(self) -> int:
+        """The number of samples of the potential that count for the loss."""
+        known = np.isfinite(self.voltage)  # type: ignore[arg-type]
+        return int((known if self.compared is None else known & self.compared).sum())
 
 
 class Objective(Protocol):

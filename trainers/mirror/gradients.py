@@ -41,8 +41,8 @@ class Backward:
         Whether no gradient passes through a reset to the spike that caused it; None: the
         derivative's rule decides.
     straight_through
-        The derivative of the state update with respect to each input variable, in place of its own
-        and of that with respect to everything else; None: the derivative's rule decides.
+        The derivative of the state update with respect to each input variable, in place of the
+        exact one and of those with respect to everything else; None: the derivative's rule decides.
     detach_refractory
         Whether no gradient passes through refractoriness to the spike that caused it. If one does,
         the neuron's activity, 1 or 0 while it is refractory, is carried as a number ``a``: a spike

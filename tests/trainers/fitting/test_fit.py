@@ -282,3 +282,10 @@ def test_a_driven_model_is_a_model() -> None:
     assert model.input == "v"
     added = driven(bioae.load_neuron("lif"), "v", np.zeros(3) / (1 * ms), dt="1*ms")
     assert "recorded_input(t)" in added.equations
+
+
+@pytest.mark.medium
+def test_an_input_without_unit_takes_a_place_without_unit() -> None:
+    recording = bioae.Recording(np.full(200, 2.0), dt=1 * ms, spikes=[0.02, 0.05, 0.09, 0.13])
+    fit = bioae.fit("cuba", recording, input="I", starts=2)
+    assert {*fit.parameters} == {"tau", "theta", "width"}  # its synapses have no part in it
