@@ -7,12 +7,13 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
@@ -58,56 +59,80 @@ def shared(
     if workers <= 1:
         yield from ((place, function(piece)) for place, piece in enumerate(work))
         return
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("fork"),
-        initializer=_begin,
-        initargs=(function, os.getpid()),
-    )
     waiting = iter(enumerate(work))
-    running: dict[Future[Done], int] = {}
-    processes: set[int] = set()
+    # A pipe each: in a common queue a process that is killed as it sends leaves half a message.
+    processes: dict[Any, BaseProcess] = {}
+    running: dict[Any, int] = {}
     try:
-        while True:
-            # Few at a time, so that finished pieces do not fill the memory.
-            for place, piece in islice(waiting, workers - len(running)):
-                running[pool.submit(_work, piece)] = place
-            processes = processes or {
-                each.pid or 0 for each in {*multiprocessing.active_children()} - others
-            }
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
-    except BaseException as error:
-        for process in processes:
+        for _ in range(workers):
+            here: Any
+            here, processes[here] = _start(function)
+            _give(here, waiting, running)
+        while running:
+            for here in wait(running):
+                with _alive():
+                    done, failed = here.recv()
+                if failed:
+                    raise done
+                place = running.pop(here)
+                _give(here, waiting, running)
+                yield place, done
+    finally:
+        for here, process in processes.items():
             for kill in (os.killpg, os.kill):  # it may not have its group yet
                 with suppress(ProcessLookupError):
-                    kill(process, signal.SIGKILL)
-        if isinstance(error, BrokenProcessPool):
-            raise TargetError(
-                "a worker process was killed",
-                hint="If memory ran out, use fewer workers (or smaller chunks, in Python); "
-                "finished chunks of a file are kept for --resume",
-            ) from error
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+                    kill(process.pid or 0, signal.SIGKILL)
+            process.join()
+            here.close()
+
+
+def _start(function: Callable[[Any], Any]) -> tuple[Connection, BaseProcess]:
+    """Start a process that runs a function, and return the end of its pipe."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(function, there, os.getpid()), daemon=True)
+    process.start()
+    there.close()
+    return here, process
+
+
+def _give(here: Connection, waiting: Iterator[tuple[int, Any]], running: dict[Any, int]) -> None:
+    """Give a process the next piece of work, if there is one."""
+    for place, piece in islice(waiting, 1):
+        with _alive():
+            here.send(piece)
+        running[here] = place
+
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    """Turn the end of a pipe into the error that its process was killed."""
+    try:
+        yield
+    except (EOFError, OSError) as error:  # before a message, and within one
+        raise TargetError(
+            "a worker process was killed",
+            hint="If memory ran out, use fewer workers (or smaller chunks, in Python); "
+            "finished chunks of a file are kept for --resume",
+        ) from error
 
 
 # Functions that run in a process.
 
-_function: Callable[[Any], Any]
 
-
-def _begin(function: Callable[[Any], Any], parent: int) -> None:
-    global _function  # noqa: PLW0603 - one per process
-    _function = function
+def _work(function: Callable[[Any], Any], there: Connection, parent: int) -> None:
     os.setpgid(0, 0)  # Ctrl-C is left to the parent, which ends this process and its children
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+    while True:
+        piece = there.recv()
+        try:
+            answer = function(piece), False
+        except Exception as error:  # noqa: BLE001 - raised again in the parent
+            error.add_note(traceback.format_exc())
+            answer = error, True
+        there.send(answer)
 
 
 def _end_after(parent: int) -> None:
@@ -115,7 +140,3 @@ def _end_after(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os.killpg(0, signal.SIGKILL)
-
-
-def _work(piece: Any) -> Any:
-    return _function(piece)

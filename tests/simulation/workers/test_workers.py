@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -130,3 +131,22 @@ def test_a_run_is_resumed_after_a_worker_was_killed(
     assert not path.exists()
     simulate_to(path, small, images, Backend("numpy", chunk=2, workers=2), resume=True)
     assert path.read_bytes() == (tmp_path / "whole.nc").read_bytes()
+
+
+@pytest.mark.medium
+def test_a_worker_that_is_killed_as_it_sends_leaves_nothing_waiting(tmp_path: Path) -> None:
+    def send(piece: int) -> bytes:
+        while piece == 1 and not (tmp_path / "first").exists():
+            time.sleep(0.01)
+        if piece == 1:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return bytes(piece * 2**26)  # more than a pipe holds
+
+    working = shared(send, range(2), 2)
+    assert next(working) == (0, b"")
+    (tmp_path / "first").touch()
+    while len(multiprocessing.active_children()) == 2:
+        time.sleep(0.01)
+    with refused(TargetError):
+        next(working)
+    assert not multiprocessing.active_children()
