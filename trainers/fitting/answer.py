@@ -84,8 +84,11 @@ class Fit(Shown):
         seconds: float,
     ) -> None:
         self._problem, self._objective, self._state = problem, objective, state
-        self._u = best[None]
         values = {each.name: float(each.value(best[k])) for k, each in enumerate(problem.free)}
+        self._u = np.array([[
+            each.place(values[each.name]) if each.step else float(u)
+            for each, u in zip(problem.free, best, strict=True)
+        ]])  # fmt: skip
         self.neuron: NeuronModel = with_values(problem.model, values)
         self.recording, self.seconds = problem.recording, seconds
         self.parameters: dict[str, Quantity] = {
@@ -100,8 +103,8 @@ class Fit(Shown):
         """Value, standard error and bounds of each parameter in base units (parameter).
 
         The standard errors are those of the observed information, or of the Fisher information if
-        the observed one is not positive definite. One is NaN for a parameter that is at a bound:
-        the others are then conditional on it.
+        the observed one is not positive definite. One is NaN for a parameter that is at a bound,
+        and for a refractory time, which acts in whole steps: the others are conditional on it.
         """
         free = self._problem.free
         error = self._errors * [abs(float(each.slope(self._u[0, k]))) for k, each in
@@ -182,7 +185,7 @@ class Fit(Shown):
         reach = _REACH * error if error <= _UNDETERMINED else 1.0
         low, high = max(best - reach, 0.0), min(best + reach, 1.0)
         # The others begin where the information at the best fit has them.
-        others = self._inside & (np.arange(self._u.shape[1]) != k)
+        others = self._informed & (np.arange(self._u.shape[1]) != k)
         inner = self._information[np.ix_(others, others)]
         slope = -np.linalg.pinv(inner, hermitian=True) @ self._information[others, k]
         along = np.linspace(0, 1, count)
@@ -317,6 +320,11 @@ class Fit(Shown):
     def _inside(self) -> NDArray[np.bool_]:
         return np.asarray((self._u[0] > _AT_BOUND) & (self._u[0] < 1 - _AT_BOUND))
 
+    @property
+    def _informed(self) -> NDArray[np.bool_]:
+        """The parameters of which there is information: inside, and not in whole steps."""
+        return self._inside & [not each.step for each in self._problem.free]
+
     @cached_property
     def _information(self) -> Floats:
         """The information in u: differences of the gradient, or that of Fisher."""
@@ -328,7 +336,7 @@ class Fit(Shown):
         found: Losses = self._objective(np.concatenate([at + steps, at - steps]))
         matrix = (found.gradient[:count] - found.gradient[count:]) / (2 * widths[:, None])
         matrix = (matrix + matrix.T) / 2
-        within = matrix[np.ix_(self._inside, self._inside)]
+        within = matrix[np.ix_(self._informed, self._informed)]
         if np.isfinite(within).all() and (np.linalg.eigvalsh(within) > 0).all():
             return np.asarray(matrix)
         return np.asarray(fisher)
@@ -336,7 +344,7 @@ class Fit(Shown):
     @cached_property
     def _directions(self) -> tuple[Floats, Floats]:
         """The standard errors of directions in u, and the directions (direction, parameter)."""
-        inside = np.flatnonzero(self._inside)
+        inside = np.flatnonzero(self._informed)
         eigenvalues, vectors = np.linalg.eigh(self._information[np.ix_(inside, inside)])
         with np.errstate(all="ignore"):
             errors = np.where(eigenvalues > 0, 1 / np.sqrt(eigenvalues), np.inf)
@@ -351,7 +359,7 @@ class Fit(Shown):
         belongs = np.abs(directions) > _ROUNDING
         with np.errstate(invalid="ignore"):
             parts = np.where(belongs, (directions * errors[:, None]) ** 2, 0.0)
-        return np.where(self._inside, np.sqrt(parts.sum(0)), np.nan)
+        return np.where(self._informed, np.sqrt(parts.sum(0)), np.nan)
 
     def notes(self) -> list[str]:
         """Return sentences on bounds that were hit, on undetermined directions, and on starts."""
@@ -361,6 +369,12 @@ class Fit(Shown):
         ended = zip(self._names, self._inside, strict=True)
         if names := [name for name, inside in ended if not inside and name != USERS[WIDTH]]:
             lines.append(f"At a bound: {', '.join(names)}. A wider one may fit better.")
+        lines += [
+            f"{each.name} acts in whole steps of {each.step * 1e3:g} ms: it has no standard error, "
+            "and those of the others suppose its value."
+            for each in self._problem.free
+            if each.step
+        ]
         for direction in self.undetermined:
             weights = direction.to_series()
             terms = [f"{w:+.2f} {name}" for name, w in weights.items() if abs(w) > _SMALL]
@@ -407,8 +421,8 @@ class Fit(Shown):
 
     def _summary(self) -> Summary:
         table, rows = self.table, []
-        for name, inside, u, error in zip(
-            self._names, self._inside, self._u[0], self._errors, strict=True
+        for name, inside, u, error, free in zip(
+            self._names, self._inside, self._u[0], self._errors, self._problem.free, strict=True
         ):
             each = table.sel(parameter=name)
             texts = _in_one_unit(
@@ -417,7 +431,8 @@ class Fit(Shown):
             )
             if error > _UNDETERMINED:
                 texts[1] = "not determined"
-            note = "" if inside else f"at its {'lower' if u < 0.5 else 'upper'} bound"
+            note = "in whole steps" if free.step else ""
+            note = note if inside else f"at its {'lower' if u < 0.5 else 'upper'} bound"
             rows.append((name, texts[0], texts[1], f"{texts[2]} to {texts[3]}", note))
         residual = ""
         if self._problem.voltage:

@@ -33,6 +33,7 @@ from bioae.trainers.fitting.search import (
 )
 from bioae.trainers.fitting.settings import FitOptions, Settings, number_in
 from bioae.trainers.fitting.terms import WIDTH, Objective
+from bioae.trainers.fitting.whole_steps import in_whole_steps
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 #: The width of the noise from which a search starts, as a fraction of the way between its bounds.
@@ -87,6 +88,9 @@ def search(
     state = _descended(
         objective, state, couplings, settings.evaluations, resume=path, progress=progress
     )
+    if any(each.step for each in stated.free):
+        state = in_whole_steps(objective, state, most=settings.evaluations)
+        state = _descended(objective, state, (0.0,), settings.evaluations, progress=False)
     if stated.voltage and given is None:
         # The noise is that of the residuals of the best fit.
         lowest = objective(state.u[[int(np.argmin(state.loss))]])
@@ -208,12 +212,18 @@ def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
             hint="Narrow the bounds, or use a smaller step: recording.resampled",
         )  # fmt: skip
     unseen = ~(np.abs(losses.gradient[finite]) > 0).any(0)
+    for k, each in enumerate(stated.free):
+        if each.step:  # there is no gradient
+            other = points.copy()
+            other[:, k] = 1 - other[:, k]
+            unseen[k] = bool((objective(other).total == losses.total)[finite].all())
     if unseen.any():
         names = [each.name for each, none in zip(stated.free, unseen, strict=True) if none]
         if stepped := [n for n in names if mentions(n, stated.model.refractory or "")]:
             raise InputError(
-                f"{', '.join(stepped)}: a refractory time acts in whole steps, without a gradient",
-                where=stated.model.name, hint="Give it a value: model.with_parameters",
+                f"{', '.join(stepped)}: a condition of refractoriness has no gradient",
+                where=stated.model.name, expected="a refractory time, in seconds",
+                hint="Give it a value: model.with_parameters",
             )  # fmt: skip
         raise InputError(
             f"the recording does not depend on {', '.join(names)}", where=stated.model.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -165,6 +165,9 @@ def problem(
         LATENCY: Quantity(1.0, dim=recording.dt.dim), WIDTH: Quantity(1.0),
     }  # fmt: skip
     chosen = [_parameter(model, units, name, pair) for name, pair in bounds.items()]
+    chosen = [_in_steps(within, each, float(recording.dt)) for each in chosen]
+    if spikes:
+        _check_intervals(model, recording, chosen)
     if likely and WIDTH not in {*known, *(each.name for each in chosen)}:
         chosen.append(FreeParameter(WIDTH, *_WIDTHS, unit="1"))
     fixed = {name: number_in(each, units[name], USERS[name]) for name, each in known.items()}
@@ -356,25 +359,34 @@ def _check_compared(model: NeuronModel, recording: Recording, spikes: bool, volt
             expected="at least one for the likelihood of spikes",
             hint="Fit its voltage, or another recording",
         )  # fmt: skip
-    if spikes and recording.spikes:
-        _check_intervals(model, recording)
 
 
-def _check_intervals(model: NeuronModel, recording: Recording) -> None:
-    """Reject spikes that are closer than the model's refractory time, in whole steps as Brian2."""
+def _in_steps(model: NeuronModel, parameter: FreeParameter, dt: float) -> FreeParameter:
+    """Return a time on which only the refractory time depends with its step."""
+    texts = (model.equations, model.threshold or "", model.reset or "", *model.initial.values())
+    own = mentions(parameter.name, model.refractory or "") and parameter.unit == "second"
+    elsewhere = any(mentions(parameter.name, text) for text in texts)
+    return replace(parameter, step=dt) if own and not elsewhere else parameter
+
+
+def _check_intervals(
+    model: NeuronModel, recording: Recording, free: Sequence[FreeParameter]
+) -> None:
+    """Reject spikes that are closer than the refractory time, in whole steps as Brian2."""
+    text, dt = model.refractory or "", float(recording.dt)
+    values, own = parameter_values(model), [each for each in free if mentions(each.name, text)]
+    values |= {each.name: each.high * evaluate(each.unit, where=each.name) for each in own}
     try:
-        time = float(
-            evaluate(model.refractory or "", parameter_values(model), where=recording.name)
-        )
+        time = float(evaluate(text, values, where=recording.name))
     except InputError:
         return  # a condition, or none
-    shortest = int(time / float(recording.dt) + 1e-3)
-    for trial, fired in enumerate(recording.spike_steps()):
-        found = int(np.diff(np.flatnonzero(fired)).min(initial=recording.steps))
-        if found < shortest:
-            raise InputError(
-                "two spikes are closer than the model's refractory time",
-                where=f"{recording.name}, trial {trial}", expected=f"{model.refractory} or more",
-                found=f"{found * float(recording.dt) * 1e3:.4g} ms",
-                hint="Shorten `refractory` in the model",
-            )  # fmt: skip
+    shortest = [np.diff(np.flatnonzero(row)).min(initial=recording.steps)
+                for row in recording.spike_steps()]  # fmt: skip
+    trial = int(np.argmin(shortest))
+    if shortest[trial] < int(time / dt + 1e-3):
+        raise InputError(
+            "the refractory time can be longer than the shortest interval of the spikes",
+            where=f"{recording.name}, trial {trial}",
+            expected=f"at most {shortest[trial] * dt * 1e3:.4g} ms", found=f"{time * 1e3:.4g} ms",
+            hint=f"Lower the bound of {own[0].name}" if own else "Shorten `refractory`",
+        )  # fmt: skip

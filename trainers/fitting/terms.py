@@ -28,12 +28,15 @@ class FreeParameter:
         of 3 or more away from each other, else in its value.
     unit
         Its base unit.
+    step
+        Its values are multiples of it: the time step, for a refractory time; 0: they are smooth.
     """
 
     name: str
     low: float
     high: float
     unit: str
+    step: float = 0.0
 
     @property
     def logarithmic(self) -> bool:
@@ -43,8 +46,12 @@ class FreeParameter:
     def value(self, u: Floats) -> Floats:
         """Return the values in base units."""
         if self.logarithmic:
-            return np.asarray(self.low * (self.high / self.low) ** u)
-        return np.asarray(self.low + (self.high - self.low) * u)
+            smooth = np.asarray(self.low * (self.high / self.low) ** u)
+        else:
+            smooth = np.asarray(self.low + (self.high - self.low) * u)
+        if not self.step:
+            return smooth
+        return np.clip(np.round(smooth / self.step) * self.step, self.low, self.high)
 
     def slope(self, u: Floats) -> Floats:
         """Return the derivative of the value with respect to u."""

@@ -204,6 +204,21 @@ def test_parameters_and_their_errors_are_recovered() -> None:
 
 
 @pytest.mark.medium
+def test_a_refractory_time_is_recovered_in_whole_steps() -> None:
+    model, free = CELL.model_copy(update={"refractory": "spare"}), {"spare": ("0.5*ms", "8*ms")}
+    fit = bioae.fit(model, recorded("spikes"), {"R": FREE["R"], "tau": FREE["tau"], **free},
+                    starts=4)  # fmt: skip
+    assert float(fit.parameters["spare"]) == pytest.approx(2e-3, abs=1.1e-4)
+    assert fit.agreeing == 4
+    assert np.isnan(fit.table.standard_error.sel(parameter="spare"))
+    assert not fit.undetermined.sel(parameter="spare").any()
+    assert any("spare acts in whole steps of 0.1 ms" in line for line in fit.notes())
+    profile = fit.profile("spare", points=5)
+    assert (profile.loss >= fit.loss).all()
+    assert len({*profile.value.values}) == 5
+
+
+@pytest.mark.medium
 def test_what_spikes_do_not_determine_is_said() -> None:
     scales = {"b": ("0.5*mV", "20*mV"), "theta": ("3*mV", "90*mV"), "v_r": ("0.2*mV", "20*mV")}
     fit = bioae.fit(CELL, recorded("spikes"), {"R": FREE["R"], **scales}, starts=4)
@@ -268,6 +283,12 @@ def spiking(**changes: Any) -> bioae.Recording:
 def test_what_is_refused(recording: Any, free: Any, options: Any, fields: Any) -> None:
     with refused(InputError, **fields):
         bioae.fit(CELL, recording, free, **options)
+
+
+def test_refractory_times_above_the_shortest_interval_are_refused() -> None:
+    model, free = CELL.model_copy(update={"refractory": "spare"}), {"spare": ("1*ms", "50.1*ms")}
+    with refused(InputError, where="recording, trial 0", expected="at most 50 ms", found="50.1 ms"):
+        bioae.fit(model, spiking(), free)
 
 
 @pytest.mark.medium
