@@ -149,7 +149,7 @@ def load_cases(folder: Path) -> dict[str, Case]:
     cases = {name: Case(_squid(names), traces) for name, names in _SQUID.items()}
     for name, (model, slow, fast) in _integrate_and_fire().items():
         cases[f"cortical {name}"] = Case(_with_bounds(model, slow), cortical)
-        cases[f"receptor {name}"] = Case(_with_bounds(model, fast, "3*ms"), fit, _SIGNAL, tests)
+        cases[f"receptor {name}"] = Case(_with_bounds(model, fast), fit, _SIGNAL, tests)
     return cases
 
 
@@ -157,11 +157,8 @@ def _value(text: str, known: Mapping[str, Any] | None = None) -> Any:
     return evaluate(text, known or {}, where="case")
 
 
-def _with_bounds(model: NeuronModel, bounds: Bounds, refractory: str = "2*ms") -> NeuronModel:
-    """Return a model with bounds; the refractory time counts where it is not fitted."""
-    known = {"t_ref": refractory} if model.refractory else {}
-    update = {"trainable": dict(bounds), "parameters": {**model.parameters, **known}}
-    return model.model_copy(update=update)
+def _with_bounds(model: NeuronModel, bounds: Bounds) -> NeuronModel:
+    return model.model_copy(update={"trainable": dict(bounds)})
 
 
 # -- recordings -----------------------------------------------------------------------------------
@@ -285,7 +282,7 @@ def _leaky(name: str, more: str = "", reset: str = "") -> NeuronModel:
         method="exponential_euler", input="v", weight="1*mV",
         parameters={
             "tau": "20*ms", "R": "100*Mohm", "E_L": "-70*mV", "V_th": "-55*mV", "v_r": "-70*mV",
-            "I": "0*nA",
+            "t_ref": "2*ms", "I": "0*nA",
             **({"jump": "5*mV", "tau_theta": "100*ms"} if more else {}),
         },
         initial={"v": "E_L"},

@@ -11,10 +11,6 @@ import torch
 import bioae
 from benchmarks.fitting.cases import DELTAS, SQUARE_MILLIVOLTS, Case
 from benchmarks.fitting.clock import Clock
-from bioae.equations.declarations import parameter_values
-
-#: The likelihood of recorded spikes does not depend on it: it has the model's value.
-_REFRACTORY = "t_ref"
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,6 @@ def search(case: Case, seed: int, settings: Search) -> dict[str, Any]:
     """Fit a case; first calls compile, and give the time of the setup."""
     torch.set_num_threads(1)
     free = {**case.model.trainable, **case.signal}
-    refractory = None
-    if free.pop(_REFRACTORY, None):
-        refractory = float(parameter_values(case.model)[_REFRACTORY])
     options: dict[str, Any] = {"input": "I", "seed": seed, "progress": False}
     if settings.delta is not None:
         options["coincidence"] = DELTAS[settings.delta]
@@ -59,8 +52,6 @@ def search(case: Case, seed: int, settings: Search) -> dict[str, Any]:
         row["width"] = float(fit.parameters["width"])
     else:
         row["ends"] = (fit.starts.loss.to_numpy() * per_loss).tolist()
-    if refractory is not None:
-        row["parameters"][_REFRACTORY] = refractory
     return row
 
 

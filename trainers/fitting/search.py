@@ -253,7 +253,7 @@ def most_coincident(
 
     Normal samples, at first as wide as the errors of the fit, move to the best of them round by
     round (cross-entropy method: Rubinstein 1999, Methodology and Computing in Applied Probability
-    1:127).
+    1:127). A refractory time, which has no error, is at first anywhere between its bounds.
 
     Parameters
     ----------
@@ -273,8 +273,11 @@ def most_coincident(
     widths = np.clip(1 / np.sqrt(np.maximum(eigenvalues, 1e-9)), *_SPREAD)
     mean, root = u[0], vectors * widths
     best, points = (-np.inf, u[0]), u
-    for _ in range(_ROUNDS):
+    stepped = [k for k, each in enumerate(objective.free) if each.step]
+    for index in range(_ROUNDS):
         drawn = mean + random.standard_normal((_SAMPLES, len(mean))) @ root.T
+        if not index:
+            drawn[:, stepped] = random.random((_SAMPLES, len(stepped)))
         points = np.clip(np.concatenate([points, drawn]), 0.0, 1.0)
         scores = score(objective.predict(points)[0])
         order = np.argsort(-scores, kind="stable")[:_ELITE]
