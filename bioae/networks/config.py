@@ -293,6 +293,29 @@ class NetworkConfig(Shown, Table):
         key = "layers" if self.layers else "populations"
         return self.varied(**{key: tuple(members)}, **changes)
 
+    def with_delays(self, delays: Mapping[str, str]) -> NetworkConfig:
+        """Return the description with other delays of projections, by the name of their weights."""
+        known = [each.name for placed in self.placed for each in placed.projections]
+        for name in delays:
+            if name not in known:
+                raise NetworkError(
+                    f"no projection is called {name!r}", where="delays",
+                    expected=f"one of {', '.join(known)}",
+                )  # fmt: skip
+
+        def changed(table: Any, keys: Mapping[str, str]) -> Any:
+            new = {key: delays[name] for key, name in keys.items() if name in delays}
+            return table.model_copy(update=new)
+
+        return self.varied(
+            layers=tuple(
+                changed(each, {"delay": f"{n}.weight", "recurrent_delay": f"{n}.recurrent"})
+                for each in self.layers
+                for n in [each.name]
+            ),
+            projections=tuple(changed(each, {"delay": each.key}) for each in self.projections),
+        )
+
     def _used(self, table: PopulationBase | Projection) -> Iterator[tuple[str, str, str]]:
         """Yield the key, the kind and the name of each model of a layer or a projection."""
         if isinstance(table, PopulationBase):

@@ -59,6 +59,12 @@ def draw_delays(
     return np.asarray(steps * dt, dtype=np.float64)
 
 
+def between(delay: tuple[str, str], *, dt: float, steps: int, where: str) -> tuple[int, int]:
+    """Return the first and last multiple of dt between two times of a presentation, in steps."""
+    check_delay(delay, dt=dt, steps=steps, where=where)
+    return _between(delay, dt=dt, where=where)
+
+
 def check_background(background: Background, *, dt: float, where: str) -> None:
     """Check that background input can be drawn in steps of `dt` seconds."""
     if background is None:

@@ -30,9 +30,15 @@ from bioae.trainers.mirror.compiled.plan import SUM, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.component import Member
 from bioae.trainers.mirror.connections.layer_pathways import pathway_of
-from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add, is_held
+from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add
+from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 from bioae.trainers.mirror.connections.wires import Wire
-from bioae.trainers.mirror.layer_parameters import LayerOptions, trained_starts, with_bounds
+from bioae.trainers.mirror.layer_parameters import (
+    LayerOptions,
+    delay_bounds,
+    trained_starts,
+    with_bounds,
+)
 from bioae.trainers.mirror.neuron import NeuronMirror, PopulationRun
 from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.trained import Scale, TrainedParameter, as_array
@@ -65,7 +71,7 @@ class LayerMirror(nn.Module):
     Raises
     ------
     NetworkError
-        If bounds do not fit a parameter.
+        If bounds do not fit a parameter or a delay.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class LayerMirror(nn.Module):
                 arrays,
                 shift=network.config.timing.shift(each.lag),
                 indices=each.indices(network.weights),
+                trained=self._trained(network, each, options, dtype),
             )
             for each in placed.projections
         )
@@ -141,10 +148,34 @@ class LayerMirror(nn.Module):
             tensor = torch.tensor(fixed, dtype=dtype)
             self.register_buffer(f"_fixed_{name.rpartition('.')[-1]}", tensor, persistent=False)
 
+    def _trained(
+        self,
+        network: Network,
+        projection: PlacedProjection,
+        options: LayerOptions,
+        dtype: torch.dtype,
+    ) -> TrainedDelays | None:
+        """Return the trained delays of a projection, if there are any."""
+        name, config = projection.name, network.config
+        if name not in options.delays:
+            return None
+        bounds = delay_bounds(
+            projection, options.delays[name], dt=config.dt_seconds, steps=config.steps
+        )
+        mask = projection.possible
+        present = None if mask is None else torch.from_numpy(mask)
+        return TrainedDelays(network.delays(self.placed)[name], bounds, present, dtype)
+
     @property
     def weights(self) -> dict[str, nn.Parameter]:
         """The trained weights, by the name of their projection, and the biases."""
         return dict(zip(self._names, self._weights, strict=True))
+
+    @property
+    def delays(self) -> dict[str, TrainedDelays]:
+        """The trained delays, by the name of their projection."""
+        paths = self.pathways
+        return {each.kind: path.trained for each, path in paths if path.trained is not None}
 
     @property
     def pathways(self) -> list[tuple[PlacedProjection, Pathway]]:
@@ -231,12 +262,12 @@ class LayerMirror(nn.Module):
         ((projection, pathway),) = (each for each in self.pathways if not each[0].own)
         emitted, lead_in = sources[projection.source], self.neuron.schedule.lead_in
         steps = len(emitted) + lead_in
-        sent = min(len(emitted), steps - pathway.delays[0])
+        delay, sent, same = pathway.arrival(emitted, steps)
         cut = self.neuron.backward.truncate or 0
         results = compiled(
             partial(pathway.sums, emitted, self.weights_of(projection), steps),
             pathway.names,
-            Timeline(steps, lead_in, sent, pathway.delays[0], cut, is_held(emitted)),
+            Timeline(steps, lead_in, sent, delay, cut, same),
             **self._requested(potential, record),
             recurrent=partial(self._own_paths, *own[0]) if own else None,
             key=key,
@@ -310,10 +341,10 @@ class LayerMirror(nn.Module):
             weight, sources = self.weights_of(each), math.prod(each.source_shape)
             ends = members.index(each.source), to
             shift = 0 if inside else start + pathway.lag
-            if not each.layer.listed and len(pathway.delays) == 1:
-                ((delay, kernels),) = pathway.kernels(weight)
-                for name, kernel in kernels.items():
-                    yield Sent(None, delay + shift, ends, name, kernel.view(-1, sources).T)
+            if not each.layer.listed and (pathway.trained or len(pathway.delays) == 1):
+                for delay, kernels in pathway.kernels(weight):
+                    for name, kernel in kernels.items():
+                        yield Sent(None, delay + shift, ends, name, kernel.view(-1, sources).T)
                 continue
             if each.name not in self._wires:
                 self._wires[each.name] = pathway.wires(weight, sources)

@@ -1,4 +1,4 @@
-"""Training options of a layer, and the bounds and initial values of neuron parameters."""
+"""Training options of a layer, and the bounds of neuron parameters and delays."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from bioae.equations.declarations import trained_bounds
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
+from bioae.networks.inputs import between
 from bioae.networks.own_parameters import check_own
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.projections import PlacedProjection
 from bioae.trainers.mirror.gradients import Backward
 
 
@@ -33,12 +35,17 @@ class LayerOptions:
     bounds
         The bounds of trained parameters as text, by name, in place of the model's. A parameter for
         which the model has none can be trained, too.
+    delays
+        The bounds of trained delays as text, by the name of the projection's weights
+        (``LAYER.weight``). Each connection trains its own delay where the network has a pair of
+        times, all together one where it has a single time.
     """
 
     backward: Backward = field(default_factory=Backward)
     trainable: Collection[str] = ()
     per_neuron: Collection[str] = ()
     bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    delays: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def with_bounds(
@@ -118,3 +125,40 @@ def trained_starts(
                 )
             starts[name] = np.full(placed.size, start)
     return starts
+
+
+def delay_bounds(
+    projection: PlacedProjection, ends: tuple[str, str], *, dt: float, steps: int
+) -> tuple[int, int]:
+    """Return the bounds of the trained delays of a projection in steps.
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    ends
+        The smallest and the largest delay, as text.
+    dt
+        The time step in seconds.
+    steps
+        The steps of a presentation.
+
+    Raises
+    ------
+    NetworkError
+        If the bounds are no times of a presentation, or leave no choice of a delay; or the synapses
+        of the projection are listed one by one.
+    """
+    where = f"trained delays of {projection.name!r}"
+    if projection.layer.listed:
+        raise NetworkError(
+            "delays of sparse connections are not trained", where=where,
+            expected="a dense or convolutional projection",
+        )  # fmt: skip
+    low, high = between(ends, dt=dt, steps=steps, where=where)
+    if low == high:
+        raise NetworkError(
+            "there is one delay within the bounds", where=where, found=", ".join(ends),
+            expected=f"at least two multiples of dt = {dt * 1e3:g} ms",
+        )  # fmt: skip
+    return low, high

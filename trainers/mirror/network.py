@@ -25,6 +25,7 @@ from bioae.trainers.mirror.compiled.component import Together
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.component import run_together
 from bioae.trainers.mirror.connections.pathways import held
+from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 from bioae.trainers.mirror.layer import Compile, Emitted, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
 from bioae.trainers.mirror.trained import TrainedParameter
@@ -78,6 +79,9 @@ class NetworkMirror(nn.Module):
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
             )
         check_weights_alone(network.config.placed, "torch")
+        for end in (0, 1):  # a network with these delays must exist
+            bounds = {n: d for each in (options, *layers.values()) for n, d in each.delays.items()}
+            _ = network.config.with_delays({n: ends[end] for n, ends in bounds.items()}).placed
         self.network = network
         self.config = network.config
         self.potentials = potentials
@@ -269,15 +273,24 @@ class NetworkMirror(nn.Module):
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The trained tensors, by name: weights, ``LAYER.bias`` and ``LAYER.PARAMETER``.
+        """The trained tensors, by name: weights, delays, ``LAYER.bias`` and ``LAYER.PARAMETER``.
 
-        Neuron parameters are dimensionless, see `trained`.
+        Delays are in steps, neuron parameters dimensionless, see `trained`.
         """
         parameters: dict[str, nn.Parameter] = {}
         for name, layer in self.layers.items():
             parameters |= {f"{name}.{key}": weights for key, weights in layer.weights.items()}
+            parameters |= {f"{name}.{key}_delay": d.steps for key, d in layer.delays.items()}
             parameters |= {f"{name}.{key}": each.raw for key, each in layer.neuron.trained.items()}
         return parameters
+
+    @property
+    def delays(self) -> dict[str, TrainedDelays]:
+        """The trained delays, by the name of their array (``LAYER.weight_delay``)."""
+        layers = self.layers.items()
+        return {
+            f"{n}.{key}_delay": each for n, layer in layers for key, each in layer.delays.items()
+        }
 
     @property
     def trained(self) -> dict[str, TrainedParameter]:
@@ -300,7 +313,12 @@ class NetworkMirror(nn.Module):
         return (*self.synaptic, *biases)
 
     def clamp_(self) -> None:
-        """Project neuron parameters that are trained now into bounds, and weights to their sign."""
+        """Project neuron parameters and delays into bounds, and weights to their sign.
+
+        Parameters that are not trained now keep their values.
+        """
+        for delays in self.delays.values():
+            delays.clamp_()
         for layer in self.layers.values():
             layer.neuron.clamp_()
             for projection in layer.placed.projections:
@@ -310,8 +328,16 @@ class NetworkMirror(nn.Module):
                     layer.weights_of(projection).data.clamp_(**bounds)
 
     def to_network(self) -> Network:
-        """Return the network with its current weights, in float64."""
+        """Return the network with its current weights, in float64, and delays in whole steps."""
         arrays: dict[str, NDArray[np.float64]] = {}
         for layer in self.layers.values():
             arrays |= layer.arrays()
-        return Network(self.config, {**self.network.weights, **arrays})
+        common: dict[str, str] = {}
+        for name, delays in self.delays.items():
+            seconds = np.asarray(delays.rounded() * self.config.dt_seconds)
+            if seconds.ndim:
+                arrays[name] = seconds
+            else:
+                common[name.removesuffix("_delay")] = f"{1e3 * seconds:.9g}*ms"
+        config = self.config.with_delays(common) if common else self.config
+        return Network(config, {**self.network.weights, **arrays})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,14 +103,17 @@ class Problem(DescentProblem):
         placed = self.mirror.config.placed
         return {each.name: LayerTally() for each in placed if each.can_fire}
 
-    def as_stored(self) -> AbstractContextManager[None]:
-        """Round the weights to the grid of the artefact."""
-        weights = self.mirror.weights
+    @contextmanager
+    def as_stored(self) -> Iterator[None]:
+        """Round the weights to the grid of the artefact, and delays to steps."""
+        weights, delays = self.mirror.weights, self.mirror.delays.values()
         stored = [weights[name] for name in self.mirror.gridded]
-        return on_grid(stored, self.config.training.grid_bits)
+        bits = self.config.training.grid_bits
+        with on_grid(stored, bits), on_grid([each.steps for each in delays], 0):
+            yield
 
     def constrain(self) -> None:
-        """Project neuron parameters that are trained now into the bounds of their models."""
+        """Project neuron parameters that are trained now, and delays, into their bounds."""
         self.mirror.clamp_()
 
     def result(self, summary: Mapping[str, Any]) -> Network:

@@ -102,7 +102,8 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
     weights = {name: each for name, each in mirror.weights.items() if each.requires_grad}
     reached = {_kind(name) for name, weight in weights.items() if weight.grad is not None}
     for name, weight in weights.items():
-        if weight.grad is None and (name in mirror.gridded or _kind(name) not in reached):
+        needed = name in mirror.gridded or name in mirror.delays
+        if weight.grad is None and (needed or _kind(name) not in reached):
             rule = config.training.derivative_of(name.rpartition(".")[0])
             cut = rule.name == "membrane" or config.training.truncate is not None
             found, hint = (
@@ -118,7 +119,7 @@ def _check_stage(config: TrainingConfig, stage: Stage, mirror: NetworkMirror) ->
                         "gradients off: choose other ones, or do not train it")  # fmt: skip
             raise NetworkError(
                 f"no gradient reaches {name!r}", found=found, hint=hint,
-                where=f"{stage.where}, {'frozen' if name in mirror.gridded else 'trainable'}",
+                where=f"{stage.where}, {'frozen' if needed else 'trainable'}",
             )  # fmt: skip
 
 

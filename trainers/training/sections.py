@@ -22,6 +22,7 @@ from bioae.networks.tasks import LossName
 from bioae.runs.tables import AdamConfig, NumberOfEpochs, Optimiser, Rate
 from bioae.trainers.training.schedules import ConstantSchedule, Schedule
 from bioae.trainers.training.tables import (
+    Delays,
     Derivative,
     DerivativeConfig,
     Init,
@@ -150,7 +151,7 @@ class DescentConfig(Table):
 class OptimisationConfig(DescentConfig):
     """Optimisation of a spiking network."""
 
-    newer: ClassVar[frozenset[str]] = frozenset({"initialise", "rates"})
+    newer: ClassVar[frozenset[str]] = frozenset({"initialise", "delays", "rates"})
 
     init: Init | None = Field(
         None,
@@ -174,6 +175,10 @@ class OptimisationConfig(DescentConfig):
     )
     layers: dict[str, LayerConfig] = Field(
         default_factory=dict, description="settings of single layers, by name"
+    )
+    delays: Delays = Field(
+        default_factory=dict,
+        description="the delays to train too: bounds by the name of a projection, `LAYER.weight`",
     )
     rates: dict[str, str] = Field(
         default_factory=dict,

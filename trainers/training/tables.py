@@ -81,6 +81,10 @@ class InitConfig(Table):
 Derivative = Annotated[DerivativeConfig, short("name", str)]
 #: Step sizes by the names of weights and parameters.
 Rates = Annotated[dict[str, Rate], BeforeValidator(_flat)]
+#: Bounds as text, by name.
+Bounds = dict[str, Annotated[tuple[str, str], Strict(False)]]
+#: Bounds of trained delays by the names of weights.
+Delays = Annotated[Bounds, BeforeValidator(_flat)]
 #: A trained network by its path, or a table.
 Init = Annotated[InitConfig, short("model", str)]
 
@@ -114,7 +118,7 @@ class LayerConfig(Table):
     """Settings of one layer, which replace those of all layers."""
 
     trainable: Names | None = Field(None, description="the layer's neuron parameters to train")
-    bounds: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
+    bounds: Bounds = Field(
         default_factory=dict, description="bounds of trained parameters; default: the model's"
     )
     derivative: Derivative | None = Field(None, description="the layer's spike derivative")

@@ -113,13 +113,14 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
             settings.ever_trainable if layer.trainable is None else layer.trainable,
             settings.own,
             layer.bounds,
+            settings.delays,
         )
         for name, layer in settings.layers.items()
     }
     backward = _backward(settings.derivative, settings)
     return NetworkMirror(
         _within_bounds(start, config),
-        LayerOptions(backward, settings.ever_trainable, settings.own),
+        LayerOptions(backward, settings.ever_trainable, settings.own, delays=settings.delays),
         layers=layers,
         potentials="last" if symbols & POTENTIAL_TERMS else "decoded",
         dtype=getattr(torch, settings.dtype),

@@ -104,7 +104,7 @@ def test_the_written_file_has_every_default() -> None:
         config = TrainingConfig.from_mapping(values)
         left_out = set(_left_out(config, config.to_mapping()))
         known = {"task", "spread", "bias", "initial", "synapses", "initialise", "sign", "clock"}
-        assert left_out <= {*known, "populations", "projections", "rates", "carry_over"}
+        assert left_out <= {*known, "populations", "projections", "delays", "rates", "carry_over"}
         assert all(name in sentence for name in left_out)
     own = TrainingConfig.from_mapping({"training": {"stages": [{"epochs": 1}]}})
     assert "epochs" in set(_left_out(own, own.to_mapping()))

@@ -19,6 +19,7 @@ from bioae.trainers.mirror.connections.events import EventConnection
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Pathway
 from bioae.trainers.mirror.connections.sparse import SparseConnection
+from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 
 
 def pathway_of(
@@ -29,6 +30,7 @@ def pathway_of(
     *,
     shift: int,
     indices: tuple[Index, ...],
+    trained: TrainedDelays | None = None,
 ) -> Pathway:
     """Return the pathway of a projection to a layer.
 
@@ -44,6 +46,8 @@ def pathway_of(
         The synapses of a sparse projection, see `PlacedProjection.indices`.
     arrays
         The source of memory for connections that follow sparse spikes.
+    trained
+        The delays, if they are trained.
     """
     possible = projection.possible
     connection: Callable[[Tensor, Tensor], Tensor] = partial(connect, projection.layer)
@@ -62,6 +66,7 @@ def pathway_of(
         separate_inhibition=placed.separate_inhibition and projection.target is None,
         present=None if possible is None else torch.from_numpy(possible),
         events=events,
+        trained=trained,
     )
 
 

@@ -2,8 +2,9 @@
 
 The steps of a period count from the first in which a layer runs (the lead-in, if there is one).
 Output of the layer before in step n arrives in step n + d of the period, where d is the
-connection's delay; recurrent spikes arrive d steps after they are available. Input that would
-arrive after the period is dropped.
+connection's delay; recurrent spikes arrive d steps after they are available. With a trained delay
+between two steps a part arrives in each, see `trained_delays`. Input that would arrive after the
+period is dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from bioae.equations.program import INHIBITION, INPUT, Program, input_to
 from bioae.networks.inputs import Steps
 from bioae.trainers.mirror.connections.sparse import SparseConnection
+from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 from bioae.trainers.mirror.connections.wires import Wire
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
@@ -97,6 +99,13 @@ class Pathway(nn.Module):
         A mask of the weights that are connections, in their shape; all of them by default.
     events
         The same function as `connection`, faster for sparse output; see `sums`.
+    trained
+        The delays, if they are trained, in place of `delay`.
+
+    Attributes
+    ----------
+    delays
+        The delays that weights have, or may have if they are trained, in order.
     """
 
     _delay: Tensor | None
@@ -112,8 +121,10 @@ class Pathway(nn.Module):
         separate_inhibition: bool,
         present: Tensor | None = None,
         events: Callable[[Tensor, Tensor], Tensor] | None = None,
+        trained: TrainedDelays | None = None,
     ) -> None:
         super().__init__()
+        self.trained = trained
         self._connection = connection
         self._events = events or connection
         self._shape, self.lag, self._input = shape, lag, input_to(target)
@@ -130,6 +141,8 @@ class Pathway(nn.Module):
         part = None if uniform else getattr(connection, "of", None)
         parts = {str(d): part(delays == d) for d in self.delays} if part else {}
         self._parts = nn.ModuleDict(parts)
+        if trained is not None:
+            self.delays = tuple(range(trained.low, trained.high + 1))
 
     def over(
         self, emitted: Tensor, weight: Tensor, steps: int, before: int = 0
@@ -166,7 +179,7 @@ class Pathway(nn.Module):
     @property
     def uniform(self) -> bool:
         """Return whether all connections have the same delay."""
-        return self._delay is None
+        return self._delay is None if self.trained is None else self.trained.uniform
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -183,15 +196,32 @@ class Pathway(nn.Module):
         emitted, weight, steps
             See `over`.
         """
-        ((delay, kernels),) = self.kernels(weight)
-        sent = _packed(_computed(emitted, steps - delay - self.lag)[0])
-        return {
-            name: self._events(sent, kernel).reshape(-1, *self._shape)
-            for name, kernel in kernels.items()
-        }
+        delay, length, _ = self.arrival(emitted, steps)
+        sent, times = _computed(emitted, steps - delay - self.lag)
+        packed, sums = _packed(sent), {}
+        for name, kernel in self.split(weight).items():
+            sums[name] = self._events(packed, kernel).reshape(-1, *self._shape)
+            if self.trained is not None:
+                each = sums[name].view(len(sent), -1, *self._shape)
+                each = each.expand(times, *each.shape[1:]) if times > 1 else each
+                sums[name] = self.trained.interpolated(each, length).flatten(0, 1)
+        return sums
+
+    def arrival(self, emitted: Tensor, steps: int) -> tuple[int, int, bool]:
+        """Return the step in which `sums` begin, their number, and whether all are the same."""
+        sent = len(emitted)
+        if self.trained is None:
+            return self.delays[0], min(sent, steps - self.delays[0]), is_held(emitted)
+        return self.trained.first, min(sent + 1, steps - self.trained.first), False
 
     def kernels(self, weight: Tensor) -> list[tuple[int, Arrived]]:
         """Return the weights of each delay, all together or by sign."""
+        if self.trained is not None:
+            signed = self.split(weight)
+            return [
+                (delay, {name: each * share for name, each in signed.items()})
+                for delay, share in self.trained.shares()
+            ]
         kernels = []
         for delay in self.delays:
             kernel = weight
