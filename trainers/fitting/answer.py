@@ -14,7 +14,13 @@ from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions
 from numpy.typing import NDArray
 
-from bioae.analysis import coincidence_factor, explained_variance, md_star, psth
+from bioae.analysis import (
+    coincidence_factor,
+    explained_variance,
+    md_star,
+    psth,
+    van_rossum_distance,
+)
 from bioae.checks import one_of, whole
 from bioae.equations.model import NeuronModel
 from bioae.equations.quantities import evaluate
@@ -24,6 +30,7 @@ from bioae.showing import Shown, Summary
 from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import USERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
+from bioae.trainers.fitting.settings import number_in
 from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable, unit_name
 
@@ -239,6 +246,7 @@ class Fit(Shown):
         *,
         after: Quantity | str | None = None,
         delta: Any = ("2*ms", "4*ms"),
+        tau: Quantity | str = "10*ms",
     ) -> dict[str, float]:
         """Return how well the prediction agrees with a recording.
 
@@ -251,12 +259,14 @@ class Fit(Shown):
             prediction begins with the recording, whose state at this time is not known.
         delta
             The windows of coincidence.
+        tau
+            The time constant of the van Rossum distance.
 
         Returns
         -------
         dict
-            Γ of each window, Md* of repeated trials, and
-            the explained variance of the rate in bins of 5 ms and of the voltage.
+            Γ of each window, Md* of repeated trials, the van Rossum distance, averaged over trials,
+            and the explained variance of the rate in bins of 5 ms and of the voltage.
         """
         given = recording or self.recording
         predicted, scores = self.predict(given), {}
@@ -274,6 +284,13 @@ class Fit(Shown):
                     scores[f"md_star_{window * 1e3:g}ms"] = md_star(
                         given.spikes, predicted.spikes, delta=window
                     )
+            decay = number_in(tau, second, "tau") * 1e3
+            time = {"time": np.arange(given.steps) * float(given.dt) * 1e3}
+            distances = [
+                van_rossum_distance(xr.DataArray([*pair], time, ("train", "time")), tau_ms=decay)
+                for pair in zip(given.spike_steps(), predicted.spike_steps(), strict=True)
+            ]
+            scores[f"van_rossum_{decay:g}ms"] = float(np.mean([each[0, 1] for each in distances]))
             rates = [psth(each, duration=length) for each in (given.spikes, predicted.spikes)]
             scores["explained_variance_rate"] = explained_variance(*rates)
         if given.voltage is not None and self._problem.voltage:

@@ -184,6 +184,13 @@ def test_a_free_run_is_that_of_brian2() -> None:
         np.testing.assert_allclose(own, other, atol=1e-9)
     np.testing.assert_allclose(predicted.voltage, voltage, rtol=0, atol=1e-12)
     assert fit.scores()["gamma_2ms"] > 0.99
+    late = [train[train < 0.19] + 3e-3 for train in run()[0]]
+    scores = fit.scores(bioae.Recording(current(), dt=0.1 * ms, spikes=late), tau="5*ms")
+    lags = [[np.exp(-np.abs(np.subtract.outer(a, b)) / 5e-3).sum() for a in pair for b in pair]
+            for pair in zip(late, spikes, strict=True)]  # fmt: skip
+    expected = np.mean([np.sqrt(max(aa - ab - ba + bb, 0)) for aa, ab, ba, bb in lags])
+    assert scores["van_rossum_5ms"] == pytest.approx(expected, rel=1e-9)
+    assert expected > 1
 
 
 @pytest.mark.medium
