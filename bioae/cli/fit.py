@@ -30,6 +30,7 @@ def fit(
     report: Path | None = None,
     input: str | None = None,  # noqa: A002 - the option's name
     voltage: str | None = None,
+    spikes: Path | None = None,
     column: Several = (),
     unit: Several = (),
     dt: str | None = None,
@@ -70,6 +71,8 @@ def fit(
         default the only one of its unit.
     voltage
         The variable of the model that is compared with the recorded potential; v by default.
+    spikes
+        A text file of spike times in seconds, one per line, in place of those of the recording.
     column
         Other names of columns or series in the file: ``input=I_inj,voltage=Vm``.
     unit
@@ -100,6 +103,7 @@ def fit(
     expected = "a name and its value, such as gain=2*nA"
     values = assigned(known, str, where="--known", expected=expected)
     whole = _opened(recording, column, unit, dt)
+    whole = whole if spikes is None else whole.with_spikes(_times(spikes))
     whole = whole if resample is None else whole.resampled(resample)
     part = whole if split is None else whole.split(split)[0]
     try:
@@ -143,6 +147,21 @@ def _opened(path: Path, column: Sequence[str], unit: Sequence[str], dt: str | No
     if path.suffix.lower() == ".nwb" and columns.get("spikes", "").isdigit():
         columns["spikes"] = int(columns["spikes"])
     return Recording.open(path, **columns)
+
+
+def _times(path: Path) -> Any:
+    """Return the numbers of a text file."""
+    import numpy as np
+
+    from bioae.inputs import check_input
+
+    try:
+        return np.loadtxt(check_input(path, InputError, "spikes"), ndmin=1)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "the spike times cannot be read", where=str(path), expected="a number per line",
+            found=str(error),
+        ) from error  # fmt: skip
 
 
 def _free(texts: Sequence[str]) -> dict[str, list[str] | None] | None:

@@ -238,6 +238,10 @@ class Recording(Shown):
             row[spike_steps(train, float(self.dt), self.steps)] = True
         return fired
 
+    def with_spikes(self, spikes: Any) -> Recording:
+        """Return the recording with other spike times."""
+        return self._with(self.input, self.voltage, spikes, float(self.dt))
+
     def resampled(self, dt: Quantity | str) -> Recording:
         """Return the recording at another time step.
 

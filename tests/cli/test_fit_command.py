@@ -26,7 +26,14 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
     page = Path("fit.html").read_text(encoding="utf-8")
     assert "1 of 1 starts agree" in page.split("</h1>")[0]
     assert page.count("<figure>") == 3
-    done = run(*command, "--json")
+    fired = [n * 1e-4 for n, row in enumerate(rows) if row.endswith(",1")]
+    assert len(fired) > 1
+    (here / "times.txt").write_text("\n".join(map(str, fired)))
+    (here / "cell.csv").write_text("\n".join(["I_inj,v", *(row[:-2] for row in rows)]))
+    again = run(*command, "--spikes", "times.txt", "--out", "again.toml")
+    assert again.err == ""
+    assert Path("again.toml").read_text() == Path("my.toml").read_text()
+    done = run(*command, "--spikes", "times.txt", "--json")
     found = json.loads(done.out)
     assert found["parameters"]["C"]["high"] == pytest.approx(500e-12)
     assert found["scores"].keys() == {"fit", "test"}
@@ -43,6 +50,8 @@ def test_a_fit_is_scored_and_written(run: Callable[..., Any], here: Path) -> Non
         (("--split", "7*second"), "7*second"),
         (("--input", "J"), "'J'"),
         (("--known", "gain"), "--known"),
+        (("--spikes", EXAMPLE), "number per line"),
+        (("--spikes", "none.txt"), "none.txt"),
     ],
 )
 def test_bad_input(refused: Callable[..., str], options: Any, named: str) -> None:
