@@ -202,6 +202,27 @@ class MultiGaussian(SpikeDerivative):
         return (1 + self.height) * _normal(x, 0.0, self.sigma) - self.height * sides
 
 
+@dataclass(frozen=True)
+class Exact(SpikeDerivative):
+    """0: the spike itself has no derivative, its time has the exact one.
+
+    The time's derivative is ``-1 / rise``, where the rise is the rate of the distance to threshold,
+    at least `floor` scales per second: neurons that just reach the threshold have times that
+    change without bound. It is for currents with time courses: where an arriving jump crosses the
+    threshold, the spike's time is that of the jump. Spikes that appear or vanish have no gradient;
+    regularisers of rates and potentials have one.
+    """
+
+    name = "exact"
+    citation = "Wunderlich, Pehle 2021, Scientific Reports 11:12829"
+    detach_reset = True
+    floor: float = 1.0
+
+    def profile(self, x: Tensor, spike: Tensor) -> Tensor:
+        """Return zeros."""
+        return 0 * x
+
+
 def _normal(x: Tensor, mean: float, sigma: float) -> Tensor:
     return torch.exp(-0.5 * ((x - mean) / sigma).square()) / (sigma * math.sqrt(2 * math.pi))
 
@@ -209,7 +230,7 @@ def _normal(x: Tensor, mean: float, sigma: float) -> Tensor:
 #: Every rule by its name.
 DERIVATIVES: dict[str, type[SpikeDerivative]] = {
     rule.name: rule
-    for rule in (Membrane, FastSigmoid, ArcTan, Triangular, Boxcar, Gaussian, MultiGaussian)
+    for rule in (Membrane, FastSigmoid, ArcTan, Triangular, Boxcar, Gaussian, MultiGaussian, Exact)
 }
 
 

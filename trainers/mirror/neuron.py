@@ -24,9 +24,10 @@ from bioae.trainers.mirror.connections.pathways import (
     received,
 )
 from bioae.trainers.mirror.constants import Constants
-from bioae.trainers.mirror.derivatives import spike
+from bioae.trainers.mirror.derivatives import Exact, spike
 from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
 from bioae.trainers.mirror.population import Noise, Population
+from bioae.trainers.mirror.spike_times import SpikeTimes
 from bioae.trainers.mirror.trained import TrainedParameter
 
 Values = dict[str, Tensor]
@@ -96,6 +97,8 @@ class NeuronMirror(nn.Module):
         self._constants = Constants(population, fixed)
         self.noise = Noise(population)
         self._memory = population.memory
+        exact = isinstance(backward.derivative, Exact) and self.program.threshold is not None
+        self._times = SpikeTimes(self.program, backward) if exact else None
         self.register_parameter("bias", bias)
         # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
@@ -133,6 +136,7 @@ class NeuronMirror(nn.Module):
         values["_spike"] = self._like.new_zeros((batch, *self.shape))
         values["_fired"] = values["_spike"].bool()
         values[ACTIVE] = torch.ones_like(values["_spike"])
+        values |= dict.fromkeys(self._shifts, values["_spike"])
         values |= {history(n): values["_spike"] for n in range(1, self._memory + 1)}
         return values
 
@@ -238,7 +242,8 @@ class NeuronMirror(nn.Module):
 
     def detached(self, values: Values) -> Values:
         """Return the values that one step passes to the next, detached."""
-        carried = {*self.program.states, ACTIVE, *map(history, range(self._memory + 1))}
+        histories = map(history, range(self._memory + 1))
+        carried = {*self.program.states, ACTIVE, *self._shifts, *histories}
         return {name: values[name].detach() for name in carried}
 
     def carried(self, values: Values, steps: int) -> Values:
@@ -294,6 +299,8 @@ class NeuronMirror(nn.Module):
     ) -> None:
         """Run a slot of a step other than that of synapses, see `step`."""
         match slot:
+            case "groups" if self._times is not None:
+                self._times.update(values, self._stepper)
             case "groups":
                 self._stepper.update(values)
             case "thresholds":
@@ -302,6 +309,8 @@ class NeuronMirror(nn.Module):
                 self._threshold(values, fired)
                 self._stepper.watch(values)
             case _:
+                if self._times is not None:
+                    self._times.before_reset(values)
                 self._stepper.reset(values)
                 self._stepper.respond(values)
 
@@ -331,6 +340,9 @@ class NeuronMirror(nn.Module):
     def _spikes(self, values: Values, fired: Tensor) -> Tensor:
         distance, scale = self._stepper.distance(values), self._stepper.scale(values)
         rule = self.backward.derivative
+        if self._times is not None:
+            spikes = spike(fired, distance.detach(), scale, rule)
+            return self._times.fire(values, spikes, distance, scale)
         if not self.program.refractory:
             return spike(fired, distance, scale, rule)
         # A change of a refractory neuron's distance cannot make it fire.
@@ -339,6 +351,10 @@ class NeuronMirror(nn.Module):
             return spike(fired, distance, scale, rule)
         above = _of_each(self._stepper.threshold(values), fired)
         return values[ACTIVE] * spike(above, distance, scale, rule)
+
+    @property
+    def _shifts(self) -> tuple[str, ...]:
+        return () if self._times is None else self._times.carried
 
     @property
     def _like(self) -> Tensor:

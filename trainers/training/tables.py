@@ -15,7 +15,14 @@ from bioae.trainers.training.schedules import Schedule
 from bioae.trainers.training.terms import RegularisersConfig
 
 DerivativeName: TypeAlias = Literal[
-    "membrane", "fast_sigmoid", "arctan", "triangular", "boxcar", "gaussian", "multi_gaussian"
+    "membrane",
+    "fast_sigmoid",
+    "arctan",
+    "triangular",
+    "boxcar",
+    "gaussian",
+    "multi_gaussian",
+    "exact",
 ]
 
 Names: TypeAlias = Annotated[tuple[str, ...], Strict(False)]

@@ -216,6 +216,14 @@ class Rules:
     def _through(self, g: Node, _: Node, *__: Node) -> Gradients:
         return g, None
 
+    def _moved(self, g: Node, _: Node, *arguments: Node) -> Gradients:
+        return g, self._do("mul", g, arguments[2]), None
+
+    def _shifted(self, g: Node, _: Node, *arguments: Node) -> Gradients:
+        crossed, _, rise = arguments
+        time = self._do("div", self._do("neg", g), rise)
+        return None, self._do("where", crossed, time, 0.0), None
+
     def _slope(self, node: Node) -> Node:
         """Return the derivative of a unary function."""
         if node.operation not in _SLOPES:

@@ -22,7 +22,8 @@ FORMS = {
     "where": "{} ? {} : {}", "clip": "smaller(larger({}, {}), {})",
     "minimum": "smaller({}, {})", "maximum": "larger({}, {})", "detach": "{}",
     "number": "{} ? R(1) : R(0)", "spike": "{0} ? R(1) : R(0)", "written": "{0} ? {2} : {3}",
-    "through": "{1}", "exprel": "bioae_exprel({})", "exprel_slope": "exprel_slope({})",
+    "through": "{1}", "moved": "{0}", "shifted": "R(0)",
+    "exprel": "bioae_exprel({})", "exprel_slope": "exprel_slope({})",
     "floordiv": "bioae_floordiv({}, {})", "mod": "bioae_mod({}, {})",
 }  # fmt: skip
 

@@ -112,7 +112,8 @@ OPERATIONS = frozenset({
     *_CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "expm1", "log", "log10",
     "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "sqrt", "square",
     "reciprocal", "floor", "ceil", "trunc", "sign", "where", "clip", "minimum", "maximum",
-    "ones_like", "detach", "number", "spike", "written", "through", "exprel", "floordiv", "mod",
+    "ones_like", "detach", "number", "spike", "written", "through", "moved",
+    "shifted", "exprel", "floordiv", "mod",
 })  # fmt: skip
 
 
@@ -236,7 +237,7 @@ def record(graph: Graph, operation: str, *arguments: Any) -> Symbol:
         kinds = {node.kind for node in nodes[1:]}
         if kinds == {"condition"}:
             return Symbol(graph, graph.make(operation, *nodes, kind="condition"))
-    if operation not in ("where", "number", "spike", "written"):
+    if operation not in ("where", "number", "spike", "written", "shifted"):
         nodes = [node if node.kind == "number" else graph.make("number", node) for node in nodes]
     return Symbol(graph, graph.make(operation, *nodes))
 
