@@ -294,7 +294,18 @@ class NetworkConfig(Shown, Table):
         return self.varied(**{key: tuple(members)}, **changes)
 
     def with_delays(self, delays: Mapping[str, str]) -> NetworkConfig:
-        """Return the description with other delays of projections, by the name of their weights."""
+        """Return the description with other delays of projections.
+
+        Parameters
+        ----------
+        delays
+            Times such as ``"2*ms"``, by the name of the weights (``LAYER.weight``).
+
+        Raises
+        ------
+        NetworkError
+            If there is no such projection.
+        """
         known = [each.name for placed in self.placed for each in placed.projections]
         for name in delays:
             if name not in known:

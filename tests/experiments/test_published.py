@@ -122,6 +122,7 @@ ADAPTIVE = {
 }
 RECURRENT = {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}
 OWN_RULE, STEP = {"network.synapses"}, f"{HIDDEN}.parameters.h_plus"
+DELAYED = {"training.delays.output.weight", "training.learning_rates.weight_delay"}
 VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "accumulate")}
 
 
@@ -144,6 +145,9 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("local_encoder", "frozen", "stdp_postsynaptic", {*OWN_RULE, "learning.rule"}),
         ("local_encoder", "shuffled", "stdp_postsynaptic", set()),
         ("rewiring", "fixed", "rewired", OWN_RULE),
+        ("delays", "random", "equal", {"network.layers.output.delay"}),
+        ("delays", "trained", "equal", DELAYED),
+        ("delays", "drawn", "random", DELAYED),
         ("rewiring", "random", "rewired", OWN_RULE),
         ("rewiring", "all", "rewired", {*OWN_RULE, "learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
@@ -163,6 +167,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
     "bcpnn": [("learned", "radius", 10.5), ("untrained", "accuracy", 0.8)],
     "classification": [("spiking", "accuracy", 0.0), ("spiking", "differing_outputs", 1)],
     "convolutional_structure": [("relu", "median", 0.0)],
+    "delays": [("trained", "accuracy", 0.3), ("shuffled", "accuracy", 0.9)],
     "demo": [("paper", "pathological", 0.0), ("regularised", "spikes", 0)],
     "csdp": [("learned", "differing_weights", 1e-3), ("frozen", "goodness_accuracy", 1.0)],
     "hubotter2021": [
