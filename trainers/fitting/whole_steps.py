@@ -25,7 +25,7 @@ def in_whole_steps(objective: Objective, state: Descent, *, most: int) -> Descen
         if not each.step:
             continue
         low, high = 0.0, 1.0
-        for _ in range(2):
+        for _ in range(3):
             along = np.append(best[k], np.linspace(low, high, _VALUES))
             _, first = np.unique(each.value(along), return_index=True)
             points = np.repeat(best[None], len(first), axis=0)

@@ -209,8 +209,8 @@ class Exact(SpikeDerivative):
     The time's derivative is ``-1 / rise``, where the rise is the rate of the distance to threshold,
     at least `floor` scales per second: neurons that just reach the threshold have times that
     change without bound. It is for currents with time courses: where an arriving jump crosses the
-    threshold, the spike's time is that of the jump. Spikes that appear or vanish have no gradient;
-    regularisers of rates and potentials have one.
+    threshold, the spike's time is that of the jump. Spikes that appear or vanish have no gradient:
+    of the regularisers, only those of potentials reach silent neurons.
     """
 
     name = "exact"

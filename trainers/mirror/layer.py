@@ -125,6 +125,7 @@ class LayerMirror(nn.Module):
             network.config.timing.schedule,
             population_number(placed.number),
             memory=max((delay for pathway in within for delay in pathway.delays), default=0),
+            steps=network.config.timing.steps + network.config.timing.rest,
         )
         common: dict[str, Any] = {
             "backward": options.backward,

@@ -26,8 +26,10 @@ from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.component import run_together
 from bioae.trainers.mirror.connections.pathways import held
 from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
+from bioae.trainers.mirror.derivatives import Exact
 from bioae.trainers.mirror.layer import Compile, Emitted, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
+from bioae.trainers.mirror.spike_times import latency
 from bioae.trainers.mirror.trained import TrainedParameter
 
 
@@ -177,7 +179,14 @@ class NetworkMirror(nn.Module):
                 activities[name] = each.of_window(self.config.steps)
         final = activities[last]
         activity = final.potential if decoder.reads_potential else final.spikes
-        decoded = decoder.decode(activity, default_scale=self.config.default_scale)
+        scale = self.config.default_scale
+        decoded = decoder.decode(activity, default_scale=scale)
+        if decoder.reads == "latency" and isinstance(
+            layers[last].neuron.backward.derivative, Exact
+        ):
+            assert activity is not None
+            moves = decoder.finish(latency(activity), steps=len(activity), default_scale=scale)
+            decoded = decoded.detach() + moves
         return Activity(activities, decoded.reshape(-1, *self.config.output_shape), carried)
 
     def _start(self, values: Mapping[str, Tensor], drive: Tensor) -> Start:

@@ -98,7 +98,7 @@ class NeuronMirror(nn.Module):
         self.noise = Noise(population)
         self._memory = population.memory
         exact = isinstance(backward.derivative, Exact) and self.program.threshold is not None
-        self._times = SpikeTimes(self.program, backward) if exact else None
+        self._times = SpikeTimes(population, backward) if exact else None
         self.register_parameter("bias", bias)
         # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
@@ -136,7 +136,8 @@ class NeuronMirror(nn.Module):
         values["_spike"] = self._like.new_zeros((batch, *self.shape))
         values["_fired"] = values["_spike"].bool()
         values[ACTIVE] = torch.ones_like(values["_spike"])
-        values |= dict.fromkeys(self._shifts, values["_spike"])
+        for name, start in self.starts.items():
+            values[name] = values["_fired"] if start is False else values["_spike"]
         values |= {history(n): values["_spike"] for n in range(1, self._memory + 1)}
         return values
 
@@ -159,6 +160,11 @@ class NeuronMirror(nn.Module):
         """Return the values that depend on the step only: time and noise."""
         time = self._like.new_tensor(step) * self.dt
         return {"t": time, **self.noise(key, [step], self._like)}
+
+    @property
+    def starts(self) -> Mapping[str, float | bool]:
+        """The values that its spike derivative passes from step to step, at the start."""
+        return {} if self._times is None else self._times.starts
 
     @property
     def starts_at_random(self) -> bool:
@@ -243,7 +249,7 @@ class NeuronMirror(nn.Module):
     def detached(self, values: Values) -> Values:
         """Return the values that one step passes to the next, detached."""
         histories = map(history, range(self._memory + 1))
-        carried = {*self.program.states, ACTIVE, *self._shifts, *histories}
+        carried = {*self.program.states, ACTIVE, *self.starts, *histories}
         return {name: values[name].detach() for name in carried}
 
     def carried(self, values: Values, steps: int) -> Values:
@@ -341,7 +347,7 @@ class NeuronMirror(nn.Module):
         distance, scale = self._stepper.distance(values), self._stepper.scale(values)
         rule = self.backward.derivative
         if self._times is not None:
-            spikes = spike(fired, distance.detach(), scale, rule)
+            spikes = spike(fired, distance.detach(), scale.detach(), rule)
             return self._times.fire(values, spikes, distance, scale)
         if not self.program.refractory:
             return spike(fired, distance, scale, rule)
@@ -351,10 +357,6 @@ class NeuronMirror(nn.Module):
             return spike(fired, distance, scale, rule)
         above = _of_each(self._stepper.threshold(values), fired)
         return values[ACTIVE] * spike(above, distance, scale, rule)
-
-    @property
-    def _shifts(self) -> tuple[str, ...]:
-        return () if self._times is None else self._times.carried
 
     @property
     def _like(self) -> Tensor:

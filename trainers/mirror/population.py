@@ -35,6 +35,8 @@ class Population:
         The population's number for its noise, see `bioae.noise.population_number`.
     memory
         The number of past steps whose spikes are stored: the longest recurrent delay.
+    steps
+        The number of steps from the start of a presentation to its end.
     """
 
     program: Program
@@ -43,6 +45,7 @@ class Population:
     schedule: Schedule = SCHEDULES["brian2"]
     number: int = 1
     memory: int = 0
+    steps: int = 0
 
     @property
     def size(self) -> int:

@@ -32,6 +32,7 @@ from bioae.equations.program import Program
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Exact
 from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.population import Population
 
 #: The shift of the spike of a step; zero with the gradient of the time, in seconds.
 SHIFT = "_shift"
@@ -43,7 +44,7 @@ HELD = "_shift_held"
 _RISE, _CROSSED = "_rise", "_crossed"
 
 #: The names of the rates of states begin so.
-_RATE = "_rate "
+_RATE = "_rate_"
 
 #: Functions with jumps: a rate that contains one is not that of the state.
 _STEPPED = frozenset({"int", "floor", "ceil", "sign", "timestep"})
@@ -54,8 +55,8 @@ class SpikeTimes:
 
     Parameters
     ----------
-    program
-        The lowered neuron model.
+    population
+        The neurons of a lowered model, and their steps.
     backward
         The options, with the spike derivative `Exact`.
 
@@ -66,10 +67,13 @@ class SpikeTimes:
         are part of it.
     """
 
-    def __init__(self, program: Program, backward: Backward) -> None:
+    def __init__(self, population: Population, backward: Backward) -> None:
+        program = population.program
         _check(program, backward)
         assert isinstance(backward.derivative, Exact)
         self._floor, self._refractory = backward.derivative.floor, program.refractory
+        #: Spikes of the last step have no next one: they cannot be later.
+        self._last = (population.steps - 1.5) * population.dt
         moving = {
             name for name, state in program.states.items()
             if state.dtype == "float" and not state.shared
@@ -81,9 +85,11 @@ class SpikeTimes:
         }
 
     @property
-    def carried(self) -> tuple[str, ...]:
-        """The names of the values that one step passes to the next."""
-        return (SHIFT, HELD) if self._refractory else (SHIFT,)
+    def starts(self) -> dict[str, float | bool]:
+        """The values that one step passes to the next, at the start of a presentation."""
+        numbers = [SHIFT, HELD, _RISE] if self._refractory else [SHIFT, _RISE]
+        rates = [_RATE + name for name in self._moving]
+        return {**dict.fromkeys([*numbers, *rates], 0.0), _CROSSED: False}
 
     def update(self, values: dict[str, Any], stepper: Stepper) -> None:
         """Run the integration step, whose rates move the states after a spike."""
@@ -109,15 +115,30 @@ class SpikeTimes:
         """Return the spikes of a step with the gradient of their times."""
         before = values[SHIFT]
         crossed = values["_fired"] & values[_CROSSED]
-        rise = torch.maximum(values[_RISE], self._floor * abs(scale))
+        rise = torch.maximum(values[_RISE], self._floor * abs(scale.detach()))
         values[SHIFT] = shift = shifted(crossed, distance, rise)
         per_step = 1 / values["dt"]
-        return moved(moved(spikes, shift, -per_step), before, per_step)
+        inside = torch.where(values["t"] < self._last, shift, 0)
+        return moved(moved(spikes, inside, -per_step), before, per_step)
 
     def before_reset(self, values: dict[str, Any]) -> None:
         """Let the states go on until the spike."""
         for name in self._moving:
             values[name] = moved(values[name], values[SHIFT], values[_RATE + name])
+
+
+def latency(spikes: Tensor) -> Tensor:
+    """Return zeros with the gradient of the steps that are left at the first spikes.
+
+    Parameters
+    ----------
+    spikes
+        The spikes (time, example, ...), with the gradient of their times.
+    """
+    first = (spikes.detach().cumsum(0) == 0).sum(0)
+    clock = torch.arange(len(spikes)).view(-1, *[1] * first.ndim).to(spikes)
+    steps = torch.where(clock <= first + 1, first - clock, 0)
+    return (steps * (spikes - spikes.detach())).sum(0)
 
 
 def shifted(crossed: Tensor, distance: Tensor, rise: Tensor) -> Tensor:
@@ -179,19 +200,26 @@ class _Moved(torch.autograd.Function):
 def _check(program: Program, backward: Backward) -> None:
     name = program.model.name
     attached = not (backward.reset_detached and backward.detach_refractory)
-    if attached or backward.update_slope is not None:
+    if attached or backward.update_slope is not None or backward.truncate is not None:
         raise NetworkError(
-            "the derivative 'exact' includes those of resets and refractoriness", where=name,
-            hint="Leave out detach_reset, detach_refractory and straight_through",
+            "the derivative 'exact' includes those of resets, refractoriness and all steps",
+            where=name,
+            hint="Leave out detach_reset, detach_refractory, straight_through and truncate",
         )  # fmt: skip
-    values = [each.value for each in program.update]
+    moving = {statement.target for statement in program.update} & program.states.keys()
+    ends = {name for each in program.refractoriness for name in each.value.names}
+    if program.events or ends & moving:
+        raise NetworkError(
+            "the derivative 'exact' needs refractoriness of a given time, and no custom events",
+            where=name, hint="Use another spike derivative",
+        )  # fmt: skip
+    values = [each.value for each in (*program.update, *program.reset)]
+    values += [each for each in (program.threshold, program.distance) if each is not None]
     if drawn := sorted(program.draws.keys() & {n for value in values for n in value.names}):
         raise NetworkError(
             "the derivative 'exact' needs a model without noise", where=name,
             found=f"{len(drawn)} random numbers per step", hint="Use another spike derivative",
         )  # fmt: skip
-    if program.distance is not None:
-        values.append(program.distance)
     for value in values:
         for function in _stepped(value):
             raise NetworkError(

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
 from bioae.errors import TargetError
@@ -128,11 +129,19 @@ def _work(function: Callable[[Any], Any], there: Connection, parent: int) -> Non
     while True:
         piece = there.recv()
         try:
-            answer = function(piece), False
+            there.send((function(piece), False))
         except Exception as error:  # noqa: BLE001 - raised again in the parent
             error.add_note(traceback.format_exc())
-            answer = error, True
-        there.send(answer)
+            there.send((_sendable(error), True))
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return the error, or its text if it cannot be sent."""
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:  # noqa: BLE001 - of any kind
+        return TargetError(f"a worker process failed: {type(error).__name__}: {error}")
+    return error
 
 
 def _end_after(parent: int) -> None:

@@ -86,6 +86,22 @@ def test_an_error_of_a_worker_is_raised(workers: int) -> None:
 
 
 @pytest.mark.medium
+@pytest.mark.parametrize("raised", [True, False])
+def test_what_cannot_be_sent_is_an_error(raised: bool) -> None:
+    class OddError(Exception):
+        def __init__(self, number: int, text: str) -> None:
+            super().__init__(f"{text} {number}")
+
+    def odd(_: int) -> Any:
+        if raised:
+            raise OddError(3, "odd")
+        return lambda: None
+
+    with pytest.raises(TargetError if raised else AttributeError, match="odd"):
+        list(shared(odd, range(2), 2))
+
+
+@pytest.mark.medium
 def test_a_killed_worker_is_an_error_and_so_are_its_children_ended(tmp_path: Path) -> None:
     def die(piece: int) -> int:
         if piece == 1:

@@ -71,7 +71,9 @@ def test_metrics_are_those_of_the_stored_network(straight: Any) -> None:
     assert found["layers"] == straight.summary["test_layers"]
 
 
-@pytest.mark.parametrize("target", ["numpy", "cpp_standalone"])
+@pytest.mark.parametrize(
+    "target", ["numpy", pytest.param("cpp_standalone", marks=pytest.mark.medium)]
+)
 def test_brian2_fires_the_same_spikes(straight: Any, target: Any) -> None:
     results = [bioae.simulate(straight.network, trains(12), each) for each in (target, "torch")]
     table = differing_spikes(*results)

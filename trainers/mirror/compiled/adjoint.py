@@ -29,6 +29,8 @@ class Step:
         The input, by name.
     carried
         The values that one step passes to the next: before the step, and after.
+    starts
+        Those of `carried` that every population has or a spike derivative adds, at the start.
     values
         All values at the end of the step.
     timed
@@ -38,6 +40,7 @@ class Step:
     graph: Graph = field(default_factory=Graph)
     inputs: dict[str, Node] = field(default_factory=dict)
     carried: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+    starts: dict[str, float | bool] = field(default_factory=dict)
     values: dict[str, Node] = field(default_factory=dict)
     timed: list[str] = field(default_factory=list)
 

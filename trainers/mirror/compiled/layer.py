@@ -295,9 +295,11 @@ class Symbols:
         _check(neuron)
         graph, program = step.graph, neuron.program
         self._step, self._prefix = step, prefix
+        starts = {**STARTS, **neuron.starts}
+        step.starts |= {prefix + name: start for name, start in starts.items()}
         self._leaves = {
             name: graph.leaf(prefix + name, _kind(tensor))
-            for name, tensor in {**initial, **STARTS}.items()
+            for name, tensor in {**initial, **starts}.items()
             if name != "t"
         }
         self.values: dict[str, Any] = {n: Symbol(graph, leaf) for n, leaf in self._leaves.items()}
@@ -318,7 +320,7 @@ class Symbols:
     def carry(self) -> None:
         """Record the values at the end of the step as those that the next one starts from."""
         step, prefix = self._step, self._prefix
-        for name in (*self.neuron.program.states, *STARTS):
+        for name in (*self.neuron.program.states, *STARTS, *self.neuron.starts):
             after = symbol(step.graph, self.values[name]).node
             step.values[prefix + name] = after
             step.carried[prefix + name] = self._leaves[name], after

@@ -10,15 +10,12 @@ from typing import NamedTuple
 from bioae.trainers.mirror.compiled.adjoint import Step
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.gradients import ACTIVE
-from bioae.trainers.mirror.spike_times import HELD, SHIFT
 
 #: The name of a population's spikes.
 SPIKE = "_spike"
 
 #: The initial values of every population, in addition to the states of its model.
-STARTS: Mapping[str, float | bool] = {
-    SPIKE: 0.0, "_fired": False, ACTIVE: 1.0, SHIFT: 0.0, HELD: 0.0,
-}  # fmt: skip
+STARTS: Mapping[str, float | bool] = {SPIKE: 0.0, "_fired": False, ACTIVE: 1.0}
 
 
 #: The prefix of the names of sums over time.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from bioae.trainers.mirror.compiled.cpp import FORMS, FUNCTIONS, GROUP, head, kind_of, name_of
 from bioae.trainers.mirror.compiled.graph import Node
-from bioae.trainers.mirror.compiled.plan import SPIKE, STARTS, Plan
+from bioae.trainers.mirror.compiled.plan import SPIKE, Plan
 
 _FUNCTION = """\
 extern "C" void {name}(const Group& s) {{
@@ -59,10 +59,9 @@ class Source:
         return "\n".join([head(self.plan.real), GROUP, *functions])
 
     def _start(self) -> str:
-        values = []
+        values, starts = [], self.plan.step.starts
         for k, name in enumerate(self.plan.carried):
-            plain = name.rpartition(" ")[2]
-            start = f"R({float(STARTS[plain])!r})" if plain in STARTS else self._initial(name)
+            start = f"R({float(starts[name])!r})" if name in starts else self._initial(name)
             values.append(f"b{k}[i] = {start};")
         return self._function("start", values)
 
