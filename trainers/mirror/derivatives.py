@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from bioae.checks import one_of
 from bioae.errors import NetworkError
+from bioae.trainers.mirror.overriding import overridable
 
 
 @dataclass(frozen=True)
@@ -282,6 +282,7 @@ class SpikeFunction(torch.autograd.Function):
         return None, gradients[0] * slope, None, None
 
 
+@overridable
 def spike(
     threshold: Tensor, distance: Tensor, scale: Tensor, derivative: SpikeDerivative
 ) -> Tensor:
@@ -304,10 +305,6 @@ def spike(
     Tensor
         In the threshold's shape and the distance's type.
     """
-    if has_torch_function((threshold, distance)):
-        arguments = (threshold, distance, scale, derivative)
-        recorded: Tensor = handle_torch_function(spike, (threshold, distance), *arguments)
-        return recorded
     distance = distance.expand_as(threshold)
     spikes: Tensor = SpikeFunction.apply(threshold, distance, scale, derivative)  # type: ignore[no-untyped-call]
     return spikes

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bioae.equations.arrays.functions import array_functions
+from bioae.trainers.mirror.overriding import overridable
 
 
 def torch_functions(dtype: torch.dtype) -> Mapping[str, Callable[..., Any]]:
@@ -42,6 +43,13 @@ class StraightThrough(torch.autograd.Function):
         return gradients[0], None
 
 
+@overridable
+def straight_through(old: Tensor, new: Tensor) -> Tensor:
+    """Return `new`, whose gradient passes unchanged to `old`."""
+    attached: Tensor = StraightThrough.apply(old, new)  # type: ignore[no-untyped-call]
+    return attached
+
+
 def _sqrt(value: Tensor) -> Tensor:
     root = _by_numpy(np.sqrt, torch.sqrt, value)
     return _with_gradient(root, torch.sqrt, value)
@@ -61,19 +69,18 @@ def _with_gradient(result: Tensor, formula: Callable[..., Tensor], *arguments: T
     """Return a result with the gradient of a formula that equals it up to rounding."""
     if not torch.is_grad_enabled() or not any(each.requires_grad for each in arguments):
         return result
-    attached: Tensor = StraightThrough.apply(formula(*arguments), result)  # type: ignore[no-untyped-call]
-    return attached
+    return straight_through(formula(*arguments), result)
 
 
 def _by_numpy(ours: np.ufunc, theirs: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
     """Return a function's value, without gradient: on processors by NumPy, whose bits are right."""
-    plain = [argument.detach() for argument in arguments]
-    if any(each.device.type != "cpu" for each in plain):
-        return theirs(*plain)
+    if any(each.device.type != "cpu" for each in arguments):
+        return theirs(*arguments).detach()
     with np.errstate(all="ignore"):
         # PyTorch lets a scalar have another type.
-        dtype = torch.result_type(plain[0], plain[-1])
-        return torch.from_numpy(np.asarray(ours(*[each.to(dtype).numpy() for each in plain])))
+        dtype = torch.result_type(arguments[0], arguments[-1])
+        arrays = [each.to(dtype).numpy(force=True) for each in arguments]
+        return torch.from_numpy(np.asarray(ours(*arrays)))
 
 
 def _exprel(value: Tensor) -> Tensor:

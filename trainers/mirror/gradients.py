@@ -17,7 +17,8 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.program import Program, State
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Membrane, SpikeDerivative
-from bioae.trainers.mirror.functions import StraightThrough, torch_functions
+from bioae.trainers.mirror.functions import straight_through, torch_functions
+from bioae.trainers.mirror.overriding import overridable
 from bioae.trainers.mirror.skipped import may_be_undefined, with_skipped
 
 #: A neuron's activity, as a number: 1, or 0 while it is refractory.
@@ -149,6 +150,13 @@ class AttachedWrite(torch.autograd.Function):
         )
 
 
+@overridable
+def attached_write(condition: Tensor, weight: Tensor, value: Tensor, old: Tensor) -> Tensor:
+    """Return a conditional write, see `AttachedWrite`."""
+    written: Tensor = AttachedWrite.apply(condition, weight, value, old)  # type: ignore[no-untyped-call]
+    return written
+
+
 def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> Stepper:
     """Return the blocks of a program on PyTorch tensors of a type."""
     return stepper(
@@ -156,7 +164,7 @@ def torch_stepper(program: Program, backward: Backward, dtype: torch.dtype) -> S
         backward,
         {
             **torch_functions(dtype),
-            "straight_through": StraightThrough.apply,
+            "straight_through": straight_through,
             "written": _written,
             "guarded": _guarded,
             "released": _released,
@@ -270,8 +278,7 @@ def _written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tens
         return torch.where(condition, value, old)
     value = torch.as_tensor(value, dtype=old.dtype, device=old.device)
     value, old = value.expand_as(condition), old.expand_as(condition)
-    written: Tensor = AttachedWrite.apply(condition, weight, value, old)  # type: ignore[no-untyped-call]
-    return written
+    return attached_write(condition, weight, value, old)
 
 
 def _guarded(active: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:

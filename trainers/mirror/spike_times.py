@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
@@ -32,6 +31,7 @@ from bioae.equations.program import Program
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.derivatives import Exact
 from bioae.trainers.mirror.gradients import Backward
+from bioae.trainers.mirror.overriding import overridable
 from bioae.trainers.mirror.population import Population
 
 #: The shift of the spike of a step; zero with the gradient of the time, in seconds.
@@ -141,6 +141,7 @@ def latency(spikes: Tensor) -> Tensor:
     return (steps * (spikes - spikes.detach())).sum(0)
 
 
+@overridable
 def shifted(crossed: Tensor, distance: Tensor, rise: Tensor) -> Tensor:
     """Return zeros: the shifts of spikes, whose gradient is that of their times.
 
@@ -153,20 +154,13 @@ def shifted(crossed: Tensor, distance: Tensor, rise: Tensor) -> Tensor:
     rise
         Its rate of change per second, positive.
     """
-    arguments = (crossed, distance, rise)
-    if has_torch_function(arguments):
-        recorded: Tensor = handle_torch_function(shifted, arguments, *arguments)
-        return recorded
-    zeros: Tensor = _Shifted.apply(*arguments)  # type: ignore[no-untyped-call]
+    zeros: Tensor = _Shifted.apply(crossed, distance, rise)  # type: ignore[no-untyped-call]
     return zeros
 
 
+@overridable
 def moved(value: Tensor, shift: Tensor, rate: Tensor) -> Tensor:
     """Return a value unchanged, with the gradient of ``value + rate * shift``."""
-    arguments = (value, shift, rate)
-    if has_torch_function(arguments):
-        recorded: Tensor = handle_torch_function(moved, arguments, *arguments)
-        return recorded
     if not shift.requires_grad:
         return value
     same: Tensor = _Moved.apply(value, shift, rate)  # type: ignore[no-untyped-call]

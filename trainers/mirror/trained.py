@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 def as_array(tensor: Tensor) -> NDArray[np.float64]:
     """Return a tensor's numbers in float64, from any device."""
-    return np.asarray(tensor.detach().cpu().double().numpy())
+    return np.asarray(tensor.cpu().double().numpy(force=True))
 
 
 @dataclass(frozen=True)

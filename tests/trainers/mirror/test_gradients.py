@@ -1,8 +1,4 @@
-"""Gradients of the mirror: against differences, and in long runs.
-
-For finite differences a spike is made smooth: its value is the primitive of the spike derivative,
-and a reset acts in proportion to it. All the rest is the mirror's own.
-"""
+"""Gradients of the mirror: against differences of the linearised mirror, and in long runs."""
 
 from __future__ import annotations
 
@@ -14,14 +10,10 @@ import torch
 from builders import COBA, LEAKY, SCHEDULES, conv, dense, described, model, multiplied
 from mirrors import KEY, SPIKING, Loss, check_slopes, drive_of, firing, mirror_of, two_recurrent
 from mirrors import described as described_model
-from torch import Tensor
 
 from bioae.equations import load_neuron
 from bioae.networks import Network
-from bioae.trainers.mirror import NeuronMirror
-from bioae.trainers.mirror import gradients as mirror_gradients
-from bioae.trainers.mirror.derivatives import ArcTan, Gaussian, SpikeFunction
-from bioae.trainers.mirror.gradients import ACTIVE
+from bioae.trainers.mirror.derivatives import ArcTan, Gaussian
 
 #: Nonlinear, starts from a trained value, and adapts through its resting potential.
 CURVED: dict[str, Any] = {
@@ -39,54 +31,6 @@ CURVED: dict[str, Any] = {
 
 
 # Finite differences
-
-
-class SmoothSpike(SpikeFunction):
-    """Forward the primitive of the derivative `Gaussian`, backward the mirror's rule."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, threshold: Tensor, distance: Tensor, scale: Tensor, rule: Gaussian
-    ) -> Tensor:
-        hard: Tensor = SpikeFunction.forward(ctx, threshold, distance, scale, rule)
-        return torch.special.ndtr(distance / (rule.sigma * scale.abs())).expand_as(hard)
-
-
-@pytest.fixture
-def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make spikes of the derivative `Gaussian` smooth, and their effects proportional to them.
-
-    The rest is the mirror's. What a refractory neuron skips in part has its whole gradient.
-    """
-    scales: dict[tuple[NeuronMirror, float], Tensor] = {}
-    hard = NeuronMirror._spikes
-
-    def spikes(self: Any, values: dict[str, Tensor], fired: Tensor) -> Tensor:
-        if not isinstance(self.backward.derivative, Gaussian):
-            return hard(self, values, fired)
-        # A rule takes the scale as given; so must the differences, or theta would count twice.
-        now = self._stepper.scale(values).detach().clone()
-        scale = scales.setdefault((self, float(values["t"])), now)
-        distance = self._stepper.distance(values).expand_as(fired)
-        spike: Tensor = SmoothSpike.apply(fired, distance, scale, self.backward.derivative)  # type: ignore[no-untyped-call]
-        if not self.program.refractory:
-            return spike
-        detached = self.backward.detach_refractory
-        return spike * values["not_refractory" if detached else ACTIVE]
-
-    def written(condition: Tensor, weight: Tensor, value: Any, old: Tensor) -> Tensor:
-        if not old.is_floating_point():
-            return torch.where(condition, value, old)
-        proportional: Tensor = old + weight * (value - old)
-        return proportional
-
-    def released(active: Tensor, weight: Tensor) -> Tensor:
-        return torch.where(active, 1, weight)
-
-    monkeypatch.setattr(NeuronMirror, "_spikes", spikes)
-    monkeypatch.setattr(mirror_gradients, "_written", written)
-    monkeypatch.setattr(mirror_gradients, "_released", released)
-    monkeypatch.setattr(mirror_gradients, "_taken", lambda condition, value: value)
 
 
 @cache
@@ -119,19 +63,19 @@ SOME = [
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_every_model_along_one_direction(name: str, smooth: None) -> None:
+def test_every_model_along_one_direction(name: str) -> None:
     check_model(name, SPIKING.index(name) % 2, jointly=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [0, 1])
 @pytest.mark.parametrize("name", SPIKING)
-def test_weights_and_each_parameter_of_every_model(name: str, way: int, smooth: None) -> None:
+def test_weights_and_each_parameter_of_every_model(name: str, way: int) -> None:
     check_model(name, way, jointly=False)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_convolutions_biases_and_starts(schedule: str, smooth: None) -> None:
+def test_convolutions_biases_and_starts(schedule: str) -> None:
     curved = model(CURVED, "curved")
     described = two_recurrent("curved", schedule, neurons={"curved": curved.to_mapping()})
     mirror = mirror_of(
@@ -142,7 +86,7 @@ def test_convolutions_biases_and_starts(schedule: str, smooth: None) -> None:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_delays_and_signs(schedule: str, smooth: None) -> None:
+def test_delays_and_signs(schedule: str) -> None:
     fast = {**COBA, "parameters": {**COBA["parameters"], "tau": "5*ms"}}
     delays = {"delay": ["0*ms", "2*ms"], "recurrent_delay": ["0*ms", "3*ms"]}
     config = described(
