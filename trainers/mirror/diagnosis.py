@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 from bioae.equations.arrays.compiling import SOURCE, running
 from bioae.equations.expressions import Expression, Statement
 from bioae.equations.program import TEMPORARY, Program
+from bioae.trainers.mirror.functions import straight_through
+from bioae.trainers.mirror.gradients import attached_write
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.mirror.neuron import NeuronMirror
 from bioae.trainers.mirror.skipped import TAKEN
@@ -29,6 +31,9 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
     ast.Pow: "**",
 }  # fmt: skip
+
+#: Functions with a gradient of their own, in which assignments end.
+_WRITES = (attached_write, straight_through)
 
 _RANDOM = {"uniform": Expression("rand()"), "normal": Expression("randn()")}
 
@@ -136,6 +141,9 @@ class _Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Run one of PyTorch's functions."""
+        if func in _WRITES:
+            with self:  # look at what they call, as they are no operations of a model
+                return func.__wrapped__(*args)  # type: ignore[attr-defined]
         result = func(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.is_floating_point() and self.result is None:
             self._look(func, args, result)
