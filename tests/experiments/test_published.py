@@ -148,6 +148,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("delays", "random", "equal", {"network.layers.output.delay"}),
         ("delays", "trained", "equal", DELAYED),
         ("delays", "drawn", "random", DELAYED),
+        ("yin_yang", "frozen", "exact", {"training.frozen"}),
         ("rewiring", "random", "rewired", OWN_RULE),
         ("rewiring", "all", "rewired", {*OWN_RULE, "learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
@@ -185,6 +186,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
     "sparse_code": [("spiking", "density", 0.9), ("spiking", "differing_spikes", 1)],
     "spike_times": [("shallow", "event_error", 1e-3), ("jump", "jump", 0.0)],
     "srnn": [("trained", "accuracy", 0.5), ("untrained", "accuracy", 0.9)],
+    "yin_yang": [("exact", "accuracy", 0.3), ("linear", "accuracy", 0.9)],
 }
 
 
