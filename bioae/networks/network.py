@@ -254,7 +254,7 @@ class Network(Shown):
 
     def described(self) -> dict[str, str]:
         """Return the attributes of a result that describe the network."""
-        # Without the parameters of layers, which are an attribute of their own.
+        # Without the parameters of layers, which are a separate attribute.
         files = [
             self.config.model(each.neuron or self.config.neuron) for each in self.config.members
         ]

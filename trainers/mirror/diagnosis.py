@@ -32,7 +32,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Pow: "**",
 }  # fmt: skip
 
-#: Functions with a gradient of their own, in which assignments end.
+#: Functions with custom gradients, in which assignments end.
 _WRITES = (attached_write, straight_through)
 
 _RANDOM = {"uniform": Expression("rand()"), "normal": Expression("randn()")}

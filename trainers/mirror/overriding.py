@@ -1,4 +1,4 @@
-"""Functions with a gradient of their own, which tracing, linearising and diagnosis override."""
+"""Functions with custom gradients, which tracing, linearising and diagnosis override."""
 
 from __future__ import annotations
 

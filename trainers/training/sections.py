@@ -207,7 +207,7 @@ class OptimisationConfig(DescentConfig):
 
     @property
     def ever_trainable(self) -> tuple[str, ...]:
-        """The neuron parameters that some stage trains, in layers without a list of their own."""
+        """The neuron parameters that some stage trains, in layers that list none."""
         lists = [stage.trainable or () for stage in self.stages]
         return tuple(dict.fromkeys(name for names in (self.trainable, *lists) for name in names))
 

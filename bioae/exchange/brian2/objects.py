@@ -61,7 +61,7 @@ def from_brian2(
     """Convert the objects of a Brian2 script to a network; nothing is run.
 
     Groups become populations that start in their present state; synapses whose ``on_pre`` adds
-    expressions of their own parameters to variables become sparse projections, with their weights
+    expressions of their parameters to variables become sparse projections, with their weights
     and delays. Those that learn, or add what changes, have a synapse model in the script's order,
     by which `bioae.learn` ends with the script's weights. Spike generators and Poisson sources
     become the input. Sums are rounded otherwise than in the script: weights that arrive in one step

@@ -137,7 +137,7 @@ class Pathway(nn.Module):
         )
         uniform = len(self.delays) == 1 and bool((delays >= 0).all())
         self.register_buffer("_delay", None if uniform else delays, persistent=False)
-        # Listed synapses of each delay have a connection of their own.
+        # Listed synapses of each delay have a separate connection.
         part = None if uniform else getattr(connection, "of", None)
         parts = {str(d): part(delays == d) for d in self.delays} if part else {}
         self._parts = nn.ModuleDict(parts)
