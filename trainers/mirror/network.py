@@ -29,7 +29,7 @@ from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
 from bioae.trainers.mirror.derivatives import Exact
 from bioae.trainers.mirror.layer import Compile, Emitted, LayerMirror
 from bioae.trainers.mirror.layer_parameters import LayerOptions
-from bioae.trainers.mirror.spike_times import latency
+from bioae.trainers.mirror.spike_times import latency, warn_of_jumps
 from bioae.trainers.mirror.trained import TrainedParameter
 
 
@@ -107,6 +107,8 @@ class NetworkMirror(nn.Module):
             )
             for placed in self.config.placed
         )
+        neurons = [layer.neuron for layer in self.layers.values()]
+        warn_of_jumps(n.program for n in neurons if isinstance(n.backward.derivative, Exact))
 
     @property
     def components(self) -> list[list[str]]:

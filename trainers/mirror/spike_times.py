@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -127,6 +127,18 @@ class SpikeTimes:
             values[name] = moved(values[name], values[SHIFT], values[_RATE + name])
 
 
+def warn_of_jumps(programs: Iterable[Program]) -> None:
+    """Warn, once for each model, of input that arrives at a variable of the threshold."""
+    for program in {each.model.name: each for each in programs}.values():
+        named = program.distance.names if program.distance else frozenset()
+        if jumping := sorted(program.model.received.keys() & named):
+            logging.getLogger("bioae").warning(
+                "bioae: %s: input that arrives at %s makes neurons fire at once, and the times of "
+                "such spikes have no derivative: 'exact' is for currents with a time course",
+                program.model.name, ", ".join(jumping),
+            )  # fmt: skip
+
+
 def latency(spikes: Tensor) -> Tensor:
     """Return zeros with the gradient of the steps that are left at the first spikes.
 
@@ -220,13 +232,6 @@ def _check(program: Program, backward: Backward) -> None:
                 "the derivative 'exact' needs rates and a threshold without jumps", where=name,
                 found=function, hint="Use another spike derivative",
             )  # fmt: skip
-    named = program.distance.names if program.distance else frozenset()
-    if jumping := sorted(program.model.received.keys() & named):
-        logging.getLogger("bioae").warning(
-            "bioae: %s: input that arrives at %s makes neurons fire at once, and the times of "
-            "such spikes have no derivative: 'exact' is for currents with a time course",
-            name, ", ".join(jumping),
-        )  # fmt: skip
 
 
 def _stepped(value: Expression) -> Iterator[str]:
