@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,9 +69,18 @@ def _compile(folder: Path, sources: Sequence[str] | None) -> None:
         prepare_cpp_makefile(folder, _known_flags())
         command.append(f"SRCS={' '.join(sources)}")
         compiler, hint = "the C++ compiler", "C++11, or use --target numpy"
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = (done.stderr + done.stdout).splitlines()
+    # A group, so that no compiler goes on when this process is interrupted.
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process_group=0,
+    ) as made:  # fmt: skip
+        try:
+            printed, complained = made.communicate()
+        except BaseException:
+            os.killpg(made.pid, signal.SIGKILL)
+            raise
+    if made.returncode:
+        lines = (complained + printed).splitlines()
         errors = (line for line in lines if re.search(r"\b(error|fatal)\b", line))
         first = next(errors, lines[-1] if lines else "it printed nothing")
         raise TargetError(f"{compiler} failed: {first}", hint=f"Check that it compiles {hint}")
