@@ -81,8 +81,8 @@ class NetworkMirror(nn.Module):
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
             )
         check_weights_alone(network.config.placed, "torch")
-        for end in (0, 1):  # a network with these delays must exist
-            bounds = {n: d for each in (options, *layers.values()) for n, d in each.delays.items()}
+        bounds = {n: d for each in (options, *layers.values()) for n, d in each.delays.items()}
+        for end in (0, 1) if bounds else ():  # a network with these delays must exist
             _ = network.config.with_delays({n: ends[end] for n, ends in bounds.items()}).placed
         self.network = network
         self.config = network.config
