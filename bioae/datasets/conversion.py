@@ -39,17 +39,18 @@ def check_options(
 ) -> None:
     """Raise InputError for a keyword that is neither an argument of a function nor of `known`."""
     known = tuple(known)
-    arguments = [
+    names = [
         name
         for name, parameter in signature(function).parameters.items()
         if parameter.kind is not Parameter.VAR_KEYWORD and name != "self"
     ]
+    names += known
     for name in options:
         if name not in known:
+            arguments = f"Its arguments are {', '.join(names)}"
             raise InputError(
                 f"{function.__name__}() has no argument {name!r}",
-                hint=did_you_mean(name, [*arguments, *known])
-                or f"Its arguments are {', '.join([*arguments, *known])}",
+                hint=" ".join(filter(None, [did_you_mean(name, names), arguments])),
             )
 
 
