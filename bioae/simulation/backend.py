@@ -150,12 +150,8 @@ def recorded(
 ) -> dict[str, list[str]]:
     """Return the variables to record of each layer that has them, by its name.
 
-    `record` are names of variables; or those of each layer, by its name.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer, or no layer has such a variable.
+    `record` are names of variables; or those of each layer, by its name. An InputError says that
+    there is no such layer, or no layer has such a variable.
     """
     placed = {each.name: each for each in layers}
     chosen: dict[str, tuple[str, ...]] = {}

@@ -83,23 +83,15 @@ class Learner(ABC):
 
 @dataclass(frozen=True)
 class Updates:
-    """The updates of weights that learn by rules.
+    """The updates of weights that learn by rules."""
 
-    Attributes
-    ----------
-    batch_size
-        The number of presentations that learn at once, whose changes are averaged.
-    optimiser
-        The optimiser that takes the changes as its negative gradient; None: they are added.
-    moments
-        The state of the optimiser, with which an earlier run ended.
-    teaching
-        The normalisation of weights and the repetition of examples.
-    """
-
+    #: The number of presentations that learn at once, whose changes are averaged.
     batch_size: int = 1
+    #: It takes the changes as its negative gradient; None: they are added.
     optimiser: OptimiserSettings | None = None
+    #: The state of the optimiser, with which an earlier run ended.
     moments: Arrays = field(default_factory=dict)
+    #: The normalisation of weights and the repetition of examples.
     teaching: Teaching = field(default_factory=Teaching)
 
 
@@ -132,26 +124,15 @@ class Engine(ABC):
     def runner(self, presentations: int) -> AbstractContextManager[Runner]:
         """Build the network, and run chunks of at most a number of presentations within a block.
 
-        Raises
-        ------
-        TargetError
-            If the target's compiler is missing or fails, or the run does.
+        Raises a TargetError if the target's compiler is missing or fails, or the run does.
         """
 
     @abstractmethod
     def learner(self, presentations: int, updates: Updates) -> AbstractContextManager[Learner]:
         """Build the network to learn, as `runner` does, within a block.
 
-        The network is one that `bioae.networks.network.Network.learner` has prepared.
-
-        A call has at most a number of presentations.
-
-        Raises
-        ------
-        NetworkError
-            If the target does not learn this way.
-        TargetError
-            As `runner`.
+        `bioae.networks.network.Network.learner` has prepared the network. A call has at most a
+        number of presentations. Raises a NetworkError if the target does not learn this way.
         """
 
 

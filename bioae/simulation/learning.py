@@ -90,15 +90,11 @@ def in_parts(
     engine
         The engine of the network that learns, see
         `bioae.networks.network.Network.learner`.
-    presented
-        The examples, in the order of their presentations.
     size
         The number of presentations of a part, rounded up to whole batches; None: chosen to bound
         memory.
     held
         The modulators (example), see `bioae.networks.plasticity.check_held`.
-    updates
-        The batches and the optimiser.
     before
         The presentations from which the network has learned already, for the periods of rewiring.
     """

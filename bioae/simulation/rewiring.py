@@ -22,14 +22,8 @@ from bioae.random import named_stream
 class NetworkRewiring:
     """The rewiring of a network's pathways, each in its period.
 
-    Numbers of presentations are those from which the network has learned since the start of a run.
-
-    Parameters
-    ----------
-    network
-        The network.
-    seed
-        The seed of random numbers in scores.
+    Numbers of presentations are those from which the network has learned since the start of a run;
+    `seed` is that of random numbers in scores.
     """
 
     def __init__(self, network: Network, seed: int) -> None:

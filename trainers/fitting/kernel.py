@@ -21,23 +21,14 @@ from bioae.trainers.mirror.neuron import NeuronMirror
 
 
 class Sums(NamedTuple):
-    """Sums over the steps of a recording, for sets of parameters.
+    """Sums over the steps of a recording, for sets of parameters."""
 
-    Attributes
-    ----------
-    spikes, voltage
-        The negative log-likelihood of the spikes, and half the sum of squared residuals (set).
-    lost
-        The recorded spikes in refractoriness, which do not count (set).
-    gradient
-        The gradient of both, weighted (set, parameter).
-    information
-        The information matrix (set, parameter, parameter).
-    """
-
+    #: The negative log-likelihood of the spikes, and half the sum of squared residuals (set).
     spikes: Floats
     voltage: Floats
+    #: The recorded spikes in refractoriness, which do not count (set).
     lost: Floats
+    #: The weighted gradient (set, parameter) and information (set, parameter, parameter).
     gradient: Floats
     information: Floats
 
@@ -57,22 +48,7 @@ class _Driven(ctypes.Structure):
 
 
 class DrivenKernel:
-    """A compiled neuron that a recording drives.
-
-    Parameters
-    ----------
-    neuron
-        The mirror of the driven model; its resets are detached: they happen at recorded spikes.
-    initial
-        Its parameters, constants and initial states, see `NeuronMirror.constants`.
-    request
-        The contents.
-
-    Raises
-    ------
-    Unsupported
-        If the model contains an operation that is not compiled, or compilation fails.
-    """
+    """A compiled neuron that a recording drives; the arguments are those of `DrivenSource`."""
 
     def __init__(
         self, neuron: NeuronMirror, initial: Mapping[str, Tensor], request: Request
@@ -94,8 +70,6 @@ class DrivenKernel:
 
         Parameters
         ----------
-        drive
-            The recording.
         values
             The values of `initial`, and of the names of `terms`, by name: (set).
         slopes

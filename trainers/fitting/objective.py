@@ -44,14 +44,11 @@ class CompiledObjective:
     ----------
     model
         The driven neuron model, whose `trainable` has the bounds of its free parameters.
-    free
-        The free parameters: of the model, and those of `bioae.trainers.fitting.terms`.
-    drive
-        The recording.
+    free, fixed
+        The free parameters, of the model and those of `bioae.trainers.fitting.terms`; and the
+        values of the latter that are not free.
     potential
         The variable that is compared with the recorded voltage.
-    fixed
-        The values of the names of `bioae.trainers.fitting.terms` that are not free.
     weights
         Of the spikes' and of the voltage's loss.
     voltage_noise

@@ -40,54 +40,30 @@ Free: TypeAlias = str | Sequence[str] | Mapping[str, Sequence[Any] | None] | Non
 
 @dataclass(frozen=True)
 class Problem:
-    """A model and a recording, and what is free.
+    """A model and a recording, and what is free."""
 
-    Attributes
-    ----------
-    model
-        The neuron model as given.
-    driven
-        The model that the recording drives.
-    recording
-        The recording.
-    place
-        The name that the input takes the place of; None: it arrives as spikes do.
-    potential
-        The variable that is compared with the voltage.
-    free
-        The free parameters.
-    fixed
-        The values of the names of `bioae.trainers.fitting.terms` that are not free.
-    weights
-        Of the losses of spikes and voltage.
-    spikes
-        Whether recorded spikes reset the neuron; they are compared if their weight is above 0.
-    voltage
-        Whether it is compared.
-    windows
-        The times in seconds that do not count.
-    """
-
+    #: The neuron model as given, and the one that the recording drives.
     model: NeuronModel
     driven: NeuronModel
     recording: Recording
+    #: The name that the input takes the place of; None: it arrives as spikes do.
     place: str | None
+    #: The variable that is compared with the voltage.
     potential: str
     free: tuple[FreeParameter, ...]
+    #: The values of the names of `bioae.trainers.fitting.terms` that are not free.
     fixed: Mapping[str, float]
+    #: Of the losses of spikes and voltage.
     weights: tuple[float, float]
+    #: Whether recorded spikes reset the neuron; they are compared if their weight is above 0.
     spikes: bool
+    #: Whether it is compared.
     voltage: bool
+    #: The times in seconds that do not count.
     windows: tuple[tuple[float, float], ...]
 
     def driving(self, recording: Recording) -> Drive:
-        """Return the input of a recording as a kernel takes it.
-
-        Raises
-        ------
-        InputError
-            If its unit or its time step is another one.
-        """
+        """Return the input of a recording as a kernel takes it; another unit is an InputError."""
         own = self.recording
         if not isinstance(recording, Recording):
             raise InputError(

@@ -49,38 +49,24 @@ _OFFSET = 10.0
 
 @dataclass
 class Descent:
-    """The state of a search, from which it resumes.
+    """The state of a search, from which it resumes."""
 
-    Attributes
-    ----------
-    start
-        The initial u of each start (start, parameter).
-    u
-        The best so far (start, parameter).
-    loss
-        Its loss (start).
-    stage
-        The number of finished stages.
-    finished
-        Whether each start has ended in the present stage (start).
-    evaluations
-        The number of evaluations of each start.
-    ends
-        Where each start was at the beginning, and after each stage (stage, start, parameter).
-    exhausted
-        Whether each start used all its evaluations in the last stage (start).
-    digest
-        Identifies the fit.
-    """
-
+    #: The initial u of each start (start, parameter).
     start: Floats
+    #: The best so far (start, parameter), and its loss (start).
     u: Floats
     loss: Floats
+    #: The number of finished stages.
     stage: int
+    #: Whether each start has ended in the present stage (start).
     finished: NDArray[np.bool_]
+    #: The number of evaluations of each start.
     evaluations: NDArray[np.int64]
+    #: Where each start was at the beginning, and after each stage (stage, start, parameter).
     ends: Floats
+    #: Whether each start used all its evaluations in the last stage (start).
     exhausted: NDArray[np.bool_]
+    #: Identifies the fit.
     digest: str = ""
 
     @classmethod
@@ -100,13 +86,7 @@ class Descent:
 
     @classmethod
     def load(cls, path: Path, digest: str) -> Self:
-        """Read the state of an interrupted search.
-
-        Raises
-        ------
-        InputError
-            If it is none, or that of another fit.
-        """
+        """Read the state of an interrupted search; that of another fit is an InputError."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 values = {each.name: stored[each.name] for each in fields(cls)}
@@ -146,14 +126,10 @@ def descend(
     save: Callable[[Descent], None] = lambda _: None,
     report: Callable[[int, float], None] = lambda *_: None,
 ) -> Descent:
-    """Lower the loss of every start.
+    """Lower the loss of every start, or go on with a search that was interrupted, in place.
 
     Parameters
     ----------
-    objective
-        The loss.
-    state
-        The starts, or a search that was interrupted; it changes in place.
     couplings
         The rate per ms at which the potential is pulled to the recorded one in each stage.
     most
@@ -255,18 +231,8 @@ def most_coincident(
     round (cross-entropy method: Rubinstein 1999, Methodology and Computing in Applied Probability
     1:127). A refractory time, which has no error, is at first anywhere between its bounds.
 
-    Parameters
-    ----------
-    objective
-        The objective, whose free runs are scored.
-    u
-        The best parameters of several starts, the best first (start, parameter).
-    information
-        The information at the first.
-    score
-        Returns the scores of spikes (set, trial, time).
-    seed
-        The seed of the samples.
+    `u` are the best parameters of several starts, the best first (start, parameter), at which the
+    `information` is; `score` returns the scores of spikes (set, trial, time).
     """
     random = np.random.default_rng(seed)
     eigenvalues, vectors = np.linalg.eigh(information)

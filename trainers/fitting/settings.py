@@ -31,21 +31,12 @@ class FitOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a fit with their defaults, and times in seconds.
-
-    Attributes
-    ----------
-    known, weights, voltage_noise, coupled, coincidence, candidates, evaluations
-        See `bioae.fit`.
-    windows
-        The times that do not count.
-    starts, seed
-        The number of starts, and their seed.
-    """
+    """The options of a fit, see `bioae.fit`, with their defaults."""
 
     known: Mapping[str, Any]
     weights: tuple[float, float]
     voltage_noise: Any
+    #: The times in seconds that do not count.
     windows: tuple[tuple[float, float], ...]
     coupled: bool
     coincidence: float | None
@@ -56,13 +47,7 @@ class Settings:
 
     @classmethod
     def read(cls, options: FitOptions, *, starts: int, seed: int) -> Self:
-        """Check options.
-
-        Raises
-        ------
-        InputError
-            If one does not fit.
-        """
+        """Return checked options, or raise an InputError."""
         count = whole(starts, "starts", least=1)
         candidates, window = options.get("candidates"), options.get("coincidence")
         known, coupled = options.get("known", {}), options.get("coupled", True)

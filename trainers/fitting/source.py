@@ -66,27 +66,18 @@ extern "C" void run(const Driven& s) {{
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """The contents of a kernel.
+    """The contents of a kernel."""
 
-    Attributes
-    ----------
-    parameters
-        The free parameters; none: the neuron runs freely, and spikes and potential are recorded.
-    dependent
-        The pairs of a value and a free parameter that it depends on.
-    spikes, voltage
-        Whether spikes and potential are compared with a recording.
-    potential
-        The variable that is the potential.
-    scaled, late
-        Whether gain and offset, and a latency, apply to the input.
-    """
-
+    #: The free parameters; none: the neuron runs freely, and spikes and potential are
+    #: recorded.
     parameters: tuple[str, ...]
+    #: The pairs of a value and a free parameter that it depends on.
     dependent: frozenset[tuple[str, str]]
+    #: Whether spikes and potential are compared with a recording.
     spikes: bool
     voltage: bool
     potential: str
+    #: Whether gain and offset, and a latency, apply to the input.
     scaled: bool = False
     late: bool = False
 
@@ -100,22 +91,13 @@ class DrivenSource:
         The mirror of the driven model; its resets are detached: they happen at recorded spikes.
     initial
         Its parameters, constants and initial states, see `NeuronMirror.constants`.
-    request
-        The contents.
 
     Attributes
     ----------
-    text
-        The C++.
     names
         The values that it reads, in order: of `initial`, and of this module.
     seeds
         The pairs of a value and a free parameter whose derivatives it reads, in order.
-
-    Raises
-    ------
-    Unsupported
-        If the model contains an operation that is not compiled.
     """
 
     def __init__(

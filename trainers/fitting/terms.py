@@ -17,25 +17,17 @@ WIDTH, COUPLING, SCALE = "noise width", "voltage coupling", "voltage scale"
 
 @dataclass(frozen=True)
 class FreeParameter:
-    """A free parameter, which the search moves as a number u from 0 to 1.
+    """A free parameter, which the search moves as a number u from 0 to 1; bounds in base units.
 
-    Attributes
-    ----------
-    name
-        Its name.
-    low, high
-        Its bounds in base units: u is linear in its logarithm between positive bounds a factor
-        of 3 or more away from each other, else in its value.
-    unit
-        Its base unit.
-    step
-        Its values are multiples of it: the time step, for a refractory time; 0: they are smooth.
+    u is linear in its logarithm between positive bounds a factor of 3 or more away from each other,
+    else in its value.
     """
 
     name: str
     low: float
     high: float
     unit: str
+    #: Its values are multiples of it: the time step, for a refractory time; 0: they are smooth.
     step: float = 0.0
 
     @property
@@ -67,54 +59,34 @@ class FreeParameter:
 
 
 class Losses(NamedTuple):
-    """The losses of sets of parameters.
+    """The losses of sets of parameters."""
 
-    Attributes
-    ----------
-    total
-        The weighted sum (set).
-    gradient, information
-        Of the total, with respect to each u (set, parameter), (set, parameter, parameter).
-    spikes
-        The negative log-likelihood of the spikes (set).
-    voltage
-        Half the sum of squared residuals, over the squared standard deviation of the noise (set).
-    lost
-        The recorded spikes in refractoriness, which do not count (set).
-    """
-
+    #: The weighted sum (set).
     total: Floats
+    #: Those of the total for each u (set, parameter), (set, parameter, parameter).
     gradient: Floats
     information: Floats
+    #: The negative log-likelihood of the spikes (set).
     spikes: Floats
+    #: Half the sum of squared residuals, over the squared standard deviation of the noise.
     voltage: Floats
+    #: The recorded spikes in refractoriness, which do not count (set).
     lost: Floats
 
 
 class Drive(NamedTuple):
-    """The part of a recording that drives neurons, and that they are compared with.
+    """The part of a recording that drives neurons, and that they are compared with."""
 
-    Attributes
-    ----------
-    signal
-        The input (trial, time).
-    dt
-        The time step in seconds.
-    spikes
-        The recorded spikes (trial, time), or None.
-    counted
-        The steps that count for the likelihood of spikes (trial, time), or None: all.
-    voltage
-        The recorded potential (trial, time), NaN where it is not known, or None.
-    compared
-        Where the potential counts for the loss (trial, time), or None: everywhere.
-    """
-
+    #: The input (trial, time), in steps of `dt` seconds.
     signal: Floats
     dt: float
+    #: The recorded spikes (trial, time), or None.
     spikes: NDArray[np.bool_] | None = None
+    #: The steps that count for the likelihood of spikes (trial, time), or None: all.
     counted: NDArray[np.bool_] | None = None
+    #: The recorded potential (trial, time), NaN where it is not known, or None.
     voltage: Floats | None = None
+    #: Where the potential counts for the loss (trial, time), or None: everywhere.
     compared: NDArray[np.bool_] | None = None
 
     @property

@@ -20,13 +20,9 @@ Potential = Literal["all", "last"]
 class Start(NamedTuple):
     """The state from which a presentation starts, where it carries over from the one before.
 
-    Attributes
-    ----------
-    before
-        The number of steps whose output each source sent before the presentation.
-    values
-        By layer or read-out and variable, ``LAYER/v``; sent output is ``SOURCE/sent``. Those that
-        are missing have initial values.
+    `before` is the number of steps whose output each source sent before the presentation. `values`
+    are by layer or read-out and variable, ``LAYER/v``; sent output is ``SOURCE/sent``. Those that
+    are missing have initial values.
     """
 
     before: int

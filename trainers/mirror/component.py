@@ -18,27 +18,14 @@ class Member:
 
     Parameters
     ----------
-    neuron
-        Its mirror.
-    depth
-        Its depth in the network.
     arriving
         The input from other populations than members, in each step of the period.
     senders
         Its projections from members: the source's name, whether it is this one, and the input.
-    examples
-        The number of examples.
     record
         The values to record at the end of each step of the window.
     keep
         Whether to return the input of each step, which a read-out needs.
-    key
-        The key of the noise, if the model is noisy.
-
-    Attributes
-    ----------
-    start, stop
-        The steps of its period, counted as those of the network.
     """
 
     def __init__(

@@ -29,17 +29,9 @@ Values = dict[str, Tensor]
 class Constants:
     """The values at the start of a presentation.
 
-    Parameters
-    ----------
-    population
-        The population.
-    fixed
-        Parameters in base units that are not trained: scalars, or arrays (neuron).
-
-    Notes
-    -----
-    If the model settles, the gradient reaches trained parameters through the whole settling run,
-    which is repeated in PyTorch for each presentation with gradients.
+    `fixed` are the parameters in base units that are not trained: scalars, or arrays (neuron). If
+    the model settles, the gradient reaches trained parameters through the whole settling run, which
+    is repeated in PyTorch for each presentation with gradients.
     """
 
     def __init__(self, population: Population, fixed: Mapping[str, NDArray[Any]]) -> None:
@@ -52,12 +44,7 @@ class Constants:
     def __call__(self, trained: Mapping[str, TrainedParameter], like: Tensor) -> Values:
         """Return parameters, constants and initial states by name, (*shape) or without dimensions.
 
-        Parameters
-        ----------
-        trained
-            The trained parameters, with their current values.
-        like
-            A tensor of the device and type to use.
+        They have the device and type of `like`.
         """
         parameters = {name: each.values() for name, each in trained.items()}
         key = (like.device, like.dtype, *(array.tobytes() for array in parameters.values()))

@@ -51,27 +51,17 @@ _HINT = {
 
 
 class Culprit(NamedTuple):
-    """The first operation whose result, or whose derivative, is not finite.
-
-    Attributes
-    ----------
-    layer, model
-        The layer, and its neuron model.
-    place
-        The part of the model that contains the operation.
-    expression
-        Its expression, without the names that bioae gave to parts of it.
-    function
-        The function or operator, as the model's text has it.
-    derivative
-        Whether its derivative is not finite; else its result.
-    """
+    """The first operation whose result, or whose derivative, is not finite."""
 
     layer: str
     model: str
+    #: The part of the model that contains the operation.
     place: str
+    #: Its expression, without the names that bioae gave to parts of it.
     expression: Expression
+    #: The function or operator, as the model's text has it.
     function: str
+    #: Whether its derivative is not finite; else its result.
     derivative: bool
 
     def __str__(self) -> str:
@@ -88,19 +78,9 @@ class Culprit(NamedTuple):
 
 
 def first_not_finite(layers: Collection[LayerMirror], loss: Callable[[], Tensor]) -> Culprit | None:
-    """Return the operation of a neuron model that first made a number that is not finite.
+    """Return the operation of a neuron model that first made a number that is not finite, if any.
 
-    Parameters
-    ----------
-    layers
-        The layers of the mirror; the gradients of their weights are reset.
-    loss
-        Runs the mirror and returns the loss.
-
-    Returns
-    -------
-    Culprit or None
-        None if all operations of the neuron models are finite, forward and backward.
+    `loss` runs the mirror and returns the loss. The gradients of the layers' weights are reset.
     """
     watch = _Watch()
     with ExitStack() as stack:

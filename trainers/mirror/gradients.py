@@ -178,15 +178,8 @@ def stepper(
 ) -> Stepper:
     """Return the blocks of a program with the requested gradients.
 
-    Parameters
-    ----------
-    program
-        The lowered neuron model.
-    backward
-        The options.
-    functions
-        Those of `torch_functions`, and ``straight_through``, ``written``, ``guarded``,
-        ``released`` and ``taken``, whose gradients differ from those of their formulas.
+    `functions` are those of `torch_functions`, and ``straight_through``, ``written``, ``guarded``,
+    ``released`` and ``taken``, whose gradients differ from those of their formulas.
     """
     attached = program.refractory and not backward.detach_refractory
     if attached:

@@ -51,16 +51,7 @@ class LayerOptions:
 def with_bounds(
     model: NeuronModel, bounds: Mapping[str, tuple[str, str]], where: str
 ) -> NeuronModel:
-    """Return a neuron model with other bounds of trained parameters.
-
-    Parameters
-    ----------
-    model
-        The model.
-    bounds
-        The lower and the upper bound as text, by parameter.
-    where
-        The layer, named in errors.
+    """Return a neuron model with other bounds of trained parameters, texts by parameter.
 
     Raises
     ------
@@ -91,16 +82,7 @@ def trained_starts(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the initial values of the parameters to train that the model allows to be trained.
 
-    Parameters
-    ----------
-    placed
-        The layer.
-    model
-        Its neuron model, with the bounds of the parameters that may be trained.
-    values
-        The values of all its parameters in base units, by name.
-    options
-        The trained parameters, and the options of gradients.
+    `values` are those of all parameters in base units; `model` has the bounds.
 
     Raises
     ------
@@ -130,18 +112,7 @@ def trained_starts(
 def delay_bounds(
     projection: PlacedProjection, ends: tuple[str, str], *, dt: float, steps: int
 ) -> tuple[int, int]:
-    """Return the bounds of the trained delays of a projection in steps.
-
-    Parameters
-    ----------
-    projection
-        The projection.
-    ends
-        The smallest and the largest delay, as text.
-    dt
-        The time step in seconds.
-    steps
-        The steps of a presentation.
+    """Return the bounds of the trained delays of a projection in steps, `ends` as text.
 
     Raises
     ------

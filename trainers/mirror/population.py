@@ -19,32 +19,17 @@ from bioae.noise import Key, draw
 
 @dataclass(frozen=True)
 class Population:
-    """Neurons of one model, and their steps.
-
-    Attributes
-    ----------
-    program
-        The lowered neuron model.
-    shape
-        The population's shape.
-    dt
-        The time step in seconds.
-    schedule
-        The order of operations within a step.
-    number
-        The population's number for its noise, see `bioae.noise.population_number`.
-    memory
-        The number of past steps whose spikes are stored: the longest recurrent delay.
-    steps
-        The number of steps from the start of a presentation to its end.
-    """
+    """Neurons of one model, and their steps of `dt` seconds."""
 
     program: Program
     shape: tuple[int, ...]
     dt: float
     schedule: Schedule = SCHEDULES["brian2"]
+    #: The population's number for its noise, see `bioae.noise.population_number`.
     number: int = 1
+    #: The number of past steps whose spikes are stored: the longest recurrent delay.
     memory: int = 0
+    #: The number of steps from the start of a presentation to its end.
     steps: int = 0
 
     @property
@@ -74,28 +59,10 @@ class Noise:
     def __call__(
         self, key: Key | None, steps: Sequence[int], like: Tensor, *, draw_steps: DrawSteps = _drawn
     ) -> dict[str, Tensor]:
-        """Draw the numbers of some steps.
+        """Return the numbers of some steps by name (step and example, *shape).
 
-        Parameters
-        ----------
-        key
-            The seed and the examples; it may be None where the program draws nothing.
-        steps
-            The steps.
-        like
-            A tensor of the device and type to use.
-        draw_steps
-            Draws the numbers that one name stands for.
-
-        Returns
-        -------
-        dict
-            By name, (step and example, *shape).
-
-        Raises
-        ------
-        InputError
-            If the program draws random numbers and there is no key.
+        They have the type of `like`. `draw_steps` draws those that one name stands for. The key
+        may be None where the program draws nothing; elsewhere that is an InputError.
         """
         own, size = self._population, self._population.size
         draws = own.program.draws

@@ -33,16 +33,7 @@ class Scale:
     by projection, see `TrainedParameter.clamp_`: unlike a sigmoid between the bounds, the scale
     does not saturate, and reproduces the start to the last bit.
 
-    Attributes
-    ----------
-    start
-        The value at ``u = 0``, in base units: a scalar, or an array (neuron).
-    low, high
-        The bounds, in base units.
-    unit
-        The change for ``u = 1`` on a linear scale.
-    logarithmic
-        Whether the scale is logarithmic.
+    `start` is a scalar, or an array (neuron); it, the bounds and `unit` are in base units.
     """
 
     start: Array

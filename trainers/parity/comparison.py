@@ -64,23 +64,9 @@ def model_parities(
 ) -> list[Parity]:
     """Compare the mirror with Brian2 on several targets, on one network of a neuron model.
 
-    For a model that never fires, states are compared instead of spikes.
-
-    Parameters
-    ----------
-    model
-        The neuron model.
-    targets
-        Brian2's targets.
-    engines, perturb, seed
-        See `compare`; the seed is also that of the weights.
-    size
-        `neurons` in both layers together (100), and `steps` (200) of `examples` (4) presentations.
-
-    Raises
-    ------
-    ModelError
-        If no input makes half of the neurons fire.
+    For a model that never fires, states are compared instead of spikes. `size` has `neurons` in
+    both layers together (100), and `steps` (200) of `examples` (4) presentations; for other
+    arguments see `compare`. Raises a ModelError if no input makes half of the neurons fire.
     """
     lower(model)  # refuses what is not a neuron model
     targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
@@ -102,23 +88,11 @@ def compare(
     perturb: bool = False,
     **options: Unpack[DataOptions],
 ) -> Parity:
-    """Compare the mirror of a network with Brian2 on data, in float64.
+    """Compare the mirror of a network with Brian2 on data, in float64; see `bioae.parity`.
 
     Spikes are those of the layers that spike. If there are none, states are compared instead.
-
-    Parameters
-    ----------
-    network, data, options
-        See `bioae.simulate`.
-    engines
-        Returns the engine of a network and a target.
-    target
-        Brian2's target.
-    seed
-        The seed of random input.
-    perturb
-        Whether to compare Brian2 with itself, perturbed, in any case; by default only if the two
-        sides disagree and need not be equal.
+    `perturb` compares Brian2 with itself, perturbed, in any case; by default that is done only if
+    the two sides disagree and need not be equal.
     """
     target = known_target(target, BRIAN2_TARGETS)
     name = str(network) if isinstance(network, str | Path) else "network"
@@ -135,17 +109,7 @@ def recorded(network: Network) -> set[str]:
 
 
 class Comparison:
-    """A network and data for both sides.
-
-    Parameters
-    ----------
-    network
-        The network.
-    data, engines, seed
-        See `compare`.
-    name
-        The network's name in the report.
-    """
+    """A network and data for both sides; arguments are those of `compare`."""
 
     def __init__(
         self, network: Network, data: Data | Any, engines: Engines, *, name: str, seed: int = 0

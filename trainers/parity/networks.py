@@ -43,13 +43,7 @@ _SMALLEST = 2.0**-6
 def checked_size(
     given: Mapping[str, int], usual: Mapping[str, int], *, neurons: int
 ) -> dict[str, int]:
-    """Return the numbers of `usual`, with those that are given, and at least so many neurons.
-
-    Raises
-    ------
-    InputError
-        If a number does not fit, or there is none of that name.
-    """
+    """Return the numbers of `usual`, with those that are given, and at least so many neurons."""
     for name in given:
         one_of(name, "the name of a number", tuple(usual))
     least = {"neurons": neurons, "steps": 2, "examples": 1}
@@ -96,13 +90,7 @@ def parity_network(
 def silent_network(
     model: NeuronModel, *, neurons: int, steps: int, examples: int, seed: int
 ) -> tuple[Network, NDArray[np.float64]]:
-    """Return a random layer of a model without a threshold, and its input.
-
-    Parameters
-    ----------
-    model, neurons, steps, examples, seed
-        See `parity_network`.
-    """
+    """Return a random layer of a model without a threshold, and its input; see `parity_network`."""
     layers = [{"kind": "dense", "name": "silent", "shape": [1, 1, neurons]}]
     network, images = _random_network(
         model, layers, inputs=neurons, steps=steps, examples=examples, seed=seed
@@ -167,17 +155,7 @@ def perturbed(network: Network, *, seed: int = 0) -> Network:
 def scaled(network: Network, images: NDArray[Any], *, seed: int = 0) -> Network:
     """Scale the weights of each layer until it neither dies nor bursts, and put them on the grid.
 
-    Parameters
-    ----------
-    network
-        A network whose layers all fire with enough input.
-    images, seed
-        See `bioae.simulate`.
-
-    Raises
-    ------
-    ModelError
-        If no input makes half of a layer's neurons fire.
+    Raises a ModelError if no input makes half of a layer's neurons fire.
     """
     steps = min(network.config.steps, _TRIAL_STEPS)
     presented = Presentations.of(network.with_time(steps=steps).config, images, seed=seed)

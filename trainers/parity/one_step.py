@@ -29,12 +29,8 @@ CLOSE = 1e-9
 class OneStep(NamedTuple):
     """Numbers of (neuron, step) pairs.
 
-    Attributes
-    ----------
-    compared, differing, excused
-        All of them; those that differ; those that differ within rounding, in distance and state.
-    around
-        Those whose distance to threshold is small, but beyond rounding: see `explained`.
+    All of them; those that differ; those that differ within rounding, in distance and state; and
+    those whose distance to threshold is small, but beyond rounding: see `explained`.
     """
 
     compared: int
@@ -54,16 +50,8 @@ class OneStep(NamedTuple):
 def one_step(network: Network, presentations: Presentations, brian: xr.DataTree) -> OneStep:
     """Predict each step from Brian2's state before it, and compare the spikes.
 
-    In a layer that never spikes, states are compared instead, which may differ by `CLOSE`.
-
-    Parameters
-    ----------
-    network
-        The network.
-    presentations
-        Its images.
-    brian
-        Brian2's result, with every state recorded.
+    In a layer that never spikes, states are compared instead, which may differ by `CLOSE`. Brian2's
+    result must have every state recorded.
     """
     mirror = NetworkMirror(network, dtype=torch.float64)
     emitted = {ENCODER: torch.from_numpy(presentations.drive()).double()}

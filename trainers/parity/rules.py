@@ -96,12 +96,8 @@ def rule_network(
 
     Weights that learn are uniform within the middle half of the rule's bounds, such as 0.25 to
     0.75. If these are below 0, only recurrent ones learn, in both layers. The unit of the weights
-    of each layer is doubled until half of its neurons fire, in 3 % of the steps on average.
-
-    Raises
-    ------
-    ModelError
-        If no input makes half of a layer's neurons fire.
+    of each layer is doubled until half of its neurons fire, in 3 % of the steps on average; if no
+    input does that, it is a ModelError.
     """
     first, second = neurons - neurons // 2, neurons // 2
     units = {"first": 2.0**-8, "second": 2.0**-8}
@@ -134,8 +130,6 @@ def rule_parity(
         See `bioae.trainers.parity.comparison.compare`.
     neuron
         The neuron model of the network, see `rule_network`.
-    seed
-        The seed of weights and input.
     size
         `neurons` in both layers together (40), and `steps` (50) of `examples` (20) presentations.
 

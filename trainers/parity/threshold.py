@@ -43,15 +43,9 @@ class _Verdict(NamedTuple):
 def explained(around: int) -> int:
     """Return the largest number of distances within `ULPS` that chance explains.
 
-    Parameters
-    ----------
-    around
-        The number of distances beyond `ULPS` and within `WIDER` times as much.
-
-    Notes
-    -----
-    The expected number is at most the upper limit of the mean of a Poisson variable that was
-    observed as `around` (Garwood 1936, Biometrika 28:437), over the ratio of the widths.
+    `around` is the number of those beyond, and within `WIDER` times as much. The expected number is
+    at most the upper limit of the mean of a Poisson variable that was observed as `around` (Garwood
+    1936, Biometrika 28:437), over the ratio of the widths.
     """
     expected = gammaincinv(around + 1, 1 - _RISK) / (WIDER - 1)
     return next(n for n in itertools.count() if pdtr(n, expected) >= 1 - _RISK)
@@ -73,17 +67,6 @@ def undecided(
     Each comparison within `ulps` units in the last place of its larger side is evaluated as true
     and as false; the condition is undecided if its value, through ``and``, ``or`` and ``not``,
     depends on it.
-
-    Parameters
-    ----------
-    condition
-        The threshold condition.
-    values
-        The values that it names.
-    shape
-        The shape of the population's arrays.
-    ulps
-        The width of the band around equality.
     """
     verdict = _judge(condition.tree, values, ulps)
     return np.broadcast_to(verdict.perhaps & ~verdict.surely, shape)

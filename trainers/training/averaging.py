@@ -15,18 +15,7 @@ class Average:
     After n updates it is the mean of the weights after each, the one after update k weighted in
     proportion to ``decay^(n - k)``: Polyak averaging with the bias correction of Adam (Kingma, Ba
     2015, arXiv:1412.6980). Neuron parameters are averaged in the form in which they are trained.
-
-    Parameters
-    ----------
-    weights
-        The weights, by name.
-    decay
-        The factor by which older weights count less with each update, in (0, 1).
-
-    Attributes
-    ----------
-    values
-        The averages, by name.
+    `values` are the averages, by name.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], decay: float) -> None:

@@ -81,33 +81,17 @@ def targets_of(
 
 
 class Batch(NamedTuple):
-    """Examples as a network receives them, with their targets.
+    """Examples as a network receives them, with their targets, and the key of its noise."""
 
-    Attributes
-    ----------
-    drive
-        The input: the output of the encoder (time, example, ...), or the values (example, ...).
-    targets
-        The targets of the task: images, numbers (example, ...), or classes (example,).
-    key
-        The key of the network's noise.
-    """
-
+    #: The output of the encoder (time, example, ...), or the values (example, ...).
     drive: Tensor
+    #: The targets of the task: images, numbers (example, ...), or classes (example,).
     targets: Tensor
     key: Key
 
 
 class DescentProblem(ABC):
-    """A network, the examples to train it on, and its objective.
-
-    Attributes
-    ----------
-    config
-        The run's configuration.
-    data
-        The data to train on, and those on which it is evaluated after each epoch and at the end.
-    """
+    """A network, the examples to train it on, and its objective."""
 
     config: GradientConfig
     data: Splits
@@ -158,11 +142,8 @@ class DescentProblem(ABC):
     def run(self, batch: Batch) -> Any:
         """Run the network on a batch, as training does.
 
-        Returns
-        -------
-        object
-            `output` (example, ...), of the shape that the task gives it, and `layers`: the activity
-            of each layer, by name.
+        The result has the `output` (example, ...), of the shape that the task gives it, and
+        `layers`, the activity of each layer, by name.
         """
 
     def evaluated(self, batch: Batch) -> Any:
@@ -228,12 +209,9 @@ class DescentProblem(ABC):
 def evaluate(problem: DescentProblem, split: Split = "validation") -> dict[str, Any]:
     """Evaluate a network on held-out examples, with its weights as they are stored.
 
-    Returns
-    -------
-    dict
-        ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image, pixels
-        in [0, 1]) of an auto-encoder; ``layers``, or ``test_layers`` for the test split: the
-        figures of the problem's tallies, by the layers' names.
+    Returns ``SPLIT_SCORE`` for each score of the task, ``SPLIT_sum_squared_error`` (per image,
+    pixels in [0, 1]) of an auto-encoder; and ``layers``, or ``test_layers`` for the test split: the
+    figures of the problem's tallies, by the layers' names.
     """
     settings = problem.config.training
     data: Data = getattr(problem.data, split)
@@ -349,13 +327,7 @@ def best_record(task: Task | Rates, records: Sequence[Mapping[str, Any]]) -> Map
 
 
 def torch_device(name: str) -> torch.device:
-    """Return a PyTorch device of this machine.
-
-    Raises
-    ------
-    NetworkError
-        If there is none of that name.
-    """
+    """Return a PyTorch device of this machine, or raise a NetworkError."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()

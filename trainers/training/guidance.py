@@ -27,11 +27,7 @@ class GuidedProblem(Problem):
     layers are noisy; a term on each layer reaches it directly (hints; Romero et al. 2015,
     arXiv:1412.6550). It is the squared difference of the counts, divided by the squared counts of
     the former layer, and times a weight that falls linearly to 0 in the first half of the run.
-
-    Parameters
-    ----------
-    former
-        The problem of the former network, on the same data.
+    `former` is the problem of the former network, on the same data.
     """
 
     former: Problem

@@ -19,13 +19,7 @@ from bioae.trainers.training.stages import Stage
 
 
 def check_names(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
-    """Reject names that no layer, weight or trained parameter has, and connections that change.
-
-    Raises
-    ------
-    NetworkError
-        Naming the key, and the names that it may have.
-    """
+    """Reject names that no layer, weight or trained parameter has, and connections that change."""
     models = {placed.name: placed.model for placed in config.network.placed}
     sparse = [(each, weights) for each in config.network.placed for weights in each.connections]
     for placed, weights in sparse:
@@ -63,11 +57,6 @@ def check_weight_names(
 
     `arrays` are the names of the trained arrays, such as ``LAYER.weight``, and `synaptic` those of
     the weights of connections among them.
-
-    Raises
-    ------
-    NetworkError
-        Naming the key, and the names that it may have.
     """
     kinds = sorted({name.rpartition(".")[2] for name in arrays})
     layers = [layer.name for layer in config.network.members]

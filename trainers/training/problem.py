@@ -34,17 +34,7 @@ from bioae.trainers.training.stages import Stage
 
 @dataclass(frozen=True)
 class Problem(DescentProblem):
-    """A spiking network, the examples to train it on, and its objective.
-
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    mirror
-        The network, on the configuration's device and of its dtype.
-    data
-        The data to train on, and those on which it is evaluated after each epoch and at the end.
-    """
+    """A spiking network on the run's device and of its dtype, its examples, and its objective."""
 
     config: TrainingConfig
     mirror: NetworkMirror
@@ -190,14 +180,9 @@ class LayerTally:
         self._active = self._active + (counts > 0).sum(0)
 
     def figures(self) -> dict[str, float]:
-        """Return the layer's figures.
+        """Return the layer's figures, those of `bioae.analysis.DEFINITIONS` with the same names.
 
-        Returns
-        -------
-        dict
-            Those of `bioae.analysis.DEFINITIONS` with the same names: ``rate_per_step_mean``;
-            ``rate_per_step_mean_alive``, but 0 where no neuron spiked; ``active_fraction_mean``;
-            ``dead_fraction``; ``bursting_fraction``.
+        Only ``rate_per_step_mean_alive`` is 0 where no neuron spiked.
         """
         rates = self._spikes / (self._examples * self._steps)
         alive = self._spikes > 0

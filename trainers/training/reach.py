@@ -25,13 +25,7 @@ from bioae.trainers.training.stages import Stage
 def check_trained(
     stages: Sequence[Stage], weights: Collection[str], parameters: Collection[str]
 ) -> None:
-    """Reject stages that train nothing, of the names of all weights and of neuron parameters.
-
-    Raises
-    ------
-    NetworkError
-        Naming the stage.
-    """
+    """Reject stages that train nothing, of the names of all weights and of neuron parameters."""
     if not weights:
         raise NetworkError(
             "the network has nothing to train", where="network",
@@ -46,15 +40,10 @@ def check_trained(
 
 
 def check_reached(config: TrainingConfig, stages: Sequence[Stage], mirror: NetworkMirror) -> None:
-    """Reject stages that train a weight or a parameter that no gradient reaches.
+    """Reject stages that train what no gradient reaches, and thresholds of 0.
 
     Each stage is tried on one presentation, so that layers which must be compiled and cannot be are
     refused too. The mirror is left as it was.
-
-    Raises
-    ------
-    NetworkError
-        Naming the stage, and the weight or parameter; or a threshold of 0.
     """
     _check_scales(mirror.network)
     tried = set()

@@ -33,17 +33,11 @@ class _Schedule(Table):
     )
 
     def rate_factor(self, elapsed: float, update: float, length: float) -> float:
-        """Return the factor of the learning rates in an update.
+        """Return the factor of the learning rates in an update; times are in epochs.
 
-        Parameters
-        ----------
-        elapsed
-            The time from the start of the schedule to the start of the update, in epochs.
-        update
-            The duration of the update: one over the number of updates in its epoch. The first one
-            of a warm-up uses the rate of its end, which is not 0.
-        length
-            The duration of the schedule, warm-up included.
+        `elapsed` goes from the start of the schedule to the start of the update; `update` is one
+        over the number of updates in its epoch: the first one of a warm-up uses the rate of its
+        end, which is not 0. `length` is that of the schedule, warm-up included.
         """
         return growth(elapsed + update, self.warm_up) * self._shape(elapsed, length)
 

@@ -20,30 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """Consecutive epochs of a run with the same settings.
+    """Consecutive epochs of a run with the same settings."""
 
-    Attributes
-    ----------
-    number
-        Its place among the stages, from 0.
-    start, end
-        The epochs of the run before the stage, and until its end.
-    settings
-        The settings in the stage.
-    regularisers
-        The terms that its loss adds to the reconstruction, by symbol.
-    scheduled
-        The epochs of the learning-rate schedule: of the run, or of the stage if it has its own.
-    regularised
-        The epochs before the regularisers came into force: with the run, or with the stage.
-    """
-
+    #: Its place among the stages, from 0.
     number: int
+    #: The epochs of the run before the stage, and until its end.
     start: int
     end: int
     settings: DescentConfig
+    #: The terms that its loss adds to the reconstruction, by symbol.
     regularisers: Mapping[str, TermConfig]
+    #: The epochs of the learning-rate schedule: of the run, or of the stage if it has one.
     scheduled: range
+    #: The epochs before the regularisers came into force: with the run, or with the stage.
     regularised: int
 
     @property
@@ -92,13 +81,7 @@ def build_regularisers(
     """Return the tables of the terms that are set, by symbol, with the layers that they act on.
 
     Terms of the activity act on the layers that spike, those of weights on the layers with trained
-    ones. `where` is the key of the table, named in errors.
-
-    Raises
-    ------
-    NetworkError
-        If a term of the activity acts on a layer that never spikes, one of weights on a layer
-        without trained ones, or either of them on no layer.
+    ones; others, and no layer, are a NetworkError. `where` is the key of the table, named in it.
     """
     spiking = tuple(each.name for each in network.placed if each.can_fire)
     weighted = tuple(each.name for each in network.placed if each.weight_shapes)

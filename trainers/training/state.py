@@ -49,10 +49,8 @@ def restore(
 ) -> None:
     """Set the tensors and the optimiser of a run from the arrays of the checkpoint `where`.
 
-    Raises
-    ------
-    ArtefactError
-        If the arrays belong to another network or another kind of run, or are not finite.
+    Raises an ArtefactError if they belong to another network or another kind of run, or are not
+    finite.
     """
     for kind in ("weight", "average", "best"):
         named = kinds.get(kind, {})

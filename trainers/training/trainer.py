@@ -44,16 +44,9 @@ _WATCHED, _COMPARED = 50, 20
 
 
 class Position(Table):
-    """Position of a run.
+    """Finished epochs, and finished batches of the current one, its examples and seconds.
 
-    Attributes
-    ----------
-    epoch, batch
-        Finished epochs, and finished batches of the current one.
-    examples, seconds
-        Examples seen in the current epoch, and the time spent on them.
-    sums
-        The sum of each term of the loss over those examples.
+    `sums` are the sums of each term of the loss over those examples.
     """
 
     epoch: int = Field(0, ge=0)
@@ -67,27 +60,9 @@ class GradientTrainer(Trainer):
     """Gradient descent on a problem, in stages.
 
     It ends with the weights of the selected epoch: the best one by validation, or the last. With
-    ``average`` they are the moving averages.
-
-    Parameters
-    ----------
-    problem
-        The problem; its weights are changed.
-    start
-        The trained network from which the run starts, if it does.
-
-    Attributes
-    ----------
-    weights
-        The weights, biases and neuron parameters, by name.
-    optimiser
-        The optimiser; its state is that of the whole run.
-    average
-        The moving average of the weights, if the run has one.
-    variability
-        The noise on the weights, if the run has one.
-    best
-        The evaluated weights of the best epoch so far, if the run selects it.
+    ``average`` they are the moving averages. `start` is the trained network from which the run
+    starts, if it does; `best` are the evaluated weights of the best epoch so far, if the run
+    selects it.
     """
 
     kind: ClassVar[str] = "gradients"

@@ -36,15 +36,10 @@ def gradient_trainer(
     stored: Path | None = None,
     given: Given | None = None,
 ) -> GradientTrainer:
-    """Return the trainer of a configuration.
+    """Return the trainer of a configuration, see `starting_network` and `assemble`.
 
     `start` is a network to start from in place of drawn weights, `stored` the stored start of a run
     that is resumed; `given` data take the place of those of the configuration.
-
-    Raises
-    ------
-    NetworkError, DataError, ModelError, ArtefactError
-        As `starting_network` and `assemble`.
     """
     fine_tuned = start is not None or config.training.init is not None
     if start is None or stored is not None:
@@ -66,15 +61,6 @@ def assemble(
 
     `start`, with the configuration's description, and `given` take the place of drawn weights and
     of the configuration's data.
-
-    Raises
-    ------
-    DataError
-        If there are no such data, or they do not fit the network.
-    NetworkError
-        If a name in the configuration does not exist, or a stage cannot run.
-    ModelError
-        If a neuron model does not fit.
     """
     settings = config.training
     device = torch_device(settings.device)

@@ -60,14 +60,9 @@ class WeightNoise:
 
     Parameters
     ----------
-    weights
-        All weights, biases and neuron parameters, by name.
-    synaptic
-        The names of those that are weights of connections.
-    settings
-        The noise, and the layers whose weights vary.
-    seed
-        The seed of the run.
+    weights, synaptic
+        All weights, biases and neuron parameters; the names of those that are weights of
+        connections.
     absent
         The places of arrays without a connection, by name: nothing varies there.
     """
@@ -98,10 +93,7 @@ class WeightNoise:
     def add(self, epoch: int, batch: int) -> list[tuple[Tensor, Tensor]]:
         """Add the noise of an update to the weights that are trained, see `noise`.
 
-        Returns
-        -------
-        list
-            The weights, each with a copy that has no noise, for `restore`.
+        Returns the weights, each with a copy that has no noise, for `restore`.
         """
         trained = {name: each for name, each in self._weights.items() if each.requires_grad}
         clean: list[tuple[Tensor, Tensor]] = [

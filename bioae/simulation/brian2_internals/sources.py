@@ -93,12 +93,7 @@ def prepare_cpp_makefile(folder: Path, flags: Sequence[str]) -> None:
 def prepare_cuda_makefile(folder: Path, curand: Path | None) -> None:
     """Adapt brian2cuda's makefile to newer compilers, and to the packages of PyPI.
 
-    Parameters
-    ----------
-    folder
-        The project's folder.
-    curand
-        The folder of cuRAND, if the compiler has none.
+    `curand` is the folder of cuRAND, if the compiler has none.
     """
 
     def adapted(text: str) -> str:

@@ -37,19 +37,13 @@ _DRAWN = f"{RESERVED_PREFIX}drawn"
 
 
 class InputNeurons(PresentedGroup):
-    """A `NeuronGroup` whose neurons emit according to an encoder.
+    """A `NeuronGroup` whose neurons emit according to an encoder, as graded events or spikes.
 
     ``held`` is set when a presentation of an image starts, or in each step of a signal.
     ``bioae_presentation`` is the presentation, and ``bioae_step`` the step within it, which may be
-    past the last one (`Timing`).
-
-    Attributes
-    ----------
-    graded
-        Whether their spikes are graded events.
-    table
-        The values (presentation, neuron) of images, and one more presentation, in which nothing is
-        emitted; of signals they are (step, neuron), with one more step.
+    past the last one (`Timing`). The `table` has the values (presentation, neuron) of images, and
+    one more presentation, in which nothing is emitted; of signals (step, neuron), with one more
+    step.
     """
 
     def __init__(

@@ -18,18 +18,8 @@ from bioae.simulation.objects.presentation_clock import (
 class Normaliser(TemplateRunner):
     """Multiplicative normalisation of synapses, as an example's first presentation starts.
 
-    Sums of weights on the grid are exact, in any order. Weights whose sum is not positive stay.
-
-    Parameters
-    ----------
-    synapses
-        The synapses: `PlasticSynapses` or `ScriptSynapses`.
-    weight
-        The variable of their weights.
-    total
-        The sum of the weights into each neuron.
-    clock
-        The presentation clock.
+    The sum of the weights into each neuron becomes `total`. Sums of weights on the grid are exact,
+    in any order. Weights whose sum is not positive stay.
     """
 
     _template_package = __package__

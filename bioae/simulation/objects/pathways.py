@@ -39,32 +39,17 @@ DELAY = f"{RESERVED_PREFIX}delay"
 
 @dataclass(frozen=True, eq=False)
 class Pathway:
-    """The connections of one array of weights.
-
-    Attributes
-    ----------
-    name
-        The name of the `Synapses`.
-    projection
-        Its description, which says the two neurons that each weight joins.
-    separate_inhibition
-        Whether negative weights are added to a separate variable of the target.
-    arrays
-        The network's arrays, which list the synapses of sparse connections.
-    weights
-        In any shape.
-    delay
-        The delay of each weight in steps, in the shape of the weights; an array without
-        dimensions where all have the same.
-    clock
-        The presentation clock.
-    """
+    """The connections of one array of weights, from which `Synapses` of a name are made."""
 
     name: str
     projection: PlacedProjection
+    #: Whether negative weights are added to a separate variable of the target.
     separate_inhibition: bool
+    #: The network's arrays, which list the synapses of sparse connections.
     arrays: Mapping[str, NDArray[Any]]
     weights: NDArray[Any]
+    #: The delay of each weight in steps, in the shape of the weights; an array without
+    #: dimensions where all have the same.
     delay: Steps
     clock: PresentationClock
 

@@ -57,38 +57,24 @@ _FRESH = f"{RESERVED_PREFIX}fresh"
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
-    """The neurons of a group, and the depth of their layer in the network.
-
-    Attributes
-    ----------
-    program
-        The lowered neuron model.
-    parameters
-        Its parameters in base units: scalars, or arrays (neuron).
-    number
-        The population's number, on which its noise depends.
-    separate_inhibition
-        Whether inhibition arrives at a separate variable.
-    targets
-        The variables that single projections add to.
-    biases
-        A constant input in every step (neuron), in network weights: ``bioae_bias``.
-    persistent
-        Variables that presentations do not reset: those with which the next presentation starts
-        are set at the end of each, as long as presentations learn.
-    fixed
-        Variables that presentations reset although others carry over.
-    """
+    """The neurons of a group, and the depth of their layer in the network."""
 
     program: Program
+    #: Parameters in base units: scalars, or arrays (neuron).
     parameters: Mapping[str, NDArray[Any]]
     size: int
     depth: int
+    #: The population's number, on which its noise depends.
     number: int = 1
     separate_inhibition: bool = False
+    #: The variables that single projections add to.
     targets: Collection[str] = ()
+    #: A constant input in every step (neuron), in network weights: ``bioae_bias``.
     biases: NDArray[Any] | None = None
+    #: Variables that presentations do not reset: those with which the next presentation
+    #: starts are set at the end of each, as long as presentations learn.
     persistent: Collection[str] = ()
+    #: Variables that presentations reset although others carry over.
     fixed: Collection[str] = ()
 
 

@@ -47,21 +47,13 @@ class PresentationClock:
 
     Parameters
     ----------
-    timing, presentations
-        The windows of presentations, and their number in a run.
-    dt
-        The time step in seconds.
     draws
         Whether a part of the network draws random numbers.
-    prefix
-        Prefix of the names of the objects.
     repeat
         When an example is presented again.
 
     Attributes
     ----------
-    clock
-        The network's `brian2.Clock`.
     keys
         A group of ``seed`` and, for each presentation of a run, ``example`` and ``offset``; None
         where nothing draws random numbers. They are variables, so that they may change between runs

@@ -62,14 +62,9 @@ def in_steps(layer: xr.Dataset, root: Mapping[Any, Any]) -> xr.Dataset:
 
 
 def write_pieces(pieces: Sequence[Piece], path: Path | str, *, overwrite: bool = False) -> None:
-    """Write a result in pieces, whole or not at all.
+    """Write a result in pieces, whole or not at all; see `write_result`.
 
     The pieces are in order, at least one, all with the same groups and variables.
-
-    Raises
-    ------
-    OutputError
-        If `path` exists and `overwrite` is false or it is not a result, or it cannot be written.
     """
     check_replaced(path)
     with (

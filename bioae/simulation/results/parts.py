@@ -34,14 +34,8 @@ _OUTPUT, _LAYERS, _CARRIED = "output", "layers", "carried/"
 class Parts:
     """The finished chunks of a run in a folder, which is made with the first.
 
-    Attributes
-    ----------
-    folder
-        The folder.
-    identity
-        The settings on which the chunks depend, by name.
-    finished
-        The presentations of each chunk, in order.
+    `identity` are the settings on which the chunks depend, by name; `finished` the presentations of
+    each chunk, in order.
     """
 
     folder: Path
@@ -55,11 +49,7 @@ class Parts:
         """Return the parts of a run of `length` presentations in a folder, if there is one.
 
         Incomplete files do not count, nor those after a missing one if chunks run `in_order`.
-
-        Raises
-        ------
-        OutputError
-            If the folder holds another run, or something else.
+        Raises an OutputError if the folder holds another run, or something else.
         """
         parts = cls(folder, identity)
         if os.path.lexists(folder):

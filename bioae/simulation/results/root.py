@@ -21,13 +21,7 @@ MOST_STEPS = 10**8
 
 
 def check_tree(tree: xr.DataTree, *attributes: str) -> None:
-    """Reject a tree that is not that of a result.
-
-    Raises
-    ------
-    ResultError
-        If it has no layers, or lacks one of the attributes.
-    """
+    """Raise a `ResultError` for a tree without layers, or without one of the attributes."""
     if "layers" not in tree.children or not tree.attrs.keys() >= {*attributes}:
         raise ResultError(
             "this is not the result of a simulation",
@@ -100,13 +94,7 @@ class Root(TypedDict, total=False):
 
 
 def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
-    """Build the root of a result, see `Root`.
-
-    Raises
-    ------
-    ResultError
-        If the parts do not fit together, or an example is repeated.
-    """
+    """Build the root of a result, see `Root`; raise a `ResultError` if its parts do not fit."""
     task = root.get("task", "reconstruction")
     own: dict[str, str | int] = {}
     if task == RECORDING:

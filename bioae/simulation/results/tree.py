@@ -85,13 +85,8 @@ def layer_dataset(
     """Build the group of a layer: its spikes in order, their counts, its states and coordinates.
 
     `example` is the coordinate of the result; for other arguments see `Root`. Times that are
-    `stored` are steps with a `scale_factor`, which xarray multiplies by.
-
-    Raises
-    ------
-    ResultError
-        If the spikes do not fit the layer or its presentations, or a recorded state has a wrong
-        shape.
+    `stored` are steps with a `scale_factor`, which xarray multiplies by. Raises a `ResultError` if
+    spikes or states do not fit.
     """
     presentations = example.size * repeats
     layer.check(presentations, steps)
@@ -142,12 +137,8 @@ def group_of(tree: xr.DataTree, path: str) -> xr.Dataset:
 def in_order(data: xr.Dataset, root: xr.Dataset) -> xr.Dataset:
     """Return a group with the spikes of the presentations in a root only, in their order.
 
-    Selecting or reordering examples or repeats leaves the spikes as they were.
-
-    Raises
-    ------
-    ResultError
-        If the root has lost a dimension of presentations, or has one of them twice.
+    Selecting or reordering examples or repeats leaves the spikes as they were. Raises a
+    `ResultError` if the root has lost a dimension of presentations, or has one of them twice.
     """
     names = [name for name in ("example", "repeat") if f"spike_{name}" in data]
     columns = [data[f"spike_{name}"].to_numpy() for name in names]

@@ -28,13 +28,7 @@ _PROGRAMS = {"numpy": (), "cython": ("g++",), "cpp_standalone": ("g++", "make")}
 
 
 def check_target(target: str) -> Target:
-    """Return the target, if it is known and this machine meets its requirements.
-
-    Raises
-    ------
-    TargetError
-        If there is no such target, or its compiler is missing.
-    """
+    """Return the target; raise a TargetError if it is unknown, or its compiler is missing."""
     target = known_target(target, BRIAN2_TARGETS)
     if target == "cuda_standalone":
         check_cuda()

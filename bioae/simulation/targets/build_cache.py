@@ -36,17 +36,10 @@ class KeptBuild:
 
 @dataclass(frozen=True)
 class BuildCache:
-    """A cache of compiled networks.
-
-    Attributes
-    ----------
-    folder
-        The folder of the cache.
-    limit
-        Its maximum size in bytes; the least recently used builds are removed first.
-    """
+    """A cache of compiled networks in a folder; the least recently used are removed first."""
 
     folder: Path
+    #: Its maximum size in bytes.
     limit: int = _LIMIT
 
     @classmethod
@@ -55,18 +48,10 @@ class BuildCache:
         return cls(user_cache() / "builds")
 
     def obtain(self, key: str, program: Path, build: Callable[[], object]) -> None:
-        """Put a program into a file: from the cache, or otherwise a new one.
+        """Put a program into a file: from the cache, or otherwise a new one, which `build` writes.
 
-        If several processes need the same program, one builds it and the others wait.
-
-        Parameters
-        ----------
-        key
-            The hash of everything that the program is built from.
-        program
-            The file.
-        build
-            Writes it, if it is not in the cache.
+        The key is the hash of everything that the program is built from. If several processes need
+        the same program, one builds it and the others wait.
         """
         if self._fetch(key, program):
             return

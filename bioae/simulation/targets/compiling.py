@@ -26,10 +26,7 @@ from bioae.simulation.targets.cuda.building import prepare_cuda
 def compile_project(device: Any, folder: Path) -> None:
     """Write and compile a project of a standalone device, or take the program from the cache.
 
-    Raises
-    ------
-    TargetError
-        If the compiler is missing or fails.
+    Raises a TargetError if the compiler is missing or fails.
     """
     if active_target() == "cuda_standalone":
         sources, compiler = None, prepare_cuda(device, folder)

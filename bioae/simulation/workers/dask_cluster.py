@@ -37,10 +37,7 @@ _AHEAD = 2
 def connected(address: str) -> Iterator[Client]:
     """Connect to the scheduler of a Dask cluster for the length of a block.
 
-    Raises
-    ------
-    TargetError
-        If Dask is not installed, or nothing answers at the address.
+    Raises a TargetError if Dask is not installed, or nothing answers at the address.
     """
     try:
         from distributed import Client
@@ -63,14 +60,9 @@ def connected(address: str) -> Iterator[Client]:
 
 
 def count_workers(client: Client) -> int:
-    """Wait until there is a worker, and return the number of workers.
+    """Return the number of workers; raise a TargetError if none comes for `PATIENCE_SECONDS`.
 
     Threads of a worker do not count: Brian2 has one device per process.
-
-    Raises
-    ------
-    TargetError
-        If there is none for `PATIENCE_SECONDS`.
     """
     if client.status != "running":
         raise TargetError(
@@ -91,15 +83,9 @@ def run_on_cluster(
 ) -> Finished:
     """Yield parts of the presentations and the network's activity, as they are finished.
 
-    Dask gives the work of a worker that dies to another, as often as its configuration allows
-    (``distributed.scheduler.allowed-failures``).
-
-    The network is built once per worker.
-
-    Raises
-    ------
-    TargetError
-        If the workers cannot run the network, are killed, or are no longer there.
+    The network is built once per worker. Dask gives the work of a worker that dies to another, as
+    often as its configuration allows (``distributed.scheduler.allowed-failures``). Raises a
+    TargetError if the workers cannot run the network, are killed, or are no longer there.
     """
     import dask
     from distributed import wait

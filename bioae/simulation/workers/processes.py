@@ -31,11 +31,6 @@ def run_in_processes(
     """Yield parts of the presentations and the network's activity, as they are finished.
 
     The network is built once for all processes; see `shared`.
-
-    Raises
-    ------
-    TargetError
-        If a process is killed, or the network cannot be built or run.
     """
     if not parts:
         return
@@ -49,12 +44,8 @@ def shared(
 ) -> Iterator[tuple[int, Done]]:
     """Yield the position of each piece of work and the function's value, as they are finished.
 
-    Processes inherit the function: it may hold a built network. One worker is this process.
-
-    Raises
-    ------
-    TargetError
-        If a process is killed.
+    Processes inherit the function: it may hold a built network. One worker is this process. Raises
+    a TargetError if a process is killed.
     """
     workers = min(workers, len(work))
     if workers <= 1:

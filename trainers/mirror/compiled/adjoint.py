@@ -19,52 +19,26 @@ Gradients = tuple["Node | None", ...]
 
 @dataclass(eq=False)
 class Step:
-    """A time step of a layer.
-
-    Attributes
-    ----------
-    graph
-        The operations.
-    inputs
-        The input, by name.
-    carried
-        The values that one step passes to the next: before the step, and after.
-    starts
-        Those of `carried` that every population has or a spike derivative adds, at the start.
-    values
-        All values at the end of the step.
-    timed
-        The timed arrays, in the order of their rows after that of the time.
-    """
+    """A time step of a layer: its operations, and all values at its end."""
 
     graph: Graph = field(default_factory=Graph)
     inputs: dict[str, Node] = field(default_factory=dict)
+    #: The values that one step passes to the next: before the step, and after.
     carried: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+    #: Those of `carried` that every population has or a spike derivative adds, at the start.
     starts: dict[str, float | bool] = field(default_factory=dict)
     values: dict[str, Node] = field(default_factory=dict)
+    #: The timed arrays, in the order of their rows after that of the time.
     timed: list[str] = field(default_factory=list)
 
     def adjoint(
         self, read: Mapping[str, Node], final: Collection[str], learning: Collection[Node]
     ) -> tuple[dict[str, Node], dict[Node, Node]]:
-        """Return the gradients of a step.
+        """Return the gradients of the carried values before the step, by name, and of `learning`.
 
-        Parameters
-        ----------
-        read
-            The gradients of the values read at the end of the step, by name.
-        final
-            The values read after the last step.
-        learning
-            The leaves that need a gradient, in addition to the carried values.
-
-        Returns
-        -------
-        dict
-            The gradients of the carried values before the step, by name. Those after the step are
-            leaves, ``later NAME``.
-        dict
-            The gradients of the leaves in `learning`.
+        `read` are the gradients of the values read at the end of the step, `final` the values read
+        after the last step, `learning` leaves. The gradients of the carried values after the step
+        are leaves, ``later NAME``.
         """
         active = set(final)
         befores = {name: before for name, (before, _) in self.carried.items()}
@@ -85,16 +59,9 @@ class Step:
 def differentiate(
     graph: Graph, seeds: Mapping[Node, Node], leaves: Collection[Node]
 ) -> dict[Node, Node]:
-    """Return the gradients of the leaves that a gradient reaches.
+    """Return the gradients of the leaves that a gradient reaches, and add them to the graph.
 
-    Parameters
-    ----------
-    graph
-        The operations, to which those of the gradients are added.
-    seeds
-        The gradients of the outputs, by node.
-    leaves
-        The nodes that need a gradient.
+    `seeds` are the gradients of the outputs.
     """
     needed = _depending(graph.reached(seeds), leaves)
     gradients: dict[Node, Node] = {}

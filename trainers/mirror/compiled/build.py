@@ -34,19 +34,9 @@ _FLAGS = (
 
 @functools.cache
 def compile_cpp(source: str, *, contract: bool = False) -> ctypes.CDLL:
-    """Compile C++ source, or load it from the cache.
+    """Compile C++ source, or load it from the cache; raise `Unsupported` if there is no compiler.
 
-    Parameters
-    ----------
-    source
-        C++.
-    contract
-        Whether a product may be added without rounding it first.
-
-    Raises
-    ------
-    Unsupported
-        If there is no compiler, or it fails.
+    With `contract` a product may be added without rounding it first.
     """
     command = compiler()
     if command is None:

@@ -18,54 +18,33 @@ from bioae.trainers.mirror.connections.wires import Wire
 
 
 class Sent(NamedTuple):
-    """A wire in a presentation.
+    """A wire in a presentation."""
 
-    Attributes
-    ----------
-    wire
-        The synapses; None if all neurons are joined.
-    delay
-        The steps from a spike to its arrival.
-    ends
-        The numbers of the source's and of the target's population; sources that have run before
-        follow the others.
-    name
-        The name of the target's input.
-    weight
-        The weights of the synapses, sorted as they are, or (source, target).
-    """
-
+    #: The synapses; None if all neurons are joined.
     wire: Wire | None
+    #: The steps from a spike to its arrival.
     delay: int
+    #: The numbers of the source's and of the target's population; sources that have run before
+    #: follow the others.
     ends: tuple[int, int]
+    #: The name of the target's input.
     name: str
+    #: The weights of the synapses, sorted as they are, or (source, target).
     weight: Tensor
 
 
 class Together(NamedTuple):
-    """A presentation of populations that run together.
-
-    Attributes
-    ----------
-    parts
-        The populations.
-    before
-        The output of populations that have run before (step, example, neuron).
-    sent
-        The synapses from all of these to the populations.
-    examples
-        The number of examples.
-    cut
-        The number of steps after which gradients are cut, see `Backward.truncate`; 0: never.
-    segment
-        The steps whose values the backward pass stores at once.
-    """
+    """A presentation of populations that run together."""
 
     parts: Sequence[Part]
+    #: The output of populations that have run before (step, example, neuron).
     before: Sequence[Tensor]
+    #: The synapses from all of these to the populations.
     sent: Sequence[Sent]
     examples: int
+    #: The number of steps after which gradients are cut, see `Backward.truncate`; 0: never.
     cut: int
+    #: The steps whose values the backward pass stores at once.
     segment: int
 
     @property
@@ -101,18 +80,11 @@ _All = structure("members wires examples threads latency cut segment")
 
 
 class _Gradients(NamedTuple):
-    """Gradients in the backward pass.
+    """Gradients in the backward pass; None where there is none.
 
-    Attributes
-    ----------
-    results
-        Those of the results of each population, None where there is none.
-    known, initial
-        Those of its known input by name, and of its initial values, which are computed.
-    before
-        Those of the output of populations that have run before, or None.
-    weights
-        Those of the weights of each wire, for each thread, or None.
+    Those of the results of each population; of its known input by name, and of its initial values,
+    which are computed; of the output of populations that have run before; and of the weights of
+    each wire, for each thread.
     """
 
     results: list[Sequence[Tensor | None]]

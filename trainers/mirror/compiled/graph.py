@@ -18,26 +18,15 @@ Kind = Literal["number", "condition"]
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """An operation on numbers or conditions of one neuron in one step.
+    """An operation on numbers or conditions of one neuron in one step."""
 
-    Attributes
-    ----------
-    index
-        Its position in the graph, after those of its arguments.
-    operation
-        A name; ``"leaf"`` and ``"literal"`` have no arguments.
-    arguments
-        The nodes that it is computed from.
-    kind
-        The kind of its value.
-    text
-        A leaf's name, or a literal in C++.
-    """
-
+    #: Its position in the graph, after those of its arguments.
     index: int
+    #: A name; ``"leaf"`` and ``"literal"`` have no arguments.
     operation: str
     arguments: tuple[Node, ...]
     kind: Kind
+    #: A leaf's name, or a literal in C++.
     text: str = ""
 
 

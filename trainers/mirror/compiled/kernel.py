@@ -33,17 +33,7 @@ _MOST_ACCUMULATED = 2**30
 
 
 class Path(NamedTuple):
-    """Recurrent connections of one input and one delay.
-
-    Attributes
-    ----------
-    name
-        The name of the input.
-    delay
-        The delay in steps.
-    weight
-        The weights (target, source).
-    """
+    """Recurrent connections of one input and one delay in steps, with weights (target, source)."""
 
     name: str
     delay: int
@@ -67,17 +57,7 @@ _Sizes = structure(
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A compiled plan.
-
-    Attributes
-    ----------
-    plan
-        The plan.
-    library
-        Its functions of a step.
-    loop
-        The functions of all steps, which are the same for every plan.
-    """
+    """A compiled plan: the functions of a step, and of all steps, the same for every plan."""
 
     plan: Plan
     library: ctypes.CDLL
@@ -97,23 +77,9 @@ class Kernel:
     ) -> dict[str, Tensor]:
         """Run a presentation.
 
-        Parameters
-        ----------
-        arriving
-            The input from other layers by name (step and example, *shape); of one step if it is
-            held.
-        initial
-            The values before the first step, scalars or (*shape).
-        run
-            The timing, and the source of memory.
-        paths
-            The recurrent connections.
-
-        Returns
-        -------
-        dict
-            The recorded values (time and example, *shape), the final values (example, *shape), and
-            the sums (example, *shape), with the prefix `SUM`.
+        Input comes from other layers (step and example, *shape), of one step if it is held; initial
+        values are scalars or (*shape). The results are the recorded values (time and example,
+        *shape), the final values (example, *shape), and the sums, with the prefix `SUM`.
         """
         plan = self.plan
         names = [*plan.step.inputs]
@@ -135,16 +101,10 @@ class Kernel:
     def sizes(
         self, shape: torch.Size, timeline: Timeline, paths: int, trained: int
     ) -> tuple[Any, Any]:
-        """Return the sizes of a presentation, and the arrays that they point to.
+        """Return the sizes of a presentation of input (*shape), and the arrays that they point to.
 
-        Parameters
-        ----------
-        shape
-            The shape of the input.
-        timeline
-            The timing of the steps and input.
-        paths, trained
-            The number of recurrent connections, and of those whose weights need gradients.
+        `paths` and `trained` are the numbers of recurrent connections, and of those whose weights
+        need gradients.
         """
         plan, (steps, lead_in, sent, delay, cut, held) = self.plan, timeline
         examples, size = shape[0] // (1 if held else sent), shape[1:].numel()
@@ -172,49 +132,29 @@ class Kernel:
 
 
 class Run(NamedTuple):
-    """The timing of a presentation, and the source of memory.
+    """The timing of a presentation, and the source of memory."""
 
-    Attributes
-    ----------
-    times
-        The time of each step, and timed arrays (row, step).
-    timeline
-        The timing of the steps and input.
-    arrays
-        The source of memory; None: PyTorch.
-    """
-
+    #: The time of each step, and timed arrays (row, step).
     times: Tensor
     timeline: Timeline
+    #: None: memory of PyTorch.
     arrays: Arrays | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A population in a presentation.
-
-    Attributes
-    ----------
-    kernel
-        Its compiled step.
-    start, lead_in
-        The first step of its period, counted as those of the network, and the steps before its
-        window.
-    times
-        The time of each step, and timed arrays (row, step).
-    arriving
-        The known input by name (step, example, *shape), where there is some.
-    initial
-        The values before the first step, scalars or (*shape).
-    shape
-        The population's shape.
-    """
+    """A population in a presentation."""
 
     kernel: Kernel
+    #: The first step of its period, counted as those of the network.
     start: int
+    #: The steps before its window.
     lead_in: int
+    #: The time of each step, and timed arrays (row, step).
     times: Tensor
+    #: The known input by name (step, example, *shape), where there is some.
     arriving: Mapping[str, Tensor]
+    #: The values before the first step, scalars or (*shape).
     initial: Mapping[str, Tensor]
     shape: tuple[int, ...]
 

@@ -36,15 +36,7 @@ _Initial = Mapping[str, Mapping[str, Tensor]]
 
 
 class CompiledLayer:
-    """The compiled population and read-out of a layer.
-
-    Parameters
-    ----------
-    neuron, readout
-        The layer's population, and its read-out.
-    arrays
-        The source of memory in training.
-    """
+    """The compiled population and read-out of a layer; `arrays` is the memory in training."""
 
     def __init__(self, neuron: NeuronMirror, readout: NeuronMirror, arrays: Arrays) -> None:
         self._arrays = arrays
@@ -70,7 +62,7 @@ class CompiledLayer:
         recurrent: Callable[[], Sequence[Path]] | None = None,
         key: Key | None = None,
     ) -> dict[str, Tensor]:
-        """Run a presentation.
+        """Run a presentation, or raise `Unsupported` if the layer cannot be compiled.
 
         Parameters
         ----------
@@ -78,29 +70,16 @@ class CompiledLayer:
             Returns the input (step and example, *shape); not called if the layer is unsupported.
         arriving
             The names of the input.
-        timeline
-            The timing of the input and the steps.
-        record
-            The names to record at the end of each step: states, ``_spike``, and the read-out's
-            states with the prefix `READOUT`.
-        final
-            The names to return after the last step.
-        summed
-            The names in `record` to return summed over the steps too.
+        record, final, summed
+            The names to return of each step, after the last step, and summed over the steps:
+            states, ``_spike``, and the read-out's states with the prefix `READOUT`.
         recurrent
             Returns the recurrent connections, if the layer has any.
-        key
-            The key of the noise, if the model is noisy.
 
         Returns
         -------
         dict
             By name, (time, example, *shape) or (example, *shape); sums with the prefix `SUM`.
-
-        Raises
-        ------
-        Unsupported
-            If the layer contains an operation that is not compiled, or compilation fails.
         """
         requested = tuple(record), tuple(final), tuple(summed)
         latency = None if recurrent is None else self._latency
@@ -127,12 +106,8 @@ class CompiledLayer:
     ) -> Part:
         """Return the population in a presentation of those that run together; see `__call__`.
 
-        Parameters
-        ----------
-        known
-            The input from other populations in each step, by the name of any input.
-        timing
-            The first step of the period, counted as those of the network, and its steps.
+        `known` is the input from other populations in each step, by the name of any input;
+        `timing` the first step of the period, counted as those of the network, and its steps.
         """
         requested = tuple(record), tuple(final), tuple(summed)
         kernel, values, prefixes = self._prepared(tuple(known), requested, self._latency)
@@ -259,23 +234,12 @@ class Symbols:
 
     Parameters
     ----------
-    step
-        The step in whose graph operations are recorded.
-    neuron
-        The population.
     initial
         The values before the first step, by name.
     prefix
         The prefix of the population's names in the graph.
     lookup
         Returns the value of a timed array; by default a leaf, ``timed NAME``.
-
-    Attributes
-    ----------
-    values
-        The symbols, which the mirror's methods replace.
-    neuron
-        The mirror whose methods run on them.
 
     Raises
     ------

@@ -40,13 +40,7 @@ extern "C" void draw(REAL *numbers, const int64_t *steps, const int64_t *example
 def draw_steps(
     site: Draw, key: Key, steps: Sequence[int], like: Tensor, *, population: int, count: int
 ) -> Tensor:
-    """Return the numbers of some steps (step and example, neuron).
-
-    Raises
-    ------
-    Unsupported
-        If there is no C++ compiler, or it fails.
-    """
+    """Return the numbers of some steps (step and example, neuron), or raise `Unsupported`."""
     macros = f"#define REAL {REALS[like.dtype]}\n#define FUNCTION {_OF_WORD[site.distribution]}\n"
     library = compile_cpp(macros + cpp_source() + _LOOP)
     width = len(key.examples)

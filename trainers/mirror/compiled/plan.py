@@ -23,61 +23,37 @@ SUM = "sum of "
 
 
 class Timeline(NamedTuple):
-    """The timing of a population's steps and input.
-
-    Attributes
-    ----------
-    steps
-        Steps of a period.
-    lead_in
-        The number of first steps that are not recorded.
-    sent
-        The number of steps with input.
-    delay
-        The delay of the input in steps.
-    cut
-        The number of steps after which states are detached, see `Backward.truncate`; 0: never.
-    held
-        Whether the input is the same in all steps, and is stored once.
-    """
+    """The timing of a population's steps and input."""
 
     steps: int
+    #: The number of first steps that are not recorded.
     lead_in: int
+    #: The number of steps with input, and the delay of the input in steps.
     sent: int
     delay: int
+    #: The number of steps after which states are detached, see `Backward.truncate`; 0: never.
     cut: int
+    #: Whether the input is the same in all steps, and is stored once.
     held: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The contents of a compiled kernel.
-
-    Attributes
-    ----------
-    step
-        One step.
-    initial
-        The values before the first step, by name: whether each neuron has its own.
-    recorded, final, summed
-        The names recorded at the end of each step, and after the last step only; and those of
-        `recorded` that are summed over the steps too.
-    learning
-        The initial values that get a gradient.
-    real
-        The type of numbers in C++.
-    latency
-        For a recurrent layer, the steps from a spike to its arrival without a delay: 0 if neurons
-        fire before the input of a step arrives, else 1. None: the layer is not recurrent.
-    """
+    """The contents of a compiled kernel."""
 
     step: Step
+    #: The values before the first step, by name: whether each neuron has its own.
     initial: dict[str, bool]
+    #: The names recorded at the end of each step, and after the last step only; and those of
+    #: `recorded` that are summed over the steps too.
     recorded: tuple[str, ...]
     final: tuple[str, ...]
     summed: tuple[str, ...]
+    #: The initial values that get a gradient.
     learning: tuple[str, ...]
     real: str
+    #: For a recurrent layer, the steps from a spike to its arrival without a delay: 0 if
+    #: neurons fire before the input of a step arrives, else 1. None: the layer is not recurrent.
     latency: int | None = None
 
     @cached_property

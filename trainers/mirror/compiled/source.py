@@ -41,11 +41,6 @@ class Source:
     summed over the steps ``a``, recorded values ``o`` and their sums ``m``; ``p`` are initial
     values that all neurons share, ``par`` the others. In recurrent layers ``z`` are the spikes, and
     ``more`` is their gradient through recurrent connections.
-
-    Parameters
-    ----------
-    plan
-        The plan.
     """
 
     def __init__(self, plan: Plan) -> None:

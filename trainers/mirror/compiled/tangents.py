@@ -14,12 +14,7 @@ from bioae.trainers.mirror.compiled.graph import Graph, Node
 class Tangents:
     """The tangents of the nodes of a graph along one direction, added to it on request.
 
-    Parameters
-    ----------
-    graph
-        The operations.
-    seeds
-        The tangents of leaves; those of all other leaves are 0.
+    `seeds` are the tangents of leaves; those of all other leaves are 0.
     """
 
     def __init__(self, graph: Graph, seeds: Mapping[Node, Node]) -> None:

@@ -27,14 +27,7 @@ class _Sizes(ctypes.Structure):
 def event_linear(arrays: Arrays | None, emitted: Tensor, weight: Tensor) -> Tensor:
     """Return the product of `torch.nn.functional.linear`, from the active sources if they are few.
 
-    Parameters
-    ----------
-    arrays
-        The source of memory in training.
-    emitted
-        The output of the sources (batch, source).
-    weight
-        The weights (target, source).
+    It is that of the sources' output (batch, source) and weights (target, source).
     """
     real = REALS.get(emitted.dtype) if emitted.device.type == "cpu" else None
     library = event_functions("dense_events.cpp", real) if real else None
@@ -59,12 +52,7 @@ def _sparse(library: ctypes.CDLL, emitted: Tensor, weight: Tensor) -> bool:
 def event_functions(template: str, real: str) -> ctypes.CDLL | None:
     """Return the C++ functions of a template, or None if they cannot be compiled.
 
-    Parameters
-    ----------
-    template
-        A file of the folder ``templates``, with a function ``count`` of active sources.
-    real
-        The type of numbers in C++.
+    It is a file of the folder ``templates``, with a function ``count`` of active sources.
     """
     path = files("bioae.trainers.mirror.connections") / "templates" / template
     text = path.read_text(encoding="utf-8")

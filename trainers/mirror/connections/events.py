@@ -34,21 +34,14 @@ _Index = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Runs of kernel elements from a source position to adjacent target positions, on one axis.
+    """Runs of kernel elements from a source position to adjacent target positions, on one axis."""
 
-    Attributes
-    ----------
-    start
-        The first run of each source position (source + 1).
-    element, target
-        The first element of each run, and its target position (run).
-    length
-        The number of consecutive elements and targets (run).
-    """
-
+    #: The first run of each source position (source + 1).
     start: _Index
+    #: The first element of each run, and its target position (run).
     element: _Index
     target: _Index
+    #: The number of consecutive elements and targets (run).
     length: _Index
 
     def addresses(self) -> list[int]:
@@ -72,16 +65,9 @@ def element_order(layer: Conv2d | ConvTranspose2d) -> _Index:
 def runs(
     layer: Conv2d | ConvTranspose2d, sources: int, targets: int, *, longest: int | None = None
 ) -> Runs:
-    """Return the runs along one axis; elements are numbered in the order of `element_order`.
+    """Return the runs along one axis, of at most `longest` elements.
 
-    Parameters
-    ----------
-    layer
-        The convolution.
-    sources, targets
-        The numbers of source and target positions.
-    longest
-        The largest number of elements in a run.
+    Elements are numbered in the order of `element_order`.
     """
     if layer.transposed:
         target, source, element = layer.taps(targets, sources)
@@ -119,16 +105,9 @@ class _Sizes(ctypes.Structure):
 
 
 class EventConnection:
-    """An event-driven convolution or transposed convolution.
+    """An event-driven convolution, perhaps transposed, of populations of (channel, y, x).
 
-    Parameters
-    ----------
-    layer
-        Its description.
-    source, target
-        The shapes of the source and target populations (channel, y, x).
-    arrays
-        The source of memory in training.
+    `arrays` is the source of memory in training.
     """
 
     def __init__(

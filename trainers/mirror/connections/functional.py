@@ -18,14 +18,7 @@ Product = Callable[[Tensor, Tensor], Tensor]
 def connect(layer: LayerBase, emitted: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
     """Return the sums of weights that arrive at each neuron of a layer (batch, ...).
 
-    Parameters
-    ----------
-    layer
-        The target layer.
-    emitted
-        The output of the layer before it (batch, ...).
-    weight
-        The layer's weights.
+    `emitted` is the output of the layer before it (batch, ...).
     """
     raise TypeError(f"no PyTorch connection for {type(layer).__name__}")
 
@@ -75,19 +68,8 @@ def connect_innermost(
 ) -> Tensor:
     """Return the input of a dense layer (batch, *target), with channels innermost on both sides.
 
-    It differs from `connect` in memory order only: the weights, which are few, are permuted instead
-    of the spikes.
-
-    Parameters
-    ----------
-    source, target
-        The shapes of the source and target populations.
-    product
-        The product of the output (batch, source) with the weights, as `functional.linear`.
-    emitted
-        The output of the source (batch, *source).
-    weight
-        The layer's weights (target, source).
+    It differs from `connect` in memory order only: the weights (target, source), which are few, are
+    permuted instead of the spikes (batch, *source). `product` is `functional.linear`, or as it.
     """
     axes = [*_innermost(len(target)), *(len(target) + a for a in _innermost(len(source)))]
     sorted_weight = weight.reshape(*target, *source).permute(axes).reshape(weight.shape)

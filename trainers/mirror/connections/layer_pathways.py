@@ -34,20 +34,8 @@ def pathway_of(
 ) -> Pathway:
     """Return the pathway of a projection to a layer.
 
-    Parameters
-    ----------
-    placed, projection
-        The layer, and the projection.
-    delay
-        The delays of its connections in steps.
-    shift
-        See `Timing.shift`.
-    indices
-        The synapses of a sparse projection, see `PlacedProjection.indices`.
-    arrays
-        The source of memory for connections that follow sparse spikes.
-    trained
-        The delays, if they are trained.
+    `delay` is in steps; for `shift` see `Timing.shift`, for the synapses of a sparse projection
+    `PlacedProjection.indices`. `arrays` is the memory of connections that follow sparse spikes.
     """
     possible = projection.possible
     connection: Callable[[Tensor, Tensor], Tensor] = partial(connect, projection.layer)

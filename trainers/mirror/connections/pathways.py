@@ -82,25 +82,21 @@ class Pathway(nn.Module):
 
     Parameters
     ----------
-    connection
-        Returns the sums of weights (batch, ...) from the source's output (batch, ...) and weights.
+    connection, events
+        Return the sums of weights (batch, ...) from the source's output (batch, ...) and weights;
+        `events` is faster for sparse output, see `sums`.
     shape
         The shape of the target population.
-    delay
-        The delay of each weight in steps, in their shape; a scalar if all are equal.
+    delay, trained
+        The delay of each weight in steps, in their shape, a scalar if all are equal; and trained
+        delays that take its place.
     lag
         The steps from a spike, in the source's window, to its arrival in the target's, without a
         delay.
     target
         The variable that all weights are added to; None: the model's `input`.
-    separate_inhibition
-        Whether inhibition arrives separately.
     present
         A mask of the weights that are connections, in their shape; all of them by default.
-    events
-        The same function as `connection`, faster for sparse output; see `sums`.
-    trained
-        The delays, if they are trained, in place of `delay`.
 
     Attributes
     ----------
@@ -147,19 +143,10 @@ class Pathway(nn.Module):
     def over(
         self, emitted: Tensor, weight: Tensor, steps: int, before: int = 0
     ) -> list[Arrived | None]:
-        """Return the input of each step of a period.
+        """Return the input of each of the `steps` of a period.
 
-        Parameters
-        ----------
-        emitted
-            The output of the source (time, example, ...); without a delay, that of step n arrives
-            in step n.
-        weight
-            The weights.
-        steps
-            Steps of the period.
-        before
-            Steps of the output that come before the period.
+        Without a delay, the output of step n (time, example, ...) arrives in step n; `before` are
+        the steps of the output that come before the period.
         """
         arriving: list[Arrived | None] = [None] * steps
         for own, kernels in self.kernels(weight):
@@ -189,12 +176,8 @@ class Pathway(nn.Module):
     def sums(self, emitted: Tensor, weight: Tensor, steps: int) -> Arrived:
         """Return the input from each step (step and example, ...), if all delays are equal.
 
-        Held steps are returned as one. Input that would arrive after the period is left out.
-
-        Parameters
-        ----------
-        emitted, weight, steps
-            See `over`.
+        Held steps are returned as one. Input that would arrive after the period is left out, see
+        `over`.
         """
         delay, length, _ = self.arrival(emitted, steps)
         sent, times = _computed(emitted, steps - delay - self.lag)

@@ -20,14 +20,7 @@ class SparseConnection(nn.Module):
     """The sums of the weights of synapses that arrive at each target (batch, target).
 
     Spikes and weights are kept for the backward pass, not their products, which are computed for a
-    part of the batch at once.
-
-    Parameters
-    ----------
-    source, target
-        The neurons that each synapse joins (synapse).
-    targets
-        The number of targets.
+    part of the batch at once. `source` and `target` are the neurons that each synapse joins.
     """
 
     source: Tensor

@@ -25,13 +25,6 @@ class TrainedDelays(nn.Module):
         The smallest and the largest delay in steps.
     present
         A mask of the weights that are connections, in their shape; None: all of them.
-    dtype
-        The type of numbers.
-
-    Attributes
-    ----------
-    steps
-        The delays in steps, which an optimiser moves.
     """
 
     _present: Tensor | None
@@ -78,12 +71,8 @@ class TrainedDelays(nn.Module):
     def interpolated(self, sums: Tensor, steps: int) -> Tensor:
         """Return the input from the step `first` on, if all weights have one delay.
 
-        Parameters
-        ----------
-        sums
-            The sums of the weights (step, ...), those that are sent in each step.
-        steps
-            The steps of the input, at most one more than those of `sums`.
+        It is that of the sums of weights sent in each step (step, ...), and has at most one step
+        more than they.
         """
         none = sums.new_zeros(1, *sums.shape[1:])
         more = steps > len(sums)

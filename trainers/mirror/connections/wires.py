@@ -7,18 +7,10 @@ from torch import Tensor
 
 
 class Wire:
-    """Synapses of a projection with one delay, sorted by source.
+    """Synapses of a projection with one delay in steps, sorted by source.
 
-    Parameters
-    ----------
-    delay
-        The delay in steps.
-    places
-        The places of their weights among those of the projection (synapse).
-    source, target
-        The neurons that each of them joins (synapse).
-    sources
-        The number of neurons of the source.
+    `places` are those of their weights among the projection's, `source` and `target` the neurons
+    that each joins (synapse), `sources` the number of neurons of the source.
     """
 
     def __init__(

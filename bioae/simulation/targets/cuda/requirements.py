@@ -42,10 +42,7 @@ class Toolkit:
     def whole(cls) -> Toolkit:
         """Return the toolkit that compiles projects.
 
-        Raises
-        ------
-        TargetError
-            If the toolkit, a part of it, g++ or make is missing.
+        Raises a TargetError if it, a part of it, g++ or make is missing.
         """
         check_programs("cuda_standalone", "g++", "make")
         toolkit = cls.find()
@@ -108,13 +105,7 @@ def check_programs(target: str, *programs: str) -> None:
 
 
 def check_cuda() -> None:
-    """Check that everything is installed that a simulation on a GPU needs.
-
-    Raises
-    ------
-    TargetError
-        If brian2cuda, a compiler, cuRAND or a GPU is missing.
-    """
+    """Raise a TargetError if brian2cuda, a compiler, cuRAND or a GPU is missing."""
     if find_spec("brian2cuda") is None:
         if sys.version_info < (3, 12):
             raise _missing(
