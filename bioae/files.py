@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from bioae.errors import OutputError, shortened
-from bioae.inputs import as_path, kind_of
+from bioae.inputs import as_path
 
 Kind = Literal["file", "folder"]
 
@@ -164,7 +164,8 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 def _check_kind(path: Path, kind: Kind | None) -> None:
-    if path.exists() and (found := kind_of(path)) not in ((kind,) if kind else ("file", "folder")):
+    found = "folder" if path.is_dir() else "file" if path.is_file() else "device or pipe"
+    if path.exists() and found not in ((kind,) if kind else ("file", "folder")):
         raise OutputError(
             "the output would replace something of another kind, which was kept", where=str(path),
             expected=f"a {kind or 'file or folder'}", found=f"a {found}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +12,7 @@ from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel as NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, did_you_mean
-from bioae.inputs import as_path, check_input, read_input, read_toml
+from bioae.inputs import as_path, read_toml
 
 if TYPE_CHECKING:
     from brian2 import Equations, NeuronGroup, Quantity
@@ -170,7 +169,6 @@ def _find(name_or_path: str | Path, folder: Path, kind: str) -> tuple[Path, str]
     if text in names:
         return folder / f"{text}.toml", f"{text}.toml"
     if text.endswith(".toml"):
-        path = check_input(path, ModelError, kind)
         return path, f"{path.stem}.toml" if path.parent == folder else text
     raise ModelError(
         f"unknown {kind} {text!r}",
@@ -198,10 +196,9 @@ def _read_values(folder: Path, name: str, where: str) -> list[float]:
     expected = "a .csv or .npy file in the model's folder, with one number per interval"
     if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
         raise ModelError("this is not a file of values", where=where, expected=expected, found=name)
-    path = check_input(folder / name, ModelError, where)
+    path = folder / name
     try:
-        content = read_input(path)
-        numbers = _from_npy(content) if path.suffix == ".npy" else _from_csv(content)
+        numbers = _from_npy(path) if path.suffix == ".npy" else _from_csv(path.read_text())
     except (OSError, ValueError) as reason:
         found = getattr(reason, "strerror", None) or " ".join(str(reason).split())[:80]
         raise ModelError(
@@ -210,20 +207,14 @@ def _read_values(folder: Path, name: str, where: str) -> list[float]:
     return numbers[: MOST_VALUES + 1]
 
 
-def _from_csv(content: bytes) -> list[float]:
-    rows = [line.strip() for line in content.decode().splitlines() if line.strip()]
+def _from_csv(content: str) -> list[float]:
+    rows = [line.strip() for line in content.splitlines() if line.strip()]
     parts = rows[0].split(",") if len(rows) == 1 else rows
     return [float(part) for part in parts]
 
 
-def _from_npy(content: bytes) -> list[float]:
-    # Not `np.load`, which allocates what a header declares.
-    stream = BytesIO(content)
-    read: Any = np.lib.format
-    if read.read_magic(stream) != (1, 0):
-        raise ValueError("another version than 1.0 of the format")
-    shape, _, dtype = read.read_array_header_1_0(stream)
-    if len(shape) != 1 or dtype.kind not in "fiu":
-        raise ValueError(f"{dtype} of shape {shape}")
-    numbers = np.frombuffer(content, dtype, count=shape[0], offset=stream.tell())
+def _from_npy(path: Path) -> list[float]:
+    numbers = np.asarray(np.load(path))
+    if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
+        raise ValueError(f"{numbers.dtype} of shape {numbers.shape}")
     return [float(number) for number in numbers]

@@ -15,7 +15,7 @@ from bioae.cli.main import main as run_command
 from bioae.cli.options import Several, check_effect, whole
 from bioae.cli.tables import print_wrapped
 from bioae.errors import ResultError
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 from bioae.simulation.backend import Backend, Target
 from experiments.runner.experiment import Plan, available, load
 from experiments.runner.rows import Document, check_rows, identity_of, read_json
@@ -106,7 +106,7 @@ def experiment(
         return _print_verdict(plan, document, json=json)
     known = None
     if rows is not None:
-        known = read_json(Document, check_input(rows, ResultError, "rows"))
+        known = read_json(Document, as_path(rows, ResultError, "rows"))
         check_rows(known, plan, identity, rows)
     check_folder(folder, identity, resume=resume, overwrite=overwrite)
     try:

@@ -16,7 +16,7 @@ import xarray as xr
 from bioae.checks import instance
 from bioae.errors import BioaeError, ResultError
 from bioae.hdf5 import check_hdf5
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 from bioae.simulation.results.root import SCHEMA_VERSION as SCHEMA_VERSION
 from bioae.simulation.results.root import check_tree
 from bioae.simulation.results.schema import CAN_FIRE, REPEAT, check_result
@@ -65,10 +65,10 @@ def open_result(path: Path | str, *, lazy: bool = False) -> xr.DataTree:
     Raises
     ------
     ResultError
-        If there is no such file, it is truncated or not a result, or it has another version; if it
-        refers to other files, or declares more than it holds.
+        If there is no such file, it is truncated or not a result, or it has another version; or if
+        it refers to other files.
     """
-    path = check_input(path, ResultError, "result")
+    path = as_path(path, ResultError, "result")
     if not path.is_file():
         raise ResultError(
             "this is a folder" if path.is_dir() else "there is no such file", where=str(path),

@@ -15,7 +15,7 @@ from bioae.analysis.results.layers import duration_s
 from bioae.analysis.results.monitors import DT_S, from_monitors, length_ms
 from bioae.checks import whole
 from bioae.errors import ResultError, shortened
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 
 #: Other names of columns.
 _NAMES = {
@@ -46,7 +46,7 @@ def read_spikes(
     trials, dt, neurons
         As for `from_monitors`.
     """
-    path = check_input(path, ResultError, "table of spikes")
+    path = as_path(path, ResultError, "table of spikes")
     table = _read(path)
     numbers = _numbers(table, path)
     count = 1 if trials is None else whole(trials, "trials", least=1, error=ResultError)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bioae.errors import ResultError
 from bioae.firing_names import with_current_names
-from bioae.inputs import check_input, parse_json, read_input
-
-_LARGEST = 2**30
+from bioae.inputs import as_path
 
 
 def read_metrics(path: Path | str) -> list[dict[str, float]]:
@@ -24,9 +23,9 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
     ResultError
         If the file is missing, holds no complete line, or a line before the last is not JSON.
     """
-    path = check_input(path, ResultError, "metrics")
+    path = as_path(path, ResultError, "metrics")
     try:
-        lines = read_input(path, _LARGEST).decode("utf-8").split("\n")
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, ValueError) as error:
         raise ResultError(
             "the metrics cannot be read", where=str(path),
@@ -37,8 +36,8 @@ def read_metrics(path: Path | str) -> list[dict[str, float]]:
         if not line.strip():
             continue
         try:
-            record = parse_json(line.encode(), where=str(path), error=ResultError, finite=False)
-        except ResultError:
+            record = json.loads(line)
+        except ValueError:
             if number == len(lines):
                 break
             record = None

@@ -153,10 +153,10 @@ def _times(path: Path) -> Any:
     """Return the numbers of a text file."""
     import numpy as np
 
-    from bioae.inputs import check_input
+    from bioae.inputs import as_path
 
     try:
-        return np.loadtxt(check_input(path, InputError, "spikes"), ndmin=1)
+        return np.loadtxt(as_path(path, InputError, "spikes"), ndmin=1)
     except (OSError, ValueError) as error:
         raise InputError(
             "the spike times cannot be read", where=str(path), expected="a number per line",

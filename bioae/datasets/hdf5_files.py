@@ -122,14 +122,14 @@ def _opened(path: Path, *, check: bool = False) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise DataError(
             "the file cannot be read as HDF5", where=str(path),
-            expected="an HDF5 file of arrays of numbers, uncompressed or compressed by gzip",
+            expected="an HDF5 file of arrays of numbers",
             found=str(error),
         ) from error  # fmt: skip
 
 
 def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     found = file.get(name)
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(found, h5py.Dataset) or found.shape is None:
         raise DataError(f"there is no array {name!r} in the file", where=str(path))
     return found
 

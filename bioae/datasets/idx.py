@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioae.errors import DataError
 from bioae.files import atomic_output
-from bioae.inputs import MOST_INFLATED, open_input
 
 _TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
@@ -38,19 +34,17 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_idx(path: Path | str, *, ndim: int) -> NDArray[Any]:
     """Read an IDX file of `ndim` dimensions, gzipped or not, in the byte order of the machine."""
     path = Path(path)
-    with _opened(path) as (file, most):
-        dtype, shape = _header(path, file.read(_MAGIC.size + 4 * ndim), ndim)
-        expected = math.prod(shape) * dtype.itemsize
-        # One byte more than declared shows that there are more.
-        content = file.read(min(expected, most) + 1)
-    if len(content) != expected:
-        short = len(content) < expected
+    content = _content(path)
+    dtype, shape = _header(path, content, ndim)
+    values = memoryview(content)[_MAGIC.size + 4 * ndim :]
+    expected = math.prod(shape) * dtype.itemsize
+    if len(values) != expected:
+        short = len(values) < expected
         raise _damaged(
             path, f"the IDX file is {'truncated' if short else 'longer than its header says'}",
-            f"{expected} bytes of values for the shape {shape}",
-            f"{len(content)}" if short else "more",
+            f"{expected} bytes of values for the shape {shape}", f"{len(values)}",
         )  # fmt: skip
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False) -> None:
@@ -71,17 +65,11 @@ def write_idx(path: Path | str, values: NDArray[Any], *, overwrite: bool = False
         temporary.write_bytes(content)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
-    """Open a file, gzipped or not, and tell the most bytes that it can hold."""
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file, gzipped or not."""
     try:
-        with open_input(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if not file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
-                yield file, size
-                return
-            with gzip.GzipFile(fileobj=file) as inner:
-                yield cast(IO[bytes], inner), size * MOST_INFLATED
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _damaged(path, "the gzip file is truncated or damaged", None, f"{error}") from error
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from bioae.errors import ArtefactError, InputError, OutputError, describe
 from bioae.fields import Table
 from bioae.files import atomic_output, check_only
 from bioae.firing_names import with_current_names
-from bioae.inputs import DAMAGED, LARGEST_TEXT, as_path, check_input, parse_toml, read_members
+from bioae.inputs import as_path, parse_toml
 from bioae.networks.config import NetworkConfig
 from bioae.networks.network import Network
 from bioae.networks.trained.cards import FOLDER, available, unknown_name
@@ -40,6 +41,8 @@ _DESCRIPTION = "network.toml"
 _WEIGHTS = "weights.safetensors"
 _HINT = "docs/artefact.md says what an artefact holds"
 _FLOATS = ("float32", "float64")
+#: What libraries raise for a damaged archive, or one with a password.
+_DAMAGED = (EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class _Description(Table):
@@ -137,13 +140,6 @@ def save(
         _DESCRIPTION: tomli_w.dumps(description, multiline_strings=True).encode(),
         _WEIGHTS: save_tensors(arrays),
     }
-    if len(files[_DESCRIPTION]) > LARGEST_TEXT:
-        raise ArtefactError(
-            "the description of the network is too large to be read again", where=str(path),
-            expected=f"at most {LARGEST_TEXT // 2**20} MiB of {_DESCRIPTION}",
-            found=f"{len(files[_DESCRIPTION]) / 2**20:.1f} MiB",
-            hint="Use shorter timed arrays in its neuron models",
-        )  # fmt: skip
     check_only(path, _DESCRIPTION, _WEIGHTS)
     with atomic_output(path, overwrite=overwrite) as temporary:
         if path.suffix == ".zip":
@@ -193,7 +189,7 @@ def load(name_or_path: Path | str) -> Artefact:
 
 def _located(name_or_path: Path | str) -> Path:
     """Return the path of a trained network; a word without a folder was meant as a name."""
-    path, text = check_input(name_or_path, ArtefactError, "trained network"), str(name_or_path)
+    path, text = as_path(name_or_path, ArtefactError, "trained network"), str(name_or_path)
     if os.path.lexists(path):
         return path
     if text in available():
@@ -228,10 +224,14 @@ def _read(name_or_path: Path | str) -> tuple[Path, _Description, dict[str, NDArr
     """Return the path, and the description and the arrays there, which fit each other."""
     path = _located(name_or_path)
     try:
-        text, weights = read_members(path, {_DESCRIPTION: LARGEST_TEXT, _WEIGHTS: None})
-    except (*DAMAGED, OSError) as error:
+        # Of an archive, no other member is read.
+        root = path if path.is_dir() else zipfile.Path(path)
+        text, weights = ((root / name).read_bytes() for name in (_DESCRIPTION, _WEIGHTS))
+    except (*_DAMAGED, OSError) as error:
         near = [*path.glob(f"*/{_DESCRIPTION}"), *path.glob(f"*/*/{_DESCRIPTION}")]
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            reason = f"{Path(error.filename).name}: {error.strerror}"
         raise ArtefactError(
             f"this is not a trained network: {reason or 'it is truncated'}", where=str(path),
             hint=f"Did you mean {min(near).parent}?" if near else _HINT,

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from bioae.checks import any_array
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import DataError, shortened
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 from bioae.recordings.reading import from_monitors, from_neo, from_nwb, from_table, read_neo
 from bioae.recordings.signals import (
     Signal,
@@ -141,7 +141,7 @@ class Recording(Shown):
         a spike) and ``trial``; of other names as in ``input="I_inj"``. The mapping `units` has the
         units, by these words, that the names of columns lack. `dt` is by default that of ``time``.
         """
-        path = check_input(path, DataError, "recording")
+        path = as_path(path, DataError, "recording")
         return cls(**from_table(path, dt, columns, units or {}), name=path.name)
 
     @classmethod
@@ -176,7 +176,7 @@ class Recording(Shown):
         by default all that have units of current and potential, in the order of time. `spikes` is
         the row of the table of units, if there are several.
         """
-        path = check_input(path, DataError, "recording")
+        path = as_path(path, DataError, "recording")
         return cls(**from_nwb(path, input, voltage, spikes), name=path.name)
 
     @classmethod
@@ -203,7 +203,7 @@ class Recording(Shown):
 
         The options are those of `from_csv`, `from_nwb` or `from_neo`.
         """
-        path = check_input(path, DataError, "recording")
+        path = as_path(path, DataError, "recording")
         match path.suffix.lower():
             case ".csv" | ".tsv" | ".txt":
                 return cls.from_csv(path, **options)

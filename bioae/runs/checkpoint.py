@@ -21,12 +21,8 @@ from safetensors.numpy import save as save_tensors
 from bioae.errors import ArtefactError, DataError, NetworkError, describe, key_path
 from bioae.fields import Table, Threads
 from bioae.files import atomic_output
-from bioae.inputs import parse_json
 
 VERSION = 4
-
-# That of safetensors: 1,000 bytes for each of the most epochs.
-_LARGEST_HEADER = 100_000_000
 
 #: Arrays by name.
 Arrays = Mapping[str, NDArray[Any]]
@@ -79,17 +75,16 @@ def load(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {})["bioae"]
+            header = json.loads((file.metadata() or {})["bioae"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "the checkpoint is truncated or foreign", where=str(path), found=str(error)
         ) from error
-    return _header(text, str(path)), arrays
+    return _header(header, str(path)), arrays
 
 
-def _header(text: str, where: str) -> Checkpoint:
-    values = parse_json(text.encode(), where=where, error=ArtefactError, largest=_LARGEST_HEADER)
+def _header(values: Any, where: str) -> Checkpoint:
     version = values.get("version") if isinstance(values, dict) else None
     if version != VERSION:
         raise ArtefactError(

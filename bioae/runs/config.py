@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bioae.checks import instance
 from bioae.errors import InputError, NetworkError, describe
 from bioae.fields import Table
-from bioae.inputs import check_input, read_toml
+from bioae.inputs import as_path, read_toml
 from bioae.networks.config import NetworkConfig
 from bioae.runs.tables import DataConfig
 
@@ -30,7 +30,7 @@ def tables_of(source: Mapping[str, Any] | Path | str) -> tuple[Mapping[str, Any]
     """
     if isinstance(source, Mapping):
         return source, None
-    path = check_input(source, NetworkError, _FILE)
+    path = as_path(source, NetworkError, _FILE)
     return read_toml(path, _FILE, error=NetworkError), str(path)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bioae.errors import ArtefactError
 from bioae.files import atomic_output
-from bioae.inputs import check_input, read_input, read_toml
+from bioae.inputs import as_path, read_toml
 from experiments.baselines.autoencoder import AutoencoderModule
 from experiments.baselines.base import Arrays, Baseline, Linear
 from experiments.baselines.config import (
@@ -88,7 +88,7 @@ def load_baseline(path: Path | str) -> Baseline:
     NetworkError
         If the description does not fit together.
     """
-    path = check_input(path, ArtefactError, "baseline")
+    path = as_path(path, ArtefactError, "baseline")
     values = read_toml(path / _CONFIG, "baseline", error=ArtefactError)
     config = BaselineConfig.from_mapping(values, where=str(path / _CONFIG))
     arrays = _arrays(path / _WEIGHTS, config.array_shapes, whole=True)
@@ -109,7 +109,7 @@ def set_initial(module: ConventionalModule, path: Path) -> None:
     """
     named = module.arrays
     shapes = {name: tuple(each.shape) for name, each in named.items()}
-    path = check_input(path, ArtefactError, "file of initial arrays")
+    path = as_path(path, ArtefactError, "file of initial arrays")
     for name, array in _arrays(path, shapes, whole=False).items():
         named[name].copy_(torch.from_numpy(array).to(named[name].dtype))
 
@@ -117,7 +117,7 @@ def set_initial(module: ConventionalModule, path: Path) -> None:
 def _arrays(path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole: bool) -> Arrays:
     """Read arrays of some shapes, all of them or some."""
     try:
-        arrays = load_tensors(read_input(path, None))
+        arrays = load_tensors(path.read_bytes())
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "the arrays of the baseline are missing or damaged", where=str(path), found=str(error)

@@ -15,11 +15,8 @@ from pydantic import Field, ValidationError
 from bioae.errors import InputError, ResultError, describe, shortened
 from bioae.fields import Table
 from bioae.files import write_text
-from bioae.inputs import parse_json, read_input
 from experiments.runner.criteria import Rows
 from experiments.runner.experiment import Key, Plan
-
-_LARGEST = 2**28
 
 T = TypeVar("T", bound=Table)
 
@@ -114,13 +111,11 @@ def write_json(path: Path, model: Table) -> None:
 def read_json(kind: type[T], path: Path, error: type[InputError] = ResultError) -> T:
     """Read a document of some kind; raise an error of the class if that fails."""
     try:
-        content = read_input(path, _LARGEST)
-        values = parse_json(content, where=str(path), error=error, largest=_LARGEST)
-        return kind.model_validate(values)
-    except OSError as reason:
-        raise error("the file cannot be read", where=str(path), found=str(reason)) from reason
+        return kind.model_validate(json.loads(path.read_bytes()))
     except ValidationError as reason:
         raise error(**describe(reason, kind), where=str(path)) from reason
+    except (OSError, ValueError) as reason:
+        raise error("the file cannot be read", where=str(path), found=str(reason)) from reason
 
 
 def check_rows(document: Document, plan: Plan, identity: Identity, where: Path) -> None:

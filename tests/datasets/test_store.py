@@ -217,7 +217,7 @@ def test_truncated(tmp_path_factory: pytest.TempPathFactory, length: int, compre
     ("content", "ndim", "fields"),
     [
         (gzip.compress(CONTENT, mtime=0)[:-9], 3, {"hint": "Fetch or copy the file again"}),
-        (CONTENT + b"\0", 3, {"expected": re.compile("^6 bytes"), "found": "more"}),
+        (CONTENT + b"\0", 3, {"expected": re.compile("^6 bytes"), "found": "7"}),
         (CONTENT[:4] + b"\xff" * 12, 3, {"found": "0"}),  # beyond all memory
         (CONTENT, 1, {"expected": "an IDX file of 1 dimension"}),
         (b"\1" + CONTENT[1:], 3, {"found": "0x01000803"}),

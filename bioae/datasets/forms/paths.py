@@ -18,7 +18,7 @@ from bioae.datasets.idx import read_idx
 from bioae.datasets.numpy_files import ZippedArray, array_names, read_array
 from bioae.datasets.store import fetch, file_names, find_file, indices_name
 from bioae.errors import DataError
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 
 
 @form(
@@ -27,7 +27,7 @@ from bioae.inputs import check_input
 )  # fmt: skip
 def paths(source: Any, request: Request) -> Data:
     """Load a file or a folder, or the data set whose name a path has."""
-    path = check_input(source, DataError, "data set")
+    path = as_path(source, DataError, "data set")
     file = not path.is_dir()
     if file and path.suffix == ".npy":
         return request.named(str(path)).convert(read_array(path))

@@ -13,7 +13,6 @@ from bioae.datasets.checks import stack
 from bioae.datasets.data import Data, Declared
 from bioae.datasets.forms.registry import BOTH, Check, Request, form, is_list, is_picture
 from bioae.errors import DataError, shortened
-from bioae.inputs import open_input
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -141,7 +140,7 @@ def _read(path: Path, size: tuple[int, ...] | None) -> NDArray[Any]:
     from PIL import Image
 
     try:
-        with open_input(path) as file, Image.open(file, formats=["PNG"]) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
             found = (picture.height, picture.width)
             if size is not None and found != size:
                 what, expected = "the images differ in size", f"(y, x) = {size}, as of the first"

@@ -15,7 +15,7 @@ from bioae.errors import InputError, shortened
 from bioae.extras import needs
 from bioae.files import atomic_output
 from bioae.hdf5 import check_hdf5
-from bioae.inputs import check_input
+from bioae.inputs import as_path
 
 #: A `nir.NIRGraph` or one of its nodes; the library has no types.
 Graph = Any
@@ -54,11 +54,11 @@ def read_graph(path: Path | str) -> Graph:
         If the library is missing, or the file is not safe to read, truncated or of another kind.
     """
     module = library()
-    path = check_input(path, InputError, "NIR file")
+    path = as_path(path, InputError, "NIR file")
     if not path.exists():
         raise InputError("there is no file", where=str(path))
     try:
-        check_hdf5(path, texts=True)
+        check_hdf5(path)
         graph = module.read(str(path), type_check=False)
     except Exception as error:  # the library checks with `assert`, among others
         raise _no_graph(path, str(error) or type(error).__name__) from error

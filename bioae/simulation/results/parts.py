@@ -22,7 +22,6 @@ from safetensors.numpy import save
 
 from bioae.errors import OutputError
 from bioae.files import atomic_output, remove
-from bioae.inputs import read_input
 from bioae.simulation.results.chunk import Chunk, LayerSpikes, Trace, join_layers
 
 _RUN, _SUFFIX = "run.json", ".safetensors"
@@ -151,7 +150,7 @@ def _run_of(folder: Path) -> dict[str, str]:
     try:
         if folder.is_symlink():  # it could not be removed in the end
             raise ValueError("it is a link")
-        stored = json.loads(read_input(folder / _RUN))
+        stored = json.loads((folder / _RUN).read_bytes())
         if not isinstance(stored, dict):
             raise ValueError("it holds no names")
     except (OSError, ValueError) as error:

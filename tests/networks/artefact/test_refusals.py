@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +66,6 @@ def without(name: str) -> Spoil:
 
 
 NAN = np.full((36, 5), np.nan)
-HUGE = b"#" * (2**22 + 1)
 
 #: Spoilt files; names in the error's line, and its fields.
 CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
@@ -78,7 +76,6 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "a text version": (edited("format_version = 1", 'format_version = "1"'), (), {"found": "'1'"}),
     "binary garbage": (written(bytes(range(256))), (TEXT, "UTF-8"), {}),
     "a truncated description": (cut(TEXT, 300), (TEXT, "TOML"), {}),
-    "a huge description": (written(HUGE), (TEXT, "4 MiB"), {}),
     "no tables": (written("format_version = 1"), ("'network'",), {}),
     "an unknown table": (edited("[training]", "[trainign]"), ("'trainign'",), {}),
     "an unknown key": (edited("steps = 4", "steps = 4\nstepz = 4"), ("'stepz'",), {}),
@@ -115,7 +112,6 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...], dict[str, str]]] = {
     "no description": (without(TEXT), (TEXT,), {}),
     "no weights": (without(WEIGHTS), (WEIGHTS,), {}),
     "a folder for a file": (replaced(TEXT, Path.mkdir), (TEXT, "Is a directory"), {}),
-    "a pipe for a file": (replaced(WEIGHTS, os.mkfifo), (WEIGHTS, "pipe"), {}),
 }  # fmt: skip
 
 
@@ -129,16 +125,16 @@ def test_a_spoilt_folder(case: str, model: Path) -> None:
         load(model)
 
 
-@pytest.mark.parametrize("kind", ["nothing", "an empty folder", "a text", "a pipe", "no zip"])
+@pytest.mark.parametrize("kind", ["nothing", "an empty folder", "a text", "no zip"])
 def test_files_that_are_not_artefacts(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "thing.zip"
     make: dict[str, Callable[[], object]] = {
         "nothing": lambda: None, "an empty folder": path.mkdir,
-        "a text": lambda: path.write_text("format_version = 1"), "a pipe": lambda: os.mkfifo(path),
+        "a text": lambda: path.write_text("format_version = 1"),
         "no zip": lambda: path.write_bytes(b"PK\x03\x04" + bytes(100)),
     }  # fmt: skip
     make[kind]()
-    with refused(ArtefactError, where=path, found="a pipe" if kind == "a pipe" else None):
+    with refused(ArtefactError, where=path):
         load(path)
 
 
@@ -163,35 +159,11 @@ def test_other_members_are_never_read(members: dict[str, bytes], tmp_path: Path)
     assert [path.name for path in (tmp_path / "inner").iterdir()] == ["model.zip"]
 
 
-def test_archives_that_are_not_read(members: dict[str, bytes], tmp_path: Path) -> None:
-    for prefix in ("../", "/", "model/", "./"):
-        path = archive(tmp_path / "m.zip", {f"{prefix}{n}": each for n, each in members.items()})
-        with refused(ArtefactError, TEXT, where=path):
-            load(path)
-    path = archive(tmp_path / "twice.zip", members)
-    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match=TEXT):
-        file.writestr(TEXT, members[TEXT])
+@pytest.mark.parametrize("prefix", ["../", "/", "model/"])
+def test_archives_of_other_places(prefix: str, members: dict[str, bytes], tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.zip", {f"{prefix}{n}": each for n, each in members.items()})
     with refused(ArtefactError, TEXT, where=path):
         load(path)
-    bomb = {**members, WEIGHTS: bytes(2**26)}
-    path = archive(tmp_path / "bomb.zip", bomb, zipfile.ZIP_DEFLATED)
-    assert path.stat().st_size < 2**17
-    with refused(ArtefactError, where=path):
-        load(path)
-    path = archive(tmp_path / "false size.zip", members)
-    size = len(members[WEIGHTS]).to_bytes(4, "little")
-    content = path.read_bytes()
-    assert content.count(size) >= 2
-    path.write_bytes(content.replace(size, (2**31 - 1).to_bytes(4, "little")))
-    with refused(ArtefactError, where=path):
-        load(path)
-    secret = bytearray(archive(tmp_path / "secret.zip", members).read_bytes())
-    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        for actual in re.finditer(re.escape(signature), bytes(secret)):
-            secret[actual.start() + flags] |= 1
-    (tmp_path / "secret.zip").write_bytes(secret)
-    with refused(ArtefactError, "encrypted"):
-        load(tmp_path / "secret.zip")
 
 
 def test_a_pickle_is_refused_and_never_executed(model: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_missing_parts(length: int, ends: set[int], kept: set[int], size: int) -
 
 @pytest.mark.medium
 @pytest.mark.parametrize(
-    "kind", ["link", "dangling link", "file", "pipe inside", "nothing inside", "[]", "{", "\xff"]
+    "kind", ["link", "dangling link", "file", "nothing inside", "[]", "{", "\xff"]
 )
 def test_what_is_no_folder_of_parts_is_kept(
     kind: str, network: Network, images: Images, half: Path, tmp_path: Path
@@ -193,9 +193,7 @@ def test_what_is_no_folder_of_parts_is_kept(
         parts.touch()
     else:
         parts.mkdir()
-        if kind == "pipe inside":
-            os.mkfifo(parts / "run.json")
-        elif kind != "nothing inside":
+        if kind != "nothing inside":
             (parts / "run.json").write_text(kind, encoding="latin-1")
     for options in ({"resume": True}, {"resume": False, "overwrite": True}):
         with refused(OutputError, where=parts):
