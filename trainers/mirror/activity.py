@@ -69,6 +69,9 @@ class LayerActivity:
         The sum of `spikes` over time, if it is already known.
     final
         The state in which the presentation ended, as in `Start`, where it carries over.
+    peak
+        The largest distance to threshold (example, *shape), in units of its scale, of the states
+        at the end of each step; None if it was not requested.
     """
 
     name: str
@@ -78,6 +81,7 @@ class LayerActivity:
     final_potential: Tensor | None = None
     summed: Tensor | None = None
     final: dict[str, Tensor] = field(default_factory=dict)
+    peak: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.final_potential is None and self.potential is not None:

@@ -47,6 +47,8 @@ class NetworkMirror(nn.Module):
     potentials
         The potentials U to compute: of every layer in all steps, or after the last step only, or
         just of the last layer if it is decoded.
+    peaks
+        Whether to compute `LayerActivity.peak` of the layers with a threshold.
     dtype
         The type of numbers: float64 to match Brian2 spike for spike, float32 for speed.
     compile
@@ -69,6 +71,7 @@ class NetworkMirror(nn.Module):
         *,
         layers: Mapping[str, LayerOptions] | None = None,
         potentials: Literal["all", "last", "decoded"] = "decoded",
+        peaks: bool = False,
         dtype: torch.dtype = torch.float32,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
@@ -108,6 +111,12 @@ class NetworkMirror(nn.Module):
             for placed in self.config.placed
         )
         neurons = [layer.neuron for layer in self.layers.values()]
+        #: The states from which the peak of each layer follows, where it is requested.
+        self._peaks = {
+            placed.name: neuron.peak_states
+            for placed, neuron in zip(network.config.placed, neurons, strict=True)
+            if peaks and placed.can_fire
+        }
         warn_of_jumps(n.program for n in neurons if isinstance(n.backward.derivative, Exact))
 
     @property
@@ -171,6 +180,8 @@ class NetworkMirror(nn.Module):
             potentials = {name: self._potential(last=name == last) for name in component}
             found |= self.run(component, emitted, potentials, record=record, key=key, start=begun)
             for name in component:
+                if name in self._peaks:
+                    found[name].peak = layers[name].neuron.peak(found[name].states)
                 sent = found[name].spikes
                 emitted[name] = sent if begun is None else begun.after(name, sent)
         activities, carried = {name: found[name] for name in layers}, dict[str, Tensor]()
@@ -215,7 +226,11 @@ class NetworkMirror(nn.Module):
         """Run the layers of a component, which receive what others `emitted`; see `forward`."""
         layers = self.layers
         states = {
-            name: [each for each in record if each in layers[name].neuron.program.states]
+            name: [
+                each
+                for each in dict.fromkeys([*record, *self._peaks.get(name, [])])
+                if each in layers[name].neuron.program.states
+            ]
             for name in component
         }
         names = list(component)

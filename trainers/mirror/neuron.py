@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bioae.equations.program import BIASES, LAYER_SPIKES
+from bioae.errors import NetworkError
 from bioae.noise import START_STEP, Key
 from bioae.trainers.mirror.connections.pathways import (
     Arrived,
@@ -294,6 +295,35 @@ class NeuronMirror(nn.Module):
         """Return the distance to threshold in units of its scale, positive above it."""
         excess: Tensor = self._stepper.distance(values) / abs(self._stepper.scale(values))
         return excess
+
+    @property
+    def peak_states(self) -> list[str]:
+        """The states that `peak` needs.
+
+        Raises
+        ------
+        NetworkError
+            If the distance to threshold also depends on the step.
+        """
+        program = self.program
+        named = {n for each in (program.distance, program.scale) if each for n in each.names}
+        if changing := sorted(named & {"t", *program.timed, *program.draws}):
+            raise NetworkError(
+                "the largest distance to threshold needs a threshold of states and parameters",
+                where=program.model.name, found=", ".join(changing),
+                hint="Use a regulariser of rates or of the potential U",
+            )  # fmt: skip
+        return sorted(named & program.states.keys())
+
+    def peak(self, states: Values) -> Tensor:
+        """Return the largest distance to threshold, see `LayerActivity.peak`.
+
+        Parameters
+        ----------
+        states
+            Those of `peak_states` (time, example, *shape).
+        """
+        return self.excess({**self.constants(), **states}).amax(0)
 
     def compute(
         self,

@@ -14,8 +14,8 @@ A coefficient may be any finite number. A negative one rewards the quantity inst
 it; the reward of beta1 and beta2 is unbounded. A `target` bounds it: beta2 with a target of 0.02
 pulls the potential of every neuron towards 0.02 T, silent neurons included. Without a target, beta1
 and beta2 pull a strongly negative potential up to 0, from where input may make the neuron fire.
-Under the membrane rule only the beta terms reach a silent neuron: its spikes have no derivative,
-its potential has one.
+Where spikes that do not happen have no derivative, as under the rules membrane and exact, only the
+beta terms and `silent` reach a silent neuron: its potential has one.
 """
 
 from __future__ import annotations
@@ -54,6 +54,13 @@ class LayerReading:
         potential = self._layer.final_potential
         assert potential is not None  # the mirror computes it where a term needs it
         return potential.flatten(1) / len(self._layer.spikes)
+
+    @cached_property
+    def peak(self) -> Tensor:
+        """The largest distance to threshold in units of its scale: (example, neuron)."""
+        peak = self._layer.peak
+        assert peak is not None  # as above
+        return peak.flatten(1)
 
 
 #: Returns the term of one layer, without its coefficient, from its table in the configuration.
@@ -100,6 +107,17 @@ def _neuron2(reading: LayerReading, _: TermConfig) -> Tensor:
     return reading.rate.sum(0).square().sum() / len(reading.rate)
 
 
+def _silent(reading: LayerReading, config: Any) -> Tensor:
+    """Return the distance from the threshold at the peak, summed over silent neurons.
+
+    With ``over = "batch"`` it is that of the example in which the neuron comes closest to it.
+    """
+    fires, peak = reading.rate > 0, reading.peak
+    if config.over == "batch":
+        fires, peak = fires.any(0, keepdim=True), peak.amax(0, keepdim=True)
+    return torch.where(fires, 0, -peak).sum(1).mean()
+
+
 #: The terms of the activity of a layer, by symbol. With a window, over the batch and with a
 #: coefficient of 0.5, lambda1 is the rate regulariser of Bittar, Garner 2022 (arXiv:2212.01187).
 ACTIVITY_TERMS: dict[str, _ActivityTerm] = {
@@ -110,6 +128,7 @@ ACTIVITY_TERMS: dict[str, _ActivityTerm] = {
     "neuron1": _neuron1,
     "example2": _example2,
     "neuron2": _neuron2,
+    "silent": _silent,
 }
 
 #: Those that need the cumulative potential.

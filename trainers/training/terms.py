@@ -69,7 +69,17 @@ class TargetTermConfig(TermConfig):
         return self
 
 
+class SilentTermConfig(TermConfig):
+    """A regulariser of silent neurons."""
+
+    over: Literal["example", "batch"] = Field(
+        "batch",
+        description="whether neurons are silent for an example, or for all examples of a batch",
+    )
+
+
 _Term: TypeAlias = Annotated[TermConfig | None, short("coefficient", int, float)]
+_SilentTerm: TypeAlias = Annotated[SilentTermConfig | None, short("coefficient", int, float)]
 _TargetTerm: TypeAlias = Annotated[TargetTermConfig | None, short("coefficient", int, float)]
 
 
@@ -80,6 +90,7 @@ class RegularisersConfig(Table):
     beta2: _TargetTerm = Field(None, description="cumulative potential, (U_T / T)^2")
     lambda1: _TargetTerm = Field(None, description="rate, |s / T|")
     lambda2: _TargetTerm = Field(None, description="rate, (s / T)^2")
+    silent: _SilentTerm = Field(None, description="distance to threshold of silent neurons")
     l1: _Term = Field(None, description="weights, |w|")
     l2: _Term = Field(None, description="weights, w^2")
     neuron1: _Term = Field(None, description="latent activity")

@@ -109,6 +109,7 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         LayerOptions(backward, settings.ever_trainable, settings.own, delays=settings.delays),
         layers=layers,
         potentials="last" if symbols & POTENTIAL_TERMS else "decoded",
+        peaks="silent" in symbols,
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
