@@ -122,6 +122,7 @@ ADAPTIVE = {
 }
 RECURRENT = {f"{HIDDEN}.recurrent", f"{HIDDEN}.recurrent_gain"}
 OWN_RULE, STEP = {"network.synapses"}, f"{HIDDEN}.parameters.h_plus"
+SILENT = {f"regularisers.silent.{key}" for key in ("coefficient", "layers", "over", "warm_up")}
 DELAYED = {"training.delays.output.weight", "training.learning_rates.weight_delay"}
 VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "accumulate")}
 
@@ -149,6 +150,8 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("delays", "trained", "equal", DELAYED),
         ("delays", "drawn", "random", DELAYED),
         ("yin_yang", "frozen", "exact", {"training.frozen"}),
+        ("latency_mnist", "without", "exact", SILENT),
+        ("latency_mnist", "frozen", "without", {"training.frozen"}),
         ("rewiring", "random", "rewired", OWN_RULE),
         ("rewiring", "all", "rewired", {*OWN_RULE, "learning.rule", STEP, f"{HIDDEN}.weight"}),
     ],
@@ -176,6 +179,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
         ("sparse", "density", 0.9),
         ("mean-image", "error", 1.0),
     ],
+    "latency_mnist": [("exact", "accuracy", 0.3), ("surrogate", "differing_spikes", 1)],
     "local_encoder": [("stdp_postsynaptic", "accuracy", 0.0), ("gradient", "differing_spikes", 1)],
     "memristive": [("levels-32", "and_gap", -5.0), ("analogue", "differing_spikes", 1)],
     "neural_variability": [("variability", "memorised", 1.0)],
