@@ -12,8 +12,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from bioae.equations.expressions import Expression, check_length, checked_size, quoted
-from bioae.equations.limits import MOST_NAMES
+from bioae.equations.expressions import Expression, check_grammar, quoted
 from bioae.errors import ModelError
 
 #: The factor of a derivative that is flagged ``(unless refractory)``, as a dumped syntax tree.
@@ -36,34 +35,25 @@ class Assignment(NamedTuple):
     augmented: bool = False
 
 
-def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterator[Assignment]:
+def parse_assignments(code: str, *, where: str) -> Iterator[Assignment]:
     """Yield the assignments of a block of code.
 
     Parameters
     ----------
     code
         Assignments, separated by ends of lines or semicolons; a line's indentation is ignored.
-    derived
-        Whether Brian2 derived the code from text that is within the limits.
 
     Raises
     ------
     ModelError
-        If the code contains anything but assignments to one name each, or is beyond a limit.
+        If the code contains anything but assignments to one name each.
     """
-    if not derived:
-        check_length(code, where=where)
     lines = [line.strip() for line in code.splitlines()]
     try:
         body = ast.parse("\n".join(lines)).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         raise _no_assignment(lines[line - 1] if line <= len(lines) else code, where) from None
-    if len(body) > MOST_NAMES and not derived:
-        raise ModelError(
-            "there are too many statements", where=where, expected=f"at most {MOST_NAMES}",
-            found=str(len(body)),
-        )  # fmt: skip
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=value):
@@ -78,7 +68,7 @@ def parse_assignments(code: str, *, where: str, derived: bool = False) -> Iterat
                 value = ast.BinOp(ast.Name(target, ast.Load()), op, added)
             case _:
                 raise _no_assignment(ast.unparse(node), where)
-        checked_size(value, where=where, random=True, derived=derived)
+        check_grammar(value, where=where, random=True)
         yield Assignment(target, Expression.of(value), isinstance(node, ast.AugAssign))
 
 

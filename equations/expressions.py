@@ -10,11 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bioae.equations.grammar import RANDOM, SUPPORTED, names_in
-from bioae.equations.limits import DEEPEST, LONGEST_TEXT, Size, measured
 from bioae.errors import InputError, ModelError, did_you_mean, shortened
-
-#: Brian2 nests the text of a model deeper, and integration methods do.
-_DEEPEST_DERIVED = 200
 
 _AUGMENTED: dict[type[ast.operator], str] = {
     ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/=",
@@ -177,7 +173,7 @@ def parse_expression(
     error: type[InputError] = ModelError,
     expected: str | None = None,
 ) -> Expression:
-    """Parse a Brian2 expression, and check its grammar and its limits.
+    """Parse a Brian2 expression, and check its grammar.
 
     Parameters
     ----------
@@ -191,10 +187,9 @@ def parse_expression(
     Raises
     ------
     InputError
-        (or `error`) If it is not an expression, contains a construct that Brian2's expressions
-        lack, or is beyond a limit (`bioae.equations.limits`).
+        (or `error`) If it is not an expression, or contains a construct that Brian2's expressions
+        lack.
     """
-    check_length(text, where=where, error=error)
     if not text.isascii() or "#" in text:
         raise error(
             "an expression has only ASCII characters, and no comment", where=where,
@@ -207,7 +202,7 @@ def parse_expression(
         raise error(
             reason.what, where=where, expected=expected or reason.expected, found=reason.found
         ) from None
-    checked_size(tree, where=where, random=random, error=error)
+    check_grammar(tree, where=where, random=random, error=error)
     return expression
 
 
@@ -242,50 +237,27 @@ def check_names(
         )  # fmt: skip
 
 
-def checked_size(
-    tree: ast.AST,
-    *,
-    where: str,
-    error: type[InputError] = ModelError,
-    random: bool,
-    sizes: Mapping[str, Size] | None = None,
-    derived: bool = False,
-) -> Size:
-    """Check the grammar of a syntax tree, and return its size.
-
-    Parameters
-    ----------
-    tree
-        The syntax tree of an expression.
-    where, random, error
-        See `parse_expression`.
-    sizes
-        The sizes of subexpressions, which Brian2 puts in place of their names.
-    derived
-        Whether Brian2 derived it from text that is within the limits: it has no size then.
+def check_grammar(
+    tree: ast.AST, *, where: str, error: type[InputError] = ModelError, random: bool
+) -> None:
+    """Reject a syntax tree with a construct that Brian2's expressions lack; see `parse_expression`.
 
     Raises
     ------
     InputError
-        (or `error`) If it contains a construct that Brian2's expressions lack, or is beyond a
-        limit.
+        (or `error`) If it contains one.
     """
-    return _Check(where, error, random, None if derived else sizes or {}).size(tree)
+    functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
+    _Check(where, error, functions).visit(tree)
 
 
 class _Check:
-    """Check of the grammar and the size of an expression; without `sizes` it has no size."""
+    """Check of the grammar of an expression."""
 
-    def __init__(
-        self, where: str, error: type[InputError], random: bool, sizes: Mapping[str, Size] | None
-    ) -> None:
-        self._where, self._error, self._sizes = where, error, sizes
-        self._functions = {**SUPPORTED, **(dict.fromkeys(RANDOM, 0) if random else {})}
-        self._deepest = _DEEPEST_DERIVED if sizes is None else DEEPEST
+    def __init__(self, where: str, error: type[InputError], functions: Mapping[str, int]) -> None:
+        self._where, self._error, self._functions = where, error, functions
 
-    def size(self, node: ast.AST, depth: int = 0) -> Size:
-        if depth > self._deepest:
-            raise self._refused("the expression is nested too deeply", hint="Name parts of it")
+    def visit(self, node: ast.AST) -> None:
         match node:
             case ast.Call():
                 self._check_call(node)
@@ -299,13 +271,8 @@ class _Check:
             case _:
                 what = "this is not part of Brian2's expressions"
                 raise self._refused(what, node, expected=_EXPECTED)
-        # Brian2 nests the operands of `and` and `or`, which Python lists.
-        depth += max(len(children) - 1, 1)
-        operands = [self.size(child, depth) for child in children]
-        try:
-            return Size() if self._sizes is None else measured(node, operands, self._sizes)
-        except ValueError as reason:
-            raise self._refused(str(reason), node) from None
+        for child in children:
+            self.visit(child)
 
     def _check_call(self, node: ast.Call) -> None:
         name = ast.unparse(node.func)
@@ -320,30 +287,13 @@ class _Check:
             arguments = f"{count or 'no'} argument{'s' if count != 1 else ''}"
             raise self._refused(f"{name}() takes {arguments}", node)
 
-    def _refused(self, what: str, node: ast.AST | None = None, **more: str | None) -> InputError:
-        found = None if node is None else _written(node)
-        return self._error(what, where=self._where, found=found, **more)
+    def _refused(self, what: str, node: ast.AST, **more: str | None) -> InputError:
+        return self._error(what, where=self._where, found=quoted(ast.unparse(node)), **more)
 
 
 def _is_known(node: ast.AST) -> bool:
     others = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
     return all(isinstance(other, (*_OPERATORS, ast.Load)) for other in others)
-
-
-def _written(node: ast.AST) -> str:
-    try:
-        return quoted(ast.unparse(node))
-    except ValueError:  # Python prints no integer of more than 4,300 digits
-        return "a number of thousands of digits"
-
-
-def check_length(text: str, *, where: str, error: type[InputError] = ModelError) -> None:
-    """Reject a text that is too long."""
-    if len(text) > LONGEST_TEXT:
-        raise error(
-            "the text is too long", where=where, expected=f"at most {LONGEST_TEXT:,} characters",
-            found=f"{len(text):,}",
-        )  # fmt: skip
 
 
 def quoted(text: str) -> str:

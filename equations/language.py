@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from brian2.core.base import BrianObjectException
-from brian2.equations.equations import (
-    EQUATIONS,
-    SUBEXPRESSION,
-    Equations,
-)
+from brian2.equations.equations import EQUATIONS, Equations
 from pyparsing import ParseException
 
-from bioae.equations.expressions import checked_size, parse_expression
-from bioae.equations.limits import MOST_EQUATIONS, Size
+from bioae.equations.expressions import parse_expression
 from bioae.equations.model import NeuronModel
 from bioae.equations.names import check_name
-from bioae.errors import ModelError
 
 
 def declared_equations(model: NeuronModel) -> Equations:
@@ -26,14 +19,14 @@ def declared_equations(model: NeuronModel) -> Equations:
     Raises
     ------
     ModelError
-        If one is beyond a limit (`bioae.equations.limits`): Brian2 evaluates some of their text.
+        If one has a construct that Brian2's expressions lack.
     Exception
         Brian2's, of many kinds, if the text cannot be parsed.
     """
     where = f"{model.name}.toml, equations"
-    parsed = parsed_equations(model)
-    texts = {each["identifier"]: each["expression"] for each in parsed if "expression" in each}
-    _check_sizes(texts, {e["identifier"] for e in parsed if e.get_name() == SUBEXPRESSION}, where)
+    for each in parsed_equations(model):
+        if "expression" in each:
+            parse_expression(each["expression"], where=where, random=True)
     return Equations(model.equations)  # which says what is wrong, if nothing could be parsed
 
 
@@ -43,40 +36,17 @@ def parsed_equations(model: NeuronModel) -> list[Any]:
     Raises
     ------
     ModelError
-        If a name is reserved, a unit is no expression, or there are too many.
+        If a name is reserved, or a unit is no expression.
     """
     where = f"{model.name}.toml, equations"
     try:
         parsed = [*EQUATIONS.parse_string(model.equations, parse_all=True)]
     except ParseException:
         return []
-    if len(parsed) > MOST_EQUATIONS:
-        raise ModelError(
-            "there are too many equations", where=where, expected=f"at most {MOST_EQUATIONS}",
-            found=str(len(parsed)),
-        )  # fmt: skip
     for each in parsed:
         check_name(each["identifier"], where=where)
         parse_expression(each["unit"], where=f"{where}, unit of {each['identifier']}")
     return parsed
-
-
-def _check_sizes(texts: dict[str, str], subexpressions: set[str], where: str) -> None:
-    """Measure equations with all subexpressions substituted."""
-    parsed = {
-        name: parse_expression(text, where=where, random=True) for name, text in texts.items()
-    }
-    needed = {name: each.names & subexpressions for name, each in parsed.items()}
-    sizes: dict[str, Size] = {}
-    try:
-        order = [*TopologicalSorter(needed).static_order()]
-    except CycleError:
-        return  # Brian2 names the circle
-    for name in order:
-        size = checked_size(parsed[name].tree, where=where, random=True, sizes=sizes)
-        if name in subexpressions:
-            # Brian2 keeps the name where it evaluates no constants.
-            sizes[name] = size._replace(value=None)
 
 
 def complaint(error: BaseException) -> str:

@@ -142,7 +142,7 @@ class Probe:
         return assignment._replace(value=Expression(text))
 
     def _assignments(self, code: str) -> list[Assignment]:
-        return [*parse_assignments(self._named(code), where="abstract code", derived=True)]
+        return [*parse_assignments(self._named(code), where="abstract code")]
 
     def _refractoriness(self) -> str:
         with self._asking("refractory"):
