@@ -306,7 +306,7 @@ def learn(
     """
     from bioae.checks import whole
     from bioae.networks.artefact import network_of
-    from bioae.networks.plasticity import check_held
+    from bioae.networks.plasticity import modulators
     from bioae.networks.teaching import Teaching
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
@@ -328,7 +328,7 @@ def learn(
     )
     engine = replace(engine_of(start, backend), carried={} if before is None else before.carried)
     presented = Presentations.of(start.config, data, seed=seed, **options)
-    values = check_held(start.config.placed, held, len(presented))
+    values = modulators(start.config, held, presented)
     return learned_from(
         engine, presented,
         held=values, updates=updates, before=0 if before is None else before.presentations,

@@ -27,6 +27,9 @@ PICTURE = Path(__file__).resolve().parent / "images" / "learning-windows.svg"
 RATES, PAIRS, APART_MS = (1, 2, 5, 10, 20, 30, 40, 50), 60, 10
 
 
+#: The rules that read nothing of their target's neuron.
+ALONE = [name for name in available_synapses() if not load_synapse(name).reads_neuron]
+
 #: The rules that are compared by rate.
 BY_RATE = ("stdp_pair", "stdp_triplet")
 
@@ -42,7 +45,7 @@ def main() -> None:
 def numbers() -> dict[str, Any]:
     """Compute the windows, and the changes by rate, of all shipped models."""
     intervals = np.linspace(-100, 100, 81)
-    models = {name: load_synapse(name) for name in available_synapses()}
+    models = {name: load_synapse(name) for name in ALONE}
     return {
         "intervals_ms": intervals.tolist(),
         "window": {name: _rounded(learning_window(m, intervals)) for name, m in models.items()},

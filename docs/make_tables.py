@@ -20,6 +20,7 @@ from bioae.equations.synapses.model import (
     StructureTable,
     SynapseModel,
     SynapseStatements,
+    Target,
 )
 from bioae.networks import NetworkConfig
 from bioae.networks.decoders import (
@@ -93,6 +94,7 @@ _TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "timed": (TimedValues,),
     "synapse": (SynapseModel,),
     "side": (Side,),
+    "target": (Target,),
     "layer_sums": (LayerSums,),
     "learning": (LearningTable,),
     "statements": (SynapseStatements,),

@@ -9,10 +9,14 @@ import numpy as np
 
 from bioae.analysis import differing_spikes
 from bioae.datasets import Data
+from bioae.equations import available_synapses, load_synapse
 from bioae.equations.synapses.model import SynapseModel
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.simulation import Learned
+
+#: The shipped rules that read nothing of their target's neuron.
+ALONE = [name for name in available_synapses() if not load_synapse(name).reads_neuron]
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 40, 12, 9, 5
 

@@ -153,8 +153,18 @@ def _check_plastic(
             "graded input cannot teach, since it has no spikes", where=where,
             expected="an encoder of spikes, such as bernoulli", found=config.encoder.kind,
         )  # fmt: skip
-    if model.threshold is None and not (script and rule.synapse.on_post is None):
-        raise NetworkError("a layer that never fires cannot learn", where=where)
+    post = rule.post
+    fires = bool(rule.synapse.on_post or (post and (post.on_spike or post.psi)))
+    if model.threshold is None and fires:
+        raise NetworkError(
+            "a layer that never fires cannot learn by its spikes", where=where,
+            expected="a rule without `on_post`, and without `on_spike` and `psi` of [post]",
+        )  # fmt: skip
+    if post is not None and post.signals and config.clock != "common":
+        raise NetworkError(
+            "signals are sent back at once only where all windows begin together", where=where,
+            expected='clock = "common" in the network', found=config.clock,
+        )  # fmt: skip
     if script and model.inhibition is not None:
         raise NetworkError(
             "a rule in the order of a script adds to one variable", where=where,

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bioae.checks import array, instance
-from bioae.equations.arrays.functions import rounded
+from bioae.checks import array, instance, one_of
+from bioae.equations.arrays.compiling import compile_expression
+from bioae.equations.arrays.functions import array_functions, rounded
 from bioae.equations.synapses.lowering import lower_synapse
+from bioae.equations.synapses.model import TARGET
 from bioae.equations.synapses.numbers import persistent_start, usual_range, weight_bounds
-from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule
+from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.graph import Population
 from bioae.networks.placed_layer import PlacedLayer
+from bioae.networks.tasks import Classification
+from bioae.random import named_stream
+
+if TYPE_CHECKING:
+    from bioae.networks.config import NetworkConfig
+    from bioae.simulation.presentations import Presentations
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
@@ -60,6 +68,7 @@ def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) 
         for weights, rule in rules_of(placed).items():
             starts = persistent_start(rule, dt).items()
             values |= {f"{weights}_{name}": value for name, value in starts}
+        values |= random_start(placed, 0)
     values |= arrays
     for placed in layers:
         for name, slot in placed.slots.items():
@@ -160,14 +169,52 @@ class PlasticState:
                 )  # fmt: skip
 
 
-def check_rules(layers: Iterable[PlacedLayer], dt: float) -> None:
+def check_rules(layers: Sequence[PlacedLayer], dt: float) -> None:
     """Check that Brian2 accepts the rules of layers, and that intervals and bounds fit."""
+    rules = {name: rule for placed in layers for name, rule in rules_of(placed).items()}
+    for placed in layers:
+        outgoing = [
+            rules[each.name]
+            for other in layers
+            for each in other.projections
+            if each.source == placed.name and each.name in rules
+        ]
+        for rule in rules_of(placed).values():
+            _check_neuron(placed, rule, outgoing, last=placed is layers[-1])
     for placed in layers:
         _ = placed.slots
         for rule in rules_of(placed).values():
             rule.interval(dt)
             if not rule.in_script:  # whose weights may be anything
                 weight_bounds(rule, dt)
+
+
+def _check_neuron(placed: PlacedLayer, rule: Rule, outgoing: Iterable[Rule], *, last: bool) -> None:
+    """Reject numbers of the target's neuron that it does not have."""
+    post = rule.model.post
+    if post is None:
+        return
+    where = f"layer {placed.name!r}, synapse model {rule.model.name!r}"
+    numbers = {n for n, each in placed.program.states.items() if each.dtype == "float"}
+    for name in post.reads:
+        if name != TARGET:
+            one_of(name, f"{where}, reads", sorted(numbers), error=NetworkError)
+        elif not last:
+            raise NetworkError(
+                "only the last layer has targets of the task", where=where,
+                expected="the rule in the last layer",
+            )  # fmt: skip
+    for name in post.signals:
+        if not any(name in each.feedback for each in outgoing):
+            raise NetworkError(
+                f"no synapses from the layer send back {name!r}", where=where,
+                expected=f"a rule with [feedback] {name} in a projection from it",
+            )  # fmt: skip
+    if post.signals and rule.feedback:
+        raise NetworkError(
+            "a rule cannot send back signals in the step in which it receives some", where=where,
+            expected="`signals` or [feedback]",
+        )  # fmt: skip
 
 
 def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser: bool) -> None:
@@ -233,6 +280,54 @@ def check_held(
                 found=f"an array of the shape {numbers.shape}",
             )  # fmt: skip
     return values
+
+
+def modulators(
+    config: NetworkConfig, held: Held | None, presented: Presentations
+) -> dict[str, NDArray[np.float64]]:
+    """Return the modulators of the rules of a network, and the targets that they read.
+
+    Targets are (presentation, neuron), or (presentation, step, neuron) of a task in time.
+    """
+    values = check_held(config.placed, held, len(presented))
+    last = config.placed[-1]
+    if not any(rule.reads_target for rule in rules_of(last).values()):
+        return values
+    data, task = presented.data, config.task
+    known = np.asarray(task.target_of(data, config.steps), np.float64)
+    if isinstance(task, Classification):
+        known = (known[:, None] == np.arange(task.classes)).astype(np.float64)
+    known = known.reshape(len(data), config.steps if task.in_time else 1, -1)
+    if known.shape[-1] != last.size:
+        raise NetworkError(
+            "a rule reads the target of each neuron of the last layer",
+            where=f"layer {last.name!r}", expected=f"{known.shape[-1]} neurons",
+            found=str(last.size),
+        )  # fmt: skip
+    return values | {TARGET: np.repeat(known, presented.repeats, axis=0)}
+
+
+def random_start(placed: PlacedLayer, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Draw the persistent variables of synapses that rules start at random, by array name."""
+    functions, drawn = array_functions(np), {}
+    for weights, model in placed.synapses.items():
+        if not any("rand" in text for text in model.synapse.initial.values()):
+            continue
+        rule = lower_synapse(model)
+        for name, start in rule.random_start.items():
+            shape, array = placed.weight_shapes[weights], f"{weights}_{name}"
+            rng = named_stream(seed, "start", array)
+            values: dict[str, Any] = {
+                named("parameter", key): np.asarray(each) for key, each in rule.parameters.items()
+            }
+            for key, draw in start.draws.items():
+                values[key] = (
+                    rng.random(shape) if draw.distribution == "uniform" else rng.normal(size=shape)
+                )
+            drawn[array] = np.broadcast_to(
+                compile_expression(start.value, functions)(values), shape
+            ).astype(np.float64)
+    return drawn
 
 
 def _check_bounds(name: str, rule: Rule, weights: NDArray[np.float64], dt: float) -> None:

@@ -13,6 +13,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 from brian2.utils.stringtools import get_identifiers
 
 from bioae.equations.expressions import Expression, Statement, parse_expression
+from bioae.equations.grammar import RANDOM
 from bioae.equations.language import declared_equations
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.lowering.noise import Draws
@@ -28,11 +29,15 @@ from bioae.equations.synapses.model import (
     SynapseModel,
 )
 from bioae.equations.synapses.program import (
+    DISTANCE,
     ELAPSED,
     EVERY,
+    GAIN,
     SIDES,
+    TIME,
     Block,
     Exchange,
+    RandomStart,
     Rule,
     SideName,
     named,
@@ -75,6 +80,14 @@ class _Lowering:
         if layer is not None and layer.equations is not None:
             self.layer_equations = self.tables.parsed(layer.equations, "layer")
         self.late = Equations([])
+        post = model.post
+        #: The numbers of the target's neuron, by their names in ``[post]``.
+        self.neuron: dict[str, Expression] = {}
+        if post is not None:
+            reads = [*post.reads, *post.signals]
+            self.neuron = {name: Expression(named("neuron", name)) for name in reads}
+            for name in reads:
+                check_name(name, where=f"{self.where}, [post] reads")
 
     def rule(self) -> Rule:
         scope = Scope(self.where)
@@ -84,6 +97,10 @@ class _Lowering:
         for name in self.model.held:
             check_name(name, where=f"{self.where}, held")
             scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
+        if not self.script:
+            scope.add("t", Expression(TIME), second.dim, "t")
+        for name in self.neuron:
+            scope.add(f"{name}_post", self.neuron[name], DIMENSIONLESS, "[post] reads")
         every = self._every()
         if every is not None:
             scope.add("every", Expression(repr(every)), second.dim, "[synapse] every")
@@ -92,6 +109,10 @@ class _Lowering:
             self._add_side(scope, side, program)
         sums, layer = self._layer(scope, traces.get("post"))
         variables, integrate = self._variables(scope)
+        feedback = {
+            name: scope.number(text, f"{self.where}, [feedback] {name}", unit=DIMENSIONLESS)
+            for name, text in self.model.feedback.items()
+        }
         scope.draws = draws = Draws()
         blocks = self._blocks(scope, integrate, variables, every)
         if self.script and draws.by_name:
@@ -100,7 +121,8 @@ class _Lowering:
         return Rule(
             self.model, traces, {name: float(value) for name, value in self.values.items()},
             sums, layer, variables, integrate, **blocks, every=every,
-            draws=draws.by_name, structure=self._structure(scope, variables),
+            draws=draws.by_name, feedback=feedback, random_start=self._random_start(),
+            structure=self._structure(scope, variables),
         )  # fmt: skip
 
     def _blocks(
@@ -180,8 +202,29 @@ class _Lowering:
         new = inner.number(table.new_weight, f"{where} new_weight", unit=DIMENSIONLESS)
         return Exchange(score, new, inner.draws.by_name)
 
+    def _random_start(self) -> dict[str, RandomStart]:
+        """Return the initial values of persistent variables that are random."""
+        starts = {}
+        for name, text in self.model.synapse.initial.items():
+            if not _is_random(text):
+                continue
+            where = f"{self.where}, [synapse] initial {name}"
+            if name not in self.model.persistent:
+                raise ModelError(
+                    "only persistent variables start at random", where=where, found=text,
+                    hint=f'Add it: persistent = ["{name}"]',
+                )  # fmt: skip
+            scope = self._parameter_scope()
+            scope.draws = Draws()
+            value = scope.number(self.tables.expression(text, f"[synapse] initial {name}").text,
+                                 where, unit=DIMENSIONLESS)  # fmt: skip
+            starts[name] = RandomStart(value, scope.draws.by_name)
+        return starts
+
     def _every(self) -> float | None:
         every = self.model.synapse.every
+        if every is not None and every.strip() == "dt":
+            return 0.0
         where = f"{self.where}, [synapse] every"
         return None if every is None else time_in_seconds(every, where=where, error=ModelError)
 
@@ -190,11 +233,13 @@ class _Lowering:
         traces: dict[SideName, Program] = {}
         for name in SIDES:
             side = getattr(self.model, name)
-            if side is None:
+            if side is None or side.equations is None:
                 continue
             equations = self.tables.parsed(side.equations, name)
             if name == "post":
                 equations = self._without_late(equations)
+                if not equations and self.late and not side.on_spike:
+                    continue
             traces[name] = self._program(
                 name, equations, method=side.method, initial=side.initial, on_spike=side.on_spike
             )
@@ -211,9 +256,9 @@ class _Lowering:
         return without_firing(program)
 
     def _without_late(self, equations: Equations) -> Equations:
-        """Keep the subexpressions that depend on the layer or on modulators; return the others."""
+        """Keep subexpressions of the layer, modulators and the neuron; return the others."""
         sums = () if self.model.layer is None else self.model.layer.sum
-        found = {*self.model.held, *sums, *self.layer_equations}
+        found = {*self.model.held, *sums, *self.layer_equations, *self.neuron, "psi", "t"}
         late: list[SingleEquation] = []
         for each in equations.ordered:
             if each.type == SUBEXPRESSION and each.identifiers & found:
@@ -270,7 +315,7 @@ class _Lowering:
         Their names, and those of the target's subexpressions of them, are added to the scope.
         """
         layer = self.model.layer or LayerSums()
-        if layer.sum and post is None:
+        if layer.sum and post is None and not self.neuron:
             raise ModelError(
                 "sums over the target's layer need its traces", where=f"{self.where}, [layer] sum",
                 expected="a table [post]",
@@ -281,7 +326,11 @@ class _Lowering:
             for name, expression in self._side_scope("post", post).items():
                 traces.add(name, expression, declared[name].dim, "[post]")
             traces.conditions |= _conditions("post", post)
+        for name, expression in self.neuron.items():
+            traces.add(name, expression, DIMENSIONLESS, "[post] reads")
         whole = traces.copy()
+        whole.add("t", Expression(TIME), second.dim, "t")
+        self._add_psi(scope, whole)
         for name in self.model.held:
             whole.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
         sums: dict[str, Expression] = {}
@@ -297,6 +346,19 @@ class _Lowering:
         for name, expression in whole.add_subexpressions(self.late, "[post] equations").items():
             scope.add(f"{name}_post", expression, self.late[name].dim, "[post]")
         return sums, tuple(statements)
+
+    def _add_psi(self, scope: Scope, whole: Scope) -> None:
+        """Let statements and subexpressions of the target name the neuron's spike derivative."""
+        post = self.model.post
+        if post is None or post.psi is None:
+            return
+        inner, key = self._parameter_scope(), "[post] psi"
+        inner.add("distance", Expression(named("neuron", DISTANCE)), DIMENSIONLESS, key)
+        text = self.tables.expression(post.psi, key).text
+        profile = inner.number(text, f"{self.where}, {key}", unit=DIMENSIONLESS)
+        psi = Expression(f"({profile})*{named('neuron', GAIN)}")
+        whole.add("psi", psi, DIMENSIONLESS, key)
+        scope.add("psi_post", psi, DIMENSIONLESS, key)
 
     def _layer_statements(self, inner: Scope, others: Iterable[Scope]) -> list[Statement]:
         """Return the statements of the layer's numbers, and add these to other scopes."""
@@ -316,7 +378,8 @@ class _Lowering:
             return None, Block()
         equations = self.tables.parsed(code.equations, "synapse")
         method = "exact" if self.script and equations.diff_eq_names else code.method
-        program = self._program("synapse", equations, method=method, initial=code.initial)
+        fixed = {n: text for n, text in code.initial.items() if not _is_random(text)}
+        program = self._program("synapse", equations, method=method, initial=fixed)
         known = {n: Expression(named("constant", n)) for n in program.parameters}
         known["dt"] = Expression(ELAPSED if self.script else named("constant", "dt"))
         for name, value in program.constants.items():
@@ -341,6 +404,10 @@ class _Lowering:
             if each.target in program.states:
                 results[each.target] = target
         return program, Block(tuple(statements), results)
+
+
+def _is_random(text: str) -> bool:
+    return not RANDOM.isdisjoint(get_identifiers(text))
 
 
 def _conditions(side: SideName, program: Program) -> set[str]:

@@ -16,6 +16,9 @@ WEIGHT = "w"
 #: The name of the connections that exist, in scores, and after that of the weights in arrays.
 CONNECTED = "connected"
 
+#: The name, among the numbers of the target, of that of the network's task.
+TARGET = "target"
+
 #: The name, in the statements of a rule of a script, of the amount that a spike adds.
 DELIVERED = "input"
 
@@ -25,6 +28,7 @@ BLOCKS = ("on_pre", "on_post", "regularly")
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 _Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
+_Names = Annotated[tuple[_Name, ...], Strict(False)]
 
 
 class _Code(Table):
@@ -41,7 +45,7 @@ class _Code(Table):
 class Side(_Code):
     """The traces of one side of a synapse: variables of each pre- or postsynaptic neuron."""
 
-    equations: _Text = Field(min_length=1, description="Brian2 equations of the traces")
+    equations: _Text | None = Field(None, description="Brian2 equations of the traces")
     on_spike: _Text | None = Field(
         None, description="Brian2 statements, run for each spike of the neuron once all synapses "
         "have learned from it",
@@ -53,13 +57,37 @@ class Side(_Code):
         default_factory=dict, description="the traces' values as a presentation starts; default: 0"
     )
 
+    @model_validator(mode="after")
+    def _has_equations(self) -> Side:
+        alone = not any(getattr(self, key, None) for key in ("reads", "signals", "psi"))
+        if self.equations is None and (alone or self.on_spike or self.method or self.initial):
+            raise ValueError("`equations` of the traces are missing")
+        return self
+
+
+class Target(Side):
+    """The traces of the target, and the numbers of its neuron that a rule reads."""
+
+    reads: _Names = Field(
+        (), max_length=MOST_NAMES, description="variables of the neuron, and `target`, the "
+        "task's target of the neuron in each step: `NAME_post` in statements",
+    )  # fmt: skip
+    signals: _Names = Field(
+        (), max_length=MOST_NAMES, description="numbers that synapses from the target to others "
+        "send back by their `feedback`, summed over these: `NAME_post` in statements",
+    )  # fmt: skip
+    psi: _Text | None = Field(
+        None, description="the profile of the spike derivative `psi_post`, an expression of "
+        "`distance`, the neuron's distance to threshold in units of its scale, and parameters",
+    )  # fmt: skip
+
 
 class LayerSums(_Code):
     """Numbers that all neurons of the target's layer have in common."""
 
     sum: _Table = Field(
         default_factory=dict, description="sums over the target's neurons, by name: an expression "
-        "of its traces each",
+        "of its traces and of what `reads` names each",
     )  # fmt: skip
     equations: _Text | None = Field(
         None, description="Brian2 subexpressions of these sums, modulators and parameters"
@@ -78,7 +106,7 @@ class SynapseStatements(_Code):
     )
     initial: _Table = Field(
         default_factory=dict, description="the variables' values as a presentation starts; "
-        "default: 0",
+        "default: 0. Those of persistent variables may be random, such as `randn()`",
     )  # fmt: skip
     on_pre: _Text | None = Field(
         None, description="statements, run for each spike that arrives, after it was delivered"
@@ -91,8 +119,9 @@ class SynapseStatements(_Code):
         "and before that at the interval `every`",
     )  # fmt: skip
     every: _Text | None = Field(
-        None, description="the interval of `regularly`, a time; in its statements `every` is the "
-        "time since it ran before, which is shorter as the presentation ends",
+        None, description="the interval of `regularly`, a time, or `dt` for each step; in its "
+        "statements `every` is the time since it ran before, which is shorter as the presentation "
+        "ends",
     )  # fmt: skip
 
     @model_validator(mode="after")
@@ -157,7 +186,7 @@ class SynapseModel(TomlModel):
 
     description: _Text = Field(description="a description of the rule in one line")
     reference: _Text = Field("", description="the source of the rule")
-    held: Annotated[tuple[_Name, ...], Strict(False)] = Field(
+    held: _Names = Field(
         (), max_length=MOST_NAMES, description="numbers that the user gives for each presentation, "
         "such as a reward, by name",
     )  # fmt: skip
@@ -166,7 +195,7 @@ class SynapseModel(TomlModel):
         "delivered first, or `on_pre` delivers its spike among its statements, as in a Brian2 "
         "script",
     )  # fmt: skip
-    persistent: Annotated[tuple[_Name, ...], Strict(False)] = Field(
+    persistent: _Names = Field(
         (), max_length=MOST_NAMES, description="variables that presentations do not reset, by "
         "their names in statements: of traces, `NAME_pre` and `NAME_post`, and of synapses",
     )  # fmt: skip
@@ -175,9 +204,16 @@ class SynapseModel(TomlModel):
         "spikes of a script add to several variables: none of them is normalised or trained",
     )  # fmt: skip
     pre: Side | None = Field(None, description="traces of the source, `NAME_pre` in statements")
-    post: Side | None = Field(None, description="traces of the target, `NAME_post` in statements")
+    post: Target | None = Field(
+        None, description="traces of the target, and numbers of its neuron, `NAME_post` in "
+        "statements",
+    )  # fmt: skip
     layer: LayerSums | None = Field(None, description="sums over the target's layer")
     synapse: SynapseStatements = Field(description="the statements that change the weight")
+    feedback: _Table = Field(
+        default_factory=dict, description="numbers that synapses send back to their source, summed "
+        "over its targets, by name: an expression like those of statements each",
+    )  # fmt: skip
     structure: StructureTable | None = Field(
         None,
         description="structural plasticity: the connections that exist, and their exchange; "
@@ -194,12 +230,18 @@ class SynapseModel(TomlModel):
 
     @model_validator(mode="after")
     def _one_by_one(self) -> SynapseModel:
-        keys = ("pre", "post", "layer", "structure", "held")
+        keys = ("pre", "post", "layer", "structure", "held", "feedback")
         found = [key for key in keys if getattr(self, key)]
         found += ["regularly"] if self.synapse.regularly is not None else []
         if self.timing == "script" and found:
             raise ValueError(f'`{found[0]}` needs timing = "phases": all variables are of synapses')
         return self
+
+    @property
+    def reads_neuron(self) -> bool:
+        """True if it reads numbers of its target's neuron, which single synapses do not have."""
+        post = self.post
+        return post is not None and bool(post.reads or post.signals or post.psi)
 
     @property
     def persistent_variables(self) -> dict[str, tuple[str, str]]:

@@ -19,13 +19,13 @@ from bioae.errors import ModelError
 def rule_numbers(rule: Rule, dt: float) -> dict[str, NDArray[np.float64]]:
     """Return parameters, and the constants of a time step in seconds, by the names of `named`."""
     values = {named("parameter", n): np.asarray(v) for n, v in rule.parameters.items()}
+    values[named("constant", "dt")] = np.asarray(dt)
     if rule.every is not None:
-        values[EVERY] = np.asarray(rule.every)
+        values[EVERY] = np.asarray(rule.every or dt)
     if rule.variables is None:
         return values
     own = default_parameters(rule.variables)
     own |= constant_values(rule.variables, own, dt=dt, n=1)
-    own["dt"] = np.asarray(dt)
     return values | {named("constant", n): v.reshape(-1)[0] for n, v in own.items()}
 
 

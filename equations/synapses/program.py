@@ -12,7 +12,7 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.operators import inexact
 from bioae.equations.program import Draw, Program, Statements
-from bioae.equations.synapses.model import BLOCKS, DELIVERED, WEIGHT, SynapseModel
+from bioae.equations.synapses.model import BLOCKS, DELIVERED, TARGET, WEIGHT, SynapseModel
 from bioae.errors import ModelError
 
 SideName = str
@@ -36,8 +36,9 @@ def named(kind: str, name: str) -> str:
     Parameters
     ----------
     kind
-        A side for its trace, ``"synapse"`` for a variable of a synapse, ``"layer"`` for a number of
-        the target's layer, ``"held"``, ``"parameter"``, or ``"constant"`` of a time step.
+        A side for its trace, ``"neuron"`` for a number of the target's neuron, ``"synapse"`` for a
+        variable of a synapse, ``"layer"`` for a number of the target's layer, ``"held"``,
+        ``"parameter"``, or ``"constant"`` of a time step.
     name
         The name in the model.
     """
@@ -46,6 +47,13 @@ def named(kind: str, name: str) -> str:
 
 #: The time since `regularly` ran before, which its statements call `every`.
 EVERY = named("constant", "every")
+
+#: The time in the target's window.
+TIME = named("constant", "t")
+
+#: Numbers of the target's neuron: its distance to threshold in units of its scale, and the
+#: reciprocal of the scale, 0 while the neuron is refractory.
+DISTANCE, GAIN = "psi_distance", "psi_gain"
 
 #: The time since a synapse was brought up to date before, in a rule of a script.
 ELAPSED = named("constant", "elapsed")
@@ -116,6 +124,14 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class RandomStart:
+    """A random initial value: an expression of parameters and draws, by their names in it."""
+
+    value: Expression
+    draws: Mapping[str, Draw]
+
+
+@dataclass(frozen=True)
 class Rule:
     """A synapse model, lowered.
 
@@ -139,9 +155,13 @@ class Rule:
     on_pre, on_post, regularly
         Statements of a synapse.
     every
-        The interval of `regularly` in seconds; None: only as the presentation ends.
+        The interval of `regularly` in seconds; 0: each step; None: only as the presentation ends.
     draws
         The random numbers that statements of synapses draw, by their names in them.
+    feedback
+        Numbers that synapses send back to their source, by name: an expression of a synapse each.
+    random_start
+        Initial values of persistent variables of synapses that are random, by name.
     structure
         Structural plasticity; None if all connections exist, always.
     """
@@ -158,6 +178,8 @@ class Rule:
     regularly: Block
     every: float | None
     draws: Mapping[str, Draw]
+    feedback: Mapping[str, Expression] = field(default_factory=dict)
+    random_start: Mapping[str, RandomStart] = field(default_factory=dict)
     structure: Exchange | None = None
 
     @property
@@ -167,9 +189,35 @@ class Rule:
         return {name: block for name in names if (block := getattr(self, name))}
 
     @property
+    def neuron(self) -> tuple[str, ...]:
+        """The numbers of the target's neuron that it reads, by their names in `named`."""
+        post = self.model.post
+        if post is None:
+            return ()
+        return (*post.reads, *post.signals, *((DISTANCE, GAIN) if post.psi is not None else ()))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The numbers that synapses from its target send back."""
+        return () if self.model.post is None else self.model.post.signals
+
+    @property
+    def reads_target(self) -> bool:
+        """True if it reads the targets of the network's task."""
+        return TARGET in self.neuron
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The variables of a synapse other than its weight."""
         return () if self.variables is None else tuple(self.variables.states)
+
+    def check_alone(self) -> None:
+        """Reject a rule that reads its target's neuron, where there is none (ModelError)."""
+        if self.model.reads_neuron:
+            raise ModelError(
+                "the rule reads its target's neuron, and runs in networks only",
+                where=f"{self.model.name}.toml, [post]", hint="Run it with bioae.learn",
+            )  # fmt: skip
 
     @property
     def in_script(self) -> bool:
@@ -213,8 +261,8 @@ class Rule:
         ModelError
             If it is not a whole number of steps.
         """
-        if self.every is None:
-            return None
+        if not self.every:
+            return None if self.every is None else 1
         steps = round(self.every / dt)
         if steps < 1 or abs(self.every / dt - steps) > 1e-6:
             raise ModelError(
@@ -234,9 +282,21 @@ class Rule:
         dt
             The time step in seconds.
         """
-        if self.every is not None and steps == self.interval(dt):
+        if self.every and steps == self.interval(dt):
             return self.every  # which a product would round
         return steps * dt
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that it reads, see `named`."""
+        return frozenset(name for value in self._values for name in value.names)
+
+    @property
+    def _values(self) -> tuple[Expression, ...]:
+        """The expressions of statements, sums and feedback."""
+        blocks = (each.value for block in self.blocks.values() for each in block.statements)
+        layer = (each.value for each in self.layer)
+        return (*blocks, *layer, *self.sums.values(), *self.feedback.values())
 
     @property
     def reproducible(self) -> bool:
@@ -246,9 +306,6 @@ class Rule:
     @property
     def inexact(self) -> tuple[str, ...]:
         """The functions whose last bit depends on the library, such as ``exp``."""
-        own = [each.value for block in self.blocks.values() for each in block.statements]
-        own += [each.value for each in self.layer]
-        own += self.sums.values()
-        nodes = (node for value in own for node in ast.walk(value.tree))
+        nodes = (node for value in self._values for node in ast.walk(value.tree))
         found = {name for node in nodes if (name := inexact(node)) is not None}
         return tuple(sorted(found.union(*(each.inexact for each in self.traces.values()))))

@@ -18,13 +18,15 @@ from bioae.equations.quantities import time_in_seconds
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.model import WEIGHT, SynapseModel
 from bioae.equations.synapses.numbers import rule_numbers, rule_start, usual_range, weight_bounds
-from bioae.equations.synapses.program import EVERY, Rule, named
+from bioae.equations.synapses.program import EVERY, TIME, Rule, named
 from bioae.errors import InputError
 
 Numbers = NDArray[np.float64]
 
 _DRAWS = 100
 """The synapses over which the window of a rule with random numbers is averaged."""
+
+_DT = named("constant", "dt")
 
 _MOST_STEPS = 100_000
 """The longest interval of a learning window, in time steps."""
@@ -71,6 +73,7 @@ def weight_changes(
     """
     rule = lower_synapse(model)
     rule.check_phases()
+    rule.check_alone()
     fired = {
         side: array(spikes, f"{side} does not fit", least=0, most=1).astype(bool)
         for side, spikes in (("pre", pre), ("post", post))
@@ -241,7 +244,7 @@ class _Synapses:
         """Run the blocks, each where its condition holds."""
         known = self._known
         known.update(traces)
-        known[EVERY] = np.asarray(elapsed)
+        known[EVERY], known[TIME] = np.asarray(elapsed), known[_DT] * step
         for name, each in self._rule.draws.items():
             stream = np.random.default_rng([step, each.call])
             draw = stream.random if each.distribution == "uniform" else stream.standard_normal

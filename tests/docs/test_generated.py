@@ -27,7 +27,7 @@ import bioae
 from bioae import analysis
 from bioae.analysis import plots
 from bioae.cli.demo_report import RUNS
-from bioae.equations import available, available_synapses, load_neuron
+from bioae.equations import available, load_neuron
 from bioae.equations.grammar import SUPPORTED
 from bioae.equations.lowering.checks import methods
 from bioae.networks import trained
@@ -95,7 +95,7 @@ def test_pages_of_models() -> None:
     assert {path.stem for path in (DOCS / "models").iterdir()} == set(pages)
     for name, content in pages.items():
         assert rows(content) == rows(text(f"docs/models/{name}.md")), "run docs/make_models.py"
-    assert set(make_synapses.numbers()["window"]) == set(available_synapses())
+    assert set(make_synapses.numbers()["window"]) == set(make_synapses.ALONE)
 
 
 @pytest.mark.slow

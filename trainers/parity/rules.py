@@ -139,6 +139,7 @@ def rule_parity(
         If no input makes half of the neurons fire, or the rule runs in Brian2 only.
     """
     lower_synapse(model).check_phases()
+    lower_synapse(model).check_alone()
     target = known_target(target, BRIAN2_TARGETS)
     size = checked_size(size, {"neurons": 40, "steps": 50, "examples": 20}, neurons=4)
     whole(seed, "the seed", most=MAX_SEED)

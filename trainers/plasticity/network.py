@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bioae.errors import InputError
+from bioae.errors import InputError, NetworkError
 from bioae.networks.network import Network
 from bioae.networks.plasticity import PlasticState, rules_of
 from bioae.simulation.backend import Dtype
@@ -48,6 +48,12 @@ class NetworkLearner(Learner):
         for placed in network.config.placed:
             for rule in rules_of(placed).values():
                 rule.check_phases()
+                if rule.model.reads_neuron:
+                    raise NetworkError(
+                        "rules that read their target's neuron learn in Brian2 only",
+                        where=f"synapse model {rule.model.name!r}",
+                        expected="cpp_standalone, cython or numpy", found="torch",
+                    )  # fmt: skip
         self._config, self._batch = network.config, updates.batch_size
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()

@@ -19,7 +19,7 @@ from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.networks.plasticity import PlasticState, check_held
+from bioae.networks.plasticity import PlasticState, modulators
 from bioae.networks.teaching import Teaching
 from bioae.runs.checkpoint import Arrays, arrays_of
 from bioae.runs.folder import MODEL
@@ -173,7 +173,7 @@ class RuleTrainer(Trainer):
             engine,
             presented,
             settings.checkpoint,
-            held=check_held(self.config.network.placed, settings.held, len(presented)),
+            held=modulators(self.config.network, settings.held, presented),
             updates=Updates(settings.batch_size, optimiser, self.moments, teaching),
             before=self.presentations[0],
         )

@@ -21,7 +21,7 @@ from bioae.errors import DataError, InputError, TargetError
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import Held, PlasticState, check_held, rules_of
+from bioae.networks.plasticity import Held, PlasticState, modulators, rules_of
 from bioae.networks.schedule import Timing
 from bioae.networks.teaching import Teaching
 from bioae.noise import population_number
@@ -146,6 +146,9 @@ class BrianNetwork(Shown):
         self.states = self._states(record or {})
         self.synapses: dict[str, AnySynapses] = {}
         self._under_way: list[SpikesUnderWay] = []
+        for placed in learners:
+            for rule in rules_of(placed).values():
+                self.populations[placed.name].add_numbers(rule)
         for placed in config.placed:
             self.synapses |= self._pathways(placed, arrays[placed.name], rules)
         if self.teaching.repeat is not None:
@@ -306,7 +309,7 @@ class BrianNetwork(Shown):
                 where="held",
                 hint="Build it to learn: build(network, presentations, learning=True)",
             )
-        numbers = check_held(config.placed, held, len(checked)) if self.learning else {}
+        numbers = modulators(config, held, checked) if self.learning else {}
         self.presented = checked
         self.set_input(checked)
         for group, name, values in self._lesson(len(checked), numbers):
@@ -483,8 +486,11 @@ class BrianNetwork(Shown):
             )
             for side, program in rule.traces.items()
         }  # fmt: skip
-        learned = self.state.get(name, "synapse")
-        return PlasticSynapses(pathway, rule, source, target, traces=traces, learned=learned)
+        learned, config = self.state.get(name, "synapse"), self.source.config
+        return PlasticSynapses(
+            pathway, rule, source, target, traces=traces, learned=learned,
+            points=config.steps if config.task.in_time else 1,
+        )  # fmt: skip
 
     def _name(self, layer: str, part: str = "neurons") -> str:
         """Return an object's name; no layer's name has `__` in it, so the two never collide."""

@@ -11,10 +11,11 @@ from brian2 import NeuronGroup
 from numpy.typing import NDArray
 
 from bioae.arithmetic import brian2_arithmetic
+from bioae.equations.expressions import Statement
 from bioae.equations.program import INHIBITION, input_to
-from bioae.equations.synapses.model import CONNECTED, WEIGHT
+from bioae.equations.synapses.model import CONNECTED, TARGET, WEIGHT
 from bioae.equations.synapses.numbers import rule_numbers, rule_start
-from bioae.equations.synapses.program import EVERY, SIDES, Block, Rule, SideName, named
+from bioae.equations.synapses.program import EVERY, SIDES, TIME, Block, Rule, SideName, named
 from bioae.noise import pathway_number
 from bioae.noise.brian import brian2_functions
 from bioae.simulation.brian2_internals.groups import TemplateGroup
@@ -34,6 +35,10 @@ from bioae.simulation.objects.traces import Traces
 #: The variable that is 1 for connections that exist, and 0 for others. Its numbers are those of
 #: weights, for compilers to vectorise the choice between two of them.
 _CONNECTED = "_connected"
+
+#: Targets of the network's task: those of the step (target), and all (presentation, step, target).
+_TARGET = f"_array_{named('neuron', TARGET)}"
+_TARGETS = "_all_targets"
 
 _COPIES = (Path(__file__).with_name("templates") / "weight_copies.h").read_text(encoding="utf-8")
 
@@ -55,6 +60,8 @@ class PlasticSynapses(TemplateGroup):
         The traces of either side, by side.
     learned
         The values from which a run starts, see `learned`. Weights are multiples of 2**-24.
+    points
+        The targets of the network's task in a presentation, by steps.
     """
 
     add_to_magic_network = True
@@ -69,6 +76,7 @@ class PlasticSynapses(TemplateGroup):
         *,
         traces: Mapping[SideName, Traces],
         learned: Mapping[str, NDArray[np.float64]],
+        points: int = 1,
     ) -> None:
         super().__init__(pathway.name)
         clock, projection = pathway.clock, pathway.projection
@@ -76,6 +84,7 @@ class PlasticSynapses(TemplateGroup):
         self.traces, self._separate = traces, pathway.separate_inhibition
         self.namespace = {**brian2_arithmetic(), **(brian2_functions() if rule.draws else {})}
         self._arrays = {WEIGHT: VARIABLE} | {each: f"{VARIABLE}_{each}" for each in rule.states}
+        self._points = points
         self._learned = {name: self._arrays.get(name, _CONNECTED) for name in learned}
         self._add_groups(input_to(projection.target))
         starts = rule_start(rule, clock.dt)
@@ -87,13 +96,14 @@ class PlasticSynapses(TemplateGroup):
         sums = {named("layer", each): value for each, value in rule.sums.items()}
         window, structural = clock.timing.learning(projection.lag), CONNECTED in learned
         code = {
-            "when": conditions(rule, " and ".join(pathway.conditions), window, clock),
+            "when": conditions(rule, " and ".join(pathway.conditions), window, clock, points),
             **code_of(rule, blocks, pathway_number(projection.number)),
         }
-        used = frozenset().union(*(each.reads for each in blocks.values()))
-        used |= {each for value in (*sums.values(), *(s.value for s in rule.layer))
-                 for each in value.names}  # fmt: skip
+        used = rule.names
+        read = {each for each in rule.feedback if named("neuron", each) in source.variables}
+        feedback = {named("feedback", each): rule.feedback[each] for each in sorted(read)}
         given = [named(s, n) for s, each in rule.traces.items() for n in each.states]
+        given += [named("neuron", name) for name in rule.neuron]
         given += [named("held", name) for name in rule.model.held]
         self._run_template(
             "plastic_synapses",
@@ -103,7 +113,7 @@ class PlasticSynapses(TemplateGroup):
             *self.traces.values(),
             clock=clock.clock,
             when="synapses",
-            order=-1,
+            order=-2 if feedback else -1,  # signals are complete when others read them
             needed_variables=[
                 *self._arrays.values(),
                 "_spikespace",
@@ -112,7 +122,8 @@ class PlasticSynapses(TemplateGroup):
                 *(["_negative"] if self._separate else []),
                 *([_CONNECTED] if structural else []),
                 *(_array(each) for each in given if each in used),
-                *(_array(each) for each in self._keys),
+                *(_array(each) for each in (*self._keys, *feedback)),
+                *([_TARGETS] if rule.reads_target else []),
             ],
             template_kwds={
                 "weight_variable": self.variables[VARIABLE],
@@ -131,6 +142,15 @@ class PlasticSynapses(TemplateGroup):
                 }
                 | {each: self.variables[_array(each)] for each in self._keys},
                 "sums": {each: self._read(value.names) for each, value in sums.items()},
+                "feedback": {
+                    name: {
+                        **self._block_options(Block((Statement(f"_of_{name}", value),))),
+                        "sent": self.variables[_array(name)],
+                    }
+                    for name, value in feedback.items()
+                },
+                "row_of_targets": self.variables.get(_TARGET) if rule.reads_target else None,
+                "all_targets": self.variables.get(_TARGETS),
                 "blocks": {key: self._block_options(each) for key, each in blocks.items()},
                 "weight": named("synapse", WEIGHT),
                 "numbered": bool(rule.draws),
@@ -177,12 +197,19 @@ class PlasticSynapses(TemplateGroup):
             values = np.zeros(self._clock_of.presentations, self._dtype)
             values[: len(held[name])] = held[name]
             arrays[_array(named("held", name))] = values
+        if self.rule.reads_target:
+            values = np.zeros(self.variables[_TARGETS].size, self._dtype)
+            values[: held[TARGET].size] = held[TARGET].ravel()
+            arrays[_TARGETS] = values
         return arrays
 
     def _add_groups(self, received: str) -> None:
         add, target = self.variables, self.target
         add.add_reference("_spikespace", self.source)
-        add.add_reference("_spikes_post", target, "_spikespace")
+        if "_spikespace" in target.variables:
+            add.add_reference("_spikes_post", target, "_spikespace")
+        else:
+            add.add_array("_spikes_post", size=len(target) + 1, dtype=np.int32, read_only=True)
         add.add_reference("_target", target, received)
         if self._separate:
             add.add_reference("_negative", target, INHIBITION)
@@ -194,6 +221,19 @@ class PlasticSynapses(TemplateGroup):
                 add.add_reference(_array(named(side, name)), group, name)
                 dtype = bool if state.dtype == "boolean" else self._dtype
                 add.add_auxiliary_variable(named(side, name), dtype=dtype)
+        for name in (named("neuron", each) for each in self.rule.neuron):
+            variable = name if name in target.variables else name.removeprefix(named("neuron", ""))
+            if _array(name) == _TARGET:
+                add.add_array(_TARGET, size=len(target), dtype=self._dtype)
+                size = self._clock_of.presentations * self._points * len(target)
+                add.add_array(_TARGETS, size=size, dtype=self._dtype)
+            else:
+                add.add_reference(_array(name), target, variable)
+            add.add_auxiliary_variable(name, dtype=self._dtype)
+        for name in self.rule.feedback:
+            sent = named("neuron", name)
+            if sent in self.source.variables:  # others read it
+                add.add_reference(_array(named("feedback", name)), self.source, sent)
 
     def _add_synapses(
         self, learned: Mapping[str, NDArray[np.float64]], start: Mapping[str, float]
@@ -224,6 +264,8 @@ class PlasticSynapses(TemplateGroup):
             name = named("held", each)
             add.add_array(_array(name), size=self._clock_of.presentations, dtype=self._dtype)
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
+        if TIME in rule.names:
+            add.add_auxiliary_variable(TIME, dtype=self._dtype, scalar=True)
         layer = [*(named("layer", each) for each in rule.sums), *(s.target for s in rule.layer)]
         for name in layer:
             add.add_auxiliary_variable(name, dtype=self._dtype, scalar=True)
@@ -254,11 +296,13 @@ class PlasticSynapses(TemplateGroup):
 
     def _read(self, names: frozenset[str]) -> dict[SideName, dict[str, Any]]:
         """Return the arrays of the traces that are read, by side and by their names in code."""
+        given = [(side, side, n) for side, each in self.rule.traces.items() for n in each.states]
+        given += [("post", "neuron", each) for each in self.rule.neuron]
         return {
             side: {
                 name: self.variables[_array(name)]
-                for each in (self.rule.traces[side].states if side in self.rule.traces else ())
-                if (name := named(side, each)) in names
+                for owner, kind, each in given
+                if owner == side and (name := named(kind, each)) in names
             }
             for side in SIDES
         }

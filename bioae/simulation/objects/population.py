@@ -19,6 +19,7 @@ from bioae.equations.expressions import Expression, Statement
 from bioae.equations.grammar import RESERVED_PREFIX
 from bioae.equations.program import BIASES, INHIBITION, INPUT, LAYER_SPIKES, Program, input_to
 from bioae.equations.quantities import physical_constants
+from bioae.equations.synapses.program import DISTANCE, GAIN, Rule, named
 from bioae.equations.timed_arrays import varying
 from bioae.networks.decoders import Decoder
 from bioae.networks.schedule import Timing
@@ -209,6 +210,33 @@ class Population(PresentedGroup):
         """The variables with the state in which a run ends, but for `learned` ones."""
         kept = [_start_name(name) for name in self._kept if name not in self._described.persistent]
         return (*kept, _FRESH, *(["_spikespace"] if "_spikespace" in self.variables else []))
+
+    def add_numbers(self, rule: Rule) -> None:
+        """Add the numbers of neurons that a rule reads and that the model does not have.
+
+        They are signals that synapses send back, and the distance to threshold before spikes.
+        """
+        names = set(rule.neuron) & {*rule.signals, DISTANCE, GAIN}
+        missing = {named("neuron", each) for each in names} - set(self.variables)
+        for name in sorted(missing):
+            self.variables.add_array(name, size=len(self))
+        sent = missing & {named("neuron", each) for each in rule.signals}
+        if sent:
+            code = "\n".join(f"{each} = 0" for each in sorted(sent))
+            self.run_regularly(
+                code, when="before_synapses", name=f"{self.name}__signals_{len(self.variables)}"
+            )
+        distance, gain = named("neuron", DISTANCE), named("neuron", GAIN)
+        if gain not in missing:
+            return
+        program = self._described.program
+        active = "int(not_refractory)" if program.refractory else "1.0"
+        lines = (
+            Statement(distance, Expression(f"({program.distance})/abs({program.scale})")),
+            Statement(gain, Expression(f"{active}/abs({program.scale})")),
+        )
+        code, name = _code(program, lines), f"{self.name}__distance"
+        skip_unit_checks(self.run_regularly(code, when="before_thresholds", name=name))
 
     def _arriving(self) -> tuple[str, ...]:
         separate = (INHIBITION,) if self._described.separate_inhibition else ()

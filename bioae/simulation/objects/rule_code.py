@@ -9,7 +9,7 @@ from brian2.utils.stringtools import word_substitute
 from bioae.arithmetic import rendered_statement
 from bioae.equations.expressions import Statement
 from bioae.equations.program import Draw
-from bioae.equations.synapses.program import EVERY, Block, Rule, named
+from bioae.equations.synapses.program import EVERY, TIME, Block, Rule, named
 from bioae.networks.schedule import LearningSteps
 from bioae.noise.brian import FUNCTIONS
 from bioae.simulation.objects.presentation_clock import (
@@ -26,7 +26,9 @@ from bioae.simulation.objects.presentation_clock import (
 SYNAPSE = "_synapse"
 
 
-def conditions(rule: Rule, delivers: str, window: LearningSteps, clock: PresentationClock) -> str:
+def conditions(
+    rule: Rule, delivers: str, window: LearningSteps, clock: PresentationClock, points: int
+) -> str:
     """Return statements of when spikes are delivered, and when the blocks of a rule run.
 
     Parameters
@@ -39,6 +41,8 @@ def conditions(rule: Rule, delivers: str, window: LearningSteps, clock: Presenta
         The steps in which the pathway learns.
     clock
         The presentation clock.
+    points
+        The targets of the network's task in a presentation, by steps.
     """
     step, interval = f"{STEP}_post", rule.interval(clock.dt)
     inside = f"{PRESENTATION}_post >= 0 and {PRESENTATION}_post < {LEARNED}"
@@ -57,26 +61,30 @@ def conditions(rule: Rule, delivers: str, window: LearningSteps, clock: Presenta
         f"_runs_on_post = {own}",
         f"_runs_regularly = {own} and {due}",
     ]
+    if TIME in rule.names:
+        lines.append(f"{TIME} = {step}*{clock.dt!r}")
+    if rule.reads_target:
+        lines.append(f"_point = _shown*{points} + clip({step}, 0, {points - 1})")
     if interval is not None:  # the time since `regularly` ran before
         rest = rule.elapsed(window.since(window.last, interval), clock.dt)
         last = f"int({step} == {window.last})"
         # Products with 0 and 1 keep all bits.
-        lines.append(f"{EVERY} = {rule.every!r}*(1 - {last}) + {rest!r}*{last}")
+        whole = rule.elapsed(interval, clock.dt)
+        lines.append(f"{EVERY} = {whole!r}*(1 - {last}) + {rest!r}*{last}")
     return "\n".join(lines)
 
 
 def code_of(rule: Rule, blocks: Mapping[str, Block], number: int) -> dict[str, str]:
-    """Return the code of the layer's numbers, of each block, and of the terms of each sum.
+    """Return the code of the layer's numbers, of blocks, and of the terms of sums and feedback.
 
     `number` is that of the synapses, see `bioae.noise.pathway_number`.
     """
     drawn = {name: _draw(each, number) for name, each in rule.draws.items()}
     code = {"layer": _code(rule.layer)}
     code |= {key: str(word_substitute(_code(b.statements), drawn)) for key, b in blocks.items()}
-    for each, value in rule.sums.items():
-        name = named("layer", each)
-        code[name] = _code([Statement(f"_of_{name}", value)])
-    return code
+    sums = {named("layer", each): value for each, value in rule.sums.items()}
+    sums |= {named("feedback", each): value for each, value in rule.feedback.items()}
+    return code | {n: _code([Statement(f"_of_{n}", value)]) for n, value in sums.items()}
 
 
 def _code(statements: Iterable[Statement]) -> str:

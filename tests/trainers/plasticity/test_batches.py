@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plastic_networks import HIDDEN, INPUTS, STEPS, network, signals, with_rules
+from plastic_networks import ALONE, HIDDEN, INPUTS, STEPS, network, signals, with_rules
 from refusals import refused
 
 from bioae import learn
 from bioae.datasets import Data
-from bioae.equations import available_synapses, load_synapse, with_devices
+from bioae.equations import load_synapse, with_devices
 from bioae.equations.synapses.changes import Change, change_of
 from bioae.equations.synapses.lowering import lower_synapse
 from bioae.equations.synapses.program import Block
@@ -52,7 +52,7 @@ def without_products(block: Block) -> Change | None:
 
 @pytest.mark.medium
 @pytest.mark.parametrize("optimiser", [None, "adam"])
-@pytest.mark.parametrize("rule", sorted({*available_synapses()} - SEQUENTIAL))
+@pytest.mark.parametrize("rule", sorted({*ALONE} - SEQUENTIAL))
 def test_products_of_matrices_are_the_sums_over_examples(
     rule: str, optimiser: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from plastic_networks import (
+    ALONE,
     HIDDEN,
     INPUTS,
     STEPS,
@@ -27,7 +28,7 @@ from bioae import learn
 from bioae.analysis import differing_spikes
 from bioae.api import build
 from bioae.datasets import Data
-from bioae.equations import available_synapses, load_synapse
+from bioae.equations import load_synapse
 from bioae.errors import InputError, NetworkError, TargetError
 from bioae.networks import Network, NetworkConfig
 from bioae.simulation import Backend, Learned
@@ -108,10 +109,7 @@ def test_brian2_written_by_hand_learns_the_same_weights() -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name == "bcpnn" else pytest.mark.slow)
-        for name in available_synapses()
-    ],
+    [pytest.param(name, marks=[] if name == "bcpnn" else pytest.mark.slow) for name in ALONE],
 )
 def test_rules_have_parity_on_another_neuron_model(name: str) -> None:
     report = bioae.parity(name, neuron="adex", neurons=16, steps=30, examples=4)

@@ -115,6 +115,10 @@
         {% for _name, _variable in held.items() %}
         const {{c_data_type(_variable.dtype)}} {{_name}} = {{get_array_name(_variable)}}[_shown];
         {% endfor %}
+        {% if row_of_targets %}
+        for (int32_t _j = 0; _j < {{targets}}; _j++)
+            {{get_array_name(row_of_targets)}}[_j] = {{get_array_name(all_targets)}}[_point*{{targets}} + _j];
+        {% endif %}
         {% for _name in sums %}
         {{_number}} {{_name}} = 0;
         {% endfor %}
@@ -130,6 +134,26 @@
         }
         {% endfor %}
         {{scalar_code['layer']|autoindent}}
+        {% for _name, _block in feedback.items() %}
+        {
+            {{scalar_code[_name]|autoindent}}
+            for (int32_t _i = 0; _i < _sources; _i++)
+            {
+                {{row(_block)}}
+                {{_number}} _total = 0;
+                for (int32_t _j = 0; _j < {{targets}}; _j++)
+                {
+                    {{loads(_block.post, '_j')}}
+                    {% for _own, _variable in _block.arrays.items() %}
+                    const {{c_data_type(_variable.dtype)}} {{_own}} = _row_{{_own}}[_j];
+                    {% endfor %}
+                    {{vector_code[_name]|autoindent}}
+                    _total += _of_{{_name}};
+                }
+                {{get_array_name(_block.sent)}}[_i] += _total;
+            }
+        }
+        {% endfor %}
         {% for _key, _block in blocks.items() %}
         if (_runs_{{_key}})
         {

@@ -8,6 +8,7 @@
     cdef int32_t _num_post = {{_spikes_post}}[{{targets}}]
     cdef int32_t _spike, _i, _j
     cdef size_t _at, _row
+    cdef {{_number}} _total
     _vectorisation_idx = 1
     {{scalar_code['when']|autoindent}}
     if _delivers:
@@ -34,6 +35,10 @@
         {% for _name, _variable in held.items() %}
         {{_name}} = {{get_array_name(_variable)}}[_shown]
         {% endfor %}
+        {% if row_of_targets %}
+        for _j in range({{targets}}):
+            {{get_array_name(row_of_targets)}}[_j] = {{get_array_name(all_targets)}}[_point*{{targets}} + _j]
+        {% endif %}
         {% for _name, _reads in sums.items() %}
         {{_name}} = 0
         {{scalar_code[_name]|autoindent}}
@@ -45,6 +50,25 @@
             {{_name}} += _of_{{_name}}
         {% endfor %}
         {{scalar_code['layer']|autoindent}}
+        {% for _name, _block in feedback.items() %}
+        {{scalar_code[_name]|autoindent}}
+        for _i in range(_sources):
+            _row = <size_t>_i*{{targets}}
+            _total = 0
+            {% for _own, _variable in _block.pre.items() %}
+            {{_own}} = {{get_array_name(_variable)}}[_i]
+            {% endfor %}
+            for _j in range({{targets}}):
+                {% for _own, _variable in _block.post.items() %}
+                {{_own}} = {{get_array_name(_variable)}}[_j]
+                {% endfor %}
+                {% for _own, _variable in _block.arrays.items() %}
+                {{_own}} = {{get_array_name(_variable)}}[_row + _j]
+                {% endfor %}
+                {{vector_code[_name]|autoindent}}
+                _total += _of_{{_name}}
+            {{get_array_name(_block.sent)}}[_i] += _total
+        {% endfor %}
     {% for _key, _block in blocks.items() %}
     if _runs_{{_key}}:
         {{scalar_code[_key]|autoindent}}
