@@ -179,26 +179,6 @@ def test_an_argument_that_does_not_fit_is_refused(case: tuple[Call, dict[str, An
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("call", "quoted"),
-    [
-        (lambda: NETWORK.with_delay((1 * ms, 3 * ms)), "delay"),
-        (lambda: NETWORK.with_delay(2), "delay"),
-        (lambda: NETWORK.with_background("x"), "background: "),
-        (lambda: NETWORK.with_time(dt="0.1"), "dt: '0.1'"),
-        (lambda: NETWORK.with_spread([("tau", 0.1)]), '{"tau": 0.1}'),
-        (lambda: bioae.simulate(NETWORK, DATA[0], "numpy"), "data[[0]]"),
-        (lambda: load("none.npy"), "none.npy: "),
-        (lambda: bioae.analysis.open_result("/"), "/: "),
-        (lambda: bioae.load(""), "found ''"),
-    ],
-)  # fmt: skip
-def test_the_line_names_what_the_caller_wrote(call: Call, quoted: str) -> None:
-    with pytest.raises(BioaeError) as caught:
-        call()
-    assert quoted in str(caught.value)
-
-
 def test_the_arguments_before_their_change_are_accepted() -> None:
     result = SIMULATE(examples=np.array([1, 0]), seed=np.uint64(2**64 - 1))
     assert result.sizes["example"] == 2

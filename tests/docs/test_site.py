@@ -7,7 +7,6 @@ import importlib.util
 import os
 import pkgutil
 import re
-import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +17,6 @@ import public_names
 import pytest
 
 import bioae
-from bioae import progress
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -114,15 +112,6 @@ def test_names_on_pages_exist() -> None:
     ]
     assert len(names) > 30
     assert [each for each in names if not public_names.exists(each[1])] == []
-
-
-def test_notebooks_of_the_site_show_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "environ", {**os.environ})
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert progress.is_watched()
-    runpy.run_path(str(DOCS / "conf.py"))
-    assert not progress.is_watched()
 
 
 @pytest.mark.slow

@@ -86,11 +86,6 @@ def test_failures(change: tuple[str, str], line: str, run: Run, write: Write, he
     assert line in status.out.splitlines()
 
 
-def test_silence_where_it_is_expected(run: Run, write: Write, here: Path) -> None:
-    write(SILENT, ('"spikes": 0})', '"spikes": 0}, may_be_silent=True)'))
-    assert run("toy").status == 0
-
-
 def test_json(run: Run, write: Write, here: Path) -> None:
     write(WINNING)
     done = run("toy", "--json", "--seeds", 2)
@@ -316,53 +311,3 @@ def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) 
     line = refused(run("toy", "--quick", *known, "--overwrite"))
     assert "first/toy.json: the rows are of another run: quick differs; expected True" in line
     assert contents(here / "second") == before
-
-
-def test_rows_taken_over_hide_no_threshold_that_moved(run: Run, write: Write, here: Path) -> None:
-    run("toy", "--out", "first", "--condition", "ours")
-    write(('"ours"), ">=", 0.75)', '"ours"), ">=", 0.5)'))
-    done = run("toy", "--rows", "first/toy.json", "--out", "second/third")
-    assert done.out.count("(changed after the run began)") == 1
-    assert len(list(here.rglob("second/**/rows/*/*.json"))) == 6
-    done = run("toy", "--rows", "second/third/toy.json", "--out", "first", "--resume")
-    assert done.out.count("(changed after the run began)") == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        ({"condition": "../../../outside"}, "a row does not fit; expected a known condition"),
-        ({}, "a row does not fit; expected each row once"),
-        ({"seed": 9, "numbers": {}}, "a row does not fit; expected numbers of known columns"),
-        ({"seed": 9, "numbers": {"speed": 1}}, "expected numbers of known columns"),
-        ({"seed": -1}, "rows.7th.seed"),
-    ],
-)
-def test_unfit_rows(changes: dict[str, Any], line: str, run: Run, write: Write, here: Path) -> None:
-    run("toy", "--out", "first")
-    document = json.loads((here / "first/toy.json").read_text())
-    document["rows"].append(document["rows"][0] | changes)
-    (here / "known.json").write_text(json.dumps(document))
-    before = contents(here)
-    message = refused(run("toy", "--rows", "known.json", "--out", "second"))
-    assert "known.json" in message
-    assert line in message
-    assert contents(here) == before
-
-
-def test_conditions_without_rows_may_change_or_be_added(run: Run, write: Write, here: Path) -> None:
-    run("toy", "--condition", "ours", "--out", "first")
-    known = ("--rows", "first/toy.json", "--condition", "ours", "--out")
-    write(('Condition("chance", {"score": 0.25})', 'Condition("chance", {"score": 0.2})'))
-    run("toy", *known, "second")
-    assert len(list(here.glob("second/rows/*/*.json"))) == 3
-    assert not list(here.glob("second/**/calls"))
-    document = json.loads((here / "second/toy.json").read_text())
-    assert document["conditions"]["chance"] == {"score": 0.2}
-    write(('Condition("ours", {"score": 0.75})', 'Condition("ours", {"score": 0.9})'))
-    assert "conditions.ours.score differs" in refused(run("toy", *known, "third"))
-    new = '"chance": Condition("chance", {"score": 0.25}),'
-    for score, status in ((0.5, 0), (0.6, 2)):
-        write((new, f'{new} "more": Condition("more", {{"score": {score}}}),'))
-        assert run("toy", "--out", "first", "--resume").status == status
-    assert len(list(here.glob("first/runs/**/calls"))) == 9

@@ -184,37 +184,3 @@ def test_a_page_has_a_table_for_each_group_without_empty_columns() -> None:
     assert [line.split("|")[1].strip() for line in one.splitlines()[2:4]] == ["score", "spikes"]
     assert "other" not in one
     assert "| other | 2.00 |" in two
-
-
-def test_a_page_of_many_conditions_has_a_row_for_each() -> None:
-    names = list("abcdef")
-    many = experiment(
-        conditions={name: Condition(f"the {name} | one") for name in names},
-        seeds=2,
-        notes="A note.",
-    )
-    plan = Plan(many)
-    stored = document(plan, {key: {"score": key[1] + 0.5, "spikes": 5} for key in plan.keys()[:-1]})
-    page = page_of(many, stored)
-    assert "|  | score (points) |\n" in page
-    assert "| `a` | 1.00 ± 0.707 |" in page
-    assert "| `f` | 0.500 |" in page
-    assert r"| `a` | the a \| one | 2 |" in page
-    assert "spikes" not in page
-    assert "\n\nA note.\n\n" in page
-    figure = dots(table_of(plan, stored.rows), {"score": "score"})
-    assert len(figure.axes) == 1
-    dotted = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert [len(line.get_ydata()) for line in dotted] == [2, 2, 2, 2, 2, 1]  # type: ignore[arg-type]
-    assert page_of(replace(many, criteria=many.criteria[::-1]), stored) != page
-
-
-def test_a_page_says_how_many_planned_rows_there_are_and_which_numbers_came_later() -> None:
-    plan = Plan(experiment())
-    stored = document(plan, {("a", s): {"score": 0.5} for s in range(2)})
-    later = {"later": {"score": "measured again by 3c"}}
-    rows = tuple(row.model_copy(update={"provenance": later}) for row in stored.rows)
-    page = page_of(experiment(), stored.model_copy(update={"rows": rows}))
-    assert "- Later: `score` measured again by 3c (`a` 0 1).\n" in page
-    assert "| `a` | one | 2 of 3 |" in page
-    assert f", 2 of {len(plan.keys())} rows." in page

@@ -139,13 +139,6 @@ def test_an_interrupted_trial_asks_for_no_epoch_again(tmp_path: Path) -> None:
     assert again.asked == [8]
 
 
-def test_the_best_epoch_is_trained_once(tmp_path: Path) -> None:
-    trial: Any = _Trial(tmp_path)
-    numbers, _ = neural_variability._trained(trial, tables(8, "best"))
-    assert trial.asked == [8]
-    assert numbers == {"accuracy": 0.08, "validation": 0.5, "epoch": 8}
-
-
 def test_label_lines_are_a_row_on_top() -> None:
     images = named_stream(1, "images").random((3, 1, 28, 28))
     found = tagged(images, np.array([0, 9, 4]))

@@ -14,10 +14,6 @@ import pytest
 
 from bioae import Network, NetworkConfig, simulate
 from experiments.common.agreement import DIFFERING, Agreement
-from experiments.runner.criteria import Criterion, mean
-from experiments.runner.experiment import Column, Condition, Experiment, Plan
-from experiments.runner.rows import identity_of, row_of
-from experiments.runner.store import opened
 
 pytestmark = pytest.mark.medium
 
@@ -99,28 +95,6 @@ def test_conditions_share_a_network(run: Run, write: Write, here: Path) -> None:
     assert "weights.safetensors" in shared
     assert "checkpoint.safetensors" not in shared
     assert [path.name for path in (here / "out/runs").rglob("*") if path.is_file()] == []
-
-
-def test_what_a_finished_row_needs_no_more_is_removed(tmp_path: Path) -> None:
-    experiment = Experiment(
-        title="", source="", claim="", run=lambda trial: {},
-        conditions={"a": Condition("one", may_be_silent=True)}, columns={"score": Column("score")},
-        criteria=tuple(Criterion(kind, "", mean("score", "a"), ">", 0.0)
-                       for kind in ("claim", "control")),
-        sizes={}, quick={},
-    )  # fmt: skip
-    plan = Plan(experiment)
-    store = opened(tmp_path / "out", identity_of(plan, "numpy"), resume=False)
-    trial = store.trial(("a", 0))
-    kept = {"learning/model/weights.safetensors", "learning/metrics.jsonl"}
-    removed = {
-        "learning/checkpoint.safetensors", "training/checkpoint.safetensors", "few.nc", "data.npz",
-    }  # fmt: skip
-    for name in (*kept, *removed):
-        (trial / name).parent.mkdir(parents=True, exist_ok=True)
-        (trial / name).touch()
-    store.add(row_of(plan, ("a", 0), {"score": 1.0}, {}))
-    assert {str(path.relative_to(trial)) for path in trial.rglob("*") if path.is_file()} == kept
 
 
 def test_silence_is_no_agreement() -> None:

@@ -21,7 +21,6 @@ from bioae import learn, load, parity, simulate, train
 from bioae.equations.model import NeuronModel
 from bioae.errors import InputError, NetworkError
 from bioae.networks import Network, NetworkConfig
-from bioae.trainers.mirror.connections.sparse import SparseConnection
 from bioae.trainers.mirror.derivatives import ArcTan
 from bioae.trainers.mirror.gradients import Backward
 from bioae.trainers.mirror.layer_parameters import LayerOptions
@@ -276,20 +275,6 @@ def test_sparse_synapses_are_pairs_without_autapses() -> None:
             network.with_weights(change)
     with refused(NetworkError, "b.from_a", expected="positive weights"):
         network.with_weights({"b.from_a": -network.weights["b.from_a"]})
-
-
-def test_gradients_of_sparse_weights_are_finite_differences() -> None:
-    """Two synapses join the same neurons."""
-    source, target = np.array([0, 1, 2, 2, 0, 0]), np.array([0, 0, 1, 3, 2, 2])
-    connection = SparseConnection(source, target, 4)
-    emitted, weight = (
-        torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((5, 3), (6,))
-    )
-    matrix = np.zeros((4, 3))
-    np.add.at(matrix, (target, source), weight.detach().numpy())
-    sums = connection(emitted, weight).detach().numpy()
-    np.testing.assert_allclose(sums, emitted.detach().numpy() @ matrix.T, rtol=1e-12)
-    assert torch.autograd.gradcheck(connection, (emitted, weight))
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,8 @@ from torch.distributions import Independent, Normal
 from torch.distributions import kl_divergence as oracle
 
 from bioae.datasets import Data
-from bioae.noise import Key
 from bioae.runs.splits import Splits
-from experiments.baselines.autoencoder import AutoencoderModule, kl_divergence
+from experiments.baselines.autoencoder import kl_divergence
 from experiments.baselines.config import BaselineConfig
 from experiments.baselines.problem import BaselineProblem
 from experiments.baselines.recurrent import RecurrentModule
@@ -159,15 +158,6 @@ def test_the_gradient_reaches_all_arrays(cell: str | None) -> None:
     assert [*task.synaptic] == [name for name in task.weights if not name.endswith("bias")]
 
 
-def test_a_unit_is_active_if_it_is_at_some_step() -> None:
-    task = problem(RECURRENT, {"kind": "recurrent", "cell": "relu"}, signals())
-    tally = task.tallies()["hidden"]
-    layer = torch.zeros(3, 2, 4)  # (time, example, unit)
-    layer[0, 0, 1] = layer[2, 0, 1] = layer[1, 1, 2] = 1.0
-    tally.add(layer)
-    assert tally.figures() == {"active_fraction_mean": 0.25, "dead_fraction": 0.5}
-
-
 LINEAR: dict[str, Any] = {
     "input_shape": [1, 3, 4],
     "latent": "latent",
@@ -198,39 +188,3 @@ def test_the_divergence_and_its_gradient() -> None:
     assert torch.allclose(log_variance.grad, (log_variance.exp() - 1) / 10)
     zero = torch.zeros(4, 7)
     assert kl_divergence(zero, zero).item() == 0
-
-
-def test_noise_depends_on_the_example_and_the_seed_alone() -> None:
-    data = images(10)
-    task = variational(data, 1.0)
-    whole = task.run(task.batch(data, seed=1)).layers["latent"]
-    part = task.run(task.batch(data[4:7], seed=1)).layers["latent"]
-    assert torch.allclose(part, whole[4:7], rtol=1e-12)
-    other = task.run(task.batch(data, seed=2)).layers["latent"]
-    assert not torch.isclose(other, whole).any()
-    module = task.module
-    values = torch.from_numpy(data.as_float())
-    assert (
-        module(values).layers["latent"].equal(task.evaluated(task.batch(data, 1)).layers["latent"])
-    )
-    drawn = module(values, Key(1, data.indices)).layers["latent"]
-    assert drawn.equal(whole)
-
-
-@pytest.mark.parametrize("symbol", ["l1", "l2"])
-def test_penalties_of_the_latent_layer_act_on_its_log_variance(symbol: str) -> None:
-    data = images(4)
-    tables = {
-        "baseline": "variational", "network": LINEAR, "training": {"dtype": "float64"},
-        "regularisers": {symbol: {"coefficient": 0.5, "layers": ["latent"]}},
-    }  # fmt: skip
-    config = BaselineConfig.from_mapping(tables)
-    task = BaselineProblem(config, AutoencoderModule(config), Splits(data, data, data))
-    names = ["latent.weight", "latent.log_variance_weight"]
-    assert {*task.synaptic} == {*names, "output.weight"}
-    with torch.no_grad():
-        task.weights["latent.log_variance_bias"].fill_(3.0)
-    power = {"l1": 1, "l2": 2}[symbol]
-    expected = sum(task.weights[name].abs().pow(power).sum().item() for name in names)
-    found = task.terms(task.batch(data, 0), task.stages[0], 1.0)
-    assert found[symbol].item() == pytest.approx(0.5 * expected)

@@ -14,7 +14,6 @@ from builders import conv, dense, pictures, write_arrays
 from numpy.typing import NDArray
 from torch import nn
 
-from bioae.errors import DataError
 from bioae.networks import NetworkConfig
 from bioae.networks.config import presets
 from bioae.runs import Trained
@@ -84,17 +83,6 @@ def test_the_strided_network_against_modules_of_torch() -> None:
     assert torch.allclose(found.layers["latent"], latent, atol=1e-5)
     assert expected.std() > 0.01
     assert (latent == 0).any()
-
-
-def test_activations_of_a_linear_latent_layer() -> None:
-    images = torch.rand(20, 1, 28, 28)
-    linear = module({"preset": "strided"}, {"kind": "autoencoder", "latent": "linear"})(images)
-    rectified = module({"preset": "strided"})(images)
-    assert (linear.layers["latent"] < 0).any()
-    assert (rectified.layers["latent"] >= 0).all()
-    for name in ("encoder1", "encoder2", "decoder2", "decoder1"):
-        assert (linear.layers[name] >= 0).all()
-    assert (linear.output < 0).any()
 
 
 def test_the_variance_of_initial_weights() -> None:
@@ -190,9 +178,3 @@ def test_the_number_of_components_is_that_of_latent_neurons(data: Path, tmp_path
     again = load_baseline(five.model)
     images = pictures(3, *SHAPE)
     assert np.array_equal(again.reconstruct(images), five.network.reconstruct(images))
-
-
-def test_more_components_than_images(tmp_path: Path) -> None:
-    few = write_arrays(tmp_path / "few.npz", images=correlated(25))
-    with pytest.raises(DataError, match=r"baseline\.components.*at most 5.*found 6"):
-        run(few, tmp_path / "out", {"kind": "pca", "components": 6})

@@ -12,7 +12,7 @@ from builders import dense, pictures, write_arrays
 from safetensors.numpy import save_file
 
 from bioae.datasets import load
-from bioae.errors import ArtefactError, DataError
+from bioae.errors import DataError
 from bioae.runs import Report, Trained
 from experiments.baselines import BaselineConfig, load_baseline, train_baseline
 from experiments.baselines.stored import conventional_module
@@ -233,24 +233,3 @@ def test_initial_arrays_of_a_file(sums: Path, tmp_path: Path) -> None:
     continued = train_baseline(again, tmp_path / "second").network.arrays()
     for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
         np.testing.assert_array_equal(continued[name], arrays[name])
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"output.wait": np.zeros((2, 8))}, "'output.wait' does not fit"),
-        ({"output.weight": np.zeros((8, 2))}, "'output.weight' does not fit"),
-        ({"output.bias": np.array([0.0, np.nan])}, "'output.bias' does not fit"),
-        (None, "missing or damaged"),
-    ],
-)
-def test_unfit_arrays(
-    sums: Path, tmp_path: Path, arrays: dict[str, Any] | None, message: str
-) -> None:
-    path = tmp_path / "start.safetensors"
-    if arrays is not None:
-        save_file(arrays, path)
-    kind = {"kind": "recurrent", "initial": str(path)}
-    described = tables(without_targets(sums, tmp_path), kind, CLASSIFIER)
-    with pytest.raises(ArtefactError, match=message):
-        train_baseline(described, tmp_path / "run")

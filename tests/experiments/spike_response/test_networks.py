@@ -48,11 +48,6 @@ def test_the_spike_time_jumps_as_an_inhibitory_input_crosses_the_first_spike() -
     assert after == 1.0
 
 
-def test_silence() -> None:
-    fired = spike_times([[0.0, 1.0], [np.inf, np.inf], [np.inf, 1.0]], [[1, -2], [1, 0]], [2, 2])
-    np.testing.assert_array_equal(fired, [[np.inf, 2.0], [np.inf, np.inf], [np.inf, np.inf]])
-
-
 @given(
     seed=st.integers(0, 2**32), inputs=st.integers(1, 5), mixed=st.booleans(),
     delayed=st.booleans(),
@@ -87,15 +82,6 @@ def test_all_inputs_of_the_causal_set_determine_the_spike(seed: int, inputs: int
     slopes = (causal * weights).sum(-1)
     affine = (thresholds + (causal * weights * times[:, None]).sum(-1)) / slopes
     np.testing.assert_allclose(fired, affine, rtol=1e-12)
-
-
-def test_many_examples_are_computed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = stream(0, 0)
-    times, weights = draw.random((50, 4)), draw.normal(size=(3, 4)) + 0.5
-    whole = spike_times(times, weights, 1.0)
-    monkeypatch.setattr("experiments.spike_response.events._BLOCK", 24)
-    np.testing.assert_array_equal(spike_times(times, weights, 1.0), whole)
-    assert np.isfinite(whole).mean() > 0.5
 
 
 def network(seed: int, sizes: list[int]) -> tuple[list[Any], list[Any]]:
@@ -136,23 +122,6 @@ def test_values_out_of_bounds_are_refused_where_outputs_would_be_others() -> Non
     compiled.run_events([[1.0, -1.0, 1.0]])
 
 
-def test_inputs_have_their_own_bounds() -> None:
-    weights, biases = network(5, [2, 6, 2])
-    low, high = np.array([-1.0, 100.0]), np.array([1.0, 101.0])
-    values = low + (high - low) * stream(5, 1).random((20, 2))
-    compiled = compile_relu(weights, biases, low=low, high=high)
-    expected = relu_outputs(weights, biases, values)
-    np.testing.assert_allclose(compiled.run_events(values), expected, rtol=1e-10)
-
-
-@pytest.mark.parametrize("weight", [1.0, -1.0])
-def test_neurons_wait_for_their_last_input(weight: float) -> None:
-    compiled = compile_relu([[[weight, weight]]], [[0.0]])
-    values = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    waited = compiled.spike_times(values)[0] - compiled.encode(values).max(1, keepdims=True)
-    assert waited.min() >= 16.0 / 4
-
-
 @pytest.mark.parametrize("bits", [8, 12, 24])
 def test_weights_on_a_grid_keep_their_sum(bits: int) -> None:
     weights, biases = network(1, [4, 16, 1])
@@ -165,13 +134,6 @@ def test_weights_on_a_grid_keep_their_sum(bits: int) -> None:
     values = 2 * stream(1, 1).random((50, 4)) - 1
     error = np.abs(compiled.run_events(values) - relu_outputs(weights, biases, values)).max()
     assert 1e-3 * 2.0**-bits < error < 100 * 2.0**-bits
-
-
-@pytest.mark.parametrize("change", [{"window": 1e6}, {"biases": [[1e30], [0.0]]}])
-def test_spike_times_that_are_too_late_are_refused(change: dict[str, Any]) -> None:
-    arguments: dict[str, Any] = {"weights": [[[1.0]], [[1.0]]], "biases": [[0.0], [0.0]]}
-    with pytest.raises(NetworkError, match="does not compile to spike times"):
-        compile_relu(**arguments | change)
 
 
 WEIGHTS = [stream(0, 0).normal(size=(6, 3)), stream(0, 1).normal(size=(2, 6))]
@@ -221,26 +183,6 @@ def test_brian2_the_mirror_and_events_in_steps_agree(
     np.testing.assert_allclose(outputs, network.run_events(values, dt), atol=1e-12)
 
 
-@pytest.mark.medium
-@pytest.mark.parametrize(
-    ("weights", "threshold", "times", "step"),
-    [
-        ([2.0**40], 1.0, [3.0], 4.0),  # crosses within rounding of the arrival
-        ([2.0**60], 1.0, [3.0], 4.0),
-        ([1.0], 3 + 2.0**-14, [0.0], 4.0),
-        ([1.0, -2.0], 2.0, [0.0, 2.0], 2.0),  # touches as the second input arrives
-        ([1.0, 2.0**40], 2 + 2.0**-8, [0.0, 2.0], 3.0),
-    ],
-)
-def test_crossings_close_to_a_step(
-    weights: list[float], threshold: float, times: list[float], step: float
-) -> None:
-    network = SpikeTimeNetwork((SpikeTimeLayer([weights], [threshold]),), 9.0)  # type: ignore[arg-type,list-item]
-    ordinary = network.to_network()
-    result = bioae.simulate(ordinary, network.images([times], ordinary), "numpy")
-    assert network.read_times(result)[0] == network.spike_times([times], 1.0)[0] == step
-
-
 def test_the_error_of_time_steps_shrinks_with_them() -> None:
     network, exact = compiled(), relu_outputs(WEIGHTS, BIASES, VALUES)
     errors = [np.abs(network.run_events(VALUES, dt) - exact).mean() for dt in (1, 1 / 8, 1 / 64)]
@@ -260,9 +202,3 @@ def test_a_neuron_fires_once() -> None:
     result = bioae.simulate(twice, network.images([[0.0, 5.0]], ordinary), "numpy")
     assert result["layers/layer1"]["spike_time_ms"].to_numpy().tolist() == [1.0, 6.0]
     assert network.read_times(result)[0] == 1.0
-
-
-def test_a_spike_outside_the_presentation_is_refused() -> None:
-    network = replace(compiled(), bounds=None)
-    with pytest.raises(NetworkError, match="a spike is outside the presentation"):
-        network.images([[-9.0, 0.0, 0.0]], network.to_network())

@@ -66,11 +66,6 @@ def test_steps_in_one_direction_may_be_divided(strain: NDArray[np.float64]) -> N
         np.testing.assert_allclose(fine, getattr(elastoplastic_history(strain), name), atol=1e-7)
 
 
-def test_without_hardening_the_stress_stays_at_the_yield_stress() -> None:
-    stress = elastoplastic_history(np.array([0.01, 0.02, -0.02]), hardening=0.0).stress
-    np.testing.assert_allclose(stress, [300.0, 300.0, -300.0], rtol=1e-12)
-
-
 @given(st.floats(-0.05, 0.05), st.floats(50, 900), st.floats(1e3, 1e6), st.floats(1, 30))
 def test_the_residual_is_zero(strain: float, limit: float, young: float, exponent: float) -> None:
     stress = ramberg_osgood_stress(strain, limit, young=young, exponent=exponent)

@@ -102,19 +102,6 @@ def test_segments_come_in_the_order_of_the_label() -> None:
             np.testing.assert_array_equal(shown, spectra[list(order)])
 
 
-def test_the_mean_over_time_is_the_same_for_all_classes() -> None:
-    quiet = ordered_segments(40, seed=2, noise=0)
-    means = quiet.as_float().mean(axis=1)
-    np.testing.assert_allclose(means, np.broadcast_to(means[0], means.shape), atol=1e-6)
-
-
-def test_the_noise_has_its_deviation() -> None:
-    quiet, noisy = (ordered_segments(20, seed=3, noise=noise) for noise in (0, 0.5))
-    rest = noisy.as_float() - quiet.as_float()
-    assert rest.std() == pytest.approx(0.5, rel=0.01)
-    assert abs(rest.mean()) < 0.01
-
-
 def images(count: int, classes: int) -> Data:
     labels = np.arange(count) % classes
     return Data.of_images(np.zeros((count, 1, 2, 2)), labels=labels, name="noise")
@@ -144,14 +131,3 @@ def test_exactly_a_fraction_is_flipped_to_another_class(
         assert (after[wrong] == (before[wrong] + 1) % classes).all()
     more = flip_labels(data, min(1.0, fraction + 0.3), classes=classes, seed=seed, kind=kind)
     assert (more.labels == after)[after != before].all()
-
-
-def test_signals_and_events_keep_their_kind() -> None:
-    signals = Data.of_signals(np.zeros((4, 3, 2)), labels=[0, 1, 0, 1])
-    events = Data.of_events(
-        example=[0, 3], time=[1.0, 2.0], channel=[0, 1], channels=2, labels=[0, 1, 0, 1]
-    )
-    for data in (signals, events):
-        flipped = flip_labels(data, 1.0, classes=2, seed=0)
-        assert type(flipped) is type(data)
-        assert flipped.labels.tolist() == [1, 0, 1, 0]
