@@ -1,11 +1,15 @@
-"""Event-driven dense connections: sums and weight gradients from the active sources only."""
+"""Event-driven connections: sums and weight gradients from the active sources only.
+
+Most neurons are silent most of the time.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import functools
+from abc import ABC, abstractmethod
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,44 +20,96 @@ from bioae.trainers.mirror.compiled.arrays import Arrays, empty
 from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
-#: The fraction of active sources above which PyTorch computes the dense product.
+#: The fraction of active sources above which PyTorch computes the dense sums.
 _DENSE = 0.25
+
+
+class EventConnection(ABC):
+    """A connection that follows the active sources; `arrays` is the memory in training."""
+
+    #: A file of the folder ``templates``, with the functions ``count``, ``arriving`` and
+    #: ``to_weights``.
+    template: ClassVar[str]
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format
+
+    def __init__(self, arrays: Arrays | None = None) -> None:
+        self._arrays = arrays
+
+    def __call__(self, emitted: Tensor, weight: Tensor) -> Tensor:
+        """Return the sums of weights that arrive (batch, ...), in the connection's layout.
+
+        PyTorch computes them if many neurons are active, or if there is no compiler.
+        """
+        emitted = emitted.contiguous(memory_format=self.layout)
+        real = REALS.get(emitted.dtype) if emitted.device.type == "cpu" else None
+        library = event_functions(self.template, real) if real else None
+        if library is None or not self._sparse(library, emitted, weight):
+            return self._dense(emitted, weight)
+        call = _Call(self, library, self._arrays and self._arrays.in_training())
+        sums: Tensor = _Events.apply(call, emitted, weight)  # type: ignore[no-untyped-call]
+        return sums
+
+    def _sparse(self, library: ctypes.CDLL, emitted: Tensor, weight: Tensor) -> bool:
+        sizes = ctypes.byref(self._sizes(emitted, weight))
+        active: int = library.count(sizes, pointer(emitted))
+        return active <= _DENSE * emitted.numel()
+
+    @abstractmethod
+    def _dense(self, emitted: Tensor, weight: Tensor) -> Tensor:
+        """Return the same sums, computed by PyTorch."""
+
+    @abstractmethod
+    def _sizes(self, emitted: Tensor, weight: Tensor) -> Any:
+        """Return the sizes for the compiled functions, with a field ``threads``."""
+
+    @abstractmethod
+    def _sums_of(self, weight: Tensor) -> tuple[int, ...]:
+        """Return the shape of the sums of an example."""
+
+    @abstractmethod
+    def _by_source(self, weight: Tensor) -> Tensor:
+        """Return weights in the order in which a source adds them."""
+
+    @abstractmethod
+    def _as_weight(self, rows: Tensor) -> Tensor:
+        """Return numbers in the order of `_by_source` in that of weights."""
+
+    @abstractmethod
+    def _to_emitted(self, call: Any, gradient: Tensor, emitted: Tensor, weight: Tensor) -> Tensor:
+        """Return the gradient of the sources' output; `call` has the library and the memory."""
+
+
+class DenseEvents(EventConnection):
+    """As `torch.nn.functional.linear`, of output (batch, source) and weights (target, source)."""
+
+    template = "dense_events.cpp"
+
+    def _dense(self, emitted: Tensor, weight: Tensor) -> Tensor:
+        return functional.linear(emitted, weight)
+
+    def _sizes(self, emitted: Tensor, weight: Tensor) -> Any:
+        return _Sizes(len(emitted), weight.shape[1], weight.shape[0], torch.get_num_threads())
+
+    def _sums_of(self, weight: Tensor) -> tuple[int, ...]:
+        return (len(weight),)
+
+    def _by_source(self, weight: Tensor) -> Tensor:
+        return weight.T.contiguous()
+
+    def _as_weight(self, rows: Tensor) -> Tensor:
+        return rows.T
+
+    def _to_emitted(self, call: Any, gradient: Tensor, emitted: Tensor, weight: Tensor) -> Tensor:
+        return gradient @ weight
 
 
 class _Sizes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_long) for name in ("batch", "sources", "targets", "threads")]
 
 
-def event_linear(arrays: Arrays | None, emitted: Tensor, weight: Tensor) -> Tensor:
-    """Return the product of `torch.nn.functional.linear`, from the active sources if they are few.
-
-    It is that of the sources' output (batch, source) and weights (target, source).
-    """
-    real = REALS.get(emitted.dtype) if emitted.device.type == "cpu" else None
-    library = event_functions("dense_events.cpp", real) if real else None
-    emitted = emitted.contiguous()
-    if library is None or not _sparse(library, emitted, weight):
-        return functional.linear(emitted, weight)
-    arrays = arrays and arrays.in_training()
-    sums: Tensor = _Events.apply(library, arrays, emitted, weight)  # type: ignore[no-untyped-call]
-    return sums
-
-
-def _sizes(emitted: Tensor, weight: Tensor) -> _Sizes:
-    return _Sizes(len(emitted), weight.shape[1], weight.shape[0], torch.get_num_threads())
-
-
-def _sparse(library: ctypes.CDLL, emitted: Tensor, weight: Tensor) -> bool:
-    active: int = library.count(ctypes.byref(_sizes(emitted, weight)), pointer(emitted))
-    return active <= _DENSE * emitted.numel()
-
-
 @functools.cache
 def event_functions(template: str, real: str) -> ctypes.CDLL | None:
-    """Return the C++ functions of a template, or None if they cannot be compiled.
-
-    It is a file of the folder ``templates``, with a function ``count`` of active sources.
-    """
+    """Return the C++ functions of a template, or None if they cannot be compiled."""
     path = files("bioae.trainers.mirror.connections") / "templates" / template
     text = path.read_text(encoding="utf-8")
     try:
@@ -66,36 +122,43 @@ def event_functions(template: str, real: str) -> ctypes.CDLL | None:
     return library
 
 
+class _Call(NamedTuple):
+    connection: EventConnection
+    library: ctypes.CDLL
+    arrays: Arrays | None
+
+
 class _Events(torch.autograd.Function):
     """The sums of weights, and the gradients of the sources and of the weights."""
 
     @staticmethod
-    def forward(
-        ctx: Any, library: ctypes.CDLL, arrays: Arrays | None, emitted: Tensor, weight: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, call: _Call, emitted: Tensor, weight: Tensor) -> Tensor:
         """Return the sums of weights."""
-        ctx.library = library
+        ctx.call, (connection, library, arrays) = call, call
         ctx.save_for_backward(emitted, weight)
-        shape = len(emitted), len(weight)
-        sums = empty(arrays, shape, emitted, torch.contiguous_format)
-        sizes, rows = _sizes(emitted, weight), weight.T.contiguous()
-        library.arriving(ctypes.byref(sizes), *map(pointer, (emitted, rows, sums)))
+        shape = (len(emitted), *connection._sums_of(weight))
+        sums, rows = empty(arrays, shape, emitted, connection.layout), connection._by_source(weight)
+        sizes = ctypes.byref(connection._sizes(emitted, weight))
+        library.arriving(sizes, *map(pointer, (emitted, rows, sums)))
         return sums
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients that are needed."""
-        gradient = gradients[0].contiguous()
+        connection, (emitted, weight) = ctx.call.connection, ctx.saved_tensors
+        gradient = gradients[0].contiguous(memory_format=connection.layout)
         *_, needs_emitted, needs_weight = ctx.needs_input_grad
-        emitted, weight = ctx.saved_tensors
-        to_weight = None
+        to_emitted = to_weight = None
+        if needs_emitted:
+            to_emitted = connection._to_emitted(ctx.call, gradient, emitted, weight)
         if needs_weight:
-            sizes = _sizes(emitted, weight)
-            parts = emitted.new_zeros((sizes.threads, sizes.sources, sizes.targets))
-            ctx.library.to_weights(ctypes.byref(sizes), *map(pointer, (emitted, gradient, parts)))
-            to_weight = parts.sum(0).T
-        return None, None, gradient @ weight if needs_emitted else None, to_weight
+            sizes, rows = connection._sizes(emitted, weight), connection._by_source(weight)
+            parts = emitted.new_zeros((sizes.threads, *rows.shape))
+            arrays = map(pointer, (emitted, gradient, parts))
+            ctx.call.library.to_weights(ctypes.byref(sizes), *arrays)
+            to_weight = connection._as_weight(parts.sum(0))
+        return None, to_emitted, to_weight
 
 
 def pointer(tensor: Tensor) -> ctypes.c_void_p:

@@ -14,8 +14,8 @@ from bioae.networks.layers import Dense
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.projections import PlacedProjection
 from bioae.trainers.mirror.compiled.arrays import Arrays
-from bioae.trainers.mirror.connections.dense_events import event_linear
-from bioae.trainers.mirror.connections.events import EventConnection
+from bioae.trainers.mirror.connections.dense_events import DenseEvents
+from bioae.trainers.mirror.connections.events import ConvolutionEvents
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.mirror.connections.pathways import Pathway
 from bioae.trainers.mirror.connections.sparse import SparseConnection
@@ -64,5 +64,5 @@ def _on_events(
     """Return a connection for sparse spikes with channels innermost, if there is one."""
     shapes = projection.source_shape, projection.shape
     if isinstance(projection.layer, Dense):
-        return partial(connect_innermost, *shapes, partial(event_linear, arrays))
-    return EventConnection.for_layer(projection.layer, *shapes, arrays)
+        return partial(connect_innermost, *shapes, DenseEvents(arrays))
+    return ConvolutionEvents.for_layer(projection.layer, *shapes, arrays)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from torch.nn import functional
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
 from bioae.random import stream
 from bioae.trainers.mirror.connections import dense_events
-from bioae.trainers.mirror.connections.dense_events import event_linear
-from bioae.trainers.mirror.connections.events import EventConnection
+from bioae.trainers.mirror.connections.dense_events import DenseEvents, EventConnection
+from bioae.trainers.mirror.connections.events import ConvolutionEvents
 from bioae.trainers.mirror.connections.functional import connect, connect_innermost
 from bioae.trainers.training.descent import reproducible
 
@@ -52,7 +51,7 @@ def sent(channels: int, *, density: float = 0.1, dtype: torch.dtype = torch.floa
 def made(layer: Conv2d | ConvTranspose2d, emitted: Tensor) -> tuple[EventConnection, Tensor]:
     """Return a connection and dyadic weights for it, whose sums are exact."""
     source = (emitted.shape[1], emitted.shape[2], emitted.shape[3])
-    connection = EventConnection.for_layer(layer, source, layer.output_shape(source))
+    connection = ConvolutionEvents.for_layer(layer, source, layer.output_shape(source))
     assert connection is not None
     generator = torch.Generator().manual_seed(5)
     weight = torch.randint(-64, 64, layer.weight_shape(source), generator=generator) / 64
@@ -107,7 +106,7 @@ def test_pytorch_computes_dense_output() -> None:
         assert dense(connection, emitted, weight) == expected
 
 
-@pytest.mark.parametrize("product", [functional.linear, partial(event_linear, None)])
+@pytest.mark.parametrize("product", [functional.linear, DenseEvents()])
 @pytest.mark.parametrize("target", [(6,), (3, 2, 2)])
 @pytest.mark.parametrize("source", [(8,), (2, 3, 4)])
 def test_dense_layers_with_channels_innermost(
@@ -153,7 +152,7 @@ def test_dense_events(
     monkeypatch.setattr(dense_events, "_DENSE", 1.0)
     monkeypatch.setattr(functional, "linear", None)
     with reproducible(threads):
-        found = event_linear(None, emitted, weight)
+        found = DenseEvents()(emitted, weight)
         rtol = 1e-12 if dtype == torch.float64 else 1e-4
         torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol)
         one, other = (
