@@ -27,11 +27,12 @@ from bioae.equations.quantities import evaluate
 from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
+from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import USERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.settings import number_in
-from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
+from bioae.trainers.fitting.terms import WIDTH, Floats, Losses
 from bioae.unit_text import readable, unit_name
 
 #: The step of the differences that give the observed information, in units of the error of a
@@ -83,7 +84,7 @@ class Fit(Shown):
     def __init__(
         self,
         problem: Problem,
-        objective: Objective,
+        objective: CompiledObjective,
         state: Descent,
         best: Floats,
         *,
@@ -200,7 +201,16 @@ class Fit(Shown):
         start[:, others] += np.outer(low + (high - low) * along - best, slope)
         start = np.clip(start, 0, 1)
         start[:, k] = along
-        ended = descend(_Along(self._objective, k, low, high), Descent.at(start), merge=False)
+
+        def along_it(u: Floats, *, coupling: float) -> Losses:
+            # The parameter goes from `low` to `high`, and does not move.
+            inner = u.copy()
+            inner[:, k] = low + (high - low) * u[:, k]
+            losses = self._objective(inner, coupling=coupling)
+            losses.gradient[:, k] = losses.information[:, k] = losses.information[:, :, k] = 0.0
+            return losses
+
+        ended = descend(along_it, Descent.at(start), merge=False)
         u = ended.u.copy()
         u[:, k] = low + (high - low) * along
         values = [each.value(u[:, j]) for j, each in enumerate(self._problem.free)]
@@ -460,22 +470,6 @@ class Fit(Shown):
             f"{self.agreeing} of {len(self._state.loss)} starts within 1 %, {self.seconds:.3g} s"
         )
         return Summary(heading, [("parameter", "value", "standard error", "bounds", ""), *rows])
-
-
-class _Along:
-    """An objective in which the u of one parameter goes from `low` to `high` and does not move."""
-
-    def __init__(self, objective: Objective, parameter: int, low: float, high: float) -> None:
-        self.free, self.predict = objective.free, objective.predict
-        self._objective, self._parameter = objective, parameter
-        self._low, self._high = low, high
-
-    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
-        k, inner = self._parameter, u.copy()
-        inner[:, k] = self._low + (self._high - self._low) * u[:, k]
-        losses = self._objective(inner, coupling=coupling)
-        losses.gradient[:, k] = losses.information[:, k] = losses.information[:, :, k] = 0.0
-        return losses
 
 
 def _in_one_unit(base: str, *values: float) -> list[str]:

@@ -32,7 +32,7 @@ from bioae.trainers.fitting.search import (
     screened,
 )
 from bioae.trainers.fitting.settings import FitOptions, Settings, number_in
-from bioae.trainers.fitting.terms import WIDTH, Objective
+from bioae.trainers.fitting.terms import WIDTH, Floats
 from bioae.trainers.fitting.whole_steps import in_whole_steps
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
@@ -109,8 +109,8 @@ def search(
 
 
 def _coincident(
-    stated: Problem, objective: Objective, u: NDArray[np.float64], settings: Settings
-) -> NDArray[np.float64]:
+    stated: Problem, objective: CompiledObjective, u: Floats, settings: Settings
+) -> Floats:
     """Return the parameters near the best of `u`, the first, with the most coincidences."""
     recorded = stated.recording.spikes
     if recorded is None or not stated.spikes:
@@ -118,7 +118,7 @@ def _coincident(
     delta = settings.coincidence
     dt, length = float(stated.recording.dt), float(stated.recording.duration)
 
-    def score(fired: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def score(fired: NDArray[np.bool_]) -> Floats:
         return np.array([
             coincidence_factor(
                 recorded, [np.flatnonzero(row) * dt for row in each], delta=delta, duration=length
@@ -142,7 +142,7 @@ def _digest(stated: Problem, settings: Settings, couplings: tuple[float, ...]) -
     return found.hexdigest()
 
 
-def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> None:
+def _say(stated: Problem, objective: CompiledObjective, state: Descent, best: int) -> None:
     """Warn of spikes that do not count, and of a search that was not finished."""
     logger, name = logging.getLogger("bioae"), stated.model.name
     lost = int(objective(state.u[[best]]).lost[0])
@@ -157,7 +157,7 @@ def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> No
         )
 
 
-def _first(stated: Problem, objective: Objective, settings: Settings) -> NDArray[np.float64]:
+def _first(stated: Problem, objective: CompiledObjective, settings: Settings) -> Floats:
     """Return the points of a sequence from which the search starts (start, parameter)."""
     candidates, starts = settings.candidates, settings.starts
     points = first_points(len(stated.free), candidates, seed=settings.seed)
@@ -169,7 +169,7 @@ def _first(stated: Problem, objective: Objective, settings: Settings) -> NDArray
 
 
 def _descended(
-    objective: Objective,
+    objective: CompiledObjective,
     state: Descent,
     couplings: tuple[float, ...],
     evaluations: int,
@@ -202,7 +202,7 @@ def _descended(
     return result
 
 
-def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
+def _check_seen(stated: Problem, objective: CompiledObjective, points: Any) -> None:
     """Reject free parameters that change nothing of what is compared."""
     losses = objective(points)
     finite = np.isfinite(losses.total)

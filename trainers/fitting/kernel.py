@@ -8,29 +8,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from bioae.trainers.fitting.source import DrivenSource, Request
-from bioae.trainers.fitting.terms import LATENCY, Drive, Floats
+from bioae.trainers.fitting.terms import LATENCY, Drive, Floats, Losses
 from bioae.trainers.mirror.compiled.build import compile_cpp
 from bioae.trainers.mirror.neuron import NeuronMirror
-
-
-class Sums(NamedTuple):
-    """Sums over the steps of a recording, for sets of parameters."""
-
-    #: The negative log-likelihood of the spikes, and half the sum of squared residuals (set).
-    spikes: Floats
-    voltage: Floats
-    #: The recorded spikes in refractoriness, which do not count (set).
-    lost: Floats
-    #: The weighted gradient (set, parameter) and information (set, parameter, parameter).
-    gradient: Floats
-    information: Floats
 
 
 class _Driven(ctypes.Structure):
@@ -64,8 +51,8 @@ class DrivenKernel:
         slopes: Mapping[tuple[str, str], Floats],
         *,
         settle: int = 0,
-        weight: float = 1.0,
-    ) -> Sums:
+        weights: tuple[float, float] = (1.0, 1.0),
+    ) -> Losses:
         """Compare sets of parameters with a recording.
 
         Parameters
@@ -76,21 +63,24 @@ class DrivenKernel:
             Their derivatives with respect to the free parameters, by pair of names: (set).
         settle
             Steps without input before the recording.
-        weight
-            The weight of the spikes in the gradient and the information.
+        weights
+            Of the spikes, and of the voltage, with which the residuals are multiplied already.
         """
         sets, trials = len(values[self.source.names[0]]), len(drive.signal)
         lanes, count = sets * trials, len(self.source.request.parameters)
         loss, gradient = np.zeros((3, lanes)), np.zeros((lanes, count))
         information = np.zeros((lanes, count * (count + 1) // 2))
         found = {"loss": loss, "gradient": gradient, "information": information}
-        self._run(drive, values, slopes, found, settle=settle, weight=weight)
+        self._run(drive, values, slopes, found, settle=settle, weight=weights[0])
         matrix = np.zeros((sets, count, count))
         rows, columns = np.tril_indices(count)
         summed = information.reshape(sets, trials, -1).sum(1)
         matrix[:, rows, columns] = matrix[:, columns, rows] = summed
         spikes, voltage, lost = loss.reshape(3, sets, trials).sum(2)
-        return Sums(spikes, voltage, lost, gradient.reshape(sets, trials, count).sum(1), matrix)
+        return Losses(
+            weights[0] * spikes + voltage, gradient.reshape(sets, trials, count).sum(1), matrix,
+            spikes, voltage / (weights[1] or 1.0), lost,
+        )  # fmt: skip
 
     def records(
         self, drive: Drive, values: Mapping[str, Floats], *, settle: int = 0

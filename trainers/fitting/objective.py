@@ -89,12 +89,9 @@ class CompiledObjective:
         values, slopes = self._values(u)
         values[COUPLING] = np.full(len(u), -np.expm1(-1e3 * coupling * self.drive.dt))
         with np.errstate(all="ignore"):
-            sums = self.kernel.sums(
-                self.drive, values, slopes, settle=self._settle, weight=self._weights[0]
+            return self.kernel.sums(
+                self.drive, values, slopes, settle=self._settle, weights=self._weights
             )
-        voltage = sums.voltage / (self._weights[1] or 1.0)
-        total = self._weights[0] * sums.spikes + sums.voltage
-        return Losses(total, sums.gradient, sums.information, sums.spikes, voltage, sums.lost)
 
     def with_noise(self, voltage_noise: float) -> CompiledObjective:
         """Return the same objective for another standard deviation of the voltage's noise."""

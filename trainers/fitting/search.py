@@ -22,7 +22,11 @@ from scipy.stats.qmc import Sobol
 
 from bioae.errors import InputError
 from bioae.files import atomic_output
-from bioae.trainers.fitting.terms import Floats, Losses, Objective
+from bioae.trainers.fitting.objective import CompiledObjective
+from bioae.trainers.fitting.terms import Floats, Losses
+
+#: Returns the losses (set) of sets of parameters; `coupling` is that of `CompiledObjective`.
+Evaluate = Callable[..., Losses]
 
 #: Rates per ms at which the potential is pulled to the recorded one, in the stages of a search.
 COUPLINGS = (100.0, 10.0, 1.0, 0.3, 0.1, 0.0)
@@ -110,14 +114,14 @@ def first_points(parameters: int, count: int, *, seed: int) -> Floats:
     return np.asarray(points[:count])
 
 
-def screened(objective: Objective, points: Floats, starts: int) -> Floats:
+def screened(objective: Evaluate, points: Floats, starts: int) -> Floats:
     """Return the points of the smallest losses."""
     loss = np.nan_to_num(objective(points).total, nan=np.inf)
     return points[np.argsort(loss, kind="stable")[:starts]]
 
 
 def descend(
-    objective: Objective,
+    objective: Evaluate,
     state: Descent,
     *,
     couplings: Sequence[float] = (0.0,),
@@ -150,7 +154,7 @@ def descend(
         lanes = [lane for lane in {*first} if not state.finished[lane]]
         last = stage == len(couplings) - 1
 
-        def evaluate(lanes: list[int], u: Floats, stage: int = stage) -> list[_Local]:
+        def evaluate(lanes: list[int], u: Floats, stage: int = stage) -> list[Losses]:
             losses = objective(u, coupling=couplings[stage])
             state.evaluations[lanes] += 1
             better = losses.total < state.loss[lanes]
@@ -158,7 +162,7 @@ def descend(
                 state.loss[lanes[k]], state.u[lanes[k]] = losses.total[k], u[k]
             save(state)
             report(stage, float(np.min(state.loss)))
-            return [_local(losses, k) for k in range(len(lanes))]
+            return [Losses(*(each[k] for each in losses)) for k in range(len(lanes))]
 
         _search_all(evaluate, state, lanes, most, 1e-9 if last else _ROUGH)
         state.u, state.loss = state.u[first], state.loss[first]
@@ -169,7 +173,7 @@ def descend(
     return state
 
 
-def _best_so_far(objective: Objective, ends: Floats, coupling: float) -> Floats:
+def _best_so_far(objective: Evaluate, ends: Floats, coupling: float) -> Floats:
     """Return for each start the end of an earlier stage with the smallest loss in this one.
 
     A stage may lead away: noise that is coupled in changes the best parameters.
@@ -189,7 +193,7 @@ def _merged(u: Floats) -> list[int]:
 
 
 def _search_all(
-    evaluate: Callable[[list[int], Floats], list[_Local]],
+    evaluate: Callable[[list[int], Floats], list[Losses]],
     state: Descent,
     lanes: Sequence[int],
     most: int,
@@ -218,7 +222,7 @@ def _search_all(
 
 
 def most_coincident(
-    objective: Objective,
+    objective: CompiledObjective,
     u: Floats,
     information: Floats,
     score: Callable[[NDArray[np.bool_]], Floats],
@@ -257,20 +261,7 @@ def most_coincident(
     return np.asarray(best[1])
 
 
-@dataclass(frozen=True)
-class _Local:
-    """A loss, its gradient and information at one point."""
-
-    loss: float
-    gradient: Floats
-    information: Floats
-
-
-def _local(losses: Losses, k: int) -> _Local:
-    return _Local(float(losses.total[k]), losses.gradient[k], losses.information[k])
-
-
-def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, tolerance: float) -> bool:
+def _search(evaluate: Callable[[Floats], Losses], u: Floats, most: int, tolerance: float) -> bool:
     """Minimise a loss within 0 and 1; return whether it converged.
 
     Least squares see a residual of one number more than parameters, whose squared norm, gradient
@@ -285,7 +276,7 @@ def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, toleranc
             known.clear()
             at = evaluate(u)
             if not offset:
-                offset.append(_OFFSET * max(abs(at.loss), 1.0))
+                offset.append(_OFFSET * max(abs(float(at.total)), 1.0))
             known[key] = _as_residual(at, offset[0])
         return known[key]
 
@@ -306,10 +297,10 @@ def _search(evaluate: Callable[[Floats], _Local], u: Floats, most: int, toleranc
     return bool(found.status > 0)
 
 
-def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:
+def _as_residual(at: Losses, offset: float) -> tuple[Floats, Floats]:
     """Return a residual and its Jacobian with the loss, gradient and information of a point."""
-    count = len(at.gradient)
-    if not (np.isfinite(at.loss) and np.isfinite(at.gradient).all()):
+    count, loss = len(at.gradient), float(at.total)
+    if not (np.isfinite(loss) and np.isfinite(at.gradient).all()):
         return np.full(count + 1, np.nan), np.zeros((count + 1, count))
     eigenvalues, vectors = np.linalg.eigh(at.information)
     largest = max(float(eigenvalues[-1]), 1e-300)
@@ -318,7 +309,7 @@ def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:
     roots = np.sqrt(np.where(seen, eigenvalues, _STIFF * largest))
     jacobian = roots[:, None] * vectors.T
     reduced = np.where(seen, vectors.T @ at.gradient / roots, 0.0)
-    square, whole = float(reduced @ reduced), 2 * (at.loss + offset)
+    square, whole = float(reduced @ reduced), 2 * (loss + offset)
     if square > whole:
         reduced, square = reduced * np.sqrt(whole / square), whole
     rest = np.sqrt(max(whole - square, 0.0))
@@ -328,13 +319,13 @@ def _as_residual(at: _Local, offset: float) -> tuple[Floats, Floats]:
 class _Together:
     """Evaluates the points of several threads in one call, once all of them wait for theirs."""
 
-    def __init__(self, evaluate: Callable[[list[int], Floats], list[_Local]], threads: int) -> None:
+    def __init__(self, evaluate: Callable[[list[int], Floats], list[Losses]], threads: int) -> None:
         self._evaluate, self._threads = evaluate, threads
         self._asked: dict[int, Floats] = {}
         self._answers: dict[int, Any] = {}
         self._changed, self._stopped = threading.Condition(), False
 
-    def __call__(self, lane: int, u: Floats) -> _Local:
+    def __call__(self, lane: int, u: Floats) -> Losses:
         """Return the result of a thread's point."""
         with self._changed:
             self._asked[lane] = u

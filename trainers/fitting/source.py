@@ -17,7 +17,7 @@ from bioae.equations.driven import SIGNAL
 from bioae.equations.program import INPUT
 from bioae.trainers.fitting.terms import COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
 from bioae.trainers.mirror.compiled.adjoint import Step
-from bioae.trainers.mirror.compiled.cpp import FORMS, head, kind_of, name_of
+from bioae.trainers.mirror.compiled.cpp import FORMS, declared, head, name_of
 from bioae.trainers.mirror.compiled.graph import Graph, Node, Symbol, symbol
 from bioae.trainers.mirror.compiled.layer import Symbols
 from bioae.trainers.mirror.compiled.plan import STARTS
@@ -230,10 +230,10 @@ class DrivenSource:
         sums, end = self._outputs()
         for name in sums:
             local.add(name, "R(0)")
-        quick = bool(request.parameters)
+        forms = {**FORMS, **(_QUICK if request.parameters else {})}
         body = [
             *self._data(),
-            *(_declared(node, local.names, quick=quick) for node in reached),
+            *(declared(node, local.read, forms) for node in reached),
             *losses,
             *(f"{name}[i] = R({value});" for name, value in updates.items()),
         ]
@@ -255,14 +255,7 @@ class DrivenSource:
         ends = [n for n in (self._residual, self._logit, self._ready) if n is not None]
         if not self.request.parameters:
             ends = [self._step.values["_fired"], self._step.carried[self.request.potential][0]]
-        needed: set[str] = set()
-        while True:
-            reached = set(self._graph.reached(ends))
-            now = {n for n, (before, _) in self._step.carried.items() if before in reached}
-            if now <= needed:
-                return needed
-            needed |= now
-            ends += [self._step.carried[n][1] for n in now]
+        return self._step.needed(ends)
 
     def _end(self, node: Node | None) -> str:
         """Return the name of a node's value, which is computed in each step; None: 0."""
@@ -391,15 +384,8 @@ class _Locals:
         if node is not None:
             self.names[node] = f"{name}[i]"
 
-
-def _declared(node: Node, names: Mapping[Node, str], *, quick: bool) -> str:
-    """Return the declaration of a node's value."""
-    if node.operation == "literal":
-        return ""
-    if node.operation == "leaf":
-        value = names.get(node) or _OF_STEP[node.text]
-        value += " != 0" if node.kind == "condition" and node in names else ""
-    else:
-        forms = {**FORMS, **(_QUICK if quick else {})}
-        value = forms[node.operation].format(*map(name_of, node.arguments))
-    return f"const {kind_of(node)} {name_of(node)} = {value};"
+    def read(self, leaf: Node) -> str:
+        """Return the value of a leaf in a step."""
+        if leaf not in self.names:
+            return _OF_STEP[leaf.text]
+        return self.names[leaf] + (" != 0" if leaf.kind == "condition" else "")

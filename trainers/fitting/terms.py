@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,20 +94,3 @@ class Drive(NamedTuple):
         """The number of samples of the potential that count for the loss."""
         known = np.isfinite(self.voltage)  # type: ignore[arg-type]
         return int((known if self.compared is None else known & self.compared).sum())
-
-
-class Objective(Protocol):
-    """The loss of sets of parameters on a recording; each parameter is a u from 0 to 1."""
-
-    @property
-    def free(self) -> tuple[FreeParameter, ...]:
-        """The free parameters."""
-
-    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
-        """Return the losses (set) of parameters (set, parameter).
-
-        `coupling` is the rate per ms at which the potential is pulled to the recorded one.
-        """
-
-    def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
-        """Return the spikes and the potential of the freely running neuron (set, trial, time)."""

@@ -8,7 +8,7 @@ PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bioae.trainers.mirror.compiled.graph import Graph, Node
@@ -30,6 +30,18 @@ class Step:
     values: dict[str, Node] = field(default_factory=dict)
     #: The timed arrays, in the order of their rows after that of the time.
     timed: list[str] = field(default_factory=list)
+
+    def needed(self, ends: Iterable[Node], always: Collection[str] = ()) -> set[str]:
+        """Return the carried values that some nodes depend on, in any step, and those of names."""
+        needed = set(always)
+        ends = [*ends, *(self.carried[name][1] for name in needed)]
+        while True:
+            reached = set(self.graph.reached(ends))
+            now = {name for name, (before, _) in self.carried.items() if before in reached}
+            if now <= needed:
+                return needed
+            needed |= now
+            ends += [self.carried[name][1] for name in now]
 
     def adjoint(
         self, read: Mapping[str, Node], final: Collection[str], learning: Collection[Node]

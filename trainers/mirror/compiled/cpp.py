@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from bioae.arithmetic import cpp_source
 from bioae.trainers.mirror.compiled.graph import Node
 
@@ -74,6 +76,17 @@ def head(real: str) -> str:
 def kind_of(node: Node) -> str:
     """Return the type of a node's value."""
     return "R" if node.kind == "number" else "bool"
+
+
+def declared(node: Node, leaf: Callable[[Node], str], forms: Mapping[str, str] = FORMS) -> str:
+    """Return the declaration of a node's value, that of a leaf by a function."""
+    if node.operation == "literal":
+        return ""
+    if node.operation == "leaf":
+        value = leaf(node)
+    else:
+        value = forms[node.operation].format(*map(name_of, node.arguments))
+    return f"const {kind_of(node)} {name_of(node)} = {value};"
 
 
 def name_of(node: Node) -> str:

@@ -59,18 +59,8 @@ class Plan:
     @cached_property
     def carried(self) -> tuple[str, ...]:
         """The values carried from step to step that the recorded values depend on."""
-        step = self.step
-        carried: set[str] = set()
-        ends = [step.values[name] for name in self.recorded]
-        ends += [step.carried[name][1] for name in self.final]
-        while True:
-            reached = set(step.graph.reached(ends))
-            now = {name for name, (before, _) in step.carried.items() if before in reached}
-            now |= set(self.final)
-            if now <= carried:
-                return tuple(sorted(carried))
-            carried |= now
-            ends += [step.carried[name][1] for name in now]
+        recorded = (self.step.values[name] for name in self.recorded)
+        return tuple(sorted(self.step.needed(recorded, self.final)))
 
     @property
     def after(self) -> list[Node]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bioae.trainers.mirror.compiled.cpp import FORMS, FUNCTIONS, GROUP, head, kind_of, name_of
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP, declared, head, name_of
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.compiled.plan import SPIKE, Plan
 
@@ -169,20 +169,13 @@ class Source:
                 if not plan.initial[parameter]
             ),
             pointers="\n    ".join(pointers),
-            body="\n      ".join([*map(self._declared, reached), *values]),
+            body="\n      ".join([*(declared(node, self._leaf) for node in reached), *values]),
         )
 
-    def _declared(self, node: Node) -> str:
-        """Return the declaration of a node's value."""
-        if node.operation == "literal":
-            return ""
-        if node.operation == "leaf":
-            value = self._leaf(node) + (" != 0" if node.kind == "condition" else "")
-        else:
-            value = FORMS[node.operation].format(*map(name_of, node.arguments))
-        return f"const {kind_of(node)} {name_of(node)} = {value};"
-
     def _leaf(self, node: Node) -> str:
+        return self._read(node) + (" != 0" if node.kind == "condition" else "")
+
+    def _read(self, node: Node) -> str:
         plan = self.plan
         for k, name in enumerate(plan.carried):
             if plan.step.carried[name][0] is node:
@@ -196,7 +189,7 @@ class Source:
             case ["timed", name]:
                 return f"s.time[{1 + plan.step.timed.index(name)} * s.steps]"
             case ["gradient", name]:
-                return self._read(name)
+                return self._gradient(name)
             case ["later", name]:
                 return f"l{plan.later.index(name)}[i]"
         return self._initial(node.text)
@@ -205,7 +198,7 @@ class Source:
         place = self.plan.parameters.index(name)
         return f"par[{place}][n + i]" if self.plan.initial[name] else f"p{place}"
 
-    def _read(self, name: str) -> str:
+    def _gradient(self, name: str) -> str:
         """Return the gradient of a recorded value."""
         plan = self.plan
         value = f"r{plan.recorded.index(name)}[i]"
