@@ -26,7 +26,7 @@ from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.component import Sent
 from bioae.trainers.mirror.compiled.kernel import Part, Path
 from bioae.trainers.mirror.compiled.layer import READOUT, CompiledLayer
-from bioae.trainers.mirror.compiled.plan import SUM, Timeline
+from bioae.trainers.mirror.compiled.plan import SUM, Requested, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.component import Member
 from bioae.trainers.mirror.connections.layer_pathways import pathway_of
@@ -269,20 +269,16 @@ class LayerMirror(nn.Module):
             partial(pathway.sums, emitted, self.weights_of(projection), steps),
             pathway.names,
             Timeline(steps, lead_in, sent, delay, cut, same),
-            **self._requested(potential, record),
+            self._requested(potential, record),
             recurrent=partial(self._own_paths, *own[0]) if own else None,
             key=key,
         )
         return self.collected(results, potential)
 
-    def _requested(self, potential: Potential | None, record: Collection[str]) -> dict[str, Any]:
-        """Return the names that compiled steps record, return after the last step, and sum."""
+    def _requested(self, potential: Potential | None, record: Collection[str]) -> Requested:
         variable = READOUT + self.placed.readout.decoded
-        return {
-            "record": sorted({"_spike", *record, *([variable] if potential == "all" else [])}),
-            "final": [variable] if potential == "last" else [],
-            "summed": ["_spike"],
-        }
+        every = {"_spike", *record, *([variable] if potential == "all" else [])}
+        return Requested(tuple(sorted(every)), (variable,) if potential == "last" else ())
 
     def collected(self, results: dict[str, Tensor], potential: Potential | None) -> LayerActivity:
         """Return the activity of a layer from the results of compiled steps."""
@@ -319,7 +315,7 @@ class LayerMirror(nn.Module):
         arriving = self._over(emitted, dense, empty=True)
         known = {name: [each.get(name) if each else None for each in arriving] for name in names}
         timing = self.placed.depth - self.neuron.schedule.lead_in, len(arriving)
-        return self._compiled.part(known, timing, **self._requested(potential, record), key=key)
+        return self._compiled.part(known, timing, self._requested(potential, record), key)
 
     @property
     def sources(self) -> list[str]:

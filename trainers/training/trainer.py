@@ -34,7 +34,7 @@ from bioae.trainers.training.descent import (
     evaluate,
     reproducible,
 )
-from bioae.trainers.training.optimisation import grouped
+from bioae.trainers.training.optimisers import grouped
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
 from bioae.trainers.training.variability import WeightNoise

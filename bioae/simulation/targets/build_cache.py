@@ -1,4 +1,4 @@
-"""Cache of compiled networks, in the user's cache folder.
+"""Cache of compiled networks, and of compiled steps in PyTorch, in the user's cache folder.
 
 The key of a build is the hash of everything that the compiler receives: the sources, its name,
 version and flags, and the processor. The file ``builds/KEY`` is the program, and is created by

@@ -1,8 +1,7 @@
-"""Compile C++ and cache the libraries."""
+"""Compile C++ to libraries, which are cached like compiled networks."""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import hashlib
@@ -13,13 +12,11 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-import uuid
 from pathlib import Path
 
 import torch
 
-from bioae.files import user_cache
-from bioae.progress import activity
+from bioae.simulation.targets.build_cache import BuildCache
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 #: The C++ types of the numbers that are compiled for.
@@ -69,27 +66,10 @@ def compiler() -> tuple[str, ...] | None:
 def _load(source: str, command: tuple[str, ...]) -> ctypes.CDLL:
     text = [source, *command, _version(command[0])]
     key = hashlib.sha256("\0".join(text).encode()).hexdigest()
-    cached = user_cache() / "compiled" / f"{key[:32]}.so"
-    with contextlib.suppress(OSError):  # missing or damaged
-        return ctypes.CDLL(str(cached))
     with tempfile.TemporaryDirectory(prefix="bioae-") as folder:
-        library = Path(folder) / cached.name
-        with activity("compiling"):
-            _compile(source, command, library)
-        _store(library, cached)
+        library = Path(folder) / "steps.so"
+        BuildCache.of_user().obtain(key, library, lambda: _compile(source, command, library))
         return ctypes.CDLL(str(library))
-
-
-def _store(library: Path, cached: Path) -> None:
-    """Copy a library to the cache, if it is writable."""
-    with contextlib.suppress(OSError):
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cached.with_name(f".{cached.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            shutil.copyfile(library, temporary)
-            temporary.replace(cached)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @functools.cache

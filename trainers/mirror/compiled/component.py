@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bioae.trainers.mirror.compiled.arrays import pointers
-from bioae.trainers.mirror.compiled.kernel import Part, compiled_loop, panels, structure
+from bioae.trainers.mirror.compiled.kernel import Part, compiled_loop, longs, panels, structure
 from bioae.trainers.mirror.compiled.plan import SUM
 from bioae.trainers.mirror.connections.wires import Wire
 
@@ -130,12 +130,7 @@ class _Call:
         )  # fmt: skip
         plan = part.kernel.plan
         known = dict(zip(part.arriving, tensors, strict=False))
-        ordered, inputs = [*plan.later, *plan.accumulated], [*plan.step.inputs]
-        places = (
-            [plan.carried.index(name) for name in plan.final],
-            [plan.later.index(name) for name in plan.final],
-            [ordered.index(name) for name in plan.learned],
-        )
+        inputs = [*plan.step.inputs]
         arrays = (
             [known.get(name) for name in inputs], tensors[len(part.arriving) :], part.times,
             outputs, gradients.results[number] if gradients else [],
@@ -143,10 +138,8 @@ class _Call:
             gradients.initial[number] if gradients else [],
         )  # fmt: skip
         return _Member(
-            torch.Size(part.shape).numel(), part.start, part.steps, part.lead_in, len(inputs),
-            len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
-            len(plan.later), len(plan.accumulated), len(plan.learned),
-            *(self._at((ctypes.c_long * max(len(each), 1))(*each)) for each in places),
+            torch.Size(part.shape).numel(), part.start, part.steps, part.lead_in, *plan.counts,
+            *(self._at(longs(each)) for each in plan.places),
             self._at(part.kernel.steps()),
             *(
                 each.data_ptr() if isinstance(each, Tensor) else self._at(pointers(each))

@@ -114,17 +114,10 @@ class Kernel:
             threads = min(threads, examples, _most_threads(trained * size * padded, plan.real))
             threads = max(1, threads)
             group = _group(examples, threads)
-        ordered = [*plan.later, *plan.accumulated]
-        places = [
-            _longs([plan.carried.index(name) for name in plan.final]),
-            _longs([plan.later.index(name) for name in plan.final]),
-            _longs([ordered.index(name) for name in plan.learned]),
-        ]
+        places = [*map(longs, plan.places)]
         sizes = _Sizes(
             steps, lead_in, examples, size, padded, sent, delay, cut, held,
-            threads, group, width, len(plan.step.inputs),
-            len(plan.recorded), len(plan.final), len(plan.summed), len(plan.carried),
-            len(plan.later), len(plan.accumulated), len(plan.learned),
+            threads, group, width, *plan.counts,
             -1 if plan.latency is None else plan.latency, paths,
             *(ctypes.addressof(each) for each in places),
         )  # fmt: skip
@@ -307,7 +300,8 @@ def _paths(wired: Sequence[tuple[int, int]], **arrays: Sequence[Tensor | None]) 
     return paths
 
 
-def _longs(values: Sequence[int]) -> Any:
+def longs(values: Sequence[int]) -> Any:
+    """Return whole numbers as an array of C."""
     return (ctypes.c_long * max(len(values), 1))(*values)
 
 

@@ -17,7 +17,7 @@ from bioae.trainers.mirror.compiled.build import REALS
 from bioae.trainers.mirror.compiled.graph import Graph, Kind, Symbol, record, symbol
 from bioae.trainers.mirror.compiled.kernel import Kernel, Part, Path, Run
 from bioae.trainers.mirror.compiled.noise import draw_steps
-from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Timeline
+from bioae.trainers.mirror.compiled.plan import STARTS, Plan, Requested, Timeline
 from bioae.trainers.mirror.compiled.source import Source
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 from bioae.trainers.mirror.connections.pathways import Arrived
@@ -27,9 +27,6 @@ from bioae.trainers.mirror.neuron import NeuronMirror
 
 #: The prefix of the read-out's variables; names contain no space.
 READOUT = "readout "
-
-#: The names that are recorded, returned after the last step, and summed.
-_Requested = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 #: The values before the first step, by the prefix of their population and by name.
 _Initial = Mapping[str, Mapping[str, Tensor]]
@@ -55,10 +52,8 @@ class CompiledLayer:
         send: Callable[[], Arrived],
         arriving: Collection[str],
         timeline: Timeline,
+        requested: Requested,
         *,
-        record: Collection[str],
-        final: Collection[str] = (),
-        summed: Collection[str] = (),
         recurrent: Callable[[], Sequence[Path]] | None = None,
         key: Key | None = None,
     ) -> dict[str, Tensor]:
@@ -70,9 +65,6 @@ class CompiledLayer:
             Returns the input (step and example, *shape); not called if the layer is unsupported.
         arriving
             The names of the input.
-        record, final, summed
-            The names to return of each step, after the last step, and summed over the steps:
-            states, ``_spike``, and the read-out's states with the prefix `READOUT`.
         recurrent
             Returns the recurrent connections, if the layer has any.
 
@@ -81,7 +73,6 @@ class CompiledLayer:
         dict
             By name, (time, example, *shape) or (example, *shape); sums with the prefix `SUM`.
         """
-        requested = tuple(record), tuple(final), tuple(summed)
         latency = None if recurrent is None else self._latency
         kernel, values, prefixes = self._prepared(tuple(arriving), requested, latency)
         neuron = self._populations[""]
@@ -89,7 +80,7 @@ class CompiledLayer:
         arrived, timeline = _with_noise(send(), noise, timeline)
         run = Run(self._rows(timeline.steps, prefixes), timeline, self._arrays.in_training())
         results = kernel(arrived, values, run, recurrent() if recurrent else ())
-        for name in record:
+        for name in requested.record:
             steps = timeline.steps - timeline.lead_in
             results[name] = results[name].view(steps, -1, *neuron.shape)
         return results
@@ -98,10 +89,7 @@ class CompiledLayer:
         self,
         known: Mapping[str, Sequence[Tensor | None]],
         timing: tuple[int, int],
-        *,
-        record: Collection[str],
-        final: Collection[str] = (),
-        summed: Collection[str] = (),
+        requested: Requested,
         key: Key | None = None,
     ) -> Part:
         """Return the population in a presentation of those that run together; see `__call__`.
@@ -109,7 +97,6 @@ class CompiledLayer:
         `known` is the input from other populations in each step, by the name of any input;
         `timing` the first step of the period, counted as those of the network, and its steps.
         """
-        requested = tuple(record), tuple(final), tuple(summed)
         kernel, values, prefixes = self._prepared(tuple(known), requested, self._latency)
         (start, steps), neuron = timing, self._populations[""]
         lead_in = neuron.schedule.lead_in
@@ -123,14 +110,34 @@ class CompiledLayer:
         return Part(kernel, start, lead_in, rows, arriving, values, neuron.shape)
 
     def _prepared(
-        self, arriving: tuple[str, ...], requested: _Requested, latency: int | None
+        self, arriving: tuple[str, ...], requested: Requested, latency: int | None
     ) -> tuple[Kernel, dict[str, Tensor], Sequence[str]]:
         """Return the kernel, the values before the first step, and the prefixes of populations."""
-        read = any(name.startswith(READOUT) for name in (*requested[0], *requested[1]))
+        read = any(n.startswith(READOUT) for n in (*requested.record, *requested.final))
         prefixes = ("", READOUT) if read else ("",)
         initial = {prefix: self._populations[prefix].constants() for prefix in prefixes}
         values = {p + name: each for p, own in initial.items() for name, each in own.items()}
-        return self._kernel(initial, values, arriving, requested, latency), values, prefixes
+        like = values["dt"]
+        if like.device.type != "cpu" or like.dtype not in REALS:
+            raise Unsupported(f"{like.dtype} on {like.device.type}")
+        learning = tuple(name for name, tensor in values.items() if tensor.requires_grad)
+        each = {name: tensor.ndim > 0 for name, tensor in values.items()}
+        key = (like.dtype, arriving, requested, latency, learning, tuple(each.items()))
+        if key not in self._kernels:
+            try:
+                step = self._trace(initial, arriving)
+                plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
+                self._kernels[key] = Kernel.build(plan, Source(plan).text())
+            except Unsupported as reason:
+                self._kernels[key] = str(reason)
+            except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
+                text = " ".join(str(error).split())
+                self._kernels[key] = f"{type(error).__name__}: {text}"
+        kernel = self._kernels[key]
+        if isinstance(kernel, str):
+            # A new error each time: one that is raised again would hold the frames of all calls.
+            raise Unsupported(kernel)
+        return kernel, values, prefixes
 
     def _noise(
         self, timeline: Timeline, prefixes: Sequence[str], key: Key | None, *, like: Tensor
@@ -155,36 +162,6 @@ class CompiledLayer:
             for timed in population.program.timed.values():
                 rows.append(rows[0].new_tensor(timed.at(step, population.dt)))
         return torch.stack(rows)
-
-    def _kernel(
-        self,
-        initial: _Initial,
-        values: Mapping[str, Tensor],
-        arriving: tuple[str, ...],
-        requested: _Requested,
-        latency: int | None,
-    ) -> Kernel:
-        like = values["dt"]
-        if like.device.type != "cpu" or like.dtype not in REALS:
-            raise Unsupported(f"{like.dtype} on {like.device.type}")
-        learning = tuple(name for name, tensor in values.items() if tensor.requires_grad)
-        each = {name: tensor.ndim > 0 for name, tensor in values.items()}
-        key = (like.dtype, arriving, requested, latency, learning, tuple(each.items()))
-        if key not in self._kernels:
-            try:
-                step = self._trace(initial, arriving)
-                plan = Plan(step, each, *requested, learning, REALS[like.dtype], latency)
-                self._kernels[key] = Kernel.build(plan, Source(plan).text())
-            except Unsupported as reason:
-                self._kernels[key] = str(reason)
-            except Exception as error:  # noqa: BLE001 - the plain mirror can do what this cannot
-                text = " ".join(str(error).split())
-                self._kernels[key] = f"{type(error).__name__}: {text}"
-        kernel = self._kernels[key]
-        if isinstance(kernel, str):
-            # A new error each time: one that is raised again would hold the frames of all calls.
-            raise Unsupported(kernel)
-        return kernel
 
     @property
     def _latency(self) -> int:

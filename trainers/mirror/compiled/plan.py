@@ -37,6 +37,16 @@ class Timeline(NamedTuple):
     held: bool = False
 
 
+class Requested(NamedTuple):
+    """The names to record in each step, and to return after the last step only.
+
+    They are those of states, ``_spike``, and the read-out's states with the prefix `READOUT`.
+    """
+
+    record: tuple[str, ...]
+    final: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The contents of a compiled kernel."""
@@ -44,17 +54,34 @@ class Plan:
     step: Step
     #: The values before the first step, by name: whether each neuron has its own.
     initial: dict[str, bool]
-    #: The names recorded at the end of each step, and after the last step only; and those of
-    #: `recorded` that are summed over the steps too.
     recorded: tuple[str, ...]
     final: tuple[str, ...]
-    summed: tuple[str, ...]
     #: The initial values that get a gradient.
     learning: tuple[str, ...]
     real: str
     #: For a recurrent layer, the steps from a spike to its arrival without a delay: 0 if
     #: neurons fire before the input of a step arrives, else 1. None: the layer is not recurrent.
     latency: int | None = None
+    #: Those of `recorded` that are summed over the steps too.
+    summed: tuple[str, ...] = (SPIKE,)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of values of each kind, in the order in which C++ has them."""
+        return tuple(map(len, (
+            self.step.inputs, self.recorded, self.final, self.summed, self.carried, self.later,
+            self.accumulated, self.learned,
+        )))  # fmt: skip
+
+    @property
+    def places(self) -> tuple[list[int], ...]:
+        """Places of `final` among carried and later values, and of `learned` among gradients."""
+        gradients = [*self.later, *self.accumulated]
+        return (
+            [self.carried.index(name) for name in self.final],
+            [self.later.index(name) for name in self.final],
+            [gradients.index(name) for name in self.learned],
+        )
 
     @cached_property
     def carried(self) -> tuple[str, ...]:
