@@ -70,14 +70,8 @@ class Learner(ABC):
     def present(self, presented: Presentations, part: slice, held: Arrays) -> Chunk:
         """Present a part of the examples, learn from it, and return the network's activity.
 
-        `held` are the modulators of rules, (example) each, of all examples.
-
-        Raises
-        ------
-        NetworkError
-            If weights grow without bounds.
-        TargetError
-            If the run fails.
+        `held` are the modulators of rules, (example) each, of all examples. Raises a NetworkError
+        if weights grow without bounds, a TargetError if the run fails.
         """
 
 

@@ -33,8 +33,6 @@ class Presentations:
 
     Parameters
     ----------
-    config
-        The network's description.
     data
         The data, whose indices key random input.
     seed

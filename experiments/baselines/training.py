@@ -21,7 +21,7 @@ from bioae.simulation.presentations import values_of
 from bioae.trainers.training.descent import Split, torch_device
 from bioae.trainers.training.names import check_weight_names
 from bioae.trainers.training.reach import check_trained
-from bioae.trainers.training.scores import evaluate_scores
+from bioae.trainers.training.scores import Scores
 from bioae.trainers.training.trainer import GradientTrainer
 from experiments.baselines.base import Baseline, Linear
 from experiments.baselines.config import BaselineConfig, PcaKind, TrainedKind, ZeroKind
@@ -150,5 +150,6 @@ class _FittedOnce(Trainer):
 def _scores(baseline: Baseline, data: Data, split: Split) -> dict[str, float]:
     outputs = torch.from_numpy(baseline.predict(data))
     targets = torch.from_numpy(values_of(baseline.network, data))
-    scores = evaluate_scores(baseline.network.task, [(outputs, targets)])
-    return {f"{split}_{name}": value for name, value in scores.items()}
+    scores = Scores(baseline.network.task)
+    scores.add(outputs, targets)
+    return {f"{split}_{name}": value for name, value in scores.values().items()}

@@ -27,12 +27,11 @@ from bioae.equations.quantities import evaluate
 from bioae.files import check_output
 from bioae.recordings import Recording
 from bioae.showing import Shown, Summary
-from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.page import write_fit
 from bioae.trainers.fitting.problem import USERS, Problem, with_values
 from bioae.trainers.fitting.search import Descent, descend
 from bioae.trainers.fitting.settings import number_in
-from bioae.trainers.fitting.terms import WIDTH, Floats, Losses
+from bioae.trainers.fitting.terms import WIDTH, Floats, Losses, Objective
 from bioae.unit_text import readable, unit_name
 
 #: The step of the differences that give the observed information, in units of the error of a
@@ -84,7 +83,7 @@ class Fit(Shown):
     def __init__(
         self,
         problem: Problem,
-        objective: CompiledObjective,
+        objective: Objective,
         state: Descent,
         best: Floats,
         *,

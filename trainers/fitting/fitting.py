@@ -32,7 +32,7 @@ from bioae.trainers.fitting.search import (
     screened,
 )
 from bioae.trainers.fitting.settings import FitOptions, Settings, number_in
-from bioae.trainers.fitting.terms import WIDTH, Floats
+from bioae.trainers.fitting.terms import WIDTH, Floats, Objective
 from bioae.trainers.fitting.whole_steps import in_whole_steps
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
@@ -108,9 +108,7 @@ def search(
     return Fit(stated, objective, state, best, voltage_noise=noise, seconds=seconds)
 
 
-def _coincident(
-    stated: Problem, objective: CompiledObjective, u: Floats, settings: Settings
-) -> Floats:
+def _coincident(stated: Problem, objective: Objective, u: Floats, settings: Settings) -> Floats:
     """Return the parameters near the best of `u`, the first, with the most coincidences."""
     recorded = stated.recording.spikes
     if recorded is None or not stated.spikes:
@@ -142,7 +140,7 @@ def _digest(stated: Problem, settings: Settings, couplings: tuple[float, ...]) -
     return found.hexdigest()
 
 
-def _say(stated: Problem, objective: CompiledObjective, state: Descent, best: int) -> None:
+def _say(stated: Problem, objective: Objective, state: Descent, best: int) -> None:
     """Warn of spikes that do not count, and of a search that was not finished."""
     logger, name = logging.getLogger("bioae"), stated.model.name
     lost = int(objective(state.u[[best]]).lost[0])
@@ -157,7 +155,7 @@ def _say(stated: Problem, objective: CompiledObjective, state: Descent, best: in
         )
 
 
-def _first(stated: Problem, objective: CompiledObjective, settings: Settings) -> Floats:
+def _first(stated: Problem, objective: Objective, settings: Settings) -> Floats:
     """Return the points of a sequence from which the search starts (start, parameter)."""
     candidates, starts = settings.candidates, settings.starts
     points = first_points(len(stated.free), candidates, seed=settings.seed)
@@ -169,7 +167,7 @@ def _first(stated: Problem, objective: CompiledObjective, settings: Settings) ->
 
 
 def _descended(
-    objective: CompiledObjective,
+    objective: Objective,
     state: Descent,
     couplings: tuple[float, ...],
     evaluations: int,
@@ -202,7 +200,7 @@ def _descended(
     return result
 
 
-def _check_seen(stated: Problem, objective: CompiledObjective, points: Any) -> None:
+def _check_seen(stated: Problem, objective: Objective, points: Any) -> None:
     """Reject free parameters that change nothing of what is compared."""
     losses = objective(points)
     finite = np.isfinite(losses.total)

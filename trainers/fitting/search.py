@@ -22,11 +22,7 @@ from scipy.stats.qmc import Sobol
 
 from bioae.errors import InputError
 from bioae.files import atomic_output
-from bioae.trainers.fitting.objective import CompiledObjective
-from bioae.trainers.fitting.terms import Floats, Losses
-
-#: Returns the losses (set) of sets of parameters; `coupling` is that of `CompiledObjective`.
-Evaluate = Callable[..., Losses]
+from bioae.trainers.fitting.terms import Evaluate, Floats, Losses, Objective
 
 #: Rates per ms at which the potential is pulled to the recorded one, in the stages of a search.
 COUPLINGS = (100.0, 10.0, 1.0, 0.3, 0.1, 0.0)
@@ -222,7 +218,7 @@ def _search_all(
 
 
 def most_coincident(
-    objective: CompiledObjective,
+    objective: Objective,
     u: Floats,
     information: Floats,
     score: Callable[[NDArray[np.bool_]], Floats],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +95,19 @@ class Drive(NamedTuple):
         """The number of samples of the potential that count for the loss."""
         known = np.isfinite(self.voltage)  # type: ignore[arg-type]
         return int((known if self.compared is None else known & self.compared).sum())
+
+
+#: Returns the losses (set) of parameters (set, parameter), see `CompiledObjective`.
+Evaluate = Callable[..., Losses]
+
+
+class Objective(Protocol):
+    """The losses of parameters on a recording, each a u from 0 to 1, and free runs."""
+
+    free: tuple[FreeParameter, ...]
+
+    def __call__(self, u: Floats, *, coupling: float = 0.0) -> Losses:
+        """Return the losses; `coupling` is the rate per ms of the pull to the recording."""
+
+    def predict(self, u: Floats, drive: Drive | None = None) -> tuple[NDArray[np.bool_], Floats]:
+        """Return the spikes and the potential of the freely running neuron (set, trial, time)."""

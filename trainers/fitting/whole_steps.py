@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bioae.trainers.fitting.objective import CompiledObjective
 from bioae.trainers.fitting.search import Descent, descend
+from bioae.trainers.fitting.terms import Objective
 
 #: Values between the bounds, and then between the neighbours of the best one.
 _VALUES = 32
 
 
-def in_whole_steps(objective: CompiledObjective, state: Descent, *, most: int) -> Descent:
+def in_whole_steps(objective: Objective, state: Descent, *, most: int) -> Descent:
     """Return a search that goes on from its ends, with the best values of refractory times.
 
     All other parameters go downhill at each value, from those of the best start: a refractory time

@@ -30,9 +30,8 @@ from bioae.trainers.mirror.compiled.plan import SUM, Requested, Timeline
 from bioae.trainers.mirror.compiled.unsupported import Unsupported, warn_uncompiled
 from bioae.trainers.mirror.component import Member
 from bioae.trainers.mirror.connections.layer_pathways import pathway_of
-from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, add
+from bioae.trainers.mirror.connections.pathways import Arrived, Pathway, Recurrence, Wire, add
 from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
-from bioae.trainers.mirror.connections.wires import Wire
 from bioae.trainers.mirror.layer_parameters import (
     LayerOptions,
     delay_bounds,
@@ -385,12 +384,8 @@ class LayerMirror(nn.Module):
     def arriving(self, emitted: Emitted, start: Start | None = None) -> list[Arrived | None]:
         """Return the input in each step of a period, but for that from the layers `inside`.
 
-        Parameters
-        ----------
-        emitted
-            The output of the sources (time, example, ...), by their names.
-        start
-            The state from which the presentation starts, if it carries over.
+        `emitted` is the output of the sources (time, example, ...), by their names; `start` the
+        state from which the presentation starts, if it carries over.
         """
         return self._over(emitted, self._outer, 0 if start is None else start.before)
 
@@ -450,21 +445,10 @@ class LayerMirror(nn.Module):
 
     @torch.no_grad()
     def arrived(self, emitted: Emitted, spikes: Tensor, key: Key | None = None) -> Arrived:
-        """Return the total input at each step of a presentation, for known spikes.
+        """Return the total input at each step of a presentation, for known spikes, by name.
 
-        Parameters
-        ----------
-        emitted
-            The output of the sources (time, example, ...), by their names.
-        spikes
-            The spikes of this layer (time, example, *shape), 0 or 1.
-        key
-            The key of the noise, if the model is noisy.
-
-        Returns
-        -------
-        dict
-            By name, as `NeuronMirror.step` takes it for one step (time, example, *shape).
+        `emitted` is the output of the sources, `spikes` that of this layer, 0 or 1, and the result
+        as `NeuronMirror.step` takes it for one step: all (time, example, *shape).
         """
         own = [each for each in self.pathways if each[0].own]
         others = [each for each, _ in self.pathways if not each.own]

@@ -27,7 +27,7 @@ from bioae.trainers.mirror.connections.pathways import (
 from bioae.trainers.mirror.constants import Constants
 from bioae.trainers.mirror.derivatives import Exact, spike
 from bioae.trainers.mirror.gradients import ACTIVE, Backward, torch_stepper
-from bioae.trainers.mirror.population import Noise, Population
+from bioae.trainers.mirror.population import Population
 from bioae.trainers.mirror.spike_times import SpikeTimes
 from bioae.trainers.mirror.trained import TrainedParameter
 
@@ -35,23 +35,15 @@ Values = dict[str, Tensor]
 
 
 class PopulationRun(NamedTuple):
-    """The records of a population in a presentation.
+    """The records of a population in a presentation."""
 
-    Attributes
-    ----------
-    recorded
-        The recorded states by name (time, example, ...).
-    arrived
-        The input of each step of the period, recurrent input included.
-    final
-        The values after the last step.
-    before
-        The steps from that from which truncation is counted to the first one.
-    """
-
+    #: The recorded states by name (time, example, ...).
     recorded: dict[str, Tensor]
+    #: The input of each step of the period, recurrent input included.
     arrived: list[Arrived | None]
+    #: The values after the last step.
     final: Values
+    #: The steps from that from which truncation is counted to the first one.
     before: int = 0
 
 
@@ -60,14 +52,8 @@ class NeuronMirror(nn.Module):
 
     Parameters
     ----------
-    population
-        The neuron model, the shape and the timing.
     parameters
         Parameters by name: trained, or fixed in base units, scalars or arrays (neuron).
-    backward
-        The options of back-propagation.
-    dtype
-        The type of numbers.
     bias
         A constant input in every step, in network weights: of each channel, or of each neuron.
     """
@@ -96,7 +82,7 @@ class NeuronMirror(nn.Module):
                 fixed[name] = np.asarray(each)
         self._trained = nn.ModuleList(self.trained.values())
         self._constants = Constants(population, fixed)
-        self.noise = Noise(population)
+        self.noise = population.noise
         self._memory = population.memory
         exact = isinstance(backward.derivative, Exact) and self.program.threshold is not None
         self._times = SpikeTimes(population, backward) if exact else None
@@ -117,15 +103,7 @@ class NeuronMirror(nn.Module):
             parameter.clamp_()
 
     def start(self, batch: int, key: Key | None = None) -> Values:
-        """Return all values that statements name, at the start of a presentation.
-
-        Parameters
-        ----------
-        batch
-            The number of examples.
-        key
-            The key of the noise, if the model is noisy.
-        """
+        """Return all values that statements name, at the start of a presentation of examples."""
         values = self.constants()
         for name, state in self.program.states.items():
             if not state.shared:
@@ -192,8 +170,6 @@ class NeuronMirror(nn.Module):
             Returns the recurrent input.
         record
             States to record at the end of each step; ``_spike`` are the spikes.
-        key
-            The key of the noise, if the model is noisy.
         before
             See `PopulationRun`.
         start

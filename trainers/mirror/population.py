@@ -16,6 +16,17 @@ from bioae.errors import InputError
 from bioae.networks.schedule import SCHEDULES, Schedule
 from bioae.noise import Key, draw
 
+#: Returns the numbers of a name in some steps (step and example, neuron).
+DrawSteps: TypeAlias = Callable[..., Tensor]
+
+
+def _drawn(
+    site: Draw, key: Key, steps: Sequence[int], like: Tensor, *, population: int, count: int
+) -> Tensor:
+    place: dict[str, int] = {"call": site.call, "population": population, "count": count}
+    rows = [draw(site.distribution, key, step=step, **place) for step in steps]
+    return torch.from_numpy(np.concatenate(rows)).to(like)
+
 
 @dataclass(frozen=True)
 class Population:
@@ -37,26 +48,7 @@ class Population:
         """The number of neurons."""
         return math.prod(self.shape)
 
-
-#: Returns the numbers of a name in some steps (step and example, neuron).
-DrawSteps: TypeAlias = Callable[..., Tensor]
-
-
-def _drawn(
-    site: Draw, key: Key, steps: Sequence[int], like: Tensor, *, population: int, count: int
-) -> Tensor:
-    place: dict[str, int] = {"call": site.call, "population": population, "count": count}
-    rows = [draw(site.distribution, key, step=step, **place) for step in steps]
-    return torch.from_numpy(np.concatenate(rows)).to(like)
-
-
-class Noise:
-    """The random numbers that a population's statements name. They carry no gradient."""
-
-    def __init__(self, population: Population) -> None:
-        self._population = population
-
-    def __call__(
+    def noise(
         self, key: Key | None, steps: Sequence[int], like: Tensor, *, draw_steps: DrawSteps = _drawn
     ) -> dict[str, Tensor]:
         """Return the numbers of some steps by name (step and example, *shape).
@@ -64,8 +56,7 @@ class Noise:
         They have the type of `like`. `draw_steps` draws those that one name stands for. The key
         may be None where the program draws nothing; elsewhere that is an InputError.
         """
-        own, size = self._population, self._population.size
-        draws = own.program.draws
+        draws, size = self.program.draws, self.size
         if not draws:
             return {}
         if key is None:
@@ -76,11 +67,11 @@ class Noise:
             )
         numbers = {
             name: draw_steps(
-                site, key, steps, like, population=own.number, count=1 if site.shared else size
+                site, key, steps, like, population=self.number, count=1 if site.shared else size
             )
             for name, site in draws.items()
         }
         return {
-            name: tensor.expand(-1, size).reshape(-1, *own.shape)
+            name: tensor.expand(-1, size).reshape(-1, *self.shape)
             for name, tensor in numbers.items()
         }

@@ -74,20 +74,9 @@ class Scale:
 
 
 class TrainedParameter(nn.Module):
-    """A trained parameter of a population.
+    """A trained parameter of a population; an optimiser moves `raw`, see `Scale`.
 
-    Parameters
-    ----------
-    scale
-        Its scale, whose initial value is a scalar, or an array (neuron) of separately trained
-        values.
-    dtype
-        The type of numbers.
-
-    Attributes
-    ----------
-    raw
-        The number that an optimiser moves, see `Scale`.
+    The initial value of the scale is a scalar, or an array (neuron) of separately trained values.
     """
 
     def __init__(self, scale: Scale, dtype: torch.dtype) -> None:

@@ -34,7 +34,6 @@ from bioae.trainers.parity.networks import (
     checked_size,
     parity_network,
     perturbed,
-    silent_network,
 )
 from bioae.trainers.parity.one_step import CLOSE, one_step
 from bioae.trainers.parity.report import AGREEMENT, Parity
@@ -72,8 +71,7 @@ def model_parities(
     targets = [known_target(target, BRIAN2_TARGETS) for target in targets]
     size = checked_size(size, {"neurons": 100, "steps": 200, "examples": 4}, neurons=2)
     whole(seed, "the seed", most=MAX_SEED)
-    make = silent_network if model.threshold is None else parity_network
-    network, data = make(model, seed=seed, **size)
+    network, data = parity_network(model, seed=seed, **size)
     found = Comparison(network, data, engines, name=model.name, seed=seed)
     return [found.on(target, perturb=perturb) for target in targets]
 

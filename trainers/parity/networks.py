@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,7 @@ def parity_network(
     """Return a random recurrent network of two layers and its input, scaled until it fires.
 
     The second layer has autapses and delays, which differ between connections from the first layer.
+    A model without a threshold gets one layer that is not scaled.
 
     Parameters
     ----------
@@ -77,52 +78,31 @@ def parity_network(
     dt = model.dt or str(NetworkConfig.model_fields["dt"].default)
     delays = {"delay": ["0*ms", f"2*{dt}"], "recurrent_delay": dt, "autapses": True}
     common = {"kind": "dense", "recurrent": True, "gain": 1.0}
-    layers = [
+    layers: list[dict[str, Any]] = [
         {**common, "name": "first", "units": first},
         {**common, "name": "second", "units": second, **delays},
     ]
-    network, images = _random_network(
-        model, layers, inputs=second, steps=steps, examples=examples, seed=seed
-    )
-    return scaled(network, images, seed=seed), images
-
-
-def silent_network(
-    model: NeuronModel, *, neurons: int, steps: int, examples: int, seed: int
-) -> tuple[Network, NDArray[np.float64]]:
-    """Return a random layer of a model without a threshold, and its input; see `parity_network`."""
-    layers = [{"kind": "dense", "name": "silent", "shape": [1, 1, neurons]}]
-    network, images = _random_network(
-        model, layers, inputs=neurons, steps=steps, examples=examples, seed=seed
-    )
-    return network.quantised(GRID_BITS), images
-
-
-def _random_network(
-    model: NeuronModel,
-    layers: Sequence[Mapping[str, Any]],
-    *,
-    inputs: int,
-    steps: int,
-    examples: int,
-    seed: int,
-) -> tuple[Network, NDArray[np.float64]]:
+    if silent := model.threshold is None:
+        layers = [{"kind": "dense", "name": "silent", "shape": [1, 1, neurons]}]
     config = NetworkConfig.from_mapping(
         {
-            "input_shape": [1, 1, inputs],
+            "input_shape": [1, 1, neurons if silent else second],
             "steps": steps,
             **({"dt": model.dt} if model.dt else {}),
             "neuron": model.name,
             "neurons": {model.name: model.to_mapping()},
             "encoder": {"kind": "bernoulli", "rate": 0.2},
             # The decoder must only be one that the last layer's neurons can feed.
-            "decoder": {"kind": "last" if model.threshold is None else "count"},
+            "decoder": {"kind": "last" if silent else "count"},
             "layers": layers,
         },
         where=f"the parity network of {model.name!r}",
     )
     images = stream(seed, 0).uniform(0.2, 1.0, (examples, *config.input_shape))
-    return Network.initialise(config, seed=seed), images
+    network = Network.initialise(config, seed=seed)
+    if silent:
+        return network.quantised(GRID_BITS), images
+    return scaled(network, images, seed=seed), images
 
 
 def perturbed(network: Network, *, seed: int = 0) -> Network:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -12,14 +12,6 @@ from torch.nn import functional
 
 from bioae.networks.tasks import Rates, ScoreName, Task
 from bioae.trainers.training.losses import squared_error
-
-
-def evaluate_scores(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """Return the scores of a task by name, of the outputs and targets of at least one batch."""
-    scores = Scores(task)
-    for output, target in batches:
-        scores.add(output, target)
-    return scores.values()
 
 
 class Scores:

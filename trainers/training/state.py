@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bioae.errors import ArtefactError
 from bioae.runs.checkpoint import Arrays, arrays_of
 
 _OPTIMISER = "optimiser"
@@ -40,6 +38,7 @@ def captured(
     return {name: each.detach().cpu().numpy() for name, each in tensors.items()}
 
 
+@torch.no_grad()
 def restore(
     arrays: Arrays,
     kinds: Kinds,
@@ -49,14 +48,13 @@ def restore(
 ) -> None:
     """Set the tensors and the optimiser of a run from the arrays of the checkpoint `where`.
 
-    Raises an ArtefactError if they belong to another network or another kind of run, or are not
-    finite.
+    Raises an ArtefactError if they belong to another network or another kind of run.
     """
     for kind in ("weight", "average", "best"):
         named = kinds.get(kind, {})
         stored = arrays_of(kind, arrays, named, where)
         for name, tensor in named.items():
-            _restore(tensor, stored[name], name, where)
+            tensor.copy_(torch.tensor(stored[name]))
     moments: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
     for key, array in arrays.items():
         kind, _, rest = key.partition("/")
@@ -68,19 +66,3 @@ def restore(
     state = {indices[id(weights[name])]: each for name, each in moments.items() if each}
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
-
-
-@torch.no_grad()
-def _restore(tensor: Tensor, stored: NDArray[Any], name: str, where: str) -> None:
-    like = tensor.detach().cpu().numpy()
-    if stored.shape != like.shape or stored.dtype != like.dtype:
-        raise ArtefactError(
-            f"the checkpoint's {name!r} does not fit", where=where,
-            expected=f"{like.dtype} of shape {like.shape}",
-            found=f"{stored.dtype} of shape {stored.shape}",
-        )  # fmt: skip
-    if not np.isfinite(stored).all():
-        raise ArtefactError(
-            f"the checkpoint's {name!r} has values that are not finite", where=where
-        )
-    tensor.copy_(torch.tensor(stored))

@@ -105,15 +105,8 @@ class RegularisersConfig(Table):
     def terms(self, latent: str | None) -> dict[str, TermConfig]:
         """Return the terms that are set, by symbol, with their default layers filled in.
 
-        Parameters
-        ----------
-        latent
-            The name of the latent layer, on which neuron1, example2 and neuron2 act by default.
-
-        Raises
-        ------
-        ValueError
-            If such a term has no layers, and there is no latent layer.
+        neuron1, example2 and neuron2 act on the `latent` layer by default; a ValueError says that
+        there is none.
         """
         terms = {}
         for symbol, term in self.given.items():

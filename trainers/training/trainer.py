@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from bioae.datasets.forms.registry import BOTH
-from bioae.errors import ArtefactError, NetworkError
+from bioae.errors import NetworkError
 from bioae.fields import Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
@@ -34,13 +34,16 @@ from bioae.trainers.training.descent import (
     evaluate,
     reproducible,
 )
-from bioae.trainers.training.optimisers import grouped
+from bioae.trainers.training.optimisers import optimiser
 from bioae.trainers.training.stages import Stage
 from bioae.trainers.training.state import captured, restore
 from bioae.trainers.training.variability import WeightNoise
 
 #: The number of the update at which losses are compared, and of losses.
 _WATCHED, _COMPARED = 50, 20
+
+#: The learning rates of a group of weights, by stage.
+_Rates = tuple[float, ...]
 
 
 class Position(Table):
@@ -76,7 +79,7 @@ class GradientTrainer(Trainer):
         self.interval = settings.checkpoint_seconds
         self.at = Position()
         self.weights = dict(problem.weights)
-        self.optimiser, self._rates = grouped(self.weights, problem.synaptic, problem.stages)
+        self.optimiser, self._rates = _grouped(self.weights, problem.synaptic, problem.stages)
         self.average = Average(self.weights, settings.average) if settings.average else None
         self.variability: WeightNoise | None = None
         if settings.variability is not None:
@@ -114,35 +117,15 @@ class GradientTrainer(Trainer):
 
     def restore(self, arrays: Arrays, where: str) -> None:
         """Set the state from that of a checkpoint."""
-        self._check_restored(where)
-        if self.records and self._settings.select == "best":
-            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        restore(arrays, self._kinds(), self.weights, self.optimiser, where)
-
-    def _check_restored(self, where: str) -> None:
-        """Reject a position that the run cannot have, and metrics that do not fit it."""
         begun, epochs = self.at.epoch + (self.at.batch > 0), self.problem.stages[-1].end
         if begun > epochs:
             raise NetworkError(
                 "the run has begun more epochs than requested", where=where,
                 expected=f"training.epochs of at least {begun}", found=str(epochs),
             )  # fmt: skip
-        stages = (each for each in self.problem.stages if self.at.epoch < each.end)
-        batches = next((each.batches(len(self.data.train)) for each in stages), 0)
-        if self.at.batch > batches:
-            raise ArtefactError(
-                "the position of the checkpoint does not fit the run", where=where,
-                expected=f"at most {batches} finished batches of the epoch",
-                found=str(self.at.batch),
-            )  # fmt: skip
-        scores = [metrics.get(self._score_name) for metrics in self.records]
-        numbers = [each for each in scores if isinstance(each, int | float)]
-        if not len(numbers) == len(scores) == self.at.epoch:
-            raise ArtefactError(
-                "the metrics do not fit the finished epochs", where=where,
-                expected=f"a number {self._score_name!r} of {self.at.epoch} epochs",
-                found=f"{len(numbers)} in metrics of {len(scores)}",
-            )  # fmt: skip
+        if self.records and self._settings.select == "best":
+            self.best = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        restore(arrays, self._kinds(), self.weights, self.optimiser, where)
 
     @property
     def _score_name(self) -> str:
@@ -366,3 +349,25 @@ class GradientTrainer(Trainer):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network."""
         self.problem.save(out, result, summary)
+
+
+def _grouped(
+    weights: Mapping[str, nn.Parameter], synaptic: Collection[str], stages: Sequence[Stage]
+) -> tuple[torch.optim.Optimizer, list[_Rates]]:
+    """Return the optimiser of a run, and the learning rates of its groups.
+
+    Weights with the same learning rate in every stage, and the same decay, are a group. Weight
+    decay acts on connections only, the `synaptic` weights: a neuron parameter at 0 is its initial
+    value, and biases are not decayed either.
+    """
+    settings = stages[0].settings.optimiser
+    groups: dict[tuple[_Rates, float], list[nn.Parameter]] = {}
+    for name, weight in weights.items():
+        rates = tuple(stage.settings.rate(name) for stage in stages)
+        decay = settings.weight_decay if name in synaptic else 0.0
+        groups.setdefault((rates, decay), []).append(weight)
+    described: list[dict[str, Any]] = [
+        {"params": params, "lr": rates[0], "weight_decay": decay}
+        for (rates, decay), params in groups.items()
+    ]
+    return optimiser(settings, described), [rates for rates, _ in groups]

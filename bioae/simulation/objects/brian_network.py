@@ -335,12 +335,8 @@ class BrianNetwork(Shown):
     def read(self, examples: int) -> Chunk:
         """Read the first presentations of a finished run from the monitors; all, if some repeat.
 
-        Raises
-        ------
-        InputError
-            If the run has not reached the end of these presentations.
-        ValueError
-            If recorded spikes are incomplete.
+        Raises an InputError if the run has not reached their end, a ValueError if recorded spikes
+        are incomplete.
         """
         shown = None
         if self.clock.shown is not None:

@@ -172,23 +172,14 @@ class LayerSpikes:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """The activity of a network in some presentations.
-
-    Attributes
-    ----------
-    layers
-        The layers' spikes.
-    output
-        The decoded output (example, ...), of the shape that the network's task gives it.
-    shown
-        The place of the example that each presentation showed, where some are presented again.
-    carried
-        The state after them by name, where it carries over.
-    """
+    """The activity of a network in some presentations."""
 
     layers: tuple[LayerSpikes, ...]
+    #: The decoded output (example, ...), of the shape that the network's task gives it.
     output: NDArray[np.float64]
+    #: The place of the example that each presentation showed, where some are presented again.
     shown: NDArray[np.int64] | None = None
+    #: The state after them by name, where it carries over.
     carried: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 

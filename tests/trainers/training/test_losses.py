@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.descent import reproducible
 from bioae.trainers.training.losses import LOSSES, loss_function
 from bioae.trainers.training.problem import LayerTally, on_grid
-from bioae.trainers.training.scores import evaluate_scores
+from bioae.trainers.training.scores import Scores
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -58,6 +59,13 @@ def test_names() -> None:
     assert set(get_args(LossName)) == set(LOSSES)
     with refused(NetworkError, "sum_squared_error", "'mse'"):
         loss_function("mse")
+
+
+def evaluate_scores(task: Any, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Any:
+    scores = Scores(task)
+    for batch in batches:
+        scores.add(*batch)
+    return scores.values()
 
 
 def in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> Any:

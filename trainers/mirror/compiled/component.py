@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 from bioae.trainers.mirror.compiled.arrays import pointers
 from bioae.trainers.mirror.compiled.kernel import Part, compiled_loop, longs, panels, structure
 from bioae.trainers.mirror.compiled.plan import SUM
-from bioae.trainers.mirror.connections.wires import Wire
+from bioae.trainers.mirror.connections.pathways import Wire
 
 
 class Sent(NamedTuple):

@@ -19,7 +19,6 @@ from bioae.equations.program import INHIBITION, INPUT, Program, input_to
 from bioae.networks.inputs import Steps
 from bioae.trainers.mirror.connections.sparse import SparseConnection
 from bioae.trainers.mirror.connections.trained_delays import TrainedDelays
-from bioae.trainers.mirror.connections.wires import Wire
 
 #: The input of a step, in network weights (example, ...): ``bioae_input``, and
 #: ``bioae_inhibition`` if inhibition is separate.
@@ -75,6 +74,23 @@ def by_sign(weight: Tensor, *, separate: bool) -> Arrived:
     # Not `relu`: its gradient of 0 would never move a weight of 0.
     zero = weight.new_zeros(())
     return {INPUT: torch.maximum(weight, zero), INHIBITION: torch.maximum(-weight, zero)}
+
+
+class Wire:
+    """Synapses of a projection with one delay in steps, sorted by source.
+
+    `places` are those of their weights among the projection's, `source` and `target` the neurons
+    that each joins (synapse), `sources` the number of neurons of the source.
+    """
+
+    def __init__(
+        self, delay: int, places: Tensor, source: Tensor, target: Tensor, sources: int
+    ) -> None:
+        order = torch.argsort(source, stable=True)
+        counts = torch.bincount(source, minlength=sources)
+        self.delay, self.places = delay, places[order]
+        self.first = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        self.target = target[order].to(torch.int32)
 
 
 class Pathway(nn.Module):
