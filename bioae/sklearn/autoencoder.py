@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +15,8 @@ from bioae.errors import NetworkError
 from bioae.networks.config import NetworkConfig
 from bioae.sklearn.base import SpikingEstimator, dense
 
-if TYPE_CHECKING:
-    from numpy.random import RandomState
 
-
+@dataclass(eq=False, repr=False)
 class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SpikingEstimator):  # type: ignore[misc]
     """Spiking auto-encoder as a transformer: spike counts of latent neurons in place of features.
 
@@ -68,25 +66,11 @@ class SpikingAutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Spik
     (5, 32)
     """
 
-    def __init__(
-        self,
-        n_components: int = 100,
-        *,
-        steps: int = 24,
-        epochs: int = 50,
-        batch_size: int = 16,
-        learning_rate: float = 3e-2,
-        rate_per_step: float | None = 0.07,
-        network: NetworkConfig | Mapping[str, Any] | str | None = None,
-        validation: float = 0.1,
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            steps=steps, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            rate_per_step=rate_per_step, network=network, validation=validation,
-            random_state=random_state,
-        )  # fmt: skip
-        self.n_components = n_components
+    n_components: int = 100
+    _: KW_ONLY
+    steps: int = 24
+    epochs: int = 50
+    rate_per_step: float | None = 0.07
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Train the network.

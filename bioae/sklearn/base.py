@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,37 +28,27 @@ if TYPE_CHECKING:
 _NEURON, _READOUT = "lif_subtract", "leaky_readout"
 
 
+@dataclass(eq=False, repr=False)
 class SpikingEstimator(BaseEstimator):  # type: ignore[misc]
     """An estimator with the parameters that all share, see `SpikingAutoEncoder`."""
 
     #: The axis of `data_min_` and `data_max_`: None if all features are scaled together.
     _scaled_over: ClassVar[int | None] = None
 
-    data_min_: NDArray[np.float64]
-    data_max_: NDArray[np.float64]
-    network_: Network
-    history_: tuple[dict[str, Any], ...]
+    _: KW_ONLY
+    steps: int = 16
+    epochs: int = 30
+    batch_size: int = 16
+    learning_rate: float = 3e-2
+    rate_per_step: float | None = None
+    network: NetworkConfig | Mapping[str, Any] | str | None = None
+    validation: float = 0.1
+    random_state: int | RandomState | None = None
 
-    def __init__(
-        self,
-        *,
-        steps: int,
-        epochs: int,
-        batch_size: int,
-        learning_rate: float,
-        rate_per_step: float | None,
-        network: NetworkConfig | Mapping[str, Any] | str | None,
-        validation: float,
-        random_state: int | RandomState | None,
-    ) -> None:
-        self.steps = steps
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.rate_per_step = rate_per_step
-        self.network = network
-        self.validation = validation
-        self.random_state = random_state
+    data_min_: NDArray[np.float64] = field(init=False)
+    data_max_: NDArray[np.float64] = field(init=False)
+    network_: Network = field(init=False)
+    history_: tuple[dict[str, Any], ...] = field(init=False)
 
     def simulate(self, X: ArrayLike) -> xr.DataTree:
         """Run the network on data in the mirror, and return the result; see `docs/result.md`.

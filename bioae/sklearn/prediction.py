@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -20,34 +21,16 @@ from bioae.networks.tasks import Classification, Regression
 from bioae.sklearn.base import SpikingEstimator, dense
 
 if TYPE_CHECKING:
-    from numpy.random import RandomState
     from sklearn.utils import Tags
 
 
+@dataclass(eq=False, repr=False)
 class _Predictor(SpikingEstimator):
     """A network whose outputs are the mean potentials of neurons that never fire."""
 
     _scaled_over: ClassVar[int | None] = 0
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        *,
-        steps: int = 16,
-        epochs: int = 30,
-        batch_size: int = 16,
-        learning_rate: float = 3e-2,
-        rate_per_step: float | None = None,
-        network: NetworkConfig | Mapping[str, Any] | str | None = None,
-        validation: float = 0.1,
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            steps=steps, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            rate_per_step=rate_per_step, network=network, validation=validation,
-            random_state=random_state,
-        )  # fmt: skip
-        self.hidden_layer_sizes = hidden_layer_sizes
+    hidden_layer_sizes: Sequence[int] = (100,)
 
     @property
     @abstractmethod
