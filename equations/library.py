@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from bioae.equations.limits import MOST_VALUES
 from bioae.equations.model import NeuronModel as NeuronModel
 from bioae.equations.synapses.model import SynapseModel
 from bioae.errors import ModelError, did_you_mean
@@ -192,7 +191,7 @@ def _with_values(fields: dict[str, Any], folder: Path, where: str) -> dict[str, 
 
 
 def _read_values(folder: Path, name: str, where: str) -> list[float]:
-    """Return the numbers of a `.csv` or `.npy` file (time), at most one more than is allowed."""
+    """Return the numbers of a `.csv` or `.npy` file (time)."""
     expected = "a .csv or .npy file in the model's folder, with one number per interval"
     if Path(name).name != name or Path(name).suffix not in (".csv", ".npy"):
         raise ModelError("this is not a file of values", where=where, expected=expected, found=name)
@@ -204,7 +203,7 @@ def _read_values(folder: Path, name: str, where: str) -> list[float]:
         raise ModelError(
             "these values cannot be read", where=where, expected=expected, found=f"{name}: {found}"
         ) from reason
-    return numbers[: MOST_VALUES + 1]
+    return numbers
 
 
 def _from_csv(content: str) -> list[float]:

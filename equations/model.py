@@ -11,40 +11,29 @@ import tomli_w
 from pydantic import Field, Strict, ValidationError, field_validator, model_validator
 
 from bioae.equations.grammar import BUILT_IN, RESERVED_PREFIX, without_comments
-from bioae.equations.limits import (
-    LONGEST_NAME,
-    LONGEST_TEXT,
-    MOST_EVENTS,
-    MOST_NAMES,
-    MOST_VALUES,
-    MOST_VALUES_IN_ALL,
-)
 from bioae.errors import ModelError, describe, did_you_mean, shortened
 from bioae.fields import Table
 from bioae.showing import Shown, Summary, rows_of
 from bioae.unit_text import readable
 
-_IDENTIFIER = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}")
+_IDENTIFIER = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 _RANDOM = re.compile(r"\brandn?\s*\(")
 _LAST_SPIKE = re.compile(r"\b(?:lastspike|not_refractory)\b")
-
-_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
-_Table = Annotated[dict[str, _Text], Field(max_length=MOST_NAMES)]
 
 
 class Surrogate(Table):
     """Distance to threshold and its scale, the argument of the spike derivatives."""
 
-    distance: _Text = Field(min_length=1, description="an expression, positive above threshold")
-    scale: _Text = Field(min_length=1, description="an expression with the distance's unit")
+    distance: str = Field(min_length=1, description="an expression, positive above threshold")
+    scale: str = Field(min_length=1, description="an expression with the distance's unit")
 
 
 class CustomEvent(Table):
     """A custom event: a condition, checked after the threshold, and statements."""
 
-    condition: _Text = Field(min_length=1, description="a Brian2 condition")
-    reset: _Text = Field(min_length=1, description="Brian2 statements, run where it holds")
+    condition: str = Field(min_length=1, description="a Brian2 condition")
+    reset: str = Field(min_length=1, description="Brian2 statements, run where it holds")
 
 
 class TimedValues(Table):
@@ -52,12 +41,11 @@ class TimedValues(Table):
 
     values: list[float] | list[list[float]] = Field(
         min_length=1,
-        max_length=MOST_VALUES,
         description="numbers, or the path of a `.csv` or `.npy` file next to this one; or rows of "
         "numbers, one for each neuron",
     )
-    dt: _Text = Field(min_length=1, description="the time for which each value holds")
-    unit: _Text = Field("1", min_length=1, description="the unit of the values")
+    dt: str = Field(min_length=1, description="the time for which each value holds")
+    unit: str = Field("1", min_length=1, description="the unit of the values")
 
     @field_validator("values", mode="before")
     @classmethod
@@ -161,67 +149,63 @@ class NeuronModel(TomlModel):
 
     _example: ClassVar[str] = "bioae neurons show lif"
 
-    description: _Text = Field(description="a description of the neuron in one line")
-    reference: _Text = Field("", description="the source of the model")
-    equations: _Text = Field(description="Brian2 model equations")
-    threshold: _Text | None = Field(None, description="a Brian2 condition; default: it never fires")
-    reset: _Text | None = Field(None, description="Brian2 statements, run after each spike")
-    refractory: _Text | None = Field(None, description="a time or a condition, as in Brian2")
-    run_regularly: _Text | None = Field(
+    description: str = Field(description="a description of the neuron in one line")
+    reference: str = Field("", description="the source of the model")
+    equations: str = Field(description="Brian2 model equations")
+    threshold: str | None = Field(None, description="a Brian2 condition; default: it never fires")
+    reset: str | None = Field(None, description="Brian2 statements, run after each spike")
+    refractory: str | None = Field(None, description="a time or a condition, as in Brian2")
+    run_regularly: str | None = Field(
         None, description="Brian2 statements, run at the start of each step"
     )
-    run_every: _Text | None = Field(
+    run_every: str | None = Field(
         None, description="the interval of `run_regularly`; default: every step"
     )
     events: dict[str, CustomEvent] = Field(
         default_factory=dict,
-        max_length=MOST_EVENTS,
         description="custom events, checked after the threshold in each step",
     )
-    method: _Text | None = Field(
-        None, description="a Brian2 state updater; default: Brian2 chooses"
-    )
-    input: _Text = Field(description="the variable that a presynaptic spike adds to")
-    inhibition: _Text | None = Field(
+    method: str | None = Field(None, description="a Brian2 state updater; default: Brian2 chooses")
+    input: str = Field(description="the variable that a presynaptic spike adds to")
+    inhibition: str | None = Field(
         None,
         description="the variable that a spike of negative weight adds its magnitude to; "
         "default: it subtracts from `input`",
     )
-    potential: _Text | None = Field(
+    potential: str | None = Field(
         None, description="the variable that decoders read from a read-out; default: `input`"
     )
-    weight: _Text = Field(
+    weight: str = Field(
         "1", description="input of a network weight of 1.0, with its unit; may contain `dt`"
     )
-    inputs: _Table = Field(
+    inputs: dict[str, str] = Field(
         default_factory=dict,
         description="further variables that the same spike adds to, each with its own `weight`",
     )
-    targets: _Table = Field(
+    targets: dict[str, str] = Field(
         default_factory=dict,
         description="variables to which single projections of a graph may add, each with the input "
         "of a weight of 1.0",
     )
-    layer_spikes: _Table = Field(
+    layer_spikes: dict[str, str] = Field(
         default_factory=dict,
         description="variables to which each spike of the neuron's own layer adds an amount, "
         "whatever the weights; it arrives as recurrent input does",
     )
-    dt: _Text | None = Field(None, description="the largest time step that the model allows")
+    dt: str | None = Field(None, description="the largest time step that the model allows")
     timed_arrays: dict[str, TimedValues] = Field(
         default_factory=dict,
-        max_length=MOST_EVENTS,
         description="values that change over a presentation, used as `NAME(t)`",
     )
-    parameters: _Table = Field(default_factory=dict, description="constants, with units")
-    initial: _Table = Field(default_factory=dict, description="initial values")
-    persistent: Annotated[tuple[_Text, ...], Strict(False)] = Field(
-        (), max_length=MOST_NAMES, description="variables that presentations do not reset while "
+    parameters: dict[str, str] = Field(default_factory=dict, description="constants, with units")
+    initial: dict[str, str] = Field(default_factory=dict, description="initial values")
+    persistent: Annotated[tuple[str, ...], Strict(False)] = Field(
+        (), description="variables that presentations do not reset while "
         "the network [learns](synapse-models.md); the initial value of each is a parameter, which "
         "then holds what was learned",
     )  # fmt: skip
     surrogate: Surrogate | None = Field(None, description="distance to threshold, and its scale")
-    trainable: dict[str, Annotated[tuple[_Text, _Text], Strict(False)]] = Field(
+    trainable: dict[str, Annotated[tuple[str, str], Strict(False)]] = Field(
         default_factory=dict, description="parameters that training may move, with bounds"
     )
 
@@ -276,12 +260,6 @@ class NeuronModel(TomlModel):
                 raise ValueError(
                     f"{name!r} is reserved for a variable of Brian2: rename the timed array"
                 )
-        rows = [row for each in arrays.values() for row in each.values]
-        total = sum(len(row) if isinstance(row, list) else 1 for row in rows)
-        if total > MOST_VALUES_IN_ALL:
-            raise ValueError(
-                f"the timed arrays have {total} values, more than {MOST_VALUES_IN_ALL}"
-            )
         return arrays
 
     @field_validator("equations", "run_regularly")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 
 from bioae.equations.grammar import BUILT_IN, REFRACTORINESS, RESERVED_PREFIX
-from bioae.equations.limits import LONGEST_NAME
 from bioae.errors import ModelError
 
 #: Arguments of Brian2's templates in addition to a group's variables, and attributes by which
@@ -62,13 +61,8 @@ def check_name(name: str, *, where: str) -> None:
     Raises
     ------
     ModelError
-        If Brian2, C++ or bioae uses the name for something else, or it is too long.
+        If Brian2, C++ or bioae uses the name for something else.
     """
-    if len(name) > LONGEST_NAME:
-        raise ModelError(
-            f"the name {name[:20]}... is too long", where=where,
-            expected=f"at most {LONGEST_NAME} characters",
-        )  # fmt: skip
     if keyword.iskeyword(name):
         raise ModelError(
             f"the name {name!r} is a keyword of Python", where=where, hint="Choose another name"

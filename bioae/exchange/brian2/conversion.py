@@ -27,7 +27,6 @@ from brian2 import (
 from numpy.typing import NDArray
 
 from bioae.equations.groups import fields_of
-from bioae.equations.limits import MOST_VALUES
 from bioae.equations.lowering.lowering import lower
 from bioae.equations.model import NeuronModel
 from bioae.errors import BioaeError, InputError
@@ -44,6 +43,9 @@ from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.unit_text import readable, unit_name
 
 _MONITORS = (SpikeMonitor, StateMonitor, PopulationRateMonitor, EventMonitor)
+
+#: The values of a longer timed array are cut at the end of the run: models store them as text.
+_MOST_VALUES = 100_000
 
 #: Kinds of objects that are refused, and what they are.
 _REASONS = {
@@ -340,7 +342,7 @@ def _power(arrays: Iterable[NDArray[np.float64]]) -> float:
 
 def _shortened(value: Any, duration: float) -> Any:
     """Return a timed array that is too long for a model without the values after a duration."""
-    if not isinstance(value, TimedArray) or value.values.size <= MOST_VALUES:
+    if not isinstance(value, TimedArray) or value.values.size <= _MOST_VALUES:
         return value
     last = math.ceil(duration / float(value.dt)) + 1
     return TimedArray(Quantity(value.values[:last], dim=value.dim), value.dt * second)

@@ -30,9 +30,6 @@ Reset = Literal["zero", "subtract", "subtract_delayed"]
 _LINEAR = (
     "Linear", "Affine", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Scale", "Flatten", "Delay",
 )  # fmt: skip
-#: The most nodes and edges of a graph.
-_MOST = 10_000
-
 Node = tuple[str, Graph]
 
 
@@ -88,11 +85,6 @@ def ordered(graph: Graph) -> Ordered:
     nodes: dict[str, Graph] = {}
     edges: list[tuple[str, str]] = []
     _inline(graph, "", nodes, edges)
-    if max(len(nodes), len(edges)) > _MOST:
-        raise InputError(
-            "the NIR graph is too large", expected=f"at most {_MOST} nodes and edges",
-            found=f"{len(nodes)} nodes and {len(edges)} edges",
-        )  # fmt: skip
     edges = list(dict.fromkeys(edges))
     _bypass_inner_ends(nodes, edges)
     for name, node in nodes.items():
@@ -138,9 +130,6 @@ def _bypass_inner_ends(nodes: dict[str, Graph], edges: list[tuple[str, str]]) ->
         if kind_of_node(nodes[name]) in ("Input", "Output"):
             before = [a for a, b in edges if b == name]
             after = [b for a, b in edges if a == name]
-            if len(before) > 1 and len(after) > 1:  # their product would grow without bound
-                raise nir_error(name, "several nodes lead here, and on to several others",
-                                found=f"{len(before)} and {len(after)}")  # fmt: skip
             edges[:] = [edge for edge in edges if name not in edge]
             edges += [(a, b) for a in before for b in after]
             del nodes[name]
@@ -154,7 +143,6 @@ class _Walk:
         self._before: dict[str, list[str]] = {name: [] for name in nodes}
         for first, last in edges:
             self._before[last].append(first)
-        self._visits = 0
 
     def ordered(self) -> Ordered:
         source, sink = self._only("Input"), self._only("Output")
@@ -207,9 +195,6 @@ class _Walk:
                 if any(each == later for later, _ in after):
                     raise nir_error(each, "a cycle of operations, without neurons, leads here")
                 self._seen.add(each)
-                self._visits += 1
-                if self._visits > _MOST:
-                    raise nir_error(each, f"more than {_MOST} ways lead through operations")
                 left.append((each, ((each, self._nodes[each]), *after)))
         return ways
 

@@ -124,18 +124,6 @@ def test_sizes_are_checked_before_memory_is_taken() -> None:
         from_nir(images(long, nir.IF(ONE, ONE), shape=(8, 1, 3000)), dt="1*ms")
 
 
-def test_inner_outputs_do_not_multiply_edges() -> None:
-    nodes: dict[str, Any] = {"o0": nir.Output({"output": np.array([3])})}
-    edges = ["input>o0"]
-    for layer in range(40):
-        nodes[f"o{layer + 1}"] = nodes["o0"]
-        for name in "ab":
-            nodes[f"{name}{layer}"] = nodes["o0"]
-            edges += [f"o{layer}>{name}{layer}", f"{name}{layer}>o{layer + 1}"]
-    with refused(InputError, found="2 and 2"):
-        from_nir(graph({**nodes, "n": lif()}, *edges, "o40>n", "n>output"), dt="1*ms")
-
-
 @pytest.mark.parametrize(
     ("options", "name"),
     [
