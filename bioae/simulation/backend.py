@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from bioae.checks import whole
+from bioae.checks import one_of, whole
 from bioae.errors import InputError, TargetError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ STANDALONE: tuple[Target, ...] = ("cpp_standalone", "cuda_standalone")
 
 def known_target(name: str, targets: tuple[Target, ...] = TARGETS) -> Target:
     """Return the name of a target, or raise a `TargetError` if it is none of `targets`."""
-    if not _is_one(name, targets):
+    if type(name) is not str or name not in targets:  # NumPy's strings cannot be stored
         raise TargetError(f"unknown target {name!r}", expected=f"one of {', '.join(targets)}")
-    return cast(Target, name)
+    return name
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,7 @@ class Backend:
             workers = whole(self.workers, "workers", least=1, expected=expected)
             object.__setattr__(self, "workers", workers)
         for name, options in (("dtype", get_args(Dtype)), ("connectivity", get_args(Connectivity))):
-            value = getattr(self, name)
-            if not _is_one(value, options):
-                raise InputError(
-                    f"{name} does not fit", expected=" or ".join(options), found=repr(value)
-                )
+            one_of(getattr(self, name), name, options)
         object.__setattr__(self, "record", record_names(self.record))
 
     @classmethod
@@ -111,10 +107,6 @@ class Backend:
 def _is_client(workers: object) -> bool:
     distributed = sys.modules.get("distributed")  # nobody has a client who has not imported it
     return distributed is not None and isinstance(workers, distributed.Client)
-
-
-def _is_one(value: object, options: tuple[str, ...]) -> bool:
-    return type(value) is str and value in options  # NumPy's strings cannot be stored
 
 
 def _dtype_name(dtype: object) -> object:

@@ -10,6 +10,7 @@ import numpy as np
 from brian2.units import Quantity
 from brian2.units.fundamentalunits import get_dimensions, have_same_dimensions
 
+from bioae.checks import instance, one_of
 from bioae.equations.declarations import parameter_values
 from bioae.equations.driven import driven, place_of_input, potential, unit_of
 from bioae.equations.library import NeuronLike, load_neuron
@@ -65,11 +66,7 @@ class Problem:
     def driving(self, recording: Recording) -> Drive:
         """Return the input of a recording as a kernel takes it; another unit is an InputError."""
         own = self.recording
-        if not isinstance(recording, Recording):
-            raise InputError(
-                "this is no recording", where="recording", expected="a bioae.Recording",
-                found=type(recording).__name__,
-            )  # fmt: skip
+        instance(recording, "recording", Recording)
         if not have_same_dimensions(recording.input_unit, own.input_unit):
             raise InputError(
                 "the input has another unit than that of the fit", where=recording.name,
@@ -265,14 +262,7 @@ def _known(model: NeuronModel, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return known values by the names of `bioae.trainers.fitting.terms`."""
     names = [name for name in OTHERS if name not in model.parameters]
     for name in given:
-        if name not in names:
-            raise InputError(
-                f"{name!r} is no known value", where="known",
-                expected=f"one of {', '.join(names)}",
-                hint="Values of the model are those of its parameters: model.with_parameters"
-                if name in model.parameters
-                else did_you_mean(str(name), names),
-            )  # fmt: skip
+        one_of(name, "a name in known", names)
     return {OTHERS[name]: each for name, each in given.items()}
 
 
@@ -292,11 +282,8 @@ def _driving_unit(recording: Recording, gain: Any) -> Quantity:
 
 
 def _check_recording(model: NeuronModel, recording: Any) -> None:
-    if not isinstance(recording, Recording):
-        raise InputError(
-            "this is no recording", where="recording", expected="a bioae.Recording",
-            found=type(recording).__name__, hint="bioae.Recording(input, dt=..., spikes=...)",
-        )  # fmt: skip
+    hint = "bioae.Recording(input, dt=..., spikes=...)"
+    instance(recording, "recording", Recording, hint=hint)
     if lower(model).draws:
         raise InputError(
             "a model with noise cannot be fitted", where=model.name,

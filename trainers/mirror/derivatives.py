@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bioae.checks import one_of
+from bioae.checks import number, one_of
 from bioae.errors import NetworkError
 from bioae.trainers.mirror.overriding import overridable
 
@@ -49,13 +49,7 @@ class SpikeDerivative(ABC):
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            numeric = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (numeric and 0 < value < math.inf):
-                raise NetworkError(
-                    f"the spike derivative {self.name!r} has an unusable parameter",
-                    where=field.name, expected="a positive finite number", found=repr(value),
-                )  # fmt: skip
+            number(getattr(self, field.name), field.name, above=0, error=NetworkError)
 
     def __call__(self, distance: Tensor, scale: Tensor, spike: Tensor) -> Tensor:
         """Return the derivative of the spike with respect to the distance.
@@ -251,13 +245,9 @@ def derivative(name: str, **parameters: Any) -> SpikeDerivative:
     """
     one_of(name, "the spike derivative", tuple(DERIVATIVES), error=NetworkError)
     rule = DERIVATIVES[name]
-    known = [field.name for field in fields(rule)]
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise NetworkError(
-            f"the spike derivative {name!r} has no parameter {unknown[0]!r}",
-            expected=f"one of {', '.join(known)}" if known else "no parameter",
-        )
+    for each in parameters:
+        known = [field.name for field in fields(rule)]
+        one_of(each, f"the parameter of the spike derivative {name!r}", known, error=NetworkError)
     return rule(**parameters)
 
 

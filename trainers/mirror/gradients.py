@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bioae.checks import whole
 from bioae.equations.arrays.compiling import Write
 from bioae.equations.arrays.stepping import Stepper, guarded
 from bioae.equations.expressions import Expression, Statement
@@ -81,11 +82,8 @@ class Backward:
 
     def __post_init__(self) -> None:
         for name in ("truncate", "recompute"):
-            steps = getattr(self, name)
-            if steps is not None and steps < 1:
-                raise NetworkError(
-                    f"{name} is not a number of steps", expected="1 or more", found=str(steps)
-                )
+            if (steps := getattr(self, name)) is not None:
+                whole(steps, name, least=1, error=NetworkError)
 
     @property
     def reset_detached(self) -> bool:

@@ -284,7 +284,7 @@ def spiking(**changes: Any) -> bioae.Recording:
             {},
             {"where": "recording"},
         ),
-        (spiking(), {"R": FREE["R"]}, {"known": {"J": 1}}, {"where": "known"}),
+        (spiking(), {"R": FREE["R"]}, {"known": {"J": 1}}, {"found": "'J'"}),
     ],
 )
 def test_what_is_refused(recording: Any, free: Any, options: Any, fields: Any) -> None:

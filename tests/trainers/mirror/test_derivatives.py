@@ -144,5 +144,5 @@ def test_unknown_names_and_parameters() -> None:
 
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, "2"])
 def test_unusable_parameters(value: object) -> None:
-    with refused(NetworkError, where="alpha"):
+    with refused(NetworkError, "alpha"):
         derivative("arctan", alpha=value)
