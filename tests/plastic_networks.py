@@ -21,7 +21,7 @@ ALONE = [name for name in available_synapses() if not load_synapse(name).reads_n
 STEPS, INPUTS, HIDDEN, OUTPUTS = 40, 12, 9, 5
 
 
-def network(schedule: str = "brian2", **layer: Any) -> Network:
+def network(schedule: str = "brian2", clock: str = "staggered", **layer: Any) -> Network:
     """Return a network of two layers with all kinds of pathways that learn, and one that does not.
 
     Its weights lie on both sides of 0 where the rule allows it.
@@ -36,7 +36,7 @@ def network(schedule: str = "brian2", **layer: Any) -> Network:
     }  # fmt: skip
     config = NetworkConfig.from_mapping(
         {
-            "input_shape": [INPUTS], "steps": STEPS, "schedule": schedule,
+            "input_shape": [INPUTS], "steps": STEPS, "schedule": schedule, "clock": clock,
             "task": {"kind": "classification", "classes": OUTPUTS},
             "encoder": {"kind": "frames", "random": True}, "decoder": {"kind": "max"},
             "layers": [hidden, output],

@@ -231,12 +231,12 @@ def check_averaged(layers: Iterable[PlacedLayer], batch_size: int, *, optimiser:
             )
 
 
-def check_chain(populations: Sequence[Population], clock: str) -> None:
-    """Reject graphs and common clocks, on which networks do not learn by rules in PyTorch."""
-    if populations or clock == "common":
+def check_chain(populations: Sequence[Population], clock: str, *, carry_over: bool) -> None:
+    """Reject networks that do not learn by rules in PyTorch."""
+    if (populations and clock != "common") or carry_over:
         raise NetworkError(
-            "graphs and networks on a common clock learn by rules in Brian2 only", where="target",
-            expected="cpp_standalone, cython or numpy", found="torch",
+            "staggered graphs, and states that carry over, learn by rules in Brian2 only",
+            where="target", expected="cpp_standalone, cython or numpy", found="torch",
         )  # fmt: skip
 
 
@@ -287,7 +287,7 @@ def modulators(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the modulators of the rules of a network, and the targets that they read.
 
-    Targets are (presentation, neuron), or (presentation, step, neuron) of a task in time.
+    Targets are (presentation, step, neuron), of one step where the task is not in time.
     """
     values = check_held(config.placed, held, len(presented))
     last = config.placed[-1]

@@ -52,7 +52,8 @@ class MirrorEngine(Engine):
     def learner(self, presentations: int, updates: Updates) -> Iterator[Learner]:
         """Derive the mirror, and let it learn within a block."""
         optimises = updates.optimiser is not None
-        check_chain(self.network.config.populations, self.network.config.clock)
+        config = self.network.config
+        check_chain(config.populations, config.clock, carry_over=config.carry_over)
         if updates.teaching:
             raise NetworkError(
                 "weights are normalised and examples presented again in Brian2 only",

@@ -272,6 +272,14 @@ class NeuronMirror(nn.Module):
         excess: Tensor = self._stepper.distance(values) / abs(self._stepper.scale(values))
         return excess
 
+    def gain(self, values: Values) -> Tensor:
+        """Return the reciprocal of the scale of `excess`, 0 where a neuron is refractory."""
+        active: Tensor | float = 1.0
+        if self.program.refractory:
+            active = values["not_refractory"].to(self._like.dtype)
+        gain: Tensor = (active / abs(self._stepper.scale(values))).expand_as(values["_spike"])
+        return gain
+
     @property
     def peak_states(self) -> list[str]:
         """The states that `peak` needs.

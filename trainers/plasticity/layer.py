@@ -61,9 +61,7 @@ class LayerLearner:
         """
         neuron, lead_in = self._mirror.neuron, self._timing.schedule.lead_in
         steps, examples = self._timing.steps, emitted.shape[1]
-        values = neuron.start(examples, key)
-        for name, own in self.learned.items():
-            values[name] = own.view(self._placed.shape).expand_as(values[name])
+        values = self._begun(examples, key)
         recurrence = self._mirror.recurrence
         forward = self._path("weight")
         within = self._path("recurrent")
@@ -104,6 +102,13 @@ class LayerLearner:
                 spikes.append(values["_spike"])
         self._keep(values)
         return torch.stack(spikes), arrived
+
+    def _begun(self, examples: int, key: Key | None) -> dict[str, Tensor]:
+        """Return the neurons' values at the start of a presentation."""
+        values = self._mirror.neuron.start(examples, key)
+        for name, own in self.learned.items():
+            values[name] = own.view(self._placed.shape).expand_as(values[name])
+        return values
 
     def _keep(self, values: Mapping[str, Tensor]) -> None:
         """Keep persistent variables, averaged over the examples."""

@@ -19,6 +19,7 @@ from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
+from bioae.trainers.plasticity.common import CommonLearner, check_common, run_common
 from bioae.trainers.plasticity.layer import LayerLearner
 from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.synapses import PlasticPathway
@@ -48,17 +49,21 @@ class NetworkLearner(Learner):
         for placed in network.config.placed:
             for rule in rules_of(placed).values():
                 rule.check_phases()
-                if rule.model.reads_neuron:
+                if rule.model.reads_neuron and network.config.clock != "common":
                     raise NetworkError(
-                        "rules that read their target's neuron learn in Brian2 only",
+                        "rules that read their target's neuron learn on a common clock in PyTorch",
                         where=f"synapse model {rule.model.name!r}",
-                        expected="cpp_standalone, cython or numpy", found="torch",
+                        expected='clock = "common" in the network', found=network.config.clock,
                     )  # fmt: skip
         self._config, self._batch = network.config, updates.batch_size
         self._dtype = getattr(torch, dtype)
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
+        self._common = network.config.clock == "common"
+        if self._common:
+            check_common(network.config.placed)
+        layer = CommonLearner if self._common else LayerLearner
         self._layers = [
-            LayerLearner(network, placed, self._mirror.layers[placed.name], updates.optimiser)
+            layer(network, placed, self._mirror.layers[placed.name], updates.optimiser)
             for placed in network.config.placed
         ]
         self.state = PlasticState(network.config.placed, network.weights)
@@ -142,9 +147,12 @@ class NetworkLearner(Learner):
         config, key = self._config, presented.key(part)
         emitted = torch.from_numpy(presented.drive(part)).to(self._dtype)
         numbers = {name: torch.from_numpy(v[part]).to(self._dtype) for name, v in held.items()}
-        spikes = []
+        spikes, ran = [], {}
+        if self._common:
+            together = {e.name: e for e in self._layers if isinstance(e, CommonLearner)}
+            ran = run_common(together, emitted, numbers, key)
         for placed, layer in zip(config.placed, self._layers, strict=True):
-            emitted, arrived = layer.run(emitted, numbers, key)
+            emitted, arrived = ran.get(placed.name) or layer.run(emitted, numbers, key)
             spikes.append(layer_spikes(placed, LayerActivity(placed.name, emitted)))
         activity = emitted
         if config.decoder.reads_potential:

@@ -13,7 +13,15 @@ from bioae.equations.expressions import Statement
 from bioae.equations.synapses.changes import change_of
 from bioae.equations.synapses.model import CONNECTED, WEIGHT
 from bioae.equations.synapses.numbers import change_bounds, rule_numbers, rule_start
-from bioae.equations.synapses.program import EVERY, GRID_BITS, SPIKES, Block, Rule, named
+from bioae.equations.synapses.program import (
+    EVERY,
+    GRID_BITS,
+    SPIKES,
+    TIME,
+    Block,
+    Rule,
+    named,
+)
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.noise import Key, draw, pathway_number
 from bioae.runs.tables import OptimiserSettings
@@ -51,6 +59,8 @@ class PlasticPathway:
         Whether the layer is also the source.
     optimiser
         The optimiser, if there is one.
+    neuron
+        The numbers of the target's neurons that the rule reads, by name (example, neuron).
     """
 
     def __init__(
@@ -81,6 +91,7 @@ class PlasticPathway:
         self.rule, self._dt = rule, dt
         self.interval = rule.interval(dt)
         self._start = rule_start(rule, dt)
+        self.neuron: dict[str, Tensor] = {}
         self._variables: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
         self._persistent = {name: like.new_zeros(shape) for name in rule.persistent("synapse")}
@@ -94,6 +105,9 @@ class PlasticPathway:
         }
         self.optimiser = None if optimiser is None else WeightOptimiser(optimiser)
         self._sums = {n: compile_expression(each, functions) for n, each in rule.sums.items()}
+        self._feedback = {
+            name: compile_expression(each, functions) for name, each in rule.feedback.items()
+        }
         self._layer = {
             each.target: compile_expression(each.value, functions) for each in rule.layer
         }
@@ -181,6 +195,7 @@ class PlasticPathway:
             The steps since `regularly` ran before.
         """
         self._numbers[EVERY] = self.weights.new_tensor(self.rule.elapsed(since, self._dt))
+        self._numbers[TIME] = self.weights.new_tensor(step * self._dt)
         spikes = {"on_pre": before, "on_post": fired}
         chosen = [
             key for key in self._blocks
@@ -230,6 +245,7 @@ class PlasticPathway:
             values = {**self._numbers, **layers}
             for side, traces in self.traces.items():
                 values |= {named(side, name): each for name, each in traces.states.items()}
+            values |= {named("neuron", name): each for name, each in self.neuron.items()}
             values[named("synapse", WEIGHT)] = self.weights
             before, fired = (spikes if key == each else None for each in ("on_pre", "on_post"))
             return products(values, before, fired, self.weights, examples) / examples
@@ -261,14 +277,8 @@ class PlasticPathway:
         Numbers of synapses among those `given` are (source, target). Changes of weights are added
         to `total`, or made if it is None.
         """
-        values = {**self._numbers, named("synapse", WEIGHT): self.weights[at]}
+        values = self._at(example, at)
         values |= {name: each[at] if each.ndim == 2 else each for name, each in given.items()}
-        for name, each in self._variables.items():
-            values[named("synapse", name)] = each[example][at]
-        for side, traces in self.traces.items():
-            for name, numbers in traces.of(example).items():
-                own = numbers[at[side == "post"]]
-                values[named(side, name)] = own[:, None] if side == "pre" else own[None]
         reads, names, function = (self._blocks if total is None else self._unbounded)[key]
         results = function(*[values[each] for each in reads])
         # One may be a view of what is written before it.
@@ -285,6 +295,34 @@ class PlasticPathway:
             self.weights[at] = new
         else:
             total[at] += new - old
+
+    def _at(self, example: int, at: tuple[Any, Any]) -> dict[str, Tensor]:
+        """Return the numbers of synapses in an example at some place, and of their neurons."""
+        values = {**self._numbers, named("synapse", WEIGHT): self.weights[at]}
+        for name, each in self._variables.items():
+            values[named("synapse", name)] = each[example][at]
+        for side, traces in self.traces.items():
+            for name, numbers in traces.of(example).items():
+                own = numbers[at[side == "post"]]
+                values[named(side, name)] = own[:, None] if side == "pre" else own[None]
+        for name, each in self.neuron.items():
+            values[named("neuron", name)] = each[example][at[1]][None]
+        return values
+
+    def feedback(self, step: int, examples: int) -> dict[str, Tensor]:
+        """Return the numbers that the synapses send back, by name (example, source)."""
+        if not self._feedback:
+            return {}
+        self._numbers[TIME] = self.weights.new_tensor(step * self._dt)
+        layers, every = self._numbers_of_layers(examples), (slice(None), slice(None))
+        known = [self._at(each, every) | _of(layers, each) for each in range(examples)]
+        return {
+            # One after another, as C++ adds them.
+            name: torch.stack([
+                value(each).expand_as(self.weights).cumsum(1)[:, -1] for each in known
+            ])
+            for name, value in self._feedback.items()
+        }  # fmt: skip
 
     def _drawn(self, block: str, step: int, example: int) -> dict[str, Tensor]:
         """Return the numbers that a block draws in a step, as Brian2 does (source, target)."""
@@ -308,8 +346,11 @@ class PlasticPathway:
         """
         values = {name: numbers[:, None] for name, numbers in self._held.items()}
         if self._sums:
-            traces = {named("post", n): each for n, each in self.traces["post"].states.items()}
-            known = {**self._numbers, **traces}
+            known = {**self._numbers}
+            known |= {named("neuron", name): each for name, each in self.neuron.items()}
+            if "post" in self.traces:
+                states = self.traces["post"].states
+                known |= {named("post", name): each for name, each in states.items()}
             for name, value in self._sums.items():
                 each = value(known).expand(examples, self.weights.shape[1])
                 # One after another, as C++ adds them.

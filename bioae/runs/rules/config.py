@@ -107,7 +107,7 @@ class LearningConfig(RunConfig):
         if learning.rule is not None:
             _check_taken(learning.rule, network.layers)
         if learning.target == "torch":
-            check_chain(network.populations, network.clock)
+            check_chain(network.populations, network.clock, carry_over=network.carry_over)
         check_rules(network.placed, network.dt_seconds)
         for placed in network.placed:
             _ = placed.program  # refuses a model that does not fit, before there are files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import plastic_networks
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -171,9 +172,22 @@ def test_gradients_are_those_of_truncated_back_propagation(readout: str, refract
 
 
 @pytest.mark.medium
+@pytest.mark.parametrize("schedule", ["brian2", "paper"])
+def test_the_mirror_learns_on_a_common_clock_as_brian2_does(schedule: str) -> None:
+    start = plastic_networks.network(schedule, clock="common")
+    examples = plastic_networks.signals()
+    brian, mirror = (learn(start, examples, each) for each in ("numpy", "torch"))
+    plastic_networks.check_equal(brian, mirror, start)
+    paper = start_of(schedule=schedule)
+    brian, mirror = (learn(paper, signals(3), each) for each in ("numpy", "torch"))
+    for name, values in brian.network.weights.items():
+        np.testing.assert_array_equal(values, mirror.network.weights[name])
+
+
+@pytest.mark.medium
 def test_targets_learn_equal_weights() -> None:
     start, data = start_of(), signals(3)
-    first, *others = [learn(start, data, target) for target in ("numpy", "cpp_standalone")]
+    first, *others = [learn(start, data, target) for target in ("numpy", "cpp_standalone", "torch")]
     for name in ("hidden.weight", "hidden.recurrent", "output.weight"):
         change = first.network.weights[name] - start.weights[name]
         assert np.mean(change != 0) > 0.5
