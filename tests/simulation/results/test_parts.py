@@ -1,10 +1,12 @@
-"""Finished chunks of a run: stored, and used by the same run and by no other."""
+"""Parts of a result: their files, and the memory that they need."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
+import weakref
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,8 +26,10 @@ from bioae.analysis import open_result
 from bioae.errors import OutputError
 from bioae.networks import Network
 from bioae.simulation import Backend, BrianNetwork
+from bioae.simulation.results import tree
 from bioae.simulation.results.chunk import Chunk, LayerSpikes
 from bioae.simulation.results.parts import Parts, missing
+from bioae.simulation.results.tree import build_result
 from bioae.simulation.workers import job as runners
 
 Images = NDArray[np.float64]
@@ -228,3 +232,34 @@ def test_a_part_that_is_lost(half: Path) -> None:
     min(parts_of(half).glob("*.safetensors")).unlink()
     with refused(OutputError, "resume"):
         parts.output(slice(0, 1))
+
+
+def result() -> Any:
+    none = np.zeros(0, np.int64)
+    layer = LayerSpikes.of(
+        "only", (3,), example=none, step=none, neuron=none, examples=2, steps=4,
+    )  # fmt: skip
+    images = np.zeros((2, 1, 2, 2))
+    return build_result(
+        layers=[layer], images=images, reconstruction=images, example=np.arange(2), dt_ms=1.0,
+        steps=4, target="test", seed=0, neuron_model="", network_sha256="0" * 64,
+    )  # fmt: skip
+
+
+@pytest.mark.medium
+def test_results_are_freed_although_their_nodes_refer_to_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gc.collect()
+    gc.disable()  # as between collections, of which there are few
+    try:
+        for most, freed in ((2**40, False), (0, True)):
+            monkeypatch.setattr(tree, "_COLLECTED_BYTES", most)
+            first = result()
+            reference = weakref.ref(first["layers/only"].variables["spike_count"].to_numpy())
+            del first
+            assert reference() is not None
+            result()
+            assert (reference() is None) == freed
+    finally:
+        gc.enable()

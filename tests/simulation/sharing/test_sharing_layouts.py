@@ -1,4 +1,4 @@
-"""Layouts of shared weights: every connection that the description of a layer lists, once."""
+"""Layouts of shared weights, and networks of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brian2 import Synapses
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from network_cases import case
 from numpy.typing import NDArray
 
+from bioae.api import build
 from bioae.networks.layer_base import Connections
 from bioae.networks.layers import Conv2d, ConvTranspose2d, Dense
-from bioae.simulation.sharing import Layout, conv2d, conv_transpose2d, dense, sparse
+from bioae.simulation.sharing import Layout, SharedSynapses, conv2d, conv_transpose2d, dense, sparse
+from bioae.simulation.targets.activation import activated
 
 GEOMETRY = st.fixed_dictionaries({
     "kernel": st.integers(1, 4), "stride": st.integers(1, 4), "padding": st.integers(0, 3),
@@ -96,3 +100,22 @@ def test_neighbours_are_added_together() -> None:
 def _rows(layout: Layout) -> list[tuple[int, int]]:
     position = np.repeat(np.arange(layout.positions), np.diff(layout.first))
     return list(zip(position.tolist(), (layout.start // (5 * 4)).tolist(), strict=True))
+
+
+@pytest.mark.medium
+def test_every_weight_is_kept_once_where_connections_share_a_delay() -> None:
+    described = case("geometry, paper").network
+    with activated("numpy"):
+        for connectivity in ("shared", "unrolled"):
+            built = build(described, connectivity=connectivity)
+            assert built.synapses.keys() == {
+                "a.weight", "b.weight", "b.recurrent", "c.weight", "d.weight", "e.weight"
+            }  # fmt: skip
+            for name, synapses in built.synapses.items():
+                own_delays = name == "c.weight"
+                kept_once = connectivity == "shared" and not own_delays
+                assert isinstance(synapses, SharedSynapses if kept_once else Synapses)
+                if kept_once:
+                    weights = np.asarray(synapses.bioae_w)
+                    np.testing.assert_array_equal(weights, described.weights[name].ravel())
+            built.run()
