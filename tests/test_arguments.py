@@ -74,12 +74,6 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.with_time, "steps", [0, -1, 1.5, "x", True, None, 2**63]),
     *each(NETWORK.with_time, "dt", [*NOT_TIME, "0*ms", None]),
     *each(NETWORK.with_time, "nonsense", [1]),
-    *each(
-        NETWORK.with_background, "background",
-        ["x", (0.1,), True, (0.1, "x"), (0.1, 20), ("0.1", "20*Hz"), (True, "20*Hz"), -1, np.nan,
-         (0.1, 20 * ms), (0.1, "1e9*Hz"), [], {}],
-    ),
-    *each(NETWORK.with_delay, "delay", [v for v in NOT_TIME if v != "x"] + [("1*ms",), (1, 2)]),
     *[
         (partial(NETWORK.with_spread, {"tau": value}), {})
         for value in (*NOT_NUMBER, None, -0.1)
@@ -87,10 +81,7 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(NETWORK.with_spread, "spread", [None, 1, ["tau"], "tau", {"x": 0.1}, {1: 0.1}]),
     *each(partial(NETWORK.with_spread, {"tau": 0.1}), "seed", NOT_SEED),
     *each(NETWORK.with_neuron, "neuron", [None, 3, "x", {}]),
-    *each(
-        partial(NETWORK.with_neuron, LIF), "calibrate",
-        ["x", None, 1, {}, {"first": 1.0}, {"first": "1", "output": 1.0}],
-    ),
+    *each(partial(NETWORK.with_neuron, LIF), "calibrate", ["x", {"first": 1.0}]),
     *each(NETWORK.in_finer_steps, "parts", NOT_WHOLE),
     *each(NETWORK.quantised, "bits", [-1, 1.5, "1", True, 2**40]),
     *each(partial(Network.initialise, NETWORK.config), "seed", NOT_SEED),

@@ -51,19 +51,6 @@ def test_stream_is_philox_of_seed_and_key(seed: int, key: int) -> None:
     assert stream(seed, key).random(12).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("seed", "key", "raw"),
-    [
-        (0, 0, [0x02F4BA6408E4D89B, 0x3DD62B0B9CA8C5B2]),
-        (1, 17, [0xF1CBD20B066A60D1, 0xA99E740ED479B8E1]),
-        (MAX_SEED, 17, [0x5330B75ECBDF3FD7, 0xB4E50EF301014A16]),
-    ],
-)
-def test_golden_words(seed: int, key: int, raw: list[int]) -> None:
-    assert words(seed, key, 1)[:2] == raw
-    assert rows(seed, np.array([key]), 2).tolist() == [[word // 2**11 * 2.0**-53 for word in raw]]
-
-
 @given(st.lists(st.integers(0, 2**63 - 1), unique=True, min_size=1, max_size=6), st.randoms())
 def test_the_numbers_of_a_key_do_not_depend_on_other_draws(keys: list[int], chance: object) -> None:
     order = np.array(keys)

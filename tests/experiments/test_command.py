@@ -270,29 +270,6 @@ def test_a_stopped_run_is_resumed_to_the_same_bytes(
     assert exports(here / "out") == exports(here / "straight")
 
 
-@pytest.mark.slow
-def test_two_processes_share_the_work(run: Run, write: Write, start: Start, here: Path) -> None:
-    write(KILLED)
-    first = start("toy", "--out", "out")
-    wait_for(here / "out/runs/ours/1/calls", first)
-    assert "another process works on these rows" in refused(
-        run("toy", "--out", "out", "--overwrite")
-    )
-    second = start("toy", "--out", "out", "--resume")
-    wait_for(here / "out/runs/chance/1/calls", second)
-    assert first.poll() is None
-    (here / "go").touch()
-    for process in (first, second):
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, (out, err)
-        assert "Verdict: the claim holds." in out
-    calls = [path.read_text() for path in sorted(here.rglob("calls"))]
-    assert calls == ["x"] * 6
-    (here / "straight").mkdir()
-    assert run("toy", "--out", "straight").status == 0
-    assert exports(here / "out") == exports(here / "straight")
-
-
 def test_rows_of_another_run_are_taken_over(run: Run, write: Write, here: Path) -> None:
     assert run("toy", "--condition", "chance", "--out", "first").status == 1
     known = ("--rows", "first/toy.json", "--out", "second")

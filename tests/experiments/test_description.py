@@ -152,34 +152,6 @@ def test_criteria_that_change_or_are_added_after_the_run_began_are_told() -> Non
     assert "| ≥ 0.5 | misses (added after the run began) |" in page
 
 
-def test_numbers_of_notes_are_those_of_the_rows() -> None:
-    notes = (
-        "{a[score]:.2f}, {a[score]:±.2f}, {b[score]:±.1f}, {a[score]:min .1f} to "
-        "{a[score]:max .1f} of {a[score]:n}, {a[score]:.0%}, {a[score]:p b}, {c[score]:±.1f}, {{a}}"
-    )
-    conditions = {name: Condition(name, seeds=3) for name in "abc"}
-    plan = Plan(experiment(conditions=conditions, notes=notes))
-    scores = {("a", 0): 0.1, ("a", 1): 0.2, ("a", 2): 0.6, ("b", 0): 2.0}
-    stored = document(plan, {key: {"score": each, "spikes": 5} for key, each in scores.items()})
-    page = page_of(plan.experiment, stored)
-    assert "\n\n0.30, 0.30 ± 0.26, 2.0, 0.1 to 0.6 of 3, 30 %, –, –, {a}\n\n" in page
-    scores |= {("b", 1): 2.5, ("b", 2): 4.0}
-    stored = document(plan, {key: {"score": each, "spikes": 5} for key, each in scores.items()})
-    p = stats.ttest_ind([0.1, 0.2, 0.6], [2.0, 2.5, 4.0], equal_var=False).pvalue
-    assert f", 30 %, {p:.1g}, –, {{a}}" in page_of(plan.experiment, stored)
-    for faulty in ("{a[other]:.2f}", "{other[score]:.2f}"):
-        with pytest.raises(KeyError):
-            page_of(replace(plan.experiment, notes=faulty), stored)
-    with pytest.raises(ValueError, match="q"):
-        page_of(replace(plan.experiment, notes="{c[score]:.2q}"), stored)
-    undefined = document(plan, {("a", seed): {"score": value, "spikes": 5}
-                                for seed, value in enumerate((math.nan, 1.0, 2.0))})  # fmt: skip
-    extremes = replace(plan.experiment, notes="{a[score]:min .1f} to {a[score]:max .1f}")
-    assert "\n\n– to –\n\n" in page_of(extremes, undefined)
-    small = Plan(plan.experiment, small=True)
-    assert "{a}" not in page_of(plan.experiment, document(small, {}))
-
-
 @pytest.mark.parametrize("name", available())
 def test_notes_name_conditions_and_columns_that_exist(name: str) -> None:
     each = load(name)

@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from bioae.networks.structure import Structure
-from experiments.bcpnn import RINGS, _places
 from experiments.hypercolumns.learning import (
     Learning,
     by_information,
@@ -114,17 +113,3 @@ def test_rewiring_finds_the_sources_that_tell_something() -> None:
     assert found["fixed"].swaps == 0 < found["rewired"].swaps <= 20 * 16
     again = learn(network, structure, course, bars(400), np.random.default_rng(8))
     np.testing.assert_array_equal(again.weights.values, found["rewired"].weights.values)
-
-
-def test_places_of_all_pixels_and_of_the_corners() -> None:
-    every = np.ones((3, 784), bool)
-    found = _places(every, 28, 28)
-    places = np.arange(28) - 13.5
-    assert found["radius"] == pytest.approx(np.hypot(places[:, None], places).mean(), rel=1e-12)
-    assert (found["fan_out"], found["pixels"]) == (3, 1.0)
-    assert [found[f"ring{each}"] for each in range(len(RINGS) + 1)] == [3.0] * (len(RINGS) + 1)
-    corners = np.zeros((2, 784), bool)
-    corners[:, [0, 27, 756, 783]] = True
-    found = _places(corners, 28, 28)
-    assert found["radius"] == pytest.approx(13.5 * np.sqrt(2), rel=1e-12)
-    assert found["ring0"] == 0.0 < found[f"ring{len(RINGS)}"]

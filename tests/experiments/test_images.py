@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from bioae.datasets import load as load_data
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.runs.splits import example_order, held_out
-from experiments import neural_variability
 from experiments.baselines import load_baseline
 from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
 from experiments.csdp import tagged
-from experiments.neural_variability import perceptron, with_noise
+from experiments.neural_variability import with_noise
 from experiments.runner.trial import Trial
 
 SIZES = {"train": 260, "validation": 60, "test": 50, "batch": 20, "epochs": 2}
@@ -93,50 +91,6 @@ def test_noise_moves_connections_only_and_stays_on_the_grid() -> None:
     again, other = (with_noise(network, 0.05, seed=seed).weights for seed in (1, 2))
     assert (again["hidden.weight"] == noisy.weights["hidden.weight"]).all()
     assert (other["hidden.weight"] != noisy.weights["hidden.weight"]).any()
-
-
-class _Trial:
-    """Trains nothing: the accuracy after n epochs is n / 100."""
-
-    def __init__(self, folder: Path, stop_at: int | None = None) -> None:
-        self.folder = folder
-        self.asked: list[int] = []
-        self.stop_at = stop_at
-
-    def baseline(self, tables: dict[str, Any]) -> Any:
-        epochs = tables["training"]["epochs"]
-        self.asked.append(epochs)
-        if epochs == self.stop_at:
-            raise KeyboardInterrupt
-        history = [{"validation_accuracy": n / 10} for n in range(1, epochs + 1)]
-        return SimpleNamespace(
-            summary={"test_accuracy": epochs / 100, "validation_accuracy": 0.5, "epoch": epochs},
-            records=history,
-            network=f"after {epochs}",
-        )
-
-
-def tables(epochs: int, select: str = "last") -> dict[str, Any]:
-    sizes = {"validation": 10, "epochs": epochs, "batch_size": 8}
-    settings = {"tables": {"training": {"select": select}}}
-    return perceptron(sizes, Path("data.npz"), settings)
-
-
-def test_an_interrupted_trial_asks_for_no_epoch_again(tmp_path: Path) -> None:
-    """A run cannot go back: asking for fewer epochs than it has finished is refused."""
-    interrupted: Any = _Trial(tmp_path, stop_at=7)
-    with pytest.raises(KeyboardInterrupt):
-        neural_variability._trained(interrupted, tables(8))
-    assert interrupted.asked == [4, 5, 6, 7]
-    trial: Any = _Trial(tmp_path)
-    numbers, baseline = neural_variability._trained(trial, tables(8))
-    assert trial.asked == [7, 8]
-    assert (numbers["epoch"], baseline) == (8, "after 8")
-    assert numbers["accuracy"] == pytest.approx(0.06)  # of the last epochs
-    assert numbers["validation"] == pytest.approx(0.6)
-    again: Any = _Trial(tmp_path)
-    assert neural_variability._trained(again, tables(8))[0] == numbers
-    assert again.asked == [8]
 
 
 def test_label_lines_are_a_row_on_top() -> None:

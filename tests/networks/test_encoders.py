@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from scipy import stats
 
 from bioae.networks.encoders import (
     Bernoulli,
     ConstantCurrent,
-    Encoder,
     FirstSpike,
     Frames,
     LevelCrossing,
@@ -94,22 +92,6 @@ def test_constant_current_is_on_the_grid(pixel: float, gain: float) -> None:
     assert (ticks == np.rint(ticks)).all()
     assert len(set(ticks)) == 1
     assert abs(ticks[0] / 4096 - gain * pixel) <= 0.5 / 4096
-
-
-@pytest.mark.parametrize(
-    "encoder",
-    [
-        Bernoulli(rate=0.3),
-        FirstSpike(),
-        ConstantCurrent(gain=2.0),
-        Frames(gain=3.0, every=2, random=True),
-        LevelCrossing(delta=0.5),
-        Population(neurons=4, low=-2.0),
-    ],
-)
-def test_encoders_round_trip_through_a_file(encoder: Any) -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(Encoder)
-    assert adapter.validate_python(encoder.model_dump(mode="json")) == encoder
 
 
 # Signals, and population codes

@@ -8,7 +8,6 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-from exchange.nir.euler import operated
 from exchange.nir.graphs import DT, Drawn, compared
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,6 @@ from bioae.analysis import differing_spikes
 from bioae.equations.lowering.lowering import lower
 from bioae.errors import InputError, ModelError
 from bioae.exchange.nir import from_nir, to_nir, translate
-from bioae.exchange.nir.folding import Fold, folded
 from bioae.exchange.nir.populations import model_of
 
 STEPS = 15
@@ -289,37 +287,6 @@ def test_a_potential_that_is_no_variable_is_refused() -> None:
     model = model_of("LI").model_copy(update={"potential": "u"})
     with refused(ModelError, "'u'", where="nir_li.toml, potential"):
         lower(model)
-
-
-Shape = tuple[int, ...]
-
-
-def applied(fold: Fold, x: Any) -> Any:
-    """Return the output of a fold for an input, flat."""
-    matrix = fold.as_matrix("x")
-    return matrix.matrix @ x.ravel() + (0.0 if matrix.bias is None else matrix.bias)
-
-
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_random_chains_are_those_of_torch(dimensions: int) -> None:
-    kernels = 0
-    for seed in range(150):
-        drawn = Drawn(seed)
-        shape: Shape = tuple(int(n) for n in drawn.rng.integers(4, 9, dimensions))
-        shape = (int(drawn.rng.choice([1, 2, 4])), *shape[1:])
-        image = shape if dimensions == 3 else (shape[0], 1, shape[1])
-        source, operations = shape, []
-        x = drawn.rng.normal(size=shape)
-        y = x
-        for place in range(int(drawn.rng.integers(1, 5))):
-            node, shape = drawn.operation(shape, delays=False)
-            operations.append((f"{place}", node))
-            y = operated(node, y)
-        fold = folded(tuple(operations), source, image=image)
-        kernels += fold.kernel is not None
-        assert fold.shape == shape == y.shape
-        np.testing.assert_allclose(applied(fold, x), y.ravel(), atol=1e-12)
-    assert kernels > 15
 
 
 def test_a_scale_of_each_pixel_is_refused_before_it_takes_the_memory() -> None:
