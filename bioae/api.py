@@ -306,12 +306,12 @@ def learn(
     """
     from bioae.checks import whole
     from bioae.networks.artefact import network_of
-    from bioae.networks.plasticity import modulators
     from bioae.networks.teaching import Teaching
     from bioae.runs.tables import OptimiserSettings
     from bioae.simulation.backend import Backend, recorded
     from bioae.simulation.engine import Updates
     from bioae.simulation.learning import Learned, learned_from
+    from bioae.simulation.modulators import modulators
     from bioae.simulation.presentations import Presentations
 
     before = None

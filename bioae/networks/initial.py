@@ -14,7 +14,6 @@ from bioae.equations.model import NeuronModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.inputs import draw_delays, spread_ends
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import random_start
 from bioae.networks.projections import SIGNS, PlacedProjection
 from bioae.networks.structure import random_connections
 from bioae.random import named_stream, stream
@@ -45,7 +44,6 @@ def initial_arrays(placed: PlacedLayer, seed: int, *, dt: float) -> dict[str, Va
             arrays[placed.connections[name]] = connected.astype(np.float64)
             arrays[name] = np.where(connected, arrays[name], 0.0)
     arrays |= placed.random_parameters(seed)
-    arrays |= random_start(placed, seed)
     arrays |= {name: np.zeros(shape) for name, shape in placed.bias_shapes.items()}
     return arrays | _draw_spread(placed, seed)
 

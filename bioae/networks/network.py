@@ -29,7 +29,7 @@ from bioae.networks.inputs import Steps, check_variation, in_steps
 from bioae.networks.layer_base import Background, as_text
 from bioae.networks.own_parameters import check_own, own_parameters, own_texts, settings
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import starting_state
+from bioae.networks.plasticity import random_start, starting_state
 from bioae.random import check_key
 from bioae.showing import Shown, Summary
 from bioae.units import has_unit
@@ -130,6 +130,7 @@ class Network(Shown):
         weights: dict[str, NDArray[np.float64]] = {}
         for placed in config.placed:
             weights |= initial_arrays(placed, seed, dt=config.dt_seconds)
+            weights |= random_start(placed, seed)
         _warn_of_steps(config)
         return cls(config, weights)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,12 +19,7 @@ from bioae.equations.synapses.program import GRID_BITS, RANGE_BITS, Rule, named
 from bioae.errors import InputError, NetworkError
 from bioae.networks.graph import Population
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.tasks import Classification
 from bioae.random import named_stream
-
-if TYPE_CHECKING:
-    from bioae.networks.config import NetworkConfig
-    from bioae.simulation.presentations import Presentations
 
 #: Numbers that rules are given for each presentation, such as a reward, by name: (example,) each,
 #: or one number for all.
@@ -280,31 +275,6 @@ def check_held(
                 found=f"an array of the shape {numbers.shape}",
             )  # fmt: skip
     return values
-
-
-def modulators(
-    config: NetworkConfig, held: Held | None, presented: Presentations
-) -> dict[str, NDArray[np.float64]]:
-    """Return the modulators of the rules of a network, and the targets that they read.
-
-    Targets are (presentation, step, neuron), of one step where the task is not in time.
-    """
-    values = check_held(config.placed, held, len(presented))
-    last = config.placed[-1]
-    if not any(rule.reads_target for rule in rules_of(last).values()):
-        return values
-    data, task = presented.data, config.task
-    known = np.asarray(task.target_of(data, config.steps), np.float64)
-    if isinstance(task, Classification):
-        known = (known[:, None] == np.arange(task.classes)).astype(np.float64)
-    known = known.reshape(len(data), config.steps if task.in_time else 1, -1)
-    if known.shape[-1] != last.size:
-        raise NetworkError(
-            "a rule reads the target of each neuron of the last layer",
-            where=f"layer {last.name!r}", expected=f"{known.shape[-1]} neurons",
-            found=str(last.size),
-        )  # fmt: skip
-    return values | {TARGET: np.repeat(known, presented.repeats, axis=0)}
 
 
 def random_start(placed: PlacedLayer, seed: int) -> dict[str, NDArray[np.float64]]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import reduce
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from bioae.equations.synapses.model import TARGET
+from bioae.equations.synapses.program import DISTANCE, GAIN
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import rules_of
+from bioae.networks.projections import PlacedProjection
+from bioae.networks.schedule import Schedule
 from bioae.noise import Key
 from bioae.runs.tables import OptimiserSettings
-from bioae.trainers.mirror.connections.pathways import Arrived, add
+from bioae.trainers.mirror.connections.pathways import Arrived, add, by_sign
 from bioae.trainers.mirror.layer import LayerMirror
 from bioae.trainers.plasticity.synapses import PlasticPathway
+
+#: What the populations emit in a step, by name (example, neuron).
+Sent: TypeAlias = Mapping[str, Tensor]
+
+#: Sums of the numbers that synapses send back, by their source and name (example, neuron).
+Signals: TypeAlias = dict[tuple[str, str], Tensor]
 
 
 class LayerLearner:
@@ -165,3 +176,104 @@ class LayerLearner:
 
     def _shaped(self, inputs: Arrived, like: Tensor) -> dict[str, Any]:
         return {name: each.view_as(like) for name, each in inputs.items()}
+
+
+class CommonLearner(LayerLearner):
+    """A layer that learns on a common clock, in steps that all take together."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The order of a step."""
+        return self._timing.schedule
+
+    def begin(self, examples: int, held: Mapping[str, Tensor], key: Key | None) -> None:
+        """Start a presentation."""
+        self._values = self._begun(examples, key)
+        self._targets, self._measured = held.get(TARGET), dict[str, Tensor]()
+        for path in self.paths.values():
+            path.start(examples, held, key)
+        self._spikes: list[Tensor] = []
+        self._arrived: list[Arrived | None] = []
+
+    def at(self, step: int, key: Key | None) -> None:
+        """Begin a step."""
+        self._values |= self._mirror.neuron.at(step, key)
+        self._mirror.neuron.prepare(self._values)
+
+    @property
+    def fired(self) -> Tensor:
+        """The spikes that arrive in the step (example, neuron)."""
+        return self._values["_spike"].flatten(1)
+
+    def compute(self, slot: str) -> None:
+        """Run a slot other than that of synapses."""
+        if slot == "groups":
+            self._integrate()
+        self._mirror.neuron.compute(slot, self._values, at_threshold=self._measure)
+
+    def _measure(self, values: dict[str, Tensor]) -> None:
+        """Keep the distance to threshold, and the reciprocal of its scale."""
+        if any(GAIN in path.rule.neuron for path in self.paths.values()):
+            neuron = self._mirror.neuron
+            self._measured = {DISTANCE: neuron.excess(values), GAIN: neuron.gain(values)}
+
+    def inputs(self, sent: Sent) -> Arrived | None:
+        """Return the sums of the weights of the spikes that arrive."""
+        return reduce(add, (self._input(each, sent) for each in self._placed.projections), None)
+
+    def _input(self, projection: PlacedProjection, sent: Sent) -> Arrived | None:
+        spikes, like = sent[projection.source], self._values["_spike"]
+        path = self.paths.get(projection.name)
+        if path is not None:
+            return self._shaped(path.deliver(spikes), like)
+        weights = self._mirror.weights_of(projection).flatten(1)
+        kinds = by_sign(weights, separate=self._placed.separate_inhibition)
+        return self._shaped({name: spikes @ each.T for name, each in kinds.items()}, like)
+
+    def learn(self, step: int, sent: Sent, signals: Signals, *, sends: bool) -> None:
+        """Let the pathways learn that send signals back, or the others, see `docs/timing.md`."""
+        window = self._timing.learning(1)
+        for name, path in sorted(self.paths.items()):
+            keys = window.blocks(step, path.interval)
+            if bool(path.rule.feedback) != sends or not keys:
+                continue
+            source = self._placed.projection(name).source
+            path.neuron = {each: self._number(each, step, signals) for each in path.rule.neuron}
+            for own, total in path.feedback(step, len(self.fired)).items():
+                signals[source, own] = signals.get((source, own), 0) + total
+            since = window.since(step, path.interval)
+            path.learn(step, keys, sent[source], self.fired, since)
+
+    def _number(self, name: str, step: int, signals: Signals) -> Tensor:
+        """Return a number of the neurons that a rule reads (example, neuron)."""
+        if name == TARGET:
+            assert self._targets is not None
+            return self._targets[:, min(step, self._targets.shape[1] - 1)]
+        found = signals.get((self.name, name), self._measured.get(name))
+        value = self._values[name] if found is None else found
+        return value.expand_as(self._values["_spike"]).flatten(1) if found is None else value
+
+    def jump(self, step: int, sent: Sent) -> None:
+        """Let traces jump by the spikes of the step."""
+        if step < 1 - self.schedule.at_once:
+            return
+        for name, path in self.paths.items():
+            source = sent[self._placed.projection(name).source]
+            for side, traces in path.traces.items():
+                traces.jump(source if side == "pre" else self.fired)
+
+    def receive(self, inputs: Arrived | None) -> None:
+        """Receive the input of the step."""
+        self._mirror.neuron.receive(self._values, inputs)
+        self._arrived.append(inputs)
+
+    def end(self) -> None:
+        """End a step."""
+        self._spikes.append(self._values["_spike"])
+
+    def finish(self) -> tuple[Tensor, list[Arrived | None]]:
+        """Keep what persists; return the spikes, and the input of each step."""
+        self._keep(self._values)
+        for path in self.paths.values():
+            path.keep("pre")
+        return torch.stack(self._spikes), self._arrived

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bioae.errors import InputError, NetworkError
+from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
+from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import PlasticState, rules_of
+from bioae.noise import Key
 from bioae.simulation.backend import Dtype
 from bioae.simulation.engine import Learner, Updates
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk, join_chunks
 from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.connections.pathways import Arrived
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.mirror.recording import layer_spikes
-from bioae.trainers.plasticity.common import CommonLearner, check_common, run_common
-from bioae.trainers.plasticity.layer import LayerLearner
+from bioae.trainers.plasticity.layer import CommonLearner, LayerLearner, Sent, Signals
 from bioae.trainers.plasticity.optimiser import WeightOptimiser
 from bioae.trainers.plasticity.synapses import PlasticPathway
 from bioae.trainers.plasticity.traces import TracesMirror
@@ -60,7 +64,7 @@ class NetworkLearner(Learner):
         self._mirror = NetworkMirror(network, dtype=self._dtype).eval()
         self._common = network.config.clock == "common"
         if self._common:
-            check_common(network.config.placed)
+            _check_common(network.config.placed)
         layer = CommonLearner if self._common else LayerLearner
         self._layers = [
             layer(network, placed, self._mirror.layers[placed.name], updates.optimiser)
@@ -150,7 +154,7 @@ class NetworkLearner(Learner):
         spikes, ran = [], {}
         if self._common:
             together = {e.name: e for e in self._layers if isinstance(e, CommonLearner)}
-            ran = run_common(together, emitted, numbers, key)
+            ran = _run_common(together, emitted, numbers, key)
         for placed, layer in zip(config.placed, self._layers, strict=True):
             emitted, arrived = ran.get(placed.name) or layer.run(emitted, numbers, key)
             spikes.append(layer_spikes(placed, LayerActivity(placed.name, emitted)))
@@ -162,3 +166,67 @@ class NetworkLearner(Learner):
         self.state.check_range()
         output = config.decoder.decode(activity, default_scale=config.default_scale)
         return Chunk(tuple(spikes), output.reshape(-1, *config.output_shape).double().numpy())
+
+
+def _check_common(layers: Sequence[PlacedLayer]) -> None:
+    """Reject networks on a common clock that learn in Brian2 only (NetworkError)."""
+    for placed in layers:
+        found = [
+            each.name
+            for each in placed.projections
+            if each.delay is not None or each.target is not None
+            or each.layer.shares_weights or each.layer.listed
+        ]  # fmt: skip
+        if found or placed.program.counts_layer:
+            raise NetworkError(
+                "the network learns by rules in Brian2 only", where=f"layer {placed.name!r}",
+                expected="weights of all pairs of neurons, without a delay or a separate target",
+                found=found[0] if found else "a model that counts the layer's spikes",
+            )  # fmt: skip
+
+
+def _run_common(
+    layers: Mapping[str, CommonLearner],
+    emitted: Tensor,
+    held: Mapping[str, Tensor],
+    key: Key | None,
+) -> dict[str, tuple[Tensor, list[Arrived | None]]]:
+    """Run a presentation on the encoder's output (time, example, ...), and learn from it.
+
+    Returns the spikes (time, example, *shape) and the input of each step, by layer.
+    """
+    schedule = next(iter(layers.values())).schedule
+    examples, drive = emitted.shape[1], emitted.flatten(2)
+    before = torch.zeros_like(drive[:1])
+    drive = drive if schedule.at_once else torch.cat([before, drive])
+    for layer in layers.values():
+        layer.begin(examples, held, key)
+    for step in range(len(emitted)):
+        for layer in layers.values():
+            layer.at(step, key)
+        for slot in schedule.blocks:
+            if slot != "synapses":
+                for layer in layers.values():
+                    layer.compute(slot)
+                continue
+            sent = {ENCODER: drive[step]} | {n: each.fired for n, each in layers.items()}
+            inputs = [layer.inputs(sent) for layer in layers.values()]
+            _learn(layers, step, sent)
+            for layer, arrived in zip(layers.values(), inputs, strict=True):
+                layer.receive(arrived)
+        for layer in layers.values():
+            layer.end()
+    return {name: layer.finish() for name, layer in layers.items()}
+
+
+def _learn(layers: Mapping[str, CommonLearner], step: int, sent: Sent) -> None:
+    """Let the synapses that send signals back learn, then the others, then traces jump."""
+    signals: Signals = {}
+    # The order of Brian2's objects, in which signals are summed.
+    senders = sorted((f"{n}__", n) for n in layers)
+    for _, name in senders:
+        layers[name].learn(step, sent, signals, sends=True)
+    for layer in layers.values():
+        layer.learn(step, sent, signals, sends=False)
+    for layer in layers.values():
+        layer.jump(step, sent)

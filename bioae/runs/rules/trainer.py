@@ -19,7 +19,7 @@ from bioae.errors import ArtefactError, NetworkError
 from bioae.fields import Natural, Table
 from bioae.networks import artefact
 from bioae.networks.network import Network
-from bioae.networks.plasticity import PlasticState, modulators
+from bioae.networks.plasticity import PlasticState
 from bioae.networks.teaching import Teaching
 from bioae.runs.checkpoint import Arrays, arrays_of
 from bioae.runs.folder import MODEL
@@ -31,6 +31,7 @@ from bioae.runs.trainer import Report, Trainer
 from bioae.simulation.backend import Backend
 from bioae.simulation.engine import Engine, Learner, Updates
 from bioae.simulation.learning import in_parts
+from bioae.simulation.modulators import modulators
 from bioae.simulation.presentations import Presentations
 from bioae.simulation.results.chunk import Chunk
 from bioae.simulation.run import Simulation

@@ -21,7 +21,7 @@ from bioae.errors import DataError, InputError, TargetError
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import LayerArrays, Network
 from bioae.networks.placed_layer import PlacedLayer
-from bioae.networks.plasticity import Held, PlasticState, modulators, rules_of
+from bioae.networks.plasticity import Held, PlasticState, rules_of
 from bioae.networks.schedule import Timing
 from bioae.networks.teaching import Teaching
 from bioae.noise import population_number
@@ -30,6 +30,7 @@ from bioae.simulation.backend import STANDALONE, Connectivity
 from bioae.simulation.brian2_internals.groups import float32_allowed, mark_as_run
 from bioae.simulation.brian2_internals.standalone import active_target
 from bioae.simulation.code_runners import SpikeRecorder, ValueRecorder
+from bioae.simulation.modulators import modulators
 from bioae.simulation.objects.input import EXAMPLES, InputNeurons
 from bioae.simulation.objects.normaliser import Normaliser
 from bioae.simulation.objects.pathways import Pathway
