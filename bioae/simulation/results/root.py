@@ -102,9 +102,11 @@ def root_dataset(**root: Unpack[Root]) -> xr.Dataset:
         data = xr.Dataset(coords={"example": example})
     else:
         outputs = _outputs(root)
-        _check_outputs(root, outputs)
-        _check_numbers(root)
-        data = _variables(root, outputs)
+        _check_finite(outputs)
+        try:
+            data = _variables(root, outputs)
+        except ValueError as error:  # of xarray
+            raise ResultError("the parts do not fit together", found=str(error)) from error
         own = {"target": root["target"], "seed": int(root["seed"])}
         own |= {"neuron_model": root["neuron_model"], "network_sha256": root["network_sha256"]}
     data.attrs = {
@@ -158,24 +160,8 @@ def _input_dims(images: NDArray[Any]) -> tuple[str, ...]:
     return ("example", "y", "x") if images.shape[1] == 1 else ("example", "channel", "y", "x")
 
 
-def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
-    images, repeats = root["images"], root.get("repeats", 1)
-    axes = {4: "(example, channel, y, x)", 3: "(example, time, channel)"}
-    if "reconstruction" in outputs:  # of images only
-        del axes[3]
-    if images.ndim not in axes or not images.size:
-        raise ResultError(
-            "the images do not fit", expected=f"{' or '.join(axes.values())}, and not empty",
-            found=str(images.shape),
-        )  # fmt: skip
-    first = next(iter(outputs.values()))
-    each = images.shape if "reconstruction" in outputs else (0, *first.shape[1:])
+def _check_finite(outputs: Mapping[str, NDArray[Any]]) -> None:
     for name, values in outputs.items():
-        shape = (len(images) * (repeats if name != "target" else 1), *each[1:])
-        if values.shape != shape or ("output" in outputs and values.ndim not in (2, 3)):
-            raise ResultError(
-                f"images and {name} do not fit", expected=str(shape), found=str(values.shape)
-            )
         if not np.isfinite(values).all():
             example, *unit = np.argwhere(~np.isfinite(values))[0].tolist()
             raise ResultError(
@@ -184,23 +170,6 @@ def _check_outputs(root: Root, outputs: Mapping[str, NDArray[Any]]) -> None:
                 hint="Look for parameters, weights or noise that are too large, or use a smaller "
                 "dt; recorded states show which neurons diverge",
             )  # fmt: skip
-
-
-def _check_numbers(root: Root) -> None:
-    expected = root["images"].shape[:1]
-    for name, numbers in (("example", root["example"]), ("label", root.get("label"))):
-        if numbers is not None and np.shape(numbers) != expected:
-            raise ResultError(
-                f"{name} does not fit the images",
-                expected=str(expected), found=str(np.shape(numbers)),
-            )  # fmt: skip
-    ordered = np.sort(root["example"])
-    repeated = ordered[1:][np.diff(ordered) == 0]
-    if repeated.size:
-        raise ResultError(
-            "an example is repeated", where="example", expected="each index once",
-            found=f"{repeated[0]} again",
-        )  # fmt: skip
 
 
 def presentation_dims(repeats: int) -> tuple[str, ...]:

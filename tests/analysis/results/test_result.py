@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,11 +138,8 @@ STATES = {"v": (np.zeros((2, 4, 24)), "1")}
 @pytest.mark.parametrize(
     ("changes", "fields"),
     [
-        ({"reconstruction": np.ones((2, 1, 4, 4))}, {"found": "(2, 1, 4, 4)"}),
-        (dict.fromkeys(("images", "reconstruction"), np.zeros((2, 3, 4))), {"found": "(2, 3, 4)"}),
-        ({"example": np.array([1])}, {"expected": "(2,)", "found": "(1,)"}),
-        ({"example": np.array([3, 3])}, {"where": "example", "found": "3 again"}),
-        ({"label": np.array([1, 2, 3])}, {"expected": "(2,)", "found": "(3,)"}),
+        ({"reconstruction": np.ones((2, 1, 4, 4))}, {"found": re.compile("'y'")}),
+        ({"label": np.array([1, 2, 3])}, {"found": re.compile("'example'")}),
         ({"layers": []}, {"expected": "at least one"}),
         ({"layers": [layer([], [], [], name="a/b")]}, {"found": "'a/b'"}),
         ({"layers": [layer([], [], [])] * 2}, {"found": "'conv'"}),
