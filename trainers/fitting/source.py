@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from string import Template
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +17,7 @@ from bioae.equations.driven import SIGNAL
 from bioae.equations.program import INPUT
 from bioae.trainers.fitting.terms import COUPLING, GAIN, LATENCY, OFFSET, SCALE, WIDTH
 from bioae.trainers.mirror.compiled.adjoint import Step
+from bioae.trainers.mirror.compiled.build import template
 from bioae.trainers.mirror.compiled.cpp import FORMS, declared, head, name_of
 from bioae.trainers.mirror.compiled.graph import Graph, Node, Symbol, symbol
 from bioae.trainers.mirror.compiled.layer import Symbols
@@ -33,35 +34,6 @@ _WIDTH = 8
 _HELD = 3.0
 
 _QUICK = {"exp": "quick_exp({})", "tanh": "quick_tanh({})"}
-
-_FUNCTION = """
-extern "C" void run(const Driven& s) {{
-  const long blocks = (s.lanes + {width} - 1) / {width}, sets = s.lanes / s.trials;
-  #pragma omp parallel for schedule(dynamic)
-  for (long block = 0; block < blocks; ++block) {{
-    long set[{width}], trial[{width}];
-    R {arrays};
-    for (int i = 0; i < {width}; ++i) {{
-      const long lane = block * {width} + i < s.lanes ? block * {width} + i : s.lanes - 1;
-      set[i] = lane / s.trials, trial[i] = lane % s.trials;
-      {start}
-    }}
-    for (long n = -s.settle; n < s.samples; ++n) {{
-      const R now = n * s.dt;
-      const bool running = n >= 0;
-      #pragma omp simd
-      for (int i = 0; i < {width}; ++i) {{
-        const long at = trial[i] * s.samples + (running ? n : 0);
-        {body}
-      }}
-    }}
-    for (int i = 0; i < {width} && block * {width} + i < s.lanes; ++i) {{
-      const long lane = block * {width} + i;
-      {end}
-    }}
-  }}
-}}
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,12 +209,11 @@ class DrivenSource:
             *losses,
             *(f"{name}[i] = R({value});" for name, value in updates.items()),
         ]
-        text = _FUNCTION.format(
+        text = Template(template(__package__, "run.cpp")).substitute(
             width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
             body="\n        ".join(filter(None, body)), end="\n      ".join(end),
         )  # fmt: skip
-        template = files("bioae.trainers.fitting") / "templates" / "driven.cpp"
-        return "\n".join([head("double"), template.read_text(encoding="utf-8"), text])
+        return "\n".join([head("double"), template(__package__, "driven.cpp"), text])
 
     def _value(self, name: str) -> str:
         return f"s.par[{self.names.index(name)} * sets + set[i]]"

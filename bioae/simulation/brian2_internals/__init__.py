@@ -26,7 +26,7 @@ supported release.
 
 `standalone` uses the device's ``main_queue`` with its entries ``set_by_single_value``,
 ``set_by_constant``, ``run_network`` and ``insert_code``; ``static_arrays`` and their names in C++;
-``_insert_func_namespace``; ``results_dir`` and ``has_been_run``; and ``generator_class``.
+``results_dir`` and ``has_been_run``; and ``generator_class``.
 
 `sources` relies on the names of generated files, on ``SRCS`` and ``OPTIMISATIONS`` in the
 makefile, on ``make.deps`` (until Brian2 2.10), and on the form of generated sources: helpers in an

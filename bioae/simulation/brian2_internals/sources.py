@@ -20,21 +20,6 @@ _SET_UP = ("objects.cpp", "run.cpp", "main.cpp")
 _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 
 _SOURCES = re.compile(r"^SRCS = (.*)$", re.MULTILINE)
-#: Brian2 reads the processor's time in each step, by a call of the system, to report progress. This
-#: clock is read without one where there is such a clock, and is the time that users see.
-_CLOCK = """#include <ctime>
-static inline std::clock_t bioae_clock()
-{
-#ifdef CLOCK_MONOTONIC_COARSE
-    timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec*CLOCKS_PER_SEC + now.tv_nsec/(1000000000/CLOCKS_PER_SEC);
-#else
-    return std::clock();
-#endif
-}
-"""
-
 _HELPERS = re.compile(r"^namespace \{", re.MULTILINE)
 _MACROS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
 _INCLUDES = re.compile(
@@ -60,10 +45,7 @@ def merge_cpp_sources(folder: Path) -> list[str]:
     count = min(_MOST_CPP_UNITS, -(-len(code_objects) // _CPP_SOURCES_PER_UNIT))
     units = _merge(folder, code_objects, count, ".cpp")
     # First, because the code objects undefine macros that it uses.
-    runtime = _CLOCK + "".join(f'#include "{name}"\n' for name in _RUNTIME)
-    network = folder / "network.cpp"
-    text = network.read_text(encoding="utf-8")
-    network.write_text(text.replace("std::clock()", "bioae_clock()"), encoding="utf-8")
+    runtime = "".join(f'#include "{name}"\n' for name in _RUNTIME)
     last = folder / units[-1]
     last.write_text(f"{runtime}\n{last.read_text(encoding='utf-8')}", encoding="utf-8")
     others = set(names) - set(code_objects) - {*_SET_UP, *_RUNTIME}

@@ -46,25 +46,6 @@ class ValueFreeDevice(CPPStandaloneDevice):  # type: ignore[misc]
             self.static_arrays[name] = values
         super().build(*args, **options)
 
-    def _insert_func_namespace(self, func: Any, code_object: Any, namespace: Any) -> None:
-        """Collect the arrays of functions, such as the values of a `TimedArray`, to be written."""
-        super()._insert_func_namespace(func, code_object, namespace)
-        for name, values in namespace.items():
-            namespace[name] = values.view(_Values)
-
-
-class _Values(np.ndarray[Any, Any]):
-    """An array whose file takes no space on disk while all values are 0."""
-
-    def tofile(self, fid: Any, *args: Any, **options: Any) -> None:
-        """Write the values; as `numpy.ndarray.tofile`."""
-        super().tofile(fid, *args, **options) if self.any() else _write_zeros(fid, self.nbytes)
-
-
-def _write_zeros(path: str, size: int) -> None:
-    with Path(path).open("wb") as file:
-        file.truncate(size)
-
 
 class _Numbers:
     """Single numbers, by their indices in two arrays."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -212,20 +209,6 @@ class _Runtime(BuiltRunner):
         return ran
 
 
-@contextmanager
-def _importing() -> Iterator[None]:
-    """Import the modules that make a result, which takes long, while a program runs."""
-    if multiprocessing.parent_process() is not None:  # a worker makes none
-        yield
-        return
-    thread = threading.Thread(target=import_module, args=("bioae.simulation.results.tree",))
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()  # before this process may fork
-
-
 def _reporting(built: BrianNetwork, presentations: int) -> dict[str, Any]:
     """Return the options of `brian2.Network.run` that move the bar, if there is one."""
     show = ahead()
@@ -249,7 +232,7 @@ class _Standalone(BuiltRunner):
     def run(self, presented: Presentations, part: slice) -> str:
         # Several processes may run the same binary at once, so each has its files.
         results = f"results-{part.start}-{os.getpid()}"
-        with self._failing(), float32_allowed(), _importing():
+        with self._failing(), float32_allowed():
             self.device.run(
                 run_args=self._arguments(presented, part),
                 results_directory=results,

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -54,6 +55,11 @@ def _warn_of_one_thread() -> None:
         logging.getLogger("bioae").warning(
             "bioae: the C++ compiler has no OpenMP: compiled layers run in one thread"
         )
+
+
+def template(package: str | None, name: str) -> str:
+    """Return a text of the folder ``templates`` of a package."""
+    return (files(package or "") / "templates" / name).read_text(encoding="utf-8")
 
 
 def compiler() -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bioae.arithmetic import cpp_source
+from bioae.trainers.mirror.compiled.build import template
 from bioae.trainers.mirror.compiled.graph import Node
 
 _FUNCTIONS = (
@@ -29,48 +30,16 @@ FORMS = {
     "floordiv": "bioae_floordiv({}, {})", "mod": "bioae_mod({}, {})",
 }  # fmt: skip
 
-_HEAD = """\
-#include <algorithm>
-#include <cmath>
-#include <limits>
-typedef {real} R;
-{arithmetic}
-static const R MOST = std::numeric_limits<R>::max();
-// NaN propagates, as in PyTorch.
-static inline R smaller(R a, R b) {{ return a != a ? a : b != b ? b : a < b ? a : b; }}
-static inline R larger(R a, R b) {{ return a != a ? a : b != b ? b : a > b ? a : b; }}
-// The derivative of exprel: by a series where the formula loses all digits, infinite where it
-// would be inf - inf.
-static inline R exprel_slope(R x) {{
-  if (std::fabs(x) < 1) {{
-    R sum = 0, factor = 1;
-    for (int k = 0; k <= 20; ++k) {{ sum += factor / (k + 2); factor *= x / (k + 1); }}
-    return sum;
-  }}
-  const R power = std::exp(x);
-  return power > MOST ? R(INFINITY) : (power - bioae_exprel(x)) / x;
-}}
-"""
 
 #: The functions of a step, in the order of the fields of ``Steps`` in ``templates/layer.cpp``.
 FUNCTIONS = ("start", "fire", "step", "replay", "arriving", "backward")
 
-#: Their argument: a block of neurons, from the neuron `first` of each example on. Arrays are
-#: (example, neuron), those with two stars of several names; `more` has rows of `padded` numbers.
-GROUP = """\
-struct Group {
-  long examples, size, padded, first, steps;
-  const R *time, *const *par;
-  R *carried, *spikes, *later;
-  const R *const *in, *const *read, *const *every, *const *before, *more;
-  R *const *out, *const *sums, *const *to;
-};
-"""
-
 
 def head(real: str) -> str:
     """Return the beginning of the source for a type of numbers."""
-    return _HEAD.format(real=real, arithmetic=cpp_source("R"))
+    includes = "".join(f"#include <{name}>\n" for name in ("algorithm", "cmath", "limits"))
+    functions = template(__package__, "functions.cpp")
+    return f"{includes}typedef {real} R;\n{cpp_source('R')}\n{functions}"
 
 
 def kind_of(node: Node) -> str:

@@ -6,7 +6,6 @@ import ctypes
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import torch
@@ -15,8 +14,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty, pointers
-from bioae.trainers.mirror.compiled.build import compile_cpp
-from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP
+from bioae.trainers.mirror.compiled.build import compile_cpp, template
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS
 from bioae.trainers.mirror.compiled.plan import SUM, Plan, Timeline
 
 #: Examples of a recurrent layer whose steps run together: weights are read once for all of them.
@@ -308,11 +307,10 @@ def longs(values: Sequence[int]) -> Any:
 @functools.cache
 def compiled_loop(real: str, name: str) -> ctypes.CDLL:
     """Compile the template of a loop over steps for a type of numbers."""
-    folder = files("bioae.trainers.mirror.compiled") / "templates"
-    texts = [(folder / each).read_text(encoding="utf-8") for each in ("panels.cpp", name)]
+    texts = (template(__package__, each) for each in ("group.cpp", "panels.cpp", name))
     # Contraction changes no spike: the forward pass adds weights, without a product. Gradients are
     # rounded once per term in place of twice.
-    return compile_cpp("\n".join([f"typedef {real} R;\n{GROUP}", *texts]), contract=True)
+    return compile_cpp("\n".join([f"typedef {real} R;", *texts]), contract=True)
 
 
 def _layout(tensor: Tensor) -> torch.memory_format:

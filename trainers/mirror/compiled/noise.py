@@ -12,29 +12,10 @@ from bioae.equations.program import Draw
 from bioae.noise import Key
 from bioae.noise.brian import cpp_source, signed
 from bioae.random import REPEAT
-from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
+from bioae.trainers.mirror.compiled.build import REALS, compile_cpp, template
 
 #: Functions of a random word, by distribution.
 _OF_WORD = {"uniform": "bioae_unit", "normal": "bioae_gauss"}
-
-_LOOP = """
-extern "C" void draw(REAL *numbers, const int64_t *steps, const int64_t *examples,
-                     const int64_t *populations, const int64_t *sizes)
-{
-    const int64_t rows = sizes[0], width = sizes[1], count = sizes[2];
-    #pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < rows; row++) {
-        const int64_t example = row % width;
-        uint64_t words[4], place[6] = {0, uint64_t(steps[row / width]), uint64_t(sizes[3])};
-        place[3] = populations[example], place[4] = sizes[4], place[5] = examples[example];
-        for (int64_t neuron = 0; neuron < count; neuron++) {
-            if (neuron % 4 == 0)
-                place[0]++, bioae_philox(place, words);
-            numbers[row * count + neuron] = FUNCTION(words[neuron % 4]);
-        }
-    }
-}
-"""
 
 
 def draw_steps(
@@ -42,7 +23,7 @@ def draw_steps(
 ) -> Tensor:
     """Return the numbers of some steps (step and example, neuron), or raise `Unsupported`."""
     macros = f"#define REAL {REALS[like.dtype]}\n#define FUNCTION {_OF_WORD[site.distribution]}\n"
-    library = compile_cpp(macros + cpp_source() + _LOOP)
+    library = compile_cpp(macros + cpp_source() + template(__package__, "draw.cpp"))
     width = len(key.examples)
     repeats = np.zeros(width) if key.repeats is None else key.repeats
     numbers = like.new_empty((len(steps) * width, count))

@@ -9,27 +9,12 @@ again before the backward pass, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from string import Template
 
-from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, GROUP, declared, head, name_of
+from bioae.trainers.mirror.compiled.build import template
+from bioae.trainers.mirror.compiled.cpp import FUNCTIONS, declared, head, name_of
 from bioae.trainers.mirror.compiled.graph import Node
 from bioae.trainers.mirror.compiled.plan import SPIKE, Plan
-
-_FUNCTION = """\
-extern "C" void {name}(const Group& s) {{
-  const long M = s.examples * s.size, n = s.first;
-  const int w = int(s.size);
-  const R now = *s.time;
-  const R* const* par = s.par;
-  {shared}
-  for (long e = 0; e < s.examples; ++e) {{
-    const long j = e * s.size;
-    {pointers}
-    _Pragma("omp simd") for (int i = 0; i < w; ++i) {{
-      {body}
-    }}
-  }}
-}}
-"""
 
 
 class Source:
@@ -51,7 +36,7 @@ class Source:
         """Return the source."""
         assert self.plan.gradients  # they add to the graph
         functions = (getattr(self, f"_{name}")() for name in FUNCTIONS)
-        return "\n".join([head(self.plan.real), GROUP, *functions])
+        return "\n".join([head(self.plan.real), template(__package__, "group.cpp"), *functions])
 
     def _start(self) -> str:
         values, starts = [], self.plan.step.starts
@@ -161,7 +146,7 @@ class Source:
             pointers += _pointers("R", "d", "s.to", inputs)
             pointers += _pointers("const R", "e", "s.before", 0 if self._recurrent else inputs)
         reached = plan.step.graph.reached(ends)
-        return _FUNCTION.format(
+        return Template(template(__package__, "step.cpp")).substitute(
             name=name,
             shared="\n  ".join(
                 f"const R p{k} = par[{k}][0];"

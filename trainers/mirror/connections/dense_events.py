@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from abc import ABC, abstractmethod
-from importlib.resources import files
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from bioae.trainers.mirror.compiled.arrays import Arrays, empty
-from bioae.trainers.mirror.compiled.build import REALS, compile_cpp
+from bioae.trainers.mirror.compiled.build import REALS, compile_cpp, template
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
 
 #: The fraction of active sources above which PyTorch computes the dense sums.
@@ -108,14 +107,12 @@ class _Sizes(ctypes.Structure):
 
 
 @functools.cache
-def event_functions(template: str, real: str) -> ctypes.CDLL | None:
+def event_functions(name: str, real: str) -> ctypes.CDLL | None:
     """Return the C++ functions of a template, or None if they cannot be compiled."""
-    path = files("bioae.trainers.mirror.connections") / "templates" / template
-    text = path.read_text(encoding="utf-8")
     try:
         # Products with spikes, and of weights and events on the grid, are exact, and contraction
         # does not change their sums. Others are rounded once per term in place of twice.
-        library = compile_cpp(f"#define REAL {real}\n{text}", contract=True)
+        library = compile_cpp(f"#define REAL {real}\n{template(__package__, name)}", contract=True)
     except Unsupported:
         return None
     library.count.restype = ctypes.c_long
