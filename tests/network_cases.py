@@ -208,6 +208,7 @@ OUTPUTS = 3
 OF_TASKS: dict[str, dict[str, Any]] = {
     "max": {"kind": "max"},
     "count": {"kind": "count"},
+    "decaying_mean": {"kind": "mean", "decay": 0.5},
     "summed_softmax": {"kind": "summed_softmax"},
     "trajectory": {"kind": "trajectory", "scale": 4.0},
     "population": {"kind": "population", "neurons": 4},

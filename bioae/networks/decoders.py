@@ -11,6 +11,7 @@ each chunk of presentations.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -55,6 +56,10 @@ class _Decoder(Table):
     #: needs all neurons or all steps at once.
     start: ClassVar[str] = "0"
     collects: ClassVar[str | None] = None
+
+    def factor(self, steps: int) -> float:
+        """Return the factor of the number ``kept`` before each of the steps of a presentation."""
+        return 1.0
 
     @property
     def reads(self) -> Reads:
@@ -130,19 +135,40 @@ class LastDecoder(_Decoder):
 
 
 class MeanDecoder(_Decoder):
-    """The mean potential over the presentation."""
+    """The mean potential over the presentation, in which early steps may weigh more.
+
+    With `decay` the weights of steps fall as ``exp(-t / (decay T))`` over a presentation of length
+    T, as in the loss of Nowotny, Turner & Knight 2022, arXiv:2212.01232.
+    """
 
     kind: Literal["mean"] = "mean"
+    decay: float | None = Field(
+        None, ge=0.02, le=100,
+        description="the time constant, in presentations, with which the weights of steps fall; "
+        "none: equal weights",
+    )  # fmt: skip
 
     collects: ClassVar[str | None] = "kept + potential"
 
     def finish(self, kept: Array, *, steps: int, default_scale: float) -> Array:
-        """Divide the sum by the number of steps first."""
-        return super().finish(kept / steps, steps=steps, default_scale=default_scale)
+        """Divide the sum by that of the weights first."""
+        weights: float = steps
+        if self.decay is not None:
+            weights = math.expm1(1 / self.decay) / math.expm1(1 / (self.decay * steps))
+        return super().finish(kept / weights, steps=steps, default_scale=default_scale)
+
+    def factor(self, steps: int) -> float:
+        """Return the growth of the weights of steps, counted from the last one."""
+        return 1.0 if self.decay is None else math.exp(1 / (self.decay * steps))
 
     def _reduce(self, activity: Array) -> Array:
         # Step by step: libraries differ in the order in which they sum an axis, and in rounding.
-        return sum(activity)
+        if self.decay is None:
+            return sum(activity)
+        factor, kept = self.factor(len(activity)), activity[0]
+        for potential in activity[1:]:
+            kept = factor * kept + potential
+        return kept
 
 
 class CountDecoder(_Decoder):

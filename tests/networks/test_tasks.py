@@ -85,6 +85,15 @@ def test_sums_stay_the_same_in_finer_steps(decoder: dict[str, Any], scale: float
     assert (finer.decoder.scale or finer.default_scale) == scale
 
 
+def test_the_decaying_mean_is_a_weighted_mean() -> None:
+    potential = np.random.default_rng(0).normal(size=(10, 2, 3))
+    expected = np.average(potential, axis=0, weights=np.exp(-np.arange(10) / (0.4 * 10)))
+    found = MeanDecoder(decay=0.4).decode(potential, default_scale=2.0)
+    np.testing.assert_allclose(2 * found, expected, rtol=1e-13)
+    constant = MeanDecoder(decay=100.0).decode(np.ones((10**4, 1)), default_scale=1.0)
+    np.testing.assert_allclose(constant, 1, rtol=1e-10)
+
+
 def test_an_artefact_holds_the_task(tmp_path: Any) -> None:
     for task in (CLASSES, NUMBERS):
         before = Network.initialise(network(task=task))

@@ -328,7 +328,9 @@ def collect(readout: Population, potential: str, decoder: Decoder, timing: Timin
         inside += f" and {STEP} < {timing.steps}" if timing.rest else ""
         return ValueRecorder(readout, potential, inside, when="end", order=10, name=name)
     readout.variables.add_array(_COLLECTED, size=len(readout))
-    terms = {"kept": _COLLECTED, "potential": potential}
+    factor = decoder.factor(timing.steps)
+    kept = _COLLECTED if factor == 1 else f"({factor!r} * {_COLLECTED})"
+    terms = {"kept": kept, "potential": potential}
     ConditionalRunner(
         readout, f"{STEP} == 0", f"{_COLLECTED} = {decoder.start}",
         when="before_start", name=f"{readout.name}__collects_from",

@@ -14,7 +14,7 @@ from refusals import refused
 import bioae
 from bioae.datasets import Data
 from bioae.errors import NetworkError
-from bioae.networks import Network
+from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import Activity, Backward, LayerOptions, NetworkMirror
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.mirror.derivatives import derivative
@@ -30,7 +30,11 @@ dtheta/dt = -theta/(9*ms) : 1""",
     "input": "I", "threshold": "v > 1 + theta", "reset": "v = 0\ntheta += 0.5",
     "surrogate": {"distance": "v - 1 - theta", "scale": "2"},
 }  # fmt: skip
-PLAIN = {key: MODEL[key] for key in ("description", "equations", "method", "input")}
+#: Read out by a potential with the same time constant.
+PLAIN: dict[str, Any] = {
+    "description": "Leaky neuron that never fires.", "equations": "dv/dt = -v/tau : 1",
+    "method": "exact", "input": "v", "parameters": {"tau": "10*ms"},
+}  # fmt: skip
 
 
 def term(layer: LayerActivity, over: Any) -> float:
@@ -94,6 +98,26 @@ def test_peaks_and_their_gradient_below_threshold(compiled: bool) -> None:
                 weights -= sign * step * place
         expected = (ends[0] - ends[1]) / (2 * step)
         assert (weights.grad * place).sum().item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_mean_gives_spike_times_a_gradient_by_its_decay() -> None:
+    """The response to a spike ends within 200 ms, and its mean is the same at any time."""
+    drive = torch.zeros(400, 1, 3, dtype=torch.float64)
+    drive[2] = 1
+    slopes = []
+    for decay in (None, 1.0):
+        start = network(3.0).config.to_mapping() | {"steps": 400}
+        start["decoder"] = {"kind": "mean", "decay": decay} if decay else {"kind": "mean"}
+        config = NetworkConfig.from_mapping(start, where="decay")
+        options = LayerOptions(Backward(derivative("exact")))
+        mirror = NetworkMirror(Network.initialise(config, seed=0), options, dtype=torch.float64)
+        activity = mirror(drive)
+        assert activity.layers["hidden"].spikes.any()
+        activity.output[0, 0].backward()  # type: ignore[no-untyped-call]
+        gradient = mirror.weights["hidden.weight"].grad
+        assert gradient is not None
+        slopes.append(gradient.abs().max().item())
+    assert 0 <= slopes[0] < 1e-6 * slopes[1]
 
 
 def test_a_threshold_that_changes_with_time_is_refused() -> None:
