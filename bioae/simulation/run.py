@@ -25,7 +25,7 @@ from bioae.simulation.results.netcdf import check_replaced, write_pieces, write_
 from bioae.simulation.results.parts import Parts, check_parts, missing, remove_parts
 from bioae.simulation.workers.processes import run_in_processes
 
-if TYPE_CHECKING:  # they take long to import, which they are while a program runs
+if TYPE_CHECKING:  # they take long to import
     import xarray as xr
 
 _LOGGER = logging.getLogger("bioae")

@@ -204,7 +204,6 @@ class DrivenSource:
             local.add(name, "R(0)")
         forms = {**FORMS, **(_QUICK if request.parameters else {})}
         body = [
-            *self._data(),
             *(declared(node, local.read, forms) for node in reached),
             *losses,
             *(f"{name}[i] = R({value});" for name, value in updates.items()),
@@ -213,7 +212,9 @@ class DrivenSource:
             width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
             body="\n        ".join(filter(None, body)), end="\n      ".join(end),
         )  # fmt: skip
-        return "\n".join([head("double"), template(__package__, "driven.cpp"), text])
+        given = {"LATE": request.late, "VOLTAGE": request.voltage, "SPIKES": request.spikes}
+        macros = (f"#define {name} {int(each)}" for name, each in given.items())
+        return "\n".join([head("double"), *macros, template(__package__, "driven.cpp"), text])
 
     def _value(self, name: str) -> str:
         return f"s.par[{self.names.index(name)} * sets + set[i]]"
@@ -234,31 +235,6 @@ class DrivenSource:
             return "R(0)"
         self._ends.append(node)
         return name_of(node)
-
-    def _data(self) -> list[str]:
-        """Return the declarations of the recording's values in a step."""
-        lines = []
-        if self.request.late:
-            lines += [
-                "const R place = R(n) - s.latency[set[i]];",
-                "const R last = R(s.samples - 1);",
-                "const R inside = place < 0 ? R(0) : place > last ? last : place;",
-                "const long low = long(inside), high = low + 1 < s.samples ? low + 1 : low;",
-                "const R part = inside - R(low), first = s.signal[trial[i] * s.samples + low];",
-                "const R rise = s.signal[trial[i] * s.samples + high] - first;",
-                "const R signal = running ? first + part * rise : R(0);",
-                "const R signal_slope = running & (place > 0) & (place < last) ? -rise : R(0);",
-            ]
-        else:
-            lines.append("const R signal = running ? s.signal[at] : R(0);")
-        if self.request.voltage:
-            lines.append("const R given = s.voltage[at];")
-            lines.append("const bool known = running & (given == given);")
-            lines.append("const R data = known ? given : R(0);")
-            lines.append("const bool compared = known & (s.compared[at] != 0);")
-        if self.request.spikes:
-            lines.append("const bool forced = running & (s.spikes[at] != 0);")
-        return lines
 
     def _losses(self) -> list[str]:
         """Return the statements that add a step to the sums."""

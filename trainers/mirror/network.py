@@ -95,8 +95,9 @@ class NetworkMirror(nn.Module):
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         arrays = Arrays()
         edges = [(p.source, each.name) for each in self.config.placed for p in each.projections]
-        self._components = components([each.name for each in self.config.placed], edges)
-        inside = {name: each for each in self._components for name in each}
+        #: The layers that run together, each component after those that it depends on.
+        self.components = components([each.name for each in self.config.placed], edges)
+        inside = {name: each for each in self.components for name in each}
         # A list, as layers may have any name, also that of a method of `nn.ModuleDict`.
         self._layers = nn.ModuleList(
             LayerMirror(
@@ -118,11 +119,6 @@ class NetworkMirror(nn.Module):
             if peaks and placed.can_fire
         }
         warn_of_jumps(n.program for n in neurons if isinstance(n.backward.derivative, Exact))
-
-    @property
-    def components(self) -> list[list[str]]:
-        """The layers that run together, each component after those that it depends on."""
-        return self._components
 
     @property
     def layers(self) -> dict[str, LayerMirror]:
@@ -176,7 +172,7 @@ class NetworkMirror(nn.Module):
         if begun is not None:
             quiet = drive.new_zeros(self.config.timing.rest, *drive.shape[1:])
             emitted = {ENCODER: begun.after(ENCODER, torch.cat([drive, quiet]).to(self._anchor))}
-        for component in self._components:
+        for component in self.components:
             potentials = {name: self._potential(last=name == last) for name in component}
             found |= self.run(component, emitted, potentials, record=record, key=key, start=begun)
             for name in component:

@@ -46,6 +46,9 @@ class InputNeurons(PresentedGroup):
     step.
     """
 
+    #: The variables with the state in which a run ends.
+    carried = (HELD, "_spikespace")
+
     def __init__(
         self, config: NetworkConfig, clock: PresentationClock, name: str, *, table: str
     ) -> None:
@@ -106,11 +109,6 @@ class InputNeurons(PresentedGroup):
                 spikes, most = clock.repeat.spikes, clock.repeat.most
                 last += f" and ({FIRED} >= {spikes} or {ATTEMPT} + 1 >= {most})"
             StopRunner(self, last, name=f"{name}__stop")
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        """The variables with the state in which a run ends."""
-        return HELD, "_spikespace"
 
     def graded_event(self, delay: str | None) -> str:
         """Return Brian2 code of the value that neuron `i` held when it emitted an arriving spike.

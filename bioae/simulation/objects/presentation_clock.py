@@ -77,6 +77,7 @@ class PresentationClock:
     ) -> None:
         self.timing, self.presentations = timing, presentations
         self.clock = Clock(dt * second, name=f"{prefix}network__clock")
+        self.dt = float(self.clock.dt)  # in seconds
         self.keys: Any = None
         if draws:
             variables = ("seed : integer (shared)", "example : integer", "offset : integer")
@@ -141,11 +142,6 @@ class PresentationClock:
             population, f"{STEP} >= 0", f"{FIRED} = {FIRED} + {_COUNT}", when="end",
             name=f"{name}__fired",
         )  # fmt: skip
-
-    @property
-    def dt(self) -> float:
-        """The time step in seconds."""
-        return float(self.clock.dt)
 
     def set_key(self, key: Key) -> None:
         """Set the key of the noise of a run."""

@@ -83,12 +83,6 @@ class LayerSpikes:
         """
         where = f"layer {name!r}"
         columns = [np.asarray(column) for column in (example, step, neuron)]
-        if len({column.shape for column in columns}) > 1:
-            raise ResultError(
-                "the spikes do not fit together", where=where,
-                expected="as many examples and steps as neurons",
-                found=" and ".join(str(column.shape) for column in columns),
-            )  # fmt: skip
         limits = {"example": examples, "step": steps, "neuron": int(np.prod(shape))}
         for (label, limit), column in zip(limits.items(), columns, strict=True):
             _check_range(label, column, limit, where)

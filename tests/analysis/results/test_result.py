@@ -165,7 +165,6 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], fields: dict
         (([0], [5], [2]), "step", {"expected": "0 to 4", "found": "5 to 5"}),
         (([0], [1], [24]), "neuron", {"expected": "0 to 23", "found": "24 to 24"}),
         (([0], [-1], [2]), "step", {"found": "-1 to -1"}),
-        (([0], [1, 2], [2]), "layer", {"found": "(1,) and (2,) and (1,)"}),
     ],
 )
 def test_spikes_outside(columns: tuple[list[int], ...], name: str, fields: dict[str, Any]) -> None:

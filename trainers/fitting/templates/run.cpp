@@ -1,3 +1,4 @@
+// All steps of a block of lanes; `LATE`, `VOLTAGE` and `SPIKES` say what the recording has.
 extern "C" void run(const Driven& s) {
   const long blocks = (s.lanes + ${width} - 1) / ${width}, sets = s.lanes / s.trials;
   #pragma omp parallel for schedule(dynamic)
@@ -15,6 +16,27 @@ extern "C" void run(const Driven& s) {
       #pragma omp simd
       for (int i = 0; i < ${width}; ++i) {
         const long at = trial[i] * s.samples + (running ? n : 0);
+#if LATE
+        const R place = R(n) - s.latency[set[i]];
+        const R last = R(s.samples - 1);
+        const R inside = place < 0 ? R(0) : place > last ? last : place;
+        const long low = long(inside), high = low + 1 < s.samples ? low + 1 : low;
+        const R part = inside - R(low), first = s.signal[trial[i] * s.samples + low];
+        const R rise = s.signal[trial[i] * s.samples + high] - first;
+        const R signal = running ? first + part * rise : R(0);
+        const R signal_slope = running & (place > 0) & (place < last) ? -rise : R(0);
+#else
+        const R signal = running ? s.signal[at] : R(0);
+#endif
+#if VOLTAGE
+        const R given = s.voltage[at];
+        const bool known = running & (given == given);
+        const R data = known ? given : R(0);
+        const bool compared = known & (s.compared[at] != 0);
+#endif
+#if SPIKES
+        const bool forced = running & (s.spikes[at] != 0);
+#endif
         ${body}
       }
     }
