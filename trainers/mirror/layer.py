@@ -159,12 +159,13 @@ class LayerMirror(nn.Module):
         name, config = projection.name, network.config
         if name not in options.delays:
             return None
+        start = network.delays(self.placed)[name]
         bounds = delay_bounds(
-            projection, options.delays[name], dt=config.dt_seconds, steps=config.steps
+            projection, options.delays[name], start, dt=config.dt_seconds, steps=config.steps
         )
         mask = projection.possible
         present = None if mask is None else torch.from_numpy(mask)
-        return TrainedDelays(network.delays(self.placed)[name], bounds, present, dtype)
+        return TrainedDelays(start, bounds, present, dtype)
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

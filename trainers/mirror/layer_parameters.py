@@ -110,15 +110,22 @@ def trained_starts(
 
 
 def delay_bounds(
-    projection: PlacedProjection, ends: tuple[str, str], *, dt: float, steps: int
+    projection: PlacedProjection,
+    ends: tuple[str, str],
+    start: NDArray[np.int64],
+    *,
+    dt: float,
+    steps: int,
 ) -> tuple[int, int]:
-    """Return the bounds of the trained delays of a projection in steps, `ends` as text.
+    """Return the bounds of the trained delays of a projection in steps.
+
+    `ends` are the bounds as text, `start` the initial delays in steps.
 
     Raises
     ------
     NetworkError
-        If the bounds are no times of a presentation, or leave no choice of a delay; or the synapses
-        of the projection are listed one by one.
+        If the bounds are no times of a presentation, leave no choice of a delay, or exclude an
+        initial one; or the synapses of the projection are listed one by one.
     """
     where = f"trained delays of {projection.name!r}"
     if projection.layer.listed:
@@ -131,5 +138,12 @@ def delay_bounds(
         raise NetworkError(
             "there is one delay within the bounds", where=where, found=", ".join(ends),
             expected=f"at least two multiples of dt = {dt * 1e3:g} ms",
+        )  # fmt: skip
+    outside = start[(start < low) | (start > high)]
+    if outside.size:
+        raise NetworkError(
+            "a delay starts outside its bounds", where=where, expected=" to ".join(ends),
+            found=f"{outside[0] * dt * 1e3:g} ms",
+            hint="Give the projection a `delay` within the bounds of its training",
         )  # fmt: skip
     return low, high

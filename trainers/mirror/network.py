@@ -84,9 +84,6 @@ class NetworkMirror(nn.Module):
                 name, "layers", [each.name for each in network.config.placed], error=NetworkError
             )
         check_weights_alone(network.config.placed, "torch")
-        bounds = {n: d for each in (options, *layers.values()) for n, d in each.delays.items()}
-        for end in (0, 1) if bounds else ():  # a network with these delays must exist
-            _ = network.config.with_delays({n: ends[end] for n, ends in bounds.items()}).placed
         self.network = network
         self.config = network.config
         self.potentials = potentials
@@ -111,6 +108,9 @@ class NetworkMirror(nn.Module):
             )
             for placed in self.config.placed
         )
+        bounds = {n: d for each in (options, *layers.values()) for n, d in each.delays.items()}
+        for end in (0, 1) if bounds else ():  # a network with these delays must exist
+            _ = network.config.with_delays({n: ends[end] for n, ends in bounds.items()}).placed
         neurons = [layer.neuron for layer in self.layers.values()]
         #: The states from which the peak of each layer follows, where it is requested.
         self._peaks = {

@@ -25,7 +25,10 @@ TABLES: dict[str, Any] = {
     "network": {
         "input_shape": [5], "steps": 20, "neuron": "lif", "encoder": {"kind": "frames"},
         "layers": [
-            dense("first", 8, gain=4.0, delay=["0*ms", "3*ms"], recurrent=True),
+            dense(
+                "first", 8, gain=4.0, delay=["0*ms", "3*ms"], recurrent=True,
+                recurrent_delay="1*ms",
+            ),
             dense("last", 2, gain=4.0),
         ],
         "task": {"kind": "classification", "classes": 2}, "decoder": {"kind": "count"},

@@ -19,8 +19,7 @@ class TrainedDelays(nn.Module):
     Parameters
     ----------
     start
-        The initial delays in steps, a scalar or in the shape of the weights. Those outside the
-        bounds start at the nearest bound.
+        The initial delays in steps, a scalar or in the shape of the weights.
     bounds
         The smallest and the largest delay in steps.
     present
@@ -38,7 +37,7 @@ class TrainedDelays(nn.Module):
     ) -> None:
         super().__init__()
         self.low, self.high = bounds
-        self.steps = nn.Parameter(torch.tensor(np.clip(start, *bounds), dtype=dtype))
+        self.steps = nn.Parameter(torch.tensor(start, dtype=dtype))
         self.register_buffer("_present", present, persistent=False)
 
     def shares(self) -> list[tuple[int, Tensor]]:
