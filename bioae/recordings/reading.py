@@ -60,11 +60,12 @@ class Series(NamedTuple):
 
 
 def from_table(
-    path: Path, dt: Any, columns: Mapping[str, Any], units: Mapping[str, str]
+    path: Path, *, dt: Any = None, units: Mapping[str, str] | None = None, **columns: str
 ) -> Arguments:
     """Read a table with a row per time step; `columns` and `units` are by part of a recording."""
     import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 
+    units = units or {}
     for part in (*columns, *units):
         one_of(part, "the name of a part", [*_COLUMNS], error=DataError)
     try:
@@ -162,7 +163,9 @@ def _channels(signal: Any) -> Iterator[Series]:
         yield Series(f"{signal.name}{number}", samples, unit, start, dt)
 
 
-def from_nwb(path: Path, input: Names, voltage: Names, spikes: int | None) -> Arguments:  # noqa: A002
+def from_nwb(
+    path: Path, input: Names = None, voltage: Names = None, spikes: int | None = None  # noqa: A002
+) -> Arguments:  # fmt: skip
     """Read pairs of stimulus and response of an NWB file as trials, in the order of time."""
     try:
         with h5py.File(path) as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,24 +127,6 @@ class Recording(Shown):
         )  # fmt: skip
 
     @classmethod
-    def from_csv(
-        cls,
-        path: Path | str,
-        *,
-        dt: Quantity | str | None = None,
-        units: Mapping[str, str] | None = None,
-        **columns: str,
-    ) -> Recording:
-        """Read a table with a row per time step and names of columns such as ``input (pA)``.
-
-        The columns are ``input`` and perhaps ``time``, ``voltage``, ``spikes`` (1 in each step with
-        a spike) and ``trial``; of other names as in ``input="I_inj"``. The mapping `units` has the
-        units, by these words, that the names of columns lack. `dt` is by default that of ``time``.
-        """
-        path = as_path(path, DataError, "recording")
-        return cls(**from_table(path, dt, columns, units or {}), name=path.name)
-
-    @classmethod
     def from_neo(
         cls,
         source: Any,
@@ -160,24 +142,6 @@ class Recording(Shown):
         with a unit of current, that of potential, and the only spike train of each segment.
         """
         return cls(**from_neo(source, input, voltage, spikes), name=name)
-
-    @classmethod
-    def from_nwb(
-        cls,
-        path: Path | str,
-        *,
-        input: str | Sequence[str] | None = None,  # noqa: A002 - as its attribute
-        voltage: str | Sequence[str] | None = None,
-        spikes: int | None = None,
-    ) -> Recording:
-        """Read a file of Neurodata Without Borders; pairs of stimulus and response are trials.
-
-        `input` and `voltage` are names of series in ``stimulus/presentation`` and ``acquisition``;
-        by default all that have units of current and potential, in the order of time. `spikes` is
-        the row of the table of units, if there are several.
-        """
-        path = as_path(path, DataError, "recording")
-        return cls(**from_nwb(path, input, voltage, spikes), name=path.name)
 
     @classmethod
     def from_monitors(
@@ -199,16 +163,27 @@ class Recording(Shown):
 
     @classmethod
     def open(cls, path: Path | str, **options: Any) -> Recording:
-        """Read a table (``.csv``, ``.tsv``, ``.txt``), ``.nwb``, or a file of Neo like ``.abf``.
+        """Read a table, a file of Neurodata Without Borders, or one that Neo reads, by its suffix.
 
-        The options are those of `from_csv`, `from_nwb` or `from_neo`.
+        A table (``.csv``, ``.tsv``, ``.txt``) has a row per time step and names of columns such as
+        ``input (pA)``: ``input`` and perhaps ``time``, ``voltage``, ``spikes`` (1 in each step with
+        a spike) and ``trial``. Options name other columns, as in ``input="I_inj"``; the mapping
+        `units` has the units, by these words, that the names of columns lack; `dt` is by default
+        that of ``time``.
+
+        Of ``.nwb``, pairs of stimulus and response are trials. The options `input` and `voltage`
+        are names of series in ``stimulus/presentation`` and ``acquisition``; by default all that
+        have units of current and potential, in the order of time. `spikes` is the row of the table
+        of units, if there are several.
+
+        Options of other files, such as ``.abf``, are those of `from_neo`.
         """
         path = as_path(path, DataError, "recording")
         match path.suffix.lower():
             case ".csv" | ".tsv" | ".txt":
-                return cls.from_csv(path, **options)
+                return cls(**from_table(path, **options), name=path.name)
             case ".nwb":
-                return cls.from_nwb(path, **options)
+                return cls(**from_nwb(path, **options), name=path.name)
         return cls.from_neo(read_neo(path), **options, name=path.name)
 
     @property
