@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,9 @@ def arrays(source: Any, request: Request) -> Data:
     where = request.name or "an array"
     numbers = _example_numbers(source)
     source = _in_order(source)
-    _refuse_near_misses(source, where)
+    if "example" in tuple(getattr(source, "dims", ()))[1:]:
+        hint = "Give its transpose('example', ...)"
+        raise DataError("the examples are not the first dimension", where=where, hint=hint)
     array = as_array(source, where)
     shape = request.shape
     pixels = 0 if shape is None or request.in_time else math.prod(shape)
@@ -80,44 +81,9 @@ def _example_numbers(source: Any) -> NDArray[np.int64] | None:
     return numbers.astype(np.int64) if distinct else None
 
 
-def _refuse_near_misses(source: Any, where: str) -> None:
-    """Reject forms that people try, with the form that they need."""
-    misses = {
-        "a mapping holds several arrays": (
-            isinstance(source, Mapping),
-            "Give one of them; spikes are Data.of_trains(trains), or the fields t and x",
-        ),
-        "this is a sparse matrix": (
-            hasattr(source, "nnz") and hasattr(source, "toarray"),
-            "Give its toarray()",
-        ),
-        "the examples are not the first dimension": (
-            "example" in tuple(getattr(source, "dims", ()))[1:],
-            "Give its transpose('example', ...)",
-        ),
-        "an iterator can be read only once": (isinstance(source, Iterator), "Make a list of it"),
-        "these are lists of unequal lengths": (
-            isinstance(source, list) and len(source) > 0 and all(map(_is_ragged, source)),
-            "Spike times are Data.of_trains(trains)",
-        ),
-    }
-    for what, (applies, hint) in misses.items():
-        if applies:
-            raise DataError(what, where=where, found=type(source).__name__, hint=hint)
-
-
 def _axes(values: Any) -> int:
     """Return the number of axes of an array or of nested lists, of ragged ones 0."""
     try:
         return np.ndim(values)
     except ValueError:
         return 0
-
-
-def _is_ragged(rows: Any) -> bool:
-    """Return whether these are lists, not all of the same length."""
-    return (
-        isinstance(rows, list | tuple)
-        and all(hasattr(row, "__len__") for row in rows)
-        and len({len(row) for row in rows}) > 1
-    )
