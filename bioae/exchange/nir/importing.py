@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from bioae.checks import one_of
 from bioae.equations.quantities import time_in_seconds
@@ -25,20 +24,11 @@ if TYPE_CHECKING:
     from brian2 import Quantity
 
 
-@dataclass(frozen=True)
-class Translation:
-    """A network from a NIR graph.
-
-    Attributes
-    ----------
-    network
-        The network.
-    rows
-        The nodes, in order.
-    """
+class Translation(NamedTuple):
+    """A network from a NIR graph, and what each of its nodes becomes, in order."""
 
     network: Network
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[Row, ...]
 
 
 def from_nir(
