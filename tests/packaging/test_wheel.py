@@ -194,12 +194,3 @@ except AttributeError:
 """
     done = run(code, folder=tmp_path)
     assert done.stdout == "done\n", done.stderr
-
-
-def test_a_shipped_network_is_simulated_and_analysed(tmp_path: Path) -> None:
-    options = ["--limit", "2", "--target", "numpy"]
-    done = bioae("simulate", "sae-mnist", "--out", "digits.nc", *options, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = bioae("analyze", "digits.nc", "--out", "analysis", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "analysis" / "report.html").stat().st_size > 10_000
