@@ -174,6 +174,7 @@ WRONG: dict[str, list[tuple[str, str, float]]] = {
     "delays": [("trained", "accuracy", 0.3), ("shuffled", "accuracy", 0.9)],
     "demo": [("paper", "pathological", 0.0), ("regularised", "spikes", 0)],
     "csdp": [("learned", "differing_weights", 1e-3), ("frozen", "goodness_accuracy", 1.0)],
+    "eprop": [("eprop", "differing_weights", 1), ("leaky", "differing_spikes", 1)],
     "hubotter2021": [
         ("dense", "differing_spikes", 1),
         ("sparse", "density", 0.9),

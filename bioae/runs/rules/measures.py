@@ -19,11 +19,12 @@ from bioae.analysis import (
     weight_fields,
 )
 from bioae.datasets import Data
-from bioae.errors import ResultError
+from bioae.errors import NetworkError, ResultError
 from bioae.firing_names import bursts
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
+from bioae.networks.plasticity import rules_of
 from bioae.runs.assessment import Assessment, chance
 from bioae.runs.folder import FIGURES
 from bioae.runs.rules.config import LearningConfig
@@ -58,8 +59,17 @@ class Evaluation:
         self._data, self._simulated, self._seed = data, simulated, config.learning.seed
         self._network = config.network
         self._labelled = data.train[: config.learning.labelled]
-        *_, last = [each.name for each in config.network.placed if each.synapses or each.persistent]
-        self._layer = last
+        firing = [each for each in config.network.placed if each.can_fire]
+        learning = [each for each in firing if each.synapses or each.persistent] or firing
+        if not learning:
+            raise NetworkError(
+                "measures of a run by rules need neurons that fire", where="network",
+                hint="Let the network learn with bioae.learn",
+            )  # fmt: skip
+        self._layer = learning[-1].name
+        last = rules_of(config.network.placed[-1]).values()
+        classifies = config.network.task.kind == "classification"
+        self._reads_labels = classifies and any(rule.reads_target for rule in last)
         self._classes: tuple[Network, xr.DataArray] | None = None
 
     def validation(self, network: Network) -> dict[str, Any]:
@@ -98,7 +108,8 @@ class Evaluation:
         """Return the assessment of a network by the metrics that `test` returned."""
         names = ("dead_fraction", "bursting_fraction")
         layers = {self._layer: {name: metrics.get(f"test_{name}") or 0.0 for name in names}}
-        return self.assessment(layers, metrics.get("test_assigned_accuracy"))
+        assigned = metrics.get("test_assigned_accuracy")
+        return self.assessment(layers, metrics.get("test_accuracy", assigned))
 
     def _scores(self, network: Network, data: Data) -> dict[str, Any]:
         found = self._simulated(network, data)
@@ -109,6 +120,9 @@ class Evaluation:
             return scores
         classes = self._classes_of(network)
         accuracy = assigned_accuracy(found, self._layer, classes)["accuracy"]
+        if self._reads_labels:
+            chosen = found["output"].to_numpy().reshape(len(data), -1).argmax(1)
+            scores["accuracy"] = float((chosen == data.labels).mean())
         return {**scores, "assigned_accuracy": float(accuracy), **self._readout(found)}
 
     def _classes_of(self, network: Network) -> xr.DataArray:
@@ -127,9 +141,14 @@ class Evaluation:
 
 
 def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
-    """Return the mean rate per step and the fractions of dead and bursting neurons, by layer."""
+    """Return the mean rate per step and the fractions of dead and bursting neurons, by layer.
+
+    Layers that never fire have none.
+    """
     found = {}
     for placed, layer in zip(config.placed, chunk.layers, strict=True):
+        if not placed.can_fire:
+            continue
         presentations, counts = len(layer.counts), layer.spike_count()
         bursting = bursts(counts.sum(0), (counts > 0).sum(0), config.steps)
         found[placed.name] = {

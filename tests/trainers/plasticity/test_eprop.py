@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from refusals import refused
 from torch import Tensor
 
-from bioae import learn
+from bioae import learn, train
 from bioae.datasets import Data
 from bioae.equations import load_synapse
 from bioae.errors import ModelError, NetworkError
@@ -194,6 +196,16 @@ def test_targets_learn_equal_weights() -> None:
         for each in others:
             np.testing.assert_array_equal(each.network.weights[name], first.network.weights[name])
     assert int(first.result["layers/hidden"]["spike_count"].sum()) > 10
+
+
+@pytest.mark.medium
+def test_runs_measure_the_outputs_of_a_read_out(tmp_path: Path) -> None:
+    run = {"network": tables(), "data": {"validation": 4}, "learning": {"target": "numpy"}}
+    found = train(run, signals(12), test=signals(4), out=tmp_path / "run").summary
+    assert found["test_rate_hz_mean"] > 1
+    assert found["test_accuracy"] in np.arange(5) / 4
+    first, *_ = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(first)["layers"].keys() == {"hidden"}
 
 
 def test_feedback_is_drawn_with_the_network() -> None:
