@@ -101,6 +101,7 @@ class SpikeTimes:
             active, held = values["not_refractory"], values[HELD]
             released = begins + torch.where(active, held, 0)
             values[HELD] = torch.where(active, 0, held + begins)
+        before["t"] = values["t"] - dt  # a threshold may move in time
         low, high = (stepper.distance(each).detach() for each in (before, values))
         values[_RISE] = (high - low) / dt
         values[_CROSSED] = (low <= 0) & (high > 0)

@@ -28,11 +28,13 @@ DRIVE = torch.zeros(20, 1, 1, 1, 1, dtype=torch.float64)
 DRIVE[0] = 1
 
 
-def rising(fields: dict[str, Any] | None = None, **options: Any) -> Any:
-    network = {"schedule": "brian2", "decoder": {"kind": "mean"}, **(fields or {})}
+def rising(
+    fields: dict[str, Any] | None = None, neuron: dict[str, Any] = RISING, **options: Any
+) -> Any:
+    network = {"schedule": "brian2", "steps": 20, "decoder": {"kind": "mean"}, **(fields or {})}
     config = described(
-        dense("only", shape=[1, 1, 1]), input_shape=[1, 1, 1], steps=20,
-        neuron=model(RISING), **network,
+        dense("only", shape=[1, 1, 1]), input_shape=[1, 1, 1],
+        neuron=model(neuron), **network,
     )  # fmt: skip
     return mirror_of(
         Network(config, {"only.weight": np.array([[203.0]])}), derivative=Exact(), **options
@@ -58,6 +60,20 @@ def test_spikes_of_a_constant_rate_come_earlier_in_proportion(
             assert later.item() == pytest.approx(expected, rel=0.05)
     (number,) = torch.autograd.grad(spikes.sum(), mirror.weights["only.weight"])
     assert number.item() == pytest.approx(0, abs=1e-12)  # none appears or vanishes, at the end too
+
+
+def test_a_threshold_that_rises_in_time_is_reached_later() -> None:
+    fled = {"threshold": "v > 1 + 100*t/second", "surrogate": {"distance": "v - 1 - 100*t/second"}}
+    fled["surrogate"]["scale"] = "1"
+    mirror = rising({"dt": "0.1*ms", "steps": 200}, RISING | fled)
+    drive = torch.zeros(200, 1, 1, 1, 1, dtype=torch.float64)
+    drive[0] = 1
+    spikes = mirror(drive).layers["only"].spikes.flatten()
+    (step,) = spikes.detach().nonzero().flatten()
+    assert step == pytest.approx(1 / (203 - 100) / 1e-4, abs=2)
+    spikes[step + 1].backward()
+    found = mirror.weights["only.weight"].grad.item()
+    assert found == pytest.approx(-1 / (203 - 100) ** 2 / 1e-4, rel=0.02)
 
 
 def test_latency() -> None:
