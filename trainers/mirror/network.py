@@ -163,7 +163,7 @@ class NetworkMirror(nn.Module):
                 own, begin = key and key.of(n), parts[-1].final if parts else start
                 one = drive[:, n : n + 1]
                 parts.append(self.forward(one, record=record, key=own, start=begin))
-            return Activity.joined(parts)
+            return self._with_peaks(Activity.joined(parts))
         decoder, layers = self.config.decoder, self.layers
         *_, last = layers
         found: dict[str, LayerActivity] = {}
@@ -176,8 +176,6 @@ class NetworkMirror(nn.Module):
             potentials = {name: self._potential(last=name == last) for name in component}
             found |= self.run(component, emitted, potentials, record=record, key=key, start=begun)
             for name in component:
-                if name in self._peaks:
-                    found[name].peak = layers[name].neuron.peak(found[name].states)
                 sent = found[name].spikes
                 emitted[name] = sent if begun is None else begun.after(name, sent)
         activities, carried = {name: found[name] for name in layers}, dict[str, Tensor]()
@@ -196,7 +194,15 @@ class NetworkMirror(nn.Module):
             assert activity is not None
             moves = decoder.finish(latency(activity), steps=len(activity), default_scale=scale)
             decoded = decoded.detach() + moves
-        return Activity(activities, decoded.reshape(-1, *self.config.output_shape), carried)
+        output = decoded.reshape(-1, *self.config.output_shape)
+        return self._with_peaks(Activity(activities, output, carried))
+
+    def _with_peaks(self, activity: Activity) -> Activity:
+        """Add the peaks of its layers, where they are requested."""
+        for name in self._peaks:
+            layer = activity.layers[name]
+            layer.peak = self.layers[name].neuron.peak(layer.states)
+        return activity
 
     def _start(self, values: Mapping[str, Tensor], drive: Tensor) -> Start:
         """Return the state from which a presentation starts; before the first, nothing was sent."""

@@ -100,6 +100,19 @@ def test_peaks_and_their_gradient_below_threshold(compiled: bool) -> None:
         assert (weights.grad * place).sum().item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_peaks_where_presentations_carry_over() -> None:
+    table = network(0.4).config.to_mapping() | {"clock": "common", "carry_over": True}
+    config = NetworkConfig.from_mapping(table, where="carries over")
+    mirror = NetworkMirror(
+        Network.initialise(config, seed=0), peaks=True, dtype=torch.float64,
+        layers={"hidden": LayerOptions(Backward(derivative("arctan")))},
+    )  # fmt: skip
+    layer = mirror(DRIVE, record=["v"]).layers["hidden"]
+    assert layer.peak is not None
+    assert torch.equal(layer.peak, (layer.states["v"].amax(0) - 1) / 2)
+    assert (layer.peak[1] > layer.peak[0]).all()  # what is left of the first one adds
+
+
 def test_the_mean_gives_spike_times_a_gradient_by_its_decay() -> None:
     """The response to a spike ends within 200 ms, and its mean is the same at any time."""
     drive = torch.zeros(400, 1, 3, dtype=torch.float64)
