@@ -106,7 +106,6 @@ CASES: list[tuple[Call, dict[str, Any]]] = [
     *each(partial(bioae.train, NETWORK.config, IMAGES), "settings", [{"network": {"steps": 5}}, 5]),
     *each(bioae.datasets.fetch, "name", [5, None]),
     # the analysis
-    *each(partial(bioae.analysis.kolmogorov_smirnov, IMAGES), "b", [RESULT, "x", [[1], [1, 2]]]),
     *each(partial(bioae.analysis.wilson_interval, 1), "trials", [RESULT, "x", 0.5]),
     *each(partial(bioae.analysis.weight_fields, RESULT), "shape", [(1, 4, 4), "output"]),
     *each(partial(bioae.analysis.weight_fields, IMAGES[0]), "shape", [(2, 3), 4, "x", (4,)]),

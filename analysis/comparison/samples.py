@@ -1,24 +1,17 @@
 """Comparison of two samples: effect sizes, tests, bootstrap interval and distances.
 
-Samples of effect sizes are one-dimensional and finite. Signs are those of the second sample minus
+Samples are one-dimensional and finite. Signs are those of the second sample minus
 the first: positive where the second is greater.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln
-
-from bioae.analysis.results.arrays import as_dataset
-from bioae.checks import floats
-from bioae.errors import ResultError
-from bioae.units import has_unit
 
 Sample = NDArray[np.float64]
 
@@ -194,87 +187,3 @@ def _p_value(a: Sample, b: Sample, paired: bool) -> float:
     if (a == a[0]).all() and (b == a[0]).all():
         return 1.0
     return float(stats.mannwhitneyu(b, a).pvalue)
-
-
-def wasserstein_distance(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
-    """Wasserstein-1 (earth mover's) distance between two samples.
-
-    The least mean shift of values that turns one sample into the other, by
-    `scipy.stats.wasserstein_distance`.
-
-    Parameters
-    ----------
-    a, b
-        Samples of any shape, such as `firing_rate`; NaN is an undefined value, and left out.
-
-    Returns
-    -------
-    xarray.Dataset
-        The scalars ``distance``, in the units of `a` (NaN where a sample has no defined value),
-        ``values_a`` and ``values_b``, the numbers of values compared, and ``undefined_a`` and
-        ``undefined_b``, the numbers of values left out.
-
-    References
-    ----------
-    Ramdas, García Trillos & Cuturi (2017), On Wasserstein two-sample testing and related families
-    of nonparametric tests, Entropy 19, 47, doi:10.3390/e19020047.
-    """
-    first, second, numbers = _defined(a, b)
-    distance = (
-        float(stats.wasserstein_distance(first, second)) if first.size and second.size else np.nan
-    )
-    units = str(a.attrs.get("units", "1")) if isinstance(a, xr.DataArray) else "1"
-    row = {"distance": ("Wasserstein distance", distance)}
-    return as_dataset(row, units=units).assign(numbers)
-
-
-def kolmogorov_smirnov(a: ArrayLike, b: ArrayLike) -> xr.Dataset:
-    """Two-sample Kolmogorov-Smirnov test.
-
-    The statistic is the largest difference between the cumulative distributions, by the two-sided
-    `scipy.stats.ks_2samp`.
-
-    Parameters
-    ----------
-    a, b
-        Samples of any shape, such as `firing_rate`; NaN is an undefined value, and left out.
-
-    Returns
-    -------
-    xarray.Dataset
-        The scalars ``statistic`` in [0, 1] and ``p_value``, which is too large where values are
-        often equal, such as rates of few spikes. Both are NaN where a sample has no defined value.
-        ``values_a``, ``values_b``, ``undefined_a`` and ``undefined_b`` are the numbers of values
-        compared and left out.
-
-    References
-    ----------
-    Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik
-    3, 469-486, doi:10.1007/BF02589501.
-    """
-    first, second, numbers = _defined(a, b)
-    statistic = p_value = float("nan")
-    if first.size and second.size:
-        with warnings.catch_warnings():
-            # Where the exact p value is inaccurate, scipy returns the asymptotic one.
-            warnings.filterwarnings("ignore", "ks_2samp: Exact calc", RuntimeWarning)
-            test = stats.ks_2samp(first, second)
-        statistic, p_value = float(test.statistic), float(test.pvalue)
-    smirnov = "Kolmogorov-Smirnov statistic", statistic
-    return as_dataset({"statistic": smirnov, "p_value": ("p value", p_value)}).assign(numbers)
-
-
-def _defined(a: ArrayLike, b: ArrayLike) -> tuple[Sample, Sample, xr.Dataset]:
-    """Return the values of two samples that are not NaN, and the numbers of all values."""
-    samples, numbers = [], {}
-    for name, which, values in (("a", "first", a), ("b", "second", b)):
-        if has_unit(values):
-            raise ResultError(
-                "a sample has a unit", expected="bare numbers", hint="Divide both samples by it"
-            )
-        array = floats(values, f"sample {name} does not fit", error=ResultError).ravel()
-        undefined = np.isnan(array)
-        samples.append(array[~undefined])
-        numbers[f"values_{name}"] = (f"values of the {which}", samples[-1].size)
-        numbers[f"undefined_{name}"] = (f"undefined values of the {which}", int(undefined.sum()))
-    return samples[0], samples[1], as_dataset(numbers)

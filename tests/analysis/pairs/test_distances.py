@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from refusals import refused
-from scipy import stats
 
 from bioae import analysis as distances
 from bioae.analysis import example_result, raster
@@ -153,24 +152,3 @@ def test_data_other_than_rasters_are_refused(distance: Distance) -> None:
     for wrong in (trains.drop_vars("time"), trains.assign_coords(time=[0, 1, 3, 4])):
         with refused(ResultError, where="time"):
             distances.van_rossum_distance(wrong, tau_ms=1)
-
-
-SAMPLES = st.lists(st.floats(0, 100) | st.just(float("nan")), min_size=0, max_size=12)
-
-
-@given(a=SAMPLES, b=SAMPLES)
-def test_distances_of_samples_are_scipys_for_defined_values(a: list[float], b: list[float]) -> None:
-    moved, largest = distances.wasserstein_distance(a, b), distances.kolmogorov_smirnov(a, b)
-    first, second = (np.array([x for x in sample if not np.isnan(x)]) for sample in (a, b))
-    for found in (moved, largest):
-        assert int(found["values_a"]) == first.size
-        assert int(found["undefined_b"]) == len(b) - second.size
-    if first.size and second.size:
-        assert float(moved["distance"]) == stats.wasserstein_distance(first, second)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "ks_2samp: Exact calculation", RuntimeWarning)
-            expected = stats.ks_2samp(first, second)
-        assert float(largest["statistic"]) == expected.statistic
-        assert float(largest["p_value"]) == expected.pvalue
-    else:
-        assert np.isnan([moved["distance"], largest["statistic"], largest["p_value"]]).all()
