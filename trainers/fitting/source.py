@@ -178,7 +178,7 @@ class DrivenSource:
         self._ends: list[Node] = []
         updates = {f"b{k}": self._end(after) for k, (_, after) in enumerate(carried.values())}
         updates |= {f"t{k}": self._end(after) for k, (_, after) in enumerate(tangents.values())}
-        losses = self._losses() if request.parameters else self._records()
+        read, losses = self._read(), self._losses()
         reached = self._graph.reached(self._ends)
         leaves = {node.text: node for node in reached if node.operation == "leaf"}
         fixed = [n for n in leaves if n not in carried and not _of_step(n)]
@@ -203,16 +203,17 @@ class DrivenSource:
         for name in sums:
             local.add(name, "R(0)")
         forms = {**FORMS, **(_QUICK if request.parameters else {})}
-        body = [
-            *(declared(node, local.read, forms) for node in reached),
-            *losses,
-            *(f"{name}[i] = R({value});" for name, value in updates.items()),
-        ]
-        text = Template(template(__package__, "run.cpp")).substitute(
-            width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
-            body="\n        ".join(filter(None, body)), end="\n      ".join(end),
+        values = filter(None, (declared(node, local.read, forms) for node in reached))
+        after = [f"{name}[i] = R({value});" for name, value in updates.items()]
+        text = Template(template(__package__, "run.cpp")).safe_substitute(
+            read, width=_WIDTH, arrays=", ".join(local.arrays), start="\n      ".join(local.start),
+            values="\n        ".join(values), sums="\n        ".join([*losses, *after]),
+            end="\n      ".join(end),
         )  # fmt: skip
-        given = {"LATE": request.late, "VOLTAGE": request.voltage, "SPIKES": request.spikes}
+        given = {
+            "LATE": request.late, "VOLTAGE": request.voltage, "SPIKES": request.spikes,
+            "LOSSES": bool(request.parameters),
+        }  # fmt: skip
         macros = (f"#define {name} {int(each)}" for name, each in given.items())
         return "\n".join([head("double"), *macros, template(__package__, "driven.cpp"), text])
 
@@ -237,49 +238,31 @@ class DrivenSource:
         return name_of(node)
 
     def _losses(self) -> list[str]:
-        """Return the statements that add a step to the sums."""
+        """Return the statements that add a step's slopes to the sums."""
         lines, count = [], len(self.request.parameters)
         pairs = [(p, q) for p in range(count) for q in range(p + 1)]
-        slopes = [*self._slopes.values()]
-        place = 0
-        for kind, node in (("v", self._residual), ("s", self._logit)):
-            if node is None:
-                continue
-            each = [None if (s := slope[place]) is None else self._end(s) for slope in slopes]
-            place += 1
-            value = self._end(node)
-            if kind == "v":
-                lines += [f"lv[i] += R(0.5) * {value} * {value};", f"const R gv = {value};"]
-                lines += ["const R hv = compared ? R(1) : R(0);"]
-            else:
-                ready = "true" if self._ready is None else self._end(self._ready)
-                lines += [
-                    f"const R z = {value}, e = quick_exp(-std::fabs(z)), y = forced ? R(1) : R(0);",
-                    f"const R hs = (running & (s.counted[at] != 0) & {ready}) ? R(1) : R(0);",
-                    "const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;",
-                    f"lr[i] += forced & !({ready}) ? R(1) : R(0);",
-                    "ls[i] += hs * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));",
-                    "const R gs = s.weight * hs * (chance - y);",
-                    "const R ws = s.weight * hs * chance * (R(1) - chance);",
-                ]
-            weight = {"v": "hv", "s": "ws"}[kind]
-            for p, slope in enumerate(each):
-                if slope is not None:
-                    lines.append(f"g{p}[i] += g{kind} * {slope};")
-                    lines.append(f"const R x{kind}{p} = {weight} * {slope};")
+        kinds = [k for k, node in (("v", self._residual), ("s", self._logit)) if node is not None]
+        for place, kind in enumerate(kinds):
+            slopes = [each[place] for each in self._slopes.values()]
+            names = [None if slope is None else self._end(slope) for slope in slopes]
+            for p, name in enumerate(names):
+                if name is not None:
+                    lines.append(f"g{p}[i] += g{kind} * {name};")
+                    lines.append(f"const R x{kind}{p} = h{kind} * {name};")
             for k, (p, q) in enumerate(pairs):
-                if each[p] is not None and each[q] is not None:
-                    lines.append(f"f{k}[i] += x{kind}{p} * {each[q]};")
+                if names[p] is not None and names[q] is not None:
+                    lines.append(f"f{k}[i] += x{kind}{p} * {names[q]};")
         return lines
 
-    def _records(self) -> list[str]:
-        before = self._step.carried[self.request.potential][0]
-        fired = self._end(self._step.values["_fired"])
-        potential = self._end(before)
-        return [
-            "const long to = (set[i] * s.trials + trial[i]) * s.samples + n;",
-            f"if (running) {{ s.out[to] = {potential}; s.fired[to] = {fired}; }}",
-        ]
+    def _read(self) -> dict[str, str]:
+        """Return the values that the sums, or the records, of a step read, by their names there."""
+        if self.request.parameters:
+            ends = {"residual": self._residual, "logit": self._logit, "ready": self._ready}
+        else:
+            before, _ = self._step.carried[self.request.potential]
+            ends = {"potential": before, "fired": self._step.values["_fired"]}
+        names = {"ready": "true"}
+        return names | {n: self._end(node) for n, node in ends.items() if node is not None}
 
     def _outputs(self) -> tuple[list[str], list[str]]:
         """Return the names of sums, and the statements that write them."""

@@ -1,4 +1,6 @@
-// All steps of a block of lanes; `LATE`, `VOLTAGE` and `SPIKES` say what the recording has.
+// All steps of a block of lanes; `LATE`, `VOLTAGE` and `SPIKES` say what the recording has; `LOSSES`,
+// whether losses and slopes are summed, or potentials and spikes recorded. Of a loss, `g` is the
+// factor of a slope in the gradient, and `h` in the information.
 extern "C" void run(const Driven& s) {
   const long blocks = (s.lanes + ${width} - 1) / ${width}, sets = s.lanes / s.trials;
   #pragma omp parallel for schedule(dynamic)
@@ -37,7 +39,26 @@ extern "C" void run(const Driven& s) {
 #if SPIKES
         const bool forced = running & (s.spikes[at] != 0);
 #endif
-        ${body}
+        ${values}
+#if LOSSES && VOLTAGE
+        const R gv = ${residual}, hv = compared ? R(1) : R(0);
+        lv[i] += R(0.5) * gv * gv;
+#endif
+#if LOSSES && SPIKES
+        const bool ready = ${ready};
+        const R z = ${logit}, e = quick_exp(-std::fabs(z)), y = forced ? R(1) : R(0);
+        const R counts = (running & (s.counted[at] != 0) & ready) ? R(1) : R(0);
+        const R up = R(1) / (R(1) + e), chance = z > 0 ? up : e * up;
+        lr[i] += forced & !ready ? R(1) : R(0);
+        ls[i] += counts * ((z > 0 ? z : R(0)) - z * y + quick_log1p(e));
+        const R gs = s.weight * counts * (chance - y);
+        const R hs = s.weight * counts * chance * (R(1) - chance);
+#endif
+#if !LOSSES
+        const long to = (set[i] * s.trials + trial[i]) * s.samples + n;
+        if (running) { s.out[to] = ${potential}; s.fired[to] = ${fired}; }
+#endif
+        ${sums}
       }
     }
     for (int i = 0; i < ${width} && block * ${width} + i < s.lanes; ++i) {
