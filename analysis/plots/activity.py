@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,7 +20,6 @@ from bioae.analysis.plots.style import (
     MANY_STEPS,
     MOST_MARKERS,
     colour_of,
-    drawable,
     line_of,
     span,
     styled,
@@ -28,17 +27,11 @@ from bioae.analysis.plots.style import (
 from bioae.analysis.results.layers import first_example, layer_names, steps
 from bioae.analysis.results.outputs import check_task, images_of, is_recording
 from bioae.analysis.results.spikes import blocks
-from bioae.checks import one_of, whole
+from bioae.checks import whole
 from bioae.errors import ResultError
 
 #: The panel of the population rates.
 _RATE = "population rate"
-#: The start of time: of the presentation at the first layer, or at each layer.
-Clock: TypeAlias = Literal["presentation", "layer"]
-_TIME = {
-    "presentation": "time since the presentation started (ms)",
-    "layer": "time since the presentation reached the layer (ms)",
-}
 #: The most channels, or outputs, that are drawn as traces; more channels are a picture.
 _TRACES = 6
 
@@ -49,11 +42,13 @@ def rasters(
     *,
     example: int | None = None,
     layers: Layers = None,
-    clock: Clock = "presentation",
     most_neurons: int = 500,
     ax: Places | None = None,
 ) -> Figure:
     """Draw the spike raster of one example, one panel per result and layer.
+
+    Time is from the start of the presentation at the first layer, the same for all layers: a
+    presentation reaches each layer one step after the one before it.
 
     Parameters
     ----------
@@ -63,10 +58,6 @@ def rasters(
         A value of the coordinate `example`; by default the first of the first result.
     layers
         The layers, in order; by default all that can fire.
-    clock
-        Time from the start of the ``"presentation"`` at the first layer, the same for all layers,
-        or from its start at each ``"layer"``, as the result stores it: a presentation reaches each
-        layer one step after the one before it.
     most_neurons
         Of a layer of more than twice as many, the spikes of this number of neurons are drawn,
         chosen at random, always the same ones of a number of neurons; the panel's title says so.
@@ -76,11 +67,11 @@ def rasters(
     trees = results_of(results, "spikes")
     example = first_example(next(iter(trees.values()))) if example is None else example
     rows = panels_of(trees, layers)
-    ends = _ends(trees, rows.values(), clock)
-    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _time(trees, clock), ax=ax)
+    ends = _ends(trees, rows.values())
+    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _time(trees), ax=ax)
     for title, panel in axes.items():
         name, layer = rows[title]
-        spikes = _spikes(trees[name], layer, example, clock)
+        spikes = _spikes(trees[name], layer, example)
         _draw_spikes(panel, spikes, title, colour_of([*trees].index(name)), most_neurons)
         panel.set(xlim=ends, ylabel="neuron")
     return figure_of(axes.values())
@@ -93,7 +84,6 @@ def population_activity(
     *,
     example: int | None = None,
     sigma_ms: float | None = None,
-    clock: Clock = "presentation",
     most_neurons: int = 500,
     ax: Places | None = None,
 ) -> Figure:
@@ -105,7 +95,7 @@ def population_activity(
         A result, or several by the names in titles and labels.
     layers
         The layers, in order; by default all that can fire.
-    example, clock, most_neurons
+    example, most_neurons
         As for `rasters`.
     sigma_ms
         Smoothing of the rate, as in `bioae.analysis.population_rate`; by default none, and bins if
@@ -118,7 +108,7 @@ def population_activity(
     trees = results_of(results, "spikes")
     example = first_example(next(iter(trees.values()))) if example is None else example
     places = panels_of(trees, layers)
-    ends = _ends(trees, places.values(), clock)
+    ends = _ends(trees, places.values())
     dt_ms = {name: float(tree.attrs["dt_ms"]) for name, tree in trees.items()}
     binned = sigma_ms is None and max(map(steps, trees.values())) > MANY_STEPS
     # At most 200 bins, of the same length in all results.
@@ -134,10 +124,10 @@ def population_activity(
         ]
     }
     size = 7.2, (1.5 * len(names) + 1.6 * len(places)) / len(rows)
-    axes = panels([*rows], size, _time(trees, clock), ax=ax, height_ratios=[*rows.values()])
+    axes = panels([*rows], size, _time(trees), ax=ax, height_ratios=[*rows.values()])
     for title, (name, layer) in places.items():
         tree, index = trees[name], [*trees].index(name)
-        spikes = _spikes(tree, layer, example, clock)
+        spikes = _spikes(tree, layer, example)
         if title in axes:
             _draw_spikes(axes[title], spikes, title, colour_of(index), most_neurons)
             axes[title].set(xlim=ends, ylabel="neuron")
@@ -147,7 +137,7 @@ def population_activity(
             first = np.arange(0, rate.size + bin_steps, bin_steps).clip(max=rate.size)
             means = np.add.reduceat(rate.to_numpy(), first[:-1]) / np.diff(first)
             # Dots are at the start of their steps, and so is the middle of each stair of the rate.
-            edges = (first - 0.5) * dt_ms[name] + _delay(tree, layer, clock)
+            edges = (first - 0.5) * dt_ms[name] + _delay(tree, layer)
             below.stairs(means, edges, baseline=None, linewidth=1.5, label=name, **line_of(index))
     for layer in names:
         if (below := axes.get(rates[layer])) is not None:
@@ -161,38 +151,35 @@ def population_activity(
     return figure_of(axes.values())
 
 
-def _time(results: Mapping[str, xr.DataTree], clock: Clock) -> str:
-    return "time (ms)" if all(map(is_recording, results.values())) else _TIME[clock]
+def _time(results: Mapping[str, xr.DataTree]) -> str:
+    recorded = all(map(is_recording, results.values()))
+    return "time (ms)" if recorded else "time since the presentation started (ms)"
 
 
-def _delay(tree: xr.DataTree, layer: str, clock: Clock) -> float:
+def _delay(tree: xr.DataTree, layer: str) -> float:
     """Return the time in ms at which a layer's own window starts."""
-    one_of(clock, "clock", [*_TIME], error=ResultError)
-    together = clock == "layer" or is_recording(tree)  # populations are recorded on one clock
-    late = 0 if together else layer_names(tree).index(layer)
+    # Populations are recorded on one clock.
+    late = 0 if is_recording(tree) else layer_names(tree).index(layer)
     return late * float(tree.attrs["dt_ms"])
 
 
 def _ends(
-    results: Mapping[str, xr.DataTree], drawn: Iterable[tuple[str, str]], clock: Clock
+    results: Mapping[str, xr.DataTree], drawn: Iterable[tuple[str, str]]
 ) -> tuple[float, float]:
     """Return the ends of the time axis, of the longest presentation."""
     last = max(
-        steps(results[name]) * float(results[name].attrs["dt_ms"])
-        + _delay(results[name], layer, clock)
+        steps(results[name]) * float(results[name].attrs["dt_ms"]) + _delay(results[name], layer)
         for name, layer in drawn
     )
     return -0.01 * last, last
 
 
-def _spikes(
-    tree: xr.DataTree, layer: str, example: int, clock: Clock
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """Return the times of an example's spikes on a clock, their neurons, and the layer's size."""
+def _spikes(tree: xr.DataTree, layer: str, example: int) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return the times of an example's spikes, their neurons, and the size of the layer."""
     if example not in tree["example"].to_numpy().tolist():
         raise ResultError("there is no such example", where=layer, found=str(example))
     (block,) = blocks(tree.sel(example=[example]), layer)
-    time = block.step * float(tree.attrs["dt_ms"]) + _delay(tree, layer, clock)
+    time = block.step * float(tree.attrs["dt_ms"]) + _delay(tree, layer)
     return time, block.neuron, block.neurons
 
 
@@ -252,7 +239,7 @@ def input_signals(results: Results, *, examples: int = 3, ax: Places | None = No
             expected, found = "(example, time, channel)", str(signals.dims)
             raise ResultError("not a signal", where=name or None, expected=expected, found=found)
         for signal in signals.isel(example=slice(examples)):
-            values = drawable(signal.transpose("channel", "time").to_numpy())
+            values = signal.transpose("channel", "time").to_numpy().astype(float)
             title = joined(name, f"example {int(signal['example'])}")
             rows[title] = values, float(tree.attrs["dt_ms"])
     needed(rows, "signals")
@@ -316,7 +303,7 @@ def output_traces(results: Results, *, examples: int = 3, ax: Places | None = No
         root = tree.to_dataset().isel(unit=slice(_TRACES), example=slice(examples))
         for place, example in enumerate(root["example"].to_numpy()):
             traces = {
-                each: drawable(root[each][place].transpose("unit", "time").to_numpy())
+                each: root[each][place].transpose("unit", "time").to_numpy().astype(float)
                 for each in ("target", "output")
                 if each in root
             }

@@ -33,7 +33,6 @@ from bioae.analysis.plots.style import (
     MARKERS,
     MOST_MARKERS,
     colour_of,
-    drawable,
     line_of,
     log_axis,
     marker_of,
@@ -243,7 +242,7 @@ def predicted_values(results: Results, *, ax: Places | None = None) -> Figure:
             raise ResultError("the targets of the examples are not known", where="target")
         root = root.isel(example=slice(_POINTS), unit=slice(_UNITS))
         values[name] = [
-            drawable(root[each].transpose("unit", "example").to_numpy())
+            root[each].transpose("unit", "example").to_numpy().astype(float)
             for each in ("target", "output")
         ]
     ends = span(itertools.chain.from_iterable(values.values()))

@@ -37,7 +37,6 @@ MOST_MARKERS = 500
 MANY_STEPS, _WIDE = 1000, 1.5
 #: Families of distributions, in patterns other than those of results.
 FAMILY_LINES: Any = ("-", (0, (7, 1.5)), (0, (4, 1, 1, 1, 1, 1)))
-_LARGEST = 1e300
 
 # Any, because matplotlib types the names as literals that differ between versions.
 _SCREEN: Any = {
@@ -262,11 +261,6 @@ def marker_of(index: int) -> dict[str, Any]:
         "markeredgecolor": colour_of(index),
         "markeredgewidth": 0.7,
     }
-
-
-def drawable(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return values that axes can hold: matplotlib fails on ranges near the largest number."""
-    return np.asarray(values, float).clip(-_LARGEST, _LARGEST)
 
 
 def span(values: Iterable[NDArray[Any]], *, margin: float = 0.05) -> tuple[float, float]:

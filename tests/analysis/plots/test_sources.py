@@ -109,7 +109,6 @@ WRONG: list[tuple[str, Any, dict[str, Any], dict[str, Any]]] = [
     ("correlation_matrices", {"a": np.eye(3)}, {}, {"where": "a", "found": "ndarray"}),
     ("filter_grid", {"a": xr.DataArray(np.ones((2, 2)), dims=("y", "x"))}, {}, {"where": "a"}),
     ("reconstructions", TASKS["output_traces"](), {}, {"found": "sequence"}),
-    ("rasters", example_result(), {"clock": "sun"}, {"expected": "presentation or layer"}),
     ("rasters", example_result(), {"most_neurons": 0}, {"found": "0"}),
     ("weight_courses", {"w": np.ones(3)}, {}, {"where": "w", "found": "ndarray"}),
     ("weight_histograms", {"w": "many"}, {}, {"found": "'many'"}),
@@ -124,14 +123,15 @@ def test_everything_else_is_refused_in_one_line(
         getattr(plots, name)(given, **options)
 
 
-def test_layers_have_one_clock_or_their_own() -> None:
+def test_layers_have_one_clock() -> None:
     tree = example_result()
     first, second, _ = plots.rasters(tree).axes
-    own = plots.rasters(tree, clock="layer").axes
     assert first.get_xlim() == second.get_xlim()
-    np.testing.assert_array_equal(first.lines[0].get_xdata(), own[0].lines[0].get_xdata())
-    shifted = np.asarray(own[1].lines[0].get_xdata()) + 1  # a step of 1 ms per layer
-    np.testing.assert_array_equal(second.lines[0].get_xdata(), shifted)
+    for late, axes in enumerate((first, second)):  # a step of 1 ms per layer
+        own = analysis.raster(tree, ["conv", "latent"][late], example=100)
+        steps = np.flatnonzero(own.any("neuron"))
+        drawn = np.unique(np.asarray(axes.lines[0].get_xdata()))
+        np.testing.assert_array_equal(drawn, steps + late)
 
 
 def test_a_raster_of_many_neurons_is_a_sample_that_says_so() -> None:
