@@ -49,7 +49,7 @@ def path_data(name: str, /) -> None:
     if folder is None:
         raise DataError(
             "the data set is not on this machine", where=name,
-            hint=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to its folder",
+            hint=f"Fetch it with bioae data fetch {name}, or set BIOAE_DATA to a folder with it",
         )  # fmt: skip
     print(folder)
 

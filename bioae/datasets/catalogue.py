@@ -31,9 +31,6 @@ class DataSet:
         the data set comes with the package.
     sha256
         The checksum of each file there.
-    test_labels_sha256
-        The checksum of the uncompressed test labels, which identifies data sets whose files have
-        the same names.
     """
 
     name: str
@@ -43,7 +40,6 @@ class DataSet:
     examples: Mapping[str, int]
     mirrors: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
-    test_labels_sha256: str = ""
 
 
 def _checksums(*sha256: str) -> dict[str, str]:
@@ -77,7 +73,6 @@ _MNIST = DataSet(
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
-    test_labels_sha256="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 )
 
 _FASHION_MNIST = DataSet(
@@ -96,7 +91,6 @@ _FASHION_MNIST = DataSet(
         "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     ),
-    test_labels_sha256="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 )
 
 #: The data sets that `bioae.datasets.load` knows by name.

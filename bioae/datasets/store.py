@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Literal
 
 from bioae.datasets.catalogue import DataSet, data_set
 from bioae.datasets.data import Split
-from bioae.datasets.idx import read_idx
 from bioae.errors import DataError, shortened
 from bioae.files import user_cache
 from bioae.progress import activity, counted
@@ -45,8 +43,8 @@ def find_file(folder: Path, split: Split, kind: Kind) -> Path | None:
 def locate(name: str) -> Path | None:
     """Return the folder of a data set of `DATA_SETS`, or None if it has to be fetched.
 
-    The search goes through the package, the folder in ``BIOAE_DATA`` (a folder in it with the data
-    set's name, or the folder itself), and the user's cache, in this order.
+    The search goes through the package, the folder of the data set's name in that in
+    ``BIOAE_DATA``, and the user's cache, in this order.
 
     Raises
     ------
@@ -58,8 +56,7 @@ def locate(name: str) -> Path | None:
         return _SAMPLE_FOLDER
     folders = [_cache(name)]
     if (root := _own_folder()) is not None:
-        own = [root] if _is_complete(root) and _holds(root, known) else []
-        folders = [root / name, *own, *folders]
+        folders = [root / name, *folders]
     return next((folder for folder in folders if _is_complete(folder)), None)
 
 
@@ -115,7 +112,7 @@ def _own_folder() -> Path | None:
         return None
     root = Path(os.environ[VARIABLE]).expanduser()
     if not root.is_dir():
-        hint = f"Set {VARIABLE} to a folder of IDX files, or unset it"
+        hint = f"Set {VARIABLE} to a folder of data sets, or unset it"
         raise DataError("not a folder", where=f"{VARIABLE}={root}", hint=hint)
     return root
 
@@ -136,14 +133,3 @@ def _completing(known: DataSet) -> str:
 
 def _is_complete(folder: Path) -> bool:
     return all(find_file(folder, split, kind) for split in _STEMS for kind in _NDIM)
-
-
-def _holds(folder: Path, known: DataSet) -> bool:
-    """Identify a data set by its labels: file names may be those of another."""
-    path = find_file(folder, "test", "labels")
-    if path is None:
-        return False
-    labels = read_idx(path, ndim=1)
-    header = b"\0\0\x08\x01" + len(labels).to_bytes(4, "big")
-    digest = hashlib.sha256(header + labels.tobytes()).hexdigest()
-    return digest == known.test_labels_sha256
