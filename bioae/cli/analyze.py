@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import Any
 
-from bioae.cli.options import Decimal, Json, Positive, Several, check_effect
+from bioae.cli.options import Json, Positive, Several, check_effect
 
 
 def analyze(
@@ -15,8 +15,8 @@ def analyze(
     *,
     out: Path,
     layers: Several = (),
-    duration: Decimal | None = None,
-    dt: Decimal | None = None,
+    duration: float | None = None,
+    dt: float | None = None,
     neurons: Positive | None = None,
     trials: Positive | None = None,
     json: Json = False,

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bioae.cli.options import assigned, check_effect, decimal
+from bioae.cli.options import assigned, check_effect
 from bioae.errors import InputError, NetworkError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def changed(
     expected = "a parameter and its value, such as tau=10*ms or latent.tau=10*ms"
     values = assigned(parameters, str, where="--parameter", expected=expected)
     expected = "a parameter and its coefficient of variation, such as tau=0.1"
-    coefficients = assigned(spread, decimal, where="--spread", expected=expected)
+    coefficients = assigned(spread, float, where="--spread", expected=expected)
     # Values of one layer come last, whatever the order of the options.
     for name, value in sorted(values.items(), key=lambda item: "." in item[0]):
         layer, _, parameter = name.rpartition(".")
@@ -100,7 +100,7 @@ def _background(text: str) -> float | tuple[float, str]:
     """Read a background such as ``0.1``, or ``0.1,20*Hz``."""
     number, comma, rate = text.partition(",")
     try:
-        return (decimal(number), rate) if comma else decimal(number)
+        return (float(number), rate) if comma else float(number)
     except ValueError:
         raise InputError(
             "the background cannot be read", where="--background",

@@ -14,7 +14,6 @@ from bioae.errors import InputError, shortened
 Value = TypeVar("Value")
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 def whole(least: int, most: int = 10**9) -> Parameter:
@@ -34,13 +33,6 @@ def check_effect(reason: str, **options: object) -> None:
             f"no effect, because {reason}", where=", ".join(names),
             hint=f"Leave out {' and '.join(names)}",
         )  # fmt: skip
-
-
-def decimal(text: str) -> float:
-    """Return a number; of what Python reads too, reject inf, nan, "1_0" and other scripts."""
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError(f"{text!r} is not a number")
-    return float(text)
 
 
 def assigned(
@@ -74,10 +66,6 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
     return _integer(tokens[0].value)
 
 
-def _decimal(_: object, tokens: Sequence[Token]) -> float:
-    return decimal(tokens[0].value)
-
-
 def _sizes(_: object, tokens: Sequence[Token]) -> tuple[int, ...]:
     return tuple(map(_integer, _separated(_, tokens)))
 
@@ -101,9 +89,6 @@ Split: TypeAlias = Literal["train", "test"]
 
 #: One or more words after one option, separated by spaces or commas.
 Several = Annotated[tuple[str, ...], Parameter(consume_multiple=1, converter=_separated)]
-
-#: A number.
-Decimal = Annotated[float, Parameter(converter=_decimal)]
 
 #: Whether to print plain data for other programs.
 Json = Annotated[bool, Parameter(help="Print one line of JSON.")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-from bioae.cli.options import Decimal, Positive, Seed, Several, Sizes, Split, Steps, Workers
+from bioae.cli.options import Positive, Seed, Several, Sizes, Split, Steps, Workers
 from bioae.cli.presented import presented
 from bioae.errors import InputError
 from bioae.simulation.backend import Connectivity, Dtype, Target
@@ -34,7 +34,7 @@ def simulate(
     limit: Positive | None = None,
     examples: Sizes = (),
     layout: str | None = None,
-    white: Decimal | None = None,
+    white: float | None = None,
     sensor: Sizes = (),
     time_unit: Literal["us", "ms", "s", "step"] | None = None,
     repeats: Positive = 1,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from bioae.checks import number
-from bioae.cli.options import Decimal, Json, check_effect, whole
+from bioae.cli.options import Json, check_effect, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,8 +35,8 @@ def show_synapses(
     /,
     *,
     levels: Annotated[int, whole(2, 2**20)] | None = None,
-    largest: Decimal | None = None,
-    write_noise: Decimal | None = None,
+    largest: float | None = None,
+    write_noise: float | None = None,
     window: Path | None = None,
     overwrite: bool = False,
     json: Json = False,

@@ -184,7 +184,7 @@ def test_spread_background_and_delay(
         (("--data", "mnits"), "sample, mnist, fashion-mnist"),
         (("more",), "'more'"),
         *((("--data", *words), quoted) for *words, quoted in (
-            ("mine.npy", "--white", "many", "'many'"), ("mine.npy", "--layout", "NHCX", "layout"),
+            ("mine.npy", "--white", "many", '"many"'), ("mine.npy", "--layout", "NHCX", "layout"),
             ("mine.npz", "--layout", "NHW", "layout"), ("mine.npy", "--sensor", "34,a", "'a'"),
             ("mine.npy", "--sensor", "34,34,2", "sensor"), ("other.npz", "other.npz"),
             ("cut.npy", "cut.npy"), ("missing.npy", "missing.npy"), ("folder", "folder"),
