@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from refusals import refused
 
 import bioae
-from bioae.errors import NetworkError
 from bioae.networks.trained import card
 from bioae.showing import Shown, Summary
 
@@ -72,8 +70,3 @@ def test_names_are_escaped() -> None:
     assert Odd()._repr_html_().count("&lt;") == 2
     assert "x &amp; y" in Odd()._repr_html_()
     assert repr(Odd()).splitlines() == ["a < b", "  <i>", "  x & y"]
-
-
-def test_a_wrong_description_is_refused_by_bioae() -> None:
-    with refused(NetworkError, where="NetworkConfig", found="0"):
-        bioae.NetworkConfig(steps=0, layers=[{"kind": "dense", "name": "a", "units": 1}])

@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 import pooch
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from refusals import refused
 
 from bioae.datasets import DATA_SETS, catalogue, fetch, load, locate
@@ -179,23 +176,6 @@ def test_the_prescribed_bytes(tmp_path: Path) -> None:
     with refused(DataError, found="complex128"):
         write_idx(tmp_path / "none", np.zeros(2, complex))
     assert not (tmp_path / "none").exists()
-
-
-@given(
-    values=st.sampled_from(["u1", "i1", "<i2", ">i4", "<f4", "<f8"]).flatmap(
-        lambda dtype: hnp.arrays(
-            dtype,
-            hnp.array_shapes(max_dims=4),
-            elements={"allow_nan": False} if "f" in dtype else None,
-        )
-    ),
-    end=st.sampled_from(["", ".gz"]),
-)
-def test_round_trip(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray, end: str) -> None:
-    path = tmp_path_factory.mktemp("idx") / f"values{end}"
-    write_idx(path, values)
-    native = values.astype(values.dtype.newbyteorder("="))
-    np.testing.assert_array_equal(read_idx(path, ndim=values.ndim), native, strict=True)
 
 
 @pytest.mark.parametrize(
