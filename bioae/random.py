@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from bioae.errors import InputError, shortened
+from bioae.checks import whole
 
 #: Seeds are unsigned 64-bit integers.
 MAX_SEED = 2**64 - 1
@@ -25,10 +25,7 @@ REPEAT = 2**32
 
 def check_key(value: object, name: str, most: int = MAX_SEED) -> None:
     """Raise InputError unless a number is an unsigned 64-bit integer, of at most a number."""
-    whole = int(value) if isinstance(value, int | np.integer) else -1
-    if isinstance(value, bool) or not 0 <= whole <= most:
-        what, expected = f"the {name} does not fit", f"a whole number from 0 to {most}"
-        raise InputError(what, expected=expected, found=shortened(repr(value)))
+    whole(value, f"the {name}", most=most)
 
 
 def stream(seed: int, key: int, *, repeat: int = 0) -> Generator:
