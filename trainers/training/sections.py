@@ -33,6 +33,9 @@ from bioae.trainers.training.tables import (
     Variability,
 )
 
+#: The learning rate of delays, in steps.
+_DELAY_RATE = 0.1
+
 
 def _chosen(value: object) -> object:
     """Return names; true means all and false means none."""
@@ -222,6 +225,12 @@ class OptimisationConfig(DescentConfig):
     def own(self) -> tuple[str, ...]:
         """The parameters that each neuron trains separately."""
         return self.ever_trained if self.per_neuron == "all" else self.per_neuron
+
+    def rate(self, name: str) -> float:
+        """Return the learning rate of a weight, delay or parameter; delays are in steps."""
+        named = name in self.learning_rates or name.rpartition(".")[2] in self.learning_rates
+        is_delay = name.removesuffix("_delay") in self.delays and name not in self.delays
+        return _DELAY_RATE if is_delay and not named else super().rate(name)
 
     def derivative_of(self, layer: str) -> DerivativeConfig:
         """Return the spike derivative of a layer."""

@@ -107,6 +107,10 @@ def test_the_table_is_kept_and_names_are_checked() -> None:
         "first.weight": ("0*ms", "6*ms"), "first.recurrent": ("1*ms", "4*ms"),
     }  # fmt: skip
     assert TrainingConfig.from_mapping(config.to_mapping()) == config
+    assert config.training.rate("first.weight_delay") == 0.3
+    unnamed = config.training.model_copy(update={"learning_rates": {}})
+    rates = [unnamed.rate(name) for name in (*NAMES, "first.weight", "last.weight_delay")]
+    assert rates == [0.1, 0.1, 5e-4, 5e-4]
     plain = {**TABLES["training"], "delays": {}, "learning_rates": {}}
     assert "delays" not in TrainingConfig.from_mapping({"training": plain}).to_mapping()["training"]
     other = {"training": {"delays": {"last.weight": ["0*ms", "2*ms"]}}}
