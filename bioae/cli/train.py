@@ -100,8 +100,8 @@ def _lines_of(result: Trained) -> Iterator[str]:
     assert result.end is not None
     beaten = f" ({result.end.baseline})" if result.end.baseline else ""
     if "epoch" in summary:
-        tested = f"{_tested(summary)}{beaten}"
-        yield f"{result.model}: epoch {summary['epoch']} of {len(result.records)}, {tested}"
+        epoch = f"selected epoch {summary['epoch']} of {len(result.records)}"
+        yield f"{result.model}: {epoch}, {_tested(summary)}{beaten}"
         return
     yield f"{result.model}: {result.records[-1]['presentations']:,} presentations"
     texts = {

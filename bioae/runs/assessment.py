@@ -33,8 +33,8 @@ class Baseline(NamedTuple):
     Attributes
     ----------
     predictor
-        ``"mean training image"`` or ``"mean training target"``; or ``"chance"``, the most frequent
-        class of the training examples.
+        ``"mean training image"`` or ``"mean training target"``; or ``"chance"``, the same class for
+        all examples.
     value
         The first score of the task, on the examples for validation or of the test split.
     """
@@ -104,10 +104,10 @@ class Assessment:
     def obstacle(self) -> str | None:
         """The reason for which a network may not learn, or has not, if there is one."""
         baseline, score = self.baseline, self.score
-        if baseline is not None and score is not None and baseline.beaten_by(score):
-            return None
         if self.dead and not self.reached:
             return f"no neuron of {self.dead[0]} fired for any example"
+        if baseline is not None and score is not None and baseline.beaten_by(score):
+            return None
         for name, figures in self.layers.items():
             rate = figures.get("rate_per_step_mean", 0.0)
             if rate > _ALL:
@@ -154,17 +154,17 @@ def read_layers(network: NetworkConfig, layers: Mapping[str, Any]) -> dict[str, 
 
 
 def chance(train: Data, held: Data) -> Baseline:
-    """Return the accuracy on held-out examples of the most frequent class of training."""
+    """Return the best accuracy on held-out examples of any one class of the training."""
     assert train.labels is not None
-    classes, counts = np.unique(train.labels, return_counts=True)
-    correct = np.asarray(held.labels) == classes[counts.argmax()]
-    return Baseline("chance", float(correct.mean()))
+    labels = np.asarray(held.labels)
+    shares = [float((labels == each).mean()) for each in np.unique(train.labels)]
+    return Baseline("chance", max(shares))
 
 
 def baseline(task: Task | Rates, train: Data, held: Data, steps: int) -> Baseline | None:
     """Return the score of a task to beat on held-out examples; None where it has no target.
 
-    It is that of the mean target of the training examples, or of their most frequent class.
+    It is that of the mean target of the training examples, or of the best one of their classes.
     """
     if task.target is None:
         return None

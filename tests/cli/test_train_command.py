@@ -55,8 +55,8 @@ def test_a_run(run: Run, here: Path, config: Texts) -> None:
     (here / "out/.lock").touch()  # of a process that was killed before it wrote anything
     done = run("train", config(), "--out", "out")
     assert (done.status, done.err) == (0, "")
-    line = r"out/model: epoch [12] of 2, test error [0-9.]+ per image \(mean training image .+\)\n"
-    assert re.fullmatch(line, done.out)
+    line = r"selected epoch [12] of 2, test error [0-9.]+ per image \(mean training image .+\)\n"
+    assert re.fullmatch(f"out/model: {line}", done.out)
     assert sorted(files(here / "out")) == [
         ".lock", "checkpoint.safetensors", "config.toml", "metrics.jsonl", "model/network.toml",
         WEIGHTS, "test.json",

@@ -23,6 +23,8 @@ def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() ->
     train = Data.of_images(pixels, labels=[1, 1, 0, 2], targets=targets)
     held = Data.of_images(pixels, labels=[1, 0, 1, 1], targets=[[2.0, 3], [2, 5], [2, 3], [2, 3]])
     assert baseline(Classification(classes=3), train, held, 1) == ("chance", 0.75)
+    others = Data.of_images(pixels, labels=[0, 2, 0, 3])
+    assert baseline(Classification(classes=4), train, others, 1) == ("chance", 0.5)
     assert baseline(Reconstruction(), train, held, 1) == ("mean training image", 0.25)
     assert baseline(Regression(outputs=2), train, held, 1) == ("mean training target", 0.5)
     assert baseline(Representation(outputs=2), train, held, 1) is None
@@ -39,7 +41,8 @@ def test_trivial_scores_are_those_of_the_mean_or_of_the_most_frequent_class() ->
         ((None,), {"dead_fraction": 1.0}, ["silent: first (100% of neurons)",
          "bioae: no neuron of first fired for any example; suggestion: it"]),
         ((MEAN, 20.0), {"dead_fraction": 1.0},
-         ["silent: first (100% of neurons)", "suggestion: it"]),
+         ["silent: first (100% of neurons)",
+          "bioae: no neuron of first fired for any example; suggestion: it"]),
         ((None,), {"bursting_fraction": 1.0, "rate_per_step_mean": 0.97},
          ["saturated: first (100% of neurons)",
           "bioae: the neurons of first fired in 97% of all steps; suggestion: it"]),

@@ -198,6 +198,10 @@ class DescentProblem(ABC):
         """Return the key and value with which a faulty layer fires sparsely, if it is known."""
         return None
 
+    def waking(self, layer: str) -> str | None:
+        """Return a setting by which the silent neurons of a layer are trained, if none is set."""
+        return None
+
     def cause(self, loss: Callable[[], Tensor]) -> Any:
         """Return the cause of a loss that is not finite, if it is known, with a `hint`.
 
@@ -269,7 +273,10 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
     if found.faulty is None:
         return found
     silent = found.faulty in found.silent
-    return replace(found, suggestion=problem.advice(found.faulty, batches, silent, drawn))
+    advice = [problem.advice(found.faulty, batches, silent, drawn)]
+    if silent:
+        advice.insert(0, problem.waking(found.faulty))
+    return replace(found, suggestion=", or ".join(filter(None, advice)) or None)
 
 
 def _reaches(problem: DescentProblem, stage: Stage, batch: Batch, found: Assessment) -> bool:
@@ -302,14 +309,16 @@ def assess_end(
     )
     faulty, suggestion, stage = found.faulty, None, problem.stages[-1]
     silent = faulty in found.silent
+    before, after = (records[place].get("loss", 0.0) for place in (0, -1))
+    still = len(records) > 1 and abs(after - before) <= _STILL * abs(before)
     if start and start.suggestion and (start.faulty, faulty in start.silent) == (faulty, silent):
         suggestion = start.suggestion
-    elif faulty is not None and found.obstacle is None:
+    elif faulty and silent and (waking := problem.waking(faulty)):
+        suggestion = waking
+    elif faulty and (found.obstacle is None or faulty in found.dead or still):
         term = "beta2 = { target = 0.02," if silent else "lambda2 = {"
         suggestion = f'{term} coefficient = 0.01, layers = ["{faulty}"] }} in [regularisers]'
     elif found.obstacle is not None:
-        before, after = (records[place].get("loss", 0.0) for place in (0, -1))
-        still = abs(after - before) <= _STILL * abs(before) and faulty is None
         rate = stage.settings.learning_rate
         suggestion = stage.key("learning_rate", rate * 10 if still else rate / 10)
         if faulty is None and best_record(task, records) is records[-1]:  # it still improves

@@ -116,6 +116,12 @@ class Problem(DescentProblem):
         record = self.config.record
         artefact.save(result, out / MODEL, training=record, metrics=summary, overwrite=True)
 
+    def waking(self, layer: str) -> str | None:
+        """Return the regulariser `silent`, where spikes have times as their only derivatives."""
+        unset = all("silent" not in stage.regularisers for stage in self.stages)
+        exact = self.config.training.derivative_of(layer).name == "exact"
+        return "silent = 0.05 in [regularisers]" if exact and unset else None
+
     @property
     def alternative(self) -> str:
         """Other settings for drawn weights."""

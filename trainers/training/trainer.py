@@ -179,15 +179,16 @@ class GradientTrainer(Trainer):
         yield self._report(epoch, loss), True
 
     def _watch(self, loss: float, stage: Stage) -> None:
-        """Warn of losses that have become the same early in a run, if it could learn at first."""
+        """Warn of losses that are the same early in a run."""
         losses = self._losses
         losses.append(loss)
-        if self._updates(stage) - 1 != _WATCHED or (self.start and self.start.obstacle):
+        if self._updates(stage) - 1 != _WATCHED:
             return
         same = max(losses) - min(losses) <= 1e-6 * abs(loss) > 0
         if same and len(losses) == _COMPARED:  # there are fewer after a run is resumed
             text = f"the loss was {loss:.4g} in each of the last {_COMPARED} batches"
-            warn(text, stage.key("learning_rate", stage.settings.learning_rate / 10))
+            higher = stage.key("learning_rate", stage.settings.learning_rate * 10)
+            warn(text, (self.start and self.start.suggestion) or higher)
 
     def _report(self, epoch: int, loss: float | None) -> Report:
         score = self.records[-1][self._score_name] if self.records else None

@@ -40,6 +40,10 @@ START = Assessment(None, layers={"hidden": {"dead_fraction": 0.9}}, suggestion="
         ({}, [0], {"other": "dead_fraction"},
          'beta2 = { target = 0.02, coefficient = 0.01, layers = ["other"] } in [regularisers]'),
         ({}, [3], {"other": "dead_fraction"}, "learning_rate = 5e-05 in [training]"),
+        ({}, [3, 3], {"other": "dead_fraction"},
+         'beta2 = { target = 0.02, coefficient = 0.01, layers = ["other"] } in [regularisers]'),
+        ({"derivative": "exact"}, [3], {"other": "dead_fraction"},
+         "silent = 0.05 in [regularisers]"),
         ({}, [0], {"hidden": "bursting_fraction"},
          'lambda2 = { coefficient = 0.01, layers = ["hidden"] } in [regularisers]'),
     ],
@@ -54,7 +58,7 @@ def test_suggestions_at_the_end(
     assert assess_end(problem, START, records, summary, drawn=True).suggestion == expected
 
 
-@pytest.mark.parametrize("derivative", ["membrane", "arctan"])
+@pytest.mark.parametrize("derivative", ["membrane", "arctan", "exact"])
 def test_a_silent_layer_is_an_obstacle_if_no_gradient_reaches_it(derivative: str) -> None:
     hidden, output = small_run.NETWORK["layers"]
     layers = [{**hidden, "name": "front"}, {**hidden, "gain": 1e-3}, output]
@@ -65,17 +69,25 @@ def test_a_silent_layer_is_an_obstacle_if_no_gradient_reaches_it(derivative: str
     assert start.dead == ["hidden"]
     assert (start.obstacle is None) is (derivative == "arctan")
     assert all(each.grad is None for each in problem.weights.values())
+    waking = str(start.suggestion).startswith("silent = 0.05 in [regularisers], or gain = ")
+    assert waking is (derivative == "exact")
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("stopped", [None, 40])
+@pytest.mark.parametrize(
+    ("stopped", "gain", "suggestion"),
+    [(None, 2.0, "learning_rate = 1e-11 in"), (40, 2.0, ""), (None, 1e-3, "suggestion: gain = ")],
+)
 def test_a_constant_loss_is_said(
-    stopped: int | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+    stopped: int | None, gain: float, suggestion: str,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     """But for a resumed run, in which fewer than 20 losses are known."""
     same = Data.of_images(np.full((20, 1, small_run.SIDE, small_run.SIDE), 255, np.uint8))
     config = small_run.config(batch_size=1, learning_rate=1e-12)
-    network = {**small_run.NETWORK, "encoder": {"kind": "bernoulli", "rate": 1.0}}
+    layers = [{**each, "gain": gain} for each in small_run.NETWORK["layers"]]
+    encoder = {"kind": "bernoulli", "rate": 1.0}
+    network = {**small_run.NETWORK, "layers": layers, "encoder": encoder}
     config = config.with_network(NetworkConfig.from_mapping(network))
 
     def fit(**options: Any) -> None:
@@ -91,7 +103,7 @@ def test_a_constant_loss_is_said(
     fit(resume=True)
     said = [each for each in caplog.messages if "of the last 20 batches" in each]
     assert len(said) == (stopped is None)
-    assert all(each.endswith("learning_rate = 1e-13 in [training]") for each in said)
+    assert all(suggestion in each for each in said)
 
 
 def test_layers_fire_on_the_grid_of_stored_weights() -> None:
