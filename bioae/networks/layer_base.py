@@ -220,7 +220,7 @@ class LayerBase(ProjectionBase, PopulationBase):
     recurrent_delay: DelayField = Field(None, description="the delay within the layer")
     autapses: bool = Field(False, description="whether a recurrent neuron also projects to itself")
     recurrent_synapse: str | None = Field(
-        None, description="the same for the connections within the layer"
+        None, description="the synapse model of the connections within the layer"
     )
     recurrent_initial: Initial | None = Field(
         None, description="the initial recurrent weights, likewise; `initial` by default"
