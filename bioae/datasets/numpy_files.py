@@ -20,7 +20,8 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 
 def array_names(path: Path) -> list[str]:
     """Return the names of the arrays in an ``.npz`` file, or raise DataError."""
-    with _readable(path), np.load(path) as archive:
+    # NumPy leaves a damaged archive that it opens itself open.
+    with _readable(path), path.open("rb") as file, np.load(file) as archive:
         return list(archive.files)
 
 
