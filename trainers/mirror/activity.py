@@ -13,6 +13,9 @@ from torch import Tensor
 #: The name of the output that a source sent before a presentation.
 SENT = "sent"
 
+#: The distance to threshold, in units of its scale, with which each step decides on spikes.
+DISTANCE = "_distance"
+
 #: The steps in which the potential is computed.
 Potential = Literal["all", "last"]
 
@@ -62,16 +65,13 @@ class LayerActivity:
         The potential U of the layer's read-out model, which is never reset, at the end of each
         step (time, example, *shape); None if it was not requested.
     states
-        The requested states, by name (time, example, *shape).
+        The requested states, by name (time, example, *shape); `DISTANCE` is one.
     final_potential
         `potential` after the last step (example, *shape); None if neither was requested.
     summed
         The sum of `spikes` over time, if it is already known.
     final
         The state in which the presentation ended, as in `Start`, where it carries over.
-    peak
-        The largest distance to threshold (example, *shape), in units of its scale, of the states
-        at the end of each step; None if it was not requested.
     """
 
     name: str
@@ -81,7 +81,6 @@ class LayerActivity:
     final_potential: Tensor | None = None
     summed: Tensor | None = None
     final: dict[str, Tensor] = field(default_factory=dict)
-    peak: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.final_potential is None and self.potential is not None:

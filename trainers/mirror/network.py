@@ -19,7 +19,14 @@ from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
 from bioae.networks.plasticity import check_weights_alone
 from bioae.noise import Key
-from bioae.trainers.mirror.activity import SENT, Activity, LayerActivity, Potential, Start
+from bioae.trainers.mirror.activity import (
+    DISTANCE,
+    SENT,
+    Activity,
+    LayerActivity,
+    Potential,
+    Start,
+)
 from bioae.trainers.mirror.compiled.arrays import Arrays
 from bioae.trainers.mirror.compiled.component import Together
 from bioae.trainers.mirror.compiled.unsupported import Unsupported
@@ -47,8 +54,8 @@ class NetworkMirror(nn.Module):
     potentials
         The potentials U to compute: of every layer in all steps, or after the last step only, or
         just of the last layer if it is decoded.
-    peaks
-        Whether to compute `LayerActivity.peak` of the layers with a threshold.
+    distances
+        The layers, with a threshold, of which `DISTANCE` is recorded.
     dtype
         The type of numbers: float64 to match Brian2 spike for spike, float32 for speed.
     compile
@@ -71,7 +78,7 @@ class NetworkMirror(nn.Module):
         *,
         layers: Mapping[str, LayerOptions] | None = None,
         potentials: Literal["all", "last", "decoded"] = "decoded",
-        peaks: bool = False,
+        distances: Collection[str] = (),
         dtype: torch.dtype = torch.float32,
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
     ) -> None:
@@ -112,12 +119,8 @@ class NetworkMirror(nn.Module):
         for end in (0, 1) if bounds else ():  # a network with these delays must exist
             _ = network.config.with_delays({n: ends[end] for n, ends in bounds.items()}).placed
         neurons = [layer.neuron for layer in self.layers.values()]
-        #: The states from which the peak of each layer follows, where it is requested.
-        self._peaks = {
-            placed.name: neuron.peak_states
-            for placed, neuron in zip(network.config.placed, neurons, strict=True)
-            if peaks and placed.can_fire
-        }
+        for name in distances:
+            self.layers[name].neuron.measured = True
         warn_of_jumps(n.program for n in neurons if isinstance(n.backward.derivative, Exact))
 
     @property
@@ -163,7 +166,7 @@ class NetworkMirror(nn.Module):
                 own, begin = key and key.of(n), parts[-1].final if parts else start
                 one = drive[:, n : n + 1]
                 parts.append(self.forward(one, record=record, key=own, start=begin))
-            return self._with_peaks(Activity.joined(parts))
+            return Activity.joined(parts)
         decoder, layers = self.config.decoder, self.layers
         *_, last = layers
         found: dict[str, LayerActivity] = {}
@@ -194,15 +197,7 @@ class NetworkMirror(nn.Module):
             assert activity is not None
             moves = decoder.finish(latency(activity), steps=len(activity), default_scale=scale)
             decoded = decoded.detach() + moves
-        output = decoded.reshape(-1, *self.config.output_shape)
-        return self._with_peaks(Activity(activities, output, carried))
-
-    def _with_peaks(self, activity: Activity) -> Activity:
-        """Add the peaks of its layers, where they are requested."""
-        for name in self._peaks:
-            layer = activity.layers[name]
-            layer.peak = self.layers[name].neuron.peak(layer.states)
-        return activity
+        return Activity(activities, decoded.reshape(-1, *self.config.output_shape), carried)
 
     def _start(self, values: Mapping[str, Tensor], drive: Tensor) -> Start:
         """Return the state from which a presentation starts; before the first, nothing was sent."""
@@ -229,9 +224,8 @@ class NetworkMirror(nn.Module):
         layers = self.layers
         states = {
             name: [
-                each
-                for each in dict.fromkeys([*record, *self._peaks.get(name, [])])
-                if each in layers[name].neuron.program.states
+                *(each for each in record if each in layers[name].neuron.program.states),
+                *([DISTANCE] if layers[name].neuron.measured else []),
             ]
             for name in component
         }

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bioae.equations.program import BIASES, LAYER_SPIKES
-from bioae.errors import NetworkError
 from bioae.noise import START_STEP, Key
+from bioae.trainers.mirror.activity import DISTANCE
 from bioae.trainers.mirror.connections.pathways import (
     Arrived,
     Recurrence,
@@ -90,6 +90,8 @@ class NeuronMirror(nn.Module):
         # Holds the module's device and dtype, also without trained parameters.
         self.register_buffer("_anchor", torch.zeros((), dtype=dtype), persistent=False)
         self._stepper = torch_stepper(self.program, backward, dtype)
+        #: Whether steps compute `DISTANCE`, which can then be recorded.
+        self.measured = False
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # PyTorch calls this to move a module to another device or dtype.
@@ -280,35 +282,6 @@ class NeuronMirror(nn.Module):
         gain: Tensor = (active / abs(self._stepper.scale(values))).expand_as(values["_spike"])
         return gain
 
-    @property
-    def peak_states(self) -> list[str]:
-        """The states that `peak` needs.
-
-        Raises
-        ------
-        NetworkError
-            If the distance to threshold also depends on the step.
-        """
-        program = self.program
-        named = {n for each in (program.distance, program.scale) if each for n in each.names}
-        if changing := sorted(named & {"t", *program.timed, *program.draws}):
-            raise NetworkError(
-                "the largest distance to threshold needs a threshold of states and parameters",
-                where=program.model.name, found=", ".join(changing),
-                hint="Use a regulariser of rates or of the potential U",
-            )  # fmt: skip
-        return sorted(named & program.states.keys())
-
-    def peak(self, states: Values) -> Tensor:
-        """Return the largest distance to threshold, see `LayerActivity.peak`.
-
-        Parameters
-        ----------
-        states
-            Those of `peak_states` (time, example, *shape).
-        """
-        return self.excess({**self.constants(), **states}).amax(0)
-
     def compute(
         self,
         slot: str,
@@ -359,6 +332,8 @@ class NeuronMirror(nn.Module):
 
     def _spikes(self, values: Values, fired: Tensor) -> Tensor:
         distance, scale = self._stepper.distance(values), self._stepper.scale(values)
+        if self.measured:
+            values[DISTANCE] = distance / abs(scale)
         rule = self.backward.derivative
         if self._times is not None:
             spikes = spike(fired, distance.detach(), scale.detach(), rule)

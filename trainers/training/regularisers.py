@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from bioae.errors import NetworkError
+from bioae.trainers.mirror.activity import DISTANCE
 from bioae.trainers.training.schedules import growth
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ class LayerReading:
     @cached_property
     def peak(self) -> Tensor:
         """The largest distance to threshold in units of its scale: (example, neuron)."""
-        peak = self._layer.peak
-        assert peak is not None  # as above
-        return peak.flatten(1)
+        return self._layer.states[DISTANCE].amax(0).flatten(1)
 
 
 #: Returns the term of one layer, without its coefficient, from its table in the configuration.
@@ -110,12 +109,13 @@ def _neuron2(reading: LayerReading, _: TermConfig) -> Tensor:
 def _silent(reading: LayerReading, config: Any) -> Tensor:
     """Return the distance from the threshold at the peak, summed over silent neurons.
 
-    With ``over = "batch"`` it is that of the example in which the neuron comes closest to it.
+    With ``over = "batch"`` it is that of the example in which the neuron comes closest to it. It is
+    0 above a threshold at which refractoriness, or another condition, keeps the neuron silent.
     """
     fires, peak = reading.rate > 0, reading.peak
     if config.over == "batch":
         fires, peak = fires.any(0, keepdim=True), peak.amax(0, keepdim=True)
-    return torch.where(fires, 0, -peak).sum(1).mean()
+    return torch.where(fires, 0, (-peak).relu()).sum(1).mean()
 
 
 #: The terms of the activity of a layer, by symbol. With a window, over the batch and with a

@@ -109,10 +109,27 @@ def _mirror(config: TrainingConfig, start: Network) -> NetworkMirror:
         LayerOptions(backward, settings.ever_trainable, settings.own, delays=settings.delays),
         layers=layers,
         potentials="last" if symbols & POTENTIAL_TERMS else "decoded",
-        peaks="silent" in symbols,
+        distances=_measured(config, start),
         dtype=getattr(torch, settings.dtype),
         compile=settings.compile,
     )
+
+
+def _measured(config: TrainingConfig, network: Network) -> list[str]:
+    """Return the layers of which a regulariser needs the distance to threshold."""
+    terms = [term for stage in config.stages if (term := stage.regularisers.get("silent"))]
+    firing = [placed for placed in network.config.placed if placed.can_fire]
+    layers = [each for each in firing if any(term.acts_on(each.name) for term in terms)]
+    for each in layers:
+        states, distance = each.program.states, each.program.distance
+        assert distance is not None
+        if not any(states[n].dtype == "float" for n in distance.names & states.keys()):
+            raise NetworkError(
+                "a silent neuron has a distance only to a threshold of its variables",
+                where=f"regularisers.silent, layer {each.name}", found=each.model.threshold,
+                hint="Name the other layers in its `layers`",
+            )  # fmt: skip
+    return [each.name for each in layers]
 
 
 def _within_bounds(network: Network, config: TrainingConfig) -> Network:

@@ -16,7 +16,7 @@ from bioae.datasets import Data
 from bioae.errors import NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.trainers.mirror import Activity, Backward, LayerOptions, NetworkMirror
-from bioae.trainers.mirror.activity import LayerActivity
+from bioae.trainers.mirror.activity import DISTANCE, LayerActivity
 from bioae.trainers.mirror.derivatives import derivative
 from bioae.trainers.training.regularisers import evaluate
 from bioae.trainers.training.terms import SilentTermConfig
@@ -45,7 +45,8 @@ def term(layer: LayerActivity, over: Any) -> float:
 
 def test_the_distance_of_silent_neurons_counts() -> None:
     spikes = torch.tensor([[[1.0, 0, 0], [0, 0, 0]]])  # the first neuron, for the first example
-    layer = LayerActivity("only", spikes, peak=torch.tensor([[0.5, -1, -2], [-3, -4, -0.5]]))
+    distance = torch.tensor([[[0.5, -1, -2], [-3, -4, -0.5]], [[-9.0] * 3] * 2])
+    layer = LayerActivity("only", spikes, states={DISTANCE: distance})
     assert term(layer, "example") == 2 * (1 + 2 + 3 + 4 + 0.5) / 2
     assert term(layer, "batch") == 2 * (1 + 0.5)
 
@@ -63,10 +64,10 @@ def network(weight: float, model: dict[str, Any] = MODEL) -> Network:
     return Network.initialise(config, seed=0)
 
 
-def peaks(weight: float, *, compiled: bool = False, model: dict[str, Any] = MODEL) -> NetworkMirror:
+def mirrored(weight: float, *, compiled: bool = False) -> NetworkMirror:
     options = LayerOptions(Backward(derivative("exact")))
     return NetworkMirror(
-        network(weight, model), options, peaks=True, dtype=torch.float64, compile=compiled
+        network(weight), options, distances=["hidden"], dtype=torch.float64, compile=compiled
     )
 
 
@@ -74,17 +75,19 @@ DRIVE = torch.zeros(20, 5, 3, dtype=torch.float64)
 DRIVE[torch.arange(1, 16).reshape(5, 3), torch.arange(5)[:, None], torch.arange(3)] = 1
 
 
-@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
+@pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=[needs_compiler, pytest.mark.medium])]
+)
 def test_peaks_and_their_gradient_below_threshold(compiled: bool) -> None:
-    mirror = peaks(1.2, compiled=compiled)
+    mirror = mirrored(1.2, compiled=compiled)
     weights = mirror.weights["hidden.weight"]
 
     def summed() -> torch.Tensor:
         layer = mirror(DRIVE, record=["v"]).layers["hidden"]
-        assert layer.peak is not None
+        peak = layer.states[DISTANCE].amax(0)
         assert not layer.spikes.any()
-        assert torch.equal(layer.peak, (layer.states["v"].amax(0) - 1) / 2)
-        return layer.peak.sum()
+        assert torch.equal(peak, (layer.states["v"].amax(0) - 1) / 2)
+        return peak.sum()
 
     summed().backward()  # type: ignore[no-untyped-call]
     assert weights.grad is not None
@@ -98,19 +101,6 @@ def test_peaks_and_their_gradient_below_threshold(compiled: bool) -> None:
                 weights -= sign * step * place
         expected = (ends[0] - ends[1]) / (2 * step)
         assert (weights.grad * place).sum().item() == pytest.approx(expected, rel=1e-6)
-
-
-def test_peaks_where_presentations_carry_over() -> None:
-    table = network(0.4).config.to_mapping() | {"clock": "common", "carry_over": True}
-    config = NetworkConfig.from_mapping(table, where="carries over")
-    mirror = NetworkMirror(
-        Network.initialise(config, seed=0), peaks=True, dtype=torch.float64,
-        layers={"hidden": LayerOptions(Backward(derivative("arctan")))},
-    )  # fmt: skip
-    layer = mirror(DRIVE, record=["v"]).layers["hidden"]
-    assert layer.peak is not None
-    assert torch.equal(layer.peak, (layer.states["v"].amax(0) - 1) / 2)
-    assert (layer.peak[1] > layer.peak[0]).all()  # what is left of the first one adds
 
 
 def test_the_mean_gives_spike_times_a_gradient_by_its_decay() -> None:
@@ -133,12 +123,51 @@ def test_the_mean_gives_spike_times_a_gradient_by_its_decay() -> None:
     assert 0 <= slopes[0] < 1e-6 * slopes[1]
 
 
-def test_a_threshold_that_changes_with_time_is_refused() -> None:
-    model = {**MODEL, "threshold": "v > 1 + t/second"} | {
-        "surrogate": {"distance": "v - 1 - t/second", "scale": "1"}
-    }
-    with refused(NetworkError, where="rising", found="t"):
-        peaks(1.0, model=model)
+#: Input moves the first and the last at once, also after the threshold was evaluated.
+DELTA: dict[str, Any] = {
+    "description": "Leaky neuron.", "equations": "dv/dt = -v/(5*ms) : 1", "method": "exact",
+    "input": "v", "threshold": "v > 1", "reset": "v = 0",
+}  # fmt: skip
+FIRING = {"delta": DELTA, "current": MODEL, "refractory": {**DELTA, "refractory": "4*ms"}}
+TIMINGS: dict[str, dict[str, Any]] = {
+    "brian2": {"schedule": "brian2"},
+    "common": {"clock": "common"},
+    "paper": {"schedule": "paper"},
+    "carry over": {"clock": "common", "carry_over": True, "rest": "1.5*ms"},
+}
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+@pytest.mark.parametrize("name", FIRING)
+def test_the_distance_of_a_silent_neuron_is_never_above_threshold(name: str, timing: str) -> None:
+    start = network(1.0, FIRING[name]).config.to_mapping() | TIMINGS[timing]
+    start["layers"][0]["units"] = 40
+    config = NetworkConfig.from_mapping(start, where="timing")
+    mirror = NetworkMirror(
+        Network.initialise(config, seed=0), distances=["hidden"], dtype=torch.float64
+    )
+    generator = torch.Generator().manual_seed(0)
+    drive = (torch.rand(20, 30, 3, generator=generator) < 0.05).double() * 1.4
+    activity = mirror(drive * (3 if name == "current" else 1), record=["v"])
+    layer = activity.layers["hidden"]
+    peak, fires = layer.states[DISTANCE].amax(0), layer.counts > 0
+    assert 0.05 < fires.double().mean() < 0.95
+    assert (peak[fires] > 0).all()
+    if not (name == "refractory" and timing == "carry over"):
+        assert (peak[~fires] <= 0).all()
+    ends = layer.states["v"].amax(0)[~fires]
+    assert name == "current" or timing == "paper" or (ends > 1).any()
+    table = SilentTermConfig(coefficient=1.0, over="example", layers=("hidden",))
+    value = evaluate({"silent": table}, activity, {})["silent"].item()
+    assert value == pytest.approx((-peak[~fires]).relu().sum().item() / 30)
+
+
+@pytest.mark.parametrize("threshold", ["False", "t > 5*ms", "rand() < 0.1"])
+def test_a_threshold_of_no_variable_is_refused(threshold: str) -> None:
+    start = network(1.0, {**DELTA, "threshold": threshold}).config.to_mapping()
+    tables = {"network": start, "regularisers": {"silent": 0.1}, "training": {"epochs": 1}}
+    with refused(NetworkError, where="regularisers.silent, layer hidden", found=threshold):
+        bioae.train(tables, order(0))
 
 
 def order(seed: int) -> Data:

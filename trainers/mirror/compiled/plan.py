@@ -40,7 +40,8 @@ class Timeline(NamedTuple):
 class Requested(NamedTuple):
     """The names to record in each step, and to return after the last step only.
 
-    They are those of states, ``_spike``, and the read-out's states with the prefix `READOUT`.
+    They are those of states, ``_spike``, `DISTANCE`, and the read-out's states with the prefix
+    `READOUT`.
     """
 
     record: tuple[str, ...]
