@@ -44,7 +44,7 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
         ),
         ("value",),
     ),
-    **dict.fromkeys(("divide", "floordiv", "mod"), ("a", "b")),
+    **dict.fromkeys(("divide", "floordiv", "maximum", "minimum", "mod"), ("a", "b")),
     "clip": ("value", "low", "high"),
     "timestep": ("time", "dt"),
 }  # fmt: skip

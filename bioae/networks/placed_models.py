@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from bioae.equations.model import NeuronModel
-from bioae.equations.synapses.model import SynapseModel
+from bioae.equations.synapses.model import TARGET, SynapseModel
 from bioae.errors import ModelError, NetworkError
 from bioae.networks.decoders import Decoder
 from bioae.networks.encoders import Encoder
@@ -16,6 +16,7 @@ from bioae.networks.graph import Description, Population
 from bioae.networks.inputs import check_background, check_spread
 from bioae.networks.layer_base import ENCODER, PopulationBase
 from bioae.networks.projections import Place, PlacedProjection
+from bioae.networks.tasks import Task
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
@@ -32,6 +33,9 @@ class _Description(Description, Protocol):
 
     @property
     def dt(self) -> str: ...
+
+    @property
+    def task(self) -> Task: ...
 
     @property
     def encoder(self) -> Encoder: ...
@@ -160,15 +164,26 @@ def _check_plastic(
             "a layer that never fires cannot learn by its spikes", where=where,
             expected="a rule without `on_post`, and without `on_spike` and `psi` of [post]",
         )  # fmt: skip
+    _check_neuron(config, rule, where=where)
+    if script and model.inhibition is not None:
+        raise NetworkError(
+            "a rule in the order of a script adds to one variable", where=where,
+            expected="a neuron model without `inhibition`", found=model.inhibition,
+        )  # fmt: skip
+
+
+def _check_neuron(config: _Description, rule: SynapseModel, *, where: str) -> None:
+    """Reject signals and targets that the network does not have."""
+    post = rule.post
     if post is not None and post.signals and config.clock != "common":
         raise NetworkError(
             "signals are sent back at once only where all windows begin together", where=where,
             expected='clock = "common" in the network', found=config.clock,
         )  # fmt: skip
-    if script and model.inhibition is not None:
+    if post is not None and TARGET in post.reads and config.task.target is None:
         raise NetworkError(
-            "a rule in the order of a script adds to one variable", where=where,
-            expected="a neuron model without `inhibition`", found=model.inhibition,
+            "the task has no target that a rule could read", where=where,
+            expected="another task", found=config.task.kind,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
@@ -190,7 +191,16 @@ def _check_neuron(placed: PlacedLayer, rule: Rule, outgoing: Iterable[Rule], *, 
     if post is None:
         return
     where = f"layer {placed.name!r}, synapse model {rule.model.name!r}"
-    numbers = {n for n, each in placed.program.states.items() if each.dtype == "float"}
+    program = placed.program
+    numbers = {n for n, each in program.states.items() if each.dtype == "float"}
+    nodes = ast.walk(program.threshold.tree) if post.psi and program.threshold else ()
+    order = placed.model.surrogate or any(isinstance(each, ast.Compare) for each in nodes)
+    if post.psi and not order:
+        raise NetworkError(
+            "the threshold has no distance of which `psi` is a profile", where=where,
+            expected="a comparison, or a [surrogate] in the neuron model",
+            found=placed.model.threshold,
+        )  # fmt: skip
     for name in post.reads:
         if name != TARGET:
             one_of(name, f"{where}, reads", sorted(numbers), error=NetworkError)
@@ -200,6 +210,11 @@ def _check_neuron(placed: PlacedLayer, rule: Rule, outgoing: Iterable[Rule], *, 
                 expected="the rule in the last layer",
             )  # fmt: skip
     for name in post.signals:
+        if name in program.states:
+            raise NetworkError(
+                f"the signal {name!r} has the name of a variable of the neuron", where=where,
+                hint="Rename it in `signals` and [feedback]",
+            )  # fmt: skip
         if not any(name in each.feedback for each in outgoing):
             raise NetworkError(
                 f"no synapses from the layer send back {name!r}", where=where,
@@ -281,8 +296,6 @@ def random_start(placed: PlacedLayer, seed: int) -> dict[str, NDArray[np.float64
     """Draw the persistent variables of synapses that rules start at random, by array name."""
     functions, drawn = array_functions(np), {}
     for weights, model in placed.synapses.items():
-        if not any("rand" in text for text in model.synapse.initial.values()):
-            continue
         rule = lower_synapse(model)
         for name, start in rule.random_start.items():
             shape, array = placed.weight_shapes[weights], f"{weights}_{name}"

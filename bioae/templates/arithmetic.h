@@ -28,6 +28,17 @@ static inline $real bioae_floordiv($real a, $real b)
     return quotient - whole > $real(0.5) ? whole + 1 : whole;
 }
 
+// NaN stays NaN.
+static inline $real bioae_maximum($real a, $real b)
+{
+    return a > b || a != a ? a : b;
+}
+
+static inline $real bioae_minimum($real a, $real b)
+{
+    return a < b || a != a ? a : b;
+}
+
 // The lower bound first, so that the upper one wins where they are crossed; NaN stays NaN.
 static inline $real bioae_clip($real value, $real low, $real high)
 {

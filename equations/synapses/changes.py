@@ -20,7 +20,9 @@ from bioae.equations.synapses.program import Block, named
 _PRE, _POST, _SYNAPSE = "pre", "post", "synapse"
 
 #: Names of the target's layer are numbers of the target in each example.
-_KINDS = {"pre": _PRE, "post": _POST, "neuron": _POST, "layer": _POST, "held": _POST}
+_KINDS = {"pre": _PRE}
+_KINDS |= dict.fromkeys(("post", "neuron", "signal", "psi", "layer", "held"), _POST)
+
 
 #: The most products of a change, and characters of a statement in which others are put in.
 _MOST, _LONGEST = 16, 5_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,7 @@ from bioae.equations.synapses.model import (
     BLOCKS,
     CONNECTED,
     DELIVERED,
+    TARGET,
     WEIGHT,
     LayerSums,
     SynapseModel,
@@ -84,10 +85,22 @@ class _Lowering:
         #: The numbers of the target's neuron, by their names in ``[post]``.
         self.neuron: dict[str, Expression] = {}
         if post is not None:
-            reads = [*post.reads, *post.signals]
-            self.neuron = {name: Expression(named("neuron", name)) for name in reads}
-            for name in reads:
-                check_name(name, where=f"{self.where}, [post] reads")
+            self.neuron = {name: Expression(named("neuron", name)) for name in post.reads}
+            self.neuron |= {name: Expression(named("signal", name)) for name in post.signals}
+            self._check_given("[post] reads", [*post.reads, *post.signals])
+            self._check_given("[post] signals", [*post.signals, TARGET])
+        self._check_given("held", [*model.held, TARGET])
+        self._check_given("[feedback]", [*model.feedback])
+
+    def _check_given(self, key: str, names: Sequence[str]) -> None:
+        """Reject names that are repeated, or that variables cannot have."""
+        for number, name in enumerate(names):
+            check_name(name, where=f"{self.where}, {key}")
+            if name in names[:number]:
+                raise ModelError(
+                    f"the name {name!r} is declared twice", where=f"{self.where}, {key}",
+                    hint="Rename one of them",
+                )  # fmt: skip
 
     def rule(self) -> Rule:
         scope = Scope(self.where)
@@ -95,15 +108,15 @@ class _Lowering:
         for name, value in self.values.items():
             scope.add(name, Expression(named("parameter", name)), value.dim, "[parameters]")
         for name in self.model.held:
-            check_name(name, where=f"{self.where}, held")
             scope.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
         if not self.script:
-            scope.add("t", Expression(TIME), second.dim, "t")
+            _add_clock(scope)
         for name in self.neuron:
             scope.add(f"{name}_post", self.neuron[name], DIMENSIONLESS, "[post] reads")
         every = self._every()
         if every is not None:
-            scope.add("every", Expression(repr(every)), second.dim, "[synapse] every")
+            interval = repr(every) if every else named("constant", "dt")
+            scope.add("every", Expression(interval), second.dim, "[synapse] every")
         traces = self._traces()
         for side, program in traces.items():
             self._add_side(scope, side, program)
@@ -329,7 +342,7 @@ class _Lowering:
         for name, expression in self.neuron.items():
             traces.add(name, expression, DIMENSIONLESS, "[post] reads")
         whole = traces.copy()
-        whole.add("t", Expression(TIME), second.dim, "t")
+        _add_clock(whole)
         self._add_psi(scope, whole)
         for name in self.model.held:
             whole.add(name, Expression(named("held", name)), DIMENSIONLESS, "held")
@@ -353,10 +366,10 @@ class _Lowering:
         if post is None or post.psi is None:
             return
         inner, key = self._parameter_scope(), "[post] psi"
-        inner.add("distance", Expression(named("neuron", DISTANCE)), DIMENSIONLESS, key)
+        inner.add("distance", Expression(DISTANCE), DIMENSIONLESS, key)
         text = self.tables.expression(post.psi, key).text
         profile = inner.number(text, f"{self.where}, {key}", unit=DIMENSIONLESS)
-        psi = Expression(f"({profile})*{named('neuron', GAIN)}")
+        psi = Expression(f"({profile})*{GAIN}")
         whole.add("psi", psi, DIMENSIONLESS, key)
         scope.add("psi_post", psi, DIMENSIONLESS, key)
 
@@ -404,6 +417,12 @@ class _Lowering:
             if each.target in program.states:
                 results[each.target] = target
         return program, Block(tuple(statements), results)
+
+
+def _add_clock(scope: Scope) -> None:
+    """Add the time in the target's window, and the time step."""
+    scope.add("t", Expression(TIME), second.dim, "t")
+    scope.add("dt", Expression(named("constant", "dt")), second.dim, "t")
 
 
 def _is_random(text: str) -> bool:

@@ -36,8 +36,9 @@ def named(kind: str, name: str) -> str:
     Parameters
     ----------
     kind
-        A side for its trace, ``"neuron"`` for a number of the target's neuron, ``"synapse"`` for a
-        variable of a synapse, ``"layer"`` for a number of the target's layer, ``"held"``,
+        A side for its trace, ``"neuron"`` for a number of the target's neuron, ``"signal"`` for one
+        that is sent back to it, ``"psi"`` for one of its threshold, ``"synapse"`` for a variable of
+        a synapse, ``"layer"`` for a number of the target's layer, ``"held"``,
         ``"parameter"``, or ``"constant"`` of a time step.
     name
         The name in the model.
@@ -53,7 +54,7 @@ TIME = named("constant", "t")
 
 #: Numbers of the target's neuron: its distance to threshold in units of its scale, and the
 #: reciprocal of the scale, 0 while the neuron is refractory.
-DISTANCE, GAIN = "psi_distance", "psi_gain"
+DISTANCE, GAIN = named("psi", "distance"), named("psi", "gain")
 
 #: The time since a synapse was brought up to date before, in a rule of a script.
 ELAPSED = named("constant", "elapsed")
@@ -188,13 +189,14 @@ class Rule:
         names = ("integrate", *BLOCKS)
         return {name: block for name in names if (block := getattr(self, name))}
 
-    @property
-    def neuron(self) -> tuple[str, ...]:
-        """The numbers of the target's neuron that it reads, by their names in `named`."""
-        post = self.model.post
-        if post is None:
-            return ()
-        return (*post.reads, *post.signals, *((DISTANCE, GAIN) if post.psi is not None else ()))
+    @cached_property
+    def neuron(self) -> dict[str, str]:
+        """The numbers of the target's neuron that it uses, see `named`, and their own names."""
+        own = {name: name for name in (DISTANCE, GAIN)}
+        if self.model.post is not None:
+            own |= {named("neuron", each): each for each in self.model.post.reads}
+            own |= {named("signal", each): each for each in self.model.post.signals}
+        return {name: each for name, each in own.items() if name in self.names}
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -204,7 +206,7 @@ class Rule:
     @property
     def reads_target(self) -> bool:
         """True if it reads the targets of the network's task."""
-        return TARGET in self.neuron
+        return named("neuron", TARGET) in self.neuron
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -216,7 +216,11 @@ class Scope:
     def _check_target(self, each: Assignment, written: Collection[str], where: str) -> None:
         if each.target in written:
             return
-        if each.target in self.known or each.target in constants():
+        if each.target in constants():
+            raise ModelError(
+                f"{each.target!r} is a constant", where=where, hint="Choose another name"
+            )
+        if each.target in self.known:
             raise ModelError(
                 f"a synapse cannot write {each.target!r}", where=where,
                 expected=" or ".join(written),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bioae.equations.synapses.model import TARGET
-from bioae.equations.synapses.program import DISTANCE, GAIN
+from bioae.equations.synapses.program import DISTANCE, GAIN, named
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
 from bioae.networks.plasticity import rules_of
@@ -238,20 +238,23 @@ class CommonLearner(LayerLearner):
             if bool(path.rule.feedback) != sends or not keys:
                 continue
             source = self._placed.projection(name).source
-            path.neuron = {each: self._number(each, step, signals) for each in path.rule.neuron}
+            read = path.rule.neuron.items()
+            path.neuron = {each: self._number(each, own, step, signals) for each, own in read}
             for own, total in path.feedback(step, len(self.fired)).items():
-                signals[source, own] = signals.get((source, own), 0) + total
+                key = source, named("signal", own)
+                signals[key] = signals.get(key, 0) + total
             since = window.since(step, path.interval)
             path.learn(step, keys, sent[source], self.fired, since)
 
-    def _number(self, name: str, step: int, signals: Signals) -> Tensor:
+    def _number(self, name: str, own: str, step: int, signals: Signals) -> Tensor:
         """Return a number of the neurons that a rule reads (example, neuron)."""
-        if name == TARGET:
+        if name == named("neuron", TARGET):
             assert self._targets is not None
             return self._targets[:, min(step, self._targets.shape[1] - 1)]
         found = signals.get((self.name, name), self._measured.get(name))
-        value = self._values[name] if found is None else found
-        return value.expand_as(self._values["_spike"]).flatten(1) if found is None else value
+        if found is not None:
+            return found
+        return self._values[own].expand_as(self._values["_spike"]).flatten(1)
 
     def jump(self, step: int, sent: Sent) -> None:
         """Let traces jump by the spikes of the step."""

@@ -60,7 +60,7 @@ class PlasticPathway:
     optimiser
         The optimiser, if there is one.
     neuron
-        The numbers of the target's neurons that the rule reads, by name (example, neuron).
+        The numbers of the target's neurons that the rule reads, by `Rule.neuron` (example, neuron).
     """
 
     def __init__(
@@ -245,7 +245,7 @@ class PlasticPathway:
             values = {**self._numbers, **layers}
             for side, traces in self.traces.items():
                 values |= {named(side, name): each for name, each in traces.states.items()}
-            values |= {named("neuron", name): each for name, each in self.neuron.items()}
+            values |= self.neuron
             values[named("synapse", WEIGHT)] = self.weights
             before, fired = (spikes if key == each else None for each in ("on_pre", "on_post"))
             return products(values, before, fired, self.weights, examples) / examples
@@ -306,7 +306,7 @@ class PlasticPathway:
                 own = numbers[at[side == "post"]]
                 values[named(side, name)] = own[:, None] if side == "pre" else own[None]
         for name, each in self.neuron.items():
-            values[named("neuron", name)] = each[example][at[1]][None]
+            values[name] = each[example][at[1]][None]
         return values
 
     def feedback(self, step: int, examples: int) -> dict[str, Tensor]:
@@ -316,10 +316,12 @@ class PlasticPathway:
         self._numbers[TIME] = self.weights.new_tensor(step * self._dt)
         layers, every = self._numbers_of_layers(examples), (slice(None), slice(None))
         known = [self._at(each, every) | _of(layers, each) for each in range(examples)]
+        exists = torch.tensor(True) if self._connected is None else self._connected
         return {
             # One after another, as C++ adds them.
             name: torch.stack([
-                value(each).expand_as(self.weights).cumsum(1)[:, -1] for each in known
+                torch.where(exists, value(each), 0.0).expand_as(self.weights).cumsum(1)[:, -1]
+                for each in known
             ])
             for name, value in self._feedback.items()
         }  # fmt: skip
@@ -346,8 +348,7 @@ class PlasticPathway:
         """
         values = {name: numbers[:, None] for name, numbers in self._held.items()}
         if self._sums:
-            known = {**self._numbers}
-            known |= {named("neuron", name): each for name, each in self.neuron.items()}
+            known = {**self._numbers, **self.neuron}
             if "post" in self.traces:
                 states = self.traces["post"].states
                 known |= {named("post", name): each for name, each in states.items()}

@@ -100,11 +100,10 @@ class PlasticSynapses(TemplateGroup):
             **code_of(rule, blocks, pathway_number(projection.number)),
         }
         used = rule.names
-        read = {each for each in rule.feedback if named("neuron", each) in source.variables}
+        read = {each for each in rule.feedback if named("signal", each) in source.variables}
         feedback = {named("feedback", each): rule.feedback[each] for each in sorted(read)}
         given = [named(s, n) for s, each in rule.traces.items() for n in each.states]
-        given += [named("neuron", name) for name in rule.neuron]
-        given += [named("held", name) for name in rule.model.held]
+        given += [*rule.neuron, *(named("held", name) for name in rule.model.held)]
         self._run_template(
             "plastic_synapses",
             code,
@@ -221,17 +220,17 @@ class PlasticSynapses(TemplateGroup):
                 add.add_reference(_array(named(side, name)), group, name)
                 dtype = bool if state.dtype == "boolean" else self._dtype
                 add.add_auxiliary_variable(named(side, name), dtype=dtype)
-        for name in (named("neuron", each) for each in self.rule.neuron):
-            variable = name if name in target.variables else name.removeprefix(named("neuron", ""))
+        for name, own in self.rule.neuron.items():
             if _array(name) == _TARGET:
                 add.add_array(_TARGET, size=len(target), dtype=self._dtype)
                 size = self._clock_of.presentations * self._points * len(target)
                 add.add_array(_TARGETS, size=size, dtype=self._dtype)
             else:
+                variable = name if name in target.variables else own
                 add.add_reference(_array(name), target, variable)
             add.add_auxiliary_variable(name, dtype=self._dtype)
         for name in self.rule.feedback:
-            sent = named("neuron", name)
+            sent = named("signal", name)
             if sent in self.source.variables:  # others read it
                 add.add_reference(_array(named("feedback", name)), self.source, sent)
 
@@ -296,13 +295,14 @@ class PlasticSynapses(TemplateGroup):
 
     def _read(self, names: frozenset[str]) -> dict[SideName, dict[str, Any]]:
         """Return the arrays of the traces that are read, by side and by their names in code."""
-        given = [(side, side, n) for side, each in self.rule.traces.items() for n in each.states]
-        given += [("post", "neuron", each) for each in self.rule.neuron]
+        given = [(side, named(side, name)) for side, each in self.rule.traces.items()
+                 for name in each.states]  # fmt: skip
+        given += [("post", name) for name in self.rule.neuron]
         return {
             side: {
                 name: self.variables[_array(name)]
-                for owner, kind, each in given
-                if owner == side and (name := named(kind, each)) in names
+                for owner, name in given
+                if owner == side and name in names
             }
             for side in SIDES
         }

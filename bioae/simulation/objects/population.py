@@ -216,24 +216,22 @@ class Population(PresentedGroup):
 
         They are signals that synapses send back, and the distance to threshold before spikes.
         """
-        names = set(rule.neuron) & {*rule.signals, DISTANCE, GAIN}
-        missing = {named("neuron", each) for each in names} - set(self.variables)
-        for name in sorted(missing):
+        measures = GAIN in rule.neuron and GAIN not in self.variables
+        sent = {named("signal", each) for each in rule.signals} - set(self.variables)
+        for name in (*sorted(sent), *((DISTANCE, GAIN) if measures else ())):
             self.variables.add_array(name, size=len(self))
-        sent = missing & {named("neuron", each) for each in rule.signals}
         if sent:
             code = "\n".join(f"{each} = 0" for each in sorted(sent))
             self.run_regularly(
                 code, when="before_synapses", name=f"{self.name}__signals_{len(self.variables)}"
             )
-        distance, gain = named("neuron", DISTANCE), named("neuron", GAIN)
-        if gain not in missing:
+        if not measures:
             return
         program = self._described.program
         active = "int(not_refractory)" if program.refractory else "1.0"
         lines = (
-            Statement(distance, Expression(f"({program.distance})/abs({program.scale})")),
-            Statement(gain, Expression(f"{active}/abs({program.scale})")),
+            Statement(DISTANCE, Expression(f"({program.distance})/abs({program.scale})")),
+            Statement(GAIN, Expression(f"{active}/abs({program.scale})")),
         )
         code, name = _code(program, lines), f"{self.name}__distance"
         skip_unit_checks(self.run_regularly(code, when="before_thresholds", name=name))

@@ -148,7 +148,8 @@
                     const {{c_data_type(_variable.dtype)}} {{_own}} = _row_{{_own}}[_j];
                     {% endfor %}
                     {{vector_code[_name]|autoindent}}
-                    _total += _of_{{_name}};
+                    if ({{get_array_name(connected) + '[(size_t)_i*' + targets|string + ' + _j] != 0' if connected else '_i != _j' if no_autapses else 'true'}})
+                        _total += _of_{{_name}};
                 }
                 {{get_array_name(_block.sent)}}[_i] += _total;
             }

@@ -66,7 +66,8 @@
                 {{_own}} = {{get_array_name(_variable)}}[_row + _j]
                 {% endfor %}
                 {{vector_code[_name]|autoindent}}
-                _total += _of_{{_name}}
+                if {{get_array_name(connected) + '[_row + _j] != 0' if connected else '_i != _j' if no_autapses else 'True'}}:
+                    _total += _of_{{_name}}
             {{get_array_name(_block.sent)}}[_i] += _total
         {% endfor %}
     {% for _key, _block in blocks.items() %}
