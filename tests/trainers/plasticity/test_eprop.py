@@ -21,6 +21,7 @@ from bioae.equations import load_synapse
 from bioae.errors import ModelError, NetworkError
 from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
+from bioae.simulation import Backend
 from bioae.simulation.presentations import Presentations
 
 STEPS, INPUTS, HIDDEN, OUTPUTS = 30, 6, 5, 2
@@ -324,3 +325,24 @@ def test_psi_of_joined_conditions(threshold: str) -> None:
     for name in ("hidden.weight", "output.weight"):
         np.testing.assert_array_equal(found[2][name], found[3][name])
     np.testing.assert_array_equal(found[0]["output.weight"], found[2]["output.weight"])
+
+
+@pytest.mark.medium
+def test_learning_starts_in_the_step_of_its_time() -> None:
+    # 49 steps of 0.1 ms are less than 4.9 ms in floating point.
+    fields = tables(dt="0.1*ms", steps=60)
+    outer = fields["synapses"]["outer"] = rule("eprop_classification", start="4.9*ms")
+    outer["synapse"]["equations"] += "\nn : 1"
+    outer["synapse"]["regularly"] += "\nn = n + abs(sign(error_post))"
+    outer["persistent"] = ["b", "n"]
+    start = Network.initialise(NetworkConfig.from_mapping(fields, where="test"), seed=1)
+    data = Data.of_signals(np.zeros((1, 60, INPUTS)), labels=[0])
+    assert (learn(start, data, "numpy").network.weights["output.weight_n"] == 11).all()
+
+
+@pytest.mark.medium
+def test_large_potentials_do_not_overflow() -> None:
+    start = start_of()
+    large = start.with_weights({"output.weight": np.full((OUTPUTS, HIDDEN), 9.0)})
+    learned = learn(large, signals(), Backend("numpy", dtype="float32")).network.weights
+    assert np.isfinite(learned["output.weight"]).all()
