@@ -12,9 +12,11 @@ list of exports, ``__init__.pyi``. A number of a layer that files and the report
 definition in `measures`. Nothing here depends on the simulator: neither Brian2 nor PyTorch is
 imported. Figures are functions of `bioae.analysis.plots`.
 
-Names are imported on first use.
+Names are imported on first use; importing the package adds ``tree.bioae`` to trees of xarray.
 """
 
 import lazy_loader
+
+from bioae.analysis import accessor as _accessor  # noqa: F401 - registers itself
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

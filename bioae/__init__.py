@@ -2,7 +2,8 @@
 
 Networks are trained by gradient descent in PyTorch, through a mirror derived from the equations,
 simulated in Brian2, and analysed in xarray. Names are imported when they are first used, so that
-simulation and analysis never import PyTorch.
+simulation and analysis never import PyTorch. Results are trees of xarray with the attribute
+``tree.bioae``, the functions of `bioae.analysis` as methods.
 """
 
 import lazy_loader

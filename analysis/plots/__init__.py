@@ -2,7 +2,8 @@
 
 The first argument is a result or the path of one, several by the names in legends and titles, or
 the measures that the figure draws, as its help describes them; measures of results are computed,
-of all layers that can fire or of those that `layers` names.
+of all layers that can fire or of those that `layers` names. ``result.bioae.plot.rasters()`` is
+``rasters(result)``.
 
 A function makes a new figure, or draws into the axes `ax` and returns their figure: one axes, a
 sequence in the order of the panels, or a mapping from names of panels, of which some may be left

@@ -112,8 +112,10 @@ def _lines_of(result: Trained) -> Iterator[str]:
     values = [
         f"{text} {summary[name]:.3g}{beaten if 'assigned' in name else ''}"
         for name, text in texts.items()
-        if name in summary
+        if summary.get(name) is not None
     ]
+    if any(f"test_{name}" in summary for name in result.network.config.task.scores):
+        values.insert(0, f"{_tested(summary)}{beaten}")
     yield f"  {', '.join(values)}"
     figures = (result.model.with_name(name) for name in FIGURES)
     yield f"  {', '.join(str(path) for path in figures if path.exists())}"
@@ -124,9 +126,11 @@ def _tested(metrics: Mapping[str, Any]) -> str:
 
     Without test data it is that on the validation split.
     """
-    split = "test" if "test_seen" in metrics else "validation"
-    name = next(each for each in metrics if each.startswith(f"{split}_"))
-    score, value = name.removeprefix(f"{split}_"), metrics[name]
+    name = next(
+        name for split in ("test_", "validation_") for name in metrics if name.startswith(split)
+    )
+    split, _, score = name.partition("_")
+    value = metrics[name]
     seen = " (of training data: the file has one set for both splits)"
     if score == "sum_squared_error":
         text = f"{split} error {value:.2f} per image"

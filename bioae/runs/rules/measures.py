@@ -15,17 +15,17 @@ from bioae.analysis import (
     assigned_accuracy,
     assigned_classes,
     linear_readout,
+    scores,
     summary,
     weight_fields,
 )
 from bioae.datasets import Data
-from bioae.errors import NetworkError, ResultError
+from bioae.errors import ResultError
 from bioae.firing_names import bursts
 from bioae.networks.config import NetworkConfig
 from bioae.networks.layer_base import ENCODER
 from bioae.networks.network import Network
-from bioae.networks.plasticity import rules_of
-from bioae.runs.assessment import Assessment, chance
+from bioae.runs.assessment import Assessment, baseline, chance
 from bioae.runs.folder import FIGURES
 from bioae.runs.rules.config import LearningConfig
 from bioae.runs.splits import Splits
@@ -59,31 +59,27 @@ class Evaluation:
         self._data, self._simulated, self._seed = data, simulated, config.learning.seed
         self._network = config.network
         self._labelled = data.train[: config.learning.labelled]
-        firing = [each for each in config.network.placed if each.can_fire]
-        learning = [each for each in firing if each.synapses or each.persistent] or firing
-        if not learning:
-            raise NetworkError(
-                "measures of a run by rules need neurons that fire", where="network",
-                hint="Let the network learn with bioae.learn",
-            )  # fmt: skip
-        self._layer = learning[-1].name
-        last = rules_of(config.network.placed[-1]).values()
-        classifies = config.network.task.kind == "classification"
-        self._reads_labels = classifies and any(rule.reads_target for rule in last)
+        learning = [each for each in config.network.placed if each.synapses or each.persistent]
+        firing = [each.name for each in learning if each.can_fire]
+        #: The layer whose firing is measured; None if none that learns can fire.
+        self._layer = firing[-1] if firing else None
+        #: The first score of the task; if it has none, neurons get classes.
+        self._score = next(iter(config.network.task.scores), None)
         self._classes: tuple[Network, xr.DataArray] | None = None
 
     def validation(self, network: Network) -> dict[str, Any]:
         """Return measures on the examples for validation."""
-        scores = self._scores(network, self._data.validation)
-        return {f"validation_{name}": value for name, value in scores.items()}
+        found = self._measures(network, self._data.validation)
+        return {f"validation_{name}": value for name, value in found.items()}
 
     def test(self, network: Network) -> dict[str, Any]:
         """Return measures on the test examples, and with labels the class of each neuron."""
         found: dict[str, Any] = {}
         if self._data.test is not None:
-            scores = self._scores(network, self._data.test)
-            found = {f"test_{name}": value for name, value in scores.items()}
+            measures = self._measures(network, self._data.test)
+            found = {f"test_{name}": value for name, value in measures.items()}
         labelled = self._data.test is None and self._labelled.labels is not None
+        labelled = labelled and self._score is None and self._layer is not None
         if labelled or "test_assigned_accuracy" in found:
             found["classes"] = self._classes_of(network).to_numpy().tolist()
         return found
@@ -91,12 +87,14 @@ class Evaluation:
     def assessment(
         self, layers: Mapping[str, Mapping[str, float]], score: float | None = None
     ) -> Assessment:
-        """Return the assessment of a network by the firing of its layers and its accuracy."""
+        """Return the assessment of a network by the firing of its layers and its score."""
         train, held = self._data.train, self._data.validation
         if score is not None and self._data.test is not None:
             held = self._data.test
-        labelled = train.labels is not None and held.labels is not None
-        found = Assessment(chance(train, held) if labelled else None, score, layers)
+        known = baseline(self._network.task, train, held, self._network.steps)
+        if known is None and train.labels is not None and held.labels is not None:
+            known = chance(train, held)
+        found = Assessment(known, score, layers)
         for placed in self._network.placed:
             if placed.name == found.faulty:
                 factor = 2 if placed.name in found.silent else 0.5
@@ -107,44 +105,47 @@ class Evaluation:
     def final_assessment(self, metrics: Mapping[str, Any]) -> Assessment:
         """Return the assessment of a network by the metrics that `test` returned."""
         names = ("dead_fraction", "bursting_fraction")
-        layers = {self._layer: {name: metrics.get(f"test_{name}") or 0.0 for name in names}}
-        assigned = metrics.get("test_assigned_accuracy")
-        return self.assessment(layers, metrics.get("test_accuracy", assigned))
+        layers = {}
+        if self._layer is not None:
+            layers[self._layer] = {name: metrics.get(f"test_{name}") or 0.0 for name in names}
+        return self.assessment(layers, metrics.get(f"test_{self._score or 'assigned_accuracy'}"))
 
-    def _scores(self, network: Network, data: Data) -> dict[str, Any]:
+    def _measures(self, network: Network, data: Data) -> dict[str, Any]:
         found = self._simulated(network, data)
+        measures: dict[str, Any] = {}
+        if self._score is not None:
+            values = scores(found)["value"]
+            measures = {str(each["score"].item()): _finite(each) for each in values}
+        if self._layer is None:
+            return measures
         numbers = summary(found).sel(layer=self._layer)
         names = ("rate_hz_mean", "dead_fraction", "bursting_fraction")
-        scores: dict[str, Any] = {name: _finite(numbers[name]) for name in names}
-        if self._labelled.labels is None or data.labels is None:
-            return scores
-        classes = self._classes_of(network)
-        accuracy = assigned_accuracy(found, self._layer, classes)["accuracy"]
-        if self._reads_labels:
-            chosen = found["output"].to_numpy().reshape(len(data), -1).argmax(1)
-            scores["accuracy"] = float((chosen == data.labels).mean())
-        return {**scores, "assigned_accuracy": float(accuracy), **self._readout(found)}
+        measures |= {name: _finite(numbers[name]) for name in names}
+        if self._score is None and self._labelled.labels is not None and data.labels is not None:
+            classes = self._classes_of(network)
+            accuracy = assigned_accuracy(found, self._layer, classes)["accuracy"]
+            measures |= {"assigned_accuracy": float(accuracy)}
+            measures |= self._readout(found, self._layer)
+        return measures
 
     def _classes_of(self, network: Network) -> xr.DataArray:
         """Return the classes of the neurons, which the last evaluation may have found."""
         if self._classes is None or self._classes[0] is not network:
             responses = self._simulated(network, self._labelled)
+            assert self._layer is not None
             self._classes = network, assigned_classes(responses, self._layer)
         return self._classes[1]
 
-    def _readout(self, tree: xr.DataTree) -> dict[str, float]:
+    def _readout(self, tree: xr.DataTree, layer: str) -> dict[str, float]:
         try:
-            found = linear_readout(tree, self._layer, model="ridge", seed=self._seed)
+            found = linear_readout(tree, layer, model="ridge", seed=self._seed)
         except ResultError:  # too few examples of a class
             return {}
         return {"readout_accuracy": float(found["mean_accuracy"])}
 
 
 def activity(config: NetworkConfig, chunk: Chunk) -> dict[str, dict[str, float]]:
-    """Return the mean rate per step and the fractions of dead and bursting neurons, by layer.
-
-    Layers that never fire have none.
-    """
+    """Return mean rate per step and fractions of dead and bursting neurons of layers that fire."""
     found = {}
     for placed, layer in zip(config.placed, chunk.layers, strict=True):
         if not placed.can_fire:

@@ -208,6 +208,16 @@ def test_runs_measure_the_outputs_of_a_read_out(tmp_path: Path) -> None:
     assert found["test_accuracy"] in np.arange(5) / 4
     first, *_ = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(first)["layers"].keys() == {"hidden"}
+    assert "test_assigned_accuracy" not in found
+
+
+@pytest.mark.medium
+def test_runs_measure_the_errors_of_a_sequence() -> None:
+    task = {"task": {"kind": "sequence", "outputs": OUTPUTS}, "decoder": {"kind": "trajectory"}}
+    run = {"network": tables("eprop_regression", **task), "learning": {"target": "numpy"}}
+    known = named_stream(5, "targets").random((12, STEPS, OUTPUTS))
+    found = train({**run, "data": {"validation": 4}}, signals(12, targets=known))
+    assert found.records[-1]["validation_mean_squared_error"] > 0
 
 
 def test_feedback_is_drawn_with_the_network() -> None:
