@@ -62,3 +62,12 @@ def readable(value: Any) -> Any:
         if str(unit) in DEFAULT_UNITS and float(amount) * float(unit) == number:
             texts.append(f"{amount}*{unit}")
     return min(texts, key=len)
+
+
+def multiple(factor: float, text: str) -> str:
+    """Return the text of a multiple, to three digits: of 2 and ``"0.5*mV"`` it is ``"1*mV"``."""
+    number, times, unit = text.partition("*")
+    try:
+        return f"{factor * float(number):.3g}{times}{unit}"
+    except ValueError:
+        return f"{factor:.3g}*{text}" if text.isidentifier() else f"{factor:.3g}*({text})"

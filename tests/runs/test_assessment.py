@@ -11,6 +11,7 @@ from bioae.datasets import Data
 from bioae.networks.tasks import Classification, Reconstruction, Regression, Representation
 from bioae.runs import Assessment
 from bioae.runs.assessment import Baseline, baseline
+from bioae.unit_text import multiple
 
 CHANCE, MEAN = Baseline("chance", 0.5), Baseline("mean training image", 40.0)
 HEALTHY = {"dead_fraction": 0.0, "bursting_fraction": 0.0, "rate_per_step_mean": 0.1}
@@ -55,3 +56,11 @@ def test_lines(
         layers, suggestion = {"first": {**HEALTHY, **firing}}, "it" if firing else None
         Assessment(*values, layers=layers, suggestion=suggestion).log()
     assert caplog.messages == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [("1", "2"), ("0.5*mV", "1*mV"), ("mV", "2*mV"), ("0.1/ms", "2*(0.1/ms)"), ("1e-6", "2e-06")],
+)
+def test_suggested_weights_are_multiples_in_their_unit(text: str, twice: str) -> None:
+    assert multiple(2, text) == twice

@@ -298,4 +298,4 @@ def test_a_silent_layer_is_said_with_the_unit_of_its_weights() -> None:
         assert each.baseline is not None
         assert each.baseline.predictor == "chance"
         assert each.dead == ["hidden"]
-        assert each.suggestion == 'weight = "2*(1e-6)" in layer hidden'
+        assert each.suggestion == 'weight = "2e-06" in layer hidden'

@@ -15,6 +15,7 @@ from bioae.noise import Key
 from bioae.trainers.mirror.activity import LayerActivity
 from bioae.trainers.training.averaging import in_place_of
 from bioae.trainers.training.config import TrainingConfig
+from bioae.unit_text import multiple
 
 #: Sparse firing: the mean spikes of a neuron in a presentation.
 _SPIKES = 0.25
@@ -122,5 +123,5 @@ def sparse_scale(
         return None
     initial, gain = placed.projections[0].initial, placed.projections[0].gain
     if not drawn or not isinstance(initial, str) or config.network.populations:
-        return f'weight = "{factor:.3g}*({placed.model.weight})" in layer {layer}'
+        return f'weight = "{multiple(factor, placed.model.weight)}" in layer {layer}'
     return f"gain = {factor * gain:.3g} in layer {layer}{other_settings(config)}"

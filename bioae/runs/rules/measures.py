@@ -30,6 +30,7 @@ from bioae.runs.folder import FIGURES
 from bioae.runs.rules.config import LearningConfig
 from bioae.runs.splits import Splits
 from bioae.simulation.results.chunk import Chunk
+from bioae.unit_text import multiple
 
 FIELDS, WEIGHTS = FIGURES
 
@@ -98,7 +99,7 @@ class Evaluation:
         for placed in self._network.placed:
             if placed.name == found.faulty:
                 factor = 2 if placed.name in found.silent else 0.5
-                weight = f'weight = "{factor:g}*({placed.model.weight})"'
+                weight = f'weight = "{multiple(factor, placed.model.weight)}"'
                 return replace(found, suggestion=f"{weight} in layer {placed.name}")
         return found
 
