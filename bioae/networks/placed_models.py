@@ -16,10 +16,17 @@ from bioae.networks.graph import Description, Population
 from bioae.networks.inputs import check_background, check_spread
 from bioae.networks.layer_base import ENCODER, PopulationBase
 from bioae.networks.projections import Place, PlacedProjection
-from bioae.networks.tasks import Task
 
 #: The shortest presentation in which spikes of both sides teach, in either schedule.
 _FEWEST_STEPS = 3
+
+
+class _Task(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def target(self) -> str | None: ...
 
 
 class _Description(Description, Protocol):
@@ -35,7 +42,7 @@ class _Description(Description, Protocol):
     def dt(self) -> str: ...
 
     @property
-    def task(self) -> Task: ...
+    def task(self) -> _Task: ...
 
     @property
     def encoder(self) -> Encoder: ...

@@ -181,7 +181,7 @@ def test_an_earlier_analysis_is_kept_or_replaced(tmp_path: Path, small_results: 
 
 def test_signals_and_outputs_in_time_are_drawn(tmp_path: Path) -> None:
     """Squares of the outputs are infinite, and so undefined."""
-    output = np.full((3, 20, 2), 1e308)
+    output = np.full((3, 20, 2), 1e200)
     fields = {"images": np.zeros((3, 20, 2)), "output": output, "desired": -output}
     numbers = analyze(make(np.ones((3, 20, 5), bool), task="sequence", **fields), out=tmp_path)
     (result,) = numbers["results"].values()

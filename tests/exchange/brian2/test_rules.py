@@ -175,7 +175,7 @@ def test_short_term_plasticity_runs_without_learning_in_brian2_alone() -> None:
     np.testing.assert_array_equal(both, [alone[0]] * 2)
     with refused(NetworkError, "cells.feed", where="torch"):
         bioae.simulate(*given, "torch", progress=False)
-    with refused(NetworkError, where="target", found="torch"):
+    with refused(ModelError, where="feed.toml, timing", found="script"):
         bioae.learn(*given, "torch", progress=False)
     with refused(NetworkError, where="normalise", found="cells.feed, with cells.feed_2"):
         bioae.learn(*given, "numpy", normalise={"cells.feed": 1.0}, progress=False)

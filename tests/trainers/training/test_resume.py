@@ -260,7 +260,7 @@ def test_a_damaged_checkpoint_is_refused(runs: dict[str, Path], tmp_path: Path) 
             small_run.fit(problem_of("best"), tmp_path, resume=True)
     for header, names in (
         (None, ()),
-        ("no JSON", ("JSON",)),
+        ("no JSON", ("Expecting",)),
         ("{}", ("4", "None")),
         ('{"version": 3}', ("4", "3")),
         ('{"version": 4, "kinds": 1}', ("'kinds'",)),
