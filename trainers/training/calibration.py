@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -29,6 +30,9 @@ _POWER, _HALVINGS = 20, 6
 #: That largest power where a network has been trained.
 _NEAR = 3
 
+#: How badly the spike counts of a layer, by its name, fit those that it should have.
+Misfit: TypeAlias = Callable[[str, Tensor], float]
+
 
 @dataclass(frozen=True)
 class FiringScale:
@@ -46,31 +50,54 @@ class FiringScale:
     as_stored: Callable[[], AbstractContextManager[None]]
 
     @torch.no_grad()
-    def scale(self, names: Collection[str], spikes: Mapping[str, float] | None = None) -> None:
-        """Scale the weights of layers in order, so that each fires as required.
+    def scale(self, names: Collection[str], misfit: Misfit | None = None) -> None:
+        """Scale the weights of layers in order, so that each fires sparsely, or fits best.
 
         Layers that depend on each other's spikes come in the network's order.
-        A layer that no factor makes fire so stays as it is. `spikes` are the mean spikes of a
-        neuron in a presentation, by layer, to which factors of 8 at most lead; None: sparse firing.
+        A layer that no factor makes fire so stays as it is. `misfit` of a layer's name and spike
+        counts (example, neuron) is minimised by a power of the square root of 2, 1/8 to 8.
         """
         for name in names:
-            bounds = (_SPIKES, _POWER) if spikes is None else (spikes[name], _NEAR)
-            factor = self.factor(name, *bounds) or 1.0
+            factor = self._fitting(name, misfit) if misfit else self.factor(name) or 1.0
             for weights in self.connections[name]:
                 weights.mul_(factor)
 
+    def _fitting(self, layer: str, misfit: Misfit) -> float:
+        counts, powers = self._counts(layer), (n / 2 for n in range(-2 * _NEAR, 2 * _NEAR + 1))
+        best = min(powers, key=lambda power: (misfit(layer, counts(power)), abs(power)))
+        return float(2**best)
+
     @torch.no_grad()
-    def factor(self, layer: str, spikes: float = _SPIKES, largest: int = _POWER) -> float | None:
-        """Return the factor on a layer's weights at which it starts to fire so often, if any.
+    def factor(self, layer: str) -> float | None:
+        """Return the factor on a layer's weights at which it starts to fire sparsely, if any.
 
         It is found by bisection from 1, to 1 %, up to a power of 2, on the grid; 1 without weights.
         """
+        if not self.connections[layer]:
+            return 1.0
+        counts = self._counts(layer)
+
+        def fires(power: float) -> bool:
+            return float(counts(power).mean()) >= _SPIKES
+
+        power, firing = 0, fires(0)
+        step = -1 if firing else 1
+        while fires(power + step) is firing:
+            power += step
+            if abs(power) == _POWER:
+                return None
+        low, high = sorted((float(power), float(power + step)))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if fires(middle) else (middle, high)
+        return float(2**high)
+
+    def _counts(self, layer: str) -> Callable[[float], Tensor]:
+        """Return the spike counts of a layer as a function of a power of 2 on its weights."""
         run, arriving, weights = self.run, [], self.connections[layer]
         before = [*itertools.takewhile(lambda each: layer not in each, self.components)]
         component = self.components[len(before)]
         emitted: dict[str, Tensor]
-        if not weights:
-            return 1.0
         with self.as_stored():
             for received, key in self.received:
                 emitted = {ENCODER: received}
@@ -79,22 +106,12 @@ class FiringScale:
                     emitted |= {name: activity.spikes for name, activity in fired.items()}
                 arriving.append((emitted, key))
 
-        def fires(power: float) -> bool:
+        def counts(power: float) -> Tensor:
             with in_place_of(weights, [each * 2.0**power for each in weights]), self.as_stored():
                 ran = [run(component, each, key=key)[layer] for each, key in arriving]
-            return float(torch.cat([each.counts for each in ran]).double().mean()) >= spikes
+            return torch.cat([each.counts for each in ran]).double()
 
-        power, firing = 0, fires(0)
-        step = -1 if firing else 1
-        while fires(power + step) is firing:
-            power += step
-            if power in (-_POWER, largest):
-                return None
-        low, high = sorted((float(power), float(power + step)))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            low, high = (low, middle) if fires(middle) else (middle, high)
-        return float(2**high)
+        return counts
 
 
 def other_settings(config: TrainingConfig) -> str:

@@ -15,18 +15,18 @@ from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.stages import Stage
 
-#: The weight of the term, in errors of the former network, and the part of the run that it acts in.
-_WEIGHT, _PART = 3.0, 0.5
+#: The weight of the term at first, in errors of the former network.
+_WEIGHT = 8.0
 
 
 @dataclass(frozen=True)
 class GuidedProblem(Problem):
-    """A problem whose layers are drawn to the spike counts of a former network at first.
+    """A problem whose layers are drawn to the spike counts of a former network.
 
     Hidden layers of a changed network need not carry any information, and gradients through many
     layers are noisy; a term on each layer reaches it directly (hints; Romero et al. 2015,
-    arXiv:1412.6550). It is the squared difference of the counts, divided by the squared counts of
-    the former layer, and times a weight that falls linearly to 0 in the first half of the run.
+    arXiv:1412.6550), and shows what the former network learned from more examples. It is the
+    `misfit` of the counts, times a weight that falls linearly to 0.
     `former` is the problem of the former network, on the same data.
     """
 
@@ -37,9 +37,7 @@ class GuidedProblem(Problem):
     ) -> dict[str, Tensor]:
         """Return the regularisers, and the guidance."""
         terms = super().added(outputs, batch, stage, elapsed)
-        share = 1 - elapsed / (_PART * stage.end)
-        if share <= 0:
-            return terms
+        share = 1 - elapsed / stage.end
         train, (seed, examples, _) = self.data.train, batch.key
         order = np.argsort(train.indices)
         places = order[np.searchsorted(train.indices, examples, sorter=order)]
@@ -49,10 +47,18 @@ class GuidedProblem(Problem):
             error = loss_function(self.config.loss)(wanted.output, shown.targets)
         layers = read_layers(self.config.network, outputs.layers)
         differences = [
-            (layer.counts - wanted.layers[name].counts).square().sum()
-            / wanted.layers[name].counts.square().sum().clamp(min=1)
-            for name, layer in layers.items()
+            misfit(layer.counts, wanted.layers[name].counts) for name, layer in layers.items()
         ]
         if not differences:
             return terms
         return {**terms, "guidance": _WEIGHT * share * error * torch.stack(differences).sum()}
+
+
+def misfit(counts: Tensor, wanted: Tensor) -> Tensor:
+    """Return the squared difference of spike counts at unit norms: 0 if proportional, 2 at most.
+
+    Neurons that saturate early carry most at lower rates than those of the former network.
+    """
+    norms = counts.norm().clamp(min=1) * wanted.norm().clamp(min=1)
+    difference: Tensor = 2 - 2 * (counts * wanted).sum() / norms
+    return difference

@@ -24,7 +24,7 @@ from bioae.trainers.mirror.activity import Activity, LayerActivity
 from bioae.trainers.mirror.diagnosis import Culprit, first_not_finite
 from bioae.trainers.mirror.network import NetworkMirror
 from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.calibration import FiringScale, other_settings, sparse_scale
+from bioae.trainers.training.calibration import FiringScale, Misfit, other_settings, sparse_scale
 from bioae.trainers.training.config import TrainingConfig
 from bioae.trainers.training.descent import Batch, DescentProblem, targets_of
 from bioae.trainers.training.losses import measured
@@ -131,13 +131,11 @@ class Problem(DescentProblem):
         """Return the scale with which a layer fires sparsely."""
         return sparse_scale(self.config, self._calibration(batches), layer, silent, drawn)
 
-    def calibrate(
-        self, batches: Sequence[Batch], spikes: Mapping[str, float] | None = None
-    ) -> None:
+    def calibrate(self, batches: Sequence[Batch], misfit: Misfit | None = None) -> None:
         """Scale the weights of each layer whose spikes are read, by `FiringScale.scale`."""
         scale = self._calibration(batches)
         in_order = dict.fromkeys(name for each in scale.components for name in each)
-        scale.scale(read_layers(self.config.network, in_order), spikes)
+        scale.scale(read_layers(self.config.network, in_order), misfit)
 
     def _calibration(self, batches: Sequence[Batch]) -> FiringScale:
         received = [(self.mirror.received(each.drive), each.key) for each in batches]
