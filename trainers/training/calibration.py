@@ -30,6 +30,9 @@ _POWER, _HALVINGS = 20, 6
 #: That largest power where a network has been trained.
 _NEAR = 3
 
+#: The ratio to the least misfit up to which another is as good.
+_EQUAL = 1.1
+
 #: How badly the spike counts of a layer, by its name, fit those that it should have.
 Misfit: TypeAlias = Callable[[str, Tensor], float]
 
@@ -55,7 +58,8 @@ class FiringScale:
 
         Layers that depend on each other's spikes come in the network's order.
         A layer that no factor makes fire so stays as it is. `misfit` of a layer's name and spike
-        counts (example, neuron) is minimised by a power of the square root of 2, 1/8 to 8.
+        counts (example, neuron) is made about as small as a power of the square root of 2 can, from
+        1/8 to 8.
         """
         for name in names:
             factor = self._fitting(name, misfit) if misfit else self.factor(name) or 1.0
@@ -63,9 +67,11 @@ class FiringScale:
                 weights.mul_(factor)
 
     def _fitting(self, layer: str, misfit: Misfit) -> float:
-        counts, powers = self._counts(layer), (n / 2 for n in range(-2 * _NEAR, 2 * _NEAR + 1))
-        best = min(powers, key=lambda power: (misfit(layer, counts(power)), abs(power)))
-        return float(2**best)
+        counts = self._counts(layer)
+        fits = {n / 2: misfit(layer, counts(n / 2)) for n in range(-2 * _NEAR, 2 * _NEAR + 1)}
+        # The largest that is about as good: spikes are what gradients pass through.
+        good = [power for power, each in fits.items() if each <= _EQUAL * min(fits.values())]
+        return float(2 ** max(good)) if len(good) < len(fits) else 1.0
 
     @torch.no_grad()
     def factor(self, layer: str) -> float | None:

@@ -16,7 +16,7 @@ from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.stages import Stage
 
 #: The weight of the term at first, in errors of the former network.
-_WEIGHT = 8.0
+_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
