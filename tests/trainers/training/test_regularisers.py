@@ -22,7 +22,7 @@ from bioae.trainers.training.terms import WEIGHT_SYMBOLS, RegularisersConfig, Ta
 
 STEPS, EXAMPLES = 5, 3
 TARGETED = ["beta1", "beta2", "lambda1", "lambda2"]
-#: The terms of neurons that fire or not; `silent` has tests of its own.
+#: The terms of neurons that fire or not; `silent` has separate tests.
 OTHERS = [symbol for symbol in ACTIVITY_TERMS if symbol != "silent"]
 
 
