@@ -19,6 +19,20 @@ _CUDA_SOURCES_PER_UNIT, _MOST_CUDA_UNITS = 12, 4
 _SET_UP = ("objects.cpp", "run.cpp", "main.cpp")
 _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 
+#: Brian2's program asks for its processor time in every step: a system call, a fifteenth of the time
+#: of small networks. The time that has passed is read without one.
+_CLOCK = """\
+#include <chrono>
+#include "network.h"
+namespace std {
+static clock_t bioae_clock() {
+    return chrono::duration<double>(chrono::steady_clock::now().time_since_epoch()).count()
+        * CLOCKS_PER_SEC;
+}
+}
+#define clock bioae_clock
+"""
+
 _SOURCES = re.compile(r"^SRCS = (.*)$", re.MULTILINE)
 _HELPERS = re.compile(r"^namespace \{", re.MULTILINE)
 _MACROS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
@@ -47,7 +61,7 @@ def merge_cpp_sources(folder: Path) -> list[str]:
     # First, because the code objects undefine macros that it uses.
     runtime = "".join(f'#include "{name}"\n' for name in _RUNTIME)
     last = folder / units[-1]
-    last.write_text(f"{runtime}\n{last.read_text(encoding='utf-8')}", encoding="utf-8")
+    last.write_text(f"{_CLOCK}{runtime}#undef clock\n{last.read_text(encoding='utf-8')}", encoding="utf-8")
     others = set(names) - set(code_objects) - {*_SET_UP, *_RUNTIME}
     return ["setup.cpp", *units, *sorted(others)]
 
