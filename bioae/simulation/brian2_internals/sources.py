@@ -19,8 +19,8 @@ _CUDA_SOURCES_PER_UNIT, _MOST_CUDA_UNITS = 12, 4
 _SET_UP = ("objects.cpp", "run.cpp", "main.cpp")
 _RUNTIME = ("network.cpp", "synapses_classes.cpp")
 
-#: Brian2's program asks for its processor time in every step: a system call, a fifteenth of the time
-#: of small networks. The time that has passed is read without one.
+#: Brian2's program asks for its processor time in every step: a system call, a fifteenth of the
+#: time of small networks. The time that has passed is read without one.
 _CLOCK = """\
 #include <chrono>
 #include "network.h"
@@ -61,7 +61,8 @@ def merge_cpp_sources(folder: Path) -> list[str]:
     # First, because the code objects undefine macros that it uses.
     runtime = "".join(f'#include "{name}"\n' for name in _RUNTIME)
     last = folder / units[-1]
-    last.write_text(f"{_CLOCK}{runtime}#undef clock\n{last.read_text(encoding='utf-8')}", encoding="utf-8")
+    runtime = f"{_CLOCK}{runtime}#undef clock\n"
+    last.write_text(runtime + last.read_text(encoding="utf-8"), encoding="utf-8")
     others = set(names) - set(code_objects) - {*_SET_UP, *_RUNTIME}
     return ["setup.cpp", *units, *sorted(others)]
 
