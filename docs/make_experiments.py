@@ -16,9 +16,8 @@ import marked
 sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are not installed
 
 from bioae.showing import markdown_table
-from experiments.runner.criteria import KINDS, Kind
 from experiments.runner.experiment import load
-from experiments.runner.page import FIGURES, draw_figures, page_of, plan_of
+from experiments.runner.page import FIGURES, MET, draw_figures, page_of, plan_of
 from experiments.runner.rows import Document, read_json, table_of, write_json
 from experiments.runner.verdict import Verdict, judge
 
@@ -27,11 +26,10 @@ README = DOCS.parent / "README.md"
 PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
 
-#: The headings of the criteria that are met, by kind.
-MET = ("claim", "controls", "agreement of Brian2 and PyTorch")
-
 #: Pages with a table of the verdicts.
 INDEXES = (PAGES / "index.md", README)
+
+_OUTCOME = ("source's claim", *MET.values())
 
 
 def main(*runs: str) -> None:
@@ -61,12 +59,12 @@ def filled(page: str) -> str:
 
 
 def claims() -> str:
-    """Return the table of published experiments: claims and verdicts."""
+    """Return the table of published experiments: claims and both verdicts."""
     rows = [
         (f"[{name}]({name}.md)", load(name).claim, str(rows), *_outcome(verdict))
         for name, rows, verdict in _judged()
     ]
-    return markdown_table(("experiment", "claim", "rows", "verdict", *MET), rows)
+    return markdown_table(("experiment", "our claim", "rows", *_OUTCOME), rows)
 
 
 def verdicts() -> str:
@@ -75,7 +73,7 @@ def verdicts() -> str:
         (f"[{load(name).title}](docs/experiments/{name}.md)", *_outcome(verdict))
         for name, _, verdict in _judged()
     ]
-    return markdown_table(("experiment", "verdict", *MET), rows)
+    return markdown_table(("experiment", *_OUTCOME), rows)
 
 
 def _judged() -> Iterator[tuple[str, int, Verdict]]:
@@ -87,16 +85,8 @@ def _judged() -> Iterator[tuple[str, int, Verdict]]:
 
 
 def _outcome(verdict: Verdict) -> tuple[str, ...]:
-    return verdict.outcome, *(_met(verdict, kind) for kind in KINDS)
-
-
-def _met(verdict: Verdict, kind: Kind) -> str:
-    """Return how many criteria of a kind are met."""
-    judgements = [each for each in verdict.judgements if each.criterion.kind == kind]
-    met = sum(each.holds for each in judgements)
-    waiting = sum(bool(each.missing) for each in judgements)
-    text = f"{met} of {len(judgements)}" if judgements else ""
-    return f"{text}; rows missing for {waiting}" if waiting else text
+    others = (verdict.met(kind) for kind in MET if kind != "claim")
+    return verdict.source, verdict.marks, *others
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def experiment(
     seeds
         The number of seeds per condition; that of the experiment by default.
     condition
-        Run rows of these conditions only. The verdict still needs the others.
+        Run rows of these conditions only. The verdicts still need the others.
     target
         The Brian2 target; cpp_standalone by default, numpy in the quick form.
     out
@@ -74,17 +74,17 @@ def experiment(
     resume
         Continue an interrupted run, if there is one, or share the work of one that is going on.
     status
-        Show which rows exist, and the verdict on them. Runs and writes nothing.
+        Show which rows exist, and the verdicts on them. Runs and writes nothing.
     overwrite
         Replace the rows in the folder.
     json
-        Print the verdict as one JSON object.
+        Print both verdicts as one JSON object.
 
     Returns
     -------
     int
-        The exit status: 0 the claim and all controls hold, 1 one of them does not, a network is
-        silent or rows are missing, 130 interrupted.
+        The exit status: 0 all criteria are met, 1 one of them is not, a network is silent or rows
+        are missing, 130 interrupted.
     """
     options = {"condition": condition, "rows": rows, "resume": resume, "overwrite": overwrite}
     if name == "list":
@@ -169,7 +169,7 @@ def _print_status(plan: Plan, store: Store, document: Document, *, json: bool) -
 
 
 def _print_verdict(plan: Plan, document: Document, *, json: bool, page: Path | None = None) -> int:
-    """Print the verdict, and where the page is if one was written; return the exit status."""
+    """Print both verdicts, and where the page is if one was written; return the exit status."""
     verdict = judge(plan, document)
     if json:
         print(json_format.dumps({"experiment": plan.experiment.name, **verdict.to_mapping()}))

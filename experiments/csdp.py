@@ -166,6 +166,8 @@ EXPERIMENT = Experiment(
     "their labels, and silent for digits with wrong ones, know the label of a new digit: it is "
     "that of the largest activity. Without labels, their spikes are a better code of the class "
     "than those of a network that has not learned.",
+    source_says="Ororbia says that the rule has a consistent advantage over other biologically "
+    "plausible ones in recurrent spiking networks. Here no other rule is compared.",
     conditions={
         "learned": Condition("learned from right and wrong labels", {"tags": "true"}),
         "random_tags": Condition(

@@ -138,6 +138,8 @@ EXPERIMENT = Experiment(
     claim="Twenty recurrent neurons with adaptive thresholds learn on line by e-prop to store a "
     "value and to recall it after 200 ms, with an accuracy of at least 90 % in at least four of "
     "five seeds. With shuffled learning signals they stay at or below 60 %.",
+    source_says="Bellec et al. say that e-prop approaches the performance of backpropagation "
+    "through time. Here nothing is trained by that.",
     conditions={
         "eprop": Condition("e-prop, adaptive thresholds", {}),
         "shuffled": Condition("learning signals of random classes; the read-out learns the right",

@@ -269,6 +269,11 @@ EXPERIMENT = Experiment(
     source="Hübotter, Lanillos & Tomczak (2021), [arXiv:2109.11045](https://arxiv.org/abs/2109.11045)",
     claim="Without regularisers of firing, most latent neurons of a spiking auto-encoder die or "
     "burst; with them neither happens, and reconstruction is as good as published.",
+    source_says="Hübotter et al. say that regularisers of membrane potentials and spikes avoid "
+    "the dead latent neurons, 83 % without them, and the bursting ones, and lower the error "
+    "significantly, to that of conventional auto-encoders; and that the latent layer shows the "
+    "classes, unlike that of a variational one. No criterion compares with conventional networks, "
+    "or by class: see below.",
     conditions=_MAIN | _FASTER | _STRIDE1 | _CONVENTIONAL | _SWEEPS | _ALONE | _CONTROLS,
     columns={**FIRING, **BRIAN2, **CLASSES, **NOISE, **TIME},
     run=run,
@@ -281,10 +286,12 @@ EXPERIMENT = Experiment(
         "steps": 15,
     },
     criteria=(
-        Criterion("claim", "dead without regularisers", mean("dead", "none"), ">=", 0.3, 0.0),
+        Criterion(
+            "claim", "dead without regularisers", mean("dead", "none"), ">=", 0.3, 0.0, source=True
+        ),
         Criterion(
             "claim", "bursting without regularisers, of the living",
-            mean("bursting_alive", "none"), ">=", 0.5, 0.0,
+            mean("bursting_alive", "none"), ">=", 0.5, 0.0, source=True,
         ),
         Criterion("claim", "error without regularisers", mean("error", "none"), ">=", 25.0),
         *(
@@ -300,11 +307,16 @@ EXPERIMENT = Experiment(
         Criterion(
             "claim", "dead, dense, learning rate 4e-3", mean("dead", "dense-faster"), "<=", 0.05
         ),
-        Criterion("claim", "dead, dense", mean("dead", "dense"), "<=", 0.0, 0.5),
-        Criterion("claim", "bursting, dense", mean("bursting", "dense"), "<=", 0.0, 0.5),
-        Criterion("claim", "error, dense", mean("error", "dense"), "<=", 6.75, 85.0),
-        Criterion("claim", "error, sparse", mean("error", "sparse"), "<=", 11.6, 85.0),
-        Criterion("claim", "density, sparse", mean("density", "sparse"), "<=", 0.05, 0.5),
+        *(
+            Criterion(
+                "claim", f"{column}, {name}", mean(column, name), "<=", most, quick, source=True
+            )
+            for column, name, most, quick in (
+                ("dead", "dense", 0.0, 0.5), ("bursting", "dense", 0.0, 0.5),
+                ("error", "dense", 6.75, 85.0), ("error", "sparse", 11.6, 85.0),
+                ("density", "sparse", 0.05, 0.5),
+            )
+        ),
         Criterion(
             "claim", "errors of the three settings differ", kruskal_p("error", [*SETTINGS]),
             "<=", 0.01, in_quick=False,
@@ -312,7 +324,7 @@ EXPERIMENT = Experiment(
         *(
             Criterion(
                 "claim", f"errors of {one} and {other} differ, corrected for three comparisons",
-                welch_p("error", one, other), "<=", 0.01 / 3, in_quick=False,
+                welch_p("error", one, other), "<=", 0.01 / 3, in_quick=False, source=one == "none",
             )
             for one, other in combinations(SETTINGS, 2)
         ),

@@ -183,6 +183,9 @@ EXPERIMENT = Experiment(
     claim="An encoder of 100 neurons that learns by a local rule alone gives a code from which the "
     "class is read out linearly as well as from that of an auto-encoder trained by gradients, "
     "with a twentieth of its spikes; images are reconstructed less well.",
+    source_says="Diehl & Cook say that their network, which learns by STDP and without labels, "
+    "classifies 82.9 % of the test digits with 100 excitatory neurons, and 95 % with 6,400. Here "
+    "network, training and read-out are others.",
     conditions=_conditions(),
     columns={
         "error": Column("squared error per image of a linear reconstruction"),

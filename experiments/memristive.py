@@ -151,6 +151,9 @@ EXPERIMENT = Experiment(
     source="after Merkel & Ororbia 2024, arXiv:2409.10887; the model of devices is ours",
     claim="A layer of spiking neurons whose weights are pairs of quantised conductances learns "
     "logic functions, XOR among them, by a contrastive rule; it needs a few dozen levels.",
+    source_says="Merkel & Ororbia say that a hardware implementation of the rule learns simple "
+    "logic functions in simulations. Here the behaviour of a weight is simulated, not their "
+    "circuit, and which functions they mean we have not found.",
     conditions={
         "analogue": Condition("weights that are not quantised", {"kind": "learned"}, quick=True),
         **{f"levels-{levels}": _device(levels) for levels in LEVELS},

@@ -249,6 +249,9 @@ EXPERIMENT = Experiment(
     claim="Spiking networks learn the stress of materials from their strain. For a plastic "
     "material, which needs a memory of the history, their error is at most twice that of long "
     "short-term memory.",
+    source_says="Henkes et al. say that spiking networks, for materials with a history spiking "
+    "long short-term memory, regress stress accurately, and can save memory and energy. Here "
+    "spiking long short-term memory is missing, and neither memory nor energy is measured.",
     conditions=_CONDITIONS,
     columns={
         "error": Column("normalised error: mean squared error, divided by the variance of targets"),

@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 #: A part of the claim; a control, which would expose the claim if it did not hold; or the agreement
 #: of Brian2 with the mirror.
 Kind = Literal["claim", "control", "agreement"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Numbers = NDArray[np.float64]
 
@@ -68,6 +67,8 @@ class Criterion:
 
     `quick` is the threshold of the quick form, whose networks are small, if it is another one. With
     `in_quick` false the quick form does not have it: a test between conditions needs several seeds.
+    With `source` a claim states what the source's authors say, or guards it, and is part of both
+    verdicts; without, it is a mark of ours alone.
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class Criterion:
     threshold: float
     quick: float | None = None
     in_quick: bool = True
+    source: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.quantity} {self.required}"

@@ -59,6 +59,8 @@ class Column:
 class Experiment:
     """A claim, and the rows that show whether it holds.
 
+    `source_says` is what the authors of the source say, nothing if the claim is ours; `source_part`
+    is the part of it that is tested, if it is not all.
     `run` computes a row: it takes a `Trial` and returns numbers by the names of columns, not
     necessarily all; ``spikes`` is required unless all conditions may be silent. `sizes` and `quick`
     are the sizes of both forms. `figures` are functions of the rows, and their captions the first
@@ -81,6 +83,8 @@ class Experiment:
     sizes: Mapping[str, Any]
     quick: Mapping[str, Any]
     criteria: tuple[Criterion, ...]
+    source_says: str = ""
+    source_part: str = ""
     seeds: int = 5
     quick_seeds: int = 1
     figures: Mapping[str, Callable[[Rows], Figure]] = field(default_factory=dict)
@@ -97,6 +101,8 @@ class Experiment:
             raise ValueError("the full and the quick form differ in the names of their sizes")
         if not {"claim", "control"} <= {each.kind for each in self.criteria}:
             raise ValueError("an experiment needs criteria of the claim and of a control")
+        if any(each.source for each in self.criteria) and not self.source_says:
+            raise ValueError("criteria state what authors say, and `source_says` is empty")
         if self.groups and sorted(chain(*self.groups.values())) != sorted(self.conditions):
             raise ValueError("the groups do not have each condition once")
         statistics = [each.statistic for each in self.criteria]

@@ -15,20 +15,28 @@ import inspect
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bioae.files import write_text
 from bioae.showing import markdown_table
-from experiments.runner.criteria import Estimate, Rows, values_of, welch_p
+from experiments.runner.criteria import Estimate, Kind, Rows, values_of, welch_p
 from experiments.runner.experiment import Experiment, Plan
 from experiments.runner.rows import Document, Row, table_of, write_json
 from experiments.runner.verdict import Verdict, judge, measured
 
 #: The folder of figures, next to the page.
 FIGURES = "figures"
+
+#: The headings of the numbers of criteria that are met, by kind.
+MET: Mapping[Kind, str] = {
+    "claim": "our marks", "control": "controls", "agreement": "agreement of Brian2 and PyTorch",
+}  # fmt: skip
+
+#: The section of the notes with a reason for each criterion that is missed, next to the criteria.
+MISSES = "## What misses, and why"
 
 _FIELD = re.compile(r"(?<!\{)\{([\w.-]+)\[([\w.-]+)\]:([^{}]+)\}(?!\})")
 
@@ -43,12 +51,20 @@ def page_of(experiment: Experiment, document: Document) -> str:
     plan = plan_of(experiment, document)
     table = table_of(plan, document.rows)
     verdict = judge(plan, document)
+    # What notes say is said of the full form.
+    notes = "" if plan.small else filled(experiment.notes.strip(), experiment, table)
+    sections = re.split(r"\n\n(?=## )", notes) if notes else []
+    reasons = [each for each in sections if each.startswith(MISSES)]
+    others = {name: verdict.met(kind) for kind, name in MET.items() if kind != "claim"}
+    met = "".join(f" {name[0].upper()}{name[1:]}: {each}." for name, each in others.items() if each)
     parts = [
         f"# {experiment.title}",
-        f"Claim: {experiment.claim} Source: {experiment.source}.",
-        f"**Verdict: {verdict.outcome}.**" + (" These are rows of the quick form, which is a test "
-        "of the program and shows nothing." if plan.small else ""),
+        f"**Source's claim: {verdict.source}.** {experiment.source_says}".strip(),
+        f"**Our marks: {verdict.marks}.**{met}" + (" These are rows of the quick form, which is a "
+        "test of the program and shows nothing." if plan.small else ""),
+        f"Our claim: {experiment.claim} Source: {experiment.source}.",
         _criteria(verdict),
+        *reasons,
         "## Conditions",
         *_conditions(plan, table),
         "## Results",
@@ -56,9 +72,8 @@ def page_of(experiment: Experiment, document: Document) -> str:
         *_tables(plan, table),
         *(f"![{caption}]({FIGURES}/{name})" + f"\n\n*{caption}*"
           for name, caption in _captions(experiment).items()),
+        *(each for each in sections if each not in reasons),
     ]  # fmt: skip
-    if experiment.notes and not plan.small:  # what they say is said of the full form
-        parts.append(filled(experiment.notes.strip(), experiment, table))
     return "\n\n".join([*parts, "## Run", _run(plan, document)]) + "\n"
 
 
@@ -108,7 +123,7 @@ def _captions(experiment: Experiment) -> dict[str, str]:
 def _criteria(verdict: Verdict) -> str:
     rows = [
         [
-            each.criterion.kind,
+            each.criterion.kind + (", both verdicts" if each.criterion.source else ""),
             f"{each.criterion.text} ({each.criterion.statistic.text})",
             measured(each.estimate),
             each.criterion.required.replace("<=", "≤").replace(">=", "≥"),

@@ -1,4 +1,4 @@
-"""The verdict: each statistic next to its threshold, missing rows and silent networks."""
+"""Both verdicts: each statistic next to its threshold, missing rows and silent networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioae.analysis.measures.definitions import format_value
-from experiments.runner.criteria import Criterion, Estimate, quantity_of
+from experiments.runner.criteria import Criterion, Estimate, Kind, quantity_of
 from experiments.runner.experiment import SPIKES, Key, Plan
 from experiments.runner.rows import Document, table_of
 
@@ -62,45 +62,66 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgements of all criteria, and the rows of silent networks.
+    """The judgements of all criteria of a plan, and the rows of silent networks.
 
-    `small` is the quick form, which shows nothing. `seeds` are the number of seeds and that which
-    the experiment asks for, if it is larger.
+    `seeds` are the number of seeds and that which the experiment asks for, if it is larger.
     """
 
+    plan: Plan
     judgements: tuple[Judgement, ...]
     silent: tuple[Key, ...]
-    small: bool = False
     seeds: tuple[int, int] | None = None
 
     @property
     def holds(self) -> bool:
-        """True if the claim and all controls hold, and no network is silent."""
+        """True if all criteria are met, and no network is silent."""
         return not self.silent and all(each.holds for each in self.judgements)
 
     @property
-    def outcome(self) -> str:
-        """The outcome in words: a criterion with all its rows may decide it before the others."""
-        missing = any(each.missing for each in self.judgements)
-        decided = all(each.holds for each in self.judgements if not each.missing)
-        what = "the quick form" if self.small else "the claim"
-        if missing and decided and not self.silent:
-            return "rows are missing"
-        if not self.holds:
-            return f"{what} does not hold" + (", and rows are missing" if missing else "")
+    def source(self) -> str:
+        """The verdict on the source's claim: by criteria that state it, controls and agreement.
+
+        A criterion with all its rows may decide it before the others have theirs. Neither the quick
+        form nor fewer seeds than planned test it.
+        """
+        experiment = self.plan.experiment
+        if not experiment.source_says:
+            return "none, the claim is ours"
+        judged = [e for e in self.judgements if e.criterion.source or e.criterion.kind != "claim"]
+        stated = any(each.criterion.source for each in judged)
+        missed = bool(self.silent) or any(not (each.holds or each.missing) for each in judged)
+        waiting = not missed and any(each.missing for each in judged)
+        if not stated or waiting or self.seeds or self.plan.small:
+            return "not tested"
+        part = f" ({experiment.source_part})" if experiment.source_part else ""
+        return ("does not hold" if missed else "holds") + part
+
+    @property
+    def marks(self) -> str:
+        """The verdict on our marks: how many criteria of the claim are met."""
         fewer = " ({} of {} planned seeds run)".format(*self.seeds) if self.seeds else ""
-        return f"{what} holds{fewer}"
+        return self.met("claim") + fewer
+
+    def met(self, kind: Kind) -> str:
+        """Return how many criteria of a kind are met, and for how many rows are missing."""
+        judgements = [each for each in self.judgements if each.criterion.kind == kind]
+        met = sum(each.holds for each in judgements)
+        waiting = sum(bool(each.missing) for each in judgements)
+        text = f"{met} of {len(judgements)}" if judgements else ""
+        return f"{text}; rows missing for {waiting}" if waiting else text
 
     def lines(self) -> list[str]:
-        """Return a line for each criterion, each silent network, and the outcome."""
+        """Return a line for each criterion, each silent network, and each verdict."""
         silent = [f"silent: {condition}, seed {seed}" for condition, seed in self.silent]
-        return [*map(str, self.judgements), *silent, f"Verdict: {self.outcome}."]
+        verdicts = [f"Source's claim: {self.source}.", f"Our marks: {self.marks}."]
+        return [*map(str, self.judgements), *silent, *verdicts]
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain data; undefined numbers are None."""
         criteria = [each.to_mapping() for each in self.judgements]
         silent = [list(key) for key in self.silent]
-        return {"holds": self.holds, "silent": silent, "criteria": criteria}
+        verdicts = {"source": self.source, "marks": self.marks}
+        return {"holds": self.holds, **verdicts, "silent": silent, "criteria": criteria}
 
 
 def judge(plan: Plan, document: Document) -> Verdict:
@@ -124,7 +145,7 @@ def judge(plan: Plan, document: Document) -> Verdict:
     whole = Plan(plan.experiment, plan.small)
     asked = max(len(whole.seeds_of(name)) for name in judged)
     fewer = (plan.seeds, asked) if plan.seeds and plan.seeds < asked else None
-    return Verdict(tuple(judgements), in_order, plan.small, fewer)
+    return Verdict(plan, tuple(judgements), in_order, fewer)
 
 
 def measured(estimate: Estimate) -> str:

@@ -45,7 +45,8 @@ def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
         "claim: our score: 0.875 ± 0.125 (n = 3), threshold >= 0.75: holds",
         "control: score of chance: 0.375 ± 0.125 (n = 3), threshold <= 0.5: holds",
         "claim: difference: 0.500 ± 0 (n = 3), threshold > 0.25: holds",
-        "Verdict: the claim holds.",
+        "Source's claim: none, the claim is ours.",
+        "Our marks: 2 of 2.",
         "Page: bioae-experiments/toy/toy.md",
     ]
     assert "chance, seed 2 (row 6 of 6)" in done.err
@@ -54,7 +55,7 @@ def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
     assert len(rows) == 6
     assert rows[0] == {"condition": "ours", "seed": "0", "score": "0.75", "spikes": "10"}
     page = (folder / "toy.md").read_text()
-    assert "**Verdict: the claim holds.**" in page
+    assert "**Our marks: 2 of 2.** Controls: 1 of 1.\n" in page
     assert "| 0.875 ± 0.125 (n = 3) | ≥ 0.75 | holds |" in page
     provenance = json.loads((folder / "toy.json").read_text())["rows"][0]["provenance"]
     assert {"versions", "commit", "machine", "seconds"} == set(provenance)
@@ -63,6 +64,7 @@ def test_the_whole_job(run: Run, write: Write, here: Path) -> None:
 WORSE = ('"ours": Condition("ours", {"score": 0.75})', '"ours": Condition("ours", {"score": 0.5})')
 WINNING = ('Condition("chance", {"score": 0.25})', 'Condition("chance", {"score": 0.625})')
 SILENT = ('{"score": 0.25})', '{"score": 0.25, "spikes": 0})')
+SAID = ("seeds=3", 'seeds=3, source_says="So."'), ('">=", 0.75)', '">=", 0.75, source=True)')
 UNDEFINED = ("score = trial", "score = float('nan') * trial")
 
 
@@ -76,11 +78,11 @@ UNDEFINED = ("score = trial", "score = float('nan') * trial")
     ],
 )
 def test_failures(change: tuple[str, str], line: str, run: Run, write: Write, here: Path) -> None:
-    write(change)
+    write(change, *SAID)
     done = run("toy")
     assert done.status == 1
     assert line in done.out.splitlines()
-    assert "Verdict: the claim does not hold." in done.out
+    assert "Source's claim: does not hold." in done.out
     status = run("toy", "--status")
     assert status.status == 1
     assert line in status.out.splitlines()
@@ -92,6 +94,9 @@ def test_json(run: Run, write: Write, here: Path) -> None:
     assert done.status == 1
     verdict = json.loads(done.out)
     assert (verdict["experiment"], verdict["holds"], verdict["silent"]) == ("toy", False, [])
+    assert (verdict["source"], verdict["marks"]) == (
+        "none, the claim is ours", "1 of 2 (2 of 3 planned seeds run)"
+    )  # fmt: skip
     control = verdict["criteria"][1]
     assert (control["kind"], control["n"], control["outcome"]) == ("control", 2, "misses")
     assert (control["value"], control["threshold"]) == (0.6875, 0.5)
@@ -104,7 +109,7 @@ def test_rows_of_one_condition(run: Run, write: Write, here: Path) -> None:
     assert done.status == 1
     assert "control: score of chance: 0.312 ± 0.0884 (n = 2), threshold <= 0.5: holds" in done.out
     assert "claim: our score: – (n = 0), threshold >= 0.75: rows missing: 2" in done.out
-    assert "Verdict: rows are missing." in done.out
+    assert "Our marks: 0 of 2; rows missing for 2 (2 of 3 planned seeds run)." in done.out
     before = contents(here)
     status = run("toy", "--status", "--out", "out")
     assert (status.status, status.err) == (1, "")

@@ -31,13 +31,13 @@ from experiments.runner.page import page_of
 from experiments.runner.rows import Document, identity_of, row_of, table_of
 from experiments.runner.verdict import judge
 
-CLAIM = Criterion("claim", "score", mean("score", "a"), ">=", 0.5)
+CLAIM = Criterion("claim", "score", mean("score", "a"), ">=", 0.5, source=True)
 CONTROL = Criterion("control", "chance", mean("score", "b"), "<=", 0.25, quick=0.75)
 
 
 def experiment(**changes: Any) -> Experiment:
     values: dict[str, Any] = {
-        "title": "A title", "source": "a source", "claim": "A claim.",
+        "title": "A title", "source": "a source", "claim": "A claim.", "source_says": "So.",
         "conditions": {"a": Condition("one"), "b": Condition("other", seeds=2, quick=False)},
         "columns": {"score": Column("score", "points"), "spikes": Column("spikes", shown=False)},
         "run": lambda trial: {}, "sizes": {"n": 2}, "quick": {"n": 1},
@@ -56,6 +56,7 @@ def document(plan: Plan, numbers: dict[tuple[str, int], dict[str, float]]) -> Do
     [
         ({"criteria": (CLAIM,)}, "of the claim and of a control"),
         ({"criteria": (CONTROL,)}, "of the claim and of a control"),
+        ({"source_says": ""}, "is empty"),
         ({"quick": {"m": 1}}, "names of their sizes"),
         ({"columns": {"score": Column("score")}}, "need 'spikes', which is none"),
         ({"columns": {"spikes": Column("spikes")}}, "need 'score', which is none"),
@@ -105,26 +106,32 @@ def test_conditions_have_different_columns_and_seeds() -> None:
     verdict = judge(plan, stored)
     assert [len(each.missing) for each in verdict.judgements] == [2, 1]
     assert verdict.silent == (("a", 2),)  # it says nothing about spikes
-    assert verdict.outcome == "the claim does not hold, and rows are missing"
+    assert verdict.source == "does not hold"
 
 
 @pytest.mark.parametrize(
-    ("scores", "outcome"),
+    ("scores", "source", "marks"),
     [
-        ({"a": [1, 1], "b": [0, 0]}, "rows are missing"),
-        ({"a": [1, 1], "b": [1, 1]}, "the claim does not hold, and rows are missing"),
-        ({"a": [0, 0, 0], "b": [0, 0]}, "the claim does not hold"),
-        ({"a": [1, 1, 1], "b": [0, 0]}, "the claim holds"),
+        ({"a": [1, 1], "b": [0, 0]}, "not tested", "0 of 2; rows missing for 2"),
+        ({"a": [1, 1], "b": [1, 1]}, "does not hold (half)", "0 of 2; rows missing for 2"),
+        ({"a": [0, 0, 0], "b": [0, 0]}, "does not hold (half)", "0 of 2"),
+        ({"a": [1, 1, 1], "b": [0, 0]}, "holds (half)", "1 of 2"),
     ],
 )
-def test_complete_criteria_decide_first(scores: dict[str, list[float]], outcome: str) -> None:
+def test_complete_criteria_decide_first(
+    scores: dict[str, list[float]], source: str, marks: str
+) -> None:
     numbers = {
         (name, seed): {"score": float(score), "spikes": 5}
         for name, each in scores.items()
         for seed, score in enumerate(each)
     }
-    plan = Plan(experiment())
-    assert judge(plan, document(plan, numbers)).outcome == outcome
+    ours = replace(CLAIM, text="ours", threshold=2.0, source=False)
+    plan = Plan(experiment(criteria=(CLAIM, ours, CONTROL), source_part="half"))
+    verdict = judge(plan, document(plan, numbers))
+    assert (verdict.source, verdict.marks) == (source, marks)
+    unmarked = replace(plan.experiment, criteria=(ours, CONTROL))
+    assert judge(Plan(unmarked), document(plan, numbers)).source == "not tested"
 
 
 def test_fewer_seeds_than_asked_for_are_named() -> None:
@@ -132,9 +139,9 @@ def test_fewer_seeds_than_asked_for_are_named() -> None:
     more = {("a", seed): {"score": 0.0, "spikes": 5} for seed in (1, 2)}
     plan = Plan(experiment(), seeds=1)
     stored = document(plan, numbers | more)
-    assert judge(plan, stored).outcome == "the claim holds (1 of 3 planned seeds run)"
     page = page_of(experiment(), stored)
-    assert "**Verdict: the claim holds (1 of 3 planned seeds run).**" in page
+    assert "**Source's claim: not tested.** So." in page
+    assert "**Our marks: 1 of 1 (1 of 3 planned seeds run).**" in page
     assert "`python -m experiments one --seeds 1`, 2 rows." in page
 
 

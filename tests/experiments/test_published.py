@@ -12,11 +12,13 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.runner.experiment import Plan, available, load
+from experiments.runner.page import MISSES
 from experiments.runner.rows import Document, read_json
 from experiments.runner.trial import Trial
 from experiments.runner.verdict import judge
 
 ROWS = Path(__file__).parents[2] / "docs" / "results" / "experiments"
+PUBLISHED = [name for name in available() if (ROWS / f"{name}.json").exists()]
 
 #: Values that contradict a criterion whose columns have the usual sizes, by its relation.
 _EXTREMES = (-1e6, 0.0, 0.5, 1.0, 1e6)
@@ -49,12 +51,13 @@ def candidates(document: Document, conditions: tuple[str, ...], column: str) -> 
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("name", [n for n in available() if (ROWS / f"{n}.json").exists()])
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_criterion_that_holds_can_fail(name: str) -> None:
     document = read_json(Document, ROWS / f"{name}.json")
     plan = Plan(load(name), seeds=document.seeds)
-    holding = [each for each in judge(plan, document).judgements if each.holds]
-    assert holding or any(each.missing for each in judge(plan, document).judgements)
+    judgements = judge(plan, document).judgements
+    holding = [each for each in judgements if each.holds]
+    assert holding or any(each.missing for each in judgements)
     for judgement in holding:
         statistic = judgement.criterion.statistic
         verdicts = (
@@ -68,6 +71,16 @@ def test_every_criterion_that_holds_can_fail(name: str) -> None:
             if each.criterion == judgement.criterion
         )
         assert any(failing), str(judgement.criterion)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_each_miss_has_a_reason_on_the_page(name: str) -> None:
+    document = read_json(Document, ROWS / f"{name}.json")
+    plan = Plan(load(name), seeds=document.seeds)
+    reasons = " ".join(plan.experiment.notes.partition(MISSES)[2].partition("\n## ")[0].split())
+    misses = [each.criterion.text for each in judge(plan, document).judgements if not each.holds]
+    assert [text for text in misses if f"*{text}*" not in reasons] == []
+    assert bool(reasons) == bool(misses)
 
 
 # Tables that reach training
