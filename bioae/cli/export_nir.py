@@ -12,6 +12,7 @@ def export_nir(
     out: Path,
     dt: str | None = None,
     fold_r: bool = False,
+    ignore_reset: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write a trained network as a NIR graph, for snnTorch, norse and others.
@@ -28,6 +29,9 @@ def export_nir(
     fold_r
         Multiply weights by the resistances r, which norse ignores, and write r = 1; for IF and I,
         by ``r*dt``, and write ``r = 1/dt``.
+    ignore_reset
+        Write imported neurons that are reset by subtraction as neurons of NIR, whose reset is to a
+        constant. snnTorch writes them so: the reader must set the reset again.
     overwrite
         Replace an existing file.
     """
@@ -36,5 +40,6 @@ def export_nir(
     from bioae.networks.artefact import load
 
     check_output(out, overwrite=overwrite, kind="file")
-    write_graph(to_nir(load(model), dt=dt, fold_r=fold_r), out, overwrite=overwrite)
+    graph = to_nir(load(model), dt=dt, fold_r=fold_r, ignore_reset=ignore_reset)
+    write_graph(graph, out, overwrite=overwrite)
     print(out)

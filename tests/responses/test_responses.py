@@ -13,6 +13,7 @@ from brian2 import ms
 from bioae import Network, NetworkConfig
 from bioae.equations import NeuronModel, load_neuron
 from bioae.errors import InputError, ModelError
+from bioae.exchange.nir.populations import model_of
 from bioae.responses import (
     drive_range,
     rate_curve,
@@ -114,6 +115,7 @@ def test_time_constants_have_their_closed_form_and_short_ones_are_named_once(
 ) -> None:
     for name, expected in (("lif", 0.1), ("coba", 0.005), ("srm", 3.75e-3), ("if", np.inf)):
         assert time_constant(load_neuron(name)) == pytest.approx(expected, rel=1e-5)
+    assert time_constant(model_of("LIF")) == pytest.approx(0.01, rel=1e-5)  # its input lasts a step
     network = Network.initialise(NetworkConfig.preset("strided"))
     fast = model(name="fast", parameters={"tau": "2*ms", "theta": "1"})
     for _ in range(2):

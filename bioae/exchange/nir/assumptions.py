@@ -40,14 +40,14 @@ def log_assumptions(
         f"NIR stores neither reset, time step nor encoder; here: reset {reset} ({_RESETS[reset]}), "
         f"dt {text}, encoder {encoder.model_dump()['kind']}{scale}"
     )
-    differs = reset == "zero" or abs(seconds / _SNNTORCH_DT - 1) > 1e-6
+    differs = reset != "subtract_delayed" or abs(seconds / _SNNTORCH_DT - 1) > 1e-6
     if differs and all(map(_as_of_snntorch, order.stages)):
         line += (
             ". These neurons are as snnTorch writes them: its dt is 0.1*ms, and its default reset "
             "subtract_delayed"
         )
     if reset != "zero":
-        line += ". NIR has no node for this reset: the network cannot be exported to NIR"
+        line += ". NIR has no node for this reset: an export needs ignore_reset"
     if late:
         line += (
             f". A spike takes a step from one population to the next, so that it arrives "

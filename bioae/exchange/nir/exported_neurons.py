@@ -8,8 +8,9 @@ constant. The statements decide that; values at single points only give the cons
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from bioae.equations.arrays.stepping import Stepper
 from bioae.equations.expressions import Expression
 from bioae.equations.program import INPUT, Program, Statements
 from bioae.errors import NetworkError
-from bioae.exchange.nir.graphs import NEURONS
+from bioae.exchange.nir.graphs import NEURONS, Reset
 from bioae.exchange.nir.populations import model_of
 from bioae.networks.network import Network
 from bioae.networks.placed_layer import PlacedLayer
@@ -48,14 +49,22 @@ def _no_node(placed: PlacedLayer, reason: str, hint: str | None = None) -> Netwo
     )  # fmt: skip
 
 
-def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
+def exported_neurons(
+    network: Network, placed: PlacedLayer, *, ignore_reset: bool = False
+) -> ExportedNeurons:
     """Return the neurons of a layer as the fields of a node, or raise NetworkError."""
     if placed.layer.background is not None:
         raise _no_node(placed, "it receives random background input")
     parameters = network.parameters(placed)
     schedule = network.config.schedule
-    for kind in NEURONS:
-        if placed.model.to_mapping() == _renamed(placed, kind) and schedule == "brian2":
+    for kind, reset in itertools.product(NEURONS, get_args(Reset)):
+        if placed.model.to_mapping() == _renamed(placed, kind, reset) and schedule == "brian2":
+            if reset != "zero" and placed.program.threshold is not None and not ignore_reset:
+                raise _no_node(
+                    placed, "it is reset by subtraction",
+                    "With ignore_reset (--ignore-reset) the graph is that of snnTorch, which does "
+                    f"not store the reset: the reader must set it again, here {reset}",
+                )  # fmt: skip
             fields = {n: _each(placed, values) for n, values in parameters.items()}
             return ExportedNeurons(kind, fields)
     _check(placed)
@@ -67,9 +76,9 @@ def exported_neurons(network: Network, placed: PlacedLayer) -> ExportedNeurons:
     return _measured(placed, parameters, network.config.dt_seconds)
 
 
-def _renamed(placed: PlacedLayer, kind: str) -> dict[str, Any]:
+def _renamed(placed: PlacedLayer, kind: str, reset: Reset) -> dict[str, Any]:
     """Return the fields of the model of a type of node, with the layer's parameters."""
-    model = model_of(kind)
+    model = model_of(kind, reset)
     known = model.parameters.keys() & placed.model.parameters.keys()
     return model.with_parameters({n: placed.model.parameters[n] for n in known}).to_mapping()
 

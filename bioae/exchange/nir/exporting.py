@@ -36,6 +36,7 @@ def to_nir(
     *,
     dt: str | Quantity | None = None,
     fold_r: bool = False,
+    ignore_reset: bool = False,
 ) -> Graph:
     """Convert a network to a NIR graph, whose forward Euler steps are the network's steps.
 
@@ -56,6 +57,9 @@ def to_nir(
         Whether to multiply weights by the resistances ``r``, which norse ignores, and write 1. For
         ``IF`` and ``I`` the factor is ``r*dt``, and ``1/dt`` is written: norse does not scale their
         input.
+    ignore_reset
+        Whether to write imported neurons that are reset by subtraction as NIR's, whose reset is to
+        a constant. snnTorch writes them so: the reader must set the reset again.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def to_nir(
     check_weights_alone(network.config.placed, "NIR")
     step = network.config.dt_seconds
     reader = step if dt is None else time_in_seconds(dt, where="dt")
-    graph = _Graph(network, reader / step, fold_r=fold_r)
+    graph = _Graph(network, reader / step, fold_r=fold_r, ignore_reset=ignore_reset)
     for placed in network.config.placed:
         graph.add(placed)
     return graph.finish()
@@ -82,7 +86,7 @@ def to_nir(
 class _Graph:
     """A graph that grows population by population."""
 
-    def __init__(self, network: Network, scale: float, *, fold_r: bool) -> None:
+    def __init__(self, network: Network, scale: float, *, fold_r: bool, ignore_reset: bool) -> None:
         self._network, self._scale, self._fold_r = network, scale, fold_r
         self._nir = library()
         placed = network.config.placed
@@ -92,7 +96,9 @@ class _Graph:
                     "NIR has one input of each neuron", where=f"projection {projection.name!r}",
                     expected="no `target`", found=projection.target,
                 )  # fmt: skip
-        self._neurons = {each.name: exported_neurons(network, each) for each in placed}
+        self._neurons = {
+            each.name: exported_neurons(network, each, ignore_reset=ignore_reset) for each in placed
+        }
         edges = [(_node_of(p), each.name) for each in placed for p in each.projections]
         self._back = ways_back(edges)
         self._kernels = {

@@ -60,7 +60,7 @@ def from_nir(
     reset
         ``"zero"``: to ``v_reset``, as NIR defines it. ``"subtract"``: the threshold is subtracted
         from v; ``"subtract_delayed"``: after the leak of the next step, which is snnTorch's
-        default. NIR has no node for these two, so that `to_nir` rejects such a network.
+        default. NIR has no node for these two: see `ignore_reset` of `to_nir`.
     decoder
         The decoder, a name or a table; by default ``count``, or ``max`` for neurons that never
         fire.

@@ -135,6 +135,7 @@ def test_networks_of_snntorch_fire_the_same_spikes(name: str, tmp_path: Path) ->
         (1.0, {}, True),
         (1.0, {"dt": "1*ms", "reset": "subtract_delayed"}, True),
         (1.0, {"reset": "subtract_delayed"}, False),
+        (1.0, {"reset": "subtract"}, True),
         (0.7, {}, False),
     ],
 )
@@ -151,10 +152,16 @@ def test_an_import_names_what_a_graph_does_not_store(
     for part in (network.config.dt, options.get("reset", "zero"), "constant_current (gain 1)"):
         assert part in line
     assert ("snnTorch" in line) == suggested
-    assert ("exported" in line) == ("reset" in options)
+    assert ("ignore_reset" in line) == ("reset" in options)
     if "reset" in options:
-        with refused(NetworkError, "constant", where=f"layer '{network.config.layers[0].name}'"):
+        with refused(NetworkError, "reset", where=f"layer '{network.config.layers[0].name}'"):
             to_nir(network)
+    again = to_nir(network, dt="0.1*ms", ignore_reset=True).nodes
+    (node,) = (each for each in again.values() if isinstance(each, nir.LIF))
+    before = next(each for each in graph.nodes.values() if isinstance(each, nir.LIF))
+    scale = network.config.dt_seconds / 1e-4
+    assert np.allclose(node.tau * scale, before.tau, rtol=1e-12)
+    assert np.array_equal(node.v_threshold, before.v_threshold)
 
 
 @pytest.mark.medium
