@@ -69,6 +69,9 @@ class Assessment:
     reached
         Whether a gradient reaches the weights of the first layer in which no neuron fired, or of
         the first one.
+    former, kept
+        The validation scores of the trained network with which training began, and of the stored
+        one; None if weights were drawn.
     suggestion
         The key to change, with its value.
     """
@@ -78,6 +81,8 @@ class Assessment:
     layers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     constant: bool = False
     reached: bool = False
+    former: float | None = None
+    kept: float | None = None
     suggestion: str | None = None
 
     @property
@@ -106,6 +111,8 @@ class Assessment:
         baseline, score = self.baseline, self.score
         if self.dead and not self.reached:
             return f"no neuron of {self.dead[0]} fired for any example"
+        if self.worsened:
+            return f"validation: {self.kept:.4g} after training, {self.former:.4g} before"
         if baseline is not None and score is not None and baseline.beaten_by(score):
             return None
         for name, figures in self.layers.items():
@@ -117,6 +124,14 @@ class Assessment:
         if baseline is None or score is None:
             return None
         return f"the score of {score:.4g} is no better than {baseline}"
+
+    @property
+    def worsened(self) -> bool:
+        """Whether training made a trained network worse, by a hundredth of its score or more."""
+        if self.former is None or self.kept is None or self.baseline is None:
+            return False
+        sign = 1 if self.baseline.predictor == "chance" else -1
+        return sign * (self.former - self.kept) > 0.01 * abs(self.former)
 
     def log(self) -> None:
         """Log the score to beat, layers that are silent or saturated, and an obstacle to learning.

@@ -268,6 +268,9 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
         layers=read_layers(network, {name: tally.figures() for name, tally in tallies.items()}),
         constant=bool((output == output[0]).all() and (targets != targets[0]).any()),
     )
+    if not drawn:
+        former = evaluate(problem)[f"validation_{next(iter(problem.task.scores))}"]
+        found = replace(found, former=former)
     if found.obstacle is not None:
         found = replace(found, reached=_reaches(problem, stage, batches[0], found))
     if found.faulty is None:
@@ -306,6 +309,8 @@ def assess_end(
         baseline(task, data.train, held, network.steps),
         summary[f"{split}_{next(iter(task.scores))}"],
         read_layers(network, summary["test_layers" if split == "test" else "layers"]),
+        former=start.former if start else None,
+        kept=summary[f"validation_{next(iter(task.scores))}"],
     )
     faulty, suggestion, stage = found.faulty, None, problem.stages[-1]
     silent = faulty in found.silent
@@ -321,7 +326,9 @@ def assess_end(
     elif found.obstacle is not None:
         rate = stage.settings.learning_rate
         suggestion = stage.key("learning_rate", rate * 10 if still else rate / 10)
-        if faulty is None and best_record(task, records) is records[-1]:  # it still improves
+        if found.worsened:
+            suggestion += ', or derivative = "arctan" in [training]'
+        elif faulty is None and best_record(task, records) is records[-1]:  # it still improves
             suggestion = stage.key("epochs", 4 * (stage.end - stage.start))
         if faulty is None and drawn:
             suggestion += problem.alternative
