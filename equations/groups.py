@@ -91,6 +91,11 @@ def callers_namespace() -> dict[str, Any]:
     return {**frame.f_globals, **frame.f_locals}
 
 
+def has_run(one: Any) -> bool:
+    """Return whether an object of Brian2 has run: a network has taken hold of it then."""
+    return getattr(one, "_network", None) is not None
+
+
 def _parsed(source: Any) -> Equations:
     if isinstance(source, Equations):
         return source
@@ -123,12 +128,14 @@ def _only_variable(equations: Equations, where: str) -> str:
     names: list[str] = sorted(equations.diff_eq_names)
     if len(names) == 1:
         return names[0]
-    known = sorted(equations.diff_eq_names | equations.parameter_names)
+    varying = (n for n in equations.parameter_names if "constant" not in equations[n].flags)
+    known = sorted(equations.diff_eq_names.union(varying))
     if not known:
         raise ModelError("there is no variable to which spikes could add", where=where)
     raise ModelError(
         "spikes may arrive at several variables", where=where, expected='input="NAME"',
         found=", ".join(known),
+        hint='Call NeuronModel.from_brian2(group, input="NAME", weight=...), and use the model',
     )  # fmt: skip
 
 

@@ -114,8 +114,8 @@ def evaluate(
         raise error(f"the expression {expression!r} is not a real number", where=where)
     if dimensions_of is not None and not have_same_dimensions(value, dimensions_of):
         raise error(
-            f"{expression!r} has the wrong unit", where=where, expected=unit_name(dimensions_of),
-            found=unit_name(value),
+            f"{expression!r} has the wrong unit", where=where, expected=unit,
+            found=unit_name(value), hint=f"Write {example}",
         )  # fmt: skip
     return value
 

@@ -307,7 +307,8 @@ def _drives(
     if not low > 0:
         raise ModelError(
             f"the neuron model {model.name!r} fires without input, and cannot be calibrated",
-            hint='Use its weights as they are: calibrate="none"',
+            hint="Lower its constant input, such as a bias current, or use its weights as they "
+            'are: calibrate="none"',
         )
     drives = np.geomspace(0.98 * low, high, _POINTS)
     rates = _curve(model, options, drives).to_numpy()

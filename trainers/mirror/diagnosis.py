@@ -74,7 +74,9 @@ class Culprit(NamedTuple):
     @property
     def hint(self) -> str | None:
         """The change of the model that keeps it finite; None if it is that of no function."""
-        return _HINT.get(self.function)
+        # A product or quotient of an exponential only passes on what became infinite there.
+        grown = self.function in ("*", "/") and "exp(" in str(self.expression)
+        return _HINT.get("exp" if grown else self.function)
 
 
 def first_not_finite(layers: Collection[LayerMirror], loss: Callable[[], Tensor]) -> Culprit | None:

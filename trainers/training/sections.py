@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from bioae.fields import Count, Positive, Steps, Table, Threads
+from bioae.networks.layer_base import as_texts
 from bioae.networks.tasks import LossName
 from bioae.runs.tables import AdamConfig, NumberOfEpochs, Optimiser, Rate
 from bioae.trainers.training.schedules import ConstantSchedule, Schedule
@@ -200,6 +201,11 @@ class OptimisationConfig(DescentConfig):
     grid_bits: int | None = Field(
         12, ge=1, le=20, description="trained weights are rounded to multiples of 2^-bits"
     )
+
+    @field_validator("rates", "delays", mode="before")
+    @classmethod
+    def _texts(cls, value: object) -> object:
+        return as_texts(value)
 
     @model_validator(mode="after")
     def _per_neuron_is_trained(self) -> OptimisationConfig:

@@ -52,6 +52,7 @@ _REASONS = {
     "SpatialNeuron": "a neuron of several compartments",
     "NetworkOperation": "Python code that runs in each step",
     "SpatialStateUpdater": "a neuron of several compartments",
+    **dict.fromkeys(("list", "tuple", "set", "dict"), "a collection (write *objects)"),
 }
 
 

@@ -14,7 +14,7 @@ from brian2 import (
 )
 from numpy.typing import NDArray
 
-from bioae.equations.groups import callers_namespace
+from bioae.equations.groups import callers_namespace, has_run
 from bioae.equations.quantities import time_in_seconds
 from bioae.errors import InputError
 from bioae.exchange.brian2.conversion import Conversion
@@ -89,6 +89,9 @@ def from_brian2(
     names = callers_namespace() if namespace is None else namespace
     length = time_in_seconds(str(as_text(duration)), where="duration")
     parts = _single(objects)
+    for each in parts:
+        if has_run(each):
+            raise _ran(each)
     conversion = Conversion(parts, length, names)
     network, data = conversion.converted(seed)
     return Converted(
@@ -108,15 +111,19 @@ def explain(*objects: Any, namespace: Mapping[str, Any] | None = None) -> Explai
     return Explained(tuple(Conversion(_single(objects), 1.0, names).explained()))
 
 
+def _ran(one: Any) -> InputError:
+    return InputError(
+        "it has run already: spikes under way and refractoriness cannot be read",
+        where=str(one.name), hint="Convert it before its first run",
+    )  # fmt: skip
+
+
 def _single(objects: Iterable[Any]) -> list[Any]:
     """Return objects one by one: those of a network, which has not run yet."""
     parts: list[Any] = []
     for one in objects:
         if isinstance(one, Network) and one.t_ > 0:
-            raise InputError(
-                "the network has run already", where=str(one.name), found=str(one.t),
-                hint="Convert it before its first run",
-            )  # fmt: skip
+            raise _ran(one)
         if isinstance(one, Network) and list(one.schedule) != list(SCHEDULES["brian2"].slots):
             raise InputError(
                 "the network has another order of a step", where=str(one.name),
