@@ -16,6 +16,7 @@ from bioae.analysis.comparison.samples import COLUMNS, Bootstrap, compare_sample
 from bioae.analysis.measures.statistics import neuron_statistics
 from bioae.analysis.results.arrays import check_of_neurons
 from bioae.analysis.results.layers import (
+    duration_s,
     firing_layers,
     layer_data,
     layer_names,
@@ -63,7 +64,9 @@ def compare(
     Returns
     -------
     xarray.Dataset
-        As from `compare_values`, for the layers that both results have.
+        As from `compare_values`, for the layers that both results have; or for each layer of one,
+        if the other has a single population of another name. The attribute ``note`` says so if
+        trials or presentations differ in length.
 
     Raises
     ------
@@ -74,9 +77,25 @@ def compare(
     if paired is None:
         paired = is_paired(a, b)
     layers = firing_layers if statistics is None else layer_names
-    shared = [name for name in layers(a) if name in layers(b)]
-    values = [{name: neuron_values(tree, name, statistics) for name in shared} for tree in (a, b)]
-    return compare_values(*values, paired=paired, level=level, resamples=resamples, seed=seed)
+    names = layers(a), layers(b)
+    shared = [name for name in names[0] if name in names[1]]
+    first, second = (
+        {name: neuron_values(tree, name, statistics) for name in shared or own}
+        for tree, own in zip((a, b), names, strict=True)
+    )
+    found = compare_values(
+        first, second, paired=paired, level=level, resamples=resamples, seed=seed
+    )
+    return found.assign_attrs(windows_note(a, b))
+
+
+def windows_note(a: xr.DataTree, b: xr.DataTree) -> dict[str, str]:
+    """Return a note, as an attribute, on results whose trials differ in length."""
+    lengths = [duration_s(tree) for tree in (a, b)]
+    if abs(lengths[0] / lengths[1] - 1) < 0.01:
+        return {}
+    note = "Trials or presentations last {:g} and {:g} s: intervals are cut off by short ones, so "
+    return {"note": f"{note.format(*lengths)}CV, Fano factors and sparseness differ for that too."}
 
 
 def is_paired(a: xr.DataTree, b: xr.DataTree) -> bool | None:
@@ -121,7 +140,8 @@ def compare_values(
     ----------
     a, b
         By layer, the statistics of each neuron, (neuron,), as from `neuron_values`. The layers and
-        statistics that both have are compared.
+        statistics that both have are compared; a single population, such as of a recording, with
+        each layer of the other if none has its name.
     paired
         Whether neuron n of one is neuron n of the other; by default if a layer has as many
         neurons in both.
@@ -155,20 +175,12 @@ def compare_values(
         for name, each in own.items():
             hint = 'Call neuron_values, or array.to_dataset(name="rate")'
             instance(each, f"layer {name!r}", xr.Dataset, hint=hint, error=ResultError)
+    if not a.keys() & b.keys():
+        a, b, paired = *_each_with_the_only(a, b), paired or False
     # Each comparison starts from the seed, whatever else is compared.
     bootstrap = Bootstrap(level, resamples, seed)
     layers = [name for name in a if name in b]
-    names = [
-        str(name)
-        for name in dict.fromkeys(name for layer in layers for name in a[layer].data_vars)
-        if any(name in a[layer] and name in b[layer] for layer in layers)
-    ]
-    if not names:
-        raise ResultError(
-            "the two have no layer and statistic in common to compare",
-            found=" and ".join(", ".join(map(repr, each)) for each in (a, b)),
-            hint="Name the population of a recording as the layer",
-        )
+    names = _shared(a, b)
     pairs = [_paired(layer, a[layer], b[layer], paired) for layer in layers]
     dims = ("layer", "statistic")
     table = np.full((len(COLUMNS), len(layers), len(names)), np.nan)
@@ -190,6 +202,27 @@ def compare_values(
     paired_layers = "layer", pairs, {"long_name": "neurons were compared in pairs"}
     coords = {"layer": layers, "statistic": names}
     return xr.Dataset({**effects, "paired": paired_layers}, coords)
+
+
+def _each_with_the_only(a: Values, b: Values) -> tuple[Values, Values]:
+    """Return both with a population that is the only one under the names of the other's layers."""
+    if len(a) == 1:
+        return dict.fromkeys(b, *a.values()), b
+    return (a, dict.fromkeys(a, *b.values())) if len(b) == 1 else (a, b)
+
+
+def _shared(a: Values, b: Values) -> list[str]:
+    """Return the statistics that both have of a layer."""
+    layers = [name for name in a if name in b]
+    names = dict.fromkeys(str(name) for layer in layers for name in a[layer].data_vars)
+    shared = [name for name in names if any(name in a[each] and name in b[each] for each in layers)]
+    if not shared:
+        raise ResultError(
+            "the two have no layer and statistic in common to compare",
+            found=" and ".join(", ".join(map(repr, each)) or "none" for each in (a, b)),
+            hint="Name the population of a recording as the layer",
+        )
+    return shared
 
 
 def _paired(layer: str, a: xr.Dataset, b: xr.Dataset, paired: bool | None) -> bool:

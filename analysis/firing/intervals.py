@@ -25,6 +25,9 @@ from bioae.analysis.results.spikes import blocks
 from bioae.checks import number
 from bioae.errors import ResultError
 
+#: Intervals shorter than this count as those of a burst: Harris et al. (2001), Neuron 32:141.
+BURST_MS = 6.0
+
 
 @of_layer
 def interval_histogram(
@@ -82,7 +85,11 @@ def mean_interval(
 
 @of_layer
 def burst_index(
-    tree: xr.DataTree, layer: str, *, shorter_than_ms: float, sums: IntervalSums | None = None
+    tree: xr.DataTree,
+    layer: str,
+    *,
+    shorter_than_ms: float = BURST_MS,
+    sums: IntervalSums | None = None,
 ) -> xr.DataArray:
     """Burst index: the fraction of short interspike intervals of a neuron, (neuron,).
 
@@ -95,8 +102,8 @@ def burst_index(
     Parameters
     ----------
     shorter_than_ms
-        Threshold in milliseconds, positive. There is no default, because it depends on the length
-        of a step and the refractory period.
+        Threshold in milliseconds, positive; that of `bioae.analysis.statistics` by default. Long
+        steps and refractory periods ask for another.
     """
     limit = in_steps(tree, "shorter_than_ms", shorter_than_ms)
     sums = sums_of(tree, layer, sums)

@@ -54,9 +54,6 @@ from bioae.analysis.results.outputs import targets_known, task_of
 from bioae.errors import ResultError
 from bioae.progress import Progress, counted
 
-#: Intervals shorter than this count as those of a burst: Harris et al. (2001), Neuron 32:141.
-BURST_MS = 6.0
-
 _EVERYTHING = ("example", "neuron")
 #: Numbers of a layer that are means of a measure over its neurons.
 _MEANS = {
@@ -177,7 +174,7 @@ def neuron_statistics(
         "isi_cv2": isi_cv2(tree, layer, sums=sums),
         "lv": lv(tree, layer, sums=sums),
         "lvr": lvr(tree, layer, sums=sums),
-        "burst_index": burst_index(tree, layer, shorter_than_ms=BURST_MS, sums=sums),
+        "burst_index": burst_index(tree, layer, sums=sums),
     }
     several: dict[str, Callable[[], xr.DataArray]] = {
         "fano_factor": lambda: fano_factor(tree, layer),

@@ -67,10 +67,11 @@ def panels(
         for unused in places[len(names) :]:
             unused.set_axis_off()
         axes = dict(zip(names, places, strict=False))
+    # With a gap in the last row, the lowest panels are at two heights.
+    for panel in [*axes.values()] if xlabel and len(names) % lowest else ():
+        panel.tick_params(labelbottom=True)
     for panel in [*axes.values()][-lowest:] if xlabel else ():
         panel.set_xlabel(xlabel)
-        if ax is None:
-            panel.tick_params(labelbottom=True)
     return axes
 
 

@@ -22,7 +22,7 @@ from bioae.analysis.coding.classification import confusion_matrix
 from bioae.analysis.coding.reconstruction import reconstruction_errors
 from bioae.analysis.coding.scores import scores
 from bioae.analysis.comparison.agreement import differing_spikes
-from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired
+from bioae.analysis.comparison.effects import COMPARED, compare_values, is_paired, windows_note
 from bioae.analysis.firing.rates import BURSTING_THRESHOLD
 from bioae.analysis.firing.sparseness import population_sparseness
 from bioae.analysis.measures.definitions import DEFINITIONS
@@ -235,7 +235,8 @@ def measure(
             {layer: data[list(COMPARED)] for layer, data in layers_of(trees[name]).items()}
             for name in (a, b)
         )
-        return compare_values(*values, paired=is_paired(results[a], results[b]))
+        found = compare_values(*values, paired=is_paired(results[a], results[b]))
+        return found.assign_attrs(windows_note(results[a], results[b]))
 
     def spikes(a: str, b: str) -> xr.Dataset:
         return differing_spikes(results[a], results[b])

@@ -185,7 +185,8 @@ def _effects(a: str, b: str, effects: xr.Dataset) -> Table:
     )
     caption = f"Neurons of {a} (first) against {b} (second)"
     anchors = {_heading(name): anchor(key) for name, key in _DEFINED.items()}
-    return replace(as_table(caption, rows), notes=(note,), texts=("statistic",), anchors=anchors)
+    notes = (note, *effects.attrs.values())
+    return replace(as_table(caption, rows), notes=notes, texts=("statistic",), anchors=anchors)
 
 
 def _cortex(measures: Measures, name: str) -> Table:

@@ -113,7 +113,8 @@ def _spikes(name: str, source: Any, size: int | None) -> tuple[Any, ...]:
         neuron, own = np.repeat(np.arange(len(each)), [*map(len, each)]), len(each)
         time_ms = np.concatenate([*each, np.zeros(0)])
     else:
-        found = shortened(type(source).__name__)
+        unrecorded = " with record=False" if hasattr(source, "record_variables") else ""
+        found = shortened(type(source).__name__) + unrecorded
         raise ResultError("the spikes do not fit", where=name, expected=_FORMS, found=found)
     neuron = whole_numbers(neuron, f"{name}: neurons")
     shapes = {np.shape(each) for each in (neuron, time_ms, trial) if each is not None}

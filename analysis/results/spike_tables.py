@@ -20,8 +20,12 @@ from bioae.inputs import as_path
 #: Other names of columns.
 _NAMES = {
     "unit": "neuron", "unit_id": "neuron", "cell": "neuron", "spike_time": "time", "time_s": "time",
-    "spike_time_s": "time", "example": "trial", "layer": "population",
+    "spike_time_s": "time", "time (s)": "time", "time (ms)": "time_ms", "example": "trial",
+    "layer": "population",
 }  # fmt: skip
+
+#: Mean rates below this are doubted.
+_LEAST_HZ = 0.02
 _EXPECTED = "a first line with neuron, time (in s) or time_ms, and perhaps trial and population"
 
 
@@ -65,10 +69,18 @@ def read_spikes(
         where = f"{path}, {error.where}" if error.where else str(path)
         parts = {"expected": error.expected, "found": error.found, "hint": error.hint}
         raise ResultError(error.what, where=where, **parts) from None
+    layers = tree["layers"].children.values()
     sizes = ", ".join(f"{node.sizes['neuron']} {name}" for name, node in tree["layers"].items())
     note = "; neuron 0 has none: are they numbered from 1?" if numbers["neuron"].min() == 1 else ""
+    counts = sum(node["spike_count"].sum("neuron") for node in layers)
+    silent = np.flatnonzero(np.asarray(counts) == 0)
+    number = tree.sizes["example"]
+    none = f" (without a spike: {shortened(', '.join(map(str, silent)))})" if silent.size else ""
+    rate = len(table) / (duration_s(tree) * number * sum(each.sizes["neuron"] for each in layers))
+    if rate < _LEAST_HZ:
+        note += f"; {rate:.2g} Hz: are times in ms (time_ms)?"
     tree.attrs["source"] = (
-        f"{path.name}: {len(table):,} spikes of {sizes}{note}; trials: {tree.sizes['example']}, "
+        f"{path.name}: {len(table):,} spikes of {sizes}{note}; trials: {number}{none}, "
         f"of {duration_s(tree):g} s{until}; steps: {tree.attrs['dt_ms']:g} ms"
     )
     return tree
@@ -76,6 +88,11 @@ def read_spikes(
 
 def _read(path: Path) -> pd.DataFrame:
     """Return a table with the names of its columns in lower case."""
+    if path.suffix in (".npz", ".npy"):
+        raise ResultError(
+            "arrays are no table of spikes", where=str(path), expected=_EXPECTED,
+            hint="In Python: bioae.analysis.from_monitors((neuron, time, trial), duration=...)",
+        )  # fmt: skip
     try:
         with path.open(encoding="utf-8-sig") as file:
             separator = max(",;\t", key=file.readline().count)

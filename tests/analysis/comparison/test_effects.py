@@ -215,6 +215,21 @@ def test_results_of_one_network_are_compared_in_pairs_and_others_are_not() -> No
         analysis.compare(a, smaller, paired=True)
 
 
+def test_a_single_population_is_compared_with_each_layer() -> None:
+    trains = [[0.1 * k for k in range(1, n)] for n in (3, 7, 9)]
+    cells = analysis.from_monitors({"cells": trains}, duration=1.0, dt=0.001)
+    result = analysis.example_result()
+    found, back = analysis.compare(cells, result), analysis.compare(result, cells)
+    layers = analysis.firing_layers(result)
+    assert len(layers) > 1
+    assert [*found["layer"].to_numpy()] == [*back["layer"].to_numpy()] == layers
+    assert (found["neurons_a"].sel(statistic="firing_rate") == 3).all()
+    assert not found["paired"].any()
+    np.testing.assert_array_equal(found["wasserstein"], back["wasserstein"])
+    assert "1 and 0.02 s" in found.attrs["note"]
+    assert analysis.compare(result, result).attrs == {}
+
+
 def test_any_function_of_the_neurons_can_be_compared() -> None:
     raster = np.random.default_rng(0).random((3, 9, 6)) < 0.4
     found = analysis.compare(make(raster), make(raster), statistics={"rate": analysis.firing_rate})

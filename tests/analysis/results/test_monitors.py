@@ -133,6 +133,11 @@ def test_a_table_has_any_separator_and_a_duration(tmp_path: Path) -> None:
         analysis.read_spikes(path, trials="2")  # type: ignore[arg-type]
     with refused(ResultError, found="1e+300 s"):
         analysis.from_monitors(([0], [1e300]), duration=1)
+    path.write_text("unit\tTime (ms)\ttrial\n0\t5\t0\n0\t5\t2\n")
+    tree = analysis.read_spikes(path, duration=0.01)
+    assert "trials: 3 (without a spike: 1)" in tree.attrs["source"]
+    with refused(ResultError, where=tmp_path / "a.npz", hint=re.compile("from_monitors")):
+        analysis.read_spikes(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
