@@ -53,7 +53,9 @@ _PARTS = {
     "information": ("count_information",),
     "mean pairwise correlation": ("mean_pairwise_correlation",),
     "dimensionality": ("participation_ratio",),
-    "errors of the reconstruction": ("_root",),
+    "errors of the reconstruction": (
+        "mean_absolute_error", "mean_squared_error", "sum_squared_error", "output_errors",
+    ),
 }  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,6 +130,25 @@ def _fan_out(placed: PlacedLayer) -> NDArray[np.int64]:
     """Return the number of synapses of each source neuron."""
     source = placed.layer.connections(placed.input_shape).source
     return np.bincount(source, minlength=int(np.prod(placed.input_shape)))
+
+
+def two_processes() -> float:
+    """Return how many additions two processes do in the time of one: at most 2, less if shared."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        wait([pool.submit(_additions_in, 0.1) for _ in range(4)])  # start both
+        alone = pool.submit(_additions_in, 1.0).result()
+        both = [pool.submit(_additions_in, 1.0) for _ in range(2)]
+        return sum(each.result() for each in both) / alone
+
+
+def _additions_in(seconds: float) -> int:
+    sums, weights = np.zeros(_IN_CACHE, np.float32), np.ones(_IN_CACHE, np.float32)
+    end, count = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        for _ in range(100):
+            np.add(sums, weights, out=sums)
+        count += 100
+    return count
 
 
 def _additions_per_second() -> float:

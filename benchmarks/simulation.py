@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.contenders import CASES, brian2, digits, mirror, peer, spikes_of, to_file, trained
 from benchmarks.interleaved import interleaved, summary_row
-from benchmarks.least_work import SimulationWork, simulation_work
+from benchmarks.least_work import SimulationWork, simulation_work, two_processes
 from benchmarks.peers import PEERS
 from benchmarks.stored import Table, parser, pending_tables, write_table
 from benchmarks.subprocesses import Subprocess
@@ -106,6 +106,7 @@ def _libraries(model: Path, count: int, title: str, runs: int) -> Table:
     table.notes += [
         f"fastest peer: {fastest}; Brian2 C++ on 2 workers takes {share:.3f} of its time",
         f"2 workers are {table.median('Brian2 C++, 1 worker') / ours_ms:.2f} times as fast as one",
+        f"two processes of additions in cache do {two_processes():.2f} times as many as one",
         *_bounds(simulation_work(model, count, steps=_STEPS), table.median("Brian2 C++, 1 worker")),
     ]
     return table
