@@ -47,7 +47,10 @@ def with_neuron(
         names = ", ".join(f"{placed.name} ({placed.model.name})" for placed in kept)
         message += f"; unchanged, because it never fires: {names}"
     if other.config.dt_seconds != network.config.dt_seconds:
-        message += f"; dt {other.config.dt_seconds * 1e3:g} ms, {other.config.steps} steps"
+        message += (
+            f"; dt {other.config.dt_seconds * 1e3:g} ms, as the model asks: {other.config.steps} "
+            f"steps in place of {network.config.steps}, and as much more work"
+        )
     return other, message
 
 
@@ -132,7 +135,8 @@ def print_change(results: Mapping[str, Path], baseline: Baseline | None) -> None
         effects = firing_change(old, new)
         left_out = [each for each in layer_names(old) if each not in effects["layer"].to_numpy()]
     first, *_, last = results
-    ends, columns, note = (first, last), _COLUMNS, bursting_note(float(old.attrs["dt_ms"]))
+    dt = min(float(each.attrs["dt_ms"]) for each in (old, new))
+    ends, columns, note = (first, last), _COLUMNS, bursting_note(dt)
     if note and not any(effects[f"bursting_fraction_{each}"].any() for each in ("before", "after")):
         columns = {heading: name for heading, name in columns.items() if heading != "bursting"}
         lines.append(note)

@@ -132,7 +132,7 @@ def test_a_neuron_that_needs_finer_steps(run: Run, here: Path, command: tuple[ob
     )
     (here / "fine.toml").write_text(text)
     done = run(*command, "--limit", 2, "--neuron", "fine.toml")
-    assert done.out.endswith("so that f-I curves match; dt 0.5 ms, 10 steps\n")
+    assert done.out.endswith("10 steps in place of 5, and as much more work\n")
     attributes = opened(here / "r.nc").attrs
     assert (attributes["steps"], attributes["dt_ms"]) == (10, 0.5)
 

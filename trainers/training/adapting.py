@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data, DataOptions
     from bioae.networks.artefact import NetworkLike
+    from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
     from bioae.runs import Trained
     from bioae.runs.splits import Given
@@ -37,7 +39,6 @@ _TRAINING: dict[str, Any] = {
     "learning_rate": 4e-3,
     "schedule": {"name": "cosine", "warm_up": 0.05, "final": 0.01},
     "gradient_clip": 0,
-    "select": "last",
 }
 
 #: The most examples that are held out.
@@ -56,19 +57,28 @@ _SHARP = {"name": "arctan", "alpha": 32.0}
 #: One that gradients of a steep upstroke pass by, and the part of the presentation for it.
 _STRAIGHT, _HALF = {"name": "arctan", "straight_through": 0.9}, 2
 
+_CONSTANT = {"name": "constant"}
+
 #: The updates in which a choice is tried.
 _TRIED = 16
 
 #: The factor of a higher learning rate that is tried last.
 _FASTER = 2.5
 
+#: The greatest norm of a gradient, in medians of the trial: Adam remembers one that exploded for a
+#: thousand updates.
+_CLIP = 2.0
+
 #: The ratio to the lowest error up to which another is as good.
 _EQUAL = 1.1
 
 _LOGGER = logging.getLogger("bioae")
 
+#: The keys of `[training]` that hold for the former network too, which is not trained.
+_RUN = ("batch_size", "epochs", "seed", "dtype", "device", "compile", "threads")
+
 #: The keys of `[training]` that are chosen so; with one of the first two nothing is tried.
-_CHOSEN = ("truncate", "derivative", "learning_rate")
+_CHOSEN = ("truncate", "derivative", "learning_rate", "gradient_clip")
 
 
 def adapt(
@@ -89,7 +99,8 @@ def adapt(
 
     First the weights of each layer are multiplied by the factor, from 1/8 to 8, with which its
     spike counts are most nearly proportional to those in the former network and not higher, for 32
-    examples. Then all weights are trained by gradients. Those that go back in time through a whole
+    examples. Then all weights are trained by gradients, and the parameters of thresholds that a
+    model allows to train, a value per layer. Gradients that go back in time through a whole
     presentation explode in some neurons: 16 updates are tried with the whole, a half, a quarter and
     an eighth of it, then with a narrower spike derivative and a detached reset, with a much
     narrower one, with an input variable that leaks at a fixed rate in the backward pass, and with a
@@ -109,7 +120,8 @@ def adapt(
         The number of presentations to train on. Examples are repeated if there are fewer.
     settings
         Tables of a configuration, as for `bioae.train`, such as the regularisers of the former
-        network's training. With a `derivative` or `truncate` in ``training`` nothing is tried, with
+        network's training, or ``{"training": {"trainable": []}}`` for thresholds that stay as they
+        are. With a `derivative` or `truncate` in ``training`` nothing is tried, with
         a `learning_rate` other than 0.004 no other one.
     seed
         The seed of the choice and order of examples, of random input and of noise.
@@ -159,7 +171,8 @@ def adapt(
     drawn = example_order(seed, 0, len(examples))[: -(-number // epochs) + held_out]
     given = Given(examples[np.sort(drawn)], None, {})
     own = _tables(settings or {})
-    training = {**_TRAINING, "epochs": epochs, "seed": seed, **own.pop("training", {})}
+    chosen = {"epochs": epochs, "seed": seed, "trainable": _thresholds(changed.config)}
+    training = {**_TRAINING, **chosen, **own.pop("training", {})}
     tables = {**own, "data": {"validation": held_out}, "training": training}
     shown = None if callable(progress) else progress
     make = partial(_trainer, changed, before, given, tables, shown=shown)
@@ -178,6 +191,18 @@ def _tables(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(settings)
 
 
+def _thresholds(config: NetworkConfig) -> list[str]:
+    """Return the parameters in conditions of thresholds that the neuron models allow to train."""
+    found: set[str] = set()
+    for placed in config.placed:
+        program = placed.program
+        if program.threshold is not None:
+            names = program.threshold.names
+            names = names.union(*(program.dependents.get(each, ()) for each in names))
+            found |= names & placed.model.trainable.keys()
+    return sorted(found)
+
+
 def _trainer(
     changed: Network, former: Network, given: Given, tables: dict[str, Any], stored: Path | None,
     *, shown: bool | None,
@@ -190,17 +215,18 @@ def _trainer(
     from bioae.runs import checkpoint
     from bioae.trainers.training.config import TrainingConfig
     from bioae.trainers.training.descent import reproducible
-    from bioae.trainers.training.guidance import GuidedProblem
-    from bioae.trainers.training.trainer import GradientTrainer
+    from bioae.trainers.training.guidance import Adaptation, GuidedProblem
     from bioae.trainers.training.training import assemble, with_settings
 
-    def assembled(network: Network) -> Problem:
+    def assembled(network: Network, tables: dict[str, Any]) -> Problem:
         config = TrainingConfig.from_mapping({**tables, "network": network.config})
         return assemble(config, network, given)
 
+    run = {key: each for key, each in tables["training"].items() if key in _RUN}
+    earlier = assembled(former, {"data": tables["data"], "training": run})
     own = {key: each for key, each in tables["training"].items() if key in _CHOSEN[:2]}
-    start, earlier = Network(changed.config.self_contained(), changed.weights), assembled(former)
-    problem = assembled(start)
+    start = Network(changed.config.self_contained(), changed.weights)
+    problem = assembled(start, tables)
     if stored is not None:
         start = artefact.load(stored).network
         if start.config.to_mapping() != problem.config.network.to_mapping():
@@ -217,7 +243,7 @@ def _trainer(
             chosen = {"derivative": _WIDE, **own} if own else _best(problem, start, shown)
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
-    return GradientTrainer(guided, start)
+    return Adaptation(guided, start)
 
 
 def _matched(problem: Problem, former: Problem) -> Network:
@@ -247,10 +273,12 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
     """
     from bioae.trainers.training.training import with_settings
 
-    def tried(settings: dict[str, Any]) -> float:
-        loss = _loss(with_settings(problem, start, schedule={"name": "constant"}, **settings))
-        report(next(finished))
-        return loss
+    def tried(settings: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+        loss, norm = _loss(with_settings(problem, start, schedule=_CONSTANT, **settings))
+        report(place := next(finished))
+        _LOGGER.info("%d of %d: error %.4g", place, number, loss)
+        clip = {} if problem.config.training.gradient_clip else {"gradient_clip": _CLIP * norm}
+        return loss, clip | settings
 
     steps = start.config.steps
     cuts: list[dict[str, Any]] = [
@@ -262,33 +290,40 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
     number, finished = len(cuts) + 3 + tries_rate, count(1)
     _LOGGER.info("%d settings are tried, in %d updates each", number, _TRIED)
     with counted("trying settings", number, shown, unit="settings") as report:
-        losses = [tried(each) for each in cuts]
+        whole = [tried(each) for each in cuts]
+        lowest = min(each for each, _ in whole)
         # Short cuts are biased, and few updates are noisy: the longest that is about as good.
-        place = next(n for n, each in enumerate(losses) if each <= _EQUAL * min(losses))
+        place = next(n for n, (each, _) in enumerate(whole) if each <= _EQUAL * lowest)
         others = {**cuts[place], "derivative": _NARROW}, {"derivative": _SHARP}
         straight = {"derivative": _STRAIGHT, "truncate": max(steps // _HALF, 1)}
-        exact = [(losses[place], cuts[place]), *((tried(each), each) for each in others)]
-        lowest, best = min(exact, key=lambda pair: pair[0])
+        best = min(whole[place], *map(tried, others), key=itemgetter(0))
         # Exact gradients lead further, unless they are much worse at first.
-        if _EQUAL * (passing := tried(straight)) < lowest:
-            lowest, best = passing, straight
-        faster = {**best, "learning_rate": _FASTER * rate}
-        return faster if tries_rate and _EQUAL * tried(faster) < lowest else best
+        passing = tried(straight)
+        best = passing if _EQUAL * passing[0] < best[0] else best
+        if tries_rate:
+            faster = tried({**best[1], "learning_rate": _FASTER * rate})
+            best = faster if _EQUAL * faster[0] < best[0] else best
+        return best[1]
 
 
-def _loss(problem: Problem) -> float:
-    """Return the error, summed over the second half of a few updates; infinity if it diverges."""
+def _loss(problem: Problem) -> tuple[float, float]:
+    """Return the error in the second half of a few updates, and the median norm of gradients.
+
+    The error is infinite if it diverges.
+    """
     from bioae.runs.splits import example_order
     from bioae.trainers.training.trainer import GradientTrainer
 
     trainer, stage, train = GradientTrainer(problem), problem.stages[0], problem.data.train
     seed, size = stage.settings.seed, stage.settings.batch_size
     order = np.resize(example_order(seed, 1, len(train)), _TRIED * size)
-    losses = []
+    losses, norms = [], []
     try:
         for chosen in np.split(order, _TRIED):
             batch = problem.batch(train[chosen], seed)
             losses.append(trainer.update(batch, stage)[problem.task.kind])
+            gradients = [each.grad for each in trainer.weights.values() if each.grad is not None]
+            norms.append(math.sqrt(sum(float(each.square().sum()) for each in gradients)))
     except NetworkError:
-        return math.inf
-    return sum(losses[_TRIED // 2 :])
+        return math.inf, 0.0
+    return float(np.mean(losses[_TRIED // 2 :])), float(np.median(norms))

@@ -58,6 +58,7 @@ def test_counts_are_matched_and_then_weights_are_trained(former: Network, tmp_pa
     first, *_, last = (each["validation_sum_squared_error"] for each in run.records)
     assert last < first
     assert load(run.model).network.sha256 == run.network.sha256
+    assert run.network.weights["hidden.theta"] != 1  # of the threshold, which is trained too
 
 
 @pytest.mark.medium
@@ -77,6 +78,9 @@ def test_an_interrupted_adaptation_is_resumed(former: Network, tmp_path: Path) -
         with refused(NetworkError):
             adapt(*arguments, presentations=64, settings=settings, out=out, resume=True)  # type: ignore[arg-type]
     resumed = adapt(*arguments, presentations=64, out=out, resume=True)
+    fixed = adapt(*arguments, presentations=8, settings={"training": {"trainable": []}})
+    assert "hidden.theta" in resumed.network.weights
+    assert "hidden.theta" not in fixed.network.weights
     assert resumed.network.sha256 == whole.network.sha256
 
 
@@ -94,6 +98,21 @@ def test_a_setting_that_lowers_the_error_of_deep_layers_is_chosen(
     training = tomllib.loads((out / "config.toml").read_text())["training"]
     assert training["derivative"]["alpha"] == 4
     assert all(np.isfinite(each).all() for each in run.network.weights.values())
+
+
+@pytest.mark.medium
+def test_a_start_that_no_epoch_improves_on_is_kept(
+    former: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    ruin = {"derivative": "arctan", "learning_rate": 5.0}
+    run = adapt(former.with_neuron("cuba"), former, DATA, presentations=80,
+                settings={"training": ruin})  # fmt: skip
+    first, *others = (each["validation_sum_squared_error"] for each in run.records)
+    assert others
+    assert first < min(others)
+    assert run.summary["epoch"] == 0
+    assert run.summary["validation_sum_squared_error"] == first
+    assert any("start" in each and "learning_rate = 0.5" in each for each in caplog.messages)
 
 
 def test_networks_of_other_layers_are_refused(former: Network) -> None:
