@@ -68,7 +68,7 @@ def rasters(
     example = first_example(next(iter(trees.values()))) if example is None else example
     rows = panels_of(trees, layers)
     ends = _ends(trees, rows.values())
-    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _time(trees), ax=ax)
+    axes = panels([*rows], (7.2, 1.15 + 0.6 / len(rows)), _time(trees, example), ax=ax)
     for title, panel in axes.items():
         name, layer = rows[title]
         spikes = _spikes(trees[name], layer, example)
@@ -124,7 +124,7 @@ def population_activity(
         ]
     }
     size = 7.2, (1.5 * len(names) + 1.6 * len(places)) / len(rows)
-    axes = panels([*rows], size, _time(trees), ax=ax, height_ratios=[*rows.values()])
+    axes = panels([*rows], size, _time(trees, example), ax=ax, height_ratios=[*rows.values()])
     for title, (name, layer) in places.items():
         tree, index = trees[name], [*trees].index(name)
         spikes = _spikes(tree, layer, example)
@@ -151,9 +151,11 @@ def population_activity(
     return figure_of(axes.values())
 
 
-def _time(results: Mapping[str, xr.DataTree]) -> str:
-    recorded = all(map(is_recording, results.values()))
-    return "time (ms)" if recorded else "time since the presentation started (ms)"
+def _time(results: Mapping[str, xr.DataTree], example: int) -> str:
+    number = f" {example}" if any(each.sizes["example"] > 1 for each in results.values()) else ""
+    if all(map(is_recording, results.values())):
+        return f"time in trial{number} (ms)" if number else "time (ms)"
+    return f"time since the start of the presentation{number} (ms)"
 
 
 def _delay(tree: xr.DataTree, layer: str) -> float:
