@@ -155,7 +155,8 @@ def _time(results: Mapping[str, xr.DataTree], example: int) -> str:
     number = f" {example}" if any(each.sizes["example"] > 1 for each in results.values()) else ""
     if all(map(is_recording, results.values())):
         return f"time in trial{number} (ms)" if number else "time (ms)"
-    return f"time since the start of the presentation{number} (ms)"
+    what = f"presentation{number}" if number else "the presentation"
+    return f"time since the start of {what} (ms)"
 
 
 def _delay(tree: xr.DataTree, layer: str) -> float:

@@ -125,6 +125,7 @@ def head(
     if not values:
         axes.set_title(title)
         return
+    alone = len(values) == 1 and values[0][0] == 0  # its line would look like that of a fit
     keys = [
         Line2D([], [], **(marker_of(index) if marks else line_of(index) | {"linewidth": 1.5}))
         for index, _ in values
@@ -134,9 +135,11 @@ def head(
     columns = min(len(values), max(1, _letters(width, "legend.fontsize") // longest))
     note = Legend(
         axes, keys, texts, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1),
-        borderaxespad=0.2, borderpad=0, frameon=False, handlelength=1 if marks else 2,
-        columnspacing=1, labelspacing=0.2,
+        borderaxespad=0.2, borderpad=0, frameon=False, columnspacing=1, labelspacing=0.2,
+        handlelength=0 if alone else 1 if marks else 2, handletextpad=0 if alone else None,
     )  # fmt: skip
+    for key in note.get_lines() if alone else ():
+        key.set_visible(False)
     axes.add_artist(note)
     rows, line = -(-len(values) // columns), 1.4 * _points("legend.fontsize")
     axes.set_title(title, pad=line * rows + 4)
