@@ -10,7 +10,7 @@ neuron that takes at most two minutes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -41,6 +41,9 @@ def main() -> None:
     )
     arguments.add_argument("--digits", type=int, default=200, help="number of test digits")
     arguments.add_argument("--neurons", nargs="*", default=_spiking(), help="neuron models")
+    arguments.add_argument(
+        "--trainable", nargs="*", default=[], help="neuron parameters to train, all of them"
+    )
     options = arguments.parse_args()
     torch.set_num_threads(1)
     network = load(options.model).network
@@ -51,7 +54,8 @@ def main() -> None:
     for name in options.neurons:
         part = network.with_neuron(name).config.dt_seconds / network.config.dt_seconds
         numbers = (max(round(each * part), 1) for each in options.presentations)
-        keys += [{**head, "neuron": name, "presentations": number} for number in numbers]
+        which = {"trainable": options.trainable} if options.trainable else {}
+        keys += [{**head, "neuron": name, "presentations": n, **which} for n in numbers]
     for key in stored.pending(keys, resume=options.resume):
         if key["neuron"] == _UNCHANGED:
             stored.add({**key, **_measured(network, options.digits)})
@@ -70,8 +74,11 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a row per neuron: the error after the swap, and after its adaptation."""
     chosen: dict[str, Mapping[str, Any]] = {}
     for row in sorted(rows, key=lambda row: row["presentations"]):
-        if row["neuron"] not in chosen or row["seconds"] <= _TIME:
-            chosen[row["neuron"]] = row
+        name = row["neuron"]
+        if names := row.get("trainable"):
+            name += f", {', '.join(names)} trained"
+        if name not in chosen or row["seconds"] <= _TIME:
+            chosen[name] = row
     source = chosen.pop(_UNCHANGED)
     heads = "dt in ms | error, calibrated | adapted | of the original's | latent rate in Hz"
     lines = [
@@ -79,10 +86,10 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
         "| --- |" + " ---: |" * 8,
         f"| unchanged | {source['dt_ms']:g} | {source['error']:.2f} | | | {_latent(source)} | | |",
     ]
-    for _, row in sorted(chosen.items()):
+    for name, row in sorted(chosen.items()):
         part = f"{row['error'] / source['error']:.2f} times"
         lines.append(
-            f"| {row['neuron']} | {row['dt_ms']:g} | {row['calibrated']:.2f} "
+            f"| {name} | {row['dt_ms']:g} | {row['calibrated']:.2f} "
             f"| {row['error']:.2f} | {part} | {_latent(row)} | {row['presentations']:,} "
             f"| {row['seconds']:.0f} |"
         )
@@ -94,13 +101,19 @@ def _latent(row: Mapping[str, Any]) -> str:
 
 
 def _swapped(
-    network: Network, neuron: str, presentations: int, digits: int, **_: Any
+    network: Network,
+    neuron: str,
+    presentations: int,
+    digits: int,
+    trainable: Sequence[str] = (),
+    **_: Any,
 ) -> dict[str, Any]:
     """Return the measures of a network with another neuron, and the time of its adaptation."""
     changed = network.with_neuron(neuron)
     calibrated = _measured(changed, digits)["error"]
     started = time.process_time()
-    run = adapt(changed, network, presentations=presentations, progress=False)
+    settings = {"training": {"trainable": trainable}} if trainable else {}
+    run = adapt(changed, network, presentations=presentations, settings=settings, progress=False)
     seconds = time.process_time() - started
     return {
         "calibrated": calibrated,
