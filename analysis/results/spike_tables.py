@@ -77,7 +77,7 @@ def read_spikes(
     number = tree.sizes["example"]
     none = f" (without a spike: {shortened(', '.join(map(str, silent)))})" if silent.size else ""
     rate = len(table) / (duration_s(tree) * number * sum(each.sizes["neuron"] for each in layers))
-    if rate < _LEAST_HZ:
+    if "time" in table and rate < _LEAST_HZ:
         note += f"; {rate:.2g} Hz: are times in ms (time_ms)?"
     tree.attrs["source"] = (
         f"{path.name}: {len(table):,} spikes of {sizes}{note}; trials: {number}{none}, "

@@ -109,10 +109,10 @@ class Assessment:
     def obstacle(self) -> str | None:
         """The reason for which a network may not learn, or has not, if there is one."""
         baseline, score = self.baseline, self.score
-        if self.dead and not self.reached:
-            return f"no neuron of {self.dead[0]} fired for any example"
         if self.worsened:
             return f"validation: {self.kept:.4g} after training, {self.former:.4g} before"
+        if self.dead and not self.reached:
+            return f"no neuron of {self.dead[0]} fired for any example"
         if baseline is not None and score is not None and baseline.beaten_by(score):
             return None
         for name, figures in self.layers.items():

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from bioae.datasets import Data, DataOptions
     from bioae.networks.artefact import NetworkLike
-    from bioae.networks.config import NetworkConfig
     from bioae.networks.network import Network
     from bioae.runs import Trained
     from bioae.runs.splits import Given
@@ -78,7 +77,7 @@ _LOGGER = logging.getLogger("bioae")
 _RUN = ("batch_size", "epochs", "seed", "dtype", "device", "compile", "threads")
 
 #: The keys of `[training]` that are chosen so; with one of the first two nothing is tried.
-_CHOSEN = ("truncate", "derivative", "learning_rate", "gradient_clip")
+_CHOSEN = ("truncate", "derivative", "learning_rate", "gradient_clip", "trainable")
 
 
 def adapt(
@@ -99,13 +98,15 @@ def adapt(
 
     First the weights of each layer are multiplied by the factor, from 1/8 to 8, with which its
     spike counts are most nearly proportional to those in the former network and not higher, for 32
-    examples. Then all weights are trained by gradients, and the parameters of thresholds that a
-    model allows to train, a value per layer. Gradients that go back in time through a whole
-    presentation explode in some neurons: 16 updates are tried with the whole, a half, a quarter and
-    an eighth of it, then with a narrower spike derivative and a detached reset, with a much
-    narrower one, with an input variable that leaks at a fixed rate in the backward pass, and with a
-    higher learning rate. Those with the lowest error are used. A term that fades out during the
-    training draws the spike counts of each layer to multiples of those of the former network.
+    examples. Then all weights are trained by gradients. Gradients that go back in time through a
+    whole presentation explode in some neurons: 16 updates are tried with the whole, a half, a
+    quarter and an eighth of it, then with a narrower spike derivative and a detached reset, with a
+    much narrower one, with an input variable that leaks at a fixed rate in the backward pass, with
+    a higher learning rate, and with trained parameters of thresholds, a value per layer. Those with
+    the lowest error are used, and gradients clipped at twice the median norm of their updates. A
+    term that fades out during the training draws the spike counts of each layer to multiples of
+    those of the former network. The best epoch by validation is kept, or the start if none is
+    better.
 
     Parameters
     ----------
@@ -121,8 +122,8 @@ def adapt(
     settings
         Tables of a configuration, as for `bioae.train`, such as the regularisers of the former
         network's training, or ``{"training": {"trainable": []}}`` for thresholds that stay as they
-        are. With a `derivative` or `truncate` in ``training`` nothing is tried, with
-        a `learning_rate` other than 0.004 no other one.
+        are. With a `derivative` or `truncate` in ``training`` nothing is tried, with a
+        `learning_rate` other than 0.004 no other one.
     seed
         The seed of the choice and order of examples, of random input and of noise.
     out, resume, overwrite, progress
@@ -171,11 +172,12 @@ def adapt(
     drawn = example_order(seed, 0, len(examples))[: -(-number // epochs) + held_out]
     given = Given(examples[np.sort(drawn)], None, {})
     own = _tables(settings or {})
-    chosen = {"epochs": epochs, "seed": seed, "trainable": _thresholds(changed.config)}
-    training = {**_TRAINING, **chosen, **own.pop("training", {})}
-    tables = {**own, "data": {"validation": held_out}, "training": training}
+    asked = own.pop("training", {})
+    chosen = {"epochs": epochs, "seed": seed}
+    tables = {**own, "data": {"validation": held_out}, "training": _TRAINING | chosen | asked}
     shown = None if callable(progress) else progress
-    make = partial(_trainer, changed, before, given, tables, shown=shown)
+    fixed = {key: each for key, each in asked.items() if key in _CHOSEN}
+    make = partial(_trainer, changed, before, given, tables, shown=shown, own=fixed)
     return run(make, out, resume=resume, overwrite=overwrite, progress=progress)
 
 
@@ -191,21 +193,33 @@ def _tables(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(settings)
 
 
-def _thresholds(config: NetworkConfig) -> list[str]:
-    """Return the parameters in conditions of thresholds that the neuron models allow to train."""
+def _thresholds(network: Network) -> list[str]:
+    """Return the parameters in conditions of thresholds that the neuron models allow to train.
+
+    Those with a value that was set outside the bounds of `[trainable]` are left as they are.
+    """
+    from bioae.equations.declarations import trained_bounds
+
     found: set[str] = set()
-    for placed in config.placed:
-        program = placed.program
+    outside: set[str] = set()
+    for placed in network.config.placed:
+        program, values = placed.program, network.parameters(placed)
         if program.threshold is not None:
             names = program.threshold.names
             names = names.union(*(program.dependents.get(each, ()) for each in names))
-            found |= names & placed.model.trainable.keys()
-    return sorted(found)
+            for name in names & placed.model.trainable.keys():
+                low, high = trained_bounds(placed.model, name)
+                found.add(name)
+                if not ((low <= values[name]) & (values[name] <= high)).all():
+                    outside.add(name)
+    if outside:
+        _LOGGER.info("not trained, as set out of bounds: %s", ", ".join(sorted(outside)))
+    return sorted(found - outside)
 
 
 def _trainer(
     changed: Network, former: Network, given: Given, tables: dict[str, Any], stored: Path | None,
-    *, shown: bool | None,
+    *, shown: bool | None, own: dict[str, Any],
 ) -> GradientTrainer:  # fmt: skip
     """Return the trainer, whose start is the network with matched spike counts."""
     import torch
@@ -224,7 +238,6 @@ def _trainer(
 
     run = {key: each for key, each in tables["training"].items() if key in _RUN}
     earlier = assembled(former, {"data": tables["data"], "training": run})
-    own = {key: each for key, each in tables["training"].items() if key in _CHOSEN[:2]}
     start = Network(changed.config.self_contained(), changed.weights)
     problem = assembled(start, tables)
     if stored is not None:
@@ -240,7 +253,12 @@ def _trainer(
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
             start = _matched(problem, earlier)
-            chosen = {"derivative": _WIDE, **own} if own else _best(problem, start, shown)
+            # Layers with settings of their own may train other parameters, or none.
+            theirs = {"layers", "trainable"} & tables["training"].keys()
+            thresholds = [] if theirs else _thresholds(changed)
+            tried = not own.keys() & set(_CHOSEN[:2])
+            best = partial(_best, problem, start, thresholds, shown)
+            chosen = (best() if tried else {"derivative": _WIDE}) | own
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
     return Adaptation(guided, start)
@@ -266,7 +284,9 @@ def _matched(problem: Problem, former: Problem) -> Network:
     return problem.mirror.to_network()
 
 
-def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any]:
+def _best(
+    problem: Problem, start: Network, thresholds: list[str], shown: bool | None
+) -> dict[str, Any]:
     """Return the settings with which a few updates lower the loss most.
 
     Gradients that explode or vanish do not lower it.
@@ -277,8 +297,7 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
         loss, norm = _loss(with_settings(problem, start, schedule=_CONSTANT, **settings))
         report(place := next(finished))
         _LOGGER.info("%d of %d: error %.4g", place, number, loss)
-        clip = {} if problem.config.training.gradient_clip else {"gradient_clip": _CLIP * norm}
-        return loss, clip | settings
+        return loss, {"gradient_clip": _CLIP * norm, **settings}
 
     steps = start.config.steps
     cuts: list[dict[str, Any]] = [
@@ -287,7 +306,7 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
     ]
     rate = problem.config.training.learning_rate
     tries_rate = rate == _TRAINING["learning_rate"]
-    number, finished = len(cuts) + 3 + tries_rate, count(1)
+    number, finished = len(cuts) + 3 + tries_rate + bool(thresholds), count(1)
     _LOGGER.info("%d settings are tried, in %d updates each", number, _TRIED)
     with counted("trying settings", number, shown, unit="settings") as report:
         whole = [tried(each) for each in cuts]
@@ -303,6 +322,8 @@ def _best(problem: Problem, start: Network, shown: bool | None) -> dict[str, Any
         if tries_rate:
             faster = tried({**best[1], "learning_rate": _FASTER * rate})
             best = faster if _EQUAL * faster[0] < best[0] else best
+        if thresholds:
+            best = min(best, tried({**best[1], "trainable": thresholds}), key=itemgetter(0))
         return best[1]
 
 

@@ -189,9 +189,8 @@ class DescentProblem(ABC):
     def save(self, out: Path, result: Any, summary: Mapping[str, Any]) -> None:
         """Write the trained network into the folder of a run."""
 
-    @property
-    def alternative(self) -> str:
-        """The end of a suggestion for drawn weights: other settings, if there are any."""
+    def alternative(self, *, drawn: bool) -> str:
+        """Return the end of a suggestion: other settings for drawn or trained weights, if any."""
         return ""
 
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
@@ -268,9 +267,6 @@ def assess_start(problem: DescentProblem, stage: Stage, *, drawn: bool) -> Asses
         layers=read_layers(network, {name: tally.figures() for name, tally in tallies.items()}),
         constant=bool((output == output[0]).all() and (targets != targets[0]).any()),
     )
-    if not drawn:
-        former = evaluate(problem)[f"validation_{next(iter(problem.task.scores))}"]
-        found = replace(found, former=former)
     if found.obstacle is not None:
         found = replace(found, reached=_reaches(problem, stage, batches[0], found))
     if found.faulty is None:
@@ -300,23 +296,30 @@ def _reaches(problem: DescentProblem, stage: Stage, batch: Batch, found: Assessm
 
 def assess_end(
     problem: DescentProblem, start: Assessment | None, records: Sequence[Mapping[str, Any]],
-    summary: Mapping[str, Any], *, drawn: bool,
+    summary: Mapping[str, Any], former: Mapping[str, Any] | None,
 ) -> Assessment:  # fmt: skip
-    """Return the assessment of a trained network by its metrics."""
+    """Return the assessment of a trained network by its metrics, and those of its start.
+
+    Without the latter its weights were drawn.
+    """
     data, task, network = problem.data, problem.task, problem.config.network
+    score = f"validation_{next(iter(task.scores))}"
     split, held = ("test", data.test) if data.test is not None else ("validation", data.validation)
     found = Assessment(
         baseline(task, data.train, held, network.steps),
         summary[f"{split}_{next(iter(task.scores))}"],
         read_layers(network, summary["test_layers" if split == "test" else "layers"]),
-        former=start.former if start else None,
-        kept=summary[f"validation_{next(iter(task.scores))}"],
+        former=None if former is None else former[score],
+        kept=summary[score],
     )
     faulty, suggestion, stage = found.faulty, None, problem.stages[-1]
     silent = faulty in found.silent
     before, after = (records[place].get("loss", 0.0) for place in (0, -1))
     still = len(records) > 1 and abs(after - before) <= _STILL * abs(before)
-    if start and start.suggestion and (start.faulty, faulty in start.silent) == (faulty, silent):
+    if found.worsened:
+        suggestion = stage.key("learning_rate", stage.settings.learning_rate / 10)
+        suggestion += problem.alternative(drawn=False)
+    elif start and start.suggestion and (start.faulty, faulty in start.silent) == (faulty, silent):
         suggestion = start.suggestion
     elif faulty and silent and (waking := problem.waking(faulty)):
         suggestion = waking
@@ -326,12 +329,10 @@ def assess_end(
     elif found.obstacle is not None:
         rate = stage.settings.learning_rate
         suggestion = stage.key("learning_rate", rate * 10 if still else rate / 10)
-        if found.worsened:
-            suggestion += ', or derivative = "arctan" in [training]'
-        elif faulty is None and best_record(task, records) is records[-1]:  # it still improves
+        if faulty is None and best_record(task, records) is records[-1]:  # it still improves
             suggestion = stage.key("epochs", 4 * (stage.end - stage.start))
-        if faulty is None and drawn:
-            suggestion += problem.alternative
+        if faulty is None and former is None:
+            suggestion += problem.alternative(drawn=True)
     return replace(found, suggestion=suggestion)
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bioae.networks.network import Network
-from bioae.runs.assessment import read_layers, warn
+from bioae.runs.assessment import read_layers
 from bioae.trainers.mirror.activity import Activity
-from bioae.trainers.training.averaging import in_place_of
-from bioae.trainers.training.descent import Batch, best_record, evaluate
+from bioae.trainers.training.descent import Batch
 from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.stages import Stage
@@ -64,24 +61,7 @@ class Adaptation(GradientTrainer):
     Gradients of some neurons are noise, and the matched start of a changed network is then better.
     """
 
-    def __init__(self, problem: Problem, start: Network) -> None:
-        super().__init__(problem, start)
-        self._first = {name: each.detach().clone() for name, each in self.weights.items()}
-
-    def finish(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """Let the network have the best weights, and test it."""
-        if self._settings.select == "best":
-            with in_place_of(self.weights.values(), self._first.values()):
-                held_out = evaluate(self.problem)
-            first = {"epoch": 0, "presentations": 0, **held_out}
-            if best_record(self.problem.task, [first, *self.records]) is first:
-                self.records.insert(0, first)
-                self.best = self._first
-                warn(
-                    "no epoch of the adaptation is better than its start by validation: it is kept",
-                    f"learning_rate = {self._settings.learning_rate / 10:g} in [training]",
-                )
-        return super().finish()
+    keeps_start = True
 
 
 def misfit(counts: Tensor, wanted: Tensor) -> Tensor:
@@ -91,4 +71,4 @@ def misfit(counts: Tensor, wanted: Tensor) -> Tensor:
     """
     norms = counts.norm().clamp(min=1) * wanted.norm().clamp(min=1)
     difference: Tensor = 2 - 2 * (counts * wanted).sum() / norms
-    return difference
+    return difference.clamp(min=0)

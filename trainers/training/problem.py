@@ -122,10 +122,12 @@ class Problem(DescentProblem):
         exact = self.config.training.derivative_of(layer).name == "exact"
         return "silent = 0.05 in [regularisers]" if exact and unset else None
 
-    @property
-    def alternative(self) -> str:
-        """Other settings for drawn weights."""
-        return other_settings(self.config)
+    def alternative(self, *, drawn: bool) -> str:
+        """Return other settings for drawn or trained weights."""
+        if drawn:
+            return other_settings(self.config)
+        membrane = self.config.training.derivative.name == "membrane"
+        return ', or derivative = "arctan" in [training]' if membrane else ""
 
     def advice(self, layer: str, batches: Sequence[Batch], silent: bool, drawn: bool) -> str | None:
         """Return the scale with which a layer fires sparsely."""

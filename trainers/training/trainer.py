@@ -69,6 +69,8 @@ class GradientTrainer(Trainer):
     """
 
     kind: ClassVar[str] = "gradients"
+    #: Whether the start is kept if no epoch is better by validation.
+    keeps_start: ClassVar[bool] = False
     at: Position
 
     def __init__(self, problem: DescentProblem, start: Network | None = None) -> None:
@@ -88,6 +90,9 @@ class GradientTrainer(Trainer):
             )
         self.best: dict[str, Tensor] = {}
         self._settings, self._start = settings, start
+        self._first: dict[str, Tensor] = {}
+        if start is not None:
+            self._first = {name: each.detach().clone() for name, each in self.weights.items()}
         self._losses: deque[float] = deque(maxlen=_COMPARED)
 
     # The state
@@ -334,16 +339,24 @@ class GradientTrainer(Trainer):
     @torch.no_grad()
     def finish(self) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Let the network have the selected weights, and test it."""
-        for name, value in (self.best or self._evaluated()).items():
+        selected, kept, former, test = self._selected(), self.best or self._evaluated(), None, {}
+        if self._first:
+            with in_place_of(self.weights.values(), self._first.values()):
+                former = {"epoch": 0, "presentations": 0, **evaluate(self.problem)}
+            better = best_record(self.problem.task, [selected, former]) is former
+            if better and self.keeps_start and self._settings.select == "best":
+                selected, kept = former, self._first
+                rate = self._settings.learning_rate / 10
+                warn("no epoch is better than the start by validation, which is kept",
+                     f"learning_rate = {rate:g} in [training]")  # fmt: skip
+        for name, value in kept.items():
             self.weights[name].copy_(value)
-        selected, test = self._selected(), {}
         if self.data.test is not None:
             test = evaluate(self.problem, "test")
             self._check_scores(test, "test")
             test["test_seen"] = self.data.test.split == BOTH
         summary = {**selected, **test}
-        drawn = self._start is None
-        self.end = assess_end(self.problem, self.start, self.records, summary, drawn=drawn)
+        self.end = assess_end(self.problem, self.start, self.records, summary, former)
         self.end.log()
         return self.problem.result(summary), summary, {"epoch": selected["epoch"], **test}
 

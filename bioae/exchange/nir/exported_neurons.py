@@ -63,7 +63,7 @@ def exported_neurons(
                 raise _no_node(
                     placed, "it is reset by subtraction",
                     "With ignore_reset (--ignore-reset) the graph is that of snnTorch, which does "
-                    f"not store the reset: the reader must set it again, here {reset}",
+                    f"not store the reset: the reader must set that of {placed.model.name} again",
                 )  # fmt: skip
             fields = {n: _each(placed, values) for n, values in parameters.items()}
             return ExportedNeurons(kind, fields)

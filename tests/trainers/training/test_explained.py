@@ -55,16 +55,16 @@ def test_suggestions_at_the_end(
     records = [{"validation_sum_squared_error": each, "loss": each} for each in errors]
     layers = {name: {fault: 0.9} for name, fault in faults.items()}
     summary = {**records[-1], "test_sum_squared_error": 100 * errors[-1], "test_layers": layers}
-    assert assess_end(problem, START, records, summary, drawn=True).suggestion == expected
+    assert assess_end(problem, START, records, summary, None).suggestion == expected
 
 
 @pytest.mark.parametrize(("former", "warned"), [(1.0, True), (3.0, False)])
 def test_a_network_that_training_made_worse_is_an_obstacle(former: float, warned: bool) -> None:
-    problem = small_run.problem(small_run.config())
+    problem = small_run.problem(small_run.config(derivative="membrane", trainable=[]))
     record = {"validation_sum_squared_error": 2.0, "loss": 2.0}
     summary = {**record, "test_sum_squared_error": 2.0, "test_layers": {}}
-    start = Assessment(None, former=former)
-    end = assess_end(problem, start, [record], summary, drawn=False)
+    before = {"validation_sum_squared_error": former}
+    end = assess_end(problem, None, [record], summary, before)
     assert end.worsened is warned
     assert (end.obstacle is not None) is warned
     expected = 'learning_rate = 5e-05 in [training], or derivative = "arctan" in [training]'
