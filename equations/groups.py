@@ -92,8 +92,13 @@ def callers_namespace() -> dict[str, Any]:
 
 
 def has_run(one: Any) -> bool:
-    """Return whether an object of Brian2 has run: a network has taken hold of it then."""
-    return getattr(one, "_network", None) is not None
+    """Return whether an object of Brian2 has run: a network has it, and its time is not 0."""
+    if getattr(one, "_network", None) is None:
+        return False
+    try:
+        return bool(one.clock.t_[:] > 0)
+    except NotImplementedError:  # in standalone mode times cannot be read
+        return True
 
 
 def _parsed(source: Any) -> Equations:

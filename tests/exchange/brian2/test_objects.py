@@ -71,6 +71,7 @@ def test_spikes_are_those_of_the_script() -> None:
     converted = bioae.from_brian2(network, duration=90 * ms)
     assert dict(converted.rows)["source"].startswith("input")
     assert float(network.t) == 0
+    network.store()
     network.run(90 * ms, namespace={})
     for target in ("numpy", "torch"):
         result = bioae.simulate(converted.network, converted.data, target, progress=False)
@@ -87,6 +88,9 @@ def test_spikes_are_those_of_the_script() -> None:
     for objects in ([network], network.objects):
         with refused(InputError, "run already"):
             bioae.from_brian2(*objects, duration=90 * ms)
+    network.restore()
+    again = bioae.from_brian2(*network.objects, duration=90 * ms)
+    assert dict(again.rows).keys() == dict(converted.rows).keys()
 
 
 @pytest.mark.medium
