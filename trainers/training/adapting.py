@@ -68,6 +68,9 @@ _FASTER = 2.5
 #: thousand updates.
 _CLIP = 2.0
 
+#: The ratio by which trained thresholds must lower the error.
+_CLEARLY = 1.05
+
 #: The ratio to the lowest error up to which another is as good.
 _EQUAL = 1.1
 
@@ -323,7 +326,8 @@ def _best(
             faster = tried({**best[1], "learning_rate": _FASTER * rate})
             best = faster if _EQUAL * faster[0] < best[0] else best
         if thresholds:
-            best = min(best, tried({**best[1], "trainable": thresholds}), key=itemgetter(0))
+            trained = tried({**best[1], "trainable": thresholds})
+            best = trained if _CLEARLY * trained[0] < best[0] else best
         return best[1]
 
 
