@@ -127,7 +127,7 @@ class Assessment:
 
     @property
     def worsened(self) -> bool:
-        """Whether training made a trained network worse, by a hundredth of its score or more."""
+        """True if training made a trained network worse, by a hundredth of its score or more."""
         if self.former is None or self.kept is None or self.baseline is None:
             return False
         sign = 1 if self.baseline.predictor == "chance" else -1

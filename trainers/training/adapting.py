@@ -232,7 +232,8 @@ def _trainer(
     from bioae.runs import checkpoint
     from bioae.trainers.training.config import TrainingConfig
     from bioae.trainers.training.descent import reproducible
-    from bioae.trainers.training.guidance import Adaptation, GuidedProblem
+    from bioae.trainers.training.guidance import GuidedProblem
+    from bioae.trainers.training.trainer import GradientTrainer
     from bioae.trainers.training.training import assemble, with_settings
 
     def assembled(network: Network, tables: dict[str, Any]) -> Problem:
@@ -264,7 +265,8 @@ def _trainer(
             chosen = (best() if tried else {"derivative": _WIDE}) | own
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
-    return Adaptation(guided, start)
+    # Gradients of some neurons are noise, and the matched start is then better.
+    return GradientTrainer(guided, start, keeps_start=True)
 
 
 def _matched(problem: Problem, former: Problem) -> Network:

@@ -14,7 +14,6 @@ from bioae.trainers.training.descent import Batch
 from bioae.trainers.training.losses import loss_function
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.stages import Stage
-from bioae.trainers.training.trainer import GradientTrainer
 
 #: The weight of the term at first, in errors of the former network.
 _WEIGHT = 3.0
@@ -53,15 +52,6 @@ class GuidedProblem(Problem):
         if not differences:
             return terms
         return {**terms, "guidance": _WEIGHT * share * error * torch.stack(differences).sum()}
-
-
-class Adaptation(GradientTrainer):
-    """Descent that ends with the weights of its start if no epoch is better by validation.
-
-    Gradients of some neurons are noise, and the matched start of a changed network is then better.
-    """
-
-    keeps_start = True
 
 
 def misfit(counts: Tensor, wanted: Tensor) -> Tensor:

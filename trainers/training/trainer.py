@@ -64,16 +64,16 @@ class GradientTrainer(Trainer):
 
     It ends with the weights of the selected epoch: the best one by validation, or the last. With
     ``average`` they are the moving averages. `start` is the trained network from which the run
-    starts, if it does; `best` are the evaluated weights of the best epoch so far, if the run
-    selects it.
+    starts, if it does; with `keeps_start` it ends with that if no epoch is better. `best` are the
+    evaluated weights of the best epoch so far, if the run selects it.
     """
 
     kind: ClassVar[str] = "gradients"
-    #: Whether the start is kept if no epoch is better by validation.
-    keeps_start: ClassVar[bool] = False
     at: Position
 
-    def __init__(self, problem: DescentProblem, start: Network | None = None) -> None:
+    def __init__(
+        self, problem: DescentProblem, start: Network | None = None, *, keeps_start: bool = False
+    ) -> None:
         settings = problem.config.training
         self.problem, self.config, self.data = problem, problem.config, problem.data
         self.records: list[dict[str, Any]] = []
@@ -89,7 +89,7 @@ class GradientTrainer(Trainer):
                 self.weights, problem.synaptic, settings.variability, settings.seed, problem.absent
             )
         self.best: dict[str, Tensor] = {}
-        self._settings, self._start = settings, start
+        self._settings, self._start, self._keeps_start = settings, start, keeps_start
         self._first: dict[str, Tensor] = {}
         if start is not None:
             self._first = {name: each.detach().clone() for name, each in self.weights.items()}
@@ -344,7 +344,7 @@ class GradientTrainer(Trainer):
             with in_place_of(self.weights.values(), self._first.values()):
                 former = {"epoch": 0, "presentations": 0, **evaluate(self.problem)}
             better = best_record(self.problem.task, [selected, former]) is former
-            if better and self.keeps_start and self._settings.select == "best":
+            if better and self._keeps_start and self._settings.select == "best":
                 selected, kept = former, self._first
                 rate = self._settings.learning_rate / 10
                 warn("no epoch is better than the start by validation, which is kept",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -41,6 +42,7 @@ class Population:
     arrays: dict[str, NDArray[np.float64]]
 
 
+@cache
 def model_of(kind: str, reset: Reset = "zero") -> NeuronModel:
     """Return the model of a type of node such as ``LIF``, with a reset if it has a threshold."""
     stem = NEURONS[kind]
