@@ -34,7 +34,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 class Condition:
     """A condition of an experiment: what differs, in words and as plain data (``trial.settings``).
 
-    It has the experiment's number of seeds unless `seeds` is set. The quick form has it if `quick`;
+    It has the experiment's number of seeds unless `seeds` is set, from `first_seed` on: fresh ones
+    for a condition that was chosen by trials with others. The quick form has it if `quick`;
     criteria that need another one are left out there. Silence is no failure if `may_be_silent`:
     there is no spiking network, or it is expected to die.
     """
@@ -44,6 +45,7 @@ class Condition:
     seeds: int | None = None
     quick: bool = True
     may_be_silent: bool = False
+    first_seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,10 @@ class Plan:
         """Return the seeds of a condition."""
         experiment = self.experiment
         usual = experiment.quick_seeds if self.small else experiment.seeds
-        individual = None if self.small else experiment.conditions[condition].seeds
-        return range(self.seeds or individual or usual)
+        chosen = experiment.conditions[condition]
+        individual = None if self.small else chosen.seeds
+        first = chosen.first_seed
+        return range(first, first + (self.seeds or individual or usual))
 
     def keys(self, conditions: tuple[str, ...] = ()) -> list[Key]:
         """Return the rows of some conditions, by default all: every condition, seed by seed.

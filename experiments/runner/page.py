@@ -141,7 +141,12 @@ def _criteria(verdict: Verdict) -> str:
 def _conditions(plan: Plan, table: Rows) -> Iterator[str]:
     """Yield the table of the conditions, and the names of those without a row."""
     rows = [
-        [f"`{name}`", each.text, _of(len(table[name]), len(plan.seeds_of(name)))]
+        [
+            f"`{name}`",
+            each.text,
+            _of(len(table[name]), len(plan.seeds_of(name)))
+            + (f", from {each.first_seed}" if each.first_seed else ""),
+        ]
         for name, each in plan.conditions.items()
         if table[name]
     ]

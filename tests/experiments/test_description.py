@@ -87,6 +87,11 @@ def test_forms() -> None:
     assert Plan(experiment(), seeds=1).keys() == [("a", 0), ("b", 0)]
     assert Plan(experiment(), seeds=3).keys(("b",)) == [("b", 0), ("b", 1), ("b", 2)]
     assert quick.keys() == [("a", 0)]
+    fresh = experiment(conditions={**full.conditions, "b": Condition("b", seeds=2, first_seed=7)})
+    assert Plan(fresh).keys(("b",)) == [("b", 7), ("b", 8)]
+    assert Plan(fresh, small=True).keys(("b",)) == [("b", 7)]
+    stored = document(Plan(fresh), {("b", 8): {"score": 0.0, "spikes": 5}})
+    assert "| `b` | b | 1 of 2, from 7 |" in page_of(fresh, stored)
     assert [each.text for each in quick.criteria] == ["score"]
     assert (full.sizes, quick.sizes) == ({"n": 2}, {"n": 1})
     with pytest.raises(InputError, match="no condition 'b'; expected one of a"):
