@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +38,6 @@ PAIRS = 8
 
 def run(trial: Trial) -> Mapping[str, float]:
     """Let the layer of the condition learn each function, and ask it for the labels."""
-    trial = replace(trial, seed=trial.seed + trial.settings.get("first_seed", 0))
     if trial.settings["kind"] == "pixels":
         return {f"{name}_learned": _linear(name) for name in FUNCTIONS}
     found: dict[str, float] = {}
@@ -148,10 +146,12 @@ def _device(levels: int, noise: float = 0.0) -> Condition:
 
 
 def _many(units: int, kind: str, levels: int | None = None) -> Condition:
-    settings = {"kind": kind, "units": units, "levels": levels, "noise": 0.0, "first_seed": 300}
+    settings = {"kind": kind, "units": units, "levels": levels, "noise": 0.0}
     text = {"frozen": "initial weights", "random": ", labels called true at random"}.get(kind, "")
     text = f"conductances of {levels} levels{text}" if levels else text
-    return Condition(f"{units} neurons: {text}", settings, 40, quick=False, may_be_silent=True)
+    return Condition(
+        f"{units} neurons: {text}", settings, 40, quick=False, may_be_silent=True, first_seed=300
+    )
 
 
 #: Conditions that differ in the numbers of neurons and of levels.
