@@ -16,7 +16,14 @@ from bioae.networks import Network, NetworkConfig
 from bioae.random import named_stream
 from bioae.runs.splits import example_order, held_out
 from experiments.baselines import load_baseline
-from experiments.convolutional_structure import EXPERIMENT, LENGTH, UNITS, _localisation, run
+from experiments.convolutional_structure import (
+    EXPERIMENT,
+    LENGTH,
+    UNITS,
+    _localisation,
+    _tiling,
+    run,
+)
 from experiments.csdp import tagged
 from experiments.neural_variability import with_noise
 from experiments.runner.trial import Trial
@@ -71,6 +78,7 @@ def test_localisation_in_closed_form() -> None:
     assert _localisation(-single) == pytest.approx({"median": 1.0, "localised": 1.0})
     five = np.repeat([[0.0, 1.0]], [35, 5], axis=1)
     assert _localisation(np.vstack([even, five]))["localised"] == 0.25
+    assert _tiling(np.vstack([even, single, -single, five])) == {"places": 4, "eighths": 2}
     gaussian = np.random.default_rng(0).normal(size=(4000, LENGTH))
     # E w^4 / (n (E w^2)^2) = 3/n, up to terms in 1/n^2.
     assert _localisation(gaussian)["median"] == pytest.approx(3 / LENGTH, rel=0.15)

@@ -153,7 +153,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("neural_variability", "accumulating", "variability", VARIED),
         ("neural_variability", "weight-decay", "sgd", {"regularisers.l2"}),
         ("neural_variability", "autoencoder-variability", "autoencoder", VARIED),
-        ("convolutional_structure", "relu-clone", "relu", set()),
+        ("convolutional_structure", "relu-short-clone", "relu-short", set()),
         ("convolutional_structure", "erf-fast", "erf", {"training.learning_rate"}),
         ("convolutional_structure", "autoencoder-clone", "autoencoder", set()),
         ("local_encoder", "oja", "stdp_postsynaptic", {*OWN_RULE, "learning.rule", STEP}),
@@ -183,7 +183,7 @@ def test_conditions_differ_as_they_say(
 WRONG: dict[str, list[tuple[str, str, float]]] = {
     "bcpnn": [("learned", "radius", 10.5), ("untrained", "accuracy", 0.8)],
     "classification": [("spiking", "accuracy", 0.0), ("spiking", "differing_outputs", 1)],
-    "convolutional_structure": [("relu", "median", 0.0)],
+    "convolutional_structure": [("relu-short", "median", 0.0)],
     "delays": [("trained", "accuracy", 0.3), ("shuffled", "accuracy", 0.9)],
     "demo": [("paper", "pathological", 0.0), ("regularised", "spikes", 0)],
     "csdp": [("learned", "differing_weights", 1e-3), ("frozen", "goodness_accuracy", 1.0)],
