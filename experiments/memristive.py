@@ -135,6 +135,11 @@ def draw_learned(rows: Rows) -> Figure:
     return dots(rows, titles, conditions=[name for name in rows if name not in MANY])
 
 
+def draw_redundancy(rows: Rows) -> Figure:
+    """Seeds that have learned a function, by the numbers of neurons and of levels."""
+    return dots(rows, {"xor_learned": "XOR learned", "or_learned": "OR learned"}, conditions=MANY)
+
+
 def _device(levels: int, noise: float = 0.0) -> Condition:
     noisy = f", pulses with a standard deviation of {noise:g} levels" if noise else ""
     return Condition(
@@ -257,5 +262,5 @@ EXPERIMENT = Experiment(
         ),
         *no_difference(["analogue", "levels-32", "frozen", *MANY]),
     ),
-    figures={"learned": draw_learned},
+    figures={"learned": draw_learned, "redundancy": draw_redundancy},
 )  # fmt: skip
