@@ -96,6 +96,12 @@ class Backward:
         by_rule = 1.0 if self.derivative.straight_through else None
         return by_rule if self.straight_through is None else self.straight_through
 
+    @property
+    def gated(self) -> bool:
+        """Return whether a neuron discards the gradient of steps in which it emits no spike."""
+        # Otherwise a spike while the neuron is refractory moves its activity.
+        return isinstance(self.derivative, Membrane) and self.detach_refractory
+
     def cuts(self, steps: int, before: int = 0) -> list[range]:
         """Return the segments of a presentation, cut at both kinds of boundary.
 

@@ -66,6 +66,8 @@ class LayerMirror(nn.Module):
         The source of memory for compiled layers in training.
     inside
         The populations that are stepped together with this one, see `bioae.networks.graph`.
+    gated
+        The populations whose derivative discards the gradient where they are silent.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class LayerMirror(nn.Module):
         compile: Compile = False,  # noqa: A002 - as PyTorch has it
         arrays: Arrays | None = None,
         inside: Collection[str] = (),
+        gated: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.placed = placed
@@ -107,6 +110,7 @@ class LayerMirror(nn.Module):
                 shift=network.config.timing.shift(each.lag),
                 indices=each.indices(network.weights),
                 trained=self._trained(network, each, options, dtype),
+                gated=each.source in gated,
             )
             for each in placed.projections
         )

@@ -102,16 +102,19 @@ class NetworkMirror(nn.Module):
         #: The layers that run together, each component after those that it depends on.
         self.components = components([each.name for each in self.config.placed], edges)
         inside = {name: each for each in self.components for name in each}
+        own = {each.name: layers.get(each.name, options) for each in self.config.placed}
+        gated = [name for name, each in own.items() if each.backward.gated]
         # A list, as layers may have any name, also that of a method of `nn.ModuleDict`.
         self._layers = nn.ModuleList(
             LayerMirror(
                 network,
                 placed,
-                layers.get(placed.name, options),
+                own[placed.name],
                 dtype=dtype,
                 compile=compile,
                 arrays=arrays,
                 inside=inside[placed.name],
+                gated=gated,
             )
             for placed in self.config.placed
         )

@@ -24,15 +24,18 @@ _DENSE = 0.25
 
 
 class EventConnection(ABC):
-    """A connection that follows the active sources; `arrays` is the memory in training."""
+    """A connection that follows the active sources; `arrays` is the memory in training.
 
-    #: A file of the folder ``templates``, with the functions ``count``, ``arriving`` and
-    #: ``to_weights``.
+    With `gated` the output of a silent source gets no gradient: its derivative would discard it.
+    """
+
+    #: A file of the folder ``templates``, with the functions ``count``, ``arriving``,
+    #: ``to_weights`` and ``to_active``.
     template: ClassVar[str]
     layout: ClassVar[torch.memory_format] = torch.contiguous_format
 
-    def __init__(self, arrays: Arrays | None = None) -> None:
-        self._arrays = arrays
+    def __init__(self, arrays: Arrays | None = None, *, gated: bool = False) -> None:
+        self._arrays, self.gated = arrays, gated
 
     def __call__(self, emitted: Tensor, weight: Tensor) -> Tensor:
         """Return the sums of weights that arrive (batch, ...), in the connection's layout.
@@ -143,17 +146,21 @@ class _Events(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients that are needed."""
-        connection, (emitted, weight) = ctx.call.connection, ctx.saved_tensors
+        (connection, _, arrays), (emitted, weight) = ctx.call, ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=connection.layout)
         *_, needs_emitted, needs_weight = ctx.needs_input_grad
         to_emitted = to_weight = None
-        if needs_emitted:
+        sizes, rows = connection._sizes(emitted, weight), connection._by_source(weight)
+        if needs_emitted and connection.gated:
+            to_emitted = empty(arrays, emitted.shape, emitted, connection.layout).zero_()
+            values = map(pointer, (emitted, gradient, rows, to_emitted))
+            ctx.call.library.to_active(ctypes.byref(sizes), *values)
+        elif needs_emitted:
             to_emitted = connection._to_emitted(ctx.call, gradient, emitted, weight)
         if needs_weight:
-            sizes, rows = connection._sizes(emitted, weight), connection._by_source(weight)
             parts = emitted.new_zeros((sizes.threads, *rows.shape))
-            arrays = map(pointer, (emitted, gradient, parts))
-            ctx.call.library.to_weights(ctypes.byref(sizes), *arrays)
+            values = map(pointer, (emitted, gradient, parts))
+            ctx.call.library.to_weights(ctypes.byref(sizes), *values)
             to_weight = connection._as_weight(parts.sum(0))
         return None, to_emitted, to_weight
 

@@ -109,8 +109,10 @@ class ConvolutionEvents(EventConnection):
         source: Shape,
         target: Shape,
         arrays: Arrays | None = None,
+        *,
+        gated: bool = False,
     ) -> None:
-        super().__init__(arrays)
+        super().__init__(arrays, gated=gated)
         self._layer, self._source, self._target = layer, source, target
         self._vertical = runs(layer, source[1], target[1], single=True)
         self._horizontal = runs(layer, source[2], target[2])
@@ -119,11 +121,17 @@ class ConvolutionEvents(EventConnection):
 
     @classmethod
     def for_layer(
-        cls, layer: LayerBase, source: Shape, target: Shape, arrays: Arrays | None = None
+        cls,
+        layer: LayerBase,
+        source: Shape,
+        target: Shape,
+        arrays: Arrays | None = None,
+        *,
+        gated: bool = False,
     ) -> ConvolutionEvents | None:
         """Return a layer's event-driven connection, or None if it has none."""
         if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1:
-            return cls(layer, source, target, arrays)
+            return cls(layer, source, target, arrays, gated=gated)
         return None
 
     def _dense(self, emitted: Tensor, weight: Tensor) -> Tensor:

@@ -31,15 +31,18 @@ def pathway_of(
     shift: int,
     indices: tuple[Index, ...],
     trained: TrainedDelays | None = None,
+    gated: bool = False,
 ) -> Pathway:
     """Return the pathway of a projection to a layer.
 
     `delay` is in steps; for `shift` see `Timing.shift`, for the synapses of a sparse projection
-    `PlacedProjection.indices`. `arrays` is the memory of connections that follow sparse spikes.
+    `PlacedProjection.indices`. `arrays` is the memory of connections that follow sparse spikes, and
+    `gated` for a source whose derivative discards the gradient where it is silent.
     """
     possible = projection.possible
     connection: Callable[[Tensor, Tensor], Tensor] = partial(connect, projection.layer)
-    events = None if projection.own else _on_events(projection, arrays)
+    gated = gated and trained is None  # delays get gradients from silent steps
+    events = None if projection.own else _on_events(projection, arrays, gated=gated)
     if projection.layer.listed:
         source, target = indices
         connection = SparseConnection(source, target, placed.size)
@@ -59,10 +62,10 @@ def pathway_of(
 
 
 def _on_events(
-    projection: PlacedProjection, arrays: Arrays
+    projection: PlacedProjection, arrays: Arrays, *, gated: bool
 ) -> Callable[[Tensor, Tensor], Tensor] | None:
     """Return a connection for sparse spikes with channels innermost, if there is one."""
     shapes = projection.source_shape, projection.shape
     if isinstance(projection.layer, Dense):
-        return partial(connect_innermost, *shapes, DenseEvents(arrays))
-    return ConvolutionEvents.for_layer(projection.layer, *shapes, arrays)
+        return partial(connect_innermost, *shapes, DenseEvents(arrays, gated=gated))
+    return ConvolutionEvents.for_layer(projection.layer, *shapes, arrays, gated=gated)

@@ -84,9 +84,13 @@ def test_every_form(
     with reproducible(threads):
         found = connection(emitted, weight)
         slopes = gradients(found, emitted, weight)
+        connection.gated = True
+        at_spikes, _ = gradients(connection(emitted, weight), emitted, weight)
+    to_emitted, to_weight = gradients(expected, emitted, weight)
     assert torch.equal(found, expected)
-    for one, same in zip(slopes, gradients(expected, emitted, weight), strict=True):
-        assert torch.equal(one, same)
+    assert torch.equal(slopes[0], to_emitted)
+    assert torch.equal(slopes[1], to_weight)
+    assert torch.equal(at_spikes, to_emitted.where(emitted != 0, 0))
 
 
 def dense(connection: EventConnection, emitted: Tensor, weight: Tensor) -> bool:
@@ -152,11 +156,16 @@ def test_dense_events(
     monkeypatch.setattr(dense_events, "_DENSE", 1.0)
     monkeypatch.setattr(functional, "linear", None)
     with reproducible(threads):
-        found = DenseEvents()(emitted, weight)
+        found, gated = (DenseEvents(gated=each)(emitted, weight) for each in (False, True))
         rtol = 1e-12 if dtype == torch.float64 else 1e-4
         torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol)
         one, other = (
             torch.autograd.grad(sums.square().sum(), (emitted, weight))
             for sums in (found, expected)
         )
+        at_spikes = torch.autograd.grad(gated.square().sum(), emitted)
+        other_at_spikes = other[0].where(emitted != 0, 0)
         torch.testing.assert_close(one, other, rtol=10 * rtol, atol=10 * rtol * batch)
+        torch.testing.assert_close(
+            at_spikes, (other_at_spikes,), rtol=10 * rtol, atol=10 * rtol * batch
+        )

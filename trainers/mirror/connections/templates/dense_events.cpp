@@ -84,6 +84,19 @@ static inline void add(R* to, R times, const R* from, long numbers) {
     for (long i = 0; i < numbers; ++i) to[i] += times * from[i];
 }
 
+// The inner product of the numbers of a tile.
+static inline R dot(const R* one, const R* other, long numbers) {
+  Vector whole = {};
+  R parts[V], left = 0;
+  const long vectors = numbers / V;
+  for (long q = 0; q < vectors; ++q) whole += ((const Vector*)one)[q] * ((const Vector*)other)[q];
+  for (long i = vectors * V; i < numbers; ++i) left += one[i] * other[i];
+  std::memcpy(parts, &whole, sizeof parts);
+  for (int half = V / 2; half; half /= 2)
+    for (int k = 0; k < half; ++k) parts[k] += parts[k + half];
+  return left + parts[0];
+}
+
 // The sums of weights that arrive.
 extern "C" void arriving(const Sizes& s, const R* in, const R* rows, R* out) {
   chunks(s, in, [&](long, const Events& e, long n) {
@@ -107,6 +120,21 @@ extern "C" void to_weights(const Sizes& s, const R* in, const R* gradient, R* pa
         g.load(gradient + (n + row) * s.targets + begin);
         for (long k = e.first[row]; k < e.first[row + 1]; ++k)
           add(rows + e.place[k] * s.targets + begin, e.value[k], (const R*)g.part, g.numbers);
+      }
+    });
+  });
+}
+
+// The gradient of the source's output where it is active; starts at zero.
+extern "C" void to_active(
+    const Sizes& s, const R* in, const R* gradient, const R* rows, R* out) {
+  chunks(s, in, [&](long, const Events& e, long n) {
+    tiles(s.targets, [&](long begin, Tile g) {
+      for (long row = 0; row + 1 < long(e.first.size()); ++row) {
+        g.load(gradient + (n + row) * s.targets + begin);
+        for (long k = e.first[row]; k < e.first[row + 1]; ++k)
+          out[(n + row) * s.sources + e.place[k]] +=
+              dot(rows + e.place[k] * s.targets + begin, (const R*)g.part, g.numbers);
       }
     });
   });

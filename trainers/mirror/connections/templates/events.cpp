@@ -24,6 +24,25 @@ static inline void add(R* to, const R* row, R times, long n) {
   for (; i < n; ++i) to[i] += times * row[i];
 }
 
+// An inner product: its whole vectors, and the numbers that are left.
+struct Product {
+  Vector whole = {};
+  R left = 0;
+
+  void add(const R* one, const R* other, long n) {
+    long i = 0;
+    for (; i + V <= n; i += V) whole += *(const Vector*)(one + i) * *(const Vector*)(other + i);
+    for (; i < n; ++i) left += one[i] * other[i];
+  }
+  R sum() const {
+    R parts[V];
+    std::memcpy(parts, &whole, sizeof parts);
+    for (int half = V / 2; half; half /= 2)
+      for (int k = 0; k < half; ++k) parts[k] += parts[k + half];
+    return left + parts[0];
+  }
+};
+
 // Stores the places of events among V numbers, and returns their number.
 static inline int locate(const R* from, int* places) {
   int any = 0, events = 0;
@@ -36,26 +55,32 @@ static inline int locate(const R* from, int* places) {
   return events;
 }
 
-// Calls `act(element, target position, length of the run, value)` for each run of each event.
+// Calls `act(place, y, x, channel, value)` for each event.
 template <class Act>
-static inline void walk(const Sizes& s, const R* from, Act act) {
-  const Runs &v = s.vertical, &h = s.horizontal;
+static inline void each(const Sizes& s, const R* from, Act act) {
   const long across = s.width * s.channels;
   int places[V];
-  for (long y = 0; y < s.height; ++y, from += across)
+  for (long y = 0; y < s.height; ++y)
     for (long begin = 0; begin < across; begin += V) {
       R last[V] = {};
-      const R* block = from + begin;
-      if (begin + V > across) block = std::copy(block, from + across, last) - (across - begin);
+      const R *row = from + y * across, *block = row + begin;
+      if (begin + V > across) block = std::copy(block, row + across, last) - (across - begin);
       const int events = locate(block, places);
       for (int e = 0; e < events; ++e) {
-        const long x = (begin + places[e]) / s.channels, c = (begin + places[e]) % s.channels;
-        for (long i = v.start[y]; i < v.start[y + 1]; ++i)
-          for (long j = h.start[x]; j < h.start[x + 1]; ++j)
-            act((c * s.kernel + v.element[i]) * s.kernel + h.element[j],
-                v.target[i] * s.columns + h.target[j], h.length[j], block[places[e]]);
+        const int place = int(begin) + places[e], channels = int(s.channels);
+        act(y * across + place, y, place / channels, place % channels, block[places[e]]);
       }
     }
+}
+
+// Calls `act(element, target position, length of the run)` for each run of an event.
+template <class Act>
+static inline void walk(const Sizes& s, long y, long x, long channel, Act act) {
+  const Runs &v = s.vertical, &h = s.horizontal;
+  for (long i = v.start[y]; i < v.start[y + 1]; ++i)
+    for (long j = h.start[x]; j < h.start[x + 1]; ++j)
+      act((channel * s.kernel + v.element[i]) * s.kernel + h.element[j],
+          v.target[i] * s.columns + h.target[j], h.length[j]);
 }
 
 // The number of events.
@@ -78,8 +103,10 @@ extern "C" void arriving(const Sizes& s, const R* in, const R* weight, R* out) {
   for (long n = 0; n < s.examples; ++n) {
     R* sums = out + n * to;
     std::memset(sums, 0, to * sizeof(R));
-    walk(s, in + n * from, [&](long element, long target, long length, R value) {
-      add(sums + target * s.features, weight + element * s.features, value, length * s.features);
+    each(s, in + n * from, [&](long, long y, long x, long channel, R value) {
+      walk(s, y, x, channel, [&](long element, long target, long length) {
+        add(sums + target * s.features, weight + element * s.features, value, length * s.features);
+      });
     });
   }
 }
@@ -94,10 +121,30 @@ extern "C" void to_weights(const Sizes& s, const R* in, const R* gradient, R* ou
     const long end = (thread + 1) * s.examples / s.threads;
     for (long n = thread * s.examples / s.threads; n < end; ++n) {
       const R* here = gradient + n * to;
-      walk(s, in + n * from, [&](long element, long target, long length, R value) {
-        add(sums + element * s.features, here + target * s.features, value, length * s.features);
+      each(s, in + n * from, [&](long, long y, long x, long channel, R value) {
+        walk(s, y, x, channel, [&](long element, long target, long length) {
+          add(sums + element * s.features, here + target * s.features, value, length * s.features);
+        });
       });
     }
+  }
+}
+
+// The gradient of the source's output where it is active; starts at zero. Weights as in `arriving`.
+extern "C" void to_active(
+    const Sizes& s, const R* in, const R* gradient, const R* weight, R* out) {
+  const long from = s.height * s.width * s.channels, to = s.rows * s.columns * s.features;
+  #pragma omp parallel for num_threads(s.threads) schedule(static)
+  for (long n = 0; n < s.examples; ++n) {
+    const R* here = gradient + n * to;
+    each(s, in + n * from, [&](long place, long y, long x, long channel, R) {
+      Product product;
+      walk(s, y, x, channel, [&](long element, long target, long length) {
+        const R* row = weight + element * s.features;
+        product.add(row, here + target * s.features, length * s.features);
+      });
+      out[n * from + place] = product.sum();
+    });
   }
 }
 
