@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 #: The population whose spikes count, and its weights that learn.
 LAYER, WEIGHTS = "exc", "exc.from_input"
 
-#: What keeps weights and thresholds as they are.
+#: What keeps weights as they are; and thresholds too, with weights that normalisation made large.
 WEIGHTS_STAY = {"synapses": {"power_law": {"parameters": {"eta": "0"}}}}
-THRESHOLDS_STAY = {"neurons": {"excitatory": {"parameters": {"theta_plus": "0*mV"}}}}
+ALL_STAYS = {
+    "synapses": {"power_law": {"parameters": {"eta": "0", "w_max": "1000"}}},
+    "neurons": {"excitatory": {"parameters": {"theta_plus": "0*mV"}}},
+}
 
 
 def run(trial: Trial) -> Mapping[str, float]:
@@ -87,8 +90,8 @@ def _counts(
     from bioae.api import learn
     from bioae.networks import Network, NetworkConfig
 
-    fixed = changed(changed(tables["network"], WEIGHTS_STAY), THRESHOLDS_STAY)
-    network = Network(NetworkConfig.from_mapping(fixed), network.weights)
+    fixed = NetworkConfig.from_mapping(changed(tables["network"], ALL_STAYS))
+    network = Network(fixed, network.weights)
     repeat = tables["learning"]["repeat"]
     found = learn(network, data, trial.target, seed=trial.seed, repeat=repeat).result
     last = np.diff(found["shown"].to_numpy(), append=-1) != 0
