@@ -28,11 +28,8 @@ PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 #: The inverse penalty of logistic regression, the best of 0.01, 0.1 and 1 for the pixels.
 LOGISTIC = 0.1
 
-#: The rectified units of the perceptron that gradients train on the pixels.
-HIDDEN = (1000,)
-
 #: The least gain over fixed connections, by the fan-in.
-GAINS = {"39": 0.05, "20": 0.15, "39-fashion": 0.01}
+GAINS = {"39": 0.05, "20": 0.15, "20-noisy": 0.05, "39-fashion": 0.01}
 
 #: The largest distance from the centre of each ring of pixels but the last; a corner has 19.1.
 RINGS = (3, 6, 9, 12, 15)
@@ -57,9 +54,10 @@ def run(trial: Trial) -> Mapping[str, float]:
     if kind == "perceptron":
         from sklearn.neural_network import MLPClassifier
 
-        perceptron = MLPClassifier(HIDDEN, random_state=trial.seed)
-        perceptron.fit(pixels["train"], labels["train"])
-        return {"accuracy": float(perceptron.score(pixels["test"], labels["test"]))}
+        fitted = MLPClassifier((1000,), random_state=trial.seed).fit(
+            pixels["train"], labels["train"]
+        )
+        return {"accuracy": float(fitted.score(pixels["test"], labels["test"]))}
     learned = _learned(trial, inputs["train"])
     codes = {split: learned.weights.activity(each) for split, each in inputs.items()}
     _keep(trial, learned)
@@ -182,18 +180,16 @@ def draw_rings(rows: Rows) -> Figure:
 
 
 def _condition(
-    text: str,
-    changes: Mapping[str, Any] | None = None,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    **options: Any,
+    text: str, changes: Mapping[str, Any] = {}, settings: Mapping[str, Any] = {}, **options: Any
 ) -> Condition:
     """Return a condition with tables that differ from those of the file; none of them spikes."""
-    all_settings = {"kind": "learned", "tables": read("bcpnn", changes), **(settings or {})}
-    return Condition(text, all_settings, may_be_silent=True, **options)
+    both = {"kind": "learned", "tables": read("bcpnn", changes), **settings}
+    return Condition(text, both, may_be_silent=True, **options)
 
 
-def _fewer(fan_in: int, ending: str = "", **settings: str) -> dict[str, Condition]:
+def _fewer(
+    fan_in: int, ending: str = "", changes: Mapping[str, Any] = {}, **settings: str
+) -> dict[str, Condition]:
     """Return the conditions of a smaller fan-in, and its control."""
     kinds: dict[str, tuple[str, dict[str, int]]] = {
         "learned": (f"{fan_in} connections per hypercolumn", {}),
@@ -202,8 +198,8 @@ def _fewer(fan_in: int, ending: str = "", **settings: str) -> dict[str, Conditio
     }
     return {
         f"{name}-{fan_in}{ending}": _condition(
-            text, {"structure": {"fan_in": fan_in, **swaps}},
-            settings={"kind": "shuffled" if name == "shuffled" else "learned", **settings},
+            text, {**changes, "structure": {"fan_in": fan_in, **swaps}},
+            {"kind": "shuffled" if name == "shuffled" else "learned", **settings},
             seeds=3, quick=False, first_seed=20,
         )
         for name, (text, swaps) in kinds.items()
@@ -217,7 +213,7 @@ _EXTRA: dict[str, Any] = {"seeds": 3, "quick": False}
 _DIGITS = {
     "learned": _condition("15 hypercolumns of 60 minicolumns"),
     "fixed": _condition("random connections that stay", _FIXED),
-    "shuffled": _condition("rewiring by shuffled scores", settings={"kind": "shuffled"}),
+    "shuffled": _condition("rewiring by shuffled scores", {}, {"kind": "shuffled"}),
     "untrained": _condition(
         "random connections and normal weights with the standard deviation of learned ones",
         settings={"kind": "untrained", "scale": 2.0},
@@ -228,9 +224,7 @@ _DIGITS = {
     ),
     "no-bias": _condition("without bias", {"network": {"bias_gain": 0.0}}, **_EXTRA),
     "noisy-start": _condition(
-        "random weights before learning, as in the group's program",
-        {"network": _NOISY},
-        **_EXTRA,
+        "random weights before learning, as in the group's program", {"network": _NOISY}, **_EXTRA
     ),
     "noisy-start-fixed": _condition(
         "the same with connections that stay", {"network": _NOISY, **_FIXED}, **_EXTRA
@@ -241,13 +235,10 @@ _DIGITS = {
     ),
     "pixels": Condition("the binary pixels", {"kind": "pixels"}, may_be_silent=True),
     "perceptron": Condition(
-        "a perceptron of the pixels, trained by gradients",
-        {"kind": "perceptron"},
-        may_be_silent=True,
-        **_EXTRA,
+        "a perceptron of the binary pixels", {"kind": "perceptron"}, may_be_silent=True, **_EXTRA
     ),
 }
-_FEWER = _fewer(39) | _fewer(20)
+_FEWER = _fewer(39) | _fewer(20) | _fewer(20, "-noisy", {"network": _NOISY})
 _FASHION = _fewer(39, "-fashion", data="fashion-mnist") | {
     f"{kind}-fashion": Condition(
         kind, {"kind": kind, "data": "fashion-mnist"}, seeds=1, quick=False, may_be_silent=True
