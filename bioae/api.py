@@ -317,14 +317,16 @@ def learn(
     before = None
     if isinstance(network, Learned):
         before, network = network, network.network
-    start = network_of(network).learner()
+    described = network_of(network)
+    teaching = Teaching.of(described.config, normalise, repeat)
+    start = described.learner(teaching.normalise)
     backend = Backend.of(backend)
     recorded(backend.record, start.config.placed)
     updates = Updates(
         whole(batch_size, "batch_size", least=1),
         OptimiserSettings.of(optimiser, learning_rate),
         {} if before is None else before.moments,
-        Teaching.of(start.config, normalise, repeat),
+        teaching,
     )
     engine = replace(engine_of(start, backend), carried={} if before is None else before.carried)
     presented = Presentations.of(start.config, data, seed=seed, **options)

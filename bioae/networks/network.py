@@ -219,17 +219,19 @@ class Network(Shown):
                     values[name] = np.asarray(self.weights[own], np.float64)
         return values
 
-    def learner(self) -> Network:
+    def learner(self, normalised: Collection[str] = ()) -> Network:
         """Return the network at the start of learning.
 
         Weights are on the grid of weights that learn, and persistent variables have arrays: those
-        of the network, or else their initial values in the model.
+        of the network, or else their initial values in the model. Weights may begin outside the
+        bounds of their rule if their names are `normalised`.
         """
         arrays = dict(self.weights)
         for placed in self.config.placed:
             for variable, name in placed.persistent.items():
                 arrays[name] = self.parameters(placed)[placed.model.initial[variable]]
-        state = starting_state(self.config.placed, arrays, dt=self.config.dt_seconds)
+        dt = self.config.dt_seconds
+        state = starting_state(self.config.placed, arrays, dt=dt, normalised=normalised)
         return self.with_weights(state.arrays)
 
     def synapse_counts(self) -> dict[str, dict[str, NDArray[np.int64]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
@@ -37,7 +37,9 @@ def rules_of(placed: PlacedLayer) -> dict[str, Rule]:
     return {name: lower_synapse(model) for name, model in placed.synapses.items()}
 
 
-def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) -> PlasticState:
+def starting_state(
+    layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float, normalised: Collection[str] = ()
+) -> PlasticState:
     """Return what a network has learned as learning starts, on the grid of weights that learn.
 
     Weights of rules in the order of a script stay as they are.
@@ -51,6 +53,8 @@ def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) 
         synapse model.
     dt
         The time step in seconds.
+    normalised
+        The names of weights that are normalised, which may exceed the bounds of their rule.
     """
     check_rules(layers, dt)
     if not any(placed.slots for placed in layers):
@@ -74,7 +78,7 @@ def starting_state(layers: Sequence[PlacedLayer], arrays: Arrays, *, dt: float) 
     state = PlasticState(layers, values)
     for placed in layers:
         for name, rule in rules_of(placed).items():
-            if not rule.in_script:  # a script may begin outside
+            if not rule.in_script and name not in normalised:  # a script may begin outside
                 _check_bounds(name, rule, state.arrays[name][state.existing(placed, name)], dt)
     return state
 

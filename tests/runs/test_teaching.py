@@ -88,6 +88,11 @@ def test_weights_are_normalised_before_each_example() -> None:
     before = quiet.weights["exc.from_input"]
     np.testing.assert_allclose(weights / weights.sum(1)[:, None], before / before.sum(1)[:, None],
                                atol=1e-6)  # fmt: skip
+    # A sum that takes weights beyond the bounds of the rule, where learning continues.
+    large = {"normalise": {"exc.from_input": 12.0}, "progress": False}
+    found = learn(quiet, np.zeros((1, 1, 3, 3)), "numpy", **large)
+    assert found.network.weights["exc.from_input"].max() > 1.1
+    assert learn(found, np.zeros((1, 1, 3, 3)), "numpy", **large).presentations == 2
 
 
 @pytest.mark.medium

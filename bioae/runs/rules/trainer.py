@@ -84,7 +84,7 @@ class RuleTrainer(Trainer):
         settings = config.learning
         if start is None:
             start = Network.initialise(config.network, seed=settings.seed)
-        self.network = start.learner()
+        self.network = start.learner(settings.normalise)
         self.data = splits(config.data, config.network, settings.seed, given)
         if given is not None:
             described = config.data.of(self.data.train.name)
