@@ -17,6 +17,12 @@ CUDA_BIN := $(CUDA_VENV)/bin
 CUDA := $(CUDA_VENV)/.cuda
 CUDA_PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3,$(shell command -v $(name))))
 
+# The lowest allowed version of each dependency, resolved by uv, on the lowest Python.
+LOWEST_VENV := .venv-lowest
+LOWEST_PYTHON ?= python3.11
+LOWEST := $(LOWEST_VENV)/.lowest
+LOWEST_UV := $(LOWEST_VENV)/bin/uv pip install --python $(LOWEST_VENV)
+
 # Supported releases of Brian2, each in a separate environment, without PyTorch.
 BRIAN2 ?= 2.9.0 2.10.1 2.11.0
 BRIAN2_VENV := .venv-brian2-
@@ -25,7 +31,8 @@ BRIAN2_TESTS := $(addprefix tests/,simulation/brian2_internals simulation/sharin
 	noise/test_noise_brian.py \
 	equations/lowering/test_brian2_contract.py)
 
-.PHONY: help demo test-fast test test-all test-cuda test-brian2 lint types hooks bench docs clean distclean
+.PHONY: help demo test-fast test test-all test-cuda test-brian2 test-lowest coverage lint types hooks \
+	bench docs dist clean distclean
 
 help:
 	@echo "make demo       train on the embedded digits, run in Brian2, compare, write a report"
@@ -36,12 +43,15 @@ help:
 	@echo "                and run it, as far as the machine can (minutes; Python 3.12 or later)"
 	@echo "make test-brian2  the tests of Brian2's internals, and simulations, with each supported Brian2"
 	@echo "                (Python 3.11 for 2.9, and 3.12 or later for newer ones)"
+	@echo "make test-lowest  test-fast with the lowest allowed version of each dependency (Python 3.11)"
+	@echo "make coverage   the tests of make test, with a report of the lines that they run"
 	@echo "make lint       ruff only"
 	@echo "make types      mypy only"
 	@echo "make hooks      run ruff and mypy before each commit"
 	@echo "make bench      the benchmarks, with snnTorch, SpikingJelly and Norse (an hour or two);"
 	@echo "                RESUME=1 continues an interrupted run"
 	@echo "make docs       the documentation, into site/"
+	@echo "make dist       sdist and wheel, built twice and compared, in dist/"
 	@echo "make clean      remove build and cache files (make distclean: the environments too)"
 	@echo "With a Python other than $(PYTHON): make demo PYTHON=python3.12"
 
@@ -59,6 +69,12 @@ test: lint types
 
 test-all: lint types
 	BIOAE_HYPOTHESIS=random $(PYTEST)
+
+coverage: $(DEV)
+	$(PYTEST) -m "not slow" --cov --cov-report=xml --cov-report=term
+
+test-lowest: $(LOWEST)
+	OMP_NUM_THREADS=1 $(LOWEST_VENV)/bin/python -m pytest -n auto --dist worksteal -m "not medium and not slow"
 
 test-cuda: $(CUDA)
 	OMP_NUM_THREADS=1 $(CUDA_BIN)/python -m pytest tests/simulation/targets/cuda
@@ -86,13 +102,25 @@ bench: $(BENCH)
 docs: $(DOCS)
 	$(BIN)/python -m sphinx -W --keep-going -b html docs site
 
+# From two fresh copies of the last commit, dated by it.
+dist: $(DEV)
+	rm -rf build dist
+	for copy in first second; do \
+		mkdir -p build/$$copy && git archive HEAD | tar -x -m -C build/$$copy && \
+		SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation \
+			--outdir build/$$copy.dist build/$$copy || exit 1; \
+	done
+	diff -r build/first.dist build/second.dist
+	mv build/first.dist dist
+	sha256sum dist/* || shasum -a 256 dist/*
+
 clean:
 	rm -rf build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find bioae equations trainers analysis experiments tests benchmarks examples scripts \
 		-name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(CUDA_VENV) $(BRIAN2_VENV)*
+	rm -rf $(VENV) $(CUDA_VENV) $(LOWEST_VENV) $(BRIAN2_VENV)*
 
 $(BASE): pyproject.toml | $(BIN)/python
 	$(PIP) install --editable '.[train]'
@@ -116,6 +144,17 @@ NEEDS := import sys, tomllib; \
 	needs = project["dependencies"] + sum(map(project["optional-dependencies"].get, sys.argv[1:]), []); \
 	print(*needs, sep="\n")
 TEST_NEEDS := hypothesis networkx pytest pytest-timeout setuptools
+
+# Wheels only: no old release is compiled. To bytecode, since old sources warn while they become it.
+$(LOWEST): pyproject.toml
+	$(LOWEST_PYTHON) -m venv --clear $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/python -m pip --disable-pip-version-check install uv
+	$(LOWEST_VENV)/bin/python -c '$(NEEDS)' train distributed neo nwb nir > $(LOWEST_VENV)/requirements.txt
+	$(LOWEST_UV) --only-binary :all: --compile-bytecode --resolution lowest-direct \
+		--requirement $(LOWEST_VENV)/requirements.txt
+	$(LOWEST_UV) $(TEST_NEEDS) pyspike pytest-xdist
+	$(LOWEST_UV) --no-deps --editable .
+	touch $@
 
 $(CUDA): pyproject.toml | $(CUDA_BIN)/python
 	$(CUDA_BIN)/python -c '$(NEEDS)' cuda > $(CUDA_VENV)/requirements.txt

@@ -28,7 +28,7 @@ extensions = [
     "mathml",
     "references",
 ]
-exclude_patterns = ["results"]
+exclude_patterns = ["results", "upstream"]  # upstream: texts for other projects
 
 # Pages.
 myst_enable_extensions = ["colon_fence", "dollarmath"]

@@ -67,8 +67,9 @@ def pytest_collection_finish() -> None:
 def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no test start a process where those marked medium are left out."""
 
-    import brian2  # noqa: F401 - both ask the system for its name in a process
+    import brian2  # noqa: F401 - these ask for the system or the processor in a process
     import h5py  # noqa: F401
+    import numpy.testing  # noqa: F401
 
     def refuse(*arguments: Any, **options: Any) -> None:
         pytest.fail(f"this test starts a process: mark it medium or slow ({arguments[1:]})")

@@ -158,6 +158,7 @@ def versions_of_python() -> tuple[set[str], set[str]]:
 
 def version_of_the_package() -> tuple[set[str], set[str]]:
     cited = re.findall(r"^version: (.+)$", text("CITATION.cff"), re.MULTILINE)
+    cited += re.findall(r'^  version: "(.+)"$', text("conda/recipe.yaml"), re.MULTILINE)
     return set(cited), {tomllib.loads(text("pyproject.toml"))["project"]["version"]}
 
 

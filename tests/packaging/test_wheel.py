@@ -16,7 +16,8 @@ pytestmark = pytest.mark.medium
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("bioae", "equations", "trainers", "analysis")
-FILES = ("pyproject.toml", "README.md", "LICENSE")
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+DATE = "1700000000"  # seconds
 
 
 def build(source: Path, kind: str, target: Path) -> Path:
@@ -24,7 +25,10 @@ def build(source: Path, kind: str, target: Path) -> Path:
     command = [
         sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", str(target),
     ]  # fmt: skip
-    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, str(source)], env=os.environ | {"SOURCE_DATE_EPOCH": DATE},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = target.iterdir()
     return file
@@ -45,6 +49,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tree, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tree, "sdist", tmp_path_factory.mktemp("sdist"))
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +98,23 @@ def test_each_kind_of_file_is_there_and_nothing_else_at_the_top(wheel: Path) -> 
 
 
 def test_the_sdist_gives_the_same_wheel(
-    tree: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+    sdist: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    sdist = build(tree, "sdist", tmp_path_factory.mktemp("sdist"))
     source = tmp_path_factory.mktemp("source")
     with tarfile.open(sdist) as archive:
         archive.extractall(source, filter="data")
     (folder,) = source.iterdir()
-    again = contents(build(folder, "wheel", tmp_path_factory.mktemp("again")))
-    assert again == contents(wheel)
+    again = build(folder, "wheel", tmp_path_factory.mktemp("again"))
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_later_copies_give_the_same_sdist(
+    tree: Path, sdist: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = tmp_path_factory.mktemp("copy") / "later"
+    shutil.copytree(tree, copy, symlinks=True, copy_function=shutil.copyfile)  # dated now
+    again = build(copy, "sdist", tmp_path_factory.mktemp("again"))
+    assert again.read_bytes() == sdist.read_bytes()
 
 
 def test_it_runs_without_the_tree(unpacked: Path) -> None:
