@@ -151,7 +151,8 @@ def _use(activity: Numbers) -> dict[str, float]:
 
 def draw_accuracies(rows: Rows) -> Figure:
     """Accuracy of linear read-outs, and the distance of connections: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy of the class", "radius": "mean radius, pixels"})
+    titles = {"accuracy": "accuracy of the class", "radius": "mean radius, pixels"}
+    return dots(rows, titles, conditions=(*_DIGITS, *_FEWER))
 
 
 def draw_rings(rows: Rows) -> Figure:
