@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Mapping
 from functools import partial
-from itertools import count
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,7 +14,6 @@ import numpy as np
 from bioae.checks import instance, whole
 from bioae.errors import DataError, NetworkError, OutputError
 from bioae.extras import need_torch
-from bioae.progress import counted
 from bioae.runs.folder import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -43,36 +39,8 @@ _TRAINING: dict[str, Any] = {
 #: The most examples that are held out.
 _HELD_OUT = 100
 
-#: The parts of a presentation through which gradients may go back, as divisors of its steps.
-_PARTS = (1, 2, 4, 8)
-
-#: The spike derivatives that are tried; the second suits neurons that are reset to one value.
-_WIDE = {"name": "arctan"}
-_NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
-
-#: One for models whose scale is much larger than their distances to threshold.
-_SHARP = {"name": "arctan", "alpha": 32.0}
-
-#: One that gradients of a steep upstroke pass by, and the part of the presentation for it.
-_STRAIGHT, _HALF = {"name": "arctan", "straight_through": 0.9}, 2
-
-_CONSTANT = {"name": "constant"}
-
-#: The updates in which a choice is tried.
-_TRIED = 16
-
-#: The factor of a higher learning rate that is tried last.
-_FASTER = 2.5
-
-#: The greatest norm of a gradient, in medians of the trial: Adam remembers one that exploded for a
-#: thousand updates.
-_CLIP = 2.0
-
-#: The ratio by which trained thresholds must lower the error.
-_CLEARLY = 1.05
-
-#: The ratio to the lowest error up to which another is as good.
-_EQUAL = 1.1
+#: A higher learning rate, for neurons that are still far from the task.
+_FASTER = 1e-2
 
 _LOGGER = logging.getLogger("bioae")
 
@@ -80,7 +48,7 @@ _LOGGER = logging.getLogger("bioae")
 _RUN = ("batch_size", "epochs", "seed", "dtype", "device", "compile", "threads")
 
 #: The keys of `[training]` that are chosen so; with one of the first two nothing is tried.
-_CHOSEN = ("truncate", "derivative", "learning_rate", "gradient_clip", "trainable")
+_CHOSEN = ("truncate", "derivative", "learning_rate")
 
 
 def adapt(
@@ -101,15 +69,12 @@ def adapt(
 
     First the weights of each layer are multiplied by the factor, from 1/8 to 8, with which its
     spike counts are most nearly proportional to those in the former network and not higher, for 32
-    examples. Then all weights are trained by gradients. Gradients that go back in time through a
-    whole presentation explode in some neurons: 16 updates are tried with the whole, a half, a
-    quarter and an eighth of it, then with a narrower spike derivative and a detached reset, with a
-    much narrower one, with an input variable that leaks at a fixed rate in the backward pass, with
-    a higher learning rate, and with trained parameters of thresholds, a value per layer. Those with
-    the lowest error are used, and gradients clipped at twice the median norm of their updates. A
-    term that fades out during the training draws the spike counts of each layer to multiples of
-    those of the former network. The best epoch by validation is kept, or the start if none is
-    better.
+    examples. Then all weights are trained by gradients, and the parameters of thresholds that the
+    models allow to train, a value per layer. Gradients that go back in time through a whole
+    presentation explode in some neurons: short trials, of no more updates than the training, choose
+    how far they go back, the spike derivative and the learning rate. A term that fades out during
+    the training draws the spike counts of each layer to multiples of those of the former network.
+    The best epoch by validation is kept, or the start if none is better.
 
     Parameters
     ----------
@@ -235,12 +200,16 @@ def _trainer(
     from bioae.trainers.training.guidance import GuidedProblem
     from bioae.trainers.training.trainer import GradientTrainer
     from bioae.trainers.training.training import assemble, with_settings
+    from bioae.trainers.training.trials import WIDE, best_settings
 
     def assembled(network: Network, tables: dict[str, Any]) -> Problem:
         config = TrainingConfig.from_mapping({**tables, "network": network.config})
         return assemble(config, network, given)
 
     run = {key: each for key, each in tables["training"].items() if key in _RUN}
+    # Layers with settings of their own may train other parameters, or none.
+    if not {"layers", "trainable"} & tables["training"].keys():
+        tables["training"]["trainable"] = _thresholds(changed)
     earlier = assembled(former, {"data": tables["data"], "training": run})
     start = Network(changed.config.self_contained(), changed.weights)
     problem = assembled(start, tables)
@@ -257,12 +226,11 @@ def _trainer(
     else:
         with reproducible(problem.config.training.threads or torch.get_num_threads()):
             start = _matched(problem, earlier)
-            # Layers with settings of their own may train other parameters, or none.
-            theirs = {"layers", "trainable"} & tables["training"].keys()
-            thresholds = [] if theirs else _thresholds(changed)
             tried = not own.keys() & set(_CHOSEN[:2])
-            best = partial(_best, problem, start, thresholds, shown)
-            chosen = (best() if tried else {"derivative": _WIDE}) | own
+            usual = problem.config.training.learning_rate == _TRAINING["learning_rate"]
+            faster = _FASTER if usual else None
+            best = partial(best_settings, problem, start, faster, shown)
+            chosen = (best() if tried else {"derivative": WIDE}) | own
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)
     # Gradients of some neurons are noise, and the matched start is then better.
@@ -287,70 +255,3 @@ def _matched(problem: Problem, former: Problem) -> Network:
 
     problem.calibrate(first_batches(problem, problem.stages[0]), unlike)
     return problem.mirror.to_network()
-
-
-def _best(
-    problem: Problem, start: Network, thresholds: list[str], shown: bool | None
-) -> dict[str, Any]:
-    """Return the settings with which a few updates lower the loss most.
-
-    Gradients that explode or vanish do not lower it.
-    """
-    from bioae.trainers.training.training import with_settings
-
-    def tried(settings: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-        loss, norm = _loss(with_settings(problem, start, schedule=_CONSTANT, **settings))
-        report(place := next(finished))
-        _LOGGER.info("%d of %d: error %.4g", place, number, loss)
-        return loss, {"gradient_clip": _CLIP * norm, **settings}
-
-    steps = start.config.steps
-    cuts: list[dict[str, Any]] = [
-        {"derivative": _WIDE, **({"truncate": max(steps // part, 1)} if part > 1 else {})}
-        for part in _PARTS
-    ]
-    rate = problem.config.training.learning_rate
-    tries_rate = rate == _TRAINING["learning_rate"]
-    number, finished = len(cuts) + 3 + tries_rate + bool(thresholds), count(1)
-    _LOGGER.info("%d settings are tried, in %d updates each", number, _TRIED)
-    with counted("trying settings", number, shown, unit="settings") as report:
-        whole = [tried(each) for each in cuts]
-        lowest = min(each for each, _ in whole)
-        # Short cuts are biased, and few updates are noisy: the longest that is about as good.
-        place = next(n for n, (each, _) in enumerate(whole) if each <= _EQUAL * lowest)
-        others = {**cuts[place], "derivative": _NARROW}, {"derivative": _SHARP}
-        straight = {"derivative": _STRAIGHT, "truncate": max(steps // _HALF, 1)}
-        best = min(whole[place], *map(tried, others), key=itemgetter(0))
-        # Exact gradients lead further, unless they are much worse at first.
-        passing = tried(straight)
-        best = passing if _EQUAL * passing[0] < best[0] else best
-        if tries_rate:
-            faster = tried({**best[1], "learning_rate": _FASTER * rate})
-            best = faster if _EQUAL * faster[0] < best[0] else best
-        if thresholds:
-            trained = tried({**best[1], "trainable": thresholds})
-            best = trained if _CLEARLY * trained[0] < best[0] else best
-        return best[1]
-
-
-def _loss(problem: Problem) -> tuple[float, float]:
-    """Return the error in the second half of a few updates, and the median norm of gradients.
-
-    The error is infinite if it diverges.
-    """
-    from bioae.runs.splits import example_order
-    from bioae.trainers.training.trainer import GradientTrainer
-
-    trainer, stage, train = GradientTrainer(problem), problem.stages[0], problem.data.train
-    seed, size = stage.settings.seed, stage.settings.batch_size
-    order = np.resize(example_order(seed, 1, len(train)), _TRIED * size)
-    losses, norms = [], []
-    try:
-        for chosen in np.split(order, _TRIED):
-            batch = problem.batch(train[chosen], seed)
-            losses.append(trainer.update(batch, stage)[problem.task.kind])
-            gradients = [each.grad for each in trainer.weights.values() if each.grad is not None]
-            norms.append(math.sqrt(sum(float(each.square().sum()) for each in gradients)))
-    except NetworkError:
-        return math.inf, 0.0
-    return float(np.mean(losses[_TRIED // 2 :])), float(np.median(norms))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ from bioae.errors import NetworkError, OutputError
 from bioae.networks import Network, NetworkConfig
 from bioae.runs import Report
 from bioae.trainers import adapt
+from bioae.trainers.training import trials
 from bioae.trainers.training.adapting import _thresholds
 from bioae.trainers.training.guidance import misfit
+from bioae.trainers.training.trials import WIDE
 
 DATA = images(90, "train")
 
@@ -91,20 +93,57 @@ def test_thresholds_within_bounds_may_be_trained(former: Network) -> None:
     assert run.network.weights["hidden.theta"] != 1
 
 
-@pytest.mark.medium
-def test_a_setting_that_lowers_the_error_of_deep_layers_is_chosen(
-    former: Network, tmp_path: Path
+NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
+STRAIGHT = {"name": "arctan", "straight_through": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("errors", "chosen"),
+    [
+        ({}, {"derivative": WIDE}),
+        ({"alpha 4": 0.8}, {"derivative": NARROW}),
+        ({"truncate 6": 0.95}, {"derivative": WIDE}),  # exact gradients lead further
+        ({"straight": 0.8}, {"derivative": STRAIGHT, "truncate": 12}),
+        ({"rate": 0.95}, {"derivative": WIDE}),
+        ({"alpha 4": 0.5, "rate": 0.8}, {"derivative": NARROW, "learning_rate": 0.01}),
+        ({"alpha 4": np.inf, "wide": np.inf}, {"derivative": WIDE, "truncate": 12}),
+    ],
+)
+def test_the_setting_that_lowers_the_error_clearly_is_chosen(
+    former: Network, monkeypatch: pytest.MonkeyPatch, errors: dict[str, float], chosen: object
 ) -> None:
-    deep = {"kind": "dense", "name": "deep", "units": 12, "gain": 2.0}
-    tables = former.config.to_mapping()
-    hidden, output = tables["layers"]
-    layers = [hidden, *({**deep, "name": f"deep{number}"} for number in range(4)), output]
-    network = Network.initialise(NetworkConfig.from_mapping({**tables, "layers": layers}), seed=1)
-    out = tmp_path / "run"
-    run = adapt(network.with_neuron("izhikevich_ib"), network, DATA, presentations=16, out=out)
-    training = tomllib.loads((out / "config.toml").read_text())["training"]
-    assert training["derivative"]["alpha"] == 4
-    assert all(np.isfinite(each).all() for each in run.network.weights.values())
+    advanced: list[tuple[object, int]] = []
+
+    class Trial:
+        def __init__(self, problem: object, start: Network, settings: dict[str, Any]) -> None:
+            self.settings, derivative = settings, settings["derivative"]
+            kinds = {
+                "wide": settings == {"derivative": WIDE},
+                "alpha 4": derivative == NARROW and "truncate" not in settings,
+                "truncate 6": settings.get("truncate") == 6,
+                "straight": derivative == STRAIGHT,
+                "rate": "learning_rate" in settings,
+            }
+            self.error = np.prod([errors.get(kind, 1) for kind, holds in kinds.items() if holds])
+
+        def advance(self, batches: list[object]) -> int:
+            advanced.append((self.settings, len(batches)))
+            return len(batches)
+
+    class Caught(Exception):  # noqa: N818 - it ends an adaptation that would train
+        pass
+
+    def caught(*arguments: Any) -> None:
+        raise Caught(best_settings(*arguments))
+
+    monkeypatch.setattr(trials, "_Trial", Trial)
+    best_settings = trials.best_settings
+    monkeypatch.setattr(trials, "best_settings", caught)
+    with pytest.raises(Caught) as found:
+        adapt(former.with_neuron("lif"), former, DATA, presentations=160, progress=False)
+    assert found.value.args == (chosen,)
+    assert len(advanced) == 12
+    assert {number for _, number in advanced} == {4, 8}  # the fewest, in so short a training
 
 
 @pytest.mark.medium

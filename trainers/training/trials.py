@@ -1,0 +1,124 @@
+"""Settings of a training, chosen in short trials; the best are tried longer."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from bioae.errors import NetworkError
+from bioae.networks import Network
+from bioae.progress import counted
+from bioae.runs.splits import example_order
+from bioae.trainers.training.problem import Problem
+from bioae.trainers.training.trainer import GradientTrainer
+from bioae.trainers.training.training import with_settings
+
+#: The parts of a presentation through which gradients may go back, as divisors of its steps.
+_PARTS = (1, 2, 4, 8)
+
+#: A spike derivative, and one that suits neurons that are reset to one value.
+WIDE = {"name": "arctan"}
+_NARROW = {"name": "arctan", "alpha": 4.0, "detach_reset": True}
+
+#: One for models whose scale is much larger than their distances to threshold.
+_SHARP = {"name": "arctan", "alpha": 32.0}
+
+#: One that gradients of a steep upstroke pass by, and the part of the presentation for it.
+_STRAIGHT, _HALF = {"name": "arctan", "straight_through": 0.9}, 2
+
+_CONSTANT = {"name": "constant"}
+
+#: The updates of a trial, at most and at least; some go on for as many.
+_UPDATES, _FEWEST = 16, 4
+
+#: The number of settings, the first ones, with exact gradients but for the spikes' derivative.
+_WHOLE = 2
+
+#: The ratio to the lowest error up to which another is as good: short cuts are biased, and high
+#: learning rates better at first.
+_EQUAL = 1.1
+
+_LOGGER = logging.getLogger("bioae")
+
+
+class _Trial:
+    """A training with some settings, which goes on where it was."""
+
+    def __init__(self, problem: Problem, start: Network, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self._problem = with_settings(problem, start, schedule=_CONSTANT, **settings)
+        self._trainer = GradientTrainer(self._problem)
+        self._losses: list[float] = []
+
+    def advance(self, batches: Sequence[np.ndarray]) -> int:
+        """Train on those of the batches that were not used, and return their number."""
+        problem, stage = self._problem, self._problem.stages[0]
+        unused = batches[len(self._losses) :]
+        for chosen in unused:
+            if self.error == math.inf:
+                self._losses.append(math.inf)
+                continue
+            batch = problem.batch(problem.data.train[chosen], stage.settings.seed)
+            try:
+                loss = self._trainer.update(batch, stage)[problem.task.kind]
+            except NetworkError:  # the training diverged
+                loss = math.inf
+            self._losses.append(loss)
+        return len(unused)
+
+    @property
+    def error(self) -> float:
+        """The mean error in the second half of the updates; infinite if it diverged."""
+        losses = self._losses[len(self._losses) // 2 :]
+        return float(np.mean(losses)) if losses else math.nan
+
+
+def best_settings(
+    problem: Problem, start: Network, faster: float | None, shown: bool | None
+) -> dict[str, Any]:
+    """Return the settings of `[training]` with which a few updates lower the error most.
+
+    Gradients that explode or vanish do not lower it. The learning rate `faster` is tried
+    with the best settings. The trials take no more updates than the training, or the fewest that
+    tell.
+    """
+    steps, training = start.config.steps, problem.config.training
+    cuts = [{"truncate": max(steps // part, 1)} if part > 1 else {} for part in _PARTS]
+    first: list[dict[str, Any]]
+    first = [{"derivative": each, **cut} for cut in cuts for each in (WIDE, _NARROW)]
+    first.append({"derivative": _SHARP})
+    first.append({"derivative": _STRAIGHT, "truncate": max(steps // _HALF, 1)})
+    train, size = problem.data.train, training.batch_size
+    pieces = len(first) + _WHOLE + 1 + (2 if faster else 0)
+    updates = training.epochs * math.ceil(len(train) / size)
+    number = min(max(updates // pieces, _FEWEST), _UPDATES)
+    order = np.resize(example_order(training.seed, 1, len(train)), 2 * number * size)
+    batches = np.split(order, 2 * number)
+    _LOGGER.info("%d settings are tried, in %d updates each", len(first), number)
+    with counted("trying settings", pieces * number, shown, unit="updates") as report:
+        done = 0
+
+        def goes_on(trial: _Trial, until: int) -> _Trial:
+            nonlocal done
+            report(done := done + trial.advance(batches[:until]))
+            _LOGGER.info("%s: error %.4g after %d updates", trial.settings, trial.error, until)
+            return trial
+
+        # Gradients of the whole presentation, and the best of those that are cut short or bent.
+        others = (goes_on(_Trial(problem, start, each), number) for each in first[_WHOLE:])
+        best = min(others, key=attrgetter("error"))
+        tried = [*(_Trial(problem, start, each) for each in first[:_WHOLE]), best]
+        for trial in tried:
+            goes_on(trial, 2 * number)
+        lowest = min(each.error for each in tried)
+        chosen = next(each for each in tried if not each.error > _EQUAL * lowest)
+        if faster is not None:
+            settings = {**chosen.settings, "learning_rate": faster}
+            trial = goes_on(_Trial(problem, start, settings), 2 * number)
+            chosen = trial if _EQUAL * trial.error < chosen.error else chosen
+    return chosen.settings
