@@ -149,6 +149,7 @@ VARIED = {f"training.variability.{key}" for key in ("scale", "distribution", "ac
         ("srnn", "feedforward", "trained", RECURRENT),
         ("srnn", "fixed-long", "fixed", {f"{HIDDEN}.spread.tau_adapt"}),
         ("srnn", "lif-40", "lif", {"network.steps"}),
+        ("srnn", "trained-350", "trained", {f"{HIDDEN}.spread.tau_adapt"}),
         ("neural_variability", "variability", "sgd", VARIED),
         ("neural_variability", "accumulating", "variability", VARIED),
         ("neural_variability", "weight-decay", "sgd", {"regularisers.l2"}),
