@@ -17,17 +17,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # experiments are not instal
 
 from bioae.showing import markdown_table
 from experiments.runner.experiment import load
-from experiments.runner.page import FIGURES, MET, draw_figures, page_of, plan_of
+from experiments.runner.page import FIGURES, MET, draw_figures, finding_of, page_of, plan_of
 from experiments.runner.rows import Document, read_json, table_of, write_json
 from experiments.runner.verdict import Verdict, judge
 
 DOCS = Path(__file__).parent
-README = DOCS.parent / "README.md"
 PAGES = DOCS / "experiments"
 ROWS = DOCS / "results" / "experiments"
 
-#: Pages with a table of the verdicts.
-INDEXES = (PAGES / "index.md", README)
+#: The page with what was found, and the table of the verdicts.
+INDEX = PAGES / "index.md"
 
 _OUTCOME = ("source's claim", *MET.values())
 
@@ -39,7 +38,7 @@ def main(*runs: str) -> None:
         if document.quick:
             raise SystemExit(f"{run}: rows of the quick form are not published")
         write_json(ROWS / f"{document.experiment}.json", document)
-    pages = {path: filled(path.read_text(encoding="utf-8")) for path in INDEXES}
+    pages = {INDEX: filled(INDEX.read_text(encoding="utf-8"))}
     for document in documents():
         experiment = load(document.experiment)
         pages[PAGES / f"{experiment.name}.md"] = page_of(experiment, document)
@@ -54,8 +53,13 @@ def documents() -> Iterator[Document]:
 
 
 def filled(page: str) -> str:
-    """Return a page with its tables of published experiments made again."""
-    return marked.filled(page, lambda name: {"experiments": claims, "verdicts": verdicts}[name]())
+    """Return a page with its table of published experiments, and what they found, made again."""
+    return marked.filled(page, lambda name: claims() if name == "experiments" else finding(name))
+
+
+def finding(name: str) -> str:
+    """Return what was found in a published experiment."""
+    return finding_of(load(name), read_json(Document, ROWS / f"{name}.json"))
 
 
 def claims() -> str:
@@ -65,15 +69,6 @@ def claims() -> str:
         for name, rows, verdict in _judged()
     ]
     return markdown_table(("experiment", "our claim", "rows", *_OUTCOME), rows)
-
-
-def verdicts() -> str:
-    """Return the table of published experiments for a reader in a hurry."""
-    rows = [
-        (f"[{load(name).title}](docs/experiments/{name}.md)", *_outcome(verdict))
-        for name, _, verdict in _judged()
-    ]
-    return markdown_table(("experiment", *_OUTCOME), rows)
 
 
 def _judged() -> Iterator[tuple[str, int, Verdict]]:

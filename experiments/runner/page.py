@@ -4,7 +4,8 @@ In the notes a field names a condition, a column, and a format of Python: ``{den
 the mean over the seeds. Before the format may be ``±``: mean ± standard deviation, the mean alone
 of one seed; ``min`` or ``max``: the smallest or the largest of the seeds. ``{dense[error]:n}`` is
 their number, and ``{dense[error]:p sparse}`` the p of Welch's t-test between two conditions. A
-field without a number is a dash. Other braces are doubled.
+field without a number is a dash. Other braces are doubled. The paragraph before the first section
+says what was found; the index of experiments has it too.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ def page_of(experiment: Experiment, document: Document) -> str:
     table = table_of(plan, document.rows)
     verdict = judge(plan, document)
     # What notes say is said of the full form.
-    notes = "" if plan.small else filled(experiment.notes.strip(), experiment, table)
-    sections = re.split(r"\n\n(?=## )", notes) if notes else []
+    found, sections = ("", []) if plan.small else _notes(experiment, table)
     reasons = [each for each in sections if each.startswith(MISSES)]
     others = {name: verdict.met(kind) for kind, name in MET.items() if kind != "claim"}
     met = "".join(f" {name[0].upper()}{name[1:]}: {each}." for name, each in others.items() if each)
     parts = [
         f"# {experiment.title}",
+        *([found] if found else []),
         f"**Source's claim: {verdict.source}.** {experiment.source_says}".strip(),
         f"**Our marks: {verdict.marks}.**{met}" + (" These are rows of the quick form, which is a "
         "test of the program and shows nothing." if plan.small else ""),
@@ -75,6 +76,15 @@ def page_of(experiment: Experiment, document: Document) -> str:
         *(each for each in sections if each not in reasons),
     ]  # fmt: skip
     return "\n\n".join([*parts, "## Run", _run(plan, document)]) + "\n"
+
+
+def finding_of(experiment: Experiment, document: Document) -> str:
+    """Return what was found, with the first figure; the experiment's page is in the folder."""
+    plan = plan_of(experiment, document)
+    found, _ = _notes(experiment, table_of(plan, document.rows))
+    lead = f"**[{experiment.title}]({experiment.name}.md).**"
+    figures = [f"![{caption}]({FIGURES}/{name})" for name, caption in _captions(experiment).items()]
+    return "\n\n".join([f"{lead} {found}".rstrip(), *figures[:1]])
 
 
 def figure_names(experiment: Experiment) -> list[str]:
@@ -111,6 +121,13 @@ def export(experiment: Experiment, document: Document, folder: Path) -> None:
     write_text(folder / f"{experiment.name}.csv", text.getvalue(), overwrite=True)
     write_text(folder / f"{experiment.name}.md", page_of(experiment, document), overwrite=True)
     draw_figures(experiment, document, folder / FIGURES)
+
+
+def _notes(experiment: Experiment, table: Rows) -> tuple[str, list[str]]:
+    """Return what was found, and the sections of the notes, filled in."""
+    notes = filled(experiment.notes.strip(), experiment, table)
+    found, *sections = re.split(r"(?:^|\n\n)(?=## )", notes)
+    return found, sections
 
 
 def _captions(experiment: Experiment) -> dict[str, str]:

@@ -37,7 +37,7 @@ from experiments.runner import page
 from experiments.runner.experiment import load as load_experiment
 
 #: Pages on what experiments use.
-TOOLS = ("baselines", "spike-response", "synthetic-data")
+TOOLS = ("baselines", "running", "spike-response", "synthetic-data")
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -102,9 +102,11 @@ def test_pages_of_models() -> None:
 def test_pages_of_experiments() -> None:
     documents = list(make_experiments.documents())
     assert documents
-    pages = {path: make_experiments.filled(path.read_text()) for path in make_experiments.INDEXES}
+    index = make_experiments.INDEX
+    pages = {index: make_experiments.filled(index.read_text())}
     figures = set()
     for document in documents:
+        assert f"<!-- table: {document.experiment} -->" in pages[index]
         experiment = load_experiment(document.experiment)
         assert not document.quick
         assert document.sizes == json.loads(json.dumps(experiment.sizes)), experiment.name
@@ -115,7 +117,7 @@ def test_pages_of_experiments() -> None:
     for path, content in pages.items():
         assert rows(content) == rows(path.read_text("utf-8")), "run docs/make_experiments.py"
     tools = {make_experiments.PAGES / f"{name}.md" for name in TOOLS}
-    assert {*make_experiments.PAGES.glob("*.md"), make_experiments.README} == {*pages} | tools
+    assert {*make_experiments.PAGES.glob("*.md")} == {*pages} | tools
     assert set((make_experiments.PAGES / page.FIGURES).iterdir()) == figures
 
 
