@@ -262,5 +262,5 @@ EXPERIMENT = Experiment(
         ),
         *no_difference(["analogue", "levels-32", "frozen", *MANY]),
     ),
-    figures={"learned": draw_learned, "redundancy": draw_redundancy},
+    figures={"redundancy": draw_redundancy, "learned": draw_learned},
 )  # fmt: skip
