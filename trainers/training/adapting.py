@@ -71,7 +71,7 @@ def adapt(
     spike counts are most nearly proportional to those in the former network and not higher, for 32
     examples. Then all weights are trained by gradients, and the parameters of thresholds that the
     models allow to train, a value per layer. Gradients that go back in time through a whole
-    presentation explode in some neurons: short trials, of no more updates than the training, choose
+    presentation explode in some neurons: short trials, which take no more updates than a training of 60 or more, choose
     how far they go back, the spike derivative and the learning rate. A term that fades out during
     the training draws the spike counts of each layer to multiples of those of the former network.
     The best epoch by validation is kept, or the start if none is better.
