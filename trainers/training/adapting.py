@@ -71,10 +71,10 @@ def adapt(
     spike counts are most nearly proportional to those in the former network and not higher, for 32
     examples. Then all weights are trained by gradients, and the parameters of thresholds that the
     models allow to train, a value per layer. Gradients that go back in time through a whole
-    presentation explode in some neurons: short trials, which take no more updates than a training of 60 or more, choose
-    how far they go back, the spike derivative and the learning rate. A term that fades out during
-    the training draws the spike counts of each layer to multiples of those of the former network.
-    The best epoch by validation is kept, or the start if none is better.
+    presentation explode in some neurons: short trials, of 60 updates or of no more than the
+    training, choose how far they go back, the spike derivative and the learning rate. A term that
+    fades out during the training draws the spike counts of each layer to multiples of those of the
+    former network. The best epoch by validation is kept, or the start if none is better.
 
     Parameters
     ----------
@@ -229,7 +229,8 @@ def _trainer(
             tried = not own.keys() & set(_CHOSEN[:2])
             usual = problem.config.training.learning_rate == _TRAINING["learning_rate"]
             faster = _FASTER if usual else None
-            best = partial(best_settings, problem, start, faster, shown)
+            change = partial(with_settings, problem, start)
+            best = partial(best_settings, problem, change, faster, shown)
             chosen = (best() if tried else {"derivative": WIDE}) | own
     problem = with_settings(problem, start, **chosen)
     guided = GuidedProblem(problem.config, problem.mirror, problem.data, earlier)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from bioae.errors import NetworkError
-from bioae.networks import Network
 from bioae.progress import counted
 from bioae.runs.splits import example_order
 from bioae.trainers.training.problem import Problem
 from bioae.trainers.training.trainer import GradientTrainer
-from bioae.trainers.training.training import with_settings
 
 #: The parts of a presentation through which gradients may go back, as divisors of its steps.
 _PARTS = (1, 2, 4, 8)
@@ -49,9 +47,8 @@ _LOGGER = logging.getLogger("bioae")
 class _Trial:
     """A training with some settings, which goes on where it was."""
 
-    def __init__(self, problem: Problem, start: Network, settings: dict[str, Any]) -> None:
-        self.settings = settings
-        self._problem = with_settings(problem, start, schedule=_CONSTANT, **settings)
+    def __init__(self, problem: Problem, settings: dict[str, Any]) -> None:
+        self.settings, self._problem = settings, problem
         self._trainer = GradientTrainer(self._problem)
         self._losses: list[float] = []
 
@@ -66,7 +63,8 @@ class _Trial:
             batch = problem.batch(problem.data.train[chosen], stage.settings.seed)
             try:
                 loss = self._trainer.update(batch, stage)[problem.task.kind]
-            except NetworkError:  # the training diverged
+            except NetworkError as error:  # the training diverged
+                _LOGGER.info("%s: %s", self.settings, error)
                 loss = math.inf
             self._losses.append(loss)
         return len(unused)
@@ -79,15 +77,15 @@ class _Trial:
 
 
 def best_settings(
-    problem: Problem, start: Network, faster: float | None, shown: bool | None
+    problem: Problem, change: Callable[..., Problem], faster: float | None, shown: bool | None
 ) -> dict[str, Any]:
     """Return the settings of `[training]` with which a few updates lower the error most.
 
-    Gradients that explode or vanish do not lower it. The learning rate `faster` is tried
-    with the best settings. The trials take no more updates than the training, or the fewest that
-    tell.
+    Gradients that explode or vanish do not lower it. `change` returns the problem with other
+    settings. The learning rate `faster` is tried with the best settings. The trials take no more
+    updates than the training, or the fewest that tell.
     """
-    steps, training = start.config.steps, problem.config.training
+    steps, training = problem.config.network.steps, problem.config.training
     cuts = [{"truncate": max(steps // part, 1)} if part > 1 else {} for part in _PARTS]
     first: list[dict[str, Any]]
     first = [{"derivative": each, **cut} for cut in cuts for each in (WIDE, _NARROW)]
@@ -99,9 +97,12 @@ def best_settings(
     number = min(max(updates // pieces, _FEWEST), _UPDATES)
     order = np.resize(example_order(training.seed, 1, len(train)), 2 * number * size)
     batches = np.split(order, 2 * number)
-    _LOGGER.info("%d settings are tried, in %d updates each", len(first), number)
+    _LOGGER.info("%d settings are tried, in %d updates or twice as many", len(first), number)
     with counted("trying settings", pieces * number, shown, unit="updates") as report:
         done = 0
+
+        def made(settings: dict[str, Any]) -> _Trial:
+            return _Trial(change(**settings, schedule=_CONSTANT), settings)
 
         def goes_on(trial: _Trial, until: int) -> _Trial:
             nonlocal done
@@ -110,15 +111,15 @@ def best_settings(
             return trial
 
         # Gradients of the whole presentation, and the best of those that are cut short or bent.
-        others = (goes_on(_Trial(problem, start, each), number) for each in first[_WHOLE:])
+        others = (goes_on(made(each), number) for each in first[_WHOLE:])
         best = min(others, key=attrgetter("error"))
-        tried = [*(_Trial(problem, start, each) for each in first[:_WHOLE]), best]
+        tried = [*(made(each) for each in first[:_WHOLE]), best]
         for trial in tried:
             goes_on(trial, 2 * number)
         lowest = min(each.error for each in tried)
         chosen = next(each for each in tried if not each.error > _EQUAL * lowest)
         if faster is not None:
             settings = {**chosen.settings, "learning_rate": faster}
-            trial = goes_on(_Trial(problem, start, settings), 2 * number)
+            trial = goes_on(made(settings), 2 * number)
             chosen = trial if _EQUAL * trial.error < chosen.error else chosen
     return chosen.settings

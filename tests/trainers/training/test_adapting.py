@@ -115,7 +115,7 @@ def test_the_setting_that_lowers_the_error_clearly_is_chosen(
     advanced: list[tuple[object, int]] = []
 
     class Trial:
-        def __init__(self, problem: object, start: Network, settings: dict[str, Any]) -> None:
+        def __init__(self, problem: object, settings: dict[str, Any]) -> None:
             self.settings, derivative = settings, settings["derivative"]
             kinds = {
                 "wide": settings == {"derivative": WIDE},
