@@ -122,4 +122,5 @@ def best_settings(
             settings = {**chosen.settings, "learning_rate": faster}
             trial = goes_on(made(settings), 2 * number)
             chosen = trial if _EQUAL * trial.error < chosen.error else chosen
+    _LOGGER.info("chosen: %s", chosen.settings)
     return chosen.settings
