@@ -141,7 +141,10 @@ def adapt(
     given = Given(examples[np.sort(drawn)], None, {})
     own = _tables(settings or {})
     asked = own.pop("training", {})
-    chosen = {"epochs": epochs, "seed": seed}
+    chosen: dict[str, Any] = {"epochs": epochs, "seed": seed}
+    # Layers with settings may train other parameters, or none.
+    if not {"layers", "trainable"} & asked.keys():
+        chosen["trainable"] = _thresholds(changed)
     tables = {**own, "data": {"validation": held_out}, "training": _TRAINING | chosen | asked}
     shown = None if callable(progress) else progress
     fixed = {key: each for key, each in asked.items() if key in _CHOSEN}
@@ -207,9 +210,6 @@ def _trainer(
         return assemble(config, network, given)
 
     run = {key: each for key, each in tables["training"].items() if key in _RUN}
-    # Layers with settings of their own may train other parameters, or none.
-    if not {"layers", "trainable"} & tables["training"].keys():
-        tables["training"]["trainable"] = _thresholds(changed)
     earlier = assembled(former, {"data": tables["data"], "training": run})
     start = Network(changed.config.self_contained(), changed.weights)
     problem = assembled(start, tables)
