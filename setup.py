@@ -1,11 +1,14 @@
-"""Source archives with the same bytes from the same files; the rest is in pyproject.toml."""
+"""Reproducible source archives, and the README for PyPI; the rest is in pyproject.toml."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
 import tarfile
+import tomllib
 from pathlib import Path
+from urllib.parse import urljoin
 
 from setuptools import setup
 from setuptools.command.sdist import sdist
@@ -36,4 +39,22 @@ class ReproducibleSdist(sdist):
         return str(path)
 
 
-setup(cmdclass={"sdist": ReproducibleSdist})
+def readme() -> str:
+    """Return README.md with its relative links as addresses in the tagged repository."""
+    root = Path(__file__).parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def full(match: re.Match[str]) -> str:
+        kind = "raw" if match[0].endswith((".png", ".svg")) else "blob"
+        repository = project["urls"]["Repository"]
+        return urljoin(f"{repository}/{kind}/v{project['version']}/README.md", match[0])
+
+    text = (root / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"(?<=\]\()(?!https?:|#)[^)\s]+", full, text)
+
+
+setup(
+    cmdclass={"sdist": ReproducibleSdist},
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+)

@@ -1,4 +1,4 @@
-"""Files of a release: bounds agree, and actions are pinned."""
+"""Files of a release: versions and bounds agree, and actions are pinned."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def test_actions_are_pinned_to_commits() -> None:
     assert len(lines) > 10
     pin = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
     assert [line for line in lines if not pin.search(line)] == []
+
+
+def test_each_file_names_the_same_version() -> None:
+    changelog, citation = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "CITATION.cff")
+    )
+    found = [
+        re.findall(r"^## ([\d.]+) \(", changelog, re.MULTILINE)[0],
+        *re.findall(r"^version: (.+)$", citation, re.MULTILINE),
+        *re.findall(r'^  version: "(.+)"$', RECIPE, re.MULTILINE),
+    ]
+    assert found == [PROJECT["version"]] * 3
 
 
 def test_each_dependency_has_a_lower_bound() -> None:

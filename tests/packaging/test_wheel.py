@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,10 @@ def test_each_kind_of_file_is_there_and_nothing_else_at_the_top(wheel: Path) -> 
     assert dist_info.endswith(".dist-info")
     (licence,) = (name for name in names if name.endswith("/licenses/LICENSE"))
     assert contents(wheel)[licence] == (ROOT / "LICENSE").read_bytes()
+    readme = contents(wheel)[f"{dist_info}/METADATA"].decode()
+    links = re.findall(r"\]\(([^)\s]+)", readme)  # the index shows no files of the repository
+    assert len(links) > 30
+    assert [link for link in links if not link.startswith("https://")] == []
 
 
 def test_the_sdist_gives_the_same_wheel(
