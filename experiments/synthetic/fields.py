@@ -36,19 +36,12 @@ def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -
 
     Parameters
     ----------
-    length
-        The number of places.
-    scale
-        The length scale xi, in places.
+    length, scale
+        The number of places, and the length scale xi in places.
     negative
         The replacement of negative eigenvalues: ``"zero"``, which gives the nearest covariance; or
         their ``"magnitude"``, as by a singular value decomposition, which leaves some power at all
         small scales.
-
-    Returns
-    -------
-    NDArray
-        The covariance of a place with the place 0, (place).
     """
     places = np.arange(length)
     distance = np.minimum(places, length - places)
@@ -60,15 +53,7 @@ def ring_covariance(length: int, scale: float, *, negative: Negative = "zero") -
 
 
 def erf_covariance(covariance: ArrayLike, gain: float) -> Numbers:
-    """Return the covariance of erf(g z / sqrt 2) / sqrt(gamma), of variance 1.
-
-    Parameters
-    ----------
-    covariance
-        That of z, whose variance is 1.
-    gain
-        The gain g.
-    """
+    """Return the covariance of erf(g z / sqrt 2) / sqrt(gamma), of variance 1, from that of z."""
     share = gain**2 / (1.0 + gain**2)
     return np.asarray(
         np.arcsin(np.clip(share * np.asarray(covariance), -1.0, 1.0)) / np.arcsin(share)
@@ -92,20 +77,14 @@ def ring_fields(
     ----------
     examples
         The number of fields; the classes have equal numbers of them, up to one, in random order.
-    length
-        The number of places on the ring.
-    scales
-        The length scale of each class, relative to the length.
-    gain
-        The gain g.
-    gaussian
-        Whether the fields are Gaussian, with the covariance of the non-linear ones.
+    length, scales
+        The number of places on the ring, and the length scale of each class relative to it.
+    gain, gaussian
+        The gain g; whether fields are Gaussian, with the covariance of the non-linear ones.
     negative
         As for `ring_covariance`.
-    split
-        ``"train"`` or ``"test"``, whose fields are independent.
-    seed
-        The seed.
+    split, seed
+        The two splits of a seed are independent.
 
     Returns
     -------

@@ -33,25 +33,8 @@ def genz(
     and ``"continuous"`` is ``exp(-sum a |x - u|)``, which has kinks. The coefficients a are drawn
     uniformly and scaled so that their sum is `difficulty`; u is uniform in [0, 1].
 
-    Parameters
-    ----------
-    examples
-        The number of points.
-    inputs
-        The number of variables.
-    seed
-        The seed of the function and of the points.
-    family
-        The family of functions.
-    difficulty
-        The sum of the coefficients a: the larger it is, the more the function varies.
-    split
-        ``"train"`` or ``"test"``: other points of the same function.
-
-    Returns
-    -------
-    Data
-        Points as images of the shape ``(1, 1, inputs)``; values as targets ``(example, 1)``.
+    The larger `difficulty` is, the more the function varies. The two splits of a seed have other
+    points of the same function: images (example, 1, 1, input), and their values as targets.
     """
     drawn = named_stream(seed, "genz", "function")
     coefficients, centre = drawn.random(inputs) + 0.1, drawn.random(inputs)
@@ -68,17 +51,7 @@ def genz_values(
     centre: NDArray[np.float64],
     family: Family,
 ) -> NDArray[np.float64]:
-    """Return the values of a function of Genz (example,).
-
-    Parameters
-    ----------
-    points
-        (example, input).
-    coefficients, centre
-        Its numbers a and u (input,).
-    family
-        Its family, as for `genz`.
-    """
+    """Return the values at points (example, input) of a function of a and u (input,)."""
     if family == "oscillatory":
         return np.asarray(np.cos(2 * np.pi * centre[0] + points @ coefficients))
     if family == "gaussian":

@@ -20,15 +20,11 @@ def flip_labels(
 
     Parameters
     ----------
-    data
-        The data set, with its labels.
-    fraction
+    data, classes
+        The data set, and the number of its classes; labels are whole numbers below it.
+    fraction, seed
         The fraction of the examples whose label is flipped, rounded to a number of examples. They
         are drawn without regard to their class, and those of a smaller fraction are among them.
-    classes
-        The number of classes; labels are whole numbers below it.
-    seed
-        The seed of the choice of the examples and of their new labels.
     kind
         ``"symmetric"``: a flipped label is any of the other classes with the same probability.
         ``"pair"``: it is the next class, and the first one after the last (asymmetric noise).

@@ -117,19 +117,8 @@ def ramberg_osgood_stress(
     The stress s solves e = s / E + `offset` (s / `yield_stress`)^`exponent` for a strain e >= 0,
     and is odd in e: the law of a nonlinear elastic material, which unloads as it was loaded.
 
-    Parameters
-    ----------
-    strain
-        The strain.
-    yield_stress
-        The stress at the plastic strain `offset`, in MPa, of a shape that broadcasts with `strain`.
-    young, exponent, offset
-        E in MPa, the exponent (at least 1), and the plastic strain at the yield stress.
-
-    Returns
-    -------
-    NDArray
-        The stress in MPa, of the broadcast shape.
+    The yield stress, in MPa as the stress and E, broadcasts with the strain; the exponent is at
+    least 1.
     """
     values = np.asarray(strain, np.float64)
     strains, limits = np.broadcast_arrays(np.abs(values), np.asarray(yield_stress, np.float64))
@@ -153,17 +142,7 @@ def strain_paths(
     and then draws another speed, from 0.04 to 0.12 per point. Where it would leave [-1, 1] it turns
     too.
 
-    Parameters
-    ----------
-    examples, points
-        The shape of the paths.
-    seed, split
-        As for `elasticity`.
-
-    Returns
-    -------
-    NDArray
-        Shape ``(example, time)``, in [-1, 1].
+    Paths have the shape ``(example, time)``; `seed` and `split` are as for `elasticity`.
     """
     return _paths(examples, points, named_stream(seed, "strain_paths", split))
 
@@ -213,18 +192,10 @@ def ramberg_osgood(
 ) -> Data:
     """Draw histories of strain of materials of Ramberg and Osgood, and of their stress.
 
-    Parameters
-    ----------
-    examples, points, seed, split
-        As for `elasticity`.
-
-    Returns
-    -------
-    Data
-        The channels are the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`, and the
-        yield stress, constant in time: uniform from 100 to 500 MPa, mapped to [-1, 1]. The targets
-        ``(example, time, 1)`` are the stresses divided by `STRESS`. The stress at a time depends on
-        the two values at that time alone.
+    Arguments are those of `elasticity`. The channels are the strain divided by `LARGEST_STRAIN`, a
+    path of `strain_paths`, and the yield stress, constant in time: uniform from 100 to 500 MPa,
+    mapped to [-1, 1]. The targets ``(example, time, 1)`` are the stresses divided by `STRESS`. The
+    stress at a time depends on the two values at that time alone.
     """
     paths = _paths(examples, points, named_stream(seed, "ramberg_osgood", "paths", split))
     drawn = named_stream(seed, "ramberg_osgood", "limits", split).uniform(-1.0, 1.0, (examples, 1))
@@ -241,17 +212,8 @@ def plasticity(examples: int, points: int = 50, *, seed: int = 0, split: Split =
 
     The stress depends on the whole history: the material of `elastoplastic_history` unloads along
     another line than it was loaded. Since turning points are random, the time tells nothing.
-
-    Parameters
-    ----------
-    examples, points, seed, split
-        As for `elasticity`.
-
-    Returns
-    -------
-    Data
-        The channel is the strain divided by `LARGEST_STRAIN`, a path of `strain_paths`; the targets
-        ``(example, time, 1)`` are the stresses divided by `STRESS`.
+    Arguments are those of `elasticity`. The channel is the strain divided by `LARGEST_STRAIN`, a
+    path of `strain_paths`; the targets ``(example, time, 1)`` are the stresses divided by `STRESS`.
     """
     paths = _paths(examples, points, named_stream(seed, "plasticity", split))
     history = elastoplastic_history(LARGEST_STRAIN * paths)

@@ -34,34 +34,11 @@ def store_recall(
     Bellec et al. show a symbol in each window of 200 ms, and several stores and recalls in a
     sequence. Here are one of each, at a random onset that leaves room for both.
 
-    Parameters
-    ----------
-    examples
-        The number of examples.
-    seed
-        The seed.
-    split
-        ``"train"`` or ``"test"``: two splits of a seed are drawn independently. A short delay has
-        few different signals, which both splits may have; the spikes that an encoder draws from
-        them differ.
-    delay
-        Points in time from the end of the store cue to the start of the recall cue.
-    steps
-        Points in time of an example.
-    cue
-        Points in time for which a cue or a value is shown.
-    neurons
-        The number of channels of each of the four populations.
-    rate
-        The value of an active channel: a probability per step.
-    distractors
-        The probability that a window of `cue` points within the delay shows a random value.
-
-    Returns
-    -------
-    Data
-        Shape ``(example, time, channel)``, channels by population: the values 0 and 1, the store
-        cue, the recall cue. Labels are 0 and 1, with equal probability.
+    The channels (example, time, channel) are ordered by population, `neurons` each; an active one
+    has the value `rate`, a probability per step. Of `steps` points in time, `delay` are between the
+    end of the store cue and the start of the recall cue; a window of `cue` points among them shows
+    a random value with the probability `distractors`. Labels are equally probable. Two splits of a
+    seed are drawn independently; a short delay has few different signals, which both may have.
     """
     room = steps - 2 * cue - delay
     values = named_stream(seed, "store_recall", "values", split).integers(0, 2, examples)
@@ -105,33 +82,10 @@ def ordered_segments(
     It is a task of temporal order as in Hochreiter & Schmidhuber (1997, Neural Computation 9:1735),
     with vectors in place of symbols.
 
-    Parameters
-    ----------
-    examples
-        The number of examples.
-    seed
-        The seed.
-    split
-        ``"train"`` or ``"test"``: two splits of a seed have the same spectra and different
-        examples.
-    steps
-        Points in time of an example.
-    channels
-        The number of channels.
-    segments
-        The number of segments n, from 2 to 5; there are n! classes.
-    length
-        Points in time of a segment.
-    gap
-        The least number of points between two segments, and after the last one.
-    noise
-        The standard deviation of the normal noise that is added to all values.
-
-    Returns
-    -------
-    Data
-        Shape ``(example, time, channel)``. The label is the place of the order in the list of all
-        orders, sorted lexicographically; all are equally probable.
+    The sequences (example, time, channel) have `steps` points in time, a segment `length` of them;
+    `noise` is the standard deviation of the normal noise of all values. The label is the place of
+    the order in the list of the n! orders of n segments, sorted lexicographically; all are equally
+    probable. Two splits of a seed have the same spectra and different examples.
     """
     room = steps - segments * (length + gap)
     times, background = (
@@ -157,18 +111,8 @@ def permuted_rows(images: Data, *, seed: int | None = 0) -> Data:
     that the class depends on pixels of distant points in time. Le, Jaitly & Hinton (2015,
     arXiv:1504.00941) show the permuted pixels one by one; here a row of them is one point in time.
 
-    Parameters
-    ----------
-    images
-        Images of one channel.
-    seed
-        The seed of the permutation; None leaves the pixels at their places.
-
-    Returns
-    -------
-    Data
-        Shape ``(example, y, x)`` as ``(example, time, channel)``, values from 0 to 1, with the
-        labels, split and indices of the images.
+    Images of one channel (example, y, x) become (example, time, channel), with their labels, split
+    and indices. Without a seed of the permutation the pixels stay at their places.
     """
     _, height, width = images.shape
     pixels = images.as_float().reshape(len(images), -1)
