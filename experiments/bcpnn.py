@@ -10,7 +10,7 @@ import numpy as np
 from bioae.random import named_stream
 from experiments.common.figures import dots
 from experiments.common.recipes import read
-from experiments.runner.criteria import Criterion, Rows, difference, mean, values_of
+from experiments.runner.criteria import Rows, claim, control, difference, mean, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -157,27 +157,23 @@ def draw_accuracies(rows: Rows) -> Figure:
 
 def draw_rings(rows: Rows) -> Figure:
     """Hypercolumns that are connected to a pixel, by the pixel's distance from the centre."""
-    from bioae.analysis.plots.style import colour_of, new_figure, styled
+    from bioae.analysis.plots.style import colour_of, new_figure
 
     names = list(rows)
     edges = np.array([0, *RINGS, 20])
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(4.2, 2.6)
-        axes = figure.subplots()
-        for name in ("fixed", "shuffled", "learned"):
-            values = [values_of(rows, f"ring{each}", name) for each in range(len(RINGS) + 1)]
-            if all(map(len, values)):
-                means = [float(each.mean()) for each in values]
-                axes.stairs(means, edges, color=colour_of(names.index(name)), label=name)
-        axes.set_xlabel("distance from the centre, pixels")
-        axes.set_ylabel("hypercolumns per pixel")
-        axes.set_ylim(bottom=0)
-        axes.legend()
-        return figure
-
-    return draw()
+    figure = new_figure(4.2, 2.6)
+    axes = figure.subplots()
+    for name in ("fixed", "shuffled", "learned"):
+        values = [values_of(rows, f"ring{each}", name) for each in range(len(RINGS) + 1)]
+        if all(map(len, values)):
+            means = [float(each.mean()) for each in values]
+            axes.stairs(means, edges, color=colour_of(names.index(name)), label=name)
+    axes.set_xlabel("distance from the centre, pixels")
+    axes.set_ylabel("hypercolumns per pixel")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
 
 
 def _condition(
@@ -282,50 +278,30 @@ EXPERIMENT = Experiment(
     },
     seeds=5,
     criteria=(
-        Criterion(
-            "claim", "accuracy, less that of the pixels",
-            difference("accuracy", "learned", "pixels"), ">=", 0.02, -0.4,
-        ),
-        Criterion(
-            "claim", "accuracy of the large network, less that of the pixels",
-            difference("accuracy", "large", "pixels"), ">=", 0.04,
-        ),
-        Criterion(
-            "claim", "accuracy, less that with fixed connections",
-            difference("accuracy", "learned", "fixed"), ">=", 0.07, -0.1,
-        ),
+        claim("accuracy, less that of the pixels",
+              difference("accuracy", "learned", "pixels"), ">=", 0.02, -0.4),
+        claim("accuracy of the large network, less that of the pixels",
+              difference("accuracy", "large", "pixels"), ">=", 0.04),
+        claim("accuracy, less that with fixed connections",
+              difference("accuracy", "learned", "fixed"), ">=", 0.07, -0.1),
         *(
-            Criterion(
-                "claim", f"accuracy with {name} connections, less that with fixed ones",
-                difference("accuracy", f"learned-{name}", f"fixed-{name}"), ">=", gain,
-            )
+            claim(f"accuracy with {name} connections, less that with fixed ones",
+                  difference("accuracy", f"learned-{name}", f"fixed-{name}"), ">=", gain)
             for name, gain in GAINS.items()
         ),
-        Criterion(
-            "claim", "accuracy of the large network, less that of a perceptron",
-            difference("accuracy", "large", "perceptron"), ">=", -0.02, source=True,
-        ),
-        Criterion(
-            "claim", "mean radius of the connections", mean("radius", "learned"), "<=", 8.0, 10.0
-        ),
-        Criterion(
-            "control", "accuracy by shuffled scores, less that with fixed connections",
-            difference("accuracy", "shuffled", "fixed"), "<=", 0.03, 0.2,
-        ),
-        Criterion(
-            "control", "the same, from below",
-            difference("accuracy", "shuffled", "fixed"), ">=", -0.03, -0.3,
-        ),
+        claim("accuracy of the large network, less that of a perceptron",
+              difference("accuracy", "large", "perceptron"), ">=", -0.02, source=True),
+        claim("mean radius of the connections", mean("radius", "learned"), "<=", 8.0, 10.0),
+        control("accuracy by shuffled scores, less that with fixed connections",
+                difference("accuracy", "shuffled", "fixed"), "<=", 0.03, 0.2),
+        control("the same, from below", difference("accuracy", "shuffled", "fixed"), ">=", -0.03,
+                -0.3),
         *(
-            Criterion(
-                "control", f"accuracy by shuffled scores, less that with fixed ones, {name}",
-                difference("accuracy", f"shuffled-{name}", f"fixed-{name}"), "<=", 0.03,
-            )
+            control(f"accuracy by shuffled scores, less that with fixed ones, {name}",
+                    difference("accuracy", f"shuffled-{name}", f"fixed-{name}"), "<=", 0.03)
             for name in GAINS
         ),
-        Criterion(
-            "control", "accuracy without learning", mean("accuracy", "untrained"), "<=", 0.77, 0.77
-        ),
+        control("accuracy without learning", mean("accuracy", "untrained"), "<=", 0.77, 0.77),
     ),
     groups={
         "10 % of the pixels": tuple(_DIGITS),

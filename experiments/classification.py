@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import read
-from experiments.runner.criteria import Criterion, Rows, largest, mean, smallest
+from experiments.runner.criteria import Rows, agreement, claim, control, largest, mean, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -44,9 +44,7 @@ def spiking(trial: Trial, network: Network) -> dict[str, float]:
     both = in_both(trial, network, digits)
     found = accuracy(both.result)
     return {
-        "accuracy": float(found["accuracy"]),
-        "low": float(found["low"]),
-        "high": float(found["high"]),
+        **{name: float(found[name]) for name in ("accuracy", "low", "high")},
         **both.spikes,
         **both.outputs,
     }
@@ -94,13 +92,11 @@ EXPERIMENT = Experiment(
     quick={"data": "sample", "train": 1000, "test": 100, "epochs": 2},
     seeds=3,
     criteria=(
-        Criterion("claim", "accuracy", smallest("accuracy", "spiking"), ">=", 0.985, 0.5),
+        claim("accuracy", smallest("accuracy", "spiking"), ">=", 0.985, 0.5),
         *no_difference(["spiking"]),
-        Criterion(
-            "agreement", "outputs that differ", largest("differing_outputs", "spiking"), "<=", 0.0
-        ),
-        Criterion("control", "untrained accuracy", mean("accuracy", "untrained"), "<=", 0.3, 0.45),
-        Criterion("control", "linear accuracy", mean("accuracy", "linear"), "<=", 0.95),
+        agreement("outputs that differ", largest("differing_outputs", "spiking"), "<=", 0.0),
+        control("untrained accuracy", mean("accuracy", "untrained"), "<=", 0.3, 0.45),
+        control("linear accuracy", mean("accuracy", "linear"), "<=", 0.95),
     ),
     figures={"accuracy": draw_accuracy},
 )  # fmt: skip

@@ -13,7 +13,7 @@ from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, mean, smallest
+from experiments.runner.criteria import Rows, claim, control, mean, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -304,10 +304,8 @@ EXPERIMENT = Experiment(
     },
     criteria=(
         *(
-            Criterion(
-                "claim", f"{text}, {statistic.conditions[0]}", statistic, ">=", threshold, quick,
-                in_quick=quick is not None, source=True,
-            )
+            claim(f"{text}, {statistic.conditions[0]}", statistic, ">=", threshold, quick,
+                  in_quick=quick is not None, source=True)
             for text, statistic, threshold, quick in (
                 ("median ratio", mean("median", "relu-short"), 0.15, 0.1),
                 ("localised units", mean("localised", "relu-short"), 0.9, None),
@@ -318,7 +316,7 @@ EXPERIMENT = Experiment(
             )
         ),
         *(
-            Criterion("control", f"{text}, {name}", mean(column, name), relation, threshold)
+            control(f"{text}, {name}", mean(column, name), relation, threshold)
             for text, column, relation, threshold in (
                 ("median ratio", "median", "<=", 0.08),
                 ("localised units", "localised", "<=", 0.05),
@@ -327,7 +325,7 @@ EXPERIMENT = Experiment(
             for name in _CONTROLS
             if column != "discrimination" or name.endswith("clone")
         ),
-        Criterion("control", "median ratio, untrained", mean("median", "untrained"), "<=", 0.08),
+        control("median ratio, untrained", mean("median", "untrained"), "<=", 0.08),
         *no_difference(["autoencoder", "autoencoder-clone"]),
     ),
     groups={

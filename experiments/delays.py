@@ -9,15 +9,13 @@ import numpy as np
 
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
+from experiments.runner.criteria import claim, control, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
@@ -77,11 +75,6 @@ def _aligned(network: Network) -> float:
     return float((np.abs(own[:, 0] - own[:, 1] - OFFSET) <= 1).mean())
 
 
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
-
-
 def _output(**fields: Any) -> dict[str, Any]:
     return {"network": {"layers": {"output": fields}}}
 
@@ -135,22 +128,14 @@ EXPERIMENT = Experiment(
     quick={"train": 500, "test": 60, "few": 20, "epochs": 40},
     seeds=5,
     criteria=(
-        Criterion("claim", "accuracy, trained", mean("accuracy", "trained"), ">=", 0.95, 0.5),
-        Criterion("claim", "accuracy with equal delays", mean("accuracy", "equal"), "<=", 0.35),
-        Criterion(
-            "claim", "accuracy of 64 recurrent neurons, less that of trained delays",
-            difference("accuracy", "recurrent-64", "trained"), "<=", 0.0,
-        ),
-        Criterion(
-            "control", "accuracy with random delays", mean("accuracy", "random"), "<=", 0.5, 0.6
-        ),
-        Criterion(
-            "control", "accuracy, delays shuffled", mean("accuracy", "shuffled"), "<=", 0.5, 0.6
-        ),
-        Criterion(
-            "control", "largest fraction of neurons with a coincidence, equal delays",
-            largest("aligned", "equal"), "<=", 0.0,
-        ),
+        claim("accuracy, trained", mean("accuracy", "trained"), ">=", 0.95, 0.5),
+        claim("accuracy with equal delays", mean("accuracy", "equal"), "<=", 0.35),
+        claim("accuracy of 64 recurrent neurons, less that of trained delays",
+              difference("accuracy", "recurrent-64", "trained"), "<=", 0.0),
+        control("accuracy with random delays", mean("accuracy", "random"), "<=", 0.5, 0.6),
+        control("accuracy, delays shuffled", mean("accuracy", "shuffled"), "<=", 0.5, 0.6),
+        control("largest fraction of neurons with a coincidence, equal delays",
+                largest("aligned", "equal"), "<=", 0.0),
         *no_difference(["trained", "equal", "random", "drawn", "shuffled", *_RECURRENT]),
     ),
     figures={"accuracy": draw_accuracy},

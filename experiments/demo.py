@@ -10,7 +10,7 @@ from bioae.cli.demo_report import RUNS, firing
 from experiments.common.agreement import fewest_spikes
 from experiments.common.figures import dots
 from experiments.common.recipes import changed
-from experiments.runner.criteria import Criterion, Rows, difference, mean
+from experiments.runner.criteria import Rows, claim, control, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -76,28 +76,18 @@ EXPERIMENT = Experiment(
     sizes={"train": 2000, "test": 500, "epochs": 100},
     quick={"train": 900, "test": 60, "epochs": 5},
     criteria=(
-        Criterion("claim", "error, regularised", mean("error", "regularised"), "<=", 8.0, 25.0),
-        Criterion("claim", "density, regularised", mean("density", "regularised"), "<=", 0.1, 0.3),
-        Criterion("claim", "dead, regularised", mean("dead", "regularised"), "<=", 0.05, 0.2),
-        Criterion(
-            "claim", "bursting, regularised", mean("bursting", "regularised"), "<=", 0.05, 0.1
-        ),
-        Criterion(
-            "claim", "change of the squared error by the regulariser",
-            difference("error", "regularised", "unregularised"), "<=", 1.0, 10.0,
-        ),
-        Criterion(
-            "control", "dead or bursting by the rule of the paper", mean("pathological", "paper"),
-            ">=", 0.5, 0.3,
-        ),
-        Criterion(
-            "control", "density without the regulariser", mean("density", "unregularised"),
-            ">=", 0.1, 0.1,
-        ),
-        Criterion(
-            "control", "error, regularised, divided by that of the mean image",
-            mean("relative_error", "regularised"), "<=", 0.2, 0.6,
-        ),
+        claim("error, regularised", mean("error", "regularised"), "<=", 8.0, 25.0),
+        claim("density, regularised", mean("density", "regularised"), "<=", 0.1, 0.3),
+        claim("dead, regularised", mean("dead", "regularised"), "<=", 0.05, 0.2),
+        claim("bursting, regularised", mean("bursting", "regularised"), "<=", 0.05, 0.1),
+        claim("change of the squared error by the regulariser",
+              difference("error", "regularised", "unregularised"), "<=", 1.0, 10.0),
+        control("dead or bursting by the rule of the paper",
+                mean("pathological", "paper"), ">=", 0.5, 0.3),
+        control("density without the regulariser", mean("density", "unregularised"), ">=", 0.1,
+                0.1),
+        control("error, regularised, divided by that of the mean image",
+                mean("relative_error", "regularised"), "<=", 0.2, 0.6),
     ),
     figures={"firing": draw_firing},
 )  # fmt: skip

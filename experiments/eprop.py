@@ -10,15 +10,13 @@ import numpy as np
 from bioae.random import named_stream
 from bioae.simulation.backend import Backend, Target
 from experiments.common.agreement import COLUMNS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, largest, mean
+from experiments.runner.criteria import agreement, claim, control, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from bioae.datasets import Data
     from bioae.networks.network import Network
 
@@ -122,11 +120,6 @@ def _differing(network: Network, data: Data, held: Mapping[str, Any], seed: int)
     return sum(int((each[0][n] != other[n]).sum()) for other in each[1:] for n in other)
 
 
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
-
-
 _FROZEN = {"layers": {"hidden": {"synapse": None, "recurrent_synapse": None}}}
 _LEAKY = {"neurons": {"adaptive": {"parameters": {"beta": "0"}}}}
 
@@ -161,27 +154,17 @@ EXPERIMENT = Experiment(
     quick={"train": 20, "test": 10, "few": 3},
     seeds=5,
     criteria=(
-        Criterion(
-            "claim", "fraction of seeds with an accuracy of at least 0.9",
-            mean("reached", "eprop"), ">=", 0.8, 0.0,
-        ),
-        Criterion(
-            "claim", "largest accuracy with shuffled signals", largest("accuracy", "shuffled"),
-            "<=", 0.6, 1.0,
-        ),
-        Criterion(
-            "control", "largest accuracy with frozen weights", largest("accuracy", "frozen"), "<=",
-            0.7, 1.0,
-        ),
-        Criterion(
-            "control", "largest accuracy without adaptation", largest("accuracy", "leaky"), "<=",
-            0.7, 1.0,
-        ),
+        claim("fraction of seeds with an accuracy of at least 0.9",
+              mean("reached", "eprop"), ">=", 0.8, 0.0),
+        claim("largest accuracy with shuffled signals", largest("accuracy", "shuffled"), "<=", 0.6,
+              1.0),
+        control("largest accuracy with frozen weights", largest("accuracy", "frozen"), "<=", 0.7,
+                1.0),
+        control("largest accuracy without adaptation", largest("accuracy", "leaky"), "<=", 0.7,
+                1.0),
         *(
-            Criterion(
-                "agreement", f"weights that differ between targets, {name}",
-                largest("differing_weights", name), "<=", 0.0,
-            )
+            agreement(f"weights that differ between targets, {name}",
+                      largest("differing_weights", name), "<=", 0.0)
             for name in ("eprop", "shuffled", "frozen", "leaky")
         ),
         *no_difference(["eprop", "shuffled", "frozen", "leaky"]),

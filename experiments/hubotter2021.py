@@ -20,7 +20,7 @@ from experiments.autoencoders.measures import (
 from experiments.common.agreement import no_difference, same_errors
 from experiments.common.figures import courses, dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, kruskal_p, mean, welch_p
+from experiments.runner.criteria import Rows, claim, control, kruskal_p, mean, welch_p
 from experiments.runner.experiment import Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -312,31 +312,21 @@ EXPERIMENT = Experiment(
         "steps": 15,
     },
     criteria=(
-        Criterion(
-            "claim", "dead without regularisers", mean("dead", "none"), ">=", 0.3, 0.0
-        ),
-        Criterion(
-            "claim", "bursting without regularisers, of the living",
-            mean("bursting_alive", "none"), ">=", 0.5, 0.0, source=True,
-        ),
-        Criterion("claim", "error without regularisers", mean("error", "none"), ">=", 25.0),
+        claim("dead without regularisers", mean("dead", "none"), ">=", 0.3, 0.0),
+        claim("bursting without regularisers, of the living",
+              mean("bursting_alive", "none"), ">=", 0.5, 0.0, source=True),
+        claim("error without regularisers", mean("error", "none"), ">=", 25.0),
         *(
-            Criterion(
-                "claim", f"{text} without regularisers, learning rate 4e-3",
-                mean(column, "none-faster"), ">=", least,
-            )
+            claim(f"{text} without regularisers, learning rate 4e-3",
+                  mean(column, "none-faster"), ">=", least)
             for text, column, least in (
                 ("dead", "dead", 0.3), ("bursting of the living", "bursting_alive", 0.5),
                 ("error", "error", 25.0),
             )
         ),
-        Criterion(
-            "claim", "dead, dense, learning rate 4e-3", mean("dead", "dense-faster"), "<=", 0.05
-        ),
+        claim("dead, dense, learning rate 4e-3", mean("dead", "dense-faster"), "<=", 0.05),
         *(
-            Criterion(
-                "claim", f"{column}, {name}", mean(column, name), "<=", most, quick, source=True
-            )
+            claim(f"{column}, {name}", mean(column, name), "<=", most, quick, source=True)
             for column, name, most, quick in (
                 ("dead", "dense", 0.0, 0.5), ("bursting", "dense", 0.0, 0.5),
                 ("error", "dense", 6.75, 85.0), ("error", "sparse", 11.6, 85.0),
@@ -344,10 +334,8 @@ EXPERIMENT = Experiment(
             )
         ),
         *(
-            Criterion(
-                "claim", f"{text}, in the paper's network", mean(column, name), relation, value,
-                in_quick=False, source=not name.startswith("target0"),
-            )
+            claim(f"{text}, in the paper's network", mean(column, name), relation, value,
+                  in_quick=False, source=not name.startswith("target0"))
             for text, column, name, relation, value in (
                 ("dead without regularisers", "dead", "none-stride1-fresh", ">=", 0.3),
                 ("dead, dense", "dead", "dense-stride1-retuned", "<=", 0.0),
@@ -359,32 +347,22 @@ EXPERIMENT = Experiment(
                 ("error, without targets", "error", "target0-stride1-retuned", "<=", 11.6),
             )
         ),
-        Criterion(
-            "claim", "errors of the three settings differ", kruskal_p("error", [*SETTINGS]),
-            "<=", 0.01, in_quick=False,
-        ),
+        claim("errors of the three settings differ", kruskal_p("error", [*SETTINGS]), "<=", 0.01,
+              in_quick=False),
         *(
-            Criterion(
-                "claim", f"errors of {one} and {other} differ, corrected for three comparisons",
-                welch_p("error", one, other), "<=", 0.01 / 3, in_quick=False, source=one == "none",
-            )
+            claim(f"errors of {one} and {other} differ, corrected for three comparisons",
+                  welch_p("error", one, other), "<=", 0.01 / 3, in_quick=False,
+                  source=one == "none")
             for one, other in combinations(SETTINGS, 2)
         ),
         *no_difference(SETTINGS),
         *same_errors(SETTINGS),
-        Criterion(
-            "control", "error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0
-        ),
-        Criterion("control", "dead, weight decay alone", mean("dead", "weight-decay"), ">=", 0.2),
-        Criterion(
-            "control", "dead, derivative with support below threshold", mean("dead", "arctan"),
-            "<=", 0.1,
-        ),
-        Criterion("control", "dead, too strong a penalty", mean("dead", "too-sparse"), ">=", 0.3),
-        Criterion(
-            "control", "class structure with shuffled labels, dense",
-            mean("class_ratio_shuffled", "dense"), ">=", 0.98, 0.5,
-        ),
+        control("error of the mean image", mean("error", "mean-image"), ">=", 45.0, 30.0),
+        control("dead, weight decay alone", mean("dead", "weight-decay"), ">=", 0.2),
+        control("dead, derivative with support below threshold", mean("dead", "arctan"), "<=", 0.1),
+        control("dead, too strong a penalty", mean("dead", "too-sparse"), ">=", 0.3),
+        control("class structure with shuffled labels, dense",
+                mean("class_ratio_shuffled", "dense"), ">=", 0.98, 0.5),
     ),
     groups={
         "The three settings": tuple(_MAIN),

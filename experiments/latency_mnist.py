@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from experiments.common.agreement import COLUMNS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import read
-from experiments.runner.criteria import Criterion, Rows, largest, mean
+from experiments.runner.criteria import claim, control, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def run(trial: Trial) -> Mapping[str, float]:
@@ -38,11 +34,6 @@ def run(trial: Trial) -> Mapping[str, float]:
         "spikes_per_neuron": float(both.result["layers/hidden"]["spike_count"].mean()),
         **both.spikes,
     }
-
-
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
 
 
 EXPERIMENT = Experiment(
@@ -80,11 +71,9 @@ EXPERIMENT = Experiment(
     quick={"data": "sample", "train": 1000, "validation": 100, "test": 100, "few": 10, "epochs": 3},
     seeds=3,
     criteria=(
-        Criterion("claim", "accuracy, exact", mean("accuracy", "exact"), ">=", 0.97, 0.5),
-        Criterion("control", "accuracy of a linear classifier",
-                  largest("accuracy", "linear"), "<=", 0.94),
-        Criterion("control", "accuracy with frozen hidden weights",
-                  mean("accuracy", "frozen"), "<=", 0.96),
+        claim("accuracy, exact", mean("accuracy", "exact"), ">=", 0.97, 0.5),
+        control("accuracy of a linear classifier", largest("accuracy", "linear"), "<=", 0.94),
+        control("accuracy with frozen hidden weights", mean("accuracy", "frozen"), "<=", 0.96),
         *no_difference(["exact", "surrogate", "frozen"]),
     ),
     figures={"accuracy": draw_accuracy},

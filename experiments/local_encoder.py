@@ -10,7 +10,7 @@ import numpy as np
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
+from experiments.runner.criteria import Rows, agreement, claim, control, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -184,31 +184,17 @@ EXPERIMENT = Experiment(
     },
     seeds=3,
     criteria=(
-        Criterion(
-            "claim", "accuracy, 100 neurons", mean("accuracy", "exc-100"), ">=", 0.825, -1.0,
-            source=True,
-        ),
-        Criterion(
-            "claim", "accuracy, 400 neurons", mean("accuracy", "exc-400"), ">=", 0.867, -1.0,
-            source=True,
-        ),
-        Criterion(
-            "control", "accuracy, less that of initial weights",
-            difference("accuracy", "exc-100", "frozen"), ">=", 0.2, -1.0,
-        ),
-        Criterion(
-            "control", "accuracy, less that of shuffled weights",
-            difference("accuracy", "exc-100", "shuffled"), ">=", 0.2, -1.0,
-        ),
-        Criterion(
-            "control", "accuracy with classes by shuffled labels",
-            largest("mixed_accuracy", "exc-100"), "<=", 0.25, 1.0,
-        ),
-        Criterion("control", "silent neurons", largest("dead", "exc-100"), "<=", 0.05, 1.0),
-        Criterion(
-            "agreement", "learned numbers that differ between C++ and NumPy, 100 neurons",
-            largest("differing_weights", "exc-100"), "<=", 0.0,
-        ),
+        claim("accuracy, 100 neurons", mean("accuracy", "exc-100"), ">=", 0.825, -1.0, source=True),
+        claim("accuracy, 400 neurons", mean("accuracy", "exc-400"), ">=", 0.867, -1.0, source=True),
+        control("accuracy, less that of initial weights",
+                difference("accuracy", "exc-100", "frozen"), ">=", 0.2, -1.0),
+        control("accuracy, less that of shuffled weights",
+                difference("accuracy", "exc-100", "shuffled"), ">=", 0.2, -1.0),
+        control("accuracy with classes by shuffled labels",
+                largest("mixed_accuracy", "exc-100"), "<=", 0.25, 1.0),
+        control("silent neurons", largest("dead", "exc-100"), "<=", 0.05, 1.0),
+        agreement("learned numbers that differ between C++ and NumPy, 100 neurons",
+                  largest("differing_weights", "exc-100"), "<=", 0.0),
         *no_difference(["exc-100", "exc-400"]),
     ),
     figures={"accuracies": draw_accuracies},

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, largest_rise, mean
+from experiments.runner.criteria import Rows, claim, control, difference, largest_rise, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -208,58 +208,38 @@ EXPERIMENT = Experiment(
     seeds=20,
     criteria=(
         *(
-            Criterion(
-                "claim", f"{name.upper()} learned with {title}",
-                mean(f"{name}_learned", condition), ">=", 0.9, 0.0,
-            )
+            claim(f"{name.upper()} learned with {title}",
+                  mean(f"{name}_learned", condition), ">=", 0.9, 0.0)
             for name in FUNCTIONS
             for title, condition in {
                 "weights that are not quantised": "analogue", "64 levels": "levels-64",
                 "32 levels": "levels-32",
             }.items()
         ),
-        Criterion(
-            "claim", "largest rise of the fraction that learns XOR, from 64 levels down",
-            largest_rise("xor_learned", [f"levels-{levels}" for levels in LEVELS]), "<=", 0.0,
-        ),
-        Criterion(
-            "claim", "true labels' goodness less that of false ones, AND, 32 levels: less initial",
-            difference("and_gap", "levels-32", "frozen"), ">=", 1.0, 0.5,
-        ),
+        claim("largest rise of the fraction that learns XOR, from 64 levels down",
+              largest_rise("xor_learned", [f"levels-{levels}" for levels in LEVELS]), "<=", 0.0),
+        claim("true labels' goodness less that of false ones, AND, 32 levels: less initial",
+              difference("and_gap", "levels-32", "frozen"), ">=", 1.0, 0.5),
         *(
-            Criterion(
-                "claim", f"{name.upper()} learned with 192 neurons and {levels} levels",
-                mean(f"{name}_learned", f"units-192-levels-{levels}"), ">=", 0.9,
-                source=levels == LEVELS[0],
-            )
+            claim(f"{name.upper()} learned with 192 neurons and {levels} levels",
+                  mean(f"{name}_learned", f"units-192-levels-{levels}"), ">=", 0.9,
+                  source=levels == LEVELS[0])
             for name, levels in (("and", 64), ("or", 64), ("xor", 64), ("xor", 16), ("xor", 4))
         ),
-        Criterion(
-            "claim", "XOR learned with 4 levels, 192 neurons less 48",
-            difference("xor_learned", "units-192-levels-4", "units-48-levels-4"), ">=", 0.5,
-        ),
+        claim("XOR learned with 4 levels, 192 neurons less 48",
+              difference("xor_learned", "units-192-levels-4", "units-48-levels-4"), ">=", 0.5),
         *(
-            Criterion(
-                "control", f"XOR with 192 neurons, {name}",
-                mean("xor_learned", f"units-192-{name}"), "<=", most,
-            )
+            control(f"XOR with 192 neurons, {name}",
+                    mean("xor_learned", f"units-192-{name}"), "<=", most)
             for name, most in (("levels-2", 0.1), ("frozen", 0.2), ("random", 0.2))
         ),
-        Criterion("control", "XOR with 4 levels", mean("xor_learned", "levels-4"), "<=", 0.1),
-        Criterion(
-            "control", "XOR with initial weights", mean("xor_learned", "frozen"), "<=", 0.1, 1.0
-        ),
-        Criterion(
-            "control", "XOR with random tags", mean("xor_learned", "random-tags"), "<=", 0.2
-        ),
-        Criterion(
-            "control", "XOR by a linear read-out of the patterns", mean("xor_learned", "pixels"),
-            "<=", 0.0,
-        ),
-        Criterion(
-            "control", "AND by a linear read-out of the patterns", mean("and_learned", "pixels"),
-            ">=", 1.0,
-        ),
+        control("XOR with 4 levels", mean("xor_learned", "levels-4"), "<=", 0.1),
+        control("XOR with initial weights", mean("xor_learned", "frozen"), "<=", 0.1, 1.0),
+        control("XOR with random tags", mean("xor_learned", "random-tags"), "<=", 0.2),
+        control("XOR by a linear read-out of the patterns",
+                mean("xor_learned", "pixels"), "<=", 0.0),
+        control("AND by a linear read-out of the patterns",
+                mean("and_learned", "pixels"), ">=", 1.0),
         *no_difference(["analogue", "levels-32", "frozen", *MANY]),
     ),
     figures={"redundancy": draw_redundancy, "learned": draw_learned},

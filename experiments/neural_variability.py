@@ -13,14 +13,13 @@ from bioae.files import write_text
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, mean
+from experiments.runner.criteria import Rows, claim, control, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bioae.datasets import Data
     from bioae.networks.network import Network
 
 #: The scale of the noise of the perceptron: that of the first trials, set before any row was run.
@@ -140,31 +139,15 @@ def reconstruct(trial: Trial) -> dict[str, float]:
         "density": trained.summary["test_layers"]["latent"]["rate_per_step_mean"],
         **both.spikes,
     }
-    return numbers | {
-        f"error_{scale:g}": _disturbed(trial, network, digits, scale) for scale in _DISTURBED
-    }
-
-
-def _disturbed(trial: Trial, network: Network, digits: Data, scale: float) -> float:
-    from bioae.analysis.coding.reconstruction import sum_squared_error
-
-    noisy = with_noise(network, scale, trial.seed)
-    result = trial.simulate(noisy, digits, f"noise_{scale:g}")
-    return float(sum_squared_error(result).mean())
+    for scale in _DISTURBED:
+        noisy = with_noise(network, scale, trial.seed)
+        result = trial.simulate(noisy, digits, f"noise_{scale:g}")
+        numbers[f"error_{scale:g}"] = float(sum_squared_error(result).mean())
+    return numbers
 
 
 def with_noise(network: Network, scale: float, seed: int) -> Network:
-    """Return a network with normal noise on the weights of its connections, on the grid.
-
-    Parameters
-    ----------
-    network
-        The network.
-    scale
-        The standard deviation of the noise.
-    seed
-        The seed.
-    """
+    """Return a network with normal noise of a scale on the weights of connections, on the grid."""
     from bioae.networks import Network
     from bioae.random import named_stream
 
@@ -280,25 +263,14 @@ EXPERIMENT = Experiment(
         "batch_size": 32, "images": 60, "held_out": 20, "digits": 10,
     },
     criteria=(
-        Criterion(
-            "claim", "gain of accuracy", difference("accuracy", "variability", "sgd"), ">=", 0.12,
-            0.03, source=True,
-        ),
-        Criterion(
-            "claim", "memorised labels", mean("memorised", "variability"), "<=", 0.2, 0.3,
-            source=True,
-        ),
-        Criterion(
-            "claim", "memorised by SGD", mean("memorised", "sgd"), ">=", 0.7, 0.4, source=True
-        ),
-        Criterion(
-            "control", "gain with accumulating noise",
-            difference("accuracy", "accumulating", "sgd"), "<=", 0.0,
-        ),
-        Criterion(
-            "control", "gain without wrong labels",
-            difference("accuracy", "clean-variability", "clean-sgd"), ">=", -0.01,
-        ),
+        claim("gain of accuracy", difference("accuracy", "variability", "sgd"), ">=", 0.12, 0.03,
+              source=True),
+        claim("memorised labels", mean("memorised", "variability"), "<=", 0.2, 0.3, source=True),
+        claim("memorised by SGD", mean("memorised", "sgd"), ">=", 0.7, 0.4, source=True),
+        control("gain with accumulating noise",
+                difference("accuracy", "accumulating", "sgd"), "<=", 0.0),
+        control("gain without wrong labels",
+                difference("accuracy", "clean-variability", "clean-sgd"), ">=", -0.01),
         *no_difference(_DIGITS),
     ),
     groups={

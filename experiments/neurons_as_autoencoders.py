@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.autoencoders.hill_climbing import Climb, Climber, Network
-from experiments.runner.criteria import Criterion, Rows, mean, paired_p, values_of
+from experiments.runner.criteria import Criterion, Rows, claim, control, mean, paired_p, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -91,30 +91,26 @@ def _error(network: Network, inputs: Numbers, targets: Numbers) -> float:
 
 def draw_errors(rows: Rows) -> Figure:
     """Test error by K and condition: seeds and their mean; the line is that of the mean target."""
-    from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
+    from bioae.analysis.plots.style import INK, colour_of, new_figure
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(2.0 * len(EPISTASIS), 3.2)
-        panels = figure.subplots(1, len(EPISTASIS), squeeze=False)[0]
-        for axes, epistasis in zip(panels, EPISTASIS, strict=True):
-            for place, steps in enumerate(STEPS):
-                values = values_of(rows, "error", _name(epistasis, steps))
-                if not len(values):  # an empty line upsets the layout
-                    continue
-                spread = place + np.linspace(-0.25, 0.25, len(values) + 2)[1:-1]
-                axes.plot(spread, values, "o", color=colour_of(place), markersize=3)
-                average = float(values.mean())
-                axes.plot([place - 0.35, place + 0.35], [average, average], color=INK, linewidth=1)
-            axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-            axes.set_xticks(range(len(STEPS)), list(STEPS), rotation=90)
-            axes.set_xlim(-0.5, len(STEPS) - 0.5)
-            axes.set_ylim(bottom=0)
-            axes.set_title(f"K = {epistasis}")
-        panels[0].set_ylabel("test error")
-        return figure
-
-    return draw()
+    figure = new_figure(2.0 * len(EPISTASIS), 3.2)
+    panels = figure.subplots(1, len(EPISTASIS), squeeze=False)[0]
+    for axes, epistasis in zip(panels, EPISTASIS, strict=True):
+        for place, steps in enumerate(STEPS):
+            values = values_of(rows, "error", _name(epistasis, steps))
+            if not len(values):  # an empty line upsets the layout
+                continue
+            spread = place + np.linspace(-0.25, 0.25, len(values) + 2)[1:-1]
+            axes.plot(spread, values, "o", color=colour_of(place), markersize=3)
+            average = float(values.mean())
+            axes.plot([place - 0.35, place + 0.35], [average, average], color=INK, linewidth=1)
+        axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        axes.set_xticks(range(len(STEPS)), list(STEPS), rotation=90)
+        axes.set_xlim(-0.5, len(STEPS) - 0.5)
+        axes.set_ylim(bottom=0)
+        axes.set_title(f"K = {epistasis}")
+    panels[0].set_ylabel("test error")
+    return figure
 
 
 def _name(epistasis: int, steps: str) -> str:
@@ -137,28 +133,20 @@ def _criteria() -> tuple[Criterion, ...]:
     """Return the criteria of each K, and those of the method."""
     return (
         *(
-            Criterion(
-                "claim", f"K = {epistasis}, error lower than that of {other}",
-                paired_p("error", _name(epistasis, "autoencoding"), _name(epistasis, other)),
-                "<", LEVEL, in_quick=False,
-            )
+            claim(f"K = {epistasis}, error lower than that of {other}",
+                  paired_p("error", _name(epistasis, "autoencoding"), _name(epistasis, other)),
+                  "<", LEVEL, in_quick=False)
             for epistasis in EPISTASIS for other in ("plain", "jitter", "shuffled")
         ),
-        Criterion("control", "additive, error", mean("error", "k0-plain"), "<=", 0.1, 0.2),
-        Criterion("control", "most rugged, error", mean("error", "k10-plain"), ">=", 0.9),
-        Criterion(
-            "control", "additive, error of reconstruction", mean("decoded", "k0-autoencoding"),
-            "<=", 0.96, 0.98,
-        ),
+        control("additive, error", mean("error", "k0-plain"), "<=", 0.1, 0.2),
+        control("most rugged, error", mean("error", "k10-plain"), ">=", 0.9),
+        control("additive, error of reconstruction", mean("decoded", "k0-autoencoding"), "<=", 0.96,
+                0.98),
         *(
-            Criterion(
-                "control", f"K = {epistasis}, error of reconstruction lower than that of plain",
-                paired_p(
-                    "unexplained", _name(epistasis, "autoencoding"), _name(epistasis, "plain")
-                ),
-                "<", LEVEL, in_quick=False,
-            )
-            for epistasis in EPISTASIS
+            control(f"K = {k}, error of reconstruction lower than that of plain",
+                    paired_p("unexplained", _name(k, "autoencoding"), _name(k, "plain")),
+                    "<", LEVEL, in_quick=False)
+            for k in EPISTASIS
         ),
     )  # fmt: skip
 

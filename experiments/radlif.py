@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import read
 from experiments.recurrence.gradients import GAINS, LAGS, column, draw_norms, gradients
-from experiments.runner.criteria import (
-    Criterion,
-    Rows,
-    difference,
-    largest,
-    ratio,
-    smallest,
-)
+from experiments.runner.criteria import Rows, claim, control, difference, largest, ratio, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -24,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bioae.datasets import Data
+    from bioae.datasets.data import Split
     from bioae.networks.network import Network
 
 #: The gain of the weights from the input, at which untrained layers fire in the required range.
@@ -33,15 +27,8 @@ INPUT_GAIN = 3.0
 def recipe(name: str, task: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training configuration of a network for a task, without its data.
 
-    Parameters
-    ----------
-    name
-        ``"radlif"``, ``"lstm"``, or ``"summed"`` for the LSTM with the decoder of the former.
-    task
-        The ``name`` of the task; the ``points`` and ``channels`` of a signal, and the number of
-        ``classes``.
-    sizes
-        The sizes of the form.
+    The network is ``"radlif"``, ``"lstm"``, or ``"summed"``: the LSTM with the decoder of the
+    former. The task has a ``name``, ``points`` and ``channels`` of a signal, and ``classes``.
     """
     recipes = read("radlif")
     own = recipes["tasks"][task["name"]]
@@ -78,7 +65,7 @@ def run(trial: Trial) -> Mapping[str, float]:
 def classify(trial: Trial) -> dict[str, float]:
     """Train a classifier and return its accuracy on the test split, which is used once."""
     sizes, settings = trial.sizes, trial.settings
-    train, test = DATA[settings["task"]](trial)
+    train, test = _data(trial)
     if settings["classifier"] == "linear":
         return {"accuracy": linear(train, test)}
     assert train.labels is not None
@@ -101,10 +88,10 @@ def in_brian2(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     from bioae.analysis import accuracy
 
     both = in_both(trial, network, test)
-    hidden = [layer for layer in network.config.placed if layer.can_fire]
     rates = [
         float(both.result[f"layers/{each.name}"]["spike_count"].mean()) / network.config.steps
-        for each in hidden
+        for each in network.config.placed
+        if each.can_fire
     ]
     return {
         "accuracy": float(accuracy(both.result)["accuracy"]),
@@ -123,35 +110,20 @@ def linear(train: Data, test: Data) -> float:
     return float(model.score(test.as_float().mean(axis=1), test.labels))
 
 
-def _rows(trial: Trial) -> tuple[Data, Data]:
-    """Return digits, a row per step from top to bottom."""
+def _data(trial: Trial) -> tuple[Data, Data]:
+    """Return digits, a row per step from top to bottom, or sequences of ordered segments."""
     from bioae.datasets import load
-    from experiments.synthetic import permuted_rows
+    from experiments.synthetic import ordered_segments, permuted_rows
 
     sizes = trial.sizes
-    train, test = (
-        permuted_rows(load(sizes["digits"], split, sizes[split]), seed=None)
-        for split in ("train", "test")
-    )
-    return train, test
 
+    def drawn(split: Split) -> Data:
+        if trial.settings["task"] == "rows":
+            return permuted_rows(load(sizes["digits"], split, sizes[split]), seed=None)
+        return ordered_segments(sizes[f"sequences_{split}"], seed=trial.seed, split=split)
 
-def _segments(trial: Trial) -> tuple[Data, Data]:
-    """Return sequences whose class is the order of their segments."""
-    from experiments.synthetic import ordered_segments
+    return drawn("train"), drawn("test")
 
-    train, test = (
-        ordered_segments(trial.sizes[f"sequences_{split}"], seed=trial.seed, split=split)
-        for split in ("train", "test")
-    )
-    return train, test
-
-
-#: The training and test examples of the tasks.
-DATA: dict[str, Callable[[Trial], tuple[Data, Data]]] = {
-    "rows": _rows,
-    "segments": _segments,
-}
 
 # Figures
 
@@ -208,13 +180,10 @@ EXPERIMENT = Experiment(
         "tanh": _layer("untrained layer of tanh units", "tanh", quick=False),
         "rows-radlif": _classifier("rows of digits: RadLIF", "rows", "radlif"),
         "rows-lstm": _classifier("rows of digits: LSTM, read at the last step", "rows", "lstm"),
-        "rows-summed": _classifier(
-            "rows of digits: LSTM with the read-out of the spiking network", "rows", "summed",
-            quick=False,
-        ),
-        "segments-radlif": _classifier(
-            "order of segments: RadLIF", "segments", "radlif", quick=False
-        ),
+        "rows-summed": _classifier("rows of digits: LSTM with the read-out of the spiking network",
+                                   "rows", "summed", quick=False),
+        "segments-radlif": _classifier("order of segments: RadLIF", "segments", "radlif",
+                                       quick=False),
         "segments-lstm": _classifier("order of segments: LSTM", "segments", "lstm", quick=False),
         "segments-linear": _classifier(
             "order of segments: logistic regression of the mean over time", "segments", "linear"
@@ -222,14 +191,10 @@ EXPERIMENT = Experiment(
     },
     columns={
         "critical_gain": Column("critical gain: the smallest at which gradients explode"),
-        "growth_above": Column(
-            "growth of the gradient at twice the critical gain, from the first to the last lag",
-            "powers of 10",
-        ),
-        "rate_lowest": Column(
-            "lowest density of any layer, or of any gain up to the critical one",
-            "spikes per neuron and step",
-        ),
+        "growth_above": Column("growth of the gradient at twice the critical gain, from the first "
+                               "to the last lag", "powers of 10"),
+        "rate_lowest": Column("lowest density of any layer, or of any gain up to the critical one",
+                              "spikes per neuron and step"),
         "rate_highest": Column("highest density, likewise", "spikes per neuron and step"),
         "silent": Column("neurons that are silent at the critical gain, fraction"),
         "accuracy": Column("accuracy on the test split, of spiking networks in Brian2"),
@@ -255,44 +220,24 @@ EXPERIMENT = Experiment(
     },
     seeds=3,
     criteria=(
-        Criterion(
-            "claim", "critical gain, relative to rectified units",
-            ratio("critical_gain", "radlif", "relu"), ">=", 8.0, 3.0, source=True,
-        ),
-        Criterion(
-            "claim", "lowest density, untrained", smallest("rate_lowest", "radlif"), ">=", 0.02,
-            source=True,
-        ),
-        Criterion(
-            "claim", "highest density, untrained", largest("rate_highest", "radlif"), "<=", 0.3,
-            source=True,
-        ),
-        Criterion(
-            "claim", "accuracy on rows, LSTM minus RadLIF",
-            difference("accuracy", "rows-lstm", "rows-radlif"), "<=", 0.02, 0.3,
-        ),
-        Criterion(
-            "claim", "accuracy on segments, LSTM minus RadLIF",
-            difference("accuracy", "segments-lstm", "segments-radlif"), "<=", 0.02,
-        ),
+        claim("critical gain, relative to rectified units",
+              ratio("critical_gain", "radlif", "relu"), ">=", 8.0, 3.0, source=True),
+        claim("lowest density, untrained", smallest("rate_lowest", "radlif"), ">=", 0.02,
+              source=True),
+        claim("highest density, untrained", largest("rate_highest", "radlif"), "<=", 0.3,
+              source=True),
+        claim("accuracy on rows, LSTM minus RadLIF",
+              difference("accuracy", "rows-lstm", "rows-radlif"), "<=", 0.02, 0.3),
+        claim("accuracy on segments, LSTM minus RadLIF",
+              difference("accuracy", "segments-lstm", "segments-radlif"), "<=", 0.02),
         *no_difference(["rows-radlif", "segments-radlif"]),
-        Criterion(
-            "control", "growth at twice the critical gain",
-            smallest("growth_above", "radlif"), ">=", 3.0, 0.5,
-        ),
-        Criterion(
-            "control", "critical gain of rectified units",
-            largest("critical_gain", "relu"), "<=", 2.0,
-        ),
-        Criterion("control", "LSTM on rows", smallest("accuracy", "rows-lstm"), ">=", 0.9, 0.25),
-        Criterion(
-            "control", "RadLIF on rows", smallest("accuracy", "rows-radlif"), ">=", 0.5, 0.25
-        ),
-        Criterion("control", "LSTM on segments", smallest("accuracy", "segments-lstm"), ">=", 0.9),
-        Criterion(
-            "control", "regression on segments",
-            largest("accuracy", "segments-linear"), "<=", 0.3,
-        ),
+        control("growth at twice the critical gain", smallest("growth_above", "radlif"), ">=", 3.0,
+                0.5),
+        control("critical gain of rectified units", largest("critical_gain", "relu"), "<=", 2.0),
+        control("LSTM on rows", smallest("accuracy", "rows-lstm"), ">=", 0.9, 0.25),
+        control("RadLIF on rows", smallest("accuracy", "rows-radlif"), ">=", 0.5, 0.25),
+        control("LSTM on segments", smallest("accuracy", "segments-lstm"), ">=", 0.9),
+        control("regression on segments", largest("accuracy", "segments-linear"), "<=", 0.3),
     ),
     figures={
         "gradients": draw_gradients, "critical": draw_critical, "accuracy": draw_accuracy,

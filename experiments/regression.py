@@ -11,7 +11,7 @@ import numpy as np
 from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, largest, ratio, smallest
+from experiments.runner.criteria import Rows, claim, control, largest, ratio, smallest
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -281,47 +281,29 @@ EXPERIMENT = Experiment(
         },
     },
     criteria=(
-        Criterion(
-            "claim", "relative error, elasticity", largest("relative_error", "elasticity"),
-            "<=", 0.05, 0.4,
-        ),
-        Criterion("claim", "error, plasticity", largest("error", "plasticity"), "<=", 0.1, 0.8),
-        Criterion("claim", "error, Ramberg-Osgood", largest("error", "ramberg-osgood"), "<=", 0.1),
-        Criterion(
-            "claim", "error, plasticity, relative to long short-term memory",
-            ratio("error", "plasticity", "plasticity-lstm"), "<=", 2.0, in_quick=False,
-        ),
+        claim("relative error, elasticity", largest("relative_error", "elasticity"), "<=", 0.05,
+              0.4),
+        claim("error, plasticity", largest("error", "plasticity"), "<=", 0.1, 0.8),
+        claim("error, Ramberg-Osgood", largest("error", "ramberg-osgood"), "<=", 0.1),
+        claim("error, plasticity, relative to long short-term memory",
+              ratio("error", "plasticity", "plasticity-lstm"), "<=", 2.0, in_quick=False),
         *(
-            Criterion(
-                "claim", f"rate of the middle layer, {text}", largest("middle_rate", name), "<", 1.0
-            )
+            claim(f"rate of the middle layer, {text}", largest("middle_rate", name), "<", 1.0)
             for name, text in _MATERIALS.items()
         ),
         *no_difference(_MATERIALS),
-        Criterion(
-            "control", "error without memory, plasticity",
-            smallest("error", "plasticity-memoryless"), ">=", 0.8, 0.5,
-        ),
-        Criterion(
-            "control", "error with a clock alone", smallest("error", "plasticity-clock"), ">", 0.1
-        ),
-        Criterion(
-            "control", "error with strain and clock",
-            smallest("error", "plasticity-memoryless-clock"), ">", 0.1,
-        ),
-        Criterion(
-            "control", "error without memory, Ramberg-Osgood",
-            largest("error", "ramberg-osgood-memoryless"), "<=", 0.1,
-        ),
-        Criterion(
-            "control", "relative error without spikes of two layers, elasticity",
-            smallest("relative_error", "elasticity-silenced"), ">", 0.05, 0.4,
-        ),
+        control("error without memory, plasticity",
+                smallest("error", "plasticity-memoryless"), ">=", 0.8, 0.5),
+        control("error with a clock alone", smallest("error", "plasticity-clock"), ">", 0.1),
+        control("error with strain and clock",
+                smallest("error", "plasticity-memoryless-clock"), ">", 0.1),
+        control("error without memory, Ramberg-Osgood",
+                largest("error", "ramberg-osgood-memoryless"), "<=", 0.1),
+        control("relative error without spikes of two layers, elasticity",
+                smallest("relative_error", "elasticity-silenced"), ">", 0.05, 0.4),
         *(
-            Criterion(
-                "control", f"error without spikes of two layers, {_MATERIALS[name]}",
-                smallest("error", f"{name}-silenced"), ">", 0.1, 0.8,
-            )
+            control(f"error without spikes of two layers, {_MATERIALS[name]}",
+                    smallest("error", f"{name}-silenced"), ">", 0.1, 0.8)
             for name in ("ramberg-osgood", "plasticity")
         ),
     ),

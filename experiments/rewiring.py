@@ -10,7 +10,7 @@ import numpy as np
 from experiments.common.agreement import COLUMNS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, largest, mean
+from experiments.runner.criteria import Rows, agreement, claim, control, difference, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -97,6 +97,9 @@ def _condition(meaning: str, *, quick: bool = True, **structure: Any) -> Conditi
     return Condition(meaning, {"tables": tables}, quick=quick)
 
 
+_WEAKER = {"weight": "0.02", "parameters": {"h_plus": "0.02"}}
+_ALL = {"learning": {"rule": "stdp_postsynaptic"}}
+
 EXPERIMENT = Experiment(
     title="Spiking neurons that choose their connections",
     source="ours, after the structural plasticity of Ravichandran, Lansner & Herman 2024 "
@@ -107,24 +110,10 @@ EXPERIMENT = Experiment(
     conditions={
         "rewired": _condition("connections go to pixels that were active before the spikes"),
         "fixed": _condition("random connections that stay", swaps=0),
-        "random": _condition(
-            "connections go to random pixels", score="rand()", quick=False
-        ),
+        "random": _condition("connections go to random pixels", score="rand()", quick=False),
         "all": Condition(
             "all connections exist, with weaker synapses and smaller steps of the threshold",
-            {
-                "tables": read(
-                    "rewiring",
-                    {
-                        "network": {
-                            "layers": {
-                                LAYER: {"weight": "0.02", "parameters": {"h_plus": "0.02"}}
-                            },
-                        },
-                        "learning": {"rule": "stdp_postsynaptic"},
-                    },
-                )
-            },
+            {"tables": read("rewiring", {"network": {"layers": {LAYER: _WEAKER}}, **_ALL})},
             quick=False,
         ),
     },
@@ -149,23 +138,15 @@ EXPERIMENT = Experiment(
     },
     seeds=5,
     criteria=(
-        Criterion(
-            "claim", "accuracy, less that with fixed connections",
-            difference("accuracy", "rewired", "fixed"), ">=", 0.07, -1.0,
-        ),
-        Criterion(
-            "claim", "connections with black pixels", mean("black", "rewired"), "<=", 0.01, 0.5
-        ),
-        Criterion(
-            "control", "accuracy with random exchanges, less that with fixed connections",
-            difference("accuracy", "random", "fixed"), "<=", 0.03, 1.0,
-        ),
-        Criterion("control", "fixed connections that moved", largest("moved", "fixed"), "<=", 0.0),
-        Criterion("control", "dead neurons", largest("dead", "rewired"), "<=", 0.05, 1.0),
-        Criterion(
-            "agreement", "learned numbers that differ after some digits, rewired",
-            largest("differing_numbers", "rewired"), "<=", 0.0,
-        ),
+        claim("accuracy, less that with fixed connections",
+              difference("accuracy", "rewired", "fixed"), ">=", 0.07, -1.0),
+        claim("connections with black pixels", mean("black", "rewired"), "<=", 0.01, 0.5),
+        control("accuracy with random exchanges, less that with fixed connections",
+                difference("accuracy", "random", "fixed"), "<=", 0.03, 1.0),
+        control("fixed connections that moved", largest("moved", "fixed"), "<=", 0.0),
+        control("dead neurons", largest("dead", "rewired"), "<=", 0.05, 1.0),
+        agreement("learned numbers that differ after some digits, rewired",
+                  largest("differing_numbers", "rewired"), "<=", 0.0),
         *no_difference(["rewired", "fixed", "random", "all"]),
     ),
     figures={"accuracies": draw_accuracies},

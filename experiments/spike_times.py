@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, DIFFERING, Agreement, fewest_spikes, no_difference
 from experiments.common.recipes import read
-from experiments.runner.criteria import Criterion, Rows, largest, smallest, values_of
+from experiments.runner.criteria import Rows, claim, control, largest, smallest, values_of
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -187,55 +187,47 @@ def _slope(values: Mapping[int, float]) -> float:
 
 def draw_errors(rows: Rows) -> Figure:
     """Mean error of the outputs in Brian2 by the time step: seeds, and a line of slope 1."""
-    from bioae.analysis.plots.style import INK, colour_of, new_figure, styled
+    from bioae.analysis.plots.style import INK, colour_of, new_figure
 
     names = [name for name in ("shallow", "deep") if name in rows]
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(3.6, 2.8)
-        axes = figure.subplots()
-        for place, name in enumerate(names):
-            errors = {n: values_of(rows, f"error_{n}", name) for n in STEPS}
-            known = {n: each for n, each in errors.items() if len(each) and np.isfinite(each).all()}
-            dt, lines = 1 / np.array([*known]), np.array([*known.values()])
-            axes.loglog(dt, lines, "o-", color=colour_of(place), markersize=4, linewidth=1)
-            axes.plot([], [], "o-", color=colour_of(place), markersize=4, label=name)
-            axes.loglog(dt, lines.mean() / dt.mean() * dt, ":", color=INK, linewidth=1)
-        axes.set_xlabel("dt (ms)")
-        axes.set_ylabel("mean error")
-        axes.legend()
-        return figure
-
-    return draw()
+    figure = new_figure(3.6, 2.8)
+    axes = figure.subplots()
+    for place, name in enumerate(names):
+        errors = {n: values_of(rows, f"error_{n}", name) for n in STEPS}
+        known = {n: each for n, each in errors.items() if len(each) and np.isfinite(each).all()}
+        dt, lines = 1 / np.array([*known]), np.array([*known.values()])
+        axes.loglog(dt, lines, "o-", color=colour_of(place), markersize=4, linewidth=1)
+        axes.plot([], [], "o-", color=colour_of(place), markersize=4, label=name)
+        axes.loglog(dt, lines.mean() / dt.mean() * dt, ":", color=INK, linewidth=1)
+    axes.set_xlabel("dt (ms)")
+    axes.set_ylabel("mean error")
+    axes.legend()
+    return figure
 
 
 def draw_jump(rows: Rows) -> Figure:
     """Spike time by that of the second input, and largest gap by the spacing of the grid."""
-    from bioae.analysis.plots.style import colour_of, new_figure, styled
+    from bioae.analysis.plots.style import colour_of, new_figure
     from experiments.spike_response import spike_times
 
     names = [name for name in JUMP if name in rows]
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(6.4, 2.6)
-        left, right = figure.subplots(1, 2)
-        inputs = _moved(GRIDS[1])
-        for place, name in enumerate(names):
-            style = {"color": colour_of(place), "markersize": 3, "label": f"w = {JUMP[name]}"}
-            fired = spike_times(inputs, [JUMP[name]], [1.0])[:, 0]
-            left.plot(inputs[:, 1], fired, "o", **style)
-            gaps = [values_of(rows, f"gap_{points}", name)[:1] for points in GRIDS]
-            right.loglog(1 / np.array(GRIDS), gaps, "o-", **style)
-        left.set_xlabel("spike time of the second input (ms)")
-        left.set_ylabel("spike time (ms)")
-        right.set_xlabel("spacing of the grid (ms)")
-        right.set_ylabel("largest gap (ms)")
-        left.legend()
-        return figure
-
-    return draw()
+    figure = new_figure(6.4, 2.6)
+    left, right = figure.subplots(1, 2)
+    inputs = _moved(GRIDS[1])
+    for place, name in enumerate(names):
+        style = {"color": colour_of(place), "markersize": 3, "label": f"w = {JUMP[name]}"}
+        fired = spike_times(inputs, [JUMP[name]], [1.0])[:, 0]
+        left.plot(inputs[:, 1], fired, "o", **style)
+        gaps = [values_of(rows, f"gap_{points}", name)[:1] for points in GRIDS]
+        right.loglog(1 / np.array(GRIDS), gaps, "o-", **style)
+    left.set_xlabel("spike time of the second input (ms)")
+    left.set_ylabel("spike time (ms)")
+    right.set_xlabel("spacing of the grid (ms)")
+    right.set_ylabel("largest gap (ms)")
+    left.legend()
+    return figure
 
 
 _NETWORKS = {"shallow": (4, (16,)), "deep": (8, (32, 32))}
@@ -299,54 +291,33 @@ EXPERIMENT = Experiment(
             criterion
             for name in _NETWORKS
             for criterion in (
-                Criterion(
-                    "claim", f"error from event to event, {name}", largest("event_error", name),
-                    "<=", 1e-10, source=True,
-                ),
-                Criterion(
-                    "claim", f"slope of the error in Brian2, {name}", smallest("slope", name),
-                    ">=", 0.9, 0.7,
-                ),
-                Criterion(
-                    "claim", f"slope of the error in Brian2, {name}", largest("slope", name),
-                    "<=", 1.1, 1.3,
-                ),
+                claim(f"error from event to event, {name}",
+                      largest("event_error", name), "<=", 1e-10, source=True),
+                claim(f"slope of the error in Brian2, {name}", smallest("slope", name), ">=", 0.9,
+                      0.7),
+                claim(f"slope of the error in Brian2, {name}", largest("slope", name), "<=", 1.1,
+                      1.3),
             )
         ),
-        Criterion("claim", "jump", smallest("jump", "jump"), ">=", 1.4, source=True),
-        Criterion("claim", "jump in Brian2", smallest("brian2_jump", "jump"), ">=", 1.4),
-        Criterion(
-            "claim", "causal sets", smallest("causal_sets", "regions"), ">=", 1.0, source=True
-        ),
-        Criterion(
-            "claim", "error of the slopes", largest("gradient_error", "regions"), "<=", 1e-6,
-            source=True,
-        ),
+        claim("jump", smallest("jump", "jump"), ">=", 1.4, source=True),
+        claim("jump in Brian2", smallest("brian2_jump", "jump"), ">=", 1.4),
+        claim("causal sets", smallest("causal_sets", "regions"), ">=", 1.0, source=True),
+        claim("error of the slopes", largest("gradient_error", "regions"), "<=", 1e-6, source=True),
         *no_difference((*_NETWORKS, *JUMP)),
         *(
-            Criterion(
-                "claim", f"spikes in Brian2 that are not the exact ones in whole steps, {name}",
-                largest("misplaced_spikes", name), "<=", 0.0,
-            )
+            claim(f"spikes in Brian2 that are not the exact ones in whole steps, {name}",
+                  largest("misplaced_spikes", name), "<=", 0.0)
             for name in (*_NETWORKS, *JUMP)
         ),
         *(
-            Criterion(
-                "control", f"R^2 of the ReLU network, {name}", smallest("r2", name), ">=", 0.9, 0.5
-            )
+            control(f"R^2 of the ReLU network, {name}", smallest("r2", name), ">=", 0.9, 0.5)
             for name in _NETWORKS
         ),
-        Criterion(
-            "control", "exponent of the largest gap, positive weights",
-            smallest("exponent", "positive"), ">=", 0.9,
-        ),
-        Criterion(
-            "control", "largest gap by the spacing, random positive weights",
-            largest("drawn_gap", "positive"), "<=", 1.001,
-        ),
-        Criterion(
-            "control", "exponent of the largest gap, jump", largest("exponent", "jump"), "<=", 0.1
-        ),
+        control("exponent of the largest gap, positive weights",
+                smallest("exponent", "positive"), ">=", 0.9),
+        control("largest gap by the spacing, random positive weights",
+                largest("drawn_gap", "positive"), "<=", 1.001),
+        control("exponent of the largest gap, jump", largest("exponent", "jump"), "<=", 0.1),
     ),
     groups={
         "Compiled networks": tuple(_NETWORKS),

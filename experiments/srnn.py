@@ -11,7 +11,7 @@ from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, OUTPUTS, in_both, no_difference
 from experiments.common.figures import dots
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, difference, mean
+from experiments.runner.criteria import Rows, claim, control, difference, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
@@ -33,15 +33,18 @@ _TAUS = ("hidden.tau_m", "hidden.tau_adapt")
 _ACCUMULATE, _MULTIPLY_ACCUMULATE = 0.9e-3, 4.6e-3
 
 
+#: The columns of operations per example, and their texts.
+_COUNTS = {
+    "accumulates": "accumulates", "multiply_accumulates": "multiply-accumulates",
+    "neuron_updates": "updates of neurons",
+    "dense_multiply_accumulates": "multiply-accumulates of rates",
+}  # fmt: skip
+
+
 def recipe(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training configuration of a condition, without its data.
 
-    Parameters
-    ----------
-    settings
-        Those of the condition: its `task`, or ``"lstm"``, and the `changes` in srnn.toml.
-    sizes
-        The sizes of the full or the quick form.
+    The settings have its `task`, or ``"lstm"``, and the `changes` in srnn.toml.
     """
     task, tables = settings["task"], read("srnn")
     values = tables[task]
@@ -86,12 +89,9 @@ def shuffled(network: Network, seed: int) -> Network:
     """Give the hidden neurons the time constants of one another, both of the same neuron."""
     from bioae.networks import Network
 
-    size = network.weights[_TAUS[0]].size
-    order = named_stream(seed, "srnn", "shuffled").permutation(size)
-    return Network(
-        network.config,
-        {**network.weights, **{name: network.weights[name][order] for name in _TAUS}},
-    )
+    weights = network.weights
+    order = named_stream(seed, "srnn", "shuffled").permutation(weights[_TAUS[0]].size)
+    return Network(network.config, {**weights, **{name: weights[name][order] for name in _TAUS}})
 
 
 def _steps(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> int:
@@ -139,9 +139,7 @@ def _measured(trial: Trial, network: Network, test: Data) -> dict[str, float]:
     both = in_both(trial, network, test)
     result, found = both.result, accuracy(both.result)
     numbers = {
-        "accuracy": float(found["accuracy"]),
-        "low": float(found["low"]),
-        "high": float(found["high"]),
+        **{name: float(found[name]) for name in ("accuracy", "low", "high")},
         "density": float(summary(result).sel(layer="hidden")["rate_per_step_mean"]),
         **both.spikes,
         **both.outputs,
@@ -154,7 +152,10 @@ def _measured(trial: Trial, network: Network, test: Data) -> dict[str, float]:
 
 
 def _operations(network: Network, result: xr.DataTree, test: Data, seed: int) -> dict[str, float]:
-    """Return the operations of all layers per example, by `bioae.analysis.operations`."""
+    """Return the operations and the energy per example, in nJ, and conventional networks' by it.
+
+    Updates are products: one per state that decays, none of rates, three of long short-term memory.
+    """
     from bioae.analysis import operations
     from bioae.simulation import input_events
 
@@ -163,29 +164,17 @@ def _operations(network: Network, result: xr.DataTree, test: Data, seed: int) ->
         input_events=input_events(network, test, seed=seed).ravel(),
         graded=network.config.encoder.graded,
     )  # fmt: skip
-    total = counts.sum("layer")
-    return {
-        "accumulates": float(total["accumulates"]),
-        "multiply_accumulates": float(total["multiply_accumulates"]),
-        "neuron_updates": float(total["neuron_updates"]),
-        "dense_multiply_accumulates": float(total["dense_multiply_accumulates"]),
-        **_energy(counts, adaptive="hidden.tau_adapt" in network.weights),
-    }
-
-
-def _energy(counts: xr.Dataset, *, adaptive: bool) -> dict[str, float]:
-    """Return the energy per example, in nJ, and that of conventional networks divided by it.
-
-    Updates are products: one per state that decays, none of rates, three of long short-term memory.
-    """
-    total, hidden = counts.sum("layer"), counts.sel(layer="hidden")
-    synapses = _MULTIPLY_ACCUMULATE * float(total["multiply_accumulates"])
-    synapses += _ACCUMULATE * float(total["accumulates"])
-    updates = float(total["neuron_updates"] + adaptive * hidden["neuron_updates"])
+    total = {name: float(each) for name, each in counts.sum("layer").items()}
+    hidden = {name: float(each) for name, each in counts.sel(layer="hidden").items()}
+    synapses = _MULTIPLY_ACCUMULATE * total["multiply_accumulates"]
+    synapses += _ACCUMULATE * total["accumulates"]
+    adaptive = "hidden.tau_adapt" in network.weights
+    updates = total["neuron_updates"] + adaptive * hidden["neuron_updates"]
     energy = synapses + _MULTIPLY_ACCUMULATE * updates
-    rates = float(total["dense_multiply_accumulates"])
-    lstm = rates + 3 * float(hidden["dense_multiply_accumulates"] + hidden["neuron_updates"])
+    rates = total["dense_multiply_accumulates"]
+    lstm = rates + 3 * (hidden["dense_multiply_accumulates"] + hidden["neuron_updates"])
     return {
+        **{name: total[name] for name in _COUNTS},
         "energy": energy, "synapse_energy": synapses,
         "rates_energy": _MULTIPLY_ACCUMULATE * rates / energy,
         "lstm_energy": _MULTIPLY_ACCUMULATE * lstm / energy,
@@ -194,15 +183,12 @@ def _energy(counts: xr.Dataset, *, adaptive: bool) -> dict[str, float]:
 
 def _lstm(trial: Trial, tables: Mapping[str, Any]) -> dict[str, float]:
     """Train long short-term memory on the same rows, one step per row."""
-    hidden, output = tables["network"]["layers"]
-    units, outputs = hidden["units"], output["units"]
-    trained = trial.baseline(tables)
-    weights = 4 * (28 * units + units * units) + units * outputs
-    return {
-        "accuracy": trained.summary["test_accuracy"],
-        "multiply_accumulates": 28 * weights,
-        "dense_multiply_accumulates": 28 * weights,
-    }
+    units, outputs = (layer["units"] for layer in tables["network"]["layers"])
+    accuracy = trial.baseline(tables).summary["test_accuracy"]
+    products = 28 * (4 * (28 * units + units * units) + units * outputs)
+    return {"accuracy": accuracy} | dict.fromkeys(
+        ("multiply_accumulates", "dense_multiply_accumulates"), products
+    )
 
 
 def draw_accuracy(rows: Rows) -> Figure:
@@ -306,10 +292,7 @@ EXPERIMENT = Experiment(
         "tau_adapt_low": Column("tau_adapt, 10th percentile", "ms"),
         "tau_adapt_median": Column("tau_adapt, median", "ms"),
         "tau_adapt_high": Column("tau_adapt, 90th percentile", "ms"),
-        "accumulates": Column("accumulates per example"),
-        "multiply_accumulates": Column("multiply-accumulates per example"),
-        "neuron_updates": Column("updates of neurons per example"),
-        "dense_multiply_accumulates": Column("multiply-accumulates of rates per example"),
+        **{name: Column(f"{text} per example") for name, text in _COUNTS.items()},
         "energy": Column("energy per example", "nJ"),
         "synapse_energy": Column("part of it in synapses", "nJ"),
         "rates_energy": Column("energy of a network of rates, divided by it"),
@@ -331,35 +314,20 @@ EXPERIMENT = Experiment(
         "test": 50,
     },
     criteria=(
-        Criterion("claim", "accuracy, trained", mean("accuracy", "trained"), ">=", 0.9, 0.8),
-        Criterion(
-            "claim", "accuracy, trained minus fixed", difference("accuracy", "trained", "fixed"),
-            ">=", 0.2,
-        ),
-        Criterion("claim", "accuracy without adaptation", mean("accuracy", "lif"), "<=", 0.6),
-        Criterion("claim", "accuracy, 350 ms, trained", mean("accuracy", "trained-350"), ">=", 0.9),
-        Criterion(
-            "claim", "accuracy, 350 ms, without adaptation", mean("accuracy", "lif-350"), "<=", 0.6
-        ),
-        Criterion(
-            "claim", "energy of rates divided by that of trained, 350 ms",
-            mean("rates_energy", "trained-350"), ">=", 10.0,
-        ),
-        Criterion(
-            "claim", "energy of long short-term memory divided by that of trained, 350 ms",
-            mean("lstm_energy", "trained-350"), ">=", 100.0, source=True,
-        ),
+        claim("accuracy, trained", mean("accuracy", "trained"), ">=", 0.9, 0.8),
+        claim("accuracy, trained minus fixed",
+              difference("accuracy", "trained", "fixed"), ">=", 0.2),
+        claim("accuracy without adaptation", mean("accuracy", "lif"), "<=", 0.6),
+        claim("accuracy, 350 ms, trained", mean("accuracy", "trained-350"), ">=", 0.9),
+        claim("accuracy, 350 ms, without adaptation", mean("accuracy", "lif-350"), "<=", 0.6),
+        claim("energy of rates divided by that of trained, 350 ms",
+              mean("rates_energy", "trained-350"), ">=", 10.0),
+        claim("energy of long short-term memory divided by that of trained, 350 ms",
+              mean("lstm_energy", "trained-350"), ">=", 100.0, source=True),
         *no_difference(_EXACT),
-        Criterion(
-            "control", "accuracy, time constants shuffled", mean("accuracy", "shuffled"),
-            "<=", 0.7,
-        ),
-        Criterion(
-            "control", "accuracy, delay of 2000 ms", mean("accuracy", "far"), "<=", 0.6
-        ),
-        Criterion(
-            "control", "accuracy, untrained", mean("accuracy", "untrained"), "<=", 0.6, 0.7
-        ),
+        control("accuracy, time constants shuffled", mean("accuracy", "shuffled"), "<=", 0.7),
+        control("accuracy, delay of 2000 ms", mean("accuracy", "far"), "<=", 0.6),
+        control("accuracy, untrained", mean("accuracy", "untrained"), "<=", 0.6, 0.7),
     ),
     groups={
         "Store-recall, delay 200 ms": tuple(RECALL),

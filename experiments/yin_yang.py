@@ -9,14 +9,13 @@ import numpy as np
 
 from bioae.random import named_stream
 from experiments.common.agreement import COLUMNS, in_both, no_difference
-from experiments.common.figures import dots
+from experiments.common.figures import draw_accuracy
 from experiments.common.recipes import changed, read
-from experiments.runner.criteria import Criterion, Rows, largest, mean
+from experiments.runner.criteria import claim, control, largest, mean
 from experiments.runner.experiment import Column, Condition, Experiment
 from experiments.runner.trial import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from bioae.datasets import Data
@@ -99,11 +98,6 @@ def _shallow(trial: Trial, test: Data) -> dict[str, float]:
     return {"accuracy": float((model.predict(tested) == test.labels).mean())}
 
 
-def draw_accuracy(rows: Rows) -> Figure:
-    """Accuracy on the test split: seeds and their mean."""
-    return dots(rows, {"accuracy": "accuracy"})
-
-
 def _training(**fields: Any) -> dict[str, Any]:
     return {"training": fields}
 
@@ -137,14 +131,9 @@ EXPERIMENT = Experiment(
     quick={"train": 600, "test": 100, "few": 10, "epochs": 5},
     seeds=5,
     criteria=(
-        Criterion("claim", "accuracy, exact", mean("accuracy", "exact"), ">=", 0.97, 0.5),
-        Criterion(
-            "control", "accuracy of a linear classifier", largest("accuracy", "linear"), "<=", 0.7
-        ),
-        Criterion(
-            "control", "accuracy with frozen hidden weights", mean("accuracy", "frozen"), "<=",
-            0.95, 1.0,
-        ),
+        claim("accuracy, exact", mean("accuracy", "exact"), ">=", 0.97, 0.5),
+        control("accuracy of a linear classifier", largest("accuracy", "linear"), "<=", 0.7),
+        control("accuracy with frozen hidden weights", mean("accuracy", "frozen"), "<=", 0.95, 1.0),
         *no_difference(["exact", "surrogate", "frozen"]),
     ),
     figures={"accuracy": draw_accuracy},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.runner.criteria import Criterion, largest
+from experiments.runner.criteria import Criterion, agreement, largest
 from experiments.runner.experiment import SPIKES, Column
 from experiments.runner.trial import Trial
 
@@ -99,6 +99,5 @@ def _at_most(
     conditions: Iterable[str], column: str, text: str, most: float
 ) -> tuple[Criterion, ...]:
     return tuple(
-        Criterion("agreement", f"{text}, {name}", largest(column, name), "<=", most)
-        for name in conditions
+        agreement(f"{text}, {name}", largest(column, name), "<=", most) for name in conditions
     )

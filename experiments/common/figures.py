@@ -43,45 +43,44 @@ def dots(
     same
         Whether all panels have the same axis.
     """
-    from bioae.analysis.plots.style import INK, colour_of, log_axis, new_figure, styled
+    from bioae.analysis.plots.style import INK, colour_of, log_axis, new_figure
 
     every = [name for name in conditions or rows if name in rows] or [next(iter(rows))]
     numbers = {column: _numbers(rows, column, every) for column in columns}
 
-    @styled
-    def draw() -> Figure:
-        # Names of more than a few conditions have room only if they stand upright.
-        upright = any(len("".join(found)) > 24 for found in numbers.values())
-        widths = [max(2.4, 0.3 * len(found)) for found in numbers.values()]
-        figure = new_figure(sum(widths), 3.4 if upright else 2.4)
-        panels = figure.subplots(1, len(columns), squeeze=False, sharey=same, width_ratios=widths)[
-            0
-        ]
-        for axes, (column, title) in zip(panels, columns.items(), strict=True):
-            names = [*numbers[column]]
-            for place, (name, values) in enumerate(numbers[column].items()):
-                spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
-                dot = {"color": colour_of(every.index(name)), "markersize": 5, "clip_on": False}
-                axes.plot(spread, values, "o", zorder=3, **dot)
-                if len(values):  # an empty line upsets the layout
-                    mean = float(np.mean(values))
-                    axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
-            axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
-            axes.set_xlim(-0.5, len(names) - 0.5)
-            for low, high, certain in (ranges or {}).get(column, ()):
-                fill = {"facecolor": "0.5"} if certain else {"facecolor": "none", "hatch": "////"}
-                axes.axhspan(low, high, edgecolor="0.5", alpha=0.3, linewidth=2, zorder=0, **fill)
-            if column in log:
-                log_axis(axes, vertical=True)
-            axes.set_title(title)
-        # Once all panels are full: the first limit of a shared axis ends its growth.
-        for axes, column in zip(panels, columns, strict=True):
-            negative = any((each < 0).any() for each in numbers[column].values())
-            if column not in log and not negative:
-                axes.set_ylim(bottom=0)
-        return figure
+    # Names of more than a few conditions have room only if they stand upright.
+    upright = any(len("".join(found)) > 24 for found in numbers.values())
+    widths = [max(2.4, 0.3 * len(found)) for found in numbers.values()]
+    figure = new_figure(sum(widths), 3.4 if upright else 2.4)
+    panels = figure.subplots(1, len(columns), squeeze=False, sharey=same, width_ratios=widths)[0]
+    for axes, (column, title) in zip(panels, columns.items(), strict=True):
+        names = [*numbers[column]]
+        for place, (name, values) in enumerate(numbers[column].items()):
+            spread = place + np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
+            dot = {"color": colour_of(every.index(name)), "markersize": 5, "clip_on": False}
+            axes.plot(spread, values, "o", zorder=3, **dot)
+            if len(values):  # an empty line upsets the layout
+                mean = float(np.mean(values))
+                axes.plot([place - 0.25, place + 0.25], [mean, mean], color=INK, linewidth=1)
+        axes.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        for low, high, certain in (ranges or {}).get(column, ()):
+            fill = {"facecolor": "0.5"} if certain else {"facecolor": "none", "hatch": "////"}
+            axes.axhspan(low, high, edgecolor="0.5", alpha=0.3, linewidth=2, zorder=0, **fill)
+        if column in log:
+            log_axis(axes, vertical=True)
+        axes.set_title(title)
+    # Once all panels are full: the first limit of a shared axis ends its growth.
+    for axes, column in zip(panels, columns, strict=True):
+        negative = any((each < 0).any() for each in numbers[column].values())
+        if column not in log and not negative:
+            axes.set_ylim(bottom=0)
+    return figure
 
-    return draw()
+
+def draw_accuracy(rows: Rows) -> Figure:
+    """Accuracy on the test split: seeds and their mean."""
+    return dots(rows, {"accuracy": "accuracy"})
 
 
 def _numbers(rows: Rows, column: str, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -114,7 +113,7 @@ def courses(
     title
         The name of the column on the first panel.
     """
-    from bioae.analysis.plots.style import colour_of, new_figure, styled
+    from bioae.analysis.plots.style import colour_of, new_figure
 
     measured = {
         number: {line: _measured(rows, column, places) for line, places in lines.items()}
@@ -122,25 +121,21 @@ def courses(
     }
     shown = {n: lines for n, lines in measured.items() if any(lines.values())} or measured
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(3.2 * len(shown), 2.6)
-        places = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-        for axes, (number, lines) in zip(places, shown.items(), strict=True):
-            for place, (name, found) in enumerate(lines.items()):
-                spans = [(each.min(), each.mean(), each.max()) for each in found.values()]
-                low, means, high = np.reshape(spans, (-1, 3)).T
-                axes.errorbar(
-                    list(found), means, np.array([means - low, high - means]),
-                    marker="o", markersize=4, color=colour_of(place), label=name,
-                )  # fmt: skip
-            axes.set_xlabel(number)
-        places[0].set_ylabel(title)
-        places[0].set_ylim(bottom=0)
-        places[0].legend()
-        return figure
-
-    return draw()
+    figure = new_figure(3.2 * len(shown), 2.6)
+    places = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, (number, lines) in zip(places, shown.items(), strict=True):
+        for place, (name, found) in enumerate(lines.items()):
+            spans = [(each.min(), each.mean(), each.max()) for each in found.values()]
+            low, means, high = np.reshape(spans, (-1, 3)).T
+            axes.errorbar(
+                list(found), means, np.array([means - low, high - means]),
+                marker="o", markersize=4, color=colour_of(place), label=name,
+            )  # fmt: skip
+        axes.set_xlabel(number)
+    places[0].set_ylabel(title)
+    places[0].set_ylim(bottom=0)
+    places[0].legend()
+    return figure
 
 
 def _measured(

@@ -98,25 +98,21 @@ def gradients(trial: Trial) -> dict[str, float]:
 
 def draw_norms(rows: Rows, conditions: Sequence[str], gains: Sequence[float]) -> Figure:
     """Draw the norm against the lag: a panel per condition, a line per gain, means over seeds."""
-    from bioae.analysis.plots.style import colour_of, new_figure, styled
+    from bioae.analysis.plots.style import colour_of, new_figure
 
     names = [name for name in conditions if name in rows]
 
-    @styled
-    def draw() -> Figure:
-        figure = new_figure(2.8 * len(names), 2.8)
-        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-        for axes, name in zip(panels, names, strict=True):
-            for place, gain in enumerate(gains):
-                means = [_mean(values_of(rows, column(gain, lag), name)) for lag in LAGS]
-                axes.plot(LAGS, means, "o-", color=colour_of(place), label=f"gain {gain:g}")
-            axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-            axes.set(title=name, xlabel="lag in steps", ylim=(-20, 20))
-        panels[0].set_ylabel("log10 of the norm")
-        panels[-1].legend()
-        return figure
-
-    return draw()
+    figure = new_figure(2.8 * len(names), 2.8)
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        for place, gain in enumerate(gains):
+            means = [_mean(values_of(rows, column(gain, lag), name)) for lag in LAGS]
+            axes.plot(LAGS, means, "o-", color=colour_of(place), label=f"gain {gain:g}")
+        axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+        axes.set(title=name, xlabel="lag in steps", ylim=(-20, 20))
+    panels[0].set_ylabel("log10 of the norm")
+    panels[-1].legend()
+    return figure
 
 
 def _mean(values: NDArray[np.float64]) -> float:

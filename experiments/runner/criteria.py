@@ -10,6 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -100,6 +101,11 @@ class Criterion:
     def holds(self, value: float) -> bool:
         """Return whether a value meets the threshold; NaN does not."""
         return bool(_RELATIONS[self.relation](value, self.threshold))
+
+
+#: Criteria by their kind: of the claim, of a control, of the agreement of Brian2 with the mirror.
+claim, control = partial(Criterion, "claim"), partial(Criterion, "control")
+agreement = partial(Criterion, "agreement")
 
 
 def quantity_of(written: str) -> str:

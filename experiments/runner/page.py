@@ -101,11 +101,12 @@ def figure_mark(plan: Plan, document: Document) -> str:
 def draw_figures(experiment: Experiment, document: Document, folder: Path) -> None:
     """Draw the figures into a folder, as SVG that ends with the comment of `figure_mark`."""
     from bioae.analysis.plots import to_svg
+    from bioae.analysis.plots.style import styled
 
     plan = plan_of(experiment, document)
     table = table_of(plan, document.rows)
     for name, draw in zip(figure_names(experiment), experiment.figures.values(), strict=True):
-        svg = to_svg(draw(table), decimals=2)  # finer than any screen
+        svg = to_svg(styled(draw)(table), decimals=2)  # finer than any screen
         write_text(folder / name, f"{svg}{figure_mark(plan, document)}\n", overwrite=True)
 
 
